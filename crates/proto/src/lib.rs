@@ -1,1 +1,8 @@
-//! placeholder
+//! Wire codecs, the IKE engine and ESP. No sockets, no files, no clock, no randomness of its own: the same inputs
+//! give the same outputs.
+#![forbid(unsafe_code)]
+
+pub mod esp;
+pub mod flow;
+pub mod ike;
+pub mod time;

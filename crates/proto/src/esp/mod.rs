@@ -1,0 +1,2 @@
+//! ESP: SAs, the outbound and the inbound packet path.
+pub mod sa;

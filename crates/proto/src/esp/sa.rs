@@ -1,0 +1,97 @@
+//! A child SA pair as the engine negotiated it and the data plane runs it.
+
+use crate::flow::selector::Selector;
+use crate::ike::path::Path;
+use hubward_crypto::secret::Secret;
+use hubward_crypto::suite::EspSuite;
+use std::net::IpAddr;
+
+/// A security parameter index: chosen by the receiver, never below 256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Spi(pub u32);
+
+/// Names a child SA pair for as long as the gateway runs; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChildId(pub u64);
+
+/// Tunnel or transport mode (RFC 4301 section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The whole inner packet is wrapped.
+    Tunnel,
+    /// The payload alone is wrapped; the selectors name the gateways themselves.
+    Transport,
+}
+
+/// `crypto ipsec df-bit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DfBit {
+    /// The outer header has the inner packet's bit.
+    #[default]
+    Copy,
+    /// Always set.
+    Set,
+    /// Never set.
+    Clear,
+}
+
+/// Which half of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the peer.
+    Inbound,
+    /// To the peer.
+    Outbound,
+}
+
+/// One half of a child SA pair.
+#[derive(Clone, Debug)]
+pub struct Half {
+    /// The receiver's SPI.
+    pub spi: Spi,
+    /// Cipher key, GCM salt, integrity key, in this order (`EspSuite::keymat_len` bytes).
+    pub keymat: Secret,
+}
+
+/// A negotiated pair of ESP SAs. Immutable: a rekey makes a new one.
+#[derive(Clone, Debug)]
+pub struct ChildSa {
+    /// Its name.
+    pub id: ChildId,
+    /// Where the outer packets go. Later moves (NAT rebinding, a new address) are told by
+    /// [`crate::ike::io::Effect::Repath`].
+    pub path: Path,
+    /// Crypto map entry that serves it: map name and sequence number.
+    pub entry: EntryRef,
+    /// The inner packets it carries.
+    pub selector: Selector,
+    /// Inner sources allowed inbound, narrower than the selector: the address leased to a client.
+    pub lease: Option<IpAddr>,
+    /// Tunnel or transport.
+    pub mode: Mode,
+    /// Algorithms, the same in both directions.
+    pub suite: EspSuite,
+    /// From the peer: our SPI.
+    pub inbound: Half,
+    /// To the peer: the peer's SPI.
+    pub outbound: Half,
+    /// Anti-replay window in packets, 64 to 4096; 0 only where the configuration disables it.
+    pub replay_window: u32,
+    /// Volume after which the data plane asks for a rekey, in bytes; `None` for no volume limit.
+    pub soft_bytes: Option<u64>,
+    /// Volume after which the SA must not be used, in bytes.
+    pub hard_bytes: Option<u64>,
+    /// What the outer header's DF bit becomes.
+    pub df: DfBit,
+}
+
+/// Names a crypto map entry in the running policy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryRef {
+    /// The crypto map's name; for the VPN client its connection's name.
+    pub map: String,
+    /// Sequence number in the map.
+    pub sequence: u16,
+    /// Name and sequence number in the dynamic map behind a dynamic entry.
+    pub dynamic: Option<(String, u16)>,
+}

@@ -1,0 +1,2 @@
+//! Which packet belongs to which SA.
+pub mod selector;

@@ -1,0 +1,174 @@
+//! Traffic selectors: which inner packets an SA or a crypto ACL line speaks of.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// An inclusive range of addresses of one family.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AddressRange {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+impl AddressRange {
+    /// Every IPv4 address.
+    pub const ANY_V4: Self = Self {
+        first: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        last: IpAddr::V4(std::net::Ipv4Addr::BROADCAST),
+    };
+
+    /// The range from `first` to `last`; `None` when they differ in family or are in the wrong order.
+    pub fn new(first: IpAddr, last: IpAddr) -> Option<Self> {
+        (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(Self { first, last })
+    }
+
+    /// One address.
+    pub const fn host(address: IpAddr) -> Self {
+        Self { first: address, last: address }
+    }
+
+    /// The addresses of a prefix.
+    pub fn prefix(net: ipnet::IpNet) -> Self {
+        Self { first: net.network(), last: net.broadcast() }
+    }
+
+    /// The lowest address.
+    pub const fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// The highest address.
+    pub const fn last(&self) -> IpAddr {
+        self.last
+    }
+
+    /// Whether `address` lies in the range.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        address.is_ipv4() == self.first.is_ipv4() && self.first <= address && address <= self.last
+    }
+
+    /// Whether all of `other` lies in the range.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.contains(other.first) && self.contains(other.last)
+    }
+
+    /// Whether the ranges share an address.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
+    /// The range as one prefix, when it is one.
+    pub fn to_prefix(self) -> Option<ipnet::IpNet> {
+        let net = match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                let len = (u32::from(first) ^ u32::from(last)).leading_zeros() as u8;
+                ipnet::IpNet::new(self.first, len).ok()?
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                let len = (u128::from(first) ^ u128::from(last)).leading_zeros() as u8;
+                ipnet::IpNet::new(self.first, len).ok()?
+            }
+            _ => return None,
+        };
+        (net.network() == self.first && net.broadcast() == self.last).then_some(net)
+    }
+}
+
+impl fmt::Debug for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_prefix() {
+            Some(net) => write!(f, "{net}"),
+            None => write!(f, "{}-{}", self.first, self.last),
+        }
+    }
+}
+
+/// What a packet must look like, seen from this gateway: `local` is our side of the tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Selector {
+    /// Addresses on our side.
+    pub local: AddressRange,
+    /// Addresses on the peer's side.
+    pub remote: AddressRange,
+    /// IP protocol; `None` is any.
+    pub protocol: Option<u8>,
+    /// TCP or UDP port on our side; `None` is any.
+    pub local_port: Option<u16>,
+    /// TCP or UDP port on the peer's side; `None` is any.
+    pub remote_port: Option<u16>,
+}
+
+impl Selector {
+    /// All protocols and ports between two ranges.
+    pub const fn between(local: AddressRange, remote: AddressRange) -> Self {
+        Self { local, remote, protocol: None, local_port: None, remote_port: None }
+    }
+
+    /// The same selector as the peer sees it.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        Self {
+            local: self.remote,
+            remote: self.local,
+            protocol: self.protocol,
+            local_port: self.remote_port,
+            remote_port: self.local_port,
+        }
+    }
+
+    /// Whether every packet of `other` is one of ours.
+    pub fn covers(&self, other: &Self) -> bool {
+        fn within<T: PartialEq>(outer: Option<T>, inner: Option<T>) -> bool {
+            outer.is_none() || outer == inner
+        }
+        self.local.covers(&other.local)
+            && self.remote.covers(&other.remote)
+            && within(self.protocol, other.protocol)
+            && within(self.local_port, other.local_port)
+            && within(self.remote_port, other.remote_port)
+    }
+
+    /// Whether an outgoing packet matches (its source is on our side).
+    pub fn matches(&self, packet: &Flow) -> bool {
+        self.local.contains(packet.source)
+            && self.remote.contains(packet.destination)
+            && self.protocol.is_none_or(|protocol| protocol == packet.protocol)
+            && self.local_port.is_none_or(|port| packet.source_port == Some(port))
+            && self.remote_port.is_none_or(|port| packet.destination_port == Some(port))
+    }
+}
+
+/// What identifies the flow of an inner packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// Inner source address.
+    pub source: IpAddr,
+    /// Inner destination address.
+    pub destination: IpAddr,
+    /// IP protocol.
+    pub protocol: u8,
+    /// Source port; `None` where the packet shows none (another protocol, a later fragment).
+    pub source_port: Option<u16>,
+    /// Destination port; `None` where the packet shows none.
+    pub destination_port: Option<u16>,
+}
+
+impl Flow {
+    /// The flow of the answers.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            protocol: self.protocol,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+        }
+    }
+}

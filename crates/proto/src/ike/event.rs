@@ -1,0 +1,114 @@
+//! What the engine tells, typed once; logs, IOS `debug` lines and explanations are renderings of it. No event
+//! carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
+
+use crate::esp::sa::{ChildId, EntryRef, Spi};
+use crate::flow::selector::Selector;
+use crate::ike::path::Path;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Text or bytes from a peer; displays escaped and at most 128 characters long.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Untrusted(Vec<u8>);
+
+impl Untrusted {
+    /// Wraps what a peer sent.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        let mut bytes = bytes.into();
+        bytes.truncate(256);
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in String::from_utf8_lossy(&self.0).chars().take(128) {
+            if character == ' ' || character.is_alphanumeric() || character.is_ascii_punctuation() {
+                write!(f, "{character}")?;
+            } else {
+                write!(f, "{}", character.escape_default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Connection id of an ISAKMP SA, as `show crypto isakmp sa` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u32);
+
+/// One thing that happened, with the SA or path concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The ISAKMP SA, when there is one.
+    pub connection: Option<ConnId>,
+    /// The path, when there is one.
+    pub path: Option<Path>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// Kinds of events. The set grows with the engine; each variant carries what `why` needs to explain it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A phase-1 SA is up.
+    Phase1Up {
+        /// The peer's identity.
+        identity: Untrusted,
+        /// The profile that matched.
+        profile: Option<String>,
+    },
+    /// A phase-1 SA ended.
+    Phase1Down {
+        /// Why, in words.
+        reason: &'static str,
+    },
+    /// Xauth passed.
+    XauthAccepted {
+        /// The user.
+        user: Untrusted,
+    },
+    /// Xauth failed.
+    XauthRejected {
+        /// The user.
+        user: Untrusted,
+    },
+    /// An inner address was assigned to a client.
+    AddressAssigned {
+        /// The address.
+        address: IpAddr,
+    },
+    /// A child SA pair is up.
+    ChildUp {
+        /// Which.
+        child: ChildId,
+        /// The entry that serves it.
+        entry: EntryRef,
+        /// Its selector.
+        selector: Selector,
+        /// Our SPI.
+        inbound: Spi,
+        /// The peer's SPI.
+        outbound: Spi,
+        /// The pair it replaces.
+        replaces: Option<ChildId>,
+    },
+    /// A child SA pair ended.
+    ChildDown {
+        /// Which.
+        child: ChildId,
+        /// Why, in words.
+        reason: &'static str,
+    },
+    /// The peer does not answer.
+    PeerDead,
+    /// The peer's address or port changed.
+    PeerMoved {
+        /// Its new address.
+        remote: IpAddr,
+        /// Its new port.
+        remote_port: u16,
+    },
+    /// A message or a proposal was refused.
+    Refused(crate::ike::explain::Refusal),
+}

@@ -1,0 +1,346 @@
+//! The engine's one interface: what goes in and what comes out.
+
+use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
+use crate::flow::selector::Flow;
+use crate::ike::event::Event;
+use crate::ike::path::{InterfaceId, Path};
+use crate::ike::policy::{ClientGroup, Policy};
+use crate::time::Instant;
+use hubward_crypto::secret::Secret;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// An IKE datagram came in, without its non-ESP marker.
+    Datagram {
+        /// Where it came from and by which socket.
+        path: Path,
+        /// The ISAKMP message.
+        bytes: &'a [u8],
+    },
+    /// A packet wants out through a crypto map entry or client connection that has no SA.
+    Acquire(Acquire),
+    /// The answer to an earlier [`Effect::Ask`].
+    Answer {
+        /// The question's number.
+        id: AskId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A child SA reached a volume or sequence-number limit.
+    Expire {
+        /// Which.
+        child: ChildId,
+        /// Soft asks for a rekey, hard ends the SA.
+        limit: Limit,
+    },
+    /// The first packet that verified came in on a child's inbound half.
+    InboundSeen {
+        /// Which.
+        child: ChildId,
+    },
+    /// What a child carried lately; sent about once a second for children with changes.
+    Traffic {
+        /// Which.
+        child: ChildId,
+        /// When the last packet that verified came in.
+        last_inbound: Option<Instant>,
+        /// When the last packet went out.
+        last_outbound: Option<Instant>,
+    },
+    /// A packet that verified came from another address or port than the path says (NAT rebinding).
+    PeerMoved {
+        /// Which child carried it.
+        child: ChildId,
+        /// Its source address.
+        remote: IpAddr,
+        /// Its source port.
+        remote_port: u16,
+    },
+    /// ESP came in for an SPI nobody knows.
+    UnknownSpi {
+        /// Its outer path.
+        path: Path,
+        /// The SPI.
+        spi: u32,
+    },
+    /// An interface has another address now (DHCP), or none.
+    Moved {
+        /// Which interface.
+        interface: InterfaceId,
+        /// Its address.
+        address: Option<IpAddr>,
+    },
+    /// The configuration changed; peers whose terms are the same are left alone.
+    Policy(Arc<Policy>),
+    /// An operator's order.
+    Command(Command),
+    /// Fresh entropy from the kernel.
+    Reseed([u8; 32]),
+}
+
+/// Volume limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Time to rekey.
+    Soft,
+    /// Stop using it.
+    Hard,
+}
+
+/// A packet that waits for an SA.
+#[derive(Clone, Debug)]
+pub struct Acquire {
+    /// The interface it would leave by.
+    pub interface: InterfaceId,
+    /// The crypto map entry whose ACL permits it.
+    pub entry: EntryRef,
+    /// Index of the permit line in the entry's ACL.
+    pub acl_line: usize,
+    /// The packet's flow.
+    pub flow: Flow,
+}
+
+/// An operator's order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// `clear crypto isakmp [conn-id]`.
+    ClearIsakmp {
+        /// One SA, or all.
+        connection: Option<u32>,
+    },
+    /// `clear crypto sa [peer A]`: remove (and delete at the peer) child SAs.
+    ClearSa {
+        /// One peer, or all.
+        peer: Option<IpAddr>,
+    },
+    /// `clear crypto session [remote A]`: both phases.
+    ClearSession {
+        /// One peer, or all.
+        peer: Option<IpAddr>,
+    },
+    /// The VPN client connects.
+    Connect {
+        /// Name of the connection in the policy.
+        connection: String,
+    },
+    /// The VPN client disconnects.
+    Disconnect {
+        /// Name of the connection in the policy.
+        connection: String,
+    },
+    /// The gateway stops: deletes to every peer, nothing new is begun.
+    Shutdown,
+}
+
+/// Numbers a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AskId(pub u64);
+
+/// Slow work that the engine does not do itself.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// Check a user against `aaa authentication login LIST`.
+    Authenticate {
+        /// The list.
+        list: String,
+        /// The user's name.
+        user: String,
+        /// The password or passcode as the peer sent it.
+        password: Secret,
+        /// The client group that phase 1 proved.
+        group: Option<String>,
+    },
+    /// Look a client group up by `aaa authorization network LIST`.
+    Authorize {
+        /// The list.
+        list: String,
+        /// The group's name.
+        group: String,
+    },
+    /// An inner address for a client.
+    Lease {
+        /// `ip local pool` name.
+        pool: String,
+        /// Who gets it.
+        owner: LeaseOwner,
+        /// The address the client already uses, if it named one.
+        wanted: Option<Ipv4Addr>,
+    },
+    /// The client role needs the user's name, password or passcode.
+    Credentials {
+        /// Name of the connection in the policy.
+        connection: String,
+        /// What the gateway asks for, in its order.
+        fields: Vec<CredentialField>,
+        /// The gateway's text, from the network: print it escaped.
+        message: Option<String>,
+    },
+}
+
+/// What an XAUTH request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialField {
+    /// XAUTH_USER_NAME.
+    User,
+    /// XAUTH_USER_PASSWORD.
+    Password,
+    /// XAUTH_PASSCODE.
+    Passcode,
+    /// XAUTH_ANSWER to a challenge.
+    Answer,
+    /// XAUTH_DOMAIN.
+    Domain,
+    /// XAUTH_NEXT_PIN.
+    NextPin,
+}
+
+/// Who holds a lease: one address for a user's device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseOwner {
+    /// Client group.
+    pub group: String,
+    /// Xauth user, when there is one.
+    pub user: Option<String>,
+    /// What tells two devices of one user apart: the outer address, or for NAT the outer address and port.
+    pub device: String,
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// [`Question::Authenticate`]: passed, as this user (after canonicalisation).
+    Accepted {
+        /// The user.
+        user: String,
+    },
+    /// [`Question::Authenticate`]: refused, by whichever reason; the peer is not told which.
+    Rejected {
+        /// For the log only.
+        reason: String,
+    },
+    /// [`Question::Authenticate`]: another round (RADIUS Access-Challenge).
+    Challenge {
+        /// Text for the user.
+        message: String,
+    },
+    /// [`Question::Authorize`].
+    Group(Option<Arc<ClientGroup>>),
+    /// [`Question::Lease`].
+    Lease(Result<Ipv4Addr, LeaseError>),
+    /// [`Question::Credentials`]; `None` when the user gave up.
+    Credentials(Option<Vec<(CredentialField, Secret)>>),
+}
+
+/// Why there is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// The pool is not configured.
+    #[error("the pool is not configured")]
+    NoPool,
+    /// All addresses are in use.
+    #[error("every address of the pool is in use")]
+    Exhausted,
+    /// `max-users` or `max-logins`.
+    #[error("the group's limit of users or logins is reached")]
+    LimitReached,
+}
+
+/// What the outside is to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send an IKE message; the socket's owner puts the non-ESP marker on as the path says.
+    Transmit {
+        /// Where.
+        path: Path,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// A NAT keepalive: one byte 0xFF.
+    NatKeepalive {
+        /// Where.
+        path: Path,
+    },
+    /// Start using one half of a child. An outbound half supersedes an older one with the same peer and selector;
+    /// the older one stays until it is removed.
+    Install {
+        /// The pair.
+        child: Arc<ChildSa>,
+        /// Which half.
+        direction: Direction,
+    },
+    /// The outer path of a child changed.
+    Repath {
+        /// Which.
+        child: ChildId,
+        /// Its new path.
+        path: Path,
+    },
+    /// Forget a child.
+    Remove {
+        /// Which.
+        child: ChildId,
+        /// One half, or both.
+        direction: Option<Direction>,
+    },
+    /// Slow work.
+    Ask {
+        /// Its number.
+        id: AskId,
+        /// The question.
+        question: Question,
+    },
+    /// A lease is free again (kept for its owner as long as nobody else needs it).
+    Release {
+        /// The pool.
+        pool: String,
+        /// The owner.
+        owner: LeaseOwner,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// The VPN client was given its configuration.
+    Assign(Box<Assignment>),
+    /// The VPN client lost its tunnel.
+    Unassign {
+        /// Name of the connection in the policy.
+        connection: String,
+    },
+    /// Something worth telling.
+    Event(Event),
+}
+
+/// What mode-config gave the VPN client. Every text is from the network and already bounded and restricted to
+/// printable characters; domains to host name characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Name of the connection in the policy.
+    pub connection: String,
+    /// The gateway's outer address.
+    pub gateway: IpAddr,
+    /// Our inner address.
+    pub address: Ipv4Addr,
+    /// Its mask, when given.
+    pub netmask: Option<Ipv4Addr>,
+    /// Name servers.
+    pub dns: Vec<Ipv4Addr>,
+    /// NetBIOS name servers.
+    pub wins: Vec<Ipv4Addr>,
+    /// Default domain.
+    pub domain: Option<String>,
+    /// Domains that the name servers are for.
+    pub split_dns: Vec<String>,
+    /// Networks behind the gateway; empty means all.
+    pub split_include: Vec<ipnet::Ipv4Net>,
+    /// Networks to leave out.
+    pub split_exclude: Vec<ipnet::Ipv4Net>,
+    /// The gateway's banner.
+    pub banner: Option<String>,
+    /// Whether the user's password may be stored.
+    pub save_password: bool,
+    /// Address lifetime, when given.
+    pub expiry: Option<Duration>,
+}

@@ -1,0 +1,45 @@
+//! Where a datagram came from or goes to.
+
+use std::net::IpAddr;
+
+/// The UDP port of ISAKMP.
+pub const ISAKMP_PORT: u16 = 500;
+/// The UDP port that ISAKMP and ESP share once a NAT was found (RFC 3947, RFC 3948).
+pub const NATT_PORT: u16 = 4500;
+
+/// An interface of the configuration, by its place in [`crate::ike::policy::Policy::interfaces`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceId(pub u16);
+
+/// A routing instance; 0 is the global table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VrfId(pub u16);
+
+/// How IKE and ESP travel between two gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Encapsulation {
+    /// IKE on UDP 500 without a marker; ESP as IP protocol 50.
+    Native,
+    /// UDP 4500: IKE behind the non-ESP marker, ESP in UDP (RFC 3948).
+    Udp,
+}
+
+/// A way between this gateway and a peer. The marker is not part of a datagram's bytes: whoever owns the
+/// sockets takes it off and puts it on as `encapsulation` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path {
+    /// Our address.
+    pub local: IpAddr,
+    /// Our UDP port (500 or 4500).
+    pub local_port: u16,
+    /// The peer's address as seen here, so a NAT's when there is one.
+    pub remote: IpAddr,
+    /// The peer's UDP port as seen here.
+    pub remote_port: u16,
+    /// The interface whose crypto map serves the peer.
+    pub interface: InterfaceId,
+    /// The routing instance of the outer packets.
+    pub vrf: VrfId,
+    /// Native or in UDP 4500.
+    pub encapsulation: Encapsulation,
+}

@@ -1,0 +1,406 @@
+//! What the configuration wants of IKE, as plain data: made by the program from the typed configuration, read by
+//! the engine and by the flow tables. Order is meaning: everything is searched from the front.
+
+use crate::esp::sa::{DfBit, Mode};
+use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::path::{InterfaceId, VrfId};
+use hubward_crypto::secret::Secret;
+use hubward_crypto::suite::{DhGroup, EspSuite, HashAlg, IkeCipher};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything the engine needs to know of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// Global `crypto isakmp` and `crypto ipsec` settings.
+    pub global: Global,
+    /// `crypto isakmp policy`, lowest number first.
+    pub proposals: Vec<IsakmpPolicy>,
+    /// Keyrings in lookup order: `default` (from `crypto isakmp key`) first, then as configured.
+    pub keyrings: Vec<Keyring>,
+    /// `crypto isakmp profile`, as configured.
+    pub profiles: Vec<IsakmpProfile>,
+    /// `crypto map`.
+    pub maps: Vec<Arc<CryptoMap>>,
+    /// Interfaces, addressed by [`InterfaceId`].
+    pub interfaces: Vec<Interface>,
+    /// What the VPN client connects to.
+    pub connections: Vec<Arc<Connection>>,
+}
+
+/// Global settings.
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// `hostname` and `ip domain name`, for FQDN identities.
+    pub fqdn: String,
+    /// `crypto isakmp identity`.
+    pub identity: SelfIdentity,
+    /// `crypto isakmp keepalive`; `None` still answers R-U-THERE.
+    pub keepalive: Option<Keepalive>,
+    /// `crypto ipsec nat-transparency udp-encapsulation`.
+    pub nat_traversal: bool,
+    /// `crypto isakmp nat keepalive`.
+    pub nat_keepalive: Option<Duration>,
+    /// Cleared by `crypto isakmp aggressive-mode disable`.
+    pub aggressive_mode: bool,
+    /// `crypto isakmp invalid-spi-recovery`.
+    pub invalid_spi_recovery: bool,
+    /// Answered to APPLICATION_VERSION in mode-config.
+    pub application_version: String,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            fqdn: String::new(),
+            identity: SelfIdentity::Address,
+            keepalive: None,
+            nat_traversal: true,
+            nat_keepalive: None,
+            aggressive_mode: true,
+            invalid_spi_recovery: false,
+            application_version: String::new(),
+        }
+    }
+}
+
+/// How we name ourselves in phase 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SelfIdentity {
+    /// ID_IPV4_ADDR of the local address.
+    #[default]
+    Address,
+    /// ID_FQDN.
+    Fqdn(String),
+    /// ID_USER_FQDN.
+    UserFqdn(String),
+    /// ID_KEY_ID, a client's group name.
+    KeyId(String),
+}
+
+/// `crypto isakmp keepalive SECONDS [RETRY] [periodic|on-demand]` (RFC 3706).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Idle time before a probe.
+    pub interval: Duration,
+    /// Time between probes while no answer comes.
+    pub retry: Duration,
+    /// Probe also without traffic.
+    pub periodic: bool,
+}
+
+/// Phase 1 authentication by configuration; the XAuth variant is a property of the peer, not of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// `authentication pre-share`.
+    PreShared,
+    /// `authentication rsa-sig`, not implemented: never matches.
+    RsaSignature,
+}
+
+/// `crypto isakmp policy N`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsakmpPolicy {
+    /// Its number; lower is preferred.
+    pub priority: u16,
+    /// `encryption`.
+    pub cipher: IkeCipher,
+    /// `hash`, which is also the prf.
+    pub hash: HashAlg,
+    /// `authentication`.
+    pub authentication: Authentication,
+    /// `group`.
+    pub group: DhGroup,
+    /// `lifetime`.
+    pub lifetime: Duration,
+    /// Line in the configuration, for explanations.
+    pub line: u32,
+}
+
+/// A set of pre-shared keys.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    /// Its name; `default` holds the global `crypto isakmp key` lines.
+    pub name: String,
+    /// `local-address`: serves only SAs with this local address.
+    pub local_address: Option<IpAddr>,
+    /// Its keys, as configured; lookup is by the most specific match.
+    pub keys: Vec<PresharedKey>,
+}
+
+/// One pre-shared key.
+#[derive(Clone, Debug)]
+pub struct PresharedKey {
+    /// Whose key.
+    pub peer: KeyPeer,
+    /// The key.
+    pub secret: Secret,
+    /// `no-xauth`: never ask this peer for Xauth.
+    pub no_xauth: bool,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// What a pre-shared key is looked up by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPeer {
+    /// Peers with an outer address in this range.
+    Address(AddressRange),
+    /// The peer with this FQDN identity.
+    Hostname(String),
+}
+
+/// `crypto isakmp profile`.
+#[derive(Clone, Debug, Default)]
+pub struct IsakmpProfile {
+    /// Its name.
+    pub name: String,
+    /// `match identity …`, any one is enough; a profile without is never selected by a responder.
+    pub matches: Vec<IdentityMatch>,
+    /// `keyring`; empty means all of them.
+    pub keyrings: Vec<String>,
+    /// `client authentication list`: ask for Xauth and check it against this list.
+    pub xauth_list: Option<String>,
+    /// `isakmp authorization list`.
+    pub authorization_list: Option<String>,
+    /// `client configuration address respond`.
+    pub respond: bool,
+    /// `client configuration address initiate`.
+    pub initiate: bool,
+    /// `self-identity`.
+    pub self_identity: Option<SelfIdentity>,
+    /// `keepalive`.
+    pub keepalive: Option<Keepalive>,
+    /// `initiate mode aggressive`.
+    pub initiate_aggressive: bool,
+    /// `local-address`.
+    pub local_address: Option<IpAddr>,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// `match identity` forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityMatch {
+    /// `group NAME`: ID_KEY_ID.
+    Group(String),
+    /// `address A [mask]`: ID_IPV4_ADDR.
+    Address(AddressRange),
+    /// `host NAME`: ID_FQDN.
+    Host(String),
+    /// `host domain NAME`: the end of an ID_FQDN.
+    HostDomain(String),
+    /// `user NAME`: ID_USER_FQDN.
+    User(String),
+    /// `user domain NAME`: the part behind `@`.
+    UserDomain(String),
+}
+
+/// `crypto isakmp client configuration group`, as an authorization list answers it.
+#[derive(Clone, Debug)]
+pub struct ClientGroup {
+    /// Its name.
+    pub name: String,
+    /// `key`.
+    pub key: Secret,
+    /// `pool`.
+    pub pool: Option<String>,
+    /// `netmask`.
+    pub netmask: Option<Ipv4Addr>,
+    /// `dns`.
+    pub dns: Vec<Ipv4Addr>,
+    /// `wins`.
+    pub wins: Vec<Ipv4Addr>,
+    /// `domain`.
+    pub domain: Option<String>,
+    /// `split-dns`.
+    pub split_dns: Vec<String>,
+    /// Networks behind the hub from the `acl`'s permit lines; empty means everything goes through the tunnel.
+    pub split_include: Vec<ipnet::Ipv4Net>,
+    /// `include-local-lan`.
+    pub include_local_lan: bool,
+    /// `save-password`.
+    pub save_password: bool,
+    /// `pfs`.
+    pub pfs: bool,
+    /// `banner`.
+    pub banner: Option<String>,
+    /// `backup-gateway`.
+    pub backup_gateways: Vec<String>,
+    /// `max-users`: sessions of the whole group.
+    pub max_users: Option<u32>,
+    /// `max-logins`: sessions of one user.
+    pub max_logins: Option<u32>,
+    /// `group-lock`: the Xauth user name must end in this group's name.
+    pub group_lock: bool,
+}
+
+/// `crypto ipsec transform-set`: one ESP suite and its mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransformSet {
+    /// Its name.
+    pub name: String,
+    /// The algorithms.
+    pub suite: EspSuite,
+    /// `mode`; transport applies only to proxies that are the gateways themselves.
+    pub mode: Mode,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// `crypto map NAME`.
+#[derive(Clone, Debug)]
+pub struct CryptoMap {
+    /// Its name.
+    pub name: String,
+    /// Entries by sequence number.
+    pub entries: Vec<MapEntry>,
+    /// `crypto map NAME client authentication list`: Xauth for peers without a profile.
+    pub xauth_list: Option<String>,
+    /// `crypto map NAME isakmp authorization list`.
+    pub authorization_list: Option<String>,
+    /// `crypto map NAME client configuration address respond`.
+    pub respond: bool,
+    /// `crypto map NAME client configuration address initiate`.
+    pub initiate: bool,
+}
+
+/// One numbered entry of a crypto map.
+#[derive(Clone, Debug)]
+pub struct MapEntry {
+    /// Its sequence number.
+    pub sequence: u16,
+    /// Static or dynamic.
+    pub kind: MapEntryKind,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// What a crypto map entry is.
+#[derive(Clone, Debug)]
+pub enum MapEntryKind {
+    /// `ipsec-isakmp`: named peers, initiates on traffic.
+    Static {
+        /// `set peer`, in order.
+        peers: Vec<IpAddr>,
+        /// Everything else.
+        terms: EntryTerms,
+    },
+    /// `ipsec-isakmp dynamic NAME`: any peer, responder only.
+    Dynamic {
+        /// The dynamic map's name.
+        name: String,
+        /// The dynamic map's entries by sequence number.
+        entries: Vec<DynamicEntry>,
+    },
+}
+
+/// One numbered entry of a dynamic crypto map.
+#[derive(Clone, Debug)]
+pub struct DynamicEntry {
+    /// Its sequence number in the dynamic map.
+    pub sequence: u16,
+    /// Its terms.
+    pub terms: EntryTerms,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// What static and dynamic entries have in common.
+#[derive(Clone, Debug, Default)]
+pub struct EntryTerms {
+    /// `set transform-set`, in order of preference.
+    pub transform_sets: Vec<TransformSet>,
+    /// `match address`.
+    pub acl: Option<Arc<CryptoAcl>>,
+    /// `set isakmp-profile`: serves only phase-1 SAs that matched this profile.
+    pub profile: Option<String>,
+    /// `set pfs`.
+    pub pfs: Option<DhGroup>,
+    /// Lifetime of child SAs.
+    pub lifetime: Duration,
+    /// Volume limit of child SAs in kilobytes.
+    pub kilobytes: Option<u64>,
+    /// `set security-association idle-time`.
+    pub idle_time: Option<Duration>,
+    /// `set security-association replay window-size`; 0 where replay checking is disabled.
+    pub replay_window: u32,
+    /// `reverse-route`.
+    pub reverse_route: bool,
+    /// `crypto ipsec df-bit`.
+    pub df: DfBit,
+}
+
+/// A crypto ACL: what to protect, seen from this gateway.
+#[derive(Clone, Debug)]
+pub struct CryptoAcl {
+    /// Its number or name.
+    pub name: String,
+    /// Lines in order; the first that matches decides.
+    pub lines: Vec<CryptoAclLine>,
+}
+
+/// One line of a crypto ACL; each permit line gets an SA of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct CryptoAclLine {
+    /// `permit` protects; `deny` goes on to the next crypto map entry.
+    pub permit: bool,
+    /// Source is our side, destination the peer's.
+    pub selector: Selector,
+    /// Line in the configuration.
+    pub line: u32,
+}
+
+/// An interface, as far as IKE is concerned.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// Its number in [`crate::ike::path::Path`].
+    pub id: InterfaceId,
+    /// Its IOS name.
+    pub name: String,
+    /// Its routing instance.
+    pub vrf: VrfId,
+    /// Its address right now; `None` until DHCP has one.
+    pub address: Option<IpAddr>,
+    /// Name of the crypto map it bears.
+    pub crypto_map: Option<String>,
+}
+
+/// Phase-1 mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase1Mode {
+    /// Main mode: identities hidden.
+    Main,
+    /// Aggressive mode: three messages, identities visible.
+    Aggressive,
+}
+
+/// What the VPN client role connects to.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its name.
+    pub name: String,
+    /// The gateway, resolved.
+    pub gateway: IpAddr,
+    /// The interface it leaves by.
+    pub interface: InterfaceId,
+    /// Aggressive mode with a group name, or main mode.
+    pub mode: Phase1Mode,
+    /// How we name ourselves: [`SelfIdentity::KeyId`] of the group in aggressive mode.
+    pub identity: SelfIdentity,
+    /// The gateway's identity must be this; `None` accepts any that proves the key.
+    pub gateway_identity: Option<String>,
+    /// The group's key.
+    pub key: Secret,
+    /// Offers for phase 1, best first.
+    pub proposals: Vec<IsakmpPolicy>,
+    /// Offers for phase 2, best first, with lifetimes.
+    pub terms: EntryTerms,
+    /// Networks to reach when the gateway sends no split-include list; empty means all.
+    pub networks: Vec<ipnet::Ipv4Net>,
+    /// NAT traversal.
+    pub nat_traversal: bool,
+    /// Dead peer detection.
+    pub keepalive: Option<Keepalive>,
+}

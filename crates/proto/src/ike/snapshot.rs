@@ -1,0 +1,130 @@
+//! What `show` commands read: a copy of the engine's state at one moment.
+
+use crate::esp::sa::{ChildSa, EntryRef};
+use crate::ike::event::{ConnId, Untrusted};
+use crate::ike::path::Path;
+use crate::time::Instant;
+use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything the engine knows.
+#[derive(Clone, Debug, Default)]
+pub struct IkeSnapshot {
+    /// ISAKMP SAs in order of connection id.
+    pub isakmp: Vec<IsakmpView>,
+    /// Child SA pairs in order of their ids.
+    pub children: Vec<ChildView>,
+    /// Counters by name, in alphabetical order.
+    pub counters: Vec<(&'static str, u64)>,
+}
+
+/// State names of `show crypto isakmp sa`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsakmpState {
+    /// Main mode begun.
+    MmNoState,
+    /// Main mode proposal agreed.
+    MmSaSetup,
+    /// Main mode keys exchanged.
+    MmKeyExch,
+    /// Main mode authenticated by us.
+    MmKeyAuth,
+    /// Aggressive mode begun.
+    AgNoState,
+    /// Aggressive mode first exchange done.
+    AgInitExch,
+    /// Aggressive mode authenticated.
+    AgAuth,
+    /// Xauth under way.
+    ConfXauth,
+    /// Mode-config under way.
+    ConfAddr,
+    /// Established and quiet.
+    QmIdle,
+}
+
+impl IsakmpState {
+    /// The name IOS prints.
+    pub const fn ios_name(self) -> &'static str {
+        match self {
+            Self::MmNoState => "MM_NO_STATE",
+            Self::MmSaSetup => "MM_SA_SETUP",
+            Self::MmKeyExch => "MM_KEY_EXCH",
+            Self::MmKeyAuth => "MM_KEY_AUTH",
+            Self::AgNoState => "AG_NO_STATE",
+            Self::AgInitExch => "AG_INIT_EXCH",
+            Self::AgAuth => "AG_AUTH",
+            Self::ConfXauth => "CONF_XAUTH",
+            Self::ConfAddr => "CONF_ADDR",
+            Self::QmIdle => "QM_IDLE",
+        }
+    }
+}
+
+/// One ISAKMP SA.
+#[derive(Clone, Debug)]
+pub struct IsakmpView {
+    /// Its connection id.
+    pub conn_id: ConnId,
+    /// Its path.
+    pub path: Path,
+    /// Whether we began it.
+    pub initiator: bool,
+    /// Its state.
+    pub state: IsakmpState,
+    /// Whether it is only kept until its deletion is through.
+    pub deleted: bool,
+    /// Cipher, once agreed.
+    pub cipher: Option<IkeCipher>,
+    /// Hash, once agreed.
+    pub hash: Option<HashAlg>,
+    /// Group, once agreed.
+    pub group: Option<DhGroup>,
+    /// When it expires.
+    pub expires: Option<Instant>,
+    /// Agreed lifetime.
+    pub lifetime: Option<Duration>,
+    /// The peer's identity, once proven.
+    pub identity: Option<Untrusted>,
+    /// The ISAKMP profile.
+    pub profile: Option<String>,
+    /// The client group.
+    pub group_name: Option<String>,
+    /// The Xauth user.
+    pub user: Option<Untrusted>,
+    /// The inner address of the client.
+    pub assigned: Option<IpAddr>,
+    /// Cap. C: mode-config was used.
+    pub mode_config: bool,
+    /// Cap. X: Xauth was used.
+    pub xauth: bool,
+    /// Cap. D: dead peer detection is configured and the peer can do it.
+    pub dpd: bool,
+    /// Cap. N: NAT found.
+    pub nat: bool,
+}
+
+/// One child SA pair.
+#[derive(Clone, Debug)]
+pub struct ChildView {
+    /// Its parameters.
+    pub sa: Arc<ChildSa>,
+    /// Its path now.
+    pub path: Path,
+    /// The phase-1 SA that last spoke for its peer.
+    pub conn_id: Option<ConnId>,
+    /// The entry that serves it.
+    pub entry: EntryRef,
+    /// Whether a newer pair took its place.
+    pub superseded: bool,
+    /// When it came up.
+    pub established: Instant,
+    /// When it expires.
+    pub expires: Instant,
+    /// PFS group used.
+    pub pfs: Option<DhGroup>,
+    /// Volume limit in kilobytes.
+    pub kilobytes: Option<u64>,
+}
