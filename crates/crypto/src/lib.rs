@@ -1,5 +1,11 @@
 //! Algorithms, keys and passwords. No sockets, no clock; randomness is handed in.
 
+pub mod cipher;
+pub mod dh;
+pub mod esp;
+pub mod mac;
+mod modp;
+pub mod password;
 pub mod random;
 pub mod secret;
 pub mod suite;

@@ -166,8 +166,6 @@ pub enum EspCipher {
     Aes256,
     /// AES-GCM with 16-byte ICV, 128-bit key.
     AesGcm128,
-    /// AES-GCM with 16-byte ICV, 192-bit key.
-    AesGcm192,
     /// AES-GCM with 16-byte ICV, 256-bit key.
     AesGcm256,
 }
@@ -179,7 +177,7 @@ impl EspCipher {
             Self::Des => 8,
             Self::TripleDes => 24,
             Self::Aes128 | Self::AesGcm128 => 16,
-            Self::Aes192 | Self::AesGcm192 => 24,
+            Self::Aes192 => 24,
             Self::Aes256 | Self::AesGcm256 => 32,
         }
     }
@@ -192,7 +190,7 @@ impl EspCipher {
     /// Bytes of IV in front of every packet's ciphertext.
     pub const fn iv_len(self) -> usize {
         match self {
-            Self::Des | Self::TripleDes | Self::AesGcm128 | Self::AesGcm192 | Self::AesGcm256 => 8,
+            Self::Des | Self::TripleDes | Self::AesGcm128 | Self::AesGcm256 => 8,
             Self::Aes128 | Self::Aes192 | Self::Aes256 => 16,
         }
     }
@@ -202,13 +200,13 @@ impl EspCipher {
         match self {
             Self::Des | Self::TripleDes => 8,
             Self::Aes128 | Self::Aes192 | Self::Aes256 => 16,
-            Self::AesGcm128 | Self::AesGcm192 | Self::AesGcm256 => 4,
+            Self::AesGcm128 | Self::AesGcm256 => 4,
         }
     }
 
     /// Whether the cipher authenticates by itself and takes no [`EspAuth`].
     pub const fn is_aead(self) -> bool {
-        matches!(self, Self::AesGcm128 | Self::AesGcm192 | Self::AesGcm256)
+        matches!(self, Self::AesGcm128 | Self::AesGcm256)
     }
 }
 

@@ -1,0 +1,214 @@
+//! Diffie-Hellman: MODP groups (RFC 2409, RFC 3526) and NIST curves (RFC 5903).
+
+use crate::modp;
+use crate::random::Random;
+use crate::secret::Secret;
+use crate::suite::DhGroup;
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Odd, Resize as _};
+use std::sync::OnceLock;
+use zeroize::Zeroize as _;
+
+/// Why a public value was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DhError {
+    /// Its length is not the group's.
+    #[error("the public value does not have the group's length")]
+    Length,
+    /// It is 0, 1, p-1, not below p, or not a point of the curve.
+    #[error("the public value is not a usable element of the group")]
+    Value,
+}
+
+/// Our half of an exchange: the private value, wiped when dropped, and the public value.
+pub struct DhPrivate {
+    group: DhGroup,
+    private: Secret,
+    public: Vec<u8>,
+}
+
+impl std::fmt::Debug for DhPrivate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DhPrivate(group {})", self.group.number())
+    }
+}
+
+impl DhPrivate {
+    /// Draws a private value and computes the public one.
+    pub fn generate(group: DhGroup, random: &mut Random) -> Self {
+        loop {
+            let mut private = vec![0; private_len(group)];
+            random.fill(&mut private);
+            if group == DhGroup::Ecp521
+                && let Some(first) = private.first_mut()
+            {
+                *first &= 1;
+            }
+            let public = match group {
+                DhGroup::Ecp256 => ecp::p256_public(&private),
+                DhGroup::Ecp384 => ecp::p384_public(&private),
+                DhGroup::Ecp521 => ecp::p521_public(&private),
+                _ => modp_power(group, &BoxedUint::from(2u32), &private),
+            };
+            // a curve scalar of zero or above the order is drawn again
+            if let Some(public) = public {
+                return Self { group, private: Secret::new(private), public };
+            }
+            private.zeroize();
+        }
+    }
+
+    /// The group.
+    pub fn group(&self) -> DhGroup {
+        self.group
+    }
+
+    /// The public value, padded on the left to the group's length; both coordinates for a curve.
+    pub fn public(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// The shared secret, padded on the left to the group's length; the x coordinate for a curve
+    /// (RFC 5903 section 9).
+    pub fn agree(&self, peer: &[u8]) -> Result<Secret, DhError> {
+        if peer.len() != self.group.public_len() {
+            return Err(DhError::Length);
+        }
+        let shared = match self.group {
+            DhGroup::Ecp256 => ecp::p256_agree(self.private.expose(), peer),
+            DhGroup::Ecp384 => ecp::p384_agree(self.private.expose(), peer),
+            DhGroup::Ecp521 => ecp::p521_agree(self.private.expose(), peer),
+            group => {
+                let bits = u32::from(group.bits());
+                let value = BoxedUint::from_be_slice(peer, bits).map_err(|_| DhError::Value)?;
+                let one = BoxedUint::one_with_precision(bits);
+                let parameters = parameters(group).ok_or(DhError::Value)?;
+                let top = parameters.modulus().as_ref().wrapping_sub(&one);
+                if value <= one || value >= top {
+                    return Err(DhError::Value);
+                }
+                modp_power(group, &value, self.private.expose())
+            }
+        };
+        shared.map(Secret::new).ok_or(DhError::Value)
+    }
+}
+
+/// Private values of at least twice the group's strength (RFC 3526 section 8, RFC 7919 appendix A).
+const fn private_len(group: DhGroup) -> usize {
+    match group {
+        DhGroup::Modp768 | DhGroup::Modp1024 | DhGroup::Modp1536 | DhGroup::Modp2048 | DhGroup::Ecp256 => 32,
+        DhGroup::Modp3072 => 40,
+        DhGroup::Modp4096 | DhGroup::Ecp384 => 48,
+        DhGroup::Ecp521 => 66,
+    }
+}
+
+/// The group's Montgomery parameters, computed once; `None` for a curve.
+fn parameters(group: DhGroup) -> Option<&'static BoxedMontyParams> {
+    type Cell = OnceLock<Option<BoxedMontyParams>>;
+    fn get(cell: &'static Cell, prime: &[u8]) -> Option<&'static BoxedMontyParams> {
+        let prepare =
+            || Odd::new(BoxedUint::from_be_slice_vartime(prime)).into_option().map(BoxedMontyParams::new);
+        cell.get_or_init(prepare).as_ref()
+    }
+    static CELLS: (Cell, Cell, Cell, Cell, Cell, Cell) =
+        (Cell::new(), Cell::new(), Cell::new(), Cell::new(), Cell::new(), Cell::new());
+    match group {
+        DhGroup::Modp768 => get(&CELLS.0, &modp::MODP_768),
+        DhGroup::Modp1024 => get(&CELLS.1, &modp::MODP_1024),
+        DhGroup::Modp1536 => get(&CELLS.2, &modp::MODP_1536),
+        DhGroup::Modp2048 => get(&CELLS.3, &modp::MODP_2048),
+        DhGroup::Modp3072 => get(&CELLS.4, &modp::MODP_3072),
+        DhGroup::Modp4096 => get(&CELLS.5, &modp::MODP_4096),
+        DhGroup::Ecp256 | DhGroup::Ecp384 | DhGroup::Ecp521 => None,
+    }
+}
+
+fn modp_power(group: DhGroup, base: &BoxedUint, exponent: &[u8]) -> Option<Vec<u8>> {
+    let bits = u32::from(group.bits());
+    let exponent_bits = u32::try_from(exponent.len() * 8).ok()?;
+    let exponent = BoxedUint::from_be_slice(exponent, exponent_bits).ok()?;
+    let base = BoxedMontyForm::new(base.clone().resize(bits), parameters(group)?);
+    let power = base.pow_bounded_exp(&exponent, exponent_bits).retrieve();
+    let bytes = power.to_be_bytes();
+    let mut out = vec![0; group.public_len()];
+    let skip = out.len().checked_sub(bytes.len())?;
+    out.get_mut(skip..)?.copy_from_slice(&bytes);
+    Some(out)
+}
+
+mod ecp {
+    macro_rules! curve {
+        ($public:ident, $agree:ident, $curve:ident) => {
+            pub(super) fn $public(private: &[u8]) -> Option<Vec<u8>> {
+                use $curve::elliptic_curve::sec1::ToSec1Point as _;
+                let secret = $curve::SecretKey::from_slice(private).ok()?;
+                let point = secret.public_key().to_sec1_point(false);
+                point.as_bytes().get(1..).map(<[u8]>::to_vec)
+            }
+
+            pub(super) fn $agree(private: &[u8], peer: &[u8]) -> Option<Vec<u8>> {
+                let secret = $curve::SecretKey::from_slice(private).ok()?;
+                let mut sec1 = Vec::with_capacity(peer.len() + 1);
+                sec1.push(4);
+                sec1.extend_from_slice(peer);
+                let public = $curve::PublicKey::from_sec1_bytes(&sec1).ok()?;
+                let shared = $curve::ecdh::diffie_hellman(secret.to_nonzero_scalar(), public.as_affine());
+                Some(shared.raw_secret_bytes().to_vec())
+            }
+        };
+    }
+    curve!(p256_public, p256_agree, p256);
+    curve!(p384_public, p384_agree, p384);
+    curve!(p521_public, p521_agree, p521);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [DhGroup; 9] = [
+        DhGroup::Modp768,
+        DhGroup::Modp1024,
+        DhGroup::Modp1536,
+        DhGroup::Modp2048,
+        DhGroup::Modp3072,
+        DhGroup::Modp4096,
+        DhGroup::Ecp256,
+        DhGroup::Ecp384,
+        DhGroup::Ecp521,
+    ];
+
+    #[test]
+    fn both_sides_agree_in_every_group() {
+        let mut random = Random::new([7; 32]);
+        for group in ALL {
+            let (a, b) = (DhPrivate::generate(group, &mut random), DhPrivate::generate(group, &mut random));
+            assert_eq!(a.public().len(), group.public_len());
+            let shared = a.agree(b.public()).unwrap();
+            assert!(shared.matches(b.agree(a.public()).unwrap().expose()), "group {}", group.number());
+        }
+    }
+
+    /// Zero, one, p-1, p, p+1 and wrong lengths (invalid public values of CVE-2015-3240's kind).
+    #[test]
+    fn degenerate_public_values_are_refused() {
+        let mut random = Random::new([8; 32]);
+        for group in ALL {
+            let us = DhPrivate::generate(group, &mut random);
+            let len = group.public_len();
+            assert_eq!(us.agree(&vec![2; len - 1]).unwrap_err(), DhError::Length);
+            assert_eq!(us.agree(&vec![0; len]).unwrap_err(), DhError::Value);
+            assert_eq!(us.agree(&vec![0xff; len]).unwrap_err(), DhError::Value);
+            let mut one = vec![0; len];
+            *one.last_mut().unwrap() = 1;
+            assert_eq!(us.agree(&one).unwrap_err(), DhError::Value);
+        }
+        let us = DhPrivate::generate(DhGroup::Modp1024, &mut random);
+        let mut value = modp::MODP_1024.to_vec();
+        assert_eq!(us.agree(&value).unwrap_err(), DhError::Value);
+        *value.last_mut().unwrap() -= 1;
+        assert_eq!(us.agree(&value).unwrap_err(), DhError::Value);
+    }
+}
