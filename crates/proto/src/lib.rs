@@ -5,4 +5,6 @@
 pub mod esp;
 pub mod flow;
 pub mod ike;
+pub mod limits;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,40 @@
+//! Every bound on what a peer can make us hold or do. Each has a test at the bound and one above it.
+
+use std::time::Duration;
+
+/// Bytes of an IKE message.
+pub const MESSAGE_BYTES: usize = 16_384;
+/// Payloads of a message.
+pub const PAYLOADS: usize = 32;
+/// Proposals in an SA payload.
+pub const PROPOSALS: usize = 16;
+/// Transforms in a whole SA payload; Windows and Android send long lists.
+pub const TRANSFORMS: usize = 128;
+/// Attributes of a transform.
+pub const ATTRIBUTES: usize = 16;
+/// Bytes of a nonce (RFC 2409 section 5).
+pub const NONCE_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
+/// Bytes of an identity.
+pub const IDENTITY_BYTES: usize = 256;
+/// Bytes of an Xauth user name or password.
+pub const XAUTH_BYTES: usize = 128;
+/// Networks in a split-include list that a client takes.
+pub const SPLIT_NETWORKS: usize = 256;
+/// Message-id chains and phase-2 exchanges of one ISAKMP SA.
+pub const EXCHANGES: usize = 16;
+/// Half-open ISAKMP SAs altogether.
+pub const HALF_OPEN: usize = 2_048;
+/// Half-open ISAKMP SAs from one address.
+pub const HALF_OPEN_PER_SOURCE: usize = 5;
+/// How long an ISAKMP SA may be half open.
+pub const HALF_OPEN_TIME: Duration = Duration::from_secs(30);
+/// Sendings of a message that is not answered.
+pub const SENDINGS: u32 = 7;
+/// Time before the first repetition; doubles each time.
+pub const FIRST_RETRANSMIT: Duration = Duration::from_millis(500);
+/// Tries at Xauth of one ISAKMP SA.
+pub const XAUTH_TRIES: u32 = 3;
+/// Time for Xauth as a whole.
+pub const XAUTH_TIME: Duration = Duration::from_secs(60);
+/// Child SA pairs of one peer beyond one for each ACL line.
+pub const CHILDREN_PER_PEER: usize = 16;

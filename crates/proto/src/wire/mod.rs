@@ -1,0 +1,7 @@
+//! Wire formats: checked readers and writers, no logic.
+
+pub mod attribute;
+pub mod ike1;
+pub mod isakmp;
+pub mod reader;
+pub mod registry;
