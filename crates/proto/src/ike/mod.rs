@@ -2,7 +2,10 @@
 
 pub mod event;
 pub mod explain;
+pub mod identity;
 pub mod io;
+pub mod natt;
 pub mod path;
 pub mod policy;
 pub mod snapshot;
+pub mod v1;
