@@ -1,1 +1,26 @@
-//! placeholder
+//! Hubward's side of Linux: sockets, the TUN interface, routing, namespaces, the clock. No protocol logic is here.
+//!
+//! Calls that set something up return [`Error`], which names the operation and its object. Calls on the packet path return
+//! [`std::io::Result`], so that `WouldBlock` costs nothing and tokio's `AsyncFd` can be used with them.
+
+#![allow(unsafe_code)] // system calls: each block says why it is sound
+
+mod batch;
+pub mod clear;
+pub mod clock;
+mod error;
+pub mod esp_raw;
+pub mod link;
+pub mod netlink;
+pub mod notify;
+pub mod owned;
+pub mod privilege;
+pub mod random;
+mod socket;
+pub mod terminal;
+pub mod tun;
+pub mod udp;
+
+pub use batch::{Outgoing, Received, RecvBatch, SendBatch};
+pub use error::{Context, Error, PortHolder};
+pub use socket::SocketOptions;

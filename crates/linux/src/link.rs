@@ -1,0 +1,204 @@
+//! Network interfaces.
+
+use crate::error::{Context, Error};
+use crate::netlink::{Attributes, CREATE, EXCLUSIVE, Message, Netlink, number_at, text_of};
+use std::os::fd::{AsFd, AsRawFd};
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What kind of virtual interface it is ("veth", "tun", "bridge"); nothing for hardware.
+    pub kind: Option<String>,
+    /// It is set up (`no shutdown`).
+    pub up: bool,
+    /// It has carrier ("line protocol is up").
+    pub running: bool,
+    /// It is the loopback interface.
+    pub loopback: bool,
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// Its Ethernet address, when it has one.
+    pub mac: Option<[u8; 6]>,
+}
+
+const INTERFACE_NAME: u16 = libc::IFLA_IFNAME;
+const LINK_INFO: u16 = libc::IFLA_LINKINFO;
+const KIND: u16 = 1;
+const DATA: u16 = 2;
+const VETH_PEER: u16 = 1;
+
+/// `struct ifinfomsg`.
+fn header(index: u32, flags: u32, change: u32) -> Vec<u8> {
+    [&[0; 4][..], &index.to_ne_bytes(), &flags.to_ne_bytes(), &change.to_ne_bytes()].concat()
+}
+
+pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
+    if kind != libc::RTM_NEWLINK && kind != libc::RTM_DELLINK {
+        return None;
+    }
+    let flags = number_at(body, 8)?.cast_signed();
+    let mut link = Link {
+        index: number_at(body, 4)?,
+        name: String::new(),
+        kind: None,
+        up: flags & libc::IFF_UP != 0,
+        running: flags & libc::IFF_RUNNING != 0,
+        loopback: flags & libc::IFF_LOOPBACK != 0,
+        mtu: 0,
+        mac: None,
+    };
+    for (kind, data) in Attributes(body.get(16..)?) {
+        match kind {
+            INTERFACE_NAME => link.name = text_of(data),
+            libc::IFLA_MTU => link.mtu = number_at(data, 0)?,
+            libc::IFLA_ADDRESS => link.mac = data.try_into().ok(),
+            LINK_INFO => {
+                link.kind = Attributes(data).find(|(kind, _)| *kind == KIND).map(|(_, data)| text_of(data))
+            }
+            _ => {}
+        }
+    }
+    Some(link)
+}
+
+/// All interfaces of the namespace, by index.
+pub fn list(netlink: &Netlink) -> Result<Vec<Link>, Error> {
+    let message = Message::new(libc::RTM_GETLINK, 0, &header(0, 0, 0));
+    let mut links = netlink.list("list", "the interfaces", &message, parse)?;
+    links.sort_by_key(|link| link.index);
+    Ok(links)
+}
+
+/// The interface of this name. An error for which [`Error::is_not_found`] holds when there is none.
+pub fn by_name(netlink: &Netlink, name: &str) -> Result<Link, Error> {
+    check_name(name)?;
+    let message = Message::new(libc::RTM_GETLINK, 0, &header(0, 0, 0)).text(INTERFACE_NAME, name);
+    get(netlink, format!("interface {name}"), message)
+}
+
+/// The interface of this index.
+pub fn by_index(netlink: &Netlink, index: u32) -> Result<Link, Error> {
+    get(netlink, format!("interface {index}"), Message::new(libc::RTM_GETLINK, 0, &header(index, 0, 0)))
+}
+
+fn get(netlink: &Netlink, object: String, message: Message) -> Result<Link, Error> {
+    let mut found = None;
+    netlink.request("find", &object, message, |kind, body| {
+        found = parse(kind, body);
+        Ok(())
+    })?;
+    found.ok_or(Error::Answer { operation: "finding an interface", reason: "no interface in it" })
+}
+
+/// The index of the interface of this name, in the thread's namespace.
+pub fn index_of(name: &str) -> Result<u32, Error> {
+    check_name(name)?;
+    let text = std::ffi::CString::new(name).map_err(|_| Error::Invalid {
+        object: format!("interface name {name:?}"),
+        reason: "it contains a zero byte",
+    })?;
+    // SAFETY: the pointer is to a string with its zero byte, which outlives the call.
+    let index = unsafe { libc::if_nametoindex(text.as_ptr()) };
+    if index == 0 {
+        return Err(std::io::Error::last_os_error()).context("find interface", name);
+    }
+    Ok(index)
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name.len() >= libc::IFNAMSIZ {
+        return Err(Error::Invalid {
+            object: format!("interface name {name:?}"),
+            reason: "it must have 1 to 15 characters",
+        });
+    }
+    Ok(())
+}
+
+fn change(netlink: &Netlink, operation: &'static str, index: u32, message: Message) -> Result<(), Error> {
+    netlink.execute(operation, format!("interface {index}"), message)
+}
+
+/// Sets the interface up (`no shutdown`) or down.
+pub fn set_up(netlink: &Netlink, index: u32, up: bool) -> Result<(), Error> {
+    let flag = libc::IFF_UP.cast_unsigned();
+    let message = Message::new(libc::RTM_NEWLINK, 0, &header(index, if up { flag } else { 0 }, flag));
+    change(netlink, if up { "set up" } else { "set down" }, index, message)
+}
+
+/// Sets the MTU in bytes.
+pub fn set_mtu(netlink: &Netlink, index: u32, mtu: u32) -> Result<(), Error> {
+    let message = Message::new(libc::RTM_NEWLINK, 0, &header(index, 0, 0)).number(libc::IFLA_MTU, mtu);
+    change(netlink, "set the MTU of", index, message)
+}
+
+/// Gives the interface another name; it must be down on older kernels.
+pub fn rename(netlink: &Netlink, index: u32, name: &str) -> Result<(), Error> {
+    check_name(name)?;
+    let message = Message::new(libc::RTM_NEWLINK, 0, &header(index, 0, 0)).text(INTERFACE_NAME, name);
+    change(netlink, "rename", index, message)
+}
+
+/// Makes the interface a port of a bridge; 0 takes it out.
+pub fn set_bridge(netlink: &Netlink, index: u32, bridge: u32) -> Result<(), Error> {
+    let message = Message::new(libc::RTM_NEWLINK, 0, &header(index, 0, 0)).number(libc::IFLA_MASTER, bridge);
+    change(netlink, "bridge", index, message)
+}
+
+/// Moves the interface to another network namespace. Its addresses and routes are lost.
+pub fn move_to(netlink: &Netlink, index: u32, namespace: impl AsFd) -> Result<(), Error> {
+    let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
+    let message = Message::new(libc::RTM_NEWLINK, 0, &header(index, 0, 0)).number(libc::IFLA_NET_NS_FD, fd);
+    change(netlink, "move to another namespace", index, message)
+}
+
+/// Removes a virtual interface (and, of a veth, its peer).
+pub fn delete(netlink: &Netlink, index: u32) -> Result<(), Error> {
+    change(netlink, "remove", index, Message::new(libc::RTM_DELLINK, 0, &header(index, 0, 0)))
+}
+
+/// Makes a virtual cable: `name` here, `peer` in `namespace` (or here too).
+pub fn create_veth(
+    netlink: &Netlink,
+    name: &str,
+    peer: &str,
+    namespace: Option<&dyn AsFd>,
+) -> Result<(), Error> {
+    check_name(name)?;
+    check_name(peer)?;
+    let fd = namespace.map(|namespace| namespace.as_fd().as_raw_fd().cast_unsigned());
+    let message = Message::new(libc::RTM_NEWLINK, CREATE | EXCLUSIVE, &header(0, 0, 0))
+        .text(INTERFACE_NAME, name)
+        .nested(LINK_INFO, &[], |info| {
+            info.text(KIND, "veth").nested(DATA, &[], |data| {
+                data.nested(VETH_PEER, &header(0, 0, 0), |other| {
+                    other
+                        .text(INTERFACE_NAME, peer)
+                        .maybe(fd, |other, fd| other.number(libc::IFLA_NET_NS_FD, fd))
+                })
+            })
+        });
+    netlink.execute("make", format!("veth {name} to {peer}"), message)
+}
+
+/// Makes an interface that swallows what it is given: a LAN with nobody on it.
+pub fn create_dummy(netlink: &Netlink, name: &str) -> Result<(), Error> {
+    create_plain(netlink, name, "dummy")
+}
+
+/// Makes an Ethernet switch.
+pub fn create_bridge(netlink: &Netlink, name: &str) -> Result<(), Error> {
+    create_plain(netlink, name, "bridge")
+}
+
+fn create_plain(netlink: &Netlink, name: &str, kind: &str) -> Result<(), Error> {
+    check_name(name)?;
+    let message = Message::new(libc::RTM_NEWLINK, CREATE | EXCLUSIVE, &header(0, 0, 0))
+        .text(INTERFACE_NAME, name)
+        .nested(LINK_INFO, &[], |info| info.text(KIND, kind));
+    netlink.execute("make", format!("{kind} {name}"), message)
+}

@@ -1,0 +1,243 @@
+//! The TUN interface by which cleartext comes in and goes out, with a virtio header before each packet.
+
+use crate::error::{Context, Error, check};
+use crate::owned::INTERFACE_PREFIX;
+use crate::privilege::{self, Capability};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{readv, writev};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+const DEVICE: &str = "/dev/net/tun";
+
+/// What the kernel may leave undone in the packets that it hands over and may be asked to do in those that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offload {
+    /// Every packet is whole: its checksum is there and it fits the MTU.
+    #[default]
+    None,
+    /// Checksums may be missing ([`VnetHeader::NEEDS_CHECKSUM`]).
+    Checksum,
+    /// TCP segments of up to 64 KiB, over IPv4 and IPv6, checksums missing.
+    Tcp,
+    /// As `Tcp`, and UDP datagrams too (Linux 6.2).
+    TcpUdp,
+}
+
+impl Offload {
+    fn flags(self) -> libc::c_uint {
+        let checksum = libc::TUN_F_CSUM;
+        let tcp = checksum | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+        match self {
+            Self::None => 0,
+            Self::Checksum => checksum,
+            Self::Tcp => tcp,
+            Self::TcpUdp => tcp | libc::TUN_F_USO4 | libc::TUN_F_USO6,
+        }
+    }
+}
+
+/// The header before each packet: `struct virtio_net_hdr` (virtio 1.2, section 5.1.6), here in the machine's byte order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VnetHeader {
+    /// [`Self::NEEDS_CHECKSUM`] or [`Self::DATA_VALID`].
+    pub flags: u8,
+    /// 0 none, 1 TCP over IPv4, 4 TCP over IPv6, 5 UDP; 0x80 is added when a TCP segment bears ECN's CWR.
+    pub gso_type: u8,
+    /// Length of all headers, when `gso_type` is not 0.
+    pub header_length: u16,
+    /// Payload of each segment, when `gso_type` is not 0.
+    pub gso_size: u16,
+    /// Where the checksum begins to count.
+    pub checksum_start: u16,
+    /// Where it is to be put, counted from `checksum_start`.
+    pub checksum_offset: u16,
+}
+
+impl VnetHeader {
+    /// Bytes before each packet.
+    pub const LEN: usize = 10;
+    /// Flag: the transport checksum is not filled in.
+    pub const NEEDS_CHECKSUM: u8 = 1;
+    /// Flag: the checksum has been verified.
+    pub const DATA_VALID: u8 = 2;
+
+    /// The header as the kernel wants it.
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        let fields = [self.header_length, self.gso_size, self.checksum_start, self.checksum_offset];
+        let all =
+            [self.flags, self.gso_type].into_iter().chain(fields.into_iter().flat_map(u16::to_ne_bytes));
+        bytes.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
+        bytes
+    }
+
+    /// Reads the header.
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        let [flags, gso_type, a, b, c, d, e, f, g, h] = bytes;
+        Self {
+            flags,
+            gso_type,
+            header_length: u16::from_ne_bytes([a, b]),
+            gso_size: u16::from_ne_bytes([c, d]),
+            checksum_start: u16::from_ne_bytes([e, f]),
+            checksum_offset: u16::from_ne_bytes([g, h]),
+        }
+    }
+}
+
+/// How a TUN interface is made.
+#[derive(Debug, Clone, Default)]
+pub struct TunOptions {
+    /// The interface's name; a `%d` in it becomes the first free number. None is `hubward%d`.
+    pub name: Option<String>,
+    /// More than one queue can be opened ([`Tun::another_queue`]), each with one reader.
+    pub multi_queue: bool,
+}
+
+/// One queue of a TUN interface, never blocking. The interface vanishes with its last queue.
+#[derive(Debug)]
+pub struct Tun {
+    fd: OwnedFd,
+    name: String,
+    index: u32,
+    multi_queue: bool,
+}
+
+impl Tun {
+    /// Makes the interface in the thread's network namespace, down and without address, offloads off. Needs CAP_NET_ADMIN.
+    pub fn create(options: &TunOptions) -> Result<Self, Error> {
+        privilege::require(Capability::NetAdmin, "a TUN interface")?;
+        let pattern = options.name.clone().unwrap_or_else(|| format!("{INTERFACE_PREFIX}%d"));
+        Self::attach(&pattern, options.multi_queue)
+    }
+
+    /// One more queue of an interface that was made with `multi_queue`.
+    pub fn another_queue(&self) -> Result<Self, Error> {
+        Self::attach(&self.name, self.multi_queue)
+    }
+
+    fn attach(pattern: &str, multi_queue: bool) -> Result<Self, Error> {
+        let fd = open(DEVICE, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+            .context("open", DEVICE)?;
+        let mut request = request_for(pattern)?;
+        let queues = if multi_queue { libc::IFF_MULTI_QUEUE } else { 0 };
+        let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | queues;
+        request.ifr_ifru.ifru_flags = flags as libc::c_short;
+        // SAFETY: TUNSETIFF reads and writes one ifreq, which outlives the call.
+        let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETIFF, &mut request) };
+        check(result).context("make TUN interface", pattern)?;
+        let length = VnetHeader::LEN as libc::c_int;
+        // SAFETY: TUNSETVNETHDRSZ reads one int, which outlives the call.
+        let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETVNETHDRSZ, &length) };
+        check(result).context("set the virtio header of", pattern)?;
+        let name = request.ifr_name.iter().map(|byte| *byte as u8).take_while(|byte| *byte != 0).collect();
+        let name = String::from_utf8(name).map_err(|_| Error::Answer {
+            operation: "making a TUN interface",
+            reason: "its name is not UTF-8",
+        })?;
+        let index = crate::link::index_of(&name)?;
+        let tun = Self { fd, name, index, multi_queue };
+        tun.set_offload(Offload::None)?;
+        Ok(tun)
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The interface's index.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Switches offloads for the whole interface. `EINVAL` says that the kernel does not know them.
+    pub fn set_offload(&self, offload: Offload) -> Result<(), Error> {
+        // SAFETY: TUNSETOFFLOAD takes its flags by value.
+        let result = unsafe {
+            libc::ioctl(self.fd.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(offload.flags()))
+        };
+        check(result).context("set the offloads of", &self.name).map(drop)
+    }
+
+    /// Reads one packet; returns its header and its length. `WouldBlock` when there is none. A buffer of the MTU is enough
+    /// without offloads, 65 535 bytes with; what does not fit is lost.
+    pub fn read(&self, packet: &mut [u8]) -> io::Result<(VnetHeader, usize)> {
+        let mut header = [0; VnetHeader::LEN];
+        let length = loop {
+            match readv(&self.fd, &mut [IoSliceMut::new(&mut header), IoSliceMut::new(packet)]) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => break result?,
+            }
+        };
+        Ok((VnetHeader::from_bytes(header), length.saturating_sub(VnetHeader::LEN)))
+    }
+
+    /// Writes one packet: the kernel receives it as if it came in by this interface. The packet may be given in parts.
+    pub fn write(&self, header: VnetHeader, parts: &[&[u8]]) -> io::Result<()> {
+        let header = header.to_bytes();
+        let result = match parts {
+            [packet] => writev(&self.fd, &[IoSlice::new(&header), IoSlice::new(packet)]),
+            parts => {
+                let mut vector = Vec::with_capacity(parts.len() + 1);
+                vector.push(IoSlice::new(&header));
+                vector.extend(parts.iter().map(|part| IoSlice::new(part)));
+                writev(&self.fd, &vector)
+            }
+        };
+        Ok(result.map(drop)?)
+    }
+}
+
+impl AsFd for Tun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Tun {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+fn request_for(name: &str) -> Result<libc::ifreq, Error> {
+    // SAFETY: an ifreq of zeroes is valid: an empty name and a union of integers.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.is_empty() || name.len() >= request.ifr_name.len() || name.contains(['\0', '/', ' ']) {
+        return Err(Error::Invalid {
+            object: format!("interface name {name:?}"),
+            reason: "it must have 1 to 15 characters",
+        });
+    }
+    for (place, byte) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *place = byte as libc::c_char;
+    }
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_virtio_header_survives() {
+        let header = VnetHeader {
+            flags: 1,
+            gso_type: 4,
+            header_length: 0x1234,
+            gso_size: 1400,
+            checksum_start: 40,
+            checksum_offset: 16,
+        };
+        assert_eq!(VnetHeader::from_bytes(header.to_bytes()), header);
+        assert_eq!(VnetHeader::default().to_bytes(), [0; 10]);
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_refused() {
+        let error = request_for("hubward-interface-0").unwrap_err();
+        assert!(error.to_string().contains("hubward-interface-0"), "{error}");
+    }
+}
