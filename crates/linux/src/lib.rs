@@ -5,18 +5,24 @@
 
 #![allow(unsafe_code)] // system calls: each block says why it is sound
 
+pub mod address;
 mod batch;
 pub mod clear;
 pub mod clock;
 mod error;
 pub mod esp_raw;
 pub mod link;
+pub mod monitor;
 pub mod netlink;
+pub mod netns;
 pub mod notify;
 pub mod owned;
 pub mod privilege;
 pub mod random;
+pub mod route;
+pub mod rule;
 mod socket;
+pub mod sysctl;
 pub mod terminal;
 pub mod tun;
 pub mod udp;

@@ -1,14 +1,285 @@
-//! The marks by which Hubward knows its own: whatever it makes in the kernel carries one of these.
+//! The marks by which Hubward knows its own, and the removal of what a run that ended badly left behind.
+//!
+//! Routes and rules bear a protocol number of their own. Addresses do too since Linux 5.18; for older kernels, and for
+//! kernel settings, which bear no mark, a [`Ledger`] on disk tells what was changed.
 
-/// Protocol number of Hubward's routes and rules (`ip route show proto 111`); rtnetlink(7) leaves it to user programs.
+use crate::error::{Context, Error};
+use crate::netlink::Netlink;
+use crate::rule::{Family, Rule};
+use crate::sysctl::{self, Setting};
+use crate::{address, link, route, rule};
+use ipnet::IpNet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Protocol number of Hubward's routes, rules and addresses (`ip route show proto 111`).
 pub const PROTOCOL: u8 = 111;
 /// Firewall mark of Hubward's own sockets, so that its IKE and ESP packets are not captured by its own table ("HW").
 pub const FWMARK: u32 = 0x4857;
-/// Routing table of the captured prefixes (the proxies) of the global routing instance. VRFs count up from here.
+/// Routing table of the captured prefixes of the global routing instance; VRFs count up from here.
 pub const TABLE: u32 = 11_100;
-/// Priority of the rule that sends Hubward's own marked packets past [`TABLE`].
-pub const RULE_PRIORITY_EXEMPT: u32 = 11_100;
-/// Priority of the rule that looks [`TABLE`] up.
-pub const RULE_PRIORITY_CAPTURE: u32 = 11_110;
+/// First of the priorities of Hubward's routing rules.
+pub const RULE_PRIORITY: u32 = 11_100;
+/// How many priorities, and how many tables, are Hubward's.
+pub const RANGE: u32 = 100;
 /// Start of the name of every interface that Hubward makes.
 pub const INTERFACE_PREFIX: &str = "hubward";
+
+/// Whether something was made or was there before; what was there is adopted and never removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It is new: whoever made it removes it.
+    New,
+    /// It was there already.
+    AlreadyThere,
+}
+
+/// The rule that captures: every packet that does not bear [`FWMARK`] is looked up in [`TABLE`] before the main table.
+pub fn capture_rule(family: Family) -> Rule {
+    Rule { mark: Some((FWMARK, u32::MAX)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
+}
+
+/// What [`sweep`] removed, for the log: one line each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// What was removed or set back, in words.
+    pub removed: Vec<String>,
+    /// What could not be, with the reason.
+    pub failed: Vec<String>,
+}
+
+impl Swept {
+    fn note(&mut self, what: String, result: Result<(), Error>) {
+        match result {
+            Ok(()) => self.removed.push(what),
+            // it went with its interface or table, or somebody was faster
+            Err(error) if error.is_not_found() => {}
+            Err(error) => self.failed.push(error.to_string()),
+        }
+    }
+}
+
+/// Removes everything in the namespace that bears Hubward's marks, and what the ledger names: exactly the leftovers of an
+/// earlier run, when it is called before anything is made, and all that this run made, when it is called at the end. Two
+/// Hubwards in one network namespace would sweep each other's things; they also could not share UDP port 500.
+pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
+    let mut swept = Swept::default();
+    for rule in rule::list(netlink)? {
+        let ours = RULE_PRIORITY..RULE_PRIORITY + RANGE;
+        // kernels before 4.17 do not keep the protocol of a rule
+        let marked =
+            rule.protocol == PROTOCOL || (rule.protocol == 0 && (TABLE..TABLE + RANGE).contains(&rule.table));
+        if marked && ours.contains(&rule.priority) {
+            swept.note(
+                format!("routing rule {} to table {}", rule.priority, rule.table),
+                rule::remove(netlink, &rule),
+            );
+        }
+    }
+    for route in route::list(netlink)?.into_iter().filter(|route| route.protocol == PROTOCOL) {
+        swept.note(
+            format!("route {} in table {}", route.destination, route.table),
+            route::remove(netlink, &route),
+        );
+    }
+    for address in address::list(netlink)?.into_iter().filter(|address| address.protocol == PROTOCOL) {
+        let result = address::remove(netlink, address.interface, address.net);
+        swept.note(format!("address {} of interface {}", address.net, address.interface), result);
+    }
+    for entry in std::mem::take(&mut ledger.entries).into_iter().rev() {
+        match entry {
+            Entry::Address { interface, net } => {
+                let result = link::by_name(netlink, &interface)
+                    .and_then(|link| address::remove(netlink, link.index, net));
+                swept.note(format!("address {net} of interface {interface}"), result);
+            }
+            Entry::Setting { setting, before } => {
+                let result = sysctl::set(&setting, &before).map(drop);
+                swept.note(format!("setting {setting:?}, now {before} again"), result);
+            }
+        }
+    }
+    // TUN interfaces vanish with their process; one that did not was made persistent by somebody
+    for link in link::list(netlink)? {
+        if link.kind.as_deref() == Some("tun") && link.name.starts_with(INTERFACE_PREFIX) && !link.running {
+            swept.note(format!("interface {}", link.name), link::delete(netlink, link.index));
+        }
+    }
+    ledger.save()?;
+    Ok(swept)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Entry {
+    Address { interface: String, net: IpNet },
+    Setting { setting: Setting, before: String },
+}
+
+impl Entry {
+    fn to_line(&self) -> String {
+        match self {
+            Self::Address { interface, net } => format!("address {net} {interface}\n"),
+            Self::Setting { setting, before } => {
+                let (name, interface) = match setting {
+                    Setting::IpForward => ("ip_forward", "-"),
+                    Setting::Ipv6Forward => ("ipv6_forward", "-"),
+                    Setting::PingGroupRange => ("ping_group_range", "-"),
+                    Setting::RpFilter(interface) => ("rp_filter", interface.as_str()),
+                    Setting::DisableIpv6(interface) => ("disable_ipv6", interface.as_str()),
+                    Setting::AcceptLocal(interface) => ("accept_local", interface.as_str()),
+                    Setting::SendRedirects(interface) => ("send_redirects", interface.as_str()),
+                };
+                format!("setting {name} {interface} {before}\n")
+            }
+        }
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        let mut words = line.splitn(4, ' ');
+        match (words.next()?, words.next()?, words.next()?, words.next()) {
+            ("address", net, interface, None) => {
+                Some(Self::Address { interface: interface.to_owned(), net: net.parse().ok()? })
+            }
+            ("setting", name, interface, Some(before)) => {
+                let interface = interface.to_owned();
+                let setting = match name {
+                    "ip_forward" => Setting::IpForward,
+                    "ipv6_forward" => Setting::Ipv6Forward,
+                    "ping_group_range" => Setting::PingGroupRange,
+                    "rp_filter" => Setting::RpFilter(interface),
+                    "disable_ipv6" => Setting::DisableIpv6(interface),
+                    "accept_local" => Setting::AcceptLocal(interface),
+                    "send_redirects" => Setting::SendRedirects(interface),
+                    _ => return None,
+                };
+                Some(Self::Setting { setting, before: before.to_owned() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A small file that tells a later run what this one changed and the kernel does not mark. Each change is written down
+/// before it is made, so that a crash between the two leaves a note of something undone, never something without a note.
+#[derive(Debug)]
+pub struct Ledger {
+    path: Option<PathBuf>,
+    entries: Vec<Entry>,
+}
+
+impl Ledger {
+    /// Reads the ledger an earlier run left, or begins one. Lines that make no sense are passed over.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).context("read", path.display()),
+        };
+        Ok(Self { path: Some(path.to_owned()), entries: text.lines().filter_map(Entry::from_line).collect() })
+    }
+
+    /// A ledger in memory, for namespaces that vanish with the process.
+    pub fn in_memory() -> Self {
+        Self { path: None, entries: Vec::new() }
+    }
+
+    /// Whether nothing is noted.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Adds an address and notes it, unless it was there already.
+    pub fn add_address(&mut self, netlink: &Netlink, interface: &str, net: IpNet) -> Result<Made, Error> {
+        let link = link::by_name(netlink, interface)?;
+        if address::list(netlink)?.iter().any(|there| there.interface == link.index && there.net == net) {
+            return Ok(Made::AlreadyThere);
+        }
+        self.entries.push(Entry::Address { interface: interface.to_owned(), net });
+        self.save()?;
+        address::add(netlink, link.index, net)
+    }
+
+    /// Removes an address if it is noted as ours.
+    pub fn remove_address(&mut self, netlink: &Netlink, interface: &str, net: IpNet) -> Result<(), Error> {
+        let entry = Entry::Address { interface: interface.to_owned(), net };
+        if !self.entries.contains(&entry) {
+            return Ok(());
+        }
+        let result =
+            link::by_name(netlink, interface).and_then(|link| address::remove(netlink, link.index, net));
+        match result {
+            Err(error) if !error.is_not_found() => return Err(error),
+            _ => self.entries.retain(|other| *other != entry),
+        }
+        self.save()
+    }
+
+    /// Changes a setting of the thread's namespace and notes what it was.
+    pub fn set(&mut self, setting: Setting, value: &str) -> Result<(), Error> {
+        let before = sysctl::get(&setting)?;
+        if before == value {
+            return Ok(());
+        }
+        let noted =
+            |entry: &Entry| matches!(entry, Entry::Setting { setting: other, .. } if *other == setting);
+        if !self.entries.iter().any(noted) {
+            self.entries.push(Entry::Setting { setting: setting.clone(), before });
+            self.save()?;
+        }
+        sysctl::set(&setting, value).map(drop)
+    }
+
+    /// Writes the file anew beside the old one and puts it in its place; an empty ledger has no file.
+    fn save(&self) -> Result<(), Error> {
+        let Some(path) = &self.path else { return Ok(()) };
+        if self.entries.is_empty() {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).context("remove", path.display())
+                }
+                _ => Ok(()),
+            };
+        }
+        let fresh = path.with_extension("new");
+        let text: String = self.entries.iter().map(Entry::to_line).collect();
+        let write = || -> std::io::Result<()> {
+            let mut file = std::fs::File::create(&fresh)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&fresh, path)
+        };
+        write().context("write", path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ledger_lines_read_back_and_others_are_passed_over() {
+        let name = || "eth0".to_owned();
+        let settings = [
+            Setting::IpForward,
+            Setting::Ipv6Forward,
+            Setting::PingGroupRange,
+            Setting::RpFilter(name()),
+            Setting::DisableIpv6(name()),
+            Setting::AcceptLocal(name()),
+            Setting::SendRedirects(name()),
+        ];
+        let mut entries: Vec<_> = settings
+            .into_iter()
+            .map(|setting| Entry::Setting { setting, before: "1\t0".to_owned() })
+            .collect();
+        entries.push(Entry::Address { interface: name(), net: "10.1.1.1/24".parse().unwrap() });
+        for entry in entries {
+            assert_eq!(Entry::from_line(entry.to_line().trim_end_matches('\n')), Some(entry));
+        }
+        for line in
+            ["", "address", "address x eth0", "setting ip_forward -", "setting other - 1", "route 0 0 0"]
+        {
+            assert_eq!(Entry::from_line(line), None, "{line}");
+        }
+    }
+}
