@@ -7,5 +7,6 @@ pub mod io;
 pub mod natt;
 pub mod path;
 pub mod policy;
+pub mod proposal;
 pub mod snapshot;
 pub mod v1;

@@ -1,0 +1,619 @@
+//! Proposals: what is offered, what is chosen, and what differed first when nothing fits.
+
+use crate::esp::sa::{Mode, Spi};
+use crate::ike::natt::Dialect;
+use crate::ike::policy::{Authentication, IsakmpPolicy, TransformSet};
+use crate::wire::attribute::Attribute;
+use crate::wire::ike1::{Proposal, Transform};
+use crate::wire::registry::{ike, ipsec, protocol};
+use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
+use std::time::Duration;
+
+/// What phase 1 agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase1Suite {
+    /// Cipher.
+    pub cipher: IkeCipher,
+    /// Hash and prf.
+    pub hash: HashAlg,
+    /// Group.
+    pub group: DhGroup,
+    /// Authentication method on the wire: 1, or 65001 with Xauth.
+    pub method: u16,
+    /// Lifetime, the shorter of both sides' wishes.
+    pub lifetime: Duration,
+    /// Whether the peer wished for a longer one and must be told (RESPONDER-LIFETIME).
+    pub shortened: bool,
+}
+
+/// One side's wishes for phase 1, for explanations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phase1Offer {
+    /// Encryption algorithm and key length in bits.
+    pub encryption: Option<(u64, Option<u64>)>,
+    /// Hash.
+    pub hash: Option<u64>,
+    /// Authentication method.
+    pub method: Option<u64>,
+    /// Group.
+    pub group: Option<u64>,
+    /// Lifetime in seconds.
+    pub seconds: Option<u64>,
+}
+
+impl Phase1Offer {
+    fn read(transform: &Transform) -> Self {
+        let mut offer = Self::default();
+        let mut key_length = None;
+        let mut life_type = None;
+        for attribute in &transform.attributes {
+            let Some(value) = attribute.as_number() else { continue };
+            match attribute.kind {
+                ike::ENCRYPTION => offer.encryption = Some((value, None)),
+                ike::KEY_LENGTH => key_length = Some(value),
+                ike::HASH => offer.hash = Some(value),
+                ike::AUTHENTICATION => offer.method = Some(value),
+                ike::GROUP => offer.group = Some(value),
+                ike::LIFE_TYPE => life_type = Some(value),
+                // a duration belongs to the last type seen
+                ike::LIFE_DURATION if life_type == Some(u64::from(ipsec::SECONDS)) => {
+                    offer.seconds = Some(value)
+                }
+                _ => {}
+            }
+        }
+        if let Some((_, bits)) = &mut offer.encryption {
+            *bits = key_length;
+        }
+        offer
+    }
+}
+
+/// The cipher of a phase-1 number and key length; AES without a length is AES-128.
+fn ike_cipher(number: u64, bits: Option<u64>) -> Option<IkeCipher> {
+    match (number, bits) {
+        (1, None) => Some(IkeCipher::Des),
+        (5, None | Some(192)) => Some(IkeCipher::TripleDes),
+        (7, None | Some(128)) => Some(IkeCipher::Aes128),
+        (7, Some(192)) => Some(IkeCipher::Aes192),
+        (7, Some(256)) => Some(IkeCipher::Aes256),
+        _ => None,
+    }
+}
+
+const fn ike_cipher_numbers(cipher: IkeCipher) -> (u16, Option<u16>) {
+    match cipher {
+        IkeCipher::Des => (1, None),
+        IkeCipher::TripleDes => (5, None),
+        IkeCipher::Aes128 => (7, Some(128)),
+        IkeCipher::Aes192 => (7, Some(192)),
+        IkeCipher::Aes256 => (7, Some(256)),
+    }
+}
+
+fn ike_hash(number: u64) -> Option<HashAlg> {
+    Some(match number {
+        1 => HashAlg::Md5,
+        2 => HashAlg::Sha1,
+        4 => HashAlg::Sha256,
+        5 => HashAlg::Sha384,
+        6 => HashAlg::Sha512,
+        _ => return None,
+    })
+}
+
+const fn ike_hash_number(hash: HashAlg) -> u16 {
+    match hash {
+        HashAlg::Md5 => 1,
+        HashAlg::Sha1 => 2,
+        HashAlg::Sha256 => 4,
+        HashAlg::Sha384 => 5,
+        HashAlg::Sha512 => 6,
+    }
+}
+
+/// The first attribute of an offer that none of our policies takes, seen from the policy that came closest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase1Difference {
+    /// Encryption algorithm or key length.
+    Encryption,
+    /// Hash.
+    Hash,
+    /// Authentication method.
+    Authentication,
+    /// Diffie-Hellman group.
+    Group,
+}
+
+impl std::fmt::Display for Phase1Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Encryption => "encryption",
+            Self::Hash => "hash",
+            Self::Authentication => "authentication method",
+            Self::Group => "Diffie-Hellman group",
+        })
+    }
+}
+
+/// The transform chosen, ready to be sent back.
+#[derive(Clone, Debug)]
+pub struct Phase1Choice {
+    /// What it means.
+    pub suite: Phase1Suite,
+    /// The SA payload's proposals for the answer: the one transform, as offered.
+    pub answer: Vec<Proposal>,
+}
+
+/// Chooses as an IOS responder does: our policies in order of priority, each against everything offered. A longer
+/// lifetime is taken and shortened. `methods` are the authentication methods acceptable to whoever this peer may be.
+pub fn choose_phase1(
+    policies: &[IsakmpPolicy],
+    offered: &[Proposal],
+    methods: &[u16],
+) -> Result<Phase1Choice, Option<Phase1Difference>> {
+    let mut closest = None;
+    for policy in policies.iter().filter(|policy| policy.authentication == Authentication::PreShared) {
+        for proposal in offered.iter().filter(|proposal| proposal.protocol == protocol::ISAKMP) {
+            for transform in proposal.transforms.iter().filter(|transform| transform.id == ike::KEY_IKE) {
+                let offer = Phase1Offer::read(transform);
+                match fits(policy, &offer, methods) {
+                    Ok(method) => {
+                        let wished =
+                            offer.seconds.map(Duration::from_secs).filter(|seconds| !seconds.is_zero());
+                        let suite = Phase1Suite {
+                            cipher: policy.cipher,
+                            hash: policy.hash,
+                            group: policy.group,
+                            method,
+                            lifetime: wished.map_or(policy.lifetime, |wished| wished.min(policy.lifetime)),
+                            shortened: wished.is_some_and(|wished| wished > policy.lifetime),
+                        };
+                        let answer = vec![Proposal {
+                            number: proposal.number,
+                            protocol: protocol::ISAKMP,
+                            spi: Vec::new(),
+                            transforms: vec![transform.clone()],
+                        }];
+                        return Ok(Phase1Choice { suite, answer });
+                    }
+                    Err(difference) => closest = closest.max(Some(difference)),
+                }
+            }
+        }
+    }
+    Err(closest)
+}
+
+fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u16, Phase1Difference> {
+    let cipher = offer.encryption.and_then(|(number, bits)| ike_cipher(number, bits));
+    if cipher != Some(policy.cipher) {
+        return Err(Phase1Difference::Encryption);
+    }
+    if offer.hash.and_then(ike_hash) != Some(policy.hash) {
+        return Err(Phase1Difference::Hash);
+    }
+    let method = methods.iter().find(|method| offer.method == Some(u64::from(**method)));
+    let method = *method.ok_or(Phase1Difference::Authentication)?;
+    if offer.group != Some(u64::from(policy.group.number())) {
+        return Err(Phase1Difference::Group);
+    }
+    Ok(method)
+}
+
+/// Our offer for phase 1. Aggressive mode fixes the group, so only policies of the first one's group are offered there.
+pub fn offer_phase1(policies: &[IsakmpPolicy], method: u16, group: Option<DhGroup>) -> Vec<Proposal> {
+    let usable = policies
+        .iter()
+        .filter(|policy| policy.authentication == Authentication::PreShared)
+        .filter(|policy| group.is_none_or(|group| policy.group == group));
+    let transforms = usable.zip(1..=u8::MAX).map(|(policy, number)| {
+        let (cipher, bits) = ike_cipher_numbers(policy.cipher);
+        let mut attributes = vec![
+            Attribute::short(ike::ENCRYPTION, cipher),
+            Attribute::short(ike::HASH, ike_hash_number(policy.hash)),
+            Attribute::short(ike::GROUP, policy.group.number()),
+            Attribute::short(ike::AUTHENTICATION, method),
+            Attribute::short(ike::LIFE_TYPE, ipsec::SECONDS),
+            Attribute::long(
+                ike::LIFE_DURATION,
+                u32::try_from(policy.lifetime.as_secs()).unwrap_or(u32::MAX).to_be_bytes(),
+            ),
+        ];
+        if let Some(bits) = bits {
+            attributes.push(Attribute::short(ike::KEY_LENGTH, bits));
+        }
+        Transform { number, id: ike::KEY_IKE, attributes }
+    });
+    let transforms = transforms.collect();
+    vec![Proposal { number: 1, protocol: protocol::ISAKMP, spi: Vec::new(), transforms }]
+}
+
+/// What phase 2 agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase2Suite {
+    /// Algorithms.
+    pub suite: EspSuite,
+    /// Tunnel or transport.
+    pub mode: Mode,
+    /// PFS group.
+    pub pfs: Option<DhGroup>,
+    /// The peer's SPI.
+    pub spi: Spi,
+    /// Lifetime, the shorter of both sides' wishes.
+    pub lifetime: Duration,
+    /// Volume limit in kilobytes, the smaller of both sides' wishes.
+    pub kilobytes: Option<u64>,
+    /// Whether the peer wished for a longer lifetime and must be told (RESPONDER-LIFETIME).
+    pub shortened: bool,
+}
+
+/// What we want of phase 2.
+#[derive(Clone, Copy, Debug)]
+pub struct Phase2Wish<'a> {
+    /// Transform sets, best first.
+    pub sets: &'a [TransformSet],
+    /// PFS group that must be used.
+    pub pfs: Option<DhGroup>,
+    /// Lifetime.
+    pub lifetime: Duration,
+    /// Volume limit.
+    pub kilobytes: Option<u64>,
+    /// NAT traversal dialect when ESP goes in UDP.
+    pub udp: Option<Dialect>,
+    /// Whether the proxies are the gateways themselves, so that transport mode is possible.
+    pub transport_possible: bool,
+}
+
+/// The first thing in a phase-2 offer that nothing of ours takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase2Difference {
+    /// Not ESP alone.
+    Protocol,
+    /// Cipher or key length.
+    Cipher,
+    /// Integrity algorithm.
+    Integrity,
+    /// Encapsulation mode.
+    Mode,
+    /// PFS missing, or another group.
+    Pfs,
+}
+
+impl std::fmt::Display for Phase2Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Protocol => "protocol",
+            Self::Cipher => "cipher",
+            Self::Integrity => "integrity algorithm",
+            Self::Mode => "encapsulation mode",
+            Self::Pfs => "PFS group",
+        })
+    }
+}
+
+/// The phase-2 transform chosen, ready to be sent back with our SPI.
+#[derive(Clone, Debug)]
+pub struct Phase2Choice {
+    /// What it means.
+    pub suite: Phase2Suite,
+    /// Proposal number, for the answer.
+    pub number: u8,
+    /// The transform, as offered.
+    pub transform: Transform,
+}
+
+impl Phase2Choice {
+    /// The SA payload's proposals for the answer.
+    pub fn answer(&self, spi: Spi) -> Vec<Proposal> {
+        vec![Proposal {
+            number: self.number,
+            protocol: protocol::ESP,
+            spi: spi.0.to_be_bytes().to_vec(),
+            transforms: vec![self.transform.clone()],
+        }]
+    }
+}
+
+/// Chooses as an IOS responder does: our transform sets in order, each against everything offered. Proposals with a number
+/// of their own are alternatives; several with one number (ESP with AH or compression) are not implemented.
+pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phase2Choice, Phase2Difference> {
+    let mut closest = Phase2Difference::Protocol;
+    for set in wish.sets {
+        for proposal in offered {
+            let alone = offered.iter().filter(|other| other.number == proposal.number).count() == 1;
+            let spi = proposal.spi.as_slice().try_into().map(u32::from_be_bytes);
+            let (Ok(spi), true, protocol::ESP) = (spi, alone, proposal.protocol) else { continue };
+            if spi < 256 {
+                continue;
+            }
+            for transform in &proposal.transforms {
+                match read_phase2(wish, set, Spi(spi), transform) {
+                    Ok(suite) => {
+                        return Ok(Phase2Choice {
+                            suite,
+                            number: proposal.number,
+                            transform: transform.clone(),
+                        });
+                    }
+                    Err(difference) => closest = closest.max(difference),
+                }
+            }
+        }
+    }
+    Err(closest)
+}
+
+fn read_phase2(
+    wish: &Phase2Wish<'_>,
+    set: &TransformSet,
+    spi: Spi,
+    transform: &Transform,
+) -> Result<Phase2Suite, Phase2Difference> {
+    let (mut bits, mut auth, mut mode, mut group, mut life_type) = (None, None, None, None, None);
+    let (mut seconds, mut kilobytes) = (None, None);
+    for attribute in &transform.attributes {
+        let Some(value) = attribute.as_number() else { continue };
+        match attribute.kind {
+            ipsec::KEY_LENGTH => bits = Some(value),
+            ipsec::AUTHENTICATION => auth = Some(value),
+            ipsec::ENCAPSULATION => mode = Some(value),
+            ipsec::GROUP => group = Some(value),
+            ipsec::LIFE_TYPE => life_type = Some(value),
+            ipsec::LIFE_DURATION if life_type == Some(u64::from(ipsec::SECONDS)) => seconds = Some(value),
+            ipsec::LIFE_DURATION if life_type == Some(u64::from(ipsec::KILOBYTES)) => kilobytes = Some(value),
+            _ => {}
+        }
+    }
+    if esp_cipher(transform.id, bits) != Some(set.suite.cipher()) {
+        return Err(Phase2Difference::Cipher);
+    }
+    if auth.map(esp_auth) != set.suite.auth().map(Some) {
+        return Err(Phase2Difference::Integrity);
+    }
+    let (tunnel, transport) = wish.udp.map_or((1, 2), Dialect::udp_modes);
+    let mode = match mode {
+        None => Mode::Tunnel,
+        Some(value) if value == u64::from(tunnel) => Mode::Tunnel,
+        // transport mode is for traffic of the gateways themselves, and only where the transform set says so
+        Some(value)
+            if value == u64::from(transport) && wish.transport_possible && set.mode == Mode::Transport =>
+        {
+            Mode::Transport
+        }
+        Some(_) => return Err(Phase2Difference::Mode),
+    };
+    let pfs = match (group, wish.pfs) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(Phase2Difference::Pfs),
+        (Some(number), wanted) => {
+            let group =
+                u16::try_from(number).ok().and_then(DhGroup::from_number).ok_or(Phase2Difference::Pfs)?;
+            if wanted.is_some_and(|wanted| wanted != group) {
+                return Err(Phase2Difference::Pfs);
+            }
+            Some(group)
+        }
+    };
+    let wished = seconds.map(Duration::from_secs).filter(|seconds| !seconds.is_zero());
+    Ok(Phase2Suite {
+        suite: set.suite,
+        mode,
+        pfs,
+        spi,
+        lifetime: wished.map_or(wish.lifetime, |wished| wished.min(wish.lifetime)),
+        kilobytes: match (kilobytes.filter(|value| *value > 0), wish.kilobytes) {
+            (Some(theirs), Some(ours)) => Some(theirs.min(ours)),
+            (theirs, ours) => theirs.or(ours),
+        },
+        shortened: wished.is_some_and(|wished| wished > wish.lifetime),
+    })
+}
+
+/// The ESP cipher of a transform id and key length; AES-CBC without a length is AES-128.
+fn esp_cipher(id: u8, bits: Option<u64>) -> Option<EspCipher> {
+    match (id, bits) {
+        (2, None) => Some(EspCipher::Des),
+        (3, None | Some(192)) => Some(EspCipher::TripleDes),
+        (12, None | Some(128)) => Some(EspCipher::Aes128),
+        (12, Some(192)) => Some(EspCipher::Aes192),
+        (12, Some(256)) => Some(EspCipher::Aes256),
+        // ESP_AES-GCM with a 16-byte ICV (RFC 4106)
+        (20, Some(128)) => Some(EspCipher::AesGcm128),
+        (20, Some(256)) => Some(EspCipher::AesGcm256),
+        _ => None,
+    }
+}
+
+const fn esp_cipher_numbers(cipher: EspCipher) -> (u8, Option<u16>) {
+    match cipher {
+        EspCipher::Des => (2, None),
+        EspCipher::TripleDes => (3, None),
+        EspCipher::Aes128 => (12, Some(128)),
+        EspCipher::Aes192 => (12, Some(192)),
+        EspCipher::Aes256 => (12, Some(256)),
+        EspCipher::AesGcm128 => (20, Some(128)),
+        EspCipher::AesGcm256 => (20, Some(256)),
+    }
+}
+
+fn esp_auth(number: u64) -> Option<EspAuth> {
+    Some(match number {
+        1 => EspAuth::Md5,
+        2 => EspAuth::Sha1,
+        5 => EspAuth::Sha256,
+        6 => EspAuth::Sha384,
+        7 => EspAuth::Sha512,
+        _ => return None,
+    })
+}
+
+const fn esp_auth_number(auth: EspAuth) -> u16 {
+    match auth {
+        EspAuth::Md5 => 1,
+        EspAuth::Sha1 => 2,
+        EspAuth::Sha256 => 5,
+        EspAuth::Sha384 => 6,
+        EspAuth::Sha512 => 7,
+    }
+}
+
+/// Our offer for phase 2: a proposal for each transform set, all with one SPI, so that every peer can choose.
+pub fn offer_phase2(wish: &Phase2Wish<'_>, spi: Spi) -> Vec<Proposal> {
+    let (tunnel, transport) = wish.udp.map_or((1, 2), Dialect::udp_modes);
+    let proposals = wish.sets.iter().zip(1..=u8::MAX).map(|(set, number)| {
+        let (id, bits) = esp_cipher_numbers(set.suite.cipher());
+        let is_transport = wish.transport_possible && set.mode == Mode::Transport;
+        let seconds = u32::try_from(wish.lifetime.as_secs()).unwrap_or(u32::MAX);
+        let mut attributes = vec![
+            Attribute::short(ipsec::ENCAPSULATION, if is_transport { transport } else { tunnel }),
+            Attribute::short(ipsec::LIFE_TYPE, ipsec::SECONDS),
+            Attribute::number(ipsec::LIFE_DURATION, seconds),
+        ];
+        if let Some(kilobytes) = wish.kilobytes {
+            let kilobytes = u32::try_from(kilobytes).unwrap_or(u32::MAX);
+            attributes.push(Attribute::short(ipsec::LIFE_TYPE, ipsec::KILOBYTES));
+            attributes.push(Attribute::long(ipsec::LIFE_DURATION, kilobytes.to_be_bytes()));
+        }
+        if let Some(auth) = set.suite.auth() {
+            attributes.push(Attribute::short(ipsec::AUTHENTICATION, esp_auth_number(auth)));
+        }
+        if let Some(bits) = bits {
+            attributes.push(Attribute::short(ipsec::KEY_LENGTH, bits));
+        }
+        if let Some(group) = wish.pfs {
+            attributes.push(Attribute::short(ipsec::GROUP, group.number()));
+        }
+        let transform = Transform { number: 1, id, attributes };
+        Proposal {
+            number,
+            protocol: protocol::ESP,
+            spi: spi.0.to_be_bytes().to_vec(),
+            transforms: vec![transform],
+        }
+    });
+    proposals.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(priority: u16, cipher: IkeCipher) -> IsakmpPolicy {
+        IsakmpPolicy {
+            priority,
+            cipher,
+            hash: HashAlg::Sha1,
+            authentication: Authentication::PreShared,
+            group: DhGroup::Modp1024,
+            lifetime: Duration::from_secs(86400),
+            line: 1,
+        }
+    }
+
+    /// A24, A25: a client's long list; 3DES is chosen and the longer lifetime shortened.
+    #[test]
+    fn longer_lifetimes_are_taken_and_shortened() {
+        let mut long = policy(1, IkeCipher::TripleDes);
+        long.lifetime = Duration::from_secs(2_147_483);
+        let offered =
+            offer_phase1(&[policy(1, IkeCipher::Aes256), long], ike::AUTH_XAUTH_INIT_PRESHARED, None);
+        let ours = [policy(10, IkeCipher::TripleDes)];
+        let choice = choose_phase1(&ours, &offered, &[ike::AUTH_XAUTH_INIT_PRESHARED]).unwrap();
+        assert_eq!(choice.suite.lifetime, Duration::from_secs(86400));
+        assert!(choice.suite.shortened);
+        assert_eq!(choice.answer[0].transforms[0].number, 2);
+    }
+
+    /// Our priority decides, not the order of the offer.
+    #[test]
+    fn our_first_policy_wins() {
+        let offered = offer_phase1(&[policy(1, IkeCipher::Des), policy(2, IkeCipher::Aes256)], 1, None);
+        let ours = [policy(5, IkeCipher::Aes256), policy(10, IkeCipher::Des)];
+        assert_eq!(choose_phase1(&ours, &offered, &[1]).unwrap().suite.cipher, IkeCipher::Aes256);
+    }
+
+    /// The first difference is that of the policy that came closest.
+    #[test]
+    fn the_closest_difference_is_named() {
+        let offered = offer_phase1(&[policy(1, IkeCipher::TripleDes)], 1, None);
+        let mut other_group = policy(10, IkeCipher::TripleDes);
+        other_group.group = DhGroup::Modp2048;
+        let ours = [policy(5, IkeCipher::Aes256), other_group];
+        assert_eq!(choose_phase1(&ours, &offered, &[1]).unwrap_err(), Some(Phase1Difference::Group));
+        assert_eq!(
+            choose_phase1(&ours, &offered, &[65001]).unwrap_err(),
+            Some(Phase1Difference::Authentication)
+        );
+    }
+
+    /// hwdsl2 #366: vpnc puts KEY_LENGTH first; the order of attributes means nothing.
+    #[test]
+    fn attribute_order_is_free() {
+        let mut offered = offer_phase1(&[policy(1, IkeCipher::Aes256)], 1, None);
+        offered[0].transforms[0].attributes.reverse();
+        // the life duration now precedes its type and is not read; the rest is
+        assert!(choose_phase1(&[policy(10, IkeCipher::Aes256)], &offered, &[1]).is_ok());
+    }
+
+    fn set(cipher: EspCipher, auth: Option<EspAuth>) -> TransformSet {
+        let suite = EspSuite::new(cipher, auth).unwrap();
+        TransformSet { name: "t".into(), suite, mode: Mode::Tunnel, line: 1 }
+    }
+
+    fn wish<'a>(sets: &'a [TransformSet], pfs: Option<DhGroup>) -> Phase2Wish<'a> {
+        Phase2Wish {
+            sets,
+            pfs,
+            lifetime: Duration::from_secs(3600),
+            kilobytes: Some(4_608_000),
+            udp: None,
+            transport_possible: false,
+        }
+    }
+
+    #[test]
+    fn phase_2_takes_what_it_offers() {
+        for (cipher, auth) in [
+            (EspCipher::Des, Some(EspAuth::Md5)),
+            (EspCipher::TripleDes, Some(EspAuth::Sha1)),
+            (EspCipher::Aes128, Some(EspAuth::Sha256)),
+            (EspCipher::Aes256, Some(EspAuth::Sha512)),
+            (EspCipher::AesGcm128, None),
+            (EspCipher::AesGcm256, None),
+        ] {
+            let sets = [set(cipher, auth)];
+            for pfs in [None, Some(DhGroup::Modp2048)] {
+                let offered = offer_phase2(&wish(&sets, pfs), Spi(0x1234));
+                let choice = choose_phase2(&wish(&sets, pfs), &offered).unwrap();
+                assert_eq!(choice.suite.suite, sets[0].suite);
+                assert_eq!(choice.suite.pfs, pfs);
+                assert_eq!(choice.suite.kilobytes, Some(4_608_000));
+            }
+        }
+    }
+
+    #[test]
+    fn phase_2_differences() {
+        let des3 = [set(EspCipher::TripleDes, Some(EspAuth::Sha1))];
+        let aes = [set(EspCipher::Aes128, Some(EspAuth::Sha1))];
+        let md5 = [set(EspCipher::TripleDes, Some(EspAuth::Md5))];
+        let offered = offer_phase2(&wish(&des3, None), Spi(0x1234));
+        assert_eq!(choose_phase2(&wish(&aes, None), &offered).unwrap_err(), Phase2Difference::Cipher);
+        assert_eq!(choose_phase2(&wish(&md5, None), &offered).unwrap_err(), Phase2Difference::Integrity);
+        let pfs = Some(DhGroup::Modp1024);
+        assert_eq!(choose_phase2(&wish(&des3, pfs), &offered).unwrap_err(), Phase2Difference::Pfs);
+        let mut udp = wish(&des3, None);
+        udp.udp = Some(Dialect::Rfc);
+        assert_eq!(choose_phase2(&udp, &offered).unwrap_err(), Phase2Difference::Mode);
+        assert_eq!(choose_phase2(&wish(&des3, None), &[]).unwrap_err(), Phase2Difference::Protocol);
+    }
+
+    /// SPIs below 256 are reserved.
+    #[test]
+    fn reserved_spis_are_refused() {
+        let sets = [set(EspCipher::TripleDes, Some(EspAuth::Sha1))];
+        assert!(choose_phase2(&wish(&sets, None), &offer_phase2(&wish(&sets, None), Spi(255))).is_err());
+        assert!(choose_phase2(&wish(&sets, None), &offer_phase2(&wish(&sets, None), Spi(256))).is_ok());
+    }
+}
