@@ -1,9 +1,111 @@
-//! Why something was refused: typed, counted, and explained in words.
+//! Why something was refused: typed, counted, and explained in words. No variant carries a secret.
+
+use crate::ike::event::Untrusted;
+use crate::ike::identity::IdentityError;
+use crate::ike::io::LeaseError;
+use crate::ike::proposal::{Phase1Difference, Phase2Difference};
+use crate::wire::isakmp::MessageError;
+use crate::wire::reader::Truncated;
 
 /// Why a message, a proposal or a peer was refused. One variant per distinct cause; each carries the evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The datagram is not a well-formed ISAKMP message.
     #[error("malformed ISAKMP message: {0}")]
-    Malformed(String),
+    Malformed(#[from] MessageError),
+    /// A payload is cut short.
+    #[error("malformed payload: {0}")]
+    Truncated(#[from] Truncated),
+    /// An identity names nothing usable.
+    #[error("unusable identity: {0}")]
+    Identity(#[from] IdentityError),
+    /// No SA has these cookies.
+    #[error("no ISAKMP SA has these cookies")]
+    UnknownCookies,
+    /// The exchange or message makes no sense in this state.
+    #[error("a message of exchange type {0} makes no sense in this state")]
+    Unexpected(u8),
+    /// A payload that the message must have is missing or there twice.
+    #[error("the {0} payload is missing or not alone")]
+    MissingPayload(&'static str),
+    /// A message that must be encrypted is not.
+    #[error("the message must be encrypted and is not")]
+    NotEncrypted,
+    /// A message decrypts to nonsense: in main mode's message 5 the sign of a wrong pre-shared key.
+    #[error("the message does not decrypt to anything sensible; the pre-shared keys differ")]
+    WrongPresharedKey,
+    /// A HASH payload is wrong.
+    #[error("the HASH payload does not verify")]
+    Hash,
+    /// A nonce is too short, too long, or equal to ours.
+    #[error("unusable nonce")]
+    Nonce,
+    /// A Diffie-Hellman value is refused.
+    #[error("unusable Diffie-Hellman value: {0}")]
+    KeyExchange(#[from] hubward_crypto::dh::DhError),
+    /// No phase-1 policy takes anything offered.
+    #[error("no ISAKMP policy takes an offer of the peer; the closest differs in {}", .0.map_or_else(|| "everything".to_string(), |d| d.to_string()))]
+    NoPhase1Proposal(Option<Phase1Difference>),
+    /// There is no pre-shared key for this peer.
+    #[error("no keyring has a pre-shared key for this peer")]
+    NoPresharedKey,
+    /// The key used is not in a keyring of the profile that the identity matched.
+    #[error("the profile {0} has another pre-shared key for this peer than the one that opened the exchange")]
+    KeyOfAnotherKeyring(String),
+    /// `crypto isakmp aggressive-mode disable`, or nothing configured asks for aggressive mode.
+    #[error("aggressive mode is disabled")]
+    AggressiveModeDisabled,
+    /// The client group is not configured; the peer is not told.
+    #[error("client group {0} is not known")]
+    UnknownGroup(Untrusted),
+    /// The gateway says it is somebody else than configured.
+    #[error("the gateway identifies itself as {0}")]
+    WrongGateway(Untrusted),
+    /// Too many half-open SAs.
+    #[error("too many half-open ISAKMP SAs")]
+    TooManyHalfOpen,
+    /// Quick mode or mode-config before Xauth has succeeded.
+    #[error("the peer must pass Xauth first")]
+    NotAuthorized,
+    /// Xauth failed.
+    #[error("Xauth failed")]
+    XauthFailed,
+    /// Nobody here answers mode-config for this peer.
+    #[error("mode-config is not configured for this peer")]
+    NoModeConfig,
+    /// There is no inner address.
+    #[error("no inner address: {0}")]
+    Lease(#[from] LeaseError),
+    /// No crypto map entry serves this peer and these proxies.
+    #[error("no crypto map entry serves {local} <-> {remote} for this peer")]
+    NoCryptoMapEntry {
+        /// The proxy on our side.
+        local: String,
+        /// The proxy on the peer's side.
+        remote: String,
+    },
+    /// The proxies are not those of the client's address.
+    #[error("a client may only speak for its own address, not for {0}")]
+    ForeignAddress(String),
+    /// No transform set takes anything offered.
+    #[error("no transform set takes an offer of the peer; the closest differs in {0}")]
+    NoPhase2Proposal(Phase2Difference),
+    /// The peer answered with something that was not offered.
+    #[error("the peer chose something that was not offered")]
+    NotOffered,
+    /// The peer reports an error.
+    #[error("the peer reports {} ({kind})", crate::wire::registry::notify::name(*.kind))]
+    PeerError {
+        /// Notify message type.
+        kind: u16,
+    },
+    /// A peer asks for too much.
+    #[error("too many exchanges or child SAs for one peer")]
+    TooMany,
+    /// No answer came.
+    #[error("no answer")]
+    NoAnswer,
+    /// No route, no address, nothing to negotiate with.
+    #[error("{0}")]
+    Local(&'static str),
 }

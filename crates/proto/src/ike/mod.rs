@@ -1,12 +1,19 @@
 //! The IKE engine: sans-IO, deterministic.
 
+pub mod authorization;
+mod child;
+pub mod engine;
 pub mod event;
 pub mod explain;
 pub mod identity;
 pub mod io;
+pub mod lookup;
 pub mod natt;
 pub mod path;
+mod peer;
 pub mod policy;
 pub mod proposal;
+mod retransmit;
+mod sa;
 pub mod snapshot;
 pub mod v1;

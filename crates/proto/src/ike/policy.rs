@@ -50,6 +50,43 @@ pub struct Global {
     pub application_version: String,
 }
 
+impl Policy {
+    /// An interface by its id.
+    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.id == id)
+    }
+
+    /// The crypto map that an interface bears.
+    pub fn map_of(&self, id: InterfaceId) -> Option<&Arc<CryptoMap>> {
+        let name = self.interface(id)?.crypto_map.as_ref()?;
+        self.maps.iter().find(|map| map.name == *name)
+    }
+
+    /// A profile by its name.
+    pub fn profile(&self, name: &str) -> Option<&IsakmpProfile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// The terms of a crypto map entry or of a client connection.
+    pub fn terms(&self, entry: &crate::esp::sa::EntryRef) -> Option<&EntryTerms> {
+        if let Some(connection) = self.connections.iter().find(|connection| connection.name == entry.map) {
+            return Some(&connection.terms);
+        }
+        let map = self.maps.iter().find(|map| map.name == entry.map)?;
+        match (
+            &map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?.kind,
+            &entry.dynamic,
+        ) {
+            (MapEntryKind::Static { terms, .. }, None) => Some(terms),
+            (MapEntryKind::Dynamic { entries, .. }, Some((_, sequence))) => entries
+                .iter()
+                .find(|candidate| candidate.sequence == *sequence)
+                .map(|candidate| &candidate.terms),
+            _ => None,
+        }
+    }
+}
+
 impl Default for Global {
     fn default() -> Self {
         Self {
@@ -152,7 +189,7 @@ pub enum KeyPeer {
 }
 
 /// `crypto isakmp profile`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IsakmpProfile {
     /// Its name.
     pub name: String,
@@ -250,7 +287,7 @@ pub struct TransformSet {
 }
 
 /// `crypto map NAME`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CryptoMap {
     /// Its name.
     pub name: String,
@@ -267,7 +304,7 @@ pub struct CryptoMap {
 }
 
 /// One numbered entry of a crypto map.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapEntry {
     /// Its sequence number.
     pub sequence: u16,
@@ -278,7 +315,7 @@ pub struct MapEntry {
 }
 
 /// What a crypto map entry is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MapEntryKind {
     /// `ipsec-isakmp`: named peers, initiates on traffic.
     Static {
@@ -297,7 +334,7 @@ pub enum MapEntryKind {
 }
 
 /// One numbered entry of a dynamic crypto map.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DynamicEntry {
     /// Its sequence number in the dynamic map.
     pub sequence: u16,
@@ -308,7 +345,7 @@ pub struct DynamicEntry {
 }
 
 /// What static and dynamic entries have in common.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryTerms {
     /// `set transform-set`, in order of preference.
     pub transform_sets: Vec<TransformSet>,
@@ -333,7 +370,7 @@ pub struct EntryTerms {
 }
 
 /// A crypto ACL: what to protect, seen from this gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CryptoAcl {
     /// Its number or name.
     pub name: String,
@@ -342,7 +379,7 @@ pub struct CryptoAcl {
 }
 
 /// One line of a crypto ACL; each permit line gets an SA of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CryptoAclLine {
     /// `permit` protects; `deny` goes on to the next crypto map entry.
     pub permit: bool,

@@ -1,0 +1,403 @@
+//! Child SA pairs: installing, renewing and ending them. They belong to the peer; phase 1 may come and go under them.
+
+use crate::esp::sa::{ChildId, ChildSa, Direction};
+use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::engine::Engine;
+use crate::ike::event::{Event, EventKind};
+use crate::ike::io::Effect;
+use crate::ike::path::{Encapsulation, Path};
+use crate::ike::policy::Connection;
+use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId, PendingChild};
+use crate::ike::v1::quick;
+use crate::limits;
+use crate::time::Instant;
+use crate::wire::ike1::Delete;
+use crate::wire::registry::protocol;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a replaced pair stays for packets under way, before the side that replaced it deletes it.
+const GRACE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Installs the inbound half of a new pair; [`Self::use_outbound`] brings the other.
+    pub(super) fn install_child(
+        &mut self,
+        sa: &IsakmpSa,
+        new: quick::NewChild,
+        lease: Option<IpAddr>,
+    ) -> ChildId {
+        let now = self.now;
+        let id = self.new_child_id();
+        let Some(peer) = sa.established().map(|established| established.peer) else { return id };
+        let limit = new.suite.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024));
+        let child = Arc::new(ChildSa {
+            id,
+            path: sa.path,
+            entry: new.entry.clone(),
+            selector: new.selector,
+            lease,
+            mode: new.suite.mode,
+            suite: new.suite.suite,
+            inbound: new.inbound,
+            outbound: new.outbound,
+            replay_window: new.terms.replay_window,
+            soft_bytes: limit.map(|bytes| bytes - bytes / 10),
+            hard_bytes: limit,
+            df: new.terms.df,
+        });
+        // the side that began the pair renews it 30 seconds before its end, the other only when that did not happen
+        let margin = Duration::from_secs(if new.initiator { 30 } else { 12 }).min(new.suite.lifetime / 4);
+        let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
+        let soft = now + new.suite.lifetime.saturating_sub(margin + jitter);
+        self.by_spi.insert(child.inbound.spi.0, id);
+        self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
+        let inbound = child.inbound.spi;
+        let outbound = child.outbound.spi;
+        self.children.insert(
+            id,
+            Child {
+                sa: child,
+                path: sa.path,
+                peer,
+                conn: sa.id,
+                initiator: new.initiator,
+                pfs: new.suite.pfs,
+                kilobytes: new.suite.kilobytes,
+                established: now,
+                soft: Some(soft),
+                hard: now + new.suite.lifetime,
+                retire: None,
+                superseded: false,
+                outbound: false,
+                idle: new.terms.idle_time,
+                last_inbound: None,
+                last_outbound: None,
+            },
+        );
+        self.schedule_child(id);
+        self.event(
+            Some(sa),
+            EventKind::ChildUp {
+                child: id,
+                entry: new.entry,
+                selector: new.selector,
+                inbound,
+                outbound,
+                replaces: new.replaces,
+            },
+        );
+        id
+    }
+
+    /// The peer has its half: ours goes into use, and what it replaces goes out of use.
+    pub(super) fn use_outbound(&mut self, id: ChildId) {
+        let now = self.now;
+        let Some(child) = self.children.get_mut(&id) else { return };
+        if child.outbound {
+            return;
+        }
+        child.outbound = true;
+        let (peer, selector, initiator) = (child.peer, child.sa.selector, child.initiator);
+        let child = Arc::clone(&child.sa);
+        self.effect(Effect::Install { child, direction: Direction::Outbound });
+        let is_client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
+        let replaced: Vec<_> = self
+            .children
+            .values()
+            .filter(|other| other.sa.id < id && other.peer == peer && other.sa.selector == selector)
+            .map(|other| other.sa.id)
+            .collect();
+        for old in replaced {
+            if let Some(old) = self.children.get_mut(&old) {
+                old.superseded = true;
+                old.soft = None;
+                // whoever replaced it deletes it; a client would take that as the loss of its tunnel
+                if initiator && !is_client && old.retire.is_none() {
+                    old.retire = Some(now + GRACE);
+                }
+            }
+            self.schedule_child(old);
+        }
+    }
+
+    /// The first packet that verified came in: the peer has the pair, even if its message 3 was lost.
+    pub(super) fn inbound_seen(&mut self, id: ChildId) {
+        let Some(conn) = self.children.get(&id).map(|child| child.conn) else { return };
+        self.with_sa(conn, |_, sa| {
+            if let Some(established) = sa.established_mut() {
+                established.exchanges.retain(
+                    |_, exchange| !matches!(exchange, Exchange::QuickResponder(quick) if quick.child == id),
+                );
+            }
+        });
+        self.use_outbound(id);
+    }
+
+    /// The running pair that a new one with these selectors takes the place of.
+    pub(super) fn replaced_by(&self, peer: PeerId, selector: &Selector) -> Option<ChildId> {
+        self.children
+            .values()
+            .rev()
+            .find(|child| child.peer == peer && child.sa.selector == *selector)
+            .map(|child| child.sa.id)
+    }
+
+    /// How many pairs a peer may have: one for each ACL line that could serve it, and some.
+    pub(super) fn children_limit(&self, sa: &IsakmpSa) -> usize {
+        let lines: usize = self.policy.map_of(sa.path.interface).map_or(0, |map| {
+            let acl =
+                |terms: &crate::ike::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
+            map.entries
+                .iter()
+                .map(|entry| match &entry.kind {
+                    crate::ike::policy::MapEntryKind::Static { terms, .. } => acl(terms),
+                    crate::ike::policy::MapEntryKind::Dynamic { entries, .. } => {
+                        entries.iter().map(|entry| acl(&entry.terms)).sum()
+                    }
+                })
+                .sum()
+        });
+        lines + limits::CHILDREN_PER_PEER
+    }
+
+    fn schedule_child(&mut self, id: ChildId) {
+        let at = self.children.get(&id).and_then(|child| {
+            let idle = child.idle.map(|idle| {
+                let used = child.last_inbound.max(child.last_outbound).unwrap_or(child.established);
+                used + idle
+            });
+            [Some(child.hard), child.soft, child.retire, idle].into_iter().flatten().min()
+        });
+        self.arm_child(id, at);
+    }
+
+    /// Something is due for a pair.
+    pub(super) fn child_timeout(&mut self, id: ChildId) {
+        let now = self.now;
+        let Some(child) = self.children.get_mut(&id) else { return };
+        let used = child.last_inbound.max(child.last_outbound);
+        if child.hard <= now {
+            self.end_child(id, "lifetime expired", true);
+            return;
+        }
+        if child.retire.is_some_and(|at| at <= now) {
+            self.end_child(id, "replaced", true);
+            return;
+        }
+        if child.idle.is_some_and(|idle| used.unwrap_or(child.established) + idle <= now) {
+            self.end_child(id, "idle", true);
+            return;
+        }
+        if child.soft.is_some_and(|at| at <= now) {
+            child.soft = None;
+            // a pair that carried nothing is not renewed: traffic will bring another
+            if used.is_some() {
+                self.rekey_child(id);
+            }
+        }
+        self.schedule_child(id);
+    }
+
+    /// Renews a pair under whichever phase-1 SA the peer has, or a new one.
+    pub(super) fn rekey_child(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id) else { return };
+        if child.superseded || self.stopping {
+            return;
+        }
+        child.soft = None;
+        let (peer, path) = (child.peer, child.path);
+        let pending =
+            PendingChild { entry: child.sa.entry.clone(), selector: child.sa.selector, replaces: Some(id) };
+        self.schedule_child(id);
+        if let Some(conn) = self.newest_sa(peer) {
+            self.with_sa(conn, |engine, sa| {
+                if let Err(refusal) = engine.start_quick_mode(sa, pending) {
+                    let path = sa.path;
+                    engine.refuse(Some(sa), path, refusal);
+                }
+            });
+            return;
+        }
+        // a client renews its phase 1 itself; calling it would only make it leave
+        let Some(known) = self.peers.get(&peer).filter(|peer| !peer.is_client()) else { return };
+        match known.connection.clone() {
+            Some((connection, _)) => self.call_gateway(&connection, Some(pending)),
+            None => {
+                let profile = known.profile.clone();
+                self.call_peer(path, profile, Some(pending));
+            }
+        }
+    }
+
+    /// A pair for a packet, or for `invalid-spi-recovery`.
+    pub(super) fn request_child(
+        &mut self,
+        interface: crate::ike::path::InterfaceId,
+        peer: IpAddr,
+        profile: Option<String>,
+        child: PendingChild,
+    ) {
+        let fits = |sa: &&IsakmpSa| {
+            sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
+        };
+        let established = self
+            .sas
+            .values()
+            .filter(fits)
+            .filter(|sa| {
+                sa.established().is_some_and(|e| e.retire.is_none() && e.gate.authorized().is_some())
+            })
+            .max_by_key(|sa| sa.created)
+            .map(|sa| sa.id);
+        if let Some(id) = established {
+            self.with_sa(id, |engine, sa| {
+                if let Err(refusal) = engine.start_quick_mode(sa, child) {
+                    let path = sa.path;
+                    engine.refuse(Some(sa), path, refusal);
+                }
+            });
+            return;
+        }
+        let begun = self
+            .sas
+            .values()
+            .filter(fits)
+            .find(|sa| sa.initiator && sa.established().is_none())
+            .map(|sa| sa.id);
+        if let Some(id) = begun {
+            self.with_sa(id, |_, sa| {
+                let known = sa.pending.iter().any(|p| p.entry == child.entry && p.selector == child.selector);
+                if !known && sa.pending.len() < limits::EXCHANGES {
+                    sa.pending.push(child);
+                }
+            });
+            return;
+        }
+        let Some(local) = self.policy.interface(interface).and_then(|interface| interface.address) else {
+            return;
+        };
+        let path = Path {
+            local,
+            local_port: crate::ike::path::ISAKMP_PORT,
+            remote: peer,
+            remote_port: crate::ike::path::ISAKMP_PORT,
+            interface,
+            vrf: crate::ike::path::VrfId::default(),
+            encapsulation: Encapsulation::Native,
+        };
+        self.call_peer(path, profile, Some(child));
+    }
+
+    /// The selectors that a client tunnels: the connection's networks, or everything, from its address.
+    pub(super) fn client_children(
+        &mut self,
+        sa: &mut IsakmpSa,
+        connection: &Arc<Connection>,
+        address: std::net::Ipv4Addr,
+    ) {
+        let local = AddressRange::host(address.into());
+        let mut remotes: Vec<_> =
+            connection.networks.iter().map(|net| AddressRange::prefix(ipnet::IpNet::V4(*net))).collect();
+        if remotes.is_empty() {
+            remotes.push(AddressRange::ANY_V4);
+        }
+        let entry = crate::esp::sa::EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
+        for remote in remotes {
+            let selector = Selector::between(local, remote);
+            sa.pending.push(PendingChild { entry: entry.clone(), selector, replaces: None });
+        }
+        self.start_pending(sa);
+    }
+
+    /// A quick mode of ours came to nothing: what it should replace runs on to its end.
+    pub(super) fn quick_mode_failed(&mut self, sa: &mut IsakmpSa, quick: &quick::Initiator) {
+        if sa.connection.is_some() && quick.child.replaces.is_none() {
+            // a client without a child has no tunnel
+            self.delete_isakmp(sa, "the gateway refuses the tunnel");
+        }
+    }
+
+    /// Responders' pairs that never saw message 3 go with their SA.
+    pub(super) fn drop_half_made_children(&mut self, sa: &IsakmpSa) {
+        let Some(established) = sa.established() else { return };
+        let half_made: Vec<_> = established
+            .exchanges
+            .values()
+            .filter_map(|exchange| match exchange {
+                Exchange::QuickResponder(quick) => Some(quick.child),
+                _ => None,
+            })
+            .collect();
+        for id in half_made {
+            self.end_child(id, "no third message", false);
+        }
+    }
+
+    /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
+    pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
+        let Some(child) = self.children.remove(&id) else { return };
+        self.by_spi.remove(&child.sa.inbound.spi.0);
+        self.arm_child(id, None);
+        self.effect(Effect::Remove { child: id, direction: None });
+        let kind = EventKind::ChildDown { child: id, reason };
+        self.effect(Effect::Event(Event { connection: Some(child.conn), path: Some(child.path), kind }));
+        if tell && let Some(conn) = self.newest_sa(child.peer) {
+            let spi = child.sa.inbound.spi.0.to_be_bytes().to_vec();
+            self.with_sa(conn, |engine, sa| {
+                engine.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
+            });
+        }
+        self.tidy_peer(child.peer);
+    }
+
+    /// Ends every pair of a peer without a word.
+    pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
+        let ids: Vec<_> =
+            self.children.values().filter(|child| child.peer == peer).map(|child| child.sa.id).collect();
+        for id in ids {
+            self.end_child(id, reason, false);
+        }
+    }
+
+    /// `clear crypto sa`.
+    pub(super) fn clear_children(&mut self, peer: Option<IpAddr>) {
+        let ids: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| peer.is_none_or(|peer| peer == child.path.remote))
+            .map(|child| child.sa.id)
+            .collect();
+        for id in ids {
+            self.end_child(id, "cleared", true);
+        }
+    }
+
+    /// What a pair carried lately.
+    pub(super) fn traffic(&mut self, id: ChildId, inbound: Option<Instant>, outbound: Option<Instant>) {
+        let Some(child) = self.children.get_mut(&id) else { return };
+        child.last_inbound = child.last_inbound.max(inbound);
+        child.last_outbound = child.last_outbound.max(outbound);
+        let (peer, has_idle) = (child.peer, child.idle.is_some());
+        if has_idle {
+            self.schedule_child(id);
+        }
+        self.check_liveness(peer);
+    }
+
+    /// A packet that verified came from another place: ESP follows the peer (RFC 3948 section 4), for UDP only.
+    pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
+        let Some(child) = self.children.get(&id) else { return };
+        if child.path.encapsulation != Encapsulation::Udp {
+            return;
+        }
+        let (peer, old) = (child.peer, child.path);
+        let new = Path { remote, remote_port, ..old };
+        if new != old {
+            self.peer_path_changed(peer, old, new);
+            let kind = EventKind::PeerMoved { remote, remote_port };
+            self.effect(Effect::Event(Event { connection: None, path: Some(new), kind }));
+        }
+    }
+}

@@ -1,0 +1,718 @@
+//! The engine: every IKE SA of the gateway. It is told what happens and what time it is, and says what to do.
+//!
+//! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`, one concern a file;
+//! child SAs are in `child.rs`, peers in `peer.rs`.
+
+use crate::esp::sa::ChildId;
+use crate::ike::event::{ConnId, Event, EventKind};
+use crate::ike::explain::Refusal;
+use crate::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, Limit, Question};
+use crate::ike::path::{InterfaceId, Path};
+use crate::ike::policy::{Phase1Mode, Policy};
+use crate::ike::retransmit::{Due, Retransmit};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, PendingChild, Seen, State};
+use crate::ike::snapshot::{ChildView, IkeSnapshot, IsakmpState, IsakmpView};
+use crate::ike::v1::keys::Cookies;
+use crate::limits;
+use crate::time::{Instant, Now};
+use crate::wire::isakmp::{Cookie, Header};
+use crate::wire::registry::exchange;
+use hubward_crypto::random::Random;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Every IKE SA of the gateway.
+pub struct Engine {
+    pub(super) policy: Arc<Policy>,
+    pub(super) random: Random,
+    pub(super) now: Now,
+    effects: VecDeque<Effect>,
+    pub(super) sas: BTreeMap<ConnId, IsakmpSa>,
+    by_cookie: BTreeMap<Cookie, ConnId>,
+    by_first_message: BTreeMap<(IpAddr, Cookie), ConnId>,
+    pub(super) peers: BTreeMap<PeerId, Peer>,
+    pub(super) children: BTreeMap<ChildId, Child>,
+    pub(super) by_spi: BTreeMap<u32, ChildId>,
+    asks: BTreeMap<AskId, AskFor>,
+    timers: BTreeSet<(Instant, Timer)>,
+    armed: BTreeMap<Timer, Instant>,
+    pub(super) reconnects: BTreeMap<String, Reconnect>,
+    counters: BTreeMap<&'static str, u64>,
+    next: NextIds,
+    pub(super) stopping: bool,
+    /// Peers of SAs that are being worked on and so are in no table right now.
+    pub(super) in_work: Vec<PeerId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct NextIds {
+    conn: u32,
+    child: u64,
+    peer: u64,
+    ask: u64,
+}
+
+/// What a timer is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Isakmp(ConnId),
+    Child(ChildId),
+    Reconnect(String),
+}
+
+/// Who asked a question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AskFor {
+    pub(super) conn: ConnId,
+    pub(super) message_id: u32,
+}
+
+/// When the VPN client tries again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reconnect {
+    pub(super) at: Instant,
+    pub(super) wait: Duration,
+}
+
+impl Engine {
+    /// An engine without SAs. In production `seed` is fresh entropy and recorded nowhere.
+    pub fn new(policy: Arc<Policy>, seed: [u8; 32], now: Now) -> Self {
+        Self {
+            policy,
+            random: Random::new(seed),
+            now,
+            effects: VecDeque::new(),
+            sas: BTreeMap::new(),
+            by_cookie: BTreeMap::new(),
+            by_first_message: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            children: BTreeMap::new(),
+            by_spi: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            reconnects: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
+            stopping: false,
+            in_work: Vec::new(),
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.now = now;
+        match input {
+            Input::Datagram { path, bytes } => self.datagram(path, bytes),
+            Input::Acquire(acquire) => self.acquire(&acquire),
+            Input::Answer { id, answer } => self.answer(id, answer),
+            Input::Expire { child, limit: Limit::Soft } => self.rekey_child(child),
+            Input::Expire { child, limit: Limit::Hard } => {
+                self.end_child(child, "volume limit reached", true)
+            }
+            Input::InboundSeen { child } => self.inbound_seen(child),
+            Input::Traffic { child, last_inbound, last_outbound } => {
+                self.traffic(child, last_inbound, last_outbound)
+            }
+            Input::PeerMoved { child, remote, remote_port } => self.child_moved(child, remote, remote_port),
+            Input::UnknownSpi { path, spi } => self.unknown_spi(path, spi),
+            Input::Moved { interface, address } => self.moved(interface, address),
+            Input::Policy(policy) => self.change_policy(policy),
+            Input::Command(command) => self.command(command),
+            Input::Reseed(entropy) => self.random.reseed(entropy),
+        }
+    }
+
+    /// Time passed: does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        while let Some((due, timer)) = self.timers.first().cloned() {
+            if due > now {
+                break;
+            }
+            self.timers.remove(&(due, timer.clone()));
+            self.armed.remove(&timer);
+            match timer {
+                Timer::Isakmp(id) => {
+                    self.with_sa(id, Self::isakmp_timeout);
+                }
+                Timer::Child(id) => self.child_timeout(id),
+                Timer::Reconnect(name) => self.reconnect_timeout(&name),
+            }
+        }
+    }
+
+    /// The next moment at which [`Self::handle_timeout`] has something to do, and what for.
+    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
+        self.timers.first().map(|(at, timer)| {
+            let reason = match timer {
+                Timer::Isakmp(_) => "ISAKMP SA",
+                Timer::Child(_) => "child SA",
+                Timer::Reconnect(_) => "reconnect",
+            };
+            (*at, reason)
+        })
+    }
+
+    /// The next thing to do outside.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The state, for `show` and tests.
+    pub fn inspect(&self) -> IkeSnapshot {
+        let isakmp = self.sas.values().map(|sa| self.isakmp_view(sa)).collect();
+        let children = self.children.values().map(|child| ChildView {
+            sa: Arc::clone(&child.sa),
+            path: child.path,
+            conn_id: Some(child.conn),
+            entry: child.sa.entry.clone(),
+            superseded: child.superseded,
+            established: child.established,
+            expires: child.hard,
+            pfs: child.pfs,
+            kilobytes: child.kilobytes,
+        });
+        IkeSnapshot {
+            isakmp,
+            children: children.collect(),
+            counters: self.counters.iter().map(|(name, count)| (*name, *count)).collect(),
+        }
+    }
+
+    fn isakmp_view(&self, sa: &IsakmpSa) -> IsakmpView {
+        let established = sa.established();
+        let peer = established.and_then(|established| self.peers.get(&established.peer));
+        let state = match (&sa.state, sa.mode) {
+            (State::Established(established), _) if established.gate.authorized().is_none() => {
+                IsakmpState::ConfXauth
+            }
+            (State::Established(established), _) => {
+                let configuring = established.exchanges.values().any(|exchange| {
+                    matches!(exchange, Exchange::ConfigLease { .. } | Exchange::ConfigRequest { .. })
+                });
+                if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
+            }
+            (State::MainInitiator(state), _) => state.show(),
+            (State::MainResponder(state), _) => state.show(),
+            (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
+            (State::AggressiveResponder(state), _) => state.show(),
+            (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
+            (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
+        };
+        IsakmpView {
+            conn_id: sa.id,
+            path: sa.path,
+            initiator: sa.initiator,
+            state,
+            deleted: established.is_some_and(|established| established.retire.is_some()),
+            cipher: sa.suite.map(|suite| suite.cipher),
+            hash: sa.suite.map(|suite| suite.hash),
+            group: sa.suite.map(|suite| suite.group),
+            expires: established.map(|established| established.expires),
+            lifetime: sa.suite.map(|suite| suite.lifetime),
+            identity: established.map(|established| established.identity.display()),
+            profile: established.and_then(|established| established.profile.clone()),
+            group_name: peer.and_then(|peer| peer.group.clone()),
+            user: peer
+                .and_then(|peer| peer.user.as_ref())
+                .map(|user| crate::ike::event::Untrusted::new(user.as_bytes())),
+            assigned: peer.and_then(|peer| {
+                let given = peer.connection.as_ref().and_then(|(_, address)| *address);
+                peer.lease.as_ref().map(|lease| lease.address).or(given).map(IpAddr::V4)
+            }),
+            mode_config: established.is_some_and(|established| established.config_used),
+            xauth: established.is_some_and(|established| established.xauth_used),
+            dpd: self.keepalive_of(sa).is_some() && sa.vendors.has(crate::ike::v1::vendor::Vendor::Dpd),
+            nat: sa.nat.any(),
+        }
+    }
+
+    // ---- effects ------------------------------------------------------------------------------------------------
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(super) fn transmit(&mut self, path: Path, bytes: Vec<u8>) {
+        self.count("ike packets out");
+        self.effect(Effect::Transmit { path, bytes });
+    }
+
+    /// Sends a message of ours that expects an answer.
+    pub(super) fn transmit_expecting(&mut self, path: Path, bytes: Vec<u8>) -> Retransmit {
+        self.transmit(path, bytes.clone());
+        Retransmit::sent(path, bytes, self.now)
+    }
+
+    pub(super) fn event(&mut self, sa: Option<&IsakmpSa>, kind: EventKind) {
+        let event = Event { connection: sa.map(|sa| sa.id), path: sa.map(|sa| sa.path), kind };
+        self.effect(Effect::Event(event));
+    }
+
+    pub(super) fn refuse(&mut self, sa: Option<&IsakmpSa>, path: Path, refusal: Refusal) {
+        self.count("ike refused");
+        let event =
+            Event { connection: sa.map(|sa| sa.id), path: Some(path), kind: EventKind::Refused(refusal) };
+        self.effect(Effect::Event(event));
+    }
+
+    pub(super) fn count(&mut self, name: &'static str) {
+        let counter = self.counters.entry(name).or_default();
+        *counter = counter.saturating_add(1);
+    }
+
+    pub(super) fn ask(&mut self, conn: ConnId, message_id: u32, question: Question) {
+        let id = AskId(self.next.ask);
+        self.next.ask += 1;
+        self.asks.insert(id, AskFor { conn, message_id });
+        self.effect(Effect::Ask { id, question });
+    }
+
+    // ---- names --------------------------------------------------------------------------------------------------
+
+    pub(super) fn new_child_id(&mut self) -> ChildId {
+        let id = ChildId(self.next.child);
+        self.next.child += 1;
+        id
+    }
+
+    pub(super) fn new_peer_id(&mut self) -> PeerId {
+        let id = PeerId(self.next.peer);
+        self.next.peer += 1;
+        id
+    }
+
+    /// A message id that is not zero and not in use.
+    pub(super) fn new_message_id(&mut self, in_use: impl Fn(u32) -> bool) -> u32 {
+        loop {
+            let id = self.random.u32();
+            if id != 0 && !in_use(id) {
+                return id;
+            }
+        }
+    }
+
+    /// A cookie that is not zero and not in use.
+    fn new_cookie(&mut self) -> Cookie {
+        loop {
+            let cookie = Cookie(self.random.array());
+            if cookie != Cookie::ZERO && !self.by_cookie.contains_key(&cookie) {
+                return cookie;
+            }
+        }
+    }
+
+    // ---- the table of SAs ---------------------------------------------------------------------------------------
+
+    /// A new SA that we begin.
+    pub(super) fn new_initiator(&mut self, path: Path, mode: Phase1Mode) -> IsakmpSa {
+        let cookies = Cookies { initiator: self.new_cookie(), responder: Cookie::ZERO };
+        self.new_sa(path, mode, true, cookies)
+    }
+
+    fn new_responder(&mut self, path: Path, mode: Phase1Mode, initiator: Cookie) -> IsakmpSa {
+        let cookies = Cookies { initiator, responder: self.new_cookie() };
+        self.new_sa(path, mode, false, cookies)
+    }
+
+    fn new_sa(&mut self, path: Path, mode: Phase1Mode, initiator: bool, cookies: Cookies) -> IsakmpSa {
+        let id = ConnId(self.next.conn);
+        self.next.conn = self.next.conn.checked_add(1).unwrap_or(1001);
+        IsakmpSa {
+            id,
+            path,
+            initiator,
+            mode,
+            cookies,
+            created: self.now,
+            suite: None,
+            vendors: crate::ike::v1::vendor::Vendors::default(),
+            dialect: None,
+            nat: crate::ike::natt::NatState::default(),
+            connection: None,
+            wanted_profile: None,
+            retransmit: None,
+            seen: Seen::default(),
+            pending: Vec::new(),
+            state: State::Void,
+            dead: false,
+        }
+    }
+
+    /// Puts an SA into the table (again), or buries it when it is dead.
+    pub(super) fn keep(&mut self, sa: IsakmpSa) {
+        if sa.dead {
+            self.bury(sa);
+            return;
+        }
+        self.by_cookie.insert(sa.own_cookie(), sa.id);
+        if !sa.initiator {
+            self.by_first_message.insert((sa.path.remote, sa.cookies.initiator), sa.id);
+        }
+        let deadline = self.isakmp_deadline(&sa);
+        self.arm(Timer::Isakmp(sa.id), deadline);
+        self.sas.insert(sa.id, sa);
+    }
+
+    fn bury(&mut self, sa: IsakmpSa) {
+        self.by_cookie.remove(&sa.own_cookie());
+        self.by_first_message.retain(|_, id| *id != sa.id);
+        self.arm(Timer::Isakmp(sa.id), None);
+        self.asks.retain(|_, ask| ask.conn != sa.id);
+        self.drop_half_made_children(&sa);
+        match &sa.state {
+            State::Established(established) => self.phase1_ended(&sa, established.peer),
+            _ => self.phase1_failed(&sa),
+        }
+    }
+
+    /// Takes an SA out, lets `act` work on it with the engine at hand, and puts it back.
+    pub(super) fn with_sa<T>(
+        &mut self,
+        id: ConnId,
+        act: impl FnOnce(&mut Self, &mut IsakmpSa) -> T,
+    ) -> Option<T> {
+        let mut sa = self.sas.remove(&id)?;
+        let depth = self.in_work.len();
+        self.in_work.extend(sa.established().map(|established| established.peer));
+        let result = act(self, &mut sa);
+        self.in_work.truncate(depth);
+        self.keep(sa);
+        Some(result)
+    }
+
+    fn arm(&mut self, timer: Timer, at: Option<Instant>) {
+        if let Some(old) = self.armed.remove(&timer) {
+            self.timers.remove(&(old, timer.clone()));
+        }
+        if let Some(at) = at {
+            self.armed.insert(timer.clone(), at);
+            self.timers.insert((at, timer));
+        }
+    }
+
+    pub(super) fn arm_child(&mut self, id: ChildId, at: Option<Instant>) {
+        self.arm(Timer::Child(id), at);
+    }
+
+    pub(super) fn arm_reconnect(&mut self, name: &str, at: Option<Instant>) {
+        self.arm(Timer::Reconnect(name.to_string()), at);
+    }
+
+    // ---- datagrams ----------------------------------------------------------------------------------------------
+
+    fn datagram(&mut self, path: Path, bytes: &[u8]) {
+        self.count("ike packets in");
+        let (header, body) = match Header::parse(bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.refuse(None, path, error.into()),
+        };
+        let known = if header.responder == Cookie::ZERO {
+            self.by_first_message.get(&(path.remote, header.initiator)).copied()
+        } else {
+            let own = [header.responder, header.initiator];
+            own.into_iter().find_map(|cookie| self.by_cookie.get(&cookie).copied())
+        };
+        match known {
+            Some(id) => {
+                self.with_sa(id, |engine, sa| engine.message(sa, path, &header, body, bytes));
+            }
+            None if header.responder == Cookie::ZERO && header.initiator != Cookie::ZERO => {
+                self.first_message(path, &header, body, bytes);
+            }
+            None => self.refuse(None, path, Refusal::UnknownCookies),
+        }
+    }
+
+    /// Message 1 of main or aggressive mode.
+    fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+        if self.stopping {
+            return;
+        }
+        let half_open = self.sas.values().filter(|sa| !sa.initiator && sa.established().is_none());
+        let (mut all, mut from_source) = (0, 0);
+        for sa in half_open {
+            all += 1;
+            from_source +=
+                usize::from(sa.path.remote == path.remote && sa.path.remote_port == path.remote_port);
+        }
+        if all >= limits::HALF_OPEN || from_source >= limits::HALF_OPEN_PER_SOURCE {
+            return self.refuse(None, path, Refusal::TooManyHalfOpen);
+        }
+        let mode = match header.exchange {
+            exchange::MAIN => Phase1Mode::Main,
+            exchange::AGGRESSIVE => Phase1Mode::Aggressive,
+            other => return self.refuse(None, path, Refusal::Unexpected(other)),
+        };
+        if header.encrypted() || header.message_id != 0 {
+            return self.refuse(None, path, Refusal::Unexpected(header.exchange));
+        }
+        let mut sa = self.new_responder(path, mode, header.initiator);
+        let handled = match mode {
+            Phase1Mode::Main => self.main_mode_first(&mut sa, header, body),
+            Phase1Mode::Aggressive => self.aggressive_first(&mut sa, header, body),
+        };
+        match handled {
+            Ok(answer) => {
+                sa.seen.remember(Seen::digest(bytes), answer);
+                self.keep(sa);
+            }
+            Err(refusal) => {
+                if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
+                    self.reject_unprotected(&sa, crate::wire::registry::notify::NO_PROPOSAL_CHOSEN);
+                }
+                self.refuse(None, path, refusal);
+            }
+        }
+    }
+
+    /// A message for an SA that exists.
+    fn message(&mut self, sa: &mut IsakmpSa, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+        let digest = Seen::digest(bytes);
+        if let Some(answer) = sa.seen.answer(&digest) {
+            self.count("ike repetitions in");
+            if let Some((path, bytes)) = answer.cloned() {
+                self.transmit(path, bytes);
+            }
+            return;
+        }
+        let expected_peer = sa.other_cookie();
+        let peer_cookie = if sa.initiator { header.responder } else { header.initiator };
+        let own_cookie = if sa.initiator { header.initiator } else { header.responder };
+        let cookies_fit = (own_cookie == sa.own_cookie() || own_cookie == Cookie::ZERO)
+            && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
+        if !cookies_fit {
+            return self.refuse(Some(sa), path, Refusal::UnknownCookies);
+        }
+        let handled = match header.exchange {
+            exchange::MAIN | exchange::AGGRESSIVE if sa.established().is_none() => {
+                self.phase1_message(sa, path, header, body)
+            }
+            exchange::INFORMATIONAL => self.informational(sa, path, header, body).map(|()| None),
+            exchange::TRANSACTION => self.transaction(sa, path, header, body),
+            exchange::QUICK => self.quick_mode(sa, path, header, body),
+            other => Err(Refusal::Unexpected(other)),
+        };
+        match handled {
+            Ok(answer) => sa.seen.remember(digest, answer),
+            Err(refusal) => {
+                self.refuse(Some(sa), path, refusal);
+            }
+        }
+    }
+
+    fn phase1_message(
+        &mut self,
+        sa: &mut IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Option<(Path, Vec<u8>)>, Refusal> {
+        let mode = match header.exchange {
+            exchange::MAIN => Phase1Mode::Main,
+            _ => Phase1Mode::Aggressive,
+        };
+        if mode != sa.mode || header.message_id != 0 {
+            return Err(Refusal::Unexpected(header.exchange));
+        }
+        // a state is left for good by the message that it waits for; one that does not verify leaves it as it was
+        let state = std::mem::replace(&mut sa.state, State::Void);
+        let handled = match &state {
+            State::MainInitiator(state) => self.main_mode_initiator(sa, state, path, header, body),
+            State::MainResponder(state) => self.main_mode_responder(sa, state, path, header, body),
+            State::AggressiveInitiator(state) => self.aggressive_initiator(sa, state, path, header, body),
+            State::AggressiveResponder(state) => self.aggressive_responder(sa, state, path, header, body),
+            State::Established(_) | State::Void => Err(Refusal::Unexpected(header.exchange)),
+        };
+        if handled.is_err() && matches!(sa.state, State::Void) {
+            sa.state = state;
+        }
+        handled
+    }
+
+    fn answer(&mut self, id: AskId, answer: Answer) {
+        let Some(ask) = self.asks.remove(&id) else { return };
+        self.with_sa(ask.conn, |engine, sa| {
+            let path = sa.path;
+            let handled = match answer {
+                Answer::Group(group) => engine.group_answered(sa, group),
+                Answer::Lease(lease) => engine.lease_answered(sa, ask.message_id, lease),
+                Answer::Accepted { user } => engine.xauth_checked(sa, ask.message_id, Ok(user)),
+                Answer::Rejected { .. } => engine.xauth_checked(sa, ask.message_id, Err(())),
+                Answer::Challenge { message } => engine.xauth_challenged(sa, ask.message_id, &message),
+                Answer::Credentials(fields) => engine.credentials_answered(sa, ask.message_id, fields),
+            };
+            if let Err(refusal) = handled {
+                engine.refuse(Some(sa), path, refusal);
+            }
+        });
+    }
+
+    // ---- time ---------------------------------------------------------------------------------------------------
+
+    fn isakmp_deadline(&self, sa: &IsakmpSa) -> Option<Instant> {
+        let phase1 = sa.retransmit.as_ref().map(Retransmit::deadline);
+        let Some(established) = sa.established() else {
+            let end =
+                sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME };
+            return Some(phase1.map_or(end, |at| at.min(end)));
+        };
+        let exchanges = established.exchanges.values().filter_map(Exchange::deadline).min();
+        [
+            phase1,
+            exchanges,
+            Some(established.expires),
+            established.renew,
+            established.xauth_start,
+            established.xauth_end,
+            established.dpd.next,
+            established.retire,
+            established.nat_keepalive,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn isakmp_timeout(&mut self, sa: &mut IsakmpSa) {
+        let now = self.now;
+        if let Some(retransmit) = &mut sa.retransmit {
+            match retransmit.poll(now) {
+                Due::Wait => {}
+                Due::Resend => {
+                    let (path, bytes) = (retransmit.path, retransmit.bytes.clone());
+                    self.count("ike repetitions out");
+                    self.transmit(path, bytes);
+                }
+                Due::GiveUp => {
+                    let path = sa.path;
+                    self.refuse(Some(sa), path, Refusal::NoAnswer);
+                    sa.dead = true;
+                    return;
+                }
+            }
+        }
+        if sa.established().is_some() {
+            self.established_timeout(sa);
+        } else if now
+            >= sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME }
+        {
+            sa.dead = true;
+        }
+    }
+
+    // ---- orders and changes -------------------------------------------------------------------------------------
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::ClearIsakmp { connection } => {
+                let ids: Vec<_> =
+                    self.sas.keys().copied().filter(|id| connection.is_none_or(|c| c == id.0)).collect();
+                for id in ids {
+                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
+                }
+            }
+            Command::ClearSa { peer } => self.clear_children(peer),
+            Command::ClearSession { peer } => {
+                self.clear_children(peer);
+                let ids: Vec<_> = self
+                    .sas
+                    .values()
+                    .filter(|sa| peer.is_none_or(|p| p == sa.path.remote))
+                    .map(|sa| sa.id)
+                    .collect();
+                for id in ids {
+                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
+                }
+            }
+            Command::Connect { connection } => self.connect(&connection),
+            Command::Disconnect { connection } => self.disconnect(&connection),
+            Command::Shutdown => {
+                self.stopping = true;
+                self.reconnects.clear();
+                self.clear_children(None);
+                let ids: Vec<_> = self.sas.keys().copied().collect();
+                for id in ids {
+                    self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "the gateway stops"));
+                }
+            }
+        }
+    }
+
+    /// An interface has another address: what was negotiated from the old one is gone, and cannot be deleted from there.
+    fn moved(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
+        let mut policy = (*self.policy).clone();
+        for known in policy.interfaces.iter_mut().filter(|known| known.id == interface) {
+            known.address = address;
+        }
+        self.policy = Arc::new(policy);
+        let stale = |path: &Path| path.interface == interface && Some(path.local) != address;
+        let children: Vec<_> =
+            self.children.iter().filter(|(_, child)| stale(&child.path)).map(|(id, _)| *id).collect();
+        for id in children {
+            self.end_child(id, "the local address changed", false);
+        }
+        let ids: Vec<_> = self.sas.values().filter(|sa| stale(&sa.path)).map(|sa| sa.id).collect();
+        for id in ids {
+            self.with_sa(id, |_, sa| sa.dead = true);
+        }
+    }
+
+    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` a static peer is called again.
+    fn unknown_spi(&mut self, path: Path, _spi: u32) {
+        self.count("esp unknown spi");
+        if !self.policy.global.invalid_spi_recovery
+            || self.sas.values().any(|sa| sa.path.remote == path.remote)
+        {
+            return;
+        }
+        let Some(map) = self.policy.map_of(path.interface).cloned() else { return };
+        for entry in &map.entries {
+            if let crate::ike::policy::MapEntryKind::Static { peers, terms } = &entry.kind
+                && peers.contains(&path.remote)
+            {
+                let place = crate::esp::sa::EntryRef {
+                    map: map.name.clone(),
+                    sequence: entry.sequence,
+                    dynamic: None,
+                };
+                let line = terms.acl.as_ref().and_then(|acl| acl.lines.iter().find(|line| line.permit));
+                if let Some(line) = line {
+                    let child = PendingChild { entry: place, selector: line.selector, replaces: None };
+                    self.request_child(path.interface, path.remote, terms.profile.clone(), child);
+                }
+                return;
+            }
+        }
+    }
+
+    fn acquire(&mut self, acquire: &Acquire) {
+        if self.stopping {
+            return;
+        }
+        let policy = Arc::clone(&self.policy);
+        let map = policy.map_of(acquire.interface).filter(|map| map.name == acquire.entry.map);
+        let entry =
+            map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == acquire.entry.sequence));
+        let Some(crate::ike::policy::MapEntryKind::Static { peers, terms }) = entry.map(|entry| &entry.kind)
+        else {
+            return;
+        };
+        let line =
+            terms.acl.as_ref().and_then(|acl| acl.lines.get(acquire.acl_line)).filter(|line| line.permit);
+        let (Some(line), Some(peer)) = (line, self.preferred_peer(&acquire.entry, peers)) else { return };
+        let child = PendingChild { entry: acquire.entry.clone(), selector: line.selector, replaces: None };
+        self.request_child(acquire.interface, peer, terms.profile.clone(), child);
+    }
+
+    /// The first peer of an entry that has an SA, else the first whose calls are not failing right now.
+    fn preferred_peer(&self, _entry: &crate::esp::sa::EntryRef, peers: &[IpAddr]) -> Option<IpAddr> {
+        let up = |peer: &&IpAddr| {
+            self.sas.values().any(|sa| sa.path.remote == **peer && sa.established().is_some())
+        };
+        peers.iter().find(up).or_else(|| peers.first()).copied()
+    }
+}

@@ -1,0 +1,205 @@
+//! Which key, which profile and which crypto map entry serve a peer: IOS's rules, as pure functions of the policy.
+
+use crate::esp::sa::EntryRef;
+use crate::flow::selector::Selector;
+use crate::ike::identity::Identity;
+use crate::ike::path::InterfaceId;
+use crate::ike::policy::{
+    CryptoAcl, EntryTerms, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
+};
+use std::net::IpAddr;
+
+/// A pre-shared key and the keyring that has it.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundKey<'a> {
+    /// The keyring.
+    pub keyring: &'a Keyring,
+    /// The key.
+    pub key: &'a PresharedKey,
+}
+
+/// The key for a peer's outer address: keyrings in order, the default one first; within a keyring the longest prefix.
+/// `only` restricts the search to a profile's keyrings.
+pub fn key_for_address<'a>(
+    policy: &'a Policy,
+    only: &[String],
+    local: IpAddr,
+    peer: IpAddr,
+) -> Option<FoundKey<'a>> {
+    search(policy, only, local, |key| match &key.peer {
+        KeyPeer::Address(range) => {
+            range.contains(peer).then(|| range.to_prefix().map_or(0, |prefix| prefix.prefix_len()))
+        }
+        KeyPeer::Hostname(_) => None,
+    })
+}
+
+/// The key for a peer's FQDN identity, which only aggressive mode shows in time.
+pub fn key_for_hostname<'a>(
+    policy: &'a Policy,
+    only: &[String],
+    local: IpAddr,
+    name: &str,
+) -> Option<FoundKey<'a>> {
+    search(policy, only, local, |key| match &key.peer {
+        KeyPeer::Hostname(host) => host.eq_ignore_ascii_case(name).then_some(u8::MAX),
+        KeyPeer::Address(_) => None,
+    })
+}
+
+fn search<'a>(
+    policy: &'a Policy,
+    only: &[String],
+    local: IpAddr,
+    fit: impl Fn(&PresharedKey) -> Option<u8>,
+) -> Option<FoundKey<'a>> {
+    policy
+        .keyrings
+        .iter()
+        .filter(|keyring| only.is_empty() || only.contains(&keyring.name))
+        .filter(|keyring| keyring.local_address.is_none_or(|address| address == local))
+        .find_map(|keyring| {
+            let mut best: Option<(u8, &PresharedKey)> = None;
+            for key in &keyring.keys {
+                if let Some(length) = fit(key)
+                    && best.is_none_or(|(longest, _)| length > longest)
+                {
+                    best = Some((length, key));
+                }
+            }
+            best.map(|(_, key)| FoundKey { keyring, key })
+        })
+}
+
+/// The profile that an identity selects: the best match, then configuration order.
+pub fn profile_for<'a>(policy: &'a Policy, local: IpAddr, identity: &Identity) -> Option<&'a IsakmpProfile> {
+    let mut best: Option<(u8, &IsakmpProfile)> = None;
+    for profile in &policy.profiles {
+        if profile.local_address.is_some_and(|address| address != local) {
+            continue;
+        }
+        let fit = profile.matches.iter().filter_map(|line| identity.matches(line)).max();
+        if let Some(fit) = fit
+            && best.is_none_or(|(closest, _)| fit > closest)
+        {
+            best = Some((fit, profile));
+        }
+    }
+    best.map(|(_, profile)| profile)
+}
+
+/// What is asked of a peer after phase 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// Xauth against this list.
+    pub xauth_list: Option<String>,
+    /// Groups come from this list.
+    pub authorization_list: Option<String>,
+    /// Mode-config is answered.
+    pub respond: bool,
+}
+
+/// The demands of a profile, or of the crypto map for a peer that matched none. A key with `no-xauth` lifts the map's
+/// demand.
+pub fn demands(
+    policy: &Policy,
+    interface: InterfaceId,
+    profile: Option<&IsakmpProfile>,
+    no_xauth: bool,
+) -> Demands {
+    if let Some(profile) = profile {
+        return Demands {
+            xauth_list: profile.xauth_list.clone(),
+            authorization_list: profile.authorization_list.clone(),
+            respond: profile.respond,
+        };
+    }
+    let Some(map) = policy.map_of(interface) else { return Demands::default() };
+    Demands {
+        xauth_list: map.xauth_list.clone().filter(|_| !no_xauth),
+        authorization_list: map.authorization_list.clone(),
+        respond: map.respond,
+    }
+}
+
+/// Whether anything on this interface asks for Xauth, so that offers with and without it are acceptable before the peer
+/// is known.
+pub fn xauth_possible(policy: &Policy, interface: InterfaceId) -> bool {
+    policy.profiles.iter().any(|profile| profile.xauth_list.is_some())
+        || policy.map_of(interface).is_some_and(|map| map.xauth_list.is_some())
+}
+
+/// A crypto map entry that takes a peer's proxies.
+#[derive(Clone, Debug)]
+pub struct FoundEntry<'a> {
+    /// Its place.
+    pub entry: EntryRef,
+    /// Its terms.
+    pub terms: &'a EntryTerms,
+}
+
+/// All entries that could serve a peer's quick mode, in the order in which IOS tries them. The first crypto map entry that
+/// takes the proxies has them all: a dynamic entry in front of a static one captures the static peer, as on IOS; within
+/// a dynamic map every entry that takes the proxies is tried.
+pub fn entries_for<'a>(
+    policy: &'a Policy,
+    interface: InterfaceId,
+    peer: IpAddr,
+    profile: Option<&str>,
+    selector: &Selector,
+) -> Vec<FoundEntry<'a>> {
+    let Some(map) = policy.map_of(interface) else { return Vec::new() };
+    let gate = |terms: &EntryTerms| terms.profile.as_deref().is_none_or(|wanted| profile == Some(wanted));
+    for entry in &map.entries {
+        let found: Vec<_> = match &entry.kind {
+            MapEntryKind::Static { peers, terms } => {
+                let takes = peers.contains(&peer)
+                    && gate(terms)
+                    && terms.acl.as_ref().is_some_and(|acl| permits(acl, selector));
+                let place = EntryRef { map: map.name.clone(), sequence: entry.sequence, dynamic: None };
+                takes.then_some(FoundEntry { entry: place, terms }).into_iter().collect()
+            }
+            MapEntryKind::Dynamic { name, entries } => entries
+                .iter()
+                .filter(|candidate| gate(&candidate.terms))
+                .filter(|candidate| candidate.terms.acl.as_ref().is_none_or(|acl| permits(acl, selector)))
+                .map(|candidate| FoundEntry {
+                    entry: EntryRef {
+                        map: map.name.clone(),
+                        sequence: entry.sequence,
+                        dynamic: Some((name.clone(), candidate.sequence)),
+                    },
+                    terms: &candidate.terms,
+                })
+                .collect(),
+        };
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// Whether a crypto ACL permits everything that a selector (seen from us) selects.
+pub fn permits(acl: &CryptoAcl, selector: &Selector) -> bool {
+    for line in &acl.lines {
+        if line.selector.covers(selector) {
+            return line.permit;
+        }
+        if !line.permit && overlaps(&line.selector, selector) {
+            return false;
+        }
+    }
+    false
+}
+
+fn overlaps(a: &Selector, b: &Selector) -> bool {
+    fn meet<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+        a.is_none() || b.is_none() || a == b
+    }
+    a.local.overlaps(&b.local)
+        && a.remote.overlaps(&b.remote)
+        && meet(a.protocol, b.protocol)
+        && meet(a.local_port, b.local_port)
+        && meet(a.remote_port, b.remote_port)
+}

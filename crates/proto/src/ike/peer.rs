@@ -1,0 +1,422 @@
+//! Peers: what outlives a phase-1 SA. Calling them, recognising them, and letting them go.
+
+use crate::ike::engine::{Engine, Reconnect};
+use crate::ike::event::EventKind;
+use crate::ike::identity::Identity;
+use crate::ike::io::Effect;
+use crate::ike::path::{Encapsulation, ISAKMP_PORT, Path, VrfId};
+use crate::ike::policy::{Connection, Phase1Mode, Policy};
+use crate::ike::sa::{IsakmpSa, Peer, PeerId, PendingChild};
+use crate::ike::v1::phase1::Finished;
+use crate::ike::v1::vendor::Vendor;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time before the VPN client's first new attempt; doubles up to a minute.
+const FIRST_RECONNECT: Duration = Duration::from_secs(1);
+const LAST_RECONNECT: Duration = Duration::from_secs(60);
+/// How long an SA that another replaced is kept before we delete it.
+const RETIRE: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// The newest established SA of a peer that is not on its way out.
+    pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::ike::event::ConnId> {
+        self.sas
+            .values()
+            .filter(|sa| sa.established().is_some_and(|e| e.peer == peer && e.gate.authorized().is_some()))
+            .max_by_key(|sa| (sa.established().is_some_and(|e| e.retire.is_none()), sa.created, sa.id))
+            .map(|sa| sa.id)
+    }
+
+    /// Whether a peer at this address is known already, so that INITIAL-CONTACT would be wrong.
+    pub(super) fn knows_peer_at(&self, path: &Path) -> bool {
+        self.peers.values().any(|peer| peer.path.remote == path.remote && peer.path.local == path.local)
+    }
+
+    // ---- calling ------------------------------------------------------------------------------------------------
+
+    /// Begins phase 1 with a gateway of the crypto map.
+    pub(super) fn call_peer(&mut self, path: Path, profile: Option<String>, child: Option<PendingChild>) {
+        if self.stopping {
+            return;
+        }
+        let aggressive = profile
+            .as_deref()
+            .and_then(|name| self.policy.profile(name))
+            .is_some_and(|profile| profile.initiate_aggressive);
+        let mode = if aggressive { Phase1Mode::Aggressive } else { Phase1Mode::Main };
+        let path = Path {
+            local_port: ISAKMP_PORT,
+            remote_port: ISAKMP_PORT,
+            encapsulation: Encapsulation::Native,
+            ..path
+        };
+        let mut sa = self.new_initiator(path, mode);
+        sa.wanted_profile = profile;
+        sa.pending.extend(child);
+        self.begin(sa);
+    }
+
+    /// Begins phase 1 as a VPN client.
+    pub(super) fn call_gateway(&mut self, connection: &Arc<Connection>, child: Option<PendingChild>) {
+        let Some(local) = self.policy.interface(connection.interface).and_then(|interface| interface.address)
+        else {
+            self.schedule_reconnect(&connection.name);
+            return;
+        };
+        let path = Path {
+            local,
+            local_port: ISAKMP_PORT,
+            remote: connection.gateway,
+            remote_port: ISAKMP_PORT,
+            interface: connection.interface,
+            vrf: VrfId::default(),
+            encapsulation: Encapsulation::Native,
+        };
+        let mut sa = self.new_initiator(path, connection.mode);
+        sa.connection = Some(Arc::clone(connection));
+        sa.pending.extend(child);
+        self.begin(sa);
+    }
+
+    fn begin(&mut self, mut sa: IsakmpSa) {
+        let begun = match sa.mode {
+            Phase1Mode::Main => self.main_mode_begin(&mut sa),
+            Phase1Mode::Aggressive => self.aggressive_begin(&mut sa),
+        };
+        match begun {
+            Ok(()) => self.keep(sa),
+            Err(refusal) => {
+                let path = sa.path;
+                self.refuse(Some(&sa), path, refusal);
+            }
+        }
+    }
+
+    /// Phase 1 nears its end: whoever may call begins another, so that nothing waits for it.
+    pub(crate) fn renew_phase1(&mut self, sa: &mut IsakmpSa) {
+        let Some(established) = sa.established() else { return };
+        let peer = established.peer;
+        let newer = self.sas.values().any(|other| {
+            other.created > sa.created
+                && (other.established().is_some_and(|e| e.peer == peer)
+                    || (other.initiator
+                        && other.path.remote == sa.path.remote
+                        && other.established().is_none()))
+        });
+        if newer || !self.children.values().any(|child| child.peer == peer) {
+            return;
+        }
+        match &sa.connection {
+            Some(connection) => {
+                let connection = Arc::clone(connection);
+                self.call_gateway(&connection, None);
+            }
+            None => {
+                let profile = established.profile.clone();
+                self.call_peer(sa.path, profile, None);
+            }
+        }
+    }
+
+    // ---- recognising --------------------------------------------------------------------------------------------
+
+    /// The peer that a finished phase 1 belongs to, and whether it was known. Several devices behind one NAT, and all members
+    /// of a client group, differ by their port only.
+    pub(crate) fn join_peer(&mut self, sa: &IsakmpSa, finished: &Finished) -> (PeerId, bool) {
+        let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
+        let known = self
+            .peers
+            .iter()
+            .find(|(_, peer)| {
+                peer.identity == finished.identity
+                    && peer.path.interface == sa.path.interface
+                    && peer.path.remote == sa.path.remote
+                    && (!by_port || peer.path.remote_port == sa.path.remote_port)
+                    && peer.connection.as_ref().map(|(connection, _)| &connection.name)
+                        == sa.connection.as_ref().map(|connection| &connection.name)
+            })
+            .map(|(id, _)| *id);
+        let dpd = sa.vendors.has(Vendor::Dpd);
+        if let Some(id) = known {
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.dpd = dpd;
+                let old = peer.path;
+                self.peer_path_changed(id, old, sa.path);
+            }
+            self.in_work.push(id);
+            return (id, true);
+        }
+        let id = self.new_peer_id();
+        self.in_work.push(id);
+        self.peers.insert(
+            id,
+            Peer {
+                path: sa.path,
+                identity: finished.identity.clone(),
+                profile: finished.profile.clone(),
+                user: None,
+                group: finished.group.as_ref().map(|group| group.name.clone()),
+                lease: None,
+                connection: sa.connection.clone().map(|connection| (connection, None)),
+                dpd,
+            },
+        );
+        (id, false)
+    }
+
+    /// Xauth gave the peer its user. Another user than before is another session: it gets nothing of the old one.
+    pub(crate) fn peer_user(&mut self, sa: &mut IsakmpSa, user: &str) {
+        let Some(established) = sa.established_mut() else { return };
+        let id = established.peer;
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        match &peer.user {
+            Some(known) if known != user => {
+                let fresh = Peer {
+                    path: sa.path,
+                    identity: peer.identity.clone(),
+                    profile: peer.profile.clone(),
+                    user: Some(user.to_string()),
+                    group: peer.group.clone(),
+                    lease: None,
+                    connection: None,
+                    dpd: peer.dpd,
+                };
+                let new = self.new_peer_id();
+                self.in_work.push(new);
+                self.peers.insert(new, fresh);
+                if let Some(established) = sa.established_mut() {
+                    established.peer = new;
+                    established.renewal = false;
+                }
+            }
+            _ => peer.user = Some(user.to_string()),
+        }
+    }
+
+    /// The peer is at another address or port: everything of it follows.
+    pub(crate) fn peer_path_changed(&mut self, id: PeerId, old: Path, new: Path) {
+        if old == new {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.path = new;
+        }
+        let mut repath = Vec::new();
+        for child in self.children.values_mut().filter(|child| child.peer == id && child.path != new) {
+            child.path = new;
+            repath.push(child.sa.id);
+        }
+        for child in repath {
+            self.effect(Effect::Repath { child, path: new });
+        }
+    }
+
+    /// The peer has forgotten everything before this SA: so do we, for the same address and port.
+    pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
+        let same_place =
+            |path: &Path| path.remote == sa.path.remote && path.remote_port == sa.path.remote_port;
+        let old: Vec<_> = self
+            .sas
+            .values()
+            .filter(|other| other.id != sa.id && other.established().is_some() && same_place(&other.path))
+            .map(|other| other.id)
+            .collect();
+        for id in old {
+            self.with_sa(id, |engine, other| {
+                engine.event(Some(other), EventKind::Phase1Down { reason: "the peer started anew" });
+                other.dead = true;
+            });
+        }
+        let children: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| child.conn != sa.id && (child.peer == keep || same_place(&child.path)))
+            .map(|child| child.sa.id)
+            .collect();
+        for id in children {
+            self.end_child(id, "the peer started anew", false);
+        }
+    }
+
+    /// Another SA of the same peer took over.
+    pub(crate) fn retire_older(&mut self, newest: crate::ike::event::ConnId, peer: PeerId) {
+        let now = self.now;
+        let is_client = self.peers.get(&peer).is_some_and(Peer::is_client);
+        let older: Vec<_> = self
+            .sas
+            .values()
+            .filter(|sa| {
+                sa.id != newest && sa.established().is_some_and(|established| established.peer == peer)
+            })
+            .map(|sa| sa.id)
+            .collect();
+        for id in older {
+            self.with_sa(id, |_, sa| {
+                let initiator = sa.initiator;
+                if let Some(established) = sa.established_mut() {
+                    established.renew = None;
+                    established.dpd.next = None;
+                    established.nat_keepalive = None;
+                    // a client deletes its old SA itself
+                    if established.retire.is_none() && (initiator || !is_client) {
+                        established.retire = Some(now + RETIRE);
+                    }
+                }
+            });
+        }
+    }
+
+    // ---- letting go ---------------------------------------------------------------------------------------------
+
+    /// An established SA is gone.
+    pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
+        let last = !self.sas.values().any(|other| other.established().is_some_and(|e| e.peer == peer));
+        if !last {
+            return;
+        }
+        let Some(known) = self.peers.get(&peer) else { return };
+        if known.is_client() {
+            // a client's phase 1 is its session
+            self.end_peer_children(peer, "the client disconnected");
+        }
+        if let Some((connection, _)) = self.peers.get(&peer).and_then(|peer| peer.connection.clone()) {
+            self.end_peer_children(peer, "the tunnel is down");
+            self.effect(Effect::Unassign { connection: connection.name.clone() });
+            self.schedule_reconnect(&connection.name);
+        }
+        self.tidy_peer(peer);
+        let _ = sa;
+    }
+
+    /// Phase 1 came to nothing.
+    pub(super) fn phase1_failed(&mut self, sa: &IsakmpSa) {
+        if let Some(connection) = &sa.connection
+            && !self
+                .peers
+                .values()
+                .any(|peer| peer.connection.as_ref().is_some_and(|(known, _)| known.name == connection.name))
+        {
+            self.schedule_reconnect(&connection.name.clone());
+        }
+    }
+
+    /// Forgets a peer of which nothing is left; its lease is free.
+    pub(super) fn tidy_peer(&mut self, id: PeerId) {
+        let has_sa = self.sas.values().any(|sa| sa.established().is_some_and(|e| e.peer == id));
+        let has_child = self.children.values().any(|child| child.peer == id);
+        if has_sa || has_child || self.in_work.contains(&id) {
+            return;
+        }
+        if let Some(peer) = self.peers.remove(&id)
+            && let Some(lease) = peer.lease
+        {
+            self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
+        }
+    }
+
+    // ---- the VPN client -----------------------------------------------------------------------------------------
+
+    /// The user wants the connection up.
+    pub(super) fn connect(&mut self, name: &str) {
+        self.reconnects.insert(name.to_string(), Reconnect { at: self.now, wait: FIRST_RECONNECT });
+        self.arm_reconnect(name, Some(self.now));
+    }
+
+    /// The user wants the connection down.
+    pub(super) fn disconnect(&mut self, name: &str) {
+        self.reconnects.remove(name);
+        self.arm_reconnect(name, None);
+        let of_connection =
+            |sa: &&IsakmpSa| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
+        let peers: Vec<_> = self
+            .sas
+            .values()
+            .filter(of_connection)
+            .filter_map(|sa| sa.established().map(|established| established.peer))
+            .collect();
+        let ids: Vec<_> = self.sas.values().filter(of_connection).map(|sa| sa.id).collect();
+        for peer in peers {
+            let children: Vec<_> =
+                self.children.values().filter(|child| child.peer == peer).map(|child| child.sa.id).collect();
+            for child in children {
+                self.end_child(child, "disconnected", true);
+            }
+        }
+        for id in ids {
+            self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "disconnected"));
+        }
+    }
+
+    /// The gateway refused the user: trying again with the same password would only lock the account.
+    pub(crate) fn client_rejected(&mut self, sa: &mut IsakmpSa) {
+        if let Some(connection) = &sa.connection {
+            let name = connection.name.clone();
+            self.reconnects.remove(&name);
+            self.arm_reconnect(&name, None);
+        }
+        self.delete_isakmp(sa, "Xauth failed");
+    }
+
+    fn schedule_reconnect(&mut self, name: &str) {
+        if self.stopping {
+            return;
+        }
+        let Some(reconnect) = self.reconnects.get_mut(name) else { return };
+        reconnect.at = self.now + reconnect.wait;
+        reconnect.wait = (reconnect.wait * 2).min(LAST_RECONNECT);
+        let at = reconnect.at;
+        self.arm_reconnect(name, Some(at));
+    }
+
+    /// It is time to call the gateway (again).
+    pub(super) fn reconnect_timeout(&mut self, name: &str) {
+        let connection = self.policy.connections.iter().find(|connection| connection.name == name).cloned();
+        let busy = self.sas.values().any(|sa| sa.connection.as_ref().is_some_and(|c| c.name == name));
+        if let Some(connection) = connection
+            && !busy
+        {
+            self.call_gateway(&connection, None);
+        }
+    }
+
+    // ---- another configuration ----------------------------------------------------------------------------------
+
+    /// The configuration changed: peers whose terms are the same keep everything, the others are let go.
+    pub(super) fn change_policy(&mut self, policy: Arc<Policy>) {
+        let old = std::mem::replace(&mut self.policy, policy);
+        let new = Arc::clone(&self.policy);
+        let changed: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| old.terms(&child.sa.entry) != new.terms(&child.sa.entry))
+            .map(|child| child.sa.id)
+            .collect();
+        for id in changed {
+            self.end_child(id, "the configuration changed", true);
+        }
+        let gone: Vec<_> = self
+            .sas
+            .values()
+            .filter(|sa| {
+                let profile = sa.established().and_then(|established| established.profile.as_deref());
+                let profile_changed = profile.is_some_and(|name| old.profile(name) != new.profile(name));
+                let key = |policy: &Policy| {
+                    crate::ike::lookup::key_for_address(policy, &[], sa.path.local, sa.path.remote)
+                        .map(|found| found.key.secret.clone())
+                };
+                let key_changed = match (key(&old), key(&new)) {
+                    (Some(before), Some(after)) => !after.matches(before.expose()),
+                    (before, after) => before.is_some() != after.is_some(),
+                };
+                let address_gone =
+                    new.interface(sa.path.interface).and_then(|i| i.address) != Some(sa.path.local);
+                profile_changed || (key_changed && sa.connection.is_none()) || address_gone
+            })
+            .map(|sa| sa.id)
+            .collect();
+        for id in gone {
+            self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "the configuration changed"));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Repetition of messages that are not answered: by the initiator of an exchange, with the time between two sendings
+//! doubling.
+
+use crate::ike::path::Path;
+use crate::limits;
+use crate::time::Instant;
+use std::time::Duration;
+
+/// A message that waits for its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Retransmit {
+    /// Where it goes.
+    pub(crate) path: Path,
+    /// The message.
+    pub(crate) bytes: Vec<u8>,
+    sent: u32,
+    wait: Duration,
+    next: Instant,
+}
+
+/// What a due repetition means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Not yet.
+    Wait,
+    /// Send again.
+    Resend,
+    /// It was sent often enough.
+    GiveUp,
+}
+
+impl Retransmit {
+    /// The message was sent once, now.
+    pub(crate) fn sent(path: Path, bytes: Vec<u8>, now: Instant) -> Self {
+        let wait = limits::FIRST_RETRANSMIT;
+        Self { path, bytes, sent: 1, wait, next: now + wait }
+    }
+
+    /// When something is due.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// What is due now; counts a sending when it says so.
+    pub(crate) fn poll(&mut self, now: Instant) -> Due {
+        if now < self.next {
+            return Due::Wait;
+        }
+        if self.sent == limits::SENDINGS {
+            return Due::GiveUp;
+        }
+        self.sent += 1;
+        self.wait *= 2;
+        self.next = now + self.wait;
+        Due::Resend
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ike::path::{Encapsulation, InterfaceId, VrfId};
+
+    /// Seven sendings, then the message is given up after 63.5 seconds.
+    #[test]
+    fn seven_sendings() {
+        let address = "192.0.2.1".parse().unwrap();
+        let path = Path {
+            local: address,
+            local_port: 500,
+            remote: address,
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let mut message = Retransmit::sent(path, vec![1], Instant::ORIGIN);
+        let mut sendings = 1;
+        loop {
+            let now = message.deadline();
+            match message.poll(now) {
+                Due::Resend => sendings += 1,
+                Due::GiveUp => {
+                    assert_eq!((sendings, now.since_origin()), (7, Duration::from_millis(63_500)));
+                    return;
+                }
+                Due::Wait => panic!("the deadline is due"),
+            }
+        }
+    }
+}

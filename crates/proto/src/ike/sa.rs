@@ -1,0 +1,290 @@
+//! What the engine remembers of a phase-1 SA, of a peer and of a child SA pair.
+
+use crate::esp::sa::{ChildId, ChildSa, EntryRef};
+use crate::flow::selector::Selector;
+use crate::ike::authorization::Gate;
+use crate::ike::event::ConnId;
+use crate::ike::identity::Identity;
+use crate::ike::io::{CredentialField, LeaseOwner};
+use crate::ike::lookup::Demands;
+use crate::ike::natt::{Dialect, NatState};
+use crate::ike::path::Path;
+use crate::ike::policy::{ClientGroup, Connection, Phase1Mode};
+use crate::ike::proposal::Phase1Suite;
+use crate::ike::retransmit::Retransmit;
+use crate::ike::v1::iv::ExchangeIvs;
+use crate::ike::v1::keys::{Cookies, Phase1Keys};
+use crate::ike::v1::vendor::Vendors;
+use crate::ike::v1::{aggressive, main_mode, quick};
+use crate::limits;
+use crate::time::Instant;
+use crate::wire::attribute::Attribute;
+use crate::wire::isakmp::Cookie;
+use hubward_crypto::suite::DhGroup;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// A peer: what phase-1 SAs and child SAs have in common. Lives as long as one of them does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PeerId(pub(crate) u64);
+
+/// An ISAKMP SA in any state.
+pub(crate) struct IsakmpSa {
+    pub(crate) id: ConnId,
+    pub(crate) path: Path,
+    pub(crate) initiator: bool,
+    pub(crate) mode: Phase1Mode,
+    pub(crate) cookies: Cookies,
+    pub(crate) created: Instant,
+    pub(crate) suite: Option<Phase1Suite>,
+    pub(crate) vendors: Vendors,
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) nat: NatState,
+    /// The client's connection, in that role.
+    pub(crate) connection: Option<Arc<Connection>>,
+    /// The profile that the initiator's crypto map entry names.
+    pub(crate) wanted_profile: Option<String>,
+    /// Our phase-1 message that waits for an answer.
+    pub(crate) retransmit: Option<Retransmit>,
+    /// Messages seen lately and what we answered.
+    pub(crate) seen: Seen,
+    /// Children to negotiate once the SA is up.
+    pub(crate) pending: Vec<PendingChild>,
+    pub(crate) state: State,
+    pub(crate) dead: bool,
+}
+
+impl IsakmpSa {
+    /// Our own cookie, by which datagrams find the SA.
+    pub(crate) fn own_cookie(&self) -> Cookie {
+        if self.initiator { self.cookies.initiator } else { self.cookies.responder }
+    }
+
+    /// The peer's cookie.
+    pub(crate) fn other_cookie(&self) -> Cookie {
+        if self.initiator { self.cookies.responder } else { self.cookies.initiator }
+    }
+
+    pub(crate) fn established(&self) -> Option<&Established> {
+        match &self.state {
+            State::Established(established) => Some(established),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn established_mut(&mut self) -> Option<&mut Established> {
+        match &mut self.state {
+            State::Established(established) => Some(established),
+            _ => None,
+        }
+    }
+
+    /// Where the SA stands for the dialect of ESP in UDP.
+    pub(crate) fn udp_dialect(&self) -> Option<Dialect> {
+        self.dialect.filter(|_| self.path.encapsulation == crate::ike::path::Encapsulation::Udp)
+    }
+}
+
+/// Phase 1 is a chain of states; each is consumed by the message that ends it.
+pub(crate) enum State {
+    /// Main mode, initiator.
+    MainInitiator(Box<main_mode::Initiator>),
+    /// Main mode, responder.
+    MainResponder(Box<main_mode::Responder>),
+    /// Aggressive mode, initiator.
+    AggressiveInitiator(Box<aggressive::Initiator>),
+    /// Aggressive mode, responder.
+    AggressiveResponder(Box<aggressive::Responder>),
+    /// Phase 1 is done.
+    Established(Box<Established>),
+    /// Between two states, while a message is handled.
+    Void,
+}
+
+/// What an established SA has.
+pub(crate) struct Established {
+    pub(crate) keys: Phase1Keys,
+    pub(crate) ivs: ExchangeIvs,
+    pub(crate) peer: PeerId,
+    pub(crate) identity: Identity,
+    pub(crate) profile: Option<String>,
+    pub(crate) demands: Demands,
+    pub(crate) group: Option<Arc<ClientGroup>>,
+    pub(crate) gate: Gate,
+    pub(crate) exchanges: BTreeMap<u32, Exchange>,
+    /// When the SA ends.
+    pub(crate) expires: Instant,
+    /// When it is renewed, if anything still needs it.
+    pub(crate) renew: Option<Instant>,
+    /// When the first Xauth request goes out.
+    pub(crate) xauth_start: Option<Instant>,
+    /// When Xauth must be through.
+    pub(crate) xauth_end: Option<Instant>,
+    /// INITIAL-CONTACT that waits for authorisation.
+    pub(crate) initial_contact: bool,
+    /// Whether this SA follows another of the same peer.
+    pub(crate) renewal: bool,
+    pub(crate) xauth_used: bool,
+    pub(crate) config_used: bool,
+    pub(crate) dpd: Dpd,
+    /// When to delete an SA that another replaced.
+    pub(crate) retire: Option<Instant>,
+    /// Next NAT keepalive.
+    pub(crate) nat_keepalive: Option<Instant>,
+}
+
+/// Dead peer detection (RFC 3706).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dpd {
+    /// Sequence number of the last probe.
+    pub(crate) sequence: u32,
+    /// Probes without an answer.
+    pub(crate) unanswered: u32,
+    /// When the next probe goes out.
+    pub(crate) next: Option<Instant>,
+    /// When we last heard of the peer.
+    pub(crate) heard: Instant,
+}
+
+/// An exchange after phase 1 that is under way.
+pub(crate) enum Exchange {
+    /// Hub: Xauth request sent.
+    XauthRequest { identifier: u16, retransmit: Retransmit },
+    /// Hub: the AAA list is asked.
+    XauthCheck,
+    /// Hub: the verdict is sent; the user when it is yes.
+    XauthSet { identifier: u16, user: Option<String>, retransmit: Retransmit },
+    /// Hub: an address is asked for.
+    ConfigLease { identifier: u16, requested: Vec<Attribute> },
+    /// Client: the user is asked.
+    XauthAnswer { identifier: u16, fields: Vec<CredentialField> },
+    /// Client: mode-config request sent.
+    ConfigRequest { identifier: u16, retransmit: Retransmit },
+    /// Quick mode that we began.
+    QuickInitiator(Box<quick::Initiator>),
+    /// Quick mode that the peer began.
+    QuickResponder(Box<quick::Responder>),
+}
+
+impl Exchange {
+    /// The message of ours that is repeated.
+    pub(crate) fn retransmit(&mut self) -> Option<&mut Retransmit> {
+        match self {
+            Self::XauthRequest { retransmit, .. }
+            | Self::XauthSet { retransmit, .. }
+            | Self::ConfigRequest { retransmit, .. } => Some(retransmit),
+            Self::QuickInitiator(quick) => Some(&mut quick.retransmit),
+            Self::QuickResponder(quick) => Some(&mut quick.retransmit),
+            Self::XauthCheck | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::XauthRequest { retransmit, .. }
+            | Self::XauthSet { retransmit, .. }
+            | Self::ConfigRequest { retransmit, .. } => Some(retransmit.deadline()),
+            Self::QuickInitiator(quick) => Some(quick.retransmit.deadline()),
+            Self::QuickResponder(quick) => Some(quick.retransmit.deadline()),
+            Self::XauthCheck | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+        }
+    }
+}
+
+/// A child that waits for phase 1.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingChild {
+    pub(crate) entry: EntryRef,
+    pub(crate) selector: Selector,
+    pub(crate) replaces: Option<ChildId>,
+}
+
+/// Messages seen lately, by digest, with what was answered: a byte-equal repetition gets the same answer and touches
+/// nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    messages: VecDeque<([u8; 32], Option<(Path, Vec<u8>)>)>,
+    late: Option<(Path, Vec<u8>)>,
+}
+
+impl Seen {
+    /// The digest of a datagram.
+    pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+        let digest = hubward_crypto::mac::hash(hubward_crypto::suite::HashAlg::Sha256, &[bytes]);
+        digest.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The answer given, when the message was seen.
+    pub(crate) fn answer(&self, digest: &[u8; 32]) -> Option<Option<&(Path, Vec<u8>)>> {
+        self.messages.iter().find(|(seen, _)| seen == digest).map(|(_, answer)| answer.as_ref())
+    }
+
+    /// Remembers a message that was genuine.
+    pub(crate) fn remember(&mut self, digest: [u8; 32], answer: Option<(Path, Vec<u8>)>) {
+        if self.messages.len() == limits::EXCHANGES {
+            self.messages.pop_front();
+        }
+        let answer = answer.or_else(|| self.late.take());
+        self.messages.push_back((digest, answer));
+    }
+
+    /// The answer to the message remembered last came later (or to the one that is about to be remembered).
+    pub(crate) fn amend(&mut self, answer: (Path, Vec<u8>)) {
+        match self.messages.back_mut() {
+            Some((_, slot @ None)) => *slot = Some(answer),
+            _ => self.late = Some(answer),
+        }
+    }
+}
+
+/// A peer.
+pub(crate) struct Peer {
+    pub(crate) path: Path,
+    pub(crate) identity: Identity,
+    pub(crate) profile: Option<String>,
+    /// Xauth user.
+    pub(crate) user: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) lease: Option<Lease>,
+    /// Client role: the connection and the address it was given.
+    pub(crate) connection: Option<(Arc<Connection>, Option<Ipv4Addr>)>,
+    /// Whether the peer announced DPD.
+    pub(crate) dpd: bool,
+}
+
+impl Peer {
+    /// A VPN client of ours: phase 1 is its session.
+    pub(crate) fn is_client(&self) -> bool {
+        self.lease.is_some() || self.user.is_some()
+    }
+}
+
+/// An address lent to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) pool: String,
+    pub(crate) owner: LeaseOwner,
+    pub(crate) address: Ipv4Addr,
+}
+
+/// A child SA pair.
+pub(crate) struct Child {
+    pub(crate) sa: Arc<ChildSa>,
+    pub(crate) path: Path,
+    pub(crate) peer: PeerId,
+    pub(crate) conn: ConnId,
+    pub(crate) initiator: bool,
+    pub(crate) pfs: Option<DhGroup>,
+    pub(crate) kilobytes: Option<u64>,
+    pub(crate) established: Instant,
+    pub(crate) soft: Option<Instant>,
+    pub(crate) hard: Instant,
+    /// When a pair that another replaced is deleted.
+    pub(crate) retire: Option<Instant>,
+    pub(crate) superseded: bool,
+    pub(crate) outbound: bool,
+    pub(crate) idle: Option<std::time::Duration>,
+    pub(crate) last_inbound: Option<Instant>,
+    pub(crate) last_outbound: Option<Instant>,
+}

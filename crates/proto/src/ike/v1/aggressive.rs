@@ -1,0 +1,439 @@
+//! Aggressive mode with a pre-shared key (RFC 2409 section 5.4), as Cisco's clients use it: the identity is a group name.
+//!
+//! ```text
+//! initiator                                     responder
+//!   1  SA, KE, Ni, IDii, VIDs            -->
+//!                                               (the group's key is asked of the authorization list)
+//!                                        <--  2  SA, KE, Nr, IDir, HASH_R, VIDs, NAT-D, NAT-D
+//!   3  { HASH_I, NAT-D, NAT-D [, INITIAL-CONTACT] }  -->      (from port 4500 when there is a NAT)
+//! ```
+
+use super::phase1::{Finished, has_initial_contact, nonce, only};
+use crate::ike::engine::Engine;
+use crate::ike::event::Untrusted;
+use crate::ike::explain::Refusal;
+use crate::ike::identity::Identity;
+use crate::ike::io::Question;
+use crate::ike::lookup::{self, Demands};
+use crate::ike::natt::Dialect;
+use crate::ike::path::Path;
+use crate::ike::policy::{ClientGroup, SelfIdentity};
+use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
+use crate::ike::sa::{IsakmpSa, State};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::v1::iv::Phase1Iv;
+use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
+use crate::wire::ike1::{Notify, parse_sa, write_sa};
+use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::registry::{exchange, ike, notify, payload};
+use hubward_crypto::dh::DhPrivate;
+use hubward_crypto::secret::Secret;
+use std::sync::Arc;
+
+type Answer = Option<(Path, Vec<u8>)>;
+
+/// Message 1 is out.
+pub(crate) struct Initiator {
+    sa_body: Vec<u8>,
+    identity: Vec<u8>,
+    key: Secret,
+    private: DhPrivate,
+    nonce: Vec<u8>,
+}
+
+/// States of the responder.
+pub(crate) enum Responder {
+    /// The group's key is asked for.
+    Authorizing(Box<Authorizing>),
+    /// Message 2 is out.
+    Answered(Box<Answered>),
+}
+
+impl Responder {
+    pub(crate) fn show(&self) -> IsakmpState {
+        match self {
+            Self::Authorizing(_) => IsakmpState::AgNoState,
+            Self::Answered(_) => IsakmpState::AgInitExch,
+        }
+    }
+}
+
+/// What message 1 said.
+pub(crate) struct Authorizing {
+    sa_body: Vec<u8>,
+    choice: Phase1Choice,
+    peer_public: Vec<u8>,
+    nonce_i: Vec<u8>,
+    id_body: Vec<u8>,
+    identity: Identity,
+    profile: Option<String>,
+    demands: Demands,
+}
+
+/// What message 2 led to.
+pub(crate) struct Answered {
+    sa_body: Vec<u8>,
+    keys: Phase1Keys,
+    iv: Phase1Iv,
+    public: Vec<u8>,
+    peer_public: Vec<u8>,
+    id_body: Vec<u8>,
+    identity: Identity,
+    profile: Option<String>,
+    demands: Demands,
+    group: Option<Arc<ClientGroup>>,
+}
+
+impl Engine {
+    /// `1  SA, KE, Ni, IDii, VIDs  -->`
+    pub(crate) fn aggressive_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
+        let policy = Arc::clone(&self.policy);
+        let (policies, key, method) = match &sa.connection {
+            Some(connection) => {
+                (&connection.proposals, connection.key.clone(), ike::AUTH_XAUTH_INIT_PRESHARED)
+            }
+            None => {
+                let only = sa
+                    .wanted_profile
+                    .as_deref()
+                    .and_then(|name| policy.profile(name))
+                    .map_or(&[][..], |profile| &profile.keyrings);
+                let found = lookup::key_for_address(&policy, only, sa.path.local, sa.path.remote);
+                let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
+                (&policy.proposals, key, ike::AUTH_PRESHARED)
+            }
+        };
+        let group = policies.first().ok_or(Refusal::Local("no ISAKMP policy is configured"))?.group;
+        let sa_body = write_sa(&offer_phase1(policies, method, Some(group)));
+        let private = DhPrivate::generate(group, &mut self.random);
+        let nonce = self.random.array::<20>().to_vec();
+        let identity = Identity::write(&self.own_identity(sa), sa.path.local, 500);
+        let mut writer = Writer::new();
+        writer
+            .push(payload::SA, sa_body.clone())
+            .push(payload::KE, private.public())
+            .push(payload::NONCE, nonce.clone())
+            .push(payload::ID, identity.clone());
+        self.push_initiator_vendors(sa, &mut writer);
+        let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
+        sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
+        sa.state = State::AggressiveInitiator(Box::new(Initiator { sa_body, identity, key, private, nonce }));
+        Ok(())
+    }
+
+    /// Message 2, answered by message 3.
+    pub(crate) fn aggressive_initiator(
+        &mut self,
+        sa: &mut IsakmpSa,
+        state: &Initiator,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        if header.encrypted() {
+            return Err(Refusal::Unexpected(header.exchange));
+        }
+        let chain = Chain::parse(header.first, body)?;
+        let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
+        let policy = Arc::clone(&self.policy);
+        let (policies, method) = match &sa.connection {
+            Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
+            None => (&policy.proposals, ike::AUTH_PRESHARED),
+        };
+        let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
+        if choice.suite.group != state.private.group() {
+            return Err(Refusal::NotOffered);
+        }
+        let peer_public = only(&chain, payload::KE, "KE")?;
+        let nonce_r = nonce(&chain, Some(&state.nonce))?;
+        let id_body = only(&chain, payload::ID, "ID")?;
+        let hash = only(&chain, payload::HASH, "HASH")?;
+        let shared = state.private.agree(peer_public)?;
+        let cookies =
+            crate::ike::v1::keys::Cookies { initiator: sa.cookies.initiator, responder: header.responder };
+        let keys = Phase1Keys::derive(&KeyInput {
+            hash: choice.suite.hash,
+            cipher: choice.suite.cipher,
+            cookies,
+            key: &state.key,
+            nonce_i: &state.nonce,
+            nonce_r,
+            public_i: state.private.public(),
+            public_r: peer_public,
+            shared: &shared,
+        });
+        let verified = keys
+            .verify_auth(
+                &AuthInput {
+                    own_public: peer_public,
+                    other_public: state.private.public(),
+                    own_cookie: cookies.responder,
+                    other_cookie: cookies.initiator,
+                    sa: &state.sa_body,
+                    identity: id_body,
+                },
+                hash,
+            )
+            .map_err(|_| Refusal::WrongPresharedKey)?;
+        let identity = Identity::parse(id_body)?;
+        self.check_gateway(sa, &identity)?;
+        sa.cookies = cookies;
+        sa.suite = Some(choice.suite);
+        for vendor in chain.all(payload::VENDOR) {
+            sa.vendors.note(vendor);
+        }
+        if sa.connection.as_ref().map_or(policy.global.nat_traversal, |connection| connection.nat_traversal) {
+            sa.dialect = Dialect::choose(&sa.vendors);
+        }
+        Self::judge_nat(sa, choice.suite.hash, &chain, &path);
+        // 3  { HASH_I, NAT-D, NAT-D [, INITIAL-CONTACT] }  -->
+        let hash = keys.auth_hash(&AuthInput {
+            own_public: state.private.public(),
+            other_public: peer_public,
+            own_cookie: cookies.initiator,
+            other_cookie: cookies.responder,
+            sa: &state.sa_body,
+            identity: &state.identity,
+        });
+        let first_contact = !self.knows_peer_at(&sa.path);
+        Self::float(sa);
+        let mut iv = Phase1Iv::new(&keys);
+        let mut writer = Writer::new();
+        writer.push(payload::HASH, hash.to_vec());
+        Self::push_nat_d(sa, choice.suite.hash, &mut writer);
+        if first_contact {
+            let contact = Notify::isakmp(notify::INITIAL_CONTACT, cookies.initiator, cookies.responder, []);
+            writer.push(payload::NOTIFY, contact.write());
+        }
+        let bytes = Self::phase1_sealed(sa, exchange::AGGRESSIVE, &writer, &keys, &mut iv);
+        self.transmit(sa.path, bytes.clone());
+        let answer = Some((sa.path, bytes));
+        let profile = self.initiator_profile(sa, &identity);
+        let finished = Finished {
+            keys,
+            iv,
+            identity,
+            profile,
+            demands: Demands::default(),
+            group: None,
+            initial_contact: false,
+            _verified: verified,
+        };
+        self.finish_phase1(sa, finished);
+        Ok(answer)
+    }
+
+    /// Message 1: who is it, and which key would that be?
+    pub(crate) fn aggressive_first(
+        &mut self,
+        sa: &mut IsakmpSa,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let policy = Arc::clone(&self.policy);
+        if !policy.global.aggressive_mode {
+            return Err(Refusal::AggressiveModeDisabled);
+        }
+        let chain = Chain::parse(header.first, body)?;
+        let sa_body = only(&chain, payload::SA, "SA")?;
+        let peer_public = only(&chain, payload::KE, "KE")?;
+        let nonce_i = nonce(&chain, None)?;
+        let id_body = only(&chain, payload::ID, "ID")?;
+        let identity = Identity::parse(id_body)?;
+        let profile = lookup::profile_for(&policy, sa.path.local, &identity);
+        let demands = lookup::demands(&policy, sa.path.interface, profile, false);
+        // the group cannot be negotiated: the peer has already sent its public value
+        let fitting: Vec<_> =
+            policy.proposals.iter().filter(|p| p.group.public_len() == peer_public.len()).cloned().collect();
+        // a group that nobody knows must look like one that is asked for Xauth
+        let unknown_group = profile.is_none() && matches!(identity, Identity::KeyId(_));
+        let asks_xauth = demands.xauth_list.is_some()
+            || (unknown_group && lookup::xauth_possible(&policy, sa.path.interface));
+        let method = if asks_xauth { ike::AUTH_XAUTH_INIT_PRESHARED } else { ike::AUTH_PRESHARED };
+        let choice =
+            choose_phase1(&fitting, &parse_sa(sa_body)?, &[method]).map_err(Refusal::NoPhase1Proposal)?;
+        for vendor in chain.all(payload::VENDOR) {
+            sa.vendors.note(vendor);
+        }
+        sa.suite = Some(choice.suite);
+        let authorizing = Authorizing {
+            sa_body: sa_body.to_vec(),
+            choice,
+            peer_public: peer_public.to_vec(),
+            nonce_i: nonce_i.to_vec(),
+            id_body: id_body.to_vec(),
+            identity,
+            profile: profile.map(|profile| profile.name.clone()),
+            demands,
+        };
+        if let Identity::KeyId(group) = &authorizing.identity {
+            // without a list nobody answers for the group; the peer must not see a difference
+            let list = authorizing.demands.authorization_list.clone();
+            let group = String::from_utf8_lossy(group).into_owned();
+            sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
+            match list {
+                Some(list) => self.ask(sa.id, 0, Question::Authorize { list, group }),
+                None => self.group_answered(sa, None)?,
+            }
+            return Ok(None);
+        }
+        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+        let found = match &authorizing.identity {
+            Identity::Fqdn(name) | Identity::UserFqdn(name) => {
+                lookup::key_for_hostname(&policy, keyrings, sa.path.local, name)
+            }
+            _ => None,
+        };
+        let found =
+            found.or_else(|| lookup::key_for_address(&policy, keyrings, sa.path.local, sa.path.remote));
+        let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
+        self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
+    }
+
+    /// The authorization list answered. An unknown group is answered like a known one, under a key that nobody has, so that
+    /// group names cannot be guessed.
+    pub(crate) fn group_answered(
+        &mut self,
+        sa: &mut IsakmpSa,
+        group: Option<Arc<ClientGroup>>,
+    ) -> Result<(), Refusal> {
+        let State::AggressiveResponder(state) = std::mem::replace(&mut sa.state, State::Void) else {
+            return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
+        };
+        let Responder::Authorizing(authorizing) = *state else {
+            sa.state = State::AggressiveResponder(state);
+            return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
+        };
+        let key = match &group {
+            Some(group) => group.key.clone(),
+            None => {
+                let name = match &authorizing.identity {
+                    Identity::KeyId(name) => Untrusted::new(name.as_slice()),
+                    other => other.display(),
+                };
+                let path = sa.path;
+                self.refuse(Some(sa), path, Refusal::UnknownGroup(name));
+                Secret::new(self.random.array::<32>().to_vec())
+            }
+        };
+        let answer = self.aggressive_answer(sa, &authorizing, &key, group).inspect_err(|_| sa.dead = true)?;
+        sa.seen.amend(answer);
+        Ok(())
+    }
+
+    /// `<--  2  SA, KE, Nr, IDir, HASH_R, VIDs, NAT-D, NAT-D`
+    fn aggressive_answer(
+        &mut self,
+        sa: &mut IsakmpSa,
+        first: &Authorizing,
+        key: &Secret,
+        group: Option<Arc<ClientGroup>>,
+    ) -> Result<(Path, Vec<u8>), Refusal> {
+        let suite = first.choice.suite;
+        let private = DhPrivate::generate(suite.group, &mut self.random);
+        let shared = private.agree(&first.peer_public)?;
+        let nonce_r = self.random.array::<20>();
+        let keys = Phase1Keys::derive(&KeyInput {
+            hash: suite.hash,
+            cipher: suite.cipher,
+            cookies: sa.cookies,
+            key,
+            nonce_i: &first.nonce_i,
+            nonce_r: &nonce_r,
+            public_i: &first.peer_public,
+            public_r: private.public(),
+            shared: &shared,
+        });
+        let own = first.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let own = own.and_then(|profile| profile.self_identity.clone());
+        let own = own.unwrap_or_else(|| match &self.policy.global.identity {
+            SelfIdentity::KeyId(_) => SelfIdentity::Address,
+            other => other.clone(),
+        });
+        let own_body = Identity::write(&own, sa.path.local, 500);
+        let hash = keys.auth_hash(&AuthInput {
+            own_public: private.public(),
+            other_public: &first.peer_public,
+            own_cookie: sa.cookies.responder,
+            other_cookie: sa.cookies.initiator,
+            sa: &first.sa_body,
+            identity: &own_body,
+        });
+        let mut writer = Writer::new();
+        writer
+            .push(payload::SA, write_sa(&first.choice.answer))
+            .push(payload::KE, private.public())
+            .push(payload::NONCE, nonce_r)
+            .push(payload::ID, own_body)
+            .push(payload::HASH, hash.to_vec());
+        self.push_responder_vendors(sa, &mut writer);
+        Self::push_nat_d(sa, suite.hash, &mut writer);
+        let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
+        self.transmit(sa.path, bytes.clone());
+        sa.state = State::AggressiveResponder(Box::new(Responder::Answered(Box::new(Answered {
+            sa_body: first.sa_body.clone(),
+            iv: Phase1Iv::new(&keys),
+            keys,
+            public: private.public().to_vec(),
+            peer_public: first.peer_public.clone(),
+            id_body: first.id_body.clone(),
+            identity: first.identity.clone(),
+            profile: first.profile.clone(),
+            demands: first.demands.clone(),
+            group,
+        }))));
+        Ok((sa.path, bytes))
+    }
+
+    /// Message 3, which Cisco's clients encrypt and others need not.
+    pub(crate) fn aggressive_responder(
+        &mut self,
+        sa: &mut IsakmpSa,
+        state: &Responder,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let Responder::Answered(state) = state else { return Err(Refusal::Unexpected(header.exchange)) };
+        let suite = sa.suite.ok_or(Refusal::Local("no proposal agreed"))?;
+        let mut iv = state.iv.clone();
+        let decrypted;
+        let plain = if header.encrypted() {
+            decrypted = iv.decrypt(&state.keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
+            iv.advance(&decrypted);
+            &decrypted.plain
+        } else {
+            body
+        };
+        let chain = Chain::parse(header.first, plain).map_err(|_| Refusal::WrongPresharedKey)?;
+        let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
+        let verified = state
+            .keys
+            .verify_auth(
+                &AuthInput {
+                    own_public: &state.peer_public,
+                    other_public: &state.public,
+                    own_cookie: sa.cookies.initiator,
+                    other_cookie: sa.cookies.responder,
+                    sa: &state.sa_body,
+                    identity: &state.id_body,
+                },
+                hash,
+            )
+            .map_err(|_| Refusal::WrongPresharedKey)?;
+        Self::judge_nat(sa, suite.hash, &chain, &path);
+        self.follow(sa, path);
+        let finished = Finished {
+            keys: state.keys.clone(),
+            iv,
+            identity: state.identity.clone(),
+            profile: state.profile.clone(),
+            demands: state.demands.clone(),
+            group: state.group.clone(),
+            initial_contact: has_initial_contact(&chain),
+            _verified: verified,
+        };
+        self.finish_phase1(sa, finished);
+        Ok(None)
+    }
+}

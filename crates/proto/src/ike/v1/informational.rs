@@ -1,0 +1,344 @@
+//! Informational exchanges: notifications, deletes and dead peer detection (RFC 2408 section 4.8, RFC 3706).
+//!
+//! ```text
+//!   { HASH, N | D }  -->          each message is an exchange of its own
+//! ```
+
+use super::protected::open;
+use crate::esp::sa::Spi;
+use crate::ike::engine::Engine;
+use crate::ike::event::EventKind;
+use crate::ike::explain::Refusal;
+use crate::ike::path::Path;
+use crate::ike::sa::{Exchange, IsakmpSa, PeerId};
+use crate::ike::v1::vendor::Vendor;
+use crate::time::Instant;
+use crate::wire::ike1::{Delete, Notify};
+use crate::wire::isakmp::{Cookie, Header};
+use crate::wire::registry::{notify, payload, protocol};
+use std::time::Duration;
+
+/// How long an initiator's traffic may stay unanswered before it asks whether the peer lives.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// Time between probes where nothing is configured.
+const RETRY: Duration = Duration::from_secs(2);
+/// Probes without an answer after which a peer is dead.
+const PROBES: u32 = 5;
+
+impl Engine {
+    /// An informational message came in. Without keys it is believed by nobody: it only shows in the log.
+    pub(crate) fn informational(
+        &mut self,
+        sa: &mut IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<(), Refusal> {
+        let Some(established) = sa.established_mut() else {
+            let chain = crate::wire::isakmp::Chain::parse(header.first, body)?;
+            let message = chain.first(payload::NOTIFY).and_then(|body| Notify::parse(body).ok());
+            return match message {
+                Some(message) if message.kind <= notify::LAST_ERROR && !header.encrypted() => {
+                    Err(Refusal::PeerError { kind: message.kind })
+                }
+                _ => Err(Refusal::Unexpected(header.exchange)),
+            };
+        };
+        Self::must_be_encrypted(header)?;
+        let message_id = header.message_id;
+        let decrypted =
+            established.ivs.decrypt_single(&established.keys, message_id, body).map_err(|_| Refusal::Hash)?;
+        let opened = open(&established.keys, header.first, &decrypted, |rest| {
+            established.keys.hash1(message_id, rest)
+        })?;
+        established.dpd.heard = self.now;
+        self.follow(sa, path);
+        for body in opened.chain.all(payload::NOTIFY) {
+            let message = Notify::parse(body)?;
+            self.notified(sa, &message)?;
+        }
+        // deletes come last: they may end the SA that the message came by
+        let deletes: Result<Vec<_>, _> = opened.chain.all(payload::DELETE).map(Delete::parse).collect();
+        for delete in deletes? {
+            self.deleted(sa, &delete);
+        }
+        Ok(())
+    }
+
+    fn notified(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
+        match message.kind {
+            notify::R_U_THERE => {
+                let answer = Notify { kind: notify::R_U_THERE_ACK, ..message.clone() };
+                self.notify(sa, &answer);
+            }
+            notify::R_U_THERE_ACK => {
+                let next = self.next_probe(sa);
+                if let Some(established) = sa.established_mut() {
+                    established.dpd.unanswered = 0;
+                    established.dpd.next = next;
+                }
+            }
+            notify::INITIAL_CONTACT => {
+                let Some(established) = sa.established_mut() else { return Ok(()) };
+                if established.gate.authorized().is_some() {
+                    let peer = established.peer;
+                    self.initial_contact(sa, peer);
+                } else {
+                    established.initial_contact = true;
+                }
+            }
+            notify::RESPONDER_LIFETIME => self.responder_lifetime(sa, message),
+            kind if kind <= notify::LAST_ERROR => {
+                self.quick_mode_refused(sa, message);
+                return Err(Refusal::PeerError { kind });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The responder will end the SA earlier than we offered.
+    fn responder_lifetime(&mut self, sa: &mut IsakmpSa, message: &Notify) {
+        let seconds = super::quick::lifetime_seconds(&message.data);
+        if let (protocol::ISAKMP, Some(seconds)) = (message.protocol, seconds) {
+            let created = sa.created;
+            if let Some(established) = sa.established_mut() {
+                let expires = created + seconds;
+                if expires < established.expires {
+                    established.expires = expires;
+                    established.renew = established.renew.map(|_| created + seconds * 4 / 5);
+                }
+            }
+        }
+    }
+
+    fn deleted(&mut self, sa: &mut IsakmpSa, delete: &Delete) {
+        let Some(peer) = sa.established().map(|established| established.peer) else { return };
+        match delete.protocol {
+            protocol::ESP => {
+                for spi in &delete.spis {
+                    let Ok(spi) = <[u8; 4]>::try_from(spi.as_slice()) else { continue };
+                    let spi = Spi(u32::from_be_bytes(spi));
+                    // the sender names its inbound SPI, our outbound; some of Cisco's name ours
+                    let of_peer = |child: &&crate::ike::sa::Child| child.peer == peer;
+                    let found = self
+                        .children
+                        .values()
+                        .filter(of_peer)
+                        .find(|child| child.sa.outbound.spi == spi)
+                        .or_else(|| {
+                            self.children.values().filter(of_peer).find(|child| child.sa.inbound.spi == spi)
+                        })
+                        .map(|child| child.sa.id);
+                    if let Some(id) = found {
+                        self.end_child(id, "deleted by the peer", false);
+                    }
+                }
+            }
+            protocol::ISAKMP => {
+                for spi in &delete.spis {
+                    let Ok(cookies) = <[u8; 16]>::try_from(spi.as_slice()) else { continue };
+                    let (initiator, responder) = cookies.split_at(8);
+                    let cookie = |bytes: &[u8]| Cookie(bytes.try_into().unwrap_or_default());
+                    let (initiator, responder) = (cookie(initiator), cookie(responder));
+                    if sa.cookies.initiator == initiator && sa.cookies.responder == responder {
+                        sa.dead = true;
+                        continue;
+                    }
+                    // a delete may name another SA, but only one of the same peer
+                    let other = self
+                        .sas
+                        .values()
+                        .find(|other| {
+                            other.cookies.initiator == initiator
+                                && other.cookies.responder == responder
+                                && other.established().is_some_and(|established| established.peer == peer)
+                        })
+                        .map(|other| other.id);
+                    if let Some(other) = other {
+                        self.with_sa(other, |_, other| other.dead = true);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    // ---- dead peer detection ------------------------------------------------------------------------------------
+
+    /// When the first probe is due after phase 1.
+    pub(crate) fn first_probe(&self, sa: &IsakmpSa, now: Instant) -> Option<Instant> {
+        let keepalive = self.keepalive_of(sa).filter(|keepalive| keepalive.periodic)?;
+        sa.vendors.has(Vendor::Dpd).then(|| now + keepalive.interval)
+    }
+
+    fn next_probe(&self, sa: &IsakmpSa) -> Option<Instant> {
+        self.first_probe(sa, self.now)
+    }
+
+    /// A probe is due.
+    pub(crate) fn probe(&mut self, sa: &mut IsakmpSa) {
+        let now = self.now;
+        let keepalive = self.keepalive_of(sa);
+        let Some(established) = sa.established_mut() else { return };
+        let peer = established.peer;
+        let idle = keepalive.map(|keepalive| keepalive.interval);
+        if established.dpd.unanswered == 0
+            && let Some(idle) = idle
+            && let Some(heard) = self.last_heard(peer).max(Some(established.dpd.heard))
+            && heard + idle > now
+        {
+            // periodic probes are put off while anything else shows that the peer lives
+            established.dpd.next = Some(heard + idle);
+            return;
+        }
+        if established.dpd.unanswered >= PROBES {
+            self.peer_dead(sa, peer);
+            return;
+        }
+        established.dpd.unanswered += 1;
+        established.dpd.sequence = established.dpd.sequence.wrapping_add(1) & 0x7fff_ffff;
+        established.dpd.next = Some(now + keepalive.map_or(RETRY, |keepalive| keepalive.retry));
+        let sequence = established.dpd.sequence.to_be_bytes();
+        let message = Notify::isakmp(notify::R_U_THERE, sa.cookies.initiator, sa.cookies.responder, sequence);
+        self.notify(sa, &message);
+    }
+
+    fn last_heard(&self, peer: PeerId) -> Option<Instant> {
+        self.children.values().filter(|child| child.peer == peer).filter_map(|child| child.last_inbound).max()
+    }
+
+    /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp keepalive` only the side
+    /// that called asks, after ten seconds.
+    pub(crate) fn check_liveness(&mut self, peer: PeerId) {
+        let newest = self
+            .sas
+            .values()
+            .filter(|sa| sa.established().is_some_and(|established| established.peer == peer))
+            .max_by_key(|sa| sa.created)
+            .map(|sa| sa.id);
+        let Some(id) = newest else { return };
+        let (last_out, last_in) = self
+            .children
+            .values()
+            .filter(|child| child.peer == peer)
+            .fold((None, None), |(out, inn), child| {
+                (out.max(child.last_outbound), inn.max(child.last_inbound))
+            });
+        self.with_sa(id, |engine, sa| {
+            let patience = match engine.keepalive_of(sa) {
+                Some(keepalive) => keepalive.interval.min(UNANSWERED),
+                None if sa.initiator => UNANSWERED,
+                None => return,
+            };
+            if !sa.vendors.has(Vendor::Dpd) {
+                return;
+            }
+            let now = engine.now;
+            let Some(established) = sa.established_mut() else { return };
+            let heard = last_in.max(Some(established.dpd.heard)).unwrap_or(established.dpd.heard);
+            let unanswered = last_out.is_some_and(|out| out > heard) && now.since(heard) >= patience;
+            if unanswered && established.dpd.unanswered == 0 {
+                established.dpd.next = Some(now);
+                engine.probe(sa);
+            }
+        });
+    }
+
+    fn peer_dead(&mut self, sa: &mut IsakmpSa, peer: PeerId) {
+        self.event(Some(sa), EventKind::PeerDead);
+        self.end_peer_children(peer, "the peer is dead");
+        let others: Vec<_> = self
+            .sas
+            .values()
+            .filter(|other| other.established().is_some_and(|established| established.peer == peer))
+            .map(|other| other.id)
+            .collect();
+        for id in others {
+            self.with_sa(id, |_, other| other.dead = true);
+        }
+        sa.dead = true;
+    }
+
+    // ---- time ---------------------------------------------------------------------------------------------------
+
+    /// What is due for an established SA.
+    pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {
+        let now = self.now;
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let Some(established) = sa.established_mut() else { return };
+        if established.expires <= now || due(established.retire) {
+            let reason = if due(established.retire) { "replaced" } else { "lifetime expired" };
+            self.delete_isakmp(sa, reason);
+            return;
+        }
+        if due(established.xauth_end) {
+            self.delete_isakmp(sa, "Xauth took too long");
+            return;
+        }
+        if due(established.xauth_start) {
+            established.xauth_start = None;
+            self.request_xauth(sa, None);
+        }
+        self.repeat_exchanges(sa);
+        let Some(established) = sa.established_mut() else { return };
+        if due(established.renew) {
+            established.renew = None;
+            self.renew_phase1(sa);
+        }
+        let interval = self.nat_keepalive_interval();
+        let Some(established) = sa.established_mut() else { return };
+        if due(established.nat_keepalive) {
+            established.nat_keepalive = Some(now + interval);
+            let path = sa.path;
+            self.effect(crate::ike::io::Effect::NatKeepalive { path });
+        }
+        if sa.established().is_some_and(|established| due(established.dpd.next)) {
+            self.probe(sa);
+        }
+    }
+
+    fn repeat_exchanges(&mut self, sa: &mut IsakmpSa) {
+        let now = self.now;
+        let Some(established) = sa.established_mut() else { return };
+        let mut failed = Vec::new();
+        let mut resend = Vec::new();
+        for (id, exchange) in &mut established.exchanges {
+            let Some(retransmit) = exchange.retransmit() else { continue };
+            match retransmit.poll(now) {
+                crate::ike::retransmit::Due::Wait => {}
+                crate::ike::retransmit::Due::Resend => {
+                    resend.push((retransmit.path, retransmit.bytes.clone()))
+                }
+                crate::ike::retransmit::Due::GiveUp => failed.push(*id),
+            }
+        }
+        for (path, bytes) in resend {
+            self.count("ike repetitions out");
+            self.transmit(path, bytes);
+        }
+        for id in failed {
+            let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&id));
+            let path = sa.path;
+            self.refuse(Some(sa), path, Refusal::NoAnswer);
+            match exchange {
+                Some(Exchange::QuickInitiator(quick)) => self.quick_mode_failed(sa, &quick),
+                Some(Exchange::QuickResponder(quick)) => {
+                    self.end_child(quick.child, "no third message", true)
+                }
+                // a peer that does not answer Xauth or mode-config is gone
+                _ => self.delete_isakmp(sa, "no answer"),
+            }
+        }
+    }
+
+    /// Ends an SA of ours and tells the peer.
+    pub(crate) fn delete_isakmp(&mut self, sa: &mut IsakmpSa, reason: &'static str) {
+        if sa.established().is_some() {
+            let spi = [sa.cookies.initiator.0, sa.cookies.responder.0].concat();
+            self.send_delete(sa, &Delete { protocol: protocol::ISAKMP, spis: vec![spi] });
+        }
+        self.event(Some(sa), EventKind::Phase1Down { reason });
+        sa.dead = true;
+    }
+}

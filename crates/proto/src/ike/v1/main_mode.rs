@@ -1,0 +1,454 @@
+//! Main mode with a pre-shared key (RFC 2409 section 5.4).
+//!
+//! ```text
+//! initiator                                   responder
+//!   1  SA, VIDs                          -->
+//!                                        <--  2  SA, VIDs
+//!   3  KE, Ni, NAT-D, NAT-D              -->
+//!                                        <--  4  KE, Nr, NAT-D, NAT-D
+//!   5  { IDii, HASH_I [, INITIAL-CONTACT] } ->          (from port 4500 when there is a NAT)
+//!                                        <--  6  { IDir, HASH_R }
+//! ```
+
+use super::phase1::{Finished, MAIN, has_initial_contact, nonce, only};
+use crate::ike::engine::Engine;
+use crate::ike::explain::Refusal;
+use crate::ike::identity::Identity;
+use crate::ike::lookup;
+use crate::ike::natt::Dialect;
+use crate::ike::path::Path;
+use crate::ike::policy::SelfIdentity;
+use crate::ike::proposal::{Phase1Suite, choose_phase1, offer_phase1};
+use crate::ike::sa::{IsakmpSa, State};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::v1::iv::Phase1Iv;
+use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
+use crate::wire::ike1::{Notify, parse_sa, write_sa};
+use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::registry::{ike, notify, payload};
+use hubward_crypto::dh::DhPrivate;
+use hubward_crypto::secret::Secret;
+use std::sync::Arc;
+
+/// Message that a handler answers with, kept for repetitions.
+type Answer = Option<(Path, Vec<u8>)>;
+
+/// States of the initiator.
+pub(crate) enum Initiator {
+    /// Message 1 is out.
+    Proposed { sa_body: Vec<u8>, key: Secret },
+    /// Message 3 is out.
+    Exchanged { sa_body: Vec<u8>, key: Secret, private: DhPrivate, nonce: Vec<u8> },
+    /// Message 5 is out.
+    Identified { sa_body: Vec<u8>, keys: Phase1Keys, iv: Phase1Iv, public: Vec<u8>, peer_public: Vec<u8> },
+}
+
+/// States of the responder.
+pub(crate) enum Responder {
+    /// Message 2 is out.
+    Proposed { sa_body: Vec<u8> },
+    /// Message 4 is out.
+    Exchanged {
+        sa_body: Vec<u8>,
+        keys: Phase1Keys,
+        iv: Phase1Iv,
+        key: Secret,
+        public: Vec<u8>,
+        peer_public: Vec<u8>,
+    },
+}
+
+impl Initiator {
+    pub(crate) fn show(&self) -> IsakmpState {
+        match self {
+            Self::Proposed { .. } => IsakmpState::MmNoState,
+            Self::Exchanged { .. } => IsakmpState::MmSaSetup,
+            Self::Identified { .. } => IsakmpState::MmKeyExch,
+        }
+    }
+}
+
+impl Responder {
+    pub(crate) fn show(&self) -> IsakmpState {
+        match self {
+            Self::Proposed { .. } => IsakmpState::MmSaSetup,
+            Self::Exchanged { .. } => IsakmpState::MmKeyExch,
+        }
+    }
+}
+
+impl Engine {
+    /// `1  SA, VIDs -->`
+    pub(crate) fn main_mode_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
+        let policy = Arc::clone(&self.policy);
+        let (policies, key, method) = match &sa.connection {
+            Some(connection) => {
+                (&connection.proposals, connection.key.clone(), ike::AUTH_XAUTH_INIT_PRESHARED)
+            }
+            None => {
+                let only = sa
+                    .wanted_profile
+                    .as_deref()
+                    .and_then(|name| policy.profile(name))
+                    .map_or(&[][..], |profile| &profile.keyrings);
+                let found = lookup::key_for_address(&policy, only, sa.path.local, sa.path.remote);
+                let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
+                (&policy.proposals, key, ike::AUTH_PRESHARED)
+            }
+        };
+        let sa_body = write_sa(&offer_phase1(policies, method, None));
+        let mut writer = Writer::new();
+        writer.push(payload::SA, sa_body.clone());
+        self.push_initiator_vendors(sa, &mut writer);
+        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
+        sa.state = State::MainInitiator(Box::new(Initiator::Proposed { sa_body, key }));
+        Ok(())
+    }
+
+    /// Messages 2, 4 and 6.
+    pub(crate) fn main_mode_initiator(
+        &mut self,
+        sa: &mut IsakmpSa,
+        state: &Initiator,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        match state {
+            Initiator::Proposed { sa_body, key } => {
+                // <--  2  SA, VIDs
+                if header.encrypted() {
+                    return Err(Refusal::Unexpected(header.exchange));
+                }
+                let chain = Chain::parse(header.first, body)?;
+                let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
+                let policy = Arc::clone(&self.policy);
+                let (policies, method) = match &sa.connection {
+                    Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
+                    None => (&policy.proposals, ike::AUTH_PRESHARED),
+                };
+                let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
+                for vendor in chain.all(payload::VENDOR) {
+                    sa.vendors.note(vendor);
+                }
+                if sa.connection.as_ref().map_or(policy.global.nat_traversal, |c| c.nat_traversal) {
+                    sa.dialect = Dialect::choose(&sa.vendors);
+                }
+                sa.suite = Some(choice.suite);
+                sa.cookies.responder = header.responder;
+                // 3  KE, Ni, NAT-D, NAT-D  -->
+                let private = DhPrivate::generate(choice.suite.group, &mut self.random);
+                let nonce = self.random.array::<20>().to_vec();
+                let mut writer = Writer::new();
+                writer.push(payload::KE, private.public()).push(payload::NONCE, nonce.clone());
+                Self::push_nat_d(sa, choice.suite.hash, &mut writer);
+                let bytes = Self::phase1_clear(sa, MAIN, &writer);
+                sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
+                let (sa_body, key) = (sa_body.clone(), key.clone());
+                sa.state =
+                    State::MainInitiator(Box::new(Initiator::Exchanged { sa_body, key, private, nonce }));
+                Ok(Some((sa.path, bytes)))
+            }
+            Initiator::Exchanged { sa_body, key, private, nonce: nonce_i } => {
+                // <--  4  KE, Nr, NAT-D, NAT-D
+                if header.encrypted() {
+                    return Err(Refusal::Unexpected(header.exchange));
+                }
+                let suite = sa.suite.ok_or(Refusal::Local("no proposal agreed"))?;
+                let chain = Chain::parse(header.first, body)?;
+                let peer_public = only(&chain, payload::KE, "KE")?;
+                let nonce_r = nonce(&chain, Some(nonce_i))?;
+                let shared = private.agree(peer_public)?;
+                for vendor in chain.all(payload::VENDOR) {
+                    sa.vendors.note(vendor);
+                }
+                Self::judge_nat(sa, suite.hash, &chain, &path);
+                Self::float(sa);
+                let keys = Phase1Keys::derive(&KeyInput {
+                    hash: suite.hash,
+                    cipher: suite.cipher,
+                    cookies: sa.cookies,
+                    key,
+                    nonce_i,
+                    nonce_r,
+                    public_i: private.public(),
+                    public_r: peer_public,
+                    shared: &shared,
+                });
+                // 5  { IDii, HASH_I [, INITIAL-CONTACT] }  -->
+                let identity =
+                    Identity::write(&self.own_identity(sa), sa.path.local, Self::identity_port(&sa.path));
+                let hash = keys.auth_hash(&AuthInput {
+                    own_public: private.public(),
+                    other_public: peer_public,
+                    own_cookie: sa.cookies.initiator,
+                    other_cookie: sa.cookies.responder,
+                    sa: sa_body,
+                    identity: &identity,
+                });
+                let mut iv = Phase1Iv::new(&keys);
+                let mut writer = Writer::new();
+                writer.push(payload::ID, identity).push(payload::HASH, hash.to_vec());
+                if !self.knows_peer_at(&sa.path) {
+                    let contact = Notify::isakmp(
+                        notify::INITIAL_CONTACT,
+                        sa.cookies.initiator,
+                        sa.cookies.responder,
+                        [],
+                    );
+                    writer.push(payload::NOTIFY, contact.write());
+                }
+                let bytes = Self::phase1_sealed(sa, MAIN, &writer, &keys, &mut iv);
+                sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
+                sa.state = State::MainInitiator(Box::new(Initiator::Identified {
+                    sa_body: sa_body.clone(),
+                    keys,
+                    iv,
+                    public: private.public().to_vec(),
+                    peer_public: peer_public.to_vec(),
+                }));
+                Ok(Some((sa.path, bytes)))
+            }
+            Initiator::Identified { sa_body, keys, iv, public, peer_public } => {
+                // <--  6  { IDir, HASH_R }
+                Self::must_be_encrypted(header)?;
+                let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
+                let chain =
+                    Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
+                let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
+                let id_body = only(&chain, payload::ID, "ID")?;
+                let verified = keys
+                    .verify_auth(
+                        &AuthInput {
+                            own_public: peer_public,
+                            other_public: public,
+                            own_cookie: sa.cookies.responder,
+                            other_cookie: sa.cookies.initiator,
+                            sa: sa_body,
+                            identity: id_body,
+                        },
+                        hash,
+                    )
+                    .map_err(|_| Refusal::Hash)?;
+                let identity = Identity::parse(id_body)?;
+                self.check_gateway(sa, &identity)?;
+                let mut iv = iv.clone();
+                iv.advance(&decrypted);
+                self.follow(sa, path);
+                let profile = self.initiator_profile(sa, &identity);
+                let finished = Finished {
+                    keys: keys.clone(),
+                    iv,
+                    identity,
+                    profile,
+                    demands: lookup::Demands::default(),
+                    group: None,
+                    initial_contact: has_initial_contact(&chain),
+                    _verified: verified,
+                };
+                self.finish_phase1(sa, finished);
+                Ok(None)
+            }
+        }
+    }
+
+    /// `<--  2  SA, VIDs`
+    pub(crate) fn main_mode_first(
+        &mut self,
+        sa: &mut IsakmpSa,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let chain = Chain::parse(header.first, body)?;
+        let sa_body = only(&chain, payload::SA, "SA")?;
+        let offered = parse_sa(sa_body)?;
+        let policy = Arc::clone(&self.policy);
+        if lookup::key_for_address(&policy, &[], sa.path.local, sa.path.remote).is_none() {
+            return Err(Refusal::NoPresharedKey);
+        }
+        let methods: &[u16] = if lookup::xauth_possible(&policy, sa.path.interface) {
+            &[ike::AUTH_PRESHARED, ike::AUTH_XAUTH_INIT_PRESHARED]
+        } else {
+            &[ike::AUTH_PRESHARED]
+        };
+        let choice =
+            choose_phase1(&policy.proposals, &offered, methods).map_err(Refusal::NoPhase1Proposal)?;
+        for vendor in chain.all(payload::VENDOR) {
+            sa.vendors.note(vendor);
+        }
+        sa.suite = Some(choice.suite);
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(&choice.answer));
+        self.push_responder_vendors(sa, &mut writer);
+        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        self.transmit(sa.path, bytes.clone());
+        sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
+        Ok(Some((sa.path, bytes)))
+    }
+
+    /// Messages 3 and 5.
+    pub(crate) fn main_mode_responder(
+        &mut self,
+        sa: &mut IsakmpSa,
+        state: &Responder,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let suite = sa.suite.ok_or(Refusal::Local("no proposal agreed"))?;
+        match state {
+            Responder::Proposed { sa_body } => {
+                if header.encrypted() {
+                    return Err(Refusal::Unexpected(header.exchange));
+                }
+                self.main_mode_exchange(sa, suite, sa_body, path, header, body)
+            }
+            Responder::Exchanged { sa_body, keys, iv, key, public, peer_public } => {
+                Self::must_be_encrypted(header)?;
+                // 5  { IDii, HASH_I [, INITIAL-CONTACT] }  -->
+                let decrypted = iv.decrypt(keys, body).map_err(|_| Refusal::WrongPresharedKey)?;
+                let chain =
+                    Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
+                let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
+                let id_body = chain.only(payload::ID).ok_or(Refusal::WrongPresharedKey)?;
+                let verified = keys
+                    .verify_auth(
+                        &AuthInput {
+                            own_public: peer_public,
+                            other_public: public,
+                            own_cookie: sa.cookies.initiator,
+                            other_cookie: sa.cookies.responder,
+                            sa: sa_body,
+                            identity: id_body,
+                        },
+                        hash,
+                    )
+                    .map_err(|_| Refusal::Hash)?;
+                let identity = Identity::parse(id_body)?;
+                let policy = Arc::clone(&self.policy);
+                // only now is the peer known: the profile is bound, and the key looked up again in its keyrings
+                let profile = lookup::profile_for(&policy, path.local, &identity);
+                let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+                let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
+                let same = found.filter(|found| found.key.secret.matches(key.expose()));
+                let Some(found) = same else {
+                    let name = profile.map_or_else(String::new, |profile| profile.name.clone());
+                    return Err(Refusal::KeyOfAnotherKeyring(name));
+                };
+                let demands = lookup::demands(&policy, path.interface, profile, found.key.no_xauth);
+                let mut iv = iv.clone();
+                iv.advance(&decrypted);
+                self.follow(sa, path);
+                // <--  6  { IDir, HASH_R }
+                let own = profile.and_then(|profile| profile.self_identity.clone());
+                let own = own.unwrap_or_else(|| policy.global.identity.clone());
+                let own_body = Identity::write(&own, sa.path.local, Self::identity_port(&sa.path));
+                let hash = keys.auth_hash(&AuthInput {
+                    own_public: public,
+                    other_public: peer_public,
+                    own_cookie: sa.cookies.responder,
+                    other_cookie: sa.cookies.initiator,
+                    sa: sa_body,
+                    identity: &own_body,
+                });
+                let mut writer = Writer::new();
+                writer.push(payload::ID, own_body).push(payload::HASH, hash.to_vec());
+                let bytes = Self::phase1_sealed(sa, MAIN, &writer, keys, &mut iv);
+                self.transmit(sa.path, bytes.clone());
+                let answer = Some((sa.path, bytes));
+                let finished = Finished {
+                    keys: keys.clone(),
+                    iv,
+                    identity,
+                    profile: profile.map(|profile| profile.name.clone()),
+                    demands,
+                    group: None,
+                    initial_contact: has_initial_contact(&chain),
+                    _verified: verified,
+                };
+                self.finish_phase1(sa, finished);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// `3  KE, Ni, NAT-D, NAT-D  -->` and `<--  4  KE, Nr, NAT-D, NAT-D`
+    fn main_mode_exchange(
+        &mut self,
+        sa: &mut IsakmpSa,
+        suite: Phase1Suite,
+        sa_body: &[u8],
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        let chain = Chain::parse(header.first, body)?;
+        let peer_public = only(&chain, payload::KE, "KE")?;
+        let nonce_i = nonce(&chain, None)?;
+        // the identity is still hidden, so the key is that of the peer's address
+        let policy = Arc::clone(&self.policy);
+        let found =
+            lookup::key_for_address(&policy, &[], path.local, path.remote).ok_or(Refusal::NoPresharedKey)?;
+        let private = DhPrivate::generate(suite.group, &mut self.random);
+        let shared = private.agree(peer_public)?;
+        for vendor in chain.all(payload::VENDOR) {
+            sa.vendors.note(vendor);
+        }
+        Self::judge_nat(sa, suite.hash, &chain, &path);
+        let nonce_r = self.random.array::<20>();
+        let keys = Phase1Keys::derive(&KeyInput {
+            hash: suite.hash,
+            cipher: suite.cipher,
+            cookies: sa.cookies,
+            key: &found.key.secret,
+            nonce_i,
+            nonce_r: &nonce_r,
+            public_i: peer_public,
+            public_r: private.public(),
+            shared: &shared,
+        });
+        let mut writer = Writer::new();
+        writer.push(payload::KE, private.public()).push(payload::NONCE, nonce_r);
+        Self::push_nat_d(sa, suite.hash, &mut writer);
+        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        self.transmit(sa.path, bytes.clone());
+        sa.state = State::MainResponder(Box::new(Responder::Exchanged {
+            sa_body: sa_body.to_vec(),
+            iv: Phase1Iv::new(&keys),
+            keys,
+            key: found.key.secret.clone(),
+            public: private.public().to_vec(),
+            peer_public: peer_public.to_vec(),
+        }));
+        Ok(Some((sa.path, bytes)))
+    }
+
+    /// How an initiator names itself.
+    pub(crate) fn own_identity(&self, sa: &IsakmpSa) -> SelfIdentity {
+        if let Some(connection) = &sa.connection {
+            return connection.identity.clone();
+        }
+        let profile = sa.wanted_profile.as_deref().and_then(|name| self.policy.profile(name));
+        let own = profile.and_then(|profile| profile.self_identity.clone());
+        own.unwrap_or_else(|| self.policy.global.identity.clone())
+    }
+
+    /// The profile that an initiator's SA belongs to: its entry's, else the one that the peer's identity matches.
+    pub(crate) fn initiator_profile(&self, sa: &IsakmpSa, identity: &Identity) -> Option<String> {
+        sa.wanted_profile.clone().or_else(|| {
+            lookup::profile_for(&self.policy, sa.path.local, identity).map(|profile| profile.name.clone())
+        })
+    }
+
+    /// A client's gateway must be who the user configured, before any password is sent to it (CVE-2015-4171).
+    pub(crate) fn check_gateway(&self, sa: &IsakmpSa, identity: &Identity) -> Result<(), Refusal> {
+        let wanted = sa.connection.as_ref().and_then(|connection| connection.gateway_identity.as_ref());
+        match wanted {
+            Some(wanted) if identity.display().to_string() != *wanted => {
+                Err(Refusal::WrongGateway(identity.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What main and aggressive mode have in common: the parts of their messages, and what happens when they are through.
+
+use crate::ike::authorization::Gate;
+use crate::ike::engine::Engine;
+use crate::ike::event::EventKind;
+use crate::ike::explain::Refusal;
+use crate::ike::identity::Identity;
+use crate::ike::lookup::Demands;
+use crate::ike::natt::{Dialect, NatState, nat_d};
+use crate::ike::path::{Encapsulation, NATT_PORT, Path};
+use crate::ike::policy::{ClientGroup, Keepalive};
+use crate::ike::sa::{Dpd, Established, IsakmpSa, State};
+use crate::ike::v1::iv::Phase1Iv;
+use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::ike::v1::vendor::Vendor;
+use crate::limits;
+use crate::wire::ike1::Notify;
+use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::registry::{exchange, notify, payload};
+use hubward_crypto::suite::HashAlg;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The time that a peer has to process our last phase-1 message before the first Xauth request comes.
+const XAUTH_DELAY: Duration = Duration::from_millis(80);
+
+/// Everything that a finished phase 1 hands over.
+pub(crate) struct Finished {
+    pub(crate) keys: Phase1Keys,
+    pub(crate) iv: Phase1Iv,
+    pub(crate) identity: Identity,
+    pub(crate) profile: Option<String>,
+    pub(crate) demands: Demands,
+    pub(crate) group: Option<Arc<ClientGroup>>,
+    /// The peer said INITIAL-CONTACT.
+    pub(crate) initial_contact: bool,
+    /// Its hash was right.
+    pub(crate) _verified: Verified,
+}
+
+/// The only payload of a type, or the refusal that names it.
+pub(crate) fn only<'a>(chain: &Chain<'a>, kind: u8, name: &'static str) -> Result<&'a [u8], Refusal> {
+    chain.only(kind).ok_or(Refusal::MissingPayload(name))
+}
+
+/// A peer's nonce, of a length that RFC 2409 allows and not our own.
+pub(crate) fn nonce<'a>(chain: &Chain<'a>, ours: Option<&[u8]>) -> Result<&'a [u8], Refusal> {
+    let nonce = only(chain, payload::NONCE, "nonce")?;
+    if !limits::NONCE_BYTES.contains(&nonce.len()) || ours == Some(nonce) {
+        return Err(Refusal::Nonce);
+    }
+    Ok(nonce)
+}
+
+/// Whether an INITIAL-CONTACT notification is among the payloads.
+pub(crate) fn has_initial_contact(chain: &Chain<'_>) -> bool {
+    chain
+        .all(payload::NOTIFY)
+        .filter_map(|body| Notify::parse(body).ok())
+        .any(|message| message.kind == notify::INITIAL_CONTACT)
+}
+
+/// The parts of a path that NAT-D payloads speak of.
+fn ends(path: &Path) -> (SocketAddr, SocketAddr) {
+    (SocketAddr::new(path.local, path.local_port), SocketAddr::new(path.remote, path.remote_port))
+}
+
+impl Engine {
+    /// A phase-1 message: header and payloads in clear.
+    pub(crate) fn phase1_clear(sa: &IsakmpSa, exchange: u8, writer: &Writer) -> Vec<u8> {
+        let header = Header {
+            initiator: sa.cookies.initiator,
+            responder: sa.cookies.responder,
+            first: writer.first(),
+            exchange,
+            flags: 0,
+            message_id: 0,
+        };
+        header.write(&writer.bytes())
+    }
+
+    /// A phase-1 message with encrypted payloads.
+    pub(crate) fn phase1_sealed(
+        sa: &IsakmpSa,
+        exchange: u8,
+        writer: &Writer,
+        keys: &Phase1Keys,
+        iv: &mut Phase1Iv,
+    ) -> Vec<u8> {
+        let mut header = Self::protected_header(sa, exchange, 0);
+        header.first = writer.first();
+        header.write(&iv.encrypt(keys, writer.bytes()))
+    }
+
+    /// Vendor ids of an initiator's first message.
+    pub(crate) fn push_initiator_vendors(&self, sa: &IsakmpSa, writer: &mut Writer) {
+        let nat = sa
+            .connection
+            .as_ref()
+            .map_or(self.policy.global.nat_traversal, |connection| connection.nat_traversal);
+        if nat {
+            for vendor in [Vendor::NatT, Vendor::NatTDraft3, Vendor::NatTDraft2Newline, Vendor::NatTDraft2] {
+                writer.push(payload::VENDOR, vendor.bytes());
+            }
+        }
+        if sa.connection.is_some() {
+            writer.push(payload::VENDOR, Vendor::Xauth.bytes());
+            writer.push(payload::VENDOR, Vendor::Unity.bytes());
+        }
+        writer.push(payload::VENDOR, Vendor::Dpd.bytes());
+    }
+
+    /// Vendor ids of a responder's first message: the NAT traversal dialect that both know, and what we can do.
+    pub(crate) fn push_responder_vendors(&self, sa: &mut IsakmpSa, writer: &mut Writer) {
+        if self.policy.global.nat_traversal {
+            sa.dialect = Dialect::choose(&sa.vendors);
+        }
+        if let Some(dialect) = sa.dialect {
+            writer.push(payload::VENDOR, dialect.vendor().bytes());
+        }
+        for vendor in [Vendor::Dpd, Vendor::Unity, Vendor::Xauth] {
+            writer.push(payload::VENDOR, vendor.bytes());
+        }
+    }
+
+    /// Our NAT-D payloads: the peer's address as we see it, then ours.
+    pub(crate) fn push_nat_d(sa: &IsakmpSa, hash: HashAlg, writer: &mut Writer) {
+        let Some(dialect) = sa.dialect else { return };
+        let (local, remote) = ends(&sa.path);
+        writer.push(dialect.nat_d(), nat_d(hash, sa.cookies, remote).to_vec());
+        writer.push(dialect.nat_d(), nat_d(hash, sa.cookies, local).to_vec());
+    }
+
+    /// Judges the peer's NAT-D payloads, which speak of the path that the message came by.
+    pub(crate) fn judge_nat(sa: &mut IsakmpSa, hash: HashAlg, chain: &Chain<'_>, path: &Path) {
+        let Some(dialect) = sa.dialect else { return };
+        let hashes: Vec<_> = chain.all(dialect.nat_d()).collect();
+        if hashes.len() >= 2 {
+            let (local, remote) = ends(path);
+            sa.nat = NatState::judge(hash, sa.cookies, local, remote, &hashes);
+        }
+    }
+
+    /// The initiator floats to port 4500 when there is a NAT (RFC 3947 section 4).
+    pub(crate) fn float(sa: &mut IsakmpSa) {
+        if sa.nat.any() && sa.path.encapsulation == Encapsulation::Native {
+            sa.path.local_port = NATT_PORT;
+            sa.path.remote_port = NATT_PORT;
+            sa.path.encapsulation = Encapsulation::Udp;
+        }
+    }
+
+    /// The identity's port: 500, or 0 once floated, as IOS sends it.
+    pub(crate) fn identity_port(path: &Path) -> u16 {
+        if path.encapsulation == Encapsulation::Udp { 0 } else { 500 }
+    }
+
+    /// Phase 1 is through.
+    pub(crate) fn finish_phase1(&mut self, sa: &mut IsakmpSa, finished: Finished) {
+        let now = self.now;
+        let lifetime = sa.suite.map_or(Duration::from_secs(86400), |suite| suite.lifetime);
+        let gate = if sa.initiator {
+            Gate::of_gateway()
+        } else {
+            Gate::of_peer(finished.demands.xauth_list.as_ref())
+        };
+        let waits_for_xauth = gate.authorized().is_none();
+        let (peer, renewal) = self.join_peer(sa, &finished);
+        // the side that called renews first, so that both do not do it at once
+        let margin = lifetime.min(Duration::from_secs(600)) / if sa.initiator { 5 } else { 10 };
+        let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
+        let client = matches!(finished.identity, Identity::KeyId(_)) || waits_for_xauth;
+        let renew = (!client || sa.initiator).then(|| now + lifetime.saturating_sub(margin + jitter));
+        let nat_keepalive = (sa.nat.local).then(|| now + self.nat_keepalive_interval());
+        let mut established = Established {
+            keys: finished.keys,
+            ivs: finished.iv.finish(),
+            peer,
+            identity: finished.identity,
+            profile: finished.profile,
+            demands: finished.demands,
+            group: finished.group,
+            gate,
+            exchanges: std::collections::BTreeMap::new(),
+            expires: now + lifetime,
+            renew,
+            xauth_start: waits_for_xauth.then(|| now + XAUTH_DELAY),
+            xauth_end: waits_for_xauth.then(|| now + limits::XAUTH_TIME),
+            initial_contact: finished.initial_contact,
+            renewal,
+            xauth_used: waits_for_xauth,
+            config_used: false,
+            dpd: Dpd { sequence: self.random.u32() & 0x7fff_ffff, heard: now, ..Dpd::default() },
+            retire: None,
+            nat_keepalive,
+        };
+        established.dpd.next = self.first_probe(sa, now);
+        self.event(
+            Some(sa),
+            EventKind::Phase1Up {
+                identity: established.identity.display(),
+                profile: established.profile.clone(),
+            },
+        );
+        sa.retransmit = None;
+        sa.state = State::Established(Box::new(established));
+        if sa.suite.is_some_and(|suite| suite.shortened) && !sa.initiator {
+            self.notify_responder_lifetime(sa);
+        }
+        self.retire_older(sa.id, peer);
+        if !waits_for_xauth {
+            self.authorized(sa);
+        }
+    }
+
+    /// The peer may do everything now.
+    pub(crate) fn authorized(&mut self, sa: &mut IsakmpSa) {
+        let Some(established) = sa.established_mut() else { return };
+        if std::mem::take(&mut established.initial_contact) {
+            let peer = established.peer;
+            self.initial_contact(sa, peer);
+        }
+        if sa.connection.is_some() {
+            // Xauth comes from the gateway; without it we go on by ourselves
+            let expects_xauth = sa
+                .suite
+                .is_some_and(|suite| suite.method == crate::wire::registry::ike::AUTH_XAUTH_INIT_PRESHARED);
+            if !expects_xauth {
+                self.request_configuration(sa);
+            }
+            return;
+        }
+        self.start_pending(sa);
+    }
+
+    /// Begins the children that waited for phase 1.
+    pub(crate) fn start_pending(&mut self, sa: &mut IsakmpSa) {
+        for child in std::mem::take(&mut sa.pending) {
+            if let Err(refusal) = self.start_quick_mode(sa, child) {
+                let path = sa.path;
+                self.refuse(Some(sa), path, refusal);
+            }
+        }
+    }
+
+    /// RESPONDER-LIFETIME as an informational exchange of its own: the peer wished for a longer lifetime.
+    pub(crate) fn notify_responder_lifetime(&mut self, sa: &IsakmpSa) {
+        let Some(suite) = sa.suite else { return };
+        let mut data = Vec::new();
+        let seconds = u32::try_from(suite.lifetime.as_secs()).unwrap_or(u32::MAX);
+        crate::wire::attribute::write(
+            &[
+                crate::wire::attribute::Attribute::short(crate::wire::registry::ike::LIFE_TYPE, 1),
+                crate::wire::attribute::Attribute::long(
+                    crate::wire::registry::ike::LIFE_DURATION,
+                    seconds.to_be_bytes(),
+                ),
+            ],
+            &mut data,
+        );
+        let message =
+            Notify::isakmp(notify::RESPONDER_LIFETIME, sa.cookies.initiator, sa.cookies.responder, data);
+        self.notify(sa, &message);
+    }
+
+    /// The keepalive that applies: the profile's, the connection's, or the global one.
+    pub(crate) fn keepalive_of(&self, sa: &IsakmpSa) -> Option<Keepalive> {
+        if let Some(connection) = &sa.connection {
+            return connection.keepalive;
+        }
+        let profile = sa.established().and_then(|established| established.profile.as_deref());
+        profile
+            .and_then(|name| self.policy.profile(name))
+            .and_then(|profile| profile.keepalive)
+            .or(self.policy.global.keepalive)
+    }
+
+    /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948 when we are the one behind the NAT.
+    pub(crate) fn nat_keepalive_interval(&self) -> Duration {
+        self.policy.global.nat_keepalive.unwrap_or(Duration::from_secs(20))
+    }
+
+    /// Refuses an unencrypted message where only an encrypted one will do.
+    pub(crate) fn must_be_encrypted(header: &Header) -> Result<(), Refusal> {
+        if header.encrypted() { Ok(()) } else { Err(Refusal::NotEncrypted) }
+    }
+}
+
+/// Exchange type of main mode messages, kept here so that both roles write the same.
+pub(crate) const MAIN: u8 = exchange::MAIN;

@@ -1,0 +1,130 @@
+//! Messages after phase 1: encrypted, and authenticated by a HASH payload that comes first. Always in this order:
+//! decrypt, check the hash in constant time, parse, act.
+
+use crate::ike::engine::Engine;
+use crate::ike::explain::Refusal;
+use crate::ike::path::Path;
+use crate::ike::sa::IsakmpSa;
+use crate::ike::v1::iv::Decrypted;
+use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::wire::ike1::{Delete, Notify};
+use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
+use crate::wire::registry::{exchange, payload};
+use hubward_crypto::mac::Digest;
+
+/// The payloads of a protected message behind its verified HASH payload.
+pub(crate) struct Opened<'a> {
+    pub(crate) chain: Chain<'a>,
+    pub(crate) _verified: Verified,
+}
+
+/// Parses a decrypted message and checks its hash, which `expected` computes from the bytes behind the HASH payload.
+pub(crate) fn open<'a>(
+    keys: &Phase1Keys,
+    first: u8,
+    decrypted: &'a Decrypted,
+    expected: impl FnOnce(&[u8]) -> Digest,
+) -> Result<Opened<'a>, Refusal> {
+    if first != payload::HASH {
+        return Err(Refusal::Hash);
+    }
+    // garbage behind a wrong key or IV shows as a broken chain: to us it is one thing, a hash that does not verify
+    let mut chain = Chain::parse(first, &decrypted.plain).map_err(|_| Refusal::Hash)?;
+    let hash = chain.payloads.first().ok_or(Refusal::Hash)?.body;
+    let rest = decrypted.plain.get(hash.len() + 4..chain.length).ok_or(Refusal::Hash)?;
+    let verified = keys.verify(&expected(rest), hash).map_err(|_| Refusal::Hash)?;
+    chain.payloads.remove(0);
+    Ok(Opened { chain, _verified: verified })
+}
+
+/// The payloads of a message of ours with the HASH payload in front.
+pub(crate) fn with_hash(writer: &Writer, hash: impl FnOnce(&[u8]) -> Digest) -> Vec<u8> {
+    let rest = writer.bytes();
+    let digest = hash(&rest);
+    let mut out = Vec::with_capacity(rest.len() + digest.len() + 4);
+    out.extend([writer.first(), 0]);
+    out.extend(crate::wire::reader::len16(digest.len() + 4).to_be_bytes());
+    out.extend_from_slice(&digest);
+    out.extend(rest);
+    out
+}
+
+impl Engine {
+    /// The header of a protected message.
+    pub(crate) fn protected_header(sa: &IsakmpSa, exchange: u8, message_id: u32) -> Header {
+        Header {
+            initiator: sa.cookies.initiator,
+            responder: sa.cookies.responder,
+            first: payload::HASH,
+            exchange,
+            flags: FLAG_ENCRYPTION,
+            message_id,
+        }
+    }
+
+    /// Encrypts a message of an exchange under its chain.
+    pub(crate) fn seal_exchange(
+        sa: &mut IsakmpSa,
+        exchange: u8,
+        message_id: u32,
+        plain: Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        let header = Self::protected_header(sa, exchange, message_id);
+        let established = sa.established_mut()?;
+        let body = established.ivs.encrypt(&established.keys, message_id, plain);
+        Some(header.write(&body))
+    }
+
+    /// Sends a notification or a delete as an informational exchange of its own.
+    pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) {
+        let Some(established) = sa.established() else { return };
+        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+        let mut writer = Writer::new();
+        writer.push(kind, body);
+        let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
+        let body = established.ivs.encrypt_single(&established.keys, message_id, plain);
+        let header = Self::protected_header(sa, exchange::INFORMATIONAL, message_id);
+        let bytes = header.write(&body);
+        self.transmit(sa.path, bytes);
+    }
+
+    /// Sends a protected notification.
+    pub(crate) fn notify(&mut self, sa: &IsakmpSa, notify: &Notify) {
+        self.send_informational(sa, payload::NOTIFY, notify.write());
+    }
+
+    /// Sends a protected delete.
+    pub(crate) fn send_delete(&mut self, sa: &IsakmpSa, delete: &Delete) {
+        self.send_informational(sa, payload::DELETE, delete.write());
+    }
+
+    /// Tells a peer without an SA that its first message is refused; the responder cookie stays zero (CVE-2023-30570).
+    pub(crate) fn reject_unprotected(&mut self, sa: &IsakmpSa, kind: u16) {
+        let notify = Notify { protocol: 1, spi: Vec::new(), kind, data: Vec::new() };
+        let mut writer = Writer::new();
+        writer.push(payload::NOTIFY, notify.write());
+        let header = Header {
+            initiator: sa.cookies.initiator,
+            responder: crate::wire::isakmp::Cookie::ZERO,
+            first: writer.first(),
+            exchange: exchange::INFORMATIONAL,
+            flags: 0,
+            message_id: self.random.u32(),
+        };
+        let bytes = header.write(&writer.bytes());
+        self.transmit(sa.path, bytes);
+    }
+
+    /// The path that answers a message: from the address and port it came to, to where it came from.
+    pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
+        if sa.path == path {
+            return;
+        }
+        let old = sa.path;
+        sa.path = path;
+        if let Some(established) = sa.established() {
+            let peer = established.peer;
+            self.peer_path_changed(peer, old, path);
+        }
+    }
+}

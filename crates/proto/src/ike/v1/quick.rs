@@ -1,0 +1,492 @@
+//! Quick mode (RFC 2409 section 5.5).
+//!
+//! ```text
+//! initiator                                          responder
+//!   1  { HASH(1), SA, Ni [, KE] [, IDci, IDcr] }  -->
+//!                        (our inbound half is installed before message 2 goes out)
+//!                                                 <--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }
+//!   3  { HASH(3) }                                -->
+//!                        (our outbound half is used once message 3, or a packet, came in)
+//! ```
+//!
+//! Nonces are 20 bytes: vpnc writes its own into a payload of the length of ours.
+
+use super::phase1::{nonce, only};
+use super::protected::{open, with_hash};
+use crate::esp::sa::{ChildId, EntryRef, Half, Spi};
+use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::authorization::AuthorizedPeer;
+use crate::ike::engine::Engine;
+use crate::ike::explain::Refusal;
+use crate::ike::identity::Proxy;
+use crate::ike::lookup;
+use crate::ike::path::Path;
+use crate::ike::policy::{EntryTerms, TransformSet};
+use crate::ike::proposal::{
+    Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, offer_phase2,
+};
+use crate::ike::retransmit::Retransmit;
+use crate::ike::sa::{Exchange, IsakmpSa, PendingChild};
+use crate::ike::v1::vendor::Vendor;
+use crate::limits;
+use crate::wire::attribute::{self, Attribute};
+use crate::wire::ike1::{Notify, parse_sa, write_sa};
+use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::registry::{exchange, ipsec, notify, payload, protocol};
+use hubward_crypto::dh::DhPrivate;
+use hubward_crypto::secret::Secret;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Answer = Option<(Path, Vec<u8>)>;
+
+/// Message 1 is out.
+pub(crate) struct Initiator {
+    pub(crate) child: PendingChild,
+    pub(crate) retransmit: Retransmit,
+    terms: EntryTerms,
+    spi: Spi,
+    nonce: Vec<u8>,
+    private: Option<DhPrivate>,
+}
+
+/// Message 2 is out.
+pub(crate) struct Responder {
+    pub(crate) child: ChildId,
+    pub(crate) retransmit: Retransmit,
+    nonce_i: Vec<u8>,
+    nonce_r: Vec<u8>,
+}
+
+/// Everything that makes a child.
+pub(crate) struct NewChild {
+    pub(crate) entry: EntryRef,
+    pub(crate) terms: EntryTerms,
+    pub(crate) selector: Selector,
+    pub(crate) suite: Phase2Suite,
+    pub(crate) inbound: Half,
+    pub(crate) outbound: Half,
+    pub(crate) replaces: Option<ChildId>,
+    pub(crate) initiator: bool,
+}
+
+/// The duration of the last LIFE_DURATION in seconds in notification data.
+pub(crate) fn lifetime_seconds(data: &[u8]) -> Option<Duration> {
+    let mut kind = None;
+    let mut seconds = None;
+    for attribute in attribute::parse(data).ok()? {
+        // phase 1 numbers life type and duration 11 and 12, phase 2 1 and 2
+        match attribute.kind {
+            1 | 11 => kind = attribute.as_number(),
+            2 | 12 if kind == Some(u64::from(ipsec::SECONDS)) => seconds = attribute.as_number(),
+            _ => {}
+        }
+    }
+    seconds.filter(|seconds| *seconds >= 60).map(Duration::from_secs)
+}
+
+impl Engine {
+    fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
+        let gateways = selector.local == AddressRange::host(sa.path.local)
+            && selector.remote == AddressRange::host(sa.path.remote);
+        Phase2Wish {
+            sets: &terms.transform_sets,
+            pfs: terms.pfs,
+            lifetime: terms.lifetime,
+            kilobytes: terms.kilobytes,
+            udp: sa.udp_dialect(),
+            transport_possible: gateways,
+        }
+    }
+
+    fn new_spi(&mut self) -> Spi {
+        loop {
+            let spi = self.random.u32();
+            if spi >= 256 && !self.by_spi.contains_key(&spi) {
+                return Spi(spi);
+            }
+        }
+    }
+
+    /// `1  { HASH(1), SA, Ni [, KE], IDci, IDcr }  -->`
+    pub(crate) fn start_quick_mode(&mut self, sa: &mut IsakmpSa, child: PendingChild) -> Result<(), Refusal> {
+        let established = sa.established().ok_or(Refusal::Local("phase 1 is not through"))?;
+        if established.gate.authorized().is_none() {
+            return Err(Refusal::NotAuthorized);
+        }
+        if established.exchanges.len() >= limits::EXCHANGES {
+            return Err(Refusal::TooMany);
+        }
+        let same = |exchange: &Exchange| match exchange {
+            Exchange::QuickInitiator(other) => {
+                other.child.entry == child.entry && other.child.selector == child.selector
+            }
+            _ => false,
+        };
+        if established.exchanges.values().any(same) {
+            return Ok(());
+        }
+        let mut terms =
+            self.policy.terms(&child.entry).cloned().ok_or(Refusal::Local("the crypto map entry is gone"))?;
+        if let Some(old) = child.replaces.and_then(|id| self.children.get(&id)) {
+            // a renewal offers what runs, alone: a client takes one transform only
+            let set = TransformSet { name: String::new(), suite: old.sa.suite, mode: old.sa.mode, line: 0 };
+            terms.transform_sets = vec![set];
+            terms.pfs = old.pfs;
+        }
+        let spi = self.new_spi();
+        let private = terms.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
+        let nonce = self.random.array::<20>().to_vec();
+        let (local, remote) = Proxy::of(&child.selector);
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(&offer_phase2(&Self::wish(sa, &terms, &child.selector), spi)));
+        writer.push(payload::NONCE, nonce.clone());
+        if let Some(private) = &private {
+            writer.push(payload::KE, private.public());
+        }
+        writer.push(payload::ID, local.write()).push(payload::ID, remote.write());
+        let established = sa.established().ok_or(Refusal::Local("phase 1 is not through"))?;
+        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+        let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
+        let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
+            .ok_or(Refusal::Local("phase 1 is not through"))?;
+        let retransmit = self.transmit_expecting(sa.path, bytes);
+        let state = Initiator { child, retransmit, terms, spi, nonce, private };
+        if let Some(established) = sa.established_mut() {
+            established.exchanges.insert(message_id, Exchange::QuickInitiator(Box::new(state)));
+        }
+        Ok(())
+    }
+
+    /// A quick mode message came in.
+    pub(crate) fn quick_mode(
+        &mut self,
+        sa: &mut IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        Self::must_be_encrypted(header)?;
+        let message_id = header.message_id;
+        let established = sa.established_mut().ok_or(Refusal::Unexpected(header.exchange))?;
+        let decrypted =
+            established.ivs.decrypt(&established.keys, message_id, body).map_err(|_| Refusal::Hash)?;
+        let keys = established.keys.clone();
+        match established.exchanges.get(&message_id) {
+            None => {
+                let opened = open(&keys, header.first, &decrypted, |rest| keys.hash1(message_id, rest))?;
+                // authorisation before anything of the message is acted on
+                let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
+                established.ivs.advance(message_id, &decrypted);
+                established.dpd.heard = self.now;
+                self.follow(sa, path);
+                let answered = self.quick_mode_respond(sa, message_id, &opened.chain, &authorized);
+                if let Err(refusal) = &answered {
+                    self.quick_mode_reject(sa, refusal);
+                }
+                answered
+            }
+            Some(Exchange::QuickInitiator(state)) => {
+                let opened =
+                    open(&keys, header.first, &decrypted, |rest| keys.hash2(message_id, &state.nonce, rest))?;
+                established.ivs.advance(message_id, &decrypted);
+                established.dpd.heard = self.now;
+                let Some(Exchange::QuickInitiator(state)) = established.exchanges.remove(&message_id) else {
+                    return Err(Refusal::Unexpected(header.exchange));
+                };
+                self.follow(sa, path);
+                let answered = self.quick_mode_answered(sa, message_id, &state, &opened.chain);
+                if answered.is_err() {
+                    self.quick_mode_failed(sa, &state);
+                }
+                answered
+            }
+            Some(Exchange::QuickResponder(state)) => {
+                let nonces = (state.nonce_i.clone(), state.nonce_r.clone());
+                open(&keys, header.first, &decrypted, |_| keys.hash3(message_id, &nonces.0, &nonces.1))?;
+                let child = state.child;
+                established.exchanges.remove(&message_id);
+                established.ivs.forget(message_id);
+                established.dpd.heard = self.now;
+                self.follow(sa, path);
+                self.use_outbound(child);
+                Ok(None)
+            }
+            Some(_) => Err(Refusal::Unexpected(header.exchange)),
+        }
+    }
+
+    /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
+    fn quick_mode_respond(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        chain: &Chain<'_>,
+        authorized: &AuthorizedPeer,
+    ) -> Result<Answer, Refusal> {
+        let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        let keys = established.keys.clone();
+        let (peer, profile) = (established.peer, established.profile.clone());
+        let of_peer = self.children.values().filter(|child| child.peer == peer).count();
+        if established.exchanges.len() >= limits::EXCHANGES || of_peer >= self.children_limit(sa) {
+            return Err(Refusal::TooMany);
+        }
+        let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
+        let nonce_i = nonce(chain, None)?;
+        let unity = sa.vendors.has(Vendor::Unity);
+        let ids: Vec<_> = chain.all(payload::ID).collect();
+        let selector = match ids.as_slice() {
+            [] => Selector::between(AddressRange::host(sa.path.local), AddressRange::host(sa.path.remote)),
+            [theirs, ours] => {
+                let (remote, local) = (Proxy::parse(theirs, unity)?, Proxy::parse(ours, unity)?);
+                Proxy::selector(&local, &remote).ok_or(Refusal::MissingPayload("matching ID"))?
+            }
+            _ => return Err(Refusal::MissingPayload("ID")),
+        };
+        let lease = self.check_client_selector(peer, &selector, authorized)?;
+        let (found, choice) = if let Some(connection) = &sa.connection {
+            // a gateway that renews our child proposes the selectors of the one that runs
+            let runs =
+                self.children.values().any(|child| child.peer == peer && child.sa.selector == selector);
+            if !runs {
+                return Err(no_entry(&selector));
+            }
+            let entry = EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
+            let choice = choose_phase2(&Self::wish(sa, &connection.terms, &selector), &offered)
+                .map_err(Refusal::NoPhase2Proposal)?;
+            ((entry, connection.terms.clone()), choice)
+        } else {
+            self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
+        };
+        let (entry, terms) = found;
+        let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
+        let shared = match (&private, chain.only(payload::KE)) {
+            (Some(private), Some(public)) => Some(private.agree(public)?),
+            (Some(_), None) => return Err(Refusal::NoPhase2Proposal(Phase2Difference::Pfs)),
+            (None, _) => None,
+        };
+        let nonce_r = self.random.array::<20>().to_vec();
+        let spi = self.new_spi();
+        let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
+        let replaces = self.replaced_by(peer, &selector);
+        let new = NewChild {
+            entry,
+            selector,
+            suite: choice.suite,
+            inbound,
+            outbound,
+            replaces,
+            initiator: false,
+            terms,
+        };
+        // inbound before message 2: the peer may send as soon as it has it
+        let child = self.install_child(sa, new, lease);
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(&choice.answer(spi))).push(payload::NONCE, nonce_r.clone());
+        if let Some(private) = &private {
+            writer.push(payload::KE, private.public());
+        }
+        for id in ids {
+            writer.push(payload::ID, id);
+        }
+        if choice.suite.shortened {
+            writer.push(payload::NOTIFY, responder_lifetime(&choice.suite, spi).write());
+        }
+        let plain = with_hash(&writer, |rest| keys.hash2(message_id, nonce_i, rest));
+        let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
+            .ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        let retransmit = self.transmit_expecting(sa.path, bytes.clone());
+        let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
+        if let Some(established) = sa.established_mut() {
+            established.exchanges.insert(message_id, Exchange::QuickResponder(Box::new(state)));
+        }
+        Ok(Some((sa.path, bytes)))
+    }
+
+    /// The first entry, in IOS's order, whose transform sets take the offer.
+    fn choose_entry(
+        &mut self,
+        sa: &IsakmpSa,
+        profile: Option<&str>,
+        selector: &Selector,
+        offered: &[crate::wire::ike1::Proposal],
+    ) -> Result<((EntryRef, EntryTerms), Phase2Choice), Refusal> {
+        let policy = Arc::clone(&self.policy);
+        let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
+        let mut closest = None;
+        for found in entries {
+            match choose_phase2(&Self::wish(sa, found.terms, selector), offered) {
+                Ok(choice) => return Ok(((found.entry, found.terms.clone()), choice)),
+                Err(difference) => closest = closest.max(Some(difference)),
+            }
+        }
+        Err(closest.map_or_else(|| no_entry(selector), Refusal::NoPhase2Proposal))
+    }
+
+    /// A client may speak only for the address it was given. Old Cisco clients open a second SA to the hub itself, which is
+    /// within that; the SA's inner sources are held to the address in any case.
+    fn check_client_selector(
+        &self,
+        peer: crate::ike::sa::PeerId,
+        selector: &Selector,
+        authorized: &AuthorizedPeer,
+    ) -> Result<Option<std::net::IpAddr>, Refusal> {
+        let Some(peer) = self.peers.get(&peer) else { return Ok(None) };
+        let address = peer.lease.as_ref().map(|lease| std::net::IpAddr::V4(lease.address));
+        match address {
+            Some(address) if selector.remote != AddressRange::host(address) => {
+                Err(Refusal::ForeignAddress(selector.remote.to_string()))
+            }
+            // whoever came by Xauth or by a group is a client and needs an address first
+            None if peer.connection.is_none() && (authorized.user().is_some() || peer.group.is_some()) => {
+                let reachable = self.static_client(selector);
+                if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
+            }
+            address => Ok(address),
+        }
+    }
+
+    /// Without mode-config a client's proxy is accepted only where a crypto ACL names it.
+    fn static_client(&self, selector: &Selector) -> bool {
+        self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
+            crate::ike::policy::MapEntryKind::Static { .. } => false,
+            crate::ike::policy::MapEntryKind::Dynamic { entries, .. } => entries
+                .iter()
+                .any(|entry| entry.terms.acl.as_ref().is_some_and(|acl| lookup::permits(acl, selector))),
+        })
+    }
+
+    /// `3  { HASH(3) }  -->`
+    fn quick_mode_answered(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        state: &Initiator,
+        chain: &Chain<'_>,
+    ) -> Result<Answer, Refusal> {
+        let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        let keys = established.keys.clone();
+        let peer = established.peer;
+        let answer = parse_sa(only(chain, payload::SA, "SA")?)?;
+        let nonce_r = nonce(chain, Some(&state.nonce))?;
+        let mut choice = choose_phase2(&Self::wish(sa, &state.terms, &state.child.selector), &answer)
+            .map_err(|_| Refusal::NotOffered)?;
+        if choice.suite.pfs != state.terms.pfs {
+            return Err(Refusal::NotOffered);
+        }
+        let shared = match (&state.private, chain.only(payload::KE)) {
+            (Some(private), Some(public)) => Some(private.agree(public)?),
+            (Some(_), None) => return Err(Refusal::MissingPayload("KE")),
+            (None, _) => None,
+        };
+        let ids: Vec<_> = chain.all(payload::ID).collect();
+        if let [ours, theirs] = ids.as_slice() {
+            // the answer must name the proxies that we proposed
+            let unity = sa.vendors.has(Vendor::Unity);
+            let (local, remote) = (Proxy::parse(ours, unity)?, Proxy::parse(theirs, unity)?);
+            let answered = Proxy::selector(&local, &remote);
+            if answered.is_none_or(|answered| answered != state.child.selector) {
+                return Err(Refusal::NotOffered);
+            }
+        }
+        for body in chain.all(payload::NOTIFY) {
+            let message = Notify::parse(body)?;
+            if message.kind == notify::RESPONDER_LIFETIME
+                && let Some(seconds) = lifetime_seconds(&message.data)
+            {
+                choice.suite.lifetime = choice.suite.lifetime.min(seconds);
+            }
+        }
+        let (inbound, outbound) =
+            halves(&keys, &choice.suite, state.spi, (&state.nonce, nonce_r), shared.as_ref());
+        let lease =
+            self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address.into());
+        let new = NewChild {
+            entry: state.child.entry.clone(),
+            terms: state.terms.clone(),
+            selector: state.child.selector,
+            suite: choice.suite,
+            inbound,
+            outbound,
+            replaces: state.child.replaces.or_else(|| self.replaced_by(peer, &state.child.selector)),
+            initiator: true,
+        };
+        let child = self.install_child(sa, new, lease);
+        let hash = keys.hash3(message_id, &state.nonce, nonce_r);
+        let mut writer = Writer::new();
+        writer.push(payload::HASH, hash.to_vec());
+        let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, writer.bytes())
+            .ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        self.transmit(sa.path, bytes.clone());
+        self.use_outbound(child);
+        Ok(Some((sa.path, bytes)))
+    }
+
+    /// Tells the peer why its quick mode is refused; nothing of its message is copied into the answer.
+    fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) {
+        let kind = match refusal {
+            Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
+            Refusal::NoCryptoMapEntry { .. } | Refusal::ForeignAddress(_) | Refusal::Identity(_) => {
+                notify::INVALID_ID_INFORMATION
+            }
+            Refusal::TooMany => return,
+            _ => notify::PAYLOAD_MALFORMED,
+        };
+        let message = Notify { protocol: protocol::ISAKMP, spi: Vec::new(), kind, data: Vec::new() };
+        self.notify(sa, &message);
+    }
+
+    /// The peer refuses something: the only quick mode of ours under way is over; with several the SPI tells which.
+    pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
+        let Some(established) = sa.established_mut() else { return };
+        let ours: Vec<_> = established
+            .exchanges
+            .iter()
+            .filter_map(|(id, exchange)| match exchange {
+                Exchange::QuickInitiator(quick) => Some((*id, quick.spi.0.to_be_bytes())),
+                _ => None,
+            })
+            .collect();
+        let which = match ours.as_slice() {
+            [(only, _)] => Some(*only),
+            several => several.iter().find(|(_, spi)| message.spi == spi).map(|(id, _)| *id),
+        };
+        if let Some(id) = which
+            && let Some(Exchange::QuickInitiator(quick)) = established.exchanges.remove(&id)
+        {
+            self.quick_mode_failed(sa, &quick);
+        }
+    }
+}
+
+fn no_entry(selector: &Selector) -> Refusal {
+    Refusal::NoCryptoMapEntry { local: selector.local.to_string(), remote: selector.remote.to_string() }
+}
+
+/// Both halves' keys: KEYMAT of a half is named by its receiver's SPI.
+fn halves(
+    keys: &crate::ike::v1::keys::Phase1Keys,
+    suite: &Phase2Suite,
+    own: Spi,
+    nonces: (&[u8], &[u8]),
+    shared: Option<&Secret>,
+) -> (Half, Half) {
+    let half = |spi: Spi| Half { spi, keymat: keys.keymat(suite.suite, spi.0, nonces, shared) };
+    (half(own), half(suite.spi))
+}
+
+fn responder_lifetime(suite: &Phase2Suite, spi: Spi) -> Notify {
+    let mut data = Vec::new();
+    let seconds = u32::try_from(suite.lifetime.as_secs()).unwrap_or(u32::MAX);
+    let attributes = [
+        Attribute::short(ipsec::LIFE_TYPE, ipsec::SECONDS),
+        Attribute::long(ipsec::LIFE_DURATION, seconds.to_be_bytes()),
+    ];
+    attribute::write(&attributes, &mut data);
+    Notify {
+        protocol: protocol::ESP,
+        spi: spi.0.to_be_bytes().to_vec(),
+        kind: notify::RESPONDER_LIFETIME,
+        data,
+    }
+}

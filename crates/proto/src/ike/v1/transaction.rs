@@ -1,0 +1,619 @@
+//! Transaction exchanges: XAUTH (draft-beaulieu-ike-xauth-02) and mode-config (draft-dukes-ike-mode-cfg-02).
+//!
+//! ```text
+//! hub                                            client
+//!   { HASH, REQUEST(user, password) }      -->
+//!                                          <--  { HASH, REPLY(user, password) }     same message id
+//!   { HASH, SET(status) }                  -->                                       a new message id
+//!                                          <--  { HASH, ACK(status) }
+//!
+//!                                          <--  { HASH, REQUEST(address, dns, ...) }
+//!   { HASH, REPLY(address, dns, ...) }     -->                                       same message id
+//! ```
+
+use super::protected::{open, with_hash};
+use crate::ike::authorization::{AuthorizedPeer, XauthPassed};
+use crate::ike::engine::Engine;
+use crate::ike::event::{EventKind, Untrusted};
+use crate::ike::explain::Refusal;
+use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
+use crate::ike::path::Path;
+use crate::ike::policy::ClientGroup;
+use crate::ike::sa::{Exchange, IsakmpSa, Lease};
+use crate::limits;
+use crate::wire::attribute::{Attribute, Value};
+use crate::wire::ike1::Config;
+use crate::wire::isakmp::{Header, Writer};
+use crate::wire::registry::{config, exchange, payload};
+use hubward_crypto::secret::Secret;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+type Answer = Option<(Path, Vec<u8>)>;
+
+impl Engine {
+    /// A transaction message came in.
+    pub(crate) fn transaction(
+        &mut self,
+        sa: &mut IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Answer, Refusal> {
+        Self::must_be_encrypted(header)?;
+        let message_id = header.message_id;
+        let established = sa.established_mut().ok_or(Refusal::Unexpected(header.exchange))?;
+        let decrypted =
+            established.ivs.decrypt(&established.keys, message_id, body).map_err(|_| Refusal::Hash)?;
+        let opened = open(&established.keys, header.first, &decrypted, |rest| {
+            established.keys.hash1(message_id, rest)
+        })?;
+        let message =
+            Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
+        established.ivs.advance(message_id, &decrypted);
+        established.dpd.heard = self.now;
+        self.follow(sa, path);
+        let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
+        match (message.kind, exchange) {
+            (config::REPLY, Some(Exchange::XauthRequest { identifier, .. }))
+                if identifier == message.identifier =>
+            {
+                self.xauth_reply(sa, message_id, &message)?;
+                Ok(None)
+            }
+            (config::ACK, Some(Exchange::XauthSet { identifier, user, .. }))
+                if identifier == message.identifier =>
+            {
+                self.xauth_acknowledged(sa, user);
+                Ok(None)
+            }
+            (config::REPLY, Some(Exchange::ConfigRequest { identifier, .. }))
+                if identifier == message.identifier =>
+            {
+                self.assigned(sa, &message)?;
+                Ok(None)
+            }
+            (config::REQUEST, None) if is_xauth(&message) && sa.connection.is_some() => {
+                self.xauth_requested(sa, message_id, &message);
+                Ok(None)
+            }
+            (config::SET, None) if message.get(config::XAUTH_STATUS).is_some() && sa.connection.is_some() => {
+                self.xauth_status(sa, message_id, &message)
+            }
+            (config::SET, None) if message.get(config::ADDRESS).is_some() && sa.connection.is_some() => {
+                let answer = self.send_config(sa, message_id, config::ACK, &message);
+                self.assigned(sa, &message)?;
+                Ok(answer)
+            }
+            (config::REQUEST, None) => {
+                let established = sa.established().ok_or(Refusal::Unexpected(header.exchange))?;
+                let Some(authorized) = established.gate.authorized().cloned() else {
+                    return Err(Refusal::NotAuthorized);
+                };
+                self.configuration_requested(sa, message_id, &message, &authorized)?;
+                Ok(None)
+            }
+            (_, other) => {
+                if let (Some(exchange), Some(established)) = (other, sa.established_mut()) {
+                    established.exchanges.insert(message_id, exchange);
+                }
+                Err(Refusal::Unexpected(header.exchange))
+            }
+        }
+    }
+
+    /// Sends a transaction message and gives it back for repetitions.
+    fn send_config(&mut self, sa: &mut IsakmpSa, message_id: u32, kind: u8, message: &Config) -> Answer {
+        let message = Config { kind, identifier: message.identifier, attributes: message.attributes.clone() };
+        let established = sa.established()?;
+        let mut writer = Writer::new();
+        writer.push(payload::ATTRIBUTE, message.write());
+        let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
+        let bytes = Self::seal_exchange(sa, exchange::TRANSACTION, message_id, plain)?;
+        self.transmit(sa.path, bytes.clone());
+        Some((sa.path, bytes))
+    }
+
+    /// Begins a transaction of ours.
+    fn begin_config(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message: &Config,
+    ) -> Option<(u32, crate::ike::retransmit::Retransmit)> {
+        let established = sa.established()?;
+        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+        let (path, bytes) = self.send_config(sa, message_id, message.kind, message)?;
+        Some((message_id, crate::ike::retransmit::Retransmit::sent(path, bytes, self.now)))
+    }
+
+    // ---- hub: Xauth ---------------------------------------------------------------------------------------------
+
+    /// `{ HASH, REQUEST(user, password) }  -->`
+    pub(crate) fn request_xauth(&mut self, sa: &mut IsakmpSa, challenge: Option<&str>) {
+        let identifier = (self.random.u32() & 0xffff) as u16;
+        let mut attributes = Vec::new();
+        match challenge {
+            Some(text) => {
+                attributes.push(Attribute::long(config::XAUTH_MESSAGE, text.as_bytes()));
+                attributes.push(Attribute::long(config::XAUTH_USER_PASSWORD, []));
+            }
+            None => {
+                attributes.push(Attribute::long(config::XAUTH_USER_NAME, []));
+                attributes.push(Attribute::long(config::XAUTH_USER_PASSWORD, []));
+            }
+        }
+        let message = Config { kind: config::REQUEST, identifier, attributes };
+        if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
+            && let Some(established) = sa.established_mut()
+        {
+            established.exchanges.insert(message_id, Exchange::XauthRequest { identifier, retransmit });
+        }
+    }
+
+    /// `<--  { HASH, REPLY(user, password) }`
+    fn xauth_reply(&mut self, sa: &mut IsakmpSa, message_id: u32, message: &Config) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
+        let crate::ike::authorization::Gate::Xauth { list } = &established.gate else {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        let list = list.clone();
+        let group = established.group.as_ref().map(|group| group.name.clone());
+        let text = |kind| message.get(kind).map(Attribute::bytes);
+        let user = text(config::XAUTH_USER_NAME).unwrap_or_default();
+        let password = [config::XAUTH_USER_PASSWORD, config::XAUTH_PASSCODE, config::XAUTH_ANSWER]
+            .into_iter()
+            .find_map(text)
+            .unwrap_or_default();
+        let cancelled = message.get(config::XAUTH_STATUS).and_then(Attribute::as_number) == Some(0);
+        let user = xauth_text(user);
+        let password = xauth_text(password);
+        let (Some(user), Some(password), false) = (user, password, cancelled) else {
+            self.send_xauth_status(sa, None);
+            return Err(Refusal::XauthFailed);
+        };
+        established.exchanges.insert(message_id, Exchange::XauthCheck);
+        let user = String::from_utf8_lossy(&user).into_owned();
+        self.ask(
+            sa.id,
+            message_id,
+            Question::Authenticate { list, user, password: Secret::new(password), group },
+        );
+        Ok(())
+    }
+
+    /// The list's verdict.
+    pub(crate) fn xauth_checked(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        verdict: Result<String, ()>,
+    ) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
+        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck)) {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        }
+        self.send_xauth_status(sa, verdict.ok());
+        Ok(())
+    }
+
+    /// The list wants another round.
+    pub(crate) fn xauth_challenged(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
+        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck)) {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        }
+        self.request_xauth(sa, Some(text));
+        Ok(())
+    }
+
+    /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse everything else.
+    fn send_xauth_status(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
+        let identifier = (self.random.u32() & 0xffff) as u16;
+        let attributes = vec![Attribute::short(config::XAUTH_STATUS, u16::from(user.is_some()))];
+        let message = Config { kind: config::SET, identifier, attributes };
+        if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
+            && let Some(established) = sa.established_mut()
+        {
+            established.exchanges.insert(message_id, Exchange::XauthSet { identifier, user, retransmit });
+        }
+    }
+
+    /// `<--  { HASH, ACK(status) }`: what it says does not matter, only that the verdict arrived.
+    fn xauth_acknowledged(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
+        let Some(user) = user else {
+            self.event(Some(sa), EventKind::XauthRejected { user: Untrusted::new("") });
+            self.delete_isakmp(sa, "Xauth failed");
+            return;
+        };
+        let Some(established) = sa.established_mut() else { return };
+        established.gate.pass(XauthPassed::acknowledged(user.clone()));
+        established.xauth_end = None;
+        let renewal = established.renewal;
+        self.event(Some(sa), EventKind::XauthAccepted { user: Untrusted::new(user.as_bytes()) });
+        self.peer_user(sa, &user);
+        if renewal {
+            // vpnc, when it renews phase 1, goes on only after another notification behind Xauth
+            self.notify_responder_lifetime(sa);
+        }
+        self.authorized(sa);
+    }
+
+    // ---- hub: mode-config ---------------------------------------------------------------------------------------
+
+    /// `<--  { HASH, REQUEST(address, dns, ...) }`
+    fn configuration_requested(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        message: &Config,
+        _authorized: &AuthorizedPeer,
+    ) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
+        if established.exchanges.len() >= limits::EXCHANGES {
+            return Err(Refusal::TooMany);
+        }
+        let (peer_id, wanted) = (established.peer, wanted_address(message));
+        let pool = established.group.as_ref().and_then(|group| group.pool.clone());
+        let (true, Some(pool)) = (established.demands.respond, pool) else {
+            return Err(Refusal::NoModeConfig);
+        };
+        let waiting =
+            Exchange::ConfigLease { identifier: message.identifier, requested: message.attributes.clone() };
+        established.exchanges.insert(message_id, waiting);
+        let owner = self.lease_owner(sa, peer_id);
+        let current =
+            self.peers.get(&peer_id).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
+        self.ask(sa.id, message_id, Question::Lease { pool, owner, wanted: current.or(wanted) });
+        Ok(())
+    }
+
+    /// Who holds the lease: group, user, and the device, told apart by address, and by port as well when another of the same
+    /// user is at the same address.
+    fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::ike::sa::PeerId) -> LeaseOwner {
+        let peer = self.peers.get(&peer_id);
+        if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
+            return lease.owner.clone();
+        }
+        let group = peer.and_then(|peer| peer.group.clone()).unwrap_or_default();
+        let user = peer.and_then(|peer| peer.user.clone());
+        let plain = LeaseOwner { group, user, device: sa.path.remote.to_string() };
+        let taken = self.peers.iter().any(|(id, other)| {
+            *id != peer_id && other.lease.as_ref().is_some_and(|lease| lease.owner == plain)
+        });
+        if taken {
+            return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
+        }
+        plain
+    }
+
+    /// `{ HASH, REPLY(address, dns, ...) }  -->`
+    pub(crate) fn lease_answered(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        lease: Result<Ipv4Addr, LeaseError>,
+    ) -> Result<(), Refusal> {
+        let now = self.now;
+        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
+        let Some(Exchange::ConfigLease { identifier, requested }) = established.exchanges.remove(&message_id)
+        else {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        let address = match lease {
+            Ok(address) => address,
+            Err(error) => {
+                self.delete_isakmp(sa, "no inner address");
+                return Err(error.into());
+            }
+        };
+        let group = established.group.clone().ok_or(Refusal::NoModeConfig)?;
+        let remaining = established.expires.since(now);
+        established.config_used = true;
+        let peer = established.peer;
+        let owner = self.lease_owner(sa, peer);
+        if let Some(peer) = self.peers.get_mut(&peer)
+            && let Some(pool) = group.pool.clone()
+        {
+            peer.lease = Some(Lease { pool, owner, address });
+        }
+        let version = self.policy.global.application_version.clone();
+        let attributes = config_reply(&group, &requested, address, remaining, &version);
+        let message = Config { kind: config::REPLY, identifier, attributes };
+        if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
+            sa.seen.amend(answer);
+        }
+        self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
+        Ok(())
+    }
+
+    // ---- client -------------------------------------------------------------------------------------------------
+
+    /// The gateway asks for Xauth: the user is asked.
+    fn xauth_requested(&mut self, sa: &mut IsakmpSa, message_id: u32, message: &Config) {
+        let fields: Vec<_> = message
+            .attributes
+            .iter()
+            .filter_map(|attribute| {
+                Some(match attribute.kind {
+                    config::XAUTH_USER_NAME => CredentialField::User,
+                    config::XAUTH_USER_PASSWORD => CredentialField::Password,
+                    config::XAUTH_PASSCODE => CredentialField::Passcode,
+                    config::XAUTH_ANSWER => CredentialField::Answer,
+                    config::XAUTH_DOMAIN => CredentialField::Domain,
+                    config::XAUTH_NEXT_PIN => CredentialField::NextPin,
+                    _ => return None,
+                })
+            })
+            .collect();
+        let text =
+            [config::XAUTH_MESSAGE, config::XAUTH_CHALLENGE].into_iter().find_map(|kind| message.get(kind));
+        let text = text.map(|attribute| Untrusted::new(attribute.bytes()).to_string());
+        let Some(connection) = sa.connection.as_ref().map(|connection| connection.name.clone()) else {
+            return;
+        };
+        let Some(established) = sa.established_mut() else { return };
+        established.xauth_used = true;
+        let waiting = Exchange::XauthAnswer { identifier: message.identifier, fields: fields.clone() };
+        established.exchanges.insert(message_id, waiting);
+        self.ask(sa.id, message_id, Question::Credentials { connection, fields, message: text });
+    }
+
+    /// `{ HASH, REPLY(user, password) }  -->`
+    pub(crate) fn credentials_answered(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        answers: Option<Vec<(CredentialField, Secret)>>,
+    ) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
+        let Some(Exchange::XauthAnswer { identifier, fields }) = established.exchanges.remove(&message_id)
+        else {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        let Some(answers) = answers else {
+            self.delete_isakmp(sa, "the user gave up");
+            return Ok(());
+        };
+        let attributes = fields
+            .iter()
+            .filter_map(|field| {
+                let (_, value) = answers.iter().find(|(answered, _)| answered == field)?;
+                let kind = match field {
+                    CredentialField::User => config::XAUTH_USER_NAME,
+                    CredentialField::Password => config::XAUTH_USER_PASSWORD,
+                    CredentialField::Passcode => config::XAUTH_PASSCODE,
+                    CredentialField::Answer => config::XAUTH_ANSWER,
+                    CredentialField::Domain => config::XAUTH_DOMAIN,
+                    CredentialField::NextPin => config::XAUTH_NEXT_PIN,
+                };
+                Some(Attribute::long(kind, value.expose()))
+            })
+            .collect();
+        let message = Config { kind: config::REPLY, identifier, attributes };
+        if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
+            sa.seen.amend(answer);
+        }
+        Ok(())
+    }
+
+    /// `{ HASH, ACK(status) }  -->`, and on to mode-config. A gateway's word that all is well opens nothing that was not open.
+    fn xauth_status(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        message: &Config,
+    ) -> Result<Answer, Refusal> {
+        let passed = message.get(config::XAUTH_STATUS).and_then(Attribute::as_number) == Some(1);
+        let answer = self.send_config(sa, message_id, config::ACK, message);
+        if !passed {
+            self.event(Some(sa), EventKind::XauthRejected { user: Untrusted::new("") });
+            self.client_rejected(sa);
+            return Err(Refusal::XauthFailed);
+        }
+        self.request_configuration(sa);
+        Ok(answer)
+    }
+
+    /// `{ HASH, REQUEST(address, dns, ...) }  -->`, unless the tunnel's address is known already.
+    pub(crate) fn request_configuration(&mut self, sa: &mut IsakmpSa) {
+        let Some(established) = sa.established() else { return };
+        let known = self.peers.get(&established.peer).and_then(|peer| peer.connection.as_ref());
+        if known.is_some_and(|(_, address)| address.is_some()) {
+            self.start_pending(sa);
+            return;
+        }
+        let wanted = [
+            config::ADDRESS,
+            config::NETMASK,
+            config::DNS,
+            config::NBNS,
+            config::ADDRESS_EXPIRY,
+            config::APPLICATION_VERSION,
+            config::UNITY_BANNER,
+            config::UNITY_SAVE_PASSWORD,
+            config::UNITY_DEF_DOMAIN,
+            config::UNITY_SPLIT_DNS,
+            config::UNITY_SPLIT_INCLUDE,
+            config::UNITY_SPLIT_EXCLUDE,
+            config::UNITY_PFS,
+        ];
+        let attributes = wanted
+            .into_iter()
+            .map(|kind| match kind {
+                config::APPLICATION_VERSION => {
+                    Attribute::long(kind, self.policy.global.application_version.as_bytes())
+                }
+                _ => Attribute::long(kind, []),
+            })
+            .collect();
+        let identifier = (self.random.u32() & 0xffff) as u16;
+        let message = Config { kind: config::REQUEST, identifier, attributes };
+        if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
+            && let Some(established) = sa.established_mut()
+        {
+            established.exchanges.insert(message_id, Exchange::ConfigRequest { identifier, retransmit });
+        }
+    }
+
+    /// `<--  { HASH, REPLY(address, dns, ...) }`
+    fn assigned(&mut self, sa: &mut IsakmpSa, message: &Config) -> Result<(), Refusal> {
+        let Some(connection) = sa.connection.clone() else { return Err(Refusal::NoModeConfig) };
+        let Some(established) = sa.established_mut() else { return Err(Refusal::NoModeConfig) };
+        established.config_used = true;
+        let peer = established.peer;
+        let assignment =
+            read_assignment(&connection.name, sa.path.remote, message).ok_or(Refusal::NoModeConfig)?;
+        let address = assignment.address;
+        if let Some(peer) = self.peers.get_mut(&peer)
+            && let Some((_, known)) = &mut peer.connection
+        {
+            *known = Some(address);
+        }
+        self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
+        self.effect(Effect::Assign(Box::new(assignment)));
+        self.client_children(sa, &connection, address);
+        Ok(())
+    }
+}
+
+/// Whether a REQUEST is XAUTH's and not mode-config's.
+fn is_xauth(message: &Config) -> bool {
+    message
+        .attributes
+        .iter()
+        .any(|attribute| (config::XAUTH_TYPE..=config::XAUTH_ANSWER).contains(&attribute.kind))
+}
+
+/// The address that a client names because it had it before.
+fn wanted_address(message: &Config) -> Option<Ipv4Addr> {
+    let octets: [u8; 4] = message.get(config::ADDRESS)?.bytes().try_into().ok()?;
+    let address = Ipv4Addr::from(octets);
+    (!address.is_unspecified()).then_some(address)
+}
+
+/// A user name or password: at most 128 bytes, without the NUL that some clients add, and without one inside.
+fn xauth_text(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    (bytes.len() <= limits::XAUTH_BYTES && !bytes.contains(&0)).then_some(bytes)
+}
+
+/// The answer to a client: the address always, the rest where it was asked for and is configured.
+fn config_reply(
+    group: &ClientGroup,
+    requested: &[Attribute],
+    address: Ipv4Addr,
+    remaining: Duration,
+    version: &str,
+) -> Vec<Attribute> {
+    let mut out = vec![Attribute::long(config::ADDRESS, address.octets())];
+    for kind in requested.iter().map(|attribute| attribute.kind) {
+        let text = |text: &str| Attribute::long(kind, text.as_bytes());
+        match kind {
+            config::NETMASK => out.extend(group.netmask.map(|mask| Attribute::long(kind, mask.octets()))),
+            config::DNS => out.extend(group.dns.iter().map(|server| Attribute::long(kind, server.octets()))),
+            config::NBNS => {
+                out.extend(group.wins.iter().map(|server| Attribute::long(kind, server.octets())))
+            }
+            config::ADDRESS_EXPIRY => {
+                let seconds = u32::try_from(remaining.as_secs()).unwrap_or(u32::MAX);
+                out.push(Attribute::long(kind, seconds.to_be_bytes()));
+            }
+            config::APPLICATION_VERSION => out.push(text(version)),
+            config::UNITY_BANNER => out.extend(group.banner.as_deref().map(text)),
+            config::UNITY_SAVE_PASSWORD if group.save_password => out.push(Attribute::short(kind, 1)),
+            config::UNITY_DEF_DOMAIN => out.extend(group.domain.as_deref().map(text)),
+            config::UNITY_SPLIT_DNS if !group.split_dns.is_empty() => {
+                out.push(text(&group.split_dns.join(",")))
+            }
+            config::UNITY_SPLIT_INCLUDE if !group.split_include.is_empty() => {
+                let mut list = Vec::new();
+                for net in &group.split_include {
+                    list.extend(net.network().octets());
+                    list.extend(net.netmask().octets());
+                    list.extend([0; 6]);
+                }
+                out.push(Attribute::long(kind, list));
+            }
+            config::UNITY_PFS if group.pfs => out.push(Attribute::short(kind, 1)),
+            config::UNITY_BACKUP_SERVERS if !group.backup_gateways.is_empty() => {
+                out.push(text(&group.backup_gateways.join(",")));
+            }
+            // what is not configured or not known is not answered
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts made printable, domains
+/// restricted to the characters of host names.
+fn read_assignment(connection: &str, gateway: std::net::IpAddr, message: &Config) -> Option<Assignment> {
+    fn v4(attribute: &Attribute) -> Option<Ipv4Addr> {
+        Some(Ipv4Addr::from(<[u8; 4]>::try_from(attribute.bytes()).ok()?))
+    }
+    fn host_name(attribute: &Attribute) -> Option<String> {
+        let text = String::from_utf8(attribute.bytes()).ok()?;
+        let fits = !text.is_empty()
+            && text.len() <= 255
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-');
+        fits.then_some(text)
+    }
+    fn networks(attribute: &Attribute) -> Vec<ipnet::Ipv4Net> {
+        let Value::Long(bytes) = &attribute.value else { return Vec::new() };
+        bytes
+            .chunks_exact(14)
+            .take(limits::SPLIT_NETWORKS)
+            .filter_map(|entry| {
+                let address = Ipv4Addr::from(*entry.first_chunk::<4>()?);
+                let mask = Ipv4Addr::from(*entry.get(4..)?.first_chunk::<4>()?);
+                ipnet::Ipv4Net::with_netmask(address, mask).ok().map(|net| net.trunc())
+            })
+            .collect()
+    }
+    let all = |kind| message.attributes.iter().filter(move |attribute| attribute.kind == kind);
+    let address = all(config::ADDRESS).find_map(v4)?;
+    if address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast() {
+        return None;
+    }
+    let split_dns = all(config::UNITY_SPLIT_DNS)
+        .flat_map(|attribute| {
+            String::from_utf8_lossy(&attribute.bytes()).split(',').map(str::to_string).collect::<Vec<_>>()
+        })
+        .filter_map(|name| host_name(&Attribute::long(0, name.trim().as_bytes())))
+        .take(64)
+        .collect();
+    Some(Assignment {
+        connection: connection.to_string(),
+        gateway,
+        address,
+        netmask: all(config::NETMASK).find_map(v4),
+        dns: all(config::DNS).filter_map(v4).take(8).collect(),
+        wins: all(config::NBNS).filter_map(v4).take(8).collect(),
+        domain: all(config::UNITY_DEF_DOMAIN).find_map(host_name),
+        split_dns,
+        split_include: all(config::UNITY_SPLIT_INCLUDE)
+            .flat_map(networks)
+            .take(limits::SPLIT_NETWORKS)
+            .collect(),
+        split_exclude: all(config::UNITY_SPLIT_EXCLUDE)
+            .flat_map(networks)
+            .take(limits::SPLIT_NETWORKS)
+            .collect(),
+        banner: all(config::UNITY_BANNER).next().map(|attribute| printable(&attribute.bytes())),
+        save_password: all(config::UNITY_SAVE_PASSWORD).any(|attribute| attribute.as_number() == Some(1)),
+        expiry: all(config::ADDRESS_EXPIRY).find_map(Attribute::as_number).map(Duration::from_secs),
+    })
+}
+
+/// A banner: at most 1024 characters, control characters other than line ends taken out.
+fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().filter(|character| *character == '\n' || !character.is_control()).take(1024).collect()
+}

@@ -1,0 +1,268 @@
+//! Two engines, message by message.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use hubward_proto::ike::io::{Command, Input};
+use hubward_proto::ike::snapshot::IsakmpState;
+use std::time::Duration;
+use support::*;
+
+fn hub_and_spoke() -> World {
+    World::new(vec![
+        Node::new(HUB, hub_policy(), 1),
+        Node::new("10.100.2.102", spoke_policy("10.100.2.102", "10.2.0.0/16"), 2),
+    ])
+}
+
+fn hub_and_client() -> World {
+    let mut world = World::new(vec![
+        Node::new(HUB, hub_policy(), 1),
+        Node::new("10.51.82.100", client_policy("10.51.82.100"), 2),
+    ]);
+    world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
+    world
+}
+
+/// Exchange types of everything sent so far.
+fn exchanges(world: &World) -> Vec<u8> {
+    world.trace.iter().map(|(_, datagram)| datagram.bytes[18]).collect()
+}
+
+/// ```text
+/// spoke  --  MM1, MM3, MM5, QM1, QM3  -->  hub
+///        <--     MM2, MM4, MM6, QM2   --
+/// ```
+#[test]
+fn main_mode_and_quick_mode() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    assert_eq!(exchanges(&world), [2, 2, 2, 2, 2, 2, 32, 32, 32]);
+    let view = world.nodes[0].engine.inspect();
+    assert_eq!(view.isakmp.len(), 1);
+    assert_eq!(view.isakmp[0].state, IsakmpState::QmIdle);
+    assert_eq!(view.isakmp[0].profile.as_deref(), Some("L2L"));
+    assert!(!view.isakmp[0].xauth);
+    assert_eq!(view.children.len(), 1);
+}
+
+/// ```text
+/// client  --  AM1, AM3, XAUTH REPLY, XAUTH ACK, CFG REQUEST, QM1, QM3  -->  hub
+///         <--  AM2, XAUTH REQUEST, XAUTH SET, CFG REPLY, QM2            --
+/// ```
+#[test]
+fn aggressive_mode_xauth_and_mode_config() {
+    let mut world = hub_and_client();
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    assert_eq!(exchanges(&world), [4, 4, 4, 6, 6, 6, 6, 6, 6, 32, 32, 32]);
+    let assignment = world.nodes[1].assignment.clone().unwrap();
+    assert_eq!(assignment.address.to_string(), "10.5.5.1");
+    assert_eq!(assignment.dns.len(), 2);
+    assert_eq!(assignment.wins.len(), 2);
+    assert_eq!(assignment.domain.as_deref(), Some("cisco.com"));
+    assert!(assignment.split_include.is_empty());
+    assert!(assignment.expiry.unwrap() <= Duration::from_secs(86400));
+    let view = world.nodes[0].engine.inspect();
+    assert!(view.isakmp[0].xauth && view.isakmp[0].mode_config);
+    assert_eq!(view.isakmp[0].user.as_ref().unwrap().to_string(), "gfullage");
+}
+
+/// A27: a wrong password leads to no configuration and no child.
+#[test]
+fn a27_wrong_password() {
+    let mut world = hub_and_client();
+    world.nodes[1].users[0].1 = "wrong".into();
+    world.run(Duration::from_secs(90));
+    assert!(world.nodes[1].assignment.is_none());
+    assert!(world.nodes[0].inbound.is_empty());
+    assert!(world.nodes[0].engine.inspect().isakmp.is_empty());
+    assert_eq!(world.nodes[1].passwords_asked, 1, "a refused password is not tried again");
+}
+
+/// A37: with a wrong group key the client refuses message 2 and asks nobody for a password.
+#[test]
+fn a37_wrong_group_key() {
+    let mut world = hub_and_client();
+    let mut policy = client_policy("10.51.82.100");
+    let mut connection = (*policy.connections[0]).clone();
+    connection.key = hubward_crypto::secret::Secret::new(*b"wrong");
+    policy.connections = vec![connection.into()];
+    world.nodes[1] = Node::new("10.51.82.100", policy, 3);
+    world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
+    world.run(Duration::from_secs(20));
+    assert!(world.nodes[1].refusals().iter().any(|text| text.contains("pre-shared keys differ")));
+    assert_eq!(world.nodes[1].passwords_asked, 0);
+    assert!(world.nodes[0].inbound.is_empty());
+}
+
+/// An unknown group is answered with the same messages of the same lengths as a known one.
+#[test]
+fn unknown_groups_look_like_known_ones() {
+    let lengths = |group: &str| {
+        let mut world = hub_and_client();
+        let mut policy = client_policy("10.51.82.100");
+        let mut connection = (*policy.connections[0]).clone();
+        connection.key = hubward_crypto::secret::Secret::new(*b"guessed!");
+        connection.identity = hubward_proto::ike::policy::SelfIdentity::KeyId(group.into());
+        policy.connections = vec![connection.into()];
+        world.nodes[1] = Node::new("10.51.82.100", policy, 3);
+        world.trace.clear();
+        world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
+        world.run(Duration::from_millis(300));
+        world.trace.iter().map(|(_, datagram)| datagram.bytes.len()).collect::<Vec<_>>()
+    };
+    assert_eq!(lengths("testgroup"), lengths("nosuchgrp"));
+}
+
+/// A wrong wildcard key shows in message 5, which does not decrypt to anything sensible.
+#[test]
+fn wrong_preshared_key() {
+    let mut world = hub_and_spoke();
+    let mut policy = spoke_policy("10.100.2.102", "10.2.0.0/16");
+    policy.keyrings[0].keys[0].secret = hubward_crypto::secret::Secret::new(*b"wrong");
+    world.nodes[1] = Node::new("10.100.2.102", policy, 2);
+    world.acquire(1);
+    world.run(Duration::from_secs(100));
+    assert!(world.nodes[0].refusals().iter().any(|text| text.contains("pre-shared keys differ")));
+    for node in &world.nodes {
+        assert!(node.inbound.is_empty());
+        assert!(node.engine.inspect().isakmp.is_empty(), "half-open SAs are forgotten");
+    }
+}
+
+/// Each message lost once, then twice: the tunnel comes up all the same.
+#[test]
+fn every_message_may_be_lost_twice() {
+    for victim in 0..9 {
+        for times in 1..=2 {
+            let mut world = hub_and_spoke();
+            let mut seen = Vec::<Vec<u8>>::new();
+            let mut dropped = 0;
+            world.filter = Some(Box::new(move |datagram| {
+                let index = seen.iter().position(|bytes| *bytes == datagram.bytes).unwrap_or_else(|| {
+                    seen.push(datagram.bytes.clone());
+                    seen.len() - 1
+                });
+                if index == victim && dropped < times {
+                    dropped += 1;
+                    return false;
+                }
+                true
+            }));
+            world.acquire(1);
+            world.run(Duration::from_secs(20));
+            assert!(tunnel(&world.nodes[1], &world.nodes[0]), "message {victim} lost {times} times");
+            assert_eq!(world.nodes[0].inbound.len(), 1, "message {victim} lost {times} times");
+        }
+    }
+}
+
+/// A NAT in between: both float to port 4500 and ESP goes in UDP.
+#[test]
+fn nat_floats_to_4500() {
+    let mut world = hub_and_spoke();
+    world.nodes[1].nat = Some(ip("192.0.2.7"));
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    let child = world.nodes[0].inbound.values().next().unwrap();
+    assert_eq!(child.path.encapsulation, hubward_proto::ike::path::Encapsulation::Udp);
+    assert!(child.path.remote_port >= 20_000);
+}
+
+/// Phase 2 is renewed before its end; the old pair stays until the new one is in use on both sides.
+#[test]
+fn phase_2_is_renewed() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let first = *world.nodes[1].outbound.keys().next().unwrap();
+    for _ in 0..72 {
+        let now = world.now;
+        for node in 0..2 {
+            for child in world.nodes[node].outbound.keys().copied().collect::<Vec<_>>() {
+                let input = Input::Traffic { child, last_inbound: Some(now), last_outbound: Some(now) };
+                world.input(node, input);
+            }
+        }
+        world.run(Duration::from_secs(50));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    }
+    assert!(!world.nodes[1].outbound.contains_key(&first));
+    assert_eq!(world.nodes[0].inbound.len(), 1);
+}
+
+/// Phase 1 is renewed while children run; they keep their keys.
+#[test]
+fn phase_1_is_renewed_under_its_children() {
+    let mut world = hub_and_spoke();
+    let shorten = |mut policy: hubward_proto::ike::policy::Policy| {
+        policy.proposals[0].lifetime = Duration::from_secs(300);
+        policy
+    };
+    world.nodes[0] = Node::new(HUB, shorten(hub_policy()), 1);
+    world.nodes[1] = Node::new("10.100.2.102", shorten(spoke_policy("10.100.2.102", "10.2.0.0/16")), 2);
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let child = *world.nodes[1].outbound.keys().next().unwrap();
+    let conn = world.nodes[1].engine.inspect().isakmp[0].conn_id;
+    world.run(Duration::from_secs(600));
+    assert!(world.nodes[1].outbound.contains_key(&child), "the child outlives its phase 1");
+    let view = world.nodes[1].engine.inspect();
+    assert!(!view.isakmp.is_empty() && view.isakmp.iter().all(|sa| sa.conn_id != conn));
+}
+
+/// Deletes reach the other side, and nothing is left there.
+#[test]
+fn shutdown_leaves_nothing_behind() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    world.input(1, Input::Command(Command::Shutdown));
+    world.run(Duration::from_secs(1));
+    for node in &world.nodes {
+        assert!(node.inbound.is_empty() && node.outbound.is_empty());
+        assert!(node.engine.inspect().isakmp.is_empty());
+    }
+}
+
+/// Two clients and a spoke behind one NAT have tunnels of their own and addresses of their own.
+#[test]
+fn two_clients_and_a_spoke_behind_one_nat() {
+    let mut world = World::new(vec![
+        Node::new(HUB, hub_policy(), 1),
+        Node::new("192.168.77.10", client_policy("192.168.77.10"), 2),
+        Node::new("192.168.77.11", client_policy("192.168.77.11"), 3),
+        Node::new("192.168.77.12", spoke_policy("192.168.77.12", "10.2.0.0/16"), 4),
+    ]);
+    for node in 1..=3 {
+        world.nodes[node].nat = Some(ip("10.51.82.100"));
+    }
+    for node in 1..=2 {
+        world.input(node, Input::Command(Command::Connect { connection: "work".into() }));
+    }
+    world.acquire(3);
+    world.run(Duration::from_secs(5));
+    for node in 1..=3 {
+        assert!(tunnel(&world.nodes[node], &world.nodes[0]), "node {node}: {:?}", world.nodes[0].refusals());
+    }
+    let addresses: Vec<_> =
+        (1..=2).map(|node| world.nodes[node].assignment.clone().unwrap().address).collect();
+    assert_ne!(addresses[0], addresses[1]);
+}
+
+/// The same seed and the same inputs give the same bytes.
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let run = || {
+        let mut world = hub_and_spoke();
+        world.link = Link { loss: 100, duplicate: 50, jitter: Duration::from_millis(100) };
+        world.acquire(1);
+        world.run(Duration::from_secs(30));
+        world.trace.iter().map(|(at, datagram)| (*at, datagram.bytes.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}

@@ -1,0 +1,484 @@
+//! Engines that talk over a network of the test's own: a virtual clock, links with loss, reordering and duplication, NATs.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use hubward_crypto::random::Random;
+use hubward_crypto::secret::Secret;
+use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
+use hubward_proto::esp::sa::{ChildId, ChildSa, Direction, EntryRef, Mode};
+use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::event::{Event, EventKind};
+use hubward_proto::ike::io::{
+    Acquire, Answer, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
+};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::ike::policy::*;
+use hubward_proto::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const HUB: &str = "10.48.67.181";
+
+pub fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub fn net(text: &str) -> AddressRange {
+    AddressRange::prefix(text.parse().unwrap())
+}
+
+pub fn isakmp_policy() -> IsakmpPolicy {
+    IsakmpPolicy {
+        priority: 10,
+        cipher: IkeCipher::TripleDes,
+        hash: HashAlg::Sha1,
+        authentication: Authentication::PreShared,
+        group: DhGroup::Modp1024,
+        lifetime: Duration::from_secs(86400),
+        line: 1,
+    }
+}
+
+pub fn terms() -> EntryTerms {
+    EntryTerms {
+        transform_sets: vec![TransformSet {
+            name: "myset".into(),
+            suite: EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap(),
+            mode: Mode::Tunnel,
+            line: 1,
+        }],
+        lifetime: Duration::from_secs(3600),
+        kilobytes: Some(4_608_000),
+        replay_window: 64,
+        ..EntryTerms::default()
+    }
+}
+
+fn interface(address: &str) -> Interface {
+    Interface {
+        id: InterfaceId(0),
+        name: "FastEthernet0/0".into(),
+        vrf: VrfId(0),
+        address: Some(ip(address)),
+        crypto_map: Some("mymap".into()),
+    }
+}
+
+/// The reference document's hub.
+pub fn hub_policy() -> Policy {
+    let key = PresharedKey {
+        peer: KeyPeer::Address(net("0.0.0.0/0")),
+        secret: Secret::new(*b"cisco123"),
+        no_xauth: false,
+        line: 1,
+    };
+    let entry = |sequence, profile: &str| DynamicEntry {
+        sequence,
+        terms: EntryTerms { profile: Some(profile.into()), ..terms() },
+        line: 1,
+    };
+    Policy {
+        global: Global { application_version: "Hubward".into(), ..Global::default() },
+        proposals: vec![isakmp_policy()],
+        keyrings: vec![Keyring { name: "spokes".into(), local_address: None, keys: vec![key] }],
+        profiles: vec![
+            IsakmpProfile {
+                name: "L2L".into(),
+                matches: vec![IdentityMatch::Address(net("0.0.0.0/0"))],
+                keyrings: vec!["spokes".into()],
+                ..IsakmpProfile::default()
+            },
+            IsakmpProfile {
+                name: "VPNclient".into(),
+                matches: vec![IdentityMatch::Group("testgroup".into())],
+                xauth_list: Some("clientauth".into()),
+                authorization_list: Some("groupauthor".into()),
+                respond: true,
+                ..IsakmpProfile::default()
+            },
+        ],
+        maps: vec![Arc::new(CryptoMap {
+            name: "mymap".into(),
+            entries: vec![MapEntry {
+                sequence: 10,
+                kind: MapEntryKind::Dynamic {
+                    name: "dynmap".into(),
+                    entries: vec![entry(5, "VPNclient"), entry(10, "L2L")],
+                },
+                line: 1,
+            }],
+            xauth_list: None,
+            authorization_list: None,
+            respond: false,
+            initiate: false,
+        })],
+        interfaces: vec![interface(HUB)],
+        connections: vec![],
+    }
+}
+
+pub fn test_group() -> Arc<ClientGroup> {
+    Arc::new(ClientGroup {
+        name: "testgroup".into(),
+        key: Secret::new(*b"cisco321"),
+        pool: Some("ippool".into()),
+        netmask: None,
+        dns: vec![Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(2, 2, 2, 2)],
+        wins: vec![Ipv4Addr::new(3, 3, 3, 3), Ipv4Addr::new(4, 4, 4, 4)],
+        domain: Some("cisco.com".into()),
+        split_dns: vec![],
+        split_include: vec![],
+        include_local_lan: false,
+        save_password: false,
+        pfs: false,
+        banner: None,
+        backup_gateways: vec![],
+        max_users: None,
+        max_logins: None,
+        group_lock: false,
+    })
+}
+
+/// A spoke at `address` with a network of its own.
+pub fn spoke_policy(address: &str, lan: &str) -> Policy {
+    let acl = CryptoAcl {
+        name: "100".into(),
+        lines: vec![CryptoAclLine {
+            permit: true,
+            selector: Selector::between(net(lan), net("10.1.0.0/16")),
+            line: 1,
+        }],
+    };
+    let key = PresharedKey {
+        peer: KeyPeer::Address(AddressRange::host(ip(HUB))),
+        secret: Secret::new(*b"cisco123"),
+        no_xauth: false,
+        line: 1,
+    };
+    Policy {
+        global: Global::default(),
+        proposals: vec![isakmp_policy()],
+        keyrings: vec![Keyring { name: "default".into(), local_address: None, keys: vec![key] }],
+        profiles: vec![],
+        maps: vec![Arc::new(CryptoMap {
+            name: "mymap".into(),
+            entries: vec![MapEntry {
+                sequence: 10,
+                kind: MapEntryKind::Static {
+                    peers: vec![ip(HUB)],
+                    terms: EntryTerms { acl: Some(Arc::new(acl)), ..terms() },
+                },
+                line: 1,
+            }],
+            xauth_list: None,
+            authorization_list: None,
+            respond: false,
+            initiate: false,
+        })],
+        interfaces: vec![interface(address)],
+        connections: vec![],
+    }
+}
+
+/// A VPN client at `address`.
+pub fn client_policy(address: &str) -> Policy {
+    let connection = Connection {
+        name: "work".into(),
+        gateway: ip(HUB),
+        interface: InterfaceId(0),
+        mode: Phase1Mode::Aggressive,
+        identity: SelfIdentity::KeyId("testgroup".into()),
+        gateway_identity: None,
+        key: Secret::new(*b"cisco321"),
+        proposals: vec![isakmp_policy()],
+        terms: terms(),
+        networks: vec![],
+        nat_traversal: true,
+        keepalive: None,
+    };
+    Policy {
+        proposals: vec![isakmp_policy()],
+        interfaces: vec![Interface { crypto_map: None, ..interface(address) }],
+        connections: vec![Arc::new(connection)],
+        ..Policy::default()
+    }
+}
+
+/// One engine with what surrounds it in the program.
+pub struct Node {
+    pub engine: Engine,
+    pub address: IpAddr,
+    /// The NAT in front, by its outer address.
+    pub nat: Option<IpAddr>,
+    /// Xauth users of a hub, and the client's own credentials.
+    pub users: Vec<(String, String)>,
+    pub pool: Vec<Ipv4Addr>,
+    pub leases: BTreeMap<LeaseOwner, Ipv4Addr>,
+    pub inbound: BTreeMap<ChildId, Arc<ChildSa>>,
+    pub outbound: BTreeMap<ChildId, Arc<ChildSa>>,
+    pub assignment: Option<Assignment>,
+    pub events: Vec<Event>,
+    pub passwords_asked: u32,
+}
+
+impl Node {
+    pub fn new(address: &str, policy: Policy, seed: u8) -> Self {
+        Self {
+            engine: Engine::new(Arc::new(policy), [seed; 32], Instant::ORIGIN),
+            address: ip(address),
+            nat: None,
+            users: vec![("gfullage".into(), "gfullage".into())],
+            pool: (1..=254).map(|last| Ipv4Addr::new(10, 5, 5, last)).collect(),
+            leases: BTreeMap::new(),
+            inbound: BTreeMap::new(),
+            outbound: BTreeMap::new(),
+            assignment: None,
+            events: vec![],
+            passwords_asked: 0,
+        }
+    }
+
+    pub fn refusals(&self) -> Vec<String> {
+        self.events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::Refused(refusal) => Some(refusal.to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn reply(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Authenticate { user, password, .. } => {
+                let fits =
+                    self.users.iter().any(|(name, pass)| *name == user && password.matches(pass.as_bytes()));
+                if fits { Answer::Accepted { user } } else { Answer::Rejected { reason: "no".into() } }
+            }
+            Question::Authorize { group, .. } => Answer::Group((group == "testgroup").then(test_group)),
+            Question::Lease { owner, wanted, .. } => {
+                if let Some(address) = self.leases.get(&owner) {
+                    return Answer::Lease(Ok(*address));
+                }
+                let used: BTreeSet<_> = self.leases.values().copied().collect();
+                let free = wanted.into_iter().chain(self.pool.iter().copied()).find(|a| !used.contains(a));
+                match free {
+                    Some(address) => {
+                        self.leases.insert(owner, address);
+                        Answer::Lease(Ok(address))
+                    }
+                    None => Answer::Lease(Err(LeaseError::Exhausted)),
+                }
+            }
+            Question::Credentials { fields, .. } => {
+                self.passwords_asked += 1;
+                let (user, password) = self.users[0].clone();
+                let value = |field: &CredentialField| match field {
+                    CredentialField::User => user.clone(),
+                    _ => password.clone(),
+                };
+                let answers = fields.iter().map(|field| (*field, Secret::new(value(field).into_bytes())));
+                Answer::Credentials(Some(answers.collect()))
+            }
+        }
+    }
+}
+
+/// A datagram under way.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+/// What the network does to datagrams, in parts of 1000.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Link {
+    pub loss: u32,
+    pub duplicate: u32,
+    pub jitter: Duration,
+}
+
+/// Engines and the network between them.
+pub struct World {
+    pub now: Instant,
+    pub nodes: Vec<Node>,
+    pub link: Link,
+    random: Random,
+    wire: BTreeMap<(Instant, u64), Datagram>,
+    sent: u64,
+    /// NAT mappings: (NAT, inner) to outer port.
+    mappings: BTreeMap<(IpAddr, SocketAddr), u16>,
+    /// Everything that was sent, for assertions and traces.
+    pub trace: Vec<(Instant, Datagram)>,
+    /// Called for each datagram: false drops it.
+    pub filter: Option<Box<dyn FnMut(&Datagram) -> bool>>,
+}
+
+impl World {
+    pub fn new(nodes: Vec<Node>) -> Self {
+        Self {
+            now: Instant::ORIGIN + Duration::from_secs(1),
+            nodes,
+            link: Link::default(),
+            random: Random::new([99; 32]),
+            wire: BTreeMap::new(),
+            sent: 0,
+            mappings: BTreeMap::new(),
+            trace: vec![],
+            filter: None,
+        }
+    }
+
+    /// Lets a node's interesting traffic ask for a tunnel.
+    pub fn acquire(&mut self, node: usize) {
+        let flow = Flow {
+            source: ip("10.2.2.10"),
+            destination: ip("10.1.1.10"),
+            protocol: 1,
+            source_port: None,
+            destination_port: None,
+        };
+        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
+        let acquire = Acquire { interface: InterfaceId(0), entry, acl_line: 0, flow };
+        self.input(node, Input::Acquire(acquire));
+    }
+
+    pub fn input(&mut self, node: usize, input: Input<'_>) {
+        self.nodes[node].engine.handle(self.now, input);
+        self.drain(node);
+    }
+
+    fn drain(&mut self, index: usize) {
+        while let Some(effect) = self.nodes[index].engine.poll() {
+            let now = self.now;
+            let node = &mut self.nodes[index];
+            match effect {
+                Effect::Transmit { path, bytes } => {
+                    let from = SocketAddr::new(path.local, path.local_port);
+                    let to = SocketAddr::new(path.remote, path.remote_port);
+                    self.send(index, Datagram { from, to, bytes });
+                }
+                Effect::NatKeepalive { .. } => {}
+                Effect::Install { child, direction: Direction::Inbound } => {
+                    node.inbound.insert(child.id, child);
+                }
+                Effect::Install { child, direction: Direction::Outbound } => {
+                    node.outbound.insert(child.id, child);
+                }
+                Effect::Repath { .. } => {}
+                Effect::Remove { child, .. } => {
+                    node.inbound.remove(&child);
+                    node.outbound.remove(&child);
+                }
+                Effect::Ask { id, question } => {
+                    let answer = node.reply(question);
+                    node.engine.handle(now, Input::Answer { id, answer });
+                }
+                Effect::Release { .. } => {}
+                Effect::Assign(assignment) => node.assignment = Some(*assignment),
+                Effect::Unassign { .. } => node.assignment = None,
+                Effect::Event(event) => node.events.push(event),
+            }
+        }
+    }
+
+    fn send(&mut self, index: usize, mut datagram: Datagram) {
+        if let Some(nat) = self.nodes[index].nat {
+            let next = 20_000 + u16::try_from(self.mappings.len()).unwrap();
+            let port = *self.mappings.entry((nat, datagram.from)).or_insert(next);
+            datagram.from = SocketAddr::new(nat, port);
+        }
+        self.trace.push((self.now, datagram.clone()));
+        if let Some(filter) = &mut self.filter
+            && !filter(&datagram)
+        {
+            return;
+        }
+        let copies = if self.random.u32() % 1000 < self.link.duplicate { 2 } else { 1 };
+        for _ in 0..copies {
+            if self.random.u32() % 1000 < self.link.loss {
+                continue;
+            }
+            let jitter = self.link.jitter.mul_f64(f64::from(self.random.u32() % 1000) / 1000.0);
+            self.sent += 1;
+            let at = self.now + Duration::from_millis(10) + jitter;
+            self.wire.insert((at, self.sent), datagram.clone());
+        }
+    }
+
+    /// Puts a datagram of an attacker's on the wire.
+    pub fn inject(&mut self, datagram: Datagram) {
+        self.sent += 1;
+        self.wire.insert((self.now, self.sent), datagram);
+    }
+
+    fn deliver(&mut self, mut datagram: Datagram) {
+        let mapping = self
+            .mappings
+            .iter()
+            .find(|((nat, _), port)| *nat == datagram.to.ip() && **port == datagram.to.port())
+            .map(|((_, inner), _)| *inner);
+        if let Some(inner) = mapping {
+            datagram.to = inner;
+        }
+        let Some(index) = self.nodes.iter().position(|node| node.address == datagram.to.ip()) else { return };
+        let path = Path {
+            local: datagram.to.ip(),
+            local_port: datagram.to.port(),
+            remote: datagram.from.ip(),
+            remote_port: datagram.from.port(),
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: if datagram.to.port() == 4500 {
+                Encapsulation::Udp
+            } else {
+                Encapsulation::Native
+            },
+        };
+        self.input(index, Input::Datagram { path, bytes: &datagram.bytes });
+    }
+
+    /// Runs the world for a time.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let datagram = self.wire.first_key_value().map(|((at, _), _)| *at);
+            let timer =
+                self.nodes.iter().filter_map(|node| node.engine.poll_timeout()).map(|(at, _)| at).min();
+            let Some(next) = [datagram, timer].into_iter().flatten().min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if let Some(entry) = self.wire.first_entry()
+                && entry.key().0 <= self.now
+            {
+                let datagram = entry.remove();
+                self.deliver(datagram);
+                continue;
+            }
+            for index in 0..self.nodes.len() {
+                if self.nodes[index].engine.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
+                    self.nodes[index].engine.handle_timeout(self.now);
+                    self.drain(index);
+                }
+            }
+        }
+        self.now = end;
+    }
+}
+
+/// Whether the newest pairs of two nodes have the same keys in opposite directions.
+pub fn tunnel(a: &Node, b: &Node) -> bool {
+    a.outbound.values().any(|ours| {
+        b.inbound.values().any(|theirs| {
+            ours.outbound.spi == theirs.inbound.spi
+                && ours.outbound.keymat.matches(theirs.inbound.keymat.expose())
+                && ours.inbound.keymat.matches(theirs.outbound.keymat.expose())
+                && b.outbound.contains_key(&theirs.id)
+        })
+    })
+}
