@@ -1,1 +1,19 @@
-//! x
+//! What the interop tests are made of: network namespaces, real peers (strongSwan, vpnc, dnsmasq), captures read by
+//! tshark, and the `hubward` program itself. Nothing here stands in for a peer.
+//!
+//! Every test owns a [`lab::Lab`]: its namespaces carry a prefix that no other test has, so that tests run side by
+//! side and never touch an interface of the machine. All that a test started is ended by process id when it ends.
+
+pub mod capture;
+pub mod charon;
+pub mod dnsmasq;
+pub mod hubward;
+pub mod lab;
+pub mod needs;
+pub mod net;
+pub mod ping;
+pub mod process;
+pub mod topology;
+pub mod trixie;
+pub mod vpnc;
+pub mod wait;

@@ -1,0 +1,76 @@
+//! What a test needs on the machine, and what happens when it is not there.
+//!
+//! A test whose peer, tool or right is missing is reported as ignored, its name saying what is missing. With
+//! `HUBWARD_REQUIRE=1`, which `cargo ci` sets, a missing thing is a failure instead.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::{hubward, process, trixie, wait::secs};
+
+/// Something that a test cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Root: namespaces, TUN, raw sockets.
+    Root,
+    /// `/dev/net/tun`.
+    Tun,
+    /// A program in the search path, or by absolute path.
+    Tool(&'static str),
+    /// Debian's strongSwan with the vici plugin and swanctl.
+    StrongSwan,
+    /// strongSwan 6 in a Debian trixie root: bare ESP in user space.
+    Trixie,
+    /// The `hubward` program.
+    Hubward,
+}
+
+/// What every test here uses.
+pub const BASE: [Need; 9] = [
+    Need::Root,
+    Need::Tun,
+    Need::Tool("ip"),
+    Need::Tool("ping"),
+    Need::Tool("setpriv"),
+    Need::Tool("sysctl"),
+    Need::Tool("nft"),
+    Need::Tool("tcpdump"),
+    Need::Tool("tshark"),
+];
+
+impl Need {
+    /// `None` when it is there, else the sentence that names what is missing.
+    pub fn missing(self) -> Option<String> {
+        let (there, what) = match self {
+            Self::Root => (rustix::process::geteuid().is_root(), "root".to_owned()),
+            Self::Tun => (Path::new("/dev/net/tun").exists(), "/dev/net/tun".to_owned()),
+            Self::Tool(name) => (tool(name), name.to_owned()),
+            Self::StrongSwan => {
+                (tool("/usr/lib/ipsec/charon") && tool("swanctl"), "strongSwan and swanctl".to_owned())
+            }
+            Self::Trixie => match trixie::root() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
+            },
+            Self::Hubward => match hubward::binary() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("the hubward program ({e:#})")),
+            },
+        };
+        (!there).then(|| format!("needs {what}"))
+    }
+}
+
+fn tool(name: &str) -> bool {
+    if name.starts_with('/') {
+        return Path::new(name).exists();
+    }
+    let mut find = Command::new("sh");
+    find.args(["-c", "command -v \"$1\"", "sh", name]);
+    process::run(&mut find, secs(5)).is_ok()
+}
+
+/// Whether a missing peer is a failure.
+pub fn required() -> bool {
+    std::env::var_os("HUBWARD_REQUIRE").is_some_and(|v| v == "1")
+}

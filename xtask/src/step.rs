@@ -1,0 +1,230 @@
+//! The steps of `cargo ci`, their order, and the table at the end.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::debian;
+use crate::tally::Tally;
+
+/// One step, in the order in which they run: what is quick to fail comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Packages,
+    Fmt,
+    Deny,
+    Clippy,
+    Test,
+    Build,
+    Lab,
+    Interop,
+}
+
+impl Step {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Packages,
+        Self::Fmt,
+        Self::Deny,
+        Self::Clippy,
+        Self::Test,
+        Self::Build,
+        Self::Lab,
+        Self::Interop,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Packages => "packages",
+            Self::Deny => "deny",
+            Self::Fmt => "fmt",
+            Self::Clippy => "clippy",
+            Self::Test => "test",
+            Self::Build => "build",
+            Self::Lab => "lab",
+            Self::Interop => "interop",
+        }
+    }
+
+    /// Steps that make no sense when this earlier one has failed.
+    const fn depends_on(self) -> Option<Self> {
+        match self {
+            Self::Lab | Self::Interop => Some(Self::Build),
+            _ => None,
+        }
+    }
+
+    fn run(self, tally: &mut Tally) -> Result<()> {
+        match self {
+            Self::Packages => debian::install(),
+            Self::Deny => deny(),
+            Self::Fmt => {
+                component("fmt", "rustfmt")?;
+                cargo(&["fmt", "--all", "--check"], &[], tally)
+            }
+            Self::Clippy => {
+                component("clippy", "clippy")?;
+                cargo(
+                    &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+                    &[],
+                    tally,
+                )
+            }
+            Self::Test => {
+                let arguments =
+                    ["test", "--workspace", "--exclude", "hubward-interop", "--locked", "--no-fail-fast"];
+                cargo(&arguments, &[], tally)
+            }
+            Self::Build => cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally),
+            Self::Lab => cargo(&["lab"], &[], tally),
+            Self::Interop => {
+                // a test waits for peers most of its time: more threads than cores
+                let threads = format!("--test-threads={}", threads());
+                let arguments =
+                    ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
+                cargo(&arguments, &[("HUBWARD_REQUIRE", "1")], tally)
+            }
+        }
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from) * 2
+}
+
+/// Runs cargo, shows its output as it comes and counts the tests in it.
+fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) -> Result<()> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    println!("$ cargo {}", arguments.join(" "));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("start cargo")?;
+    let output = child.stdout.take().context("cargo's output")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.line(&line);
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("cargo {}: {status}", arguments.first().copied().unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn component(subcommand: &str, component: &str) -> Result<()> {
+    let there = Command::new("cargo")
+        .args([subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !there {
+        bail!("cargo {subcommand} is missing: rustup component add {component}");
+    }
+    Ok(())
+}
+
+/// `cargo deny`, installed first if it is not there; a debug build of it compiles in half the time and is quick enough.
+fn deny() -> Result<()> {
+    let mut tally = Tally::default();
+    let there = Command::new("cargo")
+        .args(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !there {
+        cargo(&["install", "--locked", "--debug", "cargo-deny"], &[], &mut tally)?;
+    }
+    cargo(
+        &["deny", "--color", "never", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"],
+        &[],
+        &mut tally,
+    )
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    NotRun(&'static str),
+}
+
+/// Runs steps and remembers how each went.
+#[derive(Default)]
+pub(crate) struct Runner {
+    done: Vec<(Step, Outcome, Duration, Tally)>,
+}
+
+impl Runner {
+    /// Runs one step.
+    pub(crate) fn run(&mut self, step: Step) {
+        println!("\n===== {} =====", step.name());
+        let blocked = step.depends_on().filter(|earlier| {
+            self.done.iter().any(|(s, outcome, ..)| s == earlier && !matches!(outcome, Outcome::Passed))
+        });
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        let outcome = match blocked {
+            Some(earlier) => Outcome::NotRun(earlier.name()),
+            None => match step.run(&mut tally) {
+                Ok(()) => Outcome::Passed,
+                Err(e) => Outcome::Failed(format!("{e:#}")),
+            },
+        };
+        if let Outcome::Failed(why) = &outcome {
+            println!("{} failed: {why}", step.name());
+        }
+        self.done.push((step, outcome, start.elapsed(), tally));
+    }
+
+    /// Prints the table and the closing line. `complete` says that all data folders were given: then a skipped test
+    /// is a failure.
+    pub(crate) fn conclude(self, complete: bool) -> ExitCode {
+        println!("\n{:<10} {:>7}  {:>6} {:>6} {:>7}  outcome", "step", "time", "passed", "failed", "skipped");
+        let mut total = Tally::default();
+        let mut good = true;
+        for (step, outcome, time, tally) in &self.done {
+            let text = match outcome {
+                Outcome::Passed => "ok".to_owned(),
+                Outcome::Failed(why) => format!("FAILED: {}", why.lines().next().unwrap_or_default()),
+                Outcome::NotRun(earlier) => format!("NOT RUN: {earlier} failed"),
+            };
+            good &= matches!(outcome, Outcome::Passed);
+            let seconds = time.as_secs();
+            println!(
+                "{:<10} {:>4}:{:02}  {:>6} {:>6} {:>7}  {text}",
+                step.name(),
+                seconds / 60,
+                seconds % 60,
+                tally.passed,
+                tally.failed,
+                tally.skipped
+            );
+            total.add(tally);
+            // a step that fails without a failed test still counts in the closing line
+            if matches!(outcome, Outcome::Failed(_)) && tally.failed == 0 {
+                total.failed += 1;
+            }
+        }
+        for name in &total.failed_names {
+            println!("failed: {name}");
+        }
+        for name in &total.skipped_names {
+            println!("skipped: {name}");
+        }
+        if complete && total.skipped > 0 {
+            println!("all data folders are given, so no test may be skipped");
+            good = false;
+        }
+        println!();
+        println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
+        if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
