@@ -1,2 +1,4 @@
 //! Which packet belongs to which SA.
+pub mod mtu;
 pub mod selector;
+pub mod tables;

@@ -2,6 +2,7 @@
 
 pub mod attribute;
 pub mod ike1;
+pub mod ip;
 pub mod isakmp;
 pub mod reader;
 pub mod registry;

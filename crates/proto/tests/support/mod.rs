@@ -1,5 +1,12 @@
 //! Engines that talk over a network of the test's own: a virtual clock, links with loss, reordering and duplication, NATs.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use hubward_crypto::random::Random;
 use hubward_crypto::secret::Secret;

@@ -1,0 +1,235 @@
+//! ESP in: the SPI finds the SA, the window is asked, the batch is opened in place, the window moves, and what came out is
+//! held against the SA's selectors and lease.
+
+use crate::esp::sa::{ChildId, Mode};
+use crate::esp::sad::{Sa, Sad};
+use crate::ike::path::Encapsulation;
+use crate::time::Instant;
+use crate::wire::ip::{Ipv4, header, protocol};
+use hubward_crypto::esp::{OpenError, OpenJob, open};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+/// One ESP packet as it arrived.
+#[derive(Debug)]
+pub struct Arrived<'a> {
+    /// From the SPI on; opened in place.
+    pub bytes: &'a mut [u8],
+    /// Outer source.
+    pub remote: IpAddr,
+    /// Outer UDP source port; 0 for native ESP.
+    pub remote_port: u16,
+    /// Native or in UDP.
+    pub encapsulation: Encapsulation,
+    /// The outer header's DSCP and ECN.
+    pub tos: u8,
+}
+
+/// Something that the engine must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The first packet of an SA verified.
+    Seen(ChildId),
+    /// A packet that verified, newer than all before, came from another place.
+    Moved(ChildId, IpAddr, u16),
+    /// Nobody knows this SPI.
+    UnknownSpi(u32),
+    /// The volume limit is used up.
+    Exhausted(ChildId),
+    /// A packet was refused.
+    Refused(ChildId, Refused),
+}
+
+/// Why a packet of a known SA is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refused {
+    /// Its sequence number was seen, or is too old.
+    Replay,
+    /// The integrity check failed.
+    Icv,
+    /// Padding, next header or the inner packet are wrong.
+    Malformed,
+    /// The inner addresses are not the SA's.
+    Selector,
+    /// It came native for an SA in UDP, or the other way round.
+    Encapsulation,
+}
+
+/// Opens batches; holds what is used again.
+#[derive(Debug, Default)]
+pub struct Inbound {
+    notices: Vec<Notice>,
+}
+
+impl Inbound {
+    /// Ready for its first batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the engine must know of the batches since the last call.
+    pub fn notices(&mut self) -> std::vec::Drain<'_, Notice> {
+        self.notices.drain(..)
+    }
+
+    /// Opens a batch; `deliver` gets each inner packet that may go on, in order.
+    pub fn process<'a>(
+        &mut self,
+        sad: &Sad,
+        now: Instant,
+        batch: impl Iterator<Item = Arrived<'a>>,
+        mut deliver: impl FnMut(&[u8]),
+    ) {
+        let mut known: Vec<(Arc<Sa>, u32, Arrived<'a>)> = Vec::with_capacity(64);
+        for packet in batch {
+            let Some([s1, s2, s3, s4, n1, n2, n3, n4]) = packet.bytes.first_chunk::<8>().copied() else {
+                continue;
+            };
+            let (spi, sequence) =
+                (u32::from_be_bytes([s1, s2, s3, s4]), u32::from_be_bytes([n1, n2, n3, n4]));
+            let Some(sa) = sad.by_spi(spi) else {
+                self.notices.push(Notice::UnknownSpi(spi));
+                continue;
+            };
+            if packet.encapsulation != sa.path().encapsulation {
+                self.refuse(&sa, Refused::Encapsulation);
+                continue;
+            }
+            if !sa.replay.lock().unwrap_or_else(PoisonError::into_inner).may_accept(sequence) {
+                self.refuse(&sa, Refused::Replay);
+                continue;
+            }
+            known.push((sa, sequence, packet));
+        }
+        let mut jobs: Vec<_> = known
+            .iter_mut()
+            .map(|(sa, _, packet)| OpenJob {
+                keys: &sa.keys,
+                packet: &mut *packet.bytes,
+                outcome: Err(OpenError::Pending),
+            })
+            .collect();
+        open(&mut jobs);
+        let outcomes: Vec<_> = jobs.into_iter().map(|job| job.outcome).collect();
+        for ((sa, sequence, packet), outcome) in known.iter().zip(outcomes) {
+            let Ok(range) = outcome else {
+                self.refuse(sa, Refused::Icv);
+                continue;
+            };
+            let newest = {
+                let mut replay = sa.replay.lock().unwrap_or_else(PoisonError::into_inner);
+                let newest = *sequence > replay.highest();
+                if !replay.accept(*sequence) {
+                    drop(replay);
+                    self.refuse(sa, Refused::Replay);
+                    continue;
+                }
+                newest
+            };
+            let Some(plain) = packet.bytes.get(range) else { continue };
+            match self.inner(sa, plain, packet.tos, &mut deliver) {
+                Ok(length) => sa.counters.count(now, length),
+                Err(refused) => {
+                    self.refuse(sa, refused);
+                    continue;
+                }
+            }
+            if !sa.told.swap(true, Ordering::Relaxed) {
+                self.notices.push(Notice::Seen(sa.child.id));
+            }
+            let path = sa.path();
+            let elsewhere = (path.remote, path.remote_port) != (packet.remote, packet.remote_port);
+            if newest && packet.encapsulation == Encapsulation::Udp && elsewhere {
+                self.notices.push(Notice::Moved(sa.child.id, packet.remote, packet.remote_port));
+            }
+            let carried = sa.counters.bytes.load(Ordering::Relaxed);
+            if sa.child.hard_bytes.is_some_and(|limit| carried >= limit) {
+                self.notices.push(Notice::Exhausted(sa.child.id));
+            }
+        }
+    }
+
+    /// The trailer, then the inner packet against the SA's selectors; gives its length.
+    fn inner(
+        &mut self,
+        sa: &Sa,
+        plain: &[u8],
+        tos: u8,
+        deliver: &mut impl FnMut(&[u8]),
+    ) -> Result<usize, Refused> {
+        let (rest, [padding, next_header]) = plain.split_last_chunk::<2>().ok_or(Refused::Malformed)?;
+        let length = rest.len().checked_sub(usize::from(*padding)).ok_or(Refused::Malformed)?;
+        let body = rest.get(..length).ok_or(Refused::Malformed)?;
+        if *next_header == protocol::DUMMY {
+            return Ok(0);
+        }
+        match sa.child.mode {
+            Mode::Tunnel => {
+                if *next_header != protocol::IPIP {
+                    return Err(Refused::Malformed);
+                }
+                let view = Ipv4::parse(body).ok_or(Refused::Malformed)?;
+                check(sa, &view)?;
+                deliver_with_ecn(&view, tos, deliver);
+                Ok(view.bytes().len())
+            }
+            Mode::Transport => {
+                let path = sa.path();
+                let (IpAddr::V4(remote), IpAddr::V4(local)) = (path.remote, path.local) else {
+                    return Err(Refused::Malformed);
+                };
+                let mut packet = header(remote, local, *next_header, tos, body.len()).to_vec();
+                packet.extend_from_slice(body);
+                let view = Ipv4::parse(&packet).ok_or(Refused::Malformed)?;
+                check(sa, &view)?;
+                deliver(view.bytes());
+                Ok(packet.len())
+            }
+        }
+    }
+
+    fn refuse(&mut self, sa: &Sa, refused: Refused) {
+        sa.counters.errors.fetch_add(1, Ordering::Relaxed);
+        self.notices.push(Notice::Refused(sa.child.id, refused));
+    }
+}
+
+/// The inner packet must come from the peer's side of the SA, and from nobody but the client for a client's SA
+/// (RFC 4301 section 5.2).
+fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
+    let source = view.source();
+    if source.is_loopback() || source.is_multicast() || source.is_broadcast() || source.is_unspecified() {
+        return Err(Refused::Selector);
+    }
+    let flow = view.flow();
+    let fits = sa.child.selector.matches(&flow.reversed());
+    let leased = sa.child.lease.is_none_or(|lease| lease == IpAddr::V4(source));
+    if fits && leased { Ok(()) } else { Err(Refused::Selector) }
+}
+
+/// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040): outer CE on an inner
+/// ECT becomes CE, on an inner Not-ECT the packet is dropped.
+fn deliver_with_ecn(view: &Ipv4<'_>, outer: u8, deliver: &mut impl FnMut(&[u8])) {
+    const CE: u8 = 3;
+    if outer & 3 != CE || view.tos() & 3 == CE {
+        deliver(view.bytes());
+        return;
+    }
+    if view.tos() & 3 == 0 {
+        return;
+    }
+    let mut packet = view.bytes().to_vec();
+    let header_len = view.header_len();
+    if let [_, tos, ..] = packet.as_mut_slice() {
+        *tos |= CE;
+    }
+    if let Some(place) = packet.get_mut(10..12) {
+        place.fill(0);
+    }
+    let sum = packet.get(..header_len).map(crate::wire::ip::checksum).unwrap_or(0);
+    if let Some(place) = packet.get_mut(10..12) {
+        place.copy_from_slice(&sum.to_be_bytes());
+    }
+    deliver(&packet);
+}

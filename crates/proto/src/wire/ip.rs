@@ -1,0 +1,166 @@
+//! IPv4 headers of inner packets (RFC 791), as far as selecting and checking needs them.
+
+use crate::flow::selector::Flow;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// IP protocol numbers.
+pub mod protocol {
+    /// ICMP.
+    pub const ICMP: u8 = 1;
+    /// IPv4 in IP, the next header of tunnel mode.
+    pub const IPIP: u8 = 4;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// No next header: a dummy packet (RFC 4303 section 2.6).
+    pub const DUMMY: u8 = 59;
+}
+
+/// A checked view of an IPv4 packet: the header is whole and the lengths fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Ipv4<'a> {
+    bytes: &'a [u8],
+    header: &'a [u8; 20],
+    header_len: usize,
+}
+
+impl<'a> Ipv4<'a> {
+    /// Checks version, header length and total length; what follows the total length is left out.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let header = bytes.first_chunk::<20>()?;
+        let [first, _, high, low, ..] = *header;
+        let header_len = usize::from(first & 15) * 4;
+        let total = usize::from(u16::from_be_bytes([high, low]));
+        if first >> 4 != 4 || header_len < 20 || total < header_len {
+            return None;
+        }
+        Some(Self { bytes: bytes.get(..total)?, header, header_len })
+    }
+
+    /// The packet without what followed it.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The type-of-service byte: DSCP and ECN.
+    pub fn tos(&self) -> u8 {
+        let [_, tos, ..] = *self.header;
+        tos
+    }
+
+    /// The DF bit.
+    pub fn dont_fragment(&self) -> bool {
+        let [_, _, _, _, _, _, flags, ..] = *self.header;
+        flags & 0x40 != 0
+    }
+
+    /// Whether it is a fragment other than the first.
+    pub fn later_fragment(&self) -> bool {
+        let [_, _, _, _, _, _, high, low, ..] = *self.header;
+        u16::from_be_bytes([high & 0x1f, low]) != 0
+    }
+
+    /// The payload's protocol.
+    pub fn protocol(&self) -> u8 {
+        let [_, _, _, _, _, _, _, _, _, protocol, ..] = *self.header;
+        protocol
+    }
+
+    /// Source address.
+    pub fn source(&self) -> Ipv4Addr {
+        let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d, ..] = *self.header;
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// Destination address.
+    pub fn destination(&self) -> Ipv4Addr {
+        let [.., a, b, c, d] = *self.header;
+        Ipv4Addr::new(a, b, c, d)
+    }
+
+    /// Header length in bytes.
+    pub fn header_len(&self) -> usize {
+        self.header_len
+    }
+
+    /// What the header announces.
+    pub fn payload(&self) -> &'a [u8] {
+        self.bytes.get(self.header_len..).unwrap_or_default()
+    }
+
+    /// The packet's flow; a later fragment shows no ports.
+    pub fn flow(&self) -> Flow {
+        let has_ports = matches!(self.protocol(), protocol::TCP | protocol::UDP) && !self.later_fragment();
+        let ports = self.payload().first_chunk::<4>().filter(|_| has_ports);
+        Flow {
+            source: IpAddr::V4(self.source()),
+            destination: IpAddr::V4(self.destination()),
+            protocol: self.protocol(),
+            source_port: ports.map(|[a, b, ..]| u16::from_be_bytes([*a, *b])),
+            destination_port: ports.map(|[.., a, b]| u16::from_be_bytes([*a, *b])),
+        }
+    }
+}
+
+/// The Internet checksum (RFC 1071).
+pub fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 = 0;
+    for pair in bytes.chunks(2) {
+        let word = match *pair {
+            [a, b] => u16::from_be_bytes([a, b]),
+            [a] => u16::from_be_bytes([a, 0]),
+            _ => 0,
+        };
+        sum += u32::from(word);
+    }
+    while sum >> 16 != 0 {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// A 20-byte IPv4 header in front of a payload of `payload_len` bytes.
+pub fn header(
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    protocol: u8,
+    tos: u8,
+    payload_len: usize,
+) -> [u8; 20] {
+    let [length_high, length_low] = crate::wire::reader::len16(payload_len + 20).to_be_bytes();
+    let [s1, s2, s3, s4] = source.octets();
+    let [d1, d2, d3, d4] = destination.octets();
+    let build = |c1, c2| {
+        [0x45, tos, length_high, length_low, 0, 0, 0, 0, 64, protocol, c1, c2, s1, s2, s3, s4, d1, d2, d3, d4]
+    };
+    let [c1, c2] = checksum(&build(0, 0)).to_be_bytes();
+    build(c1, c2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn built_headers_parse() {
+        let (a, b) = (Ipv4Addr::new(10, 1, 1, 1), Ipv4Addr::new(10, 2, 2, 2));
+        let mut packet = header(a, b, protocol::UDP, 0xb8, 8).to_vec();
+        packet.extend([0, 53, 0x1f, 0x90, 0, 8, 0, 0]);
+        let view = Ipv4::parse(&packet).unwrap();
+        assert_eq!((view.source(), view.destination(), view.tos()), (a, b, 0xb8));
+        assert_eq!((view.flow().source_port, view.flow().destination_port), (Some(53), Some(8080)));
+        assert_eq!(checksum(&packet[..20]), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Some(view) = Ipv4::parse(&bytes) {
+                let _ = view.flow();
+                prop_assert!(view.payload().len() + view.header_len() == view.bytes().len());
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Packets through both halves of a tunnel: what one seals the other opens, and nothing else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use hubward_crypto::secret::Secret;
+use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
+use hubward_proto::esp::inbound::{Arrived, Inbound, Notice, Refused};
+use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome};
+use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::time::Instant;
+use hubward_proto::wire::ip;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+fn range(text: &str) -> AddressRange {
+    AddressRange::prefix(text.parse().unwrap())
+}
+
+fn suite() -> EspSuite {
+    EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap()
+}
+
+/// The child as the spoke has it, and as the hub has it.
+fn pair(suite: EspSuite, mode: Mode, change: impl Fn(&mut ChildSa)) -> (Arc<ChildSa>, Arc<ChildSa>) {
+    let path = Path {
+        local: "10.100.2.102".parse().unwrap(),
+        local_port: 500,
+        remote: "10.48.67.181".parse().unwrap(),
+        remote_port: 500,
+        interface: InterfaceId(0),
+        vrf: VrfId(0),
+        encapsulation: Encapsulation::Native,
+    };
+    let half =
+        |spi: u32, fill: u8| Half { spi: Spi(spi), keymat: Secret::new(vec![fill; suite.keymat_len()]) };
+    let selector = match mode {
+        Mode::Tunnel => Selector::between(range("10.2.0.0/16"), range("10.1.0.0/16")),
+        Mode::Transport => Selector::between(AddressRange::host(path.local), AddressRange::host(path.remote)),
+    };
+    let mut spoke = ChildSa {
+        id: ChildId(1),
+        path,
+        entry: EntryRef { map: "mymap".into(), sequence: 10, dynamic: None },
+        selector,
+        lease: None,
+        mode,
+        suite,
+        inbound: half(0x1001, 1),
+        outbound: half(0x2002, 2),
+        replay_window: 64,
+        soft_bytes: None,
+        hard_bytes: None,
+        df: DfBit::Copy,
+    };
+    change(&mut spoke);
+    let mut hub = spoke.clone();
+    hub.path = Path { local: path.remote, remote: path.local, ..path };
+    hub.selector = spoke.selector.mirrored();
+    hub.inbound = spoke.outbound.clone();
+    hub.outbound = spoke.inbound.clone();
+    (Arc::new(spoke), Arc::new(hub))
+}
+
+fn packet(source: &str, destination: &str, length: usize) -> Vec<u8> {
+    let (source, destination): (Ipv4Addr, Ipv4Addr) = (source.parse().unwrap(), destination.parse().unwrap());
+    let mut packet = ip::header(source, destination, ip::protocol::UDP, 0, length).to_vec();
+    packet.extend((0..length).map(|byte| byte as u8));
+    packet
+}
+
+fn seal(child: &Arc<ChildSa>, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let sad = Sad::new();
+    sad.install(child, Direction::Outbound).unwrap();
+    let mut outbound = Outbound::new([5; 32]);
+    for packet in packets {
+        let outcome = outbound.push(&sad, &Tables::default(), Instant::ORIGIN, packet);
+        assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
+    }
+    let mut sealed = Vec::new();
+    outbound.seal(|packet| sealed.push(packet.bytes.to_vec()));
+    sealed
+}
+
+struct Receiver {
+    sad: Sad,
+    inbound: Inbound,
+}
+
+impl Receiver {
+    fn new(child: &Arc<ChildSa>) -> Self {
+        let sad = Sad::new();
+        sad.install(child, Direction::Inbound).unwrap();
+        Self { sad, inbound: Inbound::new() }
+    }
+
+    fn open(&mut self, packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Notice>) {
+        let mut packets = packets.to_vec();
+        let mut out = Vec::new();
+        let batch = packets.iter_mut().map(|bytes| Arrived {
+            bytes,
+            remote: "10.100.2.102".parse().unwrap(),
+            remote_port: 500,
+            encapsulation: Encapsulation::Native,
+            tos: 0,
+        });
+        self.inbound.process(&self.sad, Instant::ORIGIN, batch, |packet| out.push(packet.to_vec()));
+        (out, self.inbound.notices().collect())
+    }
+}
+
+#[test]
+fn every_suite_and_length_in_tunnel_mode() {
+    let mut suites =
+        vec![EspSuite::new(EspCipher::AesGcm128, None), EspSuite::new(EspCipher::AesGcm256, None)];
+    for cipher in
+        [EspCipher::Des, EspCipher::TripleDes, EspCipher::Aes128, EspCipher::Aes192, EspCipher::Aes256]
+    {
+        for auth in [EspAuth::Md5, EspAuth::Sha1, EspAuth::Sha256, EspAuth::Sha384, EspAuth::Sha512] {
+            suites.push(EspSuite::new(cipher, Some(auth)));
+        }
+    }
+    for suite in suites.into_iter().flatten() {
+        let (spoke, hub) = pair(suite, Mode::Tunnel, |_| {});
+        let packets: Vec<_> =
+            (8..40).chain([1400]).map(|length| packet("10.2.2.2", "10.1.1.1", length)).collect();
+        let (opened, notices) = Receiver::new(&hub).open(&seal(&spoke, &packets));
+        assert_eq!(opened, packets, "{suite:?}");
+        assert_eq!(notices, [Notice::Seen(ChildId(1))]);
+    }
+}
+
+#[test]
+fn transport_mode() {
+    let (spoke, hub) = pair(suite(), Mode::Transport, |_| {});
+    let packets = [packet("10.100.2.102", "10.48.67.181", 64)];
+    let (opened, _) = Receiver::new(&hub).open(&seal(&spoke, &packets));
+    assert_eq!(opened, packets);
+}
+
+#[test]
+fn a_replayed_packet_is_refused() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)]);
+    let mut receiver = Receiver::new(&hub);
+    assert_eq!(receiver.open(&sealed).0.len(), 1);
+    let (opened, notices) = receiver.open(&sealed);
+    assert!(opened.is_empty());
+    assert_eq!(notices, [Notice::Refused(ChildId(1), Refused::Replay)]);
+    // also twice within one batch
+    let mut receiver = Receiver::new(&hub);
+    let twice = [sealed[0].clone(), sealed[0].clone()];
+    assert_eq!(receiver.open(&twice).0.len(), 1);
+}
+
+/// A forged sequence number must not move the window.
+#[test]
+fn the_window_moves_only_after_the_integrity_check() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)]);
+    let mut forged = sealed[0].clone();
+    forged[4..8].copy_from_slice(&1_000_000u32.to_be_bytes());
+    let mut receiver = Receiver::new(&hub);
+    let (opened, notices) = receiver.open(&[forged]);
+    assert!(opened.is_empty());
+    assert_eq!(notices, [Notice::Refused(ChildId(1), Refused::Icv)]);
+    assert_eq!(receiver.open(&sealed).0.len(), 1);
+}
+
+/// Inner sources and destinations outside the selectors, martians, and another client's address.
+#[test]
+fn spoofed_inner_addresses_are_refused() {
+    let cases = [
+        ("10.3.2.2", "10.1.1.1"),
+        ("10.1.1.1", "10.1.1.2"),
+        ("10.2.2.2", "10.9.1.1"),
+        ("127.0.0.1", "10.1.1.1"),
+        ("224.0.0.1", "10.1.1.1"),
+        ("0.0.0.0", "10.1.1.1"),
+        ("255.255.255.255", "10.1.1.1"),
+    ];
+    for (source, destination) in cases {
+        // the sender's own selectors are made wide, as a hostile sender would
+        let (spoke, _) = pair(suite(), Mode::Tunnel, |child| {
+            child.selector = Selector::between(range("0.0.0.0/0"), range("0.0.0.0/0"));
+        });
+        let (_, hub) = pair(suite(), Mode::Tunnel, |_| {});
+        let (opened, notices) = Receiver::new(&hub).open(&seal(&spoke, &[packet(source, destination, 64)]));
+        assert!(opened.is_empty(), "{source} -> {destination}");
+        assert_eq!(notices, [Notice::Refused(ChildId(1), Refused::Selector)], "{source} -> {destination}");
+    }
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |child| child.lease = None);
+    let mut hub = (*hub).clone();
+    hub.lease = Some("10.2.5.1".parse().unwrap());
+    let sealed = seal(&spoke, &[packet("10.2.5.2", "10.1.1.1", 64), packet("10.2.5.1", "10.1.1.1", 64)]);
+    let (opened, _) = Receiver::new(&Arc::new(hub)).open(&sealed);
+    assert_eq!(opened.len(), 1);
+}
+
+#[test]
+fn volume_limits() {
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |child| {
+        child.soft_bytes = Some(100);
+        child.hard_bytes = Some(200);
+    });
+    let sad = Sad::new();
+    sad.install(&spoke, Direction::Outbound).unwrap();
+    let mut outbound = Outbound::new([5; 32]);
+    let packet = packet("10.2.2.2", "10.1.1.1", 80);
+    let mut push = || outbound.push(&sad, &Tables::default(), Instant::ORIGIN, &packet);
+    assert!(matches!(push(), Outcome::Queued));
+    assert!(matches!(push(), Outcome::QueuedAndSoft(ChildId(1))));
+    assert!(matches!(push(), Outcome::Drop(DropReason::Exhausted(ChildId(1)))));
+}
+
+/// Cut, extended and changed packets never come through and never panic.
+#[test]
+fn mutated_packets_are_refused() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 100)]).remove(0);
+    let mut receiver = Receiver::new(&hub);
+    for length in 0..sealed.len() {
+        assert!(receiver.open(&[sealed[..length].to_vec()]).0.is_empty());
+    }
+    for bit in 0..sealed.len() * 8 {
+        let mut changed = sealed.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(receiver.open(&[changed]).0.is_empty(), "bit {bit}");
+    }
+    assert_eq!(receiver.open(&[sealed]).0.len(), 1);
+}
+
+#[test]
+fn a_packet_without_an_sa_follows_the_policy() {
+    let sad = Sad::new();
+    let tables = Tables::build(&hubward_proto::ike::policy::Policy::default(), vec![range("10.5.5.0/24")]);
+    let mut outbound = Outbound::new([5; 32]);
+    let pool = outbound.push(&sad, &tables, Instant::ORIGIN, &packet("10.1.1.1", "10.5.5.9", 10));
+    assert!(matches!(pool, Outcome::Drop(DropReason::NoSa)));
+    let other = outbound.push(&sad, &tables, Instant::ORIGIN, &packet("10.1.1.1", "192.0.2.1", 10));
+    assert!(matches!(other, Outcome::Clear));
+    assert!(matches!(
+        outbound.push(&sad, &tables, Instant::ORIGIN, &[0x45, 0, 0]),
+        Outcome::Drop(DropReason::Malformed)
+    ));
+}
