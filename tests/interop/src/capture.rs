@@ -69,6 +69,11 @@ impl Capture {
         Ok(Self { tcpdump, file })
     }
 
+    /// The capture file.
+    pub fn file(&self) -> &std::path::Path {
+        &self.file
+    }
+
     /// Ends the recording and has tshark read it.
     pub fn finish(mut self) -> Result<Wire> {
         // frames of the last moment are still in the kernel's ring

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod charon;
 pub mod dnsmasq;
 pub mod hubward;
+pub mod inject;
 pub mod lab;
 pub mod needs;
 pub mod net;

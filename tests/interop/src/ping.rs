@@ -86,6 +86,11 @@ impl Running {
         sequence_numbers(&self.process.log()).len() as u32
     }
 
+    /// Replies that came more than once.
+    pub fn duplicates(&self) -> usize {
+        self.process.log().lines().filter(|line| line.contains("DUP!")).count()
+    }
+
     /// Ends it and returns the sequence numbers that had no reply. The last three requests are not judged: they may
     /// still be on their way.
     pub fn lost(mut self) -> Result<Vec<u32>> {

@@ -2,7 +2,19 @@
 //!
 //! `cargo test -p hubward-interop -- FILTER` as root; see `hubward_interop::needs` for what is reported as ignored.
 
+#![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
+
+mod combined;
 mod harness_selfcheck;
+mod l2l;
+mod nat;
+mod negative;
+mod rekey;
+mod remote_access;
+mod restart;
+mod rows;
+mod scene;
+mod spoke_dhcp;
 
 use hubward_interop::lab::{Lab, sweep};
 use hubward_interop::needs::{self, BASE, Need};
@@ -29,7 +41,19 @@ fn main() {
     if !arguments.list {
         sweep();
     }
-    let topics = [("harness_selfcheck", harness_selfcheck::CASES)];
+    let topics = [
+        // the long ones first, so that they run beside the others
+        ("rekey", rekey::CASES),
+        ("restart", restart::CASES),
+        ("spoke_dhcp", spoke_dhcp::CASES),
+        ("harness_selfcheck", harness_selfcheck::CASES),
+        ("l2l", l2l::CASES),
+        ("remote_access", remote_access::CASES),
+        ("combined", combined::CASES),
+        ("nat", nat::CASES),
+        ("negative", negative::CASES),
+        ("rows", rows::CASES),
+    ];
     let trials = topics
         .into_iter()
         .flat_map(|(topic, cases)| cases.iter().map(move |case| trial(topic, case)))
@@ -55,11 +79,19 @@ fn trial(topic: &str, case: &'static Case) -> Trial {
 
 fn run(case: &Case) -> Result<(), Failed> {
     let lab = Lab::new(case.name).map_err(|e| Failed::from(format!("{e:#}")))?;
-    match (case.run)(&lab) {
-        Ok(()) => {
+    // an assertion's panic is a failure like another: it too is told with the logs of all that ran
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&lab)));
+    let why = match outcome {
+        Ok(Ok(())) => {
             lab.forget();
-            Ok(())
+            return Ok(());
         }
-        Err(e) => Err(Failed::from(format!("{e:#}\n{}", lab.story(60)))),
-    }
+        Ok(Err(e)) => format!("{e:#}"),
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_else(|| "panicked".to_owned()),
+    };
+    Err(Failed::from(format!("{why}\n{}", lab.story(60))))
 }

@@ -1,0 +1,87 @@
+//! Done when 2 (a) and (g): a Hubward hub and a strongSwan spoke, main mode.
+//!
+//! ```text
+//!  hub_lan ── hub (Hubward) ── inet ── spoke (strongSwan) ── spoke_lan
+//!  10.1.1.10   10.48.67.181            10.100.2.102           10.2.2.10
+//! ```
+
+use anyhow::Result;
+use hubward_interop::capture::exchange;
+use hubward_interop::charon::{Build, Spoke, Suite};
+use hubward_interop::hubward::{hub_cfg, hub_with};
+use hubward_interop::lab::Lab;
+use hubward_interop::needs::Need;
+use hubward_interop::ping;
+use hubward_interop::topology::{Client, HUB, HUB_HOST, SPOKE};
+use hubward_interop::wait::{self, secs};
+
+use crate::scene::Scene;
+use crate::{Case, case};
+
+pub(crate) const CASES: &[Case] = &[
+    case("2a_hub_cfg_strongswan_udp4500", &[Need::Hubward, Need::StrongSwan], |lab| {
+        hub_cfg_with(lab, Build::Machine)
+    }),
+    case("2a_hub_cfg_strongswan_protocol_50", &[Need::Hubward, Need::StrongSwan, Need::Trixie], |lab| {
+        hub_cfg_with(lab, Build::Trixie)
+    }),
+    case("2g_aes_sha256_group14_pfs_udp4500", &[Need::Hubward, Need::StrongSwan], |lab| {
+        modern(lab, Build::Machine)
+    }),
+    case("2g_aes_sha256_group14_pfs_protocol_50", &[Need::Hubward, Need::StrongSwan, Need::Trixie], |lab| {
+        modern(lab, Build::Trixie)
+    }),
+    case("hub_forgets_a_spoke_that_says_goodbye", &[Need::Hubward, Need::StrongSwan], goodbye),
+    case("hub_says_goodbye_on_sigterm", &[Need::Hubward, Need::StrongSwan], sigterm),
+];
+
+fn hub_cfg_with(lab: &Lab, build: Build) -> Result<()> {
+    tunnel(lab, build, &hub_cfg()?, Suite::default())
+}
+
+fn modern(lab: &Lab, build: Build) -> Result<()> {
+    let config = hub_with(
+        "crypto isakmp policy 10\n encr aes 256\n hash sha256\n authentication pre-share\n group 14\n",
+        "crypto ipsec transform-set myset esp-aes 256 esp-sha256-hmac\n",
+        " set pfs group14\n",
+    )?;
+    tunnel(lab, build, &config, Suite::modern())
+}
+
+fn tunnel(lab: &Lab, build: Build, config: &str, suite: Suite) -> Result<()> {
+    let scene = Scene::with(lab, Client::Direct, config)?;
+    let _spoke = scene.spoke(lab, build, &Spoke { suite, ..Spoke::default() })?;
+
+    scene.hub.wait_show("show crypto isakmp sa", "QM_IDLE", secs(2))?;
+    let sas = scene.hub.exec("show crypto ipsec sa")?;
+    for expected in ["10.100.2.102", "(10.1.0.0/255.255.0.0/0/0)", "(10.2.0.0/255.255.0.0/0/0)", "mymap"] {
+        assert!(sas.contains(expected), "no {expected} in\n{sas}");
+    }
+
+    let wire = scene.wire()?;
+    assert!(!wire.isakmp(SPOKE, HUB, exchange::MAIN).is_empty(), "no main mode in the capture");
+    match build {
+        Build::Machine => wire.expect_udp_esp(HUB, SPOKE, 6),
+        Build::Trixie => wire.expect_native_esp(HUB, SPOKE, 6),
+    }
+}
+
+fn goodbye(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    spoke.terminate("hub")?;
+    wait::until("the hub to forget the spoke", secs(3), || {
+        Ok(!scene.hub.exec("show crypto isakmp sa")?.contains("QM_IDLE"))
+    })?;
+    ping::unanswered(&scene.net.spoke_lan, HUB_HOST, 2)?;
+    // and what leaves for the spoke's network now does not leave in clear
+    ping::unanswered(&scene.net.hub_lan, hubward_interop::topology::SPOKE_HOST, 2)?;
+    Ok(())
+}
+
+fn sigterm(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::reference(lab, Client::Direct)?;
+    let spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    scene.hub.stop()?;
+    wait::until("strongSwan to see the delete", secs(3), || Ok(spoke.sas()?.is_empty()))
+}

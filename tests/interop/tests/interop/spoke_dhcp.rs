@@ -1,0 +1,78 @@
+//! Done when 2 (d) and A07: a Hubward spoke whose address comes by DHCP, and a strongSwan hub.
+//!
+//! ```text
+//!  hub_lan ── hub (strongSwan) ── inet (dnsmasq) ── spoke (Hubward) ── spoke_lan
+//!  10.1.1.10   10.48.67.181       10.100.2.3         by DHCP            10.2.2.10
+//! ```
+
+use std::net::Ipv4Addr;
+
+use anyhow::Result;
+use hubward_interop::capture::Capture;
+use hubward_interop::charon::{Build, Charon, Hub};
+use hubward_interop::dnsmasq::Dnsmasq;
+use hubward_interop::hubward::{Hubward, spoke_cfg};
+use hubward_interop::lab::Lab;
+use hubward_interop::needs::Need;
+use hubward_interop::ping;
+use hubward_interop::topology::{
+    Client, HUB, HUB_HOST, PRIVATE, Reference, SPOKE, SPOKE_GATEWAY, SPOKE_HOST,
+};
+use hubward_interop::wait::secs;
+
+use crate::{Case, case};
+
+const MACHINE: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("dnsmasq")];
+const TRIXIE: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("dnsmasq")];
+
+pub(crate) const CASES: &[Case] = &[
+    case("2d_spoke_cfg_strongswan_hub_udp4500", MACHINE, |lab| spoke(lab, Build::Machine)),
+    case("2d_spoke_cfg_strongswan_hub_protocol_50", TRIXIE, |lab| spoke(lab, Build::Trixie)),
+    case("a07_a_new_lease_brings_a_new_tunnel", MACHINE, new_lease),
+];
+
+/// The peers, with the tunnel up: traffic of the spoke's LAN brings it up.
+fn start(lab: &Lab, build: Build) -> Result<(Reference, Charon, Dnsmasq, Hubward)> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_hub()?;
+    let dhcp = Dnsmasq::start(lab, "dnsmasq", &net.inet, "to-spoke", SPOKE, SPOKE_GATEWAY, 120)?;
+    let hub = Charon::start(lab, "hub", &net.hub, build, &Hub::default().conf())?;
+    let spoke = Hubward::start(lab, "spoke", &net.spoke, &spoke_cfg()?)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.102", secs(15))?;
+    Ok((net, hub, dhcp, spoke))
+}
+
+fn spoke(lab: &Lab, build: Build) -> Result<()> {
+    let (net, hub, _dhcp, spoke) = start(lab, build)?;
+    let capture = Capture::start(lab, &net.inet, "to-hub")?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(20))?;
+    ping::answered(&net.spoke_lan, HUB_HOST, 5)?;
+    ping::answered(&net.hub_lan, SPOKE_HOST, 5)?;
+    assert_eq!(hub.children()?, 1, "one child SA expected:\n{}", hub.sas()?);
+    let shown = spoke.exec("show ip interface FastEthernet0/0")?;
+    assert!(shown.contains("DHCP"), "the address is not shown as DHCP's:\n{shown}");
+
+    let wire = capture.finish()?;
+    wire.expect_no_cleartext(&PRIVATE)?;
+    match build {
+        Build::Machine => wire.expect_udp_esp(HUB, SPOKE, 8),
+        Build::Trixie => wire.expect_native_esp(HUB, SPOKE, 8),
+    }
+}
+
+/// The provider gives another address at the next renewal, half a lease later.
+fn new_lease(lab: &Lab) -> Result<()> {
+    const NEW: Ipv4Addr = Ipv4Addr::new(10, 100, 2, 110);
+    let (net, _hub, mut dhcp, spoke) = start(lab, Build::Machine)?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(20))?;
+    dhcp.process.terminate(secs(5))?;
+    let _dhcp = Dnsmasq::start(lab, "dnsmasq-new", &net.inet, "to-spoke", NEW, SPOKE_GATEWAY, 120)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.110", secs(100))?;
+    let capture = Capture::start(lab, &net.inet, "to-hub")?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(30))?;
+    ping::answered(&net.spoke_lan, HUB_HOST, 5)?;
+    ping::answered(&net.hub_lan, SPOKE_HOST, 5)?;
+    let wire = capture.finish()?;
+    wire.expect_no_cleartext(&PRIVATE)?;
+    wire.expect_udp_esp(HUB, NEW, 8)
+}
