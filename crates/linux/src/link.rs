@@ -185,11 +185,6 @@ pub fn create_veth(
     netlink.execute("make", format!("veth {name} to {peer}"), message)
 }
 
-/// Makes an interface that swallows what it is given: a LAN with nobody on it.
-pub fn create_dummy(netlink: &Netlink, name: &str) -> Result<(), Error> {
-    create_plain(netlink, name, "dummy")
-}
-
 /// Makes an Ethernet switch.
 pub fn create_bridge(netlink: &Netlink, name: &str) -> Result<(), Error> {
     create_plain(netlink, name, "bridge")

@@ -23,7 +23,7 @@ pub(crate) const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 pub(crate) const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 const DUMP_INTERRUPTED: u16 = 0x10;
 const ACK_HAS_ATTRIBUTES: u16 = 0x200;
-const ERROR_MESSAGE: u16 = 1;
+const ERROR_MESSAGE: u16 = libc::NLMSG_ERROR as u16;
 
 /// A routing socket. It belongs to the network namespace of the thread that opened it, wherever it is used afterwards.
 #[derive(Debug)]
