@@ -1,1 +1,17 @@
-//! placeholder
+//! The Cisco IOS configuration language: text to document, typed model and diagnostics.
+//!
+//! [`parse`] never fails and never drops a line. No I/O, no clock, no randomness; passwords stay as written.
+#![forbid(unsafe_code)]
+
+mod check;
+mod command;
+pub mod diagnostic;
+pub mod document;
+pub mod form;
+pub mod model;
+mod parse;
+pub mod pcf;
+pub mod secret;
+
+pub use command::long_name;
+pub use parse::{Parsed, parse};

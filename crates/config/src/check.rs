@@ -1,0 +1,295 @@
+//! What only the whole configuration shows: dangling names, hidden entries, weak and open spots.
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::model::{Addressing, Config, IdentityMatch, Key, KeyPeer};
+use crate::parse::Parsed;
+
+pub(crate) fn check(parsed: &mut Parsed) {
+    let mut found = Vec::new();
+    dangling(&parsed.config, &mut found);
+    maps(&parsed.config, &mut found);
+    keys(&parsed.config, &mut found);
+    profiles(&parsed.config, &mut found);
+    weak(&parsed.config, &mut found);
+    routes(&parsed.config, &mut found);
+    parsed.diagnostics.extend(found);
+}
+
+fn say(
+    found: &mut Vec<Diagnostic>,
+    severity: Severity,
+    code: Code,
+    line: u32,
+    message: String,
+    remedy: impl Into<String>,
+) {
+    found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
+}
+
+fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
+    let mut need = |line: u32, what: &str, name: &str, exists: bool| {
+        if !exists {
+            let message = format!("the {what} {name} is not defined; until it is, this has no effect");
+            say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
+        }
+    };
+    let map_terms = config.maps.iter().flat_map(|map| &map.entries).map(|entry| (&entry.terms, entry.line));
+    let dynamic_terms =
+        config.dynamic_maps.iter().flat_map(|map| &map.entries).map(|entry| (&entry.terms, entry.line));
+    for (terms, line) in map_terms.chain(dynamic_terms) {
+        for name in &terms.transform_sets {
+            need(line, "transform set", name, config.transform_sets.iter().any(|set| set.name == *name));
+        }
+        if let Some(name) = &terms.acl {
+            need(line, "access list", name, config.acls.iter().any(|acl| acl.name == *name));
+        }
+        if let Some(name) = &terms.profile {
+            need(line, "ISAKMP profile", name, config.profiles.iter().any(|profile| profile.name == *name));
+        }
+    }
+    for entry in config.maps.iter().flat_map(|map| &map.entries) {
+        if let Some(name) = &entry.dynamic {
+            need(entry.line, "dynamic map", name, config.dynamic_maps.iter().any(|map| map.name == *name));
+        }
+    }
+    for profile in &config.profiles {
+        for name in &profile.keyrings {
+            let exists = name == "default" || config.keyrings.iter().any(|keyring| keyring.name == *name);
+            need(profile.line, "keyring", name, exists);
+        }
+        if let Some(name) = &profile.xauth_list {
+            need(profile.line, "login list", name, config.aaa.login.iter().any(|list| list.name == *name));
+        }
+        if let Some(name) = &profile.authorization_list {
+            need(
+                profile.line,
+                "network list",
+                name,
+                config.aaa.network.iter().any(|list| list.name == *name),
+            );
+        }
+    }
+    for group in &config.groups {
+        if let Some(name) = &group.pool {
+            need(group.line, "local pool", name, config.pools.iter().any(|pool| pool.name == *name));
+        }
+        if let Some(name) = &group.acl {
+            need(group.line, "access list", name, config.acls.iter().any(|acl| acl.name == *name));
+        }
+    }
+    for interface in &config.interfaces {
+        if let Some(name) = &interface.crypto_map {
+            need(interface.line, "crypto map", name, config.maps.iter().any(|map| map.name == *name));
+        }
+    }
+}
+
+fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
+    for map in &config.maps {
+        let mut entries: Vec<_> = map.entries.iter().collect();
+        entries.sort_by_key(|entry| entry.sequence);
+        let first_dynamic = entries.iter().find(|entry| entry.dynamic.is_some());
+        for entry in &entries {
+            if entry.dynamic.is_some() {
+                continue;
+            }
+            if entry.peers.is_empty() || entry.terms.acl.is_none() || entry.terms.transform_sets.is_empty() {
+                let message = format!(
+                    "crypto map {} {} lacks a peer, an access list or a transform set and stays disabled",
+                    map.name, entry.sequence
+                );
+                say(found, Severity::Warning, Code::Incomplete, entry.line, message, "complete the entry");
+            }
+            if let Some(dynamic) = first_dynamic
+                && dynamic.sequence < entry.sequence
+            {
+                let message = format!(
+                    "crypto map {} {} is dynamic and stands in front of the static entry {}: the dynamic entry captures the \
+                     static peer, whose tunnel then fails or gets the wrong terms",
+                    map.name, dynamic.sequence, entry.sequence
+                );
+                let remedy = format!(
+                    "give the dynamic entry the highest number, such as crypto map {} 65000",
+                    map.name
+                );
+                say(found, Severity::Warning, Code::DynamicFirst, entry.line, message, remedy);
+            }
+        }
+        if let Some((list, line)) = &map.xauth_list {
+            let lan_keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|k| &k.keys));
+            for key in lan_keys.filter(|key| !key.no_xauth) {
+                let message = format!(
+                    "crypto map {} asks every peer without an ISAKMP profile for Xauth (list {list}); LAN-to-LAN peers that use \
+                     the key of line {} cannot answer and fail",
+                    map.name, key.line
+                );
+                say(
+                    found,
+                    Severity::Warning,
+                    Code::XauthOnLan,
+                    *line,
+                    message,
+                    "put `no-xauth` behind the key, or use ISAKMP profiles",
+                );
+            }
+        }
+    }
+}
+
+fn wildcard(key: &Key) -> bool {
+    matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() == 0)
+}
+
+fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
+    let rings: Vec<(&str, &[Key])> = std::iter::once(("default", config.default_keys.as_slice()))
+        .chain(config.keyrings.iter().map(|keyring| (keyring.name.as_str(), keyring.keys.as_slice())))
+        .collect();
+    for (index, (name, later)) in rings.iter().enumerate() {
+        for key in *later {
+            let KeyPeer::Address(net) = &key.peer else { continue };
+            for (other_name, earlier) in rings.iter().take(index) {
+                let hides = earlier.iter().find(|other| match &other.peer {
+                    KeyPeer::Address(wide) => wide.contains(net),
+                    KeyPeer::Hostname(_) => false,
+                });
+                if let Some(other) = hides {
+                    let message = format!(
+                        "the key of keyring {name} for {net} is never found first: keyring {other_name} has one for the same \
+                         peers in line {} and is searched before it",
+                        other.line
+                    );
+                    say(
+                        found,
+                        Severity::Warning,
+                        Code::Shadowed,
+                        key.line,
+                        message,
+                        "keep one key for these peers",
+                    );
+                }
+            }
+        }
+    }
+    let open_entry =
+        config.dynamic_maps.iter().flat_map(|map| &map.entries).find(|entry| entry.terms.acl.is_none());
+    let wildcards = rings.iter().flat_map(|(_, keys)| keys.iter()).filter(|key| wildcard(key));
+    if let Some(entry) = open_entry {
+        for key in wildcards {
+            let message = format!(
+                "everybody who knows this wildcard key may propose any networks: the dynamic map entry of line {} has no \
+                 `match address`",
+                entry.line
+            );
+            let remedy = "name the branches' networks in an access list and put `match address` into the dynamic map entry";
+            say(found, Severity::Notice, Code::AnyProxy, key.line, message, remedy);
+        }
+    }
+    let reversible = rings.iter().flat_map(|(_, keys)| keys.iter()).filter(|key| key.key.kind() == 6);
+    for key in reversible {
+        let message =
+            "a type 6 key cannot be read without the router's master key; the key is not used".to_string();
+        say(found, Severity::Error, Code::Password, key.line, message, "write the key in clear text");
+    }
+}
+
+fn profiles(config: &Config, found: &mut Vec<Diagnostic>) {
+    for (index, profile) in config.profiles.iter().enumerate() {
+        if profile.matches.is_empty() {
+            let message = format!("profile {} has no `match identity` and is never selected", profile.name);
+            say(found, Severity::Warning, Code::Incomplete, profile.line, message, "add `match identity`");
+        }
+        for matched in &profile.matches {
+            let hides = config.profiles.iter().take(index).find(|earlier| earlier.matches.contains(matched));
+            if let Some(earlier) = hides {
+                let message = format!(
+                    "profile {} matches the same identities as profile {} in line {}, which comes first and hides it",
+                    profile.name, earlier.name, earlier.line
+                );
+                say(
+                    found,
+                    Severity::Warning,
+                    Code::Shadowed,
+                    profile.line,
+                    message,
+                    "match different identities",
+                );
+            }
+        }
+        let by_group = profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(_)));
+        if by_group {
+            let message = format!(
+                "clients of profile {} come by aggressive mode with a group key: whoever records one attempt can try group \
+                 keys offline",
+                profile.name
+            );
+            say(
+                found,
+                Severity::Notice,
+                Code::AggressivePsk,
+                profile.line,
+                message,
+                "use a long random group key, and Xauth as here",
+            );
+        }
+    }
+}
+
+fn weak(config: &Config, found: &mut Vec<Diagnostic>) {
+    for policy in &config.policies {
+        let mut spots = Vec::new();
+        if policy.encryption.0 != "aes" {
+            spots.push(policy.encryption.0.to_uppercase());
+        }
+        if policy.hash == "md5" {
+            spots.push("MD5".into());
+        }
+        if policy.group < 14 {
+            spots.push(format!("group {}", policy.group));
+        }
+        if !spots.is_empty() {
+            let message =
+                format!("ISAKMP policy {} is weak by today's measure: {}", policy.priority, spots.join(", "));
+            let remedy = "once the peers can, add a policy with aes, sha256 and group 14 in front of it";
+            say(found, Severity::Notice, Code::Weak, policy.line, message, remedy);
+        }
+    }
+    for set in &config.transform_sets {
+        let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
+        if matches!(cipher, Some("des" | "3des")) || set.auth.as_deref() == Some("md5") {
+            let message = format!("transform set {} is weak by today's measure", set.name);
+            let remedy = "once the peers can, put a set with esp-aes and esp-sha256-hmac in front of it";
+            say(found, Severity::Notice, Code::Weak, set.line, message, remedy);
+        }
+    }
+}
+
+fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
+    let dhcp = config.interfaces.iter().any(|interface| interface.address == Addressing::Dhcp);
+    for route in &config.routes {
+        let Some(hop) = route.next_hop else { continue };
+        let connected = config.interfaces.iter().any(|interface| match &interface.address {
+            Addressing::Static(nets) => nets.iter().any(|net| net.contains(&hop)),
+            _ => false,
+        });
+        // behind an interface with DHCP the next hop may turn out to be connected
+        if !connected && !dhcp && route.interface.is_none() {
+            let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
+            let message = match bearer {
+                Some(bearer) => format!(
+                    "next hop {hop} lies in no connected network; the route is installed on-link by {}, which bears the crypto \
+                     map",
+                    bearer.name
+                ),
+                None => format!("next hop {hop} lies in no connected network; the route stays inactive"),
+            };
+            say(
+                found,
+                Severity::Warning,
+                Code::OffLink,
+                route.line,
+                message,
+                "check the next hop and the interface's mask",
+            );
+        }
+    }
+}

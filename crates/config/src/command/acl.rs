@@ -1,0 +1,242 @@
+//! `access-list` and `ip access-list`.
+
+use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use crate::form::{Cursor, Problem};
+use crate::model::{Acl, AclEntry, Wildcard};
+use std::net::Ipv4Addr;
+
+pub(super) const ROWS: &[Row] = &[
+    Row { mode: In::Global, form: "access-list <number>", action: Action::Fold(numbered) },
+    Row { mode: In::Global, form: "ip access-list extended <name>", action: Action::Fold(extended) },
+    Row { mode: In::Global, form: "ip access-list standard <name>", action: Action::Fold(standard) },
+    Row {
+        mode: In::Global,
+        form: "ip access-list",
+        action: Action::Fate(Fate::Inert("concerns the numbering or logging of lists")),
+    },
+    Row { mode: In::Acl, form: "permit", action: Action::Fold(permit) },
+    Row { mode: In::Acl, form: "deny", action: Action::Fold(deny) },
+    Row { mode: In::Acl, form: "remark", action: Action::Fate(Fate::NoOp) },
+    Row {
+        mode: In::Acl,
+        form: "evaluate",
+        action: Action::Fate(Fate::Unsupported("reflexive lists are not implemented")),
+    },
+    Row { mode: In::Acl, form: "<number> permit", action: Action::Fold(permit) },
+    Row { mode: In::Acl, form: "<number> deny", action: Action::Fold(deny) },
+    Row { mode: In::Acl, form: "<number> remark", action: Action::Fate(Fate::NoOp) },
+];
+
+fn list(fold: &mut Fold<'_>, name: &str) -> usize {
+    let line = fold.line;
+    entry(
+        &mut fold.config.acls,
+        |acl| acl.name == name,
+        || Acl { name: name.to_string(), entries: Vec::new(), line },
+    )
+}
+
+/// `access-list N {permit|deny|remark} …`
+fn numbered(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let name = fold.argument(0);
+    let problem = cursor.problem("a list number 1-199 or 1300-2699");
+    let number: u32 = name.parse().map_err(|_| problem.clone())?;
+    let is_extended = match number {
+        1..=99 | 1300..=1999 => false,
+        100..=199 | 2000..=2699 => true,
+        200..=1299 => {
+            cursor.rest();
+            fold.fate = Some(Fate::Inert("the list is of a protocol that does not exist here"));
+            return Ok(());
+        }
+        _ => return Err(problem),
+    };
+    if fold.no {
+        fold.config.acls.retain(|acl| acl.name != name);
+        cursor.rest();
+        return Ok(());
+    }
+    let place = list(fold, &name);
+    if cursor.keyword("remark") {
+        cursor.rest();
+        return Ok(());
+    }
+    let permit = if cursor.keyword("permit") {
+        true
+    } else if cursor.keyword("deny") {
+        false
+    } else if cursor.keyword("dynamic") {
+        cursor.rest();
+        fold.fate = Some(Fate::Unenforced("lock-and-key lists are not implemented"));
+        return Ok(());
+    } else {
+        return Err(cursor.problem("permit, deny or remark"));
+    };
+    push(fold, cursor, place, is_extended, permit)
+}
+
+fn extended(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    named(fold, cursor, true)
+}
+
+fn standard(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    named(fold, cursor, false)
+}
+
+fn named(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, is_extended: bool) -> Result<(), Problem> {
+    let name = fold.argument(0);
+    if fold.no {
+        fold.config.acls.retain(|acl| acl.name != name);
+        return Ok(());
+    }
+    let place = list(fold, &name);
+    fold.mode = Mode::Acl(place, is_extended);
+    cursor.finish()
+}
+
+fn permit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let Mode::Acl(place, is_extended) = fold.mode else { return Ok(()) };
+    push(fold, cursor, place, is_extended, true)
+}
+
+fn deny(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let Mode::Acl(place, is_extended) = fold.mode else { return Ok(()) };
+    push(fold, cursor, place, is_extended, false)
+}
+
+fn push(
+    fold: &mut Fold<'_>,
+    cursor: &mut Cursor<'_>,
+    place: usize,
+    is_extended: bool,
+    permit: bool,
+) -> Result<(), Problem> {
+    let mut found = AclEntry {
+        permit,
+        protocol: None,
+        source: Wildcard::ANY,
+        destination: Wildcard::ANY,
+        source_port: None,
+        destination_port: None,
+        inexact: false,
+        line: fold.line,
+    };
+    if is_extended {
+        found.protocol = protocol(cursor)?;
+        found.source = wildcard(cursor)?;
+        (found.source_port, found.inexact) = port(cursor)?;
+        found.destination = wildcard(cursor)?;
+        let (destination_port, inexact) = port(cursor)?;
+        found.destination_port = destination_port;
+        found.inexact |= inexact;
+        while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
+            // logging changes nothing; anything else narrows the line in a way that this model does not hold
+            found.inexact |= !crate::form::is(word, "log") && !crate::form::is(word, "log-input");
+            cursor.next();
+        }
+    } else {
+        found.source = if cursor.peek().is_some_and(|word| word.parse::<Ipv4Addr>().is_ok()) {
+            let address = cursor.address()?;
+            Wildcard { address, wildcard: cursor.optional_address().unwrap_or(Ipv4Addr::UNSPECIFIED) }
+        } else {
+            wildcard(cursor)?
+        };
+        cursor.rest();
+    }
+    if let Some(acl) = fold.config.acls.get_mut(place) {
+        if fold.no {
+            acl.entries.retain(|known| AclEntry { line: found.line, ..known.clone() } != found);
+        } else {
+            acl.entries.push(found);
+        }
+    }
+    Ok(())
+}
+
+fn protocol(cursor: &mut Cursor<'_>) -> Result<Option<u8>, Problem> {
+    let problem = cursor.problem("a protocol");
+    let word = cursor.word("a protocol")?.to_ascii_lowercase();
+    Ok(match word.as_str() {
+        "ip" => None,
+        "icmp" => Some(1),
+        "igmp" => Some(2),
+        "ipinip" => Some(4),
+        "tcp" => Some(6),
+        "udp" => Some(17),
+        "gre" => Some(47),
+        "esp" => Some(50),
+        "ahp" => Some(51),
+        "eigrp" => Some(88),
+        "ospf" => Some(89),
+        "nos" => Some(94),
+        "pim" => Some(103),
+        "pcp" => Some(108),
+        number => Some(number.parse().map_err(|_| problem)?),
+    })
+}
+
+/// `any`, `host A`, or `A W`
+fn wildcard(cursor: &mut Cursor<'_>) -> Result<Wildcard, Problem> {
+    if cursor.keyword("any") {
+        return Ok(Wildcard::ANY);
+    }
+    if cursor.keyword("host") {
+        return Ok(Wildcard { address: cursor.address()?, wildcard: Ipv4Addr::UNSPECIFIED });
+    }
+    let address = cursor.address()?;
+    Ok(Wildcard { address, wildcard: cursor.address()? })
+}
+
+/// `eq PORT`; a range or a comparison is more than one SA can hold.
+fn port(cursor: &mut Cursor<'_>) -> Result<(Option<u16>, bool), Problem> {
+    if cursor.peek().is_some_and(|word| word.eq_ignore_ascii_case("eq")) {
+        cursor.next();
+        let port = port_number(cursor)?;
+        // `eq` may list several ports
+        let mut more = false;
+        while cursor.peek().is_some_and(|word| word.parse::<u16>().is_ok()) {
+            cursor.next();
+            more = true;
+        }
+        return Ok((port, more || port.is_none()));
+    }
+    if cursor.peek().is_some_and(|word| ["gt", "lt", "neq"].contains(&word)) {
+        cursor.next();
+        cursor.word("a port")?;
+        return Ok((None, true));
+    }
+    if cursor.peek().is_some_and(|word| word == "range") {
+        cursor.next();
+        cursor.word("a port")?;
+        cursor.word("a port")?;
+        return Ok((None, true));
+    }
+    Ok((None, false))
+}
+
+fn port_number(cursor: &mut Cursor<'_>) -> Result<Option<u16>, Problem> {
+    let word = cursor.word("a port")?.to_ascii_lowercase();
+    let named = [
+        ("ftp-data", 20),
+        ("ftp", 21),
+        ("ssh", 22),
+        ("22", 22),
+        ("telnet", 23),
+        ("smtp", 25),
+        ("domain", 53),
+        ("bootps", 67),
+        ("bootpc", 68),
+        ("tftp", 69),
+        ("www", 80),
+        ("pop3", 110),
+        ("sunrpc", 111),
+        ("ntp", 123),
+        ("snmp", 161),
+        ("snmptrap", 162),
+        ("bgp", 179),
+        ("isakmp", 500),
+        ("syslog", 514),
+        ("non500-isakmp", 4500),
+    ];
+    Ok(word.parse().ok().or_else(|| named.iter().find(|(name, _)| *name == word).map(|(_, port)| *port)))
+}

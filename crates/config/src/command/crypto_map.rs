@@ -1,0 +1,376 @@
+//! `crypto map` and `crypto dynamic-map`.
+
+use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use crate::form::{Cursor, Problem, is};
+use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry};
+
+pub(super) const ROWS: &[Row] = &[
+    Row { mode: In::Global, form: "crypto map <name>", action: Action::Fold(crypto_map) },
+    Row { mode: In::Global, form: "crypto dynamic-map <name>", action: Action::Fold(dynamic_map) },
+    Row { mode: In::CryptoMap, form: "set peer", action: Action::Fold(set_peer) },
+    Row { mode: In::CryptoMap, form: "description", action: Action::Fate(Fate::NoOp) },
+    Row { mode: In::DynamicMap, form: "description", action: Action::Fate(Fate::NoOp) },
+    Row {
+        mode: In::DynamicMap,
+        form: "set peer",
+        action: Action::Fate(Fate::Unsupported("a dynamic entry takes any peer")),
+    },
+    Row { mode: In::CryptoMap, form: "set transform-set", action: Action::Fold(transform_set) },
+    Row { mode: In::DynamicMap, form: "set transform-set", action: Action::Fold(transform_set) },
+    Row { mode: In::CryptoMap, form: "set isakmp-profile <name>", action: Action::Fold(profile) },
+    Row { mode: In::DynamicMap, form: "set isakmp-profile <name>", action: Action::Fold(profile) },
+    Row { mode: In::CryptoMap, form: "set pfs", action: Action::Fold(pfs) },
+    Row { mode: In::DynamicMap, form: "set pfs", action: Action::Fold(pfs) },
+    Row { mode: In::CryptoMap, form: "set security-association", action: Action::Fold(association) },
+    Row { mode: In::DynamicMap, form: "set security-association", action: Action::Fold(association) },
+    Row { mode: In::CryptoMap, form: "match address <acl>", action: Action::Fold(match_address) },
+    Row { mode: In::DynamicMap, form: "match address <acl>", action: Action::Fold(match_address) },
+    Row { mode: In::CryptoMap, form: "reverse-route", action: Action::Fold(reverse_route) },
+    Row { mode: In::DynamicMap, form: "reverse-route", action: Action::Fold(reverse_route) },
+    Row {
+        mode: In::CryptoMap,
+        form: "set ikev2-profile",
+        action: Action::Fate(Fate::Unsupported("IKEv2 is not implemented; the peer is called by IKEv1")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "set ikev2-profile",
+        action: Action::Fate(Fate::Unsupported("IKEv2 is not implemented")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set ip access-group",
+        action: Action::Fate(Fate::Unenforced("filters what comes out of the tunnel")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "set ip access-group",
+        action: Action::Fate(Fate::Unenforced("filters what comes out of the tunnel")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set nat demux",
+        action: Action::Fate(Fate::Unsupported("transport mode of several peers behind one NAT")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "set nat demux",
+        action: Action::Fate(Fate::Unsupported("transport mode of several peers behind one NAT")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set reverse-route",
+        action: Action::Fate(Fate::Unsupported("reverse routes have distance 1 and no tag")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "set reverse-route",
+        action: Action::Fate(Fate::Unsupported("reverse routes have distance 1 and no tag")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set identity",
+        action: Action::Fate(Fate::Unenforced("restricts the entry to certain certificates")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "set identity",
+        action: Action::Fate(Fate::Unenforced("restricts the entry to certain certificates")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set session-key",
+        action: Action::Fate(Fate::Unsupported("manual keys are not implemented")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set group",
+        action: Action::Fate(Fate::Unsupported("GET VPN is not implemented")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "set df-bit",
+        action: Action::Fate(Fate::Unsupported("the global df-bit applies")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "qos pre-classify",
+        action: Action::Fate(Fate::Inert("there is no QoS to classify for")),
+    },
+    Row {
+        mode: In::DynamicMap,
+        form: "qos pre-classify",
+        action: Action::Fate(Fate::Inert("there is no QoS to classify for")),
+    },
+    Row {
+        mode: In::CryptoMap,
+        form: "responder-only",
+        action: Action::Fate(Fate::Unsupported("the entry may also call its peer")),
+    },
+];
+
+/// The map-wide forms: `client …`, `isakmp …`, `local-address …`.
+fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<bool, Problem> {
+    let (no, line) = (fold.no, fold.line);
+    let place = entry(
+        &mut fold.config.maps,
+        |map| map.name == name,
+        || CryptoMap { name: name.to_string(), ..CryptoMap::default() },
+    );
+    let mut fate = None;
+    let Some(map) = fold.config.maps.get_mut(place) else { return Ok(false) };
+    if cursor.keyword("client") {
+        if cursor.keyword("authentication") {
+            cursor.keyword("list");
+            let list = cursor.word("a list")?.to_string();
+            map.xauth_list = (!no).then_some((list, line));
+        } else if cursor.keyword("configuration") {
+            cursor.keyword("address");
+            if cursor.keyword("respond") {
+                map.respond = !no;
+            } else if cursor.keyword("initiate") {
+                map.initiate = !no;
+                fate = Some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
+            } else {
+                return Err(cursor.problem("respond or initiate"));
+            }
+        } else {
+            cursor.rest();
+            fate = Some(Fate::Unsupported("nothing is accounted"));
+        }
+    } else if cursor.keyword("isakmp") {
+        cursor.keyword("authorization");
+        cursor.keyword("list");
+        let list = cursor.word("a list")?.to_string();
+        map.authorization_list = (!no).then_some(list);
+    } else if cursor.keyword("local-address") {
+        cursor.rest();
+        fate = Some(Fate::Unsupported("tunnels end at the address of the interface that bears the map"));
+    } else if cursor
+        .peek()
+        .is_some_and(|word| is(word, "isakmp-profile") || is(word, "redundancy") || is(word, "gdoi"))
+    {
+        cursor.rest();
+        fate = Some(Fate::Unsupported("not implemented for a whole map"));
+    } else {
+        return Ok(false);
+    }
+    fold.fate = fate;
+    Ok(true)
+}
+
+fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let name = fold.argument(0);
+    let Some(sequence) = cursor.peek() else {
+        if fold.no {
+            fold.config.maps.retain(|map| map.name != name);
+            return Ok(());
+        }
+        return Err(cursor.problem("a sequence number 1-65535"));
+    };
+    if sequence.parse::<u32>().is_err() {
+        return match map_wide(fold, cursor, &name)? {
+            true => Ok(()),
+            false => Err(cursor.problem("a sequence number 1-65535, client, isakmp or local-address")),
+        };
+    }
+    let sequence = cursor.number("a sequence number 1-65535", 1..=65535)? as u16;
+    let line = fold.line;
+    let map_place = entry(
+        &mut fold.config.maps,
+        |map| map.name == name,
+        || CryptoMap { name: name.clone(), ..CryptoMap::default() },
+    );
+    let Some(map) = fold.config.maps.get_mut(map_place) else { return Ok(()) };
+    if fold.no {
+        map.entries.retain(|entry| entry.sequence != sequence);
+        cursor.rest();
+        return Ok(());
+    }
+    let mut dynamic = None;
+    let mut fate = None;
+    if cursor.keyword("ipsec-isakmp") {
+        if cursor.keyword("dynamic") {
+            dynamic = Some(cursor.word("a dynamic map")?.to_string());
+            cursor.rest();
+        } else if cursor.keyword("profile") {
+            cursor.rest();
+            fate = Some(Fate::Unsupported("IPsec profiles in crypto maps are not implemented"));
+        }
+    } else if let Some(word) = cursor.peek() {
+        if !is(word, "ipsec-manual") && !is(word, "gdoi") {
+            return Err(cursor.problem("ipsec-isakmp"));
+        }
+        cursor.rest();
+        fate = Some(Fate::Unsupported("only ipsec-isakmp entries are implemented"));
+    }
+    let place = entry(
+        &mut map.entries,
+        |entry| entry.sequence == sequence,
+        || MapEntry { sequence, line, ..MapEntry::default() },
+    );
+    if let Some(found) = map.entries.get_mut(place) {
+        found.dynamic = dynamic.or_else(|| found.dynamic.clone());
+    }
+    fold.fate = fate;
+    fold.mode = Mode::CryptoMap(map_place, place);
+    cursor.finish()
+}
+
+fn dynamic_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let name = fold.argument(0);
+    if fold.no && cursor.peek().is_none() {
+        fold.config.dynamic_maps.retain(|map| map.name != name);
+        return Ok(());
+    }
+    let sequence = cursor.number("a sequence number 1-65535", 1..=65535)? as u16;
+    let line = fold.line;
+    let map_place = entry(
+        &mut fold.config.dynamic_maps,
+        |map| map.name == name,
+        || DynamicMap { name: name.clone(), entries: Vec::new() },
+    );
+    let Some(map) = fold.config.dynamic_maps.get_mut(map_place) else { return Ok(()) };
+    if fold.no {
+        map.entries.retain(|entry| entry.sequence != sequence);
+        return Ok(());
+    }
+    let place = entry(
+        &mut map.entries,
+        |entry| entry.sequence == sequence,
+        || DynamicEntry { sequence, line, ..DynamicEntry::default() },
+    );
+    fold.mode = Mode::DynamicMap(map_place, place);
+    cursor.finish()
+}
+
+fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut EntryTerms)) {
+    let terms = match fold.mode {
+        Mode::CryptoMap(map, place) => fold
+            .config
+            .maps
+            .get_mut(map)
+            .and_then(|map| map.entries.get_mut(place))
+            .map(|entry| &mut entry.terms),
+        Mode::DynamicMap(map, place) => fold
+            .config
+            .dynamic_maps
+            .get_mut(map)
+            .and_then(|map| map.entries.get_mut(place))
+            .map(|entry| &mut entry.terms),
+        _ => None,
+    };
+    if let Some(terms) = terms {
+        change(terms);
+    }
+}
+
+fn set_peer(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let word = cursor.word("a peer")?;
+    let Ok(peer) = word.parse() else {
+        cursor.rest();
+        fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
+        return Ok(());
+    };
+    if cursor.keyword("default") {
+        fold.fate = Some(Fate::Unsupported("peers are tried in their order"));
+    }
+    if let Mode::CryptoMap(map, place) = fold.mode
+        && let Some(found) = fold.config.maps.get_mut(map).and_then(|map| map.entries.get_mut(place))
+    {
+        found.peers.retain(|known| *known != peer);
+        if !fold.no {
+            found.peers.push(peer);
+        }
+    }
+    cursor.finish()
+}
+
+fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let mut names = Vec::new();
+    while let Some(name) = cursor.peek().filter(|word| !word.starts_with('!')) {
+        names.push(name.to_string());
+        cursor.next();
+    }
+    if names.is_empty() && !fold.no {
+        return Err(cursor.problem("a transform set"));
+    }
+    let no = fold.no;
+    change(fold, |terms| terms.transform_sets = if no { Vec::new() } else { names });
+    Ok(())
+}
+
+fn profile(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let (no, name) = (fold.no, fold.argument(0));
+    change(fold, |terms| terms.profile = (!no).then_some(name));
+    cursor.finish()
+}
+
+fn pfs(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let problem = cursor.problem("group1, group2, group5, group14, …");
+    let group = match cursor.next() {
+        None => 1,
+        Some(word) => {
+            let number = word.strip_prefix("group").and_then(|number| number.parse().ok()).ok_or(problem)?;
+            if number == 24 {
+                fold.fate = Some(Fate::Unsupported("group 24 is not implemented; the entry serves nobody"));
+            }
+            number
+        }
+    };
+    let no = fold.no;
+    change(fold, |terms| terms.pfs = (!no).then_some(group));
+    Ok(())
+}
+
+fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let no = fold.no;
+    if cursor.keyword("lifetime") {
+        if cursor.keyword("seconds") {
+            let seconds =
+                if no { None } else { Some(cursor.number("seconds 120-2592000", 120..=2_592_000)?) };
+            change(fold, |terms| terms.seconds = seconds);
+        } else if cursor.keyword("kilobytes") {
+            if cursor.keyword("disable") {
+                change(fold, |terms| terms.kilobytes = Some(u32::MAX));
+            } else {
+                let volume = if no { None } else { Some(cursor.number("kilobytes", 2560..=u32::MAX)?) };
+                change(fold, |terms| terms.kilobytes = volume);
+            }
+        } else {
+            return Err(cursor.problem("seconds or kilobytes"));
+        }
+    } else if cursor.keyword("idle-time") {
+        let idle = if no { None } else { Some(cursor.number("seconds 60-86400", 60..=86400)?) };
+        change(fold, |terms| terms.idle_time = idle);
+    } else if cursor.keyword("replay") {
+        let size = super::ipsec::read_replay(cursor)?;
+        change(fold, |terms| terms.replay_window = (!no).then_some(size));
+    } else if cursor.keyword("level") {
+        fold.fate = Some(Fate::Unsupported("one SA for each ACL line, not for each host"));
+    } else if cursor.keyword("dfbit") || cursor.keyword("dummy") || cursor.keyword("ecn") {
+        fold.fate = Some(Fate::Unsupported("the global setting applies"));
+    } else {
+        return Err(cursor.problem("lifetime, idle-time or replay"));
+    }
+    cursor.rest();
+    Ok(())
+}
+
+fn match_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let (no, name) = (fold.no, fold.argument(0));
+    change(fold, |terms| terms.acl = (!no).then_some(name));
+    cursor.finish()
+}
+
+fn reverse_route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if cursor.peek().is_some() {
+        cursor.rest();
+        fold.fate = Some(Fate::Unsupported(
+            "reverse routes lead out by the crypto map's interface while an SA exists",
+        ));
+    }
+    let no = fold.no;
+    change(fold, |terms| terms.reverse_route = !no);
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
+
+use super::keyring::key_peer;
+use super::{Action, Fate, Fold, In, Mode, Row, entry, password};
+use crate::form::{Cursor, Problem};
+use crate::model::{IsakmpPolicy, Keepalive, Key};
+
+pub(super) const ROWS: &[Row] = &[
+    Row { mode: In::Global, form: "crypto isakmp policy <priority>", action: Action::Fold(policy) },
+    Row { mode: In::IsakmpPolicy, form: "encryption", action: Action::Fold(encryption) },
+    Row { mode: In::IsakmpPolicy, form: "hash", action: Action::Fold(hash) },
+    Row { mode: In::IsakmpPolicy, form: "authentication", action: Action::Fold(authentication) },
+    Row { mode: In::IsakmpPolicy, form: "group", action: Action::Fold(group) },
+    Row { mode: In::IsakmpPolicy, form: "lifetime", action: Action::Fold(lifetime) },
+    Row { mode: In::Global, form: "crypto isakmp key", action: Action::Fold(key) },
+    Row { mode: In::Global, form: "crypto isakmp keepalive", action: Action::Fold(keepalive) },
+    Row { mode: In::Global, form: "crypto isakmp nat keepalive", action: Action::Fold(nat_keepalive) },
+    Row { mode: In::Global, form: "crypto isakmp identity", action: Action::Fold(identity) },
+    Row {
+        mode: In::Global,
+        form: "crypto isakmp aggressive-mode disable",
+        action: Action::Fold(aggressive_mode),
+    },
+    Row { mode: In::Global, form: "crypto isakmp invalid-spi-recovery", action: Action::Fold(invalid_spi) },
+    Row { mode: In::Global, form: "crypto isakmp enable", action: Action::Fate(Fate::NoOp) },
+    Row { mode: In::Global, form: "crypto isakmp default policy", action: Action::Fate(Fate::NoOp) },
+    Row {
+        mode: In::Global,
+        form: "crypto isakmp fragmentation",
+        action: Action::Fate(Fate::Unsupported("IKE messages are not fragmented by IKE")),
+    },
+    Row {
+        mode: In::Global,
+        form: "crypto isakmp peer",
+        action: Action::Opens(Fate::Unsupported("aggressive mode with per-peer attributes is not begun")),
+    },
+    Row {
+        mode: In::Global,
+        form: "crypto isakmp xauth timeout",
+        action: Action::Fate(Fate::Inert("Xauth has 60 seconds")),
+    },
+    Row {
+        mode: In::Global,
+        form: "crypto isakmp client configuration address-pool",
+        action: Action::Fate(Fate::Unsupported("a pool is chosen by the client's group")),
+    },
+    Row { mode: In::Global, form: "crypto isakmp diagnose", action: Action::Fate(Fate::NoOp) },
+    Row {
+        mode: In::Global,
+        form: "crypto logging",
+        action: Action::Fate(Fate::Inert("sessions are always logged")),
+    },
+    Row {
+        mode: In::Global,
+        form: "crypto call admission limit",
+        action: Action::Fate(Fate::Unsupported("built-in limits apply")),
+    },
+];
+
+fn policy(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let problem = cursor.problem("a priority 1-10000");
+    let priority: u16 =
+        fold.argument(0).parse().ok().filter(|number| (1..=10000).contains(number)).ok_or(problem)?;
+    if fold.no {
+        fold.config.policies.retain(|policy| policy.priority != priority);
+        return cursor.finish();
+    }
+    let line = fold.line;
+    let place = entry(
+        &mut fold.config.policies,
+        |policy| policy.priority == priority,
+        || IsakmpPolicy {
+            priority,
+            encryption: ("des".into(), None),
+            hash: "sha".into(),
+            authentication: "rsa-sig".into(),
+            group: 1,
+            lifetime: 86400,
+            line,
+        },
+    );
+    fold.mode = Mode::IsakmpPolicy(place);
+    cursor.finish()
+}
+
+fn at<'f>(fold: &'f mut Fold<'_>) -> Option<&'f mut IsakmpPolicy> {
+    let Mode::IsakmpPolicy(place) = fold.mode else { return None };
+    fold.config.policies.get_mut(place)
+}
+
+fn choice(cursor: &mut Cursor<'_>, known: &[&str]) -> Result<String, Problem> {
+    let problem = cursor.problem(&known.join(", "));
+    let word = cursor.word("a word")?.to_ascii_lowercase();
+    known.iter().find(|name| **name == word).map(|name| (*name).to_string()).ok_or(problem)
+}
+
+fn encryption(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let chosen = if fold.no {
+        cursor.rest();
+        ("des".to_string(), None)
+    } else {
+        let name = choice(cursor, &["des", "3des", "aes"])?;
+        let bits = match (name.as_str(), cursor.peek()) {
+            ("aes", Some("128" | "192" | "256")) => Some(cursor.number("128, 192 or 256", 128..=256)? as u16),
+            ("aes", _) => Some(128),
+            _ => None,
+        };
+        (name, bits)
+    };
+    if let Some(policy) = at(fold) {
+        policy.encryption = chosen;
+    }
+    cursor.finish()
+}
+
+fn hash(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let chosen =
+        if fold.no { "sha".into() } else { choice(cursor, &["md5", "sha", "sha256", "sha384", "sha512"])? };
+    if let Some(policy) = at(fold) {
+        policy.hash = chosen;
+    }
+    Ok(())
+}
+
+fn authentication(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let chosen = if fold.no {
+        "rsa-sig".to_string()
+    } else {
+        let problem = cursor.problem("pre-share, rsa-sig, rsa-encr or ecdsa-sig");
+        let word = cursor.word("a method")?;
+        let known = ["pre-share", "rsa-sig", "rsa-encr", "ecdsa-sig"];
+        known
+            .iter()
+            .find(|name| crate::form::is(word, name))
+            .map(|name| (*name).to_string())
+            .ok_or(problem)?
+    };
+    if chosen != "pre-share" {
+        fold.fate =
+            Some(Fate::Unsupported("only pre-shared keys authenticate a peer; this policy is never chosen"));
+    }
+    if let Some(policy) = at(fold) {
+        policy.authentication = chosen;
+    }
+    Ok(())
+}
+
+fn group(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let number = if fold.no {
+        cursor.rest();
+        1
+    } else {
+        cursor.number("a group: 1, 2, 5, 14, 15, 16, 19, 20, 21 or 24", 1..=24)? as u16
+    };
+    if number == 24 {
+        fold.fate = Some(Fate::Unsupported("group 24 is not implemented; this policy is never chosen"));
+    }
+    if let Some(policy) = at(fold) {
+        policy.group = number;
+    }
+    cursor.finish()
+}
+
+fn lifetime(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let seconds = if fold.no {
+        cursor.rest();
+        86400
+    } else {
+        cursor.number("seconds 60-86400", 60..=86400)?
+    };
+    if let Some(policy) = at(fold) {
+        policy.lifetime = seconds;
+    }
+    cursor.finish()
+}
+
+/// `crypto isakmp key [0|6] KEY {address A [MASK] | hostname H} [no-xauth]`
+fn key(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let key = password(cursor, 0)?;
+    let Some(peer) = key_peer(cursor)? else {
+        fold.fate = Some(Fate::Unsupported("IPv6 peers are not implemented"));
+        return Ok(());
+    };
+    let no_xauth = cursor.keyword("no-xauth");
+    fold.config.default_keys.retain(|known| known.peer != peer);
+    if !fold.no {
+        fold.config.default_keys.push(Key { peer, key, no_xauth, line: fold.line });
+    }
+    cursor.finish()
+}
+
+/// `SECONDS [RETRY] [periodic|on-demand]`
+pub(super) fn read_keepalive(cursor: &mut Cursor<'_>) -> Result<Keepalive, Problem> {
+    let interval = cursor.number("seconds 10-3600", 10..=3600)?;
+    cursor.keyword("retry");
+    let retry = match cursor.peek().and_then(|word| word.parse::<u32>().ok()) {
+        Some(_) => cursor.number("seconds 2-60", 2..=60)?,
+        None => 2,
+    };
+    let periodic = cursor.keyword("periodic");
+    if !periodic {
+        cursor.keyword("on-demand");
+    }
+    Ok(Keepalive { interval, retry, periodic })
+}
+
+fn keepalive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        fold.config.crypto.keepalive = None;
+        return Ok(());
+    }
+    fold.config.crypto.keepalive = Some(read_keepalive(cursor)?);
+    cursor.finish()
+}
+
+fn nat_keepalive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        fold.config.crypto.nat_keepalive = None;
+        return Ok(());
+    }
+    fold.config.crypto.nat_keepalive = Some(cursor.number("seconds 5-3600", 5..=3600)?);
+    cursor.finish()
+}
+
+fn identity(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let problem = cursor.problem("address, hostname or dn");
+    let word = cursor.word("address, hostname or dn")?;
+    if crate::form::is(word, "dn") {
+        fold.fate = Some(Fate::Unsupported("certificates are not implemented; the identity is the address"));
+    } else if !crate::form::is(word, "address") && !crate::form::is(word, "hostname") {
+        return Err(problem);
+    }
+    fold.config.crypto.identity_hostname = crate::form::is(word, "hostname") && !fold.no;
+    cursor.finish()
+}
+
+fn aggressive_mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    fold.config.crypto.aggressive_mode = fold.no;
+    cursor.finish()
+}
+
+fn invalid_spi(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    fold.config.crypto.invalid_spi_recovery = !fold.no;
+    cursor.finish()
+}

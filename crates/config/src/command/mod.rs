@@ -1,0 +1,177 @@
+//! The commands, one table a feature. A row is a mode, a form, and what the command does.
+
+mod aaa;
+mod acl;
+mod client_group;
+mod crypto_map;
+mod dhcp;
+mod inert;
+mod interface;
+mod ipsec;
+mod isakmp;
+mod keyring;
+mod profile;
+mod route;
+mod system;
+
+use crate::form::{Cursor, Problem};
+use crate::model::Config;
+use crate::secret::Password;
+
+pub use interface::long_name;
+
+/// Where a line stands: the object that the commands of a submode change, by its place in the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Global,
+    Interface(usize),
+    IsakmpPolicy(usize),
+    Keyring(usize),
+    Profile(usize),
+    Group(usize),
+    TransformSet(usize),
+    CryptoMap(usize, usize),
+    DynamicMap(usize, usize),
+    /// Extended, or standard.
+    Acl(usize, bool),
+    DhcpPool(usize),
+    Line,
+    /// A submode whose commands share their parent's fate.
+    Opaque(Fate),
+}
+
+/// The kinds of modes, for the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum In {
+    Global,
+    Interface,
+    IsakmpPolicy,
+    Keyring,
+    Profile,
+    Group,
+    TransformSet,
+    CryptoMap,
+    DynamicMap,
+    Acl,
+    DhcpPool,
+    Line,
+}
+
+impl Mode {
+    pub(crate) fn kind(self) -> Option<In> {
+        Some(match self {
+            Self::Global => In::Global,
+            Self::Interface(_) => In::Interface,
+            Self::IsakmpPolicy(_) => In::IsakmpPolicy,
+            Self::Keyring(_) => In::Keyring,
+            Self::Profile(_) => In::Profile,
+            Self::Group(_) => In::Group,
+            Self::TransformSet(_) => In::TransformSet,
+            Self::CryptoMap(..) => In::CryptoMap,
+            Self::DynamicMap(..) => In::DynamicMap,
+            Self::Acl(..) => In::Acl,
+            Self::DhcpPool(_) => In::DhcpPool,
+            Self::Line => In::Line,
+            Self::Opaque(_) => return None,
+        })
+    }
+}
+
+/// What a command without a fold does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nothing, and that is what it says.
+    NoOp,
+    /// Nothing; the reason why that is harmless.
+    Inert(&'static str),
+    /// Nothing yet; what will differ.
+    Unsupported(&'static str),
+    /// An access control that is not enforced; what it would do.
+    Unenforced(&'static str),
+    /// Changes forwarding and is not implemented; what it would do.
+    Forwarding(&'static str),
+}
+
+/// What a row does.
+#[derive(Clone, Copy)]
+pub(crate) enum Action {
+    /// Changes the model.
+    Fold(fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>),
+    /// Has this fate; with `no`, which takes away what is not there, none at all.
+    Fate(Fate),
+    /// Has this fate and opens a submode that shares it.
+    Opens(Fate),
+}
+
+/// One command.
+pub(crate) struct Row {
+    pub(crate) mode: In,
+    pub(crate) form: &'static str,
+    pub(crate) action: Action,
+}
+
+/// The model while it is being built, and the line at hand.
+pub(crate) struct Fold<'c> {
+    pub(crate) config: &'c mut Config,
+    pub(crate) mode: Mode,
+    /// `no` or `default` stood in front.
+    pub(crate) no: bool,
+    pub(crate) line: u32,
+    /// Arguments of the form.
+    pub(crate) arguments: Vec<String>,
+    /// The line behind the form as written, for texts with spaces.
+    pub(crate) raw: String,
+    /// Set by a fold whose line is accepted but has a remark.
+    pub(crate) fate: Option<Fate>,
+}
+
+impl Fold<'_> {
+    pub(crate) fn argument(&self, index: usize) -> String {
+        self.arguments.get(index).cloned().unwrap_or_default()
+    }
+}
+
+/// Every table, searched in this order.
+pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
+    [
+        system::ROWS,
+        aaa::ROWS,
+        isakmp::ROWS,
+        keyring::ROWS,
+        profile::ROWS,
+        client_group::ROWS,
+        ipsec::ROWS,
+        crypto_map::ROWS,
+        interface::ROWS,
+        route::ROWS,
+        acl::ROWS,
+        dhcp::ROWS,
+        inert::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// `[0|5|6|7|8|9] TEXT`
+pub(crate) fn password(cursor: &mut Cursor<'_>, default: u8) -> Result<Password, Problem> {
+    let first = cursor.word("a password")?;
+    match (first, cursor.peek()) {
+        ("0" | "4" | "5" | "6" | "7" | "8" | "9", Some(text)) => {
+            let kind = first.parse().unwrap_or(default);
+            cursor.next();
+            Ok(Password::new(kind, text))
+        }
+        _ => Ok(Password::new(default, first)),
+    }
+}
+
+/// Finds the item with a key, or makes it.
+pub(crate) fn entry<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> usize {
+    match list.iter().position(is) {
+        Some(place) => place,
+        None => {
+            list.push(make());
+            list.len() - 1
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The document: every line of a configuration with what became of it. It prints back exactly what was read.
+
+/// What a line is to Hubward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Blank, a comment, or behind `end`.
+    Blank,
+    /// It has its effect.
+    Implemented,
+    /// It states a default or something that does not exist here.
+    NoOp,
+    /// Harmless without effect.
+    Inert,
+    /// Known to IOS, not implemented here.
+    Unsupported,
+    /// Not a command that we know, or one with a wrong argument.
+    Unknown,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// As written, without the line end.
+    pub text: String,
+    /// What it is.
+    pub class: Class,
+}
+
+/// All lines of a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// In order.
+    pub lines: Vec<Line>,
+    /// Whether the last line had a line end.
+    pub ends_with_newline: bool,
+}
+
+impl Document {
+    /// The text, as it was read.
+    pub fn print(&self) -> String {
+        let lines: Vec<_> = self.lines.iter().map(|line| line.text.as_str()).collect();
+        let mut text = lines.join("\n");
+        if self.ends_with_newline {
+            text.push('\n');
+        }
+        text
+    }
+}

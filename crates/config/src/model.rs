@@ -1,0 +1,532 @@
+//! What a configuration means, as plain data. Every item knows its line.
+
+use crate::secret::Password;
+use std::net::Ipv4Addr;
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `hostname`.
+    pub hostname: Option<String>,
+    /// `ip domain name`.
+    pub domain_name: Option<String>,
+    /// `service password-encryption`.
+    pub password_encryption: bool,
+    /// `logging on`, the default.
+    pub logging: Option<bool>,
+    /// `username`.
+    pub users: Vec<User>,
+    /// AAA.
+    pub aaa: Aaa,
+    /// `interface`, in order.
+    pub interfaces: Vec<Interface>,
+    /// `ip route`.
+    pub routes: Vec<Route>,
+    /// `ip local pool`, several lines of a name extend it.
+    pub pools: Vec<Pool>,
+    /// Access lists by name or number.
+    pub acls: Vec<Acl>,
+    /// `crypto isakmp policy`, by number.
+    pub policies: Vec<IsakmpPolicy>,
+    /// `crypto isakmp key`: the keyring called `default`.
+    pub default_keys: Vec<Key>,
+    /// `crypto keyring`.
+    pub keyrings: Vec<Keyring>,
+    /// `crypto isakmp profile`.
+    pub profiles: Vec<Profile>,
+    /// `crypto isakmp client configuration group`.
+    pub groups: Vec<Group>,
+    /// `crypto ipsec transform-set`.
+    pub transform_sets: Vec<TransformSet>,
+    /// `crypto dynamic-map`.
+    pub dynamic_maps: Vec<DynamicMap>,
+    /// `crypto map`.
+    pub maps: Vec<CryptoMap>,
+    /// Global `crypto` settings.
+    pub crypto: CryptoGlobal,
+    /// `ip dhcp pool`.
+    pub dhcp_pools: Vec<DhcpPool>,
+    /// `ip dhcp excluded-address`.
+    pub dhcp_excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+}
+
+/// `username`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// `privilege`.
+    pub privilege: Option<u8>,
+    /// `password` or `secret`.
+    pub password: Option<Password>,
+    /// Line.
+    pub line: u32,
+}
+
+/// AAA settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aaa {
+    /// `aaa new-model`.
+    pub new_model: bool,
+    /// `aaa authentication login`.
+    pub login: Vec<AaaList>,
+    /// `aaa authorization network`.
+    pub network: Vec<AaaList>,
+}
+
+/// A named list of methods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AaaList {
+    /// Name.
+    pub name: String,
+    /// Methods, in order.
+    pub methods: Vec<String>,
+    /// Line.
+    pub line: u32,
+}
+
+/// How an interface gets its address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Addressing {
+    /// `no ip address`.
+    #[default]
+    None,
+    /// `ip address A M`, with secondaries.
+    Static(Vec<ipnet::Ipv4Net>),
+    /// `ip address dhcp`.
+    Dhcp,
+}
+
+/// `interface`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interface {
+    /// Long name.
+    pub name: String,
+    /// `description`.
+    pub description: Option<String>,
+    /// Address.
+    pub address: Addressing,
+    /// `shutdown`.
+    pub shutdown: bool,
+    /// `crypto map`.
+    pub crypto_map: Option<String>,
+    /// `ip mtu` or `mtu`.
+    pub mtu: Option<u32>,
+    /// Line.
+    pub line: u32,
+}
+
+/// `ip route`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Destination.
+    pub destination: ipnet::Ipv4Net,
+    /// Next hop.
+    pub next_hop: Option<Ipv4Addr>,
+    /// Interface.
+    pub interface: Option<String>,
+    /// Administrative distance.
+    pub distance: u8,
+    /// Line.
+    pub line: u32,
+}
+
+/// One range of `ip local pool`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Name.
+    pub name: String,
+    /// Lowest address.
+    pub low: Ipv4Addr,
+    /// Highest address.
+    pub high: Ipv4Addr,
+    /// Line.
+    pub line: u32,
+}
+
+/// An access list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Acl {
+    /// Number or name.
+    pub name: String,
+    /// Lines in order.
+    pub entries: Vec<AclEntry>,
+    /// Line.
+    pub line: u32,
+}
+
+/// An address with don't-care bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wildcard {
+    /// Address.
+    pub address: Ipv4Addr,
+    /// Don't-care bits.
+    pub wildcard: Ipv4Addr,
+}
+
+impl Wildcard {
+    /// `any`.
+    pub const ANY: Self = Self { address: Ipv4Addr::UNSPECIFIED, wildcard: Ipv4Addr::BROADCAST };
+
+    /// The prefix, when the don't-care bits are the last ones.
+    pub fn prefix(&self) -> Option<ipnet::Ipv4Net> {
+        let bits = u32::from(self.wildcard);
+        if bits.leading_zeros() + bits.trailing_ones() != 32 {
+            return None;
+        }
+        let length = u8::try_from(bits.leading_zeros()).ok()?;
+        ipnet::Ipv4Net::new(self.address, length).ok().map(|net| net.trunc())
+    }
+}
+
+/// One line of an access list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AclEntry {
+    /// `permit` or `deny`.
+    pub permit: bool,
+    /// IP protocol; `None` is `ip`.
+    pub protocol: Option<u8>,
+    /// Source.
+    pub source: Wildcard,
+    /// Destination; `any` in a standard list.
+    pub destination: Wildcard,
+    /// `eq` on the source side.
+    pub source_port: Option<u16>,
+    /// `eq` on the destination side.
+    pub destination_port: Option<u16>,
+    /// Whether the line says more than this model can (ranges, flags): it must not be used for crypto.
+    pub inexact: bool,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto isakmp policy`, with IOS's defaults for what is not said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IsakmpPolicy {
+    /// Number.
+    pub priority: u16,
+    /// `encr`: des, 3des, aes with key length.
+    pub encryption: (String, Option<u16>),
+    /// `hash`.
+    pub hash: String,
+    /// `authentication`.
+    pub authentication: String,
+    /// `group`.
+    pub group: u16,
+    /// `lifetime`, seconds.
+    pub lifetime: u32,
+    /// Line.
+    pub line: u32,
+}
+
+/// Whose pre-shared key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPeer {
+    /// An address or a network; 0.0.0.0 is everybody.
+    Address(ipnet::Ipv4Net),
+    /// A host name.
+    Hostname(String),
+}
+
+/// A pre-shared key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// Whose.
+    pub peer: KeyPeer,
+    /// The key.
+    pub key: Password,
+    /// `no-xauth`.
+    pub no_xauth: bool,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto keyring`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Keyring {
+    /// Name.
+    pub name: String,
+    /// Keys.
+    pub keys: Vec<Key>,
+    /// `local-address`.
+    pub local_address: Option<Ipv4Addr>,
+    /// Line.
+    pub line: u32,
+}
+
+/// `match identity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityMatch {
+    /// `group`.
+    Group(String),
+    /// `address`.
+    Address(ipnet::Ipv4Net),
+    /// `host`.
+    Host(String),
+    /// `host domain`.
+    HostDomain(String),
+    /// `user`.
+    User(String),
+    /// `user domain`.
+    UserDomain(String),
+}
+
+/// `self-identity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelfIdentity {
+    /// `address`.
+    Address,
+    /// `fqdn`, with or without a name.
+    Fqdn(Option<String>),
+    /// `user-fqdn`.
+    UserFqdn(String),
+}
+
+/// `keepalive`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Seconds.
+    pub interval: u32,
+    /// Seconds between retries.
+    pub retry: u32,
+    /// `periodic`.
+    pub periodic: bool,
+}
+
+/// `crypto isakmp profile`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// Name.
+    pub name: String,
+    /// `keyring`.
+    pub keyrings: Vec<String>,
+    /// `match identity`.
+    pub matches: Vec<IdentityMatch>,
+    /// `client authentication list`.
+    pub xauth_list: Option<String>,
+    /// `isakmp authorization list`.
+    pub authorization_list: Option<String>,
+    /// `client configuration address respond`.
+    pub respond: bool,
+    /// `client configuration address initiate`.
+    pub initiate: bool,
+    /// `self-identity`.
+    pub self_identity: Option<SelfIdentity>,
+    /// `keepalive`.
+    pub keepalive: Option<Keepalive>,
+    /// `initiate mode aggressive`.
+    pub aggressive: bool,
+    /// `local-address`.
+    pub local_address: Option<Ipv4Addr>,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto isakmp client configuration group`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// `key`.
+    pub key: Option<Password>,
+    /// `dns`.
+    pub dns: Vec<Ipv4Addr>,
+    /// `wins`.
+    pub wins: Vec<Ipv4Addr>,
+    /// `domain`.
+    pub domain: Option<String>,
+    /// `split-dns`.
+    pub split_dns: Vec<String>,
+    /// `pool`.
+    pub pool: Option<String>,
+    /// `acl`.
+    pub acl: Option<String>,
+    /// `netmask`.
+    pub netmask: Option<Ipv4Addr>,
+    /// `save-password`.
+    pub save_password: bool,
+    /// `include-local-lan`.
+    pub include_local_lan: bool,
+    /// `pfs`.
+    pub pfs: bool,
+    /// `backup-gateway`.
+    pub backup_gateways: Vec<String>,
+    /// `banner`.
+    pub banner: Option<String>,
+    /// `max-users`.
+    pub max_users: Option<u32>,
+    /// `max-logins`.
+    pub max_logins: Option<u32>,
+    /// `group-lock`.
+    pub group_lock: bool,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto ipsec transform-set`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransformSet {
+    /// Name.
+    pub name: String,
+    /// Cipher with key length: des, 3des, aes, gcm.
+    pub cipher: Option<(String, Option<u16>)>,
+    /// Integrity: md5, sha, sha256, sha384, sha512.
+    pub auth: Option<String>,
+    /// `mode transport`.
+    pub transport: bool,
+    /// Transforms that are not implemented (AH, compression, NULL).
+    pub unsupported: Vec<String>,
+    /// Line.
+    pub line: u32,
+}
+
+/// What static and dynamic entries have in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntryTerms {
+    /// `set transform-set`.
+    pub transform_sets: Vec<String>,
+    /// `match address`.
+    pub acl: Option<String>,
+    /// `set isakmp-profile`.
+    pub profile: Option<String>,
+    /// `set pfs`, the group's number.
+    pub pfs: Option<u16>,
+    /// `set security-association lifetime seconds`.
+    pub seconds: Option<u32>,
+    /// `set security-association lifetime kilobytes`.
+    pub kilobytes: Option<u32>,
+    /// `set security-association idle-time`.
+    pub idle_time: Option<u32>,
+    /// `set security-association replay window-size`; 0 for `disable`.
+    pub replay_window: Option<u32>,
+    /// `reverse-route`.
+    pub reverse_route: bool,
+}
+
+/// `crypto dynamic-map`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynamicMap {
+    /// Name.
+    pub name: String,
+    /// Entries by number.
+    pub entries: Vec<DynamicEntry>,
+}
+
+/// An entry of a dynamic map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DynamicEntry {
+    /// Number.
+    pub sequence: u16,
+    /// Terms.
+    pub terms: EntryTerms,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto map`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CryptoMap {
+    /// Name.
+    pub name: String,
+    /// Entries by number.
+    pub entries: Vec<MapEntry>,
+    /// `client authentication list`.
+    pub xauth_list: Option<(String, u32)>,
+    /// `isakmp authorization list`.
+    pub authorization_list: Option<String>,
+    /// `client configuration address respond`.
+    pub respond: bool,
+    /// `client configuration address initiate`.
+    pub initiate: bool,
+}
+
+/// An entry of a crypto map.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MapEntry {
+    /// Number.
+    pub sequence: u16,
+    /// `dynamic NAME`; otherwise the entry is static.
+    pub dynamic: Option<String>,
+    /// `set peer`.
+    pub peers: Vec<Ipv4Addr>,
+    /// Terms.
+    pub terms: EntryTerms,
+    /// Line.
+    pub line: u32,
+}
+
+/// `crypto ipsec df-bit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DfBit {
+    /// `copy`.
+    #[default]
+    Copy,
+    /// `set`.
+    Set,
+    /// `clear`.
+    Clear,
+}
+
+/// Global `crypto` settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CryptoGlobal {
+    /// `crypto isakmp keepalive`.
+    pub keepalive: Option<Keepalive>,
+    /// `crypto isakmp nat keepalive`, seconds.
+    pub nat_keepalive: Option<u32>,
+    /// `crypto isakmp identity hostname`.
+    pub identity_hostname: bool,
+    /// Cleared by `crypto isakmp aggressive-mode disable`.
+    pub aggressive_mode: bool,
+    /// Cleared by `no crypto ipsec nat-transparency udp-encapsulation`.
+    pub nat_transparency: bool,
+    /// `crypto isakmp invalid-spi-recovery`.
+    pub invalid_spi_recovery: bool,
+    /// `crypto ipsec df-bit`.
+    pub df_bit: DfBit,
+    /// `crypto ipsec security-association lifetime seconds`.
+    pub seconds: u32,
+    /// `crypto ipsec security-association lifetime kilobytes`; `None` for `disable`.
+    pub kilobytes: Option<u32>,
+    /// `crypto ipsec security-association replay window-size`; 0 for `disable`.
+    pub replay_window: u32,
+    /// `crypto ipsec security-association idle-time`.
+    pub idle_time: Option<u32>,
+}
+
+impl Default for CryptoGlobal {
+    fn default() -> Self {
+        Self {
+            keepalive: None,
+            nat_keepalive: None,
+            identity_hostname: false,
+            aggressive_mode: true,
+            nat_transparency: true,
+            invalid_spi_recovery: false,
+            df_bit: DfBit::Copy,
+            seconds: 3600,
+            kilobytes: Some(4_608_000),
+            replay_window: 64,
+            idle_time: None,
+        }
+    }
+}
+
+/// `ip dhcp pool`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DhcpPool {
+    /// Name.
+    pub name: String,
+    /// `network`.
+    pub network: Option<ipnet::Ipv4Net>,
+    /// `default-router`.
+    pub routers: Vec<Ipv4Addr>,
+    /// `dns-server`.
+    pub dns: Vec<Ipv4Addr>,
+    /// `domain-name`.
+    pub domain: Option<String>,
+    /// `lease`, seconds.
+    pub lease: Option<u32>,
+    /// Line.
+    pub line: u32,
+}

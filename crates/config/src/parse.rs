@@ -1,0 +1,262 @@
+//! Text to document, model and remarks. Never fails and never drops a line.
+
+use crate::command::{Action, Fate, Fold, Mode, Row, rows};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::document::{Class, Document, Line};
+use crate::form::{Cursor, Word, fit, words};
+use crate::model::Config;
+
+/// A configuration that was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// Every line.
+    pub document: Document,
+    /// What it means.
+    pub config: Config,
+    /// What there is to say, in the order of the lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a configuration.
+pub fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    parsed.document.ends_with_newline = text.ends_with('\n');
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    let lines: Vec<&str> = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
+    let mut mode = Mode::Global;
+    let mut ended = false;
+    let mut index = 0;
+    while let Some(line) = lines.get(index) {
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let trimmed = line.trim();
+        if ended || trimmed.is_empty() || trimmed.starts_with('!') {
+            push(&mut parsed, line, Class::Blank);
+            index += 1;
+            continue;
+        }
+        if trimmed.eq_ignore_ascii_case("end") {
+            ended = true;
+            push(&mut parsed, line, Class::Implemented);
+            index += 1;
+            continue;
+        }
+        if trimmed.eq_ignore_ascii_case("exit") {
+            mode = Mode::Global;
+            push(&mut parsed, line, Class::NoOp);
+            index += 1;
+            continue;
+        }
+        // a command that begins a block of raw text
+        let block = raw_block(trimmed, lines.get(index + 1..).unwrap_or_default());
+        let class = command(&mut parsed, &mut mode, line, number);
+        push(&mut parsed, line, class);
+        index += 1;
+        for _ in 0..block {
+            if let Some(raw) = lines.get(index) {
+                push(&mut parsed, raw, class);
+                index += 1;
+            }
+        }
+    }
+    crate::check::check(&mut parsed);
+    parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+    parsed
+}
+
+fn push(parsed: &mut Parsed, text: &str, class: Class) {
+    parsed.document.lines.push(Line { text: text.to_string(), class });
+}
+
+/// How many of the following lines belong to this one: a banner up to its delimiter, a certificate up to `quit`.
+fn raw_block(line: &str, following: &[&str]) -> usize {
+    let given = words(line);
+    let first = given.first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
+    if first == "banner" {
+        let Some(text) = given.get(2).or_else(|| given.get(1)) else { return 0 };
+        let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
+        let Some(rest) = line.get(start..) else { return 0 };
+        let delimiter = if rest.starts_with("^C") {
+            "^C"
+        } else {
+            rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or("")
+        };
+        if delimiter.is_empty() || rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter)) {
+            return 0;
+        }
+        return following.iter().position(|line| line.contains(delimiter)).map_or(0, |last| last + 1);
+    }
+    if first == "certificate" {
+        return following.iter().position(|line| line.trim() == "quit").map_or(0, |last| last + 1);
+    }
+    0
+}
+
+/// The row that fits best: the most words spelled out, then the most words; the first of equal ones.
+fn best<'a>(mode: Mode, given: &[Word<'a>]) -> Option<(&'static Row, usize, Vec<Word<'a>>)> {
+    let kind = mode.kind()?;
+    let mut found: Option<((usize, usize), &'static Row, Vec<Word<'a>>)> = None;
+    for row in rows().filter(|row| row.mode == kind) {
+        if let Some((score, arguments)) = fit(row.form, given)
+            && found.as_ref().is_none_or(|(best, ..)| (score.1, score.0) > (best.1, best.0))
+        {
+            found = Some((score, row, arguments));
+        }
+    }
+    found.map(|(score, row, arguments)| (row, score.1, arguments))
+}
+
+fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Class {
+    let all = words(line);
+    let negated = all.first().is_some_and(|word| {
+        word.text.eq_ignore_ascii_case("no") || word.text.eq_ignore_ascii_case("default")
+    });
+    let given = if negated { all.get(1..).unwrap_or_default() } else { &all };
+    let indented = line.starts_with([' ', '\t']);
+    // the command decides: it is tried in the submode, then globally
+    let in_submode = (*mode != Mode::Global).then(|| best(*mode, given)).flatten();
+    let found = match in_submode {
+        Some(found) => Some(found),
+        None => {
+            if let (Mode::Opaque(fate), true) = (*mode, indented) {
+                return fated(parsed, fate, line, number, &all, negated, true);
+            }
+            let global = best(Mode::Global, given);
+            if global.is_some() {
+                *mode = Mode::Global;
+            }
+            global
+        }
+    };
+    let Some((row, used, arguments)) = found else {
+        let column = all.first().map_or(1, |word| word.column);
+        parsed.diagnostics.push(Diagnostic {
+            severity: Severity::Warning,
+            code: Code::Unknown,
+            line: number,
+            column,
+            message: format!(
+                "`{}` is not a command that Hubward knows; the line is kept and has no effect",
+                shown(line)
+            ),
+            remedy: "check the spelling, or remove the line".into(),
+        });
+        return Class::Unknown;
+    };
+    match row.action {
+        Action::Fate(fate) => fated(parsed, fate, line, number, &all, negated, false),
+        Action::Opens(fate) => {
+            if !negated {
+                *mode = Mode::Opaque(fate);
+            }
+            fated(parsed, fate, line, number, &all, negated, false)
+        }
+        Action::Fold(run) => {
+            let rest = given.get(used..).unwrap_or_default().to_vec();
+            let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
+            let raw = rest
+                .first()
+                .and_then(|word| line.get(usize::try_from(word.column.saturating_sub(1)).unwrap_or(0)..))
+                .unwrap_or_default();
+            let mut fold = Fold {
+                config: &mut parsed.config,
+                mode: *mode,
+                no: negated,
+                line: number,
+                arguments: arguments.iter().map(|word| word.text.to_string()).collect(),
+                raw: raw.to_string(),
+                fate: None,
+            };
+            let outcome = run(&mut fold, &mut Cursor::new(rest, end));
+            *mode = fold.mode;
+            let fate = fold.fate;
+            match outcome {
+                Ok(()) => match fate {
+                    Some(fate) => fated(parsed, fate, line, number, &all, false, false),
+                    None => Class::Implemented,
+                },
+                Err(problem) => {
+                    parsed.diagnostics.push(Diagnostic {
+                        severity: Severity::Error,
+                        code: Code::Invalid,
+                        line: number,
+                        column: problem.column,
+                        message: format!(
+                            "`{}` has no effect: {} is expected here",
+                            shown(line),
+                            problem.expected
+                        ),
+                        remedy: "correct the line".into(),
+                    });
+                    Class::Unknown
+                }
+            }
+        }
+    }
+}
+
+/// The command's first words, for messages: what follows may be a secret.
+fn shown(line: &str) -> String {
+    let given = words(line);
+    let kept: Vec<_> = given.iter().take(3).map(|word| word.text).collect();
+    let secret = |word: &&str| {
+        ["key", "password", "secret", "pre-shared-key"].contains(&word.to_ascii_lowercase().as_str())
+    };
+    match kept.iter().position(|word| secret(&word)) {
+        Some(place) => kept.get(..=place).unwrap_or_default().join(" "),
+        None => kept.join(" "),
+    }
+}
+
+fn fated(
+    parsed: &mut Parsed,
+    fate: Fate,
+    line: &str,
+    number: u32,
+    given: &[Word<'_>],
+    negated: bool,
+    quiet: bool,
+) -> Class {
+    // taking away what does not exist is done already
+    let (severity, code, class, message, remedy) = match fate {
+        Fate::NoOp => return Class::NoOp,
+        _ if negated => match fate {
+            Fate::Inert(_) => (Severity::Notice, Code::Inert, Class::Inert, "has no effect".to_string(), ""),
+            _ => return Class::NoOp,
+        },
+        Fate::Inert(reason) => {
+            (Severity::Notice, Code::Inert, Class::Inert, format!("has no effect: {reason}"), "")
+        }
+        Fate::Unsupported(reason) => (
+            Severity::Warning,
+            Code::Unsupported,
+            Class::Unsupported,
+            format!("is not implemented: {reason}"),
+            "remove the line if you can do without",
+        ),
+        Fate::Unenforced(reason) => (
+            Severity::Error,
+            Code::Unenforced,
+            Class::Unsupported,
+            format!("{reason}, and that is not enforced"),
+            "enforce it elsewhere and start with --allow-unenforced",
+        ),
+        Fate::Forwarding(reason) => (
+            Severity::Warning,
+            Code::Forwarding,
+            Class::Unsupported,
+            format!("{reason}, and that is not implemented: packets are forwarded without it"),
+            "do it elsewhere, for instance with nftables, or remove the line",
+        ),
+    };
+    if !quiet {
+        parsed.diagnostics.push(Diagnostic {
+            severity,
+            code,
+            line: number,
+            column: given.first().map_or(1, |word| word.column),
+            message: format!("`{}` {message}", shown(line)),
+            remedy: remedy.into(),
+        });
+    }
+    class
+}
