@@ -58,11 +58,19 @@ pub fn list(netlink: &Netlink) -> Result<Vec<Address>, Error> {
 
 /// Adds an address, marked as Hubward's where the kernel can. One that is there already is adopted and left as it is.
 pub fn add(netlink: &Netlink, interface: u32, net: IpNet) -> Result<Made, Error> {
+    add_as(netlink, interface, net, PROTOCOL)
+}
+
+/// Adds an address in another's name: the lab gives its hosts addresses that a gateway's sweep must not take for leftovers.
+/// Protocol 0 is nobody's.
+pub fn add_as(netlink: &Netlink, interface: u32, net: IpNet, protocol: u8) -> Result<Made, Error> {
     let message = Message::new(libc::RTM_NEWADDR, CREATE | EXCLUSIVE, &header(interface, net))
         .address(libc::IFA_LOCAL, net.addr())
         .address(libc::IFA_ADDRESS, net.addr())
         .maybe(broadcast(net), |message, broadcast| message.address(libc::IFA_BROADCAST, broadcast))
-        .attribute(IFA_PROTO, &[PROTOCOL]);
+        .maybe((protocol != 0).then_some(protocol), |message, protocol| {
+            message.attribute(IFA_PROTO, &[protocol])
+        });
     match netlink.execute("add address", format!("{net} to interface {interface}"), message) {
         Ok(()) => Ok(Made::New),
         Err(error) if error.is_already_there() => Ok(Made::AlreadyThere),

@@ -15,6 +15,8 @@ use std::sync::{Mutex, PoisonError};
 /// Enough for any message of the kernel's dumps (they come in pieces of up to 32 KiB).
 const BUFFER: usize = 64 * 1024;
 const HEADER: usize = 16;
+/// How long to wait for an answer.
+const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
 pub(crate) const ACK: u16 = libc::NLM_F_ACK as u16;
 pub(crate) const DUMP: u16 = libc::NLM_F_DUMP as u16;
@@ -37,6 +39,9 @@ impl Netlink {
     /// Opens a socket in the thread's network namespace.
     pub fn open() -> Result<Self, Error> {
         let fd = open_socket(0, SocketFlags::CLOEXEC)?;
+        // the kernel answers at once; an answer that got lost must not stop the gateway for ever
+        rustix::net::sockopt::set_socket_timeout(&fd, rustix::net::sockopt::Timeout::Recv, Some(ANSWER_TIME))
+            .context("configure", "a routing socket")?;
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
             // older kernels know less: the answers are only less detailed then
             let _ = crate::socket::set_option(fd.as_fd(), libc::SOL_NETLINK, option, 1);
@@ -99,6 +104,9 @@ impl Netlink {
             let length = match recv(&self.fd, buffer.as_mut_slice(), RecvFlags::empty()) {
                 Ok((length, _)) => length,
                 Err(rustix::io::Errno::INTR) => continue,
+                Err(rustix::io::Errno::AGAIN) => {
+                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
+                }
                 Err(error) => return Err(error).context(operation, &object),
             };
             for answer in Messages(buffer.get(..length).unwrap_or_default()) {

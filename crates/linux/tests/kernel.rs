@@ -41,9 +41,9 @@ impl Pair {
         for (netlink, net) in [(&netlink_a, "192.0.2.1/24"), (&netlink_b, "192.0.2.2/24")] {
             let index = link::by_name(netlink, "eth0").unwrap().index;
             link::set_up(netlink, index, true).unwrap();
-            address::add(netlink, index, net.parse().unwrap()).unwrap();
+            address::add_as(netlink, index, net.parse().unwrap(), 0).unwrap();
         }
-        address::add(&netlink_b, 1, "198.51.100.1/32".parse().unwrap()).unwrap();
+        address::add_as(&netlink_b, 1, "198.51.100.1/32".parse().unwrap(), 0).unwrap();
         Self { a, b, netlink_a, netlink_b }
     }
 }

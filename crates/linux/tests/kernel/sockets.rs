@@ -126,7 +126,9 @@ fn port_in_use() {
     child.wait().unwrap();
     let Error::PortInUse { holder: Some(holder), .. } = &error else { panic!("{error}") };
     assert_eq!(holder.pid, child.id());
-    let program = std::env::current_exe().unwrap().file_name().unwrap().to_string_lossy()[..15].to_owned();
+    // the kernel keeps 15 bytes of a program's name
+    let file = std::env::current_exe().unwrap();
+    let program: String = file.file_name().unwrap().to_string_lossy().chars().take(15).collect();
     let expected = format!("UDP port 500 on 0.0.0.0 is already in use by {program} (process {})", child.id());
     assert!(error.to_string().starts_with(&expected), "{error}");
     namespace.run(bind).unwrap().unwrap();
