@@ -47,10 +47,16 @@ pub struct Packet {
     pub direction: Direction,
     /// The Ethernet address of the sender, where the link has one.
     pub sender: Option<[u8; 6]>,
+    /// The transport checksum is in the packet. It is not when the sender's kernel left it to a network card that does not
+    /// exist, as between the ends of a veth or with a virtual machine: it must not be verified then.
+    pub checksum_filled: bool,
 }
 
 /// One instruction of a classic BPF program (`struct sock_filter`).
 pub type Instruction = libc::sock_filter;
+
+#[repr(C, align(8))]
+struct Control([u8; 64]);
 
 /// A packet socket on one interface, never blocking.
 #[derive(Debug)]
@@ -81,6 +87,8 @@ impl PacketSocket {
         if !filter.is_empty() {
             socket.attach(filter).context("set the filter of", &object)?;
         }
+        crate::socket::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
+            .context("ask for the checksum state on", &object)?;
         let address = socket.address([0; 6], 0);
         let length = size_of::<libc::sockaddr_ll>() as u32;
         // SAFETY: the pointer and the length describe the address, which outlives the call.
@@ -122,21 +130,25 @@ impl PacketSocket {
 
     /// Takes one packet; `WouldBlock` when there is none.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Packet> {
+        let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut control = Control([0; 64]);
         // SAFETY: a sockaddr_ll of zeroes is valid: it is all integers.
         let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        let mut from_length = size_of::<libc::sockaddr_ll>() as u32;
-        // SAFETY: buffer and address are described by their lengths and outlive the call.
-        let result = unsafe {
-            libc::recvfrom(
-                self.fd.as_raw_fd(),
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
-                libc::MSG_TRUNC,
-                std::ptr::from_mut(&mut from).cast(),
-                &mut from_length,
-            )
-        };
+        // SAFETY: a msghdr of zeroes is valid: null pointers with zero lengths.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_name = std::ptr::from_mut(&mut from).cast();
+        header.msg_namelen = size_of::<libc::sockaddr_ll>() as u32;
+        header.msg_iov = &mut vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = control.0.len();
+        // SAFETY: name, buffer and control are described by their lengths and outlive the call.
+        let result = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut header, libc::MSG_TRUNC) };
         let full_length = usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
+        let length = header.msg_controllen;
+        // one control message: its header of 16 bytes, then struct tpacket_auxdata, which begins with the status
+        let status = control.0.get(16..20).filter(|_| length >= 20).and_then(|bytes| bytes.try_into().ok());
+        let status = status.map_or(0, u32::from_ne_bytes);
         let [a, b, c, d, e, f, ..] = from.sll_addr;
         Ok(Packet {
             length: full_length.min(buffer.len()),
@@ -147,6 +159,7 @@ impl PacketSocket {
                 libc::PACKET_OTHERHOST => Direction::Other,
                 _ => Direction::Incoming,
             },
+            checksum_filled: status & libc::TP_STATUS_CSUMNOTREADY == 0,
             sender: (from.sll_halen == 6).then_some([a, b, c, d, e, f]),
         })
     }

@@ -54,6 +54,7 @@ fn broadcast() {
     assert_eq!(&buffer[..packet.length], sent);
     assert_eq!((packet.direction, packet.ethertype), (Direction::Incoming, ETHERTYPE_IPV4));
     assert_eq!(packet.sender, eth0_a.mac);
+    assert!(packet.checksum_filled, "what a packet socket sends is complete");
     // and the answer to the hardware address, cut by a small buffer
     receiver.send(&datagram(68, b"offer"), packet.sender.unwrap()).unwrap();
     let mut buffer = [0; 10];
@@ -78,6 +79,7 @@ fn filter() {
     let mut buffer = [0; 2000];
     let packet = eventually("the datagram", || receiver.recv(&mut buffer).ok());
     assert_eq!(&buffer[28..packet.length], b"6767");
+    assert!(!packet.checksum_filled, "a UDP socket leaves the checksum to the veth, which fills nothing in");
     let packet = receiver.recv(&mut buffer).unwrap();
     assert_eq!(packet.full_length, 1500);
     assert_eq!(receiver.recv(&mut buffer).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
