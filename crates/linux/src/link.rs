@@ -15,8 +15,10 @@ pub struct Link {
     pub kind: Option<String>,
     /// It is set up (`no shutdown`).
     pub up: bool,
-    /// It has carrier ("line protocol is up").
+    /// It works: it is up and has carrier ("line protocol is up").
     pub running: bool,
+    /// Somebody is at the other end (a cable, a program that holds the TUN), whether it is up or not.
+    pub carrier: bool,
     /// It is the loopback interface.
     pub loopback: bool,
     /// Its MTU in bytes.
@@ -47,6 +49,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
         kind: None,
         up: flags & libc::IFF_UP != 0,
         running: flags & libc::IFF_RUNNING != 0,
+        carrier: true,
         loopback: flags & libc::IFF_LOOPBACK != 0,
         mtu: 0,
         mac: None,
@@ -54,6 +57,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
     for (kind, data) in Attributes(body.get(16..)?) {
         match kind {
             INTERFACE_NAME => link.name = text_of(data),
+            libc::IFLA_CARRIER => link.carrier = data.first() != Some(&0),
             libc::IFLA_MTU => link.mtu = number_at(data, 0)?,
             libc::IFLA_ADDRESS => link.mac = data.try_into().ok(),
             LINK_INFO => {

@@ -100,7 +100,7 @@ pub fn enter_user_namespace() -> Result<(), Error> {
             Some(libc::EINVAL) => {
                 "the process has several threads already, or the kernel has no user namespaces"
             }
-            Some(libc::ENOSPC) => "user.max_user_namespaces allows no more",
+            Some(libc::ENOSPC) => "user.max_user_namespaces or user.max_net_namespaces allows no more",
             Some(libc::EPERM | libc::EACCES) => {
                 "this system forbids them to ordinary users (kernel.unprivileged_userns_clone or \
                  kernel.apparmor_restrict_unprivileged_userns); start it as root"

@@ -101,7 +101,7 @@ pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
     }
     // TUN interfaces vanish with their process; one that did not was made persistent by somebody
     for link in link::list(netlink)? {
-        if link.kind.as_deref() == Some("tun") && link.name.starts_with(INTERFACE_PREFIX) && !link.running {
+        if link.kind.as_deref() == Some("tun") && link.name.starts_with(INTERFACE_PREFIX) && !link.carrier {
             swept.note(format!("interface {}", link.name), link::delete(netlink, link.index));
         }
     }

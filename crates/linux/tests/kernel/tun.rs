@@ -91,10 +91,17 @@ fn queues() {
     let single = tun_in(&namespace, &TunOptions::default());
     let error = namespace.run(|| single.another_queue().unwrap_err()).unwrap();
     assert!(error.to_string().contains("make TUN interface hubward0"), "{error}");
-    // a sweep leaves an interface alone that a living process uses
-    link::set_up(&netlink, first.index(), true).unwrap();
-    sweep(&netlink, &mut Ledger::in_memory()).unwrap();
-    link::by_name(&netlink, "hubward-x").unwrap();
+    // a sweep leaves the interfaces alone that a living process holds, and removes one that was made persistent
+    let mut command = std::process::Command::new("ip");
+    command.args(["tuntap", "add", "hubward-old", "mode", "tun"]);
+    assert!(
+        namespace.start_in(&mut command).unwrap().status().unwrap().success(),
+        "iproute2 is needed for this test"
+    );
+    let swept = sweep(&netlink, &mut Ledger::in_memory()).unwrap();
+    assert_eq!(swept.removed, ["interface hubward-old"]);
+    let names: Vec<String> = link::list(&netlink).unwrap().into_iter().map(|link| link.name).collect();
+    assert_eq!(names, ["lo", "hubward-x", "hubward0"]);
 }
 
 fn clear() {
