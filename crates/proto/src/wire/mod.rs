@@ -4,5 +4,6 @@ pub mod attribute;
 pub mod ike1;
 pub mod ip;
 pub mod isakmp;
+pub mod print;
 pub mod reader;
 pub mod registry;
