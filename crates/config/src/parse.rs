@@ -91,18 +91,35 @@ fn raw_block(line: &str, following: &[&str]) -> usize {
     0
 }
 
-/// The row that fits best: the most words spelled out, then the most words; the first of equal ones.
-fn best<'a>(mode: Mode, given: &[Word<'a>]) -> Option<(&'static Row, usize, Vec<Word<'a>>)> {
+/// A row that fits, how many words its form took, how many of them were spelled out, and its arguments.
+struct Found<'a> {
+    row: &'static Row,
+    words: usize,
+    exact: usize,
+    arguments: Vec<Word<'a>>,
+}
+
+/// The row of a mode that fits best: the most words, then the most of them spelled out, then the first. A word that is a
+/// keyword by itself is not taken for the abbreviation of another (`ip` is not `ipv6`).
+fn best<'a>(mode: Mode, given: &[Word<'a>]) -> Option<Found<'a>> {
     let kind = mode.kind()?;
-    let mut found: Option<((usize, usize), &'static Row, Vec<Word<'a>>)> = None;
-    for row in rows().filter(|row| row.mode == kind) {
-        if let Some((score, arguments)) = fit(row.form, given)
-            && found.as_ref().is_none_or(|(best, ..)| (score.1, score.0) > (best.1, best.0))
+    let first = given.first()?.text.to_ascii_lowercase();
+    let begins = |row: &&Row| row.form.split(' ').next() == Some(first.as_str());
+    let spelled_out = rows().filter(|row| row.mode == kind).any(|row| begins(&row));
+    let mut found: Option<Found<'a>> = None;
+    for row in rows().filter(|row| row.mode == kind).filter(|row| !spelled_out || begins(row)) {
+        if let Some(((exact, words), arguments)) = fit(row.form, given)
+            && found.as_ref().is_none_or(|best| (words, exact) > (best.words, best.exact))
         {
-            found = Some((score, row, arguments));
+            found = Some(Found { row, words, exact, arguments });
         }
     }
-    found.map(|(score, row, arguments)| (row, score.1, arguments))
+    found
+}
+
+/// Whether all keywords of a found form were spelled out.
+fn all_spelled_out(found: &Found<'_>) -> bool {
+    found.exact + found.arguments.len() == found.words
 }
 
 fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Class {
@@ -114,20 +131,45 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Cla
     let indented = line.starts_with([' ', '\t']);
     // the command decides: it is tried in the submode, then globally
     let in_submode = (*mode != Mode::Global).then(|| best(*mode, given)).flatten();
-    let found = match in_submode {
-        Some(found) => Some(found),
-        None => {
+    let global = best(Mode::Global, given);
+    let found = match (in_submode, global) {
+        // an abbreviation in the submode gives way to a global command that is spelled out
+        (Some(inner), Some(outer)) if !all_spelled_out(&inner) && all_spelled_out(&outer) => {
+            *mode = Mode::Global;
+            Some(outer)
+        }
+        (Some(inner), Some(outer)) => {
+            // what the submode cannot take as it stands may be a global command (`crypto map NAME 10 …` in an interface)
+            let before = parsed.diagnostics.len();
+            let mut inside = *mode;
+            let class = run(parsed, &mut inside, &inner, line, number, &all, given, negated);
+            if class != Class::Unknown {
+                *mode = inside;
+                return class;
+            }
+            let mut outside = Mode::Global;
+            let said = parsed.diagnostics.len();
+            let class = run(parsed, &mut outside, &outer, line, number, &all, given, negated);
+            if class == Class::Unknown {
+                parsed.diagnostics.truncate(said);
+                return Class::Unknown;
+            }
+            parsed.diagnostics.drain(before..said);
+            *mode = outside;
+            return class;
+        }
+        (Some(inner), None) => Some(inner),
+        (None, outer) => {
             if let (Mode::Opaque(fate), true) = (*mode, indented) {
                 return fated(parsed, fate, line, number, &all, negated, true);
             }
-            let global = best(Mode::Global, given);
-            if global.is_some() {
+            if outer.is_some() {
                 *mode = Mode::Global;
             }
-            global
+            outer
         }
     };
-    let Some((row, used, arguments)) = found else {
+    let Some(found) = found else {
         let column = all.first().map_or(1, |word| word.column);
         parsed.diagnostics.push(Diagnostic {
             severity: Severity::Warning,
@@ -142,16 +184,30 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Cla
         });
         return Class::Unknown;
     };
-    match row.action {
-        Action::Fate(fate) => fated(parsed, fate, line, number, &all, negated, false),
+    run(parsed, mode, &found, line, number, &all, given, negated)
+}
+
+/// Does what a row says.
+fn run(
+    parsed: &mut Parsed,
+    mode: &mut Mode,
+    found: &Found<'_>,
+    line: &str,
+    number: u32,
+    all: &[Word<'_>],
+    given: &[Word<'_>],
+    negated: bool,
+) -> Class {
+    match found.row.action {
+        Action::Fate(fate) => fated(parsed, fate, line, number, all, negated, false),
         Action::Opens(fate) => {
             if !negated {
                 *mode = Mode::Opaque(fate);
             }
-            fated(parsed, fate, line, number, &all, negated, false)
+            fated(parsed, fate, line, number, all, negated, false)
         }
         Action::Fold(run) => {
-            let rest = given.get(used..).unwrap_or_default().to_vec();
+            let rest = given.get(found.words..).unwrap_or_default().to_vec();
             let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
             let raw = rest
                 .first()
@@ -162,7 +218,7 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Cla
                 mode: *mode,
                 no: negated,
                 line: number,
-                arguments: arguments.iter().map(|word| word.text.to_string()).collect(),
+                arguments: found.arguments.iter().map(|word| word.text.to_string()).collect(),
                 raw: raw.to_string(),
                 fate: None,
             };
@@ -171,7 +227,7 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Cla
             let fate = fold.fate;
             match outcome {
                 Ok(()) => match fate {
-                    Some(fate) => fated(parsed, fate, line, number, &all, false, false),
+                    Some(fate) => fated(parsed, fate, line, number, all, false, false),
                     None => Class::Implemented,
                 },
                 Err(problem) => {

@@ -348,8 +348,9 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
         cursor.rest();
         fold.fate = Some(Fate::Unsupported("the map is not shared with another router"));
     }
+    cursor.finish()?;
     change(fold, |interface| interface.crypto_map = (!no).then_some(name));
-    cursor.finish()
+    Ok(())
 }
 
 fn shutdown(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
