@@ -80,7 +80,7 @@ fn seal(child: &Arc<ChildSa>, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
         assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
     }
     let mut sealed = Vec::new();
-    outbound.seal(|packet| sealed.push(packet.bytes.to_vec()));
+    outbound.seal(|batch| sealed.extend(batch.iter().map(|packet| packet.bytes.to_vec())));
     sealed
 }
 

@@ -152,8 +152,8 @@ impl Outbound {
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
     }
 
-    /// Protects everything that waits, and gives it out in order.
-    pub fn seal(&mut self, mut each: impl FnMut(Sealed<'_>)) {
+    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
+    pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
         let mut rest = self.arena.as_mut_slice();
         let mut jobs = Vec::with_capacity(self.slots.len());
         for slot in &self.slots {
@@ -163,19 +163,22 @@ impl Outbound {
         }
         let sealed = seal(&mut jobs);
         debug_assert!(sealed.is_ok());
-        for (index, (slot, job)) in self.slots.iter().zip(&jobs).enumerate() {
+        let ready: Vec<_> = self
+            .slots
+            .iter()
+            .zip(&jobs)
+            .enumerate()
             // a packet that could not be protected never leaves
-            if sealed == Err(index) {
-                slot.sa.counters.errors.fetch_add(1, Ordering::Relaxed);
-                continue;
-            }
-            each(Sealed {
+            .filter(|(index, _)| sealed != Err(*index))
+            .map(|(_, (slot, job))| Sealed {
                 path: slot.path,
                 bytes: job.packet,
                 tos: slot.tos,
                 dont_fragment: slot.dont_fragment,
-            });
-        }
+            })
+            .collect();
+        send(&ready);
+        drop(ready);
         drop(jobs);
         self.slots.clear();
         self.arena.clear();

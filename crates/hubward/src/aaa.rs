@@ -1,0 +1,52 @@
+//! `aaa`: login lists and network lists, with the local database.
+
+use crate::translate;
+use hubward_config::model::{AaaList, Config};
+use hubward_crypto::password;
+use hubward_crypto::secret::Secret;
+use hubward_proto::ike::io::Answer;
+use std::sync::Arc;
+
+/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a wrong
+/// password of type 0 or 7, and is refused in the same way.
+pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secret) -> Answer {
+    let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
+    let Some(list) = named(&config.aaa.login, list) else {
+        return rejected("the login list is not configured");
+    };
+    for method in &list.methods {
+        match method.as_str() {
+            "none" => return Answer::Accepted { user: user.into() },
+            "local" | "local-case" => {
+                let exact = method == "local-case";
+                let known = config.users.iter().find(|known| match exact {
+                    true => known.name == user,
+                    false => known.name.eq_ignore_ascii_case(user),
+                });
+                let Some(stored) = known.and_then(|known| known.password.as_ref()) else {
+                    let _same_work = password::verify(0, "no such user", given.expose());
+                    return rejected("unknown user");
+                };
+                return match password::verify(stored.kind(), stored.expose(), given.expose()) {
+                    Ok(true) => Answer::Accepted { user: known.map_or(user, |known| &known.name).into() },
+                    Ok(false) => rejected("wrong password"),
+                    Err(error) => rejected(&error.to_string()),
+                };
+            }
+            // a method that cannot be asked is an error, and the next one is tried
+            _ => {}
+        }
+    }
+    rejected("no method of the list can be asked")
+}
+
+/// Looks a group up by `aaa authorization network LIST`.
+pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
+    let local = named(&config.aaa.network, list).is_some_and(|list| list.methods.iter().any(|m| m == "local"));
+    let found = local.then(|| translate::client_group(config, group)).flatten();
+    Answer::Group(found.map(Arc::new))
+}
+
+fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
+    lists.iter().find(|list| list.name == name)
+}

@@ -1,0 +1,177 @@
+//! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
+
+use anyhow::Context as _;
+use hubward_config::model::Pool;
+use hubward_proto::ike::io::{LeaseError, LeaseOwner};
+use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const LEASES: TableDefinition<'_, &str, u32> = TableDefinition::new("leases");
+
+/// The leases of all pools.
+pub(crate) struct Leases {
+    database: Option<Database>,
+    pools: Vec<Pool>,
+    /// The address of each owner; it stays the owner's after its session, as long as nobody else needs it.
+    owned: BTreeMap<String, Ipv4Addr>,
+    /// Addresses in use by a session.
+    in_use: BTreeSet<Ipv4Addr>,
+    /// Addresses of ended sessions, the longest unused first.
+    released: Vec<Ipv4Addr>,
+}
+
+/// What `show ip local pool` prints of a pool.
+pub(crate) struct PoolView {
+    pub(crate) name: String,
+    pub(crate) low: Ipv4Addr,
+    pub(crate) high: Ipv4Addr,
+    pub(crate) in_use: u32,
+}
+
+fn key(pool: &str, owner: &LeaseOwner) -> String {
+    let user = owner.user.as_deref().unwrap_or_default();
+    [pool, &owner.group, user, &owner.device].join("\u{1f}")
+}
+
+impl Leases {
+    /// Opens the database in a folder; without one, leases are forgotten at the end.
+    pub(crate) fn open(folder: Option<&Path>) -> anyhow::Result<Self> {
+        let mut leases = Self {
+            database: None,
+            pools: Vec::new(),
+            owned: BTreeMap::new(),
+            in_use: BTreeSet::new(),
+            released: Vec::new(),
+        };
+        let Some(folder) = folder else { return Ok(leases) };
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let path = folder.join("leases.redb");
+        let database = Database::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(LEASES)?;
+        transaction.commit()?;
+        let transaction = database.begin_read()?;
+        for entry in transaction.open_table(LEASES)?.iter()? {
+            let (key, value) = entry?;
+            let address = Ipv4Addr::from(value.value());
+            leases.owned.insert(key.value().to_string(), address);
+            leases.released.push(address);
+        }
+        leases.database = Some(database);
+        Ok(leases)
+    }
+
+    /// The pools that are configured now.
+    pub(crate) fn configure(&mut self, pools: &[Pool]) {
+        self.pools = pools.to_vec();
+    }
+
+    /// An address for an owner: the one it has, the one it wants, the lowest that nobody ever had, or the one that was
+    /// released longest ago.
+    pub(crate) fn lease(
+        &mut self,
+        pool: &str,
+        owner: &LeaseOwner,
+        wanted: Option<Ipv4Addr>,
+    ) -> Result<Ipv4Addr, LeaseError> {
+        let ranges: Vec<_> = self.pools.iter().filter(|p| p.name == pool).map(|p| (p.low, p.high)).collect();
+        if ranges.is_empty() {
+            return Err(LeaseError::NoPool);
+        }
+        let inside = |address: &Ipv4Addr| ranges.iter().any(|(low, high)| low <= address && address <= high);
+        let key = key(pool, owner);
+        let had = self.owned.get(&key).copied().filter(inside);
+        let known: BTreeSet<_> = self.owned.values().copied().collect();
+        let free = |address: &Ipv4Addr| inside(address) && !known.contains(address);
+        let fresh = ranges
+            .iter()
+            .flat_map(|(low, high)| u32::from(*low)..=u32::from(*high))
+            .map(Ipv4Addr::from)
+            .find(|address| !known.contains(address));
+        let reused = self.released.iter().copied().find(|address| inside(address) && !self.in_use.contains(address));
+        let address = had.or(wanted.filter(free)).or(fresh).or(reused).ok_or(LeaseError::Exhausted)?;
+        self.owned.retain(|other, given| *given != address || *other == key);
+        self.owned.insert(key.clone(), address);
+        self.released.retain(|other| *other != address);
+        self.in_use.insert(address);
+        if let Err(error) = self.store() {
+            tracing::error!("the lease of {address} could not be written down: {error:#}");
+        }
+        Ok(address)
+    }
+
+    /// The owner's session ended.
+    pub(crate) fn release(&mut self, address: Ipv4Addr) {
+        if self.in_use.remove(&address) {
+            self.released.push(address);
+        }
+    }
+
+    fn store(&self) -> anyhow::Result<()> {
+        let Some(database) = &self.database else { return Ok(()) };
+        let transaction = database.begin_write()?;
+        {
+            let mut table = transaction.open_table(LEASES)?;
+            table.retain(|_, _| false)?;
+            for (key, address) in &self.owned {
+                table.insert(key.as_str(), u32::from(*address))?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The pools for `show ip local pool`.
+    pub(crate) fn view(&self) -> Vec<PoolView> {
+        self.pools
+            .iter()
+            .map(|pool| PoolView {
+                name: pool.name.clone(),
+                low: pool.low,
+                high: pool.high,
+                in_use: u32::try_from(self.in_use.range(pool.low..=pool.high).count()).unwrap_or(u32::MAX),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(user: &str, device: &str) -> LeaseOwner {
+        LeaseOwner { group: "g".into(), user: Some(user.into()), device: device.into() }
+    }
+
+    fn pool() -> Pool {
+        Pool { name: "p".into(), low: Ipv4Addr::new(10, 5, 5, 1), high: Ipv4Addr::new(10, 5, 5, 2), line: 1 }
+    }
+
+    #[test]
+    fn an_owner_keeps_its_address_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut leases = Leases::open(Some(folder.path())).unwrap();
+        leases.configure(&[pool()]);
+        let first = leases.lease("p", &owner("a", "1"), None).unwrap();
+        let second = leases.lease("p", &owner("b", "2"), None).unwrap();
+        assert_eq!((first.to_string(), second.to_string()), ("10.5.5.1".into(), "10.5.5.2".into()));
+        drop(leases);
+        let mut leases = Leases::open(Some(folder.path())).unwrap();
+        leases.configure(&[pool()]);
+        assert_eq!(leases.lease("p", &owner("b", "2"), None), Ok(second));
+    }
+
+    #[test]
+    fn an_address_is_given_to_nobody_else_while_it_is_used() {
+        let mut leases = Leases::open(None).unwrap();
+        leases.configure(&[pool()]);
+        let first = leases.lease("p", &owner("a", "1"), None).unwrap();
+        leases.lease("p", &owner("b", "2"), None).unwrap();
+        assert_eq!(leases.lease("p", &owner("c", "3"), Some(first)), Err(LeaseError::Exhausted));
+        leases.release(first);
+        assert_eq!(leases.lease("p", &owner("c", "3"), None), Ok(first));
+        assert_eq!(leases.lease("q", &owner("c", "3"), None), Err(LeaseError::NoPool));
+    }
+}

@@ -1,0 +1,326 @@
+//! The configuration's model as the engine's policy. What cannot be translated is left out and told.
+
+use hubward_config::model as config;
+use hubward_crypto::password;
+use hubward_crypto::secret::Secret;
+use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
+use hubward_proto::esp::sa::{DfBit, Mode};
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::ike::path::{InterfaceId, VrfId};
+use hubward_proto::ike::policy::*;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The policy, and what was left out.
+pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
+    let mut left_out = Vec::new();
+    let hostname = config.hostname.clone().unwrap_or_else(|| "Router".into());
+    let fqdn = match &config.domain_name {
+        Some(domain) => format!("{hostname}.{domain}"),
+        None => hostname,
+    };
+    let keepalive = |keepalive: config::Keepalive| Keepalive {
+        interval: Duration::from_secs(keepalive.interval.into()),
+        retry: Duration::from_secs(keepalive.retry.into()),
+        periodic: keepalive.periodic,
+    };
+    let mut proposals: Vec<_> =
+        config.policies.iter().filter_map(|policy| isakmp_policy(policy, &mut left_out)).collect();
+    proposals.sort_by_key(|policy| policy.priority);
+    let mut keyrings = vec![Keyring {
+        name: "default".into(),
+        local_address: None,
+        keys: config.default_keys.iter().filter_map(|key| preshared(key, &mut left_out)).collect(),
+    }];
+    keyrings.extend(config.keyrings.iter().map(|keyring| Keyring {
+        name: keyring.name.clone(),
+        local_address: keyring.local_address.map(IpAddr::V4),
+        keys: keyring.keys.iter().filter_map(|key| preshared(key, &mut left_out)).collect(),
+    }));
+    let profiles = config
+        .profiles
+        .iter()
+        .map(|profile| IsakmpProfile {
+            name: profile.name.clone(),
+            matches: profile.matches.iter().map(identity_match).collect(),
+            keyrings: profile.keyrings.clone(),
+            xauth_list: profile.xauth_list.clone(),
+            authorization_list: profile.authorization_list.clone(),
+            respond: profile.respond,
+            initiate: profile.initiate,
+            self_identity: profile.self_identity.as_ref().map(|own| match own {
+                config::SelfIdentity::Address => SelfIdentity::Address,
+                config::SelfIdentity::Fqdn(name) => SelfIdentity::Fqdn(name.clone().unwrap_or_else(|| fqdn.clone())),
+                config::SelfIdentity::UserFqdn(name) => SelfIdentity::UserFqdn(name.clone()),
+            }),
+            keepalive: profile.keepalive.map(keepalive),
+            initiate_aggressive: profile.aggressive,
+            local_address: profile.local_address.map(IpAddr::V4),
+            line: profile.line,
+        })
+        .collect();
+    let maps = config.maps.iter().map(|map| Arc::new(crypto_map(config, map, &mut left_out))).collect();
+    let interfaces = config
+        .interfaces
+        .iter()
+        .enumerate()
+        .map(|(index, interface)| Interface {
+            id: InterfaceId(u16::try_from(index).unwrap_or(u16::MAX)),
+            name: interface.name.clone(),
+            vrf: VrfId(0),
+            address: addresses.get(index).copied().flatten().map(IpAddr::V4),
+            crypto_map: interface.crypto_map.clone().filter(|_| !interface.shutdown),
+        })
+        .collect();
+    let global = Global {
+        identity: match config.crypto.identity_hostname {
+            true => SelfIdentity::Fqdn(fqdn.clone()),
+            false => SelfIdentity::Address,
+        },
+        fqdn,
+        keepalive: config.crypto.keepalive.map(keepalive),
+        nat_traversal: config.crypto.nat_transparency,
+        nat_keepalive: config.crypto.nat_keepalive.map(|seconds| Duration::from_secs(seconds.into())),
+        aggressive_mode: config.crypto.aggressive_mode,
+        invalid_spi_recovery: config.crypto.invalid_spi_recovery,
+        application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
+    };
+    (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections: Vec::new() }, left_out)
+}
+
+fn secret(stored: &hubward_config::secret::Password, line: u32, left_out: &mut Vec<String>) -> Option<Secret> {
+    match password::reveal(stored.kind(), stored.expose()) {
+        Ok(secret) => Some(secret),
+        Err(error) => {
+            left_out.push(format!("line {line}: the key is not used: {error}"));
+            None
+        }
+    }
+}
+
+fn preshared(key: &config::Key, left_out: &mut Vec<String>) -> Option<PresharedKey> {
+    Some(PresharedKey {
+        peer: match &key.peer {
+            config::KeyPeer::Address(net) => KeyPeer::Address(AddressRange::prefix((*net).into())),
+            config::KeyPeer::Hostname(name) => KeyPeer::Hostname(name.clone()),
+        },
+        secret: secret(&key.key, key.line, left_out)?,
+        no_xauth: key.no_xauth,
+        line: key.line,
+    })
+}
+
+fn isakmp_policy(policy: &config::IsakmpPolicy, left_out: &mut Vec<String>) -> Option<IsakmpPolicy> {
+    let cipher = match (policy.encryption.0.as_str(), policy.encryption.1) {
+        ("des", _) => Some(IkeCipher::Des),
+        ("3des", _) => Some(IkeCipher::TripleDes),
+        ("aes", None | Some(128)) => Some(IkeCipher::Aes128),
+        ("aes", Some(192)) => Some(IkeCipher::Aes192),
+        ("aes", Some(256)) => Some(IkeCipher::Aes256),
+        _ => None,
+    };
+    let hash = match policy.hash.as_str() {
+        "md5" => Some(HashAlg::Md5),
+        "sha" => Some(HashAlg::Sha1),
+        "sha256" => Some(HashAlg::Sha256),
+        "sha384" => Some(HashAlg::Sha384),
+        "sha512" => Some(HashAlg::Sha512),
+        _ => None,
+    };
+    let parts = cipher.zip(hash).zip(DhGroup::from_number(policy.group));
+    let Some(((cipher, hash), group)) = parts else {
+        left_out.push(format!("line {}: ISAKMP policy {} is never chosen", policy.line, policy.priority));
+        return None;
+    };
+    Some(IsakmpPolicy {
+        priority: policy.priority,
+        cipher,
+        hash,
+        authentication: match policy.authentication.as_str() {
+            "pre-share" => Authentication::PreShared,
+            _ => Authentication::RsaSignature,
+        },
+        group,
+        lifetime: Duration::from_secs(policy.lifetime.into()),
+        line: policy.line,
+    })
+}
+
+fn identity_match(matched: &config::IdentityMatch) -> IdentityMatch {
+    match matched {
+        config::IdentityMatch::Group(name) => IdentityMatch::Group(name.clone()),
+        config::IdentityMatch::Address(net) => IdentityMatch::Address(AddressRange::prefix((*net).into())),
+        config::IdentityMatch::Host(name) => IdentityMatch::Host(name.clone()),
+        config::IdentityMatch::HostDomain(name) => IdentityMatch::HostDomain(name.clone()),
+        config::IdentityMatch::User(name) => IdentityMatch::User(name.clone()),
+        config::IdentityMatch::UserDomain(name) => IdentityMatch::UserDomain(name.clone()),
+    }
+}
+
+fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
+    if !set.unsupported.is_empty() {
+        return None;
+    }
+    let (name, bits) = set.cipher.as_ref()?;
+    let cipher = match (name.as_str(), bits) {
+        ("des", _) => EspCipher::Des,
+        ("3des", _) => EspCipher::TripleDes,
+        ("aes", Some(192)) => EspCipher::Aes192,
+        ("aes", Some(256)) => EspCipher::Aes256,
+        ("aes", _) => EspCipher::Aes128,
+        ("gcm", Some(256)) => EspCipher::AesGcm256,
+        ("gcm", Some(128)) => EspCipher::AesGcm128,
+        _ => return None,
+    };
+    let auth = match set.auth.as_deref() {
+        _ if cipher.is_aead() => None,
+        Some("md5") => Some(EspAuth::Md5),
+        Some("sha") => Some(EspAuth::Sha1),
+        Some("sha256") => Some(EspAuth::Sha256),
+        Some("sha384") => Some(EspAuth::Sha384),
+        Some("sha512") => Some(EspAuth::Sha512),
+        _ => None,
+    };
+    Some(TransformSet {
+        name: set.name.clone(),
+        suite: EspSuite::new(cipher, auth)?,
+        mode: if set.transport { Mode::Transport } else { Mode::Tunnel },
+        line: set.line,
+    })
+}
+
+fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
+    let mut lines = Vec::new();
+    for entry in &acl.entries {
+        let prefixes = entry.source.prefix().zip(entry.destination.prefix());
+        let Some((source, destination)) = prefixes.filter(|_| !entry.inexact) else {
+            left_out.push(format!(
+                "line {}: access list {} says more than one SA can hold; the line protects nothing",
+                entry.line, acl.name
+            ));
+            continue;
+        };
+        lines.push(CryptoAclLine {
+            permit: entry.permit,
+            selector: Selector {
+                local: AddressRange::prefix(source.into()),
+                remote: AddressRange::prefix(destination.into()),
+                protocol: entry.protocol,
+                local_port: entry.source_port,
+                remote_port: entry.destination_port,
+            },
+            line: entry.line,
+        });
+    }
+    CryptoAcl { name: acl.name.clone(), lines }
+}
+
+fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec<String>) -> EntryTerms {
+    let sets = terms.transform_sets.iter().filter_map(|name| {
+        config.transform_sets.iter().find(|set| set.name == *name).and_then(transform_set)
+    });
+    // an access list that is named but not there permits nothing; it must not turn into "anything"
+    let acl = terms.acl.as_ref().map(|name| {
+        let empty = || CryptoAcl { name: name.clone(), lines: Vec::new() };
+        let found = config.acls.iter().find(|acl| acl.name == *name);
+        Arc::new(found.map_or_else(empty, |acl| crypto_acl(acl, left_out)))
+    });
+    let crypto = &config.crypto;
+    let kilobytes = match terms.kilobytes {
+        Some(u32::MAX) => None,
+        Some(kilobytes) => Some(kilobytes),
+        None => crypto.kilobytes,
+    };
+    EntryTerms {
+        transform_sets: sets.collect(),
+        acl,
+        profile: terms.profile.clone(),
+        pfs: terms.pfs.and_then(DhGroup::from_number),
+        lifetime: Duration::from_secs(terms.seconds.unwrap_or(crypto.seconds).into()),
+        kilobytes: kilobytes.map(u64::from),
+        idle_time: terms.idle_time.or(crypto.idle_time).map(|seconds| Duration::from_secs(seconds.into())),
+        replay_window: terms.replay_window.unwrap_or(crypto.replay_window),
+        reverse_route: terms.reverse_route,
+        df: match crypto.df_bit {
+            config::DfBit::Copy => DfBit::Copy,
+            config::DfBit::Set => DfBit::Set,
+            config::DfBit::Clear => DfBit::Clear,
+        },
+    }
+}
+
+fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut Vec<String>) -> CryptoMap {
+    let mut entries: Vec<_> = map
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            let kind = match &entry.dynamic {
+                Some(name) => {
+                    let dynamic = config.dynamic_maps.iter().find(|dynamic| dynamic.name == *name)?;
+                    let mut entries: Vec<_> = dynamic
+                        .entries
+                        .iter()
+                        .map(|entry| DynamicEntry {
+                            sequence: entry.sequence,
+                            terms: terms(config, &entry.terms, left_out),
+                            line: entry.line,
+                        })
+                        .collect();
+                    entries.sort_by_key(|entry| entry.sequence);
+                    MapEntryKind::Dynamic { name: name.clone(), entries }
+                }
+                None => MapEntryKind::Static {
+                    peers: entry.peers.iter().copied().map(IpAddr::V4).collect(),
+                    terms: terms(config, &entry.terms, left_out),
+                },
+            };
+            Some(MapEntry { sequence: entry.sequence, kind, line: entry.line })
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.sequence);
+    CryptoMap {
+        name: map.name.clone(),
+        entries,
+        xauth_list: map.xauth_list.as_ref().map(|(list, _)| list.clone()),
+        authorization_list: map.authorization_list.clone(),
+        respond: map.respond,
+        initiate: map.initiate,
+    }
+}
+
+/// A client group as `aaa authorization network LIST local` answers it.
+pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<ClientGroup> {
+    let group = config.groups.iter().find(|group| group.name == name)?;
+    let key = group.key.as_ref()?;
+    let key = password::reveal(key.kind(), key.expose()).ok()?;
+    let acl = group.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let split_include = acl
+        .map(|acl| acl.entries.iter().filter(|e| e.permit).filter_map(|e| e.source.prefix()).collect())
+        .unwrap_or_default();
+    Some(ClientGroup {
+        name: group.name.clone(),
+        key,
+        pool: group.pool.clone(),
+        netmask: group.netmask,
+        dns: group.dns.clone(),
+        wins: group.wins.clone(),
+        domain: group.domain.clone(),
+        split_dns: group.split_dns.clone(),
+        split_include,
+        include_local_lan: group.include_local_lan,
+        save_password: group.save_password,
+        pfs: group.pfs,
+        banner: group.banner.clone(),
+        backup_gateways: group.backup_gateways.clone(),
+        max_users: group.max_users,
+        max_logins: group.max_logins,
+        group_lock: group.group_lock,
+    })
+}
+
+/// The ranges of all local pools.
+pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
+    let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low.into(), pool.high.into()));
+    ranges.collect()
+}
