@@ -1,105 +1,101 @@
-//! `hubward check`, and what is told of a configuration at start.
+//! `hubward check`, and what the remarks on a configuration mean for its start.
 
-use anyhow::Context as _;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
-use std::path::Path;
-use std::process::ExitCode;
+use hubward_config::document::Class;
 
-/// Reads a configuration file; bytes that are no UTF-8 (old banners) are kept readable, not refused.
-pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    })
-}
-
-/// `hubward check FILE`: every remark, then a count. Fails when a line that should have an effect has none.
-pub(crate) fn command(file: &Path) -> anyhow::Result<ExitCode> {
-    let parsed = hubward_config::parse(&read(file)?);
+/// Prints every remark with its line, and counts the lines of each class. Gives whether the configuration may start.
+pub(crate) fn print(name: &str, text: &str, parsed: &Parsed) -> bool {
+    let renderer = Renderer::plain();
     for diagnostic in &parsed.diagnostics {
-        println!("{}", render(file, diagnostic));
+        println!("{}\n", render(&renderer, name, text, diagnostic));
     }
-    let count = |severity| parsed.diagnostics.iter().filter(|remark| remark.severity == severity).count();
+    let count = |class| parsed.document.lines.iter().filter(|line| line.class == class).count();
     println!(
-        "{}: {} lines, {} errors, {} warnings, {} notices",
-        file.display(),
-        parsed.document.lines.len(),
-        count(Severity::Error),
-        count(Severity::Warning),
-        count(Severity::Notice)
+        "{} lines: {} implemented, {} without need of an effect, {} inert, {} not implemented, {} unknown",
+        parsed.document.lines.iter().filter(|line| line.class != Class::Blank).count(),
+        count(Class::Implemented),
+        count(Class::NoOp),
+        count(Class::Inert),
+        count(Class::Unsupported),
+        count(Class::Unknown)
     );
-    Ok(if count(Severity::Error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// One remark: place, severity, stable name, what happens, what to do.
-pub(crate) fn render(file: &Path, diagnostic: &Diagnostic) -> String {
-    let severity = match diagnostic.severity {
-        Severity::Notice => "notice",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    };
-    let mut text = format!(
-        "{}:{}:{}: {severity}[{}]: {}",
-        file.display(),
-        diagnostic.line,
-        diagnostic.column,
-        diagnostic.code.name(),
-        diagnostic.message
-    );
-    if !diagnostic.remedy.is_empty() {
-        text.push_str("\n  remedy: ");
-        text.push_str(&diagnostic.remedy);
-    }
-    text
-}
-
-/// The order in which a start tells its remarks: what stops it, then what changes forwarding, then the rest.
-pub(crate) fn by_weight(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
-    let mut ordered: Vec<_> = diagnostics.iter().collect();
-    ordered.sort_by_key(|remark| match (remark.code, remark.severity) {
-        (Code::Unenforced, _) => 0,
-        (Code::Forwarding, _) => 1,
-        (_, Severity::Error) => 2,
-        (_, Severity::Warning) => 3,
-        (_, Severity::Notice) => 4,
-    });
-    ordered
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn remark(code: Code, severity: Severity) -> Diagnostic {
-        Diagnostic {
-            severity,
-            code,
-            line: 7,
-            column: 3,
-            message: "`ip nat` rewrites addresses".into(),
-            remedy: "use nftables".into(),
+    match may_start(parsed, false) {
+        Ok(()) => true,
+        Err(refusal) => {
+            println!("{refusal}");
+            false
         }
     }
+}
 
-    #[test]
-    fn a_remark_names_its_place_and_remedy() {
-        let text = render(Path::new("hub.cfg"), &remark(Code::Forwarding, Severity::Warning));
-        assert_eq!(
-            text,
-            "hub.cfg:7:3: warning[forwarding]: `ip nat` rewrites addresses\n  remedy: use nftables"
-        );
+fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Notice => Level::INFO,
+    };
+    let number = usize::try_from(diagnostic.line.saturating_sub(1)).unwrap_or(0);
+    let before: usize = text.split('\n').take(number).map(|line| line.len() + 1).sum();
+    // a line may hold a key; only what stands in front of it is shown
+    let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
+    let shown = shown(line);
+    let column = usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0).min(shown.len());
+    let _ = before;
+    let end = shown.len().max(column);
+    let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name()).element(
+        Snippet::source(shown.as_str())
+            .line_start(usize::try_from(diagnostic.line).unwrap_or(1))
+            .path(name)
+            .annotation(AnnotationKind::Primary.span(column..end)),
+    );
+    if !diagnostic.remedy.is_empty() {
+        group = group.element(Level::HELP.message(diagnostic.remedy.as_str()));
     }
+    renderer.render(&[group]).to_string()
+}
 
-    #[test]
-    fn what_is_not_enforced_or_forwarded_otherwise_comes_first() {
-        let all = [
-            remark(Code::Inert, Severity::Notice),
-            remark(Code::Invalid, Severity::Error),
-            remark(Code::Forwarding, Severity::Warning),
-            remark(Code::Unenforced, Severity::Error),
-        ];
-        let codes: Vec<_> = by_weight(&all).iter().map(|remark| remark.code).collect();
-        assert_eq!(codes, [Code::Unenforced, Code::Forwarding, Code::Invalid, Code::Inert]);
+/// A line without the secret at its end.
+fn shown(line: &str) -> String {
+    let mut words = Vec::new();
+    for word in line.split(' ') {
+        words.push(word);
+        let lower = word.to_ascii_lowercase();
+        if ["key", "password", "secret"].contains(&lower.as_str()) {
+            words.push("…");
+            break;
+        }
+    }
+    words.join(" ")
+}
+
+/// Refuses a configuration whose access controls would not be enforced.
+pub(crate) fn may_start(parsed: &Parsed, allow_unenforced: bool) -> Result<(), String> {
+    let open: Vec<_> = parsed.diagnostics.iter().filter(|d| d.code == Code::Unenforced).collect();
+    if open.is_empty() || allow_unenforced {
+        return Ok(());
+    }
+    let lines: Vec<_> = open.iter().map(|d| format!("  line {}: {}", d.line, d.message)).collect();
+    Err(format!(
+        "this configuration restricts access in ways that Hubward does not enforce; it does not start:\n{}\n\
+         enforce this elsewhere and start with --allow-unenforced",
+        lines.join("\n")
+    ))
+}
+
+/// Tells the remarks at start: what changes forwarding first, by name.
+pub(crate) fn tell(parsed: &Parsed) {
+    let forwarding = parsed.diagnostics.iter().filter(|d| d.code == Code::Forwarding);
+    for diagnostic in forwarding {
+        tracing::warn!("line {}: {}", diagnostic.line, diagnostic.message);
+    }
+    for diagnostic in parsed.diagnostics.iter().filter(|d| d.code != Code::Forwarding) {
+        match diagnostic.severity {
+            Severity::Notice => tracing::info!("line {}: {}", diagnostic.line, diagnostic.message),
+            Severity::Warning | Severity::Error => {
+                tracing::warn!("line {}: {}", diagnostic.line, diagnostic.message);
+            }
+        }
     }
 }

@@ -1,49 +1,71 @@
-//! Hubward: the IPsec hub, spoke and VPN client that a Cisco IOS configuration describes.
+//! Hubward: an IPsec hub and spoke that runs Cisco IOS configurations on Linux.
 #![forbid(unsafe_code)]
-#![allow(dead_code, unused_imports)] // until `run` uses it
 
+mod aaa;
+mod apply;
 mod check;
+mod dataplane;
 mod exec;
-mod settings;
+mod gateway;
+mod lease;
+mod log;
+mod run;
 mod snapshot;
+mod translate;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs a Cisco IOS configuration as an IPsec gateway on Linux.
+/// The control socket, unless `--socket` says otherwise.
+const SOCKET: &str = "/run/hubward/control.sock";
+
 #[derive(Parser)]
-#[command(name = "hubward", version, about)]
+#[command(name = "hubward", version, about = "An IPsec hub that runs Cisco IOS configurations on Linux")]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Verb,
 }
 
 #[derive(Subcommand)]
-enum Command {
-    /// Read a configuration and say what each noteworthy line will do
+enum Verb {
+    /// Read a configuration and say what each line will do here.
     Check {
-        /// The configuration
+        /// The configuration.
         file: PathBuf,
     },
-    /// Ask a running gateway, for instance `hubward exec "show crypto isakmp sa"`
+    /// Run a configuration.
+    Run(run::Arguments),
+    /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
-        /// The gateway's control socket
-        #[arg(long, default_value = settings::SOCKET)]
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
-        /// The command line, as on a router's console
-        #[arg(required = true)]
-        line: Vec<String>,
+        /// The command.
+        line: String,
     },
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Check { file } => check::command(&file),
-        Command::Exec { socket, line } => exec::client::command(&socket, &line.join(" ")),
+    let done = match Arguments::parse().command {
+        Verb::Check { file } => check_file(&file),
+        Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Exec { socket, line } => exec::ask(&socket, &line).map(|text| {
+            print!("{text}");
+            if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }),
     };
-    outcome.unwrap_or_else(|error| {
+    done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn check_file(file: &PathBuf) -> anyhow::Result<ExitCode> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = hubward_config::parse(&text);
+    let may_start = check::print(&file.display().to_string(), &text, &parsed);
+    Ok(if may_start { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,40 +1,151 @@
-//! The gateway's command line: one request line in, text and an exit code out.
+//! Commands over the local socket: one line in, its output back.
 
-pub(crate) mod client;
-mod request;
-mod server;
-mod show_run;
+mod show_crypto;
+mod show_ip;
 
-pub(crate) use request::{Request, Show};
-pub(crate) use server::{Call, listen};
-
+use crate::gateway::Message;
 use crate::snapshot::Snapshot;
+use anyhow::Context as _;
+use hubward_proto::ike::io::Command;
+use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
-/// What a command prints, and whether it was understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reply {
-    /// 0, or 1 for a line that cannot be carried out.
-    pub(crate) code: u8,
-    /// What it prints.
-    pub(crate) text: String,
+/// Bytes of a command line.
+const LINE: u64 = 4096;
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Show {
+    IsakmpSa,
+    IsakmpSaDetail,
+    IpsecSa,
+    IpInterface,
+    IpInterfaceBrief,
+    IpRoute,
+    IpLocalPool,
+    RunningConfig,
+    Version,
 }
 
-impl Reply {
-    /// A command that was carried out.
-    pub(crate) fn done(text: impl Into<String>) -> Self {
-        Self { code: 0, text: text.into() }
-    }
+/// What a line asks for.
+pub(crate) enum Request {
+    Show(Show),
+    Order(Command),
+}
 
-    /// One that was not.
-    pub(crate) fn refused(text: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into() }
+const SHOWS: [(&str, Show); 10] = [
+    ("show crypto isakmp sa", Show::IsakmpSa),
+    ("show crypto isakmp sa detail", Show::IsakmpSaDetail),
+    ("show crypto ipsec sa", Show::IpsecSa),
+    ("show ip interface", Show::IpInterface),
+    ("show ip interface brief", Show::IpInterfaceBrief),
+    ("show ip route", Show::IpRoute),
+    ("show ip local pool", Show::IpLocalPool),
+    ("show running-config", Show::RunningConfig),
+    ("show version", Show::Version),
+    ("write terminal", Show::RunningConfig),
+];
+
+/// Whether typed words are (abbreviations of) a form's words.
+fn fits(form: &str, typed: &[&str]) -> bool {
+    let wanted: Vec<_> = form.split(' ').collect();
+    wanted.len() == typed.len()
+        && wanted.iter().zip(typed).all(|(wanted, typed)| wanted.starts_with(&typed.to_ascii_lowercase()))
+}
+
+/// Understands a line.
+pub(crate) fn parse(line: &str) -> Result<Request, String> {
+    let typed: Vec<_> = line.split_whitespace().collect();
+    if let Some((_, show)) = SHOWS.iter().find(|(form, _)| fits(form, &typed)) {
+        return Ok(Request::Show(*show));
+    }
+    if let [first @ .., last] = typed.as_slice() {
+        let peer = last.parse::<IpAddr>().ok();
+        if fits("clear crypto isakmp", first)
+            && let Ok(connection) = last.parse()
+        {
+            return Ok(Request::Order(Command::ClearIsakmp { connection: Some(connection) }));
+        }
+        if fits("clear crypto sa peer", first) && peer.is_some() {
+            return Ok(Request::Order(Command::ClearSa { peer }));
+        }
+        if fits("clear crypto session remote", first) && peer.is_some() {
+            return Ok(Request::Order(Command::ClearSession { peer }));
+        }
+    }
+    if fits("clear crypto isakmp", &typed) {
+        return Ok(Request::Order(Command::ClearIsakmp { connection: None }));
+    }
+    if fits("clear crypto sa", &typed) {
+        return Ok(Request::Order(Command::ClearSa { peer: None }));
+    }
+    if fits("clear crypto session", &typed) {
+        return Ok(Request::Order(Command::ClearSession { peer: None }));
+    }
+    Err("% Invalid input detected\n".to_string())
+}
+
+/// The text of a `show` command.
+pub(crate) fn render(show: Show, snapshot: &Snapshot<'_>) -> String {
+    match show {
+        Show::IsakmpSa => show_crypto::isakmp_sa(snapshot),
+        Show::IsakmpSaDetail => show_crypto::isakmp_sa_detail(snapshot),
+        Show::IpsecSa => show_crypto::ipsec_sa(snapshot),
+        Show::IpInterface => show_ip::interface(snapshot),
+        Show::IpInterfaceBrief => show_ip::interface_brief(snapshot),
+        Show::IpRoute => show_ip::route(snapshot),
+        Show::IpLocalPool => show_ip::local_pool(snapshot),
+        Show::RunningConfig => show_ip::running_config(snapshot),
+        Show::Version => format!("Hubward {}, an IPsec hub for Linux\n", env!("CARGO_PKG_VERSION")),
     }
 }
 
-/// Renders a `show` command.
-pub(crate) fn show(command: &Show, snapshot: &Snapshot) -> Reply {
-    match command {
-        Show::RunningConfig => Reply::done(show_run::running_config(snapshot)),
-        _ => Reply::refused("% This command is not there yet\n"),
+/// Serves the socket: mode 0600, one line a connection.
+pub(crate) fn serve(path: &Path, gateway: SyncSender<Message>) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
+    // a socket that somebody still serves is another gateway's
+    if UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another Hubward answers at {}", path.display());
+    }
+    let _stale = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    std::thread::Builder::new().name("exec".into()).spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if let Err(error) = answer(stream, &gateway) {
+                tracing::debug!("a command was not answered: {error:#}");
+            }
+        }
+    })?;
+    Ok(())
+}
+
+fn answer(mut stream: UnixStream, gateway: &SyncSender<Message>) -> anyhow::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    let mut line = String::new();
+    (&stream).take(LINE).read_to_string(&mut line)?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    gateway.send(Message::Exec(line, sender))?;
+    let text = receiver.recv_timeout(Duration::from_secs(10))?;
+    stream.write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// `hubward exec LINE`: asks the running gateway.
+pub(crate) fn ask(path: &Path, line: &str) -> anyhow::Result<String> {
+    let mut stream = UnixStream::connect(path)
+        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    stream.write_all(line.as_bytes())?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -1,0 +1,270 @@
+//! The configuration on the Linux side: interfaces, addresses, routes, and what leads cleartext into the TUN. Everything that
+//! is made is marked and removed again; what was there is left alone.
+
+use anyhow::{Context as _, anyhow, bail};
+use hubward_config::model::{Addressing, Config};
+use hubward_linux::netlink::Netlink;
+use hubward_linux::owned::{self, Ledger};
+use hubward_linux::route::{self, Route, RouteKind};
+use hubward_linux::rule::{self, Family};
+use hubward_linux::sysctl::Setting;
+use hubward_linux::{address, link};
+use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::tables;
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+/// The Linux names of the configuration's interfaces.
+pub(crate) type Names = BTreeMap<String, String>;
+
+/// Gives every interface of the configuration that has something to do a link: by `--map`, else in order of appearance.
+pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Result<Names> {
+    let netlink = Netlink::open()?;
+    let links: Vec<_> = link::list(&netlink)?
+        .into_iter()
+        .filter(|link| !link.loopback && !link.name.starts_with(owned::INTERFACE_PREFIX))
+        .collect();
+    let mut names = Names::new();
+    for pair in given {
+        let (ios, linux) =
+            pair.split_once('=').ok_or_else(|| anyhow!("--map takes IOS-NAME=LINUX-NAME, not {pair:?}"))?;
+        let ios = hubward_config::long_name(ios);
+        if !config.interfaces.iter().any(|interface| interface.name == ios) {
+            bail!("--map {pair}: the configuration has no interface {ios}");
+        }
+        if !links.iter().any(|link| link.name == linux) {
+            bail!("--map {pair}: this machine has no interface {linux}");
+        }
+        names.insert(ios, linux.to_string());
+    }
+    let mut free: Vec<_> = links.iter().filter(|link| !names.values().any(|name| *name == link.name)).collect();
+    for interface in &config.interfaces {
+        let idle = interface.shutdown || (interface.address == Addressing::None && interface.crypto_map.is_none());
+        if idle || names.contains_key(&interface.name) || interface.name.starts_with("Tunnel") {
+            continue;
+        }
+        if free.is_empty() {
+            tracing::warn!("{}: no interface of this machine is left for it; map one with --map", interface.name);
+            continue;
+        }
+        let link = free.remove(0);
+        tracing::info!("{} is {} (by order; --map {}=… says otherwise)", interface.name, link.name, interface.name);
+        names.insert(interface.name.clone(), link.name.clone());
+    }
+    Ok(names)
+}
+
+/// What was done to the machine, and the means to do more and to undo it.
+pub(crate) struct Machine {
+    netlink: Netlink,
+    ledger: Ledger,
+    names: Names,
+    tun: u32,
+    keep_addresses: bool,
+    captured: Vec<Route>,
+    routes: Vec<Route>,
+}
+
+impl Machine {
+    /// Removes the leftovers of a run that ended badly.
+    pub(crate) fn open(state: Option<&Path>, names: Names, keep_addresses: bool) -> anyhow::Result<Self> {
+        let netlink = Netlink::open()?;
+        let mut ledger = match state {
+            Some(folder) => {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+                Ledger::open(&folder.join("made"))?
+            }
+            None => Ledger::in_memory(),
+        };
+        for removed in owned::sweep(&netlink, &mut ledger)?.removed {
+            tracing::info!("removed a leftover of an earlier run: {removed}");
+        }
+        let machine = Self {
+            netlink,
+            ledger,
+            names,
+            tun: 0,
+            keep_addresses,
+            captured: Vec::new(),
+            routes: Vec::new(),
+        };
+        Ok(machine)
+    }
+
+    /// Interfaces and addresses of the configuration, forwarding, and the TUN.
+    pub(crate) fn apply(&mut self, config: &Config, tun: &hubward_linux::tun::Tun) -> anyhow::Result<()> {
+        for interface in &config.interfaces {
+            let Some(name) = self.names.get(&interface.name).cloned() else { continue };
+            let link = link::by_name(&self.netlink, &name)?;
+            if !interface.shutdown {
+                link::set_up(&self.netlink, link.index, true)?;
+            }
+            if let (Addressing::Static(nets), false) = (&interface.address, self.keep_addresses) {
+                for net in nets {
+                    self.ledger.add_address(&self.netlink, &name, IpNet::V4(*net))?;
+                }
+            }
+        }
+        self.ledger.set(Setting::IpForward, "1")?;
+        self.tun = tun.index();
+        link::set_mtu(&self.netlink, self.tun, 1400)?;
+        link::set_up(&self.netlink, self.tun, true)?;
+        self.ledger.set(Setting::RpFilter(tun.name().to_string()), "0")?;
+        rule::add(&self.netlink, &owned::capture_rule(Family::V4))?;
+        self.apply_routes(config)
+    }
+
+    /// The address of each interface of the configuration right now.
+    pub(crate) fn addresses(&self, config: &Config) -> anyhow::Result<Vec<Option<Ipv4Addr>>> {
+        let there = address::list(&self.netlink)?;
+        let links = link::list(&self.netlink)?;
+        let found = config.interfaces.iter().map(|interface| {
+            let name = self.names.get(&interface.name)?;
+            let link = links.iter().find(|link| link.name == *name)?;
+            let mut on_link = there.iter().filter(|address| address.interface == link.index);
+            match &interface.address {
+                Addressing::Static(nets) => nets.first().map(|net| net.addr()),
+                _ => on_link.find_map(|address| match address.net {
+                    IpNet::V4(net) => Some(net.addr()),
+                    IpNet::V6(_) => None,
+                }),
+            }
+        });
+        Ok(found.collect())
+    }
+
+    /// `ip route`: a next hop in no connected network is put on the interface that bears the crypto map.
+    pub(crate) fn apply_routes(&mut self, config: &Config) -> anyhow::Result<()> {
+        let there = address::list(&self.netlink)?;
+        let mut wanted = Vec::new();
+        for configured in &config.routes {
+            let mut route = Route::new(IpNet::V4(configured.destination));
+            route.metric = u32::from(configured.distance);
+            if let Some(name) = configured.interface.as_ref().and_then(|name| self.names.get(name)) {
+                route.interface = link::by_name(&self.netlink, name)?.index;
+            } else if configured.interface.as_deref().is_some_and(|name| name.starts_with("Null")) {
+                route.kind = RouteKind::Blackhole;
+            } else if configured.interface.is_some() {
+                continue;
+            }
+            if let Some(hop) = configured.next_hop {
+                let hop = IpAddr::V4(hop);
+                route.gateway = Some(hop);
+                let connected = there.iter().any(|address| address.net.contains(&hop));
+                if !connected && route.interface == 0 {
+                    let bearer = config.interfaces.iter().find(|i| i.crypto_map.is_some() && !i.shutdown);
+                    let bearer = bearer.filter(|bearer| bearer.address != Addressing::Dhcp);
+                    let Some(name) = bearer.and_then(|bearer| self.names.get(&bearer.name)) else { continue };
+                    route.interface = link::by_name(&self.netlink, name)?.index;
+                    route.onlink = true;
+                }
+            }
+            wanted.push(route);
+        }
+        for old in self.routes.iter().filter(|old| !wanted.contains(old)) {
+            let _gone = route::remove(&self.netlink, old);
+        }
+        for new in wanted.iter().filter(|new| !self.routes.contains(new)) {
+            if let Err(error) = route::add(&self.netlink, new) {
+                tracing::warn!("the route to {} is not installed: {error}", new.destination);
+            }
+        }
+        self.routes = wanted;
+        Ok(())
+    }
+
+    /// The routes that lead into the TUN: a prefix is captured where the route that would be taken leaves by an interface that
+    /// bears a crypto map; what a longer route leads elsewhere is thrown back to the main table.
+    pub(crate) fn capture(&mut self, config: &Config, ranges: Vec<AddressRange>) -> anyhow::Result<()> {
+        let bearers: Vec<u32> = config
+            .interfaces
+            .iter()
+            .filter(|interface| interface.crypto_map.is_some())
+            .filter_map(|interface| self.names.get(&interface.name))
+            .filter_map(|name| link::by_name(&self.netlink, name).ok())
+            .map(|link| link.index)
+            .collect();
+        let main: Vec<_> = route::list(&self.netlink)?
+            .into_iter()
+            .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
+            .collect();
+        let mut wanted = Vec::new();
+        for prefix in tables::prefixes(ranges) {
+            let covering = main.iter().filter(|r| r.destination.contains(&prefix));
+            let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
+            if taken.is_none_or(|taken| bearers.contains(&taken.interface)) {
+                wanted.push(Route { table: owned::TABLE, interface: self.tun, ..Route::new(prefix) });
+            }
+            let inside = main.iter().filter(|r| prefix.contains(&r.destination) && r.destination != prefix);
+            for elsewhere in inside.filter(|r| !bearers.contains(&r.interface)) {
+                let thrown = Route {
+                    table: owned::TABLE,
+                    kind: RouteKind::Throw,
+                    ..Route::new(elsewhere.destination)
+                };
+                wanted.push(thrown);
+            }
+        }
+        wanted.sort_by_key(|route| route.destination);
+        wanted.dedup_by_key(|route| route.destination);
+        for old in self.captured.iter().filter(|old| !wanted.contains(old)) {
+            let _gone = route::remove(&self.netlink, old);
+        }
+        for new in wanted.iter().filter(|new| !self.captured.contains(new)) {
+            route::replace(&self.netlink, new)?;
+        }
+        self.captured = wanted;
+        Ok(())
+    }
+
+    /// Removes everything that was made.
+    pub(crate) fn remove(&mut self) {
+        match owned::sweep(&self.netlink, &mut self.ledger) {
+            Ok(swept) => {
+                for failed in swept.failed {
+                    tracing::warn!("left behind: {failed}");
+                }
+            }
+            Err(error) => tracing::warn!("not everything could be removed: {error}"),
+        }
+    }
+
+    /// The interfaces' links for `show ip interface`: IOS name, link, addresses.
+    pub(crate) fn interfaces(&self, config: &Config) -> anyhow::Result<Vec<InterfaceView>> {
+        let there = address::list(&self.netlink)?;
+        let links = link::list(&self.netlink)?;
+        let views = config.interfaces.iter().map(|interface| {
+            let link = self.names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
+            let net = link.and_then(|link| {
+                there.iter().filter(|address| address.interface == link.index).find_map(|address| match address.net {
+                    IpNet::V4(net) => Some(net),
+                    IpNet::V6(_) => None,
+                })
+            });
+            InterfaceView {
+                name: interface.name.clone(),
+                shutdown: interface.shutdown,
+                up: link.is_some_and(|link| link.up),
+                running: link.is_some_and(|link| link.running),
+                mtu: link.map_or(1500, |link| link.mtu),
+                net,
+                dhcp: interface.address == Addressing::Dhcp,
+            }
+        });
+        Ok(views.collect())
+    }
+}
+
+/// An interface for `show`.
+pub(crate) struct InterfaceView {
+    pub(crate) name: String,
+    pub(crate) shutdown: bool,
+    pub(crate) up: bool,
+    pub(crate) running: bool,
+    pub(crate) mtu: u32,
+    pub(crate) net: Option<Ipv4Net>,
+    pub(crate) dhcp: bool,
+}

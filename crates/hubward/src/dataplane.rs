@@ -1,0 +1,247 @@
+//! The packet workers: one thread takes cleartext from the TUN and sends ESP, one takes ESP and gives cleartext to the TUN.
+//! They read the policy tables through an `ArcSwap`, share the SA database with the gateway, and never wait for it.
+
+use crate::gateway::Message;
+use arc_swap::ArcSwap;
+use hubward_linux::{Outgoing, RecvBatch, SendBatch};
+use hubward_linux::clear::ClearSocket;
+use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::tun::{Tun, VnetHeader};
+use hubward_linux::udp::UdpSocket;
+use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
+use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::io::{Acquire, Limit};
+use hubward_proto::ike::path::Encapsulation;
+use hubward_proto::time::Instant;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+/// Packets of one batch.
+const BATCH: usize = 64;
+/// Bytes of the longest packet.
+const PACKET: usize = 65_535;
+/// Packets that wait for a tunnel, one for each flow that asked.
+const WAITING: usize = 64;
+/// How long a packet waits for a tunnel.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What the workers share with the gateway.
+pub(crate) struct Shared {
+    pub(crate) sad: Sad,
+    pub(crate) tables: ArcSwap<Tables>,
+    pub(crate) tun: Tun,
+    pub(crate) natt: UdpSocket,
+    pub(crate) esp: Option<EspSocket>,
+    pub(crate) clear: Option<ClearSocket>,
+    pub(crate) stop: AtomicBool,
+    pub(crate) drops: Drops,
+}
+
+/// Packets that no SA counts.
+#[derive(Default)]
+pub(crate) struct Drops {
+    /// Cleartext for a tunnel that is not up.
+    pub(crate) no_sa: AtomicU64,
+    /// Not an IPv4 packet.
+    pub(crate) malformed: AtomicU64,
+    /// The kernel did not take it.
+    pub(crate) send: AtomicU64,
+    /// ESP for an unknown SPI.
+    pub(crate) unknown_spi: AtomicU64,
+}
+
+/// The monotonic clock that goes on during suspend.
+pub(crate) fn now() -> Instant {
+    Instant::from_origin(hubward_linux::clock::now())
+}
+
+fn wait(fds: &mut [PollFd<'_>], milliseconds: i64) {
+    let timeout = Timespec { tv_sec: milliseconds / 1000, tv_nsec: (milliseconds % 1000) * 1_000_000 };
+    // an interrupted wait is a wait that ended
+    let _ready = poll(fds, Some(&timeout));
+}
+
+/// Cleartext out.
+pub(crate) fn outbound(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
+    let mut outbound = Outbound::new(seed);
+    let mut packet = vec![0; PACKET];
+    let mut sender = SendBatch::new(BATCH);
+    let mut waiting: Vec<(Instant, Acquire, Vec<u8>)> = Vec::new();
+    while !shared.stop.load(Ordering::Relaxed) {
+        let patience = if waiting.is_empty() { 500 } else { 20 };
+        wait(&mut [PollFd::new(&shared.tun, PollFlags::IN)], patience);
+        let (tables, now) = (shared.tables.load(), now());
+        for (since, acquire, packet) in std::mem::take(&mut waiting) {
+            match outbound.push(&shared.sad, &tables, now, &packet) {
+                Outcome::Acquire(_) if now.since(since) < PATIENCE => waiting.push((since, acquire, packet)),
+                _ => {}
+            }
+        }
+        flush(shared, &mut outbound, &mut sender);
+        // read until dry, a batch at a time
+        while let Ok((_, length)) = shared.tun.read(&mut packet) {
+            let Some(bytes) = packet.get(..length) else { continue };
+            match outbound.push(&shared.sad, &tables, now, bytes) {
+                Outcome::Queued => {}
+                Outcome::QueuedAndSoft(child) => {
+                    let _full = gateway.try_send(Message::Limit(child, Limit::Soft));
+                }
+                Outcome::Acquire(acquire) => {
+                    if waiting.len() < WAITING {
+                        waiting.push((now, acquire.clone(), bytes.to_vec()));
+                    }
+                    let _full = gateway.try_send(Message::Acquire(acquire));
+                }
+                Outcome::Clear => match shared.clear.as_ref().map(|clear| clear.send(bytes)) {
+                    Some(Ok(())) => {}
+                    _ => count(&shared.drops.send),
+                },
+                Outcome::Drop(DropReason::Malformed) => count(&shared.drops.malformed),
+                Outcome::Drop(DropReason::NoSa) => count(&shared.drops.no_sa),
+                Outcome::Drop(DropReason::Exhausted(child)) => {
+                    let _full = gateway.try_send(Message::Limit(child, Limit::Hard));
+                }
+            }
+            if outbound.len() == BATCH {
+                flush(shared, &mut outbound, &mut sender);
+            }
+        }
+        flush(shared, &mut outbound, &mut sender);
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn flush(shared: &Shared, outbound: &mut Outbound, sender: &mut SendBatch) {
+    if outbound.is_empty() {
+        return;
+    }
+    outbound.seal(|batch| {
+        for run in batch.chunk_by(|a, b| a.path.encapsulation == b.path.encapsulation) {
+            send(shared, run, sender);
+        }
+    });
+}
+
+fn send(shared: &Shared, mut run: &[Sealed<'_>], sender: &mut SendBatch) {
+    while let Some(first) = run.first() {
+        let udp = first.path.encapsulation == Encapsulation::Udp;
+        let messages = run.iter().map(|packet| Outgoing {
+            data: packet.bytes,
+            to: SocketAddr::new(packet.path.remote, if udp { packet.path.remote_port } else { 0 }),
+            from: Some(packet.path.local),
+            interface: 0,
+            tos: Some(packet.tos),
+            // outer packets longer than the path are fragmented: inner packets fit by the TUN's MTU
+            dont_fragment: false,
+        });
+        let sent = match (udp, &shared.esp) {
+            (true, _) => shared.natt.send_batch(sender, messages),
+            (false, Some(esp)) => esp.send_batch(sender, messages),
+            (false, None) => Err(std::io::ErrorKind::Unsupported.into()),
+        };
+        // an error concerns the first packet: it is lost, the others go on
+        let taken = match sent {
+            Ok(0) | Err(_) => {
+                count(&shared.drops.send);
+                1
+            }
+            Ok(taken) => taken,
+        };
+        run = run.get(taken..).unwrap_or_default();
+    }
+}
+
+/// ESP in, and IKE on UDP 4500, which goes to the gateway.
+pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
+    let mut inbound = Inbound::new();
+    let mut batch = RecvBatch::new(BATCH, PACKET);
+    while !shared.stop.load(Ordering::Relaxed) {
+        match &shared.esp {
+            Some(esp) => wait(
+                &mut [PollFd::new(&shared.natt, PollFlags::IN), PollFd::from_borrowed_fd(esp.as_fd(), PollFlags::IN)],
+                500,
+            ),
+            None => wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], 500),
+        }
+        while matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
+            let packets = batch.datagrams().filter_map(|received| {
+                if received.truncated || received.data.len() < 4 {
+                    // one byte is a NAT keepalive
+                    return None;
+                }
+                if let Some(message) = received.data.strip_prefix(&[0; 4]) {
+                    let (from, to) = (received.from, received.to);
+                    let _full =
+                        gateway.try_send(Message::Datagram { from, to, port: 4500, bytes: message.to_vec() });
+                    return None;
+                }
+                Some(Arrived {
+                    bytes: received.data,
+                    remote: received.from.ip(),
+                    remote_port: received.from.port(),
+                    encapsulation: Encapsulation::Udp,
+                    tos: received.tos,
+                })
+            });
+            open(shared, gateway, &mut inbound, packets);
+        }
+        let Some(esp) = &shared.esp else { continue };
+        while matches!(esp.recv_batch(&mut batch), Ok(count) if count > 0) {
+            let packets = batch.datagrams().filter(|received| !received.truncated).map(|received| Arrived {
+                remote: received.from.ip(),
+                remote_port: 0,
+                encapsulation: Encapsulation::Native,
+                tos: received.tos,
+                bytes: received.data,
+            });
+            open(shared, gateway, &mut inbound, packets);
+        }
+    }
+}
+
+fn open<'a>(
+    shared: &Shared,
+    gateway: &SyncSender<Message>,
+    inbound: &mut Inbound,
+    packets: impl Iterator<Item = Arrived<'a>>,
+) {
+    inbound.process(&shared.sad, now(), packets, |packet| {
+        if shared.tun.write(VnetHeader::default(), &[packet]).is_err() {
+            count(&shared.drops.send);
+        }
+    });
+    for notice in inbound.notices() {
+        match notice {
+            Notice::UnknownSpi(_) => count(&shared.drops.unknown_spi),
+            Notice::Exhausted(child) => {
+                let _full = gateway.try_send(Message::Limit(child, Limit::Hard));
+            }
+            notice => {
+                let _full = gateway.try_send(Message::Notice(notice));
+            }
+        }
+    }
+}
+
+/// IKE on UDP 500.
+pub(crate) fn isakmp(shared: &Arc<Shared>, socket: &UdpSocket, gateway: &SyncSender<Message>) {
+    let mut batch = RecvBatch::new(16, PACKET);
+    while !shared.stop.load(Ordering::Relaxed) {
+        wait(&mut [PollFd::new(socket, PollFlags::IN)], 500);
+        while matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
+            for received in batch.datagrams().filter(|received| !received.truncated) {
+                let (from, to, bytes) = (received.from, received.to, received.data.to_vec());
+                let _full = gateway.try_send(Message::Datagram { from, to, port: 500, bytes });
+            }
+        }
+    }
+}

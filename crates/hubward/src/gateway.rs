@@ -1,0 +1,320 @@
+//! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
+
+use crate::apply::Machine;
+use crate::dataplane::{Shared, now};
+use crate::lease::Leases;
+use crate::log::Log;
+use crate::snapshot::Snapshot;
+use crate::{aaa, exec, translate};
+use hubward_config::Parsed;
+use hubward_linux::monitor::Monitor;
+use hubward_linux::udp::UdpSocket;
+use hubward_proto::esp::inbound::Notice;
+use hubward_proto::esp::sa::{ChildId, Direction};
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::io::{Acquire, Answer, Command, Effect, Input, LeaseError, Limit, Question};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+/// What reaches the gateway.
+pub(crate) enum Message {
+    /// An IKE message, without its non-ESP marker.
+    Datagram { from: SocketAddr, to: Option<IpAddr>, port: u16, bytes: Vec<u8> },
+    /// A packet waits for a tunnel.
+    Acquire(Acquire),
+    /// A child SA reached a limit.
+    Limit(ChildId, Limit),
+    /// Something that the packet path saw.
+    Notice(Notice),
+    /// A command line, and where its output goes.
+    Exec(String, Sender<String>),
+    /// SIGHUP: read the configuration again.
+    Reload,
+    /// SIGTERM or SIGINT.
+    Stop,
+}
+
+/// Everything that the gateway owns.
+pub(crate) struct Gateway {
+    pub(crate) engine: Engine,
+    pub(crate) parsed: Parsed,
+    pub(crate) machine: Machine,
+    pub(crate) leases: Leases,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) isakmp: Arc<UdpSocket>,
+    pub(crate) monitor: Monitor,
+    pub(crate) addresses: Vec<Option<Ipv4Addr>>,
+    pub(crate) file: std::path::PathBuf,
+    pub(crate) log: Log,
+    pub(crate) last_traffic: BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>,
+    pub(crate) allow_unenforced: bool,
+}
+
+impl Gateway {
+    /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
+    pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+        let mut tick = now();
+        loop {
+            let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
+            match messages.recv_timeout(deadline.since(now())) {
+                Ok(Message::Stop) => break,
+                Ok(message) => self.message(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
+                self.engine.handle_timeout(now());
+            }
+            if tick <= now() {
+                tick = now() + Duration::from_secs(1);
+                self.every_second();
+            }
+            self.effects();
+        }
+        self.engine.handle(now(), Input::Command(Command::Shutdown));
+        self.effects();
+        self.machine.remove();
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Datagram { from, to, port, bytes } => {
+                let Some(path) = self.path(from, to, port) else { return };
+                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
+            }
+            Message::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
+            Message::Limit(child, limit) => self.engine.handle(now(), Input::Expire { child, limit }),
+            Message::Notice(Notice::Seen(child)) => self.engine.handle(now(), Input::InboundSeen { child }),
+            Message::Notice(Notice::Moved(child, remote, remote_port)) => {
+                self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
+            }
+            Message::Notice(Notice::Refused(child, refused)) => {
+                tracing::debug!("%CRYPTO-4-RECVD_PKT: a packet of tunnel {} is refused: {refused:?}", child.0);
+            }
+            Message::Notice(_) => {}
+            Message::Exec(line, answer) => {
+                let text = self.exec(&line);
+                // whoever asked may be gone
+                let _gone = answer.send(text);
+            }
+            Message::Reload => self.reload(),
+            Message::Stop => {}
+        }
+    }
+
+    /// The path of a datagram: the interface whose address it was sent to.
+    fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
+        let to = to?;
+        let bears = |index: &usize| {
+            self.parsed.config.interfaces.get(*index).is_some_and(|interface| interface.crypto_map.is_some())
+        };
+        let index = (0..self.addresses.len())
+            .filter(|index| self.addresses.get(*index).copied().flatten().map(IpAddr::V4) == Some(to))
+            .find(bears)?;
+        Some(Path {
+            local: to,
+            local_port: port,
+            remote: from.ip(),
+            remote_port: from.port(),
+            interface: InterfaceId(u16::try_from(index).ok()?),
+            vrf: VrfId(0),
+            encapsulation: if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
+        })
+    }
+
+    fn effects(&mut self) {
+        let mut routes_changed = false;
+        while let Some(effect) = self.engine.poll() {
+            match effect {
+                Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
+                Effect::NatKeepalive { path } => {
+                    let to = SocketAddr::new(path.remote, path.remote_port);
+                    let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));
+                }
+                Effect::Install { child, direction } => {
+                    if let Err(error) = self.shared.sad.install(&child, direction) {
+                        tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
+                    }
+                    routes_changed |= direction == Direction::Outbound;
+                }
+                Effect::Repath { child, path } => self.shared.sad.repath(child, path),
+                Effect::Remove { child, .. } => {
+                    self.shared.sad.remove(child);
+                    self.last_traffic.remove(&child);
+                    routes_changed = true;
+                }
+                Effect::Ask { id, question } => {
+                    let answer = self.answer(question);
+                    self.engine.handle(now(), Input::Answer { id, answer });
+                }
+                Effect::Release { address, .. } => self.leases.release(address),
+                Effect::Assign(_) | Effect::Unassign { .. } => {}
+                Effect::Event(event) => self.log.event(now(), &event),
+            }
+        }
+        if routes_changed {
+            self.capture();
+        }
+    }
+
+    fn transmit(&self, path: &Path, bytes: &[u8]) {
+        let to = SocketAddr::new(path.remote, path.remote_port);
+        let sent = match path.encapsulation {
+            Encapsulation::Native => self.isakmp.send_to(bytes, to, Some(path.local)),
+            Encapsulation::Udp => {
+                let marked = [&[0; 4], bytes].concat();
+                self.shared.natt.send_to(&marked, to, Some(path.local))
+            }
+        };
+        if let Err(error) = sent {
+            // the engine repeats what is not answered
+            tracing::debug!("an IKE message to {to} was not sent: {error}");
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        match question {
+            Question::Authenticate { list, user, password, .. } => {
+                let answer = aaa::authenticate(&self.parsed.config, &list, &user, &password);
+                if let Answer::Rejected { reason } = &answer {
+                    let user = hubward_proto::ike::event::Untrusted::new(user.as_bytes());
+                    tracing::warn!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]");
+                }
+                answer
+            }
+            Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
+            Question::Lease { pool, owner, wanted } => {
+                let lease = self.leases.lease(&pool, &owner, wanted);
+                if lease == Err(LeaseError::Exhausted) {
+                    tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
+                }
+                Answer::Lease(lease)
+            }
+            Question::Credentials { .. } => Answer::Credentials(None),
+        }
+    }
+
+    /// Brings the routes into the TUN in line with the tunnels.
+    pub(crate) fn capture(&mut self) {
+        let tables = self.shared.tables.load();
+        let remotes = self.shared.sad.remotes().into_iter().map(|selector| selector.remote);
+        let ranges = tables.captured().into_iter().chain(remotes).collect();
+        drop(tables);
+        if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
+            tracing::error!("the routes into the tunnel could not be set: {error:#}");
+        }
+    }
+
+    fn every_second(&mut self) {
+        for child in self.engine.inspect().children {
+            let id = child.sa.id;
+            let last = |direction| self.shared.sad.get(id, direction).and_then(|sa| sa.counters.last());
+            let seen = (last(Direction::Inbound), last(Direction::Outbound));
+            let unchanged = self.last_traffic.get(&id) == Some(&seen);
+            // unanswered traffic must go on being looked at
+            let unanswered = seen.1 > seen.0;
+            if seen != (None, None) && (!unchanged || unanswered) {
+                self.last_traffic.insert(id, seen);
+                let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
+                self.engine.handle(now(), input);
+            }
+        }
+        match self.monitor.read() {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(_) => self.addresses_may_have_changed(),
+            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// DHCP, or an administrator, gave an interface another address.
+    fn addresses_may_have_changed(&mut self) {
+        let Ok(addresses) = self.machine.addresses(&self.parsed.config) else { return };
+        for (index, (old, new)) in self.addresses.iter().zip(&addresses).enumerate() {
+            if old != new {
+                let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
+                let name = self.parsed.config.interfaces.get(index).map_or("", |interface| &interface.name);
+                tracing::info!("{name} has another address: {new:?}");
+                self.engine.handle(now(), Input::Moved { interface, address: new.map(IpAddr::V4) });
+            }
+        }
+        if self.addresses != addresses {
+            self.addresses = addresses;
+            if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
+                tracing::error!("the routes could not be set: {error:#}");
+            }
+            self.capture();
+        }
+    }
+
+    /// SIGHUP. A configuration that cannot be used leaves the old one running.
+    fn reload(&mut self) {
+        let text = match std::fs::read_to_string(&self.file) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::error!("{} cannot be read, the old configuration stays: {error}", self.file.display());
+                return;
+            }
+        };
+        let parsed = hubward_config::parse(&text);
+        if let Err(refusal) = crate::check::may_start(&parsed, self.allow_unenforced) {
+            tracing::error!("the old configuration stays: {refusal}");
+            return;
+        }
+        let same_interfaces = parsed.config.interfaces.iter().map(|i| &i.name).eq(self
+            .parsed
+            .config
+            .interfaces
+            .iter()
+            .map(|i| &i.name));
+        if !same_interfaces {
+            tracing::error!("the old configuration stays: interfaces can be added or removed only by a restart");
+            return;
+        }
+        self.parsed = parsed;
+        if let Err(error) = self.machine.apply(&self.parsed.config, &self.shared.tun) {
+            tracing::error!("not everything of the new configuration could be applied: {error:#}");
+        }
+        if let Ok(addresses) = self.machine.addresses(&self.parsed.config) {
+            self.addresses = addresses;
+        }
+        let (policy, left_out) = translate::policy(&self.parsed.config, &self.addresses);
+        for line in left_out {
+            tracing::warn!("{line}");
+        }
+        self.leases.configure(&self.parsed.config.pools);
+        let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
+        self.shared.tables.store(Arc::new(tables));
+        self.engine.handle(now(), Input::Policy(Arc::new(policy)));
+        self.capture();
+        tracing::info!("the configuration was read again");
+    }
+
+    fn exec(&mut self, line: &str) -> String {
+        match exec::parse(line) {
+            Ok(exec::Request::Order(command)) => {
+                self.engine.handle(now(), Input::Command(command));
+                String::new()
+            }
+            Ok(exec::Request::Show(show)) => exec::render(show, &self.snapshot()),
+            Err(refusal) => refusal,
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            now: now(),
+            parsed: &self.parsed,
+            ike: self.engine.inspect(),
+            sad: &self.shared.sad,
+            pools: self.leases.view(),
+            interfaces: self.machine.interfaces(&self.parsed.config).unwrap_or_default(),
+            drops: &self.shared.drops,
+        }
+    }
+}

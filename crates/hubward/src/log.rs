@@ -1,0 +1,74 @@
+//! The engine's events as log lines: words for people, and IOS's message where it has one. Lines of one kind are limited, so
+//! that nobody can fill the disk.
+
+use hubward_proto::ike::event::{Event, EventKind};
+use hubward_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Lines of one kind in each interval.
+const LINES: u32 = 20;
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Writes events, and forgets those that come too often.
+#[derive(Default)]
+pub(crate) struct Log {
+    kinds: BTreeMap<String, (Instant, u32)>,
+}
+
+impl Log {
+    pub(crate) fn event(&mut self, now: Instant, event: &Event) {
+        let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
+        let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
+        let kind = match &event.kind {
+            EventKind::Refused(refusal) => format!("refused {refusal}"),
+            other => format!("{:?}", std::mem::discriminant(other)),
+        };
+        let (since, count) = self.kinds.entry(kind).or_insert((now, 0));
+        if now.since(*since) > INTERVAL {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > LINES {
+            return;
+        }
+        if self.kinds.len() > 1000 {
+            self.kinds.clear();
+        }
+        match &event.kind {
+            EventKind::Phase1Up { identity, profile } => {
+                let profile = profile.as_deref().unwrap_or("no profile");
+                tracing::info!(conn, peer, "phase 1 is up: {identity} ({profile})");
+            }
+            EventKind::Phase1Down { reason } => tracing::info!(conn, peer, "phase 1 ended: {reason}"),
+            EventKind::XauthAccepted { user } => tracing::info!(conn, peer, "Xauth accepted user {user}"),
+            EventKind::XauthRejected { user } => {
+                tracing::warn!(conn, peer, "%CRYPTO-6-VPN_TUNNEL_STATUS: Xauth failed for user {user}");
+            }
+            EventKind::AddressAssigned { address } => tracing::info!(conn, peer, "address {address} assigned"),
+            EventKind::ChildUp { child, entry, selector, inbound, outbound, replaces } => {
+                let verb = if replaces.is_some() { "renewed" } else { "up" };
+                tracing::info!(
+                    conn,
+                    peer,
+                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {} <-> {} ({} {}) SPI in 0x{:08X} out 0x{:08X}",
+                    child.0,
+                    selector.local,
+                    selector.remote,
+                    entry.map,
+                    entry.sequence,
+                    inbound.0,
+                    outbound.0
+                );
+            }
+            EventKind::ChildDown { child, reason } => {
+                tracing::info!(conn, peer, "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is DOWN: {reason}", child.0);
+            }
+            EventKind::PeerDead => tracing::warn!(conn, peer, "the peer does not answer any more"),
+            EventKind::PeerMoved { remote, remote_port } => {
+                tracing::info!(conn, peer, "the peer moved to {remote}:{remote_port}");
+            }
+            EventKind::Refused(refusal) => tracing::warn!(conn, peer, "%CRYPTO-4-IKE_REFUSED: {refusal}"),
+        }
+    }
+}

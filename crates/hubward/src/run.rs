@@ -1,0 +1,167 @@
+//! `hubward run`: brings everything up, runs the gateway, and takes everything down again.
+
+use crate::apply::{Machine, map_interfaces};
+use crate::dataplane::{self, Drops, Shared, now};
+use crate::gateway::{Gateway, Message};
+use crate::lease::Leases;
+use crate::log::Log;
+use crate::{SOCKET, check, exec, translate};
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use hubward_linux::clear::ClearSocket;
+use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::monitor::Monitor;
+use hubward_linux::owned::FWMARK;
+use hubward_linux::SocketOptions;
+use hubward_linux::tun::{Tun, TunOptions};
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::{notify, privilege, random};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration.
+    file: PathBuf,
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
+    #[arg(long = "map", value_name = "IOS=LINUX")]
+    map: Vec<String>,
+    /// Start although some access-control lines are not enforced.
+    #[arg(long)]
+    allow_unenforced: bool,
+    /// Leave the addresses of the interfaces alone.
+    #[arg(long)]
+    no_addresses: bool,
+    /// The control socket.
+    #[arg(long, default_value = SOCKET)]
+    socket: PathBuf,
+    /// The folder for leases and for the list of what was changed.
+    #[arg(long, default_value = "/var/lib/hubward")]
+    state: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    privilege::forbid_core_dumps()?;
+    let text = std::fs::read_to_string(&arguments.file)
+        .with_context(|| format!("cannot read {}", arguments.file.display()))?;
+    let parsed = hubward_config::parse(&text);
+    check::tell(&parsed);
+    if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {
+        anyhow::bail!(refusal);
+    }
+    let names = map_interfaces(&parsed.config, &arguments.map)?;
+    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
+    // the ports first: two gateways must not undo each other's work
+    let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
+    let natt = UdpSocket::bind(everywhere(4500), &options)?;
+    let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
+    let mut machine = Machine::open(Some(&arguments.state), names, arguments.no_addresses)?;
+    let tun = Tun::create(&TunOptions::default())?;
+    if let Err(error) = machine.apply(&parsed.config, &tun) {
+        machine.remove();
+        return Err(error);
+    }
+    let addresses = machine.addresses(&parsed.config)?;
+    let (policy, left_out) = translate::policy(&parsed.config, &addresses);
+    for line in left_out {
+        tracing::warn!("{line}");
+    }
+    let mut leases = Leases::open(Some(&arguments.state))?;
+    leases.configure(&parsed.config.pools);
+    let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
+    let shared = Arc::new(Shared {
+        sad: Sad::new(),
+        tables: ArcSwap::from_pointee(tables),
+        tun,
+        natt,
+        esp: Some(esp),
+        clear: Some(ClearSocket::open(FWMARK)?),
+        stop: AtomicBool::new(false),
+        drops: Drops::default(),
+    });
+    let (sender, receiver) = sync_channel(1024);
+    let mut gateway = Gateway {
+        engine: Engine::new(Arc::new(policy), random::seed()?, now()),
+        parsed,
+        machine,
+        leases,
+        shared: Arc::clone(&shared),
+        isakmp: Arc::clone(&isakmp),
+        monitor: Monitor::open()?,
+        addresses,
+        file: arguments.file.clone(),
+        log: Log::default(),
+        last_traffic: BTreeMap::new(),
+        allow_unenforced: arguments.allow_unenforced,
+    };
+    gateway.capture();
+    let workers = workers(&shared, &isakmp, &sender)?;
+    exec::serve(&arguments.socket, sender.clone())?;
+    signals(sender)?;
+    tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
+    let _unsupervised = notify::notify("READY=1");
+    gateway.run(&receiver);
+    shared.stop.store(true, Ordering::Relaxed);
+    for worker in workers {
+        let _panicked = worker.join();
+    }
+    let _gone = std::fs::remove_file(&arguments.socket);
+    Ok(())
+}
+
+fn workers(
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
+    let seed = random::seed()?;
+    let named = |name: &str| std::thread::Builder::new().name(name.into());
+    let (out_shared, out_gateway) = (Arc::clone(shared), gateway.clone());
+    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
+    let (ike_shared, ike_gateway, ike_socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    Ok(vec![
+        named("esp-out").spawn(move || dataplane::outbound(&out_shared, &out_gateway, seed))?,
+        named("esp-in").spawn(move || dataplane::inbound(&in_shared, &in_gateway))?,
+        named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
+    ])
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
+fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(async move {
+            let (terminate, interrupt, hangup) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+            let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (terminate, interrupt, hangup) else {
+                tracing::error!("signals cannot be received");
+                return;
+            };
+            loop {
+                let message = tokio::select! {
+                    _ = terminate.recv() => Message::Stop,
+                    _ = interrupt.recv() => Message::Stop,
+                    _ = hangup.recv() => Message::Reload,
+                };
+                let stop = matches!(message, Message::Stop);
+                let _gone = gateway.send(message);
+                if stop {
+                    return;
+                }
+            }
+        });
+    })?;
+    Ok(())
+}
