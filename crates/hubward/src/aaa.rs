@@ -50,3 +50,20 @@ pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
 fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
     lists.iter().find(|list| list.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference hub's user passes by the list that the client profile names; nobody else does.
+    #[test]
+    fn the_reference_user() {
+        let config = hubward_config::parse(include_str!("../../../examples/hub.cfg")).config;
+        let check = |user: &str, given: &str| authenticate(&config, "clientauth", user, &Secret::new(given.as_bytes()));
+        assert!(matches!(check("gfullage", "gfullage"), Answer::Accepted { .. }));
+        assert!(matches!(check("gfullage", "wrong"), Answer::Rejected { .. }));
+        assert!(matches!(check("nobody", "gfullage"), Answer::Rejected { .. }));
+        let no_list = authenticate(&config, "absent", "gfullage", &Secret::new(*b"gfullage"));
+        assert!(matches!(no_list, Answer::Rejected { .. }));
+    }
+}

@@ -172,7 +172,7 @@ impl Hub {
              pools {{ ippool {{\n  addrs = 10.5.5.1-10.5.5.254\n  dns = 1.1.1.1, 2.2.2.2\n  nbns = 3.3.3.3, 4.4.4.4\n  \
              28674 = cisco.com\n  28672 = \"Welcome\"\n}} }}\n\
              secrets {{\n  ike-wildcard {{ secret = cisco123 }}\n  ike-group {{ id = keyid:testgroup\n secret = cisco321 }}\n  \
-             xauth-gfullage {{ id = gfullage\n secret = gfullagepw }}\n}}\n"
+             xauth-gfullage {{ id = gfullage\n secret = gfullage }}\n}}\n"
         )
     }
 }
@@ -206,7 +206,7 @@ impl Default for XauthClient {
             aggressive: true,
             identity: "keyid:testgroup".into(),
             key: "cisco321".into(),
-            user: Some(("gfullage".into(), "gfullagepw".into())),
+            user: Some(("gfullage".into(), "gfullage".into())),
             mode_config: true,
             remote_net: "0.0.0.0/0".into(),
             suite: Suite::default(),

@@ -67,7 +67,7 @@ pub fn edit(text: &str, from: &str, to: &str) -> Result<String> {
 pub fn hub_with(policy: &str, transform_set: &str, map_lines: &str) -> Result<String> {
     let text = hub_cfg()?;
     let text =
-        edit(&text, "crypto isakmp policy 10\n encr 3des\n authentication pre-share\n group 2\n", policy)?;
+        edit(&text, "crypto isakmp policy 10\n  encr 3des\n  authentication pre-share\n  group 2\n", policy)?;
     let text = edit(&text, "crypto ipsec transform-set myset esp-3des esp-sha-hmac\n", transform_set)?;
     edit(&text, " set transform-set myset\n", &format!(" set transform-set myset\n{map_lines}"))
 }

@@ -56,7 +56,7 @@ impl Default for Profile {
             group: "testgroup".into(),
             secret: "cisco321".into(),
             user: "gfullage".into(),
-            password: "gfullagepw".into(),
+            password: "gfullage".into(),
             nat: NatMode::Natt,
             dh: "dh2".into(),
             pfs: "nopfs".into(),
