@@ -5,7 +5,7 @@
 //!  10.1.1.10   10.48.67.181            10.100.2.102           10.2.2.10
 //! ```
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use hubward_interop::capture::exchange;
 use hubward_interop::charon::{Build, Spoke, Suite};
 use hubward_interop::hubward::{hub_cfg, hub_with};
@@ -31,6 +31,12 @@ pub(crate) const CASES: &[Case] = &[
     case("2g_aes_sha256_group14_pfs_protocol_50", &[Need::Hubward, Need::StrongSwan, Need::Trixie], |lab| {
         modern(lab, Build::Trixie)
     }),
+    case(
+        "tcp_fills_the_tunnel_and_fits_its_mtu",
+        &[Need::Hubward, Need::StrongSwan, Need::Tool("iperf3")],
+        tcp,
+    ),
+    case("ike_scan_sees_a_gateway", &[Need::Hubward, Need::Tool("ike-scan")], ike_scan),
     case("hub_forgets_a_spoke_that_says_goodbye", &[Need::Hubward, Need::StrongSwan], goodbye),
     case("hub_says_goodbye_on_sigterm", &[Need::Hubward, Need::StrongSwan], sigterm),
 ];
@@ -84,4 +90,49 @@ fn sigterm(lab: &Lab) -> Result<()> {
     let spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
     scene.hub.stop()?;
     wait::until("strongSwan to see the delete", secs(3), || Ok(spoke.sas()?.is_empty()))
+}
+
+/// A TCP stream of full segments: what is too long for the tunnel is told to the sender (or fragmented), not lost.
+fn tcp(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    let mut command = scene.net.hub_lan.command("iperf3");
+    command.args(["--server", "--one-off", "--forceflush"]);
+    let mut server = lab.spawn("iperf3-server", &command)?;
+    server.wait_log("listening", secs(5))?;
+    // from the hub's side, so that Hubward is the one who encrypts the full segments
+    let report = scene.net.spoke_lan.run(&["iperf3", "--client", "10.1.1.10", "--reverse", "--time", "3"])?;
+    let bits = report
+        .lines()
+        .find(|line| line.contains("receiver"))
+        .and_then(|line| line.split("Bytes").nth(1))
+        .map(|rest| rest.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
+    match bits {
+        Some(rate) if !rate.starts_with("0.00") => {
+            println!("{rate} of TCP through a 3DES tunnel");
+            Ok(())
+        }
+        other => bail!("no throughput ({other:?}):\n{report}"),
+    }
+}
+
+/// What ike-scan finds: the hub answers the document's suite, in main mode and for the group, and refuses another.
+fn ike_scan(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let scan = |arguments: &[&str]| -> Result<String> {
+        let mut command = vec!["ike-scan", "--sport=0", "--retry=2", "--timeout=1000", "-M"];
+        command.extend(arguments);
+        command.push("10.48.67.181");
+        scene.net.client.run(&command)
+    };
+    // encryption, hash, authentication, group; 65001 is XAUTHInitPreShared
+    let found = scan(&["--trans=(1=5,2=2,3=1,4=2)"])?;
+    assert!(found.contains("Main Mode Handshake returned") && found.contains("Enc=3DES"), "{found}");
+    let found = scan(&["--trans=(1=5,2=2,3=65001,4=2)", "-A", "--id=testgroup", "--idtype=11"])?;
+    assert!(found.contains("Aggressive Mode Handshake returned"), "{found}");
+    let found = scan(&["--trans=(1=7,14=256,2=4,3=1,4=14)"])?;
+    assert!(!found.contains("Handshake returned"), "a suite that is not configured was taken:\n{found}");
+    let found = scan(&["--trans=(1=5,2=2,3=65001,4=2)", "-A", "--id=nosuchgroup", "--idtype=11"])?;
+    assert!(!found.contains("Handshake returned"), "a group that is not configured was answered:\n{found}");
+    Ok(())
 }

@@ -175,7 +175,10 @@ fn replayed(lab: &Lab) -> Result<()> {
     }
     let inside = Capture::start(lab, &honest.scene.net.hub_lan, "eth0")?;
     let replies_before = honest.traffic.replies();
+    let sent_before = honest.scene.capture.read()?.udp_esp(SPOKE, HUB);
     inject::packets(&honest.scene.net.inet, &esp)?;
+    let sent = honest.scene.capture.read()?.udp_esp(SPOKE, HUB) - sent_before;
+    assert!(sent >= esp.len(), "of {} replayed packets only {sent} went to the hub", esp.len());
     std::thread::sleep(secs(2));
     let replies = honest.traffic.replies() - replies_before;
     let requests = inside.finish()?.frames.iter().filter(|f| f.destination == Some(HUB_HOST)).count();
