@@ -150,17 +150,17 @@ pub(crate) struct Dpd {
 /// An exchange after phase 1 that is under way.
 pub(crate) enum Exchange {
     /// Hub: Xauth request sent.
-    XauthRequest { identifier: u16, retransmit: Retransmit },
+    XauthRequest { retransmit: Retransmit },
     /// Hub: the AAA list is asked.
     XauthCheck,
     /// Hub: the verdict is sent; the user when it is yes.
-    XauthSet { identifier: u16, user: Option<String>, retransmit: Retransmit },
+    XauthSet { user: Option<String>, retransmit: Retransmit },
     /// Hub: an address is asked for.
     ConfigLease { identifier: u16, requested: Vec<Attribute> },
     /// Client: the user is asked.
     XauthAnswer { identifier: u16, fields: Vec<CredentialField> },
     /// Client: mode-config request sent.
-    ConfigRequest { identifier: u16, retransmit: Retransmit },
+    ConfigRequest { retransmit: Retransmit },
     /// Quick mode that we began.
     QuickInitiator(Box<quick::Initiator>),
     /// Quick mode that the peer began.

@@ -55,21 +55,17 @@ impl Engine {
         self.follow(sa, path);
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
         match (message.kind, exchange) {
-            (config::REPLY, Some(Exchange::XauthRequest { identifier, .. }))
-                if identifier == message.identifier =>
-            {
+            // the message id names the exchange; the identifier inside does not have to agree, for strongSwan's replies
+            // to Xauth carry another one
+            (config::REPLY, Some(Exchange::XauthRequest { .. })) => {
                 self.xauth_reply(sa, message_id, &message)?;
                 Ok(None)
             }
-            (config::ACK, Some(Exchange::XauthSet { identifier, user, .. }))
-                if identifier == message.identifier =>
-            {
+            (config::ACK, Some(Exchange::XauthSet { user, .. })) => {
                 self.xauth_acknowledged(sa, user);
                 Ok(None)
             }
-            (config::REPLY, Some(Exchange::ConfigRequest { identifier, .. }))
-                if identifier == message.identifier =>
-            {
+            (config::REPLY, Some(Exchange::ConfigRequest { .. })) => {
                 self.assigned(sa, &message)?;
                 Ok(None)
             }
@@ -146,7 +142,7 @@ impl Engine {
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
             && let Some(established) = sa.established_mut()
         {
-            established.exchanges.insert(message_id, Exchange::XauthRequest { identifier, retransmit });
+            established.exchanges.insert(message_id, Exchange::XauthRequest { retransmit });
         }
     }
 
@@ -219,7 +215,7 @@ impl Engine {
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
             && let Some(established) = sa.established_mut()
         {
-            established.exchanges.insert(message_id, Exchange::XauthSet { identifier, user, retransmit });
+            established.exchanges.insert(message_id, Exchange::XauthSet { user, retransmit });
         }
     }
 
@@ -456,7 +452,7 @@ impl Engine {
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
             && let Some(established) = sa.established_mut()
         {
-            established.exchanges.insert(message_id, Exchange::ConfigRequest { identifier, retransmit });
+            established.exchanges.insert(message_id, Exchange::ConfigRequest { retransmit });
         }
     }
 
