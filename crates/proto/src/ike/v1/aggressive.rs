@@ -297,6 +297,14 @@ impl Engine {
         sa: &mut IsakmpSa,
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(), Refusal> {
+        if let (State::Established(established), Some(group)) = (&mut sa.state, &group) {
+            // a client in main mode, whose group could not be asked for before
+            if let Some(peer) = self.peers.get_mut(&established.peer) {
+                peer.group = Some(group.name.clone());
+            }
+            established.group = Some(Arc::clone(group));
+            return Ok(());
+        }
         let State::AggressiveResponder(state) = std::mem::replace(&mut sa.state, State::Void) else {
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
         };

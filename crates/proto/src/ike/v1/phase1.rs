@@ -5,6 +5,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
+use crate::ike::io::Question;
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::path::{Encapsulation, NATT_PORT, Path};
@@ -209,8 +210,23 @@ impl Engine {
             self.notify_responder_lifetime(sa);
         }
         self.retire_older(sa.id, peer);
+        self.ask_for_group(sa);
         if !waits_for_xauth {
             self.authorized(sa);
+        }
+    }
+
+    /// In main mode a client's group is known only now, with its identity: the key was that of its address.
+    fn ask_for_group(&mut self, sa: &IsakmpSa) {
+        let Some(established) = sa.established() else { return };
+        let (Identity::KeyId(group), None, false) =
+            (&established.identity, &established.group, sa.initiator)
+        else {
+            return;
+        };
+        if let Some(list) = established.demands.authorization_list.clone() {
+            let group = String::from_utf8_lossy(group).into_owned();
+            self.ask(sa.id, 0, Question::Authorize { list, group });
         }
     }
 
