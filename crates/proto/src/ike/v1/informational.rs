@@ -112,6 +112,16 @@ impl Engine {
         }
     }
 
+    /// The SA of a client that this one has renewed, while both are there and the client still has children.
+    fn renewed_by(&self, sa: &IsakmpSa, peer: crate::ike::sa::PeerId) -> Option<crate::ike::event::ConnId> {
+        let client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
+        let carries = self.children.values().any(|child| child.peer == peer && !child.superseded);
+        let older = self.sas.values().find(|other| {
+            other.id < sa.id && other.established().is_some_and(|e| e.peer == peer && e.retire.is_none())
+        });
+        older.filter(|_| client && carries && !sa.initiator).map(|other| other.id)
+    }
+
     fn deleted(&mut self, sa: &mut IsakmpSa, delete: &Delete) {
         let Some(peer) = sa.established().map(|established| established.peer) else { return };
         match delete.protocol {
@@ -142,7 +152,14 @@ impl Engine {
                     let cookie = |bytes: &[u8]| Cookie(bytes.try_into().unwrap_or_default());
                     let (initiator, responder) = (cookie(initiator), cookie(responder));
                     if sa.cookies.initiator == initiator && sa.cookies.responder == responder {
-                        sa.dead = true;
+                        // vpnc, when it has renewed phase 1, names the new SA, means the old one, and goes on using the
+                        // new one; a goodbye deletes the children first
+                        match self.renewed_by(sa, peer) {
+                            Some(old) => {
+                                self.with_sa(old, |_, old| old.dead = true);
+                            }
+                            None => sa.dead = true,
+                        }
                         continue;
                     }
                     // a delete may name another SA, but only one of the same peer

@@ -219,8 +219,7 @@ impl Engine {
     /// In main mode a client's group is known only now, with its identity: the key was that of its address.
     fn ask_for_group(&mut self, sa: &IsakmpSa) {
         let Some(established) = sa.established() else { return };
-        let (Identity::KeyId(group), None, false) =
-            (&established.identity, &established.group, sa.initiator)
+        let (Identity::KeyId(group), None, false) = (&established.identity, &established.group, sa.initiator)
         else {
             return;
         };
