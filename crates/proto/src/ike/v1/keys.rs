@@ -110,6 +110,12 @@ impl Phase1Keys {
         [&self.skeyid, &self.skeyid_d, &self.skeyid_a]
     }
 
+    /// The same with another cipher key, for transcripts that are published with that key alone.
+    #[doc(hidden)]
+    pub fn with_encryption(self, encryption: Secret) -> Self {
+        Self { encryption, ..self }
+    }
+
     /// HASH_I or HASH_R: `ours` and `theirs` from the view of whose hash it is (RFC 2409 section 5).
     pub fn auth_hash(&self, auth: &AuthInput<'_>) -> Digest {
         let cookies = [auth.own_cookie.0, auth.other_cookie.0].concat();
