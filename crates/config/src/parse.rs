@@ -257,7 +257,7 @@ fn shown(line: &str) -> String {
     let secret = |word: &&str| {
         ["key", "password", "secret", "pre-shared-key"].contains(&word.to_ascii_lowercase().as_str())
     };
-    match kept.iter().position(|word| secret(&word)) {
+    match kept.iter().position(secret) {
         Some(place) => kept.get(..=place).unwrap_or_default().join(" "),
         None => kept.join(" "),
     }

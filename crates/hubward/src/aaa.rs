@@ -42,7 +42,8 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
 
 /// Looks a group up by `aaa authorization network LIST`.
 pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
-    let local = named(&config.aaa.network, list).is_some_and(|list| list.methods.iter().any(|m| m == "local"));
+    let local =
+        named(&config.aaa.network, list).is_some_and(|list| list.methods.iter().any(|m| m == "local"));
     let found = local.then(|| translate::client_group(config, group)).flatten();
     Answer::Group(found.map(Arc::new))
 }
@@ -59,7 +60,9 @@ mod tests {
     #[test]
     fn the_reference_user() {
         let config = hubward_config::parse(include_str!("../../../examples/hub.cfg")).config;
-        let check = |user: &str, given: &str| authenticate(&config, "clientauth", user, &Secret::new(given.as_bytes()));
+        let check = |user: &str, given: &str| {
+            authenticate(&config, "clientauth", user, &Secret::new(given.as_bytes()))
+        };
         assert!(matches!(check("gfullage", "gfullage"), Answer::Accepted { .. }));
         assert!(matches!(check("gfullage", "wrong"), Answer::Rejected { .. }));
         assert!(matches!(check("nobody", "gfullage"), Answer::Rejected { .. }));

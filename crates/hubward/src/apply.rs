@@ -39,18 +39,28 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Resul
         }
         names.insert(ios, linux.to_string());
     }
-    let mut free: Vec<_> = links.iter().filter(|link| !names.values().any(|name| *name == link.name)).collect();
+    let mut free: Vec<_> =
+        links.iter().filter(|link| !names.values().any(|name| *name == link.name)).collect();
     for interface in &config.interfaces {
-        let idle = interface.shutdown || (interface.address == Addressing::None && interface.crypto_map.is_none());
+        let idle =
+            interface.shutdown || (interface.address == Addressing::None && interface.crypto_map.is_none());
         if idle || names.contains_key(&interface.name) || interface.name.starts_with("Tunnel") {
             continue;
         }
         if free.is_empty() {
-            tracing::warn!("{}: no interface of this machine is left for it; map one with --map", interface.name);
+            tracing::warn!(
+                "{}: no interface of this machine is left for it; map one with --map",
+                interface.name
+            );
             continue;
         }
         let link = free.remove(0);
-        tracing::info!("{} is {} (by order; --map {}=… says otherwise)", interface.name, link.name, interface.name);
+        tracing::info!(
+            "{} is {} (by order; --map {}=… says otherwise)",
+            interface.name,
+            link.name,
+            interface.name
+        );
         names.insert(interface.name.clone(), link.name.clone());
     }
     Ok(names)
@@ -82,15 +92,8 @@ impl Machine {
         for removed in owned::sweep(&netlink, &mut ledger)?.removed {
             tracing::info!("removed a leftover of an earlier run: {removed}");
         }
-        let machine = Self {
-            netlink,
-            ledger,
-            names,
-            tun: 0,
-            keep_addresses,
-            captured: Vec::new(),
-            routes: Vec::new(),
-        };
+        let machine =
+            Self { netlink, ledger, names, tun: 0, keep_addresses, captured: Vec::new(), routes: Vec::new() };
         Ok(machine)
     }
 
@@ -136,6 +139,55 @@ impl Machine {
         Ok(found.collect())
     }
 
+    /// A lease's address goes on its link, and its router becomes the default route of last choice (distance 254).
+    pub(crate) fn lease_bound(
+        &mut self,
+        name: &str,
+        lease: &hubward_proto::dhcp::Lease,
+    ) -> anyhow::Result<()> {
+        self.ledger.add_address(&self.netlink, name, IpNet::V4(lease.address))?;
+        if let Some(route) = self.lease_route(name, lease)? {
+            route::add(&self.netlink, &route)?;
+        }
+        Ok(())
+    }
+
+    /// The lease ended.
+    pub(crate) fn lease_lost(
+        &mut self,
+        name: &str,
+        lease: &hubward_proto::dhcp::Lease,
+    ) -> anyhow::Result<()> {
+        if let Some(route) = self.lease_route(name, lease)? {
+            let _gone = route::remove(&self.netlink, &route);
+        }
+        self.ledger.remove_address(&self.netlink, name, IpNet::V4(lease.address))?;
+        // the kernel took the static routes by this address with it
+        self.routes.clear();
+        Ok(())
+    }
+
+    fn lease_route(&self, name: &str, lease: &hubward_proto::dhcp::Lease) -> anyhow::Result<Option<Route>> {
+        let Some(router) = lease.router else { return Ok(None) };
+        let mut route = Route::new(IpNet::V4(Ipv4Net::default()));
+        route.gateway = Some(IpAddr::V4(router));
+        route.interface = link::by_name(&self.netlink, name)?.index;
+        route.metric = 254;
+        Ok(Some(route))
+    }
+
+    /// The Linux names of the interfaces.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whether a link has an IPv4 address.
+    pub(crate) fn has_address(&self, name: &str) -> bool {
+        let index = link::by_name(&self.netlink, name).map(|link| link.index).ok();
+        let there = address::list(&self.netlink).unwrap_or_default();
+        there.iter().any(|address| Some(address.interface) == index && matches!(address.net, IpNet::V4(_)))
+    }
+
     /// `ip route`: a next hop in no connected network is put on the interface that bears the crypto map.
     pub(crate) fn apply_routes(&mut self, config: &Config) -> anyhow::Result<()> {
         let there = address::list(&self.netlink)?;
@@ -154,6 +206,12 @@ impl Machine {
                 let hop = IpAddr::V4(hop);
                 route.gateway = Some(hop);
                 let connected = there.iter().any(|address| address.net.contains(&hop));
+                let awaits_dhcp =
+                    config.interfaces.iter().any(|i| i.address == Addressing::Dhcp && !i.shutdown);
+                if !connected && route.interface == 0 && awaits_dhcp {
+                    // the network of the next hop may come with a lease
+                    continue;
+                }
                 if !connected && route.interface == 0 {
                     let bearer = config.interfaces.iter().find(|i| i.crypto_map.is_some() && !i.shutdown);
                     let bearer = bearer.filter(|bearer| bearer.address != Addressing::Dhcp);
@@ -237,11 +295,14 @@ impl Machine {
         let there = address::list(&self.netlink)?;
         let links = link::list(&self.netlink)?;
         let views = config.interfaces.iter().map(|interface| {
-            let link = self.names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
+            let link =
+                self.names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
             let net = link.and_then(|link| {
-                there.iter().filter(|address| address.interface == link.index).find_map(|address| match address.net {
-                    IpNet::V4(net) => Some(net),
-                    IpNet::V6(_) => None,
+                there.iter().filter(|address| address.interface == link.index).find_map(|address| {
+                    match address.net {
+                        IpNet::V4(net) => Some(net),
+                        IpNet::V6(_) => None,
+                    }
                 })
             });
             InterfaceView {

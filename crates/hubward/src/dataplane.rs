@@ -3,11 +3,11 @@
 
 use crate::gateway::Message;
 use arc_swap::ArcSwap;
-use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::tun::{Tun, VnetHeader};
 use hubward_linux::udp::UdpSocket;
+use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sad::Sad;
@@ -167,7 +167,10 @@ pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
     while !shared.stop.load(Ordering::Relaxed) {
         match &shared.esp {
             Some(esp) => wait(
-                &mut [PollFd::new(&shared.natt, PollFlags::IN), PollFd::from_borrowed_fd(esp.as_fd(), PollFlags::IN)],
+                &mut [
+                    PollFd::new(&shared.natt, PollFlags::IN),
+                    PollFd::from_borrowed_fd(esp.as_fd(), PollFlags::IN),
+                ],
                 500,
             ),
             None => wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], 500),

@@ -54,6 +54,7 @@ pub(crate) struct Gateway {
     pub(crate) log: Log,
     pub(crate) last_traffic: BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>,
     pub(crate) allow_unenforced: bool,
+    pub(crate) dhcp: crate::dhcp::Clients,
 }
 
 impl Gateway {
@@ -61,7 +62,11 @@ impl Gateway {
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         let mut tick = now();
         loop {
-            let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
+            let engine = self.engine.poll_timeout().map(|(at, _)| at);
+            let dhcp = self.dhcp.poll_timeout();
+            // a DHCP answer is looked for every 50 ms while one is awaited
+            let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
+            let deadline = [engine, dhcp, look].into_iter().flatten().fold(tick, Instant::min);
             match messages.recv_timeout(deadline.since(now())) {
                 Ok(Message::Stop) => break,
                 Ok(message) => self.message(message),
@@ -71,6 +76,7 @@ impl Gateway {
             if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
                 self.engine.handle_timeout(now());
             }
+            self.leases_of_interfaces();
             if tick <= now() {
                 tick = now() + Duration::from_secs(1);
                 self.every_second();
@@ -79,7 +85,31 @@ impl Gateway {
         }
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
+        self.dhcp.release();
         self.machine.remove();
+    }
+
+    /// What DHCP gave or took.
+    fn leases_of_interfaces(&mut self) {
+        for change in self.dhcp.step(now()) {
+            let done = match change {
+                crate::dhcp::Change::Bound(name, lease) => {
+                    tracing::info!(
+                        "%DHCP-6-ADDRESS_ASSIGN: Interface {name} assigned DHCP address {}",
+                        lease.address
+                    );
+                    self.machine.lease_bound(&name, &lease)
+                }
+                crate::dhcp::Change::Lost(name, lease) => {
+                    tracing::warn!("{name} lost its DHCP address {}", lease.address);
+                    self.machine.lease_lost(&name, &lease)
+                }
+            };
+            if let Err(error) = done {
+                tracing::error!("a DHCP lease could not be applied: {error:#}");
+            }
+            self.addresses_may_have_changed();
+        }
     }
 
     fn message(&mut self, message: Message) {
@@ -95,7 +125,10 @@ impl Gateway {
                 self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
             }
             Message::Notice(Notice::Refused(child, refused)) => {
-                tracing::debug!("%CRYPTO-4-RECVD_PKT: a packet of tunnel {} is refused: {refused:?}", child.0);
+                tracing::debug!(
+                    "%CRYPTO-4-RECVD_PKT: a packet of tunnel {} is refused: {refused:?}",
+                    child.0
+                );
             }
             Message::Notice(_) => {}
             Message::Exec(line, answer) => {
@@ -184,7 +217,9 @@ impl Gateway {
                 let answer = aaa::authenticate(&self.parsed.config, &list, &user, &password);
                 if let Answer::Rejected { reason } = &answer {
                     let user = hubward_proto::ike::event::Untrusted::new(user.as_bytes());
-                    tracing::warn!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]");
+                    tracing::warn!(
+                        "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
+                    );
                 }
                 answer
             }
@@ -257,7 +292,10 @@ impl Gateway {
         let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
             Err(error) => {
-                tracing::error!("{} cannot be read, the old configuration stays: {error}", self.file.display());
+                tracing::error!(
+                    "{} cannot be read, the old configuration stays: {error}",
+                    self.file.display()
+                );
                 return;
             }
         };
@@ -273,7 +311,9 @@ impl Gateway {
             .iter()
             .map(|i| &i.name));
         if !same_interfaces {
-            tracing::error!("the old configuration stays: interfaces can be added or removed only by a restart");
+            tracing::error!(
+                "the old configuration stays: interfaces can be added or removed only by a restart"
+            );
             return;
         }
         self.parsed = parsed;

@@ -46,7 +46,8 @@ impl Leases {
             released: Vec::new(),
         };
         let Some(folder) = folder else { return Ok(leases) };
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let path = folder.join("leases.redb");
         let database = Database::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
         let transaction = database.begin_write()?;
@@ -90,7 +91,8 @@ impl Leases {
             .flat_map(|(low, high)| u32::from(*low)..=u32::from(*high))
             .map(Ipv4Addr::from)
             .find(|address| !known.contains(address));
-        let reused = self.released.iter().copied().find(|address| inside(address) && !self.in_use.contains(address));
+        let reused =
+            self.released.iter().copied().find(|address| inside(address) && !self.in_use.contains(address));
         let address = had.or(wanted.filter(free)).or(fresh).or(reused).ok_or(LeaseError::Exhausted)?;
         self.owned.retain(|other, given| *given != address || *other == key);
         self.owned.insert(key.clone(), address);

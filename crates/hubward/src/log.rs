@@ -45,7 +45,9 @@ impl Log {
             EventKind::XauthRejected { user } => {
                 tracing::warn!(conn, peer, "%CRYPTO-6-VPN_TUNNEL_STATUS: Xauth failed for user {user}");
             }
-            EventKind::AddressAssigned { address } => tracing::info!(conn, peer, "address {address} assigned"),
+            EventKind::AddressAssigned { address } => {
+                tracing::info!(conn, peer, "address {address} assigned")
+            }
             EventKind::ChildUp { child, entry, selector, inbound, outbound, replaces } => {
                 let verb = if replaces.is_some() { "renewed" } else { "up" };
                 tracing::info!(
@@ -62,7 +64,12 @@ impl Log {
                 );
             }
             EventKind::ChildDown { child, reason } => {
-                tracing::info!(conn, peer, "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is DOWN: {reason}", child.0);
+                tracing::info!(
+                    conn,
+                    peer,
+                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is DOWN: {reason}",
+                    child.0
+                );
             }
             EventKind::PeerDead => tracing::warn!(conn, peer, "the peer does not answer any more"),
             EventKind::PeerMoved { remote, remote_port } => {

@@ -5,6 +5,7 @@ mod aaa;
 mod apply;
 mod check;
 mod dataplane;
+mod dhcp;
 mod exec;
 mod gateway;
 mod lease;

@@ -8,11 +8,11 @@ use crate::log::Log;
 use crate::{SOCKET, check, exec, translate};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use hubward_linux::SocketOptions;
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::owned::FWMARK;
-use hubward_linux::SocketOptions;
 use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{notify, privilege, random};
@@ -105,7 +105,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         log: Log::default(),
         last_traffic: BTreeMap::new(),
         allow_unenforced: arguments.allow_unenforced,
+        dhcp: crate::dhcp::Clients::default(),
     };
+    let machine = &gateway.machine;
+    if !arguments.no_addresses {
+        gateway.dhcp.start(
+            &gateway.parsed.config,
+            machine.names(),
+            |name| machine.has_address(name),
+            now(),
+        )?;
+    }
     gateway.capture();
     let workers = workers(&shared, &isakmp, &sender)?;
     exec::serve(&arguments.socket, sender.clone())?;
@@ -143,9 +153,13 @@ fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async move {
-            let (terminate, interrupt, hangup) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-            let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (terminate, interrupt, hangup) else {
+            let (terminate, interrupt, hangup) = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::hangup()),
+            );
+            let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (terminate, interrupt, hangup)
+            else {
                 tracing::error!("signals cannot be received");
                 return;
             };

@@ -51,7 +51,9 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
             initiate: profile.initiate,
             self_identity: profile.self_identity.as_ref().map(|own| match own {
                 config::SelfIdentity::Address => SelfIdentity::Address,
-                config::SelfIdentity::Fqdn(name) => SelfIdentity::Fqdn(name.clone().unwrap_or_else(|| fqdn.clone())),
+                config::SelfIdentity::Fqdn(name) => {
+                    SelfIdentity::Fqdn(name.clone().unwrap_or_else(|| fqdn.clone()))
+                }
                 config::SelfIdentity::UserFqdn(name) => SelfIdentity::UserFqdn(name.clone()),
             }),
             keepalive: profile.keepalive.map(keepalive),
@@ -89,7 +91,11 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
     (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections: Vec::new() }, left_out)
 }
 
-fn secret(stored: &hubward_config::secret::Password, line: u32, left_out: &mut Vec<String>) -> Option<Secret> {
+fn secret(
+    stored: &hubward_config::secret::Password,
+    line: u32,
+    left_out: &mut Vec<String>,
+) -> Option<Secret> {
     match password::reveal(stored.kind(), stored.expose()) {
         Ok(secret) => Some(secret),
         Err(error) => {

@@ -2,6 +2,7 @@
 //! give the same outputs.
 #![forbid(unsafe_code)]
 
+pub mod dhcp;
 pub mod esp;
 pub mod flow;
 pub mod ike;

@@ -108,14 +108,16 @@ pub(crate) fn render(show: Show, snapshot: &Snapshot<'_>) -> String {
 /// Serves the socket: mode 0600, one line a connection.
 pub(crate) fn serve(path: &Path, gateway: SyncSender<Message>) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     // a socket that somebody still serves is another gateway's
     if UnixStream::connect(path).is_ok() {
         anyhow::bail!("another Hubward answers at {}", path.display());
     }
     let _stale = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     std::thread::Builder::new().name("exec".into()).spawn(move || {
         for stream in listener.incoming().flatten() {

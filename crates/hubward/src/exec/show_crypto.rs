@@ -16,7 +16,9 @@ use std::sync::atomic::Ordering;
 
 /// `show crypto isakmp sa`
 pub(super) fn isakmp_sa(snapshot: &Snapshot<'_>) -> String {
-    let mut out = String::from("IPv4 Crypto ISAKMP SA\ndst             src             state          conn-id status\n");
+    let mut out = String::from(
+        "IPv4 Crypto ISAKMP SA\ndst             src             state          conn-id status\n",
+    );
     for sa in &snapshot.ike.isakmp {
         let (destination, source) = ends(sa);
         let status = if sa.deleted { "ACTIVE (deleted)" } else { "ACTIVE" };
@@ -101,9 +103,11 @@ pub(super) fn ipsec_sa(snapshot: &Snapshot<'_>) -> String {
     for (index, interface) in snapshot.parsed.config.interfaces.iter().enumerate() {
         let Some(map) = &interface.crypto_map else { continue };
         let _ = writeln!(out, "\ninterface: {}", interface.name);
-        let address = snapshot.interfaces.get(index).and_then(|view| view.net).map(|net| net.addr().to_string());
+        let address =
+            snapshot.interfaces.get(index).and_then(|view| view.net).map(|net| net.addr().to_string());
         let _ = writeln!(out, "    Crypto map tag: {map}, local addr {}\n", address.unwrap_or_default());
-        let children = snapshot.ike.children.iter().filter(|child| usize::from(child.path.interface.0) == index);
+        let children =
+            snapshot.ike.children.iter().filter(|child| usize::from(child.path.interface.0) == index);
         for child in children.filter(|child| !child.superseded) {
             flow(&mut out, snapshot, &interface.name, map, child);
         }
@@ -114,8 +118,10 @@ pub(super) fn ipsec_sa(snapshot: &Snapshot<'_>) -> String {
 fn flow(out: &mut String, snapshot: &Snapshot<'_>, interface: &str, map: &str, child: &ChildView) {
     let half = |direction| snapshot.sad.get(child.sa.id, direction);
     let (inbound, outbound) = (half(Direction::Inbound), half(Direction::Outbound));
-    let packets = |sa: &Option<Arc<Sa>>| sa.as_ref().map_or(0, |sa| sa.counters.packets.load(Ordering::Relaxed));
-    let errors = |sa: &Option<Arc<Sa>>| sa.as_ref().map_or(0, |sa| sa.counters.errors.load(Ordering::Relaxed));
+    let packets =
+        |sa: &Option<Arc<Sa>>| sa.as_ref().map_or(0, |sa| sa.counters.packets.load(Ordering::Relaxed));
+    let errors =
+        |sa: &Option<Arc<Sa>>| sa.as_ref().map_or(0, |sa| sa.counters.errors.load(Ordering::Relaxed));
     let (encaps, decaps) = (packets(&outbound), packets(&inbound));
     let selector = child.sa.selector;
     let ident = |range: AddressRange, port: Option<u16>| {
@@ -129,8 +135,16 @@ fn flow(out: &mut String, snapshot: &Snapshot<'_>, interface: &str, map: &str, c
     let flags = if from_acl { "origin_is_acl," } else { "" };
     let port = child.path.remote_port;
     let _ = writeln!(out, "   protected vrf: (none)");
-    let _ = writeln!(out, "   local  ident (addr/mask/prot/port): {}", ident(selector.local, selector.local_port));
-    let _ = writeln!(out, "   remote ident (addr/mask/prot/port): {}", ident(selector.remote, selector.remote_port));
+    let _ = writeln!(
+        out,
+        "   local  ident (addr/mask/prot/port): {}",
+        ident(selector.local, selector.local_port)
+    );
+    let _ = writeln!(
+        out,
+        "   remote ident (addr/mask/prot/port): {}",
+        ident(selector.remote, selector.remote_port)
+    );
     let _ = writeln!(out, "   current_peer {} port {port}", child.path.remote);
     let _ = writeln!(out, "     PERMIT, flags={{{flags}}}");
     let _ = writeln!(out, "    #pkts encaps: {encaps}, #pkts encrypt: {encaps}, #pkts digest: {encaps}");
@@ -139,13 +153,18 @@ fn flow(out: &mut String, snapshot: &Snapshot<'_>, interface: &str, map: &str, c
     let _ = writeln!(out, "    #pkts not compressed: 0, #pkts compr. failed: 0");
     let _ = writeln!(out, "    #pkts not decompressed: 0, #pkts decompress failed: 0");
     let _ = writeln!(out, "    #send errors {}, #recv errors {}\n", errors(&outbound), errors(&inbound));
-    let _ =
-        writeln!(out, "     local crypto endpt.: {}, remote crypto endpt.: {}", child.path.local, child.path.remote);
+    let _ = writeln!(
+        out,
+        "     local crypto endpt.: {}, remote crypto endpt.: {}",
+        child.path.local, child.path.remote
+    );
     let mtu = plaintext_mtu(child.sa.suite, child.sa.mode, child.path.encapsulation, 1500);
     let _ = writeln!(out, "     plaintext mtu {mtu}, path mtu 1500, ip mtu 1500, ip mtu idb {interface}");
     let spi = child.sa.outbound.spi.0;
     let _ = writeln!(out, "     current outbound spi: 0x{spi:X}({spi})");
-    let pfs = child.pfs.map_or("N, DH group: none".to_string(), |group| format!("Y, DH group: group{}", group.number()));
+    let pfs = child
+        .pfs
+        .map_or("N, DH group: none".to_string(), |group| format!("Y, DH group: group{}", group.number()));
     let _ = writeln!(out, "     PFS (Y/N): {pfs}\n");
     for (direction, name) in [(Direction::Inbound, "inbound"), (Direction::Outbound, "outbound")] {
         let _ = writeln!(out, "     {name} esp sas:");
@@ -180,7 +199,11 @@ fn half_of(
     let _ = writeln!(out, "      spi: 0x{spi:X}({spi})");
     let _ = writeln!(out, "        transform: {} ,", transform(child));
     let _ = writeln!(out, "        in use settings ={{{mode}}}");
-    let _ = writeln!(out, "        conn id: {}, flow_id: SW:{conn}, sibling_flags 80000046, crypto map: {map}", 2000 + conn);
+    let _ = writeln!(
+        out,
+        "        conn id: {}, flow_id: SW:{conn}, sibling_flags 80000046, crypto map: {map}",
+        2000 + conn
+    );
     let _ = writeln!(out, "        sa timing: remaining key lifetime (k/sec): ({kilobytes}/{seconds})");
     let _ = writeln!(out, "        IV size: {} bytes", child.sa.suite.cipher().iv_len());
     let _ = writeln!(out, "        replay detection support: {replay}");

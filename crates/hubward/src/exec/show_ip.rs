@@ -14,7 +14,12 @@ pub(super) fn interface(snapshot: &Snapshot<'_>) -> String {
     let mut out = String::new();
     for view in &snapshot.interfaces {
         let link = if view.shutdown { "administratively down" } else { state(view.up) };
-        let _ = writeln!(out, "{} is {link}, line protocol is {}", view.name, state(view.running && !view.shutdown));
+        let _ = writeln!(
+            out,
+            "{} is {link}, line protocol is {}",
+            view.name,
+            state(view.running && !view.shutdown)
+        );
         match view.net {
             Some(net) => {
                 let by = if view.dhcp { "DHCP" } else { "setup command" };
@@ -32,8 +37,9 @@ pub(super) fn interface(snapshot: &Snapshot<'_>) -> String {
 
 /// `show ip interface brief`
 pub(super) fn interface_brief(snapshot: &Snapshot<'_>) -> String {
-    let mut out =
-        String::from("Interface                  IP-Address      OK? Method Status                Protocol\n");
+    let mut out = String::from(
+        "Interface                  IP-Address      OK? Method Status                Protocol\n",
+    );
     for view in &snapshot.interfaces {
         let address = view.net.map_or("unassigned".to_string(), |net| net.addr().to_string());
         let method = match (view.net, view.dhcp) {
@@ -51,9 +57,7 @@ pub(super) fn interface_brief(snapshot: &Snapshot<'_>) -> String {
 /// `show ip route`: what the configuration asks for.
 pub(super) fn route(snapshot: &Snapshot<'_>) -> String {
     let config = &snapshot.parsed.config;
-    let mut out = String::from(
-        "Codes: C - connected, S - static, * - candidate default\n\n",
-    );
+    let mut out = String::from("Codes: C - connected, S - static, * - candidate default\n\n");
     let default = config.routes.iter().find(|route| route.destination.prefix_len() == 0);
     match default.and_then(|route| route.next_hop) {
         Some(hop) => {

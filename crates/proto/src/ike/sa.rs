@@ -200,12 +200,15 @@ pub(crate) struct PendingChild {
     pub(crate) replaces: Option<ChildId>,
 }
 
+/// The message that answered another, and its path.
+pub(crate) type Answer = Option<(Path, Vec<u8>)>;
+
 /// Messages seen lately, by digest, with what was answered: a byte-equal repetition gets the same answer and touches
 /// nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    messages: VecDeque<([u8; 32], Option<(Path, Vec<u8>)>)>,
-    late: Option<(Path, Vec<u8>)>,
+    messages: VecDeque<([u8; 32], Answer)>,
+    late: Answer,
 }
 
 impl Seen {
@@ -221,7 +224,7 @@ impl Seen {
     }
 
     /// Remembers a message that was genuine.
-    pub(crate) fn remember(&mut self, digest: [u8; 32], answer: Option<(Path, Vec<u8>)>) {
+    pub(crate) fn remember(&mut self, digest: [u8; 32], answer: Answer) {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }

@@ -309,6 +309,9 @@ pub struct Link {
     pub jitter: Duration,
 }
 
+/// Decides whether a datagram goes on.
+pub type Filter = Box<dyn FnMut(&Datagram) -> bool>;
+
 /// Engines and the network between them.
 pub struct World {
     pub now: Instant,
@@ -322,7 +325,7 @@ pub struct World {
     /// Everything that was sent, for assertions and traces.
     pub trace: Vec<(Instant, Datagram)>,
     /// Called for each datagram: false drops it.
-    pub filter: Option<Box<dyn FnMut(&Datagram) -> bool>>,
+    pub filter: Option<Filter>,
 }
 
 impl World {

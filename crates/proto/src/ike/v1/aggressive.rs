@@ -19,7 +19,7 @@ use crate::ike::natt::Dialect;
 use crate::ike::path::Path;
 use crate::ike::policy::{ClientGroup, SelfIdentity};
 use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
-use crate::ike::sa::{IsakmpSa, State};
+use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
@@ -29,8 +29,6 @@ use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
-
-type Answer = Option<(Path, Vec<u8>)>;
 
 /// Message 1 is out.
 pub(crate) struct Initiator {

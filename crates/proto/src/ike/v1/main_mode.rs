@@ -19,7 +19,7 @@ use crate::ike::natt::Dialect;
 use crate::ike::path::Path;
 use crate::ike::policy::SelfIdentity;
 use crate::ike::proposal::{Phase1Suite, choose_phase1, offer_phase1};
-use crate::ike::sa::{IsakmpSa, State};
+use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
@@ -30,9 +30,6 @@ use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
 
-/// Message that a handler answers with, kept for repetitions.
-type Answer = Option<(Path, Vec<u8>)>;
-
 /// States of the initiator.
 pub(crate) enum Initiator {
     /// Message 1 is out.
@@ -40,7 +37,13 @@ pub(crate) enum Initiator {
     /// Message 3 is out.
     Exchanged { sa_body: Vec<u8>, key: Secret, private: DhPrivate, nonce: Vec<u8> },
     /// Message 5 is out.
-    Identified { sa_body: Vec<u8>, keys: Phase1Keys, iv: Phase1Iv, public: Vec<u8>, peer_public: Vec<u8> },
+    Identified {
+        sa_body: Vec<u8>,
+        keys: Box<Phase1Keys>,
+        iv: Phase1Iv,
+        public: Vec<u8>,
+        peer_public: Vec<u8>,
+    },
 }
 
 /// States of the responder.
@@ -50,7 +53,7 @@ pub(crate) enum Responder {
     /// Message 4 is out.
     Exchanged {
         sa_body: Vec<u8>,
-        keys: Phase1Keys,
+        keys: Box<Phase1Keys>,
         iv: Phase1Iv,
         key: Secret,
         public: Vec<u8>,
@@ -203,7 +206,7 @@ impl Engine {
                 sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(Initiator::Identified {
                     sa_body: sa_body.clone(),
-                    keys,
+                    keys: Box::new(keys),
                     iv,
                     public: private.public().to_vec(),
                     peer_public: peer_public.to_vec(),
@@ -238,7 +241,7 @@ impl Engine {
                 self.follow(sa, path);
                 let profile = self.initiator_profile(sa, &identity);
                 let finished = Finished {
-                    keys: keys.clone(),
+                    keys: (**keys).clone(),
                     iv,
                     identity,
                     profile,
@@ -358,7 +361,7 @@ impl Engine {
                 self.transmit(sa.path, bytes.clone());
                 let answer = Some((sa.path, bytes));
                 let finished = Finished {
-                    keys: keys.clone(),
+                    keys: (**keys).clone(),
                     iv,
                     identity,
                     profile: profile.map(|profile| profile.name.clone()),
@@ -416,7 +419,7 @@ impl Engine {
         sa.state = State::MainResponder(Box::new(Responder::Exchanged {
             sa_body: sa_body.to_vec(),
             iv: Phase1Iv::new(&keys),
-            keys,
+            keys: Box::new(keys),
             key: found.key.secret.clone(),
             public: private.public().to_vec(),
             peer_public: peer_public.to_vec(),

@@ -26,7 +26,7 @@ use crate::ike::proposal::{
     Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, offer_phase2,
 };
 use crate::ike::retransmit::Retransmit;
-use crate::ike::sa::{Exchange, IsakmpSa, PendingChild};
+use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::wire::attribute::{self, Attribute};
@@ -37,8 +37,6 @@ use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
 use std::time::Duration;
-
-type Answer = Option<(Path, Vec<u8>)>;
 
 /// Message 1 is out.
 pub(crate) struct Initiator {

@@ -19,7 +19,7 @@ use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
 use crate::ike::path::Path;
 use crate::ike::policy::ClientGroup;
-use crate::ike::sa::{Exchange, IsakmpSa, Lease};
+use crate::ike::sa::{Answer, Exchange, IsakmpSa, Lease};
 use crate::limits;
 use crate::wire::attribute::{Attribute, Value};
 use crate::wire::ike1::Config;
@@ -28,8 +28,6 @@ use crate::wire::registry::{config, exchange, payload};
 use hubward_crypto::secret::Secret;
 use std::net::Ipv4Addr;
 use std::time::Duration;
-
-type Answer = Option<(Path, Vec<u8>)>;
 
 impl Engine {
     /// A transaction message came in.

@@ -1,0 +1,476 @@
+//! The DHCP client behind `ip address dhcp` (RFC 2131), sans-IO: it is given packets and the time, and says what to send
+//! and which address it has.
+
+use crate::time::Instant;
+use crate::wire::ip::{self, Ipv4, protocol};
+use hubward_crypto::random::Random;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const CLIENT_PORT: u16 = 68;
+const SERVER_PORT: u16 = 67;
+const COOKIE: [u8; 4] = [99, 130, 83, 99];
+/// Bytes of the fixed part of a message, without the cookie.
+const FIXED: usize = 236;
+
+/// Option codes (RFC 2132).
+mod option {
+    pub(super) const MASK: u8 = 1;
+    pub(super) const ROUTER: u8 = 3;
+    pub(super) const DNS: u8 = 6;
+    pub(super) const HOST_NAME: u8 = 12;
+    pub(super) const REQUESTED: u8 = 50;
+    pub(super) const LEASE: u8 = 51;
+    pub(super) const TYPE: u8 = 53;
+    pub(super) const SERVER: u8 = 54;
+    pub(super) const PARAMETERS: u8 = 55;
+    pub(super) const RENEW: u8 = 58;
+    pub(super) const REBIND: u8 = 59;
+    pub(super) const CLIENT_ID: u8 = 61;
+    pub(super) const PAD: u8 = 0;
+    pub(super) const END: u8 = 255;
+}
+
+/// Message types.
+mod kind {
+    pub(super) const DISCOVER: u8 = 1;
+    pub(super) const OFFER: u8 = 2;
+    pub(super) const REQUEST: u8 = 3;
+    pub(super) const ACK: u8 = 5;
+    pub(super) const NAK: u8 = 6;
+    pub(super) const RELEASE: u8 = 7;
+}
+
+/// What the server lent us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Our address and its network.
+    pub address: ipnet::Ipv4Net,
+    /// Default router.
+    pub router: Option<Ipv4Addr>,
+    /// Name servers.
+    pub dns: Vec<Ipv4Addr>,
+    /// The server that lent it.
+    pub server: Ipv4Addr,
+}
+
+/// What the client wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Broadcast this IP packet on the link.
+    Send(Vec<u8>),
+    /// Use this address.
+    Bound(Lease),
+    /// Use the address no longer.
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Selecting,
+    Requesting { offered: Ipv4Addr, server: Ipv4Addr },
+    Bound { lease: Lease, rebind: Instant, expires: Instant },
+}
+
+/// The client of one interface.
+pub struct Client {
+    mac: [u8; 6],
+    host_name: String,
+    random: Random,
+    transaction: u32,
+    state: State,
+    next: Instant,
+    wait: Duration,
+    effects: std::collections::VecDeque<Effect>,
+}
+
+impl Client {
+    /// Begins at once.
+    pub fn new(mac: [u8; 6], host_name: &str, seed: [u8; 32], now: Instant) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            mac,
+            host_name: host_name.to_string(),
+            transaction: random.u32(),
+            random,
+            state: State::Selecting,
+            next: now,
+            wait: Duration::from_secs(1),
+            effects: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Instant {
+        self.next
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now < self.next {
+            return;
+        }
+        match self.state.clone() {
+            State::Selecting => {
+                self.send(kind::DISCOVER, None, None, Ipv4Addr::UNSPECIFIED);
+                self.back_off(now);
+            }
+            State::Requesting { offered, server } => {
+                if self.wait > Duration::from_secs(8) {
+                    self.restart(now);
+                    return;
+                }
+                self.send(kind::REQUEST, Some(offered), Some(server), Ipv4Addr::UNSPECIFIED);
+                self.back_off(now);
+            }
+            State::Bound { lease, rebind, expires, .. } => {
+                if now >= expires {
+                    self.effects.push_back(Effect::Lost);
+                    self.restart(now);
+                    return;
+                }
+                // the server that lent it first, then any
+                self.transaction = self.random.u32();
+                self.send(kind::REQUEST, None, None, lease.address.addr());
+                let until = if now < rebind { rebind } else { expires };
+                let half = until.since(now) / 2;
+                self.next = (now + half.max(Duration::from_secs(60))).min(expires);
+            }
+        }
+    }
+
+    /// The lease is given back.
+    pub fn release(&mut self) {
+        if let State::Bound { lease, .. } = &self.state {
+            let (address, server) = (lease.address.addr(), lease.server);
+            self.send(kind::RELEASE, None, Some(server), address);
+        }
+    }
+
+    fn restart(&mut self, now: Instant) {
+        self.state = State::Selecting;
+        self.transaction = self.random.u32();
+        self.wait = Duration::from_secs(1);
+        self.next = now;
+    }
+
+    /// 1, 2, 4 … 64 seconds, each with up to a second more or less (RFC 2131 section 4.1).
+    fn back_off(&mut self, now: Instant) {
+        let jitter = Duration::from_millis(u64::from(self.random.u32() % 500));
+        self.next = now + self.wait + jitter;
+        self.wait = (self.wait * 2).min(Duration::from_secs(64));
+    }
+
+    fn send(&mut self, kind: u8, requested: Option<Ipv4Addr>, server: Option<Ipv4Addr>, own: Ipv4Addr) {
+        let mut message = vec![1, 1, 6, 0];
+        message.extend(self.transaction.to_be_bytes());
+        // the answer is broadcast: there may be no address yet that it could be sent to
+        message.extend([0, 0, 0x80, 0]);
+        message.extend(own.octets());
+        message.resize(28, 0);
+        message.extend(self.mac);
+        message.resize(FIXED, 0);
+        message.extend(COOKIE);
+        message.extend([option::TYPE, 1, kind]);
+        message.extend([option::CLIENT_ID, 7, 1]);
+        message.extend(self.mac);
+        for (code, address) in [(option::REQUESTED, requested), (option::SERVER, server)] {
+            if let Some(address) = address {
+                message.extend([code, 4]);
+                message.extend(address.octets());
+            }
+        }
+        let name = self.host_name.as_bytes().get(..self.host_name.len().min(63)).unwrap_or_default();
+        if !name.is_empty() {
+            message.extend([option::HOST_NAME, name.len() as u8]);
+            message.extend(name);
+        }
+        message.extend([option::PARAMETERS, 6]);
+        message.extend([
+            option::MASK,
+            option::ROUTER,
+            option::DNS,
+            option::LEASE,
+            option::RENEW,
+            option::REBIND,
+        ]);
+        message.push(option::END);
+        message.resize(message.len().max(300), 0);
+        let mut packet = ip::header(own, Ipv4Addr::BROADCAST, protocol::UDP, 0, message.len() + 8).to_vec();
+        packet.extend(CLIENT_PORT.to_be_bytes());
+        packet.extend(SERVER_PORT.to_be_bytes());
+        packet.extend(crate::wire::reader::len16(message.len() + 8).to_be_bytes());
+        // no UDP checksum, as IPv4 allows
+        packet.extend([0, 0]);
+        packet.extend(message);
+        self.effects.push_back(Effect::Send(packet));
+    }
+
+    /// An IP packet to the client's port came in on the link.
+    pub fn handle(&mut self, now: Instant, packet: &[u8]) {
+        let Some(message) = Message::parse(packet) else { return };
+        if message.transaction != self.transaction || message.mac != self.mac {
+            return;
+        }
+        match (&self.state, message.kind) {
+            (State::Selecting, kind::OFFER) => {
+                let Some(server) = message.server else { return };
+                self.state = State::Requesting { offered: message.own, server };
+                self.wait = Duration::from_secs(1);
+                self.next = now;
+                self.handle_timeout(now);
+            }
+            (State::Requesting { .. } | State::Bound { .. }, kind::ACK) => self.bound(now, &message),
+            (State::Requesting { .. }, kind::NAK) => self.restart(now),
+            (State::Bound { .. }, kind::NAK) => {
+                self.effects.push_back(Effect::Lost);
+                self.restart(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn bound(&mut self, now: Instant, message: &Message) {
+        let server = match &self.state {
+            State::Requesting { server, .. } => message.server.unwrap_or(*server),
+            State::Bound { lease, .. } => message.server.unwrap_or(lease.server),
+            State::Selecting => return,
+        };
+        let usable =
+            !message.own.is_unspecified() && !message.own.is_loopback() && !message.own.is_multicast();
+        let mask = message.mask.unwrap_or(Ipv4Addr::new(255, 255, 255, 0));
+        let Some(address) = ipnet::Ipv4Net::with_netmask(message.own, mask).ok().filter(|_| usable) else {
+            return;
+        };
+        let lease = Lease { address, router: message.router, dns: message.dns.clone(), server };
+        let seconds = message.lease.unwrap_or(3600).max(60);
+        let total = Duration::from_secs(seconds.into());
+        let at = |given: Option<u32>, usual: Duration| {
+            now + given.map_or(usual, |seconds| Duration::from_secs(seconds.into())).min(total)
+        };
+        let renew = at(message.renew, total / 2);
+        let rebind = at(message.rebind, total * 7 / 8);
+        let known = match &self.state {
+            State::Bound { lease: known, .. } => Some(known.clone()),
+            _ => None,
+        };
+        if known.as_ref() != Some(&lease) {
+            if known.is_some() {
+                self.effects.push_back(Effect::Lost);
+            }
+            self.effects.push_back(Effect::Bound(lease.clone()));
+        }
+        self.next = renew;
+        self.wait = Duration::from_secs(1);
+        self.state = State::Bound { lease, rebind, expires: now + total };
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "dhcp::Client({:?})", self.state)
+    }
+}
+
+/// What a server said.
+struct Message {
+    transaction: u32,
+    mac: [u8; 6],
+    own: Ipv4Addr,
+    kind: u8,
+    mask: Option<Ipv4Addr>,
+    router: Option<Ipv4Addr>,
+    dns: Vec<Ipv4Addr>,
+    server: Option<Ipv4Addr>,
+    lease: Option<u32>,
+    renew: Option<u32>,
+    rebind: Option<u32>,
+}
+
+impl Message {
+    /// From a whole IP packet; the checksum is not looked at, because a local sender's may not be filled in.
+    fn parse(packet: &[u8]) -> Option<Self> {
+        let view = Ipv4::parse(packet)?;
+        let flow = view.flow();
+        if view.protocol() != protocol::UDP || flow.destination_port != Some(CLIENT_PORT) {
+            return None;
+        }
+        let body = view.payload().get(8..)?;
+        let (fixed, rest) = body.split_at_checked(FIXED)?;
+        let mut options = rest.strip_prefix(&COOKIE)?;
+        let word = |at: usize| fixed.get(at..)?.first_chunk::<4>().copied();
+        if fixed.first() != Some(&2) {
+            return None;
+        }
+        let mut message = Self {
+            transaction: u32::from_be_bytes(word(4)?),
+            own: word(16)?.into(),
+            mac: *fixed.get(28..)?.first_chunk()?,
+            kind: 0,
+            mask: None,
+            router: None,
+            dns: Vec::new(),
+            server: None,
+            lease: None,
+            renew: None,
+            rebind: None,
+        };
+        while let Some((code, rest)) = options.split_first() {
+            if *code == option::PAD {
+                options = rest;
+                continue;
+            }
+            if *code == option::END {
+                break;
+            }
+            let (length, rest) = rest.split_first()?;
+            let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+            options = rest;
+            let first = value.first_chunk::<4>().copied();
+            let address = first.map(Ipv4Addr::from);
+            let number = first.map(u32::from_be_bytes);
+            match *code {
+                option::TYPE => message.kind = *value.first()?,
+                option::MASK => message.mask = address,
+                option::ROUTER => message.router = address,
+                option::DNS => {
+                    message.dns = value
+                        .chunks_exact(4)
+                        .filter_map(|c| c.first_chunk::<4>().copied())
+                        .map(Into::into)
+                        .collect();
+                }
+                option::SERVER => message.server = address,
+                option::LEASE => message.lease = number,
+                option::RENEW => message.renew = number,
+                option::REBIND => message.rebind = number,
+                _ => {}
+            }
+        }
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+    /// A server's answer to a packet of the client's.
+    fn answer(request: &[u8], kind: u8, own: &str, lease: u32) -> Vec<u8> {
+        let own: Ipv4Addr = own.parse().unwrap();
+        let mut message = request[28..28 + FIXED].to_vec();
+        message[0] = 2;
+        message[16..20].copy_from_slice(&own.octets());
+        message.extend(COOKIE);
+        message.extend([option::TYPE, 1, kind, option::SERVER, 4, 10, 100, 2, 3]);
+        message.extend([
+            option::MASK,
+            4,
+            255,
+            255,
+            255,
+            0,
+            option::ROUTER,
+            4,
+            10,
+            100,
+            2,
+            3,
+            option::LEASE,
+            4,
+        ]);
+        message.extend(lease.to_be_bytes());
+        message.push(option::END);
+        let server = Ipv4Addr::new(10, 100, 2, 3);
+        let mut packet =
+            ip::header(server, Ipv4Addr::BROADCAST, protocol::UDP, 0, message.len() + 8).to_vec();
+        packet.extend([0, 67, 0, 68]);
+        packet.extend(((message.len() + 8) as u16).to_be_bytes());
+        packet.extend([0, 0]);
+        packet.extend(message);
+        packet
+    }
+
+    fn sent(client: &mut Client) -> Vec<u8> {
+        match client.poll() {
+            Some(Effect::Send(packet)) => packet,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn bind(client: &mut Client, now: Instant, address: &str) -> Lease {
+        client.handle_timeout(now);
+        let discover = sent(client);
+        client.handle(now, &answer(&discover, kind::OFFER, address, 600));
+        let request = sent(client);
+        client.handle(now, &answer(&request, kind::ACK, address, 600));
+        match client.poll() {
+            Some(Effect::Bound(lease)) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_lease_is_taken_renewed_and_lost() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        let lease = bind(&mut client, start, "10.100.2.102");
+        assert_eq!(lease.address.to_string(), "10.100.2.102/24");
+        let renew = client.poll_timeout();
+        assert_eq!(renew, start + Duration::from_secs(300));
+        client.handle_timeout(renew);
+        let request = sent(&mut client);
+        client.handle(renew, &answer(&request, kind::ACK, "10.100.2.102", 600));
+        assert_eq!(client.poll(), None, "nothing changed");
+        let mut now = renew;
+        while client.poll_timeout() < renew + Duration::from_secs(601) {
+            now = client.poll_timeout();
+            client.handle_timeout(now);
+            if client.effects.contains(&Effect::Lost) {
+                return;
+            }
+        }
+        panic!("never lost, {now:?}");
+    }
+
+    #[test]
+    fn another_address_replaces_the_first() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        bind(&mut client, start, "10.100.2.102");
+        let renew = client.poll_timeout();
+        client.handle_timeout(renew);
+        let request = sent(&mut client);
+        client.handle(renew, &answer(&request, kind::NAK, "0.0.0.0", 0));
+        assert_eq!(client.poll(), Some(Effect::Lost));
+        assert_eq!(bind(&mut client, renew, "10.100.2.103").address.addr().to_string(), "10.100.2.103");
+    }
+
+    #[test]
+    fn other_clients_answers_are_left_alone() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        client.handle_timeout(start);
+        let discover = sent(&mut client);
+        let mut offer = answer(&discover, kind::OFFER, "10.100.2.102", 600);
+        offer[28 + 4] ^= 1;
+        client.handle(start, &offer);
+        assert_eq!(client.poll(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_packet_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let mut client = Client::new(MAC, "Spoke", [1; 32], Instant::ORIGIN);
+            client.handle(Instant::ORIGIN, &bytes);
+        }
+    }
+}
