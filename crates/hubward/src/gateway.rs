@@ -13,7 +13,7 @@ use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
-use hubward_proto::ike::io::{Acquire, Answer, Command, Effect, Input, LeaseError, Limit, Question};
+use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, LeaseError, Limit, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub(crate) enum Message {
     Notice(Notice),
     /// A command line, and where its output goes.
     Exec(String, Sender<String>),
+    /// An answer that took its time: a person at the terminal.
+    Answer(AskId, Answer),
     /// SIGHUP: read the configuration again.
     Reload,
     /// SIGTERM or SIGINT.
@@ -136,6 +138,7 @@ impl Gateway {
                 // whoever asked may be gone
                 let _gone = answer.send(text);
             }
+            Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
             Message::Reload => self.reload(),
             Message::Stop => {}
         }

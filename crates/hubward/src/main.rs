@@ -4,6 +4,7 @@
 mod aaa;
 mod apply;
 mod check;
+mod client;
 mod dataplane;
 mod dhcp;
 mod exec;
@@ -38,6 +39,11 @@ enum Verb {
     },
     /// Run a configuration.
     Run(run::Arguments),
+    /// The VPN client.
+    Client {
+        #[command(subcommand)]
+        verb: client::Verb,
+    },
     /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
         /// The gateway's control socket.
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Verb::Check { file } => check_file(&file),
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Client { verb } => client::run(verb),
         Verb::Exec { socket, line } => exec::ask(&socket, &line).map(|text| {
             print!("{text}");
             if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }

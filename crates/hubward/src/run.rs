@@ -49,9 +49,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    log_to_stderr("info");
     privilege::forbid_core_dumps()?;
     let text = std::fs::read_to_string(&arguments.file)
         .with_context(|| format!("cannot read {}", arguments.file.display()))?;
@@ -131,7 +129,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn workers(
+/// Logs go to standard error; `HUBWARD_LOG` says how much, as in RUST_LOG.
+pub(crate) fn log_to_stderr(usual: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+/// Starts the packet workers.
+pub(crate) fn workers(
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
     gateway: &SyncSender<Message>,
@@ -149,7 +155,7 @@ fn workers(
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
-fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
+pub(crate) fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async move {

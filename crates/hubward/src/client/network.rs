@@ -1,0 +1,193 @@
+//! The inner address, the routes into the tunnel and name resolution; all of it is taken back.
+
+use anyhow::Context as _;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::owned::{FWMARK, Ledger, TABLE, capture_rule, sweep};
+use hubward_linux::route::{self, Lookup, Route, RouteKind};
+use hubward_linux::rule::{self, Family};
+use hubward_linux::sysctl::Setting;
+use hubward_linux::tun::{Tun, TunOptions};
+use hubward_linux::{address, link};
+use hubward_proto::ike::io::Assignment;
+use ipnet::{IpNet, Ipv4Net};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// MTU of the tunnel: an inner packet and the longest ESP in UDP around it fit into 1500 bytes.
+const MTU: u32 = 1390;
+const RESOLV: &str = "/etc/resolv.conf";
+const BEFORE: &str = "/etc/resolv.conf.before-hubward";
+
+/// What was changed on this machine.
+pub(crate) struct Network {
+    netlink: Netlink,
+    ledger: Ledger,
+    tun: u32,
+    address: Option<Ipv4Net>,
+    dns: bool,
+}
+
+impl Network {
+    /// Takes back what a run that ended badly left, and makes the tunnel interface.
+    pub(crate) fn open(state: &Path, dns: bool) -> anyhow::Result<(Self, Tun)> {
+        std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        let netlink = Netlink::open()?;
+        let mut ledger = Ledger::open(&state.join("made"))?;
+        sweep(&netlink, &mut ledger)?;
+        if dns {
+            restore_dns()?;
+        }
+        let tun = Tun::create(&TunOptions::default())?;
+        link::set_mtu(&netlink, tun.index(), MTU)?;
+        link::set_up(&netlink, tun.index(), true)?;
+        let index = tun.index();
+        let mut network = Self { netlink, ledger, tun: index, address: None, dns };
+        network.ledger.set(Setting::RpFilter(tun.name().to_owned()), "0")?;
+        Ok((network, tun))
+    }
+
+    /// The address that packets to the gateway leave from.
+    pub(crate) fn local_address(&self, gateway: IpAddr) -> anyhow::Result<IpAddr> {
+        let how = Lookup { mark: FWMARK, ..Lookup::default() };
+        let route = route::lookup(&self.netlink, gateway, how)?;
+        route.source.with_context(|| format!("there is no way to {gateway}"))
+    }
+
+    /// Puts on what the gateway assigned; gives the networks that go through the tunnel now.
+    pub(crate) fn assign(
+        &mut self,
+        assignment: &Assignment,
+        networks: &[Ipv4Net],
+    ) -> anyhow::Result<Vec<Ipv4Net>> {
+        let inner = Ipv4Net::new(assignment.address, 32).context("cannot use the inner address")?;
+        if self.address != Some(inner) {
+            if let Some(old) = self.address.take() {
+                address::remove(&self.netlink, self.tun, IpNet::V4(old))?;
+            }
+            address::add(&self.netlink, self.tun, IpNet::V4(inner))?;
+            self.address = Some(inner);
+        }
+        let wanted = if !networks.is_empty() {
+            networks.to_vec()
+        } else if assignment.split_include.is_empty() {
+            vec![Ipv4Net::default()]
+        } else {
+            assignment.split_include.clone()
+        };
+        let table = self.table(assignment, &wanted)?;
+        let there = route::list(&self.netlink)?;
+        for old in there.iter().filter(|route| route.table == TABLE) {
+            if !table.iter().any(|new| new.destination == old.destination && new.kind == old.kind) {
+                route::remove(&self.netlink, old)?;
+            }
+        }
+        for new in &table {
+            route::replace(&self.netlink, new)?;
+        }
+        rule::add(&self.netlink, &capture_rule(Family::V4))?;
+        if self.dns && !assignment.dns.is_empty() {
+            self.set_dns(assignment)?;
+        }
+        Ok(wanted)
+    }
+
+    /// Routes into the tunnel. The gateway, the networks this machine is connected to and what the gateway excludes stay
+    /// where they are.
+    fn table(&self, assignment: &Assignment, wanted: &[Ipv4Net]) -> anyhow::Result<Vec<Route>> {
+        let inner = IpAddr::V4(assignment.address);
+        let mut table: Vec<Route> = wanted
+            .iter()
+            .map(|net| Route {
+                table: TABLE,
+                interface: self.tun,
+                source: Some(inner),
+                ..Route::new(IpNet::V4(*net))
+            })
+            .collect();
+        let connected = route::list(&self.netlink)?.into_iter().filter(|route| {
+            route.table == route::MAIN
+                && route.kind == RouteKind::Unicast
+                && route.gateway.is_none()
+                && route.interface != self.tun
+                && route.destination.addr().is_ipv4()
+        });
+        let outside = connected
+            .map(|route| route.destination)
+            .chain(assignment.split_exclude.iter().map(|net| IpNet::V4(*net)))
+            .chain([IpNet::from(assignment.gateway)]);
+        for destination in outside {
+            let throw = Route { table: TABLE, kind: RouteKind::Throw, ..Route::new(destination) };
+            if !table.iter().any(|route| route.destination == throw.destination) {
+                table.push(throw);
+            }
+        }
+        Ok(table)
+    }
+
+    fn set_dns(&self, assignment: &Assignment) -> anyhow::Result<()> {
+        if std::fs::symlink_metadata(BEFORE).is_err() && std::fs::symlink_metadata(RESOLV).is_ok() {
+            std::fs::rename(RESOLV, BEFORE).with_context(|| format!("cannot move {RESOLV} aside"))?;
+        }
+        std::fs::write(RESOLV, resolv_conf(assignment)).with_context(|| format!("cannot write {RESOLV}"))
+    }
+
+    /// Takes everything back.
+    pub(crate) fn remove(&mut self) {
+        if self.dns
+            && let Err(error) = restore_dns()
+        {
+            tracing::warn!("{error:#}");
+        }
+        match sweep(&self.netlink, &mut self.ledger) {
+            Ok(swept) => swept.failed.iter().for_each(|failed| tracing::warn!("left behind: {failed}")),
+            Err(error) => tracing::warn!("not everything could be taken back: {error}"),
+        }
+    }
+}
+
+fn resolv_conf(assignment: &Assignment) -> String {
+    let mut text = String::from("# written by hubward; the file of before is resolv.conf.before-hubward\n");
+    for server in &assignment.dns {
+        text.push_str(&format!("nameserver {server}\n"));
+    }
+    let domains: Vec<&str> =
+        assignment.domain.iter().chain(&assignment.split_dns).map(String::as_str).collect();
+    if !domains.is_empty() {
+        text.push_str(&format!("search {}\n", domains.join(" ")));
+    }
+    text
+}
+
+/// Puts the file of before back, if it was moved aside.
+fn restore_dns() -> anyhow::Result<()> {
+    if std::fs::symlink_metadata(BEFORE).is_ok() {
+        std::fs::rename(BEFORE, RESOLV).with_context(|| format!("cannot put {RESOLV} back"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_servers_and_domains() {
+        let assignment = Assignment {
+            connection: "vpn".into(),
+            gateway: "192.0.2.1".parse().unwrap(),
+            address: "10.5.5.1".parse().unwrap(),
+            netmask: None,
+            dns: vec!["1.1.1.1".parse().unwrap(), "2.2.2.2".parse().unwrap()],
+            wins: Vec::new(),
+            domain: Some("cisco.com".into()),
+            split_dns: Vec::new(),
+            split_include: Vec::new(),
+            split_exclude: Vec::new(),
+            banner: None,
+            save_password: false,
+            expiry: None,
+        };
+        let text = resolv_conf(&assignment);
+        assert!(text.ends_with("nameserver 1.1.1.1\nnameserver 2.2.2.2\nsearch cisco.com\n"), "{text}");
+    }
+}

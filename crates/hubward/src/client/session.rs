@@ -1,0 +1,329 @@
+//! One session of the client: the engine, the packet workers and the person at the terminal.
+
+use crate::client::Connect;
+use crate::client::credentials::{self, Known};
+use crate::client::network::Network;
+use crate::client::profile::{self, Profile};
+use crate::dataplane::{Drops, Shared, now};
+use crate::gateway::Message;
+use crate::log::Log;
+use crate::run;
+use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
+use hubward_linux::SocketOptions;
+use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::monitor::Monitor;
+use hubward_linux::owned::FWMARK;
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::{notify, privilege, random};
+use hubward_proto::esp::inbound::Notice;
+use hubward_proto::esp::sa::{ChildId, Direction};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::event::EventKind;
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::io::{Answer, AskId, Assignment, Command, Effect, Input, Question};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::ike::policy::{Interface, Policy};
+use hubward_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// The one interface of the client's policy.
+const OUTSIDE: InterfaceId = InterfaceId(0);
+
+/// `hubward client connect`.
+pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
+    run::log_to_stderr("warn");
+    privilege::forbid_core_dumps()?;
+    let mut profile = profile::read(&arguments)?;
+    ask_for_what_is_missing(&mut profile)?;
+    let gateway = resolve(profile.gateway.as_deref().unwrap_or_default())?;
+    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
+    // the ports first: two programs must not undo each other's work
+    let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
+    let natt = UdpSocket::bind(everywhere(4500), &options)?;
+    let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
+    let (network, tun) = Network::open(&arguments.state, !arguments.no_dns)?;
+    let shared = Arc::new(Shared {
+        sad: Sad::new(),
+        tables: ArcSwap::from_pointee(Tables::default()),
+        tun,
+        natt,
+        esp: Some(esp),
+        // what is routed into the tunnel never leaves in clear
+        clear: None,
+        stop: AtomicBool::new(false),
+        drops: Drops::default(),
+    });
+    let (sender, receiver) = sync_channel(1024);
+    let connection = profile.connection(gateway, OUTSIDE)?;
+    let mut session = Session {
+        engine: Engine::new(Arc::new(Policy::default()), random::seed()?, now()),
+        network,
+        shared: Arc::clone(&shared),
+        isakmp: Arc::clone(&isakmp),
+        monitor: Monitor::open()?,
+        local: None,
+        gateway,
+        policy: Policy { connections: vec![Arc::new(connection)], ..Policy::default() },
+        known: Known { user: profile.user.clone(), password: profile.password.clone() },
+        profile,
+        sender: sender.clone(),
+        log: Log::default(),
+        last_traffic: BTreeMap::new(),
+        refused: false,
+    };
+    session.look_at_addresses();
+    let workers = run::workers(&shared, &isakmp, &sender)?;
+    run::signals(sender)?;
+    println!("Connecting to {gateway} …");
+    let outcome = session.run(&receiver);
+    session.network.remove();
+    shared.stop.store(true, Ordering::Relaxed);
+    for worker in workers {
+        let _panicked = worker.join();
+    }
+    outcome
+}
+
+/// Asks at the terminal for what neither profile nor command line says.
+fn ask_for_what_is_missing(profile: &mut Profile) -> anyhow::Result<()> {
+    if profile.gateway.is_none() {
+        profile.gateway = Some(credentials::line("Gateway")?);
+    }
+    if profile.group.is_none() && !profile.main_mode {
+        profile.group = Some(credentials::line("Group")?);
+    }
+    if profile.group_password.is_none() {
+        profile.group_password = Some(credentials::hidden("Group password")?);
+    }
+    Ok(())
+}
+
+fn resolve(gateway: &str) -> anyhow::Result<IpAddr> {
+    let found = (gateway, 500).to_socket_addrs().with_context(|| format!("cannot find {gateway}"))?;
+    found
+        .map(|address| address.ip())
+        .find(IpAddr::is_ipv4)
+        .ok_or_else(|| anyhow!("{gateway} has no IPv4 address"))
+}
+
+struct Session {
+    engine: Engine,
+    network: Network,
+    shared: Arc<Shared>,
+    isakmp: Arc<UdpSocket>,
+    monitor: Monitor,
+    local: Option<IpAddr>,
+    gateway: IpAddr,
+    policy: Policy,
+    profile: Profile,
+    known: Known,
+    sender: SyncSender<Message>,
+    log: Log,
+    last_traffic: BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>,
+    /// The gateway does not want this user.
+    refused: bool,
+}
+
+impl Session {
+    fn run(&mut self, messages: &Receiver<Message>) -> anyhow::Result<ExitCode> {
+        let name = self.profile.name.clone();
+        self.engine.handle(now(), Input::Command(Command::Connect { connection: name.clone() }));
+        let mut tick = now();
+        let mut failed = false;
+        while !failed {
+            self.effects()?;
+            failed = self.refused;
+            let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
+            match messages.recv_timeout(deadline.since(now())) {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.message(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
+                self.engine.handle_timeout(now());
+            }
+            if tick <= now() {
+                tick = now() + Duration::from_secs(1);
+                self.every_second();
+            }
+        }
+        self.engine.handle(now(), Input::Command(Command::Disconnect { connection: name }));
+        self.engine.handle(now(), Input::Command(Command::Shutdown));
+        self.effects()?;
+        println!("Disconnected.");
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn message(&mut self, message: Message) {
+        let input = match message {
+            Message::Datagram { from, to, port, bytes } => {
+                // nobody but the gateway has anything to say to a client
+                if Some(from.ip()) != Some(self.gateway) || to != self.local {
+                    return;
+                }
+                let Some(local) = to else { return };
+                let encapsulation =
+                    if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native };
+                let path = Path {
+                    local,
+                    local_port: port,
+                    remote: from.ip(),
+                    remote_port: from.port(),
+                    interface: OUTSIDE,
+                    vrf: VrfId(0),
+                    encapsulation,
+                };
+                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
+                return;
+            }
+            Message::Limit(child, limit) => Input::Expire { child, limit },
+            Message::Notice(Notice::Seen(child)) => Input::InboundSeen { child },
+            Message::Notice(Notice::Moved(child, remote, remote_port)) => {
+                Input::PeerMoved { child, remote, remote_port }
+            }
+            Message::Answer(id, answer) => Input::Answer { id, answer },
+            Message::Acquire(acquire) => Input::Acquire(acquire),
+            Message::Notice(_) | Message::Exec(..) | Message::Reload | Message::Stop => return,
+        };
+        self.engine.handle(now(), input);
+    }
+
+    fn effects(&mut self) -> anyhow::Result<()> {
+        while let Some(effect) = self.engine.poll() {
+            match effect {
+                Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
+                Effect::NatKeepalive { path } => {
+                    let to = SocketAddr::new(path.remote, path.remote_port);
+                    let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));
+                }
+                Effect::Install { child, direction } => self.shared.sad.install(&child, direction)?,
+                Effect::Repath { child, path } => self.shared.sad.repath(child, path),
+                Effect::Remove { child, .. } => {
+                    self.shared.sad.remove(child);
+                    self.last_traffic.remove(&child);
+                }
+                Effect::Ask { id, question } => self.ask(id, question),
+                Effect::Assign(assignment) => self.assigned(&assignment)?,
+                Effect::Unassign { .. } => {
+                    println!("The tunnel is down; trying again. What belongs into it waits.");
+                }
+                Effect::Release { .. } => {}
+                Effect::Event(event) => {
+                    if matches!(event.kind, EventKind::Refused(Refusal::XauthFailed)) {
+                        println!("The gateway refuses this user or password.");
+                        self.refused = true;
+                    }
+                    self.log.event(now(), &event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit(&self, path: &Path, bytes: &[u8]) {
+        let to = SocketAddr::new(path.remote, path.remote_port);
+        let sent = match path.encapsulation {
+            Encapsulation::Native => self.isakmp.send_to(bytes, to, Some(path.local)),
+            Encapsulation::Udp => {
+                let marked = [&[0; 4], bytes].concat();
+                self.shared.natt.send_to(&marked, to, Some(path.local))
+            }
+        };
+        if let Err(error) = sent {
+            // the engine repeats what is not answered
+            tracing::debug!("an IKE message to {to} was not sent: {error}");
+        }
+    }
+
+    /// A person types slowly: the question is put on a thread of its own.
+    fn ask(&mut self, id: AskId, question: Question) {
+        let sender = self.sender.clone();
+        let Question::Credentials { fields, message, .. } = question else {
+            self.engine.handle(now(), Input::Answer { id, answer: Answer::Credentials(None) });
+            return;
+        };
+        let known = Known { user: self.known.user.clone(), password: self.known.password.clone() };
+        let asking = std::thread::Builder::new().name("ask".into()).spawn(move || {
+            let answers = credentials::answers(&known, &fields, message.as_deref());
+            let _gone = sender.send(Message::Answer(id, Answer::Credentials(answers)));
+        });
+        if let Err(error) = asking {
+            tracing::error!("cannot ask: {error}");
+        }
+    }
+
+    fn assigned(&mut self, assignment: &Assignment) -> anyhow::Result<()> {
+        let networks = self.network.assign(assignment, &self.profile.networks)?;
+        let through: Vec<String> = networks
+            .iter()
+            .map(|net| if net.prefix_len() == 0 { "everything".to_owned() } else { net.to_string() })
+            .collect();
+        println!(
+            "Connected. Your address is {}; through the tunnel: {}.",
+            assignment.address,
+            through.join(", ")
+        );
+        let dns: Vec<String> = assignment.dns.iter().map(ToString::to_string).collect();
+        if !dns.is_empty() {
+            let domain = assignment.domain.as_deref().map(|domain| format!(", domain {domain}"));
+            println!("Name servers: {}{}.", dns.join(", "), domain.unwrap_or_default());
+        }
+        if let Some(banner) = &assignment.banner {
+            println!("\n{banner}\n");
+        }
+        let _unsupervised = notify::notify("READY=1");
+        Ok(())
+    }
+
+    fn every_second(&mut self) {
+        for child in self.engine.inspect().children {
+            let id = child.sa.id;
+            let last = |direction| self.shared.sad.get(id, direction).and_then(|sa| sa.counters.last());
+            let seen = (last(Direction::Inbound), last(Direction::Outbound));
+            let unanswered = seen.1 > seen.0;
+            if seen != (None, None) && (self.last_traffic.get(&id) != Some(&seen) || unanswered) {
+                self.last_traffic.insert(id, seen);
+                let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
+                self.engine.handle(now(), input);
+            }
+        }
+        match self.monitor.read() {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(_) => self.look_at_addresses(),
+            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// The address towards the gateway may be another now: another network, another lease.
+    fn look_at_addresses(&mut self) {
+        let local = self.network.local_address(self.gateway).ok();
+        if local == self.local && !self.policy.interfaces.is_empty() {
+            return;
+        }
+        let known_before = !self.policy.interfaces.is_empty();
+        self.local = local;
+        self.policy.interfaces = vec![Interface {
+            id: OUTSIDE,
+            name: "outside".to_owned(),
+            vrf: VrfId(0),
+            address: local,
+            crypto_map: None,
+        }];
+        let input = if known_before {
+            Input::Moved { interface: OUTSIDE, address: local }
+        } else {
+            Input::Policy(Arc::new(self.policy.clone()))
+        };
+        self.engine.handle(now(), input);
+    }
+}
