@@ -344,7 +344,7 @@ impl Gateway {
                 self.engine.handle(now(), Input::Command(command));
                 String::new()
             }
-            Ok(exec::Request::Show(show)) => exec::render(show, &self.snapshot()),
+            Ok(exec::Request::Show(show, of)) => exec::render(show, of.as_deref(), &self.snapshot()),
             Err(refusal) => refusal,
         }
     }

@@ -9,6 +9,7 @@ mod dataplane;
 mod dhcp;
 mod exec;
 mod gateway;
+mod lab;
 mod lease;
 mod log;
 mod run;
@@ -44,6 +45,8 @@ enum Verb {
         #[command(subcommand)]
         verb: client::Verb,
     },
+    /// Build the reference hub and spoke on this machine and see the tunnel work.
+    Lab(lab::Arguments),
     /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
         /// The gateway's control socket.
@@ -59,6 +62,9 @@ fn main() -> ExitCode {
         Verb::Check { file } => check_file(&file),
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Client { verb } => client::run(verb),
+        Verb::Lab(arguments) => {
+            lab::run(&arguments).map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Verb::Exec { socket, line } => exec::ask(&socket, &line).map(|text| {
             print!("{text}");
             if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -34,7 +34,8 @@ pub(crate) enum Show {
 
 /// What a line asks for.
 pub(crate) enum Request {
-    Show(Show),
+    /// With the interface that it is limited to.
+    Show(Show, Option<String>),
     Order(Command),
 }
 
@@ -62,10 +63,13 @@ fn fits(form: &str, typed: &[&str]) -> bool {
 pub(crate) fn parse(line: &str) -> Result<Request, String> {
     let typed: Vec<_> = line.split_whitespace().collect();
     if let Some((_, show)) = SHOWS.iter().find(|(form, _)| fits(form, &typed)) {
-        return Ok(Request::Show(*show));
+        return Ok(Request::Show(*show, None));
     }
     if let [first @ .., last] = typed.as_slice() {
         let peer = last.parse::<IpAddr>().ok();
+        if fits("show ip interface", first) {
+            return Ok(Request::Show(Show::IpInterface, Some(hubward_config::long_name(last))));
+        }
         if fits("clear crypto isakmp", first)
             && let Ok(connection) = last.parse()
         {
@@ -91,12 +95,12 @@ pub(crate) fn parse(line: &str) -> Result<Request, String> {
 }
 
 /// The text of a `show` command.
-pub(crate) fn render(show: Show, snapshot: &Snapshot<'_>) -> String {
+pub(crate) fn render(show: Show, of: Option<&str>, snapshot: &Snapshot<'_>) -> String {
     match show {
         Show::IsakmpSa => show_crypto::isakmp_sa(snapshot),
         Show::IsakmpSaDetail => show_crypto::isakmp_sa_detail(snapshot),
         Show::IpsecSa => show_crypto::ipsec_sa(snapshot),
-        Show::IpInterface => show_ip::interface(snapshot),
+        Show::IpInterface => show_ip::interface(snapshot, of),
         Show::IpInterfaceBrief => show_ip::interface_brief(snapshot),
         Show::IpRoute => show_ip::route(snapshot),
         Show::IpLocalPool => show_ip::local_pool(snapshot),

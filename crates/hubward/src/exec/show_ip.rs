@@ -9,10 +9,15 @@ const fn state(up: bool) -> &'static str {
     if up { "up" } else { "down" }
 }
 
-/// `show ip interface`
-pub(super) fn interface(snapshot: &Snapshot<'_>) -> String {
+/// `show ip interface [NAME]`
+pub(super) fn interface(snapshot: &Snapshot<'_>, only: Option<&str>) -> String {
     let mut out = String::new();
-    for view in &snapshot.interfaces {
+    let chosen: Vec<_> =
+        snapshot.interfaces.iter().filter(|view| only.is_none_or(|name| name == view.name)).collect();
+    if chosen.is_empty() {
+        return "% Invalid input detected\n".into();
+    }
+    for view in chosen {
         let link = if view.shutdown { "administratively down" } else { state(view.up) };
         let _ = writeln!(
             out,
