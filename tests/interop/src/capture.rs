@@ -63,7 +63,9 @@ impl Capture {
     pub fn start(lab: &Lab, ns: &Ns, interface: &str) -> Result<Self> {
         let file = lab.dir().join(format!("{interface}.pcap"));
         let mut command = ns.command("tcpdump");
-        command.args(["-U", "-n", "-i", interface, "-s", "0", "-Z", "root", "-w"]).arg(&file);
+        command
+            .args(["-U", "--immediate-mode", "-n", "-i", interface, "-s", "0", "-Z", "root", "-w"])
+            .arg(&file);
         let mut tcpdump = lab.spawn(&format!("tcpdump-{interface}"), &command)?;
         tcpdump.wait_log("listening on", secs(10))?;
         Ok(Self { tcpdump, file })

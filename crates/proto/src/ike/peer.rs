@@ -271,8 +271,10 @@ impl Engine {
 
     /// An established SA is gone.
     pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
-        let last = !self.sas.values().any(|other| other.established().is_some_and(|e| e.peer == peer));
-        if !last {
+        // the SA by which a delete of this one came is in work, so in no table
+        let another = self.in_work.contains(&peer)
+            || self.sas.values().any(|other| other.established().is_some_and(|e| e.peer == peer));
+        if another {
             return;
         }
         let Some(known) = self.peers.get(&peer) else { return };
