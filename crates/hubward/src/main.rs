@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod dataplane;
 mod dhcp;
+mod dhcp_server;
 mod exec;
 mod gateway;
 mod lab;

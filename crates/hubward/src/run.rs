@@ -2,6 +2,7 @@
 
 use crate::apply::{Machine, map_interfaces};
 use crate::dataplane::{self, Drops, Shared, now};
+use crate::dhcp_server::Servers;
 use crate::gateway::{Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
@@ -114,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             now(),
         )?;
     }
+    let _lending = Servers::start(&gateway.parsed.config, gateway.machine.names())?;
     gateway.capture();
     let workers = workers(&shared, &isakmp, &sender)?;
     exec::serve(&arguments.socket, sender.clone())?;

@@ -1,5 +1,7 @@
 //! The DHCP client behind `ip address dhcp` (RFC 2131), sans-IO: it is given packets and the time, and says what to send
-//! and which address it has.
+//! and which address it has. The server is in [`server`].
+
+pub mod server;
 
 use crate::time::Instant;
 use crate::wire::ip::{self, Ipv4, protocol};
@@ -19,6 +21,7 @@ mod option {
     pub(super) const ROUTER: u8 = 3;
     pub(super) const DNS: u8 = 6;
     pub(super) const HOST_NAME: u8 = 12;
+    pub(super) const DOMAIN: u8 = 15;
     pub(super) const REQUESTED: u8 = 50;
     pub(super) const LEASE: u8 = 51;
     pub(super) const TYPE: u8 = 53;

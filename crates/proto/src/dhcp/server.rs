@@ -1,0 +1,305 @@
+//! The small DHCP server behind `ip dhcp pool` (RFC 2131), sans-IO: one pool on one link.
+
+use super::{CLIENT_PORT, COOKIE, FIXED, SERVER_PORT, kind, option};
+use crate::time::Instant;
+use crate::wire::ip::{self, Ipv4, protocol};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+/// How long an offered address is held for the client that it was offered to.
+const OFFER: Duration = Duration::from_secs(30);
+
+/// `ip dhcp pool`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// `network`.
+    pub network: ipnet::Ipv4Net,
+    /// Our address on the link, which the server goes by.
+    pub server: Ipv4Addr,
+    /// `ip dhcp excluded-address`, inclusive ranges.
+    pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// `default-router`.
+    pub routers: Vec<Ipv4Addr>,
+    /// `dns-server`.
+    pub dns: Vec<Ipv4Addr>,
+    /// `domain-name`.
+    pub domain: Option<String>,
+    /// `lease`.
+    pub lease: Duration,
+}
+
+/// Who has an address: the client identifier, or the hardware address.
+type Owner = Vec<u8>;
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    pool: Pool,
+    leases: BTreeMap<Ipv4Addr, (Owner, Instant)>,
+}
+
+impl Server {
+    /// Without leases.
+    pub fn new(pool: Pool) -> Self {
+        Self { pool, leases: BTreeMap::new() }
+    }
+
+    /// Addresses that are lent (or offered) at this moment.
+    pub fn lent(&self, now: Instant) -> Vec<Ipv4Addr> {
+        self.leases.iter().filter(|(_, (_, until))| *until > now).map(|(address, _)| *address).collect()
+    }
+
+    /// An IP packet to the server's port came in on the link; the answer is to be broadcast on it.
+    pub fn handle(&mut self, now: Instant, packet: &[u8]) -> Option<Vec<u8>> {
+        let request = Request::parse(packet)?;
+        // a client that speaks to another server wants nothing of us
+        let for_us = request.server.is_none_or(|server| server == self.pool.server);
+        match request.kind {
+            kind::DISCOVER => {
+                let address = self.choose(now, &request)?;
+                self.leases.insert(address, (request.owner.clone(), now + OFFER));
+                Some(self.answer(&request, kind::OFFER, Some(address)))
+            }
+            kind::REQUEST if for_us => {
+                let wanted = request.wanted.or(request.current)?;
+                let free = self
+                    .leases
+                    .get(&wanted)
+                    .is_none_or(|(owner, until)| *owner == request.owner || *until <= now);
+                if !self.lends(wanted) || !free {
+                    return Some(self.answer(&request, kind::NAK, None));
+                }
+                self.leases.retain(|_, (owner, _)| *owner != request.owner);
+                self.leases.insert(wanted, (request.owner.clone(), now + self.pool.lease));
+                Some(self.answer(&request, kind::ACK, Some(wanted)))
+            }
+            kind::REQUEST => {
+                // it took another server's offer
+                self.leases.retain(|_, (owner, _)| *owner != request.owner);
+                None
+            }
+            kind::RELEASE if for_us => {
+                // kept for its owner, free for others
+                for (owner, until) in self.leases.values_mut().filter(|(owner, _)| *owner == request.owner) {
+                    let _ = owner;
+                    *until = now;
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn lends(&self, address: Ipv4Addr) -> bool {
+        let network = self.pool.network;
+        network.contains(&address)
+            && address != network.network()
+            && address != network.broadcast()
+            && address != self.pool.server
+            && !self.pool.excluded.iter().any(|(low, high)| *low <= address && address <= *high)
+    }
+
+    /// The client's address of last time, else the one it wishes for, else the lowest that nobody ever had, else the one that
+    /// has been free for the longest time.
+    fn choose(&self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
+        let own = self.leases.iter().find(|(_, (owner, _))| *owner == request.owner).map(|(own, _)| *own);
+        let unused = |address: &Ipv4Addr| self.lends(*address) && !self.leases.contains_key(address);
+        let longest_free = || {
+            self.leases
+                .iter()
+                .filter(|(_, (_, until))| *until <= now)
+                .min_by_key(|(_, (_, until))| *until)
+                .map(|(address, _)| *address)
+        };
+        own.filter(|own| self.lends(*own))
+            .or_else(|| request.wanted.filter(unused))
+            .or_else(|| self.pool.network.hosts().find(unused))
+            .or_else(longest_free)
+    }
+
+    fn answer(&self, request: &Request, kind: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
+        let mut message = vec![2, 1, 6, 0];
+        message.extend(request.transaction);
+        message.extend([0, 0, 0x80, 0]);
+        message.resize(16, 0);
+        message.extend(address.unwrap_or(Ipv4Addr::UNSPECIFIED).octets());
+        message.resize(28, 0);
+        message.extend(request.mac);
+        message.resize(FIXED, 0);
+        message.extend(COOKIE);
+        message.extend([option::TYPE, 1, kind]);
+        addresses(&mut message, option::SERVER, &[self.pool.server]);
+        if address.is_some() {
+            let seconds = u32::try_from(self.pool.lease.as_secs()).unwrap_or(u32::MAX);
+            message.extend([option::LEASE, 4]);
+            message.extend(seconds.to_be_bytes());
+            addresses(&mut message, option::MASK, &[self.pool.network.netmask()]);
+            addresses(&mut message, option::ROUTER, &self.pool.routers);
+            addresses(&mut message, option::DNS, &self.pool.dns);
+            let domain = self.pool.domain.as_deref().unwrap_or_default().as_bytes();
+            let domain = domain.get(..domain.len().min(255)).unwrap_or_default();
+            if !domain.is_empty() {
+                message.extend([option::DOMAIN, domain.len() as u8]);
+                message.extend(domain);
+            }
+        }
+        message.push(option::END);
+        message.resize(message.len().max(300), 0);
+        let length = message.len() + 8;
+        let mut packet = ip::header(self.pool.server, Ipv4Addr::BROADCAST, protocol::UDP, 0, length).to_vec();
+        packet.extend(SERVER_PORT.to_be_bytes());
+        packet.extend(CLIENT_PORT.to_be_bytes());
+        packet.extend(crate::wire::reader::len16(length).to_be_bytes());
+        // no UDP checksum, as IPv4 allows
+        packet.extend([0, 0]);
+        packet.extend(message);
+        packet
+    }
+}
+
+fn addresses(message: &mut Vec<u8>, code: u8, addresses: &[Ipv4Addr]) {
+    let kept = addresses.get(..addresses.len().min(8)).unwrap_or_default();
+    if !kept.is_empty() {
+        message.extend([code, 4 * kept.len() as u8]);
+        message.extend(kept.iter().flat_map(|address| address.octets()));
+    }
+}
+
+/// What a client said.
+struct Request {
+    transaction: [u8; 4],
+    mac: [u8; 6],
+    owner: Owner,
+    kind: u8,
+    /// Its address now.
+    current: Option<Ipv4Addr>,
+    wanted: Option<Ipv4Addr>,
+    server: Option<Ipv4Addr>,
+}
+
+impl Request {
+    fn parse(packet: &[u8]) -> Option<Self> {
+        let view = Ipv4::parse(packet)?;
+        if view.protocol() != protocol::UDP || view.flow().destination_port != Some(SERVER_PORT) {
+            return None;
+        }
+        let body = view.payload().get(8..)?;
+        let (fixed, rest) = body.split_at_checked(FIXED)?;
+        let mut options = rest.strip_prefix(&COOKIE)?;
+        // a request from Ethernet that no relay passed on
+        let relay = fixed.get(24..28)?;
+        if fixed.get(..3)? != [1, 1, 6] || relay != [0; 4] {
+            return None;
+        }
+        let mac: [u8; 6] = *fixed.get(28..)?.first_chunk()?;
+        let current = Ipv4Addr::from(*fixed.get(12..)?.first_chunk::<4>()?);
+        let mut request = Self {
+            transaction: *fixed.get(4..)?.first_chunk()?,
+            mac,
+            owner: mac.to_vec(),
+            kind: 0,
+            current: Some(current).filter(|current| !current.is_unspecified()),
+            wanted: None,
+            server: None,
+        };
+        while let Some((code, rest)) = options.split_first() {
+            if *code == option::PAD {
+                options = rest;
+                continue;
+            }
+            if *code == option::END {
+                break;
+            }
+            let (length, rest) = rest.split_first()?;
+            let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+            options = rest;
+            let address = value.first_chunk::<4>().copied().map(Ipv4Addr::from);
+            match *code {
+                option::TYPE => request.kind = *value.first()?,
+                option::REQUESTED => request.wanted = address,
+                option::SERVER => request.server = address,
+                option::CLIENT_ID if !value.is_empty() => request.owner = value.to_vec(),
+                _ => {}
+            }
+        }
+        Some(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Client, Effect, Lease};
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn server() -> Server {
+        Server::new(Pool {
+            network: "10.100.2.0/24".parse().unwrap(),
+            server: Ipv4Addr::new(10, 100, 2, 3),
+            excluded: vec![(Ipv4Addr::new(10, 100, 2, 1), Ipv4Addr::new(10, 100, 2, 101))],
+            routers: vec![Ipv4Addr::new(10, 100, 2, 3)],
+            dns: vec![Ipv4Addr::new(1, 1, 1, 1)],
+            domain: Some("example.org".into()),
+            lease: Duration::from_secs(600),
+        })
+    }
+
+    /// Runs a client of our own against the server until neither has anything to say.
+    fn talk(server: &mut Server, client: &mut Client, now: Instant) -> Vec<Lease> {
+        let mut bound = Vec::new();
+        client.handle_timeout(now);
+        while let Some(effect) = client.poll() {
+            match effect {
+                Effect::Send(packet) => {
+                    if let Some(answer) = server.handle(now, &packet) {
+                        client.handle(now, &answer);
+                    }
+                }
+                Effect::Bound(lease) => bound.push(lease),
+                Effect::Lost => {}
+            }
+        }
+        bound
+    }
+
+    #[test]
+    fn our_own_client_gets_the_first_address_that_is_not_excluded() {
+        let mut server = server();
+        let mut client = Client::new([2, 0, 0, 0, 0, 1], "Spoke", [7; 32], at(0));
+        let leases = talk(&mut server, &mut client, at(0));
+        assert_eq!(leases.len(), 1);
+        assert_eq!(leases[0].address.to_string(), "10.100.2.102/24");
+        assert_eq!(leases[0].router, Some(Ipv4Addr::new(10, 100, 2, 3)));
+        let mut other = Client::new([2, 0, 0, 0, 0, 2], "", [8; 32], at(1));
+        assert_eq!(talk(&mut server, &mut other, at(1))[0].address.addr(), Ipv4Addr::new(10, 100, 2, 103));
+        assert_eq!(server.lent(at(2)).len(), 2);
+        assert!(server.lent(at(1000)).is_empty());
+    }
+
+    #[test]
+    fn a_client_gets_its_address_again() {
+        let mut server = server();
+        for time in [0, 5000] {
+            let mut first = Client::new([2, 0, 0, 0, 0, 1], "", [7; 32], at(time));
+            assert_eq!(talk(&mut server, &mut first, at(time))[0].address.addr().octets()[3], 102);
+            let mut second = Client::new([2, 0, 0, 0, 0, 2], "", [8; 32], at(time));
+            assert_eq!(talk(&mut server, &mut second, at(time))[0].address.addr().octets()[3], 103);
+            first.release();
+            while let Some(Effect::Send(packet)) = first.poll() {
+                assert!(server.handle(at(time), &packet).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_not_answered() {
+        let mut server = server();
+        for length in 0..400 {
+            assert!(server.handle(at(0), &vec![0x45; length]).is_none());
+        }
+    }
+}
