@@ -587,6 +587,8 @@ impl Engine {
                     self.count("ike repetitions out");
                     self.transmit(path, bytes);
                 }
+                // an established peer that has nothing to say need not have missed anything
+                Due::GiveUp if sa.established().is_some() && sa.connection.is_none() => sa.retransmit = None,
                 Due::GiveUp => {
                     let path = sa.path;
                     self.refuse(Some(sa), path, Refusal::NoAnswer);

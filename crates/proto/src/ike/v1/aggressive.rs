@@ -19,6 +19,7 @@ use crate::ike::natt::Dialect;
 use crate::ike::path::Path;
 use crate::ike::policy::{ClientGroup, SelfIdentity};
 use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
+use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::v1::iv::Phase1Iv;
@@ -218,6 +219,8 @@ impl Engine {
             _verified: verified,
         };
         self.finish_phase1(sa, finished);
+        // nothing answers message 3; it is repeated until something protected shows that it arrived
+        sa.retransmit = answer.clone().map(|(path, bytes)| Retransmit::sent(path, bytes, self.now));
         Ok(answer)
     }
 

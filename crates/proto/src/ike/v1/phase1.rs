@@ -187,7 +187,12 @@ impl Engine {
             expires: now + lifetime,
             renew,
             xauth_start: waits_for_xauth.then(|| now + XAUTH_DELAY),
-            xauth_end: waits_for_xauth.then(|| now + limits::XAUTH_TIME),
+            xauth_end: match (&sa.connection, waits_for_xauth) {
+                // a client gives its user as long to answer, and the gateway to go on
+                (Some(_), _) => Some(now + limits::XAUTH_TIME * 2),
+                (None, true) => Some(now + limits::XAUTH_TIME),
+                (None, false) => None,
+            },
             initial_contact: finished.initial_contact,
             renewal,
             xauth_used: waits_for_xauth,

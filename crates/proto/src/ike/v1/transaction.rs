@@ -82,6 +82,10 @@ impl Engine {
             (config::REQUEST, None) => {
                 let established = sa.established().ok_or(Refusal::Unexpected(header.exchange))?;
                 let Some(authorized) = established.gate.authorized().cloned() else {
+                    // the acknowledgement of Xauth may only be late: the repetition of this message must decrypt as it did
+                    if let Some(established) = sa.established_mut() {
+                        established.ivs.forget(message_id);
+                    }
                     return Err(Refusal::NotAuthorized);
                 };
                 self.configuration_requested(sa, message_id, &message, &authorized)?;
@@ -418,6 +422,9 @@ impl Engine {
         let Some(established) = sa.established() else { return };
         let known = self.peers.get(&established.peer).and_then(|peer| peer.connection.as_ref());
         if known.is_some_and(|(_, address)| address.is_some()) {
+            if let Some(established) = sa.established_mut() {
+                established.xauth_end = None;
+            }
             self.start_pending(sa);
             return;
         }
@@ -459,6 +466,7 @@ impl Engine {
         let Some(connection) = sa.connection.clone() else { return Err(Refusal::NoModeConfig) };
         let Some(established) = sa.established_mut() else { return Err(Refusal::NoModeConfig) };
         established.config_used = true;
+        established.xauth_end = None;
         let peer = established.peer;
         let assignment =
             read_assignment(&connection.name, sa.path.remote, message).ok_or(Refusal::NoModeConfig)?;
