@@ -191,7 +191,7 @@ impl Client {
         for (file, content) in files {
             let path = dir.join(file);
             fs::write(&path, content)?;
-            std::os::unix::fs::PermissionsExt::set_mode(&mut fs::metadata(&path)?.permissions(), 0o600);
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         }
         let mut command = in_sandbox(ns, &dir)?;
         command.args(["client", "connect"]).args(arguments).current_dir(&dir);

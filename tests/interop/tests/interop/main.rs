@@ -4,6 +4,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
+mod client;
 mod combined;
 mod harness_selfcheck;
 mod l2l;
@@ -46,6 +47,7 @@ fn main() {
         ("rekey", rekey::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
+        ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
         ("remote_access", remote_access::CASES),

@@ -58,6 +58,7 @@ impl Honest {
         }
         self.scene.hub.expect_log(reason)?;
         // the tunnel works after the attack, not only before it
+        wait::until("enough pings to judge", secs(5), || Ok(self.traffic.replies() > 20))?;
         ping::answered(&self.scene.net.spoke_lan, HUB_HOST, 5)?;
         if self.traffic.duplicates() != 0 {
             bail!("the spoke received {} packets twice", self.traffic.duplicates());
@@ -93,6 +94,11 @@ fn wrong_group_key(lab: &Lab) -> Result<()> {
     }
     let wire = honest.scene.capture.read()?;
     assert!(wire.isakmp(HUB, CLIENT, exchange::TRANSACTION).is_empty(), "the hub went on to Xauth");
+    // all that the hub sees is that nothing more comes
+    wait::until("the hub to give the client up", secs(60), || {
+        Ok(honest.scene.hub.expect_log(&["10.51.82.100", "no answer"]).is_ok()
+            || honest.scene.hub.expect_log(&["10.51.82.100", "took too long"]).is_ok())
+    })?;
     honest.unharmed(&["10.51.82.100"])
 }
 
@@ -114,7 +120,7 @@ fn wrong_password(lab: &Lab) -> Result<()> {
     assert!(wire.isakmp(CLIENT, HUB, exchange::QUICK).is_empty(), "the client came as far as quick mode");
     let log = honest.scene.hub.log();
     assert!(!log.contains("open-sesame"), "the password is in the hub's log");
-    honest.unharmed(&["xauth", "gfullage"])
+    honest.unharmed(&["gfullage", "wrong password"])
 }
 
 /// A client that knows the group key but leaves Xauth out: it asks for an address, or for a quick mode, at once.
