@@ -46,7 +46,7 @@ enum Verb {
         #[command(subcommand)]
         verb: client::Verb,
     },
-    /// Build the reference hub and spoke on this machine and see the tunnel work.
+    /// Build the reference network in namespaces of this machine, run Hubward everywhere, and see that it works.
     Lab(lab::Arguments),
     /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
@@ -63,9 +63,7 @@ fn main() -> ExitCode {
         Verb::Check { file } => check_file(&file),
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Client { verb } => client::run(verb),
-        Verb::Lab(arguments) => {
-            lab::run(&arguments).map(|good| if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        Verb::Lab(arguments) => lab::run(&arguments),
         Verb::Exec { socket, line } => exec::ask(&socket, &line).map(|text| {
             print!("{text}");
             if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
