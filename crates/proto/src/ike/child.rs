@@ -106,7 +106,10 @@ impl Engine {
         let replaced: Vec<_> = self
             .children
             .values()
-            .filter(|other| other.sa.id < id && other.peer == peer && other.sa.selector == selector)
+            // a pair that is not in use yet is the other half of a crossing renewal: if each side took the other's for
+            // replaced, both would be deleted
+            .filter(|other| other.sa.id < id && other.outbound)
+            .filter(|other| other.peer == peer && other.sa.selector == selector)
             .map(|other| other.sa.id)
             .collect();
         for old in replaced {

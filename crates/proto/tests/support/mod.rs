@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod traffic;
+
 use hubward_crypto::random::Random;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
@@ -228,6 +230,9 @@ pub struct Node {
     pub assignment: Option<Assignment>,
     pub events: Vec<Event>,
     pub passwords_asked: u32,
+    /// Owners whose leases were given back.
+    pub released: Vec<LeaseOwner>,
+    pub keepalives: u32,
 }
 
 impl Node {
@@ -244,6 +249,8 @@ impl Node {
             assignment: None,
             events: vec![],
             passwords_asked: 0,
+            released: vec![],
+            keepalives: 0,
         }
     }
 
@@ -362,7 +369,8 @@ impl World {
         self.drain(node);
     }
 
-    fn drain(&mut self, index: usize) {
+    /// Carries out what a node's engine wants.
+    pub fn drain(&mut self, index: usize) {
         while let Some(effect) = self.nodes[index].engine.poll() {
             let now = self.now;
             let node = &mut self.nodes[index];
@@ -372,7 +380,7 @@ impl World {
                     let to = SocketAddr::new(path.remote, path.remote_port);
                     self.send(index, Datagram { from, to, bytes });
                 }
-                Effect::NatKeepalive { .. } => {}
+                Effect::NatKeepalive { .. } => node.keepalives += 1,
                 Effect::Install { child, direction: Direction::Inbound } => {
                     node.inbound.insert(child.id, child);
                 }
@@ -380,15 +388,19 @@ impl World {
                     node.outbound.insert(child.id, child);
                 }
                 Effect::Repath { .. } => {}
-                Effect::Remove { child, .. } => {
-                    node.inbound.remove(&child);
-                    node.outbound.remove(&child);
+                Effect::Remove { child, direction } => {
+                    if direction != Some(Direction::Outbound) {
+                        node.inbound.remove(&child);
+                    }
+                    if direction != Some(Direction::Inbound) {
+                        node.outbound.remove(&child);
+                    }
                 }
                 Effect::Ask { id, question } => {
                     let answer = node.reply(question);
                     node.engine.handle(now, Input::Answer { id, answer });
                 }
-                Effect::Release { .. } => {}
+                Effect::Release { owner, .. } => node.released.push(owner),
                 Effect::Assign(assignment) => node.assignment = Some(*assignment),
                 Effect::Unassign { .. } => node.assignment = None,
                 Effect::Event(event) => node.events.push(event),
@@ -418,6 +430,12 @@ impl World {
             let at = self.now + Duration::from_millis(10) + jitter;
             self.wire.insert((at, self.sent), datagram.clone());
         }
+    }
+
+    /// The NAT forgets its mappings, as after a restart.
+    pub fn forget_mappings(&mut self, nat: IpAddr) {
+        let shift = |port: &mut u16| *port += 5_000;
+        self.mappings.iter_mut().filter(|((known, _), _)| *known == nat).for_each(|(_, port)| shift(port));
     }
 
     /// Puts a datagram of an attacker's on the wire.

@@ -1,6 +1,9 @@
 //! Two engines, message by message.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod liveness;
+mod renewal;
+#[path = "../support/mod.rs"]
 mod support;
 
 use hubward_proto::ike::io::{Command, Input};
