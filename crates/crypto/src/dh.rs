@@ -58,6 +58,18 @@ impl DhPrivate {
         }
     }
 
+    /// A given private value, for tests against published ones; `None` when the group has no use for it.
+    #[doc(hidden)]
+    pub fn from_private(group: DhGroup, private: &[u8]) -> Option<Self> {
+        let public = match group {
+            DhGroup::Ecp256 => ecp::p256_public(private),
+            DhGroup::Ecp384 => ecp::p384_public(private),
+            DhGroup::Ecp521 => ecp::p521_public(private),
+            _ => modp_power(group, &BoxedUint::from(2u32), private),
+        };
+        Some(Self { group, private: Secret::new(private), public: public? })
+    }
+
     /// The group.
     pub fn group(&self) -> DhGroup {
         self.group
