@@ -175,10 +175,13 @@ fn dpdk() -> Result<(), Failed> {
     if opened < 5 { Err(format!("only {opened} packets fit our suites").into()) } else { Ok(()) }
 }
 
+/// A test and its name.
+type Named = (&'static str, fn() -> Result<(), Failed>);
+
 fn main() {
     let arguments = Arguments::from_args();
     let absent = std::env::var_os("HUBWARD_VECTORS").is_none();
-    let trials: Vec<(&str, fn() -> Result<(), Failed>)> = vec![
+    let trials: Vec<Named> = vec![
         ("wycheproof::hmac_sha1", || hmacs("hmac_sha1_test.json", HashAlg::Sha1)),
         ("wycheproof::hmac_sha256", || hmacs("hmac_sha256_test.json", HashAlg::Sha256)),
         ("wycheproof::hmac_sha384", || hmacs("hmac_sha384_test.json", HashAlg::Sha384)),
