@@ -250,7 +250,9 @@ impl Machine {
             .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
             .collect();
         let mut wanted = Vec::new();
-        for prefix in tables::prefixes(ranges) {
+        let prefixes = tables::prefixes(ranges);
+        self.guard(config, &prefixes)?;
+        for prefix in prefixes {
             let covering = main.iter().filter(|r| r.destination.contains(&prefix));
             let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
             if taken.is_none_or(|taken| bearers.contains(&taken.interface)) {
@@ -275,6 +277,22 @@ impl Machine {
             route::replace(&self.netlink, new)?;
         }
         self.captured = wanted;
+        Ok(())
+    }
+
+    /// Cleartext that comes in by an interface with a crypto map although its source lies behind a tunnel must have been
+    /// encrypted. Strict reverse path filtering drops it: its way back, the TUN, is not the way by which it came. Where a peer
+    /// itself may lie behind a tunnel this would drop its ESP too, and is left out.
+    fn guard(&mut self, config: &Config, prefixes: &[IpNet]) -> anyhow::Result<()> {
+        let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
+        let peer_inside =
+            peers.map(|peer| IpAddr::V4(*peer)).any(|peer| prefixes.iter().any(|net| net.contains(&peer)));
+        let strict = !peer_inside && prefixes.iter().all(|net| net.prefix_len() > 0);
+        for interface in config.interfaces.iter().filter(|interface| interface.crypto_map.is_some()) {
+            if let Some(name) = self.names.get(&interface.name) {
+                self.ledger.set(Setting::RpFilter(name.clone()), if strict { "1" } else { "2" })?;
+            }
+        }
         Ok(())
     }
 
