@@ -9,14 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One packet a second over every tunnel, in both directions.
-#[derive(Debug, Default)]
+/// Packets over every tunnel, in both directions.
+#[derive(Debug)]
 pub struct Traffic {
+    /// Seconds between two packets of a tunnel.
+    pub every: u64,
     /// Packets whose receiver had the SA.
     pub delivered: u64,
     /// Packets whose receiver did not have the SA.
     pub lost: u64,
-    seen: BTreeSet<(usize, ChildId)>,
+    pub seen: BTreeSet<(usize, ChildId)>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self { every: 1, delivered: 0, lost: 0, seen: BTreeSet::new() }
+    }
 }
 
 /// The outbound halves in use: the newest for each selector.
@@ -31,8 +39,8 @@ pub fn in_use(node: &Node) -> Vec<Arc<ChildSa>> {
 impl Traffic {
     /// Runs the world for some seconds with traffic.
     pub fn run(&mut self, world: &mut World, seconds: u64) {
-        for _ in 0..seconds {
-            world.run(Duration::from_secs(1));
+        for _ in 0..seconds / self.every {
+            world.run(Duration::from_secs(self.every));
             for index in 0..world.nodes.len() {
                 for child in in_use(&world.nodes[index]) {
                     self.packet(world, index, &child);
@@ -45,12 +53,13 @@ impl Traffic {
         let now = world.now;
         let sent = Input::Traffic { child: child.id, last_inbound: None, last_outbound: Some(now) };
         world.input(sender, sent);
-        let receiver = world.nodes.iter().enumerate().find_map(|(index, node)| {
-            let there = node.address == child.path.remote || node.nat == Some(child.path.remote);
-            let theirs = node.inbound.values().find(|theirs| theirs.inbound.spi == child.outbound.spi);
-            theirs.filter(|_| there).map(|theirs| (index, theirs.id))
-        });
-        let Some((receiver, theirs)) = receiver else {
+        let there = |node: &Node| {
+            let near = node.address == child.path.remote || node.nat == Some(child.path.remote);
+            let mut halves = near.then(|| node.inbound.values()).into_iter().flatten();
+            halves.find(|theirs| theirs.inbound.spi == child.outbound.spi).map(|theirs| theirs.id)
+        };
+        let found = world.nodes.iter().enumerate().find_map(|(index, node)| Some((index, there(node)?)));
+        let Some((receiver, theirs)) = found else {
             self.lost += 1;
             if let Some(index) = world.nodes.iter().position(|node| node.address == child.path.remote) {
                 let path = Path { local: child.path.remote, remote: child.path.local, ..child.path };
