@@ -48,6 +48,10 @@ impl Log {
             EventKind::AddressAssigned { address } => {
                 tracing::info!(conn, peer, "address {address} assigned")
             }
+            EventKind::AttributesNotAnswered { kinds } => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| format!("0x{kind:04X}")).collect();
+                tracing::info!(conn, peer, "mode-config attributes without an answer: {}", kinds.join(" "));
+            }
             EventKind::ChildUp { child, entry, selector, inbound, outbound, replaces } => {
                 let verb = if replaces.is_some() { "renewed" } else { "up" };
                 tracing::info!(

@@ -61,7 +61,6 @@ fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         |pool| pool.name == name,
         || DhcpPool { name: name.clone(), line, ..DhcpPool::default() },
     );
-    fold.fate = Some(Fate::Unsupported("the DHCP server is not running yet"));
     fold.mode = Mode::DhcpPool(place);
     cursor.finish()
 }

@@ -78,6 +78,11 @@ pub enum EventKind {
         /// The address.
         address: IpAddr,
     },
+    /// A client asked for attributes that are not known or not configured; they are not answered.
+    AttributesNotAnswered {
+        /// Their numbers, as asked for.
+        kinds: Vec<u16>,
+    },
     /// A child SA pair is up.
     ChildUp {
         /// Which.
