@@ -127,10 +127,7 @@ impl Gateway {
                 self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
             }
             Message::Notice(Notice::Refused(child, refused)) => {
-                tracing::debug!(
-                    "%CRYPTO-4-RECVD_PKT: a packet of tunnel {} is refused: {refused:?}",
-                    child.0
-                );
+                self.log.refused_packet(now(), child, refused);
             }
             Message::Notice(_) => {}
             Message::Exec(line, answer) => {

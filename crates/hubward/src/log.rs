@@ -1,6 +1,8 @@
 //! The engine's events as log lines: words for people, and IOS's message where it has one. Lines of one kind are limited, so
 //! that nobody can fill the disk.
 
+use hubward_proto::esp::inbound::Refused;
+use hubward_proto::esp::sa::ChildId;
 use hubward_proto::ike::event::{Event, EventKind};
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
@@ -17,6 +19,40 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// Whether one more line of this kind may be written now.
+    fn allows(&mut self, now: Instant, kind: String) -> bool {
+        if self.kinds.len() > 1000 {
+            self.kinds.clear();
+        }
+        let (since, count) = self.kinds.entry(kind).or_insert((now, 0));
+        if now.since(*since) > INTERVAL {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= LINES
+    }
+
+    /// The packet path refused a packet of a known SA.
+    pub(crate) fn refused_packet(&mut self, now: Instant, child: ChildId, refused: Refused) {
+        if !self.allows(now, format!("packet {} {refused:?}", child.0)) {
+            return;
+        }
+        let (code, why) = match refused {
+            Refused::Replay => {
+                ("PKT_REPLAY_ERR", "replay check failed: its sequence number was seen or is too old")
+            }
+            Refused::Icv => ("RECVD_PKT_MAC_ERR", "the integrity check failed"),
+            Refused::Malformed => ("RECVD_PKT_INV_FORMAT", "what is inside is malformed"),
+            Refused::Selector => {
+                ("RECVD_PKT_INV_IDENTITY", "its inner addresses are not those of the tunnel")
+            }
+            Refused::Encapsulation => {
+                ("RECVD_PKT_INV_ENCAPS", "it came in UDP for a tunnel of protocol 50, or the other way round")
+            }
+        };
+        tracing::warn!("%CRYPTO-4-{code}: a packet of tunnel {} is refused: {why}", child.0);
+    }
+
     pub(crate) fn event(&mut self, now: Instant, event: &Event) {
         let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
         let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
@@ -24,16 +60,8 @@ impl Log {
             EventKind::Refused(refusal) => format!("refused {refusal}"),
             other => format!("{:?}", std::mem::discriminant(other)),
         };
-        let (since, count) = self.kinds.entry(kind).or_insert((now, 0));
-        if now.since(*since) > INTERVAL {
-            (*since, *count) = (now, 0);
-        }
-        *count += 1;
-        if *count > LINES {
+        if !self.allows(now, kind) {
             return;
-        }
-        if self.kinds.len() > 1000 {
-            self.kinds.clear();
         }
         match &event.kind {
             EventKind::Phase1Up { identity, profile } => {

@@ -602,6 +602,8 @@ impl Engine {
         } else if now
             >= sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME }
         {
+            let path = sa.path;
+            self.refuse(Some(sa), path, Refusal::NoAnswer);
             sa.dead = true;
         }
     }

@@ -29,8 +29,8 @@ pub(crate) const CASES: &[Case] = &[
     case("3_a37_wrong_group_key", BOTH, wrong_group_key),
     case("3_unknown_group", BOTH, unknown_group),
     case("3_a27_wrong_password", BOTH, wrong_password),
-    case("3_quick_mode_before_xauth", STRONGSWAN, |lab| before_xauth(lab, false)),
-    case("3_mode_config_before_xauth", STRONGSWAN, |lab| before_xauth(lab, true)),
+    case("3_quick_mode_without_xauth", STRONGSWAN, |lab| without_xauth(lab, false)),
+    case("3_mode_config_without_xauth", STRONGSWAN, |lab| without_xauth(lab, true)),
     case("3_inner_source_outside_the_selectors", BOTH, foreign_source),
     case("3_replayed_esp", STRONGSWAN, replayed),
     case("3_cut_and_oversized_messages", STRONGSWAN, malformed),
@@ -96,10 +96,9 @@ fn wrong_group_key(lab: &Lab) -> Result<()> {
     assert!(wire.isakmp(HUB, CLIENT, exchange::TRANSACTION).is_empty(), "the hub went on to Xauth");
     // all that the hub sees is that nothing more comes
     wait::until("the hub to give the client up", secs(60), || {
-        Ok(honest.scene.hub.expect_log(&["10.51.82.100", "no answer"]).is_ok()
-            || honest.scene.hub.expect_log(&["10.51.82.100", "took too long"]).is_ok())
+        Ok(honest.scene.hub.expect_log(&["10.51.82.100", "no answer"]).is_ok())
     })?;
-    honest.unharmed(&["10.51.82.100"])
+    honest.unharmed(&["10.51.82.100", "no answer"])
 }
 
 fn unknown_group(lab: &Lab) -> Result<()> {
@@ -123,8 +122,9 @@ fn wrong_password(lab: &Lab) -> Result<()> {
     honest.unharmed(&["gfullage", "wrong password"])
 }
 
-/// A client that knows the group key but leaves Xauth out: it asks for an address, or for a quick mode, at once.
-fn before_xauth(lab: &Lab, mode_config: bool) -> Result<()> {
+/// A client that knows the group key but would do without Xauth: it offers plain pre-shared key authentication, and
+/// wants an address or a quick mode at once. The hub does not let it pass even phase 1.
+fn without_xauth(lab: &Lab, mode_config: bool) -> Result<()> {
     let honest = Honest::start(lab)?;
     let hostile = XauthClient { user: None, mode_config, ..XauthClient::default() };
     let charon = Charon::start(lab, "hostile", &honest.scene.net.client, Build::Machine, &hostile.conf())?;
@@ -134,7 +134,7 @@ fn before_xauth(lab: &Lab, mode_config: bool) -> Result<()> {
         bail!("the hub gave {address} to a client without Xauth");
     }
     ping::unanswered(&honest.scene.net.client, HUB_HOST, 2)?;
-    honest.unharmed(&["10.51.82.100", "xauth"])
+    honest.unharmed(&["10.51.82.100", "authentication method"])
 }
 
 /// vpnc encrypts whatever its interface is given: a client that speaks for an address which is not its own.
@@ -158,7 +158,7 @@ fn foreign_source(lab: &Lab) -> Result<()> {
     if !lan.frames.iter().any(|f| f.source == Some(POOL_FIRST)) {
         bail!("the capture in the LAN saw nothing of the client");
     }
-    honest.unharmed(&[])
+    honest.unharmed(&["refused", "inner addresses"])
 }
 
 fn replayed(lab: &Lab) -> Result<()> {

@@ -19,7 +19,7 @@ use hubward_interop::ping::{self, Running};
 use hubward_interop::topology::{
     CLIENT, Client, HUB, HUB_HOST, PRIVATE, Reference, SPOKE, SPOKE_GATEWAY, SPOKE_HOST,
 };
-use hubward_interop::vpnc::{NatMode, Profile};
+use hubward_interop::vpnc::{NatMode, Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
@@ -165,12 +165,20 @@ fn by_strongswan_hub(lab: &Lab) -> Result<()> {
 }
 
 fn vpnc(lab: &Lab, at: Client) -> Result<()> {
-    let scene = Scene::with(lab, at, &short_lived(&hub_cfg()?)?)?;
+    // vpnc renews at 80 s; the hub, whose turn comes late because vpnc began the pair, at about 108 s
+    let config = edit(&short_lived(&hub_cfg()?)?, " lifetime 60\n", " lifetime 100\n")?;
+    let scene = Scene::with(lab, at, &config)?;
     let nat = if at == Client::Direct { NatMode::None } else { NatMode::Natt };
     let (mut vpnc, env) = scene.vpnc(lab, &Profile { nat, ..Profile::default() })?;
-    let address = hubward_interop::vpnc::Vpnc::address(&env)?;
     let out = Running::start(lab, "ping-from-client", &scene.net.client, HUB_HOST)?;
-    let back = Running::start(lab, "ping-from-hub", &scene.net.hub_lan, address)?;
+    // behind a NAT vpnc has one socket for IKE and ESP, and takes an ESP packet that comes at the wrong moment of its
+    // renewal for the gateway's answer: there only the client pings
+    let back = match at {
+        Client::Direct => {
+            Some(Running::start(lab, "ping-from-hub", &scene.net.hub_lan, Vpnc::address(&env)?)?)
+        }
+        Client::BehindNat => None,
+    };
     wait_wire(&scene.capture, CLIENT, HUB, 2, 2, 150)?;
     wait_wire(&scene.capture, HUB, CLIENT, 2, 2, 30)?;
     std::thread::sleep(secs(5));
@@ -178,20 +186,25 @@ fn vpnc(lab: &Lab, at: Client) -> Result<()> {
         bail!("vpnc has ended");
     }
     out.lost_nothing(300)?;
-    back.lost_nothing(300)?;
+    if let Some(back) = back {
+        back.lost_nothing(300)?;
+    }
     scene.wire().map(drop)
 }
 
-/// vpnc has no timer for phase 2; what makes it start a quick mode is the hub's delete of the old pair. Packets between
-/// the delete and the new pair are lost, so only the recovery is asserted.
+/// vpnc has no timer for phase 2; what makes it start a quick mode is the hub's delete of the old pair. It then goes on
+/// encrypting with the old pair's keys under the new SPI, so all that can be asked is that the hub takes the quick mode
+/// and says why it refuses the packets.
 fn vpnc_quick_mode(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let (mut vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
     scene.hub.exec("clear crypto sa")?;
-    wait_wire(&scene.capture, CLIENT, HUB, 1, 1, 5)?;
-    ping::until_answered(&scene.net.client, HUB_HOST, secs(15))?;
+    wait::until("a second quick mode of vpnc", secs(10), || {
+        Ok(scene.hub.log().matches("Crypto tunnel").count() >= 3)
+    })?;
+    ping::unanswered(&scene.net.client, HUB_HOST, 3)?;
     wait_wire(&scene.capture, CLIENT, HUB, 1, 2, 10)?;
-    ping::answered(&scene.net.client, HUB_HOST, 5)?;
+    scene.hub.expect_log(&["refused", "integrity"])?;
     if !vpnc.process().alive() {
         bail!("vpnc has ended");
     }
