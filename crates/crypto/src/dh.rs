@@ -44,30 +44,24 @@ impl DhPrivate {
             {
                 *first &= 1;
             }
-            let public = match group {
-                DhGroup::Ecp256 => ecp::p256_public(&private),
-                DhGroup::Ecp384 => ecp::p384_public(&private),
-                DhGroup::Ecp521 => ecp::p521_public(&private),
-                _ => modp_power(group, &BoxedUint::from(2u32), &private),
-            };
             // a curve scalar of zero or above the order is drawn again
-            if let Some(public) = public {
-                return Self { group, private: Secret::new(private), public };
-            }
+            let half = Self::from_private(group, &private);
             private.zeroize();
+            if let Some(half) = half {
+                return half;
+            }
         }
     }
 
-    /// A given private value, for tests against published ones; `None` when the group has no use for it.
-    #[doc(hidden)]
+    /// Computes the public value of a given private one, for known answers. `None` when the value is no scalar of the curve.
     pub fn from_private(group: DhGroup, private: &[u8]) -> Option<Self> {
         let public = match group {
             DhGroup::Ecp256 => ecp::p256_public(private),
             DhGroup::Ecp384 => ecp::p384_public(private),
             DhGroup::Ecp521 => ecp::p521_public(private),
             _ => modp_power(group, &BoxedUint::from(2u32), private),
-        };
-        Some(Self { group, private: Secret::new(private), public: public? })
+        }?;
+        Some(Self { group, private: Secret::new(private), public })
     }
 
     /// The group.

@@ -8,4 +8,5 @@ mod modp;
 pub mod password;
 pub mod random;
 pub mod secret;
+pub mod selftest;
 pub mod suite;
