@@ -497,7 +497,15 @@ impl Engine {
             other => Err(Refusal::Unexpected(other)),
         };
         match handled {
-            Ok(answer) => sa.seen.remember(digest, answer),
+            Ok(answer) => {
+                if sa.established().is_some()
+                    && !matches!(header.exchange, exchange::MAIN | exchange::AGGRESSIVE)
+                {
+                    // a protected message shows that whatever ended phase 1 has arrived
+                    sa.retransmit = None;
+                }
+                sa.seen.remember(digest, answer);
+            }
             Err(refusal) => {
                 self.refuse(Some(sa), path, refusal);
             }

@@ -14,6 +14,8 @@ mod peer;
 pub mod policy;
 pub mod proposal;
 mod retransmit;
+#[cfg(test)]
+mod rogue;
 mod sa;
 pub mod snapshot;
 pub mod v1;

@@ -52,10 +52,16 @@ impl Engine {
             established.keys.hash1(message_id, rest)
         })?;
         established.dpd.heard = self.now;
-        self.follow(sa, path);
-        for body in opened.chain.all(payload::NOTIFY) {
-            let message = Notify::parse(body)?;
-            self.notified(sa, &message)?;
+        let expected = established.dpd.sequence.to_be_bytes();
+        let notes: Result<Vec<_>, _> = opened.chain.all(payload::NOTIFY).map(Notify::parse).collect();
+        let notes = notes?;
+        if notes.iter().any(|note| note.kind == notify::R_U_THERE_ACK && note.data == expected) {
+            self.follow(sa, path);
+        } else if path != sa.path {
+            self.validate_path(sa, path);
+        }
+        for message in &notes {
+            self.notified(sa, path, message)?;
         }
         // deletes come last: they may end the SA that the message came by
         let deletes: Result<Vec<_>, _> = opened.chain.all(payload::DELETE).map(Delete::parse).collect();
@@ -65,11 +71,11 @@ impl Engine {
         Ok(())
     }
 
-    fn notified(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
+    fn notified(&mut self, sa: &mut IsakmpSa, path: Path, message: &Notify) -> Result<(), Refusal> {
         match message.kind {
             notify::R_U_THERE => {
                 let answer = Notify { kind: notify::R_U_THERE_ACK, ..message.clone() };
-                self.notify(sa, &answer);
+                self.notify_by(sa, path, &answer);
             }
             notify::R_U_THERE_ACK => {
                 let next = self.next_probe(sa);
@@ -95,6 +101,29 @@ impl Engine {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Sends a notification by another path than the SA's.
+    fn notify_by(&mut self, sa: &mut IsakmpSa, path: Path, message: &Notify) {
+        let home = std::mem::replace(&mut sa.path, path);
+        self.notify(sa, message);
+        sa.path = home;
+    }
+
+    /// An unsolicited message came by another path. It may be an old one that somebody recorded, so the SA follows only when
+    /// a fresh probe is answered from there.
+    fn validate_path(&mut self, sa: &mut IsakmpSa, path: Path) {
+        if !sa.vendors.has(Vendor::Dpd) {
+            return;
+        }
+        let (initiator, responder) = (sa.cookies.initiator, sa.cookies.responder);
+        let Some(established) = sa.established_mut() else { return };
+        if established.dpd.unanswered == 0 {
+            established.dpd.sequence = established.dpd.sequence.wrapping_add(1) & 0x7fff_ffff;
+        }
+        let sequence = established.dpd.sequence.to_be_bytes();
+        let message = Notify::isakmp(notify::R_U_THERE, initiator, responder, sequence);
+        self.notify_by(sa, path, &message);
     }
 
     /// The responder will end the SA earlier than we offered.

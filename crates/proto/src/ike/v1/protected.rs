@@ -117,10 +117,6 @@ impl Engine {
 
     /// The path that answers a message: from the address and port it came to, to where it came from.
     pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
-        if sa.established().is_some() {
-            // whatever ended phase 1 has arrived
-            sa.retransmit = None;
-        }
         if sa.path == path {
             return;
         }

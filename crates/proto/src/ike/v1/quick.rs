@@ -177,11 +177,14 @@ impl Engine {
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
                 established.ivs.advance(message_id, &decrypted);
                 established.dpd.heard = self.now;
-                self.follow(sa, path);
+                // message 1 may be an old one that somebody recorded: it is answered where it came from, but the SA follows
+                // only message 3, which proves that the peer is there now
+                let home = std::mem::replace(&mut sa.path, path);
                 let answered = self.quick_mode_respond(sa, message_id, &opened.chain, &authorized);
                 if let Err(refusal) = &answered {
                     self.quick_mode_reject(sa, refusal);
                 }
+                sa.path = home;
                 answered
             }
             Some(Exchange::QuickInitiator(state)) => {

@@ -50,8 +50,11 @@ impl Engine {
             Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
         established.ivs.advance(message_id, &decrypted);
         established.dpd.heard = self.now;
-        self.follow(sa, path);
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
+        if exchange.is_some() {
+            // an answer to what we asked is not an old message of somebody's recording
+            self.follow(sa, path);
+        }
         match (message.kind, exchange) {
             // the message id names the exchange; the identifier inside does not have to agree, for strongSwan's replies
             // to Xauth carry another one
