@@ -164,7 +164,7 @@ fn foreign_source(lab: &Lab) -> Result<()> {
 fn replayed(lab: &Lab) -> Result<()> {
     let honest = Honest::start(lab)?;
     std::thread::sleep(secs(2));
-    let esp: Vec<Vec<u8>> = inject::recorded(honest.scene.capture.file())?
+    let mut esp: Vec<Vec<u8>> = inject::recorded(honest.scene.capture.file())?
         .into_iter()
         .filter(|packet| {
             // ESP in UDP 4500: source is the spoke, and the four bytes behind the UDP header are an SPI
@@ -176,6 +176,12 @@ fn replayed(lab: &Lab) -> Result<()> {
                 && packet.len() > 60
         })
         .collect();
+    // a capture on a virtual cable has checksums that were never filled in; none is as good as the right one
+    for packet in &mut esp {
+        if let Some(checksum) = packet.get_mut(26..28) {
+            checksum.fill(0);
+        }
+    }
     if esp.len() < 10 {
         bail!("only {} ESP packets to replay", esp.len());
     }
