@@ -3,6 +3,7 @@
 
 mod liveness;
 mod renewal;
+mod selection;
 #[path = "../support/mod.rs"]
 mod support;
 

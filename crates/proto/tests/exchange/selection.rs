@@ -1,0 +1,107 @@
+//! Which crypto map entry serves a peer, and which peer is asked for Xauth.
+
+use super::hub_and_spoke;
+use super::support::*;
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::ike::policy::{
+    CryptoAcl, CryptoAclLine, DynamicEntry, EntryTerms, KeyPeer, MapEntry, MapEntryKind, Policy, PresharedKey,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SPOKE: &str = "10.100.2.102";
+
+/// A hub without profiles, whose map has a static entry for the spoke and a dynamic one, under these numbers.
+fn hub_with_both(static_sequence: u16, dynamic_sequence: u16) -> Policy {
+    let mut policy = hub_policy();
+    policy.profiles.clear();
+    let line = CryptoAclLine {
+        permit: true,
+        selector: Selector::between(net("10.1.0.0/16"), net("10.2.0.0/16")),
+        line: 1,
+    };
+    let acl = Arc::new(CryptoAcl { name: "101".into(), lines: vec![line] });
+    let mut entries = vec![
+        MapEntry {
+            sequence: static_sequence,
+            kind: MapEntryKind::Static {
+                peers: vec![ip(SPOKE)],
+                terms: EntryTerms { acl: Some(acl), ..terms() },
+            },
+            line: 1,
+        },
+        MapEntry {
+            sequence: dynamic_sequence,
+            kind: MapEntryKind::Dynamic {
+                name: "dynmap".into(),
+                entries: vec![DynamicEntry { sequence: 5, terms: terms(), line: 1 }],
+            },
+            line: 1,
+        },
+    ];
+    entries.sort_by_key(|entry| entry.sequence);
+    Arc::make_mut(&mut policy.maps[0]).entries = entries;
+    policy
+}
+
+fn tunnel_with(policy: Policy) -> World {
+    let mut world = hub_and_spoke();
+    world.nodes[0] = Node::new(HUB, policy, 1);
+    world.acquire(1);
+    world.run(Duration::from_secs(3));
+    world
+}
+
+/// A10: a static entry in front of the dynamic one serves its peer.
+#[test]
+fn a10_static_before_dynamic() {
+    let world = tunnel_with(hub_with_both(10, 65535));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    let entry = &world.nodes[0].engine.inspect().children[0].entry;
+    assert_eq!((entry.sequence, &entry.dynamic), (10, &None));
+}
+
+/// A11: a dynamic entry in front of the static one captures the static peer, as on IOS.
+#[test]
+fn a11_dynamic_before_static() {
+    let world = tunnel_with(hub_with_both(20, 10));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    let entry = &world.nodes[0].engine.inspect().children[0].entry;
+    assert_eq!((entry.sequence, &entry.dynamic), (10, &Some(("dynmap".into(), 5))));
+}
+
+/// A05: without profiles, `crypto map client authentication list` asks a spoke for Xauth too, and it has nothing to answer.
+#[test]
+fn a05_the_map_asks_a_spoke_for_xauth() {
+    let mut policy = hub_with_both(10, 65535);
+    Arc::make_mut(&mut policy.maps[0]).xauth_list = Some("clientauth".into());
+    let world = tunnel_with(policy);
+    assert!(world.nodes.iter().all(|node| node.inbound.is_empty()));
+    assert!(world.nodes[0].refusals().iter().any(|text| text.contains("must pass Xauth")));
+}
+
+/// A06: `crypto isakmp key ... no-xauth` excepts the spoke.
+#[test]
+fn a06_no_xauth_excepts_a_spoke() {
+    let mut policy = hub_with_both(10, 65535);
+    Arc::make_mut(&mut policy.maps[0]).xauth_list = Some("clientauth".into());
+    let key = PresharedKey {
+        peer: KeyPeer::Address(AddressRange::host(ip(SPOKE))),
+        no_xauth: true,
+        ..policy.keyrings[0].keys[0].clone()
+    };
+    policy.keyrings[0].keys.push(key);
+    let world = tunnel_with(policy);
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+    assert!(!world.nodes[0].engine.inspect().isakmp[0].xauth);
+}
+
+/// `set isakmp-profile` of the only entry that could serve the peer names another profile: refused.
+#[test]
+fn an_entry_of_another_profile_serves_nobody_else() {
+    let mut policy = hub_policy();
+    policy.profiles.remove(0);
+    let world = tunnel_with(policy);
+    assert!(world.nodes.iter().all(|node| node.inbound.is_empty()));
+    assert!(world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves")));
+}
