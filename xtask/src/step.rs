@@ -1,6 +1,7 @@
 //! The steps of `cargo ci`, their order, and the table at the end.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -83,10 +84,18 @@ impl Step {
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
-                cargo(&arguments, &[("HUBWARD_REQUIRE", "1")], tally)
+                let program = target().join("release").join("hubward");
+                let program = program.to_str().context("the target folder's name is not UTF-8")?;
+                cargo(&arguments, &[("HUBWARD_REQUIRE", "1"), ("HUBWARD_BIN", program)], tally)
             }
         }
     }
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
 }
 
 fn threads() -> usize {
