@@ -52,6 +52,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     log_to_stderr("info");
     privilege::forbid_core_dumps()?;
+    hubward_crypto::selftest::selftest()?;
     let text = std::fs::read_to_string(&arguments.file)
         .with_context(|| format!("cannot read {}", arguments.file.display()))?;
     let parsed = hubward_config::parse(&text);
