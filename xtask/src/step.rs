@@ -99,7 +99,7 @@ fn target() -> PathBuf {
 }
 
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from) * 2
+    std::thread::available_parallelism().map_or(2, usize::from) + 1
 }
 
 /// Runs cargo, shows its output as it comes and counts the tests in it.
