@@ -80,7 +80,7 @@ impl Step {
             Self::Build => cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
-                // a test waits for peers most of its time: more threads than cores
+                // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
@@ -99,7 +99,7 @@ fn target() -> PathBuf {
 }
 
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from) + 1
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Runs cargo, shows its output as it comes and counts the tests in it.
