@@ -26,6 +26,11 @@ impl Datagram {
 
 /// All UDP datagrams of a capture, as far as the packets are whole enough to have a UDP header.
 pub(crate) fn datagrams(path: &Path) -> Vec<Datagram> {
+    packets(path).iter().filter_map(|packet| datagram(packet)).collect()
+}
+
+/// All IPv4 packets of a capture.
+pub(crate) fn packets(path: &Path) -> Vec<Vec<u8>> {
     let bytes = read(path);
     let mut reader = create_reader(1 << 16, &bytes[..]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut link = Linktype::ETHERNET;
@@ -37,14 +42,14 @@ pub(crate) fn datagrams(path: &Path) -> Vec<Datagram> {
                 match block {
                     // the upper bits of the field say whether frames end with a checksum
                     PcapBlockOwned::LegacyHeader(header) => link = Linktype(header.network.0 & 0xffff),
-                    PcapBlockOwned::Legacy(packet) => found.extend(datagram(link, packet.data)),
+                    PcapBlockOwned::Legacy(packet) => found.extend(ip_packet(link, packet.data)),
                     PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => link = interface.linktype,
                     PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
                         let captured = packet.data.len().min(packet.caplen as usize);
-                        found.extend(datagram(link, &packet.data[..captured]));
+                        found.extend(ip_packet(link, &packet.data[..captured]));
                     }
                     PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
-                        found.extend(datagram(link, packet.data))
+                        found.extend(ip_packet(link, packet.data))
                     }
                     PcapBlockOwned::NG(_) => {}
                 }
@@ -58,13 +63,17 @@ pub(crate) fn datagrams(path: &Path) -> Vec<Datagram> {
     }
 }
 
-fn datagram(link: Linktype, frame: &[u8]) -> Option<Datagram> {
+fn ip_packet(link: Linktype, frame: &[u8]) -> Option<Vec<u8>> {
     let packet = match link {
         Linktype::ETHERNET => frame.get(12..)?.strip_prefix(&[8, 0])?,
         Linktype::NULL => frame.get(4..)?,
         Linktype::RAW | Linktype::IPV4 => frame,
         other => panic!("link type {other}"),
     };
+    Some(packet.to_vec())
+}
+
+fn datagram(packet: &[u8]) -> Option<Datagram> {
     let word = |at: usize| Some(u16::from_be_bytes([*packet.get(at)?, *packet.get(at + 1)?]));
     let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?));
     let header = usize::from(packet.first()? & 15) * 4;

@@ -1,12 +1,14 @@
 //! Wireshark's IKEv1 transcripts, published with the cipher's key alone: decryption, IV chains, padding and payloads.
 
-use crate::packets::datagrams;
+use crate::packets::{datagrams, packets};
 use crate::transcript::{Hashes, Opened, Session};
 use crate::{Test, read, unhex};
+use hubward_crypto::esp::{EspKeys, OpenError, OpenJob, open};
 use hubward_crypto::secret::Secret;
-use hubward_crypto::suite::{HashAlg, IkeCipher};
+use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::wire::ike1::Config;
+use hubward_proto::wire::ip::Ipv4;
 use hubward_proto::wire::isakmp::{Cookie, Header};
 use hubward_proto::wire::print::Payloads;
 use hubward_proto::wire::registry::{config, payload};
@@ -17,6 +19,7 @@ pub(crate) fn tests() -> Vec<Test> {
         ("wireshark_main_mode_with_xauth", main_mode),
         ("wireshark_aggressive_mode_with_xauth", aggressive_mode),
         ("wireshark_main_mode_with_certificates", certificates),
+        ("wireshark_esp_packets_open", esp),
     ]
 }
 
@@ -131,4 +134,44 @@ fn certificates(vectors: &Path) {
         "I quick HASH(16)",
     ];
     assert_eq!(lines(&opened), expected);
+}
+
+/// The six ESP packets of bug 12671, with the keys of Wireshark's own table: they open, and a changed one does not.
+fn esp(vectors: &Path) {
+    let table = String::from_utf8(read(&vectors.join("wireshark/esp_sa.tmpl"))).unwrap();
+    let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
+    let keys: Vec<_> = table
+        .lines()
+        .map(|line| line.split(',').map(|field| field.trim_matches('"')).collect::<Vec<_>>())
+        .map(|fields| {
+            assert!(fields[4].starts_with("AES-CBC") && fields[6].starts_with("HMAC-SHA-1-96"));
+            let hex = |field: &str| unhex(field.strip_prefix("0x").unwrap());
+            (hex(fields[3]), EspKeys::new(suite, &[hex(fields[5]), hex(fields[7])].concat()).unwrap())
+        })
+        .collect();
+    let mut opened = 0;
+    for packet in packets(&vectors.join("wireshark/esp-bug-12671.pcapng.gz")) {
+        let payload = &packet[usize::from(packet[0] & 15) * 4..];
+        let esp = match packet[9] {
+            50 => payload,
+            17 => &payload[8..],
+            _ => continue,
+        };
+        let Some((_, keys)) = keys.iter().find(|(spi, _)| esp.starts_with(spi)) else { continue };
+        let mut changed = esp.to_vec();
+        changed[30] ^= 1;
+        let mut whole = esp.to_vec();
+        let mut jobs = [
+            OpenJob { keys, packet: &mut whole, outcome: Err(OpenError::Pending) },
+            OpenJob { keys, packet: &mut changed, outcome: Err(OpenError::Pending) },
+        ];
+        open(&mut jobs);
+        let range = jobs[0].outcome.clone().expect("the packet opens");
+        assert_eq!(jobs[1].outcome, Err(OpenError::Icv));
+        let inner = Ipv4::parse(&whole[range]).expect("an IPv4 packet inside");
+        let pair = [inner.source().to_string(), inner.destination().to_string()];
+        assert!(pair.contains(&"10.1.1.1".into()) && pair.contains(&"10.1.0.10".into()), "{pair:?}");
+        opened += 1;
+    }
+    assert_eq!(opened, 6);
 }
