@@ -15,6 +15,9 @@ const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Bytes of the fixed part of a message, without the cookie.
 const FIXED: usize = 236;
 
+/// How long a client that was refused waits before it asks anew.
+const REFUSED: Duration = Duration::from_secs(10);
+
 /// Option codes (RFC 2132).
 mod option {
     pub(super) const MASK: u8 = 1;
@@ -39,6 +42,7 @@ mod kind {
     pub(super) const DISCOVER: u8 = 1;
     pub(super) const OFFER: u8 = 2;
     pub(super) const REQUEST: u8 = 3;
+    pub(super) const DECLINE: u8 = 4;
     pub(super) const ACK: u8 = 5;
     pub(super) const NAK: u8 = 6;
     pub(super) const RELEASE: u8 = 7;
@@ -229,7 +233,14 @@ impl Client {
                 self.handle_timeout(now);
             }
             (State::Requesting { .. } | State::Bound { .. }, kind::ACK) => self.bound(now, &message),
-            (State::Requesting { .. }, kind::NAK) => self.restart(now),
+            (State::Requesting { .. }, kind::NAK) => {
+                // a server that offers and refuses in turn must not make us flood the link
+                self.restart(now);
+                self.next = now + REFUSED;
+            }
+            // our renewals are broadcast: until T2 a server that did not lend the address has no say in it
+            (State::Bound { lease, rebind, .. }, kind::NAK)
+                if now < *rebind && message.server.is_some_and(|server| server != lease.server) => {}
             (State::Bound { .. }, kind::NAK) => {
                 self.effects.push_back(Effect::Lost);
                 self.restart(now);
@@ -253,11 +264,13 @@ impl Client {
         let lease = Lease { address, router: message.router, dns: message.dns.clone(), server };
         let seconds = message.lease.unwrap_or(3600).max(60);
         let total = Duration::from_secs(seconds.into());
-        let at = |given: Option<u32>, usual: Duration| {
-            now + given.map_or(usual, |seconds| Duration::from_secs(seconds.into())).min(total)
-        };
-        let renew = at(message.renew, total / 2);
-        let rebind = at(message.rebind, total * 7 / 8);
+        // T1 comes before T2 and T2 before the end, else both are what they usually are (RFC 2131 section 4.4.5)
+        let given = message.renew.zip(Some(message.rebind.unwrap_or(seconds / 8 * 7)));
+        let (renew, rebind) = given
+            .filter(|(renew, rebind)| 0 < *renew && renew < rebind && *rebind <= seconds)
+            .map(|(renew, rebind)| (Duration::from_secs(renew.into()), Duration::from_secs(rebind.into())))
+            .unwrap_or((total / 2, total * 7 / 8));
+        let (renew, rebind) = (now + renew, now + rebind);
         let known = match &self.state {
             State::Bound { lease: known, .. } => Some(known.clone()),
             _ => None,
@@ -455,6 +468,59 @@ mod tests {
         client.handle(renew, &answer(&request, kind::NAK, "0.0.0.0", 0));
         assert_eq!(client.poll(), Some(Effect::Lost));
         assert_eq!(bind(&mut client, renew, "10.100.2.103").address.addr().to_string(), "10.100.2.103");
+    }
+
+    /// A server that offers and then refuses must not make us flood the link (RFC 2131 section 3.1, item 5).
+    #[test]
+    fn refusals_are_answered_slowly() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        let mut sent = 0;
+        client.handle_timeout(start);
+        while let Some(effect) = client.poll() {
+            let Effect::Send(packet) = effect else { continue };
+            sent += 1;
+            assert!(sent < 20, "more than 20 messages in no time");
+            let discover = packet[28 + FIXED + 4 + 2] == kind::DISCOVER;
+            let reply = if discover { kind::OFFER } else { kind::NAK };
+            client.handle(start, &answer(&packet, reply, "10.100.2.102", 600));
+            client.handle_timeout(start);
+        }
+    }
+
+    /// Before T2 only the server that lent the address may take it away: others do not know the lease.
+    #[test]
+    fn another_servers_refusal_takes_no_lease_away() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        bind(&mut client, start, "10.100.2.102");
+        let renew = client.poll_timeout();
+        client.handle_timeout(renew);
+        let request = sent(&mut client);
+        let mut refusal = answer(&request, kind::NAK, "0.0.0.0", 0);
+        let server = refusal.windows(6).position(|at| at == [option::SERVER, 4, 10, 100, 2, 3]).unwrap();
+        refusal[server + 5] = 99;
+        client.handle(renew, &refusal);
+        assert_eq!(client.poll(), None);
+    }
+
+    /// T1 = 0 is nonsense: an acknowledged renewal does not bring the next one at once.
+    #[test]
+    fn a_renewal_time_of_zero_is_not_believed() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        client.handle_timeout(start);
+        let discover = sent(&mut client);
+        client.handle(start, &answer(&discover, kind::OFFER, "10.100.2.102", 600));
+        let request = sent(&mut client);
+        let mut ack = answer(&request, kind::ACK, "10.100.2.102", 600);
+        ack.pop();
+        ack.extend([option::RENEW, 4, 0, 0, 0, 0, option::END]);
+        let length = ack.len() as u16;
+        ack[2..4].copy_from_slice(&length.to_be_bytes());
+        client.handle(start, &ack);
+        assert!(matches!(client.poll(), Some(Effect::Bound(_))));
+        assert!(client.poll_timeout() > start, "the next renewal is due at once");
     }
 
     #[test]

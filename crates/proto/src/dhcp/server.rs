@@ -58,7 +58,10 @@ impl Server {
         match request.kind {
             kind::DISCOVER => {
                 let address = self.choose(now, &request)?;
-                self.leases.insert(address, (request.owner.clone(), now + OFFER));
+                // an offer takes nothing from the lease that the client may still hold
+                let held = self.leases.get(&address).filter(|(owner, _)| *owner == request.owner);
+                let until = held.map_or(now + OFFER, |(_, until)| (*until).max(now + OFFER));
+                self.leases.insert(address, (request.owner.clone(), until));
                 Some(self.answer(&request, kind::OFFER, Some(address)))
             }
             kind::REQUEST if for_us => {
@@ -77,6 +80,13 @@ impl Server {
             kind::REQUEST => {
                 // it took another server's offer
                 self.leases.retain(|_, (owner, _)| *owner != request.owner);
+                None
+            }
+            kind::DECLINE if for_us => {
+                // another machine uses it: lent to nobody for a while, but only its holder can say so
+                let declined = request.wanted?;
+                let lease = self.leases.get_mut(&declined).filter(|(owner, _)| *owner == request.owner)?;
+                *lease = (Owner::new(), now + self.pool.lease);
                 None
             }
             kind::RELEASE if for_us => {
@@ -293,6 +303,58 @@ mod tests {
                 assert!(server.handle(at(time), &packet).is_none());
             }
         }
+    }
+
+    /// The packets that a client sends when its time has come.
+    fn due(client: &mut Client, now: Instant) -> Vec<Vec<u8>> {
+        client.handle_timeout(now);
+        let mut sent = Vec::new();
+        while let Some(effect) = client.poll() {
+            if let Effect::Send(packet) = effect {
+                sent.push(packet);
+            }
+        }
+        sent
+    }
+
+    /// A DISCOVER alone takes nothing from the lease that its client still holds (RFC 2131 section 4.3.1).
+    #[test]
+    fn a_discover_does_not_shorten_a_lease() {
+        let mut server = server();
+        let mac = [2, 0, 0, 0, 0, 1];
+        talk(&mut server, &mut Client::new(mac, "", [7; 32], at(0)), at(0));
+        let mut again = Client::new(mac, "", [8; 32], at(10));
+        for packet in due(&mut again, at(10)) {
+            assert!(server.handle(at(10), &packet).is_some());
+        }
+        assert_eq!(server.lent(at(100)).len(), 1, "lent until second 600");
+    }
+
+    /// An address that the client found in use on the link (DHCPDECLINE) is not offered again (RFC 2131 section 4.3.3).
+    #[test]
+    fn a_declined_address_is_not_offered_again() {
+        let mut server = server();
+        let mac = [2, 0, 0, 0, 0, 1];
+        let mut client = Client::new(mac, "", [7; 32], at(0));
+        let discover = due(&mut client, at(0)).remove(0);
+        let offer = server.handle(at(0), &discover).unwrap();
+        client.handle(at(0), &offer);
+        let Some(Effect::Send(request)) = client.poll() else { panic!("no request") };
+        let ack = server.handle(at(0), &request).unwrap();
+        client.handle(at(0), &ack);
+        let Some(Effect::Bound(first)) = client.poll() else { panic!("no lease") };
+        // a DECLINE names the address and the server as a REQUEST does; only the type differs
+        let mut decline = request;
+        decline[28 + FIXED + 4 + 2] = kind::DECLINE;
+        let mut stranger = decline.clone();
+        // the last byte of the client identifier
+        stranger[28 + FIXED + 4 + 3 + 8] ^= 1;
+        assert!(server.handle(at(1), &stranger).is_none());
+        let kept = talk(&mut server, &mut Client::new(mac, "", [8; 32], at(1)), at(1)).remove(0);
+        assert_eq!(first.address, kept.address, "nobody declines for another");
+        assert!(server.handle(at(1), &decline).is_none());
+        let second = talk(&mut server, &mut Client::new(mac, "", [9; 32], at(2)), at(2)).remove(0);
+        assert_ne!(first.address, second.address);
     }
 
     #[test]
