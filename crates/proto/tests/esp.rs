@@ -10,6 +10,9 @@ use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::ike::policy::{
+    CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Interface, MapEntry, MapEntryKind, Policy,
+};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip;
 use std::net::Ipv4Addr;
@@ -245,4 +248,55 @@ fn a_packet_without_an_sa_follows_the_policy() {
         outbound.push(&sad, &tables, Instant::ORIGIN, &[0x45, 0, 0]),
         Outcome::Drop(DropReason::Malformed)
     ));
+}
+
+/// The ACL decides before the SA does: a line that denies keeps a flow out of the SA of a wider line that permits.
+#[test]
+fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
+    let line = |permit, local: &str| CryptoAclLine {
+        permit,
+        selector: Selector::between(range(local), range("10.1.0.0/16")),
+        line: 1,
+    };
+    let acl =
+        CryptoAcl { name: "101".into(), lines: vec![line(false, "10.2.2.5/32"), line(true, "10.2.0.0/16")] };
+    let entry = MapEntry {
+        sequence: 10,
+        kind: MapEntryKind::Static {
+            peers: vec!["10.48.67.181".parse().unwrap()],
+            terms: EntryTerms { acl: Some(Arc::new(acl)), ..EntryTerms::default() },
+        },
+        line: 1,
+    };
+    let policy = Policy {
+        maps: vec![Arc::new(CryptoMap {
+            name: "mymap".into(),
+            entries: vec![entry],
+            xauth_list: None,
+            authorization_list: None,
+            respond: false,
+            initiate: false,
+        })],
+        interfaces: vec![Interface {
+            id: InterfaceId(0),
+            name: "FastEthernet0/0".into(),
+            vrf: VrfId(0),
+            address: None,
+            crypto_map: Some("mymap".into()),
+        }],
+        ..Policy::default()
+    };
+    let tables = Tables::build(&policy, Vec::new());
+    let sad = Sad::new();
+    let mut outbound = Outbound::new([5; 32]);
+    let mut push = |sad: &Sad, source: &str| {
+        outbound.push(sad, &tables, Instant::ORIGIN, &packet(source, "10.1.1.1", 8))
+    };
+    assert!(matches!(push(&sad, "10.2.2.5"), Outcome::Clear), "before the SA");
+    assert!(matches!(push(&sad, "10.2.2.6"), Outcome::Acquire(_)));
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    sad.install(&spoke, Direction::Outbound).unwrap();
+    assert!(matches!(push(&sad, "10.2.2.6"), Outcome::Queued));
+    let denied = push(&sad, "10.2.2.5");
+    assert!(matches!(denied, Outcome::Clear), "with the SA up: {denied:?}");
 }

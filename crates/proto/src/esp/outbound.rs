@@ -92,7 +92,7 @@ impl Outbound {
     pub fn push(&mut self, sad: &Sad, tables: &Tables, now: Instant, packet: &[u8]) -> Outcome {
         let Some(view) = Ipv4::parse(packet) else { return Outcome::Drop(DropReason::Malformed) };
         let flow = view.flow();
-        let Some(sa) = sad.by_flow(&flow) else {
+        let Some(sa) = sad.by_flow(&flow, |entry| tables.denies(entry, &flow)) else {
             return match tables.classify(&flow) {
                 Verdict::Protect(acquire) => Outcome::Acquire(acquire),
                 Verdict::Drop => Outcome::Drop(DropReason::NoSa),
@@ -167,10 +167,9 @@ impl Outbound {
             .slots
             .iter()
             .zip(&jobs)
-            .enumerate()
-            // a packet that could not be protected never leaves
-            .filter(|(index, _)| sealed != Err(*index))
-            .map(|(_, (slot, job))| Sealed {
+            // of several that could not be protected only one is named, and none may leave
+            .filter(|_| sealed.is_ok())
+            .map(|(slot, job)| Sealed {
                 path: slot.path,
                 bytes: job.packet,
                 tos: slot.tos,

@@ -2,7 +2,7 @@
 //! workers read it.
 
 use crate::esp::replay::ReplayWindow;
-use crate::esp::sa::{ChildId, ChildSa, Direction};
+use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
 use crate::flow::selector::Flow;
 use crate::ike::path::Path;
 use crate::time::Instant;
@@ -185,17 +185,18 @@ impl Sad {
         self.inbound.read().unwrap_or_else(PoisonError::into_inner).get(&spi).cloned()
     }
 
-    /// The SA that carries a flow: the longest remote prefix, the newest of equal ones.
-    pub fn by_flow(&self, flow: &Flow) -> Option<Arc<Sa>> {
+    /// The SA that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto map
+    /// entries the flow is none.
+    pub fn by_flow(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<Arc<Sa>> {
+        let fits = |sa: &Sa| fits(sa, flow) && !denied(&sa.child.entry);
         let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
         for (length, table) in &outbound.by_prefix {
             let Ok(net) = ipnet::IpNet::new(flow.destination, length.0) else { continue };
-            if let Some(sa) = table.get(&net.network()).and_then(|list| list.iter().find(|sa| fits(sa, flow)))
-            {
+            if let Some(sa) = table.get(&net.network()).and_then(|list| list.iter().find(|sa| fits(sa))) {
                 return Some(Arc::clone(sa));
             }
         }
-        outbound.ranges.iter().find(|sa| fits(sa, flow)).cloned()
+        outbound.ranges.iter().find(|sa| fits(sa)).cloned()
     }
 
     /// Remote selectors of all outbound SAs, for the routes that lead into the tunnel.

@@ -90,6 +90,15 @@ impl Tables {
         }
     }
 
+    /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the selector of a wider line
+    /// that permits has it.
+    pub fn denies(&self, entry: &EntryRef, flow: &Flow) -> bool {
+        let mut rules = self.maps.iter().flat_map(|(_, rules)| rules).filter(|rule| rule.entry == *entry);
+        let first =
+            rules.next().and_then(|rule| rule.acl.lines.iter().find(|line| line.selector.matches(flow)));
+        first.is_some_and(|line| !line.permit)
+    }
+
     /// Everything that must be captured even without an SA: what the static entries permit, and the pools.
     pub fn captured(&self) -> Vec<AddressRange> {
         let permits = self
