@@ -37,12 +37,10 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
         Severity::Notice => Level::INFO,
     };
     let number = usize::try_from(diagnostic.line.saturating_sub(1)).unwrap_or(0);
-    let before: usize = text.split('\n').take(number).map(|line| line.len() + 1).sum();
     // a line may hold a key; only what stands in front of it is shown
     let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
     let shown = shown(line);
     let column = usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0).min(shown.len());
-    let _ = before;
     let end = shown.len().max(column);
     let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name()).element(
         Snippet::source(shown.as_str())

@@ -10,12 +10,15 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
+use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
-use hubward_proto::ike::io::{Acquire, Limit};
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::io::{Acquire, Input, Limit};
 use hubward_proto::ike::path::Encapsulation;
 use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -65,6 +68,25 @@ fn wait(fds: &mut [PollFd<'_>], milliseconds: i64) {
     let timeout = Timespec { tv_sec: milliseconds / 1000, tv_nsec: (milliseconds % 1000) * 1_000_000 };
     // an interrupted wait is a wait that ended
     let _ready = poll(fds, Some(&timeout));
+}
+
+/// When each child last carried something: in, out.
+pub(crate) type LastTraffic = BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>;
+
+/// Tells the engine what the children carried since it was told last.
+pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraffic) {
+    for child in engine.inspect().children {
+        let id = child.sa.id;
+        let last = |direction| sad.get(id, direction).and_then(|sa| sa.counters.last());
+        let seen = (last(Direction::Inbound), last(Direction::Outbound));
+        // unanswered traffic must go on being looked at
+        let unanswered = seen.1 > seen.0;
+        if seen != (None, None) && (told.get(&id) != Some(&seen) || unanswered) {
+            told.insert(id, seen);
+            let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
+            engine.handle(now(), input);
+        }
+    }
 }
 
 /// Cleartext out.

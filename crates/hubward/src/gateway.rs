@@ -1,7 +1,7 @@
 //! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
 
 use crate::apply::Machine;
-use crate::dataplane::{Shared, now};
+use crate::dataplane::{self, Shared, now};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::snapshot::Snapshot;
@@ -16,7 +16,6 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, LeaseError, Limit, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::time::Instant;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -54,7 +53,7 @@ pub(crate) struct Gateway {
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
     pub(crate) file: std::path::PathBuf,
     pub(crate) log: Log,
-    pub(crate) last_traffic: BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>,
+    pub(crate) last_traffic: dataplane::LastTraffic,
     pub(crate) allow_unenforced: bool,
     pub(crate) dhcp: crate::dhcp::Clients,
 }
@@ -247,19 +246,7 @@ impl Gateway {
     }
 
     fn every_second(&mut self) {
-        for child in self.engine.inspect().children {
-            let id = child.sa.id;
-            let last = |direction| self.shared.sad.get(id, direction).and_then(|sa| sa.counters.last());
-            let seen = (last(Direction::Inbound), last(Direction::Outbound));
-            let unchanged = self.last_traffic.get(&id) == Some(&seen);
-            // unanswered traffic must go on being looked at
-            let unanswered = seen.1 > seen.0;
-            if seen != (None, None) && (!unchanged || unanswered) {
-                self.last_traffic.insert(id, seen);
-                let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
-                self.engine.handle(now(), input);
-            }
-        }
+        dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => self.addresses_may_have_changed(),

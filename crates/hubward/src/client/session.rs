@@ -4,7 +4,7 @@ use crate::client::Connect;
 use crate::client::credentials::{self, Known};
 use crate::client::network::Network;
 use crate::client::profile::{self, Profile};
-use crate::dataplane::{Drops, Shared, now};
+use crate::dataplane::{self, Drops, Shared, now};
 use crate::gateway::Message;
 use crate::log::Log;
 use crate::run;
@@ -17,7 +17,7 @@ use hubward_linux::owned::FWMARK;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::esp::inbound::Notice;
-use hubward_proto::esp::sa::{ChildId, Direction};
+
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
@@ -26,7 +26,6 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Answer, AskId, Assignment, Command, Effect, Input, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::ike::policy::{Interface, Policy};
-use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
@@ -129,7 +128,7 @@ struct Session {
     known: Known,
     sender: SyncSender<Message>,
     log: Log,
-    last_traffic: BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>,
+    last_traffic: dataplane::LastTraffic,
     /// The gateway does not want this user.
     refused: bool,
 }
@@ -286,17 +285,7 @@ impl Session {
     }
 
     fn every_second(&mut self) {
-        for child in self.engine.inspect().children {
-            let id = child.sa.id;
-            let last = |direction| self.shared.sad.get(id, direction).and_then(|sa| sa.counters.last());
-            let seen = (last(Direction::Inbound), last(Direction::Outbound));
-            let unanswered = seen.1 > seen.0;
-            if seen != (None, None) && (self.last_traffic.get(&id) != Some(&seen) || unanswered) {
-                self.last_traffic.insert(id, seen);
-                let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
-                self.engine.handle(now(), input);
-            }
-        }
+        dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => self.look_at_addresses(),

@@ -8,7 +8,7 @@
 //!   3  { HASH_I, NAT-D, NAT-D [, INITIAL-CONTACT] }  -->      (from port 4500 when there is a NAT)
 //! ```
 
-use super::phase1::{Finished, has_initial_contact, nonce, only};
+use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
 use crate::ike::engine::Engine;
 use crate::ike::event::Untrusted;
 use crate::ike::explain::Refusal;
@@ -87,21 +87,8 @@ impl Engine {
     /// `1  SA, KE, Ni, IDii, VIDs  -->`
     pub(crate) fn aggressive_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let policy = Arc::clone(&self.policy);
-        let (policies, key, method) = match &sa.connection {
-            Some(connection) => {
-                (&connection.proposals, connection.key.clone(), ike::AUTH_XAUTH_INIT_PRESHARED)
-            }
-            None => {
-                let only = sa
-                    .wanted_profile
-                    .as_deref()
-                    .and_then(|name| policy.profile(name))
-                    .map_or(&[][..], |profile| &profile.keyrings);
-                let found = lookup::key_for_address(&policy, only, sa.path.local, sa.path.remote);
-                let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
-                (&policy.proposals, key, ike::AUTH_PRESHARED)
-            }
-        };
+        let key = initiator_key(&policy, sa)?;
+        let (policies, method) = initiator_offers(&policy, sa);
         let group = policies.first().ok_or(Refusal::Local("no ISAKMP policy is configured"))?.group;
         let sa_body = write_sa(&offer_phase1(policies, method, Some(group)));
         let private = DhPrivate::generate(group, &mut self.random);
@@ -135,10 +122,7 @@ impl Engine {
         let chain = Chain::parse(header.first, body)?;
         let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
         let policy = Arc::clone(&self.policy);
-        let (policies, method) = match &sa.connection {
-            Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
-            None => (&policy.proposals, ike::AUTH_PRESHARED),
-        };
+        let (policies, method) = initiator_offers(&policy, sa);
         let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
         if choice.suite.group != state.private.group() {
             return Err(Refusal::NotOffered);

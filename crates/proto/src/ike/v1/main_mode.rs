@@ -10,7 +10,7 @@
 //!                                        <--  6  { IDir, HASH_R }
 //! ```
 
-use super::phase1::{Finished, MAIN, has_initial_contact, nonce, only};
+use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
@@ -25,7 +25,7 @@ use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, Header, Writer};
-use crate::wire::registry::{ike, notify, payload};
+use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
@@ -84,26 +84,13 @@ impl Engine {
     /// `1  SA, VIDs -->`
     pub(crate) fn main_mode_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let policy = Arc::clone(&self.policy);
-        let (policies, key, method) = match &sa.connection {
-            Some(connection) => {
-                (&connection.proposals, connection.key.clone(), ike::AUTH_XAUTH_INIT_PRESHARED)
-            }
-            None => {
-                let only = sa
-                    .wanted_profile
-                    .as_deref()
-                    .and_then(|name| policy.profile(name))
-                    .map_or(&[][..], |profile| &profile.keyrings);
-                let found = lookup::key_for_address(&policy, only, sa.path.local, sa.path.remote);
-                let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
-                (&policy.proposals, key, ike::AUTH_PRESHARED)
-            }
-        };
+        let key = initiator_key(&policy, sa)?;
+        let (policies, method) = initiator_offers(&policy, sa);
         let sa_body = write_sa(&offer_phase1(policies, method, None));
         let mut writer = Writer::new();
         writer.push(payload::SA, sa_body.clone());
         self.push_initiator_vendors(sa, &mut writer);
-        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
         sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
         sa.state = State::MainInitiator(Box::new(Initiator::Proposed { sa_body, key }));
         Ok(())
@@ -127,10 +114,7 @@ impl Engine {
                 let chain = Chain::parse(header.first, body)?;
                 let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
                 let policy = Arc::clone(&self.policy);
-                let (policies, method) = match &sa.connection {
-                    Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
-                    None => (&policy.proposals, ike::AUTH_PRESHARED),
-                };
+                let (policies, method) = initiator_offers(&policy, sa);
                 let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
                 for vendor in chain.all(payload::VENDOR) {
                     sa.vendors.note(vendor);
@@ -146,7 +130,7 @@ impl Engine {
                 let mut writer = Writer::new();
                 writer.push(payload::KE, private.public()).push(payload::NONCE, nonce.clone());
                 Self::push_nat_d(sa, choice.suite.hash, &mut writer);
-                let bytes = Self::phase1_clear(sa, MAIN, &writer);
+                let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
                 sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
                 let (sa_body, key) = (sa_body.clone(), key.clone());
                 sa.state =
@@ -202,7 +186,7 @@ impl Engine {
                     );
                     writer.push(payload::NOTIFY, contact.write());
                 }
-                let bytes = Self::phase1_sealed(sa, MAIN, &writer, &keys, &mut iv);
+                let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, &keys, &mut iv);
                 sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(Initiator::Identified {
                     sa_body: sa_body.clone(),
@@ -284,7 +268,7 @@ impl Engine {
         let mut writer = Writer::new();
         writer.push(payload::SA, write_sa(&choice.answer));
         self.push_responder_vendors(sa, &mut writer);
-        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
         self.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
         Ok(Some((sa.path, bytes)))
@@ -357,7 +341,7 @@ impl Engine {
                 });
                 let mut writer = Writer::new();
                 writer.push(payload::ID, own_body).push(payload::HASH, hash.to_vec());
-                let bytes = Self::phase1_sealed(sa, MAIN, &writer, keys, &mut iv);
+                let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, keys, &mut iv);
                 self.transmit(sa.path, bytes.clone());
                 let answer = Some((sa.path, bytes));
                 let finished = Finished {
@@ -414,7 +398,7 @@ impl Engine {
         let mut writer = Writer::new();
         writer.push(payload::KE, private.public()).push(payload::NONCE, nonce_r);
         Self::push_nat_d(sa, suite.hash, &mut writer);
-        let bytes = Self::phase1_clear(sa, MAIN, &writer);
+        let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
         self.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(Responder::Exchanged {
             sa_body: sa_body.to_vec(),

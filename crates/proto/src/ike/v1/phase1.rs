@@ -6,10 +6,10 @@ use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
-use crate::ike::lookup::Demands;
+use crate::ike::lookup::{self, Demands};
 use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::path::{Encapsulation, NATT_PORT, Path};
-use crate::ike::policy::{ClientGroup, Keepalive};
+use crate::ike::policy::{ClientGroup, IsakmpPolicy, Keepalive, Policy};
 use crate::ike::sa::{Dpd, Established, IsakmpSa, State};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
@@ -17,7 +17,8 @@ use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::wire::ike1::Notify;
 use crate::wire::isakmp::{Chain, Header, Writer};
-use crate::wire::registry::{exchange, notify, payload};
+use crate::wire::registry::{ike, notify, payload};
+use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::HashAlg;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +39,26 @@ pub(crate) struct Finished {
     pub(crate) initial_contact: bool,
     /// Its hash was right.
     pub(crate) _verified: Verified,
+}
+
+/// The pre-shared key that an initiator begins with: its connection's, or that of the peer's address in the keyrings of the
+/// profile that its crypto map entry names.
+pub(crate) fn initiator_key(policy: &Policy, sa: &IsakmpSa) -> Result<Secret, Refusal> {
+    if let Some(connection) = &sa.connection {
+        return Ok(connection.key.clone());
+    }
+    let profile = sa.wanted_profile.as_deref().and_then(|name| policy.profile(name));
+    let only = profile.map_or(&[][..], |profile| &profile.keyrings);
+    let found = lookup::key_for_address(policy, only, sa.path.local, sa.path.remote);
+    Ok(found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone())
+}
+
+/// What an initiator offers for phase 1, and with which authentication method.
+pub(crate) fn initiator_offers<'a>(policy: &'a Policy, sa: &'a IsakmpSa) -> (&'a [IsakmpPolicy], u16) {
+    match &sa.connection {
+        Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
+        None => (&policy.proposals, ike::AUTH_PRESHARED),
+    }
 }
 
 /// The only payload of a type, or the refusal that names it.
@@ -243,9 +264,7 @@ impl Engine {
         }
         if sa.connection.is_some() {
             // Xauth comes from the gateway; without it we go on by ourselves
-            let expects_xauth = sa
-                .suite
-                .is_some_and(|suite| suite.method == crate::wire::registry::ike::AUTH_XAUTH_INIT_PRESHARED);
+            let expects_xauth = sa.suite.is_some_and(|suite| suite.method == ike::AUTH_XAUTH_INIT_PRESHARED);
             if !expects_xauth {
                 self.request_configuration(sa);
             }
@@ -271,11 +290,8 @@ impl Engine {
         let seconds = u32::try_from(suite.lifetime.as_secs()).unwrap_or(u32::MAX);
         crate::wire::attribute::write(
             &[
-                crate::wire::attribute::Attribute::short(crate::wire::registry::ike::LIFE_TYPE, 1),
-                crate::wire::attribute::Attribute::long(
-                    crate::wire::registry::ike::LIFE_DURATION,
-                    seconds.to_be_bytes(),
-                ),
+                crate::wire::attribute::Attribute::short(ike::LIFE_TYPE, 1),
+                crate::wire::attribute::Attribute::long(ike::LIFE_DURATION, seconds.to_be_bytes()),
             ],
             &mut data,
         );
@@ -306,6 +322,3 @@ impl Engine {
         if header.encrypted() { Ok(()) } else { Err(Refusal::NotEncrypted) }
     }
 }
-
-/// Exchange type of main mode messages, kept here so that both roles write the same.
-pub(crate) const MAIN: u8 = exchange::MAIN;
