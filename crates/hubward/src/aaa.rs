@@ -1,11 +1,70 @@
 //! `aaa`: login lists and network lists, with the local database.
 
+use crate::gateway::Message;
 use crate::translate;
 use hubward_config::model::{AaaList, Config};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
-use hubward_proto::ike::io::Answer;
+use hubward_proto::ike::event::Untrusted;
+use hubward_proto::ike::io::{Answer, AskId};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Logins that may wait to be checked.
+const WAITING: usize = 64;
+
+/// Somebody who wants in.
+pub(crate) struct Login {
+    pub(crate) id: AskId,
+    pub(crate) list: String,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+}
+
+/// Checks passwords on a thread of its own: scrypt and PBKDF2 take their time on purpose, and no peer may wait for
+/// another's.
+pub(crate) struct Authenticator {
+    config: Arc<Config>,
+    logins: SyncSender<(Arc<Config>, Login)>,
+}
+
+impl Authenticator {
+    /// Starts the thread; its answers go to the gateway as [`Message::Answer`].
+    pub(crate) fn start(config: &Config, gateway: SyncSender<Message>) -> std::io::Result<Self> {
+        let (logins, waiting) = sync_channel(WAITING);
+        std::thread::Builder::new().name("aaa".into()).spawn(move || check_logins(&waiting, &gateway))?;
+        Ok(Self { config: Arc::new(config.clone()), logins })
+    }
+
+    /// Uses another configuration from the next login on.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        self.config = Arc::new(config.clone());
+    }
+
+    /// Has a login checked, or refuses it at once when too many wait.
+    pub(crate) fn check(&self, login: Login) -> Option<Answer> {
+        let refused = self.logins.try_send((Arc::clone(&self.config), login)).is_err();
+        refused.then(|| {
+            tracing::warn!("a login was refused: {WAITING} others wait to be checked");
+            Answer::Rejected { reason: "too many logins at once".into() }
+        })
+    }
+}
+
+fn check_logins(waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<Message>) {
+    for (config, login) in waiting {
+        let answer = authenticate(&config, &login.list, &login.user, &login.password);
+        if let Answer::Rejected { reason } = &answer {
+            let (user, list) = (Untrusted::new(login.user.as_bytes()), &login.list);
+            tracing::warn!(
+                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
+            );
+        }
+        if gateway.send(Message::Answer(login.id, answer)).is_err() {
+            return;
+        }
+    }
+}
 
 /// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a wrong
 /// password of type 0 or 7, and is refused in the same way.

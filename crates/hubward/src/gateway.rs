@@ -1,5 +1,6 @@
 //! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
 
+use crate::aaa::{Authenticator, Login};
 use crate::apply::Machine;
 use crate::dataplane::{self, Shared, now};
 use crate::lease::Leases;
@@ -33,7 +34,7 @@ pub(crate) enum Message {
     Notice(Notice),
     /// A command line, and where its output goes.
     Exec(String, Sender<String>),
-    /// An answer that took its time: a person at the terminal.
+    /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
     /// SIGHUP: read the configuration again.
     Reload,
@@ -56,6 +57,7 @@ pub(crate) struct Gateway {
     pub(crate) last_traffic: dataplane::LastTraffic,
     pub(crate) allow_unenforced: bool,
     pub(crate) dhcp: crate::dhcp::Clients,
+    pub(crate) authenticator: Authenticator,
 }
 
 impl Gateway {
@@ -182,8 +184,9 @@ impl Gateway {
                     routes_changed = true;
                 }
                 Effect::Ask { id, question } => {
-                    let answer = self.answer(question);
-                    self.engine.handle(now(), Input::Answer { id, answer });
+                    if let Some(answer) = self.answer(id, question) {
+                        self.engine.handle(now(), Input::Answer { id, answer });
+                    }
                 }
                 Effect::Release { address, .. } => self.leases.release(address),
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
@@ -210,17 +213,11 @@ impl Gateway {
         }
     }
 
-    fn answer(&mut self, question: Question) -> Answer {
-        match question {
+    /// Answers at once what can be; a password is checked elsewhere and comes back as a message.
+    fn answer(&mut self, id: AskId, question: Question) -> Option<Answer> {
+        Some(match question {
             Question::Authenticate { list, user, password, .. } => {
-                let answer = aaa::authenticate(&self.parsed.config, &list, &user, &password);
-                if let Answer::Rejected { reason } = &answer {
-                    let user = hubward_proto::ike::event::Untrusted::new(user.as_bytes());
-                    tracing::warn!(
-                        "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
-                    );
-                }
-                answer
+                return self.authenticator.check(Login { id, list, user, password });
             }
             Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
             Question::Lease { pool, owner, wanted } => {
@@ -231,7 +228,7 @@ impl Gateway {
                 Answer::Lease(lease)
             }
             Question::Credentials { .. } => Answer::Credentials(None),
-        }
+        })
     }
 
     /// Brings the routes into the TUN in line with the tunnels.
@@ -304,6 +301,7 @@ impl Gateway {
             return;
         }
         self.parsed = parsed;
+        self.authenticator.configure(&self.parsed.config);
         if let Err(error) = self.machine.apply(&self.parsed.config, &self.shared.tun) {
             tracing::error!("not everything of the new configuration could be applied: {error:#}");
         }

@@ -1,5 +1,6 @@
 //! `hubward run`: brings everything up, runs the gateway, and takes everything down again.
 
+use crate::aaa::Authenticator;
 use crate::apply::{Machine, map_interfaces};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
@@ -92,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         drops: Drops::default(),
     });
     let (sender, receiver) = sync_channel(1024);
+    let authenticator = Authenticator::start(&parsed.config, sender.clone())?;
     let mut gateway = Gateway {
         engine: Engine::new(Arc::new(policy), random::seed()?, now()),
         parsed,
@@ -106,6 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         last_traffic: BTreeMap::new(),
         allow_unenforced: arguments.allow_unenforced,
         dhcp: crate::dhcp::Clients::default(),
+        authenticator,
     };
     let machine = &gateway.machine;
     if !arguments.no_addresses {
