@@ -1,4 +1,4 @@
-//! Every bound on what a peer can make us hold or do. Each has a test at the bound and one above it.
+//! Every bound on what a peer can make us hold or do. Each has a test at the bound and one above it, in `tests/limits.rs`.
 
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ pub const PROPOSALS: usize = 16;
 pub const TRANSFORMS: usize = 128;
 /// Attributes of a transform.
 pub const ATTRIBUTES: usize = 16;
+/// Attributes of a mode-config or XAUTH message; some gateways send one for each split network.
+pub const CONFIG_ATTRIBUTES: usize = 512;
 /// Bytes of a nonce (RFC 2409 section 5).
 pub const NONCE_BYTES: std::ops::RangeInclusive<usize> = 8..=256;
 /// Bytes of an identity.

@@ -4,6 +4,7 @@ use crate::esp::sa::{ChildId, ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
+use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::path::{Encapsulation, Path};
 use crate::ike::policy::Connection;
@@ -270,9 +271,12 @@ impl Engine {
             .find(|sa| sa.initiator && sa.established().is_none())
             .map(|sa| sa.id);
         if let Some(id) = begun {
-            self.with_sa(id, |_, sa| {
+            self.with_sa(id, |engine, sa| {
                 let known = sa.pending.iter().any(|p| p.entry == child.entry && p.selector == child.selector);
-                if !known && sa.pending.len() < limits::EXCHANGES {
+                if !known && sa.pending.len() >= limits::EXCHANGES {
+                    let path = sa.path;
+                    engine.refuse(Some(sa), path, Refusal::TooMany);
+                } else if !known {
                     sa.pending.push(child);
                 }
             });

@@ -102,6 +102,9 @@ pub enum Refusal {
     /// A peer asks for too much.
     #[error("too many exchanges or child SAs for one peer")]
     TooMany,
+    /// The gateway assigns more split networks than we take; without some of them their packets would go out in clear.
+    #[error("more than {} split networks", crate::limits::SPLIT_NETWORKS)]
+    TooManyNetworks,
     /// No answer came.
     #[error("no answer")]
     NoAnswer,

@@ -1,7 +1,7 @@
 //! Bodies of IKEv1 payloads (RFC 2408 section 3, RFC 2407 section 4.6).
 
 use super::attribute::{self, Attribute};
-use super::isakmp::Cookie;
+use super::isakmp::{Cookie, MessageError};
 use super::reader::{Reader, Truncated, len16};
 use super::registry::{payload, protocol};
 use crate::limits;
@@ -30,9 +30,9 @@ pub struct Proposal {
     pub transforms: Vec<Transform>,
 }
 
-/// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform that cannot be read is left out; the
-/// others stand.
-pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, Truncated> {
+/// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes cannot be read, or are too
+/// many, is left out; the others stand.
+pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
     let mut reader = Reader::new("an SA payload", body);
     let _doi = reader.u32()?;
     let _situation = reader.u32()?;
@@ -60,7 +60,7 @@ pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, Truncated> {
             let (number, id, _reserved) = (transform.u8()?, transform.u8()?, transform.u16()?);
             total += 1;
             if total > limits::TRANSFORMS {
-                return Err(Truncated("an SA payload with too many transforms"));
+                return Err(MessageError::TooManyTransforms);
             }
             if let Ok(attributes) = attribute::parse(transform.rest())
                 && attributes.len() <= limits::ATTRIBUTES
@@ -73,7 +73,7 @@ pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, Truncated> {
             break;
         }
         if proposals.len() == limits::PROPOSALS {
-            return Err(Truncated("an SA payload with too many proposals"));
+            return Err(MessageError::TooManyProposals);
         }
     }
     Ok(proposals)
@@ -196,12 +196,16 @@ pub struct Config {
 
 impl Config {
     /// Reads the payload's body.
-    pub fn parse(body: &[u8]) -> Result<Self, Truncated> {
+    pub fn parse(body: &[u8]) -> Result<Self, MessageError> {
         let mut reader = Reader::new("an attributes payload", body);
         let kind = reader.u8()?;
         let _reserved = reader.u8()?;
         let identifier = reader.u16()?;
-        Ok(Self { kind, identifier, attributes: attribute::parse(reader.rest())? })
+        let attributes = attribute::parse(reader.rest())?;
+        if attributes.len() > limits::CONFIG_ATTRIBUTES {
+            return Err(MessageError::TooManyAttributes);
+        }
+        Ok(Self { kind, identifier, attributes })
     }
 
     /// Writes the payload's body.

@@ -64,6 +64,15 @@ pub enum MessageError {
     /// More payloads than we read.
     #[error("more than {} payloads", limits::PAYLOADS)]
     TooManyPayloads,
+    /// More proposals than we read.
+    #[error("more than {} proposals", limits::PROPOSALS)]
+    TooManyProposals,
+    /// More transforms than we read.
+    #[error("more than {} transforms", limits::TRANSFORMS)]
+    TooManyTransforms,
+    /// More attributes in a mode-config or XAUTH message than we read.
+    #[error("more than {} attributes", limits::CONFIG_ATTRIBUTES)]
+    TooManyAttributes,
     /// More bytes than we read.
     #[error("more than {} bytes", limits::MESSAGE_BYTES)]
     TooLong,

@@ -5,7 +5,7 @@
 
 use super::attribute::{Attribute, Value};
 use super::ike1::{Config, Delete, Notify, Proposal, parse_sa};
-use super::isakmp::{Chain, Header};
+use super::isakmp::{Chain, Header, MessageError};
 use super::reader::{Reader, Truncated};
 use super::registry::{config, exchange, id, ike, ipsec, notify, payload, protocol};
 use crate::ike::event::Untrusted;
@@ -100,9 +100,11 @@ fn one_payload(f: &mut Formatter<'_>, kind: u8, body: &[u8]) -> fmt::Result {
     write!(f, "{name}(")?;
     let read = match kind {
         payload::SA => parse_sa(body).map(|proposals| sa(f, &proposals)),
-        payload::ID => identity(f, body),
-        payload::NOTIFY => Notify::parse(body).map(|message| notification(f, &message)),
-        payload::DELETE => Delete::parse(body).map(|message| delete(f, &message)),
+        payload::ID => identity(f, body).map_err(MessageError::from),
+        payload::NOTIFY => {
+            Notify::parse(body).map(|message| notification(f, &message)).map_err(MessageError::from)
+        }
+        payload::DELETE => Delete::parse(body).map(|message| delete(f, &message)).map_err(MessageError::from),
         payload::ATTRIBUTE => Config::parse(body).map(|message| mode_config(f, &message)),
         payload::VENDOR => match Vendor::recognise(body) {
             Some(vendor) => Ok(write!(f, "{vendor:?}")),

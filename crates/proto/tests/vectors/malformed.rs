@@ -49,17 +49,17 @@ pub(crate) fn read_payloads(first: u8, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn read_payload(kind: u8, body: &[u8]) -> Result<(), String> {
-    let read = match kind {
-        payload::SA => parse_sa(body).map(|proposals| {
+    match kind {
+        payload::SA => parse_sa(body).map_err(|error| error.to_string()).map(|proposals| {
             assert_eq!(parse_sa(&write_sa(&proposals)).as_ref(), Ok(&proposals));
         }),
-        payload::NOTIFY => Notify::parse(body).map(|notify| {
+        payload::NOTIFY => Notify::parse(body).map_err(|error| error.to_string()).map(|notify| {
             assert_eq!(Notify::parse(&notify.write()), Ok(notify));
         }),
-        payload::DELETE => Delete::parse(body).map(|delete| {
+        payload::DELETE => Delete::parse(body).map_err(|error| error.to_string()).map(|delete| {
             assert_eq!(Delete::parse(&delete.write()), Ok(delete));
         }),
-        payload::ATTRIBUTE => Config::parse(body).map(|config| {
+        payload::ATTRIBUTE => Config::parse(body).map_err(|error| error.to_string()).map(|config| {
             assert_eq!(Config::parse(&config.write()), Ok(config));
         }),
         payload::ID => {
@@ -67,15 +67,14 @@ fn read_payload(kind: u8, body: &[u8]) -> Result<(), String> {
             if let Ok(proxy) = Proxy::parse(body, false) {
                 assert_eq!(Proxy::parse(&proxy.write(), false), Ok(proxy));
             }
-            return Identity::parse(body).map(|_| ()).map_err(|error| error.to_string());
+            Identity::parse(body).map(|_| ()).map_err(|error| error.to_string())
         }
         payload::VENDOR => {
             let _ = Vendor::recognise(body);
             Ok(())
         }
         _ => Ok(()),
-    };
-    read.map_err(|error| error.to_string())
+    }
 }
 
 /// Damages a message in every way a byte or a length can be wrong; it must be read or refused, and cut short be refused.

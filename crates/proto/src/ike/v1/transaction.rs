@@ -26,6 +26,7 @@ use crate::wire::ike1::Config;
 use crate::wire::isakmp::{Header, Writer};
 use crate::wire::registry::{config, exchange, payload};
 use hubward_crypto::secret::Secret;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -473,6 +474,10 @@ impl Engine {
     /// `<--  { HASH, REPLY(address, dns, ...) }`
     fn assigned(&mut self, sa: &mut IsakmpSa, message: &Config) -> Result<(), Refusal> {
         let Some(connection) = sa.connection.clone() else { return Err(Refusal::NoModeConfig) };
+        if has_too_many_networks(message) {
+            self.delete_isakmp(sa, "too many split networks");
+            return Err(Refusal::TooManyNetworks);
+        }
         let Some(established) = sa.established_mut() else { return Err(Refusal::NoModeConfig) };
         established.config_used = true;
         established.xauth_end = None;
@@ -490,6 +495,14 @@ impl Engine {
         self.client_children(sa, &connection, address);
         Ok(())
     }
+}
+
+/// Whether one of the lists of split networks is longer than we take.
+fn has_too_many_networks(message: &Config) -> bool {
+    [config::UNITY_SPLIT_INCLUDE, config::UNITY_SPLIT_EXCLUDE].into_iter().any(|kind| {
+        let lists = message.attributes.iter().filter(|attribute| attribute.kind == kind);
+        lists.map(|list| list.bytes().len() / 14).sum::<usize>() > limits::SPLIT_NETWORKS
+    })
 }
 
 /// Whether a REQUEST is XAUTH's and not mode-config's.
@@ -524,7 +537,9 @@ fn config_reply(
     version: &str,
 ) -> Vec<Attribute> {
     let mut out = vec![Attribute::long(config::ADDRESS, address.octets())];
-    for kind in requested.iter().map(|attribute| attribute.kind) {
+    // a kind asked for twice is answered once: a short request must not make a long answer
+    let mut answered = BTreeSet::new();
+    for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| answered.insert(*kind)) {
         let text = |text: &str| Attribute::long(kind, text.as_bytes());
         match kind {
             config::NETMASK => out.extend(group.netmask.map(|mask| Attribute::long(kind, mask.octets()))),
@@ -672,6 +687,18 @@ mod tests {
         assert_eq!(kinds, [1, 3, 3, 4, 4, 5, 7, 0x7002]);
         let expiry = reply.iter().find(|attribute| attribute.kind == config::ADDRESS_EXPIRY).unwrap();
         assert_eq!(expiry.as_number(), Some(86386));
+    }
+
+    /// A kind that is asked for again and again is answered once.
+    #[test]
+    fn a_repeated_question_has_one_answer() {
+        let group = ClientGroup { banner: Some("x".repeat(500)), ..group() };
+        let asked = [config::DNS, config::UNITY_BANNER].repeat(250);
+        let requested: Vec<_> = asked.iter().map(|kind| Attribute::long(*kind, [])).collect();
+        let address = Ipv4Addr::new(10, 5, 5, 1);
+        let reply = config_reply(&group, &requested, address, Duration::from_secs(1), "Hubward");
+        let kinds: Vec<_> = reply.iter().map(|attribute| attribute.kind).collect();
+        assert_eq!(kinds, [config::ADDRESS, config::DNS, config::DNS, config::UNITY_BANNER]);
     }
 
     /// What a hostile gateway sends is bounded, made printable, or refused (CVE-2010-3302 and its kind).

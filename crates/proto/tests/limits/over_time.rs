@@ -1,0 +1,238 @@
+//! How many things a peer, or anybody, may have under way, and for how long.
+
+use super::peer::{Bench, Peer, clear, phase1_sa, quick_mode};
+use super::support::{hub_policy, ip, net, spoke_policy, test_group};
+use super::{bench, from};
+use hubward_proto::esp::sa::EntryRef;
+use hubward_proto::flow::selector::{Flow, Selector};
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::io::{Acquire, Input};
+use hubward_proto::ike::path::InterfaceId;
+use hubward_proto::ike::policy::{CryptoAclLine, MapEntryKind, Policy};
+use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::limits;
+use hubward_proto::wire::isakmp::{Chain, Cookie, Writer};
+use hubward_proto::wire::registry::{exchange, ike, payload};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LOCAL: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
+
+fn spoke_net(index: usize) -> [u8; 8] {
+    [10, 2, u8::try_from(index).unwrap(), 0, 255, 255, 255, 0]
+}
+
+/// Quick modes whose third message never comes.
+pub(crate) fn quick_modes_begun(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
+    for index in 0..count {
+        let writer = quick_mode(1000 + index as u32, &[1; 20], spoke_net(index), LOCAL);
+        let message = peer.seal(exchange::QUICK, 77 + index as u32, &writer);
+        bench.datagram(from(0), &message);
+    }
+    bench
+}
+
+/// Quick modes that are brought to their end.
+pub(crate) fn children(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
+    for index in 0..count {
+        let message_id = 77 + index as u32;
+        let writer = quick_mode(1000 + index as u32, &[1; 20], spoke_net(index), LOCAL);
+        let message = peer.seal(exchange::QUICK, message_id, &writer);
+        let answer = bench.datagram(from(0), &message);
+        let Some(refused) = answer.first().filter(|_| bench.refusals.is_empty()) else { break };
+        let (header, plain) = peer.open(refused);
+        let chain = Chain::parse(header.first, &plain).unwrap();
+        let nonce_r = chain.first(payload::NONCE).unwrap();
+        let hash = peer.keys.hash3(message_id, &[1; 20], nonce_r);
+        let third = peer.seal_with(exchange::QUICK, message_id, payload::NONE, &hash, &[]);
+        bench.datagram(from(0), &third);
+    }
+    assert_eq!(bench.engine.inspect().children.len(), count.min(limits::CHILDREN_PER_PEER + 2));
+    bench
+}
+
+/// A spoke with this many permit lines.
+fn spoke_with_lines(count: usize) -> Policy {
+    let mut policy = spoke_policy("10.100.2.102", "10.2.0.0/16");
+    let map = Arc::make_mut(&mut policy.maps[0]);
+    if let MapEntryKind::Static { terms, .. } = &mut map.entries[0].kind {
+        let acl = Arc::make_mut(terms.acl.as_mut().unwrap());
+        acl.lines = (0..count)
+            .map(|index| {
+                let lan = net(&format!("10.2.{index}.0/24"));
+                CryptoAclLine { permit: true, selector: Selector::between(lan, net("10.1.0.0/16")), line: 1 }
+            })
+            .collect();
+    }
+    policy
+}
+
+fn acquire(line: usize) -> Input<'static> {
+    let flow = Flow {
+        source: ip("10.2.2.10"),
+        destination: ip("10.1.1.10"),
+        protocol: 1,
+        source_port: None,
+        destination_port: None,
+    };
+    let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
+    Input::Acquire(Acquire { interface: InterfaceId(0), entry, acl_line: line, flow })
+}
+
+/// Packets for this many lines while phase 1 is under way.
+pub(crate) fn packets_waiting(count: usize) -> Bench {
+    let mut bench = bench(spoke_with_lines(count));
+    for line in 0..count {
+        bench.input(acquire(line));
+    }
+    assert_eq!(bench.engine.inspect().isakmp.len(), 1);
+    bench
+}
+
+fn first_message(cookie: usize) -> Vec<u8> {
+    let cookies = Cookies { initiator: Cookie((cookie as u64 + 1).to_be_bytes()), responder: Cookie::ZERO };
+    let mut writer = Writer::new();
+    writer.push(payload::SA, phase1_sa(ike::AUTH_PRESHARED));
+    clear(cookies, exchange::MAIN, &writer)
+}
+
+pub(crate) fn half_open(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    for index in 0..count {
+        bench.datagram(from(index), &first_message(index));
+    }
+    bench
+}
+
+pub(crate) fn half_open_of_one_source(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    for index in 0..count {
+        bench.datagram(from(0), &first_message(index));
+    }
+    bench
+}
+
+/// A full table refuses new SAs, keeps those it has, and is empty again when their time is over.
+#[test]
+fn a_full_table_keeps_what_it_has() {
+    let mut bench = bench(hub_policy());
+    let mut peer = Peer::main_mode(&mut bench, from(5000), "cisco123", 3);
+    for index in 0..=limits::HALF_OPEN {
+        bench.datagram(from(index), &first_message(index));
+    }
+    assert_eq!(bench.refusals, [Refusal::TooManyHalfOpen]);
+    let writer = quick_mode(1000, &[1; 20], spoke_net(0), LOCAL);
+    let message = peer.seal(exchange::QUICK, 77, &writer);
+    assert_eq!(bench.datagram(from(5000), &message).len(), 1, "an SA that is up is served");
+    bench.wait(limits::HALF_OPEN_TIME);
+    assert_eq!(bench.engine.inspect().isakmp.len(), 1);
+    assert_eq!(bench.datagram(from(9), &first_message(9)).len(), 1);
+}
+
+#[test]
+fn half_open_time() {
+    let mut bench = half_open(1);
+    bench.wait(limits::HALF_OPEN_TIME - Duration::from_millis(1));
+    assert_eq!((bench.engine.inspect().isakmp.len(), bench.refusals.len()), (1, 0));
+    bench.wait(Duration::from_millis(1));
+    assert!(bench.engine.inspect().isakmp.is_empty());
+    assert_eq!(bench.refusals, [Refusal::NoAnswer]);
+    assert!(bench.engine.poll_timeout().is_none(), "a timer is left");
+}
+
+/// A responder repeats nothing by itself before the peer is authenticated.
+#[test]
+fn a_half_open_responder_is_silent() {
+    let mut bench = half_open(1);
+    assert!(bench.wait(limits::HALF_OPEN_TIME).is_empty());
+}
+
+#[test]
+fn sendings_and_first_retransmit() {
+    let mut bench = bench(spoke_with_lines(1));
+    assert_eq!(bench.input(acquire(0)).len(), 1);
+    assert!(bench.wait(limits::FIRST_RETRANSMIT - Duration::from_millis(1)).is_empty());
+    assert_eq!(bench.wait(Duration::from_millis(1)).len(), 1);
+    let later = bench.wait(Duration::from_secs(3600));
+    assert_eq!(later.len() + 2, limits::SENDINGS as usize);
+    assert_eq!(bench.refusals, [Refusal::NoAnswer]);
+    assert!(bench.engine.inspect().isakmp.is_empty());
+}
+
+#[test]
+fn xauth_time() {
+    let mut bench = bench(hub_policy());
+    Peer::aggressive_mode(&mut bench, from(0), &test_group(), 3);
+    // phase 1 was through 200 ms ago
+    bench.wait(limits::XAUTH_TIME - Duration::from_millis(201));
+    assert_eq!(bench.engine.inspect().isakmp.len(), 1);
+    bench.wait(Duration::from_millis(1));
+    assert!(bench.engine.inspect().isakmp.is_empty());
+    assert!(bench.trace.iter().any(|line| line.contains("Xauth took too long")));
+}
+
+/// Of the messages of an SA the last ones are remembered with their answers; an older one gets none.
+#[test]
+fn exchanges_remembered() {
+    let begun = |count: usize| {
+        let mut bench = bench(hub_policy());
+        let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
+        let messages: Vec<_> = (0..count)
+            .map(|index| {
+                let notify = hubward_proto::wire::ike1::Notify::isakmp(
+                    hubward_proto::wire::registry::notify::R_U_THERE,
+                    peer.cookies.initiator,
+                    peer.cookies.responder,
+                    (index as u32).to_be_bytes(),
+                );
+                let mut writer = Writer::new();
+                writer.push(payload::NOTIFY, notify.write());
+                peer.seal(exchange::INFORMATIONAL, 100 + index as u32, &writer)
+            })
+            .collect();
+        for message in &messages {
+            bench.datagram(from(0), message);
+        }
+        bench.datagram(from(0), &messages[0]);
+        bench.count("ike repetitions in")
+    };
+    assert_eq!(begun(limits::EXCHANGES), 1);
+    assert_eq!(begun(limits::EXCHANGES + 1), 0);
+}
+
+/// Message-id chains: the least recently used makes room.
+#[test]
+fn exchanges_of_iv_chains() {
+    let spoil = |count: usize| {
+        let mut bench = bench(hub_policy());
+        let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
+        let mut other = peer.ivs.clone();
+        // two messages of one exchange, and others of other exchanges between them
+        let first = other.encrypt(&peer.keys, 1, vec![1; 8]);
+        let second = other.encrypt(&peer.keys, 1, vec![2; 8]);
+        let decrypted = peer.ivs.decrypt(&peer.keys, 1, &first).unwrap();
+        peer.ivs.advance(1, &decrypted);
+        for id in 2..count as u32 + 1 {
+            peer.ivs.encrypt(&peer.keys, id, vec![0; 8]);
+        }
+        peer.ivs.decrypt(&peer.keys, 1, &second).unwrap().plain
+    };
+    assert_eq!(spoil(limits::EXCHANGES), vec![2; 8]);
+    assert_ne!(spoil(limits::EXCHANGES + 1), vec![2; 8]);
+}
+
+/// A stranger gets one answer for a message, longer only by the vendor ids, however often it sends it.
+#[test]
+fn a_stranger_is_no_amplifier() {
+    let mut bench = bench(hub_policy());
+    let message = first_message(0);
+    for _ in 0..20 {
+        let answer = bench.datagram(from(0), &message);
+        assert_eq!(answer.len(), 1);
+        assert!(answer[0].len() <= message.len() + 80, "{} bytes for {}", answer[0].len(), message.len());
+    }
+}
