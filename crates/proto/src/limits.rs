@@ -26,8 +26,20 @@ pub const SPLIT_NETWORKS: usize = 256;
 pub const EXCHANGES: usize = 16;
 /// Half-open ISAKMP SAs altogether.
 pub const HALF_OPEN: usize = 2_048;
-/// Half-open ISAKMP SAs from one address.
-pub const HALF_OPEN_PER_SOURCE: usize = 5;
+/// Half-open ISAKMP SAs from one address, which may be the NAT of many peers.
+pub const HALF_OPEN_PER_SOURCE: usize = 32;
+/// First messages of phase 1 that one address may send at once, ...
+pub const PHASE1_BURST: u32 = 64;
+/// ... and the time after which it may send one more.
+pub const PHASE1_REFILL: Duration = Duration::from_millis(100);
+/// Addresses whose first messages are counted apart.
+pub const PHASE1_SOURCES: usize = 4_096;
+/// Message ids of a peer's exchanges that one ISAKMP SA remembers; it is renewed before they are used up.
+pub const MESSAGE_IDS: usize = 2_048;
+/// Protected messages that an initiator keeps until phase 1 is through on its side.
+pub const EARLY_MESSAGES: usize = 4;
+/// Other gateways that a client may be sent to before it is up.
+pub const REDIRECTS: u32 = 4;
 /// How long an ISAKMP SA may be half open.
 pub const HALF_OPEN_TIME: Duration = Duration::from_secs(30);
 /// Sendings of a message that is not answered.

@@ -247,11 +247,12 @@ impl Session {
     /// A person types slowly: the question is put on a thread of its own.
     fn ask(&mut self, id: AskId, question: Question) {
         let sender = self.sender.clone();
-        let Question::Credentials { fields, message, .. } = question else {
+        let Question::Credentials { fields, message, again, .. } = question else {
             self.engine.handle(now(), Input::Answer { id, answer: Answer::Credentials(None) });
             return;
         };
-        let known = Known { user: self.known.user.clone(), password: self.known.password.clone() };
+        let password = self.known.password.clone().filter(|_| !again);
+        let known = Known { user: self.known.user.clone(), password };
         let asking = std::thread::Builder::new().name("ask".into()).spawn(move || {
             let answers = credentials::answers(&known, &fields, message.as_deref());
             let _gone = sender.send(Message::Answer(id, Answer::Credentials(answers)));

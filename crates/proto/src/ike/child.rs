@@ -78,6 +78,7 @@ impl Engine {
             },
         );
         self.schedule_child(id);
+        self.next_peer.remove(&new.entry);
         self.event(
             Some(sa),
             EventKind::ChildUp {
@@ -212,8 +213,12 @@ impl Engine {
         }
         child.soft = None;
         let (peer, path) = (child.peer, child.path);
-        let pending =
-            PendingChild { entry: child.sa.entry.clone(), selector: child.sa.selector, replaces: Some(id) };
+        let pending = PendingChild {
+            entry: child.sa.entry.clone(),
+            selector: child.sa.selector,
+            replaces: Some(id),
+            unanswered: 0,
+        };
         self.schedule_child(id);
         if let Some(conn) = self.newest_sa(peer) {
             self.with_sa(conn, |engine, sa| {
@@ -313,7 +318,7 @@ impl Engine {
         let entry = crate::esp::sa::EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
         for remote in remotes {
             let selector = Selector::between(local, remote);
-            sa.pending.push(PendingChild { entry: entry.clone(), selector, replaces: None });
+            sa.pending.push(PendingChild { entry: entry.clone(), selector, replaces: None, unanswered: 0 });
         }
         self.start_pending(sa);
     }

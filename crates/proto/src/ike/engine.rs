@@ -3,14 +3,15 @@
 //! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`, one concern a file;
 //! child SAs are in `child.rs`, peers in `peer.rs`.
 
-use crate::esp::sa::ChildId;
+use crate::esp::sa::{ChildId, EntryRef};
+use crate::ike::admission::Admission;
 use crate::ike::event::{ConnId, Event, EventKind};
 use crate::ike::explain::Refusal;
-use crate::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, Limit, Question};
+use crate::ike::io::{Answer, AskId, Command, Effect, Input, Limit, Question};
 use crate::ike::path::{InterfaceId, Path};
 use crate::ike::policy::{Phase1Mode, Policy};
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, PendingChild, Seen, State};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, Seen, State};
 use crate::ike::snapshot::{ChildView, IkeSnapshot, IsakmpState, IsakmpView};
 use crate::ike::v1::keys::Cookies;
 use crate::limits;
@@ -42,6 +43,9 @@ pub struct Engine {
     counters: BTreeMap<&'static str, u64>,
     next: NextIds,
     pub(super) stopping: bool,
+    pub(super) admission: Admission,
+    /// Which peer a crypto map entry with several calls next, where that is not the first.
+    pub(super) next_peer: BTreeMap<EntryRef, IpAddr>,
     /// Peers of SAs that are being worked on and so are in no table right now.
     pub(super) in_work: Vec<PeerId>,
 }
@@ -97,6 +101,8 @@ impl Engine {
             counters: BTreeMap::new(),
             next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
             stopping: false,
+            admission: Admission::default(),
+            next_peer: BTreeMap::new(),
             in_work: Vec::new(),
         }
     }
@@ -313,7 +319,7 @@ impl Engine {
         self.new_sa(path, mode, true, cookies)
     }
 
-    fn new_responder(&mut self, path: Path, mode: Phase1Mode, initiator: Cookie) -> IsakmpSa {
+    pub(super) fn new_responder(&mut self, path: Path, mode: Phase1Mode, initiator: Cookie) -> IsakmpSa {
         let cookies = Cookies { initiator, responder: self.new_cookie() };
         self.new_sa(path, mode, false, cookies)
     }
@@ -336,6 +342,7 @@ impl Engine {
             wanted_profile: None,
             retransmit: None,
             seen: Seen::default(),
+            early: Vec::new(),
             pending: Vec::new(),
             state: State::Void,
             dead: false,
@@ -427,48 +434,6 @@ impl Engine {
         }
     }
 
-    /// Message 1 of main or aggressive mode.
-    fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
-        if self.stopping {
-            return;
-        }
-        let half_open = self.sas.values().filter(|sa| !sa.initiator && sa.established().is_none());
-        let (mut all, mut from_source) = (0, 0);
-        for sa in half_open {
-            all += 1;
-            from_source +=
-                usize::from(sa.path.remote == path.remote && sa.path.remote_port == path.remote_port);
-        }
-        if all >= limits::HALF_OPEN || from_source >= limits::HALF_OPEN_PER_SOURCE {
-            return self.refuse(None, path, Refusal::TooManyHalfOpen);
-        }
-        let mode = match header.exchange {
-            exchange::MAIN => Phase1Mode::Main,
-            exchange::AGGRESSIVE => Phase1Mode::Aggressive,
-            other => return self.refuse(None, path, Refusal::Unexpected(other)),
-        };
-        if header.encrypted() || header.message_id != 0 {
-            return self.refuse(None, path, Refusal::Unexpected(header.exchange));
-        }
-        let mut sa = self.new_responder(path, mode, header.initiator);
-        let handled = match mode {
-            Phase1Mode::Main => self.main_mode_first(&mut sa, header, body),
-            Phase1Mode::Aggressive => self.aggressive_first(&mut sa, header, body),
-        };
-        match handled {
-            Ok(answer) => {
-                sa.seen.remember(Seen::digest(bytes), answer);
-                self.keep(sa);
-            }
-            Err(refusal) => {
-                if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
-                    self.reject_unprotected(&sa, crate::wire::registry::notify::NO_PROPOSAL_CHOSEN);
-                }
-                self.refuse(None, path, refusal);
-            }
-        }
-    }
-
     /// A message for an SA that exists.
     fn message(&mut self, sa: &mut IsakmpSa, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         let digest = Seen::digest(bytes);
@@ -487,6 +452,13 @@ impl Engine {
         if !cookies_fit {
             return self.refuse(Some(sa), path, Refusal::UnknownCookies);
         }
+        if comes_early(sa, header) {
+            if sa.early.len() < limits::EARLY_MESSAGES && !sa.early.iter().any(|(_, known)| known == bytes) {
+                sa.early.push((path, bytes.to_vec()));
+            }
+            return;
+        }
+        let chains = sa.established().map(|established| established.ivs.advanced());
         let handled = match header.exchange {
             exchange::MAIN | exchange::AGGRESSIVE if sa.established().is_none() => {
                 self.phase1_message(sa, path, header, body)
@@ -504,10 +476,29 @@ impl Engine {
                     // a protected message shows that whatever ended phase 1 has arrived
                     sa.retransmit = None;
                 }
-                sa.seen.remember(digest, answer);
+                sa.seen.remember(digest, header.message_id, answer);
+                self.early_messages(sa);
             }
             Err(refusal) => {
+                if sa.established().map(|established| established.ivs.advanced()) != chains {
+                    // genuine, though it is refused: its repetition gets the same answer and not a second judgement
+                    sa.seen.remember(digest, header.message_id, None);
+                }
                 self.refuse(Some(sa), path, refusal);
+            }
+        }
+    }
+
+    /// What came while our side was not through with phase 1 is handled once it is.
+    fn early_messages(&mut self, sa: &mut IsakmpSa) {
+        if sa.established().is_none() {
+            return;
+        }
+        for (path, bytes) in std::mem::take(&mut sa.early) {
+            if let Ok((header, body)) = Header::parse(&bytes)
+                && !sa.dead
+            {
+                self.message(sa, path, &header, body, &bytes);
             }
         }
     }
@@ -597,12 +588,7 @@ impl Engine {
                 }
                 // an established peer that has nothing to say need not have missed anything
                 Due::GiveUp if sa.established().is_some() && sa.connection.is_none() => sa.retransmit = None,
-                Due::GiveUp => {
-                    let path = sa.path;
-                    self.refuse(Some(sa), path, Refusal::NoAnswer);
-                    sa.dead = true;
-                    return;
-                }
+                Due::GiveUp => return self.unanswered(sa),
             }
         }
         if sa.established().is_some() {
@@ -610,10 +596,16 @@ impl Engine {
         } else if now
             >= sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME }
         {
-            let path = sa.path;
-            self.refuse(Some(sa), path, Refusal::NoAnswer);
-            sa.dead = true;
+            self.unanswered(sa);
         }
+    }
+
+    /// Phase 1 came to nothing because nobody answers.
+    fn unanswered(&mut self, sa: &mut IsakmpSa) {
+        let path = sa.path;
+        self.refuse(Some(sa), path, Refusal::NoAnswer);
+        sa.dead = true;
+        self.call_next_peer(sa);
     }
 
     // ---- orders and changes -------------------------------------------------------------------------------------
@@ -672,59 +664,11 @@ impl Engine {
             self.with_sa(id, |_, sa| sa.dead = true);
         }
     }
+}
 
-    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` a static peer is called again.
-    fn unknown_spi(&mut self, path: Path, _spi: u32) {
-        self.count("esp unknown spi");
-        if !self.policy.global.invalid_spi_recovery
-            || self.sas.values().any(|sa| sa.path.remote == path.remote)
-        {
-            return;
-        }
-        let Some(map) = self.policy.map_of(path.interface).cloned() else { return };
-        for entry in &map.entries {
-            if let crate::ike::policy::MapEntryKind::Static { peers, terms } = &entry.kind
-                && peers.contains(&path.remote)
-            {
-                let place = crate::esp::sa::EntryRef {
-                    map: map.name.clone(),
-                    sequence: entry.sequence,
-                    dynamic: None,
-                };
-                let line = terms.acl.as_ref().and_then(|acl| acl.lines.iter().find(|line| line.permit));
-                if let Some(line) = line {
-                    let child = PendingChild { entry: place, selector: line.selector, replaces: None };
-                    self.request_child(path.interface, path.remote, terms.profile.clone(), child);
-                }
-                return;
-            }
-        }
-    }
-
-    fn acquire(&mut self, acquire: &Acquire) {
-        if self.stopping {
-            return;
-        }
-        let policy = Arc::clone(&self.policy);
-        let map = policy.map_of(acquire.interface).filter(|map| map.name == acquire.entry.map);
-        let entry =
-            map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == acquire.entry.sequence));
-        let Some(crate::ike::policy::MapEntryKind::Static { peers, terms }) = entry.map(|entry| &entry.kind)
-        else {
-            return;
-        };
-        let line =
-            terms.acl.as_ref().and_then(|acl| acl.lines.get(acquire.acl_line)).filter(|line| line.permit);
-        let (Some(line), Some(peer)) = (line, self.preferred_peer(&acquire.entry, peers)) else { return };
-        let child = PendingChild { entry: acquire.entry.clone(), selector: line.selector, replaces: None };
-        self.request_child(acquire.interface, peer, terms.profile.clone(), child);
-    }
-
-    /// The first peer of an entry that has an SA, else the first whose calls are not failing right now.
-    fn preferred_peer(&self, _entry: &crate::esp::sa::EntryRef, peers: &[IpAddr]) -> Option<IpAddr> {
-        let up = |peer: &&IpAddr| {
-            self.sas.values().any(|sa| sa.path.remote == **peer && sa.established().is_some())
-        };
-        peers.iter().find(up).or_else(|| peers.first()).copied()
-    }
+/// Whether a protected message overtook message 6 of main mode, after which the responder may begin whatever it likes.
+fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
+    matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
+        && header.encrypted()
+        && matches!(header.exchange, exchange::INFORMATIONAL | exchange::TRANSACTION | exchange::QUICK)
 }

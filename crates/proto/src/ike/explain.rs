@@ -64,6 +64,12 @@ pub enum Refusal {
     /// Too many half-open SAs.
     #[error("too many half-open ISAKMP SAs")]
     TooManyHalfOpen,
+    /// One address begins phase 1 too often.
+    #[error("this address begins phase 1 too often")]
+    TooFast,
+    /// The message id was used before on this SA: an old message that somebody recorded, or one too many.
+    #[error("the message id {0:#010x} was used before")]
+    MessageIdUsed(u32),
     /// Quick mode or mode-config before Xauth has succeeded.
     #[error("the peer must pass Xauth first")]
     NotAuthorized,

@@ -178,6 +178,9 @@ pub enum Question {
         fields: Vec<CredentialField>,
         /// The gateway's text, from the network: print it escaped.
         message: Option<String>,
+        /// Whether it asked before on this SA: it did not like the answers, or wants another round. What is stored was
+        /// given already.
+        again: bool,
     },
 }
 

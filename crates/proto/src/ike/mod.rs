@@ -1,6 +1,8 @@
 //! The IKE engine: sans-IO, deterministic.
 
+mod admission;
 pub mod authorization;
+mod calling;
 mod child;
 pub mod engine;
 pub mod event;

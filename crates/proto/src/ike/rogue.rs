@@ -72,7 +72,8 @@ fn configuration(kind: u8, attribute: Attribute) -> Writer {
 
 fn propose(world: &mut World, map: &str, local: AddressRange, remote: AddressRange) {
     let entry = EntryRef { map: map.into(), sequence: if map == "mymap" { 10 } else { 0 }, dynamic: None };
-    let child = PendingChild { entry, selector: Selector::between(local, remote), replaces: None };
+    let child =
+        PendingChild { entry, selector: Selector::between(local, remote), replaces: None, unanswered: 0 };
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
     engine.with_sa(id, |engine, sa| engine.start_quick_mode(sa, child)).unwrap().unwrap();

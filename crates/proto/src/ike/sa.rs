@@ -21,7 +21,7 @@ use crate::time::Instant;
 use crate::wire::attribute::Attribute;
 use crate::wire::isakmp::Cookie;
 use hubward_crypto::suite::DhGroup;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -49,6 +49,8 @@ pub(crate) struct IsakmpSa {
     pub(crate) retransmit: Option<Retransmit>,
     /// Messages seen lately and what we answered.
     pub(crate) seen: Seen,
+    /// Protected messages that came before phase 1 was through on our side.
+    pub(crate) early: Vec<(Path, Vec<u8>)>,
     /// Children to negotiate once the SA is up.
     pub(crate) pending: Vec<PendingChild>,
     pub(crate) state: State,
@@ -106,6 +108,7 @@ pub(crate) enum State {
 pub(crate) struct Established {
     pub(crate) keys: Phase1Keys,
     pub(crate) ivs: ExchangeIvs,
+    pub(crate) message_ids: MessageIds,
     pub(crate) peer: PeerId,
     pub(crate) identity: Identity,
     pub(crate) profile: Option<String>,
@@ -126,12 +129,52 @@ pub(crate) struct Established {
     /// Whether this SA follows another of the same peer.
     pub(crate) renewal: bool,
     pub(crate) xauth_used: bool,
+    /// Client: the user's answers went out once.
+    pub(crate) xauth_answered: bool,
+    /// Wrong passwords so far.
+    pub(crate) xauth_failures: u32,
     pub(crate) config_used: bool,
     pub(crate) dpd: Dpd,
     /// When to delete an SA that another replaced.
     pub(crate) retire: Option<Instant>,
     /// Next NAT keepalive.
     pub(crate) nat_keepalive: Option<Instant>,
+}
+
+impl Established {
+    /// Whether an exchange has or had this message id.
+    pub(crate) fn is_in_use(&self, message_id: u32) -> bool {
+        self.exchanges.contains_key(&message_id) || self.message_ids.contains(message_id)
+    }
+}
+
+/// Message ids of the quick modes that were begun on an SA, by either side. An id is used once: a message 1 with a used one is
+/// an old one that somebody recorded, or our own thrown back at us.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MessageIds {
+    used: BTreeSet<u32>,
+}
+
+impl MessageIds {
+    /// Whether a quick mode with this id was begun.
+    pub(crate) fn contains(&self, id: u32) -> bool {
+        self.used.contains(&id)
+    }
+
+    /// A quick mode begins.
+    pub(crate) fn insert(&mut self, id: u32) {
+        self.used.insert(id);
+    }
+
+    /// Whether no other quick mode may begin.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used.len() >= limits::MESSAGE_IDS
+    }
+
+    /// Whether it is time, now, to begin another SA.
+    pub(crate) fn runs_out(&self) -> bool {
+        self.used.len() == limits::MESSAGE_IDS / 4 * 3
+    }
 }
 
 /// Dead peer detection (RFC 3706).
@@ -151,8 +194,8 @@ pub(crate) struct Dpd {
 pub(crate) enum Exchange {
     /// Hub: Xauth request sent.
     XauthRequest { retransmit: Retransmit },
-    /// Hub: the AAA list is asked.
-    XauthCheck,
+    /// Hub: the AAA list is asked about this user.
+    XauthCheck { user: String },
     /// Hub: the verdict is sent; the user when it is yes.
     XauthSet { user: Option<String>, retransmit: Retransmit },
     /// Hub: an address is asked for.
@@ -176,7 +219,7 @@ impl Exchange {
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit),
             Self::QuickInitiator(quick) => Some(&mut quick.retransmit),
             Self::QuickResponder(quick) => Some(&mut quick.retransmit),
-            Self::XauthCheck | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+            Self::XauthCheck { .. } | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
         }
     }
 
@@ -187,7 +230,7 @@ impl Exchange {
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit.deadline()),
             Self::QuickInitiator(quick) => Some(quick.retransmit.deadline()),
             Self::QuickResponder(quick) => Some(quick.retransmit.deadline()),
-            Self::XauthCheck | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+            Self::XauthCheck { .. } | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
         }
     }
 }
@@ -198,6 +241,8 @@ pub(crate) struct PendingChild {
     pub(crate) entry: EntryRef,
     pub(crate) selector: Selector,
     pub(crate) replaces: Option<ChildId>,
+    /// Peers of the entry that were called for it and did not answer.
+    pub(crate) unanswered: usize,
 }
 
 /// The message that answered another, and its path.
@@ -207,8 +252,15 @@ pub(crate) type Answer = Option<(Path, Vec<u8>)>;
 /// nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    messages: VecDeque<([u8; 32], Answer)>,
-    late: Answer,
+    messages: VecDeque<SeenMessage>,
+    late: Option<(u32, (Path, Vec<u8>))>,
+}
+
+#[derive(Debug)]
+struct SeenMessage {
+    digest: [u8; 32],
+    message_id: u32,
+    answer: Answer,
 }
 
 impl Seen {
@@ -220,23 +272,23 @@ impl Seen {
 
     /// The answer given, when the message was seen.
     pub(crate) fn answer(&self, digest: &[u8; 32]) -> Option<Option<&(Path, Vec<u8>)>> {
-        self.messages.iter().find(|(seen, _)| seen == digest).map(|(_, answer)| answer.as_ref())
+        self.messages.iter().find(|seen| seen.digest == *digest).map(|seen| seen.answer.as_ref())
     }
 
     /// Remembers a message that was genuine.
-    pub(crate) fn remember(&mut self, digest: [u8; 32], answer: Answer) {
+    pub(crate) fn remember(&mut self, digest: [u8; 32], message_id: u32, answer: Answer) {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }
-        let answer = answer.or_else(|| self.late.take());
-        self.messages.push_back((digest, answer));
+        let late = self.late.take_if(|(id, _)| *id == message_id).map(|(_, answer)| answer);
+        self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late) });
     }
 
-    /// The answer to the message remembered last came later (or to the one that is about to be remembered).
-    pub(crate) fn amend(&mut self, answer: (Path, Vec<u8>)) {
-        match self.messages.back_mut() {
-            Some((_, slot @ None)) => *slot = Some(answer),
-            _ => self.late = Some(answer),
+    /// The answer to a message of this id came later than the message, or before it is remembered.
+    pub(crate) fn amend(&mut self, message_id: u32, answer: (Path, Vec<u8>)) {
+        match self.messages.iter_mut().rev().find(|seen| seen.message_id == message_id) {
+            Some(SeenMessage { answer: slot @ None, .. }) => *slot = Some(answer),
+            _ => self.late = Some((message_id, answer)),
         }
     }
 }

@@ -1,11 +1,17 @@
 //! Two engines, message by message.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod admission;
+mod failover;
 mod liveness;
+#[path = "../support/peer.rs"]
+mod peer;
 mod renewal;
+mod replay;
 mod selection;
 #[path = "../support/mod.rs"]
 mod support;
+mod xauth;
 
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::ike::snapshot::IsakmpState;

@@ -230,6 +230,8 @@ pub struct Node {
     pub assignment: Option<Assignment>,
     pub events: Vec<Event>,
     pub passwords_asked: u32,
+    /// The client's user types the same password whenever he is asked.
+    pub insists: bool,
     /// Owners whose leases were given back.
     pub released: Vec<LeaseOwner>,
     pub keepalives: u32,
@@ -249,6 +251,7 @@ impl Node {
             assignment: None,
             events: vec![],
             passwords_asked: 0,
+            insists: false,
             released: vec![],
             keepalives: 0,
         }
@@ -286,6 +289,8 @@ impl Node {
                     None => Answer::Lease(Err(LeaseError::Exhausted)),
                 }
             }
+            // like the program, it knows one password and has nobody to ask for another
+            Question::Credentials { again: true, .. } if !self.insists => Answer::Credentials(None),
             Question::Credentials { fields, .. } => {
                 self.passwords_asked += 1;
                 let (user, password) = self.users[0].clone();

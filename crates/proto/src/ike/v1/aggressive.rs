@@ -310,7 +310,7 @@ impl Engine {
             }
         };
         let answer = self.aggressive_answer(sa, &authorizing, &key, group).inspect_err(|_| sa.dead = true)?;
-        sa.seen.amend(answer);
+        sa.seen.amend(0, answer);
         Ok(())
     }
 

@@ -293,6 +293,7 @@ impl Engine {
 
     fn peer_dead(&mut self, sa: &mut IsakmpSa, peer: PeerId) {
         self.event(Some(sa), EventKind::PeerDead);
+        self.pass_over(sa.path.remote, peer);
         self.end_peer_children(peer, "the peer is dead");
         let others: Vec<_> = self
             .sas

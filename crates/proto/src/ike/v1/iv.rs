@@ -43,7 +43,7 @@ impl Phase1Iv {
 
     /// Phase 1 is over: later exchanges start from its last block.
     pub fn finish(self) -> ExchangeIvs {
-        ExchangeIvs { last_block: self.iv, chains: Vec::new() }
+        ExchangeIvs { last_block: self.iv, chains: Vec::new(), advanced: 0 }
     }
 }
 
@@ -53,6 +53,8 @@ pub struct ExchangeIvs {
     last_block: Vec<u8>,
     /// Least recently used first.
     chains: Vec<(u32, Vec<u8>)>,
+    /// Messages of the peer's that were genuine.
+    advanced: u64,
 }
 
 impl ExchangeIvs {
@@ -108,11 +110,17 @@ impl ExchangeIvs {
     /// The message was genuine.
     pub fn advance(&mut self, message_id: u32, message: &Decrypted) {
         self.store(message_id, message.next_iv.clone());
+        self.advanced += 1;
     }
 
     /// The exchange is over.
     pub fn forget(&mut self, message_id: u32) {
         self.chains.retain(|(id, _)| *id != message_id);
+    }
+
+    /// How many messages of the peer's moved a chain on.
+    pub fn advanced(&self) -> u64 {
+        self.advanced
     }
 }
 

@@ -62,6 +62,11 @@ pub(crate) enum Responder {
 }
 
 impl Initiator {
+    /// Whether only message 6 is missing.
+    pub(crate) fn is_identified(&self) -> bool {
+        matches!(self, Self::Identified { .. })
+    }
+
     pub(crate) fn show(&self) -> IsakmpState {
         match self {
             Self::Proposed { .. } => IsakmpState::MmNoState,
@@ -378,7 +383,10 @@ impl Engine {
         let found =
             lookup::key_for_address(&policy, &[], path.local, path.remote).ok_or(Refusal::NoPresharedKey)?;
         let private = DhPrivate::generate(suite.group, &mut self.random);
-        let shared = private.agree(peer_public)?;
+        let shared = private.agree(peer_public).inspect_err(|_| {
+            // each try costs us a key pair
+            sa.dead = !self.admission.take(path.remote, self.now);
+        })?;
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }

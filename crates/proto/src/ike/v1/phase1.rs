@@ -10,7 +10,7 @@ use crate::ike::lookup::{self, Demands};
 use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::path::{Encapsulation, NATT_PORT, Path};
 use crate::ike::policy::{ClientGroup, IsakmpPolicy, Keepalive, Policy};
-use crate::ike::sa::{Dpd, Established, IsakmpSa, State};
+use crate::ike::sa::{Dpd, Established, IsakmpSa, MessageIds, State};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::ike::v1::vendor::Vendor;
@@ -198,6 +198,7 @@ impl Engine {
         let mut established = Established {
             keys: finished.keys,
             ivs: finished.iv.finish(),
+            message_ids: MessageIds::default(),
             peer,
             identity: finished.identity,
             profile: finished.profile,
@@ -217,6 +218,8 @@ impl Engine {
             initial_contact: finished.initial_contact,
             renewal,
             xauth_used: waits_for_xauth,
+            xauth_answered: false,
+            xauth_failures: 0,
             config_used: false,
             dpd: Dpd { sequence: self.random.u32() & 0x7fff_ffff, heard: now, ..Dpd::default() },
             retire: None,

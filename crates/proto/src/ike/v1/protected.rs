@@ -4,7 +4,7 @@
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
-use crate::ike::sa::IsakmpSa;
+use crate::ike::sa::{Answer, IsakmpSa};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::wire::ike1::{Delete, Notify};
@@ -76,21 +76,22 @@ impl Engine {
     }
 
     /// Sends a notification or a delete as an informational exchange of its own.
-    pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) {
-        let Some(established) = sa.established() else { return };
-        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+    pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) -> Answer {
+        let established = sa.established()?;
+        let message_id = self.new_message_id(|id| established.is_in_use(id));
         let mut writer = Writer::new();
         writer.push(kind, body);
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let body = established.ivs.encrypt_single(&established.keys, message_id, plain);
         let header = Self::protected_header(sa, exchange::INFORMATIONAL, message_id);
         let bytes = header.write(&body);
-        self.transmit(sa.path, bytes);
+        self.transmit(sa.path, bytes.clone());
+        Some((sa.path, bytes))
     }
 
-    /// Sends a protected notification.
-    pub(crate) fn notify(&mut self, sa: &IsakmpSa, notify: &Notify) {
-        self.send_informational(sa, payload::NOTIFY, notify.write());
+    /// Sends a protected notification, and gives it back for repetitions.
+    pub(crate) fn notify(&mut self, sa: &IsakmpSa, notify: &Notify) -> Answer {
+        self.send_informational(sa, payload::NOTIFY, notify.write())
     }
 
     /// Sends a protected delete.

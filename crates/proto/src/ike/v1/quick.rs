@@ -144,7 +144,7 @@ impl Engine {
         }
         writer.push(payload::ID, local.write()).push(payload::ID, remote.write());
         let established = sa.established().ok_or(Refusal::Local("phase 1 is not through"))?;
-        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+        let message_id = self.new_message_id(|id| established.is_in_use(id));
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Local("phase 1 is not through"))?;
@@ -153,7 +153,22 @@ impl Engine {
         if let Some(established) = sa.established_mut() {
             established.exchanges.insert(message_id, Exchange::QuickInitiator(Box::new(state)));
         }
+        self.use_message_id(sa, message_id);
         Ok(())
+    }
+
+    /// A quick mode begins. In time before no id may be remembered any more, phase 1 is renewed; where that does not happen the SA
+    /// ends, for an id that is forgotten could be used twice.
+    fn use_message_id(&mut self, sa: &mut IsakmpSa, message_id: u32) {
+        let now = self.now;
+        let Some(established) = sa.established_mut() else { return };
+        established.message_ids.insert(message_id);
+        if established.message_ids.runs_out() {
+            established.renew = established.renew.map(|_| now);
+        }
+        if established.message_ids.is_full() {
+            established.retire = Some(now + limits::FIRST_RETRANSMIT * 4);
+        }
     }
 
     /// A quick mode message came in.
@@ -171,18 +186,25 @@ impl Engine {
             established.ivs.decrypt(&established.keys, message_id, body).map_err(|_| Refusal::Hash)?;
         let keys = established.keys.clone();
         match established.exchanges.get(&message_id) {
+            None if established.message_ids.contains(message_id) => Err(Refusal::MessageIdUsed(message_id)),
             None => {
                 let opened = open(&keys, header.first, &decrypted, |rest| keys.hash1(message_id, rest))?;
                 // authorisation before anything of the message is acted on
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
+                if established.exchanges.len() >= limits::EXCHANGES || established.message_ids.is_full() {
+                    return Err(Refusal::TooMany);
+                }
                 established.ivs.advance(message_id, &decrypted);
                 established.dpd.heard = self.now;
+                self.use_message_id(sa, message_id);
                 // message 1 may be an old one that somebody recorded: it is answered where it came from, but the SA follows
                 // only message 3, which proves that the peer is there now
                 let home = std::mem::replace(&mut sa.path, path);
                 let answered = self.quick_mode_respond(sa, message_id, &opened.chain, &authorized);
-                if let Err(refusal) = &answered {
-                    self.quick_mode_reject(sa, refusal);
+                if let Err(refusal) = &answered
+                    && let Some(told) = self.quick_mode_reject(sa, refusal)
+                {
+                    sa.seen.amend(message_id, told);
                 }
                 sa.path = home;
                 answered
@@ -229,7 +251,7 @@ impl Engine {
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
         let of_peer = self.children.values().filter(|child| child.peer == peer).count();
-        if established.exchanges.len() >= limits::EXCHANGES || of_peer >= self.children_limit(sa) {
+        if of_peer >= self.children_limit(sa) {
             return Err(Refusal::TooMany);
         }
         let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
@@ -424,17 +446,17 @@ impl Engine {
     }
 
     /// Tells the peer why its quick mode is refused; nothing of its message is copied into the answer.
-    fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) {
+    fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
         let kind = match refusal {
             Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
             Refusal::NoCryptoMapEntry { .. } | Refusal::ForeignAddress(_) | Refusal::Identity(_) => {
                 notify::INVALID_ID_INFORMATION
             }
-            Refusal::TooMany => return,
+            Refusal::TooMany => return None,
             _ => notify::PAYLOAD_MALFORMED,
         };
         let message = Notify { protocol: protocol::ISAKMP, spi: Vec::new(), kind, data: Vec::new() };
-        self.notify(sa, &message);
+        self.notify(sa, &message)
     }
 
     /// The peer refuses something: the only quick mode of ours under way is over; with several the SPI tells which.

@@ -49,6 +49,11 @@ impl Engine {
         })?;
         let message =
             Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
+        let begins = !established.exchanges.contains_key(&message_id);
+        if begins && message.kind == config::REQUEST && established.gate.authorized().is_none() {
+            // the acknowledgement of Xauth may only be late: the repetition of this message must decrypt as it did
+            return Err(Refusal::NotAuthorized);
+        }
         established.ivs.advance(message_id, &decrypted);
         established.dpd.heard = self.now;
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
@@ -85,13 +90,7 @@ impl Engine {
             }
             (config::REQUEST, None) => {
                 let established = sa.established().ok_or(Refusal::Unexpected(header.exchange))?;
-                let Some(authorized) = established.gate.authorized().cloned() else {
-                    // the acknowledgement of Xauth may only be late: the repetition of this message must decrypt as it did
-                    if let Some(established) = sa.established_mut() {
-                        established.ivs.forget(message_id);
-                    }
-                    return Err(Refusal::NotAuthorized);
-                };
+                let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
                 self.configuration_requested(sa, message_id, &message, &authorized)?;
                 Ok(None)
             }
@@ -123,7 +122,7 @@ impl Engine {
         message: &Config,
     ) -> Option<(u32, crate::ike::retransmit::Retransmit)> {
         let established = sa.established()?;
-        let message_id = self.new_message_id(|id| established.exchanges.contains_key(&id));
+        let message_id = self.new_message_id(|id| established.is_in_use(id));
         let (path, bytes) = self.send_config(sa, message_id, message.kind, message)?;
         Some((message_id, crate::ike::retransmit::Retransmit::sent(path, bytes, self.now)))
     }
@@ -173,8 +172,8 @@ impl Engine {
             self.send_xauth_status(sa, None);
             return Err(Refusal::XauthFailed);
         };
-        established.exchanges.insert(message_id, Exchange::XauthCheck);
         let user = String::from_utf8_lossy(&user).into_owned();
+        established.exchanges.insert(message_id, Exchange::XauthCheck { user: user.clone() });
         self.ask(
             sa.id,
             message_id,
@@ -183,7 +182,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The list's verdict.
+    /// The list's verdict. A user who mistyped is asked again on the same SA, until his tries are used up.
     pub(crate) fn xauth_checked(
         &mut self,
         sa: &mut IsakmpSa,
@@ -191,8 +190,17 @@ impl Engine {
         verdict: Result<String, ()>,
     ) -> Result<(), Refusal> {
         let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
-        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck)) {
+        let Some(Exchange::XauthCheck { user }) = established.exchanges.remove(&message_id) else {
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        if verdict.is_err() {
+            established.xauth_failures += 1;
+            let again = established.xauth_failures < limits::XAUTH_TRIES;
+            self.event(Some(sa), EventKind::XauthRejected { user: Untrusted::new(user) });
+            if again {
+                self.request_xauth(sa, None);
+                return Ok(());
+            }
         }
         self.send_xauth_status(sa, verdict.ok());
         Ok(())
@@ -206,7 +214,7 @@ impl Engine {
         text: &str,
     ) -> Result<(), Refusal> {
         let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
-        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck)) {
+        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck { .. })) {
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
         }
         self.request_xauth(sa, Some(text));
@@ -228,7 +236,6 @@ impl Engine {
     /// `<--  { HASH, ACK(status) }`: what it says does not matter, only that the verdict arrived.
     fn xauth_acknowledged(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
         let Some(user) = user else {
-            self.event(Some(sa), EventKind::XauthRejected { user: Untrusted::new("") });
             self.delete_isakmp(sa, "Xauth failed");
             return;
         };
@@ -330,7 +337,7 @@ impl Engine {
             requested.iter().map(|attribute| attribute.kind).filter(|kind| !answered(kind)).collect();
         let message = Config { kind: config::REPLY, identifier, attributes };
         if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
-            sa.seen.amend(answer);
+            sa.seen.amend(message_id, answer);
         }
         if !kinds.is_empty() {
             self.event(Some(sa), EventKind::AttributesNotAnswered { kinds });
@@ -366,9 +373,10 @@ impl Engine {
         };
         let Some(established) = sa.established_mut() else { return };
         established.xauth_used = true;
+        let again = established.xauth_answered;
         let waiting = Exchange::XauthAnswer { identifier: message.identifier, fields: fields.clone() };
         established.exchanges.insert(message_id, waiting);
-        self.ask(sa.id, message_id, Question::Credentials { connection, fields, message: text });
+        self.ask(sa.id, message_id, Question::Credentials { connection, fields, message: text, again });
     }
 
     /// `{ HASH, REPLY(user, password) }  -->`
@@ -384,9 +392,15 @@ impl Engine {
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
         };
         let Some(answers) = answers else {
+            if established.xauth_answered {
+                // the gateway did not take what the user had
+                self.client_rejected(sa);
+                return Err(Refusal::XauthFailed);
+            }
             self.delete_isakmp(sa, "the user gave up");
             return Ok(());
         };
+        established.xauth_answered = true;
         let attributes = fields
             .iter()
             .filter_map(|field| {
@@ -404,7 +418,7 @@ impl Engine {
             .collect();
         let message = Config { kind: config::REPLY, identifier, attributes };
         if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
-            sa.seen.amend(answer);
+            sa.seen.amend(message_id, answer);
         }
         Ok(())
     }

@@ -1,0 +1,117 @@
+//! Which peer a crypto map entry calls: packets that want a tunnel, peers that do not answer, and peers that forgot us.
+//!
+//! `set peer` lines are tried in their order. When phase 1 with one comes to nothing, what waited for it is offered to the
+//! next at once, and so on round the list; when a peer is found dead, the next packet goes to the one behind it. Once a
+//! tunnel is up the list is back at its start, so that the first peer is called first again when the tunnel is gone
+//! (`set peer A default`).
+
+use crate::esp::sa::EntryRef;
+use crate::ike::engine::Engine;
+use crate::ike::io::Acquire;
+use crate::ike::path::Path;
+use crate::ike::policy::MapEntryKind;
+use crate::ike::sa::{IsakmpSa, PeerId, PendingChild};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+impl Engine {
+    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` a static peer is called again.
+    pub(super) fn unknown_spi(&mut self, path: Path, _spi: u32) {
+        self.count("esp unknown spi");
+        if !self.policy.global.invalid_spi_recovery
+            || self.sas.values().any(|sa| sa.path.remote == path.remote)
+        {
+            return;
+        }
+        let Some(map) = self.policy.map_of(path.interface).cloned() else { return };
+        for entry in &map.entries {
+            if let MapEntryKind::Static { peers, terms } = &entry.kind
+                && peers.contains(&path.remote)
+            {
+                let place = EntryRef { map: map.name.clone(), sequence: entry.sequence, dynamic: None };
+                let line = terms.acl.as_ref().and_then(|acl| acl.lines.iter().find(|line| line.permit));
+                if let Some(line) = line {
+                    let child =
+                        PendingChild { entry: place, selector: line.selector, replaces: None, unanswered: 0 };
+                    self.request_child(path.interface, path.remote, terms.profile.clone(), child);
+                }
+                return;
+            }
+        }
+    }
+
+    /// A packet waits for a tunnel.
+    pub(super) fn acquire(&mut self, acquire: &Acquire) {
+        if self.stopping {
+            return;
+        }
+        let policy = Arc::clone(&self.policy);
+        let map = policy.map_of(acquire.interface).filter(|map| map.name == acquire.entry.map);
+        let entry =
+            map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == acquire.entry.sequence));
+        let Some(MapEntryKind::Static { peers, terms }) = entry.map(|entry| &entry.kind) else {
+            return;
+        };
+        let line =
+            terms.acl.as_ref().and_then(|acl| acl.lines.get(acquire.acl_line)).filter(|line| line.permit);
+        let (Some(line), Some(peer)) = (line, self.preferred_peer(&acquire.entry, peers)) else { return };
+        let child = PendingChild {
+            entry: acquire.entry.clone(),
+            selector: line.selector,
+            replaces: None,
+            unanswered: 0,
+        };
+        self.request_child(acquire.interface, peer, terms.profile.clone(), child);
+    }
+
+    /// The first peer of an entry that has an SA, else the one whose turn it is.
+    fn preferred_peer(&self, entry: &EntryRef, peers: &[IpAddr]) -> Option<IpAddr> {
+        let up = |peer: &&IpAddr| {
+            self.sas.values().any(|sa| sa.path.remote == **peer && sa.established().is_some())
+        };
+        let turn = self.next_peer.get(entry).filter(|peer| peers.contains(peer));
+        peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()
+    }
+
+    /// The peer behind `peer` in an entry's list, the number of peers, and the entry's profile; nothing for an entry with one
+    /// peer only.
+    fn peer_behind(&self, entry: &EntryRef, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
+        let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
+        let found = map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?;
+        let MapEntryKind::Static { peers, terms } = &found.kind else { return None };
+        let place = peers.iter().position(|known| *known == peer)?;
+        let next = peers.iter().cycle().nth(place + 1).filter(|next| **next != peer)?;
+        Some((*next, peers.len(), terms.profile.clone()))
+    }
+
+    /// A call was not answered: what waited for it is offered to the next peer, until each had its chance.
+    pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
+        for mut child in std::mem::take(&mut sa.pending) {
+            let Some((next, count, profile)) = self.peer_behind(&child.entry, sa.path.remote) else {
+                continue;
+            };
+            self.next_peer.insert(child.entry.clone(), next);
+            child.unanswered += 1;
+            if child.unanswered < count {
+                // with the old peer its pair is lost too: this is a new one
+                child.replaces = None;
+                self.request_child(sa.path.interface, next, profile, child);
+            }
+        }
+    }
+
+    /// A peer is dead: the entries that it served call the next one.
+    pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
+        let entries: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| child.peer == peer)
+            .map(|child| child.sa.entry.clone())
+            .collect();
+        for entry in entries {
+            if let Some((next, ..)) = self.peer_behind(&entry, remote) {
+                self.next_peer.insert(entry, next);
+            }
+        }
+    }
+}
