@@ -11,6 +11,8 @@ use std::time::Duration;
 /// Lines of one kind in each interval.
 const LINES: u32 = 20;
 const INTERVAL: Duration = Duration::from_secs(10);
+/// Kinds that are told apart in an interval.
+const KINDS: usize = 1000;
 
 /// Writes events, and forgets those that come too often.
 #[derive(Default)]
@@ -21,14 +23,17 @@ pub(crate) struct Log {
 impl Log {
     /// Whether one more line of this kind may be written now.
     fn allows(&mut self, now: Instant, kind: String) -> bool {
-        if self.kinds.len() > 1000 {
-            self.kinds.clear();
+        if self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind) {
+            self.kinds.retain(|_, (since, _)| now.since(*since) <= INTERVAL);
+            if self.kinds.len() >= KINDS {
+                return false;
+            }
         }
         let (since, count) = self.kinds.entry(kind).or_insert((now, 0));
         if now.since(*since) > INTERVAL {
             (*since, *count) = (now, 0);
         }
-        *count += 1;
+        *count = count.saturating_add(1);
         *count <= LINES
     }
 
@@ -57,7 +62,8 @@ impl Log {
         let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
         let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
         let kind = match &event.kind {
-            EventKind::Refused(refusal) => format!("refused {refusal}"),
+            // not by its text: names and numbers in it are the peer's, and each would be a kind of its own
+            EventKind::Refused(refusal) => format!("refused {:?}", std::mem::discriminant(refusal)),
             other => format!("{:?}", std::mem::discriminant(other)),
         };
         if !self.allows(now, kind) {
@@ -109,5 +115,51 @@ impl Log {
             }
             EventKind::Refused(refusal) => tracing::warn!(conn, peer, "%CRYPTO-4-IKE_REFUSED: {refusal}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_proto::ike::event::Untrusted;
+    use hubward_proto::ike::explain::Refusal;
+
+    #[test]
+    fn lines_of_a_kind_and_one_more() {
+        let mut log = Log::default();
+        let mut allowed = |now, kind: &str| log.allows(now, kind.to_string());
+        for _ in 0..LINES {
+            assert!(allowed(Instant::ORIGIN, "a"));
+        }
+        assert!(!allowed(Instant::ORIGIN, "a"));
+        assert!(allowed(Instant::ORIGIN, "b"), "another kind has lines of its own");
+        assert!(!allowed(Instant::ORIGIN + INTERVAL, "a"));
+        assert!(allowed(Instant::ORIGIN + INTERVAL + Duration::from_millis(1), "a"));
+    }
+
+    #[test]
+    fn kinds_and_one_more() {
+        let mut log = Log::default();
+        for kind in 0..KINDS {
+            assert!(log.allows(Instant::ORIGIN, kind.to_string()));
+        }
+        assert!(!log.allows(Instant::ORIGIN, "one more".into()));
+        assert!(log.allows(Instant::ORIGIN, "0".into()), "a known kind goes on");
+        let later = Instant::ORIGIN + INTERVAL + Duration::from_millis(1);
+        assert!(log.allows(later, "one more".into()) && log.kinds.len() == 1);
+    }
+
+    /// A stranger who names another group in each message is limited like one who repeats himself.
+    #[test]
+    fn a_name_is_no_kind() {
+        let mut log = Log::default();
+        for name in 0..100 {
+            let refusal = Refusal::UnknownGroup(Untrusted::new(format!("group{name}")));
+            log.event(
+                Instant::ORIGIN,
+                &Event { connection: None, path: None, kind: EventKind::Refused(refusal) },
+            );
+        }
+        assert_eq!(log.kinds.values().map(|(_, count)| *count).collect::<Vec<_>>(), [100]);
     }
 }

@@ -2,6 +2,8 @@
 
 mod show_crypto;
 mod show_ip;
+#[cfg(test)]
+mod tests;
 
 use crate::gateway::Message;
 use crate::snapshot::Snapshot;
@@ -137,7 +139,11 @@ fn answer(mut stream: UnixStream, gateway: &SyncSender<Message>) -> anyhow::Resu
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
     let mut line = String::new();
-    (&stream).take(LINE).read_to_string(&mut line)?;
+    (&stream).take(LINE + 1).read_to_string(&mut line)?;
+    if line.len() as u64 > LINE {
+        stream.write_all(b"% Invalid input detected\n")?;
+        anyhow::bail!("a line of more than {LINE} bytes");
+    }
     let (sender, receiver) = std::sync::mpsc::channel();
     gateway.send(Message::Exec(line, sender))?;
     let text = receiver.recv_timeout(Duration::from_secs(10))?;

@@ -156,6 +156,10 @@ impl Proxy {
         if !reader.is_empty() {
             return Err(IdentityError::Truncated(Truncated("an ID payload")));
         }
+        // nor is it an address when it comes as a subnet or range of one
+        if range == AddressRange::host(Ipv4Addr::UNSPECIFIED.into()) {
+            return Err(IdentityError::Addresses);
+        }
         Ok(Self { range, protocol: (protocol != 0).then_some(protocol), port: (port != 0).then_some(port) })
     }
 

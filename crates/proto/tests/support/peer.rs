@@ -24,9 +24,9 @@ use hubward_proto::ike::v1::iv::{ExchangeIvs, Phase1Iv};
 use hubward_proto::ike::v1::keys::{AuthInput, Cookies, KeyInput, Phase1Keys};
 use hubward_proto::time::{Instant, Now};
 use hubward_proto::wire::attribute::Attribute;
-use hubward_proto::wire::ike1::{Proposal, Transform, write_sa};
+use hubward_proto::wire::ike1::{Config, Proposal, Transform, write_sa};
 use hubward_proto::wire::isakmp::{Chain, Cookie, FLAG_ENCRYPTION, Header, Writer};
-use hubward_proto::wire::registry::{exchange, ike, payload, protocol};
+use hubward_proto::wire::registry::{config, exchange, ike, payload, protocol};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -259,6 +259,75 @@ impl Peer {
         let (header, _) = peer.open(request);
         assert_eq!(header.exchange, exchange::TRANSACTION);
         (peer, header.message_id)
+    }
+
+    /// Aggressive mode as the gateway of a client that knows the group's key; the bench's client has just called.
+    pub fn gateway(bench: &mut Bench, call: &[u8], path: Path, key: &str, seed: u8) -> Self {
+        let mut random = Random::new([seed; 32]);
+        let (header, body) = Header::parse(call).unwrap();
+        let chain = Chain::parse(header.first, body).unwrap();
+        let of = |kind| chain.first(kind).unwrap();
+        let (sa, public_i, nonce_i) = (of(payload::SA), of(payload::KE), of(payload::NONCE));
+        let cookies = Cookies { initiator: header.initiator, responder: Cookie(random.array()) };
+        let private = DhPrivate::generate(DhGroup::Modp1024, &mut random);
+        let nonce_r = random.array::<20>();
+        let keys = Phase1Keys::derive(&KeyInput {
+            hash: HashAlg::Sha1,
+            cipher: IkeCipher::TripleDes,
+            cookies,
+            key: &Secret::new(key),
+            nonce_i,
+            nonce_r: &nonce_r,
+            public_i,
+            public_r: private.public(),
+            shared: &private.agree(public_i).unwrap(),
+        });
+        let identity = identity(path.remote);
+        let hash = keys.auth_hash(&AuthInput {
+            own_public: private.public(),
+            other_public: public_i,
+            own_cookie: cookies.responder,
+            other_cookie: cookies.initiator,
+            sa,
+            identity: &identity,
+        });
+        let mut writer = Writer::new();
+        writer
+            .push(payload::SA, sa)
+            .push(payload::KE, private.public())
+            .push(payload::NONCE, nonce_r)
+            .push(payload::ID, identity)
+            .push(payload::HASH, hash.to_vec());
+        let answer = bench.datagram(path, &clear(cookies, exchange::AGGRESSIVE, &writer));
+        let (_, body) = Header::parse(answer.first().expect("message 3")).unwrap();
+        let mut iv = Phase1Iv::new(&keys);
+        let decrypted = iv.decrypt(&keys, body).unwrap();
+        iv.advance(&decrypted);
+        Self { path, cookies, keys, ivs: iv.finish(), random }
+    }
+
+    /// Answers the Xauth request and the status; the bench's login list accepts everybody.
+    pub fn pass_xauth(&mut self, bench: &mut Bench, request: u32) {
+        let attributes = vec![
+            Attribute::long(config::XAUTH_USER_NAME, *b"user"),
+            Attribute::long(config::XAUTH_USER_PASSWORD, *b"password"),
+        ];
+        let message = self.config(request, config::REPLY, attributes);
+        bench.datagram(self.path, &message);
+        let (id, _) = bench.asked.pop().expect("the login list is asked");
+        let accepted = Answer::Accepted { user: "user".into() };
+        let status = bench.input(Input::Answer { id, answer: accepted });
+        let (header, _) = self.open(status.first().expect("a status"));
+        let message = self.config(header.message_id, config::ACK, vec![]);
+        bench.datagram(self.path, &message);
+    }
+
+    /// A transaction message.
+    pub fn config(&mut self, message_id: u32, kind: u8, attributes: Vec<Attribute>) -> Vec<u8> {
+        let message = Config { kind, identifier: 1, attributes };
+        let mut writer = Writer::new();
+        writer.push(payload::ATTRIBUTE, message.write());
+        self.seal(exchange::TRANSACTION, message_id, &writer)
     }
 
     /// Decrypts a message of the engine's and moves its chain; header and plain text.

@@ -1,0 +1,69 @@
+//! Files and what stands in them.
+
+use hubward_config::pcf;
+use hubward_crypto::password::{decode_pcf, decode_type7, encode_type7};
+
+/// A configuration: every line is kept, and the text is printed as it was read.
+pub(crate) fn configuration(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let parsed = hubward_config::parse(&text);
+    assert_eq!(parsed.document.print(), text, "the document prints what was read");
+    let lines = u32::try_from(parsed.document.lines.len()).unwrap();
+    for diagnostic in &parsed.diagnostics {
+        assert!(diagnostic.line <= lines, "{diagnostic:?} of {lines} lines");
+    }
+    // what was understood does not depend on how the lines end, and reading again reads the same
+    let again = hubward_config::parse(&parsed.document.print());
+    assert_eq!(again, parsed);
+}
+
+pub(crate) fn configurations() -> Vec<Vec<u8>> {
+    vec![
+        include_bytes!("../../../examples/hub.cfg").to_vec(),
+        include_bytes!("../../../examples/spoke.cfg").to_vec(),
+        b"banner motd ^C\r\nhello\r\n^C\r\ncrypto pki certificate chain x\r\n certificate 01\r\n  3082\r\n  quit\r\nend\r\n"
+            .to_vec(),
+    ]
+}
+
+/// A `.pcf` profile.
+pub(crate) fn client_profile(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let profile = pcf::parse(&text);
+    let shown = format!("{profile:?}");
+    for secret in [&profile.group_password, &profile.user_password].into_iter().flatten() {
+        let secret = secret.expose();
+        assert!(secret.len() < 12 || !shown.contains(secret) || text.matches(secret).count() > 1, "{shown}");
+    }
+    for encoded in [&profile.group_password_encoded, &profile.user_password_encoded].into_iter().flatten() {
+        let _decoded_or_refused = decode_pcf(encoded);
+    }
+}
+
+pub(crate) fn client_profiles() -> Vec<Vec<u8>> {
+    let profile = "[main]\r\nDescription=x\r\nHost=10.48.67.181\r\nAuthType=1\r\n!GroupName=testgroup\r\n\
+                   GroupPwd=cisco321cisco321\r\nUsername=user\r\nUserPassword=hunter2hunter2\r\nDHGroup=2\r\n\
+                   EnableNat=1\r\nBackupServer=a,b\r\n";
+    // made from cisco321 by the scheme that decode_pcf undoes; only its form matters here
+    let encoded = format!("[main]\nHost=gw\nenc_GroupPwd={}\n", "0A1B2C3D4E5F60718293".repeat(6));
+    vec![profile.into(), encoded.into()]
+}
+
+/// Stored passwords.
+pub(crate) fn stored_password(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _decoded_or_refused = decode_pcf(&text);
+    if let Ok(plain) = decode_type7(&text)
+        && let Ok(plain) = String::from_utf8(plain.expose().to_vec())
+        && let Ok(salt) = text[..2].parse()
+    {
+        assert_eq!(encode_type7(&plain, salt).to_ascii_lowercase(), text.to_ascii_lowercase());
+    }
+}
+
+pub(crate) fn stored_passwords() -> Vec<Vec<u8>> {
+    vec![
+        encode_type7("cisco123", 7).into_bytes(),
+        encode_type7("a longer password, with more", 15).into_bytes(),
+    ]
+}
