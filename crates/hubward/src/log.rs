@@ -109,6 +109,9 @@ impl Log {
                     child.0
                 );
             }
+            EventKind::Redirected { gateway } => {
+                tracing::info!(conn, peer, "the gateway sends us to {gateway}")
+            }
             EventKind::PeerDead => tracing::warn!(conn, peer, "the peer does not answer any more"),
             EventKind::PeerMoved { remote, remote_port } => {
                 tracing::info!(conn, peer, "the peer moved to {remote}:{remote_port}");

@@ -200,7 +200,11 @@ impl Session {
     fn effects(&mut self) -> anyhow::Result<()> {
         while let Some(effect) = self.engine.poll() {
             match effect {
-                Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
+                Effect::Transmit { path, bytes } => {
+                    // another one than configured when a gateway sent us there
+                    self.gateway = path.remote;
+                    self.transmit(&path, &bytes);
+                }
                 Effect::NatKeepalive { path } => {
                     let to = SocketAddr::new(path.remote, path.remote_port);
                     let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));

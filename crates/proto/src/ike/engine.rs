@@ -78,6 +78,12 @@ pub(super) struct AskFor {
 pub(super) struct Reconnect {
     pub(super) at: Instant,
     pub(super) wait: Duration,
+    /// The gateway that another one named, to be called next.
+    pub(super) redirect: Option<IpAddr>,
+    /// The gateway that is called instead of the connection's own.
+    pub(super) gateway: Option<IpAddr>,
+    /// How often gateways sent us on since the connection's own was called.
+    pub(super) redirects: u32,
 }
 
 impl Engine {

@@ -105,6 +105,11 @@ pub enum EventKind {
         /// Why, in words.
         reason: &'static str,
     },
+    /// The VPN client's gateway sends it to another.
+    Redirected {
+        /// The other gateway.
+        gateway: IpAddr,
+    },
     /// The peer does not answer.
     PeerDead,
     /// The peer's address or port changed.

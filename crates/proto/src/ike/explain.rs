@@ -70,6 +70,9 @@ pub enum Refusal {
     /// The message id was used before on this SA: an old message that somebody recorded, or one too many.
     #[error("the message id {0:#010x} was used before")]
     MessageIdUsed(u32),
+    /// The gateway sends the client to an address that is none, to itself, or on and on.
+    #[error("the gateway names another that is not called")]
+    Redirect,
     /// Quick mode or mode-config before Xauth has succeeded.
     #[error("the peer must pass Xauth first")]
     NotAuthorized,

@@ -15,6 +15,7 @@ pub mod path;
 mod peer;
 pub mod policy;
 pub mod proposal;
+mod redirect;
 mod retransmit;
 #[cfg(test)]
 mod rogue;

@@ -67,7 +67,11 @@ impl Engine {
         let path = Path {
             local,
             local_port: ISAKMP_PORT,
-            remote: connection.gateway,
+            remote: self
+                .reconnects
+                .get(&connection.name)
+                .and_then(|reconnect| reconnect.gateway)
+                .unwrap_or(connection.gateway),
             remote_port: ISAKMP_PORT,
             interface: connection.interface,
             vrf: VrfId::default(),
@@ -321,7 +325,9 @@ impl Engine {
 
     /// The user wants the connection up.
     pub(super) fn connect(&mut self, name: &str) {
-        self.reconnects.insert(name.to_string(), Reconnect { at: self.now, wait: FIRST_RECONNECT });
+        let reconnect =
+            Reconnect { at: self.now, wait: FIRST_RECONNECT, redirect: None, gateway: None, redirects: 0 };
+        self.reconnects.insert(name.to_string(), reconnect);
         self.arm_reconnect(name, Some(self.now));
     }
 
@@ -365,8 +371,19 @@ impl Engine {
             return;
         }
         let Some(reconnect) = self.reconnects.get_mut(name) else { return };
-        reconnect.at = self.now + reconnect.wait;
-        reconnect.wait = (reconnect.wait * 2).min(LAST_RECONNECT);
+        match reconnect.redirect.take() {
+            Some(gateway) => {
+                reconnect.gateway = Some(gateway);
+                reconnect.at = self.now;
+            }
+            // whoever was named is gone: the connection's own gateway knows who is there
+            None => {
+                reconnect.gateway = None;
+                reconnect.redirects = 0;
+                reconnect.at = self.now + reconnect.wait;
+                reconnect.wait = (reconnect.wait * 2).min(LAST_RECONNECT);
+            }
+        }
         let at = reconnect.at;
         self.arm_reconnect(name, Some(at));
     }

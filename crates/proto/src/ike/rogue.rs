@@ -5,11 +5,13 @@ mod support;
 
 use crate::esp::sa::EntryRef;
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::event::ConnId;
+use crate::ike::event::{ConnId, EventKind};
+use crate::ike::explain::Refusal;
 use crate::ike::io::{Command, Input};
 use crate::ike::policy::SelfIdentity;
 use crate::ike::sa::PendingChild;
 use crate::ike::v1::protected::with_hash;
+use crate::limits;
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::{Config, Delete, Notify};
 use crate::wire::isakmp::Writer;
@@ -317,4 +319,95 @@ fn a_replayed_session_moves_nothing() {
     assert!(view.isakmp.iter().all(|sa| sa.path.remote == ip(SPOKE)));
     assert_eq!(world.nodes[0].inbound.len(), children);
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+}
+
+const OTHER: &str = "10.48.67.182";
+
+/// A client and two gateways of a cluster, of which the client knows the first. No gateway asks for Xauth.
+fn cluster() -> World {
+    let mut world = hub_and_client();
+    let mut policy = hub_policy();
+    policy.interfaces[0].address = Some(ip(OTHER));
+    world.nodes.push(Node::new(OTHER, policy, 5));
+    world.filter = Some(Box::new(|datagram| datagram.bytes[18] != exchange::TRANSACTION));
+    world.run(Duration::from_millis(60));
+    world
+}
+
+/// A gateway says LOAD_BALANCE to the client, with this address.
+fn redirect(world: &mut World, gateway: usize, address: &[u8]) {
+    let id = world.nodes[gateway].engine.inspect().isakmp.last().unwrap().conn_id;
+    world.nodes[gateway].engine.with_sa(id, |engine, sa| {
+        let (initiator, responder) = (sa.cookies.initiator, sa.cookies.responder);
+        engine.notify(sa, &Notify::isakmp(notify::LOAD_BALANCE, initiator, responder, address.to_vec()));
+    });
+    world.drain(gateway);
+    world.run(Duration::from_millis(60));
+}
+
+fn redirections(world: &World) -> usize {
+    let events = &world.nodes[1].events;
+    events.iter().filter(|event| matches!(event.kind, EventKind::Redirected { .. })).count()
+}
+
+/// The client begins anew with the gateway named, from port 500, and has its tunnel there.
+#[test]
+fn a_gateway_sends_its_client_to_another() {
+    let mut world = cluster();
+    redirect(&mut world, 0, &[10, 48, 67, 182]);
+    world.filter = None;
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[1], &world.nodes[2]));
+    assert_eq!(world.nodes[1].assignment.as_ref().unwrap().gateway, ip(OTHER));
+    let first = world.trace.iter().find(|(_, datagram)| datagram.to.ip() == ip(OTHER)).unwrap();
+    assert_eq!((first.1.from.port(), first.1.to.port()), (500, 500));
+    // once the client has its address nobody sends it away any more
+    redirect(&mut world, 2, &[10, 48, 67, 181]);
+    world.run(Duration::from_secs(3));
+    assert_eq!(redirections(&world), 1);
+    assert!(tunnel(&world.nodes[1], &world.nodes[2]));
+}
+
+/// The gateway named does not answer: the client comes back to its own.
+#[test]
+fn nobody_is_where_the_client_was_sent() {
+    let mut world = cluster();
+    redirect(&mut world, 0, &[10, 48, 67, 199]);
+    world.filter = None;
+    world.run(Duration::from_secs(70));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+}
+
+/// Two gateways that send a client to and fro do so four times.
+#[test]
+fn redirections_are_bounded() {
+    let mut world = cluster();
+    for round in 0..limits::REDIRECTS as usize {
+        let (gateway, last) = if round % 2 == 0 { (0, 182) } else { (2, 181) };
+        redirect(&mut world, gateway, &[10, 48, 67, last]);
+        assert_eq!(redirections(&world), round + 1);
+    }
+    redirect(&mut world, 0, &[10, 48, 67, 182]);
+    assert_eq!(redirections(&world), limits::REDIRECTS as usize);
+    assert!(world.nodes[1].refusals().contains(&Refusal::Redirect.to_string()));
+}
+
+/// Addresses that are none, or the gateway's own.
+#[test]
+fn where_no_client_goes() {
+    let mut world = cluster();
+    for address in [
+        &[0, 0, 0, 0][..],
+        &[127, 0, 0, 1],
+        &[224, 0, 0, 1],
+        &[255; 4],
+        &[10, 48, 67],
+        &[],
+        &[10, 48, 67, 181],
+    ] {
+        redirect(&mut world, 0, address);
+    }
+    assert_eq!(redirections(&world), 0);
+    assert_eq!(world.nodes[1].refusals(), vec![Refusal::Redirect.to_string(); 7]);
+    assert_eq!(world.nodes[1].engine.inspect().isakmp.len(), 1);
 }

@@ -130,6 +130,9 @@ pub mod notify {
     /// R-U-THERE-ACK (RFC 3706).
     pub const R_U_THERE_ACK: u16 = 36137;
 
+    /// LOAD_BALANCE (Cisco Unity): the address of another gateway.
+    pub const LOAD_BALANCE: u16 = 40501;
+
     /// The name of a notify type, for people.
     pub const fn name(number: u16) -> &'static str {
         match number {

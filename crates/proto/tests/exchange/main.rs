@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admission;
+mod cisco;
 mod failover;
 mod liveness;
 #[path = "../support/peer.rs"]

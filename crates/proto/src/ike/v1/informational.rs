@@ -93,6 +93,7 @@ impl Engine {
                     established.initial_contact = true;
                 }
             }
+            notify::LOAD_BALANCE => self.redirected(sa, message)?,
             notify::RESPONDER_LIFETIME => self.responder_lifetime(sa, message),
             kind if kind <= notify::LAST_ERROR => {
                 self.quick_mode_refused(sa, message);
