@@ -117,7 +117,7 @@ fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
         }
         if let Some((list, line)) = &map.xauth_list {
             let lan_keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|k| &k.keys));
-            for key in lan_keys.filter(|key| !key.no_xauth) {
+            if let Some(key) = lan_keys.into_iter().find(|key| !key.no_xauth) {
                 let message = format!(
                     "crypto map {} asks every peer without an ISAKMP profile for Xauth (list {list}); LAN-to-LAN peers that use \
                      the key of line {} cannot answer and fail",
@@ -147,26 +147,28 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
     for (index, (name, later)) in rings.iter().enumerate() {
         for key in *later {
             let KeyPeer::Address(net) = &key.peer else { continue };
-            for (other_name, earlier) in rings.iter().take(index) {
-                let hides = earlier.iter().find(|other| match &other.peer {
+            // the first that hides it is told, not each
+            let hides = rings.iter().take(index).find_map(|(other_name, earlier)| {
+                let other = earlier.iter().find(|other| match &other.peer {
                     KeyPeer::Address(wide) => wide.contains(net),
                     KeyPeer::Hostname(_) => false,
-                });
-                if let Some(other) = hides {
-                    let message = format!(
-                        "the key of keyring {name} for {net} is never found first: keyring {other_name} has one for the same \
+                })?;
+                Some((other_name, other))
+            });
+            if let Some((other_name, other)) = hides {
+                let message = format!(
+                    "the key of keyring {name} for {net} is never found first: keyring {other_name} has one for the same \
                          peers in line {} and is searched before it",
-                        other.line
-                    );
-                    say(
-                        found,
-                        Severity::Warning,
-                        Code::Shadowed,
-                        key.line,
-                        message,
-                        "keep one key for these peers",
-                    );
-                }
+                    other.line
+                );
+                say(
+                    found,
+                    Severity::Warning,
+                    Code::Shadowed,
+                    key.line,
+                    message,
+                    "keep one key for these peers",
+                );
             }
         }
     }

@@ -26,6 +26,7 @@ pub fn parse(text: &str) -> Parsed {
     let mut mode = Mode::Global;
     let mut ended = false;
     let mut index = 0;
+    let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let trimmed = line.trim();
@@ -47,7 +48,7 @@ pub fn parse(text: &str) -> Parsed {
             continue;
         }
         // a command that begins a block of raw text
-        let block = raw_block(trimmed, lines.get(index + 1..).unwrap_or_default());
+        let block = blocks.length(trimmed, lines.get(index + 1..).unwrap_or_default());
         let class = command(&mut parsed, &mut mode, line, number);
         push(&mut parsed, line, class);
         index += 1;
@@ -67,28 +68,56 @@ fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text: text.to_string(), class });
 }
 
-/// How many of the following lines belong to this one: a banner up to its delimiter, a certificate up to `quit`.
-fn raw_block(line: &str, following: &[&str]) -> usize {
-    let given = words(line);
-    let first = given.first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
-    if first == "banner" {
-        let Some(text) = given.get(2).or_else(|| given.get(1)) else { return 0 };
-        let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
-        let Some(rest) = line.get(start..) else { return 0 };
-        let delimiter = if rest.starts_with("^C") {
-            "^C"
-        } else {
-            rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or("")
-        };
-        if delimiter.is_empty() || rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter)) {
+/// Ends of blocks of raw text that may be looked for in vain; in a file with more the others are no blocks.
+const ENDLESS: usize = 16;
+
+/// Finds where blocks of raw text end. A search in vain reads the rest of the file, so there are only so many.
+#[derive(Default)]
+struct Blocks {
+    /// Ends that do not come any more.
+    missing: Vec<String>,
+    /// Lines that were looked at.
+    looked_at: usize,
+}
+
+impl Blocks {
+    /// How many of the following lines belong to this one: a banner up to its delimiter, a certificate up to `quit`.
+    fn length(&mut self, line: &str, following: &[&str]) -> usize {
+        let given = words(line);
+        let first = given.first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
+        if first == "banner" {
+            let Some(text) = given.get(2).or_else(|| given.get(1)) else { return 0 };
+            let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
+            let Some(rest) = line.get(start..) else { return 0 };
+            let delimiter = if rest.starts_with("^C") {
+                "^C"
+            } else {
+                rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or("")
+            };
+            if delimiter.is_empty()
+                || rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter))
+            {
+                return 0;
+            }
+            return self.search(delimiter, following, |line| line.contains(delimiter));
+        }
+        if first == "certificate" {
+            return self.search("quit", following, |line| line.trim() == "quit");
+        }
+        0
+    }
+
+    fn search(&mut self, end: &str, following: &[&str], ends: impl Fn(&str) -> bool) -> usize {
+        if self.missing.len() == ENDLESS || self.missing.iter().any(|missing| missing == end) {
             return 0;
         }
-        return following.iter().position(|line| line.contains(delimiter)).map_or(0, |last| last + 1);
+        let found = following.iter().position(|line| ends(line));
+        self.looked_at += found.map_or(following.len(), |last| last + 1);
+        if found.is_none() {
+            self.missing.push(end.to_string());
+        }
+        found.map_or(0, |last| last + 1)
     }
-    if first == "certificate" {
-        return following.iter().position(|line| line.trim() == "quit").map_or(0, |last| last + 1);
-    }
-    0
 }
 
 /// A row that fits, how many words its form took, how many of them were spelled out, and its arguments.
@@ -315,4 +344,39 @@ fn fated(
         });
     }
     class
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks without an end, each with a delimiter of its own: the rest of the file is read a bounded number of times.
+    #[test]
+    fn endless_blocks() {
+        let banners: Vec<String> = (0..5000u32)
+            .map(|index| format!("banner motd {}", char::from_u32(0x4e00 + index).unwrap()))
+            .collect();
+        let certificates = vec!["certificate 01".to_string(); 5000];
+        for lines in [banners, certificates] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let mut blocks = Blocks::default();
+            for (index, line) in lines.iter().enumerate() {
+                assert_eq!(blocks.length(line, &lines[index + 1..]), 0);
+            }
+            assert!(blocks.looked_at <= ENDLESS * lines.len(), "{}", blocks.looked_at);
+        }
+    }
+
+    /// One end after the other is missing; what was missing once is no reason to miss another.
+    #[test]
+    fn ends_and_one_more() {
+        let block = |unfinished: usize| {
+            let mut blocks = Blocks::default();
+            for index in 0..unfinished {
+                blocks.length(&format!("banner motd {}", char::from(b'A' + index as u8)), &["x"]);
+            }
+            blocks.length("banner motd #", &["text", "#", "end"])
+        };
+        assert_eq!((block(ENDLESS - 1), block(ENDLESS)), (2, 0));
+    }
 }
