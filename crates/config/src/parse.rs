@@ -281,15 +281,9 @@ fn run(
 
 /// The command's first words, for messages: what follows may be a secret.
 fn shown(line: &str) -> String {
-    let given = words(line);
+    let given = words(crate::secret::public_part(line));
     let kept: Vec<_> = given.iter().take(3).map(|word| word.text).collect();
-    let secret = |word: &&str| {
-        ["key", "password", "secret", "pre-shared-key"].contains(&word.to_ascii_lowercase().as_str())
-    };
-    match kept.iter().position(secret) {
-        Some(place) => kept.get(..=place).unwrap_or_default().join(" "),
-        None => kept.join(" "),
-    }
+    kept.join(" ")
 }
 
 fn fated(

@@ -27,6 +27,9 @@ const TYPE7_KEY: &[u8; 53] = b"dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;
 /// Decodes `password 7 TEXT`, which is obfuscation and no protection.
 pub fn decode_type7(text: &str) -> Result<Secret, PasswordError> {
     let (salt, body) = text.split_at_checked(2).ok_or(PasswordError::Malformed)?;
+    if !salt.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(PasswordError::Malformed);
+    }
     let salt: usize = salt.parse().map_err(|_| PasswordError::Malformed)?;
     if salt >= TYPE7_KEY.len() {
         return Err(PasswordError::Malformed);
@@ -184,7 +187,8 @@ fn pcf_key(seed: &[u8]) -> Option<([u8; 8], Vec<u8>)> {
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+    // the standard library would take a sign for a digit
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     text.as_bytes()

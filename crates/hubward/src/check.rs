@@ -56,16 +56,8 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
 
 /// A line without the secret at its end.
 fn shown(line: &str) -> String {
-    let mut words = Vec::new();
-    for word in line.split(' ') {
-        words.push(word);
-        let lower = word.to_ascii_lowercase();
-        if ["key", "password", "secret"].contains(&lower.as_str()) {
-            words.push("…");
-            break;
-        }
-    }
-    words.join(" ")
+    let public = hubward_config::secret::public_part(line);
+    if public.len() == line.len() { line.to_string() } else { format!("{public} …") }
 }
 
 /// Refuses a configuration whose access controls would not be enforced.
@@ -93,6 +85,55 @@ pub(crate) fn tell(parsed: &Parsed) {
             Severity::Notice => tracing::info!("line {}: {}", diagnostic.line, diagnostic.message),
             Severity::Warning | Severity::Error => {
                 tracing::warn!("line {}: {}", diagnostic.line, diagnostic.message);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Configurations full of secrets, right and wrong: nothing that is told of them holds one.
+    #[test]
+    fn no_secret_is_told() {
+        let secret = "Zq9xDistinct7Secret";
+        let lines = [
+            "crypto isakmp key {} address 0.0.0.0 0.0.0.0",
+            "crypto isakmp key 0 {} address nowhere at all",
+            "crypto isakmp key {}",
+            "crypto isakmp\tkey\t{}\tfrobnicate",
+            "username a password 0 {}",
+            "username a password 7 {}",
+            "username a privilege 99 secret 5 {}",
+            "user a pass {} surplus",
+            "enable secret 5 {}",
+            "enable password {}",
+            "snmp-server community {} RO",
+            "tacacs-server host 10.0.0.1 key {}",
+            "radius-server key 7 {}",
+            "crypto keyring k\n pre-shared-key address 0.0.0.0 0.0.0.0 key {}\n pre-shared-key hostname h key 6 {}\n pre-shared-key address x key {}",
+            "crypto isakmp client configuration group g\n key {}\n key 6 {}\n key",
+            "interface Dialer1\n ppp chap password 0 {}\n ip ospf message-digest-key 1 md5 {}",
+            "key chain x\n key 1\n  key-string {}",
+            "wpa-psk ascii 0 {}",
+        ];
+        for end in ["\n", "\r\n"] {
+            let text = lines.join("\n").replace("{}", secret).replace('\n', end);
+            let parsed = hubward_config::parse(&text);
+            assert!(parsed.diagnostics.len() > 8, "{:?}", parsed.diagnostics);
+            let mut told = vec![format!("{:?}", parsed.config), format!("{:?}", parsed.diagnostics)];
+            let renderer = Renderer::plain();
+            told.extend(parsed.diagnostics.iter().map(|one| render(&renderer, "x", &text, one)));
+            told.extend(may_start(&parsed, false).err());
+            let (policy, left_out) =
+                crate::translate::policy(&parsed.config, &vec![None; parsed.config.interfaces.len()]);
+            told.push(format!("{policy:?}"));
+            told.extend(left_out);
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            for text in told {
+                let lower = text.to_lowercase();
+                assert!(!lower.contains(&secret.to_lowercase()) && !lower.contains(&hex), "{text}");
             }
         }
     }
