@@ -38,6 +38,10 @@ pub const PHASE1_SOURCES: usize = 4_096;
 pub const MESSAGE_IDS: usize = 2_048;
 /// Protected messages that an initiator keeps until phase 1 is through on its side.
 pub const EARLY_MESSAGES: usize = 4;
+/// Pieces of a fragmented message; Windows sends up to 29.
+pub const FRAGMENTS: usize = 32;
+/// Time in which a fragmented message must be whole.
+pub const FRAGMENT_TIME: Duration = Duration::from_secs(30);
 /// Other gateways that a client may be sent to before it is up.
 pub const REDIRECTS: u32 = 4;
 /// How long an ISAKMP SA may be half open.

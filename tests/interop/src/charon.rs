@@ -46,6 +46,9 @@ pub struct Suite {
     pub child_rekey: Option<Duration>,
     /// `dpd_delay`; zero is none.
     pub dpd: Duration,
+    /// `fragmentation = force`: longer IKE messages go in pieces of 350 bytes, although Hubward does not announce that it puts
+    /// them together.
+    pub fragments: bool,
 }
 
 impl Default for Suite {
@@ -57,6 +60,7 @@ impl Default for Suite {
             ike_rekey: None,
             child_rekey: None,
             dpd: secs(10),
+            fragments: false,
         }
     }
 }
@@ -70,10 +74,11 @@ impl Suite {
     fn connection(&self) -> String {
         format!(
             "    version = 1\n    proposals = {}\n    rekey_time = {}s\n    over_time = 60s\n    dpd_delay = {}s\n    \
-             dpd_timeout = 30s\n    unique = never\n",
+             dpd_timeout = 30s\n    unique = never\n    fragmentation = {}\n",
             self.ike,
             self.ike_rekey.unwrap_or(secs(86_400)).as_secs(),
-            self.dpd.as_secs()
+            self.dpd.as_secs(),
+            if self.fragments { "force" } else { "yes" }
         )
     }
 
@@ -395,6 +400,7 @@ fn strongswan_conf(build: Build) -> String {
         "charon {{\n  load_modular = no\n  load = random nonce openssl aes des sha1 sha2 md5 hmac kdf gmp pem x509 pubkey \
          kernel-libipsec kernel-netlink socket-default vici updown attr unity resolve xauth-generic\n  \
          i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n  cisco_unity = yes\n  retransmit_tries = 3\n  \
+         fragment_size = 350\n  \
          plugins {{\n    vici {{ socket = unix:///run/lab/charon.vici }}\n    kernel-libipsec {{ raw_esp = {raw} }}\n    \
          resolve {{ file = /run/lab/resolv.conf }}\n  }}\n  filelog {{ main {{\n    path = /run/lab/charon.log\n    \
          time_format = %H:%M:%S\n    ike_name = yes\n    append = no\n    flush_line = yes\n    default = 1\n    ike = 2\n    \

@@ -272,9 +272,8 @@ fn set_peer(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
         fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
         return Ok(());
     };
-    if cursor.keyword("default") {
-        fold.fate = Some(Fate::Unsupported("peers are tried in their order"));
-    }
+    // the first peer is called first again whenever the tunnel is gone, whether it is the default or not
+    let _default = cursor.keyword("default");
     if let Mode::CryptoMap(map, place) = fold.mode
         && let Some(found) = fold.config.maps.get_mut(map).and_then(|map| map.entries.get_mut(place))
     {

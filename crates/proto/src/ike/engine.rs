@@ -7,6 +7,7 @@ use crate::esp::sa::{ChildId, EntryRef};
 use crate::ike::admission::Admission;
 use crate::ike::event::{ConnId, Event, EventKind};
 use crate::ike::explain::Refusal;
+use crate::ike::fragment::Pieces;
 use crate::ike::io::{Answer, AskId, Command, Effect, Input, Limit, Question};
 use crate::ike::path::{InterfaceId, Path};
 use crate::ike::policy::{Phase1Mode, Policy};
@@ -17,7 +18,7 @@ use crate::ike::v1::keys::Cookies;
 use crate::limits;
 use crate::time::{Instant, Now};
 use crate::wire::isakmp::{Cookie, Header};
-use crate::wire::registry::exchange;
+use crate::wire::registry::{exchange, payload};
 use hubward_crypto::random::Random;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -348,6 +349,7 @@ impl Engine {
             wanted_profile: None,
             retransmit: None,
             seen: Seen::default(),
+            pieces: Pieces::default(),
             early: Vec::new(),
             pending: Vec::new(),
             state: State::Void,
@@ -430,6 +432,12 @@ impl Engine {
             own.into_iter().find_map(|cookie| self.by_cookie.get(&cookie).copied())
         };
         match known {
+            Some(id) if header.first == payload::FRAGMENT => {
+                let whole = self.with_sa(id, |engine, sa| engine.fragment(sa, path, &header, body));
+                if let Some(whole) = whole.flatten() {
+                    self.datagram(path, &whole);
+                }
+            }
             Some(id) => {
                 self.with_sa(id, |engine, sa| engine.message(sa, path, &header, body, bytes));
             }

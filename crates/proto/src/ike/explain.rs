@@ -73,6 +73,9 @@ pub enum Refusal {
     /// The gateway sends the client to an address that is none, to itself, or on and on.
     #[error("the gateway names another that is not called")]
     Redirect,
+    /// A piece of a fragmented message has no place in it, or the message would be too long.
+    #[error("a fragment that fits no message")]
+    Fragment,
     /// Quick mode or mode-config before Xauth has succeeded.
     #[error("the peer must pass Xauth first")]
     NotAuthorized,

@@ -7,6 +7,7 @@ mod child;
 pub mod engine;
 pub mod event;
 pub mod explain;
+mod fragment;
 pub mod identity;
 pub mod io;
 pub mod lookup;

@@ -4,6 +4,7 @@ use crate::esp::sa::{ChildId, ChildSa, EntryRef};
 use crate::flow::selector::Selector;
 use crate::ike::authorization::Gate;
 use crate::ike::event::ConnId;
+use crate::ike::fragment::Pieces;
 use crate::ike::identity::Identity;
 use crate::ike::io::{CredentialField, LeaseOwner};
 use crate::ike::lookup::Demands;
@@ -49,6 +50,8 @@ pub(crate) struct IsakmpSa {
     pub(crate) retransmit: Option<Retransmit>,
     /// Messages seen lately and what we answered.
     pub(crate) seen: Seen,
+    /// A message that comes in pieces.
+    pub(crate) pieces: Pieces,
     /// Protected messages that came before phase 1 was through on our side.
     pub(crate) early: Vec<(Path, Vec<u8>)>,
     /// Children to negotiate once the SA is up.

@@ -35,6 +35,8 @@ pub mod payload {
     pub const NAT_D_DRAFT: u8 = 130;
     /// NAT-OA of drafts 00 to 03.
     pub const NAT_OA_DRAFT: u8 = 131;
+    /// A piece of a fragmented message.
+    pub const FRAGMENT: u8 = 132;
 }
 
 /// Exchange types.

@@ -1,17 +1,23 @@
 //! What Cisco's clients and gateways do beyond the RFCs.
 
-use super::peer::{Bench, Peer, path, quick_mode};
+use super::peer::{Bench, Peer, clear, path, phase1_sa, phase1_transform, phase2_transform, quick_mode};
 use super::support::*;
 use super::{exchanges, hub_and_client};
-use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::esp::sa::Direction;
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::selector::{AddressRange, Flow};
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
+use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::ike::v1::vendor::Vendor;
 use hubward_proto::time::Instant;
-use hubward_proto::wire::ike1::{Delete, Notify};
-use hubward_proto::wire::isakmp::{Chain, Header, Writer};
+use hubward_proto::wire::attribute::Attribute;
+use hubward_proto::wire::ike1::{Delete, Notify, Proposal, parse_sa, write_sa};
+use hubward_proto::wire::isakmp::{Chain, Cookie, Header, Writer};
 use hubward_proto::wire::registry::{exchange, notify, payload, protocol};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +52,24 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
     assert!(children.iter().all(|child| child.sa.selector.remote == lease));
     assert_eq!(world.nodes[0].outbound.len(), 2, "both are in use");
     assert_eq!(exchanges(&world).iter().filter(|kind| **kind == exchange::QUICK).count(), 6);
+    // what the hub itself and what a host behind it say to the client has an SA that its selector allows
+    let sad = Sad::new();
+    for child in world.nodes[0].outbound.values() {
+        sad.install(child, Direction::Outbound).unwrap();
+    }
+    let address = IpAddr::V4(world.nodes[1].assignment.as_ref().unwrap().address);
+    let carried = |source: &str| {
+        let flow = Flow {
+            source: ip(source),
+            destination: address,
+            protocol: 17,
+            source_port: Some(53),
+            destination_port: Some(1024),
+        };
+        sad.by_flow(&flow, |_| false).map(|sa| sa.child.selector.local)
+    };
+    assert!(carried(HUB).is_some());
+    assert_eq!(carried("10.1.1.10"), Some(AddressRange::ANY_V4));
 }
 
 const OTHER: &str = "10.48.67.182";
@@ -205,12 +229,108 @@ fn unused_payloads_are_skipped() {
     // and in phase 1
     let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
     let mut writer = Writer::new();
-    writer.push(payload::SA, super::peer::phase1_sa(1)).push(15, [7; 20]).push(payload::VENDOR, [1; 3]);
-    let cookies = hubward_proto::ike::v1::keys::Cookies {
-        initiator: hubward_proto::wire::isakmp::Cookie([9; 8]),
-        responder: hubward_proto::wire::isakmp::Cookie::ZERO,
-    };
-    let message = super::peer::clear(cookies, exchange::MAIN, &writer);
+    writer.push(payload::SA, phase1_sa(1)).push(15, [7; 20]).push(payload::VENDOR, [1; 3]);
+    let cookies = Cookies { initiator: Cookie([9; 8]), responder: Cookie::ZERO };
+    let message = clear(cookies, exchange::MAIN, &writer);
     assert_eq!(bench.datagram(path(ip(HUB), ip(SPOKE), 500), &message).len(), 1);
     assert_eq!(bench.refusals, []);
+}
+
+/// Splits a message as Cisco and Microsoft do.
+fn fragments(message: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let (header, _) = Header::parse(message).unwrap();
+    let count = message.len().div_ceil(size);
+    let piece = |(index, bytes): (usize, &[u8])| {
+        let mut writer = Writer::new();
+        writer.push(132, [&[0, 1, index as u8 + 1, u8::from(index + 1 == count)], bytes].concat());
+        Header { first: 132, flags: 0, ..header }.write(&writer.bytes())
+    };
+    message.chunks(size).enumerate().map(piece).collect()
+}
+
+/// Every message of the spoke behind the first comes in pieces, the last one first.
+#[test]
+fn messages_in_pieces() {
+    let (mut bench, mut peer) = hub_and_peer();
+    let first = peer.seal(exchange::QUICK, 7, &quick_mode(1000, &[1; 20], LAN, HUB_LAN));
+    let pieces = fragments(&first, 40);
+    assert!(pieces.len() > 3);
+    for piece in pieces[1..].iter().rev() {
+        assert!(bench.datagram(peer.path, piece).is_empty());
+    }
+    let answer = bench.datagram(peer.path, &pieces[0]);
+    assert_eq!(answer.len(), 1);
+    assert_eq!(bench.engine.inspect().children.len(), 1);
+    // repeated, it is recognised
+    let again: Vec<_> = pieces.iter().flat_map(|piece| bench.datagram(peer.path, piece)).collect();
+    assert_eq!(again, answer);
+    assert_eq!(bench.engine.inspect().children.len(), 1);
+    assert_eq!(bench.refusals, []);
+}
+
+/// Pieces of pieces are dropped, and a stranger's are not collected.
+#[test]
+fn pieces_that_nobody_puts_together() {
+    let (mut bench, mut peer) = hub_and_peer();
+    let message = probe(&mut peer, 5, None);
+    let inner = fragments(&message, 1000);
+    for piece in fragments(&inner[0], 1000) {
+        assert!(bench.datagram(peer.path, &piece).is_empty());
+    }
+    let mut stranger = inner[0].clone();
+    stranger[..16].fill(9);
+    assert!(bench.datagram(peer.path, &stranger).is_empty());
+    assert_eq!(bench.refusals, [Refusal::UnknownCookies]);
+    assert_eq!(bench.datagram(peer.path, &inner[0]).len(), 1);
+}
+
+/// Fragmentation's vendor id may have four bytes of capabilities; Unity's and DPD's end in a version.
+#[test]
+fn vendor_ids_of_16_and_20_bytes() {
+    let mut body = Vendor::Fragmentation.bytes().to_vec();
+    assert_eq!(Vendor::recognise(&body), Some(Vendor::Fragmentation));
+    body.extend([0xc0, 0, 0, 0]);
+    assert_eq!(Vendor::recognise(&body), Some(Vendor::Fragmentation));
+    body.push(0);
+    assert_eq!(Vendor::recognise(&body), None);
+    for vendor in [Vendor::Unity, Vendor::Dpd] {
+        let mut body = vendor.bytes().to_vec();
+        body[15] = 7;
+        assert_eq!(Vendor::recognise(&body), Some(vendor));
+    }
+}
+
+/// Key lengths that no cipher has, in both phases: such an offer is passed over, and the next one taken.
+#[test]
+fn impossible_key_lengths() {
+    for bits in [0, 1, 129, 65_535] {
+        let mut odd = phase1_transform(1, 1);
+        odd.attributes.push(Attribute::short(14, bits));
+        let transforms = vec![odd, phase1_transform(2, 1)];
+        let sa = write_sa(&[Proposal { number: 1, protocol: 1, spi: vec![], transforms }]);
+        let mut writer = Writer::new();
+        writer.push(payload::SA, sa);
+        let cookies = Cookies { initiator: Cookie([9; 8]), responder: Cookie::ZERO };
+        let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
+        let message = clear(cookies, exchange::MAIN, &writer);
+        let answer = bench.datagram(path(ip(HUB), ip(SPOKE), 500), &message);
+        let (header, body) = Header::parse(&answer[0]).unwrap();
+        let chain = Chain::parse(header.first, body).unwrap();
+        let chosen = parse_sa(chain.first(payload::SA).unwrap()).unwrap();
+        assert_eq!(chosen[0].transforms[0].number, 2);
+
+        let (mut bench, mut peer) = hub_and_peer();
+        let mut odd = phase2_transform(1);
+        odd.attributes.push(Attribute::short(6, bits));
+        let spi = 1000u32.to_be_bytes().to_vec();
+        let with = quick_mode(1000, &[1; 20], LAN, HUB_LAN).bytes();
+        let rest = Chain::parse(payload::SA, &with).unwrap();
+        let mut writer = Writer::new();
+        let transforms = vec![odd, phase2_transform(2)];
+        writer.push(payload::SA, write_sa(&[Proposal { number: 1, protocol: 3, spi, transforms }]));
+        for part in &rest.payloads[1..] {
+            writer.push(part.kind, part.body);
+        }
+        assert!(child(&mut bench, &mut peer, &writer, 2).is_some(), "{bits}: {:?}", bench.refusals);
+    }
 }

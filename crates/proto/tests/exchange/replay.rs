@@ -110,3 +110,19 @@ fn message_ids_are_not_forgotten() {
     assert_eq!(view.children.len(), 1);
     assert!(view.isakmp.iter().any(|sa| sa.initiator), "another was begun in time");
 }
+
+/// Our own message 1 comes back to us under the same keys, with a HASH that is right for a message 1: it is no peer's.
+#[test]
+fn our_own_quick_mode_thrown_back() {
+    let mut world = super::hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let (_, first) = world.trace.iter().find(|(_, datagram)| datagram.bytes[18] == exchange::QUICK).unwrap();
+    let mut mirrored = first.clone();
+    (mirrored.from, mirrored.to) = (first.to, first.from);
+    world.inject(mirrored);
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.nodes[1].inbound.len(), 1);
+    assert!(world.nodes[1].refusals()[0].contains("was used before"), "{:?}", world.nodes[1].refusals());
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+}

@@ -31,6 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     case("2g_aes_sha256_group14_pfs_protocol_50", &[Need::Hubward, Need::StrongSwan, Need::Trixie], |lab| {
         modern(lab, Build::Trixie)
     }),
+    case("strongswan_sends_fragments", &[Need::Hubward, Need::StrongSwan], fragments),
     case(
         "tcp_fills_the_tunnel_and_fits_its_mtu",
         &[Need::Hubward, Need::StrongSwan, Need::Tool("iperf3")],
@@ -46,12 +47,27 @@ fn hub_cfg_with(lab: &Lab, build: Build) -> Result<()> {
 }
 
 fn modern(lab: &Lab, build: Build) -> Result<()> {
-    let config = hub_with(
+    tunnel(lab, build, &modern_cfg()?, Suite::modern())
+}
+
+fn modern_cfg() -> Result<String> {
+    hub_with(
         "crypto isakmp policy 10\n encr aes 256\n hash sha256\n authentication pre-share\n group 14\n",
         "crypto ipsec transform-set myset esp-aes 256 esp-sha256-hmac\n",
         " set pfs group14\n",
-    )?;
-    tunnel(lab, build, &config, Suite::modern())
+    )
+}
+
+/// Main mode's third message and quick mode's first, with their 256 bytes of key exchange, come in pieces (payload 132).
+fn fragments(lab: &Lab) -> Result<()> {
+    let scene = Scene::with(lab, Client::Direct, &modern_cfg()?)?;
+    let suite = Suite { fragments: true, ..Suite::modern() };
+    let spoke = scene.spoke(lab, Build::Machine, &Spoke { suite, ..Spoke::default() })?;
+    // strongSwan gives every piece, of quick mode too, main mode's exchange type and the message id 0
+    let said = spoke.log();
+    let split = said.lines().filter(|line| line.contains("splitting IKE message")).count();
+    assert!(split >= 2 && said.contains("FRAG(2/2)"), "{split} messages in pieces:\n{said}");
+    Ok(())
 }
 
 fn tunnel(lab: &Lab, build: Build, config: &str, suite: Suite) -> Result<()> {
