@@ -273,13 +273,10 @@ impl Gateway {
 
     /// SIGHUP. A configuration that cannot be used leaves the old one running.
     fn reload(&mut self) {
-        let text = match std::fs::read_to_string(&self.file) {
+        let text = match crate::files::read_text(&self.file, crate::files::CONFIGURATION) {
             Ok(text) => text,
             Err(error) => {
-                tracing::error!(
-                    "{} cannot be read, the old configuration stays: {error}",
-                    self.file.display()
-                );
+                tracing::error!("the old configuration stays: {error:#}");
                 return;
             }
         };

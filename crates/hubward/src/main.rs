@@ -9,6 +9,7 @@ mod dataplane;
 mod dhcp;
 mod dhcp_server;
 mod exec;
+mod files;
 mod gateway;
 mod lab;
 mod lease;
@@ -17,9 +18,8 @@ mod run;
 mod snapshot;
 mod translate;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The control socket, unless `--socket` says otherwise.
@@ -75,8 +75,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn check_file(file: &PathBuf) -> anyhow::Result<ExitCode> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+fn check_file(file: &Path) -> anyhow::Result<ExitCode> {
+    let bytes = files::read(file, files::CONFIGURATION)?;
     let text = String::from_utf8_lossy(&bytes);
     let parsed = hubward_config::parse(&text);
     let may_start = check::print(&file.display().to_string(), &text, &parsed);

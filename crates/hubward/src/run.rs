@@ -7,8 +7,7 @@ use crate::dhcp_server::Servers;
 use crate::gateway::{Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
-use crate::{SOCKET, check, exec, translate};
-use anyhow::Context as _;
+use crate::{SOCKET, check, exec, files, translate};
 use arc_swap::ArcSwap;
 use hubward_linux::SocketOptions;
 use hubward_linux::clear::ClearSocket;
@@ -54,8 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     log_to_stderr("info");
     privilege::forbid_core_dumps()?;
     hubward_crypto::selftest::selftest()?;
-    let text = std::fs::read_to_string(&arguments.file)
-        .with_context(|| format!("cannot read {}", arguments.file.display()))?;
+    let text = files::read_text(&arguments.file, files::CONFIGURATION)?;
     let parsed = hubward_config::parse(&text);
     check::tell(&parsed);
     if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {

@@ -1,6 +1,7 @@
 //! What is known of a connection before anybody is asked: the profile and the command line.
 
 use crate::client::Connect;
+use crate::files;
 use anyhow::{Context as _, anyhow, bail};
 use hubward_crypto::password::{decode_pcf, reveal};
 use hubward_crypto::secret::Secret;
@@ -67,8 +68,7 @@ pub(crate) fn read(arguments: &Connect) -> anyhow::Result<Profile> {
         None => Profile { name: "vpn".to_owned(), ..Profile::default() },
     };
     let first_line = |file: &PathBuf| -> anyhow::Result<Secret> {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = files::read_text(file, files::PROFILE)?;
         Ok(Secret::new(text.lines().next().unwrap_or_default().as_bytes()))
     };
     profile.gateway = arguments.gateway.clone().or(profile.gateway);
@@ -107,7 +107,7 @@ fn find(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn from_file(file: &Path) -> anyhow::Result<Profile> {
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let bytes = files::read(file, files::PROFILE)?;
     let text = String::from_utf8_lossy(&bytes);
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let is_pcf = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pcf"));
