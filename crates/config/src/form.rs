@@ -1,5 +1,13 @@
-//! Forms: what a command looks like, as plain data. A form is words; a word in `<>` takes one argument. What follows the
-//! form is the row's own to read, with a [`Cursor`].
+//! The form language: what commands look like, as plain data. From the same forms come parsing, abbreviation, the errors with
+//! their column, help, completion, the spelled-out line, and the command reference.
+//!
+//! ```text
+//! crypto isakmp key [0|6] <key> {address <A.B.C.D:peer> [<A.B.C.D:mask>]|hostname <host>} [no-xauth]
+//! ```
+//!
+//! A word stands for itself; `[a|b]` is optional, `{a|b}` a choice, a trailing `...` says "any number of times". Arguments:
+//! `<name>` is one word, `<1-10000:name>` a number, `<A.B.C.D:name>` an address or mask, `<LINE:name>` the rest of the line,
+//! `<IF:name>` an interface, `<UNIT:name>` its number where that stands apart.
 
 use std::net::Ipv4Addr;
 
@@ -29,28 +37,6 @@ pub fn words(line: &str) -> Vec<Word<'_>> {
         }
     }
     out
-}
-
-/// How well a line's words fit a form: the number of words spelled out, then of words at all; and the arguments.
-pub(crate) fn fit<'a>(form: &str, words: &[Word<'a>]) -> Option<((usize, usize), Vec<Word<'a>>)> {
-    let mut arguments = Vec::new();
-    let mut score = (0, 0);
-    let mut given = words.iter();
-    for wanted in form.split(' ') {
-        let word = given.next()?;
-        if wanted.starts_with('<') {
-            arguments.push(word.clone());
-            score.1 += 1;
-            continue;
-        }
-        let typed = word.text.to_ascii_lowercase();
-        if !wanted.starts_with(&typed) {
-            return None;
-        }
-        score.0 += usize::from(wanted == typed);
-        score.1 += 1;
-    }
-    Some((score, arguments))
 }
 
 /// Whether a typed word is (an abbreviation of) a keyword.

@@ -3,6 +3,7 @@
 //! [`parse`] never fails and never drops a line. No I/O, no clock, no randomness; passwords stay as written.
 #![forbid(unsafe_code)]
 
+pub mod automaton;
 mod check;
 mod command;
 pub mod diagnostic;
@@ -14,4 +15,4 @@ pub mod pcf;
 pub mod secret;
 
 pub use command::long_name;
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, parse, spell_out};

@@ -1,9 +1,11 @@
 //! Text to document, model and remarks. Never fails and never drops a line.
 
-use crate::command::{Action, Fate, Fold, Mode, Row, rows};
+use crate::automaton::{Kind, Matched, Token, canonical};
+use crate::command::table::{Lookup, lookup};
+use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Document, Line};
-use crate::form::{Cursor, Word, fit, words};
+use crate::form::{Cursor, Word, words};
 use crate::model::Config;
 
 /// A configuration that was read.
@@ -19,6 +21,22 @@ pub struct Parsed {
 
 /// Reads a configuration.
 pub fn parse(text: &str) -> Parsed {
+    read(text, &mut Vec::new())
+}
+
+/// The same configuration with every command spelled out: keywords and interface names in full, arguments as given, without
+/// the comment that may follow a command. What is not a command stays as it is. It means the same.
+pub fn spell_out(text: &str) -> String {
+    let mut lines = Vec::new();
+    read(text, &mut lines);
+    let mut out = lines.join("\n");
+    if text.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+fn read(text: &str, spelled: &mut Vec<String>) -> Parsed {
     let mut parsed = Parsed::default();
     parsed.document.ends_with_newline = text.ends_with('\n');
     let body = text.strip_suffix('\n').unwrap_or(text);
@@ -28,6 +46,7 @@ pub fn parse(text: &str) -> Parsed {
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
+        spelled.push((*line).to_string());
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let trimmed = line.trim();
         if ended || trimmed.is_empty() || trimmed.starts_with('!') {
@@ -49,11 +68,12 @@ pub fn parse(text: &str) -> Parsed {
         }
         // a command that begins a block of raw text
         let block = blocks.length(trimmed, lines.get(index + 1..).unwrap_or_default());
-        let class = command(&mut parsed, &mut mode, line, number);
+        let class = command(&mut parsed, &mut mode, line, number, spelled);
         push(&mut parsed, line, class);
         index += 1;
         for _ in 0..block {
             if let Some(raw) = lines.get(index) {
+                spelled.push((*raw).to_string());
                 push(&mut parsed, raw, class);
                 index += 1;
             }
@@ -120,146 +140,178 @@ impl Blocks {
     }
 }
 
-/// A row that fits, how many words its form took, how many of them were spelled out, and its arguments.
-struct Found<'a> {
-    row: &'static Row,
-    words: usize,
-    exact: usize,
-    arguments: Vec<Word<'a>>,
+/// A line with its words, while its command is looked for.
+struct Entered<'a> {
+    line: &'a str,
+    number: u32,
+    all: &'a [Word<'a>],
+    /// Without `no` or `default`.
+    given: &'a [Word<'a>],
+    negation: Option<Negation>,
 }
 
-/// The row of a mode that fits best: the most words, then the most of them spelled out, then the first. A word that is a
-/// keyword by itself is not taken for the abbreviation of another (`ip` is not `ipv6`).
-fn best<'a>(mode: Mode, given: &[Word<'a>]) -> Option<Found<'a>> {
-    let kind = mode.kind()?;
-    let first = given.first()?.text.to_ascii_lowercase();
-    let begins = |row: &&Row| row.form.split(' ').next() == Some(first.as_str());
-    let spelled_out = rows().filter(|row| row.mode == kind).any(|row| begins(&row));
-    let mut found: Option<Found<'a>> = None;
-    for row in rows().filter(|row| row.mode == kind).filter(|row| !spelled_out || begins(row)) {
-        if let Some(((exact, words), arguments)) = fit(row.form, given)
-            && found.as_ref().is_none_or(|best| (words, exact) > (best.words, best.exact))
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Negation {
+    No,
+    Default,
+}
+
+/// A line's words as its form has them, behind its own indentation. The rest of a line that is a text stays as it is written.
+fn spelled_out(entered: &Entered<'_>, matched: &Matched) -> String {
+    let line = entered.line;
+    let indentation = line.get(..line.len() - line.trim_start().len()).unwrap_or_default();
+    let word = match entered.negation {
+        Some(Negation::No) => "no ",
+        Some(Negation::Default) => "default ",
+        None => "",
+    };
+    let is_text = |(token, _): &(Token, String)| matches!(token, Token::Argument(Kind::Line, _));
+    let text = matched.words.iter().position(is_text);
+    let (known, rest) = matched.words.split_at(text.unwrap_or(matched.words.len()));
+    let mut out = format!("{indentation}{word}{}", canonical(known));
+    if !rest.is_empty()
+        && let Some(start) = entered.given.get(known.len())
+        && let Some(rest) = line.get(usize::try_from(start.column.saturating_sub(1)).unwrap_or(0)..)
+    {
+        out.push(' ');
+        out.push_str(rest);
+    }
+    out
+}
+
+/// Spells out the last line.
+fn spell(spelled: &mut [String], entered: &Entered<'_>, matched: &Matched) {
+    if let Some(last) = spelled.last_mut() {
+        *last = spelled_out(entered, matched);
+    }
+}
+
+fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32, spelled: &mut [String]) -> Class {
+    let all = words(line);
+    let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
+        "no" => Some(Negation::No),
+        "default" => Some(Negation::Default),
+        _ => None,
+    });
+    let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
+    let entered = Entered { line, number, all: &all, given, negation };
+    if let (Mode::Opaque(fate), true) = (*mode, line.starts_with([' ', '\t'])) {
+        return fated(parsed, fate, &entered, true);
+    }
+    // the command decides: it is tried in the submode, then globally
+    let find = |kind| lookup(kind, given, negation.is_some());
+    let inner = mode.kind().filter(|kind| *kind != In::Global).map(find);
+    let outer = find(In::Global);
+    match (inner, outer) {
+        // an abbreviation in the submode gives way to a global command that is spelled out
+        (Some(Lookup::Command(row, matched)), outer)
+            if matched.spelled_out
+                || !matches!(&outer, Lookup::Command(_, matched) if matched.spelled_out) =>
         {
-            found = Some(Found { row, words, exact, arguments });
+            spell(spelled, &entered, &matched);
+            run(parsed, mode, row, &matched, &entered)
+        }
+        (_, Lookup::Command(row, matched)) => {
+            spell(spelled, &entered, &matched);
+            *mode = Mode::Global;
+            run(parsed, mode, row, &matched, &entered)
+        }
+        (inner, outer) => {
+            let wrong = match inner {
+                Some(inner) if reach(&inner) >= reach(&outer) => inner,
+                _ => outer,
+            };
+            parsed.diagnostics.push(misfit(&entered, &wrong));
+            Class::Unknown
         }
     }
-    found
 }
 
-/// Whether all keywords of a found form were spelled out.
-fn all_spelled_out(found: &Found<'_>) -> bool {
-    found.exact + found.arguments.len() == found.words
+/// How far into a line a lookup came.
+fn reach(lookup: &Lookup) -> usize {
+    match lookup {
+        Lookup::Command(..) | Lookup::Incomplete { .. } => usize::MAX,
+        Lookup::Ambiguous(word) | Lookup::Invalid { word, .. } => *word,
+    }
 }
 
-fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32) -> Class {
-    let all = words(line);
-    let negated = all.first().is_some_and(|word| {
-        word.text.eq_ignore_ascii_case("no") || word.text.eq_ignore_ascii_case("default")
-    });
-    let given = if negated { all.get(1..).unwrap_or_default() } else { &all };
-    let indented = line.starts_with([' ', '\t']);
-    // the command decides: it is tried in the submode, then globally
-    let in_submode = (*mode != Mode::Global).then(|| best(*mode, given)).flatten();
-    let global = best(Mode::Global, given);
-    let found = match (in_submode, global) {
-        // an abbreviation in the submode gives way to a global command that is spelled out
-        (Some(inner), Some(outer)) if !all_spelled_out(&inner) && all_spelled_out(&outer) => {
-            *mode = Mode::Global;
-            Some(outer)
-        }
-        (Some(inner), Some(outer)) => {
-            // what the submode cannot take as it stands may be a global command (`crypto map NAME 10 …` in an interface)
-            let before = parsed.diagnostics.len();
-            let mut inside = *mode;
-            let class = run(parsed, &mut inside, &inner, line, number, &all, given, negated);
-            if class != Class::Unknown {
-                *mode = inside;
-                return class;
-            }
-            let mut outside = Mode::Global;
-            let said = parsed.diagnostics.len();
-            let class = run(parsed, &mut outside, &outer, line, number, &all, given, negated);
-            if class == Class::Unknown {
-                parsed.diagnostics.truncate(said);
-                return Class::Unknown;
-            }
-            parsed.diagnostics.drain(before..said);
-            *mode = outside;
-            return class;
-        }
-        (Some(inner), None) => Some(inner),
-        (None, outer) => {
-            if let (Mode::Opaque(fate), true) = (*mode, indented) {
-                return fated(parsed, fate, line, number, &all, negated, true);
-            }
-            if outer.is_some() {
-                *mode = Mode::Global;
-            }
-            outer
-        }
+/// What to say of a line that is no command.
+fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
+    let line = entered.line;
+    let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
+    let column = |word: &usize| entered.given.get(*word).map_or(end, |word| word.column);
+    let unknown = |column| Diagnostic {
+        severity: Severity::Warning,
+        code: Code::Unknown,
+        line: entered.number,
+        column,
+        message: format!(
+            "`{}` is not a command that Hubward knows; the line is kept and has no effect",
+            shown(line)
+        ),
+        remedy: "check the spelling, or remove the line".into(),
     };
-    let Some(found) = found else {
-        let column = all.first().map_or(1, |word| word.column);
-        parsed.diagnostics.push(Diagnostic {
-            severity: Severity::Warning,
-            code: Code::Unknown,
-            line: number,
-            column,
-            message: format!(
-                "`{}` is not a command that Hubward knows; the line is kept and has no effect",
-                shown(line)
-            ),
-            remedy: "check the spelling, or remove the line".into(),
-        });
-        return Class::Unknown;
+    let invalid = |column, problem: String| Diagnostic {
+        severity: Severity::Error,
+        code: Code::Invalid,
+        line: entered.number,
+        column,
+        message: format!("`{}` has no effect: {problem}", shown(line)),
+        remedy: "correct the line".into(),
     };
-    run(parsed, mode, &found, line, number, &all, given, negated)
+    match lookup {
+        Lookup::Incomplete { named: true, expected } => invalid(end, format!("{expected} is expected here")),
+        Lookup::Invalid { word, named: true, expected } => {
+            invalid(column(word), format!("{expected} is expected here"))
+        }
+        Lookup::Ambiguous(word) => {
+            invalid(column(word), "this word is the beginning of several keywords".into())
+        }
+        _ => unknown(entered.all.first().map_or(1, |word| word.column)),
+    }
 }
 
 /// Does what a row says.
-fn run(
-    parsed: &mut Parsed,
-    mode: &mut Mode,
-    found: &Found<'_>,
-    line: &str,
-    number: u32,
-    all: &[Word<'_>],
-    given: &[Word<'_>],
-    negated: bool,
-) -> Class {
-    match found.row.action {
-        Action::Fate(fate) => fated(parsed, fate, line, number, all, negated, false),
+fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, entered: &Entered<'_>) -> Class {
+    let Entered { line, number, .. } = *entered;
+    match row.action {
+        Action::Fate(fate) => fated(parsed, fate, entered, false),
         Action::Opens(fate) => {
-            if !negated {
+            if entered.negation.is_none() {
                 *mode = Mode::Opaque(fate);
             }
-            fated(parsed, fate, line, number, all, negated, false)
+            fated(parsed, fate, entered, false)
         }
         Action::Fold(run) => {
-            let rest = given.get(found.words..).unwrap_or_default().to_vec();
+            let behind = row.words();
+            // the words as written give the columns, the matched ones the keywords in full
+            let rest = matched.words.iter().zip(entered.given).skip(behind);
+            let rest: Vec<_> =
+                rest.map(|((_, text), word)| Word { text: text.as_str(), column: word.column }).collect();
             let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
-            let raw = rest
-                .first()
+            let raw = entered
+                .given
+                .get(behind)
                 .and_then(|word| line.get(usize::try_from(word.column.saturating_sub(1)).unwrap_or(0)..))
                 .unwrap_or_default();
+            let argument = |token: &Token| matches!(token, Token::Argument(..));
+            let arguments = matched.words.iter().filter(|(token, _)| argument(token));
             let mut fold = Fold {
                 config: &mut parsed.config,
                 mode: *mode,
-                no: negated,
+                no: entered.negation.is_some(),
+                default: entered.negation == Some(Negation::Default),
                 line: number,
-                arguments: found.arguments.iter().map(|word| word.text.to_string()).collect(),
+                arguments: arguments.map(|(_, word)| word.clone()).collect(),
                 raw: raw.to_string(),
                 fate: None,
             };
             let outcome = run(&mut fold, &mut Cursor::new(rest, end));
             *mode = fold.mode;
-            let fate = fold.fate;
-            match outcome {
-                Ok(()) => match fate {
-                    Some(fate) => fated(parsed, fate, line, number, all, false, false),
-                    None => Class::Implemented,
-                },
-                Err(problem) => {
+            match (outcome, fold.fate) {
+                (Ok(()), None) => Class::Implemented,
+                (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),
+                (Err(problem), _) => {
                     parsed.diagnostics.push(Diagnostic {
                         severity: Severity::Error,
                         code: Code::Invalid,
@@ -286,19 +338,11 @@ fn shown(line: &str) -> String {
     kept.join(" ")
 }
 
-fn fated(
-    parsed: &mut Parsed,
-    fate: Fate,
-    line: &str,
-    number: u32,
-    given: &[Word<'_>],
-    negated: bool,
-    quiet: bool,
-) -> Class {
+fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) -> Class {
     // taking away what does not exist is done already
     let (severity, code, class, message, remedy) = match fate {
         Fate::NoOp => return Class::NoOp,
-        _ if negated => match fate {
+        _ if entered.negation.is_some() => match fate {
             Fate::Inert(_) => (Severity::Notice, Code::Inert, Class::Inert, "has no effect".to_string(), ""),
             _ => return Class::NoOp,
         },
@@ -331,9 +375,9 @@ fn fated(
         parsed.diagnostics.push(Diagnostic {
             severity,
             code,
-            line: number,
-            column: given.first().map_or(1, |word| word.column),
-            message: format!("`{}` {message}", shown(line)),
+            line: entered.number,
+            column: entered.all.first().map_or(1, |word| word.column),
+            message: format!("`{}` {message}", shown(entered.line)),
             remedy: remedy.into(),
         });
     }

@@ -1,79 +1,49 @@
 //! `aaa`.
 
-use super::{Action, Fate, Fold, In, Row};
+use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::AaaList;
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "aaa new-model", action: Action::Fold(new_model) },
-    Row { mode: In::Global, form: "aaa authentication login <list>", action: Action::Fold(login) },
-    Row { mode: In::Global, form: "aaa authorization network <list>", action: Action::Fold(network) },
-    Row { mode: In::Global, form: "aaa session-id", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Global,
-        form: "aaa authorization exec",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet: nobody is given a shell by them")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa authorization commands",
-        action: Action::Fate(Fate::Unenforced("restricts which commands a user may give")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa authorization console",
-        action: Action::Fate(Fate::Inert("the local console belongs to root")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa authentication enable",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa authentication ppp",
-        action: Action::Fate(Fate::Unsupported("PPP does not exist here")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa accounting",
-        action: Action::Fate(Fate::Unsupported("nothing is accounted")),
-    },
-    Row {
-        mode: In::Global,
-        form: "aaa group server",
-        action: Action::Opens(Fate::Unsupported("lists that name these servers refuse every user")),
-    },
-    Row {
-        mode: In::Global,
-        form: "radius-server",
-        action: Action::Fate(Fate::Unsupported("lists that name RADIUS refuse every user")),
-    },
-    Row {
-        mode: In::Global,
-        form: "radius server",
-        action: Action::Opens(Fate::Unsupported("lists that name RADIUS refuse every user")),
-    },
-    Row {
-        mode: In::Global,
-        form: "tacacs-server",
-        action: Action::Fate(Fate::Unsupported("lists that name TACACS+ refuse every user")),
-    },
-    Row {
-        mode: In::Global,
-        form: "tacacs server",
-        action: Action::Opens(Fate::Unsupported("lists that name TACACS+ refuse every user")),
-    },
-    Row {
-        mode: In::Global,
-        form: "enable secret",
-        action: Action::Fate(Fate::Inert("the local console belongs to root and needs no enable")),
-    },
-    Row {
-        mode: In::Global,
-        form: "enable password",
-        action: Action::Fate(Fate::Inert("the local console belongs to root and needs no enable")),
-    },
+    fold(In::Global, "aaa new-model", "", new_model),
+    fold(
+        In::Global,
+        "aaa authentication login <list>",
+        "= {local|local-case|none|enable|line|krb5|krb5-telnet|if-authenticated|group <group>|cache <group>|<method>}...",
+        login,
+    ),
+    fold(
+        In::Global,
+        "aaa authorization network <list>",
+        "= {local|local-case|none|enable|line|krb5|krb5-telnet|if-authenticated|group <group>|cache <group>|<method>}...",
+        network,
+    ),
+    fate(In::Global, "aaa session-id", Fate::NoOp),
+    fate(
+        In::Global,
+        "aaa authorization exec",
+        Fate::Inert("there are no remote lines yet: nobody is given a shell by them"),
+    ),
+    fate(
+        In::Global,
+        "aaa authorization commands",
+        Fate::Unenforced("restricts which commands a user may give"),
+    ),
+    fate(In::Global, "aaa authorization console", Fate::Inert("the local console belongs to root")),
+    fate(In::Global, "aaa authentication enable", Fate::Inert("there are no remote lines yet")),
+    fate(In::Global, "aaa authentication ppp", Fate::Unsupported("PPP does not exist here")),
+    fate(In::Global, "aaa accounting", Fate::Unsupported("nothing is accounted")),
+    opens(
+        In::Global,
+        "aaa group server",
+        Fate::Unsupported("lists that name these servers refuse every user"),
+    ),
+    fate(In::Global, "radius-server", Fate::Unsupported("lists that name RADIUS refuse every user")),
+    opens(In::Global, "radius server", Fate::Unsupported("lists that name RADIUS refuse every user")),
+    fate(In::Global, "tacacs-server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
+    opens(In::Global, "tacacs server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
+    fate(In::Global, "enable secret", Fate::Inert("the local console belongs to root and needs no enable")),
+    fate(In::Global, "enable password", Fate::Inert("the local console belongs to root and needs no enable")),
 ];
 
 fn new_model(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {

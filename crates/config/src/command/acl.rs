@@ -1,30 +1,38 @@
 //! `access-list` and `ip access-list`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::{Acl, AclEntry, Wildcard};
 use std::net::Ipv4Addr;
 
+/// What follows `permit` or `deny`: of an extended list, or of a standard one.
+macro_rules! entry_form {
+    () => {
+        "{{ip|icmp|igmp|ipinip|tcp|udp|gre|esp|ahp|eigrp|ospf|nos|pim|pcp|<0-255:protocol>} \
+         {any|host <A.B.C.D:source>|<A.B.C.D:source> <A.B.C.D:wildcard>} \
+         [eq <port>...|{gt|lt|neq} <port>|range <port> <port>] \
+         {any|host <A.B.C.D:destination>|<A.B.C.D:destination> <A.B.C.D:wildcard>} \
+         [eq <port>...|{gt|lt|neq} <port>|range <port> <port>] [log|log-input|fragments|established|<option>]...\
+         |{any|host <A.B.C.D:source>|<A.B.C.D:source> [<A.B.C.D:wildcard>]} [log]}"
+    };
+}
+
+const ENTRY: &str = entry_form!();
+const NUMBERED: &str = concat!("{permit|deny} ", entry_form!(), "|remark [<LINE:text>]|dynamic <LINE:rest>");
+
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "access-list <number>", action: Action::Fold(numbered) },
-    Row { mode: In::Global, form: "ip access-list extended <name>", action: Action::Fold(extended) },
-    Row { mode: In::Global, form: "ip access-list standard <name>", action: Action::Fold(standard) },
-    Row {
-        mode: In::Global,
-        form: "ip access-list",
-        action: Action::Fate(Fate::Inert("concerns the numbering or logging of lists")),
-    },
-    Row { mode: In::Acl, form: "permit", action: Action::Fold(permit) },
-    Row { mode: In::Acl, form: "deny", action: Action::Fold(deny) },
-    Row { mode: In::Acl, form: "remark", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Acl,
-        form: "evaluate",
-        action: Action::Fate(Fate::Unsupported("reflexive lists are not implemented")),
-    },
-    Row { mode: In::Acl, form: "<number> permit", action: Action::Fold(permit) },
-    Row { mode: In::Acl, form: "<number> deny", action: Action::Fold(deny) },
-    Row { mode: In::Acl, form: "<number> remark", action: Action::Fate(Fate::NoOp) },
+    fold(In::Global, "access-list <1-2699:number>", NUMBERED, numbered),
+    fold(In::Global, "access-list <200-1299:number>", "<LINE:rest>", numbered),
+    fold(In::Global, "ip access-list extended <name>", "", extended),
+    fold(In::Global, "ip access-list standard <name>", "", standard),
+    fate(In::Global, "ip access-list", Fate::Inert("concerns the numbering or logging of lists")),
+    fold(In::Acl, "permit", ENTRY, permit),
+    fold(In::Acl, "deny", ENTRY, deny),
+    fate(In::Acl, "remark", Fate::NoOp),
+    fate(In::Acl, "evaluate", Fate::Unsupported("reflexive lists are not implemented")),
+    fold(In::Acl, "<1-2147483647:number> permit", ENTRY, permit),
+    fold(In::Acl, "<1-2147483647:number> deny", ENTRY, deny),
+    fate(In::Acl, "<number> remark", Fate::NoOp),
 ];
 
 fn list(fold: &mut Fold<'_>, name: &str) -> usize {

@@ -1,87 +1,43 @@
 //! `crypto isakmp client configuration group`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
 use crate::form::{Cursor, Problem};
 use crate::model::Group;
 
 pub(super) const ROWS: &[Row] = &[
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp client configuration group <name>",
-        action: Action::Fold(group),
-    },
-    Row { mode: In::Group, form: "key", action: Action::Fold(key) },
-    Row { mode: In::Group, form: "dns", action: Action::Fold(dns) },
-    Row { mode: In::Group, form: "wins", action: Action::Fold(wins) },
-    Row { mode: In::Group, form: "domain <name>", action: Action::Fold(domain) },
-    Row { mode: In::Group, form: "split-dns <name>", action: Action::Fold(split_dns) },
-    Row { mode: In::Group, form: "pool <name>", action: Action::Fold(pool) },
-    Row { mode: In::Group, form: "acl <name>", action: Action::Fold(acl) },
-    Row { mode: In::Group, form: "netmask", action: Action::Fold(netmask) },
-    Row { mode: In::Group, form: "save-password", action: Action::Fold(save_password) },
-    Row {
-        mode: In::Group,
-        form: "include-local-lan",
-        action: Action::Fate(Fate::Unsupported("clients are not told to leave their own LAN out")),
-    },
-    Row { mode: In::Group, form: "pfs", action: Action::Fold(pfs) },
-    Row { mode: In::Group, form: "backup-gateway <gateway>", action: Action::Fold(backup_gateway) },
-    Row { mode: In::Group, form: "banner", action: Action::Fold(banner) },
-    Row {
-        mode: In::Group,
-        form: "max-users",
-        action: Action::Fate(Fate::Unenforced("limits the sessions of the group")),
-    },
-    Row {
-        mode: In::Group,
-        form: "max-logins",
-        action: Action::Fate(Fate::Unenforced("limits the sessions of a user")),
-    },
-    Row {
-        mode: In::Group,
-        form: "group-lock",
-        action: Action::Fate(Fate::Unenforced("ties users to their group")),
-    },
-    Row {
-        mode: In::Group,
-        form: "firewall",
-        action: Action::Fate(Fate::Unenforced("demands a firewall on the client")),
-    },
-    Row {
-        mode: In::Group,
-        form: "access-restrict",
-        action: Action::Fate(Fate::Unenforced("restricts the interface by which clients come")),
-    },
-    Row {
-        mode: In::Group,
-        form: "crypto aaa attribute list",
-        action: Action::Fate(Fate::Unsupported("the list's attributes are not sent")),
-    },
-    Row {
-        mode: In::Group,
-        form: "auto-update",
-        action: Action::Fate(Fate::Unsupported("clients are not updated")),
-    },
-    Row {
-        mode: In::Group,
-        form: "configuration",
-        action: Action::Fate(Fate::Unsupported("clients are not configured by URL")),
-    },
-    Row {
-        mode: In::Group,
-        form: "browser-proxy",
-        action: Action::Fate(Fate::Unsupported("clients are not told of a proxy")),
-    },
-    Row {
-        mode: In::Group,
-        form: "dhcp",
-        action: Action::Fate(Fate::Unsupported("addresses come from the pool")),
-    },
-    Row {
-        mode: In::Group,
-        form: "smartcard-removal-disconnect",
-        action: Action::Fate(Fate::Unenforced("ends a session when the smartcard is taken out")),
-    },
+    fold(In::Global, "crypto isakmp client configuration group <name>", "", group),
+    fold(In::Group, "key", "= [0|6|7] <key>", key),
+    fold(In::Group, "dns", "= <A.B.C.D:server>...", dns),
+    fold(In::Group, "wins", "= <A.B.C.D:server>...", wins),
+    fold(In::Group, "domain = <name>", "", domain),
+    fold(In::Group, "split-dns <name>", "", split_dns),
+    fold(In::Group, "pool = <name>", "", pool),
+    fold(In::Group, "acl = <name>", "", acl),
+    fold(In::Group, "netmask", "= <A.B.C.D:mask>", netmask),
+    fold(In::Group, "save-password", "", save_password),
+    fate(
+        In::Group,
+        "include-local-lan",
+        Fate::Unsupported("clients are not told to leave their own LAN out"),
+    ),
+    fold(In::Group, "pfs", "", pfs),
+    fold(In::Group, "backup-gateway <gateway>", "", backup_gateway),
+    fold(In::Group, "banner", "= <LINE:text>", banner),
+    fate(In::Group, "max-users", Fate::Unenforced("limits the sessions of the group")),
+    fate(In::Group, "max-logins", Fate::Unenforced("limits the sessions of a user")),
+    fate(In::Group, "group-lock", Fate::Unenforced("ties users to their group")),
+    fate(In::Group, "firewall", Fate::Unenforced("demands a firewall on the client")),
+    fate(In::Group, "access-restrict", Fate::Unenforced("restricts the interface by which clients come")),
+    fate(In::Group, "crypto aaa attribute list", Fate::Unsupported("the list's attributes are not sent")),
+    fate(In::Group, "auto-update", Fate::Unsupported("clients are not updated")),
+    fate(In::Group, "configuration", Fate::Unsupported("clients are not configured by URL")),
+    fate(In::Group, "browser-proxy", Fate::Unsupported("clients are not told of a proxy")),
+    fate(In::Group, "dhcp", Fate::Unsupported("addresses come from the pool")),
+    fate(
+        In::Group,
+        "smartcard-removal-disconnect",
+        Fate::Unenforced("ends a session when the smartcard is taken out"),
+    ),
 ];
 
 fn group(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {

@@ -1,117 +1,86 @@
 //! `crypto map` and `crypto dynamic-map`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem, is};
 use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "crypto map <name>", action: Action::Fold(crypto_map) },
-    Row { mode: In::Global, form: "crypto dynamic-map <name>", action: Action::Fold(dynamic_map) },
-    Row { mode: In::CryptoMap, form: "set peer", action: Action::Fold(set_peer) },
-    Row { mode: In::CryptoMap, form: "description", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::DynamicMap, form: "description", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::DynamicMap,
-        form: "set peer",
-        action: Action::Fate(Fate::Unsupported("a dynamic entry takes any peer")),
-    },
-    Row { mode: In::CryptoMap, form: "set transform-set", action: Action::Fold(transform_set) },
-    Row { mode: In::DynamicMap, form: "set transform-set", action: Action::Fold(transform_set) },
-    Row { mode: In::CryptoMap, form: "set isakmp-profile <name>", action: Action::Fold(profile) },
-    Row { mode: In::DynamicMap, form: "set isakmp-profile <name>", action: Action::Fold(profile) },
-    Row { mode: In::CryptoMap, form: "set pfs", action: Action::Fold(pfs) },
-    Row { mode: In::DynamicMap, form: "set pfs", action: Action::Fold(pfs) },
-    Row { mode: In::CryptoMap, form: "set security-association", action: Action::Fold(association) },
-    Row { mode: In::DynamicMap, form: "set security-association", action: Action::Fold(association) },
-    Row { mode: In::CryptoMap, form: "match address <acl>", action: Action::Fold(match_address) },
-    Row { mode: In::DynamicMap, form: "match address <acl>", action: Action::Fold(match_address) },
-    Row { mode: In::CryptoMap, form: "reverse-route", action: Action::Fold(reverse_route) },
-    Row { mode: In::DynamicMap, form: "reverse-route", action: Action::Fold(reverse_route) },
-    Row {
-        mode: In::CryptoMap,
-        form: "set ikev2-profile",
-        action: Action::Fate(Fate::Unsupported("IKEv2 is not implemented; the peer is called by IKEv1")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "set ikev2-profile",
-        action: Action::Fate(Fate::Unsupported("IKEv2 is not implemented")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set ip access-group",
-        action: Action::Fate(Fate::Unenforced("filters what comes out of the tunnel")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "set ip access-group",
-        action: Action::Fate(Fate::Unenforced("filters what comes out of the tunnel")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set nat demux",
-        action: Action::Fate(Fate::Unsupported("transport mode of several peers behind one NAT")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "set nat demux",
-        action: Action::Fate(Fate::Unsupported("transport mode of several peers behind one NAT")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set reverse-route",
-        action: Action::Fate(Fate::Unsupported("reverse routes have distance 1 and no tag")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "set reverse-route",
-        action: Action::Fate(Fate::Unsupported("reverse routes have distance 1 and no tag")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set identity",
-        action: Action::Fate(Fate::Unenforced("restricts the entry to certain certificates")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "set identity",
-        action: Action::Fate(Fate::Unenforced("restricts the entry to certain certificates")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set session-key",
-        action: Action::Fate(Fate::Unsupported("manual keys are not implemented")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set group",
-        action: Action::Fate(Fate::Unsupported("GET VPN is not implemented")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "set df-bit",
-        action: Action::Fate(Fate::Unsupported("the global df-bit applies")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "qos pre-classify",
-        action: Action::Fate(Fate::Inert("there is no QoS to classify for")),
-    },
-    Row {
-        mode: In::DynamicMap,
-        form: "qos pre-classify",
-        action: Action::Fate(Fate::Inert("there is no QoS to classify for")),
-    },
-    Row {
-        mode: In::CryptoMap,
-        form: "responder-only",
-        action: Action::Fate(Fate::Unsupported("the entry may also call its peer")),
-    },
+    fold(
+        In::Global,
+        "crypto map <name>",
+        "{<1-65535:sequence> = [ipsec-isakmp [dynamic <map> [discover]|profile <profile>]|ipsec-manual|gdoi]|client {authentication list = <list>|configuration address {initiate|respond}|accounting list = <list>}|isakmp authorization list = <list>|local-address = <IF:interface> [<UNIT:unit>]|isakmp-profile = <profile>|redundancy = <LINE:rest>|gdoi = <LINE:rest>}",
+        crypto_map,
+    ),
+    fold(In::Global, "crypto dynamic-map <name>", "<1-65535:sequence>", dynamic_map),
+    fold(In::CryptoMap, "set peer", "<peer> = [dynamic] [default]", set_peer),
+    fate(In::CryptoMap, "description", Fate::NoOp),
+    fate(In::DynamicMap, "description", Fate::NoOp),
+    fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry takes any peer")),
+    fold(In::CryptoMap, "set transform-set", "= <set>...", transform_set),
+    fold(In::DynamicMap, "set transform-set", "= <set>...", transform_set),
+    fold(In::CryptoMap, "set isakmp-profile = <name>", "", profile),
+    fold(In::DynamicMap, "set isakmp-profile = <name>", "", profile),
+    fold(
+        In::CryptoMap,
+        "set pfs",
+        "= [group1|group2|group5|group14|group15|group16|group19|group20|group21|group24]",
+        pfs,
+    ),
+    fold(
+        In::DynamicMap,
+        "set pfs",
+        "= [group1|group2|group5|group14|group15|group16|group19|group20|group21|group24]",
+        pfs,
+    ),
+    fold(
+        In::CryptoMap,
+        "set security-association",
+        "{lifetime {seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}|idle-time = <60-86400:seconds> [default]|replay = {disable|window-size {64|128|256|512|1024|2048|4096}}|level = per-host|dfbit = {clear|copy|set}|dummy = <LINE:rest>|ecn = <LINE:rest>}",
+        association,
+    ),
+    fold(
+        In::DynamicMap,
+        "set security-association",
+        "{lifetime {seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}|idle-time = <60-86400:seconds> [default]|replay = {disable|window-size {64|128|256|512|1024|2048|4096}}|level = per-host|dfbit = {clear|copy|set}|dummy = <LINE:rest>|ecn = <LINE:rest>}",
+        association,
+    ),
+    fold(In::CryptoMap, "match address = <acl>", "", match_address),
+    fold(In::DynamicMap, "match address = <acl>", "", match_address),
+    fold(In::CryptoMap, "reverse-route", "= [<LINE:rest>]", reverse_route),
+    fold(In::DynamicMap, "reverse-route", "= [<LINE:rest>]", reverse_route),
+    fate(
+        In::CryptoMap,
+        "set ikev2-profile",
+        Fate::Unsupported("IKEv2 is not implemented; the peer is called by IKEv1"),
+    ),
+    fate(In::DynamicMap, "set ikev2-profile", Fate::Unsupported("IKEv2 is not implemented")),
+    fate(In::CryptoMap, "set ip access-group", Fate::Unenforced("filters what comes out of the tunnel")),
+    fate(In::DynamicMap, "set ip access-group", Fate::Unenforced("filters what comes out of the tunnel")),
+    fate(In::CryptoMap, "set nat demux", Fate::Unsupported("transport mode of several peers behind one NAT")),
+    fate(
+        In::DynamicMap,
+        "set nat demux",
+        Fate::Unsupported("transport mode of several peers behind one NAT"),
+    ),
+    fate(In::CryptoMap, "set reverse-route", Fate::Unsupported("reverse routes have distance 1 and no tag")),
+    fate(In::DynamicMap, "set reverse-route", Fate::Unsupported("reverse routes have distance 1 and no tag")),
+    fate(In::CryptoMap, "set identity", Fate::Unenforced("restricts the entry to certain certificates")),
+    fate(In::DynamicMap, "set identity", Fate::Unenforced("restricts the entry to certain certificates")),
+    fate(In::CryptoMap, "set session-key", Fate::Unsupported("manual keys are not implemented")),
+    fate(In::CryptoMap, "set group", Fate::Unsupported("GET VPN is not implemented")),
+    fate(In::CryptoMap, "set df-bit", Fate::Unsupported("the global df-bit applies")),
+    fate(In::CryptoMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
+    fate(In::DynamicMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
+    fate(In::CryptoMap, "responder-only", Fate::Unsupported("the entry may also call its peer")),
 ];
 
 /// The map-wide forms: `client …`, `isakmp …`, `local-address …`.
 fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<bool, Problem> {
     let (no, line) = (fold.no, fold.line);
+    if no && fold.config.maps.iter().all(|map| map.name != name) {
+        cursor.rest();
+        return Ok(true);
+    }
     let place = entry(
         &mut fold.config.maps,
         |map| map.name == name,
@@ -122,15 +91,15 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
     if cursor.keyword("client") {
         if cursor.keyword("authentication") {
             cursor.keyword("list");
-            let list = cursor.word("a list")?.to_string();
-            map.xauth_list = (!no).then_some((list, line));
+            map.xauth_list = if no { None } else { Some((cursor.word("a list")?.to_string(), line)) };
         } else if cursor.keyword("configuration") {
             cursor.keyword("address");
             if cursor.keyword("respond") {
                 map.respond = !no;
             } else if cursor.keyword("initiate") {
                 map.initiate = !no;
-                fate = Some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
+                fate =
+                    (!no).then_some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
             } else {
                 return Err(cursor.problem("respond or initiate"));
             }
@@ -141,8 +110,7 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
     } else if cursor.keyword("isakmp") {
         cursor.keyword("authorization");
         cursor.keyword("list");
-        let list = cursor.word("a list")?.to_string();
-        map.authorization_list = (!no).then_some(list);
+        map.authorization_list = if no { None } else { Some(cursor.word("a list")?.to_string()) };
     } else if cursor.keyword("local-address") {
         cursor.rest();
         fate = Some(Fate::Unsupported("tunnels end at the address of the interface that bears the map"));
@@ -155,7 +123,7 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
     } else {
         return Ok(false);
     }
-    fold.fate = fate;
+    fold.fate = fate.filter(|_| !no);
     Ok(true)
 }
 
@@ -176,17 +144,22 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
     }
     let sequence = cursor.number("a sequence number 1-65535", 1..=65535)? as u16;
     let line = fold.line;
+    if fold.no {
+        for map in fold.config.maps.iter_mut().filter(|map| map.name == name) {
+            map.entries.retain(|entry| entry.sequence != sequence);
+        }
+        // a map of which nothing is left is no map
+        let empty = CryptoMap { name: name.clone(), ..CryptoMap::default() };
+        fold.config.maps.retain(|map| *map != empty);
+        cursor.rest();
+        return Ok(());
+    }
     let map_place = entry(
         &mut fold.config.maps,
         |map| map.name == name,
         || CryptoMap { name: name.clone(), ..CryptoMap::default() },
     );
     let Some(map) = fold.config.maps.get_mut(map_place) else { return Ok(()) };
-    if fold.no {
-        map.entries.retain(|entry| entry.sequence != sequence);
-        cursor.rest();
-        return Ok(());
-    }
     let mut dynamic = None;
     let mut fate = None;
     if cursor.keyword("ipsec-isakmp") {
@@ -225,16 +198,19 @@ fn dynamic_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
     }
     let sequence = cursor.number("a sequence number 1-65535", 1..=65535)? as u16;
     let line = fold.line;
+    if fold.no {
+        for map in fold.config.dynamic_maps.iter_mut().filter(|map| map.name == name) {
+            map.entries.retain(|entry| entry.sequence != sequence);
+        }
+        fold.config.dynamic_maps.retain(|map| map.name != name || !map.entries.is_empty());
+        return Ok(());
+    }
     let map_place = entry(
         &mut fold.config.dynamic_maps,
         |map| map.name == name,
         || DynamicMap { name: name.clone(), entries: Vec::new() },
     );
     let Some(map) = fold.config.dynamic_maps.get_mut(map_place) else { return Ok(()) };
-    if fold.no {
-        map.entries.retain(|entry| entry.sequence != sequence);
-        return Ok(());
-    }
     let place = entry(
         &mut map.entries,
         |entry| entry.sequence == sequence,
@@ -330,12 +306,12 @@ fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
                 if no { None } else { Some(cursor.number("seconds 120-2592000", 120..=2_592_000)?) };
             change(fold, |terms| terms.seconds = seconds);
         } else if cursor.keyword("kilobytes") {
-            if cursor.keyword("disable") {
-                change(fold, |terms| terms.kilobytes = Some(u32::MAX));
-            } else {
-                let volume = if no { None } else { Some(cursor.number("kilobytes", 2560..=u32::MAX)?) };
-                change(fold, |terms| terms.kilobytes = volume);
-            }
+            let volume = match no {
+                true => None,
+                false if cursor.keyword("disable") => Some(u32::MAX),
+                false => Some(cursor.number("kilobytes", 2560..=u32::MAX)?),
+            };
+            change(fold, |terms| terms.kilobytes = volume);
         } else {
             return Err(cursor.problem("seconds or kilobytes"));
         }
@@ -343,8 +319,10 @@ fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
         let idle = if no { None } else { Some(cursor.number("seconds 60-86400", 60..=86400)?) };
         change(fold, |terms| terms.idle_time = idle);
     } else if cursor.keyword("replay") {
-        let size = super::ipsec::read_replay(cursor)?;
-        change(fold, |terms| terms.replay_window = (!no).then_some(size));
+        let size = if no { None } else { Some(super::ipsec::read_replay(cursor)?) };
+        change(fold, |terms| terms.replay_window = size);
+    } else if no {
+        // nothing was done that could be taken back
     } else if cursor.keyword("level") {
         fold.fate = Some(Fate::Unsupported("one SA for each ACL line, not for each host"));
     } else if cursor.keyword("dfbit") || cursor.keyword("dummy") || cursor.keyword("ecn") {
@@ -363,7 +341,7 @@ fn match_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
 }
 
 fn reverse_route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if cursor.peek().is_some() {
+    if cursor.peek().is_some() && !fold.no {
         cursor.rest();
         fold.fate = Some(Fate::Unsupported(
             "reverse routes lead out by the crypto map's interface while an SA exists",

@@ -1,52 +1,24 @@
 //! `ip dhcp pool` and `ip dhcp excluded-address`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::DhcpPool;
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "ip dhcp pool <name>", action: Action::Fold(pool) },
-    Row { mode: In::Global, form: "ip dhcp excluded-address", action: Action::Fold(excluded) },
-    Row {
-        mode: In::Global,
-        form: "ip dhcp",
-        action: Action::Fate(Fate::Inert("concerns the DHCP server's details")),
-    },
-    Row { mode: In::DhcpPool, form: "network", action: Action::Fold(network) },
-    Row { mode: In::DhcpPool, form: "default-router", action: Action::Fold(routers) },
-    Row { mode: In::DhcpPool, form: "dns-server", action: Action::Fold(dns) },
-    Row { mode: In::DhcpPool, form: "domain-name <name>", action: Action::Fold(domain) },
-    Row { mode: In::DhcpPool, form: "lease", action: Action::Fold(lease) },
-    Row {
-        mode: In::DhcpPool,
-        form: "import all",
-        action: Action::Fate(Fate::Unsupported("nothing is imported from another server")),
-    },
-    Row {
-        mode: In::DhcpPool,
-        form: "host",
-        action: Action::Fate(Fate::Unsupported("fixed addresses are not implemented")),
-    },
-    Row {
-        mode: In::DhcpPool,
-        form: "hardware-address",
-        action: Action::Fate(Fate::Unsupported("fixed addresses are not implemented")),
-    },
-    Row {
-        mode: In::DhcpPool,
-        form: "client-identifier",
-        action: Action::Fate(Fate::Unsupported("fixed addresses are not implemented")),
-    },
-    Row {
-        mode: In::DhcpPool,
-        form: "option",
-        action: Action::Fate(Fate::Unsupported("the option is not sent")),
-    },
-    Row {
-        mode: In::DhcpPool,
-        form: "netbios-name-server",
-        action: Action::Fate(Fate::Unsupported("the option is not sent")),
-    },
+    fold(In::Global, "ip dhcp pool <name>", "", pool),
+    fold(In::Global, "ip dhcp excluded-address", "<A.B.C.D:low> [<A.B.C.D:high>]", excluded),
+    fate(In::Global, "ip dhcp", Fate::Inert("concerns the DHCP server's details")),
+    fold(In::DhcpPool, "network", "= <A.B.C.D:network> [<mask>]", network),
+    fold(In::DhcpPool, "default-router", "= <A.B.C.D:router>...", routers),
+    fold(In::DhcpPool, "dns-server", "= <A.B.C.D:server>...", dns),
+    fold(In::DhcpPool, "domain-name = <name>", "", domain),
+    fold(In::DhcpPool, "lease", "= {infinite|<0-365:days> [<0-23:hours>] [<0-59:minutes>]}", lease),
+    fate(In::DhcpPool, "import all", Fate::Unsupported("nothing is imported from another server")),
+    fate(In::DhcpPool, "host", Fate::Unsupported("fixed addresses are not implemented")),
+    fate(In::DhcpPool, "hardware-address", Fate::Unsupported("fixed addresses are not implemented")),
+    fate(In::DhcpPool, "client-identifier", Fate::Unsupported("fixed addresses are not implemented")),
+    fate(In::DhcpPool, "option", Fate::Unsupported("the option is not sent")),
+    fate(In::DhcpPool, "netbios-name-server", Fate::Unsupported("the option is not sent")),
 ];
 
 fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -84,6 +56,10 @@ fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut DhcpPool)) {
 }
 
 fn network(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |pool| pool.network = None);
+        return Ok(());
+    }
     let address = cursor.address()?;
     let problem = cursor.problem("a network mask");
     let net = match cursor.next() {
@@ -94,8 +70,7 @@ fn network(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
         None => ipnet::Ipv4Net::new(address, 24).ok(),
     };
     let net = net.ok_or(problem)?.trunc();
-    let no = fold.no;
-    change(fold, |pool| pool.network = (!no).then_some(net));
+    change(fold, |pool| pool.network = Some(net));
     Ok(())
 }
 
@@ -107,15 +82,24 @@ fn addresses(cursor: &mut Cursor<'_>) -> Result<Vec<std::net::Ipv4Addr>, Problem
     Ok(out)
 }
 
+/// With `no`, the named ones go, or all if none is named.
+fn set(list: &mut Vec<std::net::Ipv4Addr>, given: Vec<std::net::Ipv4Addr>, no: bool) {
+    match (no, given.is_empty()) {
+        (false, _) => *list = given,
+        (true, true) => list.clear(),
+        (true, false) => list.retain(|known| !given.contains(known)),
+    }
+}
+
 fn routers(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let routers = addresses(cursor)?;
-    change(fold, |pool| pool.routers = routers);
+    let (no, routers) = (fold.no, addresses(cursor)?);
+    change(fold, |pool| set(&mut pool.routers, routers, no));
     Ok(())
 }
 
 fn dns(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let servers = addresses(cursor)?;
-    change(fold, |pool| pool.dns = servers);
+    let (no, servers) = (fold.no, addresses(cursor)?);
+    change(fold, |pool| set(&mut pool.dns, servers, no));
     Ok(())
 }
 
@@ -127,6 +111,10 @@ fn domain(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
 
 /// `lease {DAYS [HOURS [MINUTES]] | infinite}`
 fn lease(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |pool| pool.lease = None);
+        return Ok(());
+    }
     let seconds = if cursor.keyword("infinite") {
         u32::MAX
     } else {
@@ -137,7 +125,6 @@ fn lease(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
             .saturating_add(hours.saturating_mul(3600))
             .saturating_add(minutes.saturating_mul(60))
     };
-    let no = fold.no;
-    change(fold, |pool| pool.lease = (!no).then_some(seconds));
+    change(fold, |pool| pool.lease = Some(seconds));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Commands without effect, each with its reason, and the families that are not implemented. Nothing here may change
 //! forwarding, filtering, NAT, routing or authentication without saying so.
 
-use super::{Action, Fate, In, Row};
+use super::{Action, Fate, In, REST, Row};
 
 const VOICE: Fate = Fate::Inert("voice does not exist here");
 const HARDWARE: Fate = Fate::Inert("belongs to hardware that does not exist here");
@@ -9,7 +9,7 @@ const MANAGEMENT: Fate = Fate::Inert("this way of management does not exist here
 const FIREWALL: Fate = Fate::Unenforced("is the zone-based firewall's");
 
 macro_rules! rows {
-    ($($form:literal => $action:expr,)*) => { &[$(Row { mode: In::Global, form: $form, action: $action }),*] };
+    ($($form:literal => $action:expr,)*) => { &[$(Row { mode: In::Global, form: $form, tail: REST, action: $action }),*] };
 }
 
 pub(super) const ROWS: &[Row] = rows! {

@@ -1,239 +1,88 @@
 //! `interface`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::{Addressing, Interface};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks after");
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "interface <name>", action: Action::Fold(interface) },
-    Row { mode: In::Interface, form: "description", action: Action::Fold(description) },
-    Row { mode: In::Interface, form: "ip address", action: Action::Fold(ip_address) },
-    Row { mode: In::Interface, form: "crypto map <name>", action: Action::Fold(crypto_map) },
-    Row { mode: In::Interface, form: "shutdown", action: Action::Fold(shutdown) },
-    Row {
-        mode: In::Interface,
-        form: "mtu",
-        action: Action::Fate(Fate::Unsupported("the link keeps its MTU")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip mtu",
-        action: Action::Fate(Fate::Unsupported("the link keeps its MTU")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip access-group",
-        action: Action::Fate(Fate::Unenforced("filters the interface's packets")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip verify",
-        action: Action::Fate(Fate::Unenforced("drops packets with forged sources")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip inspect",
-        action: Action::Fate(Fate::Unenforced("is a stateful firewall")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip nat",
-        action: Action::Fate(Fate::Forwarding("translates addresses")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip tcp adjust-mss",
-        action: Action::Fate(Fate::Forwarding("shortens TCP segments")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip policy route-map",
-        action: Action::Fate(Fate::Forwarding("routes by policy")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip ospf",
-        action: Action::Fate(Fate::Forwarding("is a routing protocol's")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip rip",
-        action: Action::Fate(Fate::Forwarding("is a routing protocol's")),
-    },
-    Row { mode: In::Interface, form: "ip nhrp", action: Action::Fate(Fate::Forwarding("is DMVPN's")) },
-    Row {
-        mode: In::Interface,
-        form: "ip vrf forwarding",
-        action: Action::Fate(Fate::Forwarding("puts the interface into a VRF")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "vrf forwarding",
-        action: Action::Fate(Fate::Forwarding("puts the interface into a VRF")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip unnumbered",
-        action: Action::Fate(Fate::Forwarding("borrows another interface's address")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip helper-address",
-        action: Action::Fate(Fate::Forwarding("relays DHCP")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "tunnel",
-        action: Action::Fate(Fate::Forwarding("is a tunnel interface's")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "encapsulation",
-        action: Action::Fate(Fate::Forwarding("makes a sub-interface of a VLAN")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "zone-member",
-        action: Action::Fate(Fate::Unenforced("is the zone-based firewall's")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "service-policy",
-        action: Action::Fate(Fate::Unsupported("there is no QoS")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "standby",
-        action: Action::Fate(Fate::Unsupported("HSRP is not implemented")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "vrrp",
-        action: Action::Fate(Fate::Unsupported("VRRP is not implemented")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ipv6",
-        action: Action::Fate(Fate::Unsupported("IPv6 is not configured")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ppp",
-        action: Action::Fate(Fate::Unsupported("PPP does not exist here")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "pppoe",
-        action: Action::Fate(Fate::Unsupported("PPPoE does not exist here")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "pppoe-client",
-        action: Action::Fate(Fate::Unsupported("PPPoE does not exist here")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "dialer",
-        action: Action::Fate(Fate::Unsupported("there is no dialer")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "switchport",
-        action: Action::Fate(Fate::Unsupported("there is no switch")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "peer default",
-        action: Action::Fate(Fate::Unsupported("PPP does not exist here")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip virtual-reassembly",
-        action: Action::Fate(Fate::Inert("Linux reassembles where it must")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip mroute-cache",
-        action: Action::Fate(Fate::Inert("there is no multicast routing")),
-    },
-    Row { mode: In::Interface, form: "ip pim", action: Action::Fate(Fate::Forwarding("routes multicast")) },
-    Row {
-        mode: In::Interface,
-        form: "ip route-cache",
-        action: Action::Fate(Fate::Inert("Linux has its own forwarding table")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip redirects",
-        action: Action::Fate(Fate::Inert("Linux decides by its own settings")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip unreachables",
-        action: Action::Fate(Fate::Inert("Linux decides by its own settings")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip proxy-arp",
-        action: Action::Fate(Fate::Inert("Linux decides by its own settings")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip directed-broadcast",
-        action: Action::Fate(Fate::Inert("Linux does not forward directed broadcasts")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "ip flow",
-        action: Action::Fate(Fate::Unsupported("flows are not exported")),
-    },
-    Row { mode: In::Interface, form: "ip nbar", action: Action::Fate(Fate::Unsupported("there is no QoS")) },
-    Row {
-        mode: In::Interface,
-        form: "ip dhcp client",
-        action: Action::Fate(Fate::Inert("the DHCP client sends its usual options")),
-    },
-    Row { mode: In::Interface, form: "duplex", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "speed", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "media-type", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "negotiation", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "keepalive", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "cdp", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "lldp", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "mop", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "atm", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "clock", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "serial", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "dsl", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "hold-queue", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "load-interval", action: Action::Fate(NO_HARDWARE) },
-    Row {
-        mode: In::Interface,
-        form: "bandwidth",
-        action: Action::Fate(Fate::Inert("only routing protocols and QoS look at it")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "delay",
-        action: Action::Fate(Fate::Inert("only routing protocols look at it")),
-    },
-    Row { mode: In::Interface, form: "fair-queue", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "arp timeout", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "logging event", action: Action::Fate(NO_HARDWARE) },
-    Row { mode: In::Interface, form: "snmp", action: Action::Fate(Fate::Inert("there is no SNMP")) },
-    Row { mode: In::Interface, form: "spanning-tree", action: Action::Fate(NO_HARDWARE) },
-    Row {
-        mode: In::Interface,
-        form: "crypto ipsec client ezvpn",
-        action: Action::Fate(Fate::Unsupported("the router's own Easy VPN client is `hubward client` here")),
-    },
-    Row {
-        mode: In::Interface,
-        form: "crypto ipsec df-bit",
-        action: Action::Fate(Fate::Unsupported("the global df-bit applies")),
-    },
+    fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
+    fold(In::Interface, "description", "= <LINE:text>", description),
+    fold(
+        In::Interface,
+        "ip address",
+        "= {dhcp [<LINE:rest>]|negotiated [<LINE:rest>]|pool <LINE:rest>|<A.B.C.D:address> <A.B.C.D:mask>}|<A.B.C.D:address> <A.B.C.D:mask> secondary",
+        ip_address,
+    ),
+    fold(In::Interface, "crypto map = <name>", "[redundancy <LINE:rest>]", crypto_map),
+    fold(In::Interface, "shutdown", "", shutdown),
+    fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
+    fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
+    fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
+    fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
+    fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
+    fate(In::Interface, "ip nat", Fate::Forwarding("translates addresses")),
+    fate(In::Interface, "ip tcp adjust-mss", Fate::Forwarding("shortens TCP segments")),
+    fate(In::Interface, "ip policy route-map", Fate::Forwarding("routes by policy")),
+    fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
+    fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
+    fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
+    fate(In::Interface, "ip vrf forwarding", Fate::Forwarding("puts the interface into a VRF")),
+    fate(In::Interface, "vrf forwarding", Fate::Forwarding("puts the interface into a VRF")),
+    fate(In::Interface, "ip unnumbered", Fate::Forwarding("borrows another interface's address")),
+    fate(In::Interface, "ip helper-address", Fate::Forwarding("relays DHCP")),
+    fate(In::Interface, "tunnel", Fate::Forwarding("is a tunnel interface's")),
+    fate(In::Interface, "encapsulation", Fate::Forwarding("makes a sub-interface of a VLAN")),
+    fate(In::Interface, "zone-member", Fate::Unenforced("is the zone-based firewall's")),
+    fate(In::Interface, "service-policy", Fate::Unsupported("there is no QoS")),
+    fate(In::Interface, "standby", Fate::Unsupported("HSRP is not implemented")),
+    fate(In::Interface, "vrrp", Fate::Unsupported("VRRP is not implemented")),
+    fate(In::Interface, "ipv6", Fate::Unsupported("IPv6 is not configured")),
+    fate(In::Interface, "ppp", Fate::Unsupported("PPP does not exist here")),
+    fate(In::Interface, "pppoe", Fate::Unsupported("PPPoE does not exist here")),
+    fate(In::Interface, "pppoe-client", Fate::Unsupported("PPPoE does not exist here")),
+    fate(In::Interface, "dialer", Fate::Unsupported("there is no dialer")),
+    fate(In::Interface, "switchport", Fate::Unsupported("there is no switch")),
+    fate(In::Interface, "peer default", Fate::Unsupported("PPP does not exist here")),
+    fate(In::Interface, "ip virtual-reassembly", Fate::Inert("Linux reassembles where it must")),
+    fate(In::Interface, "ip mroute-cache", Fate::Inert("there is no multicast routing")),
+    fate(In::Interface, "ip pim", Fate::Forwarding("routes multicast")),
+    fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
+    fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
+    fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
+    fate(In::Interface, "ip proxy-arp", Fate::Inert("Linux decides by its own settings")),
+    fate(In::Interface, "ip directed-broadcast", Fate::Inert("Linux does not forward directed broadcasts")),
+    fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
+    fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
+    fate(In::Interface, "ip dhcp client", Fate::Inert("the DHCP client sends its usual options")),
+    fate(In::Interface, "duplex", NO_HARDWARE),
+    fate(In::Interface, "speed", NO_HARDWARE),
+    fate(In::Interface, "media-type", NO_HARDWARE),
+    fate(In::Interface, "negotiation", NO_HARDWARE),
+    fate(In::Interface, "keepalive", NO_HARDWARE),
+    fate(In::Interface, "cdp", NO_HARDWARE),
+    fate(In::Interface, "lldp", NO_HARDWARE),
+    fate(In::Interface, "mop", NO_HARDWARE),
+    fate(In::Interface, "atm", NO_HARDWARE),
+    fate(In::Interface, "clock", NO_HARDWARE),
+    fate(In::Interface, "serial", NO_HARDWARE),
+    fate(In::Interface, "dsl", NO_HARDWARE),
+    fate(In::Interface, "hold-queue", NO_HARDWARE),
+    fate(In::Interface, "load-interval", NO_HARDWARE),
+    fate(In::Interface, "bandwidth", Fate::Inert("only routing protocols and QoS look at it")),
+    fate(In::Interface, "delay", Fate::Inert("only routing protocols look at it")),
+    fate(In::Interface, "fair-queue", NO_HARDWARE),
+    fate(In::Interface, "arp timeout", NO_HARDWARE),
+    fate(In::Interface, "logging event", NO_HARDWARE),
+    fate(In::Interface, "snmp", Fate::Inert("there is no SNMP")),
+    fate(In::Interface, "spanning-tree", NO_HARDWARE),
+    fate(
+        In::Interface,
+        "crypto ipsec client ezvpn",
+        Fate::Unsupported("the router's own Easy VPN client is `hubward client` here"),
+    ),
+    fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
 
 /// The long name of an interface: `fa0/0`, `FastEthernet 0/0` and `FastEthernet0/0` are one.
@@ -265,7 +114,15 @@ pub fn long_name(typed: &str) -> String {
     format!("{}{number}", found.copied().unwrap_or(kind))
 }
 
+/// Whether `no interface` may remove an interface: one that configuration made.
+fn removable(name: &str) -> bool {
+    const MADE: [&str; 7] =
+        ["Loopback", "Tunnel", "Vlan", "Dialer", "BVI", "Port-channel", "Virtual-Template"];
+    name.contains('.') || MADE.iter().any(|kind| name.starts_with(kind))
+}
+
 fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let hardware = cursor.problem("");
     let mut typed = fold.argument(0);
     if let Some(number) = cursor.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
         typed.push_str(number);
@@ -273,7 +130,17 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
     }
     cursor.rest();
     let name = long_name(&typed);
+    if fold.default {
+        // `default interface` empties it and leaves it where it is
+        for interface in fold.config.interfaces.iter_mut().filter(|interface| interface.name == name) {
+            *interface = Interface { name: name.clone(), line: fold.line, ..Interface::default() };
+        }
+        return Ok(());
+    }
     if fold.no {
+        if !removable(&name) {
+            return Err(Problem { expected: "an interface that is not hardware".into(), ..hardware });
+        }
         fold.config.interfaces.retain(|interface| interface.name != name);
         return Ok(());
     }
@@ -323,23 +190,39 @@ fn ip_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
         fold.fate = Some(Fate::Unsupported("PPP does not exist here; the interface has no address"));
         return Ok(());
     }
+    let given = cursor.problem("");
     let address = cursor.address()?;
     let problem = cursor.problem("a network mask");
     let mask = cursor.address()?;
     let net = ipnet::Ipv4Net::with_netmask(address, mask).map_err(|_| problem)?;
     let secondary = cursor.keyword("secondary");
+    cursor.finish()?;
     let no = fold.no;
+    let mut refused = false;
     change(fold, |interface| match (&mut interface.address, no, secondary) {
-        (Addressing::Static(known), true, true) => known.retain(|known| *known != net),
-        (address, true, _) => *address = Addressing::None,
-        (Addressing::Static(known), false, true) => known.push(net),
+        (Addressing::Static(known), true, true) => {
+            let primary = known.first().copied();
+            known.retain(|known| *known != net || Some(*known) == primary);
+        }
+        // secondaries go before the primary address
+        (Addressing::Static(known), true, false) if known.as_slice() != [net] => refused = true,
+        (address @ Addressing::Static(_), true, false) => *address = Addressing::None,
+        (_, true, _) => refused = true,
+        (Addressing::Static(known), false, true) => {
+            if !known.contains(&net) {
+                known.push(net);
+            }
+        }
         (Addressing::Static(known), false, false) => match known.first_mut() {
             Some(first) => *first = net,
             None => known.push(net),
         },
         (address, false, _) => *address = Addressing::Static(vec![net]),
     });
-    cursor.finish()
+    match refused {
+        true => Err(Problem { expected: "the interface's only address".into(), ..given }),
+        false => Ok(()),
+    }
 }
 
 fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {

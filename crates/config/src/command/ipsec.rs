@@ -1,45 +1,49 @@
 //! `crypto ipsec`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::{DfBit, TransformSet};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "crypto ipsec transform-set <name>", action: Action::Fold(transform_set) },
-    Row { mode: In::TransformSet, form: "mode", action: Action::Fold(mode) },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec security-association lifetime",
-        action: Action::Fold(lifetime),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec security-association idle-time",
-        action: Action::Fold(idle_time),
-    },
-    Row { mode: In::Global, form: "crypto ipsec security-association replay", action: Action::Fold(replay) },
-    Row { mode: In::Global, form: "crypto ipsec df-bit", action: Action::Fold(df_bit) },
-    Row { mode: In::Global, form: "crypto ipsec nat-transparency", action: Action::Fold(nat_transparency) },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec fragmentation",
-        action: Action::Fate(Fate::Inert("packets that are too long are fragmented before encryption")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec profile",
-        action: Action::Opens(Fate::Forwarding("protects tunnel interfaces")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec client ezvpn",
-        action: Action::Opens(Fate::Unsupported("the router's own Easy VPN client is `hubward client` here")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto ipsec optional",
-        action: Action::Fate(Fate::Unsupported("IPsec is never optional")),
-    },
+    fold(
+        In::Global,
+        "crypto ipsec transform-set <name>",
+        "= {esp-des|esp-3des|esp-aes [128|192|256]|esp-gcm [128|192|256]|esp-gmac [128|192|256]|esp-null|esp-seal|esp-md5-hmac|esp-sha-hmac|esp-sha256-hmac|esp-sha384-hmac|esp-sha512-hmac|ah-md5-hmac|ah-sha-hmac|ah-sha256-hmac|ah-sha384-hmac|ah-sha512-hmac|comp-lzs}...",
+        transform_set,
+    ),
+    fold(In::TransformSet, "mode", "= {tunnel|transport [require]}", mode),
+    fold(
+        In::Global,
+        "crypto ipsec security-association lifetime",
+        "{seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
+        lifetime,
+    ),
+    fold(
+        In::Global,
+        "crypto ipsec security-association idle-time",
+        "= <60-86400:seconds> [default]",
+        idle_time,
+    ),
+    fold(
+        In::Global,
+        "crypto ipsec security-association replay",
+        "= {disable|window-size {64|128|256|512|1024|2048|4096}}",
+        replay,
+    ),
+    fold(In::Global, "crypto ipsec df-bit", "= {clear|copy|set}", df_bit),
+    fold(In::Global, "crypto ipsec nat-transparency", "{udp-encapsulation|spi-matching}", nat_transparency),
+    fate(
+        In::Global,
+        "crypto ipsec fragmentation",
+        Fate::Inert("packets that are too long are fragmented before encryption"),
+    ),
+    opens(In::Global, "crypto ipsec profile", Fate::Forwarding("protects tunnel interfaces")),
+    opens(
+        In::Global,
+        "crypto ipsec client ezvpn",
+        Fate::Unsupported("the router's own Easy VPN client is `hubward client` here"),
+    ),
+    fate(In::Global, "crypto ipsec optional", Fate::Unsupported("IPsec is never optional")),
 ];
 
 fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -156,9 +160,8 @@ pub(super) fn read_replay(cursor: &mut Cursor<'_>) -> Result<u32, Problem> {
 }
 
 fn replay(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let size = read_replay(cursor)?;
-    fold.config.crypto.replay_window = if fold.no { 64 } else { size };
-    cursor.finish()
+    fold.config.crypto.replay_window = if fold.no { 64 } else { read_replay(cursor)? };
+    Ok(())
 }
 
 fn df_bit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -177,9 +180,10 @@ fn df_bit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
 
 fn nat_transparency(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     if cursor.keyword("udp-encapsulation") || cursor.keyword("udp-encaps") {
-        fold.config.crypto.nat_transparency = !fold.no;
+        // on unless it is switched off
+        fold.config.crypto.nat_transparency = !fold.no || fold.default;
     } else if cursor.keyword("spi-matching") {
-        fold.fate = Some(Fate::Unsupported("SPI matching is not implemented"));
+        fold.fate = (!fold.no).then_some(Fate::Unsupported("SPI matching is not implemented"));
     } else {
         return Err(cursor.problem("udp-encapsulation or spi-matching"));
     }

@@ -1,60 +1,54 @@
 //! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
 
 use super::keyring::key_peer;
-use super::{Action, Fate, Fold, In, Mode, Row, entry, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, password};
 use crate::form::{Cursor, Problem};
 use crate::model::{IsakmpPolicy, Keepalive, Key};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "crypto isakmp policy <priority>", action: Action::Fold(policy) },
-    Row { mode: In::IsakmpPolicy, form: "encryption", action: Action::Fold(encryption) },
-    Row { mode: In::IsakmpPolicy, form: "hash", action: Action::Fold(hash) },
-    Row { mode: In::IsakmpPolicy, form: "authentication", action: Action::Fold(authentication) },
-    Row { mode: In::IsakmpPolicy, form: "group", action: Action::Fold(group) },
-    Row { mode: In::IsakmpPolicy, form: "lifetime", action: Action::Fold(lifetime) },
-    Row { mode: In::Global, form: "crypto isakmp key", action: Action::Fold(key) },
-    Row { mode: In::Global, form: "crypto isakmp keepalive", action: Action::Fold(keepalive) },
-    Row { mode: In::Global, form: "crypto isakmp nat keepalive", action: Action::Fold(nat_keepalive) },
-    Row { mode: In::Global, form: "crypto isakmp identity", action: Action::Fold(identity) },
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp aggressive-mode disable",
-        action: Action::Fold(aggressive_mode),
-    },
-    Row { mode: In::Global, form: "crypto isakmp invalid-spi-recovery", action: Action::Fold(invalid_spi) },
-    Row { mode: In::Global, form: "crypto isakmp enable", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "crypto isakmp default policy", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp fragmentation",
-        action: Action::Fate(Fate::Unsupported("IKE messages are not fragmented by IKE")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp peer",
-        action: Action::Opens(Fate::Unsupported("aggressive mode with per-peer attributes is not begun")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp xauth timeout",
-        action: Action::Fate(Fate::Inert("Xauth has 60 seconds")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto isakmp client configuration address-pool",
-        action: Action::Fate(Fate::Unsupported("a pool is chosen by the client's group")),
-    },
-    Row { mode: In::Global, form: "crypto isakmp diagnose", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Global,
-        form: "crypto logging",
-        action: Action::Fate(Fate::Inert("sessions are always logged")),
-    },
-    Row {
-        mode: In::Global,
-        form: "crypto call admission limit",
-        action: Action::Fate(Fate::Unsupported("built-in limits apply")),
-    },
+    fold(In::Global, "crypto isakmp policy <1-10000:priority>", "", policy),
+    fold(In::IsakmpPolicy, "encryption", "= {des|3des|aes [128|192|256]}", encryption),
+    fold(In::IsakmpPolicy, "hash", "= {md5|sha|sha256|sha384|sha512}", hash),
+    fold(In::IsakmpPolicy, "authentication", "= {pre-share|rsa-sig|rsa-encr|ecdsa-sig}", authentication),
+    fold(In::IsakmpPolicy, "group", "= {1|2|5|14|15|16|19|20|21|24}", group),
+    fold(In::IsakmpPolicy, "lifetime", "= <60-86400:seconds>", lifetime),
+    fold(
+        In::Global,
+        "crypto isakmp key",
+        "[0|6] <key> {address {ipv6 <LINE:peer>|<A.B.C.D:peer> [<A.B.C.D:mask>]}|hostname <host>|ipv6 <LINE:peer>} = [no-xauth]",
+        key,
+    ),
+    fold(
+        In::Global,
+        "crypto isakmp keepalive",
+        "= <10-3600:seconds> [retry] [<2-60:retry>] [periodic|on-demand]",
+        keepalive,
+    ),
+    fold(In::Global, "crypto isakmp nat keepalive", "= <5-3600:seconds>", nat_keepalive),
+    fold(In::Global, "crypto isakmp identity", "= {address|hostname|dn}", identity),
+    fold(In::Global, "crypto isakmp aggressive-mode disable", "", aggressive_mode),
+    fold(In::Global, "crypto isakmp invalid-spi-recovery", "", invalid_spi),
+    fold(In::Global, "crypto isakmp enable", "", enable),
+    fate(In::Global, "crypto isakmp default policy", Fate::NoOp),
+    fate(
+        In::Global,
+        "crypto isakmp fragmentation",
+        Fate::Unsupported("IKE messages are not fragmented by IKE"),
+    ),
+    opens(
+        In::Global,
+        "crypto isakmp peer",
+        Fate::Unsupported("aggressive mode with per-peer attributes is not begun"),
+    ),
+    fate(In::Global, "crypto isakmp xauth timeout", Fate::Inert("Xauth has 60 seconds")),
+    fate(
+        In::Global,
+        "crypto isakmp client configuration address-pool",
+        Fate::Unsupported("a pool is chosen by the client's group"),
+    ),
+    fate(In::Global, "crypto isakmp diagnose", Fate::NoOp),
+    fate(In::Global, "crypto logging", Fate::Inert("sessions are always logged")),
+    fate(In::Global, "crypto call admission limit", Fate::Unsupported("built-in limits apply")),
 ];
 
 fn policy(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -223,6 +217,10 @@ fn nat_keepalive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
 }
 
 fn identity(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        fold.config.crypto.identity_hostname = false;
+        return Ok(());
+    }
     let problem = cursor.problem("address, hostname or dn");
     let word = cursor.word("address, hostname or dn")?;
     if crate::form::is(word, "dn") {
@@ -230,12 +228,21 @@ fn identity(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
     } else if !crate::form::is(word, "address") && !crate::form::is(word, "hostname") {
         return Err(problem);
     }
-    fold.config.crypto.identity_hostname = crate::form::is(word, "hostname") && !fold.no;
+    fold.config.crypto.identity_hostname = crate::form::is(word, "hostname");
     cursor.finish()
 }
 
 fn aggressive_mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.config.crypto.aggressive_mode = fold.no;
+    cursor.finish()
+}
+
+/// ISAKMP is on unless it is switched off for the whole router, which is not done: that must not pass in silence.
+fn enable(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    fold.fate = Some(match fold.no && !fold.default {
+        true => Fate::Unsupported("ISAKMP stays on; without a crypto map on an interface it serves nobody"),
+        false => Fate::NoOp,
+    });
     cursor.finish()
 }
 

@@ -1,19 +1,20 @@
 //! `crypto keyring`.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, password};
 use crate::form::{Cursor, Problem};
 use crate::model::{Key, KeyPeer, Keyring};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "crypto keyring <name>", action: Action::Fold(keyring) },
-    Row { mode: In::Keyring, form: "pre-shared-key", action: Action::Fold(pre_shared_key) },
-    Row { mode: In::Keyring, form: "description", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Keyring, form: "local-address", action: Action::Fold(local_address) },
-    Row {
-        mode: In::Keyring,
-        form: "rsa-pubkey",
-        action: Action::Opens(Fate::Unsupported("RSA keys are not implemented")),
-    },
+    fold(In::Global, "crypto keyring <name>", "= [vrf <vrf>]", keyring),
+    fold(
+        In::Keyring,
+        "pre-shared-key",
+        "{address {ipv6 <LINE:peer>|<A.B.C.D:peer> [<A.B.C.D:mask>] = key [0|6] <key>}|hostname <host> = key [0|6] <key>|ipv6 <LINE:peer>}",
+        pre_shared_key,
+    ),
+    fate(In::Keyring, "description", Fate::NoOp),
+    fold(In::Keyring, "local-address", "= <address> [<LINE:rest>]", local_address),
+    opens(In::Keyring, "rsa-pubkey", Fate::Unsupported("RSA keys are not implemented")),
 ];
 
 fn keyring(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -94,16 +95,24 @@ fn pre_shared_key(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pr
 }
 
 fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        set_local_address(fold, None);
+        return Ok(());
+    }
     let word = cursor.word("an address or an interface")?;
     let address = word.parse().ok();
     if address.is_none() {
         fold.fate = Some(Fate::Unsupported("only an address restricts a keyring; it serves every interface"));
         cursor.rest();
     }
+    set_local_address(fold, address);
+    Ok(())
+}
+
+fn set_local_address(fold: &mut Fold<'_>, address: Option<std::net::Ipv4Addr>) {
     if let Mode::Keyring(place) = fold.mode
         && let Some(keyring) = fold.config.keyrings.get_mut(place)
     {
-        keyring.local_address = address.filter(|_| !fold.no);
+        keyring.local_address = address;
     }
-    Ok(())
 }

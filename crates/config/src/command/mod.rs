@@ -13,6 +13,7 @@ mod keyring;
 mod profile;
 mod route;
 mod system;
+pub(crate) mod table;
 
 use crate::form::{Cursor, Problem};
 use crate::model::Config;
@@ -41,7 +42,7 @@ pub(crate) enum Mode {
 }
 
 /// The kinds of modes, for the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum In {
     Global,
     Interface,
@@ -103,11 +104,37 @@ pub(crate) enum Action {
     Opens(Fate),
 }
 
-/// One command.
+/// One command: its name with what tells it from others of the name, and what follows. In both, `=` stands where the value
+/// begins: of two lines that agree up to there, the later one replaces the earlier.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) mode: In,
     pub(crate) form: &'static str,
+    pub(crate) tail: &'static str,
     pub(crate) action: Action,
+}
+
+/// A command that is kept as it is, whatever follows.
+pub(crate) const REST: &str = "= [<LINE:rest>]";
+
+/// A command that changes the model.
+const fn fold(
+    mode: In,
+    form: &'static str,
+    tail: &'static str,
+    run: fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>,
+) -> Row {
+    Row { mode, form, tail, action: Action::Fold(run) }
+}
+
+/// A command without a fold.
+const fn fate(mode: In, form: &'static str, fate: Fate) -> Row {
+    Row { mode, form, tail: REST, action: Action::Fate(fate) }
+}
+
+/// A command without a fold that opens a submode.
+const fn opens(mode: In, form: &'static str, fate: Fate) -> Row {
+    Row { mode, form, tail: REST, action: Action::Opens(fate) }
 }
 
 /// The model while it is being built, and the line at hand.
@@ -116,6 +143,8 @@ pub(crate) struct Fold<'c> {
     pub(crate) mode: Mode,
     /// `no` or `default` stood in front.
     pub(crate) no: bool,
+    /// It was `default`; only for commands whose default is not what `no` leaves.
+    pub(crate) default: bool,
     pub(crate) line: u32,
     /// Arguments of the form.
     pub(crate) arguments: Vec<String>,

@@ -1,57 +1,44 @@
 //! `crypto isakmp profile`.
 
 use super::keyring::network;
-use super::{Action, Fate, Fold, In, Mode, Row, entry};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::{IdentityMatch, Profile, SelfIdentity};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "crypto isakmp profile <name>", action: Action::Fold(profile) },
-    Row { mode: In::Profile, form: "description", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Profile, form: "keyring", action: Action::Fold(keyring) },
-    Row { mode: In::Profile, form: "match identity", action: Action::Fold(match_identity) },
-    Row {
-        mode: In::Profile,
-        form: "match certificate",
-        action: Action::Fate(Fate::Unsupported("certificates are not implemented")),
-    },
-    Row { mode: In::Profile, form: "client authentication list <list>", action: Action::Fold(xauth_list) },
-    Row {
-        mode: In::Profile,
-        form: "isakmp authorization list <list>",
-        action: Action::Fold(authorization_list),
-    },
-    Row { mode: In::Profile, form: "client configuration address", action: Action::Fold(address) },
-    Row {
-        mode: In::Profile,
-        form: "client configuration group",
-        action: Action::Fate(Fate::Unsupported("groups come from the identity")),
-    },
-    Row { mode: In::Profile, form: "self-identity", action: Action::Fold(self_identity) },
-    Row { mode: In::Profile, form: "keepalive", action: Action::Fold(keepalive) },
-    Row { mode: In::Profile, form: "initiate mode aggressive", action: Action::Fold(aggressive) },
-    Row { mode: In::Profile, form: "local-address", action: Action::Fold(local_address) },
-    Row {
-        mode: In::Profile,
-        form: "vrf",
-        action: Action::Fate(Fate::Forwarding("puts the peer's traffic into a VRF")),
-    },
-    Row {
-        mode: In::Profile,
-        form: "virtual-template",
-        action: Action::Fate(Fate::Forwarding("makes a tunnel interface for each peer")),
-    },
-    Row {
-        mode: In::Profile,
-        form: "ca trust-point",
-        action: Action::Fate(Fate::Unsupported("certificates are not implemented")),
-    },
-    Row {
-        mode: In::Profile,
-        form: "accounting",
-        action: Action::Fate(Fate::Unsupported("nothing is accounted")),
-    },
-    Row { mode: In::Profile, form: "qos-group", action: Action::Fate(Fate::Unsupported("there is no QoS")) },
+    fold(In::Global, "crypto isakmp profile <name>", "", profile),
+    fate(In::Profile, "description", Fate::NoOp),
+    fold(In::Profile, "keyring", "= <keyring>...", keyring),
+    fold(
+        In::Profile,
+        "match identity",
+        "{group <group>|address {ipv6 <LINE:rest>|<A.B.C.D:address> [<A.B.C.D:mask>] [<vrf>]}|host {domain <domain>|<host>}|user {domain <domain>|fqdn <user>|<user>}}",
+        match_identity,
+    ),
+    fate(In::Profile, "match certificate", Fate::Unsupported("certificates are not implemented")),
+    fold(In::Profile, "client authentication list = <list>", "", xauth_list),
+    fold(In::Profile, "isakmp authorization list = <list>", "", authorization_list),
+    fold(In::Profile, "client configuration address", "{respond|initiate}", address),
+    fate(In::Profile, "client configuration group", Fate::Unsupported("groups come from the identity")),
+    fold(
+        In::Profile,
+        "self-identity",
+        "= {address [<LINE:rest>]|fqdn [<fqdn>]|user-fqdn <user>}",
+        self_identity,
+    ),
+    fold(
+        In::Profile,
+        "keepalive",
+        "= <10-3600:seconds> [retry] [<2-60:retry>] [periodic|on-demand]",
+        keepalive,
+    ),
+    fold(In::Profile, "initiate mode aggressive", "", aggressive),
+    fold(In::Profile, "local-address", "= <address> [<LINE:rest>]", local_address),
+    fate(In::Profile, "vrf", Fate::Forwarding("puts the peer's traffic into a VRF")),
+    fate(In::Profile, "virtual-template", Fate::Forwarding("makes a tunnel interface for each peer")),
+    fate(In::Profile, "ca trust-point", Fate::Unsupported("certificates are not implemented")),
+    fate(In::Profile, "accounting", Fate::Unsupported("nothing is accounted")),
+    fate(In::Profile, "qos-group", Fate::Unsupported("there is no QoS")),
 ];
 
 fn profile(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -79,13 +66,17 @@ fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut Profile)) {
 }
 
 fn keyring(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let mut names = vec![cursor.word("a keyring")?.to_string()];
+    let mut names = Vec::new();
     while let Some(name) = cursor.peek().filter(|word| !word.starts_with('!')) {
         names.push(name.to_string());
         cursor.next();
     }
     let no = fold.no;
-    change(fold, |profile| profile.keyrings = if no { Vec::new() } else { names });
+    change(fold, |profile| match (no, names.is_empty()) {
+        (false, _) => profile.keyrings = names,
+        (true, true) => profile.keyrings.clear(),
+        (true, false) => profile.keyrings.retain(|known| !names.contains(known)),
+    });
     Ok(())
 }
 
@@ -187,13 +178,16 @@ fn aggressive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
 }
 
 fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |profile| profile.local_address = None);
+        return Ok(());
+    }
     let word = cursor.word("an address or an interface")?;
     let address = word.parse().ok();
     if address.is_none() {
         fold.fate = Some(Fate::Unsupported("only an address restricts a profile; it serves every interface"));
         cursor.rest();
     }
-    let no = fold.no;
-    change(fold, |profile| profile.local_address = address.filter(|_| !no));
+    change(fold, |profile| profile.local_address = address);
     Ok(())
 }

@@ -1,71 +1,41 @@
 //! `ip route` and `ip local pool`.
 
-use super::{Action, Fate, Fold, In, Row};
+use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::{Pool, Route};
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "ip route", action: Action::Fold(route) },
-    Row { mode: In::Global, form: "ip local pool <name>", action: Action::Fold(pool) },
-    Row { mode: In::Global, form: "ip default-gateway", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Global,
-        form: "ip default-network",
-        action: Action::Fate(Fate::Forwarding("chooses the default route")),
-    },
-    Row { mode: In::Global, form: "ip routing", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "ip classless", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "ip subnet-zero", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "ip cef", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "ip nat", action: Action::Fate(Fate::Forwarding("translates addresses")) },
-    Row { mode: In::Global, form: "ip policy", action: Action::Fate(Fate::Forwarding("routes by policy")) },
-    Row { mode: In::Global, form: "ip vrf", action: Action::Opens(Fate::Forwarding("makes a VRF")) },
-    Row { mode: In::Global, form: "vrf definition", action: Action::Opens(Fate::Forwarding("makes a VRF")) },
-    Row {
-        mode: In::Global,
-        form: "router",
-        action: Action::Opens(Fate::Forwarding("is a routing protocol")),
-    },
-    Row {
-        mode: In::Global,
-        form: "route-map",
-        action: Action::Opens(Fate::Forwarding("decides about routes")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ip prefix-list",
-        action: Action::Fate(Fate::Inert("only routing protocols look at it")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ip multicast-routing",
-        action: Action::Fate(Fate::Forwarding("routes multicast")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ip inspect",
-        action: Action::Fate(Fate::Unenforced("is a stateful firewall")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ipv6",
-        action: Action::Opens(Fate::Unsupported("IPv6 is not configured")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ip ips",
-        action: Action::Fate(Fate::Unenforced("is an intrusion prevention system")),
-    },
-    Row {
-        mode: In::Global,
-        form: "ip sla",
-        action: Action::Opens(Fate::Unsupported("paths are not measured")),
-    },
-    Row {
-        mode: In::Global,
-        form: "track",
-        action: Action::Opens(Fate::Unsupported("nothing is tracked; routes that hang on it stay")),
-    },
+    fold(
+        In::Global,
+        "ip route",
+        "{vrf <LINE:rest>|<A.B.C.D:prefix> <A.B.C.D:mask> {<A.B.C.D:hop>|dhcp|<IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>|dhcp]} = [<1-255:distance>|name <name>|tag <0-4294967295:tag>|track <object>|permanent]...}",
+        route,
+    ),
+    fold(
+        In::Global,
+        "ip local pool <name>",
+        "<A.B.C.D:low> = [<A.B.C.D:high>] [group <group>|cache-size <size>|recycle <LINE:rest>]...",
+        pool,
+    ),
+    fate(In::Global, "ip default-gateway", Fate::NoOp),
+    fate(In::Global, "ip default-network", Fate::Forwarding("chooses the default route")),
+    fold(In::Global, "ip routing", "", routing),
+    fate(In::Global, "ip classless", Fate::NoOp),
+    fate(In::Global, "ip subnet-zero", Fate::NoOp),
+    fate(In::Global, "ip cef", Fate::NoOp),
+    fate(In::Global, "ip nat", Fate::Forwarding("translates addresses")),
+    fate(In::Global, "ip policy", Fate::Forwarding("routes by policy")),
+    opens(In::Global, "ip vrf", Fate::Forwarding("makes a VRF")),
+    opens(In::Global, "vrf definition", Fate::Forwarding("makes a VRF")),
+    opens(In::Global, "router", Fate::Forwarding("is a routing protocol")),
+    opens(In::Global, "route-map", Fate::Forwarding("decides about routes")),
+    fate(In::Global, "ip prefix-list", Fate::Inert("only routing protocols look at it")),
+    fate(In::Global, "ip multicast-routing", Fate::Forwarding("routes multicast")),
+    fate(In::Global, "ip inspect", Fate::Unenforced("is a stateful firewall")),
+    opens(In::Global, "ipv6", Fate::Unsupported("IPv6 is not configured")),
+    fate(In::Global, "ip ips", Fate::Unenforced("is an intrusion prevention system")),
+    opens(In::Global, "ip sla", Fate::Unsupported("paths are not measured")),
+    opens(In::Global, "track", Fate::Unsupported("nothing is tracked; routes that hang on it stay")),
 ];
 
 /// `ip route NET MASK {A | INTERFACE [A]} [DISTANCE] [name N] [permanent] [tag T] [track N]`
@@ -79,6 +49,10 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let problem = cursor.problem("a network mask");
     let mask = cursor.address()?;
     let destination = ipnet::Ipv4Net::with_netmask(address, mask).map_err(|_| problem)?.trunc();
+    if fold.no && cursor.peek().is_none() {
+        fold.config.routes.retain(|known| known.destination != destination);
+        return Ok(());
+    }
     let mut next_hop = cursor.optional_address();
     let mut interface = None;
     if next_hop.is_none() {
@@ -117,6 +91,15 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         fold.config.routes.push(Route { destination, next_hop, interface, distance, line: fold.line });
     }
     Ok(())
+}
+
+/// Routing is on unless it is switched off.
+fn routing(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    fold.fate = Some(match fold.no && !fold.default {
+        true => Fate::Forwarding("makes a host of the router"),
+        false => Fate::NoOp,
+    });
+    cursor.finish()
 }
 
 /// `ip local pool NAME LOW [HIGH] …`

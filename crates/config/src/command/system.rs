@@ -1,76 +1,45 @@
 //! `hostname`, `username`, services, lines.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
 use crate::form::{Cursor, Problem};
 use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
-    Row { mode: In::Global, form: "version <release>", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "service timestamps", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "service password-encryption", action: Action::Fold(password_encryption) },
-    Row { mode: In::Global, form: "hostname <name>", action: Action::Fold(hostname) },
-    Row { mode: In::Global, form: "ip domain-name <name>", action: Action::Fold(domain_name) },
-    Row { mode: In::Global, form: "ip domain name <name>", action: Action::Fold(domain_name) },
-    Row { mode: In::Global, form: "ip domain lookup", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "ip domain-lookup", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Global, form: "logging on", action: Action::Fold(logging) },
-    Row { mode: In::Global, form: "username <name>", action: Action::Fold(username) },
-    Row { mode: In::Global, form: "line", action: Action::Fold(line) },
-    Row { mode: In::Line, form: "exec-timeout", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Line,
-        form: "login",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet: nobody logs in by one")),
-    },
-    Row {
-        mode: In::Line,
-        form: "password",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet: nobody logs in by one")),
-    },
-    Row {
-        mode: In::Line,
-        form: "escape-character",
-        action: Action::Fate(Fate::Inert("the local console has its own escape character")),
-    },
-    Row {
-        mode: In::Line,
-        form: "access-class",
-        action: Action::Fate(Fate::Unenforced("restricts who may log in by this line")),
-    },
-    Row {
-        mode: In::Line,
-        form: "transport",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row { mode: In::Line, form: "logging synchronous", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Line,
-        form: "privilege level",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row { mode: In::Line, form: "stopbits", action: Action::Fate(Fate::Inert("there is no serial port")) },
-    Row { mode: In::Line, form: "speed", action: Action::Fate(Fate::Inert("there is no serial port")) },
-    Row { mode: In::Line, form: "flowcontrol", action: Action::Fate(Fate::Inert("there is no serial port")) },
-    Row { mode: In::Line, form: "exec", action: Action::Fate(Fate::Inert("there are no remote lines yet")) },
-    Row {
-        mode: In::Line,
-        form: "authorization",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row {
-        mode: In::Line,
-        form: "session-timeout",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row { mode: In::Line, form: "history size", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Line, form: "length", action: Action::Fate(Fate::NoOp) },
-    Row { mode: In::Line, form: "width", action: Action::Fate(Fate::NoOp) },
-    Row {
-        mode: In::Line,
-        form: "rotary",
-        action: Action::Fate(Fate::Inert("there are no remote lines yet")),
-    },
-    Row { mode: In::Line, form: "modem", action: Action::Fate(Fate::Inert("there is no serial port")) },
+    fate(In::Global, "version <release>", Fate::NoOp),
+    fate(In::Global, "service timestamps", Fate::NoOp),
+    fold(In::Global, "service password-encryption", "", password_encryption),
+    fold(In::Global, "hostname = <name>", "", hostname),
+    fold(In::Global, "ip domain-name = <name>", "", domain_name),
+    fold(In::Global, "ip domain name = <name>", "", domain_name),
+    fate(In::Global, "ip domain lookup", Fate::NoOp),
+    fate(In::Global, "ip domain-lookup", Fate::NoOp),
+    fold(In::Global, "logging on", "", logging),
+    fold(
+        In::Global,
+        "username <name>",
+        "= [privilege <0-15:level>|{password|secret} [0|4|5|6|7|8|9] <password>|nopassword|{autocommand|access-class|view|one-time|aaa} [<LINE:rest>]]...",
+        username,
+    ),
+    fold(In::Global, "line", "{{aux|console|tty|vty} <first> [<last>]|<first> [<last>]}", line),
+    fate(In::Line, "exec-timeout", Fate::NoOp),
+    fate(In::Line, "login", Fate::Inert("there are no remote lines yet: nobody logs in by one")),
+    fate(In::Line, "password", Fate::Inert("there are no remote lines yet: nobody logs in by one")),
+    fate(In::Line, "escape-character", Fate::Inert("the local console has its own escape character")),
+    fate(In::Line, "access-class", Fate::Unenforced("restricts who may log in by this line")),
+    fate(In::Line, "transport", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "logging synchronous", Fate::NoOp),
+    fate(In::Line, "privilege level", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "stopbits", Fate::Inert("there is no serial port")),
+    fate(In::Line, "speed", Fate::Inert("there is no serial port")),
+    fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
+    fate(In::Line, "exec", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "authorization", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "session-timeout", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "history size", Fate::NoOp),
+    fate(In::Line, "length", Fate::NoOp),
+    fate(In::Line, "width", Fate::NoOp),
+    fate(In::Line, "rotary", Fate::Inert("there are no remote lines yet")),
+    fate(In::Line, "modem", Fate::Inert("there is no serial port")),
 ];
 
 fn password_encryption(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -89,7 +58,7 @@ fn domain_name(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
 }
 
 fn logging(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.logging = Some(!fold.no);
+    fold.config.logging = (!fold.default).then_some(!fold.no);
     cursor.finish()
 }
 
@@ -100,7 +69,9 @@ fn line(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     if !known.iter().any(|name| crate::form::is(kind, name)) && kind.parse::<u32>().is_err() {
         return Err(problem);
     }
-    fold.mode = Mode::Line;
+    if !fold.no {
+        fold.mode = Mode::Line;
+    }
     Ok(())
 }
 

@@ -1,0 +1,672 @@
+//! Forms compiled, and lines run through them: every form of a mode at once, word by word, as IOS does.
+
+use crate::command::long_name;
+use crate::form::Word;
+use std::net::Ipv4Addr;
+
+/// What a position of a form takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// A keyword; any unique beginning of it will do.
+    Keyword(&'static str),
+    /// An argument with its name.
+    Argument(Kind, &'static str),
+}
+
+/// What an argument may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One word.
+    Word,
+    /// The rest of the line.
+    Line,
+    /// A decimal number in a range.
+    Number(u64, u64),
+    /// An IPv4 address or mask.
+    Address,
+    /// An interface's name, which has a long form.
+    Interface,
+    /// The number of an interface, where it stands apart from the name: `FastEthernet 0/0`.
+    Unit,
+}
+
+/// How well a word fits a token; later is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Line,
+    Word,
+    Value,
+    Unit,
+    Begins,
+    Exact,
+}
+
+impl Token {
+    fn fit(&self, word: &str) -> Option<Fit> {
+        match self {
+            Self::Keyword(keyword) if keyword.eq_ignore_ascii_case(word) => Some(Fit::Exact),
+            Self::Keyword(keyword) => {
+                let begins = keyword.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+                (begins && !word.is_empty()).then_some(Fit::Begins)
+            }
+            Self::Argument(Kind::Word, _) => Some(Fit::Word),
+            Self::Argument(Kind::Line, _) => Some(Fit::Line),
+            Self::Argument(Kind::Number(low, high), _) => {
+                let number: u64 = word.parse().ok()?;
+                (word.starts_with(|c: char| c.is_ascii_digit()) && (*low..=*high).contains(&number))
+                    .then_some(Fit::Value)
+            }
+            Self::Argument(Kind::Address, _) => word.parse::<Ipv4Addr>().is_ok().then_some(Fit::Value),
+            Self::Argument(Kind::Unit, _) => {
+                let number =
+                    word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<Ipv4Addr>().is_err();
+                number.then_some(Fit::Unit)
+            }
+            Self::Argument(Kind::Interface, _) => {
+                word.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(Fit::Word)
+            }
+        }
+    }
+
+    /// How the token is shown in help: `keyword`, `WORD`, `A.B.C.D`, `<1-10000>`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Keyword(keyword) => (*keyword).to_string(),
+            Self::Argument(Kind::Word, _) => "WORD".into(),
+            Self::Argument(Kind::Line, _) => "LINE".into(),
+            Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
+            Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
+            Self::Argument(Kind::Interface, _) => "INTERFACE".into(),
+            Self::Argument(Kind::Unit, _) => "<0-9>".into(),
+        }
+    }
+
+    /// The token's own name, by which its help text is found.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Keyword(name) | Self::Argument(_, name) => name,
+        }
+    }
+}
+
+/// A compiled form: its tokens, and which may follow which.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    tokens: Vec<Token>,
+    first: Vec<usize>,
+    follow: Vec<Vec<usize>>,
+    last: Vec<bool>,
+    /// Whether each token belongs to the value of the setting, not to its name.
+    value: Vec<bool>,
+    /// Whether an empty line fits.
+    empty: bool,
+}
+
+/// A piece of a form while it is compiled: what it may begin and end with, and whether it may be absent.
+struct Piece {
+    first: Vec<usize>,
+    last: Vec<usize>,
+    absent: bool,
+}
+
+impl Form {
+    /// Compiles a form. What is wrong with it shows in a test that compiles every form there is: an unclosed bracket ends at
+    /// the end, and an unknown kind of argument is a word.
+    pub fn compile(text: &'static str) -> Self {
+        let mut form = Self::default();
+        let mut symbols = symbols(text).into_iter().peekable();
+        let whole = form.choice(&mut symbols, false);
+        form.first = whole.first;
+        form.empty = whole.absent;
+        form.last = vec![false; form.tokens.len()];
+        for place in whole.last {
+            if let Some(last) = form.last.get_mut(place) {
+                *last = true;
+            }
+        }
+        form
+    }
+
+    fn choice(&mut self, symbols: &mut Symbols, value: bool) -> Piece {
+        let mut whole = self.sequence(symbols, value);
+        while symbols.next_if_eq(&"|").is_some() {
+            let other = self.sequence(symbols, value);
+            whole.first.extend(other.first);
+            whole.last.extend(other.last);
+            whole.absent |= other.absent;
+        }
+        whole
+    }
+
+    fn sequence(&mut self, symbols: &mut Symbols, mut value: bool) -> Piece {
+        let mut whole = Piece { first: Vec::new(), last: Vec::new(), absent: true };
+        while let Some(symbol) = symbols.next_if(|symbol| !["|", "]", "}"].contains(symbol)) {
+            let mut piece = match symbol {
+                "=" => {
+                    value = true;
+                    continue;
+                }
+                "[" | "{" => {
+                    let mut inner = self.choice(symbols, value);
+                    symbols.next();
+                    inner.absent |= symbol == "[";
+                    inner
+                }
+                _ => {
+                    self.tokens.push(token(symbol));
+                    self.follow.push(Vec::new());
+                    self.value.push(value);
+                    let place = self.tokens.len() - 1;
+                    Piece { first: vec![place], last: vec![place], absent: false }
+                }
+            };
+            if symbols.next_if_eq(&"...").is_some() {
+                self.link(&piece.last, &piece.first);
+            }
+            self.link(&whole.last, &piece.first);
+            if whole.absent {
+                whole.first.extend(&piece.first);
+            }
+            if piece.absent {
+                piece.last.extend(&whole.last);
+            }
+            whole.last = piece.last;
+            whole.absent &= piece.absent;
+        }
+        whole
+    }
+
+    fn link(&mut self, from: &[usize], to: &[usize]) {
+        for place in from {
+            if let Some(follow) = self.follow.get_mut(*place) {
+                follow.extend(to.iter().filter(|next| !follow.contains(next)).copied().collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// The tokens that may come after a place; `None` is the start.
+    fn next(&self, place: Option<usize>) -> &[usize] {
+        match place {
+            None => &self.first,
+            Some(place) => self.follow.get(place).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    fn may_end(&self, place: Option<usize>) -> bool {
+        match place {
+            None => self.empty,
+            Some(place) => self.last.get(place).copied().unwrap_or(false),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Form {
+    /// The form's tokens in a line that is as short as any.
+    pub(crate) fn shortest(&self) -> Vec<Token> {
+        let mut ways: std::collections::VecDeque<Vec<usize>> =
+            self.first.iter().map(|place| vec![*place]).collect();
+        while let Some(way) = ways.pop_front() {
+            if self.may_end(way.last().copied()) {
+                return way.iter().filter_map(|place| self.tokens.get(*place)).cloned().collect();
+            }
+            ways.extend(self.next(way.last().copied()).iter().filter(|next| !way.contains(next)).map(
+                |next| {
+                    let mut longer = way.clone();
+                    longer.push(*next);
+                    longer
+                },
+            ));
+        }
+        Vec::new()
+    }
+}
+
+type Symbols = std::iter::Peekable<std::vec::IntoIter<&'static str>>;
+
+/// Splits a form into words, brackets, bars, arguments and `...`.
+fn symbols(text: &'static str) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let length = match character {
+            ' ' | '[' | ']' | '{' | '}' | '|' => 1,
+            '<' => rest.find('>').map_or(rest.len(), |end| end + 1),
+            '.' if rest.starts_with("...") => 3,
+            _ => {
+                let end = rest.find(|c: char| " []{}|<".contains(c)).unwrap_or(rest.len());
+                rest.get(..end).and_then(|word| word.find("...")).unwrap_or(end).max(1)
+            }
+        };
+        let (symbol, tail) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        if symbol != " " {
+            out.push(symbol);
+        }
+        rest = tail;
+    }
+    out
+}
+
+fn token(symbol: &'static str) -> Token {
+    let Some(inner) = symbol.strip_prefix('<').map(|inner| inner.strip_suffix('>').unwrap_or(inner)) else {
+        return Token::Keyword(symbol);
+    };
+    let Some((kind, name)) = inner.split_once(':') else { return Token::Argument(Kind::Word, inner) };
+    let kind = match kind {
+        "A.B.C.D" => Kind::Address,
+        "LINE" => Kind::Line,
+        "IF" => Kind::Interface,
+        "UNIT" => Kind::Unit,
+        range => {
+            let bounds =
+                range.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+            bounds.map_or(Kind::Word, |(low, high)| Kind::Number(low, high))
+        }
+    };
+    Token::Argument(kind, name)
+}
+
+/// One way in which the words so far fit a form.
+#[derive(Clone, Debug)]
+struct Path {
+    form: usize,
+    place: Option<usize>,
+    /// The token taken by each word, and how well.
+    taken: Vec<(usize, Fit)>,
+}
+
+/// What a line is among some forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is a whole command.
+    Complete(Matched),
+    /// It is the beginning of a command of this form, or of others; what may come next.
+    Incomplete(usize, Vec<Token>),
+    /// The word at this place is the beginning of several keywords.
+    Ambiguous(usize),
+    /// The word at this place fits nothing.
+    Invalid(Misfit),
+}
+
+/// A word that fits nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its place among the words.
+    pub word: usize,
+    /// A form that fits up to here.
+    pub form: usize,
+    /// What would have fitted.
+    pub expected: Vec<Token>,
+}
+
+/// A line that fits a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// The form, by its place among those asked.
+    pub form: usize,
+    /// Each word's token and the word spelled out: keywords in full, arguments as given.
+    pub words: Vec<(Token, String)>,
+    /// How many of the words name the setting; the rest are its value. Secrets are never part of the name.
+    name: Vec<usize>,
+    /// Whether every keyword was given in full.
+    pub spelled_out: bool,
+}
+
+/// Spelled-out words as a line.
+pub(crate) fn canonical(words: &[(Token, String)]) -> String {
+    let mut out = String::new();
+    for (token, word) in words {
+        // the number of `FastEthernet 0/0` belongs to its name
+        if !out.is_empty() && token.name() != "unit" {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+impl Matched {
+    /// The spelled-out line.
+    pub fn canonical(&self) -> String {
+        canonical(&self.words)
+    }
+
+    /// Whether two lines set the same thing, so that the later one replaces the earlier. Meaningful for lines of one mode.
+    pub fn same_setting(&self, other: &Self) -> bool {
+        let name = |matched: &Self| {
+            let words: Vec<_> =
+                matched.name.iter().filter_map(|place| matched.words.get(*place)).cloned().collect();
+            canonical(&words)
+        };
+        self.form == other.form && name(self) == name(other)
+    }
+
+    /// The argument of a name, if it was given.
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        let named = |token: &Token| matches!(token, Token::Argument(_, given) if *given == name);
+        self.words.iter().find(|(token, _)| named(token)).map(|(_, word)| word.as_str())
+    }
+
+    /// Whether a keyword was given.
+    pub fn has(&self, keyword: &str) -> bool {
+        self.words.iter().any(|(token, _)| *token == Token::Keyword(intern(token, keyword)))
+    }
+}
+
+/// The token's own keyword when it is this one, else something no keyword is.
+fn intern(token: &Token, keyword: &str) -> &'static str {
+    match token {
+        Token::Keyword(own) if *own == keyword => own,
+        _ => "",
+    }
+}
+
+/// Runs words through forms. `prefix` lets a line that stops within a form pass, as `no` does.
+pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
+    let walk = Walk::new(forms, words);
+    if let Some(place) = walk.failed {
+        let form = walk.live.first().map_or(0, |path| path.form);
+        return Outcome::Invalid(Misfit { word: place, form, expected: walk.expected() });
+    }
+    if let Some(place) = walk.ambiguous() {
+        return Outcome::Ambiguous(place);
+    }
+    let ends = |path: &&Path| walk.form(path).is_some_and(|form| form.may_end(path.place)) || prefix;
+    let best = walk.live.iter().filter(ends).max_by(|a, b| {
+        // of two that fit as well, the one that may end here, then the earlier form
+        let ended = |path: &Path| walk.form(path).is_some_and(|form| form.may_end(path.place));
+        (fits(a).cmp(&fits(b))).then(ended(a).cmp(&ended(b))).then(b.form.cmp(&a.form))
+    });
+    match best {
+        Some(path) => Outcome::Complete(walk.matched(path)),
+        None => Outcome::Incomplete(walk.live.first().map_or(0, |path| path.form), walk.expected()),
+    }
+}
+
+/// What may come next after some words: each token once, and whether the line may end here.
+pub fn next(forms: &[&Form], words: &[Word<'_>]) -> (Vec<Token>, bool) {
+    let walk = Walk::new(forms, words);
+    if walk.failed.is_some() {
+        return (Vec::new(), false);
+    }
+    let end = walk.live.iter().any(|path| walk.form(path).is_some_and(|form| form.may_end(path.place)));
+    (walk.expected(), end)
+}
+
+fn fits(path: &Path) -> Vec<Fit> {
+    path.taken.iter().map(|(_, fit)| *fit).collect()
+}
+
+struct Walk<'a> {
+    forms: &'a [&'a Form],
+    words: &'a [Word<'a>],
+    live: Vec<Path>,
+    /// The first word that fits nothing.
+    failed: Option<usize>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(forms: &'a [&'a Form], words: &'a [Word<'a>]) -> Self {
+        let start = (0..forms.len()).map(|form| Path { form, place: None, taken: Vec::new() }).collect();
+        let mut walk = Self { forms, words, live: start, failed: None };
+        for (index, word) in words.iter().enumerate() {
+            let live = walk.step(word.text);
+            // a comment may stand behind a whole command
+            let comment = word.text.starts_with('!') && walk.live.iter().any(|path| walk.ends(path));
+            if live.is_empty() || (comment && !live.iter().any(|path| walk.in_line(path))) {
+                if !comment || index == 0 {
+                    walk.failed = Some(index);
+                } else {
+                    walk.live.retain(|path| {
+                        walk.forms.get(path.form).is_some_and(|form| form.may_end(path.place))
+                    });
+                }
+                break;
+            }
+            walk.live = live;
+        }
+        walk
+    }
+
+    fn form(&self, path: &Path) -> Option<&'a Form> {
+        self.forms.get(path.form).copied()
+    }
+
+    fn ends(&self, path: &Path) -> bool {
+        self.form(path).is_some_and(|form| form.may_end(path.place))
+    }
+
+    fn in_line(&self, path: &Path) -> bool {
+        let token = self.form(path).and_then(|form| form.tokens.get(path.place?));
+        matches!(token, Some(Token::Argument(Kind::Line, _)))
+    }
+
+    fn step(&self, word: &str) -> Vec<Path> {
+        let mut out: Vec<Path> = Vec::new();
+        for path in &self.live {
+            let Some(form) = self.form(path) else { continue };
+            let stays = self.in_line(path).then_some(path.place).flatten();
+            for place in form.next(path.place).iter().copied().chain(stays) {
+                let Some(fit) = form.tokens.get(place).and_then(|token| token.fit(word)) else { continue };
+                // a name that has its number takes no second one
+                let numbered = path.taken.len().checked_sub(1).and_then(|last| self.words.get(last));
+                let numbered = numbered.is_some_and(|word| word.text.ends_with(|c: char| c.is_ascii_digit()));
+                if fit == Fit::Unit && numbered {
+                    continue;
+                }
+                let mut taken = path.taken.clone();
+                taken.push((place, fit));
+                let next = Path { form: path.form, place: Some(place), taken };
+                // one way to each place of a form is enough: the best
+                match out.iter_mut().find(|known| known.form == next.form && known.place == next.place) {
+                    Some(known) if fits(known) < fits(&next) => *known = next,
+                    Some(_) => {}
+                    None => out.push(next),
+                }
+            }
+        }
+        // a keyword that is spelled out is not the beginning of another
+        if out.iter().any(|path| matches!(path.taken.last(), Some((_, Fit::Exact)))) {
+            out.retain(|path| !matches!(path.taken.last(), Some((_, Fit::Begins))));
+        }
+        out
+    }
+
+    /// The first word that several keywords begin with, among the ways that fit best up to it: in `password 0 p` the `0` is a
+    /// type, so that `p` is the password, and not also a keyword behind a password `0`.
+    fn ambiguous(&self) -> Option<usize> {
+        let best = self.live.iter().map(fits).max()?;
+        (0..self.words.len()).find(|index| {
+            let mut keywords = self.live.iter().filter_map(|path| {
+                let (place, fit) = path.taken.get(*index)?;
+                let token = self.form(path)?.tokens.get(*place)?;
+                let as_good = fits(path).get(..=*index) == best.get(..=*index);
+                (*fit == Fit::Begins && as_good).then(|| token.name())
+            });
+            let first = keywords.next();
+            keywords.any(|keyword| Some(keyword) != first)
+        })
+    }
+
+    /// What may come next, each once, keywords first.
+    fn expected(&self) -> Vec<Token> {
+        let mut out: Vec<Token> = Vec::new();
+        for path in &self.live {
+            let Some(form) = self.form(path) else { continue };
+            for token in form.next(path.place).iter().filter_map(|place| form.tokens.get(*place)) {
+                if !out.iter().any(|known| known.shown() == token.shown()) {
+                    out.push(token.clone());
+                }
+            }
+        }
+        out.sort_by_key(|token| (matches!(token, Token::Argument(..)), token.shown()));
+        out
+    }
+
+    fn matched(&self, path: &Path) -> Matched {
+        let mut words: Vec<(Token, String)> = Vec::new();
+        let mut name: Vec<usize> = Vec::new();
+        for ((place, _), word) in path.taken.iter().zip(self.words) {
+            let Some(token) = self.form(path).and_then(|form| form.tokens.get(*place)) else { continue };
+            let text = match token {
+                Token::Keyword(keyword) => (*keyword).to_string(),
+                Token::Argument(Kind::Interface, _) => long_name(word.text),
+                Token::Argument(..) => word.text.to_string(),
+            };
+            let secret = matches!(token.name(), "key" | "password") && matches!(token, Token::Argument(..));
+            if secret {
+                // nor is the type that stands before it
+                name.pop_if(|last: &mut usize| {
+                    *last + 1 == words.len()
+                        && matches!(words.get(*last), Some((Token::Keyword(kind), _)) if kind.len() == 1)
+                });
+            }
+            let value = self.form(path).and_then(|form| form.value.get(*place)).copied().unwrap_or(false);
+            if !value && !secret {
+                name.push(words.len());
+            }
+            words.push((token.clone(), text));
+        }
+        let spelled_out = path.taken.iter().all(|(_, fit)| *fit != Fit::Begins);
+        Matched { form: path.form, words, name, spelled_out }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::form::words;
+
+    fn outcome(forms: &[&'static str], line: &str) -> Outcome {
+        let forms: Vec<Form> = forms.iter().map(|form| Form::compile(form)).collect();
+        run(&forms.iter().collect::<Vec<_>>(), &words(line), false)
+    }
+
+    fn canonical(forms: &[&'static str], line: &str) -> String {
+        match outcome(forms, line) {
+            Outcome::Complete(matched) => matched.canonical(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    const KEY: &str =
+        "crypto isakmp key [0|6] <key> {address <A.B.C.D:peer> [<A.B.C.D:mask>]|hostname <host>} [no-xauth]";
+    const SHOW: &[&str] = &[
+        "show clock",
+        "show crypto isakmp sa [detail]",
+        "show crypto ipsec sa",
+        "show ip route",
+        "show ipv6",
+    ];
+
+    #[test]
+    fn options_choices_and_abbreviations() {
+        assert_eq!(
+            canonical(&[KEY], "cry isa k cisco123 addr 10.0.0.1 no-x"),
+            "crypto isakmp key cisco123 address 10.0.0.1 no-xauth"
+        );
+        assert_eq!(
+            canonical(&[KEY], "crypto isakmp key 6 abc address 10.0.0.0 255.0.0.0"),
+            "crypto isakmp key 6 abc address 10.0.0.0 255.0.0.0"
+        );
+        assert_eq!(canonical(&[KEY], "crypto isakmp key 0 hostname h"), "crypto isakmp key 0 hostname h");
+        assert_eq!(canonical(SHOW, "sh cry isa sa det"), "show crypto isakmp sa detail");
+        assert_eq!(canonical(SHOW, "sh ip r"), "show ip route");
+    }
+
+    #[test]
+    fn errors_name_their_word() {
+        assert_eq!(outcome(SHOW, "sh c"), Outcome::Ambiguous(1));
+        assert!(matches!(outcome(SHOW, "show crypto"), Outcome::Incomplete(_, next) if next.len() == 2));
+        let Outcome::Invalid(misfit) = outcome(SHOW, "show crypto foo") else { panic!() };
+        assert_eq!(misfit.word, 2);
+        assert_eq!(misfit.expected.iter().map(Token::shown).collect::<Vec<_>>(), ["ipsec", "isakmp"]);
+        assert!(matches!(outcome(SHOW, "show clock now"), Outcome::Invalid(Misfit { word: 2, .. })));
+        assert!(matches!(outcome(SHOW, "hello"), Outcome::Invalid(Misfit { word: 0, .. })));
+    }
+
+    #[test]
+    fn an_argument_that_begins_like_a_keyword() {
+        let forms = &["username <name> [privilege <0-15:level>|{password|secret} [0|7] <password>]..."];
+        for line in ["username u password 0 p", "username u secret 7 privilege", "username p password p"] {
+            assert_eq!(canonical(forms, line), line);
+        }
+        assert_eq!(outcome(forms, "username u p 7"), Outcome::Ambiguous(2));
+    }
+
+    #[test]
+    fn repetition_and_the_rest_of_the_line() {
+        let forms = &["set transform-set <set>...", "description <LINE:text>", "[log|fragments]... end"];
+        assert_eq!(canonical(forms, "set transform-set a b c"), "set transform-set a b c");
+        assert!(matches!(outcome(forms, "set transform-set"), Outcome::Incomplete(..)));
+        assert_eq!(canonical(forms, "desc the ! hub"), "description the ! hub");
+        assert_eq!(canonical(forms, "log frag log end"), "log fragments log end");
+    }
+
+    #[test]
+    fn a_comment_may_follow_a_whole_command() {
+        assert_eq!(canonical(SHOW, "show clock !now"), "show clock");
+        assert!(matches!(outcome(SHOW, "show crypto !now"), Outcome::Invalid(Misfit { word: 2, .. })));
+    }
+
+    #[test]
+    fn numbers_addresses_and_interfaces() {
+        let forms = &["policy <1-10000:priority>", "policy default", "interface <IF:name> [<UNIT:unit>]"];
+        assert_eq!(canonical(forms, "policy 10"), "policy 10");
+        assert_eq!(canonical(forms, "pol def"), "policy default");
+        assert!(matches!(outcome(forms, "policy 0"), Outcome::Invalid(Misfit { word: 1, .. })));
+        assert!(matches!(outcome(forms, "policy +1"), Outcome::Invalid(Misfit { word: 1, .. })));
+        for line in ["int fa0/0", "interface FastEthernet 0/0"] {
+            assert_eq!(canonical(forms, line), "interface FastEthernet0/0");
+        }
+        let route = &["route <IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>] [<1-255:distance>]"];
+        for (line, full) in [
+            ("route nu0 5", "route Null0 5"),
+            ("route nu 0 5", "route Null0 5"),
+            ("route fa0/0 1.1.1.1", "route FastEthernet0/0 1.1.1.1"),
+        ] {
+            assert_eq!(canonical(route, line), full);
+        }
+    }
+
+    #[test]
+    fn what_replaces_what() {
+        let forms = &[
+            "hash = {md5|sha}",
+            "ip route <A.B.C.D:prefix> <A.B.C.D:mask> <A.B.C.D:hop> = [<1-255:distance>]",
+            "crypto isakmp key [0|6] <key> address <A.B.C.D:peer> = [no-xauth]",
+            "crypto map <name> {<1-65535:sequence> = [ipsec-isakmp]|client {authentication list = <list>|configuration address respond}}",
+        ];
+        let matched = |line: &str| match outcome(forms, line) {
+            Outcome::Complete(matched) => matched,
+            other => panic!("{line}: {other:?}"),
+        };
+        let same = |one: &str, other: &str| matched(one).same_setting(&matched(other));
+        assert!(same("hash md5", "hash sha"));
+        assert!(same("ip route 10.0.0.0 255.0.0.0 1.1.1.1", "ip route 10.0.0.0 255.0.0.0 1.1.1.1 5"));
+        assert!(!same("ip route 10.0.0.0 255.0.0.0 1.1.1.1", "ip route 10.0.0.0 255.0.0.0 1.1.1.2"));
+        assert!(same(
+            "crypto isakmp key 6 abc address 1.1.1.1",
+            "crypto isakmp key xyz address 1.1.1.1 no-xauth"
+        ));
+        assert!(!same("crypto isakmp key abc address 1.1.1.1", "crypto isakmp key abc address 1.1.1.2"));
+        assert!(same("crypto map m 10", "crypto map m 10 ipsec-isakmp"));
+        assert!(same(
+            "crypto map m client authentication list a",
+            "crypto map m client authentication list b"
+        ));
+        assert!(!same(
+            "crypto map m client authentication list a",
+            "crypto map m client configuration address respond"
+        ));
+    }
+
+    #[test]
+    fn the_specific_form_wins_over_the_general_one() {
+        let forms = &["logging <LINE:rest>", "logging on"];
+        let Outcome::Complete(matched) = outcome(forms, "logging on") else { panic!() };
+        assert_eq!(matched.form, 1);
+        let Outcome::Complete(matched) = outcome(forms, "logging buffered 4096") else { panic!() };
+        assert_eq!(matched.form, 0);
+    }
+}

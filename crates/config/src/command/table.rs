@@ -1,0 +1,101 @@
+//! The tables compiled: for each mode its rows and their forms.
+
+use super::{In, Row, rows};
+use crate::automaton::{Form, Matched, Misfit, Outcome, run};
+use crate::form::Word;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The commands of a mode.
+#[derive(Default)]
+pub(crate) struct Commands {
+    pub(crate) rows: Vec<&'static Row>,
+    pub(crate) forms: Vec<Form>,
+}
+
+static TABLE: LazyLock<BTreeMap<In, Commands>> = LazyLock::new(|| {
+    let mut table: BTreeMap<In, Commands> = BTreeMap::new();
+    for row in rows() {
+        // made once for the life of the program
+        let form: &'static str = format!("{} {{{}}}", row.form, row.tail).leak();
+        let commands = table.entry(row.mode).or_default();
+        commands.rows.push(row);
+        commands.forms.push(Form::compile(form));
+    }
+    table
+});
+
+/// The commands of a mode.
+pub(crate) fn commands(mode: In) -> &'static Commands {
+    static NONE: Commands = Commands { rows: Vec::new(), forms: Vec::new() };
+    TABLE.get(&mode).unwrap_or(&NONE)
+}
+
+/// What a line is in a mode.
+pub(crate) enum Lookup {
+    /// A command.
+    Command(&'static Row, Matched),
+    /// The beginning of one, whose name is complete or not.
+    Incomplete { named: bool, expected: String },
+    /// Several, by the word at this place.
+    Ambiguous(usize),
+    /// Up to the word at this place one, whose name is complete or not.
+    Invalid { word: usize, named: bool, expected: String },
+}
+
+impl Row {
+    /// Words of the command's name.
+    pub(crate) fn words(&self) -> usize {
+        self.form.split(' ').filter(|word| *word != "=").count()
+    }
+
+    /// Words that name the setting, without the value that ends some names: what `no` needs at least.
+    fn naming(&self) -> usize {
+        self.form.split(' ').take_while(|word| *word != "=").count()
+    }
+
+    /// Words by which the command is known, without the arguments of its name.
+    fn known_by(&self) -> usize {
+        self.form.split(' ').take_while(|word| *word != "=" && !word.starts_with('<')).count().max(1)
+    }
+}
+
+/// Looks a line up. With `prefix`, a line that has a command's name and stops somewhere behind it will do.
+pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
+    let commands = commands(mode);
+    let forms: Vec<&Form> = commands.forms.iter().collect();
+    let row = |form: usize| commands.rows.get(form).copied();
+    let list = |expected: &[crate::automaton::Token]| {
+        let mut shown: Vec<_> = expected.iter().map(|token| token.shown()).collect();
+        if shown.is_empty() {
+            shown.push("the end of the line".into());
+        }
+        match shown.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => shown.concat(),
+        }
+    };
+    match run(&forms, words, prefix) {
+        Outcome::Complete(matched) => match row(matched.form) {
+            Some(row) if matched.words.len() >= row.naming() => Lookup::Command(row, matched),
+            Some(row) if matched.words.len() >= row.known_by() => {
+                Lookup::Incomplete { named: true, expected: "more of the command".into() }
+            }
+            _ => Lookup::Incomplete { named: false, expected: String::new() },
+        },
+        Outcome::Incomplete(form, expected) => Lookup::Incomplete {
+            named: row(form).is_some_and(|row| words.len() >= row.known_by()),
+            expected: list(&expected),
+        },
+        Outcome::Ambiguous(word) => Lookup::Ambiguous(word),
+        Outcome::Invalid(Misfit { word, form, expected }) => Lookup::Invalid {
+            word,
+            named: word > 0 && row(form).is_some_and(|row| word >= row.known_by()),
+            expected: list(&expected),
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
