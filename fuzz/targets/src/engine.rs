@@ -9,9 +9,9 @@ use hubward_proto::ike::policy::Policy;
 use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
-use hubward_proto::wire::ike1::{Config, Delete, Notify};
+use hubward_proto::wire::ike1::{Config, Delete, Notify, Proposal, write_sa};
 use hubward_proto::wire::isakmp::{HEADER_LEN, Header, Writer};
-use hubward_proto::wire::registry::{config, exchange, notify, payload, protocol};
+use hubward_proto::wire::registry::{config, exchange, ipsec, notify, payload, protocol};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -259,6 +259,8 @@ fn informational() -> Vec<u8> {
         about(notify::R_U_THERE_ACK, &[0, 0, 0, 1]),
         about(notify::INITIAL_CONTACT, &[]),
         about(notify::RESPONDER_LIFETIME, &[0x80, 1, 0, 1, 0x80, 2, 2, 0x58]),
+        // the longest lifetime that can be written
+        about(notify::RESPONDER_LIFETIME, &[&[0x80, 11, 0, 1, 0, 12, 0, 8], &[0xff; 8][..]].concat()),
         about(notify::NO_PROPOSAL_CHOSEN, &[]),
     ];
     let deletes = [
@@ -277,7 +279,29 @@ pub(crate) fn spoke_scripts() -> Vec<Vec<u8>> {
         [quick(0x1001, &[1; 20]), quick(0x1002, &[2; 20]), informational()].concat(),
         [informational(), quick(0x1001, &[1; 20]), said(0, 0x81, &one(payload::NOTIFY, vec![]))].concat(),
         (0..20).flat_map(|index| quick(0x2000 + index, &[3; 16])).collect(),
+        said(0x20, 4, &endless_quick_mode()),
     ]
+}
+
+/// Quick mode with the longest lifetime and the largest volume that can be written.
+fn endless_quick_mode() -> Writer {
+    let mut transform = peer::phase2_transform(1);
+    transform.attributes.truncate(0);
+    for life in [ipsec::SECONDS, ipsec::KILOBYTES] {
+        transform.attributes.push(Attribute::short(ipsec::LIFE_TYPE, life));
+        transform.attributes.push(Attribute::long(ipsec::LIFE_DURATION, [0xff; 8]));
+    }
+    transform.attributes.push(Attribute::short(ipsec::ENCAPSULATION, 1));
+    transform.attributes.push(Attribute::short(ipsec::AUTHENTICATION, 2));
+    let spi = vec![0, 0, 0x30, 1];
+    let sa = write_sa(&[Proposal { number: 1, protocol: protocol::ESP, spi, transforms: vec![transform] }]);
+    let mut writer = Writer::new();
+    writer
+        .push(payload::SA, sa)
+        .push(payload::NONCE, [5; 20])
+        .push(payload::ID, [4, 0, 0, 0, 10, 2, 0, 0, 255, 255, 0, 0])
+        .push(payload::ID, [4, 0, 0, 0, 10, 1, 0, 0, 255, 255, 0, 0]);
+    writer
 }
 
 pub(crate) fn client_scripts() -> Vec<Vec<u8>> {
@@ -358,7 +382,9 @@ mod tests {
     #[test]
     fn seeds_reach_the_end() {
         let did = |bench: &Bench, what: &str| bench.trace.iter().any(|line| line.starts_with(what));
-        assert!(did(&spoke_says(&spoke_scripts()[0]), "Install"));
+        for script in spoke_scripts().iter().filter(|script| script[0] == 0x20) {
+            assert!(did(&spoke_says(script), "Install"));
+        }
         let [passed, refused] = [0, 1].map(|index| {
             let script = &client_scripts()[index];
             client_says(script[0], &script[1..])
