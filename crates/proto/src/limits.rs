@@ -1,4 +1,5 @@
-//! Every bound on what a peer can make us hold or do. Each has a test at the bound and one above it, in `tests/limits.rs`.
+//! Every bound on what a peer can make us hold or do. Each has a test at the bound and one above it, in `tests/limits.rs` or
+//! beside what it bounds.
 
 use std::time::Duration;
 

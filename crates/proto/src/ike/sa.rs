@@ -195,8 +195,8 @@ pub(crate) struct Dpd {
 
 /// An exchange after phase 1 that is under way.
 pub(crate) enum Exchange {
-    /// Hub: Xauth request sent.
-    XauthRequest { retransmit: Retransmit },
+    /// Hub: Xauth request sent; the user when it is a further round of his.
+    XauthRequest { user: Option<String>, retransmit: Retransmit },
     /// Hub: the AAA list is asked about this user.
     XauthCheck { user: String },
     /// Hub: the verdict is sent; the user when it is yes.

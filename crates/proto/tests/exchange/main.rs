@@ -25,6 +25,7 @@
 //! | empty Xauth password | `xauth::an_empty_password` |
 //! | trailing NUL in the Xauth password | `xauth::a_trailing_nul_is_no_part_of_the_password` |
 //! | wrong passwords on one SA | `xauth::three_tries`, `xauth::the_second_try_is_right` |
+//! | a further round of Xauth names no user | `xauth::a_further_round_is_the_same_users` |
 //! | acknowledgement without attributes, or with an empty one (strongSwan) | `xauth::an_acknowledgement_needs_no_attributes` |
 //! | mode-config attributes that are unknown or asked for twice | `transaction::a29_unknown_attributes_are_left_out`, `transaction::a_repeated_question_has_one_answer` |
 //! | a gateway that assigns nonsense | `transaction::hostile_assignments` |
@@ -46,7 +47,7 @@
 //! | messages in pieces, repeated, out of order, without end | `cisco::messages_in_pieces`, `fragment::*`, `interop: strongswan_sends_fragments` |
 //! | LOAD_BALANCE: from port 500, authenticated, bounded | `rogue::a_gateway_sends_its_client_to_another`, `rogue::redirections_are_bounded`, `cisco::a_redirection_in_clear_is_ignored` |
 //! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source` |
-//! | several peers of an entry | `failover::*` |
+//! | several peers of an entry | `failover::*`, `interop: the_second_peer_serves_when_the_first_is_silent` |
 //! | trial of several keys of one address in main mode | not handled: the first that fits is the key, as on IOS |
 //! | SHA-256 with 96 bits (old Android, old Linux) | not handled: such packets are refused for their integrity |
 //! | hybrid and RSA authentication | not handled: pre-shared keys only |

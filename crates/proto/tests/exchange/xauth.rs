@@ -112,6 +112,21 @@ fn a_trailing_nul_is_no_part_of_the_password() {
     assert_eq!(password.expose(), b"gfullage");
 }
 
+/// A further round (RADIUS Access-Challenge) asks for no name; its answer belongs to the user who began, whoever it names.
+#[test]
+fn a_further_round_is_the_same_users() {
+    let (mut bench, mut peer, message_id) = asked();
+    reply(&mut bench, &mut peer, message_id, "gfullage", b"gfullage");
+    let (id, _) = bench.asked.pop().unwrap();
+    let request = bench.input(Input::Answer { id, answer: Answer::Challenge { message: "token?".into() } });
+    let (message_id, _) = status(&mut peer, &request[0]);
+    reply(&mut bench, &mut peer, message_id, "somebody-else", b"123456");
+    let Some((_, Question::Authenticate { user, password, .. })) = bench.asked.pop() else {
+        panic!("a question")
+    };
+    assert_eq!((user.as_str(), password.expose()), ("gfullage", &b"123456"[..]));
+}
+
 /// An acknowledgement of the SET without attributes, and strongSwan's with an empty one, are taken.
 #[test]
 fn an_acknowledgement_needs_no_attributes() {

@@ -11,7 +11,7 @@ use anyhow::Result;
 use hubward_interop::capture::Capture;
 use hubward_interop::charon::{Build, Charon, Hub};
 use hubward_interop::dnsmasq::Dnsmasq;
-use hubward_interop::hubward::{Hubward, spoke_cfg};
+use hubward_interop::hubward::{Hubward, edit, spoke_cfg};
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::ping;
@@ -28,6 +28,7 @@ const TRIXIE: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::T
 pub(crate) const CASES: &[Case] = &[
     case("2d_spoke_cfg_strongswan_hub_udp4500", MACHINE, |lab| spoke(lab, Build::Machine)),
     case("2d_spoke_cfg_strongswan_hub_protocol_50", TRIXIE, |lab| spoke(lab, Build::Trixie)),
+    case("the_second_peer_serves_when_the_first_is_silent", MACHINE, second_peer),
     case("a07_a_new_lease_brings_a_new_tunnel", MACHINE, new_lease),
 ];
 
@@ -58,6 +59,23 @@ fn spoke(lab: &Lab, build: Build) -> Result<()> {
         Build::Machine => wire.expect_udp_esp(HUB, SPOKE, 8),
         Build::Trixie => wire.expect_native_esp(HUB, SPOKE, 8),
     }
+}
+
+/// The entry's first peer does not exist: when its 64 seconds are over, the spoke calls the second.
+fn second_peer(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_hub()?;
+    let _dhcp = Dnsmasq::start(lab, "dnsmasq", &net.inet, "to-spoke", SPOKE, SPOKE_GATEWAY, 600)?;
+    let hub = Charon::start(lab, "hub", &net.hub, Build::Machine, &Hub::default().conf())?;
+    let nobody = "crypto isakmp key cisco123 address 10.48.67.199\ncrypto isakmp key";
+    let config = edit(&spoke_cfg()?, "crypto isakmp key", nobody)?;
+    let config = edit(&config, "set peer ", "set peer 10.48.67.199 default\n set peer ")?;
+    let spoke = Hubward::start(lab, "spoke", &net.spoke, &config)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.102", secs(15))?;
+    ping::unanswered(&net.spoke_lan, HUB_HOST, 3)?;
+    assert_eq!(hub.children()?, 0, "the second peer was called before the first had its time");
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(90))?;
+    ping::answered(&net.hub_lan, SPOKE_HOST, 5)
 }
 
 /// The provider gives another address at the next renewal, half a lease later.

@@ -64,8 +64,8 @@ impl Engine {
         match (message.kind, exchange) {
             // the message id names the exchange; the identifier inside does not have to agree, for strongSwan's replies
             // to Xauth carry another one
-            (config::REPLY, Some(Exchange::XauthRequest { .. })) => {
-                self.xauth_reply(sa, message_id, &message)?;
+            (config::REPLY, Some(Exchange::XauthRequest { user, .. })) => {
+                self.xauth_reply(sa, message_id, &message, user)?;
                 Ok(None)
             }
             (config::ACK, Some(Exchange::XauthSet { user, .. })) => {
@@ -130,11 +130,11 @@ impl Engine {
     // ---- hub: Xauth ---------------------------------------------------------------------------------------------
 
     /// `{ HASH, REQUEST(user, password) }  -->`
-    pub(crate) fn request_xauth(&mut self, sa: &mut IsakmpSa, challenge: Option<&str>) {
+    pub(crate) fn request_xauth(&mut self, sa: &mut IsakmpSa, challenge: Option<(String, &str)>) {
         let identifier = (self.random.u32() & 0xffff) as u16;
         let mut attributes = Vec::new();
-        match challenge {
-            Some(text) => {
+        match &challenge {
+            Some((_, text)) => {
                 attributes.push(Attribute::long(config::XAUTH_MESSAGE, text.as_bytes()));
                 attributes.push(Attribute::long(config::XAUTH_USER_PASSWORD, []));
             }
@@ -147,12 +147,21 @@ impl Engine {
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
             && let Some(established) = sa.established_mut()
         {
-            established.exchanges.insert(message_id, Exchange::XauthRequest { retransmit });
+            established.exchanges.insert(
+                message_id,
+                Exchange::XauthRequest { user: challenge.map(|(user, _)| user), retransmit },
+            );
         }
     }
 
     /// `<--  { HASH, REPLY(user, password) }`
-    fn xauth_reply(&mut self, sa: &mut IsakmpSa, message_id: u32, message: &Config) -> Result<(), Refusal> {
+    fn xauth_reply(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        message: &Config,
+        asked: Option<String>,
+    ) -> Result<(), Refusal> {
         let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
         let crate::ike::authorization::Gate::Xauth { list } = &established.gate else {
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
@@ -172,7 +181,8 @@ impl Engine {
             self.send_xauth_status(sa, None);
             return Err(Refusal::XauthFailed);
         };
-        let user = String::from_utf8_lossy(&user).into_owned();
+        // a further round asks for no name: it is for the user who began
+        let user = asked.unwrap_or_else(|| String::from_utf8_lossy(&user).into_owned());
         established.exchanges.insert(message_id, Exchange::XauthCheck { user: user.clone() });
         self.ask(
             sa.id,
@@ -214,10 +224,10 @@ impl Engine {
         text: &str,
     ) -> Result<(), Refusal> {
         let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
-        if !matches!(established.exchanges.remove(&message_id), Some(Exchange::XauthCheck { .. })) {
+        let Some(Exchange::XauthCheck { user }) = established.exchanges.remove(&message_id) else {
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
-        }
-        self.request_xauth(sa, Some(text));
+        };
+        self.request_xauth(sa, Some((user, text)));
         Ok(())
     }
 
