@@ -123,8 +123,10 @@ pub struct Route {
     pub destination: ipnet::Ipv4Net,
     /// Next hop.
     pub next_hop: Option<Ipv4Addr>,
-    /// Interface.
+    /// Interface; `dhcp` for any that DHCP gives a router.
     pub interface: Option<String>,
+    /// `INTERFACE dhcp`: the next hop is the router that DHCP gave that interface.
+    pub by_dhcp: bool,
     /// Administrative distance.
     pub distance: u8,
     /// Line.
@@ -519,6 +521,12 @@ pub struct DhcpPool {
     pub name: String,
     /// `network`.
     pub network: Option<ipnet::Ipv4Net>,
+    /// `host`, with its network's mask.
+    pub host: Option<ipnet::Ipv4Net>,
+    /// `hardware-address`.
+    pub hardware: Option<[u8; 6]>,
+    /// `client-identifier`.
+    pub client_identifier: Option<Vec<u8>>,
     /// `default-router`.
     pub routers: Vec<Ipv4Addr>,
     /// `dns-server`.

@@ -1,6 +1,7 @@
 //! The configuration on the Linux side: interfaces, addresses, routes, and what leads cleartext into the TUN. Everything that
 //! is made is marked and removed again; what was there is left alone.
 
+use crate::routes::Static;
 use anyhow::{Context as _, anyhow, bail};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::netlink::Netlink;
@@ -9,10 +10,11 @@ use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::sysctl::Setting;
 use hubward_linux::{address, link};
+use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables;
 use ipnet::{IpNet, Ipv4Net};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -68,13 +70,18 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Resul
 
 /// What was done to the machine, and the means to do more and to undo it.
 pub(crate) struct Machine {
-    netlink: Netlink,
+    pub(crate) netlink: Netlink,
     ledger: Ledger,
-    names: Names,
+    pub(crate) names: Names,
     tun: u32,
     keep_addresses: bool,
     captured: Vec<Route>,
-    routes: Vec<Route>,
+    /// The addresses that the configuration names, by link.
+    configured: Vec<(String, IpNet)>,
+    /// What DHCP lent, by link.
+    pub(crate) leases: BTreeMap<String, Lease>,
+    pub(crate) statics: Vec<Static>,
+    pub(crate) told: BTreeSet<String>,
 }
 
 impl Machine {
@@ -92,25 +99,58 @@ impl Machine {
         for removed in owned::sweep(&netlink, &mut ledger)?.removed {
             tracing::info!("removed a leftover of an earlier run: {removed}");
         }
-        let machine =
-            Self { netlink, ledger, names, tun: 0, keep_addresses, captured: Vec::new(), routes: Vec::new() };
+        let machine = Self {
+            netlink,
+            ledger,
+            names,
+            tun: 0,
+            keep_addresses,
+            captured: Vec::new(),
+            configured: Vec::new(),
+            leases: BTreeMap::new(),
+            statics: Vec::new(),
+            told: BTreeSet::new(),
+        };
         Ok(machine)
     }
 
-    /// Interfaces and addresses of the configuration, forwarding, and the TUN.
-    pub(crate) fn apply(&mut self, config: &Config, tun: &hubward_linux::tun::Tun) -> anyhow::Result<()> {
-        for interface in &config.interfaces {
+    /// What another configuration needs of this machine before anything is changed: links for interfaces that had nothing
+    /// to do so far.
+    pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Names> {
+        let known: Vec<_> = self.names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect();
+        map_interfaces(config, &known)
+    }
+
+    /// Interfaces and addresses of the configuration, forwarding, and the TUN. Addresses of the configuration before it that
+    /// this one does not name are taken away.
+    pub(crate) fn apply(
+        &mut self,
+        config: &Config,
+        names: Names,
+        tun: &hubward_linux::tun::Tun,
+    ) -> anyhow::Result<()> {
+        self.names = names;
+        let mut wanted = Vec::new();
+        for interface in config.interfaces.iter().filter(|interface| !interface.shutdown) {
             let Some(name) = self.names.get(&interface.name).cloned() else { continue };
             let link = link::by_name(&self.netlink, &name)?;
-            if !interface.shutdown {
-                link::set_up(&self.netlink, link.index, true)?;
-            }
+            link::set_up(&self.netlink, link.index, true)?;
             if let (Addressing::Static(nets), false) = (&interface.address, self.keep_addresses) {
-                for net in nets {
-                    self.ledger.add_address(&self.netlink, &name, IpNet::V4(*net))?;
-                }
+                wanted.extend(nets.iter().map(|net| (name.clone(), IpNet::V4(*net))));
             }
         }
+        // first away, then on: the kernel takes the other addresses of a network with the first of it
+        for (name, net) in
+            std::mem::take(&mut self.configured).into_iter().filter(|old| !wanted.contains(old))
+        {
+            if let Err(error) = self.ledger.remove_address(&self.netlink, &name, net) {
+                tracing::warn!("the address {net} of {name} is left behind: {error}");
+            }
+        }
+        for (name, net) in &wanted {
+            self.ledger.add_address(&self.netlink, name, *net)?;
+        }
+        self.configured = wanted;
         self.ledger.set(Setting::IpForward, "1")?;
         self.tun = tun.index();
         link::set_mtu(&self.netlink, self.tun, 1400)?;
@@ -140,40 +180,17 @@ impl Machine {
     }
 
     /// A lease's address goes on its link, and its router becomes the default route of last choice (distance 254).
-    pub(crate) fn lease_bound(
-        &mut self,
-        name: &str,
-        lease: &hubward_proto::dhcp::Lease,
-    ) -> anyhow::Result<()> {
+    pub(crate) fn lease_bound(&mut self, config: &Config, name: &str, lease: &Lease) -> anyhow::Result<()> {
         self.ledger.add_address(&self.netlink, name, IpNet::V4(lease.address))?;
-        if let Some(route) = self.lease_route(name, lease)? {
-            route::add(&self.netlink, &route)?;
-        }
-        Ok(())
+        self.leases.insert(name.to_string(), lease.clone());
+        self.apply_routes(config)
     }
 
     /// The lease ended.
-    pub(crate) fn lease_lost(
-        &mut self,
-        name: &str,
-        lease: &hubward_proto::dhcp::Lease,
-    ) -> anyhow::Result<()> {
-        if let Some(route) = self.lease_route(name, lease)? {
-            let _gone = route::remove(&self.netlink, &route);
-        }
+    pub(crate) fn lease_lost(&mut self, config: &Config, name: &str, lease: &Lease) -> anyhow::Result<()> {
+        self.leases.remove(name);
         self.ledger.remove_address(&self.netlink, name, IpNet::V4(lease.address))?;
-        // the kernel took the static routes by this address with it
-        self.routes.clear();
-        Ok(())
-    }
-
-    fn lease_route(&self, name: &str, lease: &hubward_proto::dhcp::Lease) -> anyhow::Result<Option<Route>> {
-        let Some(router) = lease.router else { return Ok(None) };
-        let mut route = Route::new(IpNet::V4(Ipv4Net::default()));
-        route.gateway = Some(IpAddr::V4(router));
-        route.interface = link::by_name(&self.netlink, name)?.index;
-        route.metric = 254;
-        Ok(Some(route))
+        self.apply_routes(config)
     }
 
     /// The Linux names of the interfaces.
@@ -181,57 +198,16 @@ impl Machine {
         &self.names
     }
 
+    /// Whether the addresses of the interfaces are left alone (`--no-addresses`).
+    pub(crate) fn keeps_addresses(&self) -> bool {
+        self.keep_addresses
+    }
+
     /// Whether a link has an IPv4 address.
     pub(crate) fn has_address(&self, name: &str) -> bool {
         let index = link::by_name(&self.netlink, name).map(|link| link.index).ok();
         let there = address::list(&self.netlink).unwrap_or_default();
         there.iter().any(|address| Some(address.interface) == index && matches!(address.net, IpNet::V4(_)))
-    }
-
-    /// `ip route`: a next hop in no connected network is put on the interface that bears the crypto map.
-    pub(crate) fn apply_routes(&mut self, config: &Config) -> anyhow::Result<()> {
-        let there = address::list(&self.netlink)?;
-        let mut wanted = Vec::new();
-        for configured in &config.routes {
-            let mut route = Route::new(IpNet::V4(configured.destination));
-            route.metric = u32::from(configured.distance);
-            if let Some(name) = configured.interface.as_ref().and_then(|name| self.names.get(name)) {
-                route.interface = link::by_name(&self.netlink, name)?.index;
-            } else if configured.interface.as_deref().is_some_and(|name| name.starts_with("Null")) {
-                route.kind = RouteKind::Blackhole;
-            } else if configured.interface.is_some() {
-                continue;
-            }
-            if let Some(hop) = configured.next_hop {
-                let hop = IpAddr::V4(hop);
-                route.gateway = Some(hop);
-                let connected = there.iter().any(|address| address.net.contains(&hop));
-                let awaits_dhcp =
-                    config.interfaces.iter().any(|i| i.address == Addressing::Dhcp && !i.shutdown);
-                if !connected && route.interface == 0 && awaits_dhcp {
-                    // the network of the next hop may come with a lease
-                    continue;
-                }
-                if !connected && route.interface == 0 {
-                    let bearer = config.interfaces.iter().find(|i| i.crypto_map.is_some() && !i.shutdown);
-                    let bearer = bearer.filter(|bearer| bearer.address != Addressing::Dhcp);
-                    let Some(name) = bearer.and_then(|bearer| self.names.get(&bearer.name)) else { continue };
-                    route.interface = link::by_name(&self.netlink, name)?.index;
-                    route.onlink = true;
-                }
-            }
-            wanted.push(route);
-        }
-        for old in self.routes.iter().filter(|old| !wanted.contains(old)) {
-            let _gone = route::remove(&self.netlink, old);
-        }
-        for new in wanted.iter().filter(|new| !self.routes.contains(new)) {
-            if let Err(error) = route::add(&self.netlink, new) {
-                tracing::warn!("the route to {} is not installed: {error}", new.destination);
-            }
-        }
-        self.routes = wanted;
-        Ok(())
     }
 
     /// The routes that lead into the TUN: a prefix is captured where the route that would be taken leaves by an interface that
@@ -253,7 +229,8 @@ impl Machine {
         let prefixes = tables::prefixes(ranges);
         self.guard(config, &prefixes)?;
         for prefix in prefixes {
-            let covering = main.iter().filter(|r| r.destination.contains(&prefix));
+            // of equal routes the kernel uses, and lists, the first
+            let covering = main.iter().rev().filter(|r| r.destination.contains(&prefix));
             let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
             if taken.is_none_or(|taken| bearers.contains(&taken.interface)) {
                 wanted.push(Route { table: owned::TABLE, interface: self.tun, ..Route::new(prefix) });

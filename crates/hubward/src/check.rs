@@ -1,9 +1,38 @@
 //! `hubward check`, and what the remarks on a configuration mean for its start.
 
+use crate::files;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
 use hubward_config::document::Class;
+use std::path::Path;
+
+/// Reads a configuration; a banner in another character set harms nothing.
+pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
+    let bytes = files::read(file, files::CONFIGURATION)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Refuses to put a configuration in the place of a running one: one whose access controls are not enforced, one with other
+/// interfaces, and one with lines that have no effect although they should and that the running one does not have. A router
+/// would not have taken such lines from its console either.
+pub(crate) fn may_replace(old: &Parsed, new: &Parsed, allow_unenforced: bool) -> Result<(), String> {
+    may_start(new, allow_unenforced)?;
+    let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
+    if names(old) != names(new) {
+        return Err("interfaces can be added or removed only by a restart".into());
+    }
+    let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
+    let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
+    let broken: Vec<_> = new
+        .diagnostics
+        .iter()
+        .filter(is_error)
+        .filter(|d| !known(d))
+        .map(|d| format!("line {}: {} ({})", d.line, d.message, d.remedy))
+        .collect();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
+}
 
 /// Prints every remark with its line, and counts the lines of each class. Gives whether the configuration may start.
 pub(crate) fn print(name: &str, text: &str, parsed: &Parsed) -> bool {
@@ -74,13 +103,14 @@ pub(crate) fn may_start(parsed: &Parsed, allow_unenforced: bool) -> Result<(), S
     ))
 }
 
-/// Tells the remarks at start: what changes forwarding first, by name.
-pub(crate) fn tell(parsed: &Parsed) {
-    let forwarding = parsed.diagnostics.iter().filter(|d| d.code == Code::Forwarding);
-    for diagnostic in forwarding {
-        tracing::warn!("line {}: {}", diagnostic.line, diagnostic.message);
-    }
-    for diagnostic in parsed.diagnostics.iter().filter(|d| d.code != Code::Forwarding) {
+/// Tells the remarks at start, or after a reload those that are new: what changes forwarding first, by name.
+pub(crate) fn tell(parsed: &Parsed, before: Option<&Parsed>) {
+    let known = |d: &&Diagnostic| {
+        before.is_some_and(|old| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message))
+    };
+    let (forwarding, others): (Vec<_>, Vec<_>) =
+        parsed.diagnostics.iter().filter(|d| !known(d)).partition(|d| d.code == Code::Forwarding);
+    for diagnostic in forwarding.into_iter().chain(others) {
         match diagnostic.severity {
             Severity::Notice => tracing::info!("line {}: {}", diagnostic.line, diagnostic.message),
             Severity::Warning | Severity::Error => {

@@ -1,21 +1,32 @@
 //! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links.
 
+use crate::store::{Store, wall_clock};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::netlink::Netlink;
+use hubward_linux::owned::FWMARK;
 use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
-use hubward_linux::{link, random};
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::{SocketOptions, link, random};
 use hubward_proto::dhcp::{Client, Effect, Lease};
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
+const TABLE: &str = "dhcp-client";
 
 /// The clients of all interfaces.
-#[derive(Default)]
-pub(crate) struct Clients(BTreeMap<String, Running>);
+pub(crate) struct Clients {
+    running: BTreeMap<String, Running>,
+    store: Store,
+}
 
 struct Running {
     client: Client,
     socket: PacketSocket,
     lease: Option<Lease>,
+    /// When the stored lease ends.
+    stored: Option<Instant>,
 }
 
 /// What changed for an interface (by its Linux name).
@@ -24,7 +35,50 @@ pub(crate) enum Change {
     Lost(String, Lease),
 }
 
+impl Running {
+    /// Gives the lease back.
+    fn release(&mut self) {
+        self.client.release();
+        self.stored = None;
+        while let Some(Effect::Send(packet)) = self.client.poll() {
+            let _lost = self.socket.send(&packet, BROADCAST);
+        }
+    }
+}
+
 impl Clients {
+    /// None yet.
+    pub(crate) fn new(store: Store) -> Self {
+        Self { running: BTreeMap::new(), store }
+    }
+
+    /// Writes down the leases that changed, so that the process after a crash asks for the same addresses.
+    fn remember(&mut self, now: Instant) {
+        let mut rows = Vec::new();
+        for (name, running) in &mut self.running {
+            let expires = running.client.expires();
+            if expires == running.stored {
+                continue;
+            }
+            running.stored = expires;
+            rows.push((
+                name.clone(),
+                running.lease.as_ref().zip(expires).map(|(lease, expires)| {
+                    let until = (wall_clock() + expires.since(now)).as_secs();
+                    [&lease.address.addr().octets()[..], &until.to_be_bytes()].concat()
+                }),
+            ));
+        }
+        if let Err(error) = self.store.write(TABLE, &rows) {
+            tracing::error!("a DHCP lease could not be written down: {error:#}");
+        }
+    }
+
+    fn forget(&self, name: &str) {
+        if let Err(error) = self.store.write(TABLE, &[(name.to_string(), None)]) {
+            tracing::error!("a DHCP lease could not be forgotten: {error:#}");
+        }
+    }
     /// A client for each interface that wants one and has a link. An address that is there already is another client's work
     /// and is left to it.
     pub(crate) fn start(
@@ -35,10 +89,12 @@ impl Clients {
         now: Instant,
     ) -> anyhow::Result<()> {
         let netlink = Netlink::open()?;
+        let remembered = self.store.rows(TABLE)?;
         let host_name = config.hostname.clone().unwrap_or_default();
         for interface in &config.interfaces {
             let Some(name) = names.get(&interface.name) else { continue };
-            if interface.address != Addressing::Dhcp || interface.shutdown || self.0.contains_key(name) {
+            if interface.address != Addressing::Dhcp || interface.shutdown || self.running.contains_key(name)
+            {
                 continue;
             }
             if adopted(name) {
@@ -52,22 +108,46 @@ impl Clients {
             };
             let socket =
                 PacketSocket::open(link.index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(68))?;
-            let client = Client::new(mac, &host_name, random::seed()?, now);
-            self.0.insert(name.clone(), Running { client, socket, lease: None });
+            let mut client = Client::new(mac, &host_name, random::seed()?, now);
+            if let Some(address) = remembered.get(name).and_then(|row| still_lent(row)) {
+                tracing::info!("{} ({name}) asks for {address}, which it had before", interface.name);
+                client = client.reboot(address);
+            }
+            self.running.insert(name.clone(), Running { client, socket, lease: None, stored: None });
         }
         Ok(())
     }
 
+    /// Ends the clients of interfaces that another configuration gives no client, and their leases.
+    pub(crate) fn stop_unwanted(&mut self, config: &Config, names: &BTreeMap<String, String>) -> Vec<Change> {
+        let wanted: Vec<_> = config
+            .interfaces
+            .iter()
+            .filter(|interface| interface.address == Addressing::Dhcp && !interface.shutdown)
+            .filter_map(|interface| names.get(&interface.name))
+            .collect();
+        let all = std::mem::take(&mut self.running);
+        let (kept, ended) = all.into_iter().partition(|(name, _)| wanted.contains(&name));
+        self.running = kept;
+        let mut changes = Vec::new();
+        for (name, mut running) in ended {
+            running.release();
+            self.forget(&name);
+            changes.extend(running.lease.take().map(|lease| Change::Lost(name, lease)));
+        }
+        changes
+    }
+
     /// The next moment at which a client has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.0.values().map(|running| running.client.poll_timeout()).min()
+        self.running.values().map(|running| running.client.poll_timeout()).min()
     }
 
     /// Takes what arrived, does what is due, and tells what changed.
     pub(crate) fn step(&mut self, now: Instant) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut buffer = [0; 2048];
-        for (name, running) in &mut self.0 {
+        for (name, running) in &mut self.running {
             while let Ok(packet) = running.socket.recv(&mut buffer) {
                 running.client.handle(now, buffer.get(..packet.length).unwrap_or_default());
             }
@@ -76,6 +156,11 @@ impl Clients {
                 match effect {
                     Effect::Send(packet) => {
                         if let Err(error) = running.socket.send(&packet, BROADCAST) {
+                            tracing::debug!("DHCP on {name}: {error}");
+                        }
+                    }
+                    Effect::Unicast { from, to, message } => {
+                        if let Err(error) = unicast(from, to, &message) {
                             tracing::debug!("DHCP on {name}: {error}");
                         }
                     }
@@ -89,21 +174,37 @@ impl Clients {
                 }
             }
         }
+        self.remember(now);
         changes
     }
 
     /// Gives every lease back.
     pub(crate) fn release(&mut self) {
-        for running in self.0.values_mut() {
-            running.client.release();
-            while let Some(Effect::Send(packet)) = running.client.poll() {
-                let _lost = running.socket.send(&packet, BROADCAST);
-            }
+        for running in self.running.values_mut() {
+            running.release();
+        }
+        for name in self.running.keys() {
+            self.forget(name);
         }
     }
 
     /// Whether any client waits for packets, so that the gateway looks often.
     pub(crate) fn waiting(&self) -> bool {
-        self.0.values().any(|running| running.lease.is_none())
+        self.running.values().any(|running| running.lease.is_none())
     }
+}
+
+/// The address of a stored lease, while it lasts.
+fn still_lent(row: &[u8]) -> Option<Ipv4Addr> {
+    let (address, until) = row.split_first_chunk::<4>()?;
+    let until = u64::from_be_bytes(*until.first_chunk::<8>()?);
+    (wall_clock().as_secs() < until).then(|| Ipv4Addr::from(*address))
+}
+
+/// Sends a renewal from port 68; its answer is seen by the packet socket. The mark keeps it out of the tunnels.
+fn unicast(from: Ipv4Addr, to: Ipv4Addr, message: &[u8]) -> anyhow::Result<()> {
+    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 64 << 10 };
+    let socket = UdpSocket::bind(SocketAddr::from((from, 68)), &options)?;
+    socket.send_to(message, SocketAddr::from((to, 67)), None)?;
+    Ok(())
 }

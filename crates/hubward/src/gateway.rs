@@ -3,10 +3,11 @@
 use crate::aaa::{Authenticator, Login};
 use crate::apply::Machine;
 use crate::dataplane::{self, Shared, now};
+use crate::dhcp_server::Servers;
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::snapshot::Snapshot;
-use crate::{aaa, exec, translate};
+use crate::{aaa, check, dhcp, exec, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::udp::UdpSocket;
@@ -56,7 +57,8 @@ pub(crate) struct Gateway {
     pub(crate) log: Log,
     pub(crate) last_traffic: dataplane::LastTraffic,
     pub(crate) allow_unenforced: bool,
-    pub(crate) dhcp: crate::dhcp::Clients,
+    pub(crate) dhcp: dhcp::Clients,
+    pub(crate) lending: Servers,
     pub(crate) authenticator: Authenticator,
 }
 
@@ -95,23 +97,28 @@ impl Gateway {
     /// What DHCP gave or took.
     fn leases_of_interfaces(&mut self) {
         for change in self.dhcp.step(now()) {
-            let done = match change {
-                crate::dhcp::Change::Bound(name, lease) => {
-                    tracing::info!(
-                        "%DHCP-6-ADDRESS_ASSIGN: Interface {name} assigned DHCP address {}",
-                        lease.address
-                    );
-                    self.machine.lease_bound(&name, &lease)
-                }
-                crate::dhcp::Change::Lost(name, lease) => {
-                    tracing::warn!("{name} lost its DHCP address {}", lease.address);
-                    self.machine.lease_lost(&name, &lease)
-                }
-            };
-            if let Err(error) = done {
-                tracing::error!("a DHCP lease could not be applied: {error:#}");
-            }
+            self.lease_changed(change);
             self.addresses_may_have_changed();
+        }
+    }
+
+    fn lease_changed(&mut self, change: dhcp::Change) {
+        let config = &self.parsed.config;
+        let done = match change {
+            dhcp::Change::Bound(name, lease) => {
+                tracing::info!(
+                    "%DHCP-6-ADDRESS_ASSIGN: Interface {name} assigned DHCP address {}",
+                    lease.address
+                );
+                self.machine.lease_bound(config, &name, &lease)
+            }
+            dhcp::Change::Lost(name, lease) => {
+                tracing::warn!("{name} lost its DHCP address {}", lease.address);
+                self.machine.lease_lost(config, &name, &lease)
+            }
+        };
+        if let Err(error) = done {
+            tracing::error!("a DHCP lease could not be applied: {error:#}");
         }
     }
 
@@ -246,7 +253,11 @@ impl Gateway {
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
-            Ok(_) => self.addresses_may_have_changed(),
+            Ok(_) => {
+                self.addresses_may_have_changed();
+                // a link that went down or came up, or a route that somebody took away
+                self.set_routes();
+            }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
         }
     }
@@ -264,43 +275,44 @@ impl Gateway {
         }
         if self.addresses != addresses {
             self.addresses = addresses;
-            if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
-                tracing::error!("the routes could not be set: {error:#}");
-            }
-            self.capture();
+            self.set_routes();
         }
     }
 
-    /// SIGHUP. A configuration that cannot be used leaves the old one running.
+    fn set_routes(&mut self) {
+        if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
+            tracing::error!("the routes could not be set: {error:#}");
+        }
+        self.capture();
+    }
+
+    /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is applied, and what it does
+    /// not change is left alone.
     fn reload(&mut self) {
-        let text = match crate::files::read_text(&self.file, crate::files::CONFIGURATION) {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::error!("the old configuration stays: {error:#}");
-                return;
-            }
-        };
-        let parsed = hubward_config::parse(&text);
-        if let Err(refusal) = crate::check::may_start(&parsed, self.allow_unenforced) {
-            tracing::error!("the old configuration stays: {refusal}");
+        if let Err(error) = self.try_reload() {
+            tracing::error!("the old configuration stays: {error:#}");
             return;
         }
-        let same_interfaces = parsed.config.interfaces.iter().map(|i| &i.name).eq(self
-            .parsed
-            .config
-            .interfaces
-            .iter()
-            .map(|i| &i.name));
-        if !same_interfaces {
-            tracing::error!(
-                "the old configuration stays: interfaces can be added or removed only by a restart"
-            );
-            return;
-        }
+        tracing::info!("the configuration was read again");
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<()> {
+        let parsed = hubward_config::parse(&check::read(&self.file)?);
+        check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
+        let names = self.machine.prepare(&parsed.config)?;
+        check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);
-        if let Err(error) = self.machine.apply(&self.parsed.config, &self.shared.tun) {
+        self.leases.configure(&self.parsed.config.pools);
+        // a lease goes before the address that takes its place comes
+        for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
+            self.lease_changed(change);
+        }
+        if let Err(error) = self.machine.apply(&self.parsed.config, names, &self.shared.tun) {
             tracing::error!("not everything of the new configuration could be applied: {error:#}");
+        }
+        if let Err(error) = self.start_dhcp() {
+            tracing::error!("DHCP could not be started: {error:#}");
         }
         if let Ok(addresses) = self.machine.addresses(&self.parsed.config) {
             self.addresses = addresses;
@@ -309,12 +321,21 @@ impl Gateway {
         for line in left_out {
             tracing::warn!("{line}");
         }
-        self.leases.configure(&self.parsed.config.pools);
         let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
         self.shared.tables.store(Arc::new(tables));
         self.engine.handle(now(), Input::Policy(Arc::new(policy)));
         self.capture();
-        tracing::info!("the configuration was read again");
+        Ok(())
+    }
+
+    /// Starts the DHCP clients and servers that are not running yet, and ends the servers that should not.
+    pub(crate) fn start_dhcp(&mut self) -> anyhow::Result<()> {
+        let machine = &self.machine;
+        if !machine.keeps_addresses() {
+            let adopted = |name: &str| machine.has_address(name);
+            self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
+        }
+        self.lending.configure(&self.parsed.config, machine.names())
     }
 
     fn exec(&mut self, line: &str) -> String {
@@ -335,6 +356,7 @@ impl Gateway {
             ike: self.engine.inspect(),
             sad: &self.shared.sad,
             pools: self.leases.view(),
+            statics: &self.machine.statics,
             interfaces: self.machine.interfaces(&self.parsed.config).unwrap_or_default(),
             drops: &self.shared.drops,
         }

@@ -1,18 +1,17 @@
 //! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
 
-use anyhow::Context as _;
+use crate::store::Store;
 use hubward_config::model::Pool;
 use hubward_proto::ike::io::{LeaseError, LeaseOwner};
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{ReadableTable as _, TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 const LEASES: TableDefinition<'_, &str, u32> = TableDefinition::new("leases");
 
 /// The leases of all pools.
 pub(crate) struct Leases {
-    database: Option<Database>,
+    store: Store,
     pools: Vec<Pool>,
     /// The address of each owner; it stays the owner's after its session, as long as nobody else needs it.
     owned: BTreeMap<String, Ipv4Addr>,
@@ -36,31 +35,25 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
 }
 
 impl Leases {
-    /// Opens the database in a folder; without one, leases are forgotten at the end.
-    pub(crate) fn open(folder: Option<&Path>) -> anyhow::Result<Self> {
+    /// With the leases of the process before this one.
+    pub(crate) fn open(store: Store) -> anyhow::Result<Self> {
         let mut leases = Self {
-            database: None,
+            store,
             pools: Vec::new(),
             owned: BTreeMap::new(),
             in_use: BTreeSet::new(),
             released: Vec::new(),
         };
-        let Some(folder) = folder else { return Ok(leases) };
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let path = folder.join("leases.redb");
-        let database = Database::create(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(LEASES)?;
-        transaction.commit()?;
-        let transaction = database.begin_read()?;
-        for entry in transaction.open_table(LEASES)?.iter()? {
-            let (key, value) = entry?;
-            let address = Ipv4Addr::from(value.value());
-            leases.owned.insert(key.value().to_string(), address);
-            leases.released.push(address);
+        if let Some(database) = leases.store.database() {
+            let transaction = database.begin_write()?;
+            for entry in transaction.open_table(LEASES)?.iter()? {
+                let (key, value) = entry?;
+                let address = Ipv4Addr::from(value.value());
+                leases.owned.insert(key.value().to_string(), address);
+                leases.released.push(address);
+            }
+            transaction.commit()?;
         }
-        leases.database = Some(database);
         Ok(leases)
     }
 
@@ -112,7 +105,7 @@ impl Leases {
     }
 
     fn store(&self) -> anyhow::Result<()> {
-        let Some(database) = &self.database else { return Ok(()) };
+        let Some(database) = self.store.database() else { return Ok(()) };
         let transaction = database.begin_write()?;
         {
             let mut table = transaction.open_table(LEASES)?;
@@ -154,20 +147,20 @@ mod tests {
     #[test]
     fn an_owner_keeps_its_address_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let mut leases = Leases::open(Some(folder.path())).unwrap();
+        let mut leases = Leases::open(Store::open(folder.path()).unwrap()).unwrap();
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         let second = leases.lease("p", &owner("b", "2"), None).unwrap();
         assert_eq!((first.to_string(), second.to_string()), ("10.5.5.1".into(), "10.5.5.2".into()));
         drop(leases);
-        let mut leases = Leases::open(Some(folder.path())).unwrap();
+        let mut leases = Leases::open(Store::open(folder.path()).unwrap()).unwrap();
         leases.configure(&[pool()]);
         assert_eq!(leases.lease("p", &owner("b", "2"), None), Ok(second));
     }
 
     #[test]
     fn an_address_is_given_to_nobody_else_while_it_is_used() {
-        let mut leases = Leases::open(None).unwrap();
+        let mut leases = Leases::open(Store::default()).unwrap();
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         leases.lease("p", &owner("b", "2"), None).unwrap();

@@ -14,8 +14,10 @@ mod gateway;
 mod lab;
 mod lease;
 mod log;
+mod routes;
 mod run;
 mod snapshot;
+mod store;
 mod translate;
 
 use clap::{Parser, Subcommand};
@@ -76,8 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn check_file(file: &Path) -> anyhow::Result<ExitCode> {
-    let bytes = files::read(file, files::CONFIGURATION)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = check::read(file)?;
     let parsed = hubward_config::parse(&text);
     let may_start = check::print(&file.display().to_string(), &text, &parsed);
     Ok(if may_start { ExitCode::SUCCESS } else { ExitCode::FAILURE })

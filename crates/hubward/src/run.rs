@@ -7,7 +7,8 @@ use crate::dhcp_server::Servers;
 use crate::gateway::{Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
-use crate::{SOCKET, check, exec, files, translate};
+use crate::store::Store;
+use crate::{SOCKET, check, exec, translate};
 use arc_swap::ArcSwap;
 use hubward_linux::SocketOptions;
 use hubward_linux::clear::ClearSocket;
@@ -53,9 +54,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     log_to_stderr("info");
     privilege::forbid_core_dumps()?;
     hubward_crypto::selftest::selftest()?;
-    let text = files::read_text(&arguments.file, files::CONFIGURATION)?;
+    let text = check::read(&arguments.file)?;
     let parsed = hubward_config::parse(&text);
-    check::tell(&parsed);
+    check::tell(&parsed, None);
     if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {
         anyhow::bail!(refusal);
     }
@@ -66,9 +67,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
-    let mut machine = Machine::open(Some(&arguments.state), names, arguments.no_addresses)?;
+    let store = Store::open(&arguments.state)?;
+    let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
+    // what happens from here on is news
+    let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
-    if let Err(error) = machine.apply(&parsed.config, &tun) {
+    if let Err(error) = machine.apply(&parsed.config, names, &tun) {
         machine.remove();
         return Err(error);
     }
@@ -77,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for line in left_out {
         tracing::warn!("{line}");
     }
-    let mut leases = Leases::open(Some(&arguments.state))?;
+    let mut leases = Leases::open(store.clone())?;
     leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let shared = Arc::new(Shared {
@@ -99,25 +103,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         leases,
         shared: Arc::clone(&shared),
         isakmp: Arc::clone(&isakmp),
-        monitor: Monitor::open()?,
+        monitor,
         addresses,
         file: arguments.file.clone(),
         log: Log::default(),
         last_traffic: BTreeMap::new(),
         allow_unenforced: arguments.allow_unenforced,
-        dhcp: crate::dhcp::Clients::default(),
+        dhcp: crate::dhcp::Clients::new(store.clone()),
+        lending: Servers::new(store),
         authenticator,
     };
-    let machine = &gateway.machine;
-    if !arguments.no_addresses {
-        gateway.dhcp.start(
-            &gateway.parsed.config,
-            machine.names(),
-            |name| machine.has_address(name),
-            now(),
-        )?;
-    }
-    let _lending = Servers::start(&gateway.parsed.config, gateway.machine.names())?;
+    gateway.start_dhcp()?;
     gateway.capture();
     let workers = workers(&shared, &isakmp, &sender)?;
     exec::serve(&arguments.socket, sender.clone())?;

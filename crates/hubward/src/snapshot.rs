@@ -3,6 +3,7 @@
 use crate::apply::InterfaceView;
 use crate::dataplane::Drops;
 use crate::lease::PoolView;
+use crate::routes::Static;
 use hubward_config::Parsed;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::ike::snapshot::IkeSnapshot;
@@ -16,5 +17,6 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) sad: &'a Sad,
     pub(crate) pools: Vec<PoolView>,
     pub(crate) interfaces: Vec<InterfaceView>,
+    pub(crate) statics: &'a [Static],
     pub(crate) drops: &'a Drops,
 }

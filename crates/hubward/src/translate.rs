@@ -12,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The line of what a reload compares: a line that is added above must not end the tunnels of those below it.
+const MOVES: u32 = 0;
+
 /// The policy, and what was left out.
 pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
     let mut left_out = Vec::new();
@@ -59,7 +62,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
             keepalive: profile.keepalive.map(keepalive),
             initiate_aggressive: profile.aggressive,
             local_address: profile.local_address.map(IpAddr::V4),
-            line: profile.line,
+            line: MOVES,
         })
         .collect();
     let maps = config.maps.iter().map(|map| Arc::new(crypto_map(config, map, &mut left_out))).collect();
@@ -192,7 +195,7 @@ fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
         name: set.name.clone(),
         suite: EspSuite::new(cipher, auth)?,
         mode: if set.transport { Mode::Transport } else { Mode::Tunnel },
-        line: set.line,
+        line: MOVES,
     })
 }
 
@@ -216,7 +219,7 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
                 local_port: entry.source_port,
                 remote_port: entry.destination_port,
             },
-            line: entry.line,
+            line: MOVES,
         });
     }
     CryptoAcl { name: acl.name.clone(), lines }

@@ -194,8 +194,11 @@ impl Ledger {
         if address::list(netlink)?.iter().any(|there| there.interface == link.index && there.net == net) {
             return Ok(Made::AlreadyThere);
         }
-        self.entries.push(Entry::Address { interface: interface.to_owned(), net });
-        self.save()?;
+        let entry = Entry::Address { interface: interface.to_owned(), net };
+        if !self.entries.contains(&entry) {
+            self.entries.push(entry);
+            self.save()?;
+        }
         address::add(netlink, link.index, net)
     }
 

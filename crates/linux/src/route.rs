@@ -231,6 +231,18 @@ pub fn add(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
     }
 }
 
+/// Adds a route in front of those with the same prefix, table and metric, whoever made them: it is used, and they are again
+/// once it is gone. One that agrees with it in everything is left as it is.
+pub fn prepend(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
+    // without EXCLUSIVE, REPLACE and APPEND the kernel puts an IPv4 route first among its equals
+    let message = route.message(libc::RTM_NEWROUTE, CREATE);
+    match netlink.execute("add route", route.name(), message) {
+        Ok(()) => Ok(Made::New),
+        Err(error) if error.is_already_there() => Ok(Made::AlreadyThere),
+        Err(error) => Err(error),
+    }
+}
+
 /// Adds a route or puts it in the place of the one with the same prefix, table and metric, *whoever made that*: for tables
 /// that are Hubward's own.
 pub fn replace(netlink: &Netlink, route: &Route) -> Result<(), Error> {

@@ -15,6 +15,11 @@ const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Bytes of the fixed part of a message, without the cookie.
 const FIXED: usize = 236;
 
+/// Flags of a message whose answer is to be broadcast: there may be no address yet that it could be sent to.
+const BROADCAST: [u8; 2] = [0x80, 0];
+/// Flags of a message whose answer comes to the address that the client has.
+const UNICAST: [u8; 2] = [0, 0];
+
 /// How long a client that was refused waits before it asks anew.
 const REFUSED: Duration = Duration::from_secs(10);
 
@@ -66,6 +71,15 @@ pub struct Lease {
 pub enum Effect {
     /// Broadcast this IP packet on the link.
     Send(Vec<u8>),
+    /// Send this message from UDP port 68 of our address to port 67 of the server, by the machine's routes.
+    Unicast {
+        /// Our address.
+        from: Ipv4Addr,
+        /// The server.
+        to: Ipv4Addr,
+        /// What follows the UDP header.
+        message: Vec<u8>,
+    },
     /// Use this address.
     Bound(Lease),
     /// Use the address no longer.
@@ -75,8 +89,19 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 enum State {
     Selecting,
-    Requesting { offered: Ipv4Addr, server: Ipv4Addr },
-    Bound { lease: Lease, rebind: Instant, expires: Instant },
+    /// INIT-REBOOT and REBOOTING: the address of last time is asked for, of whichever server.
+    Rebooting {
+        address: Ipv4Addr,
+    },
+    Requesting {
+        offered: Ipv4Addr,
+        server: Ipv4Addr,
+    },
+    Bound {
+        lease: Lease,
+        rebind: Instant,
+        expires: Instant,
+    },
 }
 
 /// The client of one interface.
@@ -107,6 +132,21 @@ impl Client {
         }
     }
 
+    /// Begins with the address of a lease that the process before this one held and did not give back (RFC 2131
+    /// section 3.2). When no server confirms it within a few seconds, the client begins anew.
+    pub fn reboot(mut self, address: Ipv4Addr) -> Self {
+        self.state = State::Rebooting { address };
+        self
+    }
+
+    /// When the lease ends, while there is one.
+    pub fn expires(&self) -> Option<Instant> {
+        match &self.state {
+            State::Bound { expires, .. } => Some(*expires),
+            _ => None,
+        }
+    }
+
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
@@ -127,6 +167,14 @@ impl Client {
                 self.send(kind::DISCOVER, None, None, Ipv4Addr::UNSPECIFIED);
                 self.back_off(now);
             }
+            State::Rebooting { address } => {
+                if self.wait > Duration::from_secs(4) {
+                    self.restart(now);
+                    return self.handle_timeout(now);
+                }
+                self.send(kind::REQUEST, Some(address), None, Ipv4Addr::UNSPECIFIED);
+                self.back_off(now);
+            }
             State::Requesting { offered, server } => {
                 if self.wait > Duration::from_secs(8) {
                     self.restart(now);
@@ -143,10 +191,20 @@ impl Client {
                 }
                 // the server that lent it first, then any
                 self.transaction = self.random.u32();
-                self.send(kind::REQUEST, None, None, lease.address.addr());
-                let until = if now < rebind { rebind } else { expires };
+                let until = if now < rebind {
+                    // RENEWING: by unicast to the server that lent it
+                    let (from, to) = (lease.address.addr(), lease.server);
+                    let message = self.message(kind::REQUEST, None, None, from, UNICAST);
+                    self.effects.push_back(Effect::Unicast { from, to, message });
+                    rebind
+                } else {
+                    // REBINDING: by broadcast to whichever server
+                    self.send(kind::REQUEST, None, None, lease.address.addr());
+                    expires
+                };
+                // half of what remains, but not more often than once a minute (RFC 2131 section 4.4.5)
                 let half = until.since(now) / 2;
-                self.next = (now + half.max(Duration::from_secs(60))).min(expires);
+                self.next = (now + half.max(Duration::from_secs(60))).min(until);
             }
         }
     }
@@ -173,11 +231,31 @@ impl Client {
         self.wait = (self.wait * 2).min(Duration::from_secs(64));
     }
 
+    /// Broadcasts a message on the link.
     fn send(&mut self, kind: u8, requested: Option<Ipv4Addr>, server: Option<Ipv4Addr>, own: Ipv4Addr) {
+        let message = self.message(kind, requested, server, own, BROADCAST);
+        let mut packet = ip::header(own, Ipv4Addr::BROADCAST, protocol::UDP, 0, message.len() + 8).to_vec();
+        packet.extend(CLIENT_PORT.to_be_bytes());
+        packet.extend(SERVER_PORT.to_be_bytes());
+        packet.extend(crate::wire::reader::len16(message.len() + 8).to_be_bytes());
+        // no UDP checksum, as IPv4 allows
+        packet.extend([0, 0]);
+        packet.extend(message);
+        self.effects.push_back(Effect::Send(packet));
+    }
+
+    fn message(
+        &self,
+        kind: u8,
+        requested: Option<Ipv4Addr>,
+        server: Option<Ipv4Addr>,
+        own: Ipv4Addr,
+        flags: [u8; 2],
+    ) -> Vec<u8> {
         let mut message = vec![1, 1, 6, 0];
         message.extend(self.transaction.to_be_bytes());
-        // the answer is broadcast: there may be no address yet that it could be sent to
-        message.extend([0, 0, 0x80, 0]);
+        message.extend([0, 0]);
+        message.extend(flags);
         message.extend(own.octets());
         message.resize(28, 0);
         message.extend(self.mac);
@@ -208,14 +286,7 @@ impl Client {
         ]);
         message.push(option::END);
         message.resize(message.len().max(300), 0);
-        let mut packet = ip::header(own, Ipv4Addr::BROADCAST, protocol::UDP, 0, message.len() + 8).to_vec();
-        packet.extend(CLIENT_PORT.to_be_bytes());
-        packet.extend(SERVER_PORT.to_be_bytes());
-        packet.extend(crate::wire::reader::len16(message.len() + 8).to_be_bytes());
-        // no UDP checksum, as IPv4 allows
-        packet.extend([0, 0]);
-        packet.extend(message);
-        self.effects.push_back(Effect::Send(packet));
+        message
     }
 
     /// An IP packet to the client's port came in on the link.
@@ -232,13 +303,21 @@ impl Client {
                 self.next = now;
                 self.handle_timeout(now);
             }
-            (State::Requesting { .. } | State::Bound { .. }, kind::ACK) => self.bound(now, &message),
+            // only the address that was asked for is confirmed
+            (State::Rebooting { address }, kind::ACK) if message.own != *address => {}
+            (State::Requesting { .. } | State::Rebooting { .. } | State::Bound { .. }, kind::ACK) => {
+                self.bound(now, &message);
+            }
+            (State::Rebooting { .. }, kind::NAK) => {
+                self.restart(now);
+                self.handle_timeout(now);
+            }
             (State::Requesting { .. }, kind::NAK) => {
                 // a server that offers and refuses in turn must not make us flood the link
                 self.restart(now);
                 self.next = now + REFUSED;
             }
-            // our renewals are broadcast: until T2 a server that did not lend the address has no say in it
+            // until T2 a server that did not lend the address has no say in it
             (State::Bound { lease, rebind, .. }, kind::NAK)
                 if now < *rebind && message.server.is_some_and(|server| server != lease.server) => {}
             (State::Bound { .. }, kind::NAK) => {
@@ -253,6 +332,10 @@ impl Client {
         let server = match &self.state {
             State::Requesting { server, .. } => message.server.unwrap_or(*server),
             State::Bound { lease, .. } => message.server.unwrap_or(lease.server),
+            State::Rebooting { .. } => match message.server {
+                Some(server) => server,
+                None => return,
+            },
             State::Selecting => return,
         };
         let usable =
@@ -418,6 +501,8 @@ mod tests {
     fn sent(client: &mut Client) -> Vec<u8> {
         match client.poll() {
             Some(Effect::Send(packet)) => packet,
+            // as it would be seen on the wire
+            Some(Effect::Unicast { message, .. }) => [vec![0; 28], message].concat(),
             other => panic!("{other:?}"),
         }
     }
@@ -455,6 +540,68 @@ mod tests {
             }
         }
         panic!("never lost, {now:?}");
+    }
+
+    /// RFC 2131 section 4.4.5: by unicast to the lender from T1 on, by broadcast to anybody from T2 on.
+    #[test]
+    fn a_renewal_is_sent_to_the_lender_and_a_rebinding_to_everybody() {
+        let start = Instant::ORIGIN;
+        let mut client = Client::new(MAC, "Spoke", [1; 32], start);
+        let lease = bind(&mut client, start, "10.100.2.102");
+        let rebind = start + Duration::from_secs(600 * 7 / 8);
+        let (mut unicasts, mut broadcasts) = (0, 0);
+        while client.poll_timeout() < start + Duration::from_secs(600) {
+            let now = client.poll_timeout();
+            client.handle_timeout(now);
+            match client.poll() {
+                Some(Effect::Unicast { from, to, message }) => {
+                    assert!(now < rebind);
+                    assert_eq!((from, to), (lease.address.addr(), lease.server));
+                    assert_eq!(message[10..12], UNICAST);
+                    assert_eq!(message[12..16], from.octets());
+                    unicasts += 1;
+                }
+                Some(Effect::Send(packet)) => {
+                    assert!(now >= rebind);
+                    assert_eq!(packet[28 + 12..28 + 16], lease.address.addr().octets());
+                    broadcasts += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(unicasts > 1 && broadcasts > 0, "{unicasts} {broadcasts}");
+    }
+
+    /// RFC 2131 sections 3.2 and 4.3.2: the address of last time is asked for without naming a server.
+    #[test]
+    fn after_a_restart_the_address_of_last_time_is_asked_for() {
+        let start = Instant::ORIGIN;
+        let last = Ipv4Addr::new(10, 100, 2, 102);
+        let fresh = || Client::new(MAC, "Spoke", [1; 32], start).reboot(last);
+        let mut client = fresh();
+        client.handle_timeout(start);
+        let request = sent(&mut client);
+        assert_eq!(request[28 + FIXED + 4 + 2], kind::REQUEST);
+        assert!(request.windows(6).any(|at| at == [option::REQUESTED, 4, 10, 100, 2, 102]));
+        assert!(!request.windows(2).any(|at| at == [option::SERVER, 4]), "no server is named");
+        client.handle(start, &answer(&request, kind::ACK, "10.100.2.103", 600));
+        assert_eq!(client.poll(), None, "another address was not asked for");
+        client.handle(start, &answer(&request, kind::ACK, "10.100.2.102", 600));
+        assert!(matches!(client.poll(), Some(Effect::Bound(lease)) if lease.address.addr() == last));
+        // refused, it begins anew at once; without an answer, within ten seconds
+        let mut client = fresh();
+        client.handle_timeout(start);
+        let request = sent(&mut client);
+        client.handle(start, &answer(&request, kind::NAK, "0.0.0.0", 0));
+        assert_eq!(sent(&mut client)[28 + FIXED + 4 + 2], kind::DISCOVER);
+        let mut client = fresh();
+        let mut kinds = Vec::new();
+        while client.poll_timeout() < start + Duration::from_secs(10) {
+            client.handle_timeout(client.poll_timeout());
+            kinds.push(sent(&mut client)[28 + FIXED + 4 + 2]);
+        }
+        assert_eq!(kinds.first(), Some(&kind::REQUEST));
+        assert_eq!(kinds.last(), Some(&kind::DISCOVER), "{kinds:?}");
     }
 
     #[test]

@@ -227,6 +227,8 @@ fn dhcp_pool() -> dhcp::server::Pool {
         dns: vec![Ipv4Addr::new(10, 1, 1, 1)],
         domain: Some("example.com".into()),
         lease: Duration::from_secs(3600),
+        dynamic: true,
+        fixed: Vec::new(),
     }
 }
 
@@ -271,7 +273,7 @@ pub(crate) fn dhcp_client(data: &[u8]) {
         client.handle(now, packet);
         while let Some(effect) = client.poll() {
             match effect {
-                dhcp::Effect::Send(_) => sent += 1,
+                dhcp::Effect::Send(_) | dhcp::Effect::Unicast { .. } => sent += 1,
                 dhcp::Effect::Bound(lease) => {
                     let address = lease.address.addr();
                     assert!(!address.is_loopback() && !address.is_multicast() && !address.is_unspecified());

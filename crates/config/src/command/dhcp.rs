@@ -14,9 +14,9 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::DhcpPool, "domain-name = <name>", "", domain),
     fold(In::DhcpPool, "lease", "= {infinite|<0-365:days> [<0-23:hours>] [<0-59:minutes>]}", lease),
     fate(In::DhcpPool, "import all", Fate::Unsupported("nothing is imported from another server")),
-    fate(In::DhcpPool, "host", Fate::Unsupported("fixed addresses are not implemented")),
-    fate(In::DhcpPool, "hardware-address", Fate::Unsupported("fixed addresses are not implemented")),
-    fate(In::DhcpPool, "client-identifier", Fate::Unsupported("fixed addresses are not implemented")),
+    fold(In::DhcpPool, "host", "= <A.B.C.D:address> [<mask>]", host),
+    fold(In::DhcpPool, "hardware-address", "= <address> [<kind>]", hardware),
+    fold(In::DhcpPool, "client-identifier", "= <identifier>", client_identifier),
     fate(In::DhcpPool, "option", Fate::Unsupported("the option is not sent")),
     fate(In::DhcpPool, "netbios-name-server", Fate::Unsupported("the option is not sent")),
 ];
@@ -60,6 +60,13 @@ fn network(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
         change(fold, |pool| pool.network = None);
         return Ok(());
     }
+    let net = prefix(cursor)?.trunc();
+    change(fold, |pool| pool.network = Some(net));
+    Ok(())
+}
+
+/// An address with a mask, a prefix length, or neither.
+fn prefix(cursor: &mut Cursor<'_>) -> Result<ipnet::Ipv4Net, Problem> {
     let address = cursor.address()?;
     let problem = cursor.problem("a network mask");
     let net = match cursor.next() {
@@ -69,8 +76,55 @@ fn network(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
         },
         None => ipnet::Ipv4Net::new(address, 24).ok(),
     };
-    let net = net.ok_or(problem)?.trunc();
-    change(fold, |pool| pool.network = Some(net));
+    net.ok_or(problem)
+}
+
+/// `host A [MASK | /N]`
+fn host(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |pool| pool.host = None);
+        return Ok(());
+    }
+    let net = prefix(cursor)?;
+    change(fold, |pool| pool.host = Some(net));
+    Ok(())
+}
+
+/// Bytes in hexadecimal, in groups as IOS writes them: `0100.5e00.5301`, or with colons.
+fn bytes(cursor: &mut Cursor<'_>, expected: &'static str) -> Result<Vec<u8>, Problem> {
+    let problem = cursor.problem(expected);
+    let digits: String = cursor.word(expected)?.chars().filter(|c| !matches!(c, '.' | ':' | '-')).collect();
+    let pairs: Option<Vec<u8>> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2))
+        .map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect();
+    pairs.filter(|bytes| !bytes.is_empty()).ok_or(problem)
+}
+
+/// `hardware-address H.H.H [ethernet | 1]`
+fn hardware(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |pool| pool.hardware = None);
+        return Ok(());
+    }
+    let problem = cursor.problem("a hardware address H.H.H");
+    let mac: [u8; 6] = bytes(cursor, "a hardware address H.H.H")?.try_into().map_err(|_| problem)?;
+    cursor.rest();
+    change(fold, |pool| pool.hardware = Some(mac));
+    Ok(())
+}
+
+/// `client-identifier HH.HHHH…`
+fn client_identifier(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    if fold.no {
+        change(fold, |pool| pool.client_identifier = None);
+        return Ok(());
+    }
+    let identifier = bytes(cursor, "a client identifier in hexadecimal")?;
+    cursor.rest();
+    change(fold, |pool| pool.client_identifier = Some(identifier));
     Ok(())
 }
 

@@ -67,7 +67,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         next_hop = cursor.optional_address();
         interface = Some(super::interface::long_name(&name));
     }
-    let mut distance = 1;
+    let (mut distance, mut by_dhcp) = (1, false);
     while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
         if word.parse::<u32>().is_ok() {
             distance = cursor.number("a distance 1-255", 1..=255)? as u8;
@@ -78,17 +78,27 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
             fold.fate = Some(Fate::Unsupported("nothing is tracked; the route stays"));
         } else if crate::form::is(word, "dhcp") {
             cursor.next();
-            fold.fate = Some(Fate::Unsupported("the DHCP server's own route is used"));
+            by_dhcp = true;
         } else if !cursor.keyword("permanent") {
             return Err(cursor.problem("a distance, name, tag, track or permanent"));
         }
     }
     let same = |known: &Route| {
-        known.destination == destination && known.next_hop == next_hop && known.interface == interface
+        known.destination == destination
+            && known.next_hop == next_hop
+            && known.interface == interface
+            && known.by_dhcp == by_dhcp
     };
     fold.config.routes.retain(|known| !same(known));
-    if !fold.no && (next_hop.is_some() || interface.as_deref() != Some("dhcp")) {
-        fold.config.routes.push(Route { destination, next_hop, interface, distance, line: fold.line });
+    if !fold.no {
+        fold.config.routes.push(Route {
+            destination,
+            next_hop,
+            interface,
+            by_dhcp,
+            distance,
+            line: fold.line,
+        });
     }
     Ok(())
 }

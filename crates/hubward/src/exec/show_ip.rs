@@ -1,7 +1,7 @@
 //! `show ip …` and `show running-config`.
 
+use crate::routes::Static;
 use crate::snapshot::Snapshot;
-use hubward_config::model::Addressing;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
@@ -59,44 +59,44 @@ pub(super) fn interface_brief(snapshot: &Snapshot<'_>) -> String {
     out
 }
 
-/// `show ip route`: what the configuration asks for.
+/// `show ip route`: of the static routes to a network those with the lowest distance, as they are installed.
 pub(super) fn route(snapshot: &Snapshot<'_>) -> String {
-    let config = &snapshot.parsed.config;
     let mut out = String::from("Codes: C - connected, S - static, * - candidate default\n\n");
-    let default = config.routes.iter().find(|route| route.destination.prefix_len() == 0);
-    match default.and_then(|route| route.next_hop) {
+    let best = |chosen: &&Static| {
+        chosen.hidden.is_none()
+            && !snapshot.statics.iter().any(|other| {
+                other.route.destination == chosen.route.destination
+                    && other.hidden.is_none()
+                    && other.distance < chosen.distance
+            })
+    };
+    let installed: Vec<_> = snapshot.statics.iter().filter(best).collect();
+    let default = installed.iter().find(|chosen| chosen.route.destination.prefix_len() == 0);
+    match default.and_then(|chosen| chosen.route.gateway) {
         Some(hop) => {
             let _ = writeln!(out, "Gateway of last resort is {hop} to network 0.0.0.0\n");
         }
         None => out.push_str("Gateway of last resort is not set\n\n"),
     }
-    for route in &config.routes {
+    for chosen in installed {
+        let route = &chosen.route;
         let star = if route.destination.prefix_len() == 0 { "*" } else { " " };
-        let _ = write!(out, "S{star}   {} [{}/0]", route.destination, route.distance);
-        let connected = route.next_hop.is_some_and(|hop| {
-            snapshot.interfaces.iter().filter_map(|view| view.net).any(|net| net.contains(&hop))
-        });
-        let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
-        let through = route.interface.clone().or_else(|| {
-            let onlink = !connected && bearer.is_some_and(|bearer| bearer.address != Addressing::Dhcp);
-            bearer.filter(|_| onlink).map(|bearer| bearer.name.clone())
-        });
-        match (route.next_hop, through) {
-            (Some(hop), Some(interface)) => {
-                let _ = writeln!(out, " via {hop}, {interface}");
-            }
-            (Some(hop), None) => {
-                let _ = writeln!(out, " via {hop}");
-            }
+        let _ = write!(out, "S{star}   {} [{}/0]", route.destination, chosen.distance);
+        let _ = match (route.gateway, &chosen.interface) {
+            (Some(hop), Some(interface)) => writeln!(out, " via {hop}, {interface}"),
+            (Some(hop), None) => writeln!(out, " via {hop}"),
             (None, interface) => {
-                let _ = writeln!(out, " is directly connected, {}", interface.unwrap_or_default());
+                writeln!(out, " is directly connected, {}", interface.as_deref().unwrap_or_default())
             }
-        }
+        };
     }
     for view in &snapshot.interfaces {
         if let Some(net) = view.net {
             let _ = writeln!(out, "C    {} is directly connected, {}", net.trunc(), view.name);
         }
+    }
+    for (route, why) in snapshot.statics.iter().filter_map(|chosen| Some((chosen, chosen.hidden.as_ref()?))) {
+        let _ = writeln!(out, "\n{} [{}/0] is not used: {why}", route.route.destination, route.distance);
     }
     let dropped = snapshot.drops.no_sa.load(Ordering::Relaxed);
     if dropped > 0 {

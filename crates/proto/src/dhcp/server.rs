@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long an offered address is held for the client that it was offered to.
 const OFFER: Duration = Duration::from_secs(30);
 
+/// How long an address that a client found in use on the link is lent to nobody, at most.
+const DECLINED: Duration = Duration::from_secs(3600);
+
 /// `ip dhcp pool`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -27,22 +30,98 @@ pub struct Pool {
     pub domain: Option<String>,
     /// `lease`.
     pub lease: Duration,
+    /// Whether addresses of the network are lent to everybody; without, only those of `fixed`.
+    pub dynamic: bool,
+    /// `host`: addresses that are one client's and never lent to another.
+    pub fixed: Vec<Fixed>,
+}
+
+/// An `ip dhcp pool` with `host`. What it does not say of options is as in the pool of its network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// `host`.
+    pub address: Ipv4Addr,
+    /// Whose it is.
+    pub client: FixedClient,
+    /// `default-router`.
+    pub routers: Vec<Ipv4Addr>,
+    /// `dns-server`.
+    pub dns: Vec<Ipv4Addr>,
+    /// `domain-name`.
+    pub domain: Option<String>,
+}
+
+/// How a fixed address's client is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FixedClient {
+    /// `hardware-address`: whatever client identifier it sends.
+    Hardware([u8; 6]),
+    /// `client-identifier`: option 61, or for a client without one its hardware address behind a byte 01.
+    Identifier(Vec<u8>),
 }
 
 /// Who has an address: the client identifier, or the hardware address.
-type Owner = Vec<u8>;
+pub type Owner = Vec<u8>;
+
+/// A lease that outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Whose it is; nobody's when the address was declined.
+    pub owner: Owner,
+    /// When it ends; kept after that for its owner, as long as nobody else needs it.
+    pub until: Instant,
+}
 
 /// The server.
 #[derive(Debug)]
 pub struct Server {
     pool: Pool,
     leases: BTreeMap<Ipv4Addr, (Owner, Instant)>,
+    /// What was lent, as against offered.
+    confirmed: BTreeMap<Ipv4Addr, Binding>,
 }
 
 impl Server {
     /// Without leases.
     pub fn new(pool: Pool) -> Self {
-        Self { pool, leases: BTreeMap::new() }
+        Self { pool, leases: BTreeMap::new(), confirmed: BTreeMap::new() }
+    }
+
+    /// With the leases of the process before this one. What the pool does not lend any more is forgotten.
+    pub fn with_bindings(pool: Pool, bindings: impl IntoIterator<Item = (Ipv4Addr, Binding)>) -> Self {
+        let mut server = Self::new(pool);
+        for (address, binding) in bindings {
+            if server.lends(address) || server.pool.fixed.iter().any(|fixed| fixed.address == address) {
+                server.leases.insert(address, (binding.owner.clone(), binding.until));
+                server.confirmed.insert(address, binding);
+            }
+        }
+        server
+    }
+
+    /// What has to be written down, so that a restart does not lend an address twice.
+    pub fn bindings(&self) -> &BTreeMap<Ipv4Addr, Binding> {
+        &self.confirmed
+    }
+
+    fn lend(&mut self, address: Ipv4Addr, owner: Owner, until: Instant) {
+        self.leases.insert(address, (owner.clone(), until));
+        self.confirmed.insert(address, Binding { owner, until });
+    }
+
+    fn forget(&mut self, owner: &Owner) {
+        self.leases.retain(|_, (other, _)| other != owner);
+        self.confirmed.retain(|_, binding| binding.owner != *owner);
+    }
+
+    /// The fixed address of a client.
+    fn fixed(&self, request: &Request) -> Option<&Fixed> {
+        self.pool.fixed.iter().find(|fixed| match &fixed.client {
+            FixedClient::Hardware(mac) => *mac == request.mac,
+            FixedClient::Identifier(identifier) => {
+                *identifier == request.owner || *identifier == [&[1][..], &request.owner].concat()
+            }
+        })
     }
 
     /// Addresses that are lent (or offered) at this moment.
@@ -70,30 +149,36 @@ impl Server {
                     .leases
                     .get(&wanted)
                     .is_none_or(|(owner, until)| *owner == request.owner || *until <= now);
-                if !self.lends(wanted) || !free {
+                let allowed = match self.fixed(&request) {
+                    Some(fixed) => fixed.address == wanted,
+                    None => self.lends(wanted) && free,
+                };
+                if !allowed {
                     return Some(self.answer(&request, kind::NAK, None));
                 }
-                self.leases.retain(|_, (owner, _)| *owner != request.owner);
-                self.leases.insert(wanted, (request.owner.clone(), now + self.pool.lease));
+                self.forget(&request.owner);
+                self.lend(wanted, request.owner.clone(), now + self.pool.lease);
                 Some(self.answer(&request, kind::ACK, Some(wanted)))
             }
             kind::REQUEST => {
                 // it took another server's offer
-                self.leases.retain(|_, (owner, _)| *owner != request.owner);
+                self.forget(&request.owner);
                 None
             }
             kind::DECLINE if for_us => {
                 // another machine uses it: lent to nobody for a while, but only its holder can say so
                 let declined = request.wanted?;
-                let lease = self.leases.get_mut(&declined).filter(|(owner, _)| *owner == request.owner)?;
-                *lease = (Owner::new(), now + self.pool.lease);
+                self.leases.get(&declined).filter(|(owner, _)| *owner == request.owner)?;
+                self.lend(declined, Owner::new(), now + self.pool.lease.min(DECLINED));
                 None
             }
             kind::RELEASE if for_us => {
                 // kept for its owner, free for others
-                for (owner, until) in self.leases.values_mut().filter(|(owner, _)| *owner == request.owner) {
-                    let _ = owner;
+                for (_, until) in self.leases.values_mut().filter(|(owner, _)| *owner == request.owner) {
                     *until = now;
+                }
+                for binding in self.confirmed.values_mut().filter(|binding| binding.owner == request.owner) {
+                    binding.until = now;
                 }
                 None
             }
@@ -103,7 +188,9 @@ impl Server {
 
     fn lends(&self, address: Ipv4Addr) -> bool {
         let network = self.pool.network;
-        network.contains(&address)
+        self.pool.dynamic
+            && network.contains(&address)
+            && !self.pool.fixed.iter().any(|fixed| fixed.address == address)
             && address != network.network()
             && address != network.broadcast()
             && address != self.pool.server
@@ -113,12 +200,15 @@ impl Server {
     /// The client's address of last time, else the one it wishes for, else the lowest that nobody ever had, else the one that
     /// has been free for the longest time.
     fn choose(&self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
+        if let Some(fixed) = self.fixed(request) {
+            return Some(fixed.address);
+        }
         let own = self.leases.iter().find(|(_, (owner, _))| *owner == request.owner).map(|(own, _)| *own);
         let unused = |address: &Ipv4Addr| self.lends(*address) && !self.leases.contains_key(address);
         let longest_free = || {
             self.leases
                 .iter()
-                .filter(|(_, (_, until))| *until <= now)
+                .filter(|(address, (_, until))| *until <= now && self.lends(**address))
                 .min_by_key(|(_, (_, until))| *until)
                 .map(|(address, _)| *address)
         };
@@ -145,9 +235,12 @@ impl Server {
             message.extend([option::LEASE, 4]);
             message.extend(seconds.to_be_bytes());
             addresses(&mut message, option::MASK, &[self.pool.network.netmask()]);
-            addresses(&mut message, option::ROUTER, &self.pool.routers);
-            addresses(&mut message, option::DNS, &self.pool.dns);
-            let domain = self.pool.domain.as_deref().unwrap_or_default().as_bytes();
+            let fixed = self.fixed(request);
+            let of_host = |own: fn(&Fixed) -> &Vec<Ipv4Addr>| fixed.map(own).filter(|own| !own.is_empty());
+            addresses(&mut message, option::ROUTER, of_host(|f| &f.routers).unwrap_or(&self.pool.routers));
+            addresses(&mut message, option::DNS, of_host(|f| &f.dns).unwrap_or(&self.pool.dns));
+            let domain = fixed.and_then(|fixed| fixed.domain.as_ref()).or(self.pool.domain.as_ref());
+            let domain = domain.map(String::as_bytes).unwrap_or_default();
             let domain = domain.get(..domain.len().min(255)).unwrap_or_default();
             if !domain.is_empty() {
                 message.extend([option::DOMAIN, domain.len() as u8]);
@@ -255,7 +348,56 @@ mod tests {
             dns: vec![Ipv4Addr::new(1, 1, 1, 1)],
             domain: Some("example.org".into()),
             lease: Duration::from_secs(600),
+            dynamic: true,
+            fixed: Vec::new(),
         })
+    }
+
+    /// A host's address is its own, whatever it and others wish for.
+    #[test]
+    fn a_fixed_address_is_one_clients() {
+        let mac = [2, 0, 0, 0, 0, 9];
+        let address = Ipv4Addr::new(10, 100, 2, 102);
+        let by_hardware = FixedClient::Hardware(mac);
+        let by_identifier = FixedClient::Identifier(vec![1, 2, 0, 0, 0, 0, 9]);
+        for client in [by_hardware, by_identifier] {
+            let mut server = server();
+            let router = vec![Ipv4Addr::new(10, 100, 2, 4)];
+            server.pool.fixed =
+                vec![Fixed { address, client, routers: router, dns: Vec::new(), domain: None }];
+            let mut other = Client::new([2, 0, 0, 0, 0, 1], "", [7; 32], at(0));
+            assert_eq!(talk(&mut server, &mut other, at(0))[0].address.addr().octets()[3], 103);
+            let lease = talk(&mut server, &mut Client::new(mac, "", [8; 32], at(0)), at(0)).remove(0);
+            assert_eq!(lease.address.addr(), address);
+            assert_eq!(lease.router, Some(Ipv4Addr::new(10, 100, 2, 4)), "its own option");
+            assert_eq!(lease.dns, [Ipv4Addr::new(1, 1, 1, 1)], "the network's option");
+            // who asks for it as if it were his is refused and gets another
+            let mut thief = Client::new([2, 0, 0, 0, 0, 3], "", [9; 32], at(1)).reboot(address);
+            assert_eq!(talk(&mut server, &mut thief, at(1))[0].address.addr().octets()[3], 104);
+        }
+    }
+
+    /// What was lent stays lent over a restart; what was excluded in the meantime does not.
+    #[test]
+    fn leases_outlive_a_restart() {
+        let mut before = server();
+        let mac = [2, 0, 0, 0, 0, 1];
+        talk(&mut before, &mut Client::new(mac, "", [7; 32], at(0)), at(0));
+        talk(&mut before, &mut Client::new([2, 0, 0, 0, 0, 2], "", [8; 32], at(0)), at(0));
+        let kept = before.bindings().clone();
+        assert_eq!(kept.len(), 2);
+        let mut after = Server::with_bindings(before.pool.clone(), kept.clone());
+        // a stranger gets an address of nobody's, and the client that comes back its own
+        let mut stranger = Client::new([2, 0, 0, 0, 0, 3], "", [9; 32], at(10));
+        assert_eq!(talk(&mut after, &mut stranger, at(10))[0].address.addr().octets()[3], 104);
+        let mut again = Client::new(mac, "", [6; 32], at(10)).reboot(Ipv4Addr::new(10, 100, 2, 102));
+        assert_eq!(talk(&mut after, &mut again, at(10))[0].address.addr().octets()[3], 102);
+        let mut excluding = before.pool.clone();
+        excluding.excluded.push((Ipv4Addr::new(10, 100, 2, 102), Ipv4Addr::new(10, 100, 2, 103)));
+        let mut after = Server::with_bindings(excluding, kept);
+        assert!(after.bindings().is_empty());
+        let mut again = Client::new(mac, "", [5; 32], at(10)).reboot(Ipv4Addr::new(10, 100, 2, 102));
+        assert_eq!(talk(&mut after, &mut again, at(10))[0].address.addr().octets()[3], 104);
     }
 
     /// Runs a client of our own against the server until neither has anything to say.
@@ -270,7 +412,7 @@ mod tests {
                     }
                 }
                 Effect::Bound(lease) => bound.push(lease),
-                Effect::Lost => {}
+                Effect::Unicast { .. } | Effect::Lost => {}
             }
         }
         bound

@@ -11,6 +11,7 @@ mod l2l;
 mod nat;
 mod negative;
 mod rekey;
+mod reload;
 mod remote_access;
 mod restart;
 mod rows;
@@ -50,6 +51,7 @@ fn main() {
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
+        ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),
         ("nat", nat::CASES),

@@ -29,6 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     case("2d_spoke_cfg_strongswan_hub_udp4500", MACHINE, |lab| spoke(lab, Build::Machine)),
     case("2d_spoke_cfg_strongswan_hub_protocol_50", TRIXIE, |lab| spoke(lab, Build::Trixie)),
     case("the_second_peer_serves_when_the_first_is_silent", MACHINE, second_peer),
+    case("a_crash_asks_for_the_same_address", &[Need::Hubward, Need::Tool("dnsmasq")], init_reboot),
     case("a07_a_new_lease_brings_a_new_tunnel", MACHINE, new_lease),
 ];
 
@@ -93,4 +94,27 @@ fn new_lease(lab: &Lab) -> Result<()> {
     let wire = capture.finish()?;
     wire.expect_no_cleartext(&PRIVATE)?;
     wire.expect_udp_esp(HUB, NEW, 8)
+}
+
+/// INIT-REBOOT (RFC 2131 section 3.2): after `kill -9` the address of before is asked for, without a DISCOVER; after a clean
+/// end, which gives the lease back, there is nothing to ask for.
+fn init_reboot(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    let dhcp = Dnsmasq::start(lab, "dnsmasq", &net.inet, "to-spoke", SPOKE, SPOKE_GATEWAY, 3600)?;
+    let discovers = || dhcp.process.log().matches("DHCPDISCOVER(").count();
+    let acks = || dhcp.process.log().matches("DHCPACK(").count();
+    let mut spoke = Hubward::start(lab, "spoke", &net.spoke, &spoke_cfg()?)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.102", secs(15))?;
+    let before = (discovers(), acks());
+    spoke.process().kill9()?;
+    let mut spoke = Hubward::start(lab, "spoke", &net.spoke, &spoke_cfg()?)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.102", secs(15))?;
+    assert_eq!((discovers(), acks()), (before.0, before.1 + 1), "confirmed without a DISCOVER");
+    spoke.expect_log(&["10.100.2.102", "which it had before"])?;
+    spoke.stop()?;
+    assert!(dhcp.process.log().contains("DHCPRELEASE("), "the lease was not given back");
+    let spoke = Hubward::start(lab, "spoke", &net.spoke, &spoke_cfg()?)?;
+    spoke.wait_show("show ip interface FastEthernet0/0", "10.100.2.102", secs(15))?;
+    assert_eq!(discovers(), before.0 + 1);
+    Ok(())
 }

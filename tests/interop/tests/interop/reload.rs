@@ -1,0 +1,180 @@
+//! SIGHUP: what a new configuration changes is changed, and a tunnel that it does not change loses no packet.
+//!
+//! ```text
+//!  hub_lan ── eth1 hub (Hubward) eth0 ── inet ── spoke (strongSwan) ── spoke_lan
+//!                      eth2                └──── client (strongSwan, a second spoke)
+//!                        └── eth0 extra (Hubward as DHCP client, then dnsmasq)
+//! ```
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Result, bail};
+use hubward_interop::charon::{Build, Charon, Spoke};
+use hubward_interop::dnsmasq::Dnsmasq;
+use hubward_interop::hubward::{Hubward, edit, hub_cfg};
+use hubward_interop::lab::Lab;
+use hubward_interop::needs::Need;
+use hubward_interop::net::Ns;
+use hubward_interop::ping;
+use hubward_interop::topology::{CLIENT, Client, HUB_HOST, Reference};
+use hubward_interop::wait::{self, secs};
+
+use crate::{Case, case};
+
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "changes_what_changed_and_nothing_else",
+        &[Need::Hubward, Need::StrongSwan, Need::Tool("dnsmasq")],
+        changes,
+    ),
+    case("routes_of_the_machine_do_not_win_in_silence", &[Need::Hubward], foreign_routes),
+];
+
+/// Where the third interface stands in the hub's configuration.
+const THIRD: &str = "interface FastEthernet1/0\n no ip address\n";
+/// Its Linux name.
+const MAP: &[&str] = &["--map", "FastEthernet1/0=eth2"];
+
+fn wait_reloads(hub: &Hubward, count: usize) -> Result<()> {
+    wait::until("the configuration to be read again", secs(10), || {
+        Ok(hub.log().matches("was read again").count() == count)
+    })
+}
+
+fn expect(ns: &Ns, question: &str, needle: &str, there: bool) -> Result<()> {
+    wait::until(&format!("{needle:?} there={there} in `ip {question}`"), secs(15), || {
+        Ok(ns.ip(question)?.contains(needle) == there)
+    })
+}
+
+fn changes(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_spoke()?;
+    let extra = lab.ns("extra")?;
+    net.hub.cable("eth2", &extra, "eth0")?;
+    // the DHCP client in `extra` wants an inside interface too
+    extra.cable("eth1", &net.inet, "to-extra")?;
+    let base = edit(&hub_cfg()?, "ip local pool ippool", &format!("{THIRD}!\nip local pool ippool"))?;
+    let mut hub = Hubward::start_with(lab, "hub", &net.hub, &base, MAP)?;
+    let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
+    spoke.initiate("net")?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(10))?;
+    let second = Spoke { local: CLIENT, local_net: "10.3.0.0/16".into(), ..Spoke::default() };
+    net.client.address("lo", "10.3.3.2/24")?;
+    let second = Charon::start(lab, "second", &net.client, Build::Machine, &second.conf())?;
+    second.initiate("net")?;
+    let traffic = ping::Running::start(lab, "ping", &net.spoke_lan, HUB_HOST)?;
+
+    // an address and a DHCP server, in front of everything, so that every line has another number
+    let addressed = edit(&base, THIRD, "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n")?;
+    let pool = "ip dhcp excluded-address 10.9.9.1 10.9.9.9\nip dhcp pool extra\n network 10.9.9.0 255.255.255.0\n!\n";
+    hub.reload("hub", &format!("{pool}{addressed}"))?;
+    wait_reloads(&hub, 1)?;
+    let branch = "interface FastEthernet0/0\n ip address dhcp\ninterface FastEthernet0/1\n no ip address\n";
+    let mut client = Hubward::start(lab, "extra", &extra, branch)?;
+    client.wait_show("show ip interface FastEthernet0/0", "10.9.9.10", secs(15))?;
+    client.stop()?;
+
+    // the pool goes
+    hub.reload("hub", &addressed)?;
+    wait_reloads(&hub, 2)?;
+    hub.expect_log(&["10.9.9.0/24", "no longer"])?;
+
+    // a DHCP client in the place of the address
+    extra.address("eth0", "10.9.9.2/24")?;
+    let leased = Ipv4Addr::new(10, 9, 9, 50);
+    let dhcp = Dnsmasq::start(lab, "dnsmasq", &extra, "eth0", leased, Ipv4Addr::new(10, 9, 9, 2), 3600)?;
+    hub.reload("hub", &edit(&base, THIRD, "interface FastEthernet1/0\n ip address dhcp\n")?)?;
+    wait_reloads(&hub, 3)?;
+    expect(&net.hub, "addr show eth2", "10.9.9.1/24", false)?;
+    expect(&net.hub, "addr show eth2", "10.9.9.50/24", true)?;
+
+    // and back, with a route and a user
+    let routed = edit(
+        &addressed,
+        "ip classless\n",
+        "username another password 0 x\nip classless\nip route 10.77.0.0 255.255.0.0 10.9.9.2\n",
+    )?;
+    hub.reload("hub", &routed)?;
+    wait_reloads(&hub, 4)?;
+    expect(&net.hub, "addr show eth2", "10.9.9.50/24", false)?;
+    expect(&net.hub, "addr show eth2", "10.9.9.1/24", true)?;
+    expect(&net.hub, "route show", "10.77.0.0/16 via 10.9.9.2", true)?;
+    if !dhcp.process.log().contains("DHCPRELEASE") {
+        bail!("the lease was not given back");
+    }
+
+    // what cannot be used changes nothing
+    for (broken, named) in [
+        (
+            edit(&routed, "ip route 10.77.0.0 255.255.0.0 10.9.9.2", "ip route 10.78.0.0 255.255.0.0")?,
+            "ip route",
+        ),
+        (edit(&routed, "interface FastEthernet1/0", "interface FastEthernet2/0")?, "restart"),
+        (String::new(), "restart"),
+    ] {
+        let before = hub.log().matches("the old configuration stays").count();
+        hub.reload("hub", &broken)?;
+        wait::until("the refusal", secs(10), || {
+            Ok(hub.log().matches("the old configuration stays").count() == before + 1)
+        })?;
+        hub.expect_log(&["the old configuration stays", named])?;
+        expect(&net.hub, "route show", "10.77.0.0/16 via 10.9.9.2", true)?;
+    }
+
+    // another key for the second spoke ends its tunnel and no other
+    let rekeyed = edit(
+        &routed,
+        "  pre-shared-key address 0.0.0.0 0.0.0.0 key cisco123\n",
+        "  pre-shared-key address 0.0.0.0 0.0.0.0 key cisco123\n  \
+         pre-shared-key address 10.51.82.100 255.255.255.255 key other\n",
+    )?;
+    let shown = hub.exec("show crypto isakmp sa")?;
+    if !shown.contains("10.51.82.100") {
+        bail!("the second spoke has no tunnel:\n{shown}");
+    }
+    hub.reload("hub", &rekeyed)?;
+    wait_reloads(&hub, 5)?;
+    wait::until("the second spoke's SA to end", secs(10), || {
+        let shown = hub.exec("show crypto isakmp sa")?;
+        Ok(!shown.lines().any(|line| line.contains("10.51.82.100") && line.contains("ACTIVE")))
+    })?;
+    traffic.lost_nothing(20)?;
+    hub.stop()
+}
+
+/// A default route of the machine with metric 0 gives way to one of the configuration, and is back afterwards; where it does
+/// not give way, that is told.
+fn foreign_routes(lab: &Lab) -> Result<()> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.hub.address("eth0", "10.48.67.181/27")?;
+    net.hub.ip("route add default via 10.48.67.170")?;
+    // the reference hub's next hop lies in no network: it must not take the machine's default route away
+    let hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    hub.expect_log(&["0.0.0.0/0 via 10.48.66.181", "is not used", "10.48.67.170"])?;
+    let shown = hub.exec("show ip route")?;
+    assert!(shown.contains("is not used"), "{shown}");
+    assert!(!shown.contains("via 10.48.66.181, "), "{shown}");
+    // a next hop that is there wins; the one with distance 200 floats below it
+    let better = edit(
+        &hub_cfg()?,
+        "ip route 0.0.0.0 0.0.0.0 10.48.66.181\n",
+        "ip route 0.0.0.0 0.0.0.0 10.1.1.10 200\nip route 0.0.0.0 0.0.0.0 10.48.67.161\n",
+    )?;
+    hub.reload("hub", &better)?;
+    wait_reloads(&hub, 1)?;
+    expect(&net.hub, "route get 192.0.2.1", "via 10.48.67.161", true)?;
+    let shown = hub.exec("show ip route")?;
+    assert!(shown.contains("S*   0.0.0.0/0 [1/0] via 10.48.67.161, FastEthernet0/0"), "{shown}");
+    assert!(!shown.contains("10.1.1.10"), "a floating route is shown only when it is used:\n{shown}");
+    // the link of the best one goes down: IOS would use the floating one, and so do we once the machine's own is gone
+    net.hub.ip("route del default via 10.48.67.170")?;
+    net.inet.ip("link set to-hub down")?;
+    expect(&net.hub, "route get 192.0.2.1", "via 10.1.1.10", true)?;
+    net.inet.ip("link set to-hub up")?;
+    expect(&net.hub, "route get 192.0.2.1", "via 10.48.67.161", true)?;
+    net.hub.ip("route append default via 10.48.67.170 metric 50")?;
+    let mut hub = hub;
+    hub.stop()?;
+    expect(&net.hub, "route get 192.0.2.1", "via 10.48.67.170", true)
+}
