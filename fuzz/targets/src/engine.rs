@@ -62,6 +62,10 @@ fn judge(bench: &mut Bench, secrets: &[&str]) {
 /// Datagrams from one address. The first byte of a piece: 1 makes the header's length fit, 2 puts the last responder cookie
 /// seen in, 4 comes from another port, 8 lets a second pass.
 pub(crate) fn stranger(data: &[u8]) {
+    stranger_says(data);
+}
+
+fn stranger_says(data: &[u8]) -> Bench {
     let mut bench = bench(hub_policy(), 1);
     let mut cookie: Option<[u8; 8]> = None;
     let (mut received, mut sent) = (0, 0);
@@ -96,6 +100,7 @@ pub(crate) fn stranger(data: &[u8]) {
     // an aggressive mode's answer has a key exchange, two vendor ids and more that its question may leave out
     assert!(sent <= 8 * received + 4096, "{sent} bytes sent for {received}");
     judge(&mut bench, &["cisco123", "cisco321"]);
+    bench
 }
 
 /// The datagrams of a spoke's and of a client's conversation with a hub, in both directions.
@@ -126,7 +131,23 @@ pub(crate) fn conversations() -> Vec<Vec<u8>> {
         let toward = world.trace.iter().filter(|(_, datagram)| datagram.to.ip() == ip(HUB));
         toward.flat_map(|(_, datagram)| piece(8, 0, &datagram.bytes)).collect()
     };
-    worlds().iter().map(to_hub).collect()
+    let whole = worlds().iter().map(to_hub).collect();
+    [whole, vec![in_pieces()]].concat()
+}
+
+/// Main mode as far as message 3, which comes in three pieces.
+fn in_pieces() -> Vec<u8> {
+    let [world, _] = worlds();
+    let toward = world.trace.iter().filter(|(_, datagram)| datagram.to.ip() == ip(HUB));
+    let messages: Vec<_> = toward.map(|(_, datagram)| datagram.bytes.clone()).take(2).collect();
+    let (header, _) = Header::parse(&messages[1]).unwrap();
+    let header = Header { first: payload::FRAGMENT, ..header };
+    let pieces = messages[1].chunks(messages[1].len().div_ceil(3)).zip(1u8..);
+    let pieces = pieces.map(|(part, index)| {
+        let body = [&[0, 7, index, u8::from(index == 3)], part].concat();
+        header.write(&one(payload::FRAGMENT, body).bytes())
+    });
+    [messages[0].clone()].into_iter().chain(pieces).flat_map(|message| piece(8, 0, &message)).collect()
 }
 
 // ---- a peer that knows the key --------------------------------------------------------------------------------------
@@ -385,6 +406,10 @@ mod tests {
         for script in spoke_scripts().iter().filter(|script| script[0] == 0x20) {
             assert!(did(&spoke_says(script), "Install"));
         }
+        // message 2 answers the first message, message 4 the pieces
+        let pieces = stranger_says(&in_pieces());
+        let sent = pieces.trace.iter().filter(|line| line.starts_with("Transmit")).count();
+        assert!(sent == 2, "{sent}: {:?}", pieces.refusals);
         let [passed, refused] = [0, 1].map(|index| {
             let script = &client_scripts()[index];
             client_says(script[0], &script[1..])
