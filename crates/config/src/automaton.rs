@@ -271,8 +271,19 @@ fn token(symbol: &'static str) -> Token {
 struct Path {
     form: usize,
     place: Option<usize>,
-    /// The token taken by each word, and how well.
-    taken: Vec<(usize, Fit)>,
+    /// The last step of the way.
+    step: Option<usize>,
+    /// How well the words fit, the first one counting most, among all ways of the same length; higher is better.
+    rank: usize,
+}
+
+/// A word taken by a token. The ways of a line share their beginnings, so that a line costs in proportion to its length.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    before: Option<usize>,
+    place: usize,
+    fit: Fit,
+    rank: usize,
 }
 
 /// What a line is among some forms.
@@ -375,7 +386,7 @@ pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
     let best = walk.live.iter().filter(ends).max_by(|a, b| {
         // of two that fit as well, the one that may end here, then the earlier form
         let ended = |path: &Path| walk.form(path).is_some_and(|form| form.may_end(path.place));
-        (fits(a).cmp(&fits(b))).then(ended(a).cmp(&ended(b))).then(b.form.cmp(&a.form))
+        a.rank.cmp(&b.rank).then(ended(a).cmp(&ended(b))).then(b.form.cmp(&a.form))
     });
     match best {
         Some(path) => Outcome::Complete(walk.matched(path)),
@@ -393,24 +404,21 @@ pub fn next(forms: &[&Form], words: &[Word<'_>]) -> (Vec<Token>, bool) {
     (walk.expected(), end)
 }
 
-fn fits(path: &Path) -> Vec<Fit> {
-    path.taken.iter().map(|(_, fit)| *fit).collect()
-}
-
 struct Walk<'a> {
     forms: &'a [&'a Form],
     words: &'a [Word<'a>],
     live: Vec<Path>,
+    steps: Vec<Step>,
     /// The first word that fits nothing.
     failed: Option<usize>,
 }
 
 impl<'a> Walk<'a> {
     fn new(forms: &'a [&'a Form], words: &'a [Word<'a>]) -> Self {
-        let start = (0..forms.len()).map(|form| Path { form, place: None, taken: Vec::new() }).collect();
-        let mut walk = Self { forms, words, live: start, failed: None };
+        let start = (0..forms.len()).map(|form| Path { form, place: None, step: None, rank: 0 }).collect();
+        let mut walk = Self { forms, words, live: start, steps: Vec::new(), failed: None };
         for (index, word) in words.iter().enumerate() {
-            let live = walk.step(word.text);
+            let live = walk.step(index, word.text);
             // a comment may stand behind a whole command
             let comment = word.text.starts_with('!') && walk.live.iter().any(|path| walk.ends(path));
             if live.is_empty() || (comment && !live.iter().any(|path| walk.in_line(path))) {
@@ -441,47 +449,67 @@ impl<'a> Walk<'a> {
         matches!(token, Some(Token::Argument(Kind::Line, _)))
     }
 
-    fn step(&self, word: &str) -> Vec<Path> {
-        let mut out: Vec<Path> = Vec::new();
+    fn step(&mut self, index: usize, word: &str) -> Vec<Path> {
+        let before = index.checked_sub(1).and_then(|before| self.words.get(before));
+        let numbered = before.is_some_and(|word| word.text.ends_with(|c: char| c.is_ascii_digit()));
+        // each way with its last step
+        let mut out: Vec<(Path, Step)> = Vec::new();
         for path in &self.live {
             let Some(form) = self.form(path) else { continue };
             let stays = self.in_line(path).then_some(path.place).flatten();
             for place in form.next(path.place).iter().copied().chain(stays) {
                 let Some(fit) = form.tokens.get(place).and_then(|token| token.fit(word)) else { continue };
                 // a name that has its number takes no second one
-                let numbered = path.taken.len().checked_sub(1).and_then(|last| self.words.get(last));
-                let numbered = numbered.is_some_and(|word| word.text.ends_with(|c: char| c.is_ascii_digit()));
                 if fit == Fit::Unit && numbered {
                     continue;
                 }
-                let mut taken = path.taken.clone();
-                taken.push((place, fit));
-                let next = Path { form: path.form, place: Some(place), taken };
+                let step = Step { before: path.step, place, fit, rank: path.rank };
+                let next = (Path { place: Some(place), ..path.clone() }, step);
                 // one way to each place of a form is enough: the best
-                match out.iter_mut().find(|known| known.form == next.form && known.place == next.place) {
-                    Some(known) if fits(known) < fits(&next) => *known = next,
+                match out.iter_mut().find(|(known, _)| known.form == path.form && known.place == Some(place))
+                {
+                    Some(known) if (known.1.rank, known.1.fit) < (step.rank, fit) => *known = next,
                     Some(_) => {}
                     None => out.push(next),
                 }
             }
         }
         // a keyword that is spelled out is not the beginning of another
-        if out.iter().any(|path| matches!(path.taken.last(), Some((_, Fit::Exact)))) {
-            out.retain(|path| !matches!(path.taken.last(), Some((_, Fit::Begins))));
+        if out.iter().any(|(_, step)| step.fit == Fit::Exact) {
+            out.retain(|(_, step)| step.fit != Fit::Begins);
         }
-        out
+        let mut ranks: Vec<_> = out.iter().map(|(_, step)| (step.rank, step.fit)).collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        let mut live = Vec::with_capacity(out.len());
+        for (path, step) in out {
+            let rank = ranks.partition_point(|rank| *rank < (step.rank, step.fit));
+            live.push(Path { step: Some(self.steps.len()), rank, ..path });
+            self.steps.push(Step { rank, ..step });
+        }
+        live
+    }
+
+    /// The steps of a way, from the first.
+    fn taken(&self, path: &Path) -> Vec<Step> {
+        let last = path.step.and_then(|step| self.steps.get(step));
+        let before = |step: &&Step| step.before.and_then(|before| self.steps.get(before));
+        let mut taken: Vec<Step> = std::iter::successors(last, before).copied().collect();
+        taken.reverse();
+        taken
     }
 
     /// The first word that several keywords begin with, among the ways that fit best up to it: in `password 0 p` the `0` is a
     /// type, so that `p` is the password, and not also a keyword behind a password `0`.
     fn ambiguous(&self) -> Option<usize> {
-        let best = self.live.iter().map(fits).max()?;
-        (0..self.words.len()).find(|index| {
-            let mut keywords = self.live.iter().filter_map(|path| {
-                let (place, fit) = path.taken.get(*index)?;
-                let token = self.form(path)?.tokens.get(*place)?;
-                let as_good = fits(path).get(..=*index) == best.get(..=*index);
-                (*fit == Fit::Begins && as_good).then(|| token.name())
+        let best = self.taken(self.live.iter().max_by_key(|path| path.rank)?);
+        let ways: Vec<_> = self.live.iter().map(|path| (self.form(path), self.taken(path))).collect();
+        (0..best.len()).find(|index| {
+            let mut keywords = ways.iter().filter_map(|(form, taken)| {
+                let step = taken.get(*index)?;
+                let token = form.as_ref()?.tokens.get(step.place)?;
+                let as_good = best.get(*index).is_some_and(|best| best.rank == step.rank);
+                (step.fit == Fit::Begins && as_good).then(|| token.name())
             });
             let first = keywords.next();
             keywords.any(|keyword| Some(keyword) != first)
@@ -506,7 +534,8 @@ impl<'a> Walk<'a> {
     fn matched(&self, path: &Path) -> Matched {
         let mut words: Vec<(Token, String)> = Vec::new();
         let mut name: Vec<usize> = Vec::new();
-        for ((place, _), word) in path.taken.iter().zip(self.words) {
+        let taken = self.taken(path);
+        for (Step { place, .. }, word) in taken.iter().zip(self.words) {
             let Some(token) = self.form(path).and_then(|form| form.tokens.get(*place)) else { continue };
             let text = match token {
                 Token::Keyword(keyword) => (*keyword).to_string(),
@@ -527,7 +556,7 @@ impl<'a> Walk<'a> {
             }
             words.push((token.clone(), text));
         }
-        let spelled_out = path.taken.iter().all(|(_, fit)| *fit != Fit::Begins);
+        let spelled_out = taken.iter().all(|step| step.fit != Fit::Begins);
         Matched { form: path.form, words, name, spelled_out }
     }
 }
@@ -592,6 +621,20 @@ mod tests {
             assert_eq!(canonical(forms, line), line);
         }
         assert_eq!(outcome(forms, "username u p 7"), Outcome::Ambiguous(2));
+    }
+
+    /// A line costs in proportion to its length, however many ways there are through it.
+    #[test]
+    fn long_lines() {
+        let form = Form::compile("list {[log|<option>]...|<LINE:rest>}");
+        let line = format!("list {}", "log ".repeat(5000));
+        let given = words(&line);
+        let forms = [&form];
+        let walk = Walk::new(&forms, &given);
+        assert!(walk.steps.len() <= 3 * given.len(), "{}", walk.steps.len());
+        assert!(
+            matches!(run(&forms, &given, false), Outcome::Complete(matched) if matched.words.len() == 5001)
+        );
     }
 
     #[test]
