@@ -3,10 +3,12 @@
 use crate::gateway::Message;
 use crate::translate;
 use hubward_config::model::{AaaList, Config};
+use hubward_config::secret::Password;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::io::{Answer, AskId};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -66,8 +68,8 @@ fn check_logins(waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<M
     }
 }
 
-/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a wrong
-/// password of type 0 or 7, and is refused in the same way.
+/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a
+/// wrong password, and is refused in the same way.
 pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secret) -> Answer {
     let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
     let Some(list) = named(&config.aaa.login, list) else {
@@ -82,14 +84,14 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
                     true => known.name == user,
                     false => known.name.eq_ignore_ascii_case(user),
                 });
-                let Some(stored) = known.and_then(|known| known.password.as_ref()) else {
-                    let _same_work = password::verify(0, "no such user", given.expose());
-                    return rejected("unknown user");
-                };
-                return match password::verify(stored.kind(), stored.expose(), given.expose()) {
-                    Ok(true) => Answer::Accepted { user: known.map_or(user, |known| &known.name).into() },
-                    Ok(false) => rejected("wrong password"),
-                    Err(error) => rejected(&error.to_string()),
+                let stored = known.and_then(|known| known.password.as_ref());
+                return match checked(config, stored, given) {
+                    Some(Ok(true)) => {
+                        Answer::Accepted { user: known.map_or(user, |known| &known.name).into() }
+                    }
+                    Some(Ok(false)) => rejected("wrong password"),
+                    Some(Err(error)) => rejected(&error),
+                    None => rejected("unknown user"),
                 };
             }
             // a method that cannot be asked is an error, and the next one is tried
@@ -97,6 +99,24 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
         }
     }
     rejected("no method of the list can be asked")
+}
+
+/// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of each type that any user has
+/// is checked, so that the time tells neither whether the user exists nor how the password is stored.
+fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option<Result<bool, String>> {
+    let mut decoys: BTreeMap<u8, &Password> = BTreeMap::new();
+    for password in config.users.iter().filter_map(|user| user.password.as_ref()) {
+        decoys.entry(password.kind()).or_insert(password);
+    }
+    let mut verdict = None;
+    for (kind, decoy) in decoys {
+        let own = stored.filter(|stored| stored.kind() == kind);
+        let done = password::verify(kind, own.unwrap_or(decoy).expose(), given.expose());
+        if own.is_some() {
+            verdict = Some(done.map_err(|error| error.to_string()));
+        }
+    }
+    verdict
 }
 
 /// Looks a group up by `aaa authorization network LIST`.
@@ -114,6 +134,23 @@ fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With passwords of several types, each user passes with its own and with nobody else's, which was checked too.
+    #[test]
+    fn nobody_passes_with_a_decoys_password() {
+        let text = "username a password 0 alpha\nusername b password 7 0201024E070A0E2649\nusername c password 0 gamma\n\
+                    aaa new-model\naaa authentication login x local\n";
+        let config = hubward_config::parse(text).config;
+        let passes = |user: &str, given: &str| {
+            let answer = authenticate(&config, "x", user, &Secret::new(given.as_bytes()));
+            matches!(answer, Answer::Accepted { .. })
+        };
+        for (user, own) in [("a", "alpha"), ("b", "gfullage"), ("c", "gamma"), ("nobody", "")] {
+            for given in ["alpha", "gfullage", "gamma"] {
+                assert_eq!(passes(user, given), own == given, "{user} {given}");
+            }
+        }
+    }
 
     /// The reference hub's user passes by the list that the client profile names; nobody else does.
     #[test]

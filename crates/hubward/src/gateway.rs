@@ -10,6 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::{aaa, check, dhcp, exec, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
+use hubward_linux::notify;
 use hubward_linux::udp::UdpSocket;
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::{ChildId, Direction};
@@ -250,6 +251,8 @@ impl Gateway {
     }
 
     fn every_second(&mut self) {
+        // systemd starts a gateway anew whose one thread hangs (WatchdogSec)
+        let _unsupervised = notify::notify("WATCHDOG=1");
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
