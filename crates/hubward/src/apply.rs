@@ -153,7 +153,8 @@ impl Machine {
         self.configured = wanted;
         self.ledger.set(Setting::IpForward, "1")?;
         self.tun = tun.index();
-        link::set_mtu(&self.netlink, self.tun, 1400)?;
+        // what is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel
+        link::set_mtu(&self.netlink, self.tun, 1500)?;
         link::set_up(&self.netlink, self.tun, true)?;
         self.ledger.set(Setting::RpFilter(tun.name().to_string()), "0")?;
         rule::add(&self.netlink, &owned::capture_rule(Family::V4))?;

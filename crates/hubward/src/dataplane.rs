@@ -7,19 +7,22 @@ use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::tun::{Tun, VnetHeader};
 use hubward_linux::udp::UdpSocket;
+use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
+use hubward_proto::flow::too_big;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Acquire, Input, Limit};
-use hubward_proto::ike::path::Encapsulation;
+use hubward_proto::ike::path::{Encapsulation, NATT_PORT};
 use hubward_proto::time::Instant;
+use hubward_proto::wire::ip::Ipv4;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,6 +34,8 @@ const BATCH: usize = 64;
 const PACKET: usize = 65_535;
 /// Packets that wait for a tunnel, one for each flow that asked.
 const WAITING: usize = 64;
+/// Hosts told in one second that a packet is too long (RFC 1812 section 4.3.2.8).
+const TOLD: u32 = 100;
 /// How long a packet waits for a tunnel.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -42,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) natt: UdpSocket,
     pub(crate) esp: Option<EspSocket>,
     pub(crate) clear: Option<ClearSocket>,
+    pub(crate) unreachable: UnreachableSocket,
     pub(crate) stop: AtomicBool,
     pub(crate) drops: Drops,
 }
@@ -53,6 +59,8 @@ pub(crate) struct Drops {
     pub(crate) no_sa: AtomicU64,
     /// Not an IPv4 packet.
     pub(crate) malformed: AtomicU64,
+    /// Too long for its tunnel, and not to be fragmented.
+    pub(crate) too_big: AtomicU64,
     /// The kernel did not take it.
     pub(crate) send: AtomicU64,
     /// ESP for an unknown SPI.
@@ -89,52 +97,130 @@ pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraf
     }
 }
 
+/// A packet that waits for a tunnel.
+struct Waiting {
+    since: Instant,
+    acquire: Acquire,
+    packet: Vec<u8>,
+}
+
+/// The worker that takes cleartext out.
+struct Outgoer<'a> {
+    shared: &'a Shared,
+    gateway: &'a SyncSender<Message>,
+    outbound: Outbound,
+    sender: SendBatch,
+    waiting: Vec<Waiting>,
+    answer: Vec<u8>,
+    /// The second, and how many were told in it.
+    told: (u64, u32),
+}
+
 /// Cleartext out.
 pub(crate) fn outbound(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
-    let mut outbound = Outbound::new(seed);
     let mut packet = vec![0; PACKET];
-    let mut sender = SendBatch::new(BATCH);
-    let mut waiting: Vec<(Instant, Acquire, Vec<u8>)> = Vec::new();
+    let mut worker = Outgoer {
+        shared,
+        gateway,
+        outbound: Outbound::new(seed),
+        sender: SendBatch::new(BATCH),
+        waiting: Vec::with_capacity(WAITING),
+        answer: Vec::with_capacity(1024),
+        told: (0, 0),
+    };
     while !shared.stop.load(Ordering::Relaxed) {
-        let patience = if waiting.is_empty() { 500 } else { 20 };
+        let patience = if worker.waiting.is_empty() { 500 } else { 20 };
         wait(&mut [PollFd::new(&shared.tun, PollFlags::IN)], patience);
         let (tables, now) = (shared.tables.load(), now());
-        for (since, acquire, packet) in std::mem::take(&mut waiting) {
-            match outbound.push(&shared.sad, &tables, now, &packet) {
-                Outcome::Acquire(_) if now.since(since) < PATIENCE => waiting.push((since, acquire, packet)),
-                _ => {}
-            }
+        for waiting in std::mem::take(&mut worker.waiting) {
+            worker.take(&tables, now, &waiting.packet, Some(waiting.since));
         }
-        flush(shared, &mut outbound, &mut sender);
+        worker.flush();
         // read until dry, a batch at a time
         while let Ok((_, length)) = shared.tun.read(&mut packet) {
             let Some(bytes) = packet.get(..length) else { continue };
-            match outbound.push(&shared.sad, &tables, now, bytes) {
-                Outcome::Queued => {}
-                Outcome::QueuedAndSoft(child) => {
-                    let _full = gateway.try_send(Message::Limit(child, Limit::Soft));
-                }
-                Outcome::Acquire(acquire) => {
-                    if waiting.len() < WAITING {
-                        waiting.push((now, acquire.clone(), bytes.to_vec()));
-                    }
-                    let _full = gateway.try_send(Message::Acquire(acquire));
-                }
-                Outcome::Clear => match shared.clear.as_ref().map(|clear| clear.send(bytes)) {
-                    Some(Ok(())) => {}
-                    _ => count(&shared.drops.send),
-                },
-                Outcome::Drop(DropReason::Malformed) => count(&shared.drops.malformed),
-                Outcome::Drop(DropReason::NoSa) => count(&shared.drops.no_sa),
-                Outcome::Drop(DropReason::Exhausted(child)) => {
-                    let _full = gateway.try_send(Message::Limit(child, Limit::Hard));
-                }
-            }
-            if outbound.len() == BATCH {
-                flush(shared, &mut outbound, &mut sender);
+            worker.take(&tables, now, bytes, None);
+            if worker.outbound.len() >= BATCH {
+                worker.flush();
             }
         }
-        flush(shared, &mut outbound, &mut sender);
+        worker.flush();
+    }
+}
+
+impl Outgoer<'_> {
+    /// One packet, from the TUN or after it has waited `since` then.
+    fn take(&mut self, tables: &Tables, now: Instant, bytes: &[u8], since: Option<Instant>) {
+        let drops = &self.shared.drops;
+        match self.outbound.push(&self.shared.sad, tables, now, bytes) {
+            Outcome::Queued => {}
+            Outcome::QueuedAndSoft(child) => {
+                let _full = self.gateway.try_send(Message::Limit(child, Limit::Soft));
+            }
+            Outcome::Acquire(acquire) => self.keep(now, bytes, acquire, since),
+            Outcome::Clear => match self.shared.clear.as_ref().map(|clear| clear.send(bytes)) {
+                Some(Ok(())) => {}
+                _ => count(&drops.send),
+            },
+            Outcome::TooBig(mtu) => {
+                count(&drops.too_big);
+                self.tell(now, bytes, mtu);
+            }
+            Outcome::Drop(DropReason::Malformed) => count(&drops.malformed),
+            Outcome::Drop(DropReason::NoSa) => count(&drops.no_sa),
+            Outcome::Drop(DropReason::Exhausted(child)) => {
+                let _full = self.gateway.try_send(Message::Limit(child, Limit::Hard));
+            }
+        }
+    }
+
+    /// Keeps a packet until its tunnel is up. Of a flow the first one waits, as on IOS; the rest is lost, and the engine is
+    /// asked once.
+    fn keep(&mut self, now: Instant, bytes: &[u8], acquire: Acquire, since: Option<Instant>) {
+        let lost = match since {
+            Some(since) => now.since(since) >= PATIENCE,
+            None => {
+                self.waiting.len() >= WAITING || self.waiting.iter().any(|w| w.acquire.flow == acquire.flow)
+            }
+        };
+        if since.is_none() {
+            let _full = self.gateway.try_send(Message::Acquire(acquire.clone()));
+        }
+        if lost {
+            count(&self.shared.drops.no_sa);
+        } else {
+            self.waiting.push(Waiting { since: since.unwrap_or(now), acquire, packet: bytes.to_vec() });
+        }
+    }
+
+    /// Tells the source of a packet how many bytes fit. The kernel puts the address in by which this gateway is known on the
+    /// source's side; where there is no way on in clear the source is this machine, which is told in the destination's name.
+    fn tell(&mut self, now: Instant, bytes: &[u8], mtu: usize) {
+        let second = now.since_origin().as_secs();
+        if self.told.0 != second {
+            self.told = (second, 0);
+        }
+        if self.told.1 >= TOLD {
+            return;
+        }
+        self.told.1 += 1;
+        let Some(packet) = Ipv4::parse(bytes) else { return };
+        let sent = match &self.shared.clear {
+            Some(clear) if too_big::answer(&packet, Ipv4Addr::UNSPECIFIED, mtu, &mut self.answer) => {
+                clear.send(&self.answer)
+            }
+            None if too_big::answer(&packet, packet.destination(), mtu, &mut self.answer) => {
+                self.shared.tun.write(VnetHeader::default(), &[&self.answer])
+            }
+            _ => Ok(()),
+        };
+        if sent.is_err() {
+            count(&self.shared.drops.send);
+        }
+    }
+
+    fn flush(&mut self) {
+        flush(self.shared, &mut self.outbound, &mut self.sender);
     }
 }
 
@@ -162,8 +248,7 @@ fn send(shared: &Shared, mut run: &[Sealed<'_>], sender: &mut SendBatch) {
             from: Some(packet.path.local),
             interface: 0,
             tos: Some(packet.tos),
-            // outer packets longer than the path are fragmented: inner packets fit by the TUN's MTU
-            dont_fragment: false,
+            dont_fragment: packet.dont_fragment,
         });
         let sent = match (udp, &shared.esp) {
             (true, _) => shared.natt.send_batch(sender, messages),
@@ -186,17 +271,12 @@ fn send(shared: &Shared, mut run: &[Sealed<'_>], sender: &mut SendBatch) {
 pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
     let mut inbound = Inbound::new();
     let mut batch = RecvBatch::new(BATCH, PACKET);
+    let mut heard = vec![0; PACKET];
     while !shared.stop.load(Ordering::Relaxed) {
-        match &shared.esp {
-            Some(esp) => wait(
-                &mut [
-                    PollFd::new(&shared.natt, PollFlags::IN),
-                    PollFd::from_borrowed_fd(esp.as_fd(), PollFlags::IN),
-                ],
-                500,
-            ),
-            None => wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], 500),
-        }
+        let esp = shared.esp.as_ref().map_or(shared.natt.as_fd(), |esp| esp.as_fd());
+        let fds = [shared.natt.as_fd(), shared.unreachable.as_fd(), esp];
+        wait(&mut fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)), 500);
+        hear(shared, &mut heard);
         while matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
             let packets = batch.datagrams().filter_map(|received| {
                 if received.truncated || received.data.len() < 4 {
@@ -229,6 +309,16 @@ pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
                 bytes: received.data,
             });
             open(shared, gateway, &mut inbound, packets);
+        }
+    }
+}
+
+/// What routers say of packets that are too long for them.
+fn hear(shared: &Shared, packet: &mut [u8]) {
+    while let Ok(length) = shared.unreachable.recv(packet) {
+        let told = packet.get(..length).and_then(|packet| too_big::read(packet, NATT_PORT));
+        if let Some((child, mtu)) = told.and_then(|told| shared.sad.too_big(now(), &told)) {
+            tracing::info!("the path of tunnel {} takes packets of {mtu} bytes only", child.0);
         }
     }
 }

@@ -67,6 +67,7 @@ impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         let mut tick = now();
+        self.link_mtus();
         loop {
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
@@ -257,11 +258,23 @@ impl Gateway {
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => {
+                self.link_mtus();
                 self.addresses_may_have_changed();
                 // a link that went down or came up, or a route that somebody took away
                 self.set_routes();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// How long packets on the outside interfaces may be.
+    fn link_mtus(&self) {
+        let views = self.machine.interfaces(&self.parsed.config).unwrap_or_default();
+        for (index, view) in views.iter().enumerate() {
+            if let Ok(index) = u16::try_from(index) {
+                let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
+                self.shared.sad.set_link(InterfaceId(index), mtu);
+            }
         }
     }
 

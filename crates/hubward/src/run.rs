@@ -17,6 +17,7 @@ use hubward_linux::monitor::Monitor;
 use hubward_linux::owned::FWMARK;
 use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
+use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
@@ -91,6 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         natt,
         esp: Some(esp),
         clear: Some(ClearSocket::open(FWMARK)?),
+        unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
         drops: Drops::default(),
     });

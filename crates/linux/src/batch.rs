@@ -151,7 +151,7 @@ pub struct Outgoing<'a> {
     pub interface: u32,
     /// TOS or traffic class of the outer header; the socket's own when there is none.
     pub tos: Option<u8>,
-    /// Set the DF bit of the outer header: a datagram longer than the path MTU then fails with `EMSGSIZE`. Clear, it is
+    /// Set the DF bit of the outer header: a datagram longer than the link's MTU then fails with `EMSGSIZE`. Clear, it is
     /// fragmented.
     pub dont_fragment: bool,
 }

@@ -29,6 +29,7 @@ pub mod sysctl;
 pub mod terminal;
 pub mod tun;
 pub mod udp;
+pub mod unreachable;
 
 pub use batch::{Outgoing, Received, RecvBatch, SendBatch};
 pub use error::{Context, Error, PortHolder};

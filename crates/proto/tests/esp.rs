@@ -9,6 +9,7 @@ use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half,
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
+use hubward_proto::flow::too_big::Told;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::policy::{
     CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Interface, MapEntry, MapEntryKind, Policy,
@@ -299,4 +300,126 @@ fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
     assert!(matches!(push(&sad, "10.2.2.6"), Outcome::Queued));
     let denied = push(&sad, "10.2.2.5");
     assert!(matches!(denied, Outcome::Clear), "with the SA up: {denied:?}");
+}
+
+/// What leaves for one cleartext packet: ESP lengths, DF bits and TOS bytes, or how many bytes fit.
+fn sent(child: &Arc<ChildSa>, sad: &Sad, packet: &[u8]) -> Result<Vec<(usize, bool, u8)>, usize> {
+    let mut outbound = Outbound::new([5; 32]);
+    match outbound.push(sad, &Tables::default(), Instant::ORIGIN, packet) {
+        Outcome::Queued => {}
+        Outcome::TooBig(mtu) => return Err(mtu),
+        other => panic!("{child:?}: {other:?}"),
+    }
+    let mut out = Vec::new();
+    outbound.seal(|batch| out.extend(batch.iter().map(|p| (p.bytes.len() + 20, p.dont_fragment, p.tos))));
+    Ok(out)
+}
+
+#[test]
+fn df_bit_and_fragmentation_before_encryption() {
+    let inner = |length: usize, df: bool| {
+        let mut packet = packet("10.2.2.2", "10.1.1.1", length - 20);
+        packet[1] = 0xb9;
+        packet[6] = if df { 0x40 } else { 0 };
+        packet
+    };
+    for (df, with, without) in
+        [(DfBit::Copy, true, false), (DfBit::Set, true, true), (DfBit::Clear, false, false)]
+    {
+        let (spoke, _) = pair(suite(), Mode::Tunnel, |child| child.df = df);
+        let sad = Sad::new();
+        sad.install(&spoke, Direction::Outbound).unwrap();
+        // 1446 is the longest that fits, and DSCP and ECN go along
+        assert_eq!(sent(&spoke, &sad, &inner(1446, true)), Ok(vec![(1496, with, 0xb9)]));
+        assert_eq!(sent(&spoke, &sad, &inner(1446, false)), Ok(vec![(1496, without, 0xb9)]));
+        let pieces = sent(&spoke, &sad, &inner(1447, false)).unwrap();
+        assert_eq!(pieces.len(), 2);
+        assert!(pieces.iter().all(|piece| piece.0 <= 1500 && piece.1 == without && piece.2 == 0xb9));
+        let whole = sent(&spoke, &sad, &inner(1447, true));
+        // with `clear` it is fragmented after encryption, which needs no leave of the inner packet
+        assert_eq!(whole, if df == DfBit::Clear { Ok(vec![(1504, false, 0xb9)]) } else { Err(1446) });
+    }
+    let (spoke, _) = pair(suite(), Mode::Transport, |_| {});
+    let sad = Sad::new();
+    sad.install(&spoke, Direction::Outbound).unwrap();
+    let mut long = packet("10.100.2.102", "10.48.67.181", 1480);
+    assert_eq!(sent(&spoke, &sad, &long).unwrap().len(), 1, "transport mode carries whole packets");
+    long[6] = 0x40;
+    assert_eq!(sent(&spoke, &sad, &long), Err(1466));
+}
+
+#[test]
+fn fragments_are_opened_and_are_the_packet() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let whole = packet("10.2.2.2", "10.1.1.1", 4000);
+    let (opened, _) = Receiver::new(&hub).open(&seal(&spoke, std::slice::from_ref(&whole)));
+    assert_eq!(opened.len(), 3);
+    assert_eq!(opened.iter().flat_map(|piece| piece[20..].to_vec()).collect::<Vec<_>>(), whole[20..]);
+}
+
+#[test]
+fn a_router_is_believed_when_it_quotes_a_packet_that_was_sent() {
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    let sad = Sad::new();
+    sad.install(&spoke, Direction::Outbound).unwrap();
+    let told = Told {
+        local: spoke.path.local,
+        remote: spoke.path.remote,
+        remote_port: 0,
+        encapsulation: Encapsulation::Native,
+        spi: 0x2002,
+        sequence: 1,
+        mtu: 1300,
+    };
+    assert_eq!(sad.too_big(Instant::ORIGIN, &told), None, "nothing was sent yet");
+    let mut long = packet("10.2.2.2", "10.1.1.1", 1400);
+    long[6] = 0x40;
+    sent(&spoke, &sad, &long).unwrap();
+    for forged in [
+        Told { spi: 0x2003, ..told },
+        Told { sequence: 2, ..told },
+        Told { sequence: 0, ..told },
+        Told { remote: spoke.path.local, ..told },
+        Told { local: spoke.path.remote, ..told },
+        Told { remote_port: 4500, ..told },
+        Told { encapsulation: Encapsulation::Udp, ..told },
+    ] {
+        assert_eq!(sad.too_big(Instant::ORIGIN, &forged), None, "{forged:?}");
+    }
+    assert_eq!(sad.too_big(Instant::ORIGIN, &told), Some((ChildId(1), 1300)));
+    assert_eq!(sent(&spoke, &sad, &long), Err(1246));
+    assert_eq!(
+        sad.too_big(Instant::ORIGIN, &Told { mtu: 0, ..told }),
+        Some((ChildId(1), 576)),
+        "never below the floor"
+    );
+    // another path: nobody has said anything of it
+    sad.repath(ChildId(1), spoke.path);
+    assert!(sent(&spoke, &sad, &long).is_ok());
+    sad.set_link(spoke.path.interface, 1400);
+    assert_eq!(sent(&spoke, &sad, &long), Err(1350));
+}
+
+#[test]
+fn a_removed_child_is_gone_from_everywhere() {
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    let (other, _) = pair(suite(), Mode::Tunnel, |child| {
+        child.id = ChildId(2);
+        child.inbound.spi = Spi(0x1002);
+    });
+    let sad = Sad::new();
+    for child in [&spoke, &other] {
+        sad.install(child, Direction::Inbound).unwrap();
+        sad.install(child, Direction::Outbound).unwrap();
+    }
+    let flow = ip::Ipv4::parse(&packet("10.2.2.2", "10.1.1.1", 8)).unwrap().flow();
+    let carrier = || sad.by_flow(&flow, |_| false).map(|sa| sa.child.id);
+    assert_eq!(carrier(), Some(ChildId(2)), "the newest");
+    sad.remove(ChildId(2));
+    assert_eq!(carrier(), Some(ChildId(1)));
+    assert!(sad.by_spi(0x1002).is_none() && sad.get(ChildId(2), Direction::Inbound).is_none());
+    assert!(sad.by_spi(0x1001).is_some() && sad.get(ChildId(1), Direction::Inbound).is_some());
+    sad.remove(ChildId(1));
+    assert_eq!(carrier(), None);
+    assert!(sad.by_spi(0x1001).is_none() && sad.remotes().is_empty());
 }

@@ -15,6 +15,7 @@ use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::owned::FWMARK;
 use hubward_linux::udp::UdpSocket;
+use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::esp::inbound::Notice;
 
@@ -59,6 +60,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         esp: Some(esp),
         // what is routed into the tunnel never leaves in clear
         clear: None,
+        unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
         drops: Drops::default(),
     });

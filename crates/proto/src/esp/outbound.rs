@@ -3,6 +3,7 @@
 
 use crate::esp::sa::{ChildId, DfBit, Mode};
 use crate::esp::sad::{Sa, Sad};
+use crate::flow::fragment::fragments;
 use crate::flow::tables::{Tables, Verdict};
 use crate::ike::io::Acquire;
 use crate::ike::path::Path;
@@ -25,6 +26,8 @@ pub enum Outcome {
     Acquire(Acquire),
     /// Nothing protects it: it goes on in clear.
     Clear,
+    /// It must not be fragmented and is too long: its source is to be told how many bytes fit.
+    TooBig(usize),
     /// It must not leave.
     Drop(DropReason),
 }
@@ -65,6 +68,8 @@ struct Slot {
 pub struct Outbound {
     arena: Vec<u8>,
     slots: Vec<Slot>,
+    /// Where inner fragments are built.
+    fragment: Vec<u8>,
     random: Random,
 }
 
@@ -74,6 +79,7 @@ impl Outbound {
         Self {
             arena: Vec::with_capacity(128 * 1024),
             slots: Vec::with_capacity(64),
+            fragment: Vec::with_capacity(2048),
             random: Random::new(seed),
         }
     }
@@ -99,11 +105,51 @@ impl Outbound {
                 Verdict::Clear => Outcome::Clear,
             };
         };
-        self.frame(sa, now, &view)
+        self.fit(sa, now, &view)
+    }
+
+    /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: what is too long for the path is fragmented
+    /// before encryption where its source allows it; else after it, unless the outer packet must not be fragmented either.
+    fn fit(&mut self, sa: Arc<Sa>, now: Instant, view: &Ipv4<'_>) -> Outcome {
+        let dont_fragment = match sa.child.df {
+            DfBit::Copy => view.dont_fragment(),
+            DfBit::Set => true,
+            DfBit::Clear => false,
+        };
+        let mtu = sa.plaintext_mtu(now);
+        if view.bytes().len() <= mtu {
+            return self.frame(&sa, now, view, dont_fragment);
+        }
+        // transport mode carries whole packets only (RFC 4301 section 4.1)
+        if sa.child.mode == Mode::Tunnel && !view.dont_fragment() {
+            let mut scratch = std::mem::take(&mut self.fragment);
+            let (mut soft, mut refused) = (None, None);
+            let whole = fragments(view, mtu, &mut scratch, |piece| {
+                match self.frame(&sa, now, piece, dont_fragment) {
+                    Outcome::Queued => true,
+                    Outcome::QueuedAndSoft(child) => {
+                        soft = Some(child);
+                        true
+                    }
+                    other => {
+                        refused = Some(other);
+                        false
+                    }
+                }
+            });
+            self.fragment = scratch;
+            return match (refused, soft) {
+                (Some(refused), _) => refused,
+                (None, Some(child)) => Outcome::QueuedAndSoft(child),
+                (None, None) if whole => Outcome::Queued,
+                (None, None) => Outcome::TooBig(mtu),
+            };
+        }
+        if dont_fragment { Outcome::TooBig(mtu) } else { self.frame(&sa, now, view, false) }
     }
 
     /// SPI | sequence | IV | plaintext | padding | pad length | next header | room for the ICV
-    fn frame(&mut self, sa: Arc<Sa>, now: Instant, view: &Ipv4<'_>) -> Outcome {
+    fn frame(&mut self, sa: &Arc<Sa>, now: Instant, view: &Ipv4<'_>, dont_fragment: bool) -> Outcome {
         let id = sa.child.id;
         let sent = sa.counters.bytes.load(Ordering::Relaxed);
         if sa.child.hard_bytes.is_some_and(|limit| sent >= limit) {
@@ -139,15 +185,11 @@ impl Outbound {
         self.arena.push(padding as u8);
         self.arena.push(next_header);
         self.arena.resize(self.arena.len() + suite.icv_len(), 0);
-        let dont_fragment = match sa.child.df {
-            DfBit::Copy => view.dont_fragment(),
-            DfBit::Set => true,
-            DfBit::Clear => false,
-        };
         sa.counters.count(now, view.bytes().len());
         let soft = sa.child.soft_bytes.is_some_and(|limit| sent >= limit) || sequence >= 1 << 31;
         let tell = soft && !sa.told.swap(true, Ordering::Relaxed);
         let path = sa.path();
+        let sa = Arc::clone(sa);
         self.slots.push(Slot { sa, range: start..self.arena.len(), path, tos: view.tos(), dont_fragment });
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
     }

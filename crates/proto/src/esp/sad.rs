@@ -3,8 +3,10 @@
 
 use crate::esp::replay::ReplayWindow;
 use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
+use crate::flow::mtu::{self, PathMtu, plaintext_mtu};
 use crate::flow::selector::Flow;
-use crate::ike::path::Path;
+use crate::flow::too_big::Told;
+use crate::ike::path::{Encapsulation, InterfaceId, Path};
 use crate::time::Instant;
 use hubward_crypto::cipher::CryptoError;
 use hubward_crypto::esp::EspKeys;
@@ -52,6 +54,8 @@ pub struct Sa {
     /// What it carried.
     pub counters: Counters,
     path: RwLock<Path>,
+    /// Outbound: how long an ESP packet may be.
+    path_mtu: PathMtu,
     /// Outbound: the next sequence number.
     sequence: AtomicU64,
     /// Inbound.
@@ -64,6 +68,17 @@ impl Sa {
     /// The outer path now.
     pub fn path(&self) -> Path {
         *self.path.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of the longest ESP packet that the path takes now, outer IP header included.
+    pub fn path_mtu(&self, now: Instant) -> usize {
+        self.path_mtu.get(now)
+    }
+
+    /// Bytes of the longest inner packet that the path takes now.
+    pub fn plaintext_mtu(&self, now: Instant) -> usize {
+        let encapsulation = self.path().encapsulation;
+        plaintext_mtu(self.child.suite, self.child.mode, encapsulation, self.path_mtu.get(now))
     }
 
     /// The next sequence number, while there is one: numbers never wrap.
@@ -86,8 +101,17 @@ impl Sa {
 /// The SAs of all peers.
 #[derive(Debug, Default)]
 pub struct Sad {
-    inbound: RwLock<HashMap<u32, Arc<Sa>>>,
+    inbound: RwLock<Inbound>,
     outbound: RwLock<Outbound>,
+    /// MTUs of the interfaces, where they are known.
+    links: RwLock<BTreeMap<InterfaceId, u16>>,
+}
+
+/// Inbound SAs by our SPI, which names one of them only.
+#[derive(Debug, Default)]
+struct Inbound {
+    by_spi: HashMap<u32, Arc<Sa>>,
+    spis: HashMap<ChildId, u32>,
 }
 
 /// Outbound SAs by the prefix of their remote selector; the newest of equal ones first.
@@ -97,6 +121,8 @@ struct Outbound {
     /// Selectors whose remote side is a range and no prefix.
     ranges: Vec<Arc<Sa>>,
     by_child: HashMap<ChildId, Arc<Sa>>,
+    /// By the peer's SPI, which another peer may have chosen too.
+    by_spi: HashMap<u32, Vec<Arc<Sa>>>,
 }
 
 impl Sad {
@@ -114,6 +140,7 @@ impl Sad {
         let sa = Arc::new(Sa {
             keys: EspKeys::new(child.suite, half.keymat.expose())?,
             path: RwLock::new(child.path),
+            path_mtu: PathMtu::new(self.link(child.path.interface)),
             sequence: AtomicU64::new(1),
             replay: Mutex::new(ReplayWindow::new(child.replay_window)),
             counters: Counters::default(),
@@ -122,11 +149,14 @@ impl Sad {
         });
         match direction {
             Direction::Inbound => {
-                self.inbound.write().unwrap_or_else(PoisonError::into_inner).insert(half.spi.0, sa);
+                let mut inbound = self.inbound.write().unwrap_or_else(PoisonError::into_inner);
+                inbound.spis.insert(child.id, half.spi.0);
+                inbound.by_spi.insert(half.spi.0, sa);
             }
             Direction::Outbound => {
                 let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
                 outbound.by_child.insert(child.id, Arc::clone(&sa));
+                outbound.by_spi.entry(half.spi.0).or_default().push(Arc::clone(&sa));
                 match child.selector.remote.to_prefix() {
                     Some(prefix) => outbound
                         .by_prefix
@@ -144,17 +174,73 @@ impl Sad {
 
     /// Forgets both halves of a child.
     pub fn remove(&self, child: ChildId) {
-        self.inbound.write().unwrap_or_else(PoisonError::into_inner).retain(|_, sa| sa.child.id != child);
-        let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
-        outbound.by_child.remove(&child);
-        outbound.ranges.retain(|sa| sa.child.id != child);
-        for table in outbound.by_prefix.values_mut() {
-            table.retain(|_, list| {
-                list.retain(|sa| sa.child.id != child);
-                !list.is_empty()
-            });
+        let mut inbound = self.inbound.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(spi) = inbound.spis.remove(&child) {
+            inbound.by_spi.remove(&spi);
         }
-        outbound.by_prefix.retain(|_, table| !table.is_empty());
+        drop(inbound);
+        let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(gone) = outbound.by_child.remove(&child) else { return };
+        let spi = gone.child.outbound.spi.0;
+        if let Some(list) = outbound.by_spi.get_mut(&spi) {
+            list.retain(|sa| sa.child.id != child);
+            if list.is_empty() {
+                outbound.by_spi.remove(&spi);
+            }
+        }
+        let Some(prefix) = gone.child.selector.remote.to_prefix() else {
+            outbound.ranges.retain(|sa| sa.child.id != child);
+            return;
+        };
+        let length = std::cmp::Reverse(prefix.prefix_len());
+        let Some(table) = outbound.by_prefix.get_mut(&length) else { return };
+        if let Some(list) = table.get_mut(&prefix.network()) {
+            list.retain(|sa| sa.child.id != child);
+            if list.is_empty() {
+                table.remove(&prefix.network());
+            }
+        }
+        if table.is_empty() {
+            outbound.by_prefix.remove(&length);
+        }
+    }
+
+    fn link(&self, interface: InterfaceId) -> u16 {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.get(&interface).copied().unwrap_or(mtu::LINK)
+    }
+
+    /// The MTU of an interface, for the SAs that leave by it.
+    pub fn set_link(&self, interface: InterfaceId, mtu: u16) {
+        let old = self.links.write().unwrap_or_else(PoisonError::into_inner).insert(interface, mtu);
+        if old == Some(mtu) {
+            return;
+        }
+        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
+        for sa in outbound.by_child.values().filter(|sa| sa.path().interface == interface) {
+            sa.path_mtu.set_link(mtu);
+        }
+    }
+
+    /// A router refused an ESP packet for its length. Believed when the packet that it quotes is one that was sent lately;
+    /// then gives the SA, and the MTU of its path where that is new.
+    pub fn too_big(&self, now: Instant, told: &Told) -> Option<(ChildId, usize)> {
+        /// Packets that may be under way until the router's word is here.
+        const LATELY: u32 = 1 << 20;
+        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
+        let ours = |sa: &&Arc<Sa>| {
+            let (path, last) = (sa.path(), sa.last_sequence(Direction::Outbound));
+            let port = match path.encapsulation {
+                Encapsulation::Native => 0,
+                Encapsulation::Udp => path.remote_port,
+            };
+            (path.local, path.remote, path.encapsulation) == (told.local, told.remote, told.encapsulation)
+                && port == told.remote_port
+                && (1..=last).contains(&told.sequence)
+                && last - told.sequence < LATELY
+        };
+        let sa = outbound.by_spi.get(&told.spi)?.iter().find(ours)?;
+        sa.path_mtu.learn(now, told.mtu).then(|| (sa.child.id, sa.path_mtu.get(now)))
     }
 
     /// The outer path of a child changed.
@@ -163,6 +249,8 @@ impl Sad {
             [self.get(child, Direction::Inbound), self.get(child, Direction::Outbound)].into_iter().flatten()
         {
             *sa.path.write().unwrap_or_else(PoisonError::into_inner) = path;
+            sa.path_mtu.forget();
+            sa.path_mtu.set_link(self.link(path.interface));
         }
     }
 
@@ -171,7 +259,7 @@ impl Sad {
         match direction {
             Direction::Inbound => {
                 let inbound = self.inbound.read().unwrap_or_else(PoisonError::into_inner);
-                inbound.values().find(|sa| sa.child.id == child).cloned()
+                inbound.spis.get(&child).and_then(|spi| inbound.by_spi.get(spi)).cloned()
             }
             Direction::Outbound => {
                 let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +270,7 @@ impl Sad {
 
     /// The SA that an SPI names.
     pub fn by_spi(&self, spi: u32) -> Option<Arc<Sa>> {
-        self.inbound.read().unwrap_or_else(PoisonError::into_inner).get(&spi).cloned()
+        self.inbound.read().unwrap_or_else(PoisonError::into_inner).by_spi.get(&spi).cloned()
     }
 
     /// The SA that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto map

@@ -1,9 +1,18 @@
-//! How long an inner packet may be.
+//! How long an inner packet may be, and how long a packet may be on the path of an SA.
 
 use crate::esp::sa::Mode;
 use crate::ike::path::Encapsulation;
+use crate::time::Instant;
 use hubward_crypto::esp::HEADER_LEN;
 use hubward_crypto::suite::EspSuite;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+
+/// The MTU of a link that nobody has asked, in bytes.
+pub const LINK: u16 = 1500;
+/// No router's word makes a path MTU smaller than this, in bytes: what every host must take (RFC 791).
+pub const FLOOR: u16 = 576;
+/// How many seconds a router's word holds (RFC 1191 section 6.3).
+pub const AGE: u64 = 600;
 
 /// Bytes of the longest inner packet whose ESP packet fits into `path_mtu` bytes over IPv4 (`plaintext mtu` of
 /// `show crypto ipsec sa`).
@@ -23,10 +32,57 @@ pub fn plaintext_mtu(suite: EspSuite, mode: Mode, encapsulation: Encapsulation, 
     blocks.saturating_sub(2) + inner_header
 }
 
+/// The MTU of an SA's path: the link's, or less for as long as a router's word holds.
+#[derive(Debug)]
+pub struct PathMtu {
+    link: AtomicU16,
+    /// Bytes in the upper 16 bits; below them the second after which they no longer hold.
+    learned: AtomicU64,
+}
+
+impl PathMtu {
+    const SECONDS: u64 = (1 << 48) - 1;
+
+    /// Nothing is known but the link.
+    pub fn new(link: u16) -> Self {
+        Self { link: AtomicU16::new(link), learned: AtomicU64::new(0) }
+    }
+
+    /// The outgoing link has this MTU.
+    pub fn set_link(&self, link: u16) {
+        self.link.store(link, Ordering::Relaxed);
+    }
+
+    /// The path is another one: what routers said does not hold for it.
+    pub fn forget(&self) {
+        self.learned.store(0, Ordering::Relaxed);
+    }
+
+    /// Bytes that a packet may have now, IP header included.
+    pub fn get(&self, now: Instant) -> usize {
+        let link = self.link.load(Ordering::Relaxed);
+        let learned = self.learned.load(Ordering::Relaxed);
+        let holds = learned & Self::SECONDS > now.since_origin().as_secs();
+        usize::from(if holds { link.min((learned >> 48) as u16) } else { link })
+    }
+
+    /// A router said that `mtu` bytes is all it can forward; true when that is news. Never below [`FLOOR`].
+    pub fn learn(&self, now: Instant, mtu: u16) -> bool {
+        let mtu = mtu.max(FLOOR);
+        let less = usize::from(mtu) < self.get(now);
+        if less {
+            let until = (now.since_origin().as_secs() + AGE) & Self::SECONDS;
+            self.learned.store(u64::from(mtu) << 48 | until, Ordering::Relaxed);
+        }
+        less
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use hubward_crypto::suite::{EspAuth, EspCipher};
+    use std::time::Duration;
 
     /// 3DES with SHA-1 in tunnel mode at 1500 bytes: 1446, as IOS shows.
     #[test]
@@ -34,5 +90,24 @@ mod tests {
         let suite = EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap();
         assert_eq!(plaintext_mtu(suite, Mode::Tunnel, Encapsulation::Native, 1500), 1446);
         assert_eq!(plaintext_mtu(suite, Mode::Tunnel, Encapsulation::Udp, 1500), 1438);
+    }
+
+    #[test]
+    fn a_path_mtu_shrinks_to_the_floor_at_most_and_ages_out() {
+        let mtu = PathMtu::new(1500);
+        let at = |seconds| Instant::from_origin(Duration::from_secs(seconds));
+        assert_eq!(mtu.get(at(0)), 1500);
+        assert!(mtu.learn(at(5), 1300));
+        assert_eq!(mtu.get(at(6)), 1300);
+        assert!(!mtu.learn(at(7), 1400), "it grows by age only");
+        assert!(mtu.learn(at(8), 68));
+        assert_eq!(mtu.get(at(8 + AGE - 1)), usize::from(FLOOR));
+        assert_eq!(mtu.get(at(8 + AGE)), 1500);
+        assert!(mtu.learn(at(1000), 1300));
+        mtu.set_link(1200);
+        assert_eq!(mtu.get(at(1000)), 1200, "the link is the limit too");
+        mtu.forget();
+        mtu.set_link(1500);
+        assert_eq!(mtu.get(at(1000)), 1500);
     }
 }

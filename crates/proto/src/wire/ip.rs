@@ -13,6 +13,8 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// ESP.
+    pub const ESP: u8 = 50;
     /// No next header: a dummy packet (RFC 4303 section 2.6).
     pub const DUMMY: u8 = 59;
 }

@@ -10,6 +10,7 @@ mod harness_selfcheck;
 mod l2l;
 mod nat;
 mod negative;
+mod path_mtu;
 mod rekey;
 mod reload;
 mod remote_access;
@@ -56,6 +57,7 @@ fn main() {
         ("combined", combined::CASES),
         ("nat", nat::CASES),
         ("negative", negative::CASES),
+        ("path_mtu", path_mtu::CASES),
         ("rows", rows::CASES),
     ];
     let trials = topics
