@@ -31,6 +31,10 @@ impl Log {
         }
         let (since, count) = self.kinds.entry(kind).or_insert((now, 0));
         if now.since(*since) > INTERVAL {
+            let left_out = count.saturating_sub(LINES);
+            if left_out > 0 {
+                tracing::warn!("{left_out} lines like the next one were left out");
+            }
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);

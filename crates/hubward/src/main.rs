@@ -55,8 +55,9 @@ enum Verb {
         /// The gateway's control socket.
         #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
-        /// The command.
-        line: String,
+        /// The command; its words need no quotes.
+        #[arg(required = true, trailing_var_arg = true)]
+        line: Vec<String>,
     },
 }
 
@@ -66,8 +67,8 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
-        Verb::Exec { socket, line } => exec::ask(&socket, &line).map(|text| {
-            print!("{text}");
+        Verb::Exec { socket, line } => exec::ask(&socket, &line.join(" ")).map(|text| {
+            say(&text);
             if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }),
     };
@@ -75,6 +76,11 @@ fn main() -> ExitCode {
         eprintln!("hubward: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Prints; whoever read it may be gone (`| head`).
+fn say(text: &str) {
+    let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
 }
 
 fn check_file(file: &Path) -> anyhow::Result<ExitCode> {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum Error {
     /// A system call or a kernel request failed.
-    #[error("cannot {operation} {object}: {source}{}", detail.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    #[error("cannot {operation} {object}: {cause}{}", detail.as_deref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Os {
         /// What was tried, as a verb phrase ("open", "add route").
         operation: &'static str,
@@ -16,8 +16,8 @@ pub enum Error {
         object: String,
         /// What the kernel adds to the error number (netlink's extended acknowledgement).
         detail: Option<String>,
-        /// The error number.
-        source: io::Error,
+        /// The error number. It is part of the text, and so no source of its own.
+        cause: io::Error,
     },
     /// Another program (or a second Hubward) owns the UDP port.
     #[error("UDP port {} on {} is already in use by {}; stop it or tell it to use another address", local.port(), local.ip(),
@@ -89,7 +89,7 @@ impl Error {
     /// The error number, when the kernel gave one.
     pub fn errno(&self) -> Option<i32> {
         match self {
-            Self::Os { source, .. } => source.raw_os_error(),
+            Self::Os { cause, .. } => cause.raw_os_error(),
             _ => None,
         }
     }
@@ -107,7 +107,7 @@ impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
             operation,
             object: object.to_string(),
             detail: None,
-            source: source.into(),
+            cause: source.into(),
         })
     }
 }

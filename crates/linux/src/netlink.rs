@@ -163,7 +163,7 @@ fn acknowledgement(
         .flatten()
         .map(|(_, text)| text_of(text));
     let source = io::Error::from_raw_os_error(code.saturating_neg());
-    Err(Error::Os { operation, object: object.to_string(), detail, source })
+    Err(Error::Os { operation, object: object.to_string(), detail, cause: source })
 }
 
 /// A message under construction: its header, then attributes.

@@ -3,6 +3,7 @@
 use crate::error::{Context, Error, check};
 use crate::netlink::Netlink;
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -58,11 +59,16 @@ impl NetNs {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd()))
     }
 
-    /// Makes `command` start inside the namespace.
+    /// Makes `command` start inside the namespace, and end (SIGTERM) when the thread that starts it ends.
     pub fn start_in<'c>(&self, command: &'c mut Command) -> Result<&'c mut Command, Error> {
         let fd = self.fd.try_clone().context("duplicate", "a network namespace")?;
-        // SAFETY: between fork and exec the closure makes one system call on a descriptor that it owns; it allocates nothing.
-        Ok(unsafe { command.pre_exec(move || set_namespace(fd.as_fd())) })
+        let begin = move || {
+            set_parent_process_death_signal(Some(Signal::TERM))?;
+            set_namespace(fd.as_fd())
+        };
+        // SAFETY: between fork and exec the closure makes two system calls, one on a descriptor that it owns; it allocates
+        // nothing.
+        Ok(unsafe { command.pre_exec(begin) })
     }
 }
 
@@ -108,7 +114,7 @@ pub fn enter_user_namespace() -> Result<(), Error> {
             _ => return Err(error).context("make", "a user namespace"),
         };
         let object = "a user namespace".to_owned();
-        return Err(Error::Os { operation: "make", object, detail: Some(reason.to_owned()), source: error });
+        return Err(Error::Os { operation: "make", object, detail: Some(reason.to_owned()), cause: error });
     }
     let write = |file: &str, text: String| std::fs::write(file, text).context("write", file);
     write("/proc/self/setgroups", "deny".to_owned())?;

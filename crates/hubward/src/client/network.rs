@@ -16,6 +16,8 @@ use std::path::Path;
 /// MTU of the tunnel: an inner packet and the longest ESP in UDP around it fit into 1500 bytes.
 const MTU: u32 = 1390;
 const RESOLV: &str = "/etc/resolv.conf";
+/// How a file of ours begins.
+const OURS: &str = "# written by hubward";
 const BEFORE: &str = "/etc/resolv.conf.before-hubward";
 
 /// What was changed on this machine.
@@ -85,8 +87,12 @@ impl Network {
             route::replace(&self.netlink, new)?;
         }
         rule::add(&self.netlink, &capture_rule(Family::V4))?;
-        if self.dns && !assignment.dns.is_empty() {
-            self.set_dns(assignment)?;
+        if self.dns
+            && !assignment.dns.is_empty()
+            && let Err(error) = set_dns(assignment)
+        {
+            // the tunnel is worth having without it
+            tracing::warn!("names are not resolved through the tunnel: {error:#}");
         }
         Ok(wanted)
     }
@@ -124,13 +130,6 @@ impl Network {
         Ok(table)
     }
 
-    fn set_dns(&self, assignment: &Assignment) -> anyhow::Result<()> {
-        if std::fs::symlink_metadata(BEFORE).is_err() && std::fs::symlink_metadata(RESOLV).is_ok() {
-            std::fs::rename(RESOLV, BEFORE).with_context(|| format!("cannot move {RESOLV} aside"))?;
-        }
-        std::fs::write(RESOLV, resolv_conf(assignment)).with_context(|| format!("cannot write {RESOLV}"))
-    }
-
     /// Takes everything back.
     pub(crate) fn remove(&mut self) {
         if self.dns
@@ -145,8 +144,15 @@ impl Network {
     }
 }
 
+fn set_dns(assignment: &Assignment) -> anyhow::Result<()> {
+    if std::fs::symlink_metadata(BEFORE).is_err() && std::fs::symlink_metadata(RESOLV).is_ok() {
+        std::fs::rename(RESOLV, BEFORE).with_context(|| format!("cannot move {RESOLV} aside"))?;
+    }
+    std::fs::write(RESOLV, resolv_conf(assignment)).with_context(|| format!("cannot write {RESOLV}"))
+}
+
 fn resolv_conf(assignment: &Assignment) -> String {
-    let mut text = String::from("# written by hubward; the file of before is resolv.conf.before-hubward\n");
+    let mut text = format!("{OURS}; the file of before is resolv.conf.before-hubward\n");
     for server in &assignment.dns {
         text.push_str(&format!("nameserver {server}\n"));
     }
@@ -158,8 +164,15 @@ fn resolv_conf(assignment: &Assignment) -> String {
     text
 }
 
-/// Puts the file of before back, if it was moved aside.
+/// Puts the file of before back, if it was moved aside; there may have been none.
 fn restore_dns() -> anyhow::Result<()> {
+    if std::fs::symlink_metadata(BEFORE).is_err() {
+        let ours = std::fs::read_to_string(RESOLV).is_ok_and(|text| text.starts_with(OURS));
+        if ours {
+            std::fs::remove_file(RESOLV).with_context(|| format!("cannot remove {RESOLV}"))?;
+        }
+        return Ok(());
+    }
     if std::fs::symlink_metadata(BEFORE).is_ok() {
         std::fs::rename(BEFORE, RESOLV).with_context(|| format!("cannot put {RESOLV} back"))?;
     }

@@ -110,7 +110,8 @@ fn from_file(file: &Path) -> anyhow::Result<Profile> {
     let bytes = files::read(file, files::PROFILE)?;
     let text = String::from_utf8_lossy(&bytes);
     let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let is_pcf = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pcf"));
+    let is_pcf = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pcf"))
+        || text.lines().any(|line| line.trim().eq_ignore_ascii_case("[main]"));
     let made = if is_pcf { from_pcf(&text) } else { from_toml(&text) };
     let profile = made.with_context(|| format!("cannot use the profile {}", file.display()))?;
     Ok(Profile { name, ..profile })

@@ -14,11 +14,11 @@ use hubward_linux::SocketOptions;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::owned::FWMARK;
+use hubward_linux::terminal::Modes;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::esp::inbound::Notice;
-
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
@@ -28,6 +28,7 @@ use hubward_proto::ike::io::{Answer, AskId, Assignment, Command, Effect, Input, 
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::ike::policy::{Interface, Policy};
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,7 +44,13 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     run::log_to_stderr("warn");
     privilege::forbid_core_dumps()?;
     let mut profile = profile::read(&arguments)?;
+    let terminal = Modes::of(std::io::stdin());
+    let (sender, receiver) = sync_channel(1024);
+    let asking = Arc::new(AtomicBool::new(true));
+    stop_while_asking(Arc::clone(&asking), terminal.clone())?;
     ask_for_what_is_missing(&mut profile)?;
+    asking.store(false, Ordering::Relaxed);
+    run::signals(sender.clone())?;
     let gateway = resolve(profile.gateway.as_deref().unwrap_or_default())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -64,7 +71,6 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         stop: AtomicBool::new(false),
         drops: Drops::default(),
     });
-    let (sender, receiver) = sync_channel(1024);
     let connection = profile.connection(gateway, OUTSIDE)?;
     let mut session = Session {
         engine: Engine::new(Arc::new(Policy::default()), random::seed()?, now()),
@@ -84,15 +90,38 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     };
     session.look_at_addresses();
     let workers = run::workers(&shared, &isakmp, &sender)?;
-    run::signals(sender)?;
-    println!("Connecting to {gateway} …");
+    tell(format_args!("Connecting to {gateway} …"));
     let outcome = session.run(&receiver);
     session.network.remove();
+    // somebody may be in the middle of a password
+    if let Some(terminal) = terminal {
+        terminal.restore(std::io::stdin());
+    }
     shared.stop.store(true, Ordering::Relaxed);
     for worker in workers {
         let _panicked = worker.join();
     }
     outcome
+}
+
+/// Tells the person at the terminal, who may be gone: that must not keep anything from being taken back.
+fn tell(text: std::fmt::Arguments<'_>) {
+    let _gone = writeln!(std::io::stdout(), "{text}");
+}
+
+/// While the first questions are asked nothing is changed yet: Ctrl-C gives the terminal its echo back and ends the program.
+fn stop_while_asking(asking: Arc<AtomicBool>, terminal: Option<Modes>) -> anyhow::Result<()> {
+    let (sender, stopped) = sync_channel(1);
+    run::signals(sender)?;
+    std::thread::Builder::new().name("asking".into()).spawn(move || {
+        if stopped.recv().is_ok() && asking.load(Ordering::Relaxed) {
+            if let Some(terminal) = terminal {
+                terminal.restore(std::io::stdin());
+            }
+            std::process::exit(130);
+        }
+    })?;
+    Ok(())
 }
 
 /// Asks at the terminal for what neither profile nor command line says.
@@ -146,7 +175,8 @@ impl Session {
             failed = self.refused;
             let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
             match messages.recv_timeout(deadline.since(now())) {
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                // SIGHUP: the terminal is gone
+                Ok(Message::Stop | Message::Reload) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -161,7 +191,7 @@ impl Session {
         self.engine.handle(now(), Input::Command(Command::Disconnect { connection: name }));
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects()?;
-        println!("Disconnected.");
+        tell(format_args!("Disconnected."));
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
@@ -220,12 +250,12 @@ impl Session {
                 Effect::Ask { id, question } => self.ask(id, question),
                 Effect::Assign(assignment) => self.assigned(&assignment)?,
                 Effect::Unassign { .. } => {
-                    println!("The tunnel is down; trying again. What belongs into it waits.");
+                    tell(format_args!("The tunnel is down; trying again. What belongs into it waits."));
                 }
                 Effect::Release { .. } => {}
                 Effect::Event(event) => {
                     if matches!(event.kind, EventKind::Refused(Refusal::XauthFailed)) {
-                        println!("The gateway refuses this user or password.");
+                        tell(format_args!("The gateway refuses this user or password."));
                         self.refused = true;
                     }
                     self.log.event(now(), &event);
@@ -274,18 +304,18 @@ impl Session {
             .iter()
             .map(|net| if net.prefix_len() == 0 { "everything".to_owned() } else { net.to_string() })
             .collect();
-        println!(
+        tell(format_args!(
             "Connected. Your address is {}; through the tunnel: {}.",
             assignment.address,
             through.join(", ")
-        );
+        ));
         let dns: Vec<String> = assignment.dns.iter().map(ToString::to_string).collect();
         if !dns.is_empty() {
             let domain = assignment.domain.as_deref().map(|domain| format!(", domain {domain}"));
-            println!("Name servers: {}{}.", dns.join(", "), domain.unwrap_or_default());
+            tell(format_args!("Name servers: {}{}.", dns.join(", "), domain.unwrap_or_default()));
         }
         if let Some(banner) = &assignment.banner {
-            println!("\n{banner}\n");
+            tell(format_args!("\n{banner}\n"));
         }
         let _unsupervised = notify::notify("READY=1");
         Ok(())

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use hubward_proto::ike::io::Command;
 use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::mpsc::SyncSender;
@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Bytes of a command line.
 const LINE: u64 = 4096;
+/// Ends an answer.
+const END: u8 = 0;
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +63,22 @@ fn fits(form: &str, typed: &[&str]) -> bool {
         && wanted.iter().zip(typed).all(|(wanted, typed)| wanted.starts_with(&typed.to_ascii_lowercase()))
 }
 
+/// Commands without arguments that are not `show`.
+const CLEARS: [&str; 3] = ["clear crypto isakmp", "clear crypto sa", "clear crypto session"];
+
 /// Understands a line.
 pub(crate) fn parse(line: &str) -> Result<Request, String> {
     let typed: Vec<_> = line.split_whitespace().collect();
+    let spelled_out = typed.join(" ");
+    let mut fitting = SHOWS.iter().map(|(form, _)| *form).chain(CLEARS).filter(|form| fits(form, &typed));
+    if let (Some(_), Some(_), false) = (
+        fitting.next(),
+        fitting.next(),
+        SHOWS.iter().any(|(form, _)| *form == spelled_out) || CLEARS.contains(&spelled_out.as_str()),
+    ) {
+        let printable: String = line.chars().filter(|character| !character.is_control()).collect();
+        return Err(format!("% Ambiguous command:  \"{printable}\"\n"));
+    }
     if let Some((_, show)) = SHOWS.iter().find(|(form, _)| fits(form, &typed)) {
         return Ok(Request::Show(*show, None));
     }
@@ -121,7 +136,7 @@ pub(crate) fn serve(path: &Path, gateway: SyncSender<Message>) -> anyhow::Result
     if UnixStream::connect(path).is_ok() {
         anyhow::bail!("another Hubward answers at {}", path.display());
     }
-    let _stale = std::fs::remove_file(path);
+    remove_socket(path)?;
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
@@ -135,19 +150,32 @@ pub(crate) fn serve(path: &Path, gateway: SyncSender<Message>) -> anyhow::Result
     Ok(())
 }
 
+/// Removes what a gateway that was killed left; anything but a socket is somebody's file.
+fn remove_socket(path: &Path) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {
+            std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        Ok(_) => anyhow::bail!("{} is there already and is no socket; give another --socket", path.display()),
+        Err(_) => Ok(()),
+    }
+}
+
 fn answer(mut stream: UnixStream, gateway: &SyncSender<Message>) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-    let mut line = String::new();
-    (&stream).take(LINE + 1).read_to_string(&mut line)?;
+    let mut line = Vec::new();
+    (&stream).take(LINE + 1).read_to_end(&mut line)?;
     if line.len() as u64 > LINE {
         stream.write_all(b"% Invalid input detected\n")?;
         anyhow::bail!("a line of more than {LINE} bytes");
     }
     let (sender, receiver) = std::sync::mpsc::channel();
-    gateway.send(Message::Exec(line, sender))?;
-    let text = receiver.recv_timeout(Duration::from_secs(10))?;
-    stream.write_all(text.as_bytes())?;
+    gateway.send(Message::Exec(String::from_utf8_lossy(&line).into_owned(), sender))?;
+    let text = receiver.recv_timeout(Duration::from_secs(10));
+    stream.write_all(text.as_deref().unwrap_or("% The gateway is busy; try again\n").as_bytes())?;
+    // what comes without this was cut off
+    stream.write_all(&[END])?;
     Ok(())
 }
 
@@ -157,7 +185,10 @@ pub(crate) fn ask(path: &Path, line: &str) -> anyhow::Result<String> {
         .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
     stream.write_all(line.as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text)
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    if text.pop() != Some(END) {
+        anyhow::bail!("the gateway at {} broke off its answer", path.display());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

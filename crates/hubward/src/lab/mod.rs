@@ -61,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(dir) => scene.record(dir)?,
         None => Vec::new(),
     };
+    let stops = stops(arguments.keep, folder.clone())?;
     account.title("Starting Hubward at every place");
     let outcome = prove(&scene, &folder, arguments, &mut account);
     for capture in captures {
@@ -69,8 +70,32 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     drop(scene);
     let _left = std::fs::remove_dir_all(&folder);
+    drop(stops);
     let proofs = outcome?;
     Ok(verdict(&mut account, &proofs))
+}
+
+/// On a signal removes the folder, which has passwords in it, and ends; the gateways end with this process, and the
+/// namespaces with them. With `--keep`, Ctrl-C is waited for elsewhere.
+fn stops(keep: bool, folder: PathBuf) -> anyhow::Result<tokio::runtime::Runtime> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut kinds = vec![SignalKind::terminate(), SignalKind::hangup()];
+    if !keep {
+        kinds.push(SignalKind::interrupt());
+    }
+    let context = runtime.enter();
+    for kind in kinds {
+        let (mut stop, folder) = (signal(kind)?, folder.clone());
+        runtime.spawn(async move {
+            if stop.recv().await.is_some() {
+                let _left = std::fs::remove_dir_all(&folder);
+                std::process::exit(130);
+            }
+        });
+    }
+    drop(context);
+    Ok(runtime)
 }
 
 fn tempdir() -> anyhow::Result<PathBuf> {
