@@ -76,8 +76,8 @@ pub(crate) fn parse(line: &str) -> Result<Request, String> {
         fitting.next(),
         SHOWS.iter().any(|(form, _)| *form == spelled_out) || CLEARS.contains(&spelled_out.as_str()),
     ) {
-        let printable: String = line.chars().filter(|character| !character.is_control()).collect();
-        return Err(format!("% Ambiguous command:  \"{printable}\"\n"));
+        // every word of it is the beginning of a keyword, so that there is nothing in it to hide or to clean
+        return Err(format!("% Ambiguous command:  \"{spelled_out}\"\n"));
     }
     if let Some((_, show)) = SHOWS.iter().find(|(form, _)| fits(form, &typed)) {
         return Ok(Request::Show(*show, None));
@@ -167,7 +167,7 @@ fn answer(mut stream: UnixStream, gateway: &SyncSender<Message>) -> anyhow::Resu
     let mut line = Vec::new();
     (&stream).take(LINE + 1).read_to_end(&mut line)?;
     if line.len() as u64 > LINE {
-        stream.write_all(b"% Invalid input detected\n")?;
+        stream.write_all(b"% Invalid input detected\n\0")?;
         anyhow::bail!("a line of more than {LINE} bytes");
     }
     let (sender, receiver) = std::sync::mpsc::channel();
