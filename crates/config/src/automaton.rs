@@ -202,6 +202,11 @@ impl Form {
 
 #[cfg(test)]
 impl Form {
+    /// Every token.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
     /// The form's tokens in a line that is as short as any.
     pub(crate) fn shortest(&self) -> Vec<Token> {
         let mut ways: std::collections::VecDeque<Vec<usize>> =

@@ -9,6 +9,7 @@ mod command;
 pub mod diagnostic;
 pub mod document;
 pub mod form;
+pub mod help;
 pub mod model;
 mod parse;
 pub mod pcf;

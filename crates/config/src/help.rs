@@ -1,0 +1,486 @@
+//! `?`: what may come next, what a word may become, and every command there is.
+
+use crate::automaton::{Form, Kind, Token, next};
+use crate::command::table::{Commands, commands};
+use crate::command::{Action, Fate, In, Row, rows};
+use crate::form::{Word, words};
+
+/// One line of a help listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The keyword, or how the argument is written: `WORD`, `A.B.C.D`, `<1-10000>`; `<cr>` when the line may end.
+    pub token: String,
+    /// What it is.
+    pub help: &'static str,
+}
+
+/// What may come next behind a line, for any forms (the configuration's or the exec commands'). Behind a blank: the next words;
+/// within a word: what the word may become.
+pub fn choices(forms: &[&Form], line: &str) -> Vec<Choice> {
+    let all = words(line);
+    let within = !line.is_empty() && !line.ends_with(char::is_whitespace);
+    let (before, begun) = match all.split_last() {
+        Some((last, before)) if within => (before, last.text),
+        _ => (all.as_slice(), ""),
+    };
+    let (tokens, end) = next(forms, before);
+    let mut out: Vec<Choice> = tokens
+        .iter()
+        .filter(|token| begun.is_empty() || fits(token, begun))
+        .map(|token| Choice { token: token.shown(), help: help(token) })
+        .collect();
+    if end && !within {
+        out.push(Choice { token: "<cr>".into(), help: "" });
+    }
+    out
+}
+
+/// The line with its last word completed, if only one keyword begins so; with a blank behind it.
+pub fn complete(forms: &[&Form], line: &str) -> Option<String> {
+    let all = words(line);
+    let (last, before): (&Word<'_>, &[Word<'_>]) = all.split_last()?;
+    if line.ends_with(char::is_whitespace) {
+        return None;
+    }
+    let (tokens, _) = next(forms, before);
+    let mut keywords = tokens.iter().filter_map(|token| match token {
+        Token::Keyword(keyword) if fits(token, last.text) => Some(*keyword),
+        _ => None,
+    });
+    let only = keywords.next()?;
+    if keywords.next().is_some() {
+        return None;
+    }
+    let start = usize::try_from(last.column.saturating_sub(1)).ok()?;
+    Some(format!("{}{only} ", line.get(..start)?))
+}
+
+fn fits(token: &Token, begun: &str) -> bool {
+    match token {
+        Token::Keyword(keyword) => {
+            keyword.get(..begun.len()).is_some_and(|start| start.eq_ignore_ascii_case(begun))
+        }
+        Token::Argument(Kind::Number(..), _) => begun.parse::<u64>().is_ok(),
+        Token::Argument(Kind::Address, _) => begun.chars().all(|c| c.is_ascii_digit() || c == '.'),
+        Token::Argument(..) => true,
+    }
+}
+
+/// The help text of a keyword or of an argument's name; the same word means the same everywhere, or nearly.
+fn help(token: &Token) -> &'static str {
+    HELP.binary_search_by_key(&token.name(), |(name, _)| name)
+        .ok()
+        .and_then(|place| HELP.get(place))
+        .map_or("", |(_, text)| text)
+}
+
+/// A command of the reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The mode's prompt, such as `config-if`.
+    pub mode: &'static str,
+    /// Its form.
+    pub form: String,
+    /// What Hubward does with it.
+    pub effect: Effect,
+}
+
+/// What Hubward does with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// What IOS does.
+    Implemented,
+    /// Nothing, and nothing is missed.
+    NoOp,
+    /// Nothing; why that is harmless.
+    Inert(&'static str),
+    /// Nothing yet; what differs.
+    Unsupported(&'static str),
+    /// Stops the start, because an access control is not enforced; which.
+    Unenforced(&'static str),
+    /// Told at the start, because forwarding differs; how.
+    Forwarding(&'static str),
+}
+
+/// Every command there is, by mode, in the order of the tables.
+pub fn reference() -> Vec<Entry> {
+    rows().map(entry).collect()
+}
+
+fn entry(row: &Row) -> Entry {
+    let effect = match row.action {
+        Action::Fold(_) => Effect::Implemented,
+        Action::Fate(fate) | Action::Opens(fate) => match fate {
+            Fate::NoOp => Effect::NoOp,
+            Fate::Inert(reason) => Effect::Inert(reason),
+            Fate::Unsupported(reason) => Effect::Unsupported(reason),
+            Fate::Unenforced(reason) => Effect::Unenforced(reason),
+            Fate::Forwarding(reason) => Effect::Forwarding(reason),
+        },
+    };
+    let form = format!("{} {}", row.form, row.tail).replace(" = ", " ").replace("= ", "");
+    Entry { mode: prompt(row.mode), form: form.trim_end().to_string(), effect }
+}
+
+const MODES: [In; 12] = [
+    In::Global,
+    In::Interface,
+    In::IsakmpPolicy,
+    In::Keyring,
+    In::Profile,
+    In::Group,
+    In::TransformSet,
+    In::CryptoMap,
+    In::DynamicMap,
+    In::Acl,
+    In::DhcpPool,
+    In::Line,
+];
+
+/// The prompt of a mode, as screen scrapers know it.
+pub(crate) fn prompt(mode: In) -> &'static str {
+    match mode {
+        In::Global => "config",
+        In::Interface => "config-if",
+        In::IsakmpPolicy => "config-isakmp",
+        In::Keyring => "conf-keyring",
+        In::Profile => "conf-isa-prof",
+        In::Group => "config-isakmp-group",
+        In::TransformSet => "cfg-crypto-trans",
+        In::CryptoMap | In::DynamicMap => "config-crypto-map",
+        In::Acl => "config-nacl",
+        In::DhcpPool => "dhcp-config",
+        In::Line => "config-line",
+    }
+}
+
+/// Help behind a configuration line, in the mode with a prompt; `no` and `default` in front are looked through.
+pub fn configuration_choices(prompt: &str, line: &str) -> Vec<Choice> {
+    let (forms, line) = configuration(prompt, line);
+    choices(&forms, line)
+}
+
+/// Completes a configuration line, in the mode with a prompt.
+pub fn configuration_complete(prompt: &str, line: &str) -> Option<String> {
+    let (forms, rest) = configuration(prompt, line);
+    let before = line.get(..line.len() - rest.len())?;
+    complete(&forms, rest).map(|completed| format!("{before}{completed}"))
+}
+
+fn configuration<'l>(prompt: &str, line: &'l str) -> (Vec<&'static Form>, &'l str) {
+    let own = MODES.into_iter().find(|mode| self::prompt(*mode) == prompt).unwrap_or(In::Global);
+    let Commands { forms, .. } = commands(own);
+    let lower = line.trim_start().to_ascii_lowercase();
+    let negated = ["no ", "default "].iter().find(|word| lower.starts_with(**word));
+    let rest = negated.map_or(line, |word| line.trim_start().get(word.len()..).unwrap_or_default());
+    (forms.iter().collect(), rest)
+}
+
+/// Help texts by keyword or argument, sorted.
+const HELP: &[(&str, &str)] = &[
+    ("3des", "Three key triple DES"),
+    ("aaa", "Authentication, Authorization and Accounting"),
+    ("access-class", "Addresses from which a user may come"),
+    ("access-list", "Access list of addresses, protocols and ports"),
+    ("accounting", "Accounting"),
+    ("acl", "Networks that clients reach through the tunnel"),
+    ("address", "An address"),
+    ("aes", "AES - Advanced Encryption Standard"),
+    ("aggressive", "Aggressive mode"),
+    ("aggressive-mode", "Aggressive mode"),
+    ("ah-md5-hmac", "AH with HMAC-MD5"),
+    ("ah-sha-hmac", "AH with HMAC-SHA-1"),
+    ("ah-sha256-hmac", "AH with HMAC-SHA-256"),
+    ("ah-sha384-hmac", "AH with HMAC-SHA-384"),
+    ("ah-sha512-hmac", "AH with HMAC-SHA-512"),
+    ("ahp", "Authentication Header Protocol"),
+    ("any", "Any host"),
+    ("authentication", "How the peer or the user is authenticated"),
+    ("authorization", "Where group policies come from"),
+    ("autocommand", "A command run at login"),
+    ("aux", "Auxiliary line"),
+    ("backup-gateway", "A gateway that clients try next"),
+    ("banner", "A text shown to clients"),
+    ("cache", "Cached answers of a server group"),
+    ("cache-size", "Size of the cache of free addresses"),
+    ("clear", "Clear the bit"),
+    ("client", "Clients that dial in"),
+    ("client-identifier", "A DHCP client by its identifier"),
+    ("comp-lzs", "Compression by LZS"),
+    ("configuration", "Mode configuration"),
+    ("console", "Console line"),
+    ("copy", "Copy it from the inner packet"),
+    ("crypto", "Encryption"),
+    ("days", "Days"),
+    ("default", "The default"),
+    ("default-router", "Routers told to DHCP clients"),
+    ("deny", "Leave out what matches"),
+    ("des", "DES - Data Encryption Standard (56 bit keys)"),
+    ("description", "A text for people"),
+    ("destination", "Destination address"),
+    ("df-bit", "The outer don't-fragment bit"),
+    ("dfbit", "The outer don't-fragment bit"),
+    ("dhcp", "Address by DHCP"),
+    ("disable", "Disable it"),
+    ("discover", "Discover the peer"),
+    ("distance", "Distance of the route"),
+    ("dn", "The certificate's distinguished name"),
+    ("dns", "DNS servers for clients"),
+    ("dns-server", "DNS servers told to DHCP clients"),
+    ("domain", "Domain of clients"),
+    ("domain-name", "Domain"),
+    ("dummy", "Dummy packets"),
+    ("dynamic", "Entries made from a template"),
+    ("dynamic-map", "Templates for peers whose address is not known"),
+    ("ecdsa-sig", "Elliptic curve signature"),
+    ("ecn", "Explicit congestion notification"),
+    ("eigrp", "Cisco's EIGRP"),
+    ("enable", "The enable password"),
+    ("encryption", "Encryption algorithm of the protection suite"),
+    ("eq", "Only this port"),
+    ("esp", "Encapsulating Security Payload"),
+    ("esp-3des", "ESP with 3DES"),
+    ("esp-aes", "ESP with AES-CBC"),
+    ("esp-des", "ESP with DES"),
+    ("esp-gcm", "ESP with AES-GCM"),
+    ("esp-gmac", "ESP with AES-GMAC"),
+    ("esp-md5-hmac", "ESP with HMAC-MD5"),
+    ("esp-null", "ESP without encryption"),
+    ("esp-seal", "ESP with SEAL"),
+    ("esp-sha-hmac", "ESP with HMAC-SHA-1"),
+    ("esp-sha256-hmac", "ESP with HMAC-SHA-256"),
+    ("esp-sha384-hmac", "ESP with HMAC-SHA-384"),
+    ("esp-sha512-hmac", "ESP with HMAC-SHA-512"),
+    ("established", "Established TCP connections"),
+    ("excluded-address", "Addresses that DHCP does not lend"),
+    ("extended", "Extended access list"),
+    ("first", "First line"),
+    ("fqdn", "Fully qualified domain name"),
+    ("fragments", "Fragments that are not the first"),
+    ("gateway", "Name or address of the gateway"),
+    ("gdoi", "Group Domain of Interpretation"),
+    ("gre", "Generic Routing Encapsulation"),
+    ("group", "Diffie-Hellman group, or client group"),
+    ("group1", "Diffie-Hellman group 1"),
+    ("group14", "Diffie-Hellman group 14"),
+    ("group15", "Diffie-Hellman group 15"),
+    ("group16", "Diffie-Hellman group 16"),
+    ("group19", "Diffie-Hellman group 19"),
+    ("group2", "Diffie-Hellman group 2"),
+    ("group20", "Diffie-Hellman group 20"),
+    ("group21", "Diffie-Hellman group 21"),
+    ("group24", "Diffie-Hellman group 24"),
+    ("group5", "Diffie-Hellman group 5"),
+    ("gt", "Only greater ports"),
+    ("hardware-address", "A DHCP client by its address on the wire"),
+    ("hash", "Hash algorithm of the protection suite"),
+    ("high", "Last address"),
+    ("hop", "Next hop"),
+    ("host", "A single host"),
+    ("hostname", "Name of this router"),
+    ("hours", "Hours"),
+    ("icmp", "Internet Control Message Protocol"),
+    ("identifier", "Identifier in hexadecimal"),
+    ("identity", "Identity"),
+    ("idle-time", "Delete SAs that carry nothing for so long"),
+    ("if-authenticated", "Whoever is authenticated"),
+    ("igmp", "Internet Group Management Protocol"),
+    ("infinite", "For ever"),
+    ("initiate", "Push addresses to clients"),
+    ("interface", "An interface"),
+    ("invalid-spi-recovery", "Call a peer that sends an unknown SPI"),
+    ("ip", "IP"),
+    ("ipinip", "IP in IP"),
+    ("ipsec", "IPsec policy"),
+    ("ipsec-isakmp", "SAs are negotiated by IKE"),
+    ("ipsec-manual", "Keys by hand"),
+    ("ipv6", "IPv6"),
+    ("isakmp", "ISAKMP policy"),
+    ("isakmp-profile", "Only for peers of this ISAKMP profile"),
+    ("keepalive", "Dead peer detection"),
+    ("key", "Pre-shared key"),
+    ("keyring", "Pre-shared keys by peer"),
+    ("kilobytes", "Lifetime in kilobytes"),
+    ("kind", "Kind of hardware"),
+    ("krb5", "Kerberos 5"),
+    ("krb5-telnet", "Kerberos 5 for Telnet"),
+    ("last", "Last line"),
+    ("lease", "Duration of a lease"),
+    ("level", "Level"),
+    ("lifetime", "Lifetime"),
+    ("line", "A terminal line"),
+    ("list", "A list of methods"),
+    ("local", "Local"),
+    ("local-address", "The local address"),
+    ("local-case", "Local users, upper and lower case told apart"),
+    ("log", "Log what matches"),
+    ("log-input", "Log what matches, with its interface"),
+    ("logging", "Logging"),
+    ("login", "Users that log in"),
+    ("low", "First address"),
+    ("lt", "Only lesser ports"),
+    ("map", "A crypto map"),
+    ("mask", "Network mask"),
+    ("match", "What must match"),
+    ("md5", "Message Digest 5"),
+    ("method", "A method"),
+    ("minutes", "Minutes"),
+    ("mode", "Mode"),
+    ("name", "A name"),
+    ("nat", "NAT traversal"),
+    ("nat-transparency", "NAT traversal"),
+    ("negotiated", "Address by PPP"),
+    ("neq", "All ports but this"),
+    ("netmask", "Mask told to clients"),
+    ("network", "Network, or services such as IPsec"),
+    ("new-model", "AAA instead of line passwords"),
+    ("no-xauth", "No extended authentication for this peer"),
+    ("none", "No check"),
+    ("nopassword", "No password"),
+    ("nos", "KA9Q IP in IP"),
+    ("number", "Number"),
+    ("object", "A tracked object"),
+    ("on", "Logging at all"),
+    ("on-demand", "Ask only when traffic stays unanswered"),
+    ("one-time", "One login only"),
+    ("option", "What else must match"),
+    ("ospf", "OSPF"),
+    ("password", "A password"),
+    ("password-encryption", "Obfuscate passwords"),
+    ("pcp", "Payload Compression Protocol"),
+    ("peer", "The peer's address"),
+    ("per-host", "An SA for each host"),
+    ("periodic", "Ask all the time"),
+    ("permanent", "Keep the route when its interface is down"),
+    ("permit", "Take what matches"),
+    ("pfs", "Perfect forward secrecy"),
+    ("pim", "Protocol Independent Multicast"),
+    ("policy", "Protection suite for ISAKMP"),
+    ("pool", "A pool of addresses"),
+    ("port", "Port"),
+    ("pre-share", "Pre-shared key"),
+    ("pre-shared-key", "A pre-shared key"),
+    ("prefix", "Destination network"),
+    ("priority", "Priority of the protection suite; the lowest number comes first"),
+    ("privilege", "Privilege of the user"),
+    ("profile", "An ISAKMP profile"),
+    ("protocol", "Protocol number"),
+    ("range", "Only a range of ports"),
+    ("recycle", "When addresses are given again"),
+    ("redundancy", "Shared with another router"),
+    ("remark", "A text for people"),
+    ("replay", "Anti-replay"),
+    ("require", "Never tunnel mode"),
+    ("respond", "Answer clients that ask for an address"),
+    ("rest", "Options"),
+    ("retry", "Seconds between retries"),
+    ("reverse-route", "Route to what the peer has"),
+    ("route", "Static route"),
+    ("router", "Address of a router"),
+    ("routing", "Routing"),
+    ("rsa-encr", "Encrypted nonces"),
+    ("rsa-sig", "RSA signature"),
+    ("save-password", "Clients may save the password"),
+    ("secondary", "A further address"),
+    ("seconds", "Lifetime in seconds"),
+    ("secret", "A hashed password"),
+    ("security-association", "Parameters of security associations"),
+    ("self-identity", "How this router names itself"),
+    ("sequence", "Sequence of the entry"),
+    ("server", "Address of a server"),
+    ("service", "Services"),
+    ("set", "Set values"),
+    ("sha", "Secure Hash Standard"),
+    ("sha256", "Secure Hash Standard 2 (256 bit)"),
+    ("sha384", "Secure Hash Standard 2 (384 bit)"),
+    ("sha512", "Secure Hash Standard 2 (512 bit)"),
+    ("shutdown", "Take the interface down"),
+    ("size", "Size"),
+    ("source", "Source address"),
+    ("spi-matching", "Match SPIs behind NAT"),
+    ("split-dns", "A domain resolved through the tunnel"),
+    ("standard", "Standard access list"),
+    ("tag", "Tag of the route"),
+    ("tcp", "Transmission Control Protocol"),
+    ("text", "A text"),
+    ("track", "Only while an object is up"),
+    ("transform-set", "Transforms and mode"),
+    ("transport", "Transport mode"),
+    ("tty", "Terminal line"),
+    ("tunnel", "Tunnel mode"),
+    ("udp", "User Datagram Protocol"),
+    ("udp-encapsulation", "ESP in UDP"),
+    ("unit", "Its number"),
+    ("user", "A user"),
+    ("user-fqdn", "user@domain"),
+    ("username", "A local user"),
+    ("view", "A view"),
+    ("vrf", "A VRF"),
+    ("vty", "Virtual terminal"),
+    ("wildcard", "Bits that need not match"),
+    ("window-size", "Size of the window"),
+    ("wins", "WINS servers for clients"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(prompt: &str, line: &str) -> Vec<String> {
+        configuration_choices(prompt, line).into_iter().map(|choice| choice.token).collect()
+    }
+
+    #[test]
+    fn help_texts_are_sorted() {
+        assert!(HELP.is_sorted_by_key(|(name, _)| *name));
+    }
+
+    fn unexplained(token: &Token) -> bool {
+        // a number stands for itself
+        help(token).is_empty() && !token.name().chars().all(|c| c.is_ascii_digit())
+    }
+
+    /// Every word of a command that has its effect is explained.
+    #[test]
+    fn every_word_has_its_help() {
+        let mut missing = std::collections::BTreeSet::new();
+        for mode in MODES {
+            let Commands { rows, forms } = commands(mode);
+            for (row, form) in rows.iter().zip(forms) {
+                if matches!(row.action, Action::Fold(_)) {
+                    missing.extend(form.tokens().iter().filter(|token| unexplained(token)).map(Token::name));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn what_may_come_next() {
+        assert_eq!(listed("config-isakmp", "hash "), ["md5", "sha", "sha256", "sha384", "sha512"]);
+        assert_eq!(listed("config-isakmp", "encr aes "), ["128", "192", "256", "<cr>"]);
+        assert_eq!(listed("config-isakmp", "h"), ["hash"]);
+        assert_eq!(listed("config", "crypto isakmp policy "), ["<1-10000>"]);
+        assert_eq!(listed("config-if", "ip address 10.1.1.1 "), ["A.B.C.D"]);
+        assert_eq!(listed("config-if", "no ip addr 10.1.1.1 255.0.0.0 "), ["secondary", "<cr>"]);
+        assert!(listed("config", "nonsense ").is_empty());
+    }
+
+    #[test]
+    fn what_a_word_may_become() {
+        assert_eq!(configuration_complete("config-isakmp", "encr").as_deref(), Some("encryption "));
+        assert_eq!(configuration_complete("config", "no crypto isak").as_deref(), Some("no crypto isakmp "));
+        assert_eq!(configuration_complete("config", "crypto i"), None);
+        assert_eq!(configuration_complete("config-isakmp", "hash sha25").as_deref(), Some("hash sha256 "));
+    }
+
+    #[test]
+    fn every_command_is_listed_with_its_effect() {
+        let all = reference();
+        assert!(all.len() > 250);
+        let key = all.iter().find(|entry| entry.form.starts_with("crypto isakmp key")).unwrap();
+        assert_eq!(key.mode, "config");
+        assert!(key.form.ends_with("[no-xauth]") && !key.form.contains('='), "{}", key.form);
+        assert_eq!(key.effect, Effect::Implemented);
+    }
+}
