@@ -57,3 +57,5 @@ pub const XAUTH_TRIES: u32 = 3;
 pub const XAUTH_TIME: Duration = Duration::from_secs(60);
 /// Child SA pairs of one peer beyond one for each ACL line.
 pub const CHILDREN_PER_PEER: usize = 16;
+/// Ids of our own informational messages that are remembered for each SA, so that none is taken for the peer's.
+pub const OWN_INFORMATIONALS: usize = 32;

@@ -4,6 +4,7 @@
 //! full of peers behind one NAT that all begin at once; whoever is too many repeats message 1 and is let in then.
 
 use crate::ike::engine::Engine;
+use crate::ike::event::ConnId;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
 use crate::ike::policy::Phase1Mode;
@@ -12,7 +13,7 @@ use crate::limits;
 use crate::time::Instant;
 use crate::wire::isakmp::Header;
 use crate::wire::registry::{exchange, notify};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A token bucket for each source address, and one for all sources that found no room for a bucket of their own.
@@ -20,6 +21,8 @@ use std::net::IpAddr;
 pub(super) struct Admission {
     buckets: BTreeMap<IpAddr, Bucket>,
     rest: Bucket,
+    half_open: BTreeSet<ConnId>,
+    half_open_of: BTreeMap<IpAddr, usize>,
 }
 
 /// Counts what was spent and not refilled yet, so that a bucket nobody drew from is the default one.
@@ -43,6 +46,24 @@ impl Bucket {
 }
 
 impl Admission {
+    /// A peer's SA is half-open now, or is not any more.
+    pub(super) fn note(&mut self, id: ConnId, source: IpAddr, half_open: bool) {
+        if half_open && self.half_open.insert(id) {
+            *self.half_open_of.entry(source).or_default() += 1;
+        } else if !half_open && self.half_open.remove(&id) {
+            match self.half_open_of.get_mut(&source) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(self.half_open_of.remove(&source)),
+            }
+        }
+    }
+
+    /// Whether one more half-open SA of this source is one too many.
+    fn is_full(&self, source: IpAddr) -> bool {
+        self.half_open.len() >= limits::HALF_OPEN
+            || self.half_open_of.get(&source).is_some_and(|count| *count >= limits::HALF_OPEN_PER_SOURCE)
+    }
+
     /// Whether another Diffie-Hellman exchange may be spent on this source.
     pub(super) fn take(&mut self, source: IpAddr, now: Instant) -> bool {
         if !self.buckets.contains_key(&source) && self.buckets.len() >= limits::PHASE1_SOURCES {
@@ -65,13 +86,7 @@ impl Engine {
             self.count("ike refused too fast");
             return self.refuse(None, path, Refusal::TooFast);
         }
-        let half_open = self.sas.values().filter(|sa| !sa.initiator && sa.established().is_none());
-        let (mut all, mut from_source) = (0, 0);
-        for sa in half_open {
-            all += 1;
-            from_source += usize::from(sa.path.remote == path.remote);
-        }
-        if all >= limits::HALF_OPEN || from_source >= limits::HALF_OPEN_PER_SOURCE {
+        if self.admission.is_full(path.remote) {
             self.count("ike refused half-open");
             return self.refuse(None, path, Refusal::TooManyHalfOpen);
         }

@@ -34,6 +34,8 @@ pub struct Engine {
     pub(super) sas: BTreeMap<ConnId, IsakmpSa>,
     by_cookie: BTreeMap<Cookie, ConnId>,
     by_first_message: BTreeMap<(IpAddr, Cookie), ConnId>,
+    /// Ids of the informational messages that we sent last on each SA: one that comes back is not the peer's.
+    pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
     pub(super) peers: BTreeMap<PeerId, Peer>,
     pub(super) children: BTreeMap<ChildId, Child>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
@@ -98,6 +100,7 @@ impl Engine {
             sas: BTreeMap::new(),
             by_cookie: BTreeMap::new(),
             by_first_message: BTreeMap::new(),
+            own_informationals: BTreeMap::new(),
             peers: BTreeMap::new(),
             children: BTreeMap::new(),
             by_spi: BTreeMap::new(),
@@ -341,6 +344,7 @@ impl Engine {
             mode,
             cookies,
             created: self.now,
+            first_source: (!initiator).then_some(path.remote),
             suite: None,
             vendors: crate::ike::v1::vendor::Vendors::default(),
             dialect: None,
@@ -364,8 +368,9 @@ impl Engine {
             return;
         }
         self.by_cookie.insert(sa.own_cookie(), sa.id);
-        if !sa.initiator {
-            self.by_first_message.insert((sa.path.remote, sa.cookies.initiator), sa.id);
+        if let Some(source) = sa.first_source {
+            self.by_first_message.insert((source, sa.cookies.initiator), sa.id);
+            self.admission.note(sa.id, source, sa.established().is_none());
         }
         let deadline = self.isakmp_deadline(&sa);
         self.arm(Timer::Isakmp(sa.id), deadline);
@@ -374,7 +379,11 @@ impl Engine {
 
     fn bury(&mut self, sa: IsakmpSa) {
         self.by_cookie.remove(&sa.own_cookie());
-        self.by_first_message.retain(|_, id| *id != sa.id);
+        if let Some(source) = sa.first_source {
+            self.by_first_message.remove(&(source, sa.cookies.initiator));
+            self.admission.note(sa.id, source, false);
+        }
+        self.own_informationals.remove(&sa.id);
         self.arm(Timer::Isakmp(sa.id), None);
         self.asks.retain(|_, ask| ask.conn != sa.id);
         self.drop_half_made_children(&sa);

@@ -23,7 +23,7 @@ use crate::wire::attribute::Attribute;
 use crate::wire::isakmp::Cookie;
 use hubward_crypto::suite::DhGroup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// A peer: what phase-1 SAs and child SAs have in common. Lives as long as one of them does.
@@ -38,6 +38,8 @@ pub(crate) struct IsakmpSa {
     pub(crate) mode: Phase1Mode,
     pub(crate) cookies: Cookies,
     pub(crate) created: Instant,
+    /// Where its first message came from, when a peer began it.
+    pub(crate) first_source: Option<IpAddr>,
     pub(crate) suite: Option<Phase1Suite>,
     pub(crate) vendors: Vendors,
     pub(crate) dialect: Option<Dialect>,

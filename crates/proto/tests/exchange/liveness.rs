@@ -46,6 +46,34 @@ fn a_silent_peer_is_dead() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].engine.inspect().isakmp.is_empty());
 }
 
+/// Somebody on the way throws the hub's own probes back at it, and what it answers to them: the peer is dead all the same.
+#[test]
+fn reflected_probes_keep_nobody_alive() {
+    let mut world = hub_and_spoke();
+    world.nodes[0] = Node::new(HUB, keepalive(hub_policy(), true), 1);
+    world.acquire(1);
+    world.run(Duration::from_secs(20));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let recorded = Arc::clone(&sent);
+    world.filter = Some(Box::new(move |datagram| {
+        if datagram.from.ip() == ip(HUB) {
+            recorded.lock().unwrap().push(datagram.clone());
+        }
+        false
+    }));
+    for _ in 0..600 {
+        world.run(Duration::from_millis(100));
+        for mut datagram in std::mem::take(&mut *sent.lock().unwrap()) {
+            std::mem::swap(&mut datagram.from, &mut datagram.to);
+            world.inject(datagram);
+        }
+    }
+    assert!(is_dead(&world, 0));
+    let used = |refusal: &String| refusal.contains("used");
+    assert!(world.nodes[0].refusals().iter().any(used), "{:?}", world.nodes[0].refusals());
+}
+
 /// A client that vanished gives its address back.
 #[test]
 fn a_dead_clients_lease_is_released() {

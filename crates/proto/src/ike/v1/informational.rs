@@ -34,6 +34,10 @@ impl Engine {
         header: &Header,
         body: &[u8],
     ) -> Result<(), Refusal> {
+        // both ends have the same keys: our own probe thrown back would make us answer, and the answer count as the peer's
+        if self.own_informationals.get(&sa.id).is_some_and(|own| own.contains(&header.message_id)) {
+            return Err(Refusal::MessageIdUsed(header.message_id));
+        }
         let Some(established) = sa.established_mut() else {
             let chain = crate::wire::isakmp::Chain::parse(header.first, body)?;
             let message = chain.first(payload::NOTIFY).and_then(|body| Notify::parse(body).ok());

@@ -7,6 +7,7 @@ use crate::ike::path::Path;
 use crate::ike::sa::{Answer, IsakmpSa};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::limits;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
 use crate::wire::registry::{exchange, payload};
@@ -79,6 +80,11 @@ impl Engine {
     pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) -> Answer {
         let established = sa.established()?;
         let message_id = self.new_message_id(|id| established.is_in_use(id));
+        let own = self.own_informationals.entry(sa.id).or_default();
+        own.push_back(message_id);
+        if own.len() > limits::OWN_INFORMATIONALS {
+            own.pop_front();
+        }
         let mut writer = Writer::new();
         writer.push(kind, body);
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
