@@ -285,43 +285,83 @@ impl Machine {
             Err(error) => tracing::warn!("not everything could be removed: {error}"),
         }
     }
+}
 
-    /// The interfaces' links for `show ip interface`: IOS name, link, addresses.
-    pub(crate) fn interfaces(&self, config: &Config) -> anyhow::Result<Vec<InterfaceView>> {
-        let there = address::list(&self.netlink)?;
-        let links = link::list(&self.netlink)?;
-        let views = config.interfaces.iter().map(|interface| {
-            let link =
-                self.names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
-            let net = link.and_then(|link| {
-                there.iter().filter(|address| address.interface == link.index).find_map(|address| {
-                    match address.net {
-                        IpNet::V4(net) => Some(net),
-                        IpNet::V6(_) => None,
-                    }
-                })
-            });
-            InterfaceView {
-                name: interface.name.clone(),
-                shutdown: interface.shutdown,
-                up: link.is_some_and(|link| link.up),
-                running: link.is_some_and(|link| link.running),
-                mtu: link.map_or(1500, |link| link.mtu),
-                net,
-                dhcp: interface.address == Addressing::Dhcp,
-            }
-        });
-        Ok(views.collect())
-    }
+/// The interfaces of the configuration with their links, in its order.
+pub(crate) fn interface_views(
+    netlink: &Netlink,
+    names: &Names,
+    config: &Config,
+) -> anyhow::Result<Vec<InterfaceView>> {
+    let there = address::list(netlink)?;
+    let links = link::list(netlink)?;
+    let views = config.interfaces.iter().map(|interface| {
+        let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
+        let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
+        let on_link: Vec<_> = of_link
+            .filter_map(|address| match address.net {
+                IpNet::V4(net) => Some(net),
+                IpNet::V6(_) => None,
+            })
+            .collect();
+        let configured = match &interface.address {
+            Addressing::Static(nets) => nets.as_slice(),
+            Addressing::None | Addressing::Dhcp => &[],
+        };
+        // the kernel lists them by age; the first of the configuration is the primary one
+        let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
+        InterfaceView {
+            name: interface.name.clone(),
+            description: interface.description.clone(),
+            index: link.map(|link| link.index),
+            shutdown: interface.shutdown,
+            up: link.is_some_and(|link| link.up),
+            running: link.is_some_and(|link| link.running),
+            mtu: link.map_or(1500, |link| link.mtu),
+            mac: link.and_then(|link| link.mac),
+            net: first,
+            secondary: on_link.iter().filter(|net| Some(**net) != first).copied().collect(),
+            addressing: match (&interface.address, first) {
+                (Addressing::Dhcp, _) => AddressedBy::Dhcp,
+                (Addressing::Static(nets), Some(net)) if nets.contains(&net) => AddressedBy::Configuration,
+                (_, Some(_)) => AddressedBy::Host,
+                _ => AddressedBy::Nothing,
+            },
+            crypto_map: interface.crypto_map.clone(),
+            statistics: link.map(|link| link.statistics).unwrap_or_default(),
+        }
+    });
+    Ok(views.collect())
+}
+
+/// Who gave an interface its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressedBy {
+    /// `ip address A M`.
+    Configuration,
+    /// `ip address dhcp`.
+    Dhcp,
+    /// The machine had it already, and the configuration does not name it.
+    Host,
+    /// It has none.
+    Nothing,
 }
 
 /// An interface for `show`.
+#[derive(Clone, Debug)]
 pub(crate) struct InterfaceView {
     pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    /// Of its link, when it has one.
+    pub(crate) index: Option<u32>,
     pub(crate) shutdown: bool,
     pub(crate) up: bool,
     pub(crate) running: bool,
     pub(crate) mtu: u32,
+    pub(crate) mac: Option<[u8; 6]>,
     pub(crate) net: Option<Ipv4Net>,
-    pub(crate) dhcp: bool,
+    pub(crate) secondary: Vec<Ipv4Net>,
+    pub(crate) addressing: AddressedBy,
+    pub(crate) crypto_map: Option<String>,
+    pub(crate) statistics: link::Statistics,
 }

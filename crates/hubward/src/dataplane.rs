@@ -11,8 +11,8 @@ use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
-use hubward_proto::esp::sa::{ChildId, Direction};
-use hubward_proto::esp::sad::Sad;
+use hubward_proto::esp::sa::ChildId;
+use hubward_proto::esp::sad::{Sa, Sad};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big;
 use hubward_proto::ike::engine::Engine;
@@ -41,7 +41,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What the workers share with the gateway.
 pub(crate) struct Shared {
-    pub(crate) sad: Sad,
+    pub(crate) sad: Arc<Sad>,
     pub(crate) tables: ArcSwap<Tables>,
     pub(crate) tun: Tun,
     pub(crate) natt: UdpSocket,
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
     pub(crate) clear: Option<ClearSocket>,
     pub(crate) unreachable: UnreachableSocket,
     pub(crate) stop: AtomicBool,
-    pub(crate) drops: Drops,
+    pub(crate) drops: Arc<Drops>,
 }
 
 /// Packets that no SA counts.
@@ -83,10 +83,10 @@ pub(crate) type LastTraffic = BTreeMap<ChildId, (Option<Instant>, Option<Instant
 
 /// Tells the engine what the children carried since it was told last.
 pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraffic) {
-    for child in engine.inspect().children {
-        let id = child.sa.id;
-        let last = |direction| sad.get(id, direction).and_then(|sa| sa.counters.last());
-        let seen = (last(Direction::Inbound), last(Direction::Outbound));
+    // in the order of their ids: what the engine does in answer must not depend on a hash
+    for (id, halves) in sad.pairs().into_iter().collect::<BTreeMap<_, _>>() {
+        let last = |sa: Option<std::sync::Arc<Sa>>| sa.and_then(|sa| sa.counters.last());
+        let seen = (last(halves.inbound), last(halves.outbound));
         // unanswered traffic must go on being looked at
         let unanswered = seen.1 > seen.0;
         if seen != (None, None) && (told.get(&id) != Some(&seen) || unanswered) {

@@ -6,8 +6,8 @@ use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::lease::Leases;
 use crate::log::Log;
-use crate::snapshot::Snapshot;
-use crate::{aaa, check, dhcp, exec, translate};
+use crate::views::Views;
+use crate::{aaa, apply, check, dhcp, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::notify;
@@ -34,8 +34,8 @@ pub(crate) enum Message {
     Limit(ChildId, Limit),
     /// Something that the packet path saw.
     Notice(Notice),
-    /// A command line, and where its output goes.
-    Exec(String, Sender<String>),
+    /// An operator's order, and who waits until it was carried out.
+    Order(Command, Sender<()>),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
     /// SIGHUP: read the configuration again.
@@ -47,7 +47,9 @@ pub(crate) enum Message {
 /// Everything that the gateway owns.
 pub(crate) struct Gateway {
     pub(crate) engine: Engine,
-    pub(crate) parsed: Parsed,
+    pub(crate) parsed: Arc<Parsed>,
+    /// What it tells its readers.
+    pub(crate) views: Arc<Views>,
     pub(crate) machine: Machine,
     pub(crate) leases: Leases,
     pub(crate) shared: Arc<Shared>,
@@ -66,6 +68,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+        self.views.installed(&self.machine.names, &self.machine.statics);
         let mut tick = now();
         self.link_mtus();
         loop {
@@ -100,6 +103,7 @@ impl Gateway {
     fn leases_of_interfaces(&mut self) {
         for change in self.dhcp.step(now()) {
             self.lease_changed(change);
+            self.views.installed(&self.machine.names, &self.machine.statics);
             self.addresses_may_have_changed();
         }
     }
@@ -140,10 +144,12 @@ impl Gateway {
                 self.log.refused_packet(now(), child, refused);
             }
             Message::Notice(_) => {}
-            Message::Exec(line, answer) => {
-                let text = self.exec(&line);
+            Message::Order(command, done) => {
+                self.engine.handle(now(), Input::Command(command));
+                self.effects();
+                self.views.ordered();
                 // whoever asked may be gone
-                let _gone = answer.send(text);
+                let _gone = done.send(());
             }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
             Message::Reload => self.reload(),
@@ -188,7 +194,8 @@ impl Gateway {
                 }
                 Effect::Repath { child, path } => self.shared.sad.repath(child, path),
                 Effect::Remove { child, .. } => {
-                    self.shared.sad.remove(child);
+                    let halves = self.shared.sad.remove(child);
+                    self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
                     routes_changed = true;
                 }
@@ -197,13 +204,19 @@ impl Gateway {
                         self.engine.handle(now(), Input::Answer { id, answer });
                     }
                 }
-                Effect::Release { address, .. } => self.leases.release(address),
+                Effect::Release { address, .. } => {
+                    self.leases.release(address);
+                    self.views.released(address);
+                }
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
                 Effect::Event(event) => self.log.event(now(), &event),
             }
         }
         if routes_changed {
             self.capture();
+        }
+        while let Some(change) = self.engine.poll_view() {
+            self.views.changed(change);
         }
     }
 
@@ -231,6 +244,9 @@ impl Gateway {
             Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
             Question::Lease { pool, owner, wanted } => {
                 let lease = self.leases.lease(&pool, &owner, wanted);
+                if let Ok(address) = lease {
+                    self.views.leased(address);
+                }
                 if lease == Err(LeaseError::Exhausted) {
                     tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
                 }
@@ -269,7 +285,9 @@ impl Gateway {
 
     /// How long packets on the outside interfaces may be.
     fn link_mtus(&self) {
-        let views = self.machine.interfaces(&self.parsed.config).unwrap_or_default();
+        let machine = &self.machine;
+        let views = apply::interface_views(&machine.netlink, &machine.names, &self.parsed.config);
+        let views = views.unwrap_or_default();
         for (index, view) in views.iter().enumerate() {
             if let Ok(index) = u16::try_from(index) {
                 let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
@@ -299,6 +317,7 @@ impl Gateway {
         if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
             tracing::error!("the routes could not be set: {error:#}");
         }
+        self.views.installed(&self.machine.names, &self.machine.statics);
         self.capture();
     }
 
@@ -317,7 +336,7 @@ impl Gateway {
         check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
         let names = self.machine.prepare(&parsed.config)?;
         check::tell(&parsed, Some(&self.parsed));
-        self.parsed = parsed;
+        self.parsed = Arc::new(parsed);
         self.authenticator.configure(&self.parsed.config);
         self.leases.configure(&self.parsed.config.pools);
         // a lease goes before the address that takes its place comes
@@ -341,6 +360,8 @@ impl Gateway {
         self.shared.tables.store(Arc::new(tables));
         self.engine.handle(now(), Input::Policy(Arc::new(policy)));
         self.capture();
+        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.configured(Arc::clone(&self.parsed));
         Ok(())
     }
 
@@ -352,29 +373,5 @@ impl Gateway {
             self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
         }
         self.lending.configure(&self.parsed.config, machine.names())
-    }
-
-    fn exec(&mut self, line: &str) -> String {
-        match exec::parse(line) {
-            Ok(exec::Request::Order(command)) => {
-                self.engine.handle(now(), Input::Command(command));
-                String::new()
-            }
-            Ok(exec::Request::Show(show, of)) => exec::render(show, of.as_deref(), &self.snapshot()),
-            Err(refusal) => refusal,
-        }
-    }
-
-    fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot {
-            now: now(),
-            parsed: &self.parsed,
-            ike: self.engine.inspect(),
-            sad: &self.shared.sad,
-            pools: self.leases.view(),
-            statics: &self.machine.statics,
-            interfaces: self.machine.interfaces(&self.parsed.config).unwrap_or_default(),
-            drops: &self.shared.drops,
-        }
     }
 }

@@ -21,14 +21,6 @@ pub(crate) struct Leases {
     released: Vec<Ipv4Addr>,
 }
 
-/// What `show ip local pool` prints of a pool.
-pub(crate) struct PoolView {
-    pub(crate) name: String,
-    pub(crate) low: Ipv4Addr,
-    pub(crate) high: Ipv4Addr,
-    pub(crate) in_use: u32,
-}
-
 fn key(pool: &str, owner: &LeaseOwner) -> String {
     let user = owner.user.as_deref().unwrap_or_default();
     [pool, &owner.group, user, &owner.device].join("\u{1f}")
@@ -116,19 +108,6 @@ impl Leases {
         }
         transaction.commit()?;
         Ok(())
-    }
-
-    /// The pools for `show ip local pool`.
-    pub(crate) fn view(&self) -> Vec<PoolView> {
-        self.pools
-            .iter()
-            .map(|pool| PoolView {
-                name: pool.name.clone(),
-                low: pool.low,
-                high: pool.high,
-                in_use: u32::try_from(self.in_use.range(pool.low..=pool.high).count()).unwrap_or(u32::MAX),
-            })
-            .collect()
     }
 }
 

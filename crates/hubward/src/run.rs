@@ -4,10 +4,13 @@ use crate::aaa::Authenticator;
 use crate::apply::{Machine, map_interfaces};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
+use crate::exec::Desk;
 use crate::gateway::{Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
+use crate::log_buffer::{BufferLayer, LogBuffer};
 use crate::store::Store;
+use crate::views::Views;
 use crate::{SOCKET, check, exec, translate};
 use arc_swap::ArcSwap;
 use hubward_linux::SocketOptions;
@@ -29,6 +32,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -52,7 +57,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    log_to_stderr("info");
+    let log = log_with_buffer("info");
     privilege::forbid_core_dumps()?;
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
@@ -86,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let shared = Arc::new(Shared {
-        sad: Sad::new(),
+        sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(tables),
         tun,
         natt,
@@ -94,13 +99,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         clear: Some(ClearSocket::open(FWMARK)?),
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
-        drops: Drops::default(),
+        drops: Arc::new(Drops::default()),
     });
+    let parsed = Arc::new(parsed);
+    let views = Arc::new(Views::new(
+        Arc::clone(&parsed),
+        Arc::new(machine.names().clone()),
+        Arc::clone(&shared.sad),
+        Arc::clone(&shared.drops),
+        arguments.file.clone(),
+        log,
+    ));
     let (sender, receiver) = sync_channel(1024);
     let authenticator = Authenticator::start(&parsed.config, sender.clone())?;
     let mut gateway = Gateway {
         engine: Engine::new(Arc::new(policy), random::seed()?, now()),
         parsed,
+        views: Arc::clone(&views),
         machine,
         leases,
         shared: Arc::clone(&shared),
@@ -118,7 +133,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     gateway.start_dhcp()?;
     gateway.capture();
     let workers = workers(&shared, &isakmp, &sender)?;
-    exec::serve(&arguments.socket, sender.clone())?;
+    gateway.engine.watch();
+    exec::serve(&arguments.socket, Desk { views, gateway: sender.clone() })?;
     signals(sender)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");
@@ -133,14 +149,20 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Logs go to standard error; `HUBWARD_LOG` says how much, as in RUST_LOG.
 pub(crate) fn log_to_stderr(usual: &str) {
+    let _unread = log_with_buffer(usual);
+}
+
+/// The same, and the last lines can be read again.
+fn log_with_buffer(usual: &str) -> Arc<LogBuffer> {
+    let buffer = Arc::new(LogBuffer::default());
     let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(Arc::clone(&buffer))).init();
+    buffer
 }
 
 /// Starts the packet workers.

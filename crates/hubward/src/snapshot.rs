@@ -1,22 +1,224 @@
-//! What every `show` command reads: one copy of the gateway's state.
+//! What every `show` command reads: one copy of the gateway's state, which belongs to its readers. It is made off the gateway
+//! thread, from what [`crate::views`] was told.
 
 use crate::apply::InterfaceView;
-use crate::dataplane::Drops;
-use crate::lease::PoolView;
+use crate::console_lines::UserLine;
+use crate::log_buffer::LogLine;
 use crate::routes::Static;
 use hubward_config::Parsed;
-use hubward_proto::esp::sad::Sad;
-use hubward_proto::ike::snapshot::IkeSnapshot;
+use hubward_linux::neighbour::Neighbour;
+use hubward_linux::route::Route;
+use hubward_proto::esp::sa::{Direction, EntryRef};
+use hubward_proto::esp::sad::{Halves, Sa};
+use hubward_proto::flow::selector::Selector;
+use hubward_proto::ike::path::Path;
+use hubward_proto::ike::snapshot::{ChildView, IsakmpView};
 use hubward_proto::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// The gateway at one moment.
-pub(crate) struct Snapshot<'a> {
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The moment.
     pub(crate) now: Instant,
-    pub(crate) parsed: &'a Parsed,
-    pub(crate) ike: IkeSnapshot,
-    pub(crate) sad: &'a Sad,
-    pub(crate) pools: Vec<PoolView>,
+    /// The same as a date: time since 1970, UTC.
+    pub(crate) wall: Duration,
+    /// When the gateway started.
+    pub(crate) started: Instant,
+    pub(crate) parsed: Arc<Parsed>,
+    /// The configuration file's text now; `None` when it cannot be read.
+    pub(crate) startup: Option<String>,
+    /// By connection id.
+    pub(crate) isakmp: Vec<Arc<IsakmpView>>,
+    /// In the order in which they came up.
+    pub(crate) flows: Vec<Flow>,
+    /// When each peer was first authenticated.
+    pub(crate) peers: BTreeMap<u64, Instant>,
+    /// Addresses lent to clients.
+    pub(crate) in_use: BTreeSet<Ipv4Addr>,
+    /// Packets of SAs that are gone, by the crypto access list and the permit line that selected them.
+    pub(crate) hits: BTreeMap<(String, Selector), u64>,
     pub(crate) interfaces: Vec<InterfaceView>,
-    pub(crate) statics: &'a [Static],
-    pub(crate) drops: &'a Drops,
+    /// Names of links by their index: those of the configuration, where it names one, else the machine's.
+    pub(crate) links: BTreeMap<u32, String>,
+    /// Routes of the main table.
+    pub(crate) routes: Vec<Route>,
+    /// The static routes of the configuration.
+    pub(crate) statics: Arc<Vec<Static>>,
+    pub(crate) neighbours: Vec<Neighbour>,
+    pub(crate) drops: Dropped,
+    pub(crate) log: Logged,
+    /// Who is logged in.
+    pub(crate) users: Vec<UserLine>,
+}
+
+/// Packets that no SA counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Dropped {
+    /// Cleartext for a tunnel that is not up.
+    pub(crate) no_sa: u64,
+    /// ESP for an unknown SPI.
+    pub(crate) unknown_spi: u64,
+}
+
+/// The log's buffer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Logged {
+    /// Its size in bytes.
+    pub(crate) size: usize,
+    /// Lines since the start.
+    pub(crate) messages: u64,
+    /// The lines that it still holds.
+    pub(crate) lines: Vec<Arc<LogLine>>,
+}
+
+/// Inner packets between the same addresses with the same peer, and the SA pairs that carry them: two during a renewal.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub(crate) entry: EntryRef,
+    pub(crate) selector: Selector,
+    pub(crate) path: Path,
+    /// The peer's number.
+    pub(crate) peer: u64,
+    /// What pairs carried that are gone.
+    pub(crate) before: Traffic,
+    /// Oldest first; never empty.
+    pub(crate) pairs: Vec<Pair>,
+}
+
+/// An SA pair.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) view: Arc<ChildView>,
+    pub(crate) inbound: Option<Carried>,
+    pub(crate) outbound: Option<Carried>,
+}
+
+/// What one half of a pair carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) errors: u64,
+    pub(crate) replay_errors: u64,
+    pub(crate) verify_errors: u64,
+    pub(crate) identity_errors: u64,
+    /// Outbound the last sequence number used, inbound the highest that verified.
+    pub(crate) last_sequence: u32,
+    /// Outbound: bytes of the longest ESP packet, and of the longest packet in one, that the path takes now.
+    pub(crate) path_mtu: usize,
+    pub(crate) plaintext_mtu: usize,
+}
+
+impl Carried {
+    fn of(sa: &Sa, direction: Direction, now: Instant) -> Self {
+        let counters = &sa.counters;
+        Self {
+            packets: counters.packets.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            errors: counters.errors.load(Ordering::Relaxed),
+            replay_errors: counters.replay_errors.load(Ordering::Relaxed),
+            verify_errors: counters.verify_errors.load(Ordering::Relaxed),
+            identity_errors: counters.identity_errors.load(Ordering::Relaxed),
+            last_sequence: sa.last_sequence(direction),
+            path_mtu: sa.path_mtu(now),
+            plaintext_mtu: sa.plaintext_mtu(now),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.errors += other.errors;
+        self.replay_errors += other.replay_errors;
+        self.verify_errors += other.verify_errors;
+        self.identity_errors += other.identity_errors;
+        (self.last_sequence, self.path_mtu, self.plaintext_mtu) =
+            (other.last_sequence, other.path_mtu, other.plaintext_mtu);
+    }
+}
+
+/// What both directions carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) inbound: Carried,
+    pub(crate) outbound: Carried,
+}
+
+impl Traffic {
+    pub(crate) fn of(halves: &Halves, now: Instant) -> Self {
+        Self {
+            inbound: halves
+                .inbound
+                .as_ref()
+                .map(|sa| Carried::of(sa, Direction::Inbound, now))
+                .unwrap_or_default(),
+            outbound: halves
+                .outbound
+                .as_ref()
+                .map(|sa| Carried::of(sa, Direction::Outbound, now))
+                .unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.inbound.add(other.inbound);
+        self.outbound.add(other.outbound);
+    }
+}
+
+impl Pair {
+    pub(crate) fn new(view: Arc<ChildView>, halves: Option<&Halves>, now: Instant) -> Self {
+        let half = |sa: Option<&Arc<Sa>>, direction| sa.map(|sa| Carried::of(sa, direction, now));
+        Self {
+            inbound: half(halves.and_then(|halves| halves.inbound.as_ref()), Direction::Inbound),
+            outbound: half(halves.and_then(|halves| halves.outbound.as_ref()), Direction::Outbound),
+            view,
+        }
+    }
+}
+
+impl Flow {
+    /// What all its pairs carried, those that are gone included.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let mut all = self.before;
+        for pair in &self.pairs {
+            all.add(Traffic {
+                inbound: pair.inbound.unwrap_or_default(),
+                outbound: pair.outbound.unwrap_or_default(),
+            });
+        }
+        all
+    }
+
+    /// The pair that packets leave by.
+    pub(crate) fn current(&self) -> Option<&Pair> {
+        self.pairs
+            .iter()
+            .rev()
+            .find(|pair| !pair.view.superseded && pair.outbound.is_some())
+            .or(self.pairs.last())
+    }
+}
+
+impl Snapshot {
+    /// How many SAs it holds: what its making and its readers cost grows with them.
+    pub(crate) fn size(&self) -> usize {
+        self.isakmp.len() + self.flows.len()
+    }
+
+    /// The name of an interface of the configuration.
+    pub(crate) fn interface_name(&self, path: &Path) -> &str {
+        let place = usize::from(path.interface.0);
+        self.parsed.config.interfaces.get(place).map_or("", |interface| &interface.name)
+    }
+
+    /// `hostname`, or what IOS is called without one.
+    pub(crate) fn hostname(&self) -> &str {
+        self.parsed.config.hostname.as_deref().unwrap_or("Router")
+    }
 }

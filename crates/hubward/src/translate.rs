@@ -4,7 +4,7 @@ use hubward_config::model as config;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
-use hubward_proto::esp::sa::{DfBit, Mode};
+use hubward_proto::esp::sa::{DfBit, EntryRef, Mode};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::path::{InterfaceId, VrfId};
 use hubward_proto::ike::policy::*;
@@ -199,28 +199,56 @@ fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
     })
 }
 
+/// The packets that a line of an access list selects; `None` when no SA can hold just these.
+pub(crate) fn selector(entry: &config::AclEntry) -> Option<Selector> {
+    let (source, destination) = entry.source.prefix().zip(entry.destination.prefix())?;
+    (!entry.inexact).then(|| Selector {
+        local: AddressRange::prefix(source.into()),
+        remote: AddressRange::prefix(destination.into()),
+        protocol: entry.protocol,
+        local_port: entry.source_port,
+        remote_port: entry.destination_port,
+    })
+}
+
+/// What `match address` and `set …` say for the entry that serves a child SA.
+pub(crate) fn terms_of<'c>(config: &'c config::Config, entry: &EntryRef) -> Option<&'c config::EntryTerms> {
+    match &entry.dynamic {
+        Some((name, sequence)) => {
+            let map = config.dynamic_maps.iter().find(|map| map.name == *name)?;
+            map.entries.iter().find(|entry| entry.sequence == *sequence).map(|entry| &entry.terms)
+        }
+        None => {
+            let map = config.maps.iter().find(|map| map.name == entry.map)?;
+            map.entries.iter().find(|found| found.sequence == entry.sequence).map(|entry| &entry.terms)
+        }
+    }
+}
+
+/// The crypto access list of an entry, and the permit line that selected an SA's packets.
+pub(crate) fn acl_line<'c>(
+    config: &'c config::Config,
+    entry: &EntryRef,
+    of: &Selector,
+) -> Option<(&'c config::Acl, Selector)> {
+    let name = terms_of(config, entry)?.acl.as_ref()?;
+    let acl = config.acls.iter().find(|acl| acl.name == *name)?;
+    let permits = || acl.entries.iter().filter(|line| line.permit).filter_map(selector);
+    let line = permits().find(|line| line == of).or_else(|| permits().find(|line| line.covers(of)))?;
+    Some((acl, line))
+}
+
 fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     let mut lines = Vec::new();
     for entry in &acl.entries {
-        let prefixes = entry.source.prefix().zip(entry.destination.prefix());
-        let Some((source, destination)) = prefixes.filter(|_| !entry.inexact) else {
+        let Some(selector) = selector(entry) else {
             left_out.push(format!(
                 "line {}: access list {} says more than one SA can hold; the line protects nothing",
                 entry.line, acl.name
             ));
             continue;
         };
-        lines.push(CryptoAclLine {
-            permit: entry.permit,
-            selector: Selector {
-                local: AddressRange::prefix(source.into()),
-                remote: AddressRange::prefix(destination.into()),
-                protocol: entry.protocol,
-                local_port: entry.source_port,
-                remote_port: entry.destination_port,
-            },
-            line: MOVES,
-        });
+        lines.push(CryptoAclLine { permit: entry.permit, selector, line: MOVES });
     }
     CryptoAcl { name: acl.name.clone(), lines }
 }

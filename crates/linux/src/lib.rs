@@ -14,6 +14,7 @@ pub mod esp_raw;
 pub mod icmp;
 pub mod link;
 pub mod monitor;
+pub mod neighbour;
 pub mod netlink;
 pub mod netns;
 pub mod notify;

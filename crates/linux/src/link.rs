@@ -25,10 +25,58 @@ pub struct Link {
     pub mtu: u32,
     /// Its Ethernet address, when it has one.
     pub mac: Option<[u8; 6]>,
+    /// What it carried since it was made.
+    pub statistics: Statistics,
+}
+
+/// Counters of an interface.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Packets received.
+    pub packets_in: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Packets that arrived broken.
+    pub errors_in: u64,
+    /// Packets that arrived and were not taken.
+    pub dropped_in: u64,
+    /// Multicast packets received.
+    pub multicast_in: u64,
+    /// Packets sent.
+    pub packets_out: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Packets that could not be sent.
+    pub errors_out: u64,
+    /// Packets that were dropped instead of sent.
+    pub dropped_out: u64,
+}
+
+impl Statistics {
+    /// `struct rtnl_link_stats64`.
+    fn parse(data: &[u8]) -> Self {
+        let at = |index: usize| {
+            let bytes = data.get(index * 8..).and_then(|rest| rest.first_chunk::<8>());
+            bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+        };
+        Self {
+            packets_in: at(0),
+            packets_out: at(1),
+            bytes_in: at(2),
+            bytes_out: at(3),
+            errors_in: at(4),
+            errors_out: at(5),
+            dropped_in: at(6),
+            dropped_out: at(7),
+            multicast_in: at(8),
+        }
+    }
 }
 
 const INTERFACE_NAME: u16 = libc::IFLA_IFNAME;
 const LINK_INFO: u16 = libc::IFLA_LINKINFO;
+/// `IFLA_STATS64`.
+const STATISTICS: u16 = 23;
 const KIND: u16 = 1;
 const DATA: u16 = 2;
 const VETH_PEER: u16 = 1;
@@ -53,6 +101,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
         loopback: flags & libc::IFF_LOOPBACK != 0,
         mtu: 0,
         mac: None,
+        statistics: Statistics::default(),
     };
     for (kind, data) in Attributes(body.get(16..)?) {
         match kind {
@@ -60,6 +109,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
             libc::IFLA_CARRIER => link.carrier = data.first() != Some(&0),
             libc::IFLA_MTU => link.mtu = number_at(data, 0)?,
             libc::IFLA_ADDRESS => link.mac = data.try_into().ok(),
+            STATISTICS => link.statistics = Statistics::parse(data),
             LINK_INFO => {
                 link.kind = Attributes(data).find(|(kind, _)| *kind == KIND).map(|(_, data)| text_of(data))
             }

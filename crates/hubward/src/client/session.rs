@@ -60,7 +60,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
     let (network, tun) = Network::open(&arguments.state, !arguments.no_dns)?;
     let shared = Arc::new(Shared {
-        sad: Sad::new(),
+        sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(Tables::default()),
         tun,
         natt,
@@ -69,7 +69,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         clear: None,
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
-        drops: Drops::default(),
+        drops: Arc::new(Drops::default()),
     });
     let connection = profile.connection(gateway, OUTSIDE)?;
     let mut session = Session {
@@ -224,7 +224,7 @@ impl Session {
             }
             Message::Answer(id, answer) => Input::Answer { id, answer },
             Message::Acquire(acquire) => Input::Acquire(acquire),
-            Message::Notice(_) | Message::Exec(..) | Message::Reload | Message::Stop => return,
+            Message::Notice(_) | Message::Order(..) | Message::Reload | Message::Stop => return,
         };
         self.engine.handle(now(), input);
     }

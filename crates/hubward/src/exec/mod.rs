@@ -1,194 +1,166 @@
-//! Commands over the local socket: one line in, its output back.
+//! Exec commands: the table of them, and the local socket by which `hubward exec` gives one.
 
-mod show_crypto;
-mod show_ip;
+#[cfg(test)]
+mod golden;
+mod layout;
+mod show_acl;
+mod show_config;
+mod show_engine;
+mod show_interface;
+mod show_ipsec;
+mod show_isakmp;
+mod show_isakmp_config;
+mod show_map;
+mod show_pool;
+mod show_route;
+mod show_session;
+mod show_system;
+mod socket;
+mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use layout::Format;
+pub(crate) use socket::{ask, serve};
+
+use crate::console_lines::LineName;
 use crate::gateway::Message;
 use crate::snapshot::Snapshot;
-use anyhow::Context as _;
-use hubward_proto::ike::io::Command;
-use std::io::{Read as _, Write as _};
-use std::net::IpAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use crate::views::Views;
+use layout::Shown;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use table::Run;
 
-/// Bytes of a command line.
-const LINE: u64 = 4096;
-/// Ends an answer.
-const END: u8 = 0;
+/// The privilege of whoever may do everything.
+pub(crate) const PRIVILEGED: u8 = 15;
+/// How long the gateway may take for an order.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What can be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
-    IsakmpSa,
-    IsakmpSaDetail,
-    IpsecSa,
-    IpInterface,
-    IpInterfaceBrief,
-    IpRoute,
-    IpLocalPool,
-    RunningConfig,
-    Version,
+/// What commands work with.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// What there is to show.
+    pub(crate) views: Arc<Views>,
+    /// Who takes orders.
+    pub(crate) gateway: SyncSender<Message>,
 }
 
-/// What a line asks for.
-pub(crate) enum Request {
-    /// With the interface that it is limited to.
-    Show(Show, Option<String>),
-    Order(Command),
+/// Who gives a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// 1 to 15.
+    pub(crate) privilege: u8,
+    /// The layout that `terminal show-format` chose.
+    pub(crate) format: Format,
+    /// The line that it comes by.
+    pub(crate) line: Option<LineName>,
 }
 
-const SHOWS: [(&str, Show); 10] = [
-    ("show crypto isakmp sa", Show::IsakmpSa),
-    ("show crypto isakmp sa detail", Show::IsakmpSaDetail),
-    ("show crypto ipsec sa", Show::IpsecSa),
-    ("show ip interface", Show::IpInterface),
-    ("show ip interface brief", Show::IpInterfaceBrief),
-    ("show ip route", Show::IpRoute),
-    ("show ip local pool", Show::IpLocalPool),
-    ("show running-config", Show::RunningConfig),
-    ("show version", Show::Version),
-    ("write terminal", Show::RunningConfig),
-];
-
-/// Whether typed words are (abbreviations of) a form's words.
-fn fits(form: &str, typed: &[&str]) -> bool {
-    let wanted: Vec<_> = form.split(' ').collect();
-    wanted.len() == typed.len()
-        && wanted.iter().zip(typed).all(|(wanted, typed)| wanted.starts_with(&typed.to_ascii_lowercase()))
+/// What a `show` command is made of.
+pub(crate) struct Context {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) caller: Caller,
 }
 
-/// Commands without arguments that are not `show`.
-const CLEARS: [&str; 3] = ["clear crypto isakmp", "clear crypto sa", "clear crypto session"];
+/// Why a command is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Something more must follow.
+    #[error("% Incomplete command.\n")]
+    Incomplete,
+    /// A word is wrong; its place in the line, in bytes from 0.
+    #[error("% Invalid input detected at '^' marker.\n")]
+    Invalid(usize),
+    /// A word stands for several commands.
+    #[error("% Ambiguous command:  \"{0}\"\n")]
+    Ambiguous(String),
+    /// The command is right, but cannot be carried out; in words.
+    #[error("% {0}\n")]
+    Failed(String),
+}
 
-/// Understands a line.
-pub(crate) fn parse(line: &str) -> Result<Request, String> {
-    let typed: Vec<_> = line.split_whitespace().collect();
-    let spelled_out = typed.join(" ");
-    let mut fitting = SHOWS.iter().map(|(form, _)| *form).chain(CLEARS).filter(|form| fits(form, &typed));
-    if let (Some(_), Some(_), false) = (
-        fitting.next(),
-        fitting.next(),
-        SHOWS.iter().any(|(form, _)| *form == spelled_out) || CLEARS.contains(&spelled_out.as_str()),
-    ) {
-        // every word of it is the beginning of a keyword, so that there is nothing in it to hide or to clean
-        return Err(format!("% Ambiguous command:  \"{spelled_out}\"\n"));
+/// What came in the places that a form leaves open, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Arguments(Vec<(usize, String)>);
+
+impl Arguments {
+    fn at(&self, index: usize) -> (usize, &str) {
+        self.0.get(index).map_or((0, ""), |(place, text)| (*place, text.as_str()))
     }
-    if let Some((_, show)) = SHOWS.iter().find(|(form, _)| fits(form, &typed)) {
-        return Ok(Request::Show(*show, None));
+
+    /// A word.
+    fn word(&self, index: usize) -> &str {
+        self.at(index).1
     }
-    if let [first @ .., last] = typed.as_slice() {
-        let peer = last.parse::<IpAddr>().ok();
-        if fits("show ip interface", first) {
-            return Ok(Request::Show(Show::IpInterface, Some(hubward_config::long_name(last))));
+
+    fn parsed<T: std::str::FromStr>(&self, index: usize) -> Result<T, Refusal> {
+        let (place, text) = self.at(index);
+        text.parse().map_err(|_| Refusal::Invalid(place))
+    }
+
+    fn address(&self, index: usize) -> Result<Ipv4Addr, Refusal> {
+        self.parsed(index)
+    }
+
+    /// An interface's long name.
+    fn interface(&self, index: usize) -> String {
+        hubward_config::long_name(self.word(index))
+    }
+
+    /// The refusal of a word that means nothing here.
+    fn invalid(&self, index: usize) -> Refusal {
+        Refusal::Invalid(self.at(index).0)
+    }
+}
+
+/// Carries a command out; `| json` behind a `show` command gives its rows as JSON. What is written before an error of `out` has
+/// been written.
+pub(crate) fn run(
+    line: &str,
+    caller: Caller,
+    desk: &Desk,
+    out: &mut dyn Write,
+) -> io::Result<Result<(), Refusal>> {
+    let (command, json) = match line.split_once(" | ") {
+        Some((command, filter)) if !filter.trim().is_empty() && "json".starts_with(filter.trim()) => {
+            (command, true)
         }
-        if fits("clear crypto isakmp", first)
-            && let Ok(connection) = last.parse()
-        {
-            return Ok(Request::Order(Command::ClearIsakmp { connection: Some(connection) }));
+        Some((command, _)) => return Ok(Err(Refusal::Invalid(command.len() + 3))),
+        None => (line, false),
+    };
+    let (row, arguments) = match table::find(command, caller.privilege) {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let shown = match row.run {
+        Run::Show(show) => show(&Context { snapshot: desk.views.snapshot(), caller }, &arguments),
+        Run::Order(_) if json => return Ok(Err(Refusal::Invalid(command.len() + 1))),
+        Run::Order(order) => {
+            return Ok(order(&arguments).and_then(|command| {
+                let (sender, receiver) = std::sync::mpsc::channel();
+                let sent = desk.gateway.send(Message::Order(command, sender)).is_ok();
+                match sent && receiver.recv_timeout(PATIENCE).is_ok() {
+                    true => Ok(()),
+                    false => Err(Refusal::Failed("The gateway does not answer".into())),
+                }
+            }));
         }
-        if fits("clear crypto sa peer", first) && peer.is_some() {
-            return Ok(Request::Order(Command::ClearSa { peer }));
-        }
-        if fits("clear crypto session remote", first) && peer.is_some() {
-            return Ok(Request::Order(Command::ClearSession { peer }));
-        }
-    }
-    if fits("clear crypto isakmp", &typed) {
-        return Ok(Request::Order(Command::ClearIsakmp { connection: None }));
-    }
-    if fits("clear crypto sa", &typed) {
-        return Ok(Request::Order(Command::ClearSa { peer: None }));
-    }
-    if fits("clear crypto session", &typed) {
-        return Ok(Request::Order(Command::ClearSession { peer: None }));
-    }
-    Err("% Invalid input detected\n".to_string())
-}
-
-/// The text of a `show` command.
-pub(crate) fn render(show: Show, of: Option<&str>, snapshot: &Snapshot<'_>) -> String {
-    match show {
-        Show::IsakmpSa => show_crypto::isakmp_sa(snapshot),
-        Show::IsakmpSaDetail => show_crypto::isakmp_sa_detail(snapshot),
-        Show::IpsecSa => show_crypto::ipsec_sa(snapshot),
-        Show::IpInterface => show_ip::interface(snapshot, of),
-        Show::IpInterfaceBrief => show_ip::interface_brief(snapshot),
-        Show::IpRoute => show_ip::route(snapshot),
-        Show::IpLocalPool => show_ip::local_pool(snapshot),
-        Show::RunningConfig => show_ip::running_config(snapshot),
-        Show::Version => format!("Hubward {}, an IPsec hub for Linux\n", env!("CARGO_PKG_VERSION")),
+    };
+    match shown {
+        Ok(shown) if json => shown.json(&row.spelled(&arguments), out).map(Ok),
+        Ok(shown) => shown.text(caller.format, out).map(Ok),
+        Err(refusal) => Ok(Err(refusal)),
     }
 }
 
-/// Serves the socket: mode 0600, one line a connection.
-pub(crate) fn serve(path: &Path, gateway: SyncSender<Message>) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    // a socket that somebody still serves is another gateway's
-    if UnixStream::connect(path).is_ok() {
-        anyhow::bail!("another Hubward answers at {}", path.display());
-    }
-    remove_socket(path)?;
-    let listener =
-        UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    std::thread::Builder::new().name("exec".into()).spawn(move || {
-        for stream in listener.incoming().flatten() {
-            if let Err(error) = answer(stream, &gateway) {
-                tracing::debug!("a command was not answered: {error:#}");
-            }
-        }
-    })?;
-    Ok(())
-}
+/// What a `show` command gives.
+pub(crate) type Output = Result<Box<dyn Shown>, Refusal>;
 
-/// Removes what a gateway that was killed left; anything but a socket is somebody's file.
-fn remove_socket(path: &Path) -> anyhow::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => {
-            std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        Ok(_) => anyhow::bail!("{} is there already and is no socket; give another --socket", path.display()),
-        Err(_) => Ok(()),
-    }
-}
-
-fn answer(mut stream: UnixStream, gateway: &SyncSender<Message>) -> anyhow::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-    let mut line = Vec::new();
-    (&stream).take(LINE + 1).read_to_end(&mut line)?;
-    if line.len() as u64 > LINE {
-        stream.write_all(b"% Invalid input detected\n\0")?;
-        anyhow::bail!("a line of more than {LINE} bytes");
-    }
-    let (sender, receiver) = std::sync::mpsc::channel();
-    gateway.send(Message::Exec(String::from_utf8_lossy(&line).into_owned(), sender))?;
-    let text = receiver.recv_timeout(Duration::from_secs(10));
-    stream.write_all(text.as_deref().unwrap_or("% The gateway is busy; try again\n").as_bytes())?;
-    // what comes without this was cut off
-    stream.write_all(&[END])?;
-    Ok(())
-}
-
-/// `hubward exec LINE`: asks the running gateway.
-pub(crate) fn ask(path: &Path, line: &str) -> anyhow::Result<String> {
-    let mut stream = UnixStream::connect(path)
-        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
-    stream.write_all(line.as_bytes())?;
-    stream.shutdown(std::net::Shutdown::Write)?;
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text)?;
-    if text.pop() != Some(END) {
-        anyhow::bail!("the gateway at {} broke off its answer", path.display());
-    }
-    Ok(String::from_utf8_lossy(&text).into_owned())
+/// A command's rows, for the table.
+fn shown<S: Shown + 'static>(shown: S) -> Output {
+    Ok(Box::new(shown))
 }

@@ -7,7 +7,7 @@ use hubward_linux::owned::{self, FWMARK, Ledger, Made, PROTOCOL, TABLE, capture_
 use hubward_linux::route::{self, Lookup, Route, RouteKind};
 use hubward_linux::rule::{self, Family, Rule};
 use hubward_linux::sysctl::{self, Setting};
-use hubward_linux::{address, link};
+use hubward_linux::{address, link, neighbour};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::process::Command;
@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         ("routing::namespaces_are_apart_and_programs_start_in_them", namespaces),
         ("routing::links_are_made_changed_moved_and_removed", links),
+        ("routing::neighbours_and_counters_tell_of_traffic", traffic),
         ("routing::addresses_are_added_adopted_and_removed", addresses),
         ("routing::routes_of_every_kind_read_back_as_written", routes),
         ("routing::onlink_next_hop_needs_no_connected_network", onlink),
@@ -27,6 +28,26 @@ pub(crate) fn tests() -> Vec<Test> {
         ("routing::monitor_tells_links_addresses_and_routes", monitor),
         ("routing::errors_name_operation_object_and_reason", errors),
     ]
+}
+
+fn traffic() {
+    let pair = Pair::new();
+    for (netlink, net) in [(&pair.netlink_a, "10.1.1.1/24"), (&pair.netlink_b, "10.1.1.2/24")] {
+        let link = link::by_name(netlink, "eth0").unwrap();
+        address::add(netlink, link.index, net.parse().unwrap()).unwrap();
+    }
+    let before = link::by_name(&pair.netlink_a, "eth0").unwrap();
+    let mut ping = Command::new("ping");
+    ping.args(["-c", "1", "-W", "2", "10.1.1.2"]);
+    assert!(pair.a.start_in(&mut ping).unwrap().status().unwrap().success());
+    let other = link::by_name(&pair.netlink_b, "eth0").unwrap();
+    let found = neighbour::list(&pair.netlink_a).unwrap();
+    let found = found.iter().find(|neighbour| neighbour.address == ip("10.1.1.2")).unwrap();
+    assert_eq!((found.interface, found.mac), (before.index, other.mac));
+    assert!(found.age < 5, "{found:?}");
+    let after = link::by_name(&pair.netlink_a, "eth0").unwrap().statistics;
+    assert!(after.packets_in > before.statistics.packets_in, "{after:?}");
+    assert!(after.bytes_out >= before.statistics.bytes_out + 98, "{after:?}");
 }
 
 fn net(text: &str) -> IpNet {

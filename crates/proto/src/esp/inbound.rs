@@ -191,6 +191,15 @@ impl Inbound {
 
     fn refuse(&mut self, sa: &Sa, refused: Refused) {
         sa.counters.errors.fetch_add(1, Ordering::Relaxed);
+        let of_this_kind = match refused {
+            Refused::Replay => Some(&sa.counters.replay_errors),
+            Refused::Icv => Some(&sa.counters.verify_errors),
+            Refused::Selector => Some(&sa.counters.identity_errors),
+            Refused::Malformed | Refused::Encapsulation => None,
+        };
+        if let Some(counter) = of_this_kind {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         self.notices.push(Notice::Refused(sa.child.id, refused));
     }
 }

@@ -23,8 +23,14 @@ pub struct Counters {
     pub packets: AtomicU64,
     /// Bytes of inner packets.
     pub bytes: AtomicU64,
-    /// Packets that failed.
+    /// Packets that failed, for whatever reason.
     pub errors: AtomicU64,
+    /// Of these: seen before, or older than the window.
+    pub replay_errors: AtomicU64,
+    /// Of these: the integrity check failed.
+    pub verify_errors: AtomicU64,
+    /// Of these: the inner packet is none of the SA's.
+    pub identity_errors: AtomicU64,
     /// Milliseconds since the clock's origin of the last packet, plus one; zero before the first.
     last: AtomicU64,
 }
@@ -114,6 +120,15 @@ struct Inbound {
     spis: HashMap<ChildId, u32>,
 }
 
+/// Both halves of a pair, as far as they are installed.
+#[derive(Clone, Debug, Default)]
+pub struct Halves {
+    /// From the peer.
+    pub inbound: Option<Arc<Sa>>,
+    /// To the peer.
+    pub outbound: Option<Arc<Sa>>,
+}
+
 /// Outbound SAs by the prefix of their remote selector; the newest of equal ones first.
 #[derive(Debug, Default)]
 struct Outbound {
@@ -172,15 +187,19 @@ impl Sad {
         Ok(())
     }
 
-    /// Forgets both halves of a child.
-    pub fn remove(&self, child: ChildId) {
+    /// Forgets both halves of a child, and gives them with what they carried.
+    pub fn remove(&self, child: ChildId) -> Halves {
         let mut inbound = self.inbound.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spi) = inbound.spis.remove(&child) {
-            inbound.by_spi.remove(&spi);
-        }
+        let spi = inbound.spis.remove(&child);
+        let removed = spi.and_then(|spi| inbound.by_spi.remove(&spi));
         drop(inbound);
+        let outbound = self.remove_outbound(child);
+        Halves { inbound: removed, outbound }
+    }
+
+    fn remove_outbound(&self, child: ChildId) -> Option<Arc<Sa>> {
         let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(gone) = outbound.by_child.remove(&child) else { return };
+        let gone = outbound.by_child.remove(&child)?;
         let spi = gone.child.outbound.spi.0;
         if let Some(list) = outbound.by_spi.get_mut(&spi) {
             list.retain(|sa| sa.child.id != child);
@@ -190,10 +209,10 @@ impl Sad {
         }
         let Some(prefix) = gone.child.selector.remote.to_prefix() else {
             outbound.ranges.retain(|sa| sa.child.id != child);
-            return;
+            return Some(gone);
         };
         let length = std::cmp::Reverse(prefix.prefix_len());
-        let Some(table) = outbound.by_prefix.get_mut(&length) else { return };
+        let Some(table) = outbound.by_prefix.get_mut(&length) else { return Some(gone) };
         if let Some(list) = table.get_mut(&prefix.network()) {
             list.retain(|sa| sa.child.id != child);
             if list.is_empty() {
@@ -203,6 +222,7 @@ impl Sad {
         if table.is_empty() {
             outbound.by_prefix.remove(&length);
         }
+        Some(gone)
     }
 
     fn link(&self, interface: InterfaceId) -> u16 {
@@ -266,6 +286,18 @@ impl Sad {
                 outbound.by_child.get(&child).cloned()
             }
         }
+    }
+
+    /// All pairs, for a reader that looks at each of them.
+    pub fn pairs(&self) -> HashMap<ChildId, Halves> {
+        let mut pairs: HashMap<ChildId, Halves> = HashMap::new();
+        for sa in self.inbound.read().unwrap_or_else(PoisonError::into_inner).by_spi.values() {
+            pairs.entry(sa.child.id).or_default().inbound = Some(Arc::clone(sa));
+        }
+        for (id, sa) in &self.outbound.read().unwrap_or_else(PoisonError::into_inner).by_child {
+            pairs.entry(*id).or_default().outbound = Some(Arc::clone(sa));
+        }
+        pairs
     }
 
     /// The SA that an SPI names.

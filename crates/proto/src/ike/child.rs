@@ -79,6 +79,7 @@ impl Engine {
         );
         self.schedule_child(id);
         self.next_peer.remove(&new.entry);
+        self.child_changed(id);
         self.event(
             Some(sa),
             EventKind::ChildUp {
@@ -124,6 +125,7 @@ impl Engine {
                 }
             }
             self.schedule_child(old);
+            self.child_changed(old);
         }
     }
 
@@ -352,6 +354,7 @@ impl Engine {
         let Some(child) = self.children.remove(&id) else { return };
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
+        self.child_changed(id);
         self.effect(Effect::Remove { child: id, direction: None });
         let kind = EventKind::ChildDown { child: id, reason };
         self.effect(Effect::Event(Event { connection: Some(child.conn), path: Some(child.path), kind }));

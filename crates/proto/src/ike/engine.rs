@@ -13,8 +13,9 @@ use crate::ike::path::{InterfaceId, Path};
 use crate::ike::policy::{Phase1Mode, Policy};
 use crate::ike::retransmit::{Due, Retransmit};
 use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, Seen, State};
-use crate::ike::snapshot::{ChildView, IkeSnapshot, IsakmpState, IsakmpView};
+use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
 use crate::ike::v1::keys::Cookies;
+use crate::ike::watch::Watched;
 use crate::limits;
 use crate::time::{Instant, Now};
 use crate::wire::isakmp::{Cookie, Header};
@@ -44,6 +45,7 @@ pub struct Engine {
     armed: BTreeMap<Timer, Instant>,
     pub(super) reconnects: BTreeMap<String, Reconnect>,
     counters: BTreeMap<&'static str, u64>,
+    pub(super) watched: Option<Watched>,
     next: NextIds,
     pub(super) stopping: bool,
     pub(super) admission: Admission,
@@ -109,6 +111,7 @@ impl Engine {
             armed: BTreeMap::new(),
             reconnects: BTreeMap::new(),
             counters: BTreeMap::new(),
+            watched: None,
             next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
             stopping: false,
             admission: Admission::default(),
@@ -180,25 +183,14 @@ impl Engine {
     /// The state, for `show` and tests.
     pub fn inspect(&self) -> IkeSnapshot {
         let isakmp = self.sas.values().map(|sa| self.isakmp_view(sa)).collect();
-        let children = self.children.values().map(|child| ChildView {
-            sa: Arc::clone(&child.sa),
-            path: child.path,
-            conn_id: Some(child.conn),
-            entry: child.sa.entry.clone(),
-            superseded: child.superseded,
-            established: child.established,
-            expires: child.hard,
-            pfs: child.pfs,
-            kilobytes: child.kilobytes,
-        });
         IkeSnapshot {
             isakmp,
-            children: children.collect(),
+            children: self.children.values().map(Child::view).collect(),
             counters: self.counters.iter().map(|(name, count)| (*name, *count)).collect(),
         }
     }
 
-    fn isakmp_view(&self, sa: &IsakmpSa) -> IsakmpView {
+    pub(super) fn isakmp_view(&self, sa: &IsakmpSa) -> IsakmpView {
         let established = sa.established();
         let peer = established.and_then(|established| self.peers.get(&established.peer));
         let state = match (&sa.state, sa.mode) {
@@ -220,6 +212,8 @@ impl Engine {
         };
         IsakmpView {
             conn_id: sa.id,
+            peer: established.map(|established| established.peer.0),
+            created: sa.created,
             path: sa.path,
             initiator: sa.initiator,
             state,
@@ -363,6 +357,7 @@ impl Engine {
 
     /// Puts an SA into the table (again), or buries it when it is dead.
     pub(super) fn keep(&mut self, sa: IsakmpSa) {
+        self.isakmp_changed(sa.id);
         if sa.dead {
             self.bury(sa);
             return;

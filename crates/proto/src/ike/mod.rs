@@ -23,3 +23,4 @@ mod rogue;
 mod sa;
 pub mod snapshot;
 pub mod v1;
+pub mod watch;

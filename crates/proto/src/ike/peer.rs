@@ -212,6 +212,7 @@ impl Engine {
             repath.push(child.sa.id);
         }
         for child in repath {
+            self.child_changed(child);
             self.effect(Effect::Repath { child, path: new });
         }
     }

@@ -13,6 +13,7 @@ use crate::ike::path::Path;
 use crate::ike::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::retransmit::Retransmit;
+use crate::ike::snapshot::ChildView;
 use crate::ike::v1::iv::ExchangeIvs;
 use crate::ike::v1::keys::{Cookies, Phase1Keys};
 use crate::ike::v1::vendor::Vendors;
@@ -347,4 +348,22 @@ pub(crate) struct Child {
     pub(crate) idle: Option<std::time::Duration>,
     pub(crate) last_inbound: Option<Instant>,
     pub(crate) last_outbound: Option<Instant>,
+}
+
+impl Child {
+    /// What `show` commands see of it.
+    pub(crate) fn view(&self) -> ChildView {
+        ChildView {
+            sa: Arc::clone(&self.sa),
+            peer: self.peer.0,
+            path: self.path,
+            conn_id: Some(self.conn),
+            entry: self.sa.entry.clone(),
+            superseded: self.superseded,
+            established: self.established,
+            expires: self.hard,
+            pfs: self.pfs,
+            kilobytes: self.kilobytes,
+        }
+    }
 }

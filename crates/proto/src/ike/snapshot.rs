@@ -68,6 +68,10 @@ impl IsakmpState {
 pub struct IsakmpView {
     /// Its connection id.
     pub conn_id: ConnId,
+    /// The peer it belongs to, once authenticated: SAs and child SAs of one peer have the same number.
+    pub peer: Option<u64>,
+    /// When its first message was sent or came.
+    pub created: Instant,
     /// Its path.
     pub path: Path,
     /// Whether we began it.
@@ -111,6 +115,8 @@ pub struct IsakmpView {
 pub struct ChildView {
     /// Its parameters.
     pub sa: Arc<ChildSa>,
+    /// The peer it belongs to, by the number that its ISAKMP SAs have too.
+    pub peer: u64,
     /// Its path now.
     pub path: Path,
     /// The phase-1 SA that last spoke for its peer.

@@ -1,0 +1,281 @@
+//! What all `show` commands have in common. A command gives typed rows; its text and its JSON are both made of them, one row at
+//! a time, so that they cannot differ and a long output never lies in memory.
+
+use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::time::Instant;
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// Which layout of IOS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// That of IOS 15.
+    #[default]
+    Modern,
+    /// That of IOS 12.3 (`terminal show-format classic`), where it is another.
+    Classic,
+}
+
+/// A `show` command's answer.
+pub(crate) trait Layout {
+    /// What there is one of for each thing shown.
+    type Row: Serialize;
+
+    /// The things shown, in their order.
+    fn rows(&self) -> impl Iterator<Item = Self::Row>;
+
+    /// The text, as IOS lays it out.
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// A [`Layout`] whose rows' type does not matter any more.
+pub(crate) trait Shown: Send {
+    /// The text, as IOS lays it out.
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()>;
+
+    /// `{"show": COMMAND, "version": 1, "rows": [...]}`. Fields may be added to rows; none changes its meaning or goes while
+    /// the version stays.
+    fn json(&self, command: &str, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl<L: Layout + Send> Shown for L {
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        Layout::text(self, format, out)
+    }
+
+    fn json(&self, command: &str, out: &mut dyn Write) -> io::Result<()> {
+        let document = Document { show: command, version: 1, rows: Rows(self) };
+        serde_json::to_writer_pretty(&mut *out, &document)?;
+        writeln!(out)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(bound = "")]
+struct Document<'l, L: Layout> {
+    show: &'l str,
+    version: u32,
+    rows: Rows<'l, L>,
+}
+
+struct Rows<'l, L>(&'l L);
+
+impl<L: Layout> Serialize for Rows<'_, L> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows())
+    }
+}
+
+/// Serializes what has a text as that.
+pub(super) fn as_text<S: Serializer>(
+    value: &impl std::fmt::Display,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// `hh:mm:ss`
+pub(super) fn clock_time(seconds: u64) -> String {
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// An age as IOS shortens it: `00:07:11`, `1d02h`, `7w0d`.
+pub(super) fn age(seconds: u64) -> String {
+    let (hours, days) = (seconds / 3600, seconds / 86_400);
+    match days {
+        0 => clock_time(seconds),
+        1..=6 => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{}w{}d", days / 7, days % 7),
+    }
+}
+
+/// An age in words: `2 days, 3 hours, 4 minutes`.
+pub(super) fn age_in_words(seconds: u64) -> String {
+    let minutes = seconds / 60;
+    let parts = [
+        (minutes / 10_080 / 52, "year"),
+        (minutes / 10_080 % 52, "week"),
+        (minutes / 1440 % 7, "day"),
+        (minutes / 60 % 24, "hour"),
+        (minutes % 60, "minute"),
+    ];
+    let words: Vec<_> = parts
+        .into_iter()
+        .filter(|(count, name)| *count > 0 || *name == "minute")
+        .map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    words.join(", ")
+}
+
+/// Seconds until a moment; 0 when it is over.
+pub(super) fn left(until: Option<Instant>, now: Instant) -> u64 {
+    until.map_or(0, |until| until.since(now).as_secs())
+}
+
+/// First address and mask of a range, as `show crypto ipsec sa` prints proxies.
+pub(super) fn address_and_mask(range: AddressRange) -> (IpAddr, Ipv4Addr) {
+    let mask = range.to_prefix().map_or(Ipv4Addr::BROADCAST, |prefix| match prefix {
+        ipnet::IpNet::V4(net) => net.netmask(),
+        ipnet::IpNet::V6(_) => Ipv4Addr::BROADCAST,
+    });
+    (range.first(), mask)
+}
+
+/// A side of an access list line: `any`, `host A`, `A WILDCARD`.
+pub(super) fn acl_side(address: Ipv4Addr, wildcard: Ipv4Addr) -> String {
+    match (address, wildcard) {
+        (_, Ipv4Addr::BROADCAST) => "any".into(),
+        (address, Ipv4Addr::UNSPECIFIED) => format!("host {address}"),
+        (address, wildcard) => format!("{address} {wildcard}"),
+    }
+}
+
+/// The same of a selector's range.
+pub(super) fn acl_range(range: AddressRange) -> String {
+    let (address, mask) = address_and_mask(range);
+    match address {
+        IpAddr::V4(address) => acl_side(address, Ipv4Addr::from(!u32::from(mask))),
+        IpAddr::V6(_) => range.to_string(),
+    }
+}
+
+/// How access lists spell a protocol.
+pub(super) fn protocol_name(protocol: Option<u8>) -> String {
+    match protocol {
+        None => "ip".into(),
+        Some(1) => "icmp".into(),
+        Some(4) => "ipinip".into(),
+        Some(6) => "tcp".into(),
+        Some(17) => "udp".into(),
+        Some(47) => "gre".into(),
+        Some(50) => "esp".into(),
+        Some(51) => "ahp".into(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// ` eq PORT`, or nothing.
+pub(super) fn port_suffix(port: Option<u16>) -> String {
+    port.map_or_else(String::new, |port| format!(" eq {port}"))
+}
+
+/// A date in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Date {
+    year: u64,
+    /// From 0.
+    month: usize,
+    day: u64,
+    /// Sunday is 0.
+    weekday: usize,
+    seconds: u64,
+    milliseconds: u32,
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+impl Date {
+    /// From the time since 1970.
+    pub(super) fn new(wall: Duration) -> Self {
+        let (days, seconds) = (wall.as_secs() / 86_400, wall.as_secs() % 86_400);
+        // civil date from a day count, with years that begin in March
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * day_of_year + 2) / 153;
+        let month = if from_march < 10 { from_march + 2 } else { from_march - 10 };
+        Self {
+            year: year_of_era + era * 400 + u64::from(month < 2),
+            month: usize::try_from(month).unwrap_or(0),
+            day: day_of_year - (153 * from_march + 2) / 5 + 1,
+            weekday: usize::try_from((days + 4) % 7).unwrap_or(0),
+            seconds,
+            milliseconds: wall.subsec_millis(),
+        }
+    }
+
+    fn month(self) -> &'static str {
+        MONTHS.get(self.month).copied().unwrap_or_default()
+    }
+
+    fn weekday(self) -> &'static str {
+        WEEKDAYS.get(self.weekday).copied().unwrap_or_default()
+    }
+
+    /// `09:12:47.123 UTC Mon Nov 23 2026`
+    pub(super) fn clock(self) -> String {
+        format!(
+            "{}.{:03} UTC {} {} {} {}",
+            clock_time(self.seconds),
+            self.milliseconds,
+            self.weekday(),
+            self.month(),
+            self.day,
+            self.year
+        )
+    }
+
+    /// `09:12:47 UTC Mon Nov 23 2026`
+    pub(super) fn moment(self) -> String {
+        format!(
+            "{} UTC {} {} {} {}",
+            clock_time(self.seconds),
+            self.weekday(),
+            self.month(),
+            self.day,
+            self.year
+        )
+    }
+
+    /// `Nov 23 09:12:47.123`
+    pub(super) fn stamp(self) -> String {
+        format!("{} {:>2} {}.{:03}", self.month(), self.day, clock_time(self.seconds), self.milliseconds)
+    }
+
+    /// `2026-11-23T09:12:47.123Z`
+    pub(super) fn iso(self) -> String {
+        format!(
+            "{:04}-{:02}-{:02}T{}.{:03}Z",
+            self.year,
+            self.month + 1,
+            self.day,
+            clock_time(self.seconds),
+            self.milliseconds
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let at = |seconds| Date::new(Duration::from_secs(seconds)).moment();
+        assert_eq!(at(0), "00:00:00 UTC Thu Jan 1 1970");
+        assert_eq!(at(951_782_400), "00:00:00 UTC Tue Feb 29 2000");
+        assert_eq!(at(1_709_251_199), "23:59:59 UTC Thu Feb 29 2024");
+        assert_eq!(at(1_795_425_167), "09:12:47 UTC Mon Nov 23 2026");
+        let date = Date::new(Duration::from_millis(1_793_610_767_042));
+        assert_eq!(
+            (date.stamp().as_str(), date.iso().as_str()),
+            ("Nov  2 09:12:47.042", "2026-11-02T09:12:47.042Z")
+        );
+    }
+
+    #[test]
+    fn ages_are_shortened_as_on_ios() {
+        assert_eq!(
+            (age(431), age(86_400 + 7205), age(49 * 86_400)),
+            ("00:07:11".into(), "1d02h".into(), "7w0d".into())
+        );
+        assert_eq!(age_in_words(2 * 86_400 + 3 * 3600 + 240), "2 days, 3 hours, 4 minutes");
+        assert_eq!(age_in_words(30), "0 minutes");
+        assert_eq!(age_in_words(7 * 86_400 + 60), "1 week, 1 minute");
+    }
+}

@@ -1,0 +1,259 @@
+//! `show ip interface [brief]` and `show interfaces`.
+
+use super::layout::{Format, Layout};
+use super::{Arguments, Context, Output, Refusal, shown};
+use crate::apply::{AddressedBy, InterfaceView};
+use crate::snapshot::Snapshot;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+fn of(context: &Context, only: Option<String>) -> Interfaces {
+    Interfaces { snapshot: Arc::clone(&context.snapshot), only }
+}
+
+fn named(context: &Context, arguments: &Arguments) -> Result<Option<String>, Refusal> {
+    let name = arguments.interface(0);
+    let known = context.snapshot.interfaces.iter().any(|view| view.name == name);
+    known.then_some(Some(name)).ok_or_else(|| arguments.invalid(0))
+}
+
+pub(super) fn ip(context: &Context, _: &Arguments) -> Output {
+    shown(Ip(of(context, None)))
+}
+
+pub(super) fn ip_one(context: &Context, arguments: &Arguments) -> Output {
+    shown(Ip(of(context, named(context, arguments)?)))
+}
+
+pub(super) fn brief(context: &Context, _: &Arguments) -> Output {
+    shown(Brief(of(context, None)))
+}
+
+pub(super) fn brief_one(context: &Context, arguments: &Arguments) -> Output {
+    shown(Brief(of(context, named(context, arguments)?)))
+}
+
+pub(super) fn interfaces(context: &Context, _: &Arguments) -> Output {
+    shown(Full(of(context, None)))
+}
+
+pub(super) fn interfaces_one(context: &Context, arguments: &Arguments) -> Output {
+    shown(Full(of(context, named(context, arguments)?)))
+}
+
+/// An interface of the configuration.
+#[derive(Debug, Serialize)]
+struct InterfaceRow {
+    name: String,
+    description: Option<String>,
+    /// `up`, `down`, `administratively down`
+    status: &'static str,
+    /// `up`, `down`
+    protocol: &'static str,
+    address: Option<Ipv4Addr>,
+    prefix_length: Option<u8>,
+    /// `10.1.2.1/24`
+    secondary: Vec<String>,
+    /// `NVRAM`, `DHCP`, `manual` (the machine had the address), `unset`
+    method: &'static str,
+    mtu: u32,
+    /// `0200.0000.0001`
+    mac: Option<String>,
+    crypto_map: Option<String>,
+    packets_in: u64,
+    bytes_in: u64,
+    multicast_in: u64,
+    errors_in: u64,
+    dropped_in: u64,
+    packets_out: u64,
+    bytes_out: u64,
+    errors_out: u64,
+    dropped_out: u64,
+}
+
+/// `0200.0000.0001`
+pub(super) fn mac_text(mac: [u8; 6]) -> String {
+    let [a, b, c, d, e, f] = mac;
+    format!("{a:02x}{b:02x}.{c:02x}{d:02x}.{e:02x}{f:02x}")
+}
+
+impl InterfaceRow {
+    fn new(view: &InterfaceView) -> Self {
+        const fn state(up: bool) -> &'static str {
+            if up { "up" } else { "down" }
+        }
+        let count = &view.statistics;
+        Self {
+            name: view.name.clone(),
+            description: view.description.clone(),
+            status: if view.shutdown { "administratively down" } else { state(view.up) },
+            protocol: state(view.running && !view.shutdown),
+            address: view.net.map(|net| net.addr()),
+            prefix_length: view.net.map(|net| net.prefix_len()),
+            secondary: view
+                .secondary
+                .iter()
+                .map(|net| format!("{}/{}", net.addr(), net.prefix_len()))
+                .collect(),
+            method: match view.addressing {
+                AddressedBy::Configuration => "NVRAM",
+                AddressedBy::Dhcp => "DHCP",
+                AddressedBy::Host => "manual",
+                AddressedBy::Nothing => "unset",
+            },
+            mtu: view.mtu,
+            mac: view.mac.map(mac_text),
+            crypto_map: view.crypto_map.clone(),
+            packets_in: count.packets_in,
+            bytes_in: count.bytes_in,
+            multicast_in: count.multicast_in,
+            errors_in: count.errors_in,
+            dropped_in: count.dropped_in,
+            packets_out: count.packets_out,
+            bytes_out: count.bytes_out,
+            errors_out: count.errors_out,
+            dropped_out: count.dropped_out,
+        }
+    }
+
+    fn address_and_length(&self) -> Option<String> {
+        Some(format!("{}/{}", self.address?, self.prefix_length?))
+    }
+
+    /// What IOS takes for the bandwidth of an interface of this kind: kilobits, and tens of microseconds of delay.
+    fn bandwidth_and_delay(&self) -> (u32, u32) {
+        match self.name.trim_end_matches(|c: char| !c.is_ascii_alphabetic()) {
+            "Ethernet" => (10_000, 1000),
+            "GigabitEthernet" => (1_000_000, 10),
+            "TenGigabitEthernet" => (10_000_000, 10),
+            "Loopback" => (8_000_000, 5000),
+            "Tunnel" => (100, 50_000),
+            "Serial" => (1544, 20_000),
+            _ => (100_000, 100),
+        }
+    }
+}
+
+struct Interfaces {
+    snapshot: Arc<Snapshot>,
+    only: Option<String>,
+}
+
+impl Interfaces {
+    fn rows(&self) -> impl Iterator<Item = InterfaceRow> {
+        let views = self.snapshot.interfaces.iter();
+        views.filter(|view| self.only.as_ref().is_none_or(|name| *name == view.name)).map(InterfaceRow::new)
+    }
+}
+
+struct Ip(Interfaces);
+
+impl Layout for Ip {
+    type Row = InterfaceRow;
+
+    fn rows(&self) -> impl Iterator<Item = InterfaceRow> {
+        self.0.rows()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        for row in self.rows() {
+            writeln!(out, "{} is {}, line protocol is {}", row.name, row.status, row.protocol)?;
+            let Some(address) = row.address_and_length() else {
+                match row.method {
+                    "DHCP" => writeln!(out, "  Internet address will be negotiated using DHCP")?,
+                    _ => writeln!(out, "  Internet protocol processing disabled")?,
+                }
+                continue;
+            };
+            let by = match row.method {
+                "DHCP" => "DHCP",
+                "NVRAM" => "non-volatile memory",
+                _ => "setup command",
+            };
+            writeln!(out, "  Internet address is {address}")?;
+            writeln!(out, "  Broadcast address is 255.255.255.255")?;
+            writeln!(out, "  Address determined by {by}")?;
+            writeln!(out, "  MTU is {} bytes", row.mtu)?;
+            writeln!(out, "  Helper address is not set")?;
+            writeln!(out, "  Directed broadcast forwarding is disabled")?;
+            for net in &row.secondary {
+                writeln!(out, "  Secondary address {net}")?;
+            }
+            writeln!(out, "  Outgoing access list is not set")?;
+            writeln!(out, "  Inbound  access list is not set")?;
+            writeln!(out, "  Proxy ARP is disabled")?;
+        }
+        Ok(())
+    }
+}
+
+struct Brief(Interfaces);
+
+impl Layout for Brief {
+    type Row = InterfaceRow;
+
+    fn rows(&self) -> impl Iterator<Item = InterfaceRow> {
+        self.0.rows()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "Interface                  IP-Address      OK? Method Status                Protocol"
+        )?;
+        for row in self.rows() {
+            let address = row.address.map_or_else(|| "unassigned".into(), |address| address.to_string());
+            writeln!(
+                out,
+                "{:<26} {address:<15} YES {:<6} {:<21} {:<8}",
+                row.name, row.method, row.status, row.protocol
+            )?;
+        }
+        Ok(())
+    }
+}
+
+struct Full(Interfaces);
+
+impl Layout for Full {
+    type Row = InterfaceRow;
+
+    fn rows(&self) -> impl Iterator<Item = InterfaceRow> {
+        self.0.rows()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        for row in self.rows() {
+            writeln!(out, "{} is {}, line protocol is {} ", row.name, row.status, row.protocol)?;
+            let mac = row.mac.as_deref().unwrap_or("0000.0000.0000");
+            writeln!(out, "  Hardware is Linux Ethernet, address is {mac} (bia {mac})")?;
+            if let Some(description) = &row.description {
+                writeln!(out, "  Description: {description}")?;
+            }
+            if let Some(address) = row.address_and_length() {
+                writeln!(out, "  Internet address is {address}")?;
+            }
+            let (bandwidth, delay) = row.bandwidth_and_delay();
+            writeln!(out, "  MTU {} bytes, BW {bandwidth} Kbit/sec, DLY {delay} usec, ", row.mtu)?;
+            writeln!(out, "     reliability 255/255, txload 1/255, rxload 1/255")?;
+            writeln!(out, "  Encapsulation ARPA, loopback not set")?;
+            writeln!(out, "  Keepalive not set")?;
+            writeln!(out, "  ARP type: ARPA, ARP Timeout 04:00:00")?;
+            writeln!(out, "  Last clearing of \"show interface\" counters never")?;
+            writeln!(
+                out,
+                "  Input queue: 0/75/{}/0 (size/max/drops/flushes); Total output drops: {}",
+                row.dropped_in, row.dropped_out
+            )?;
+            writeln!(out, "     {} packets input, {} bytes, 0 no buffer", row.packets_in, row.bytes_in)?;
+            writeln!(out, "     Received 0 broadcasts ({} IP multicasts)", row.multicast_in)?;
+            writeln!(out, "     0 runts, 0 giants, 0 throttles ")?;
+            writeln!(out, "     {} input errors, 0 CRC, 0 frame, 0 overrun, 0 ignored", row.errors_in)?;
+            writeln!(out, "     {} packets output, {} bytes, 0 underruns", row.packets_out, row.bytes_out)?;
+            writeln!(out, "     {} output errors, 0 collisions, 0 interface resets", row.errors_out)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! `show crypto isakmp policy`, `profile` and `key`: what the configuration says of phase 1.
+
+use super::layout::{Format, Layout};
+use super::{Arguments, Context, Output, PRIVILEGED, shown};
+use crate::snapshot::Snapshot;
+use hubward_config::model::{IdentityMatch, IsakmpPolicy, Key, KeyPeer};
+use hubward_crypto::suite::DhGroup;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+pub(super) fn policy(context: &Context, _: &Arguments) -> Output {
+    shown(Policies(Arc::clone(&context.snapshot)))
+}
+
+pub(super) fn profile(context: &Context, _: &Arguments) -> Output {
+    shown(Profiles(Arc::clone(&context.snapshot)))
+}
+
+pub(super) fn key(context: &Context, _: &Arguments) -> Output {
+    shown(Keys { snapshot: Arc::clone(&context.snapshot), privilege: context.caller.privilege })
+}
+
+/// One protection suite.
+#[derive(Debug, Serialize)]
+struct PolicyRow {
+    priority: u16,
+    encryption: String,
+    key_bits: Option<u16>,
+    hash: String,
+    authentication: String,
+    dh_group: u16,
+    /// Seconds.
+    lifetime: u32,
+}
+
+impl From<&IsakmpPolicy> for PolicyRow {
+    fn from(policy: &IsakmpPolicy) -> Self {
+        let (encryption, bits) = &policy.encryption;
+        Self {
+            priority: policy.priority,
+            encryption: encryption.clone(),
+            key_bits: if encryption == "aes" { bits.or(Some(128)) } else { None },
+            hash: policy.hash.clone(),
+            authentication: policy.authentication.clone(),
+            dh_group: policy.group,
+            lifetime: policy.lifetime,
+        }
+    }
+}
+
+struct Policies(Arc<Snapshot>);
+
+impl Layout for Policies {
+    type Row = PolicyRow;
+
+    fn rows(&self) -> impl Iterator<Item = PolicyRow> {
+        let mut rows: Vec<_> = self.0.parsed.config.policies.iter().map(PolicyRow::from).collect();
+        rows.sort_by_key(|row| row.priority);
+        rows.into_iter()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "\nGlobal IKE policy")?;
+        for row in self.rows() {
+            writeln!(out, "Protection suite of priority {}", row.priority)?;
+            let encryption = match (row.encryption.as_str(), row.key_bits) {
+                ("des", _) => "DES - Data Encryption Standard (56 bit keys).".to_string(),
+                ("3des", _) => "Three key triple DES".to_string(),
+                (_, bits) => {
+                    format!("AES - Advanced Encryption Standard ({} bit keys).", bits.unwrap_or(128))
+                }
+            };
+            let hash = match row.hash.as_str() {
+                "md5" => "Message Digest 5",
+                "sha256" => "Secure Hash Standard 2 (256 bit)",
+                "sha384" => "Secure Hash Standard 2 (384 bit)",
+                "sha512" => "Secure Hash Standard 2 (512 bit)",
+                _ => "Secure Hash Standard",
+            };
+            let authentication = match row.authentication.as_str() {
+                "pre-share" => "Pre-Shared Key",
+                "rsa-encr" => "Rivest-Shamir-Adleman Encryption",
+                _ => "Rivest-Shamir-Adleman Signature",
+            };
+            let bits = DhGroup::from_number(row.dh_group)
+                .map_or_else(|| "not implemented".into(), |group| format!("{} bit", group.bits()));
+            writeln!(out, "        encryption algorithm:   {encryption}")?;
+            writeln!(out, "        hash algorithm:         {hash}")?;
+            writeln!(out, "        authentication method:  {authentication}")?;
+            writeln!(out, "        Diffie-Hellman group:   #{} ({bits})", row.dh_group)?;
+            writeln!(out, "        lifetime:               {} seconds, no volume limit", row.lifetime)?;
+        }
+        Ok(())
+    }
+}
+
+/// One ISAKMP profile.
+#[derive(Debug, Serialize)]
+struct ProfileRow {
+    name: String,
+    /// `ip-address 0.0.0.0 0.0.0.0`, `group testgroup`
+    identities: Vec<String>,
+    keyrings: Vec<String>,
+    /// `client authentication list`
+    xauth_list: Option<String>,
+    /// `isakmp authorization list`
+    authorization_list: Option<String>,
+    configuration_address_respond: bool,
+    configuration_address_initiate: bool,
+    initiate_aggressive: bool,
+}
+
+struct Profiles(Arc<Snapshot>);
+
+impl Layout for Profiles {
+    type Row = ProfileRow;
+
+    fn rows(&self) -> impl Iterator<Item = ProfileRow> {
+        self.0.parsed.config.profiles.iter().map(|profile| ProfileRow {
+            name: profile.name.clone(),
+            identities: profile
+                .matches
+                .iter()
+                .map(|matched| match matched {
+                    IdentityMatch::Group(name) => format!("group {name}"),
+                    IdentityMatch::Address(net) => format!("ip-address {} {}", net.addr(), net.netmask()),
+                    IdentityMatch::Host(name) => format!("fqdn {name}"),
+                    IdentityMatch::HostDomain(name) => format!("fqdn domain {name}"),
+                    IdentityMatch::User(name) => format!("user {name}"),
+                    IdentityMatch::UserDomain(name) => format!("user domain {name}"),
+                })
+                .collect(),
+            keyrings: profile.keyrings.clone(),
+            xauth_list: profile.xauth_list.clone(),
+            authorization_list: profile.authorization_list.clone(),
+            configuration_address_respond: profile.respond,
+            configuration_address_initiate: profile.initiate,
+            initiate_aggressive: profile.aggressive,
+        })
+    }
+
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        for row in self.rows() {
+            match format {
+                Format::Classic => writeln!(out, "ISAKMP PROFILE {}", row.name)?,
+                Format::Modern => writeln!(out, "IKEv1 PROFILE {}", row.name)?,
+            }
+            writeln!(out, "   Identities matched are:")?;
+            for identity in &row.identities {
+                writeln!(out, "    {identity}")?;
+            }
+            writeln!(out, "   Certificate maps matched are:")?;
+            let keyrings = if row.keyrings.is_empty() { "<all>".into() } else { row.keyrings.join(" ") };
+            writeln!(out, "   keyring(s): {keyrings}")?;
+            writeln!(out, "   trustpoint(s): <all>")?;
+            if let Some(list) = &row.xauth_list {
+                writeln!(out, "   client authentication list: {list}")?;
+            }
+            if let Some(list) = &row.authorization_list {
+                writeln!(out, "   isakmp authorization list: {list}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One pre-shared key.
+#[derive(Serialize)]
+struct KeyRow {
+    keyring: String,
+    /// A host name, or an address.
+    peer: String,
+    mask: Option<String>,
+    /// As the configuration spells it.
+    key: String,
+    /// 0 clear, 6 encrypted.
+    key_type: u8,
+    no_xauth: bool,
+}
+
+struct Keys {
+    snapshot: Arc<Snapshot>,
+    privilege: u8,
+}
+
+impl Keys {
+    fn row(&self, keyring: &str, key: &Key) -> KeyRow {
+        let (peer, mask) = match &key.peer {
+            KeyPeer::Address(net) => (net.addr().to_string(), Some(net.netmask().to_string())),
+            KeyPeer::Hostname(name) => (name.clone(), None),
+        };
+        let secret = if self.privilege >= PRIVILEGED { key.key.expose() } else { "<removed>" };
+        KeyRow {
+            keyring: keyring.to_string(),
+            peer,
+            mask,
+            key: secret.to_string(),
+            key_type: key.key.kind(),
+            no_xauth: key.no_xauth,
+        }
+    }
+}
+
+impl Layout for Keys {
+    type Row = KeyRow;
+
+    fn rows(&self) -> impl Iterator<Item = KeyRow> {
+        let config = &self.snapshot.parsed.config;
+        let default = config.default_keys.iter().map(|key| self.row("default", key));
+        let keyrings = config.keyrings.iter();
+        default.chain(keyrings.flat_map(|ring| ring.keys.iter().map(|key| self.row(&ring.name, key))))
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Keyring      Hostname/Address                            Preshared Key\n")?;
+        for row in self.rows() {
+            let peer = match (&row.mask, row.peer.as_str()) {
+                (None, name) => name.to_string(),
+                (Some(mask), address) if mask == "255.255.255.255" => address.to_string(),
+                (Some(mask), address) => format!("{address:<15}[{mask:<15}]"),
+            };
+            // an encrypted key must not be taken for a clear one
+            let key = if row.key_type == 0 { row.key } else { format!("{} {}", row.key_type, row.key) };
+            writeln!(out, "{:<12} {peer:<43} {key}", row.keyring)?;
+        }
+        Ok(())
+    }
+}

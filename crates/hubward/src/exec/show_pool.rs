@@ -1,0 +1,115 @@
+//! `show ip local pool`.
+
+use super::layout::{Format, Layout};
+use super::{Arguments, Context, Output, Refusal, shown};
+use crate::snapshot::Snapshot;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+pub(super) fn all(context: &Context, _: &Arguments) -> Output {
+    shown(Pools { snapshot: Arc::clone(&context.snapshot), only: None })
+}
+
+pub(super) fn one(context: &Context, arguments: &Arguments) -> Output {
+    let name = arguments.word(0).to_string();
+    let known = context.snapshot.parsed.config.pools.iter().any(|pool| pool.name == name);
+    if !known {
+        return Err(Refusal::Failed(format!("There is no pool {name}")));
+    }
+    shown(Pools { snapshot: Arc::clone(&context.snapshot), only: Some(name) })
+}
+
+/// One range of a pool.
+#[derive(Debug, Serialize)]
+struct PoolRow {
+    name: String,
+    begin: Ipv4Addr,
+    end: Ipv4Addr,
+    free: u32,
+    in_use: Vec<LeaseRow>,
+}
+
+/// An address that is lent.
+#[derive(Debug, Serialize)]
+struct LeaseRow {
+    address: Ipv4Addr,
+    user: Option<String>,
+    group: Option<String>,
+}
+
+struct Pools {
+    snapshot: Arc<Snapshot>,
+    only: Option<String>,
+}
+
+impl Layout for Pools {
+    type Row = PoolRow;
+
+    fn rows(&self) -> impl Iterator<Item = PoolRow> {
+        let snapshot = &self.snapshot;
+        let pools = snapshot.parsed.config.pools.iter();
+        let wanted = pools.filter(|pool| self.only.as_ref().is_none_or(|name| *name == pool.name));
+        wanted.map(|pool| {
+            let in_use: Vec<_> = snapshot
+                .in_use
+                .range(pool.low..=pool.high)
+                .map(|address| {
+                    let holds = |sa: &&Arc<hubward_proto::ike::snapshot::IsakmpView>| {
+                        sa.assigned == Some(IpAddr::V4(*address))
+                    };
+                    let holder = snapshot.isakmp.iter().rev().find(holds);
+                    LeaseRow {
+                        address: *address,
+                        user: holder.and_then(|sa| sa.user.as_ref()).map(|user| user.to_string()),
+                        group: holder.and_then(|sa| sa.group_name.clone()),
+                    }
+                })
+                .collect();
+            let size = u64::from(u32::from(pool.high)) - u64::from(u32::from(pool.low)) + 1;
+            let free = size.saturating_sub(in_use.len() as u64);
+            PoolRow {
+                name: pool.name.clone(),
+                begin: pool.low,
+                end: pool.high,
+                free: u32::try_from(free).unwrap_or(u32::MAX),
+                in_use,
+            }
+        })
+    }
+
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        let blocked = if format == Format::Modern { "   Blocked" } else { "" };
+        writeln!(out, " Pool                     Begin           End             Free  In use{blocked}")?;
+        for row in self.rows() {
+            let blocked = if format == Format::Modern { "         0" } else { "" };
+            writeln!(
+                out,
+                " {:<24} {:<15} {:<15} {:>4}  {:>6}{blocked}",
+                row.name,
+                row.begin.to_string(),
+                row.end.to_string(),
+                row.free,
+                row.in_use.len()
+            )?;
+        }
+        if self.only.is_none() {
+            return Ok(());
+        }
+        writeln!(out, "Available addresses:")?;
+        for row in self.rows() {
+            let free = u32::from(row.begin)..=u32::from(row.end);
+            for address in free.map(Ipv4Addr::from).filter(|address| !self.snapshot.in_use.contains(address))
+            {
+                writeln!(out, "   {address}")?;
+            }
+        }
+        writeln!(out, "Inuse addresses:")?;
+        for lease in self.rows().flat_map(|row| row.in_use) {
+            let line = format!("   {:<17} {}", lease.address.to_string(), lease.user.unwrap_or_default());
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

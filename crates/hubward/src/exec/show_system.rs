@@ -1,0 +1,302 @@
+//! `show version`, `users`, `logging`, `clock`, `privilege` and `debugging`.
+
+use super::layout::{Date, Format, Layout, age_in_words, clock_time};
+use super::{Arguments, Context, Output, shown};
+use crate::console_lines::{LineName, UserLine};
+use crate::log_buffer::LogLine;
+use crate::snapshot::Snapshot;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+pub(super) fn version(context: &Context, _: &Arguments) -> Output {
+    shown(Version(Arc::clone(&context.snapshot)))
+}
+
+pub(super) fn clock(context: &Context, _: &Arguments) -> Output {
+    shown(Clock(Date::new(context.snapshot.wall)))
+}
+
+pub(super) fn privilege(context: &Context, _: &Arguments) -> Output {
+    shown(Privilege(context.caller.privilege))
+}
+
+pub(super) fn users(context: &Context, _: &Arguments) -> Output {
+    shown(Users { snapshot: Arc::clone(&context.snapshot), own: context.caller.line })
+}
+
+pub(super) fn logging(context: &Context, _: &Arguments) -> Output {
+    shown(Logging(Arc::clone(&context.snapshot)))
+}
+
+pub(super) fn debugging(_: &Context, _: &Arguments) -> Output {
+    shown(Debugging)
+}
+
+/// This program and this machine.
+#[derive(Debug, Serialize)]
+struct VersionRow {
+    hostname: String,
+    software: &'static str,
+    version: &'static str,
+    /// Seconds since the gateway started.
+    uptime: u64,
+    /// When it started.
+    started: String,
+    image: String,
+    kernel: String,
+    machine: String,
+    /// How many interfaces of each kind the configuration has.
+    interfaces: BTreeMap<String, usize>,
+}
+
+struct Version(Arc<Snapshot>);
+
+impl Layout for Version {
+    type Row = VersionRow;
+
+    fn rows(&self) -> impl Iterator<Item = VersionRow> {
+        let snapshot = &self.0;
+        let system = rustix::system::uname();
+        let uptime = snapshot.now.since(snapshot.started);
+        let mut interfaces = BTreeMap::new();
+        for view in &snapshot.interfaces {
+            let kind = view.name.trim_end_matches(|c: char| !c.is_ascii_alphabetic()).to_string();
+            *interfaces.entry(kind).or_insert(0) += 1;
+        }
+        let row = VersionRow {
+            hostname: snapshot.hostname().to_string(),
+            software: "Hubward",
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: uptime.as_secs(),
+            started: Date::new(snapshot.wall.saturating_sub(uptime)).moment(),
+            image: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+            kernel: system.release().to_string_lossy().into_owned(),
+            machine: system.machine().to_string_lossy().into_owned(),
+            interfaces,
+        };
+        std::iter::once(row)
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        for row in self.rows() {
+            writeln!(out, "{} Software, Version {}, an IPsec gateway for Linux", row.software, row.version)?;
+            writeln!(out, "Linux {} on {}\n", row.kernel, row.machine)?;
+            writeln!(out, "{} uptime is {}", row.hostname, age_in_words(row.uptime))?;
+            writeln!(out, "System started at {}", row.started)?;
+            writeln!(out, "System image file is \"{}\"\n", row.image)?;
+            for (kind, count) in &row.interfaces {
+                writeln!(out, "{count} {kind} interface{}", if *count == 1 { "" } else { "s" })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Clock(Date);
+
+/// What time it is.
+#[derive(Debug, Serialize)]
+struct ClockRow {
+    /// ISO 8601.
+    time: String,
+}
+
+impl Layout for Clock {
+    type Row = ClockRow;
+
+    fn rows(&self) -> impl Iterator<Item = ClockRow> {
+        std::iter::once(ClockRow { time: self.0.iso() })
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.0.clock())
+    }
+}
+
+struct Privilege(u8);
+
+/// What the caller may do.
+#[derive(Debug, Serialize)]
+struct PrivilegeRow {
+    level: u8,
+}
+
+impl Layout for Privilege {
+    type Row = PrivilegeRow;
+
+    fn rows(&self) -> impl Iterator<Item = PrivilegeRow> {
+        std::iter::once(PrivilegeRow { level: self.0 })
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Current privilege level is {}", self.0)
+    }
+}
+
+/// A user at a line.
+#[derive(Debug, Serialize)]
+struct UserRow {
+    /// `con 0`, `vty 3`
+    line: String,
+    user: String,
+    /// Seconds since the user typed.
+    idle: u64,
+    location: String,
+    /// Whether it is the line that asks.
+    own: bool,
+}
+
+struct Users {
+    snapshot: Arc<Snapshot>,
+    own: Option<LineName>,
+}
+
+/// IOS counts lines on: the console, the auxiliary port, then the vty lines.
+fn number(line: LineName) -> u16 {
+    match line {
+        LineName::Console(_) => 0,
+        LineName::Vty(number) => number.saturating_add(2),
+    }
+}
+
+fn name(line: LineName) -> String {
+    match line {
+        // IOS has one console; here it may be open several times
+        LineName::Console(_) => "con 0".into(),
+        LineName::Vty(number) => format!("vty {number}"),
+    }
+}
+
+impl Users {
+    fn row(&self, user: &UserLine) -> UserRow {
+        UserRow {
+            line: name(user.line),
+            user: user.user.clone(),
+            idle: self.snapshot.now.since(user.typed).as_secs(),
+            location: user.location.clone(),
+            own: self.own == Some(user.line),
+        }
+    }
+}
+
+impl Layout for Users {
+    type Row = UserRow;
+
+    fn rows(&self) -> impl Iterator<Item = UserRow> {
+        self.snapshot.users.iter().map(|user| self.row(user))
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "    Line       User       Host(s)              Idle       Location")?;
+        for (user, row) in self.snapshot.users.iter().zip(self.rows()) {
+            let line = format!(
+                "{}{:>3} {:<10} {:<10} {:<20} {} {}",
+                if row.own { '*' } else { ' ' },
+                number(user.line),
+                row.line,
+                row.user,
+                "idle",
+                clock_time(row.idle),
+                row.location
+            );
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        writeln!(out, "\n  Interface    User               Mode         Idle     Peer Address\n")
+    }
+}
+
+/// A line of the log.
+#[derive(Debug, Serialize)]
+struct LogRow {
+    /// ISO 8601.
+    time: String,
+    facility: String,
+    severity: u8,
+    mnemonic: String,
+    text: String,
+}
+
+struct Logging(Arc<Snapshot>);
+
+impl Logging {
+    fn on(&self) -> bool {
+        self.0.parsed.config.logging != Some(false)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &Arc<LogLine>> {
+        self.0.log.lines.iter().filter(|_| self.on())
+    }
+}
+
+impl Layout for Logging {
+    type Row = LogRow;
+
+    fn rows(&self) -> impl Iterator<Item = LogRow> {
+        self.lines().map(|line| LogRow {
+            time: Date::new(line.at).iso(),
+            facility: line.facility.clone(),
+            severity: line.severity,
+            mnemonic: line.mnemonic.clone(),
+            text: line.text.clone(),
+        })
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        let (state, count) = if self.on() { ("enabled", self.0.log.messages) } else { ("disabled", 0) };
+        writeln!(
+            out,
+            "Syslog logging: {state} (0 messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)"
+        )?;
+        writeln!(out, "\nNo Active Message Discriminator.\n\n\n\nNo Inactive Message Discriminator.\n\n")?;
+        let kinds = [("Console logging: ", count), ("Monitor logging: ", 0), ("Buffer logging:  ", count)];
+        for (kind, count) in kinds {
+            writeln!(out, "    {kind}level debugging, {count} messages logged, xml disabled,")?;
+            writeln!(out, "                     filtering disabled")?;
+        }
+        writeln!(out, "    Exception Logging: size (0 bytes)")?;
+        writeln!(out, "    Count and timestamp logging messages: disabled")?;
+        writeln!(out, "    Persistent logging: disabled\n")?;
+        writeln!(out, "No active filter modules.\n")?;
+        writeln!(out, "    Trap logging: disabled\n")?;
+        writeln!(out, "Log Buffer ({} bytes):\n", self.0.log.size)?;
+        for line in self.lines() {
+            writeln!(
+                out,
+                "{}: %{}-{}-{}: {}",
+                Date::new(line.at).stamp(),
+                line.facility,
+                line.severity,
+                line.mnemonic,
+                // a line of the log is a line here
+                line.text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+struct Debugging;
+
+/// A debugging option that is on.
+#[derive(Debug, Serialize)]
+struct DebugRow {
+    option: &'static str,
+}
+
+impl Layout for Debugging {
+    type Row = DebugRow;
+
+    /// None can be turned on yet.
+    fn rows(&self) -> impl Iterator<Item = DebugRow> {
+        std::iter::empty()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        for row in self.rows() {
+            writeln!(out, "{} debugging is on", row.option)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! The local control socket: a few lines in, their output back. `terminal show-format classic` holds for the lines behind it.
+
+use super::{Caller, Desk, Format, PRIVILEGED, Refusal, run};
+use crate::console_lines::LineName;
+use crate::dataplane::now;
+use anyhow::Context as _;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Bytes of the lines of a connection.
+const LINES: u64 = 4096;
+/// Ends an answer: what comes without it was cut off.
+const END: u8 = 0;
+/// Commands at a time.
+const AT_ONCE: usize = 128;
+/// Bytes of a command's stack: outputs are written as they are made.
+const STACK: usize = 512 * 1024;
+/// How long a reader may leave its output waiting.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Serves the socket: mode 0600, each connection on a thread of its own.
+pub(crate) fn serve(path: &Path, desk: Desk) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    // a socket that somebody still serves is another gateway's
+    if UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another Hubward answers at {}", path.display());
+    }
+    remove_socket(path)?;
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    let running = Arc::new(AtomicUsize::new(0));
+    std::thread::Builder::new().name("exec".into()).spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            if running.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
+                running.fetch_sub(1, Ordering::Relaxed);
+                let _gone = stream.write_all(b"% Too many commands at once\n\0");
+                continue;
+            }
+            let (desk, counted) = (desk.clone(), Arc::clone(&running));
+            let started =
+                std::thread::Builder::new().name("command".into()).stack_size(STACK).spawn(move || {
+                    if let Err(error) = answer(stream, &desk) {
+                        tracing::debug!("a command was not answered: {error:#}");
+                    }
+                    counted.fetch_sub(1, Ordering::Relaxed);
+                });
+            if started.is_err() {
+                running.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Removes what a gateway that was killed left; anything but a socket is somebody's file.
+fn remove_socket(path: &Path) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {
+            std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        Ok(_) => anyhow::bail!("{} is there already and is no socket; give another --socket", path.display()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// What comes over a connection; `None` when that is too much: what is cut off must not be obeyed.
+fn lines(stream: &mut UnixStream) -> anyhow::Result<Option<String>> {
+    let mut text = Vec::new();
+    stream.take(LINES + 1).read_to_end(&mut text)?;
+    Ok((text.len() as u64 <= LINES).then(|| String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let Some(text) = lines(&mut stream)? else {
+        stream.write_all(Refusal::Invalid(0).to_string().as_bytes())?;
+        stream.write_all(&[END])?;
+        anyhow::bail!("more than {LINES} bytes of commands");
+    };
+    let last = u16::try_from(AT_ONCE).unwrap_or(u16::MAX);
+    let place = desk.views.lines.enter(LineName::Console, last, "", "", PRIVILEGED, now());
+    let line = place.as_ref().map(|place| place.line);
+    let mut caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line };
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line {
+            "terminal show-format classic" => caller.format = Format::Classic,
+            "terminal show-format modern" => caller.format = Format::Modern,
+            _ => {
+                let mut out = BufWriter::new(&stream);
+                let outcome = run(line, caller, desk, &mut out)?;
+                out.flush()?;
+                drop(out);
+                if let Err(refusal) = outcome {
+                    stream.write_all(refusal.to_string().as_bytes())?;
+                    break;
+                }
+            }
+        }
+    }
+    stream.write_all(&[END])?;
+    Ok(())
+}
+
+/// `hubward exec LINE`: asks the running gateway.
+pub(crate) fn ask(path: &Path, line: &str) -> anyhow::Result<String> {
+    let mut stream = UnixStream::connect(path)
+        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    stream.write_all(line.as_bytes())?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    if text.pop() != Some(END) {
+        anyhow::bail!("the gateway at {} broke off its answer", path.display());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many bytes as a connection may bring, and one more, with which nothing is obeyed.
+    #[test]
+    fn the_longest_line() {
+        for surplus in [0, 1] {
+            let (mut client, mut server) = UnixStream::pair().unwrap();
+            let text = "x".repeat(usize::try_from(LINES).unwrap() + surplus);
+            client.write_all(text.as_bytes()).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let read = lines(&mut server).unwrap();
+            assert_eq!(read, (surplus == 0).then_some(text));
+        }
+    }
+}

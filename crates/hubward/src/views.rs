@@ -1,0 +1,366 @@
+//! What the gateway tells of itself as it goes on, and the snapshots that are made of it for whoever reads. The gateway thread
+//! replaces what changed; it never makes a snapshot and does not know how many readers there are.
+
+use crate::apply::{self, Names};
+use crate::console_lines::Lines;
+use crate::dataplane::{Drops, now};
+use crate::log_buffer::LogBuffer;
+use crate::routes::Static;
+use crate::snapshot::{Dropped, Flow, Pair, Snapshot, Traffic};
+use crate::translate;
+use hubward_config::Parsed;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::{clock, link, neighbour, route};
+use hubward_proto::esp::sa::{ChildId, EntryRef};
+use hubward_proto::esp::sad::{Halves, Sad};
+use hubward_proto::flow::selector::Selector;
+use hubward_proto::ike::event::ConnId;
+use hubward_proto::ike::snapshot::{ChildView, IsakmpView};
+use hubward_proto::ike::watch::Change;
+use hubward_proto::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The shortest time between two snapshots, for each SA that they hold, and the longest at all: making them takes about a
+/// hundredth of the time, however many readers there are.
+const PAUSE_PER_SA: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The gateway as its readers see it.
+pub(crate) struct Views {
+    told: Mutex<Told>,
+    newest: Mutex<Newest>,
+    /// Counts orders that were carried out: who gave one sees its effect.
+    orders: AtomicU64,
+    sad: Arc<Sad>,
+    drops: Arc<Drops>,
+    file: PathBuf,
+    started: Instant,
+    /// The log's last lines.
+    pub(crate) log: Arc<LogBuffer>,
+    /// Who is logged in.
+    pub(crate) lines: Arc<Lines>,
+}
+
+/// What the gateway told last.
+struct Told {
+    parsed: Arc<Parsed>,
+    names: Arc<Names>,
+    statics: Arc<Vec<Static>>,
+    isakmp: BTreeMap<ConnId, Arc<IsakmpView>>,
+    children: BTreeMap<ChildId, Arc<ChildView>>,
+    in_use: BTreeSet<Ipv4Addr>,
+    hits: BTreeMap<(String, Selector), u64>,
+    /// What pairs carried that are gone, while another carries the same flow.
+    before: BTreeMap<FlowName, Traffic>,
+    /// Pairs of each flow.
+    pairs: BTreeMap<FlowName, BTreeSet<ChildId>>,
+    /// ISAKMP SAs and child SAs of each peer, and when the first came.
+    peers: BTreeMap<u64, (Instant, BTreeSet<SaName>)>,
+}
+
+/// The same packets for the same peer.
+type FlowName = (u64, EntryRef, Selector);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SaName {
+    Isakmp(ConnId),
+    Child(ChildId),
+}
+
+#[derive(Default)]
+struct Newest {
+    snapshot: Option<Arc<Snapshot>>,
+    orders: u64,
+    made: u64,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn name(view: &ChildView) -> FlowName {
+    (view.peer, view.entry.clone(), view.sa.selector)
+}
+
+impl Told {
+    fn belongs(&mut self, peer: u64, sa: SaName) {
+        self.peers.entry(peer).or_insert_with(|| (now(), BTreeSet::new())).1.insert(sa);
+    }
+
+    fn left(&mut self, peer: u64, sa: SaName) {
+        if let Some((_, sas)) = self.peers.get_mut(&peer) {
+            sas.remove(&sa);
+            if sas.is_empty() {
+                self.peers.remove(&peer);
+            }
+        }
+    }
+
+    fn isakmp(&mut self, id: ConnId, view: Option<IsakmpView>) {
+        let peer = view.as_ref().and_then(|view| view.peer);
+        let old = match view {
+            Some(view) => self.isakmp.insert(id, Arc::new(view)),
+            None => self.isakmp.remove(&id),
+        };
+        let old_peer = old.and_then(|old| old.peer);
+        if let Some(peer) = peer {
+            self.belongs(peer, SaName::Isakmp(id));
+        }
+        if let Some(old) = old_peer.filter(|old| Some(*old) != peer) {
+            self.left(old, SaName::Isakmp(id));
+        }
+    }
+
+    fn child(&mut self, id: ChildId, view: Option<ChildView>) {
+        match view {
+            Some(view) => {
+                self.belongs(view.peer, SaName::Child(id));
+                self.pairs.entry(name(&view)).or_default().insert(id);
+                self.children.insert(id, Arc::new(view));
+            }
+            None => {
+                let Some(view) = self.children.remove(&id) else { return };
+                self.left(view.peer, SaName::Child(id));
+                let name = name(&view);
+                if let Some(pairs) = self.pairs.get_mut(&name) {
+                    pairs.remove(&id);
+                    if pairs.is_empty() {
+                        self.pairs.remove(&name);
+                        self.before.remove(&name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Views {
+    pub(crate) fn new(
+        parsed: Arc<Parsed>,
+        names: Arc<Names>,
+        sad: Arc<Sad>,
+        drops: Arc<Drops>,
+        file: PathBuf,
+        log: Arc<LogBuffer>,
+    ) -> Self {
+        Self {
+            told: Mutex::new(Told {
+                parsed,
+                names,
+                statics: Arc::default(),
+                isakmp: BTreeMap::new(),
+                children: BTreeMap::new(),
+                in_use: BTreeSet::new(),
+                hits: BTreeMap::new(),
+                before: BTreeMap::new(),
+                pairs: BTreeMap::new(),
+                peers: BTreeMap::new(),
+            }),
+            newest: Mutex::default(),
+            orders: AtomicU64::new(0),
+            sad,
+            drops,
+            file,
+            started: now(),
+            log,
+            lines: Arc::default(),
+        }
+    }
+
+    // ---- what the gateway tells -----------------------------------------------------------------------------------
+
+    /// Another configuration is in force.
+    pub(crate) fn configured(&self, parsed: Arc<Parsed>) {
+        let mut told = locked(&self.told);
+        let lines: BTreeSet<_> = parsed
+            .config
+            .acls
+            .iter()
+            .flat_map(|acl| {
+                acl.entries.iter().filter_map(|line| Some((&acl.name, translate::selector(line)?)))
+            })
+            .collect();
+        told.hits.retain(|(acl, line), _| lines.contains(&(acl, *line)));
+        told.parsed = parsed;
+        drop(told);
+        self.ordered();
+    }
+
+    /// What of the configuration is on the machine.
+    pub(crate) fn installed(&self, names: &Names, statics: &[Static]) {
+        let mut told = locked(&self.told);
+        if *told.names != *names {
+            told.names = Arc::new(names.clone());
+        }
+        if told.statics.as_slice() != statics {
+            told.statics = Arc::new(statics.to_vec());
+        }
+    }
+
+    /// An order was carried out: whoever reads from now on must see what came of it.
+    pub(crate) fn ordered(&self) {
+        self.orders.fetch_add(1, Ordering::Release);
+    }
+
+    /// An SA came, changed or went.
+    pub(crate) fn changed(&self, change: Change) {
+        let mut told = locked(&self.told);
+        match change {
+            Change::Isakmp(id, view) => told.isakmp(id, view.map(|view| *view)),
+            Change::Child(id, view) => told.child(id, view.map(|view| *view)),
+        }
+    }
+
+    /// A child SA pair is about to go, and this is what it carried.
+    pub(crate) fn carried(&self, child: ChildId, halves: &Halves) {
+        let mut told = locked(&self.told);
+        let told = &mut *told;
+        let Some(view) = told.children.get(&child) else { return };
+        let traffic = Traffic::of(halves, now());
+        if let Some((acl, line)) = translate::acl_line(&told.parsed.config, &view.entry, &view.sa.selector) {
+            let packets = traffic.inbound.packets + traffic.outbound.packets;
+            *told.hits.entry((acl.name.clone(), line)).or_default() += packets;
+        }
+        let name = name(view);
+        // the last of its flow leaves nothing behind
+        if told.pairs.get(&name).is_some_and(|pairs| pairs.len() > 1) {
+            told.before.entry(name).or_default().add(traffic);
+        }
+    }
+
+    /// An address was lent to a client.
+    pub(crate) fn leased(&self, address: Ipv4Addr) {
+        locked(&self.told).in_use.insert(address);
+    }
+
+    /// An address is free again.
+    pub(crate) fn released(&self, address: Ipv4Addr) {
+        locked(&self.told).in_use.remove(&address);
+    }
+
+    // ---- what readers get -----------------------------------------------------------------------------------------
+
+    /// The gateway as it is now, or was not longer ago than making a snapshot of its size may be repeated. After an order that
+    /// was carried out it is never older than that. Waits for the time between two snapshots where it must; so it is not
+    /// for the gateway thread.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        let mut newest = locked(&self.newest);
+        if let Some(snapshot) = &newest.snapshot {
+            let orders = self.orders.load(Ordering::Acquire);
+            let pause =
+                (PAUSE_PER_SA * u32::try_from(snapshot.size()).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
+            let age = now().since(snapshot.now);
+            if age < pause {
+                if newest.orders == orders {
+                    return Arc::clone(snapshot);
+                }
+                std::thread::sleep(pause - age);
+            }
+        }
+        // before the making: an order that is carried out during it may be missing
+        newest.orders = self.orders.load(Ordering::Acquire);
+        // the old one goes first, unless somebody still reads it
+        newest.snapshot = None;
+        let snapshot = Arc::new(self.make());
+        newest.made += 1;
+        newest.snapshot = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    /// How many snapshots were made.
+    #[cfg(test)]
+    pub(crate) fn made(&self) -> u64 {
+        locked(&self.newest).made
+    }
+
+    fn make(&self) -> Snapshot {
+        let told = locked(&self.told);
+        let parsed = Arc::clone(&told.parsed);
+        let (names, statics) = (Arc::clone(&told.names), Arc::clone(&told.statics));
+        let isakmp: Vec<_> = told.isakmp.values().cloned().collect();
+        let children: Vec<_> = told.children.values().cloned().collect();
+        let (in_use, hits, before) = (told.in_use.clone(), told.hits.clone(), told.before.clone());
+        let peers = told.peers.iter().map(|(peer, (since, _))| (*peer, *since)).collect();
+        drop(told);
+        let machine = Netlink::open().ok();
+        let machine = machine.as_ref();
+        let drops = &self.drops;
+        let interfaces = machine
+            .and_then(|netlink| apply::interface_views(netlink, &names, &parsed.config).ok())
+            .unwrap_or_default();
+        let mut links: BTreeMap<_, _> = machine
+            .and_then(|netlink| link::list(netlink).ok())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|link| (link.index, link.name))
+            .collect();
+        links.extend(interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))));
+        Snapshot {
+            now: now(),
+            wall: clock::wall(),
+            started: self.started,
+            startup: std::fs::read_to_string(&self.file).ok(),
+            isakmp,
+            flows: flows(children, &before, &self.sad.pairs()),
+            peers,
+            in_use,
+            hits,
+            interfaces,
+            links,
+            routes: machine
+                .and_then(|netlink| route::list(netlink).ok())
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|route| route.table == route::MAIN)
+                .collect(),
+            statics,
+            neighbours: machine.and_then(|netlink| neighbour::list(netlink).ok()).unwrap_or_default(),
+            drops: Dropped {
+                no_sa: drops.no_sa.load(Ordering::Relaxed),
+                unknown_spi: drops.unknown_spi.load(Ordering::Relaxed),
+            },
+            log: self.log.view(),
+            users: self.lines.list(),
+            parsed,
+        }
+    }
+}
+
+/// Pairs that carry the same packets, together.
+fn flows(
+    children: Vec<Arc<ChildView>>,
+    before: &BTreeMap<FlowName, Traffic>,
+    installed: &std::collections::HashMap<ChildId, Halves>,
+) -> Vec<Flow> {
+    let now = now();
+    let mut places: BTreeMap<FlowName, usize> = BTreeMap::new();
+    let mut flows: Vec<Flow> = Vec::with_capacity(children.len());
+    for view in children {
+        let name = name(&view);
+        let pair = Pair::new(Arc::clone(&view), installed.get(&view.sa.id), now);
+        if let Some(flow) = places.get(&name).and_then(|place| flows.get_mut(*place)) {
+            flow.path = view.path;
+            flow.pairs.push(pair);
+            continue;
+        }
+        let flow = Flow {
+            entry: view.entry.clone(),
+            selector: view.sa.selector,
+            path: view.path,
+            peer: view.peer,
+            before: before.get(&name).copied().unwrap_or_default(),
+            pairs: vec![pair],
+        };
+        places.insert(name, flows.len());
+        flows.push(flow);
+    }
+    flows
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! Neighbours: which Ethernet address an IP address has on a link (ARP).
+
+use crate::error::Error;
+use crate::netlink::{Attributes, Message, Netlink, address_of, number_at, short_at};
+use std::net::IpAddr;
+
+const HEADER: usize = 12;
+const STATE_INCOMPLETE: u16 = 0x01;
+const STATE_FAILED: u16 = 0x20;
+const STATE_NOARP: u16 = 0x40;
+
+/// A neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Index of the interface that leads to it.
+    pub interface: u32,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its Ethernet address; `None` while nobody answers.
+    pub mac: Option<[u8; 6]>,
+    /// Seconds since the entry was confirmed.
+    pub age: u32,
+}
+
+/// `struct ndmsg`.
+fn parse(kind: u16, body: &[u8]) -> Option<Neighbour> {
+    if kind != libc::RTM_NEWNEIGH {
+        return None;
+    }
+    let state = short_at(body, 8)?;
+    if state & STATE_NOARP != 0 {
+        return None;
+    }
+    let (mut address, mut mac, mut age) = (None, None, 0);
+    for (kind, data) in Attributes(body.get(HEADER..)?) {
+        match kind {
+            libc::NDA_DST => address = address_of(data),
+            libc::NDA_LLADDR => mac = data.try_into().ok(),
+            // struct nda_cacheinfo: ticks of 1/100 s since it was confirmed come first
+            libc::NDA_CACHEINFO => age = number_at(data, 0)? / 100,
+            _ => {}
+        }
+    }
+    let known = state & (STATE_INCOMPLETE | STATE_FAILED) == 0;
+    Some(Neighbour { interface: number_at(body, 4)?, address: address?, mac: mac.filter(|_| known), age })
+}
+
+/// All neighbours of the namespace.
+pub fn list(netlink: &Netlink) -> Result<Vec<Neighbour>, Error> {
+    let message = Message::new(libc::RTM_GETNEIGH, 0, &[0; HEADER]);
+    netlink.list("list", "the neighbours", &message, parse)
+}

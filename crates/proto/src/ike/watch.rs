@@ -1,0 +1,57 @@
+//! Views for a reader that keeps them: the engine says which SA changed, once however often it did, and gives its view. So
+//! what `show` costs the engine depends on what happens and not on who reads.
+
+use crate::esp::sa::ChildId;
+use crate::ike::engine::Engine;
+use crate::ike::event::ConnId;
+use crate::ike::sa::Child;
+use crate::ike::snapshot::{ChildView, IsakmpView};
+use std::collections::BTreeSet;
+
+/// What changed since it was last told.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    isakmp: BTreeSet<ConnId>,
+    children: BTreeSet<ChildId>,
+}
+
+/// An SA that changed.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// An ISAKMP SA; without a view it is gone.
+    Isakmp(ConnId, Option<Box<IsakmpView>>),
+    /// A child SA pair; without a view it is gone.
+    Child(ChildId, Option<Box<ChildView>>),
+}
+
+impl Engine {
+    /// From now on changes are remembered until [`Self::poll_view`] tells them. What is there already counts as changed.
+    pub fn watch(&mut self) {
+        self.watched = Some(Watched {
+            isakmp: self.sas.keys().copied().collect(),
+            children: self.children.keys().copied().collect(),
+        });
+    }
+
+    /// The next SA that changed; `None` when all were told, or nobody watches.
+    pub fn poll_view(&mut self) -> Option<Change> {
+        let watched = self.watched.as_mut()?;
+        if let Some(id) = watched.isakmp.pop_first() {
+            return Some(Change::Isakmp(id, self.sas.get(&id).map(|sa| Box::new(self.isakmp_view(sa)))));
+        }
+        let id = watched.children.pop_first()?;
+        Some(Change::Child(id, self.children.get(&id).map(|child| Box::new(Child::view(child)))))
+    }
+
+    pub(super) fn isakmp_changed(&mut self, id: ConnId) {
+        if let Some(watched) = &mut self.watched {
+            watched.isakmp.insert(id);
+        }
+    }
+
+    pub(super) fn child_changed(&mut self, id: ChildId) {
+        if let Some(watched) = &mut self.watched {
+            watched.children.insert(id);
+        }
+    }
+}
