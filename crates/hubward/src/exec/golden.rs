@@ -3,7 +3,7 @@
 
 use super::layout::Shown;
 use super::table::{self, ROWS, Run};
-use super::{Arguments, Caller, Context, Format, PRIVILEGED};
+use super::{Caller, Context, Format, PRIVILEGED};
 use crate::apply::{AddressedBy, InterfaceView};
 use crate::console_lines::{LineName, UserLine};
 use crate::log_buffer::LogLine;
@@ -317,8 +317,19 @@ fn json(line: &str, snapshot: Snapshot) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Commands with arguments, of which there is no end.
-const WITH_ARGUMENTS: [&str; 10] = [
+/// Every `show` command without its options.
+fn plain() -> Vec<&'static str> {
+    let shows = ROWS.iter().filter(|row| matches!(row.run, Run::Show(_)));
+    shows.map(|row| row.form.split_once(" [").map_or(row.form, |(plain, _)| plain)).collect()
+}
+
+/// Options that change the output.
+const WITH_OPTIONS: [&str; 15] = [
+    "show crypto isakmp sa detail",
+    "show crypto ipsec sa detail",
+    "show crypto session detail",
+    "show crypto session brief",
+    "show ip interface brief",
     "show crypto ipsec sa peer 10.100.2.102",
     "show crypto ipsec sa interface FastEthernet0/0",
     "show crypto ipsec sa map mymap detail",
@@ -336,9 +347,10 @@ const OF_THE_MACHINE: &str = "show version";
 
 #[test]
 fn every_command_is_laid_out_as_written_down() {
-    let plain =
-        ROWS.iter().map(|row| row.form).filter(|form| form.starts_with("show") && !form.contains('<'));
-    let commands = plain.chain(WITH_ARGUMENTS).filter(|command| *command != OF_THE_MACHINE);
+    let commands = plain()
+        .into_iter()
+        .chain(WITH_OPTIONS)
+        .filter(|command| command.starts_with("show") && *command != OF_THE_MACHINE);
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/exec/golden");
     let bless = std::env::var_os("HUBWARD_BLESS").is_some();
     let mut wrong = Vec::new();
@@ -373,10 +385,10 @@ fn every_command_is_laid_out_as_written_down() {
 
 #[test]
 fn every_json_is_a_document_of_rows() {
-    for row in ROWS.iter().filter(|row| row.form.starts_with("show") && !row.form.contains('<')) {
-        let document: serde_json::Value = serde_json::from_str(&json(row.form, hub())).unwrap();
-        assert_eq!((&document["show"], &document["version"]), (&row.form.into(), &1.into()));
-        assert!(document["rows"].is_array(), "{}", row.form);
+    for command in plain() {
+        let document: serde_json::Value = serde_json::from_str(&json(command, hub())).unwrap();
+        assert_eq!((&document["show"], &document["version"]), (&command.into(), &1.into()));
+        assert!(document["rows"].is_array(), "{command}");
     }
 }
 
@@ -523,13 +535,12 @@ fn a_renewal_loses_no_packet() {
 #[test]
 fn secrets_need_privilege_15() {
     let secrets = ["cisco123", "cisco321", "0201024E070A0E2649", "121A0C041104"];
-    for row in ROWS {
-        let Run::Show(show) = row.run else { continue };
+    for command in plain().into_iter().chain(WITH_OPTIONS) {
+        let (row, arguments) = table::find(command, PRIVILEGED).unwrap();
+        let Run::Show(show) = row.run else { panic!("{command} shows nothing") };
         for privilege in [1, 14, 15] {
             let caller = Caller { privilege, format: Format::Modern, line: None };
             let context = Context { snapshot: Arc::new(hub()), caller };
-            let arguments =
-                Arguments(row.form.split(' ').filter(|word| word.starts_with('<')).map(argument).collect());
             let Ok(shown) = show(&context, &arguments) else { continue };
             let mut out = Vec::new();
             shown.text(Format::Modern, &mut out).unwrap();
@@ -537,20 +548,11 @@ fn secrets_need_privilege_15() {
             let out = String::from_utf8(out).unwrap();
             let found = secrets.iter().any(|secret| out.contains(secret));
             let may = privilege == 15 && row.privilege == 15;
-            assert!(!found || may, "{} at privilege {privilege}:\n{out}", row.form);
+            assert!(!found || may, "{command} at privilege {privilege}:\n{out}");
         }
     }
     let key = self::text("show crypto isakmp key", hub(), Format::Modern);
     assert!(key.contains("spokes       0.0.0.0        [0.0.0.0        ]            cisco123\n"), "{key}");
-}
-
-fn argument(word: &str) -> (usize, String) {
-    let text = match word {
-        "<address>" => "10.100.2.102",
-        "<interface>" => "FastEthernet0/0",
-        _ => "mymap",
-    };
-    (0, text.to_string())
 }
 
 /// `show running-config` begins and ends as collectors of configurations expect, and counts its bytes.
@@ -585,14 +587,15 @@ fn no_output_steers_a_terminal() {
     evil.identity = Some(Untrusted::new(b"\x9b\xff\x07".to_vec()));
     hub.isakmp[1] = Arc::new(evil);
     let hub = Arc::new(hub);
-    for row in ROWS.iter().filter(|row| !row.form.contains('<')) {
-        let Run::Show(show) = row.run else { continue };
+    for command in plain().into_iter().chain(WITH_OPTIONS) {
+        let (row, arguments) = table::find(command, PRIVILEGED).unwrap();
+        let Run::Show(show) = row.run else { panic!("{command} shows nothing") };
         let caller = Caller { privilege: 15, format: Format::Modern, line: None };
         let context = Context { snapshot: Arc::clone(&hub), caller };
-        let Ok(shown) = show(&context, &Arguments::default()) else { continue };
+        let Ok(shown) = show(&context, &arguments) else { continue };
         let mut out = Vec::new();
         shown.text(Format::Modern, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
-        assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{}:\n{out:?}", row.form);
+        assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{command}:\n{out:?}");
     }
 }

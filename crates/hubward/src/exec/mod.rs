@@ -27,9 +27,9 @@ use crate::console_lines::LineName;
 use crate::gateway::Message;
 use crate::snapshot::Snapshot;
 use crate::views::Views;
+use hubward_config::automaton::Matched;
 use layout::Shown;
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -83,37 +83,44 @@ pub(crate) enum Refusal {
     Failed(String),
 }
 
-/// What came in the places that a form leaves open, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Arguments(Vec<(usize, String)>);
+/// A line that is a command: its words, spelled out.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    matched: Matched,
+    /// Where each of its words stands in the line, in bytes from 0.
+    places: Vec<usize>,
+}
 
 impl Arguments {
-    fn at(&self, index: usize) -> (usize, &str) {
-        self.0.get(index).map_or((0, ""), |(place, text)| (*place, text.as_str()))
+    /// Whether a keyword was given.
+    fn has(&self, keyword: &str) -> bool {
+        self.matched.has(keyword)
     }
 
-    /// A word.
-    fn word(&self, index: usize) -> &str {
-        self.at(index).1
+    /// The argument of a name, if it was given.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.matched.argument(name)
     }
 
-    fn parsed<T: std::str::FromStr>(&self, index: usize) -> Result<T, Refusal> {
-        let (place, text) = self.at(index);
-        text.parse().map_err(|_| Refusal::Invalid(place))
+    fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        self.get(name).map(|text| text.parse().map_err(|_| self.invalid(name))).transpose()
     }
 
-    fn address(&self, index: usize) -> Result<Ipv4Addr, Refusal> {
-        self.parsed(index)
+    /// An interface's long name, if one was given.
+    fn interface(&self) -> Option<String> {
+        let name = self.get("interface")?;
+        Some(hubward_config::long_name(&format!("{name}{}", self.get("unit").unwrap_or_default())))
     }
 
-    /// An interface's long name.
-    fn interface(&self, index: usize) -> String {
-        hubward_config::long_name(self.word(index))
+    /// The refusal of an argument that means nothing here.
+    fn invalid(&self, name: &str) -> Refusal {
+        let place = self.matched.words.iter().position(|(token, _)| token.name() == name);
+        Refusal::Invalid(place.and_then(|place| self.places.get(place)).copied().unwrap_or(0))
     }
 
-    /// The refusal of a word that means nothing here.
-    fn invalid(&self, index: usize) -> Refusal {
-        Refusal::Invalid(self.at(index).0)
+    /// The command, spelled out.
+    fn spelled(&self) -> String {
+        self.matched.canonical()
     }
 }
 
@@ -151,7 +158,7 @@ pub(crate) fn run(
         }
     };
     match shown {
-        Ok(shown) if json => shown.json(&row.spelled(&arguments), out).map(Ok),
+        Ok(shown) if json => shown.json(&arguments.spelled(), out).map(Ok),
         Ok(shown) => shown.text(caller.format, out).map(Ok),
         Err(refusal) => Ok(Err(refusal)),
     }

@@ -13,12 +13,9 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub(super) fn all(context: &Context, _: &Arguments) -> Output {
-    shown(Acls { snapshot: Arc::clone(&context.snapshot), only: None })
-}
-
-pub(super) fn one(context: &Context, arguments: &Arguments) -> Output {
-    shown(Acls { snapshot: Arc::clone(&context.snapshot), only: Some(arguments.word(0).to_string()) })
+pub(super) fn lists(context: &Context, arguments: &Arguments) -> Output {
+    let only = arguments.get("name").map(str::to_string);
+    shown(Acls { snapshot: Arc::clone(&context.snapshot), only })
 }
 
 /// One access list.

@@ -5,15 +5,20 @@ use super::{Arguments, Context, Output, PRIVILEGED, Refusal, shown};
 use serde::Serialize;
 use std::io::{self, Write};
 
-pub(super) fn running(context: &Context, _: &Arguments) -> Output {
-    shown(Listing::new(Source::Running, context.snapshot.parsed.document.print(), context.caller.privilege)?)
+pub(super) fn running(context: &Context, arguments: &Arguments) -> Output {
+    match arguments.interface() {
+        Some(name) => running_interface(context, arguments, &name),
+        None => {
+            let text = context.snapshot.parsed.document.print();
+            shown(Listing::new(Source::Running, text, context.caller.privilege)?)
+        }
+    }
 }
 
-pub(super) fn running_interface(context: &Context, arguments: &Arguments) -> Output {
-    let name = arguments.interface(0);
+fn running_interface(context: &Context, arguments: &Arguments, name: &str) -> Output {
     let parsed = &context.snapshot.parsed;
     let interface = parsed.config.interfaces.iter().find(|interface| interface.name == name);
-    let interface = interface.ok_or_else(|| arguments.invalid(0))?;
+    let interface = interface.ok_or_else(|| arguments.invalid("interface"))?;
     let first = usize::try_from(interface.line.saturating_sub(1)).unwrap_or(usize::MAX);
     let behind = parsed.document.lines.iter().skip(first.saturating_add(1));
     let mut text = format!("interface {name}\n");

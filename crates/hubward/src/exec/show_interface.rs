@@ -9,38 +9,23 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-fn of(context: &Context, only: Option<String>) -> Interfaces {
-    Interfaces { snapshot: Arc::clone(&context.snapshot), only }
+fn of(context: &Context, arguments: &Arguments) -> Result<Interfaces, Refusal> {
+    let snapshot = Arc::clone(&context.snapshot);
+    let only = arguments.interface();
+    let known = |name: &String| snapshot.interfaces.iter().any(|view| view.name == *name);
+    if !only.as_ref().is_none_or(known) {
+        return Err(arguments.invalid("interface"));
+    }
+    Ok(Interfaces { snapshot, only })
 }
 
-fn named(context: &Context, arguments: &Arguments) -> Result<Option<String>, Refusal> {
-    let name = arguments.interface(0);
-    let known = context.snapshot.interfaces.iter().any(|view| view.name == name);
-    known.then_some(Some(name)).ok_or_else(|| arguments.invalid(0))
+pub(super) fn ip(context: &Context, arguments: &Arguments) -> Output {
+    let interfaces = of(context, arguments)?;
+    if arguments.has("brief") { shown(Brief(interfaces)) } else { shown(Ip(interfaces)) }
 }
 
-pub(super) fn ip(context: &Context, _: &Arguments) -> Output {
-    shown(Ip(of(context, None)))
-}
-
-pub(super) fn ip_one(context: &Context, arguments: &Arguments) -> Output {
-    shown(Ip(of(context, named(context, arguments)?)))
-}
-
-pub(super) fn brief(context: &Context, _: &Arguments) -> Output {
-    shown(Brief(of(context, None)))
-}
-
-pub(super) fn brief_one(context: &Context, arguments: &Arguments) -> Output {
-    shown(Brief(of(context, named(context, arguments)?)))
-}
-
-pub(super) fn interfaces(context: &Context, _: &Arguments) -> Output {
-    shown(Full(of(context, None)))
-}
-
-pub(super) fn interfaces_one(context: &Context, arguments: &Arguments) -> Output {
-    shown(Full(of(context, named(context, arguments)?)))
+pub(super) fn interfaces(context: &Context, arguments: &Arguments) -> Output {
+    shown(Full(of(context, arguments)?))
 }
 
 /// An interface of the configuration.

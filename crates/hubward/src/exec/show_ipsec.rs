@@ -1,7 +1,7 @@
 //! `show crypto ipsec sa` and `show crypto ipsec transform-set`.
 
 use super::layout::{Format, Layout, address_and_mask, left};
-use super::{Arguments, Context, Output, Refusal, shown};
+use super::{Arguments, Context, Output, shown};
 use crate::snapshot::{Carried, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
 use hubward_config::model::MapEntry;
@@ -15,46 +15,20 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-fn of(context: &Context, only: Only, detail: bool) -> Output {
-    shown(Sas { snapshot: Arc::clone(&context.snapshot), only, detail })
-}
-
-pub(super) fn all(context: &Context, _: &Arguments) -> Output {
-    of(context, Only::All, false)
-}
-
-pub(super) fn detail(context: &Context, _: &Arguments) -> Output {
-    of(context, Only::All, true)
-}
-
-pub(super) fn peer(context: &Context, arguments: &Arguments) -> Output {
-    of(context, Only::Peer(arguments.address(0)?), false)
-}
-
-pub(super) fn peer_detail(context: &Context, arguments: &Arguments) -> Output {
-    of(context, Only::Peer(arguments.address(0)?), true)
-}
-
-fn interface_of(context: &Context, arguments: &Arguments) -> Result<Only, Refusal> {
-    let name = arguments.interface(0);
-    let known = context.snapshot.parsed.config.interfaces.iter().any(|interface| interface.name == name);
-    known.then_some(Only::Interface(name)).ok_or_else(|| arguments.invalid(0))
-}
-
-pub(super) fn interface(context: &Context, arguments: &Arguments) -> Output {
-    of(context, interface_of(context, arguments)?, false)
-}
-
-pub(super) fn interface_detail(context: &Context, arguments: &Arguments) -> Output {
-    of(context, interface_of(context, arguments)?, true)
-}
-
-pub(super) fn map(context: &Context, arguments: &Arguments) -> Output {
-    of(context, Only::Map(arguments.word(0).to_string()), false)
-}
-
-pub(super) fn map_detail(context: &Context, arguments: &Arguments) -> Output {
-    of(context, Only::Map(arguments.word(0).to_string()), true)
+pub(super) fn sa(context: &Context, arguments: &Arguments) -> Output {
+    let only = match (arguments.parsed("address")?, arguments.interface(), arguments.get("name")) {
+        (Some(peer), ..) => Only::Peer(peer),
+        (_, Some(name), _) => {
+            let interfaces = &context.snapshot.parsed.config.interfaces;
+            if !interfaces.iter().any(|interface| interface.name == name) {
+                return Err(arguments.invalid("interface"));
+            }
+            Only::Interface(name)
+        }
+        (.., Some(name)) => Only::Map(name.to_string()),
+        (None, None, None) => Only::All,
+    };
+    shown(Sas { snapshot: Arc::clone(&context.snapshot), only, detail: arguments.has("detail") })
 }
 
 /// What the output is limited to.

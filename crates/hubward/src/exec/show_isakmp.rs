@@ -11,12 +11,9 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) fn sa(context: &Context, _: &Arguments) -> Output {
-    shown(Brief(Sas(Arc::clone(&context.snapshot))))
-}
-
-pub(super) fn detail(context: &Context, _: &Arguments) -> Output {
-    shown(Detail(Sas(Arc::clone(&context.snapshot))))
+pub(super) fn sa(context: &Context, arguments: &Arguments) -> Output {
+    let sas = Sas(Arc::clone(&context.snapshot));
+    if arguments.has("detail") { shown(Detail(sas)) } else { shown(Brief(sas)) }
 }
 
 pub(super) fn peers(context: &Context, _: &Arguments) -> Output {

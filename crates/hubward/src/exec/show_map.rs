@@ -14,31 +14,21 @@ use std::sync::Arc;
 /// Entries that a dynamic one makes for its peers are numbered from here.
 const FIRST_CLONE: u32 = 65_536;
 
-pub(super) fn all(context: &Context, _: &Arguments) -> Output {
-    shown(Maps { snapshot: Arc::clone(&context.snapshot), tag: None, interface: None })
+pub(super) fn maps(context: &Context, arguments: &Arguments) -> Output {
+    let snapshot = Arc::clone(&context.snapshot);
+    let interface = arguments.interface();
+    let mut tag = arguments.get("name").map(str::to_string);
+    if let Some(name) = &interface {
+        let found = snapshot.parsed.config.interfaces.iter().find(|interface| interface.name == *name);
+        let found = found.ok_or_else(|| arguments.invalid("interface"))?;
+        // an interface without a crypto map has none to show, and no map has an empty name
+        tag = Some(found.crypto_map.clone().unwrap_or_default());
+    }
+    shown(Maps { snapshot, tag, interface })
 }
 
-pub(super) fn one(context: &Context, arguments: &Arguments) -> Output {
-    let tag = Some(arguments.word(0).to_string());
-    shown(Maps { snapshot: Arc::clone(&context.snapshot), tag, interface: None })
-}
-
-pub(super) fn interface(context: &Context, arguments: &Arguments) -> Output {
-    let name = arguments.interface(0);
-    let interfaces = &context.snapshot.parsed.config.interfaces;
-    let found = interfaces.iter().find(|interface| interface.name == name);
-    let found = found.ok_or_else(|| arguments.invalid(0))?;
-    // an interface without a crypto map has none to show, and no map has an empty name
-    let tag = Some(found.crypto_map.clone().unwrap_or_default());
-    shown(Maps { snapshot: Arc::clone(&context.snapshot), tag, interface: Some(name) })
-}
-
-pub(super) fn dynamic(context: &Context, _: &Arguments) -> Output {
-    shown(Templates { snapshot: Arc::clone(&context.snapshot), tag: None })
-}
-
-pub(super) fn dynamic_one(context: &Context, arguments: &Arguments) -> Output {
-    let tag = Some(arguments.word(0).to_string());
+pub(super) fn templates(context: &Context, arguments: &Arguments) -> Output {
+    let tag = arguments.get("name").map(str::to_string);
     shown(Templates { snapshot: Arc::clone(&context.snapshot), tag })
 }
 

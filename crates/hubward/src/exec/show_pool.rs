@@ -8,17 +8,13 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-pub(super) fn all(context: &Context, _: &Arguments) -> Output {
-    shown(Pools { snapshot: Arc::clone(&context.snapshot), only: None })
-}
-
-pub(super) fn one(context: &Context, arguments: &Arguments) -> Output {
-    let name = arguments.word(0).to_string();
-    let known = context.snapshot.parsed.config.pools.iter().any(|pool| pool.name == name);
-    if !known {
-        return Err(Refusal::Failed(format!("There is no pool {name}")));
+pub(super) fn pools(context: &Context, arguments: &Arguments) -> Output {
+    let only = arguments.get("name").map(str::to_string);
+    let pools = &context.snapshot.parsed.config.pools;
+    if let Some(name) = only.as_ref().filter(|name| !pools.iter().any(|pool| pool.name == **name)) {
+        return Err(Refusal::Failed(format!("There is no pool {}", name.escape_debug())));
     }
-    shown(Pools { snapshot: Arc::clone(&context.snapshot), only: Some(name) })
+    shown(Pools { snapshot: Arc::clone(&context.snapshot), only })
 }
 
 /// One range of a pool.

@@ -2,7 +2,7 @@
 
 use super::layout::{Format, Layout, address_and_mask, age, clock_time, left, protocol_name};
 use super::show_isakmp::capabilities;
-use super::{Arguments, Context, Output, Refusal, shown};
+use super::{Arguments, Context, Output, shown};
 use crate::snapshot::{Flow, Snapshot};
 use crate::translate;
 use hubward_config::model::{CryptoMap, MapEntry};
@@ -15,42 +15,23 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-fn of(context: &Context, only: Only, depth: Depth) -> Output {
+pub(super) fn session(context: &Context, arguments: &Arguments) -> Output {
+    let name = || arguments.get("name").unwrap_or_default().to_string();
+    let address = arguments.parsed("address")?;
+    let only = match address {
+        Some(address) if arguments.has("local") => Only::Local(address),
+        Some(address) => Only::Remote(address),
+        None if arguments.has("username") => Only::User(name()),
+        None if arguments.has("group") => Only::Group(name()),
+        None if arguments.has("profile") => Only::Profile(name()),
+        None => Only::All,
+    };
+    let depth = match (arguments.has("brief"), arguments.has("detail")) {
+        (true, _) => Depth::Brief,
+        (_, true) => Depth::Detail,
+        (false, false) => Depth::Usual,
+    };
     shown(Sessions { snapshot: Arc::clone(&context.snapshot), only, depth })
-}
-
-pub(super) fn all(context: &Context, _: &Arguments) -> Output {
-    of(context, Only::All, Depth::Usual)
-}
-
-pub(super) fn detail(context: &Context, _: &Arguments) -> Output {
-    of(context, Only::All, Depth::Detail)
-}
-
-pub(super) fn brief(context: &Context, _: &Arguments) -> Output {
-    of(context, Only::All, Depth::Brief)
-}
-
-macro_rules! limited {
-    ($($name:ident $detail:ident $only:expr;)*) => {$(
-        pub(super) fn $name(context: &Context, arguments: &Arguments) -> Output {
-            let only: fn(&Arguments) -> Result<Only, Refusal> = $only;
-            of(context, only(arguments)?, Depth::Usual)
-        }
-
-        pub(super) fn $detail(context: &Context, arguments: &Arguments) -> Output {
-            let only: fn(&Arguments) -> Result<Only, Refusal> = $only;
-            of(context, only(arguments)?, Depth::Detail)
-        }
-    )*};
-}
-
-limited! {
-    remote remote_detail |arguments| Ok(Only::Remote(arguments.address(0)?));
-    local local_detail |arguments| Ok(Only::Local(arguments.address(0)?));
-    username username_detail |arguments| Ok(Only::User(arguments.word(0).to_string()));
-    group group_detail |arguments| Ok(Only::Group(arguments.word(0).to_string()));
-    profile profile_detail |arguments| Ok(Only::Profile(arguments.word(0).to_string()));
 }
 
 enum Only {
