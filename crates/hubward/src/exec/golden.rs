@@ -392,6 +392,48 @@ fn every_json_is_a_document_of_rows() {
     }
 }
 
+/// Every field is explained in the document that promises to keep it.
+#[test]
+fn every_field_is_documented() {
+    fn names(value: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                found.extend(fields.keys().cloned());
+                fields.values().for_each(|value| names(value, found));
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+            _ => {}
+        }
+    }
+    let document = include_str!("../../../../docs/show-json.md");
+    let sections: Vec<_> = document.split("\n## ").skip(1).filter_map(|text| text.split_once('\n')).collect();
+    for command in plain().into_iter().filter(|command| command.starts_with("show")) {
+        let about = sections.iter().find(|(title, _)| title.split(", ").any(|name| name == command));
+        let (_, about) = about.unwrap_or_else(|| panic!("{command} is not documented"));
+        let mut fields = BTreeSet::new();
+        for gateway in [hub, spoke, idle] {
+            let rows: serde_json::Value = serde_json::from_str(&json(command, gateway())).unwrap();
+            if command == OF_THE_MACHINE {
+                // the kinds of interfaces are keys too
+                fields.extend(rows["rows"][0].as_object().unwrap().keys().cloned());
+            } else {
+                names(&rows["rows"], &mut fields);
+            }
+        }
+        // a dynamic map's terms are explained with the crypto map's
+        let terms = sections.iter().find(|(title, _)| *title == "show crypto map").unwrap().1;
+        let missing: Vec<_> = fields
+            .iter()
+            .filter(|field| {
+                let name = format!("`{field}`");
+                let elsewhere = command == "show crypto dynamic-map" && terms.contains(&name);
+                !about.contains(&name) && !elsewhere
+            })
+            .collect();
+        assert!(missing.is_empty(), "{command}: {missing:?}");
+    }
+}
+
 /// A12.
 #[test]
 fn a12_the_spokes_outside_interface() {
