@@ -55,6 +55,9 @@ enum Verb {
     Lab(lab::Arguments),
     /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
+        /// The layouts of IOS 12.3 instead of those of IOS 15.
+        #[arg(long)]
+        classic: bool,
         /// The gateway's control socket.
         #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
@@ -70,10 +73,13 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
-        Verb::Exec { socket, line } => exec::ask(&socket, &line.join(" ")).map(|text| {
-            say(&text);
-            if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }),
+        Verb::Exec { classic, socket, line } => {
+            let format = if classic { exec::Format::Classic } else { exec::Format::Modern };
+            exec::ask(&socket, format, &line.join(" ")).map(|text| {
+                say(&text);
+                if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            })
+        }
     };
     done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");

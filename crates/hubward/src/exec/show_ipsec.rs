@@ -119,7 +119,7 @@ impl SaRow {
             Direction::Outbound => (&view.sa.outbound, pair.outbound?, 1),
         };
         let flow_id = 2 * view.sa.id.0 - 1 + second;
-        let hard = view.kilobytes.map(|limit| limit.saturating_sub(carried.bytes / 1024));
+        let hard = view.kilobytes.map(|limit| limit.saturating_sub(carried.bytes.div_ceil(1024)));
         Some(Self {
             spi: half.spi.0,
             transform: transform(view.sa.suite),

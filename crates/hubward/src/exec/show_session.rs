@@ -186,7 +186,7 @@ impl FlowRow {
         let current = flow.current();
         let limit = current.and_then(|pair| pair.view.kilobytes).unwrap_or(0);
         let rest = |carried: Option<crate::snapshot::Carried>| {
-            limit.saturating_sub(carried.unwrap_or_default().bytes / 1024)
+            limit.saturating_sub(carried.unwrap_or_default().bytes.div_ceil(1024))
         };
         let halves = |pair: &crate::snapshot::Pair| {
             usize::from(pair.inbound.is_some()) + usize::from(pair.outbound.is_some())

@@ -112,9 +112,12 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
 }
 
 /// `hubward exec LINE`: asks the running gateway.
-pub(crate) fn ask(path: &Path, line: &str) -> anyhow::Result<String> {
+pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<String> {
     let mut stream = UnixStream::connect(path)
         .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    if format == Format::Classic {
+        stream.write_all(b"terminal show-format classic\n")?;
+    }
     stream.write_all(line.as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut text = Vec::new();

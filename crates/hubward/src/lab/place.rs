@@ -91,7 +91,7 @@ impl Place {
     pub(crate) fn wait_ready(&self) -> anyhow::Result<()> {
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
-            if crate::exec::ask(&self.socket, "show version").is_ok() {
+            if crate::exec::ask(&self.socket, crate::exec::Format::Modern, "show version").is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -101,7 +101,7 @@ impl Place {
 
     /// Gives it a command.
     pub(crate) fn exec(&self, line: &str) -> anyhow::Result<String> {
-        crate::exec::ask(&self.socket, line)
+        crate::exec::ask(&self.socket, crate::exec::Format::Modern, line)
     }
 
     /// The last lines of its log.

@@ -17,6 +17,7 @@ mod remote_access;
 mod restart;
 mod rows;
 mod scene;
+mod shows;
 mod spoke_dhcp;
 
 use hubward_interop::lab::{Lab, sweep};
@@ -59,6 +60,7 @@ fn main() {
         ("negative", negative::CASES),
         ("path_mtu", path_mtu::CASES),
         ("rows", rows::CASES),
+        ("shows", shows::CASES),
     ];
     let trials = topics
         .into_iter()

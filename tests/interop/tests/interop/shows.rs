@@ -1,0 +1,121 @@
+//! A13 to A18: the reference document's `show` commands on a hub with its spoke and its client, in the document's layout.
+
+use anyhow::{Context as _, Result, bail};
+use hubward_interop::charon::{Build, Spoke};
+use hubward_interop::lab::Lab;
+use hubward_interop::needs::Need;
+use hubward_interop::ping;
+use hubward_interop::topology::{CLIENT, Client, HUB_HOST, SPOKE};
+use hubward_interop::vpnc::{NatMode, Profile};
+use std::time::Duration;
+
+use crate::scene::Scene;
+use crate::{Case, case};
+
+pub(crate) const CASES: &[Case] = &[case(
+    "a13_to_a18_the_documents_show_commands",
+    &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("vpnc")],
+    document,
+)];
+
+/// A command in the layout of IOS 12.3.
+fn classic(scene: &Scene, command: &str) -> Result<String> {
+    scene.hub.exec(&format!("terminal show-format classic\n{command}"))
+}
+
+fn document(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let _spoke = scene.spoke(lab, Build::Trixie, &Spoke::default())?;
+    let (_vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
+
+    // A13, A14: two rows; the lifetimes are below a day and run down
+    let rows = |text: &str| -> Result<[(u64, Vec<String>); 2]> {
+        let of = |peer: &str| {
+            let row = text.lines().find(|line| line.contains(peer)).context("no row of a peer")?;
+            let words: Vec<_> = row.split_whitespace().map(str::to_string).collect();
+            let lifetime = words.iter().find(|word| word.matches(':').count() == 2).context("no lifetime")?;
+            let parts: Vec<u64> = lifetime.split(':').map(str::parse).collect::<Result<_, _>>()?;
+            let [hours, minutes, seconds] = parts[..] else { bail!("{lifetime}") };
+            Ok((hours * 3600 + minutes * 60 + seconds, words.clone()))
+        };
+        Ok([of(&SPOKE.to_string())?, of(&CLIENT.to_string())?])
+    };
+    let [spoke, client] = rows(&classic(&scene, "show crypto isakmp sa detail")?)?;
+    for expected in ["3des", "sha", "psk", "2"] {
+        assert!(spoke.1.iter().any(|word| word == expected), "no {expected} in {:?}", spoke.1);
+    }
+    assert_eq!(client.1.last().map(String::as_str), Some("CX"), "{:?}", client.1);
+    assert!(spoke.0 <= 86_400 && client.0 <= 86_400);
+    std::thread::sleep(Duration::from_millis(1100));
+    let later = rows(&classic(&scene, "show crypto isakmp sa detail")?)?;
+    assert!(later[0].0 < spoke.0 && later[1].0 < client.0, "{later:?}");
+
+    // A15 to A18, before and after 19 pings
+    ping::answered(&scene.net.client, HUB_HOST, 1)?;
+    let before = flow(&classic(&scene, "show crypto ipsec sa")?, &SPOKE.to_string())?;
+    ping::answered(&scene.net.spoke_lan, HUB_HOST, 19)?;
+    let text = classic(&scene, "show crypto ipsec sa")?;
+    let after = flow(&text, &SPOKE.to_string())?;
+    assert_eq!((after.encaps - before.encaps, after.decaps - before.decaps), (19, 19), "{text}");
+    assert!(
+        text.contains("interface: FastEthernet0/0\n    Crypto map tag: mymap, local addr. 10.48.67.181\n")
+    );
+    for expected in [
+        "(10.1.0.0/255.255.0.0/0/0)",
+        "(10.2.0.0/255.255.0.0/0/0)",
+        "(0.0.0.0/0.0.0.0/0/0)",
+        "(10.5.5.1/255.255.255.255/0/0)",
+        "transform: esp-3des esp-sha-hmac ,",
+        "in use settings ={Tunnel, }",
+        "IV size: 8 bytes",
+        "replay detection support: Y",
+    ] {
+        assert!(text.contains(expected), "no {expected} in\n{text}");
+    }
+    flow(&text, &CLIENT.to_string())?;
+    // the JSON says the same
+    let json = scene.hub.exec(&format!("show crypto ipsec sa peer {SPOKE} | json"))?;
+    assert!(json.contains(&format!("\"encaps\": {},", after.encaps)), "{json}");
+    assert!(json.contains(&format!("\"current_outbound_spi\": {},", after.spi)), "{json}");
+    Ok(())
+}
+
+struct Shown {
+    encaps: u64,
+    decaps: u64,
+    spi: u32,
+}
+
+/// A flow of `show crypto ipsec sa`, held to A16 (the counters of a line agree), A17 (what is left is below the limits) and A18
+/// (SPIs in hexadecimal and decimal agree, and the current one is an outbound SA's).
+fn flow(text: &str, peer: &str) -> Result<Shown> {
+    let mut flows = text.split("   protected vrf: ").skip(1);
+    let flow =
+        flows.find(|flow| flow.contains(&format!("current_peer: {peer}:500"))).context(text.to_string())?;
+    let counters = |name: &str| -> Result<u64> {
+        let line = flow.lines().find(|line| line.contains(name)).context("no counters")?;
+        let numbers: Vec<u64> = line.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
+        let [first, second, third] = numbers[..] else { bail!("{line}") };
+        assert!(first == second && second == third, "{line}");
+        Ok(first)
+    };
+    let current = flow.split_once("current outbound spi: ").context("no current SPI")?.1;
+    let current = u32::from_str_radix(current.lines().next().unwrap_or_default().trim(), 16)?;
+    let (_, outbound) = flow.split_once("outbound esp sas:").context("no outbound SAs")?;
+    let spis = |text: &str| -> Result<Vec<u32>> {
+        let spis = text.lines().filter_map(|line| line.trim().strip_prefix("spi: 0x"));
+        spis.map(|spi| {
+            let (hex, decimal) = spi.trim_end_matches(')').split_once('(').context("half an SPI")?;
+            assert_eq!(u32::from_str_radix(hex, 16)?, decimal.parse::<u32>()?, "{spi}");
+            Ok(decimal.parse()?)
+        })
+        .collect()
+    };
+    assert!(spis(outbound)?.contains(&current), "the current SPI is no outbound SA's:\n{flow}");
+    assert!(spis(flow)?.len() >= 2, "both directions:\n{flow}");
+    for line in flow.lines().filter_map(|line| line.split_once("(k/sec): (")) {
+        let (kilobytes, seconds) = line.1.trim_end_matches(')').split_once('/').context("no limits")?;
+        assert!(kilobytes.parse::<u64>()? < 4_608_000 && seconds.parse::<u64>()? < 3600, "{line:?}");
+    }
+    Ok(Shown { encaps: counters("#pkts encaps")?, decaps: counters("#pkts decaps")?, spi: current })
+}
