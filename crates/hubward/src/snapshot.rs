@@ -36,8 +36,8 @@ pub(crate) struct Snapshot {
     pub(crate) isakmp: Vec<Arc<IsakmpView>>,
     /// In the order in which they came up.
     pub(crate) flows: Vec<Flow>,
-    /// When each peer was first authenticated.
-    pub(crate) peers: BTreeMap<u64, Instant>,
+    /// Who is authenticated, in the order in which they came.
+    pub(crate) peers: BTreeMap<u64, Peer>,
     /// Addresses lent to clients.
     pub(crate) in_use: BTreeSet<Ipv4Addr>,
     /// Packets of SAs that are gone, by the crypto access list and the permit line that selected them.
@@ -54,6 +54,43 @@ pub(crate) struct Snapshot {
     pub(crate) log: Logged,
     /// Who is logged in.
     pub(crate) users: Vec<UserLine>,
+}
+
+/// A peer and what there is with it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// When it was first authenticated.
+    pub(crate) since: Instant,
+    /// Its ISAKMP SAs, oldest first.
+    pub(crate) isakmp: Vec<Arc<IsakmpView>>,
+    /// Its flows, by their places in the snapshot.
+    pub(crate) flows: Vec<usize>,
+}
+
+impl Peer {
+    pub(crate) fn new(since: Instant) -> Self {
+        Self { since, isakmp: Vec::new(), flows: Vec::new() }
+    }
+}
+
+/// Who each SA and flow belongs to.
+pub(crate) fn peers(
+    since: impl Iterator<Item = (u64, Instant)>,
+    isakmp: &[Arc<IsakmpView>],
+    flows: &[Flow],
+) -> BTreeMap<u64, Peer> {
+    let mut peers: BTreeMap<_, _> = since.map(|(peer, since)| (peer, Peer::new(since))).collect();
+    for sa in isakmp {
+        if let Some(peer) = sa.peer.and_then(|peer| peers.get_mut(&peer)) {
+            peer.isakmp.push(Arc::clone(sa));
+        }
+    }
+    for (place, flow) in flows.iter().enumerate() {
+        if let Some(peer) = peers.get_mut(&flow.peer) {
+            peer.flows.push(place);
+        }
+    }
+    peers
 }
 
 /// Packets that no SA counts.

@@ -6,7 +6,7 @@ use crate::console_lines::Lines;
 use crate::dataplane::{Drops, now};
 use crate::log_buffer::LogBuffer;
 use crate::routes::Static;
-use crate::snapshot::{Dropped, Flow, Pair, Snapshot, Traffic};
+use crate::snapshot::{self, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
 use hubward_config::Parsed;
 use hubward_linux::netlink::Netlink;
@@ -285,8 +285,9 @@ impl Views {
         let isakmp: Vec<_> = told.isakmp.values().cloned().collect();
         let children: Vec<_> = told.children.values().cloned().collect();
         let (in_use, hits, before) = (told.in_use.clone(), told.hits.clone(), told.before.clone());
-        let peers = told.peers.iter().map(|(peer, (since, _))| (*peer, *since)).collect();
+        let since: Vec<_> = told.peers.iter().map(|(peer, (since, _))| (*peer, *since)).collect();
         drop(told);
+        let flows = flows(children, &before, &self.sad.pairs());
         let machine = Netlink::open().ok();
         let machine = machine.as_ref();
         let drops = &self.drops;
@@ -305,9 +306,9 @@ impl Views {
             wall: clock::wall(),
             started: self.started,
             startup: std::fs::read_to_string(&self.file).ok(),
+            peers: snapshot::peers(since.into_iter(), &isakmp, &flows),
             isakmp,
-            flows: flows(children, &before, &self.sad.pairs()),
-            peers,
+            flows,
             in_use,
             hits,
             interfaces,

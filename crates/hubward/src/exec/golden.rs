@@ -8,7 +8,7 @@ use crate::apply::{AddressedBy, InterfaceView};
 use crate::console_lines::{LineName, UserLine};
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
-use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic};
+use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic, peers};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_linux::neighbour::Neighbour;
@@ -239,7 +239,6 @@ fn hub() -> Snapshot {
         ..isakmp(1002, path(HUB, CLIENT), false, 19_918)
     };
     hub.isakmp = vec![Arc::new(spoke), Arc::new(client)];
-    hub.peers = [(1001, before(1529)), (1002, before(431))].into();
     hub.in_use = ["10.5.5.1".parse().unwrap()].into();
     let entry =
         |sequence| EntryRef { map: "mymap".into(), sequence: 10, dynamic: Some(("dynmap".into(), sequence)) };
@@ -259,6 +258,8 @@ fn hub() -> Snapshot {
     let all = Selector::between(AddressRange::ANY_V4, net("10.5.5.1/32"));
     let spis = (0x1234_5678, 0xFEDC_BA98);
     flow(2, 1002, path(HUB, CLIENT), 5, all, spis, (carried(189), carried(8)));
+    let since = [(1001, self::before(1529)), (1002, self::before(431))];
+    hub.peers = peers(since.into_iter(), &hub.isakmp, &hub.flows);
     hub
 }
 
@@ -276,7 +277,6 @@ fn spoke() -> Snapshot {
     (default.gateway, default.interface, default.metric) = (Some("10.100.2.3".parse().unwrap()), 2, 1);
     spoke.routes.push(default);
     spoke.isakmp = vec![Arc::new(IsakmpView { dpd: true, ..isakmp(1001, path(SPOKE, HUB), true, 15_343) })];
-    spoke.peers = [(1001, before(1529))].into();
     let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
     let selector = Selector::between(net("10.2.0.0/16"), net("10.1.0.0/16"));
     let path = path(SPOKE, HUB);
@@ -287,6 +287,7 @@ fn spoke() -> Snapshot {
     let acl = ("100".to_string(), selector);
     spoke.hits = [(acl, 300)].into();
     spoke.flows = vec![Flow { entry, selector, path, peer: 1001, before, pairs: vec![old, new] }];
+    spoke.peers = peers([(1001, self::before(1529))].into_iter(), &spoke.isakmp, &spoke.flows);
     spoke
 }
 

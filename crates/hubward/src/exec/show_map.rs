@@ -185,12 +185,23 @@ struct Maps {
 }
 
 impl Maps {
-    fn entries(&self, map: &hubward_config::model::CryptoMap, interfaces: &[String]) -> Vec<EntryRow> {
+    /// The entries of the configuration, then what dynamic ones made, one at a time.
+    fn entries(
+        &self,
+        map: &hubward_config::model::CryptoMap,
+        interfaces: Vec<String>,
+    ) -> impl Iterator<Item = EntryRow> {
         let config = &self.snapshot.parsed.config;
-        let flows = || self.snapshot.flows.iter().filter(|flow| flow.entry.map == map.name);
+        let name = map.name.clone();
+        let flows = move || {
+            self.snapshot.flows.iter().filter({
+                let name = name.clone();
+                move |flow| flow.entry.map == name
+            })
+        };
         let mut entries: Vec<_> = map.entries.iter().collect();
         entries.sort_by_key(|entry| entry.sequence);
-        let mut rows: Vec<_> = entries
+        let fixed: Vec<_> = entries
             .into_iter()
             .map(|entry| {
                 let mine = |flow: &&Flow| flow.entry.sequence == entry.sequence;
@@ -206,19 +217,21 @@ impl Maps {
                     dynamic_map: entry.dynamic.clone(),
                     created_from: None,
                     terms: fixed.then(|| Terms::new(&entry.terms, config)),
-                    interfaces: interfaces.to_vec(),
+                    interfaces: interfaces.clone(),
                     last: false,
                 }
             })
             .collect();
         let clones = flows().filter_map(|flow| Some((flow, flow.entry.dynamic.as_ref()?)));
-        for (number, (flow, (name, sequence))) in (FIRST_CLONE..).zip(clones) {
-            rows.push(self.clone_of(flow, name, *sequence, number, interfaces));
-        }
-        if let Some(last) = rows.last_mut() {
-            last.last = true;
-        }
-        rows
+        let clones = (FIRST_CLONE..).zip(clones).map(move |(number, (flow, (name, sequence)))| {
+            self.clone_of(flow, name, *sequence, number, &interfaces)
+        });
+        let mut rows = fixed.into_iter().chain(clones).peekable();
+        std::iter::from_fn(move || {
+            let mut row = rows.next()?;
+            row.last = rows.peek().is_none();
+            Some(row)
+        })
     }
 
     /// What a dynamic entry made for a peer.
@@ -270,7 +283,7 @@ impl Layout for Maps {
             let bearers =
                 bearers.filter(|found| self.interface.as_ref().is_none_or(|name| *name == found.name));
             let interfaces: Vec<_> = bearers.map(|found| found.name.clone()).collect();
-            self.entries(map, &interfaces)
+            self.entries(map, interfaces)
         })
     }
 

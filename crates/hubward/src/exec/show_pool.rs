@@ -4,6 +4,7 @@ use super::layout::{Format, Layout};
 use super::{Arguments, Context, Output, Refusal, shown};
 use crate::snapshot::Snapshot;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -47,15 +48,15 @@ impl Layout for Pools {
         let snapshot = &self.snapshot;
         let pools = snapshot.parsed.config.pools.iter();
         let wanted = pools.filter(|pool| self.only.as_ref().is_none_or(|name| *name == pool.name));
-        wanted.map(|pool| {
+        // of several SAs with one address the newest counts
+        let holders: BTreeMap<_, _> =
+            snapshot.isakmp.iter().filter_map(|sa| Some((sa.assigned?, sa))).collect();
+        wanted.map(move |pool| {
             let in_use: Vec<_> = snapshot
                 .in_use
                 .range(pool.low..=pool.high)
                 .map(|address| {
-                    let holds = |sa: &&Arc<hubward_proto::ike::snapshot::IsakmpView>| {
-                        sa.assigned == Some(IpAddr::V4(*address))
-                    };
-                    let holder = snapshot.isakmp.iter().rev().find(holds);
+                    let holder = holders.get(&IpAddr::V4(*address));
                     LeaseRow {
                         address: *address,
                         user: holder.and_then(|sa| sa.user.as_ref()).map(|user| user.to_string()),

@@ -10,7 +10,7 @@ use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::path::ISAKMP_PORT;
 use hubward_proto::ike::snapshot::IsakmpView;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -246,19 +246,9 @@ impl Sessions {
     /// Peers that are authenticated, in the order in which they came.
     fn up(&self) -> impl Iterator<Item = SessionRow> {
         let snapshot = &self.snapshot;
-        let mut isakmp: BTreeMap<u64, Vec<&IsakmpView>> = BTreeMap::new();
-        for sa in &snapshot.isakmp {
-            if let Some(peer) = sa.peer {
-                isakmp.entry(peer).or_default().push(sa);
-            }
-        }
-        let mut flows: BTreeMap<u64, Vec<&Flow>> = BTreeMap::new();
-        for flow in &snapshot.flows {
-            flows.entry(flow.peer).or_default().push(flow);
-        }
-        snapshot.peers.iter().filter_map(move |(peer, since)| {
-            let sas = isakmp.remove(peer).unwrap_or_default();
-            let flows = flows.remove(peer).unwrap_or_default();
+        snapshot.peers.values().filter_map(move |peer| {
+            let sas = &peer.isakmp;
+            let flows: Vec<_> = peer.flows.iter().filter_map(|place| snapshot.flows.get(*place)).collect();
             let live = sas.iter().rev().find(|sa| !sa.deleted);
             let path = live.or(sas.last()).map(|sa| sa.path).or(flows.first().map(|flow| flow.path))?;
             let view = live.or(sas.last());
@@ -269,7 +259,7 @@ impl Sessions {
                 profile: view.and_then(|sa| sa.profile.clone()),
                 group: view.and_then(|sa| sa.group_name.clone()),
                 assigned_address: view.and_then(|sa| sa.assigned),
-                uptime: Some(snapshot.now.since(*since).as_secs()),
+                uptime: Some(snapshot.now.since(peer.since).as_secs()),
                 status: match (live.is_some(), flows.is_empty()) {
                     (true, false) => Status::UpActive,
                     (true, true) => Status::UpIdle,

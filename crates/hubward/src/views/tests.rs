@@ -126,27 +126,34 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
     let (gateway, _messages) = sync_channel(1);
     let desk = Desk { views: Arc::clone(&views), gateway };
     let before = resident();
-    let all = Barrier::new(READERS + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..READERS {
-            let reader = std::thread::Builder::new().stack_size(512 * 1024);
-            let (all, desk) = (&all, &desk);
-            let read = move || {
-                let caller = Caller { privilege: 1, format: Format::Modern, line: None };
-                let mut out = io::BufWriter::new(Reader { taken: 0, all });
-                let done = run("show crypto ipsec sa", caller, desk, &mut out);
-                assert!(done.is_err(), "the reader hung up");
-                // what is in the buffer is for nobody
-                let (_reader, _rest) = out.into_parts();
-            };
-            reader.spawn_scoped(scope, read).unwrap();
-        }
-        all.wait();
-        let grown = resident().saturating_sub(before);
-        all.wait();
-        eprintln!("{grown} KiB for {READERS} readers");
-        assert!(grown < 64 * 1024, "{grown} KiB for {READERS} readers");
-    });
+    for command in [
+        "show crypto ipsec sa",
+        "show crypto ipsec sa | json",
+        "show crypto session detail",
+        "show crypto map",
+    ] {
+        let all = Barrier::new(READERS + 1);
+        std::thread::scope(|scope| {
+            for _ in 0..READERS {
+                let reader = std::thread::Builder::new().stack_size(512 * 1024);
+                let (all, desk) = (&all, &desk);
+                let read = move || {
+                    let caller = Caller { privilege: 1, format: Format::Modern, line: None };
+                    let mut out = io::BufWriter::new(Reader { taken: 0, all });
+                    let done = run(command, caller, desk, &mut out);
+                    assert!(done.is_err(), "the reader hung up");
+                    // what is in the buffer is for nobody
+                    let (_reader, _rest) = out.into_parts();
+                };
+                reader.spawn_scoped(scope, read).unwrap();
+            }
+            all.wait();
+            let grown = resident().saturating_sub(before);
+            all.wait();
+            eprintln!("{grown} KiB for {READERS} readers of {command}");
+            assert!(grown < 64 * 1024, "{grown} KiB for {READERS} readers of {command}");
+        });
+    }
     assert_eq!(views.snapshot().flows.len(), usize::try_from(SAS).unwrap());
 }
 
