@@ -92,6 +92,13 @@ impl LogBuffer {
         }
     }
 
+    /// Forgets every line.
+    pub(crate) fn clear(&self) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.lines.clear();
+        held.bytes = 0;
+    }
+
     /// What it holds.
     pub(crate) fn view(&self) -> crate::snapshot::Logged {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -43,6 +43,8 @@ pub(crate) struct Snapshot {
     /// Packets of SAs that are gone, by the crypto access list and the permit line that selected them.
     pub(crate) hits: BTreeMap<(String, Selector), u64>,
     pub(crate) interfaces: Vec<InterfaceView>,
+    /// When the counters of the interfaces were cleared.
+    pub(crate) cleared: Option<Instant>,
     /// Names of links by their index: those of the configuration, where it names one, else the machine's.
     pub(crate) links: BTreeMap<u32, String>,
     /// Routes of the main table.
@@ -133,6 +135,8 @@ pub(crate) struct Pair {
     pub(crate) view: Arc<ChildView>,
     pub(crate) inbound: Option<Carried>,
     pub(crate) outbound: Option<Carried>,
+    /// Packets in both directions, for the access list that selected them.
+    pub(crate) selected: u64,
 }
 
 /// What one half of a pair carried.
@@ -164,6 +168,18 @@ impl Carried {
             last_sequence: sa.last_sequence(direction),
             path_mtu: sa.path_mtu(now),
             plaintext_mtu: sa.plaintext_mtu(now),
+        }
+    }
+
+    /// Without what was counted before. Bytes stay: they count towards the SA's limit.
+    fn since(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            errors: self.errors.saturating_sub(before.errors),
+            replay_errors: self.replay_errors.saturating_sub(before.replay_errors),
+            verify_errors: self.verify_errors.saturating_sub(before.verify_errors),
+            identity_errors: self.identity_errors.saturating_sub(before.identity_errors),
+            ..self
         }
     }
 
@@ -202,6 +218,16 @@ impl Traffic {
         }
     }
 
+    /// Packets in both directions.
+    pub(crate) fn packets(&self) -> u64 {
+        self.inbound.packets + self.outbound.packets
+    }
+
+    /// Without what was counted before.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { inbound: self.inbound.since(before.inbound), outbound: self.outbound.since(before.outbound) }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.inbound.add(other.inbound);
         self.outbound.add(other.outbound);
@@ -209,14 +235,32 @@ impl Traffic {
 }
 
 impl Pair {
-    pub(crate) fn new(view: Arc<ChildView>, halves: Option<&Halves>, now: Instant) -> Self {
-        let half = |sa: Option<&Arc<Sa>>, direction| sa.map(|sa| Carried::of(sa, direction, now));
+    /// What the halves carried, without what was there when the counters were cleared.
+    pub(crate) fn new(
+        view: Arc<ChildView>,
+        halves: Option<&Halves>,
+        now: Instant,
+        cleared: &Cleared,
+    ) -> Self {
+        let traffic = halves.map(|halves| Traffic::of(halves, now)).unwrap_or_default();
+        let all = traffic.packets();
+        let Traffic { inbound, outbound } = traffic.since(cleared.counters);
         Self {
-            inbound: half(halves.and_then(|halves| halves.inbound.as_ref()), Direction::Inbound),
-            outbound: half(halves.and_then(|halves| halves.outbound.as_ref()), Direction::Outbound),
+            inbound: halves.and_then(|halves| halves.inbound.as_ref()).map(|_| inbound),
+            outbound: halves.and_then(|halves| halves.outbound.as_ref()).map(|_| outbound),
+            selected: all.saturating_sub(cleared.selected),
             view,
         }
     }
+}
+
+/// What a pair had carried when its counters were cleared.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cleared {
+    /// `clear crypto sa counters`
+    pub(crate) counters: Traffic,
+    /// Packets at `clear access-list counters`.
+    pub(crate) selected: u64,
 }
 
 impl Flow {

@@ -6,7 +6,7 @@ use crate::console_lines::Lines;
 use crate::dataplane::{Drops, now};
 use crate::log_buffer::LogBuffer;
 use crate::routes::Static;
-use crate::snapshot::{self, Dropped, Flow, Pair, Snapshot, Traffic};
+use crate::snapshot::{self, Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
 use hubward_config::Parsed;
 use hubward_linux::netlink::Netlink;
@@ -61,6 +61,10 @@ struct Told {
     pairs: BTreeMap<FlowName, BTreeSet<ChildId>>,
     /// ISAKMP SAs and child SAs of each peer, and when the first came.
     peers: BTreeMap<u64, (Instant, BTreeSet<SaName>)>,
+    /// What pairs had carried when counters were cleared.
+    cleared: BTreeMap<ChildId, Cleared>,
+    /// What links had carried when counters were cleared, and when that was.
+    cleared_links: Option<(Instant, BTreeMap<u32, link::Statistics>)>,
 }
 
 /// The same packets for the same peer.
@@ -124,6 +128,7 @@ impl Told {
                 self.children.insert(id, Arc::new(view));
             }
             None => {
+                self.cleared.remove(&id);
                 let Some(view) = self.children.remove(&id) else { return };
                 self.left(view.peer, SaName::Child(id));
                 let name = name(&view);
@@ -160,6 +165,8 @@ impl Views {
                 before: BTreeMap::new(),
                 pairs: BTreeMap::new(),
                 peers: BTreeMap::new(),
+                cleared: BTreeMap::new(),
+                cleared_links: None,
             }),
             newest: Mutex::default(),
             orders: AtomicU64::new(0),
@@ -222,14 +229,15 @@ impl Views {
         let told = &mut *told;
         let Some(view) = told.children.get(&child) else { return };
         let traffic = Traffic::of(halves, now());
+        let cleared = told.cleared.get(&child).copied().unwrap_or_default();
         if let Some((acl, line)) = translate::acl_line(&told.parsed.config, &view.entry, &view.sa.selector) {
-            let packets = traffic.inbound.packets + traffic.outbound.packets;
+            let packets = traffic.packets().saturating_sub(cleared.selected);
             *told.hits.entry((acl.name.clone(), line)).or_default() += packets;
         }
         let name = name(view);
         // the last of its flow leaves nothing behind
         if told.pairs.get(&name).is_some_and(|pairs| pairs.len() > 1) {
-            told.before.entry(name).or_default().add(traffic);
+            told.before.entry(name).or_default().add(traffic.since(cleared.counters));
         }
     }
 
@@ -241,6 +249,46 @@ impl Views {
     /// An address is free again.
     pub(crate) fn released(&self, address: Ipv4Addr) {
         locked(&self.told).in_use.remove(&address);
+    }
+
+    // ---- what operators clear ---------------------------------------------------------------------------------------
+
+    /// `clear crypto sa counters`
+    pub(crate) fn clear_sa_counters(&self) {
+        let now = now();
+        let mut told = locked(&self.told);
+        told.before.clear();
+        for (id, halves) in self.sad.pairs() {
+            told.cleared.entry(id).or_default().counters = Traffic::of(&halves, now);
+        }
+        drop(told);
+        self.ordered();
+    }
+
+    /// `clear access-list counters`
+    pub(crate) fn clear_access_list_counters(&self) {
+        let now = now();
+        let mut told = locked(&self.told);
+        told.hits.clear();
+        for (id, halves) in self.sad.pairs() {
+            told.cleared.entry(id).or_default().selected = Traffic::of(&halves, now).packets();
+        }
+        drop(told);
+        self.ordered();
+    }
+
+    /// `clear counters`
+    pub(crate) fn clear_interface_counters(&self) {
+        let links = Netlink::open().and_then(|netlink| link::list(&netlink)).unwrap_or_default();
+        let counters = links.into_iter().map(|link| (link.index, link.statistics)).collect();
+        locked(&self.told).cleared_links = Some((now(), counters));
+        self.ordered();
+    }
+
+    /// `clear logging`
+    pub(crate) fn clear_log(&self) {
+        self.log.clear();
+        self.ordered();
     }
 
     // ---- what readers get -----------------------------------------------------------------------------------------
@@ -285,15 +333,21 @@ impl Views {
         let isakmp: Vec<_> = told.isakmp.values().cloned().collect();
         let children: Vec<_> = told.children.values().cloned().collect();
         let (in_use, hits, before) = (told.in_use.clone(), told.hits.clone(), told.before.clone());
+        let (cleared, cleared_links) = (told.cleared.clone(), told.cleared_links.clone());
         let since: Vec<_> = told.peers.iter().map(|(peer, (since, _))| (*peer, *since)).collect();
         drop(told);
-        let flows = flows(children, &before, &self.sad.pairs());
+        let flows = flows(children, &before, &self.sad.pairs(), &cleared);
         let machine = Netlink::open().ok();
         let machine = machine.as_ref();
         let drops = &self.drops;
-        let interfaces = machine
+        let mut interfaces = machine
             .and_then(|netlink| apply::interface_views(netlink, &names, &parsed.config).ok())
             .unwrap_or_default();
+        let (cleared, counted) = cleared_links.unzip();
+        for view in &mut interfaces {
+            let before = view.index.and_then(|index| counted.as_ref()?.get(&index));
+            view.statistics = view.statistics.since(&before.copied().unwrap_or_default());
+        }
         let mut links: BTreeMap<_, _> = machine
             .and_then(|netlink| link::list(netlink).ok())
             .unwrap_or_default()
@@ -312,6 +366,7 @@ impl Views {
             in_use,
             hits,
             interfaces,
+            cleared,
             links,
             routes: machine
                 .and_then(|netlink| route::list(netlink).ok())
@@ -337,13 +392,15 @@ fn flows(
     children: Vec<Arc<ChildView>>,
     before: &BTreeMap<FlowName, Traffic>,
     installed: &std::collections::HashMap<ChildId, Halves>,
+    cleared: &BTreeMap<ChildId, Cleared>,
 ) -> Vec<Flow> {
     let now = now();
     let mut places: BTreeMap<FlowName, usize> = BTreeMap::new();
     let mut flows: Vec<Flow> = Vec::with_capacity(children.len());
     for view in children {
         let name = name(&view);
-        let pair = Pair::new(Arc::clone(&view), installed.get(&view.sa.id), now);
+        let since = cleared.get(&view.sa.id).copied().unwrap_or_default();
+        let pair = Pair::new(Arc::clone(&view), installed.get(&view.sa.id), now, &since);
         if let Some(flow) = places.get(&name).and_then(|place| flows.get_mut(*place)) {
             flow.path = view.path;
             flow.pairs.push(pair);
@@ -364,4 +421,4 @@ fn flows(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -53,6 +53,21 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// What was counted after `before` was.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            packets_in: self.packets_in.saturating_sub(before.packets_in),
+            bytes_in: self.bytes_in.saturating_sub(before.bytes_in),
+            errors_in: self.errors_in.saturating_sub(before.errors_in),
+            dropped_in: self.dropped_in.saturating_sub(before.dropped_in),
+            multicast_in: self.multicast_in.saturating_sub(before.multicast_in),
+            packets_out: self.packets_out.saturating_sub(before.packets_out),
+            bytes_out: self.bytes_out.saturating_sub(before.bytes_out),
+            errors_out: self.errors_out.saturating_sub(before.errors_out),
+            dropped_out: self.dropped_out.saturating_sub(before.dropped_out),
+        }
+    }
+
     /// `struct rtnl_link_stats64`.
     fn parse(data: &[u8]) -> Self {
         let at = |index: usize| {

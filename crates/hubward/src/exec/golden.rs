@@ -119,7 +119,8 @@ fn pair(
         pfs: None,
         kilobytes: Some(4_608_000),
     };
-    Pair { view: Arc::new(view), inbound: Some(counts.0), outbound: Some(counts.1) }
+    let selected = counts.0.packets + counts.1.packets;
+    Pair { view: Arc::new(view), inbound: Some(counts.0), outbound: Some(counts.1), selected }
 }
 
 fn carried(packets: u64) -> Carried {
@@ -187,6 +188,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         routes: connected.collect(),
         statics: Arc::default(),
         neighbours: Vec::new(),
+        cleared: None,
         drops: Dropped { no_sa: 2, unknown_spi: 1 },
         log: Logged {
             size: 65_536,

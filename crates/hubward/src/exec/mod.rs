@@ -145,7 +145,11 @@ pub(crate) fn run(
     };
     let shown = match row.run {
         Run::Show(show) => show(&Context { snapshot: desk.views.snapshot(), caller }, &arguments),
-        Run::Order(_) if json => return Ok(Err(Refusal::Invalid(command.len() + 1))),
+        Run::Order(_) | Run::Clear(_) if json => return Ok(Err(Refusal::Invalid(command.len() + 1))),
+        Run::Clear(clear) => {
+            clear(&desk.views);
+            return Ok(Ok(()));
+        }
         Run::Order(order) => {
             return Ok(order(&arguments).and_then(|command| {
                 let (sender, receiver) = std::sync::mpsc::channel();

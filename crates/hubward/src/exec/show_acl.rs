@@ -50,12 +50,7 @@ impl Acls {
         for flow in &snapshot.flows {
             let found = translate::acl_line(&snapshot.parsed.config, &flow.entry, &flow.selector);
             let Some((acl, line)) = found else { continue };
-            let carried: u64 = flow
-                .pairs
-                .iter()
-                .flat_map(|pair| [pair.inbound, pair.outbound])
-                .map(|carried| carried.unwrap_or_default().packets)
-                .sum();
+            let carried: u64 = flow.pairs.iter().map(|pair| pair.selected).sum();
             *hits.entry((acl.name.clone(), line)).or_default() += carried;
         }
         hits

@@ -1,6 +1,6 @@
 //! `show ip interface [brief]` and `show interfaces`.
 
-use super::layout::{Format, Layout};
+use super::layout::{Format, Layout, age};
 use super::{Arguments, Context, Output, Refusal, shown};
 use crate::apply::{AddressedBy, InterfaceView};
 use crate::snapshot::Snapshot;
@@ -226,7 +226,9 @@ impl Layout for Full {
             writeln!(out, "  Encapsulation ARPA, loopback not set")?;
             writeln!(out, "  Keepalive not set")?;
             writeln!(out, "  ARP type: ARPA, ARP Timeout 04:00:00")?;
-            writeln!(out, "  Last clearing of \"show interface\" counters never")?;
+            let cleared = self.0.snapshot.cleared.map(|at| self.0.snapshot.now.since(at).as_secs());
+            let cleared = cleared.map_or_else(|| "never".into(), age);
+            writeln!(out, "  Last clearing of \"show interface\" counters {cleared}")?;
             writeln!(
                 out,
                 "  Input queue: 0/75/{}/0 (size/max/drops/flushes); Total output drops: {}",

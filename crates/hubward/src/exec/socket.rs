@@ -115,14 +115,15 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
 pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<String> {
     let mut stream = UnixStream::connect(path)
         .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
-    if format == Format::Classic {
-        stream.write_all(b"terminal show-format classic\n")?;
-    }
-    stream.write_all(line.as_bytes())?;
-    stream.shutdown(std::net::Shutdown::Write)?;
+    let classic = if format == Format::Classic { "terminal show-format classic\n" } else { "" };
     let mut text = Vec::new();
-    stream.read_to_end(&mut text)?;
+    let talked = stream
+        .write_all([classic, line].concat().as_bytes())
+        .and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+    // a gateway that refuses the connection answers and hangs up without listening: its word counts, not the broken pipe
+    let talked = stream.read_to_end(&mut text).and(talked);
     if text.pop() != Some(END) {
+        talked?;
         anyhow::bail!("the gateway at {} broke off its answer", path.display());
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
@@ -143,5 +144,26 @@ mod tests {
             let read = lines(&mut server).unwrap();
             assert_eq!(read, (surplus == 0).then_some(text));
         }
+    }
+
+    /// As many commands at a time as there may be, and one more, which is refused; when one ends there is room again.
+    #[test]
+    fn commands_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        serve(&path, crate::views::tests::desk()).unwrap();
+        let mut open: Vec<_> = (0..AT_ONCE).map(|_| UnixStream::connect(&path).unwrap()).collect();
+        let refused = ask(&path, Format::Modern, "show privilege").unwrap();
+        assert_eq!(refused, "% Too many commands at once\n");
+        open.pop();
+        let answered = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            ask(&path, Format::Modern, "show privilege")
+                .is_ok_and(|text| text == "Current privilege level is 15\n")
+        });
+        assert!(answered, "there is no room though a command ended");
+        let both = ask(&path, Format::Classic, "show privilege\nshow nothing\nshow privilege").unwrap();
+        assert_eq!(both, "Current privilege level is 15\n% Invalid input detected at '^' marker.\n");
+        assert!(serve(&path, crate::views::tests::desk()).is_err(), "another gateway's socket");
     }
 }

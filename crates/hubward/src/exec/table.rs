@@ -21,12 +21,18 @@ pub(crate) struct Row {
 pub(crate) enum Run {
     /// Shows something of a snapshot.
     Show(fn(&Context, &Arguments) -> Output),
+    /// Forgets what was counted or logged.
+    Clear(fn(&Views)),
     /// Gives the engine an order.
     Order(fn(&Arguments) -> Result<Command, Refusal>),
 }
 
 const fn show(form: &'static str, privilege: u8, show: fn(&Context, &Arguments) -> Output) -> Row {
     Row { form, privilege, run: Run::Show(show) }
+}
+
+const fn clear(form: &'static str, clear: fn(&Views)) -> Row {
+    Row { form, privilege: PRIVILEGED, run: Run::Clear(clear) }
 }
 
 const fn order(form: &'static str, order: fn(&Arguments) -> Result<Command, Refusal>) -> Row {
@@ -73,6 +79,10 @@ pub(crate) const ROWS: &[Row] = &[
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
     show("write terminal", PRIVILEGED, show_config::running),
+    clear("clear access-list counters", Views::clear_access_list_counters),
+    clear("clear counters", Views::clear_interface_counters),
+    clear("clear crypto sa counters", Views::clear_sa_counters),
+    clear("clear logging", Views::clear_log),
     order("clear crypto isakmp [<0-4294967295:connection>]", |arguments| {
         Ok(Command::ClearIsakmp { connection: arguments.parsed("connection")? })
     }),

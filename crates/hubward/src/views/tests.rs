@@ -80,6 +80,12 @@ fn views(count: u32) -> Arc<Views> {
     Arc::new(views)
 }
 
+/// A gateway without SAs that takes no orders.
+pub(crate) fn desk() -> Desk {
+    let (gateway, _messages) = sync_channel(1);
+    Desk { views: views(0), gateway }
+}
+
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -254,4 +260,39 @@ fn a_flow_remembers_what_it_carried() {
     let snapshot = views.snapshot();
     assert!(snapshot.flows.is_empty() && snapshot.peers.is_empty());
     assert!(locked(&views.told).before.is_empty() && locked(&views.told).pairs.is_empty());
+}
+
+/// What is cleared counts from zero; what a limit depends on goes on.
+#[test]
+fn counters_are_cleared() {
+    let views = views(1);
+    let sa = views.sad.get(ChildId(1), Direction::Outbound).unwrap();
+    let send = |packets: u64| {
+        sa.counters.packets.fetch_add(packets, Ordering::Relaxed);
+        sa.counters.bytes.fetch_add(packets * 100, Ordering::Relaxed);
+    };
+    let seen = || {
+        let snapshot = views.snapshot();
+        let pair = &snapshot.flows[0].pairs[0];
+        (pair.outbound.unwrap().packets, pair.outbound.unwrap().bytes, pair.selected)
+    };
+    send(5);
+    views.ordered();
+    assert_eq!(seen(), (5, 500, 5));
+    views.clear_sa_counters();
+    send(1);
+    views.ordered();
+    assert_eq!(seen(), (1, 600, 6));
+    views.clear_access_list_counters();
+    send(2);
+    views.ordered();
+    assert_eq!(seen(), (3, 800, 2));
+    views.log.push(crate::log_buffer::LogLine::new(Duration::ZERO, tracing::Level::INFO, "a line"));
+    views.ordered();
+    assert_eq!(views.snapshot().log.lines.len(), 1);
+    views.clear_log();
+    assert!(views.snapshot().log.lines.is_empty());
+    assert!(views.snapshot().cleared.is_none());
+    views.clear_interface_counters();
+    assert!(views.snapshot().cleared.is_some());
 }
