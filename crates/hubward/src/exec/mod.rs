@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod golden;
 mod layout;
+mod ping;
 mod show_acl;
 mod show_config;
 mod show_engine;
@@ -145,7 +146,12 @@ pub(crate) fn run(
     };
     let shown = match row.run {
         Run::Show(show) => show(&Context { snapshot: desk.views.snapshot(), caller }, &arguments),
-        Run::Order(_) | Run::Clear(_) if json => return Ok(Err(Refusal::Invalid(command.len() + 1))),
+        Run::Order(_) | Run::Clear(_) | Run::Tell(_) if json => {
+            return Ok(Err(Refusal::Invalid(command.len() + 1)));
+        }
+        Run::Tell(tell) => {
+            return tell(&Context { snapshot: desk.views.snapshot(), caller }, &arguments, out);
+        }
         Run::Clear(clear) => {
             clear(&desk.views);
             return Ok(Ok(()));

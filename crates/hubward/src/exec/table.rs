@@ -21,6 +21,8 @@ pub(crate) struct Row {
 pub(crate) enum Run {
     /// Shows something of a snapshot.
     Show(fn(&Context, &Arguments) -> Output),
+    /// Does something that takes its time, and tells of it as it goes on.
+    Tell(fn(&Context, &Arguments, &mut dyn Write) -> io::Result<Result<(), Refusal>>),
     /// Forgets what was counted or logged.
     Clear(fn(&Views)),
     /// Gives the engine an order.
@@ -41,6 +43,11 @@ const fn order(form: &'static str, order: fn(&Arguments) -> Result<Command, Refu
 
 /// Every exec command.
 pub(crate) const ROWS: &[Row] = &[
+    Row {
+        form: "ping [ip] <A.B.C.D:address> [df-bit|repeat <1-2147483647:count>|size <36-18024:size>|source {<A.B.C.D:source>|<IF:interface> [<UNIT:unit>]}|timeout <0-3600:seconds>]...",
+        privilege: 1,
+        run: Run::Tell(ping::ping),
+    },
     show("show access-lists [<name>]", 1, show_acl::lists),
     show("show archive", PRIVILEGED, show_config::archive),
     show("show arp", 1, show_route::arp),
