@@ -127,12 +127,7 @@ impl Arguments {
 
 /// Carries a command out; `| json` behind a `show` command gives its rows as JSON. What is written before an error of `out` has
 /// been written.
-pub(crate) fn run(
-    line: &str,
-    caller: Caller,
-    desk: &Desk,
-    out: &mut dyn Write,
-) -> io::Result<Result<(), Refusal>> {
+pub(crate) fn run(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
     let (command, json) = match line.split_once(" | ") {
         Some((command, filter)) if !filter.trim().is_empty() && "json".starts_with(filter.trim()) => {
             (command, true)
@@ -173,6 +168,9 @@ pub(crate) fn run(
         Err(refusal) => Ok(Err(refusal)),
     }
 }
+
+/// What came of a command: the output could not be written, or it was refused, or it is done.
+pub(crate) type Outcome = io::Result<Result<(), Refusal>>;
 
 /// What a `show` command gives.
 pub(crate) type Output = Result<Box<dyn Shown>, Refusal>;

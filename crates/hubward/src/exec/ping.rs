@@ -6,11 +6,7 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub(super) fn ping(
-    context: &Context,
-    arguments: &Arguments,
-    out: &mut dyn Write,
-) -> io::Result<Result<(), Refusal>> {
+pub(super) fn ping(context: &Context, arguments: &Arguments, out: &mut dyn Write) -> super::Outcome {
     match wanted(context, arguments) {
         Ok((ping, count)) => send(&ping, count, out).map(Ok),
         Err(refusal) => Ok(Err(refusal)),

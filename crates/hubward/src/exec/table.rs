@@ -2,7 +2,7 @@
 //! configuration's commands; help and completion come from them too.
 
 use super::*;
-use hubward_config::automaton::{self, Form, Outcome};
+use hubward_config::automaton::{self, Form};
 use hubward_config::form::words;
 use hubward_proto::ike::io::Command;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ pub(crate) enum Run {
     /// Shows something of a snapshot.
     Show(fn(&Context, &Arguments) -> Output),
     /// Does something that takes its time, and tells of it as it goes on.
-    Tell(fn(&Context, &Arguments, &mut dyn Write) -> io::Result<Result<(), Refusal>>),
+    Tell(fn(&Context, &Arguments, &mut dyn Write) -> Outcome),
     /// Forgets what was counted or logged.
     Clear(fn(&Views)),
     /// Gives the engine an order.
@@ -118,18 +118,18 @@ pub(crate) fn find(line: &str, privilege: u8) -> Result<(&'static Row, Arguments
     };
     let (rows, forms) = allowed(privilege);
     match automaton::run(&forms, &words, false) {
-        Outcome::Complete(matched) => {
+        automaton::Outcome::Complete(matched) => {
             let row = rows.get(matched.form).copied().ok_or(Refusal::Incomplete)?;
             let places = (0..words.len()).map(place).collect();
             Ok((row, Arguments { matched, places }))
         }
-        Outcome::Incomplete(..) => Err(Refusal::Incomplete),
-        Outcome::Ambiguous(_) => {
+        automaton::Outcome::Incomplete(..) => Err(Refusal::Incomplete),
+        automaton::Outcome::Ambiguous(_) => {
             // the words behind the ambiguous one are anybody's
             let printable = line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80);
             Err(Refusal::Ambiguous(printable.collect()))
         }
-        Outcome::Invalid(misfit) => Err(Refusal::Invalid(place(misfit.word))),
+        automaton::Outcome::Invalid(misfit) => Err(Refusal::Invalid(place(misfit.word))),
     }
 }
 
