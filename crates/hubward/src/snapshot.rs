@@ -34,7 +34,7 @@ pub(crate) struct Snapshot {
     pub(crate) startup: Option<String>,
     /// By connection id.
     pub(crate) isakmp: Vec<Arc<IsakmpView>>,
-    /// In the order in which they came up.
+    /// By the crypto map entries that serve them.
     pub(crate) flows: Vec<Flow>,
     /// Who is authenticated, in the order in which they came.
     pub(crate) peers: BTreeMap<u64, Peer>,
@@ -73,6 +73,13 @@ impl Peer {
     pub(crate) fn new(since: Instant) -> Self {
         Self { since, isakmp: Vec::new(), flows: Vec::new() }
     }
+}
+
+/// Flows stand in the order of the entries that serve them, and for one entry in the order in which they came up.
+pub(crate) fn in_order(flows: &mut [Flow]) {
+    let entry =
+        |flow: &Flow| (flow.entry.sequence, flow.entry.dynamic.as_ref().map(|(_, sequence)| *sequence));
+    flows.sort_by_key(entry);
 }
 
 /// Who each SA and flow belongs to.

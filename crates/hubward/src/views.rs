@@ -417,6 +417,7 @@ fn flows(
         places.insert(name, flows.len());
         flows.push(flow);
     }
+    snapshot::in_order(&mut flows);
     flows
 }
 

@@ -23,6 +23,8 @@ pub enum Need {
     Trixie,
     /// The `hubward` program.
     Hubward,
+    /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
+    Reference,
 }
 
 /// What every test here uses.
@@ -39,6 +41,11 @@ pub const BASE: [Need; 9] = [
 ];
 
 impl Need {
+    /// Whether a test may do without it even where nothing else may be missing.
+    pub fn is_data(self) -> bool {
+        self == Self::Reference
+    }
+
     /// `None` when it is there, else the sentence that names what is missing.
     pub fn missing(self) -> Option<String> {
         let (there, what) = match self {
@@ -52,6 +59,7 @@ impl Need {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
             },
+            Self::Reference => (document().is_some(), "HUBWARD_REFERENCE".to_owned()),
             Self::Hubward => match hubward::binary() {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("the hubward program ({e:#})")),
@@ -59,6 +67,12 @@ impl Need {
         };
         (!there).then(|| format!("needs {what}"))
     }
+}
+
+/// The reference document's text.
+pub fn document() -> Option<String> {
+    let folder = std::env::var_os("HUBWARD_REFERENCE")?;
+    std::fs::read_to_string(Path::new(&folder).join("document.txt")).ok()
 }
 
 fn tool(name: &str) -> bool {

@@ -3,33 +3,41 @@
 use anyhow::{Context as _, Result, bail};
 use hubward_interop::charon::{Build, Spoke};
 use hubward_interop::lab::Lab;
-use hubward_interop::needs::Need;
+use hubward_interop::needs::{self, Need};
 use hubward_interop::ping;
 use hubward_interop::topology::{CLIENT, Client, HUB_HOST, SPOKE};
 use hubward_interop::vpnc::{NatMode, Profile};
 use std::time::Duration;
 
+use crate::document_excused::EXCUSED;
 use crate::scene::Scene;
 use crate::{Case, case};
 
-pub(crate) const CASES: &[Case] = &[case(
-    "a13_to_a18_the_documents_show_commands",
-    &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("vpnc")],
-    document,
-)];
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "a13_to_a18_the_documents_show_commands",
+        &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("vpnc")],
+        rows,
+    ),
+    case(
+        "the_documents_samples_line_by_line",
+        &[Need::Reference, Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("vpnc")],
+        samples,
+    ),
+];
 
 /// A command in the layout of IOS 12.3.
 fn classic(scene: &Scene, command: &str) -> Result<String> {
     scene.hub.exec(&format!("terminal show-format classic\n{command}"))
 }
 
-fn document(lab: &Lab) -> Result<()> {
+fn rows(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _spoke = scene.spoke(lab, Build::Trixie, &Spoke::default())?;
     let (_vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
 
     // A13, A14: two rows; the lifetimes are below a day and run down
-    let rows = |text: &str| -> Result<[(u64, Vec<String>); 2]> {
+    let both = |text: &str| -> Result<[(u64, Vec<String>); 2]> {
         let of = |peer: &str| {
             let row = text.lines().find(|line| line.contains(peer)).context("no row of a peer")?;
             let words: Vec<_> = row.split_whitespace().map(str::to_string).collect();
@@ -40,14 +48,14 @@ fn document(lab: &Lab) -> Result<()> {
         };
         Ok([of(&SPOKE.to_string())?, of(&CLIENT.to_string())?])
     };
-    let [spoke, client] = rows(&classic(&scene, "show crypto isakmp sa detail")?)?;
+    let [spoke, client] = both(&classic(&scene, "show crypto isakmp sa detail")?)?;
     for expected in ["3des", "sha", "psk", "2"] {
         assert!(spoke.1.iter().any(|word| word == expected), "no {expected} in {:?}", spoke.1);
     }
     assert_eq!(client.1.last().map(String::as_str), Some("CX"), "{:?}", client.1);
     assert!(spoke.0 <= 86_400 && client.0 <= 86_400);
     std::thread::sleep(Duration::from_millis(1100));
-    let later = rows(&classic(&scene, "show crypto isakmp sa detail")?)?;
+    let later = both(&classic(&scene, "show crypto isakmp sa detail")?)?;
     assert!(later[0].0 < spoke.0 && later[1].0 < client.0, "{later:?}");
 
     // A15 to A18, before and after 19 pings
@@ -78,6 +86,68 @@ fn document(lab: &Lab) -> Result<()> {
     assert!(json.contains(&format!("\"encaps\": {},", after.encaps)), "{json}");
     assert!(json.contains(&format!("\"current_outbound_spi\": {},", after.spi)), "{json}");
     Ok(())
+}
+
+/// Every line of the document's samples is there, in its order.
+fn samples(lab: &Lab) -> Result<()> {
+    let document = needs::document().context("no document")?;
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let _spoke = scene.spoke(lab, Build::Trixie, &Spoke::default())?;
+    let (_vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
+    for command in ["show crypto isakmp sa detail", "show crypto ipsec sa"] {
+        let ours = classic(&scene, command)?;
+        let mut lines = ours.lines().map(masked).filter(|line| !line.is_empty());
+        let sample = sample(&document, command);
+        assert!(sample.len() >= 8, "{command} is not in the document");
+        for line in sample {
+            let excused = EXCUSED.iter().find(|(written, ..)| *written == line);
+            let wanted = masked(excused.map_or(line.as_str(), |(_, meant, _)| meant));
+            if !lines.any(|line| line == wanted) {
+                bail!("{command} has no line {wanted:?} where the document has it:\n{ours}");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn collapsed(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A command's output in the document: behind the prompt, without fences and prose.
+fn sample(document: &str, command: &str) -> Vec<String> {
+    let mut lines = document.lines().map(collapsed);
+    let prompt = format!("hub#{command}");
+    lines.by_ref().find(|line| *line == prompt);
+    lines
+        .take_while(|line| line.is_ascii())
+        .filter(|line| !line.is_empty() && !line.starts_with("```"))
+        .collect()
+}
+
+/// A line without what is another in every run: counters, SPIs, what is left of a lifetime, the number of an SA.
+fn masked(line: &str) -> String {
+    let line = collapsed(line);
+    let upto = |end: &str| line.split_once(end).map(|(before, _)| format!("{before}{end} N"));
+    let digits = |line: &str| -> String {
+        let words = line.split(' ').map(|word| {
+            let number = word.trim_end_matches([',', ';']);
+            let counts = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
+            if counts { word.replace(number, "N") } else { word.to_string() }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    if line.starts_with("#pkts") || line.starts_with("#send") || line.starts_with("slot:") {
+        return digits(&line);
+    }
+    if let Some(masked) = ["current outbound spi:", "(k/sec):"].iter().find_map(|end| upto(end)) {
+        return masked;
+    }
+    if line.starts_with("spi: 0x") {
+        return "spi: N".to_string();
+    }
+    let lifetime = |word: &str| word.len() == 8 && word.matches(':').count() == 2;
+    line.split(' ').map(|word| if lifetime(word) { "N" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 struct Shown {
