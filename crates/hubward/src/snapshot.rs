@@ -20,8 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The gateway at one moment.
-#[derive(Debug)]
+/// The gateway at one moment. It holds the configuration's secrets, so it has no `Debug`.
 pub(crate) struct Snapshot {
     /// The moment.
     pub(crate) now: Instant,
