@@ -108,6 +108,12 @@ pub(crate) struct Dropped {
     pub(crate) no_sa: u64,
     /// ESP for an unknown SPI.
     pub(crate) unknown_spi: u64,
+    /// Not an IPv4 packet.
+    pub(crate) malformed: u64,
+    /// Longer than the path takes, and not to be fragmented.
+    pub(crate) too_big: u64,
+    /// The kernel did not take it.
+    pub(crate) send: u64,
 }
 
 /// The log's buffer.

@@ -189,7 +189,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         statics: Arc::default(),
         neighbours: Vec::new(),
         cleared: None,
-        drops: Dropped { no_sa: 2, unknown_spi: 1 },
+        drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
         log: Logged {
             size: 65_536,
             messages: 2,

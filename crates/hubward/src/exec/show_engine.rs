@@ -33,7 +33,13 @@ impl Layout for Dropped {
 
     fn rows(&self) -> impl Iterator<Item = DroppedRow> {
         let drops = &self.0.drops;
-        let rows = [("no SA for a packet to send", drops.no_sa), ("unknown SPI received", drops.unknown_spi)];
+        let rows = [
+            ("no SA for a packet to send", drops.no_sa),
+            ("unknown SPI received", drops.unknown_spi),
+            ("not an IPv4 packet", drops.malformed),
+            ("too long for the path", drops.too_big),
+            ("not taken by the kernel", drops.send),
+        ];
         rows.into_iter().map(|(reason, packets)| DroppedRow { reason, packets })
     }
 
