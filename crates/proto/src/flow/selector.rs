@@ -1,5 +1,6 @@
 //! Traffic selectors: which inner packets an SA or a crypto ACL line speaks of.
 
+use crate::wire::ip::protocol;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -134,13 +135,20 @@ impl Selector {
             && within(self.remote_port, other.remote_port)
     }
 
-    /// Whether an outgoing packet matches (its source is on our side).
+    /// Whether an outgoing packet matches (its source is on our side). A later fragment shows no ports: it goes with the
+    /// packets of its addresses and protocol, as IOS lets it pass a `permit` line with ports.
     pub fn matches(&self, packet: &Flow) -> bool {
         self.local.contains(packet.source)
             && self.remote.contains(packet.destination)
             && self.protocol.is_none_or(|protocol| protocol == packet.protocol)
-            && self.local_port.is_none_or(|port| packet.source_port == Some(port))
-            && self.remote_port.is_none_or(|port| packet.destination_port == Some(port))
+            && (packet.is_later_fragment()
+                || (self.local_port.is_none_or(|port| packet.source_port == Some(port))
+                    && self.remote_port.is_none_or(|port| packet.destination_port == Some(port))))
+    }
+
+    /// Whether it tells packets apart by their ports.
+    pub const fn has_ports(&self) -> bool {
+        self.local_port.is_some() || self.remote_port.is_some()
     }
 }
 
@@ -160,6 +168,13 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Whether the packet is a fragment behind the first: its protocol has ports and it shows none.
+    pub const fn is_later_fragment(&self) -> bool {
+        matches!(self.protocol, protocol::TCP | protocol::UDP)
+            && self.source_port.is_none()
+            && self.destination_port.is_none()
+    }
+
     /// The flow of the answers.
     #[must_use]
     pub const fn reversed(self) -> Self {
@@ -170,5 +185,33 @@ impl Flow {
             source_port: self.destination_port,
             destination_port: self.source_port,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first fragment shows its ports, the later ones none: all of a packet goes the same way.
+    #[test]
+    fn later_fragments_go_with_their_packet() {
+        let host = |last| IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 1, last));
+        let selector = Selector {
+            protocol: Some(protocol::UDP),
+            remote_port: Some(53),
+            ..Selector::between(AddressRange::host(host(1)), AddressRange::host(host(2)))
+        };
+        let flow = |protocol, port| Flow {
+            source: host(1),
+            destination: host(2),
+            protocol,
+            source_port: port,
+            destination_port: port,
+        };
+        assert!(selector.matches(&flow(protocol::UDP, Some(53))));
+        assert!(!selector.matches(&flow(protocol::UDP, Some(54))));
+        assert!(selector.matches(&flow(protocol::UDP, None)));
+        assert!(!selector.matches(&flow(protocol::TCP, None)), "of another protocol");
+        assert!(!flow(protocol::ICMP, None).is_later_fragment());
     }
 }

@@ -4,7 +4,7 @@ use crate::esp::sa::EntryRef;
 use crate::flow::selector::{AddressRange, Flow};
 use crate::ike::io::Acquire;
 use crate::ike::path::InterfaceId;
-use crate::ike::policy::{CryptoAcl, MapEntryKind, Policy};
+use crate::ike::policy::{CryptoAcl, CryptoAclLine, MapEntryKind, Policy};
 
 /// What to do with a packet that no SA carries.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Tables {
     pub fn classify(&self, flow: &Flow) -> Verdict {
         for (interface, rules) in &self.maps {
             for rule in rules {
-                let hit = rule.acl.lines.iter().enumerate().find(|(_, line)| line.selector.matches(flow));
+                let hit = rule.acl.lines.iter().enumerate().find(|(_, line)| hits(line, flow));
                 let Some((index, _)) = hit.filter(|(_, line)| line.permit) else { continue };
                 if !rule.initiates {
                     return Verdict::Drop;
@@ -94,8 +94,7 @@ impl Tables {
     /// that permits has it.
     pub fn denies(&self, entry: &EntryRef, flow: &Flow) -> bool {
         let mut rules = self.maps.iter().flat_map(|(_, rules)| rules).filter(|rule| rule.entry == *entry);
-        let first =
-            rules.next().and_then(|rule| rule.acl.lines.iter().find(|line| line.selector.matches(flow)));
+        let first = rules.next().and_then(|rule| rule.acl.lines.iter().find(|line| hits(line, flow)));
         first.is_some_and(|line| !line.permit)
     }
 
@@ -115,10 +114,15 @@ impl Tables {
     pub fn should_be_encrypted(&self, flow: &Flow) -> bool {
         let answer = flow.reversed();
         self.maps.iter().flat_map(|(_, rules)| rules).any(|rule| {
-            let hit = rule.acl.lines.iter().find(|line| line.selector.matches(&answer));
+            let hit = rule.acl.lines.iter().find(|line| hits(line, &answer));
             hit.is_some_and(|line| line.permit)
         })
     }
+}
+
+/// Whether a line speaks of a flow. Of a later fragment a `deny` line with ports says nothing, as on IOS: it cannot know.
+fn hits(line: &CryptoAclLine, flow: &Flow) -> bool {
+    line.selector.matches(flow) && (line.permit || !flow.is_later_fragment() || !line.selector.has_ports())
 }
 
 /// The remote ranges of selectors, as prefixes: what the routes into the tunnel must hold.

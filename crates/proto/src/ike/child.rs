@@ -2,7 +2,7 @@
 
 use crate::esp::sa::{ChildId, ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::engine::Engine;
+use crate::ike::engine::{Engine, forget};
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
@@ -56,6 +56,7 @@ impl Engine {
         self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
         let inbound = child.inbound.spi;
         let outbound = child.outbound.spi;
+        self.children_of.entry(peer).or_default().insert(id);
         self.children.insert(
             id,
             Child {
@@ -352,6 +353,7 @@ impl Engine {
     /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
     pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
         let Some(child) = self.children.remove(&id) else { return };
+        forget(&mut self.children_of, child.peer, id);
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
         self.child_changed(id);
@@ -369,8 +371,7 @@ impl Engine {
 
     /// Ends every pair of a peer without a word.
     pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
-        let ids: Vec<_> =
-            self.children.values().filter(|child| child.peer == peer).map(|child| child.sa.id).collect();
+        let ids: Vec<_> = self.children_of.get(&peer).into_iter().flatten().copied().collect();
         for id in ids {
             self.end_child(id, reason, false);
         }

@@ -39,6 +39,10 @@ pub struct Engine {
     pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
     pub(super) peers: BTreeMap<PeerId, Peer>,
     pub(super) children: BTreeMap<ChildId, Child>,
+    /// The children of each peer.
+    pub(super) children_of: BTreeMap<PeerId, BTreeSet<ChildId>>,
+    /// The established SAs of each peer.
+    pub(super) sas_of: BTreeMap<PeerId, BTreeSet<ConnId>>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
     asks: BTreeMap<AskId, AskFor>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -105,6 +109,8 @@ impl Engine {
             own_informationals: BTreeMap::new(),
             peers: BTreeMap::new(),
             children: BTreeMap::new(),
+            children_of: BTreeMap::new(),
+            sas_of: BTreeMap::new(),
             by_spi: BTreeMap::new(),
             asks: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -367,6 +373,9 @@ impl Engine {
             self.by_first_message.insert((source, sa.cookies.initiator), sa.id);
             self.admission.note(sa.id, source, sa.established().is_none());
         }
+        if let Some(established) = sa.established() {
+            self.sas_of.entry(established.peer).or_default().insert(sa.id);
+        }
         let deadline = self.isakmp_deadline(&sa);
         self.arm(Timer::Isakmp(sa.id), deadline);
         self.sas.insert(sa.id, sa);
@@ -379,6 +388,9 @@ impl Engine {
             self.admission.note(sa.id, source, false);
         }
         self.own_informationals.remove(&sa.id);
+        if let Some(established) = sa.established() {
+            forget(&mut self.sas_of, established.peer, sa.id);
+        }
         self.arm(Timer::Isakmp(sa.id), None);
         self.asks.retain(|_, ask| ask.conn != sa.id);
         self.drop_half_made_children(&sa);
@@ -689,4 +701,14 @@ fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()
         && matches!(header.exchange, exchange::INFORMATIONAL | exchange::TRANSACTION | exchange::QUICK)
+}
+
+/// Takes one of a peer's things out of its list, and the list with the last.
+pub(super) fn forget<T: Ord>(of: &mut BTreeMap<PeerId, BTreeSet<T>>, peer: PeerId, thing: T) {
+    if let Some(things) = of.get_mut(&peer) {
+        things.remove(&thing);
+        if things.is_empty() {
+            of.remove(&peer);
+        }
+    }
 }

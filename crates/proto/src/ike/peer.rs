@@ -1,6 +1,6 @@
 //! Peers: what outlives a phase-1 SA. Calling them, recognising them, and letting them go.
 
-use crate::ike::engine::{Engine, Reconnect};
+use crate::ike::engine::{Engine, Reconnect, forget};
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
@@ -187,6 +187,9 @@ impl Engine {
                     dpd: peer.dpd,
                 };
                 let new = self.new_peer_id();
+                if let Some(established) = sa.established() {
+                    forget(&mut self.sas_of, established.peer, sa.id);
+                }
                 self.in_work.push(new);
                 self.peers.insert(new, fresh);
                 if let Some(established) = sa.established_mut() {

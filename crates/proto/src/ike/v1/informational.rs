@@ -10,7 +10,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
-use crate::ike::sa::{Exchange, IsakmpSa, PeerId};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId};
 use crate::ike::v1::vendor::Vendor;
 use crate::time::Instant;
 use crate::wire::ike1::{Delete, Notify};
@@ -255,27 +255,23 @@ impl Engine {
         self.notify(sa, &message);
     }
 
+    fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
+        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id))
+    }
+
     fn last_heard(&self, peer: PeerId) -> Option<Instant> {
-        self.children.values().filter(|child| child.peer == peer).filter_map(|child| child.last_inbound).max()
+        self.children_of(peer).filter_map(|child| child.last_inbound).max()
     }
 
     /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp keepalive` only the side
     /// that called asks, after ten seconds.
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
-        let newest = self
-            .sas
-            .values()
-            .filter(|sa| sa.established().is_some_and(|established| established.peer == peer))
-            .max_by_key(|sa| sa.created)
-            .map(|sa| sa.id);
+        let ids = self.sas_of.get(&peer).into_iter().flatten();
+        let newest = ids.filter_map(|id| self.sas.get(id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
         let Some(id) = newest else { return };
-        let (last_out, last_in) = self
-            .children
-            .values()
-            .filter(|child| child.peer == peer)
-            .fold((None, None), |(out, inn), child| {
-                (out.max(child.last_outbound), inn.max(child.last_inbound))
-            });
+        let (last_out, last_in) = self.children_of(peer).fold((None, None), |(out, inn), child| {
+            (out.max(child.last_outbound), inn.max(child.last_inbound))
+        });
         self.with_sa(id, |engine, sa| {
             let patience = match engine.keepalive_of(sa) {
                 Some(keepalive) => keepalive.interval.min(UNANSWERED),
