@@ -65,7 +65,6 @@ impl Lines {
 
 impl Occupied {
     /// The user typed, or has another privilege now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a shell's session calls it"))]
     pub(crate) fn touch(&self, now: Instant, privilege: u8) {
         let mut lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = lines.get_mut(&self.line) {

@@ -18,6 +18,7 @@ mod log;
 mod log_buffer;
 mod routes;
 mod run;
+mod shell;
 mod snapshot;
 mod store;
 mod translate;
@@ -53,6 +54,12 @@ enum Verb {
     },
     /// Build the reference network in namespaces of this machine, run Hubward everywhere, and see that it works.
     Lab(lab::Arguments),
+    /// Open the running gateway's shell: help with ?, completion with Tab, history, filters, a pager.
+    Console {
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+    },
     /// Give the running gateway a command, such as "show crypto isakmp sa".
     Exec {
         /// The layouts of IOS 12.3 instead of those of IOS 15.
@@ -73,6 +80,7 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
+        Verb::Console { socket } => shell::console::open(&socket),
         Verb::Exec { classic, socket, line } => {
             let format = if classic { exec::Format::Classic } else { exec::Format::Modern };
             exec::ask(&socket, format, &line.join(" ")).map(|text| {

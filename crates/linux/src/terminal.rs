@@ -1,11 +1,45 @@
 //! The terminal that a program was started from.
 
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
-use std::os::fd::AsFd;
+use crate::error::{Context, Error};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Whether a person is at the other end (colours, prompts, a pager).
 pub fn is_terminal(fd: impl AsFd) -> bool {
     isatty(fd)
+}
+
+/// Columns and rows, when `fd` is a terminal that knows its size.
+pub fn size(fd: impl AsFd) -> Option<(u16, u16)> {
+    let size = tcgetwinsize(fd).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
+}
+
+/// A terminal in raw mode: keystrokes arrive one by one and nothing is echoed. Dropping it gives the terminal back.
+#[derive(Debug)]
+pub struct RawMode<'f> {
+    fd: BorrowedFd<'f>,
+    before: Modes,
+}
+
+impl<'f> RawMode<'f> {
+    /// Switches a terminal to raw mode.
+    ///
+    /// # Errors
+    /// When `fd` is no terminal.
+    pub fn enter(fd: BorrowedFd<'f>) -> Result<Self, Error> {
+        let before = tcgetattr(fd).context("read the modes of", "the terminal")?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(fd, OptionalActions::Flush, &raw).context("set the modes of", "the terminal")?;
+        Ok(Self { fd, before: Modes(before) })
+    }
+}
+
+impl Drop for RawMode<'_> {
+    fn drop(&mut self) {
+        self.before.restore(self.fd);
+    }
 }
 
 /// How a terminal was set before somebody was asked for a password with the echo off.
@@ -32,6 +66,8 @@ mod tests {
         let file = std::fs::File::open("/proc/self/status").unwrap();
         assert!(!super::is_terminal(&file));
         assert!(super::Modes::of(&file).is_none());
+        assert_eq!(super::size(&file), None);
+        assert!(super::RawMode::enter(std::os::fd::AsFd::as_fd(&file)).is_err());
     }
 
     #[test]

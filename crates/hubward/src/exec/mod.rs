@@ -23,6 +23,7 @@ mod tests;
 
 pub(crate) use layout::Format;
 pub(crate) use socket::{ask, serve};
+pub(crate) use table::allowed_forms;
 
 use crate::console_lines::LineName;
 use crate::gateway::Message;

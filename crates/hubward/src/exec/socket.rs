@@ -3,6 +3,7 @@
 use super::{Caller, Desk, Format, PRIVILEGED, Refusal, run};
 use crate::console_lines::LineName;
 use crate::dataplane::now;
+use crate::shell::console::{self, HELLO};
 use anyhow::Context as _;
 use std::io::{BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -73,16 +74,20 @@ fn remove_socket(path: &Path) -> anyhow::Result<()> {
 }
 
 /// What comes over a connection; `None` when that is too much: what is cut off must not be obeyed.
-fn lines(stream: &mut UnixStream) -> anyhow::Result<Option<String>> {
-    let mut text = Vec::new();
-    stream.take(LINES + 1).read_to_end(&mut text)?;
+fn lines(first: [u8; 1], stream: &mut UnixStream) -> anyhow::Result<Option<String>> {
+    let mut text = first.to_vec();
+    stream.take(LINES).read_to_end(&mut text)?;
     Ok((text.len() as u64 <= LINES).then(|| String::from_utf8_lossy(&text).into_owned()))
 }
 
 fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let Some(text) = lines(&mut stream)? else {
+    let mut first = [0];
+    if stream.read(&mut first)? == 1 && first == [HELLO] {
+        return console::serve(stream, desk);
+    }
+    let Some(text) = lines(first, &mut stream)? else {
         stream.write_all(Refusal::Invalid(0).to_string().as_bytes())?;
         stream.write_all(&[END])?;
         anyhow::bail!("more than {LINES} bytes of commands");
@@ -141,7 +146,9 @@ mod tests {
             let text = "x".repeat(usize::try_from(LINES).unwrap() + surplus);
             client.write_all(text.as_bytes()).unwrap();
             client.shutdown(std::net::Shutdown::Write).unwrap();
-            let read = lines(&mut server).unwrap();
+            let mut first = [0];
+            server.read_exact(&mut first).unwrap();
+            let read = lines(first, &mut server).unwrap();
             assert_eq!(read, (surplus == 0).then_some(text));
         }
     }

@@ -109,6 +109,11 @@ pub(crate) fn allowed(privilege: u8) -> (Vec<&'static Row>, Vec<&'static Form>) 
     ROWS.iter().zip(FORMS.iter()).filter(|(row, _)| row.privilege <= privilege).unzip()
 }
 
+/// The forms of the commands of a privilege, for help and completion.
+pub(crate) fn allowed_forms(privilege: u8) -> impl Iterator<Item = &'static Form> {
+    ROWS.iter().zip(FORMS.iter()).filter(move |(row, _)| row.privilege <= privilege).map(|(_, form)| form)
+}
+
 /// The command that a line is, for somebody of a privilege.
 pub(crate) fn find(line: &str, privilege: u8) -> Result<(&'static Row, Arguments), Refusal> {
     let words = words(line);

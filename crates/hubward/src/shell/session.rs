@@ -1,0 +1,430 @@
+//! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in, effects out; no I/O.
+
+use super::editor::{Asked, Echo, Editor};
+use super::filter::{self, Filter};
+use super::key::{Key, Keys};
+use super::pager::{Page, Pager, crlf};
+use crate::exec::{Format, PRIVILEGED, Refusal, allowed_forms};
+use hubward_config::automaton::{self, Form, Matched, Outcome};
+use hubward_config::form::words;
+use hubward_config::help;
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+
+/// Bytes that may be typed ahead while a command runs.
+const AHEAD: usize = 256 * 1024;
+
+/// What a session wants done.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Send this to the terminal.
+    Write(String),
+    /// Run a command, pass its output through the filter, and give it back to [`Session::reply`].
+    Run(String, Option<Filter>),
+    /// The session is over.
+    Close,
+}
+
+/// What a terminal is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terminal {
+    /// Rows of a page; 0 has no end.
+    pub(crate) length: usize,
+    /// Columns; 0 has no end.
+    pub(crate) width: usize,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    hostname: String,
+    /// 0 to 15.
+    pub(crate) privilege: u8,
+    /// The layout of `show` commands.
+    pub(crate) format: Format,
+    terminal: Terminal,
+    keys: Keys,
+    editor: Editor,
+    state: State,
+    ahead: VecDeque<u8>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A line is being typed.
+    Typing,
+    /// A command runs.
+    Running,
+    /// ` --More-- `.
+    Paging(Pager),
+    Closed,
+}
+
+/// What the session does itself.
+const LOCAL: [(&str, Local); 10] = [
+    ("disable [<0-15:level>]", Local::Disable),
+    ("enable [<0-15:level>]", Local::Enable),
+    ("exit", Local::Exit),
+    ("logout", Local::Exit),
+    ("quit", Local::Exit),
+    ("show history", Local::History),
+    ("terminal length <0-512:lines>", Local::Length),
+    ("terminal show-format classic", Local::Format(Format::Classic)),
+    ("terminal show-format modern", Local::Format(Format::Modern)),
+    ("terminal width <0-512:columns>", Local::Width),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Local {
+    Disable,
+    Enable,
+    Exit,
+    Format(Format),
+    History,
+    Length,
+    Width,
+}
+
+static LOCAL_FORMS: LazyLock<Vec<Form>> =
+    LazyLock::new(|| LOCAL.iter().map(|(form, _)| Form::compile(form)).collect());
+
+/// Every command of a privilege: the session's own first.
+fn forms(privilege: u8) -> Vec<&'static Form> {
+    LOCAL_FORMS.iter().chain(allowed_forms(privilege)).collect()
+}
+
+impl Session {
+    /// A session at a local console: whoever may open it may do everything.
+    pub(crate) fn new(hostname: &str, terminal: Terminal) -> Self {
+        let mut editor = Editor::new();
+        editor.set_width(terminal.width);
+        Self {
+            hostname: hostname.to_string(),
+            privilege: PRIVILEGED,
+            format: Format::Modern,
+            terminal,
+            keys: Keys::default(),
+            editor,
+            state: State::Typing,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    /// Prints the first prompt.
+    pub(crate) fn start(&mut self) -> Vec<Effect> {
+        let mut work = Work::default();
+        self.prompt("", &mut work);
+        work.effects()
+    }
+
+    /// Bytes came from the terminal.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Vec<Effect> {
+        let mut work = Work::default();
+        let room = AHEAD.saturating_sub(self.ahead.len());
+        self.ahead.extend(bytes.iter().take(room));
+        self.work(&mut work);
+        work.effects()
+    }
+
+    /// A command ended.
+    pub(crate) fn reply(&mut self, line: &str, outcome: Result<&str, &Refusal>) -> Vec<Effect> {
+        let mut work = Work::default();
+        match outcome {
+            Ok(text) => self.print(text, &mut work),
+            Err(refusal) => self.wrong(line, refusal, &mut work),
+        }
+        self.work(&mut work);
+        work.effects()
+    }
+
+    /// The window has another size. What `terminal length 0` and `terminal width 0` said stays.
+    pub(crate) fn resize(&mut self, terminal: Terminal) {
+        if self.terminal.width != 0 {
+            self.terminal.width = terminal.width;
+            self.editor.set_width(terminal.width);
+        }
+        if self.terminal.length != 0 {
+            self.terminal.length = terminal.length;
+        }
+    }
+
+    /// Takes what was typed, until something must be waited for.
+    fn work(&mut self, work: &mut Work) {
+        while matches!(self.state, State::Typing | State::Paging(_)) {
+            let Some(byte) = self.ahead.pop_front() else { return };
+            if let Some(key) = self.keys.byte(byte) {
+                self.key(key, work);
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key, work: &mut Work) {
+        if let State::Paging(pager) = std::mem::replace(&mut self.state, State::Typing) {
+            match pager.key(key, &mut work.out) {
+                Page::More(pager) => self.state = State::Paging(pager),
+                Page::Done => self.prompt("", work),
+            }
+            return;
+        }
+        match self.editor.key(key, &mut work.out) {
+            Asked::Nothing => {}
+            Asked::Line(line) => self.line(&line, work),
+            Asked::Leave(_) | Asked::Interrupt => self.prompt("", work),
+            Asked::Help(before) => {
+                let listing = listing(&help::choices(&forms(self.privilege), &before));
+                crlf(&listing, &mut work.out);
+                self.editor.print(&mut work.out);
+            }
+            Asked::Complete(line) => {
+                let completed = help::complete(&forms(self.privilege), &line).unwrap_or(line);
+                work.out.push_str("\r\n");
+                self.prompt(&completed, work);
+            }
+        }
+    }
+
+    /// A line was entered.
+    fn line(&mut self, line: &str, work: &mut Work) {
+        if line.trim().is_empty() || line.trim_start().starts_with('!') {
+            return self.prompt("", work);
+        }
+        // `| json` is no filter: the command itself gives other rows
+        let (command, filter) = match filter::split(line) {
+            Ok(split) => split,
+            Err(filter::Problem::Unknown(at)) if is_json(line, at) => (line, None),
+            Err(filter::Problem::Unknown(at)) => return self.wrong(line, &Refusal::Invalid(at), work),
+            Err(filter::Problem::Incomplete) => return self.wrong(line, &Refusal::Incomplete, work),
+            Err(filter::Problem::Expression) => {
+                let refusal = Refusal::Failed("Failed to compile regular expression".into());
+                return self.wrong(line, &refusal, work);
+            }
+        };
+        match self.own(command) {
+            Some((Local::History, _)) => {
+                let text: String = self.editor.history().map(|line| format!("  {line}\n")).collect();
+                let text = filter.map_or_else(|| text.clone(), |filter| filter.apply(&text));
+                self.print(&text, work);
+            }
+            Some((local, matched)) => self.local(local, &matched, work),
+            None => {
+                self.state = State::Running;
+                work.effect(Effect::Run(command.to_string(), filter));
+            }
+        }
+    }
+
+    /// The session's own command that a line is, among all commands there are.
+    fn own(&self, line: &str) -> Option<(Local, Matched)> {
+        match automaton::run(&forms(self.privilege), &words(line), false) {
+            Outcome::Complete(matched) => LOCAL.get(matched.form).map(|(_, local)| (*local, matched)),
+            _ => None,
+        }
+    }
+
+    fn local(&mut self, local: Local, matched: &Matched, work: &mut Work) {
+        let number = |name| matched.argument(name).and_then(|text| text.parse::<usize>().ok());
+        let level = || number("level").and_then(|level| u8::try_from(level).ok());
+        match local {
+            Local::Exit => {
+                self.state = State::Closed;
+                self.ahead.clear();
+                return work.effect(Effect::Close);
+            }
+            Local::Disable => self.privilege = level().unwrap_or(1).min(self.privilege),
+            // the console belongs to whoever may open it, so that nothing has to be asked
+            Local::Enable => self.privilege = level().unwrap_or(PRIVILEGED),
+            Local::Length => self.terminal.length = number("lines").unwrap_or(self.terminal.length),
+            Local::Width => {
+                self.terminal.width = number("columns").unwrap_or(self.terminal.width);
+                self.editor.set_width(self.terminal.width);
+            }
+            Local::Format(format) => self.format = format,
+            Local::History => {}
+        }
+        self.prompt("", work);
+    }
+
+    /// Prints a text through the pager, then the prompt.
+    fn print(&mut self, text: &str, work: &mut Work) {
+        match Pager::start(text, self.terminal.length, &mut work.out) {
+            Page::Done => self.prompt("", work),
+            Page::More(pager) => self.state = State::Paging(pager),
+        }
+    }
+
+    /// The error texts of IOS; the caret stands under the first wrong character, the prompt counted.
+    fn wrong(&mut self, line: &str, refusal: &Refusal, work: &mut Work) {
+        if let Refusal::Invalid(place) = refusal {
+            let before = line.get(..*place).map_or(0, |before| before.chars().count());
+            let column = self.prompt_text().chars().count() + before;
+            crlf(&format!("{:>1$}\n", "^", column + 1), &mut work.out);
+        }
+        crlf(&format!("{refusal}\n"), &mut work.out);
+        self.prompt("", work);
+    }
+
+    fn prompt_text(&self) -> String {
+        format!("{}{}", self.hostname, if self.privilege > 1 { '#' } else { '>' })
+    }
+
+    fn prompt(&mut self, typed: &str, work: &mut Work) {
+        self.state = State::Typing;
+        let prompt = self.prompt_text();
+        self.editor.begin(&prompt, Echo::Shown, typed, &mut work.out);
+    }
+}
+
+/// Whether the filter at a place is `| json`.
+fn is_json(line: &str, at: usize) -> bool {
+    line.get(at..).is_some_and(|name| !name.trim().is_empty() && "json".starts_with(name.trim()))
+}
+
+/// A help listing as IOS prints it.
+fn listing(choices: &[help::Choice]) -> String {
+    let width = choices.iter().map(|choice| choice.token.chars().count()).max().unwrap_or(0);
+    let line = |choice: &help::Choice| {
+        let line = format!("  {:width$}  {}", choice.token, choice.help);
+        format!("{}\n", line.trim_end())
+    };
+    match choices.is_empty() {
+        true => "% Unrecognized command\n".to_string(),
+        false => choices.iter().map(line).collect::<String>() + "\n",
+    }
+}
+
+/// Output and effects in the order in which they came up.
+#[derive(Default)]
+struct Work {
+    out: String,
+    done: Vec<Effect>,
+}
+
+impl Work {
+    fn effect(&mut self, effect: Effect) {
+        self.flush();
+        self.done.push(effect);
+    }
+
+    fn flush(&mut self) {
+        if !self.out.is_empty() {
+            self.done.push(Effect::Write(std::mem::take(&mut self.out)));
+        }
+    }
+
+    fn effects(mut self) -> Vec<Effect> {
+        self.flush();
+        self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session whose commands answer with `answer`.
+    struct Talk {
+        session: Session,
+        answer: String,
+        screen: String,
+        ran: Vec<String>,
+        closed: bool,
+    }
+
+    impl Talk {
+        fn begin(length: usize, answer: &str) -> Self {
+            let session = Session::new("Hub", Terminal { length, width: 80 });
+            let mut talk = Self {
+                session,
+                answer: answer.into(),
+                screen: String::new(),
+                ran: Vec::new(),
+                closed: false,
+            };
+            let effects = talk.session.start();
+            talk.done(effects);
+            talk
+        }
+
+        fn done(&mut self, effects: Vec<Effect>) {
+            for effect in effects {
+                match effect {
+                    Effect::Write(text) => self.screen.push_str(&text),
+                    Effect::Run(line, filter) => {
+                        self.ran.push(line.clone());
+                        let text = filter.map_or(self.answer.clone(), |filter| filter.apply(&self.answer));
+                        let effects = match line.as_str() {
+                            "show foo" => self.session.reply(&line, Err(&Refusal::Invalid(5))),
+                            _ => self.session.reply(&line, Ok(&text)),
+                        };
+                        self.done(effects);
+                    }
+                    Effect::Close => self.closed = true,
+                }
+            }
+        }
+
+        /// What the keys add to the screen.
+        fn keys(&mut self, bytes: &[u8]) -> String {
+            let before = self.screen.len();
+            let effects = self.session.bytes(bytes);
+            self.done(effects);
+            self.screen[before..].to_string()
+        }
+    }
+
+    #[test]
+    fn a_command_its_output_and_the_next_prompt() {
+        let mut talk = Talk::begin(24, "one\ntwo\n");
+        assert_eq!(talk.screen, "Hub#");
+        assert_eq!(talk.keys(b"show version\r"), "show version\r\none\r\ntwo\r\nHub#");
+        assert_eq!(talk.keys(b"show version | i tw\r"), "show version | i tw\r\ntwo\r\nHub#");
+        assert_eq!(talk.keys(b"\r! a remark\r"), "\r\nHub#! a remark\r\nHub#");
+        assert_eq!(talk.ran, ["show version", "show version"]);
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_wrong_word() {
+        let mut talk = Talk::begin(24, "");
+        let shown = talk.keys(b"show foo\r");
+        assert_eq!(shown, "show foo\r\n         ^\r\n% Invalid input detected at '^' marker.\r\n\r\nHub#");
+        let shown = talk.keys(b"show version | frob x\r");
+        assert!(shown.contains("\r\n                   ^\r\n% Invalid input"), "{shown}");
+        assert!(talk.keys(b"show version |\r").contains("% Incomplete command.\r\n"));
+        assert!(talk.keys(b"show version | i (\r").contains("% Failed to compile regular expression"));
+    }
+
+    #[test]
+    fn help_and_completion() {
+        let mut talk = Talk::begin(24, "");
+        let shown = talk.keys(b"terminal ?");
+        assert!(shown.contains("  length") && shown.contains("  show-format"), "{shown}");
+        assert!(shown.ends_with("Hub#terminal "), "the line is printed again: {shown}");
+        assert!(talk.keys(b"sho\t").ends_with("\r\nHub#terminal show-format "));
+        assert!(talk.keys(b"\x15frob?").contains("% Unrecognized command"));
+    }
+
+    #[test]
+    fn modes_and_terminals() {
+        let mut talk = Talk::begin(5, &"line\n".repeat(8));
+        assert!(talk.keys(b"show version\r").ends_with(" --More-- "));
+        assert!(talk.keys(b"q").ends_with("Hub#"));
+        assert!(!talk.keys(b"terminal length 0\rshow version\r").contains("--More--"));
+        assert!(talk.keys(b"disable\r").ends_with("\r\nHub>"));
+        assert_eq!(talk.session.privilege, 1);
+        assert!(talk.keys(b"ena\r").ends_with("\r\nHub#"));
+        talk.keys(b"terminal show-format classic\r");
+        assert_eq!(talk.session.format, Format::Classic);
+        assert!(talk.keys(b"show hist\r").contains("  terminal length 0\r\n  show version\r\n"));
+        talk.keys(b"exit\rshow version\r");
+        assert!(talk.closed);
+        assert_eq!(talk.ran.len(), 2, "what is typed behind exit is nobody's");
+    }
+
+    #[test]
+    fn a_paste_is_taken_line_by_line() {
+        let mut talk = Talk::begin(0, "x\n");
+        let paste = "show version\n".repeat(500);
+        talk.keys(paste.as_bytes());
+        assert_eq!(talk.ran.len(), 500);
+    }
+}
