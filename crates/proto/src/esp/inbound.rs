@@ -60,6 +60,8 @@ pub enum Refused {
 #[derive(Debug, Default)]
 pub struct Inbound {
     notices: Vec<Notice>,
+    /// Where a packet of transport mode gets its header back.
+    whole: Vec<u8>,
 }
 
 impl Inbound {
@@ -112,7 +114,7 @@ impl Inbound {
             .collect();
         open(&mut jobs);
         let outcomes: Vec<_> = jobs.into_iter().map(|job| job.outcome).collect();
-        for ((sa, sequence, packet), outcome) in known.iter().zip(outcomes) {
+        for ((sa, sequence, packet), outcome) in known.iter_mut().zip(outcomes) {
             let Ok(range) = outcome else {
                 self.refuse(sa, Refused::Icv);
                 continue;
@@ -127,7 +129,7 @@ impl Inbound {
                 }
                 newest
             };
-            let Some(plain) = packet.bytes.get(range) else { continue };
+            let Some(plain) = packet.bytes.get_mut(range) else { continue };
             match self.inner(sa, plain, packet.tos, &mut deliver) {
                 Ok(length) => sa.counters.count(now, length),
                 Err(refused) => {
@@ -154,13 +156,13 @@ impl Inbound {
     fn inner(
         &mut self,
         sa: &Sa,
-        plain: &[u8],
+        plain: &mut [u8],
         tos: u8,
         deliver: &mut impl FnMut(&[u8]),
     ) -> Result<usize, Refused> {
-        let (rest, [padding, next_header]) = plain.split_last_chunk::<2>().ok_or(Refused::Malformed)?;
+        let (rest, [padding, next_header]) = plain.split_last_chunk_mut::<2>().ok_or(Refused::Malformed)?;
         let length = rest.len().checked_sub(usize::from(*padding)).ok_or(Refused::Malformed)?;
-        let body = rest.get(..length).ok_or(Refused::Malformed)?;
+        let body = rest.get_mut(..length).ok_or(Refused::Malformed)?;
         if *next_header == protocol::DUMMY {
             return Ok(0);
         }
@@ -171,20 +173,24 @@ impl Inbound {
                 }
                 let view = Ipv4::parse(body).ok_or(Refused::Malformed)?;
                 check(sa, &view)?;
-                deliver_with_ecn(&view, tos, deliver);
-                Ok(view.bytes().len())
+                let length = view.bytes().len();
+                if mark_congestion(body, tos) {
+                    deliver(body.get(..length).ok_or(Refused::Malformed)?);
+                }
+                Ok(length)
             }
             Mode::Transport => {
                 let path = sa.path();
                 let (IpAddr::V4(remote), IpAddr::V4(local)) = (path.remote, path.local) else {
                     return Err(Refused::Malformed);
                 };
-                let mut packet = header(remote, local, *next_header, tos, body.len()).to_vec();
-                packet.extend_from_slice(body);
-                let view = Ipv4::parse(&packet).ok_or(Refused::Malformed)?;
+                self.whole.clear();
+                self.whole.extend_from_slice(&header(remote, local, *next_header, tos, body.len()));
+                self.whole.extend_from_slice(body);
+                let view = Ipv4::parse(&self.whole).ok_or(Refused::Malformed)?;
                 check(sa, &view)?;
                 deliver(view.bytes());
-                Ok(packet.len())
+                Ok(self.whole.len())
             }
         }
     }
@@ -218,27 +224,25 @@ fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
 }
 
 /// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040): outer CE on an inner
-/// ECT becomes CE, on an inner Not-ECT the packet is dropped.
-fn deliver_with_ecn(view: &Ipv4<'_>, outer: u8, deliver: &mut impl FnMut(&[u8])) {
+/// ECT becomes CE, on an inner Not-ECT the packet is dropped. Gives whether the packet goes on.
+fn mark_congestion(packet: &mut [u8], outer: u8) -> bool {
     const CE: u8 = 3;
-    if outer & 3 != CE || view.tos() & 3 == CE {
-        deliver(view.bytes());
-        return;
+    let [first, tos, ..] = packet else { return false };
+    if outer & 3 != CE || *tos & 3 == CE {
+        return true;
     }
-    if view.tos() & 3 == 0 {
-        return;
+    if *tos & 3 == 0 {
+        return false;
     }
-    let mut packet = view.bytes().to_vec();
-    let header_len = view.header_len();
-    if let [_, tos, ..] = packet.as_mut_slice() {
-        *tos |= CE;
-    }
-    if let Some(place) = packet.get_mut(10..12) {
+    *tos |= CE;
+    let header_len = usize::from(*first & 15) * 4;
+    let Some(header) = packet.get_mut(..header_len) else { return false };
+    if let Some(place) = header.get_mut(10..12) {
         place.fill(0);
     }
-    let sum = packet.get(..header_len).map(crate::wire::ip::checksum).unwrap_or(0);
-    if let Some(place) = packet.get_mut(10..12) {
-        place.copy_from_slice(&sum.to_be_bytes());
+    let sum = crate::wire::ip::checksum(header).to_be_bytes();
+    if let Some(place) = header.get_mut(10..12) {
+        place.copy_from_slice(&sum);
     }
-    deliver(&packet);
+    true
 }

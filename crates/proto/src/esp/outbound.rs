@@ -205,19 +205,16 @@ impl Outbound {
         }
         let sealed = seal(&mut jobs);
         debug_assert!(sealed.is_ok());
-        let ready: Vec<_> = self
-            .slots
-            .iter()
-            .zip(&jobs)
-            // of several that could not be protected only one is named, and none may leave
-            .filter(|_| sealed.is_ok())
-            .map(|(slot, job)| Sealed {
+        let mut ready = Vec::with_capacity(jobs.len());
+        // of several that could not be protected only one is named, and none may leave
+        if sealed.is_ok() {
+            ready.extend(self.slots.iter().zip(&jobs).map(|(slot, job)| Sealed {
                 path: slot.path,
                 bytes: job.packet,
                 tos: slot.tos,
                 dont_fragment: slot.dont_fragment,
-            })
-            .collect();
+            }));
+        }
         send(&ready);
         drop(ready);
         drop(jobs);
