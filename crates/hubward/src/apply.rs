@@ -12,7 +12,8 @@ use hubward_linux::sysctl::Setting;
 use hubward_linux::{address, link};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
-use hubward_proto::flow::tables;
+use hubward_proto::flow::tables::{self, Exit};
+use hubward_proto::ike::path::InterfaceId;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -256,6 +257,25 @@ impl Machine {
         }
         self.captured = wanted;
         Ok(())
+    }
+
+    /// Where the routes of the main table lead, seen from the interfaces with a crypto map.
+    pub(crate) fn exits(&self, config: &Config) -> anyhow::Result<Vec<Exit>> {
+        let mut bearers = BTreeMap::new();
+        for (index, interface) in config.interfaces.iter().enumerate() {
+            if interface.crypto_map.is_some()
+                && let Some(name) = self.names.get(&interface.name)
+                && let Ok(link) = link::by_name(&self.netlink, name)
+            {
+                bearers.insert(link.index, InterfaceId(u16::try_from(index)?));
+            }
+        }
+        let mut main: Vec<_> = route::list(&self.netlink)?
+            .into_iter()
+            .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
+            .collect();
+        main.sort_by_key(|route| route.metric);
+        Ok(main.iter().map(|route| (route.destination, bearers.get(&route.interface).copied())).collect())
     }
 
     /// Cleartext that comes in by an interface with a crypto map although its source lies behind a tunnel must have been

@@ -265,6 +265,18 @@ impl Gateway {
         if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
             tracing::error!("the routes into the tunnel could not be set: {error:#}");
         }
+        let tables = self.shared.tables.load();
+        if !tables.needs_exits() {
+            return;
+        }
+        match self.machine.exits(&self.parsed.config) {
+            Ok(exits) => {
+                if let Some(new) = tables.with_exits(exits) {
+                    self.shared.tables.store(Arc::new(new));
+                }
+            }
+            Err(error) => tracing::error!("the routes could not be read: {error:#}"),
+        }
     }
 
     fn every_second(&mut self) {

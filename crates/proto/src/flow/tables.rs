@@ -23,7 +23,12 @@ pub struct Tables {
     maps: Vec<(InterfaceId, Vec<Rule>)>,
     /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
     pools: Vec<AddressRange>,
+    /// Where the routes lead, the longest prefix first; only where several interfaces bear a crypto map.
+    exits: Vec<Exit>,
 }
+
+/// A route: what it leads to, and the interface with a crypto map by which it leaves, if it is one.
+pub type Exit = (ipnet::IpNet, Option<InterfaceId>);
 
 #[derive(Clone, Debug)]
 struct Rule {
@@ -63,12 +68,32 @@ impl Tables {
             }
             maps.push((interface.id, rules));
         }
-        Self { maps, pools }
+        Self { maps, pools, exits: Vec::new() }
+    }
+
+    /// Whether several interfaces bear a crypto map, so that the routes decide between them.
+    pub fn needs_exits(&self) -> bool {
+        self.maps.len() > 1
+    }
+
+    /// The same tables with other routes; `None` when the routes are those already known. Of equal prefixes the first counts.
+    pub fn with_exits(&self, mut exits: Vec<Exit>) -> Option<Self> {
+        exits.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
+        (exits != self.exits).then(|| Self { exits, ..self.clone() })
+    }
+
+    /// Whether a packet to this destination leaves by this interface, as far as is known.
+    fn leaves_by(&self, destination: std::net::IpAddr, interface: InterfaceId) -> bool {
+        let exit = self.exits.iter().find(|(prefix, _)| prefix.contains(&destination));
+        exit.is_none_or(|(_, exit)| *exit == Some(interface))
     }
 
     /// Walks the entries in order: `permit` protects, `deny` goes on to the next entry, nothing leaves it in clear.
     pub fn classify(&self, flow: &Flow) -> Verdict {
         for (interface, rules) in &self.maps {
+            if !self.leaves_by(flow.destination, *interface) {
+                continue;
+            }
             for rule in rules {
                 let hit = rule.acl.lines.iter().enumerate().find(|(_, line)| hits(line, flow));
                 let Some((index, _)) = hit.filter(|(_, line)| line.permit) else { continue };
@@ -143,4 +168,51 @@ pub fn prefixes(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<ipnet::Ip
     out.sort();
     out.dedup();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// Two interfaces whose maps protect the same networks: the route decides which of them calls its peer.
+    #[test]
+    fn the_route_decides_between_two_maps() {
+        let range = |text: &str| AddressRange::prefix(text.parse().unwrap());
+        let selector = crate::flow::selector::Selector::between(range("10.1.0.0/16"), range("10.2.0.0/16"));
+        let rule = |map: &str| Rule {
+            entry: EntryRef { map: map.into(), sequence: 10, dynamic: None },
+            acl: Arc::new(CryptoAcl {
+                name: "100".into(),
+                lines: vec![CryptoAclLine { permit: true, selector, line: 0 }],
+            }),
+            initiates: true,
+        };
+        let tables = Tables {
+            maps: vec![(InterfaceId(0), vec![rule("first")]), (InterfaceId(1), vec![rule("second")])],
+            ..Tables::default()
+        };
+        assert!(tables.needs_exits());
+        let flow = Flow {
+            source: "10.1.1.1".parse().unwrap(),
+            destination: "10.2.2.2".parse().unwrap(),
+            protocol: 1,
+            source_port: None,
+            destination_port: None,
+        };
+        let called = |tables: &Tables| match tables.classify(&flow) {
+            Verdict::Protect(acquire) => Some(acquire.interface),
+            _ => None,
+        };
+        assert_eq!(called(&tables), Some(InterfaceId(0)), "no route is known");
+        let default = ("0.0.0.0/0".parse().unwrap(), Some(InterfaceId(0)));
+        let branch = ("10.2.0.0/16".parse().unwrap(), Some(InterfaceId(1)));
+        let tables = tables.with_exits(vec![default, branch]).unwrap();
+        assert_eq!(called(&tables), Some(InterfaceId(1)));
+        assert!(tables.with_exits(vec![default, branch]).is_none(), "nothing new");
+        let tables = tables.with_exits(vec![default]).unwrap();
+        assert_eq!(called(&tables), Some(InterfaceId(0)));
+        let inside = ("10.2.2.0/24".parse().unwrap(), None);
+        assert_eq!(called(&tables.with_exits(vec![default, inside]).unwrap()), None, "it leaves elsewhere");
+    }
 }
