@@ -40,7 +40,12 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Resul
         if !links.iter().any(|link| link.name == linux) {
             bail!("--map {pair}: this machine has no interface {linux}");
         }
-        names.insert(ios, linux.to_string());
+        if names.values().any(|name| name == linux) {
+            bail!("--map {pair}: {linux} is another interface of the configuration already");
+        }
+        if names.insert(ios.clone(), linux.to_string()).is_some() {
+            bail!("--map {pair}: {ios} is mapped already");
+        }
     }
     let mut free: Vec<_> =
         links.iter().filter(|link| !names.values().any(|name| *name == link.name)).collect();
@@ -48,6 +53,15 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Resul
         let idle =
             interface.shutdown || (interface.address == Addressing::None && interface.crypto_map.is_none());
         if idle || names.contains_key(&interface.name) || interface.name.starts_with("Tunnel") {
+            continue;
+        }
+        // a loopback or a VLAN is no cable, and must not take the place of one
+        if !interface.name.contains("Ethernet") {
+            tracing::warn!(
+                "{} has no interface of this machine; map one with --map {}=NAME",
+                interface.name,
+                interface.name
+            );
             continue;
         }
         if free.is_empty() {
@@ -293,9 +307,11 @@ impl Machine {
         }
         Ok(())
     }
+}
 
-    /// Removes everything that was made.
-    pub(crate) fn remove(&mut self) {
+/// Removes everything that was made, however the gateway ends.
+impl Drop for Machine {
+    fn drop(&mut self) {
         match owned::sweep(&self.netlink, &mut self.ledger) {
             Ok(swept) => {
                 for failed in swept.failed {

@@ -96,7 +96,6 @@ impl Gateway {
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
         self.dhcp.release();
-        self.machine.remove();
     }
 
     /// What DHCP gave or took.

@@ -18,6 +18,7 @@ use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::owned::FWMARK;
+use hubward_linux::privilege::Capability;
 use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
@@ -59,6 +60,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let log = log_with_buffer("info");
     privilege::forbid_core_dumps()?;
+    privilege::require(Capability::NetAdmin, "a gateway")?;
+    privilege::require(Capability::NetRaw, "a gateway")?;
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
     let parsed = hubward_config::parse(&text);
@@ -78,10 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
-    if let Err(error) = machine.apply(&parsed.config, names, &tun) {
-        machine.remove();
-        return Err(error);
-    }
+    machine.apply(&parsed.config, names, &tun)?;
     let addresses = machine.addresses(&parsed.config)?;
     let (policy, left_out) = translate::policy(&parsed.config, &addresses);
     for line in left_out {
