@@ -122,21 +122,6 @@ fn entry(row: &Row) -> Entry {
     Entry { mode: prompt(row.mode), form: form.trim_end().to_string(), effect }
 }
 
-const MODES: [In; 12] = [
-    In::Global,
-    In::Interface,
-    In::IsakmpPolicy,
-    In::Keyring,
-    In::Profile,
-    In::Group,
-    In::TransformSet,
-    In::CryptoMap,
-    In::DynamicMap,
-    In::Acl,
-    In::DhcpPool,
-    In::Line,
-];
-
 /// The prompt of a mode, as screen scrapers know it.
 pub(crate) fn prompt(mode: In) -> &'static str {
     match mode {
@@ -168,7 +153,7 @@ pub fn configuration_complete(prompt: &str, line: &str) -> Option<String> {
 }
 
 fn configuration<'l>(prompt: &str, line: &'l str) -> (Vec<&'static Form>, &'l str) {
-    let own = MODES.into_iter().find(|mode| self::prompt(*mode) == prompt).unwrap_or(In::Global);
+    let own = In::ALL.into_iter().find(|mode| self::prompt(*mode) == prompt).unwrap_or(In::Global);
     let Commands { forms, .. } = commands(own);
     let lower = line.trim_start().to_ascii_lowercase();
     let negated = ["no ", "default "].iter().find(|word| lower.starts_with(**word));
@@ -473,7 +458,7 @@ mod tests {
     #[test]
     fn every_word_has_its_help() {
         let mut missing = std::collections::BTreeSet::new();
-        for mode in MODES {
+        for mode in In::ALL {
             let Commands { rows, forms } = commands(mode);
             for (row, form) in rows.iter().zip(forms) {
                 if matches!(row.action, Action::Fold(_)) {

@@ -58,6 +58,24 @@ pub(crate) enum In {
     Line,
 }
 
+impl In {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Global,
+        Self::Interface,
+        Self::IsakmpPolicy,
+        Self::Keyring,
+        Self::Profile,
+        Self::Group,
+        Self::TransformSet,
+        Self::CryptoMap,
+        Self::DynamicMap,
+        Self::Acl,
+        Self::DhcpPool,
+        Self::Line,
+    ];
+}
+
 impl Mode {
     pub(crate) fn kind(self) -> Option<In> {
         Some(match self {
