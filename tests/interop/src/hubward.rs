@@ -129,6 +129,16 @@ impl Hubward {
         process::run(&mut command, secs(10))
     }
 
+    /// `hubward console` without a terminal: what its shell prints when these keys are struck.
+    pub fn console(&self, typed: &str) -> Result<String> {
+        let file = self.dir.join("typed");
+        fs::write(&file, typed)?;
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("exec \"$0\" console --socket \"$1\" < \"$2\"");
+        command.arg(binary()?).arg(&self.socket).arg(&file);
+        process::run(&mut command, secs(10))
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.process.log()

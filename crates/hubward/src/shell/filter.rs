@@ -82,7 +82,8 @@ fn bar(line: &str) -> Option<usize> {
     })
 }
 
-/// Compiles an IOS expression. `_` stands for a delimiter: a comma, a brace, a parenthesis, a blank, or either end.
+/// Compiles an IOS expression. `_` stands for a delimiter: a comma, a brace, a parenthesis, a blank, or either end; and for
+/// itself, so that `include QM_IDLE` finds what it says.
 fn compile(expression: &str) -> Option<Regex> {
     let mut out = String::with_capacity(expression.len() + 16);
     let mut characters = expression.chars();
@@ -106,7 +107,7 @@ fn compile(expression: &str) -> Option<Regex> {
                 in_class = false;
                 out.push(']');
             }
-            '_' if !in_class => out.push_str("(?:^|[,{}() ]|$)"),
+            '_' if !in_class => out.push_str("(?:^|[_,{}() ]|$)"),
             '{' | '}' => {
                 out.push('\\');
                 out.push(character);
@@ -182,6 +183,8 @@ mod tests {
     fn an_underscore_is_a_delimiter() {
         assert_eq!(filtered("show run | include _2_"), " group 2\n");
         assert_eq!(filtered("show run | include _10_"), "crypto isakmp policy 10\n");
+        let (_, filter) = split("show crypto isakmp sa | include QM_IDLE").unwrap();
+        assert_eq!(filter.unwrap().apply("a QM_IDLE b\nQM IDLE\nQMIDLE\n"), "a QM_IDLE b\nQM IDLE\n");
     }
 
     #[test]

@@ -85,6 +85,18 @@ fn rows(lab: &Lab) -> Result<()> {
     let json = scene.hub.exec(&format!("show crypto ipsec sa peer {SPOKE} | json"))?;
     assert!(json.contains(&format!("\"encaps\": {},", after.encaps)), "{json}");
     assert!(json.contains(&format!("\"current_outbound_spi\": {},", after.spi)), "{json}");
+
+    // the shell, by keystroke: abbreviation and filter, help within a line that is then given up, a wrong word, the end
+    let shell = scene
+        .hub
+        .console("sh cry isa sa | c QM_IDLE\nsh crypto ?\x15sh foo\ndisable\nclear crypto sa\nexit\n")?;
+    for expected in [
+        "Hub#sh cry isa sa | c QM_IDLE\r\nNumber of lines which match regexp = 2\r\nHub#",
+        "  isakmp       ",
+        "\r\n       ^\r\n% Invalid input detected at '^' marker.\r\n\r\nHub#disable\r\nHub>clear crypto sa\r\n",
+    ] {
+        assert!(shell.contains(expected), "no {expected:?} in\n{shell}");
+    }
     Ok(())
 }
 
