@@ -3,10 +3,11 @@
 //! The first byte of such a connection is [`HELLO`]. Behind it the terminal's end sends frames of a kind, a length in two
 //! bytes, and so many bytes: [`TYPED`] what was typed, [`WINDOW`] columns and rows. The gateway sends what is to be printed.
 
-use super::session::{Effect, Session, Terminal};
+use super::serve::{self, Input, Login};
+use super::session::Terminal;
 use crate::console_lines::LineName;
 use crate::dataplane::now;
-use crate::exec::{Caller, Desk, PRIVILEGED, run};
+use crate::exec::{Desk, PRIVILEGED};
 use anyhow::Context as _;
 use hubward_linux::terminal::{RawMode, is_terminal, size};
 use std::io::{Read, Write};
@@ -14,6 +15,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::mpsc::sync_channel;
 
 /// Begins a console's connection; no command line begins so.
 pub(crate) const HELLO: u8 = 1;
@@ -23,6 +25,8 @@ const TYPED: u8 = b'i';
 const WINDOW: u8 = b'w';
 /// Bytes of a frame.
 const FRAME: usize = 4096;
+/// Frames that wait while a command runs.
+const INPUTS: usize = 64;
 /// Consoles at a time.
 const CONSOLES: u16 = 15;
 
@@ -37,44 +41,27 @@ pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     let Some(Frame::Window(terminal)) = Frame::read(&mut stream)? else {
         anyhow::bail!("a console that does not begin with its size");
     };
-    let snapshot = desk.views.snapshot();
-    let mut session = Session::new(snapshot.hostname(), terminal);
-    drop(snapshot);
-    let mut effects = session.start();
-    loop {
-        // what an effect leads to is done before what comes behind it
-        let mut pending: std::collections::VecDeque<Effect> = effects.into();
-        while let Some(effect) = pending.pop_front() {
-            match effect {
-                Effect::Write(text) => stream.write_all(text.as_bytes())?,
-                Effect::Run(line, filter) => {
-                    let (privilege, format) = (session.privilege, session.format);
-                    let caller = Caller { privilege, format, line: Some(place.line) };
-                    let mut out = Vec::new();
-                    let outcome = run(&line, caller, desk, &mut out)?;
-                    let text = String::from_utf8_lossy(&out);
-                    let text = filter.map_or_else(|| text.to_string(), |filter| filter.apply(&text));
-                    let outcome = outcome.as_ref().map(|()| text.as_str());
-                    for (index, effect) in session.reply(&line, outcome).into_iter().enumerate() {
-                        pending.insert(index, effect);
-                    }
-                }
-                Effect::Close => return Ok(()),
+    let (sender, inputs) = sync_channel(INPUTS);
+    let mut typing = stream.try_clone()?;
+    std::thread::Builder::new().name("console".into()).spawn(move || {
+        // whatever ends the frames ends the session
+        while let Ok(Some(frame)) = Frame::read(&mut typing) {
+            let input = match frame {
+                Frame::Typed(bytes) => Input::Typed(bytes),
+                Frame::Window(terminal) => Input::Window(terminal),
+            };
+            if sender.send(input).is_err() {
+                return;
             }
         }
-        effects = match Frame::read(&mut stream)? {
-            None => return Ok(()),
-            Some(Frame::Window(terminal)) => {
-                session.resize(terminal);
-                Vec::new()
-            }
-            Some(Frame::Typed(bytes)) => {
-                let effects = session.bytes(&bytes);
-                place.touch(now(), session.privilege);
-                effects
-            }
-        };
-    }
+        let _over = sender.send(Input::Gone);
+    })?;
+    // whoever may open the socket may do everything, so that `enable` has nothing to ask
+    let login = Login { privilege: PRIVILEGED, place, exec_timeout: None, terminal, enable: None };
+    let served = serve::serve(&inputs, &mut stream, &login, desk);
+    // wakes the thread that reads
+    let _gone = stream.shutdown(std::net::Shutdown::Both);
+    Ok(served?)
 }
 
 enum Frame {

@@ -5,4 +5,5 @@ mod editor;
 mod filter;
 mod key;
 mod pager;
-mod session;
+pub(crate) mod serve;
+pub(crate) mod session;

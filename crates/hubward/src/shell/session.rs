@@ -4,6 +4,7 @@ use super::editor::{Asked, Echo, Editor};
 use super::filter::{self, Filter};
 use super::key::{Key, Keys};
 use super::pager::{Page, Pager, crlf};
+use super::serve::Enabled;
 use crate::exec::{Format, PRIVILEGED, Refusal, allowed_forms};
 use hubward_config::automaton::{self, Form, Matched, Outcome};
 use hubward_config::form::words;
@@ -13,6 +14,8 @@ use std::sync::LazyLock;
 
 /// Bytes that may be typed ahead while a command runs.
 const AHEAD: usize = 256 * 1024;
+/// Wrong passwords before `enable` gives up.
+const ENABLE_TRIES: u8 = 3;
 
 /// What a session wants done.
 #[derive(Debug)]
@@ -21,8 +24,23 @@ pub(crate) enum Effect {
     Write(String),
     /// Run a command, pass its output through the filter, and give it back to [`Session::reply`].
     Run(String, Option<Filter>),
+    /// `enable`: is this the password? The answer goes to [`Session::enabled`].
+    Enable {
+        /// The privilege that is asked for.
+        level: u8,
+        password: Password,
+    },
     /// The session is over.
     Close,
+}
+
+/// A password on its way to be checked.
+pub(crate) struct Password(pub(crate) String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Password(…)")
+    }
 }
 
 /// What a terminal is like.
@@ -43,6 +61,8 @@ pub(crate) struct Session {
     /// The layout of `show` commands.
     pub(crate) format: Format,
     terminal: Terminal,
+    /// Whether `enable` asks for a password.
+    enable_asks: bool,
     keys: Keys,
     editor: Editor,
     state: State,
@@ -57,6 +77,11 @@ enum State {
     Running,
     /// ` --More-- `.
     Paging(Pager),
+    /// `Password: ` of `enable`; how often it was wrong already.
+    Password {
+        level: u8,
+        wrong: u8,
+    },
     Closed,
 }
 
@@ -94,15 +119,16 @@ fn forms(privilege: u8) -> Vec<&'static Form> {
 }
 
 impl Session {
-    /// A session at a local console: whoever may open it may do everything.
-    pub(crate) fn new(hostname: &str, terminal: Terminal) -> Self {
+    /// A session of somebody with a privilege.
+    pub(crate) fn new(hostname: &str, privilege: u8, terminal: Terminal, enable_asks: bool) -> Self {
         let mut editor = Editor::new();
         editor.set_width(terminal.width);
         Self {
             hostname: hostname.to_string(),
-            privilege: PRIVILEGED,
+            privilege,
             format: Format::Modern,
             terminal,
+            enable_asks,
             keys: Keys::default(),
             editor,
             state: State::Typing,
@@ -137,6 +163,47 @@ impl Session {
         work.effects()
     }
 
+    /// Ctrl-C ended a command; what it printed behind its last flush.
+    pub(crate) fn interrupted(&mut self, text: &str) -> Vec<Effect> {
+        let mut work = Work::default();
+        self.ahead.clear();
+        crlf(text, &mut work.out);
+        work.out.push_str("\r\n");
+        self.prompt("", &mut work);
+        work.effects()
+    }
+
+    /// What became of the password that `enable` asked for.
+    pub(crate) fn enabled(&mut self, level: u8, outcome: Enabled) -> Vec<Effect> {
+        let mut work = Work::default();
+        let wrong = match self.state {
+            State::Password { wrong, .. } => wrong + 1,
+            _ => 1,
+        };
+        match outcome {
+            Enabled::Right => {
+                self.privilege = level;
+                self.prompt("", &mut work);
+            }
+            Enabled::NotSet => self.print("% No password set\n", &mut work),
+            Enabled::Wrong if wrong < ENABLE_TRIES => self.ask_password(level, wrong, &mut work),
+            Enabled::Wrong => self.print("% Bad secrets\n\n", &mut work),
+        }
+        self.work(&mut work);
+        work.effects()
+    }
+
+    /// Nobody typed for as long as the line allows.
+    pub(crate) fn timed_out(&mut self) -> Vec<Effect> {
+        self.state = State::Closed;
+        vec![Effect::Write("\r\n".into()), Effect::Close]
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
     /// The window has another size. What `terminal length 0` and `terminal width 0` said stays.
     pub(crate) fn resize(&mut self, terminal: Terminal) {
         if self.terminal.width != 0 {
@@ -150,7 +217,7 @@ impl Session {
 
     /// Takes what was typed, until something must be waited for.
     fn work(&mut self, work: &mut Work) {
-        while matches!(self.state, State::Typing | State::Paging(_)) {
+        while matches!(self.state, State::Typing | State::Paging(_) | State::Password { .. }) {
             let Some(byte) = self.ahead.pop_front() else { return };
             if let Some(key) = self.keys.byte(byte) {
                 self.key(key, work);
@@ -159,12 +226,24 @@ impl Session {
     }
 
     fn key(&mut self, key: Key, work: &mut Work) {
-        if let State::Paging(pager) = std::mem::replace(&mut self.state, State::Typing) {
-            match pager.key(key, &mut work.out) {
-                Page::More(pager) => self.state = State::Paging(pager),
-                Page::Done => self.prompt("", work),
+        match std::mem::replace(&mut self.state, State::Typing) {
+            State::Paging(pager) => {
+                return match pager.key(key, &mut work.out) {
+                    Page::More(pager) => self.state = State::Paging(pager),
+                    Page::Done => self.prompt("", work),
+                };
             }
-            return;
+            State::Password { level, wrong } => {
+                return match self.editor.key(key, &mut work.out) {
+                    Asked::Line(password) => {
+                        self.state = State::Password { level, wrong };
+                        work.effect(Effect::Enable { level, password: Password(password) });
+                    }
+                    Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
+                    _ => self.state = State::Password { level, wrong },
+                };
+            }
+            State::Typing | State::Running | State::Closed => {}
         }
         match self.editor.key(key, &mut work.out) {
             Asked::Nothing => {}
@@ -231,8 +310,13 @@ impl Session {
                 return work.effect(Effect::Close);
             }
             Local::Disable => self.privilege = level().unwrap_or(1).min(self.privilege),
-            // the console belongs to whoever may open it, so that nothing has to be asked
-            Local::Enable => self.privilege = level().unwrap_or(PRIVILEGED),
+            Local::Enable => {
+                let level = level().unwrap_or(PRIVILEGED);
+                if self.enable_asks && level > self.privilege {
+                    return self.ask_password(level, 0, work);
+                }
+                self.privilege = level;
+            }
             Local::Length => self.terminal.length = number("lines").unwrap_or(self.terminal.length),
             Local::Width => {
                 self.terminal.width = number("columns").unwrap_or(self.terminal.width);
@@ -242,6 +326,11 @@ impl Session {
             Local::History => {}
         }
         self.prompt("", work);
+    }
+
+    fn ask_password(&mut self, level: u8, wrong: u8, work: &mut Work) {
+        self.state = State::Password { level, wrong };
+        self.editor.begin("Password: ", Echo::Hidden, "", &mut work.out);
     }
 
     /// Prints a text through the pager, then the prompt.
@@ -332,7 +421,7 @@ mod tests {
 
     impl Talk {
         fn begin(length: usize, answer: &str) -> Self {
-            let session = Session::new("Hub", Terminal { length, width: 80 });
+            let session = Session::new("Hub", PRIVILEGED, Terminal { length, width: 80 }, false);
             let mut talk = Self {
                 session,
                 answer: answer.into(),
@@ -356,6 +445,11 @@ mod tests {
                             "show foo" => self.session.reply(&line, Err(&Refusal::Invalid(5))),
                             _ => self.session.reply(&line, Ok(&text)),
                         };
+                        self.done(effects);
+                    }
+                    Effect::Enable { level, password } => {
+                        let outcome = if password.0 == "right" { Enabled::Right } else { Enabled::Wrong };
+                        let effects = self.session.enabled(level, outcome);
                         self.done(effects);
                     }
                     Effect::Close => self.closed = true,
@@ -418,6 +512,19 @@ mod tests {
         talk.keys(b"exit\rshow version\r");
         assert!(talk.closed);
         assert_eq!(talk.ran.len(), 2, "what is typed behind exit is nobody's");
+    }
+
+    #[test]
+    fn enable_asks_three_times() {
+        let mut talk = Talk::begin(24, "");
+        talk.session.enable_asks = true;
+        talk.keys(b"disable\r");
+        let shown = talk.keys(b"enable\rwrong\r");
+        assert_eq!(shown, "enable\r\nPassword: \r\nPassword: ", "a password is not shown");
+        assert!(talk.keys(b"right\r").ends_with("Hub#"));
+        let shown = talk.keys(b"disable\renable\ra\rb\rc\r");
+        assert!(shown.ends_with("Password: \r\n% Bad secrets\r\n\r\nHub>"), "{shown}");
+        assert!(!talk.keys(b"show history\r").contains("right"));
     }
 
     #[test]
