@@ -16,6 +16,8 @@ mod lab;
 mod lease;
 mod log;
 mod log_buffer;
+#[cfg_attr(not(test), expect(dead_code, reason = "sessions take them"))]
+mod monitors;
 mod routes;
 mod run;
 mod shell;

@@ -5,6 +5,7 @@ use crate::apply::{self, Names};
 use crate::console_lines::Lines;
 use crate::dataplane::{Drops, now};
 use crate::log_buffer::LogBuffer;
+use crate::monitors::Monitors;
 use crate::routes::Static;
 use crate::snapshot::{self, Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
@@ -44,6 +45,9 @@ pub(crate) struct Views {
     pub(crate) log: Arc<LogBuffer>,
     /// Who is logged in.
     pub(crate) lines: Arc<Lines>,
+    /// The terminals that watch the log.
+    #[expect(dead_code, reason = "sessions subscribe by it (`terminal monitor`)")]
+    pub(crate) monitors: Arc<Monitors>,
 }
 
 /// What the gateway told last.
@@ -176,6 +180,7 @@ impl Views {
             started: now(),
             log,
             lines: Arc::default(),
+            monitors: Arc::default(),
         }
     }
 
