@@ -8,6 +8,7 @@ mod check;
 mod command;
 pub mod diagnostic;
 pub mod document;
+pub mod edit;
 pub mod form;
 pub mod help;
 pub mod model;

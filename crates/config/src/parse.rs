@@ -5,6 +5,7 @@ use crate::command::table::{Lookup, lookup};
 use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Document, Line};
+use crate::edit::RawEnd;
 use crate::form::{Cursor, Word, words};
 use crate::model::Config;
 
@@ -19,16 +20,48 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// What became of a line, for those who change lines.
+#[derive(Clone, Debug)]
+pub(crate) struct Trace {
+    /// The line spelled out, behind its own indentation.
+    pub(crate) spelled: String,
+    /// The line that opened the submode in which this one stands; for raw text the command it belongs to.
+    pub(crate) under: Option<usize>,
+    /// The command, if it is one.
+    pub(crate) command: Option<TracedCommand>,
+    /// The mode that it opened.
+    pub(crate) opens: Option<Mode>,
+}
+
+/// A line that is a command.
+#[derive(Clone, Debug)]
+pub(crate) struct TracedCommand {
+    pub(crate) mode: In,
+    pub(crate) matched: Matched,
+    /// `no` or `default` stands in front.
+    pub(crate) negated: bool,
+    /// It changes the model.
+    pub(crate) folds: bool,
+}
+
+/// Whether the items of the model know their lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Kept,
+    /// All are 0, so that two models are equal when they mean the same.
+    Left,
+}
+
 /// Reads a configuration.
 pub fn parse(text: &str) -> Parsed {
-    read(text, &mut Vec::new())
+    read(text, Numbers::Kept).0
 }
 
 /// The same configuration with every command spelled out: keywords and interface names in full, arguments as given, without
 /// the comment that may follow a command. What is not a command stays as it is. It means the same.
 pub fn spell_out(text: &str) -> String {
-    let mut lines = Vec::new();
-    read(text, &mut lines);
+    let (_, traces) = read(text, Numbers::Kept);
+    let lines: Vec<_> = traces.into_iter().map(|trace| trace.spelled).collect();
     let mut out = lines.join("\n");
     if text.ends_with('\n') {
         out.push('\n');
@@ -36,17 +69,22 @@ pub fn spell_out(text: &str) -> String {
     out
 }
 
-fn read(text: &str, spelled: &mut Vec<String>) -> Parsed {
+/// Reads a configuration, and tells what became of each line.
+pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut parsed = Parsed::default();
+    let mut traces: Vec<Trace> = Vec::new();
     parsed.document.ends_with_newline = text.ends_with('\n');
     let body = text.strip_suffix('\n').unwrap_or(text);
     let lines: Vec<&str> = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
     let mut mode = Mode::Global;
+    // the lines that opened the modes around this one, the outermost first
+    let mut openers: Vec<usize> = Vec::new();
     let mut ended = false;
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
-        spelled.push((*line).to_string());
+        let under = openers.last().copied();
+        traces.push(Trace { spelled: (*line).to_string(), under, command: None, opens: None });
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let trimmed = line.trim();
         if ended || trimmed.is_empty() || trimmed.starts_with('!') {
@@ -62,18 +100,34 @@ fn read(text: &str, spelled: &mut Vec<String>) -> Parsed {
         }
         if trimmed.eq_ignore_ascii_case("exit") {
             mode = Mode::Global;
+            openers.clear();
             push(&mut parsed, line, Class::NoOp);
             index += 1;
             continue;
         }
         // a command that begins a block of raw text
         let block = blocks.length(trimmed, lines.get(index + 1..).unwrap_or_default());
-        let class = command(&mut parsed, &mut mode, line, number, spelled);
+        let number = if numbers == Numbers::Kept { number } else { 0 };
+        let (class, left) = match traces.last_mut() {
+            Some(trace) => command(&mut parsed, &mut mode, line, number, trace),
+            None => (Class::Unknown, false),
+        };
+        if left {
+            openers.clear();
+        }
+        if let Some(trace) = traces.last_mut() {
+            trace.under = openers.last().copied();
+            if trace.opens.is_some() {
+                openers.push(index);
+            }
+        }
         push(&mut parsed, line, class);
+        let command = index;
         index += 1;
         for _ in 0..block {
             if let Some(raw) = lines.get(index) {
-                spelled.push((*raw).to_string());
+                let spelled = (*raw).to_string();
+                traces.push(Trace { spelled, under: Some(command), command: None, opens: None });
                 push(&mut parsed, raw, class);
                 index += 1;
             }
@@ -81,7 +135,7 @@ fn read(text: &str, spelled: &mut Vec<String>) -> Parsed {
     }
     crate::check::check(&mut parsed);
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-    parsed
+    (parsed, traces)
 }
 
 fn push(parsed: &mut Parsed, text: &str, class: Class) {
@@ -93,48 +147,48 @@ const ENDLESS: usize = 16;
 
 /// Finds where blocks of raw text end. A search in vain reads the rest of the file, so there are only so many.
 #[derive(Default)]
-struct Blocks {
+pub(crate) struct Blocks {
     /// Ends that do not come any more.
-    missing: Vec<String>,
+    missing: Vec<RawEnd>,
     /// Lines that were looked at.
     looked_at: usize,
 }
 
 impl Blocks {
-    /// How many of the following lines belong to this one: a banner up to its delimiter, a certificate up to `quit`.
-    fn length(&mut self, line: &str, following: &[&str]) -> usize {
+    /// What ends the raw text behind a line: a banner's delimiter, `quit` behind a certificate.
+    pub(crate) fn end(line: &str) -> Option<RawEnd> {
         let given = words(line);
         let first = given.first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
-        if first == "banner" {
-            let Some(text) = given.get(2).or_else(|| given.get(1)) else { return 0 };
-            let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
-            let Some(rest) = line.get(start..) else { return 0 };
-            let delimiter = if rest.starts_with("^C") {
-                "^C"
-            } else {
-                rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or("")
-            };
-            if delimiter.is_empty()
-                || rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter))
-            {
-                return 0;
-            }
-            return self.search(delimiter, following, |line| line.contains(delimiter));
-        }
         if first == "certificate" {
-            return self.search("quit", following, |line| line.trim() == "quit");
+            return Some(RawEnd::Line("quit".into()));
         }
-        0
+        if first != "banner" {
+            return None;
+        }
+        let text = given.get(2).or_else(|| given.get(1))?;
+        let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
+        let rest = line.get(start..)?;
+        let delimiter = match rest.starts_with("^C") {
+            true => "^C",
+            false => rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or(""),
+        };
+        let ends_here = rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter));
+        (!delimiter.is_empty() && !ends_here).then(|| RawEnd::Contains(delimiter.to_string()))
     }
 
-    fn search(&mut self, end: &str, following: &[&str], ends: impl Fn(&str) -> bool) -> usize {
-        if self.missing.len() == ENDLESS || self.missing.iter().any(|missing| missing == end) {
+    /// How many of the following lines belong to this one.
+    fn length(&mut self, line: &str, following: &[&str]) -> usize {
+        Self::end(line).map_or(0, |end| self.search(&end, following))
+    }
+
+    fn search(&mut self, end: &RawEnd, following: &[&str]) -> usize {
+        if self.missing.len() == ENDLESS || self.missing.contains(end) {
             return 0;
         }
-        let found = following.iter().position(|line| ends(line));
+        let found = following.iter().position(|line| end.is(line));
         self.looked_at += found.map_or(following.len(), |last| last + 1);
         if found.is_none() {
-            self.missing.push(end.to_string());
+            self.missing.push(end.clone());
         }
         found.map_or(0, |last| last + 1)
     }
@@ -179,14 +233,14 @@ fn spelled_out(entered: &Entered<'_>, matched: &Matched) -> String {
     out
 }
 
-/// Spells out the last line.
-fn spell(spelled: &mut [String], entered: &Entered<'_>, matched: &Matched) {
-    if let Some(last) = spelled.last_mut() {
-        *last = spelled_out(entered, matched);
-    }
-}
-
-fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32, spelled: &mut [String]) -> Class {
+/// Does a line, and tells whether it left the submode.
+fn command(
+    parsed: &mut Parsed,
+    mode: &mut Mode,
+    line: &str,
+    number: u32,
+    trace: &mut Trace,
+) -> (Class, bool) {
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
         "no" => Some(Negation::No),
@@ -196,8 +250,14 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32, spelle
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
     let entered = Entered { line, number, all: &all, given, negation };
     if let (Mode::Opaque(fate), true) = (*mode, line.starts_with([' ', '\t'])) {
-        return fated(parsed, fate, &entered, true);
+        return (fated(parsed, fate, &entered, true), false);
     }
+    let mut found = |row: &Row, matched: &Matched| {
+        trace.spelled = spelled_out(&entered, matched);
+        let folds = matches!(row.action, Action::Fold(_));
+        let negated = negation.is_some();
+        trace.command = Some(TracedCommand { mode: row.mode, matched: matched.clone(), negated, folds });
+    };
     // the command decides: it is tried in the submode, then globally
     let find = |kind| lookup(kind, given, negation.is_some());
     let inner = mode.kind().filter(|kind| *kind != In::Global).map(find);
@@ -208,13 +268,18 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32, spelle
             if matched.spelled_out
                 || !matches!(&outer, Lookup::Command(_, matched) if matched.spelled_out) =>
         {
-            spell(spelled, &entered, &matched);
-            run(parsed, mode, row, &matched, &entered)
+            found(row, &matched);
+            let before = *mode;
+            let class = run(parsed, mode, row, &matched, &entered);
+            trace.opens = (*mode != before).then_some(*mode);
+            (class, false)
         }
         (_, Lookup::Command(row, matched)) => {
-            spell(spelled, &entered, &matched);
+            found(row, &matched);
             *mode = Mode::Global;
-            run(parsed, mode, row, &matched, &entered)
+            let class = run(parsed, mode, row, &matched, &entered);
+            trace.opens = (*mode != Mode::Global).then_some(*mode);
+            (class, true)
         }
         (inner, outer) => {
             let wrong = match inner {
@@ -222,7 +287,7 @@ fn command(parsed: &mut Parsed, mode: &mut Mode, line: &str, number: u32, spelle
                 _ => outer,
             };
             parsed.diagnostics.push(misfit(&entered, &wrong));
-            Class::Unknown
+            (Class::Unknown, false)
         }
     }
 }

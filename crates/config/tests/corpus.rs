@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_config::document::Class;
+use hubward_config::edit::{Position, RawEnd, enter};
 use hubward_config::parse;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
@@ -38,6 +39,60 @@ fn files() -> Vec<PathBuf> {
     found.sort();
     assert!(!found.is_empty(), "HUBWARD_CORPUS holds no configuration");
     found
+}
+
+/// Lines of a configuration that is typed in: each line reads all before it.
+const TYPED: usize = 120;
+
+/// Entered line by line in configuration mode, a configuration means what it means as a file; what is no command is refused.
+fn type_in(path: &PathBuf) -> Result<(), Failed> {
+    let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).replace('\r', "");
+    let unknown: Vec<_> =
+        parse(&text).document.lines.into_iter().filter(|line| line.class == Class::Unknown).collect();
+    let (mut typed, mut position) = (String::new(), Position::default());
+    let mut lines = text.lines().take_while(|line| line.trim() != "end").take(TYPED);
+    let mut understood = String::new();
+    while let Some(line) = lines.next() {
+        let mut entry = line.to_string();
+        if let Some(end) = RawEnd::of(line.trim()) {
+            for raw in lines.by_ref() {
+                entry.push('\n');
+                entry.push_str(raw);
+                if end.is(raw) {
+                    break;
+                }
+            }
+        }
+        if line.trim() == "exit" {
+            position = Position::default();
+        } else if let Ok(change) = enter(&typed, &position, &entry) {
+            position = change.position;
+            typed = change.text.unwrap_or(typed);
+        } else if unknown.iter().all(|unknown| unknown.text != line) {
+            return Err(format!("refused: {line}").into());
+        } else {
+            continue;
+        }
+        understood.push_str(&entry);
+        understood.push('\n');
+    }
+    // items know their lines, which are others now
+    let meaning = |text: &str| {
+        let shown = format!("{:?}", parse(text).config);
+        // `line: 5`, and the line of a map's list: `("EZVPN", 5)`
+        let parts = shown.replace("\", ", "line: ");
+        let parts = parts.split("line: ").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
+        parts.collect::<Vec<_>>().join("line: ")
+    };
+    let (typed, understood) = (meaning(&typed), meaning(&understood));
+    match typed.bytes().zip(understood.bytes()).position(|(a, b)| a != b) {
+        None if typed.len() == understood.len() => Ok(()),
+        place => {
+            let from = place.unwrap_or_default().saturating_sub(200);
+            let near = |text: &str| text.chars().skip(from).take(300).collect::<String>();
+            Err(format!("typed in, it means\n…{}…\nand not\n…{}…", near(&typed), near(&understood)).into())
+        }
+    }
 }
 
 fn check(path: &PathBuf) -> Result<(), Failed> {
@@ -91,6 +146,8 @@ fn main() {
     } else {
         for path in files() {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let typed = path.clone();
+            trials.push(Trial::test(format!("corpus::typed::{name}"), move || type_in(&typed)));
             trials.push(Trial::test(format!("corpus::{name}"), move || check(&path)));
         }
         trials.push(Trial::test("corpus::table", table));

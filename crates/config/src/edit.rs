@@ -1,0 +1,428 @@
+//! Lines typed in configuration mode: each changes the document where it belongs, as IOS does.
+//!
+//! What a typed line means is what it would mean at the end of the file, under the lines that opened its mode: that text is the
+//! reference. The document is then changed in place (a setting replaces the one before it, `no` takes lines away, what is new
+//! goes next to its like), and the change counts only if the two mean the same; where they do not, the reference itself is the
+//! new document. So a line can never mean something else than it would in a file.
+
+use crate::automaton::Form;
+use crate::command::table::{Lookup, commands, lookup};
+use crate::command::{In, Mode};
+use crate::document::Class;
+use crate::form::words;
+use crate::help::{self, Choice};
+use crate::parse::{Blocks, Numbers, Trace, TracedCommand, read};
+
+/// Where typed lines go: the lines that opened the modes around, the outermost first. None is the global mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position(Vec<Opener>);
+
+/// A line that opened a mode, spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Opener {
+    line: String,
+    mode: Mode,
+}
+
+/// What a line did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The new text of the configuration; `None` if it stays as it is.
+    pub text: Option<String>,
+    /// Where the next line goes.
+    pub position: Position,
+}
+
+/// Why a line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// Something more must follow.
+    Incomplete,
+    /// A word is the beginning of several.
+    Ambiguous,
+    /// A word is wrong; where it stands in the line, in bytes from 0.
+    Invalid(usize),
+}
+
+impl Position {
+    /// Whether this is the global mode.
+    pub fn is_global(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Leaves the innermost mode: `exit`. The global mode stays.
+    pub fn leave(&mut self) {
+        self.0.pop();
+    }
+
+    /// What stands in the parentheses of the prompt.
+    pub fn prompt(&self) -> &'static str {
+        let Some(opener) = self.0.last() else { return "config" };
+        match opener.mode {
+            Mode::Acl(_, true) => "config-ext-nacl",
+            Mode::Acl(_, false) => "config-std-nacl",
+            Mode::Interface(_) if opener.line.contains('.') => "config-subif",
+            mode => mode.kind().map_or_else(|| opaque_prompt(&opener.line), help::prompt),
+        }
+    }
+
+    fn mode(&self) -> Option<In> {
+        self.0.last().map_or(Some(In::Global), |opener| opener.mode.kind())
+    }
+
+    /// The forms of the commands that may come here: the mode's own, and every global one.
+    fn forms(&self) -> impl Iterator<Item = &'static Form> {
+        let own = self.mode().into_iter().filter(|mode| *mode != In::Global);
+        own.chain([In::Global]).flat_map(|mode| &commands(mode).forms)
+    }
+
+    /// What may come next, for `?`: the commands of this mode, with the forms of the shell's own.
+    pub fn choices(&self, shell: &[&'static Form], line: &str) -> Vec<Choice> {
+        let own = self.mode().map(|mode| commands(mode).forms.iter()).into_iter().flatten();
+        let (_, behind) = without_negation(line);
+        let shell = shell.iter().copied().filter(|_| behind.len() == line.len());
+        help::choices(&own.chain(shell).collect::<Vec<_>>(), behind)
+    }
+
+    /// The line with its last word completed, if only one keyword begins so.
+    pub fn complete(&self, shell: &[&'static Form], line: &str) -> Option<String> {
+        let (before, behind) = without_negation(line);
+        let shell = shell.iter().copied().filter(|_| before.is_empty());
+        let completed = help::complete(&self.forms().chain(shell).collect::<Vec<_>>(), behind)?;
+        Some(format!("{before}{completed}"))
+    }
+}
+
+/// The prompts of modes whose commands have no effect.
+fn opaque_prompt(line: &str) -> &'static str {
+    const PROMPTS: [(&str, &str); 12] = [
+        ("archive", "config-archive"),
+        ("class-map", "config-cmap"),
+        ("control-plane", "config-cp"),
+        ("crypto ca", "ca-trustpoint"),
+        ("crypto ikev2", "config-ikev2"),
+        ("crypto ipsec profile", "ipsec-profile"),
+        ("crypto pki", "ca-trustpoint"),
+        ("ip vrf", "config-vrf"),
+        ("policy-map", "config-pmap"),
+        ("route-map", "config-route-map"),
+        ("router", "config-router"),
+        ("vrf", "config-vrf"),
+    ];
+    PROMPTS.iter().find(|(start, _)| line.starts_with(start)).map_or("config-submode", |(_, prompt)| prompt)
+}
+
+/// Splits `no ` or `default ` off.
+fn without_negation(line: &str) -> (&str, &str) {
+    let start = line.len() - line.trim_start().len();
+    for word in ["no ", "default "] {
+        let end = start + word.len();
+        if line.get(start..end).is_some_and(|begin| begin.eq_ignore_ascii_case(word)) {
+            return line.split_at_checked(end).unwrap_or(("", line));
+        }
+    }
+    ("", line)
+}
+
+/// What ends the raw text that a line begins: a banner's delimiter, or `quit` behind a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RawEnd {
+    /// A line that contains this.
+    Contains(String),
+    /// A line that is this.
+    Line(String),
+}
+
+impl RawEnd {
+    /// What must come before the command that a line begins is complete. `None` if it is complete already.
+    pub fn of(line: &str) -> Option<Self> {
+        Blocks::end(line)
+    }
+
+    /// Whether a line is the last.
+    pub fn is(&self, line: &str) -> bool {
+        match self {
+            Self::Contains(end) => line.contains(end),
+            Self::Line(end) => line.trim() == end,
+        }
+    }
+}
+
+/// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its command: further lines.
+///
+/// # Errors
+/// The line is no command here; the text stays as it is.
+pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
+    let (command, raw) = typed.split_once('\n').map_or((typed, None), |(command, raw)| (command, Some(raw)));
+    if command.trim().is_empty() || command.trim_start().starts_with('!') {
+        return Ok(Change { text: None, position: position.clone() });
+    }
+    let mut old: Vec<&str> = text.lines().collect();
+    let tail = match old.iter().position(|line| line.trim().eq_ignore_ascii_case("end")) {
+        Some(end) => old.split_off(end),
+        None => Vec::new(),
+    };
+    let (openers, entry) = entry_lines(position, command);
+    let whole: Vec<&str> =
+        std::iter::once(entry.as_str()).chain(raw.into_iter().flat_map(str::lines)).collect();
+    // at the end of the file, whatever mode its last line leaves
+    let mut reference = old.clone();
+    reference.push("exit");
+    reference.extend(openers.iter().map(String::as_str));
+    let place = reference.len();
+    reference.extend(&whole);
+    let (parsed, traces) = read(&joined(&reference, &[]), Numbers::Left);
+    let class = parsed.document.lines.get(place).map(|line| line.class);
+    let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
+        return Err(wrong(position, command, &reference, place));
+    };
+    let mut next = Position(chain(&traces, trace.under));
+    if let Some(mode) = trace.opens {
+        next.0.push(Opener { line: trace.spelled.trim().to_string(), mode });
+    }
+    let editor = Editor { old: &old, traces: &traces, place, entry: &whole };
+    let found = editor.candidates().into_iter().find(|lines| {
+        let (candidate, _) = read(&joined(lines, &[]), Numbers::Left);
+        candidate.config == parsed.config
+    });
+    let new = found.unwrap_or(reference);
+    let text = (new != old).then(|| joined(&new, &tail));
+    Ok(Change { text, position: next })
+}
+
+fn joined(lines: &[&str], tail: &[&str]) -> String {
+    lines.iter().chain(tail).flat_map(|line| [*line, "\n"]).collect()
+}
+
+/// The lines that open the modes of a position, and the typed one as it stands under them.
+fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
+    let indented = |(depth, opener): (usize, &Opener)| format!("{}{}", " ".repeat(depth), opener.line);
+    let openers = position.0.iter().enumerate().map(indented).collect();
+    // a mode without effects takes what stands under it; a global command ends it
+    let stays = position.mode().is_none() && {
+        let given = words(without_negation(command).1);
+        command.starts_with([' ', '\t']) || !matches!(lookup(In::Global, &given, false), Lookup::Command(..))
+    };
+    let depth = if position.mode().is_some() && position.is_global() { 0 } else { position.0.len() };
+    let indentation = if stays || position.mode().is_some() { " ".repeat(depth) } else { String::new() };
+    (openers, format!("{indentation}{}", command.trim()))
+}
+
+/// The modes around a line, the outermost first.
+fn chain(traces: &[Trace], under: Option<usize>) -> Vec<Opener> {
+    let mut out = Vec::new();
+    let mut next = under;
+    while let Some(trace) = next.and_then(|place| traces.get(place)) {
+        if let Some(mode) = trace.opens {
+            out.push(Opener { line: trace.spelled.trim().to_string(), mode });
+        }
+        next = trace.under;
+    }
+    out.reverse();
+    out
+}
+
+/// What is wrong with a line that is no command.
+fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -> Wrong {
+    let all = words(command);
+    let (before, _) = without_negation(command);
+    let given = if before.is_empty() { &all[..] } else { all.get(1..).unwrap_or_default() };
+    let reach = |lookup: &Lookup| match lookup {
+        Lookup::Command(..) | Lookup::Incomplete { .. } => usize::MAX,
+        Lookup::Ambiguous(word) | Lookup::Invalid { word, .. } => *word,
+    };
+    let modes = position.mode().into_iter().filter(|mode| *mode != In::Global).chain([In::Global]);
+    let found = modes.map(|mode| lookup(mode, given, !before.is_empty()));
+    // of two that came as far, the mode's own
+    let best = found.reduce(|own, global| if reach(&global) > reach(&own) { global } else { own });
+    let offset = |column: u32| usize::try_from(column.saturating_sub(1)).unwrap_or(0);
+    match best {
+        Some(Lookup::Incomplete { .. }) => Wrong::Incomplete,
+        Some(Lookup::Ambiguous(_)) => Wrong::Ambiguous,
+        Some(Lookup::Invalid { word, .. }) => match given.get(word) {
+            Some(word) => Wrong::Invalid(offset(word.column)),
+            None => Wrong::Incomplete,
+        },
+        // the command is known, and does not take its argument
+        Some(Lookup::Command(..)) | None => {
+            let (parsed, _) = read(&joined(reference, &[]), Numbers::Kept);
+            let remark =
+                parsed.diagnostics.iter().find(|remark| usize::try_from(remark.line) == Ok(place + 1));
+            let entry = reference.get(place).copied().unwrap_or_default();
+            let moved = entry.len() - entry.trim_start().len();
+            let start = command.len() - command.trim_start().len();
+            let at = remark.map_or(0, |remark| offset(remark.column)).saturating_sub(moved) + start;
+            if at >= command.trim_end().len() { Wrong::Incomplete } else { Wrong::Invalid(at) }
+        }
+    }
+}
+
+/// Finds where in the document a line belongs.
+struct Editor<'a> {
+    /// The document before, without `end`.
+    old: &'a [&'a str],
+    /// Of the document before, and of the reference behind it.
+    traces: &'a [Trace],
+    /// The typed line's place in the reference.
+    place: usize,
+    /// The typed line, with its raw text.
+    entry: &'a [&'a str],
+}
+
+impl<'a> Editor<'a> {
+    /// The documents that may be the new one, the best first.
+    fn candidates(&self) -> Vec<Vec<&'a str>> {
+        let Some(trace) = self.traces.get(self.place) else { return Vec::new() };
+        let (_, name) = without_negation(trace.spelled.trim());
+        let negated = name.len() != trace.spelled.trim().len();
+        let folds = trace.command.as_ref().is_some_and(|command| command.folds);
+        let like: Vec<usize> = self.section().filter(|line| self.sets_the_same(*line)).collect();
+        if negated {
+            let gone: Vec<usize> =
+                self.section().filter(|line| self.begins(*line, name) || like.contains(line)).collect();
+            let without = self.without(&gone);
+            let known = self.section().any(|line| self.spelled(line) == trace.spelled.trim());
+            let noted = match known {
+                true => without.clone(),
+                false => self.with(&gone, None),
+            };
+            // a setting that is back to its default needs no line; what has no effect shows nowhere else
+            return if folds || !gone.is_empty() { vec![without, noted] } else { vec![noted] };
+        }
+        let undone: Vec<usize> = self.section().filter(|line| self.is_undone_by(*line, name)).collect();
+        let same = self.section().filter(|line| self.spelled(*line) == trace.spelled.trim()).last();
+        match (same, like.last()) {
+            (Some(_), _) if undone.is_empty() && self.entry.len() == 1 => {
+                vec![self.old.to_vec(), self.with(&[], None)]
+            }
+            (Some(place), _) | (None, Some(&place)) => {
+                vec![self.with(&undone, Some(place)), self.with(&[undone, vec![place]].concat(), None)]
+            }
+            (None, None) => vec![self.with(&undone, None)],
+        }
+    }
+
+    /// The commands of the typed line's section.
+    fn section(&self) -> impl Iterator<Item = usize> + '_ {
+        let home =
+            self.traces.get(self.place).map(|trace| chain(self.traces, trace.under)).unwrap_or_default();
+        (0..self.old.len()).filter(move |line| {
+            self.traces.get(*line).is_some_and(|trace| {
+                let text = trace.spelled.trim();
+                let is_command = !text.is_empty() && !text.starts_with('!') && text != "exit";
+                is_command && !self.is_raw(trace) && chain(self.traces, trace.under) == home
+            })
+        })
+    }
+
+    fn is_raw(&self, trace: &Trace) -> bool {
+        let command = trace.under.and_then(|under| self.traces.get(under));
+        command.is_some_and(|command| command.opens.is_none())
+    }
+
+    fn spelled(&self, line: usize) -> &str {
+        self.traces.get(line).map_or("", |trace| trace.spelled.trim())
+    }
+
+    fn command(&self, line: usize) -> Option<&TracedCommand> {
+        self.traces.get(line)?.command.as_ref()
+    }
+
+    /// Whether the typed line replaces another one.
+    fn sets_the_same(&self, line: usize) -> bool {
+        let (Some(old), Some(new)) = (self.command(line), self.command(self.place)) else { return false };
+        new.folds && !old.negated && old.mode == new.mode && old.matched.same_setting(&new.matched)
+    }
+
+    /// Whether a line begins with the words behind `no`.
+    fn begins(&self, line: usize, name: &str) -> bool {
+        let spelled = self.spelled(line);
+        spelled.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+
+    /// Whether a line is the `no` of the typed one.
+    fn is_undone_by(&self, line: usize, name: &str) -> bool {
+        let (before, undone) = without_negation(self.spelled(line));
+        let rest = name.strip_prefix(undone);
+        !before.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+
+    /// Whether a line stands under one of these, or is one.
+    fn is_within(&self, line: usize, of: &[usize]) -> bool {
+        let mut next = Some(line);
+        while let Some(place) = next {
+            if of.contains(&place) {
+                return true;
+            }
+            next = self.traces.get(place).and_then(|trace| trace.under);
+        }
+        false
+    }
+
+    fn without(&self, gone: &[usize]) -> Vec<&'a str> {
+        let kept = self.old.iter().enumerate().filter(|(line, _)| !self.is_within(*line, gone));
+        kept.map(|(_, text)| *text).collect()
+    }
+
+    /// The document with the typed line in the place of another, or where it belongs.
+    fn with(&self, gone: &[usize], replaces: Option<usize>) -> Vec<&'a str> {
+        let behind = self.last_like_it();
+        let mut out = Vec::new();
+        if behind.is_none() && replaces.is_none() {
+            out.extend(self.entry);
+        }
+        for (line, text) in self.old.iter().enumerate() {
+            let raw_of_it =
+                self.traces.get(line).is_some_and(|trace| trace.under == replaces && self.is_raw(trace));
+            if replaces == Some(line) {
+                out.extend(self.entry);
+            } else if !(self.is_within(line, gone) || replaces.is_some() && raw_of_it) {
+                out.push(*text);
+            }
+            if replaces.is_none() && behind == Some(line) {
+                out.extend(self.entry);
+            }
+        }
+        out
+    }
+
+    /// The line behind which a new one goes: the last of its command, else the last of its first word, else the last.
+    fn last_like_it(&self) -> Option<usize> {
+        let is_global = self.traces.get(self.place).is_some_and(|trace| trace.under.is_none());
+        let section: Vec<usize> = self.section().collect();
+        let form = self.command(self.place).map(|command| command.matched.form);
+        let first = |line| without_negation(self.spelled(line)).1.split(' ').next();
+        let same_form =
+            |line: &&usize| form.is_some() && self.command(**line).map(|c| c.matched.form) == form;
+        let same_word = |line: &&usize| first(**line) == first(self.place);
+        let last = match is_global {
+            true => {
+                let like =
+                    section.iter().rev().find(same_form).or_else(|| section.iter().rev().find(same_word));
+                like.or(section.last()).copied()
+            }
+            // the section's own opener comes before its first line
+            false => section.last().copied().or_else(|| self.opener()),
+        };
+        let last = last?;
+        (0..self.old.len()).rev().find(|line| self.is_within(*line, &[last])).or(Some(last))
+    }
+
+    /// The line of the document that opens the typed line's section.
+    fn opener(&self) -> Option<usize> {
+        let under = self.traces.get(self.place)?.under?;
+        let trace = self.traces.get(under)?;
+        let home = chain(self.traces, trace.under);
+        (0..self.old.len()).rev().find(|line| {
+            self.spelled(*line) == trace.spelled.trim()
+                && self
+                    .traces
+                    .get(*line)
+                    .is_some_and(|old| old.opens.is_some() && chain(self.traces, old.under) == home)
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "edit_tests.rs"]
+mod tests;
