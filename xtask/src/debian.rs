@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of their own.
-const PACKAGES: [&str; 18] = [
+const PACKAGES: [&str; 22] = [
     "strongswan-charon",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
@@ -25,6 +25,10 @@ const PACKAGES: [&str; 18] = [
     "procps",
     "mmdebstrap",
     "util-linux",
+    "tmux",
+    "openssh-client",
+    "python3-venv",
+    "rancid",
 ];
 
 /// Nobody's services start while packages are installed: the tests start what they need, in namespaces of their own.

@@ -4,6 +4,7 @@
 //! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
 
 mod debian;
+mod python;
 mod step;
 mod tally;
 
@@ -18,6 +19,7 @@ const USAGE: &str = "usage: cargo ci [STEP…]
 
 Runs every step, or only those named:
   packages  Debian packages that the tests need (as root or with sudo)
+  python    a virtual environment with Netmiko, NAPALM, Ansible, pyATS and parsers, from PyPI
   fmt       rustfmt, check only
   deny      cargo deny: bans, licences, sources
   clippy    all targets, warnings are errors

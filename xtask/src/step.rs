@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
+use crate::python;
 use crate::tally::Tally;
 
 /// One step, in the order in which they run: what is quick to fail comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Packages,
+    Python,
     Fmt,
     Deny,
     Clippy,
@@ -24,8 +26,9 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Packages,
+        Self::Python,
         Self::Fmt,
         Self::Deny,
         Self::Clippy,
@@ -38,6 +41,7 @@ impl Step {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Packages => "packages",
+            Self::Python => "python",
             Self::Deny => "deny",
             Self::Fmt => "fmt",
             Self::Clippy => "clippy",
@@ -59,6 +63,7 @@ impl Step {
     fn run(self, tally: &mut Tally) -> Result<()> {
         match self {
             Self::Packages => debian::install(),
+            Self::Python => python::install(&target()),
             Self::Deny => deny(),
             Self::Fmt => {
                 component("fmt", "rustfmt")?;

@@ -17,6 +17,11 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or_else(|| workspace().join("target"))
+}
+
 /// The program: `HUBWARD_BIN`, else the newer of the workspace's release and debug builds.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("HUBWARD_BIN") {
@@ -26,8 +31,7 @@ pub fn binary() -> Result<PathBuf> {
         }
         return Ok(path);
     }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or_else(|| workspace().join("target"));
+    let target = target();
     ["release", "debug"]
         .iter()
         .map(|profile| target.join(profile).join("hubward"))

@@ -14,6 +14,7 @@ pub mod needs;
 pub mod net;
 pub mod ping;
 pub mod process;
+pub mod python;
 pub mod topology;
 pub mod trixie;
 pub mod vpnc;

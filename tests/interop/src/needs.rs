@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{hubward, process, trixie, wait::secs};
+use crate::{hubward, process, python, trixie, wait::secs};
 
 /// Something that a test cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Need {
     StrongSwan,
     /// strongSwan 6 in a Debian trixie root: bare ESP in user space.
     Trixie,
+    /// The virtual environment of Python programs that `cargo ci python` makes.
+    Python,
     /// The `hubward` program.
     Hubward,
     /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
@@ -60,6 +62,10 @@ impl Need {
                 Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
             },
             Self::Reference => (document().is_some(), "HUBWARD_REFERENCE".to_owned()),
+            Self::Python => match python::interpreter() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("{e:#}")),
+            },
             Self::Hubward => match hubward::binary() {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("the hubward program ({e:#})")),
