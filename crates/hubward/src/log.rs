@@ -63,6 +63,9 @@ impl Log {
     }
 
     pub(crate) fn event(&mut self, now: Instant, event: &Event) {
+        if matches!(event.kind, EventKind::Trace(_)) {
+            return;
+        }
         let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
         let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
         let kind = match &event.kind {
@@ -121,6 +124,7 @@ impl Log {
                 tracing::info!(conn, peer, "the peer moved to {remote}:{remote_port}");
             }
             EventKind::Refused(refusal) => tracing::warn!(conn, peer, "%CRYPTO-4-IKE_REFUSED: {refusal}"),
+            EventKind::Trace(_) => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use hubward_crypto::secret::Secret;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Answer, Command, CredentialField, Input};
 use hubward_proto::ike::policy::{ClientGroup, Policy};
+use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::isakmp::{Chain, Writer};
@@ -50,7 +51,9 @@ fn base64_is_base64() {
 fn hub() -> Bench {
     let mut policy: Policy = hub_policy();
     policy.keyrings[0].keys[0].secret = Secret::new(KEY);
-    Bench::new(Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN))
+    let mut engine = Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN);
+    engine.trace(TraceScope::All);
+    Bench::new(engine)
 }
 
 fn group() -> Arc<ClientGroup> {
@@ -144,6 +147,7 @@ fn a_client_and_its_own_password() {
     connection.key = Secret::new(GROUP_KEY);
     policy.connections = vec![Arc::new(connection)];
     let mut bench = Bench::new(Engine::new(Arc::new(policy), [2; 32], Instant::ORIGIN));
+    bench.engine.trace(TraceScope::All);
     bench.input(Input::Command(Command::Connect { connection: "work".into() }));
     let mut call = bench.take();
     call.extend(bench.wait(Duration::from_millis(1)));

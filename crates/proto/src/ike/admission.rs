@@ -9,6 +9,7 @@ use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
 use crate::ike::policy::Phase1Mode;
 use crate::ike::sa::Seen;
+use crate::ike::trace::Trace;
 use crate::limits;
 use crate::time::Instant;
 use crate::wire::isakmp::Header;
@@ -99,6 +100,7 @@ impl Engine {
             return self.refuse(None, path, Refusal::Unexpected(header.exchange));
         }
         let mut sa = self.new_responder(path, mode, header.initiator);
+        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
         let handled = match mode {
             Phase1Mode::Main => self.main_mode_first(&mut sa, header, body),
             Phase1Mode::Aggressive => self.aggressive_first(&mut sa, header, body),
@@ -110,6 +112,7 @@ impl Engine {
             }
             Err(refusal) => {
                 if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
+                    self.step(&sa, || Trace::Phase1Refused);
                     self.reject_unprotected(&sa, notify::NO_PROPOSAL_CHOSEN);
                 }
                 self.refuse(None, path, refusal);

@@ -9,6 +9,7 @@ use crate::ike::io::Effect;
 use crate::ike::path::{Encapsulation, Path};
 use crate::ike::policy::Connection;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId, PendingChild};
+use crate::ike::trace::{EngineStep, Pair, Trace};
 use crate::ike::v1::quick;
 use crate::limits;
 use crate::time::Instant;
@@ -67,6 +68,7 @@ impl Engine {
                 initiator: new.initiator,
                 pfs: new.suite.pfs,
                 kilobytes: new.suite.kilobytes,
+                offered: new.offered,
                 established: now,
                 soft: Some(soft),
                 hard: now + new.suite.lifetime,
@@ -104,7 +106,14 @@ impl Engine {
         }
         child.outbound = true;
         let (peer, selector, initiator) = (child.peer, child.sa.selector, child.initiator);
+        let (conn, path) = (child.conn, child.path);
         let child = Arc::clone(&child.sa);
+        if let Some(pair) = self.traced_pair(id) {
+            for _half in 0..2 {
+                self.step_on(Some(conn), path, || Trace::Engine(EngineStep::AllocateFlow));
+            }
+            self.step_on(Some(conn), path, || Trace::PairCreated(pair));
+        }
         self.effect(Effect::Install { child, direction: Direction::Outbound });
         let is_client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
         let replaced: Vec<_> = self
@@ -130,6 +139,30 @@ impl Engine {
         }
     }
 
+    /// A pair as it is traced, if it is.
+    fn traced_pair(&self, id: ChildId) -> Option<Box<Pair>> {
+        let child = self.children.get(&id).filter(|child| self.tracing.covers(child.path.remote))?;
+        Some(Box::new(Pair {
+            child: id,
+            map: child.sa.entry.map.clone(),
+            selector: child.sa.selector,
+            suite: child.sa.suite,
+            mode: child.sa.mode,
+            inbound: child.sa.inbound.spi,
+            outbound: child.sa.outbound.spi,
+            seconds: child.offered.seconds,
+            kilobytes: child.offered.kilobytes,
+        }))
+    }
+
+    /// A new pair is in its place.
+    pub(super) fn installed_step(&mut self, id: ChildId) {
+        let Some((conn, path)) = self.children.get(&id).map(|child| (child.conn, child.path)) else { return };
+        if let Some(pair) = self.traced_pair(id) {
+            self.step_on(Some(conn), path, || Trace::PairInstalled(pair));
+        }
+    }
+
     /// The first packet that verified came in: the peer has the pair, even if its message 3 was lost.
     pub(super) fn inbound_seen(&mut self, id: ChildId) {
         let Some(conn) = self.children.get(&id).map(|child| child.conn) else { return };
@@ -140,7 +173,10 @@ impl Engine {
                 );
             }
         });
-        self.use_outbound(id);
+        if self.children.get(&id).is_some_and(|child| !child.outbound) {
+            self.use_outbound(id);
+            self.installed_step(id);
+        }
     }
 
     /// The running pair that a new one with these selectors takes the place of.
@@ -358,6 +394,9 @@ impl Engine {
         self.arm_child(id, None);
         self.child_changed(id);
         self.effect(Effect::Remove { child: id, direction: None });
+        self.step_on(Some(child.conn), child.path, || {
+            Trace::PairDeleted(child.sa.inbound.spi, child.sa.outbound.spi, child.sa.suite)
+        });
         let kind = EventKind::ChildDown { child: id, reason };
         self.effect(Effect::Event(Event { connection: Some(child.conn), path: Some(child.path), kind }));
         if tell && let Some(conn) = self.newest_sa(child.peer) {

@@ -14,6 +14,7 @@ use crate::ike::policy::{Phase1Mode, Policy};
 use crate::ike::retransmit::{Due, Retransmit};
 use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, Seen, State};
 use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
+use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
 use crate::ike::watch::Watched;
 use crate::limits;
@@ -50,6 +51,8 @@ pub struct Engine {
     pub(super) reconnects: BTreeMap<String, Reconnect>,
     counters: BTreeMap<&'static str, u64>,
     pub(super) watched: Option<Watched>,
+    /// Whose steps are told.
+    pub(super) tracing: TraceScope,
     next: NextIds,
     pub(super) stopping: bool,
     pub(super) admission: Admission,
@@ -118,6 +121,7 @@ impl Engine {
             reconnects: BTreeMap::new(),
             counters: BTreeMap::new(),
             watched: None,
+            tracing: TraceScope::Off,
             next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
             stopping: false,
             admission: Admission::default(),
@@ -199,23 +203,7 @@ impl Engine {
     pub(super) fn isakmp_view(&self, sa: &IsakmpSa) -> IsakmpView {
         let established = sa.established();
         let peer = established.and_then(|established| self.peers.get(&established.peer));
-        let state = match (&sa.state, sa.mode) {
-            (State::Established(established), _) if established.gate.authorized().is_none() => {
-                IsakmpState::ConfXauth
-            }
-            (State::Established(established), _) => {
-                let configuring = established.exchanges.values().any(|exchange| {
-                    matches!(exchange, Exchange::ConfigLease { .. } | Exchange::ConfigRequest { .. })
-                });
-                if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
-            }
-            (State::MainInitiator(state), _) => state.show(),
-            (State::MainResponder(state), _) => state.show(),
-            (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
-            (State::AggressiveResponder(state), _) => state.show(),
-            (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
-            (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
-        };
+        let state = Self::isakmp_state(sa);
         IsakmpView {
             conn_id: sa.id,
             peer: established.map(|established| established.peer.0),
@@ -243,6 +231,27 @@ impl Engine {
             xauth: established.is_some_and(|established| established.xauth_used),
             dpd: self.keepalive_of(sa).is_some() && sa.vendors.has(crate::ike::v1::vendor::Vendor::Dpd),
             nat: sa.nat.any(),
+        }
+    }
+
+    /// The state of an SA as `show crypto isakmp sa` names it.
+    pub(super) fn isakmp_state(sa: &IsakmpSa) -> IsakmpState {
+        match (&sa.state, sa.mode) {
+            (State::Established(established), _) if established.gate.authorized().is_none() => {
+                IsakmpState::ConfXauth
+            }
+            (State::Established(established), _) => {
+                let configuring = established.exchanges.values().any(|exchange| {
+                    matches!(exchange, Exchange::ConfigLease { .. } | Exchange::ConfigRequest { .. })
+                });
+                if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
+            }
+            (State::MainInitiator(state), _) => state.show(),
+            (State::MainResponder(state), _) => state.show(),
+            (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
+            (State::AggressiveResponder(state), _) => state.show(),
+            (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
+            (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
         }
     }
 
@@ -468,8 +477,10 @@ impl Engine {
     fn message(&mut self, sa: &mut IsakmpSa, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         let digest = Seen::digest(bytes);
         if let Some(answer) = sa.seen.answer(&digest) {
+            let answer = answer.cloned();
             self.count("ike repetitions in");
-            if let Some((path, bytes)) = answer.cloned() {
+            self.step(sa, || Trace::Repeated);
+            if let Some((path, bytes)) = answer {
                 self.transmit(path, bytes);
             }
             return;
@@ -488,6 +499,7 @@ impl Engine {
             }
             return;
         }
+        self.step(sa, || Trace::Received(Some(Self::isakmp_state(sa)), sa.initiator));
         let chains = sa.established().map(|established| established.ivs.advanced());
         let handled = match header.exchange {
             exchange::MAIN | exchange::AGGRESSIVE if sa.established().is_none() => {
@@ -547,6 +559,18 @@ impl Engine {
         if mode != sa.mode || header.message_id != 0 {
             return Err(Refusal::Unexpected(header.exchange));
         }
+        let moved = match &sa.state {
+            State::MainInitiator(state) => {
+                state.number().map(|number| (Fsm::MainInitiator(number), Fsm::MainInitiator(number + 1)))
+            }
+            State::MainResponder(state) => {
+                state.number().map(|number| (Fsm::MainResponder(number), Fsm::MainResponder(number + 1)))
+            }
+            _ => None,
+        };
+        if let Some((old, new)) = moved {
+            self.moves(sa, FsmInput::MainMode, old, new);
+        }
         // a state is left for good by the message that it waits for; one that does not verify leaves it as it was
         let state = std::mem::replace(&mut sa.state, State::Void);
         let handled = match &state {
@@ -558,6 +582,9 @@ impl Engine {
         };
         if handled.is_err() && matches!(sa.state, State::Void) {
             sa.state = state;
+            if let Some((old, new)) = moved {
+                self.moves(sa, FsmInput::ProcessError, new, old);
+            }
         }
         handled
     }
@@ -614,6 +641,7 @@ impl Engine {
                 Due::Resend => {
                     let (path, bytes) = (retransmit.path, retransmit.bytes.clone());
                     self.count("ike repetitions out");
+                    self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
                     self.transmit(path, bytes);
                 }
                 // an established peer that has nothing to say need not have missed anything

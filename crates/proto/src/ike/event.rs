@@ -121,4 +121,6 @@ pub enum EventKind {
     },
     /// A message or a proposal was refused.
     Refused(crate::ike::explain::Refusal),
+    /// A step of an exchange, told only while somebody traces the peer.
+    Trace(Box<crate::ike::trace::Trace>),
 }

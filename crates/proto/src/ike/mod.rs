@@ -22,5 +22,6 @@ mod retransmit;
 mod rogue;
 mod sa;
 pub mod snapshot;
+pub mod trace;
 pub mod v1;
 pub mod watch;

@@ -7,6 +7,7 @@ use crate::ike::io::Effect;
 use crate::ike::path::{Encapsulation, ISAKMP_PORT, Path, VrfId};
 use crate::ike::policy::{Connection, Phase1Mode, Policy};
 use crate::ike::sa::{IsakmpSa, Peer, PeerId, PendingChild};
+use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
 use crate::ike::v1::vendor::Vendor;
 use std::sync::Arc;
@@ -153,6 +154,7 @@ impl Engine {
         }
         let id = self.new_peer_id();
         self.in_work.push(id);
+        self.step(sa, || Trace::PeerInserted);
         self.peers.insert(
             id,
             Peer {
@@ -222,6 +224,7 @@ impl Engine {
 
     /// The peer has forgotten everything before this SA: so do we, for the same address and port.
     pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
+        self.step(sa, || Trace::InitialContact);
         let same_place =
             |path: &Path| path.remote == sa.path.remote && path.remote_port == sa.path.remote_port;
         let old: Vec<_> = self
@@ -321,6 +324,7 @@ impl Engine {
         if let Some(peer) = self.peers.remove(&id)
             && let Some(lease) = peer.lease
         {
+            self.step_on(None, peer.path, || Trace::AddressReturned);
             self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
         }
     }

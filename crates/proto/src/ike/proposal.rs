@@ -3,6 +3,7 @@
 use crate::esp::sa::{Mode, Spi};
 use crate::ike::natt::Dialect;
 use crate::ike::policy::{Authentication, IsakmpPolicy, TransformSet};
+use crate::ike::trace::{Phase1Judged, Phase2Judged, TRANSFORMS};
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::{Proposal, Transform};
 use crate::wire::registry::{ike, ipsec, protocol};
@@ -185,6 +186,34 @@ pub fn choose_phase1(
     Err(closest)
 }
 
+/// What [`choose_phase1`] looks at until it has chosen, for whoever traces it.
+pub(crate) fn judge_phase1(
+    policies: &[IsakmpPolicy],
+    offered: &[Proposal],
+    methods: &[u16],
+) -> Vec<Phase1Judged> {
+    let mut out = Vec::new();
+    for policy in policies.iter().filter(|policy| policy.authentication == Authentication::PreShared) {
+        for proposal in offered.iter().filter(|proposal| proposal.protocol == protocol::ISAKMP) {
+            let last = proposal.transforms.last().map(|transform| transform.number);
+            for transform in proposal.transforms.iter().filter(|transform| transform.id == ike::KEY_IKE) {
+                let differs = fits(policy, &Phase1Offer::read(transform), methods).err();
+                out.push(Phase1Judged {
+                    number: transform.number,
+                    attributes: transform.attributes.clone(),
+                    priority: u32::from(policy.priority),
+                    more: last != Some(transform.number),
+                    differs,
+                });
+                if differs.is_none() || out.len() == TRANSFORMS {
+                    return out;
+                }
+            }
+        }
+    }
+    out
+}
+
 fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u16, Phase1Difference> {
     let cipher = offer.encryption.and_then(|(number, bits)| ike_cipher(number, bits));
     if cipher != Some(policy.cipher) {
@@ -342,6 +371,78 @@ pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phas
         }
     }
     Err(closest)
+}
+
+/// Lifetimes of a phase-2 transform, as offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// In seconds.
+    pub seconds: Option<u64>,
+    /// In kilobytes.
+    pub kilobytes: Option<u64>,
+}
+
+impl Lifetimes {
+    /// Reads them.
+    pub fn of(transform: &Transform) -> Self {
+        let (mut out, mut kind) = (Self::default(), None);
+        for attribute in &transform.attributes {
+            match (attribute.kind, kind) {
+                (ipsec::LIFE_TYPE, _) => kind = attribute.as_number(),
+                (ipsec::LIFE_DURATION, Some(of)) if of == u64::from(ipsec::SECONDS) => {
+                    out.seconds = attribute.as_number();
+                }
+                (ipsec::LIFE_DURATION, Some(of)) if of == u64::from(ipsec::KILOBYTES) => {
+                    out.kilobytes = attribute.as_number();
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+/// The transforms of an offer up to the one that was chosen, with what differs in those that none of our sets takes, for whoever
+/// traces it.
+pub(crate) fn judge_phase2(
+    wish: &Phase2Wish<'_>,
+    offered: &[Proposal],
+    choice: Option<&Phase2Choice>,
+) -> Vec<Phase2Judged> {
+    let mut out = Vec::new();
+    for proposal in offered {
+        let spi = proposal.spi.as_slice().try_into().map_or(0, u32::from_be_bytes);
+        let alone = offered.iter().filter(|other| other.number == proposal.number).count() == 1;
+        let last = proposal.transforms.last().map(|transform| transform.number);
+        for transform in &proposal.transforms {
+            let chosen = choice.is_some_and(|choice| {
+                choice.number == proposal.number && choice.transform.number == transform.number
+            });
+            let differs = match (chosen, alone && proposal.protocol == protocol::ESP) {
+                (true, _) => None,
+                (false, false) => Some(Phase2Difference::Protocol),
+                (false, true) => {
+                    let differences =
+                        wish.sets.iter().map(|set| read_phase2(wish, set, Spi(spi), transform).err());
+                    // a transform that another one goes before is good in itself
+                    differences.max_by_key(|difference| (difference.is_none(), *difference)).flatten()
+                }
+            };
+            out.push(Phase2Judged {
+                proposal: proposal.number,
+                protocol: proposal.protocol,
+                number: transform.number,
+                id: transform.id,
+                attributes: transform.attributes.clone(),
+                more: last != Some(transform.number),
+                differs,
+            });
+            if chosen || out.len() == TRANSFORMS {
+                return out;
+            }
+        }
+    }
+    out
 }
 
 fn read_phase2(

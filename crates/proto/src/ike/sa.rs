@@ -11,7 +11,7 @@ use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
 use crate::ike::path::Path;
 use crate::ike::policy::{ClientGroup, Connection, Phase1Mode};
-use crate::ike::proposal::Phase1Suite;
+use crate::ike::proposal::{Lifetimes, Phase1Suite};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::ChildView;
 use crate::ike::v1::iv::ExchangeIvs;
@@ -338,6 +338,8 @@ pub(crate) struct Child {
     pub(crate) initiator: bool,
     pub(crate) pfs: Option<DhGroup>,
     pub(crate) kilobytes: Option<u64>,
+    /// The lifetimes that were offered.
+    pub(crate) offered: Lifetimes,
     pub(crate) established: Instant,
     pub(crate) soft: Option<Instant>,
     pub(crate) hard: Instant,

@@ -68,6 +68,7 @@ mod replay;
 mod selection;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 mod xauth;
 
 use hubward_proto::ike::io::{Command, Input};

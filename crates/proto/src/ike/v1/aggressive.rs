@@ -22,6 +22,7 @@ use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
@@ -102,6 +103,8 @@ impl Engine {
             .push(payload::ID, identity.clone());
         self.push_initiator_vendors(sa, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
+        self.moves(sa, FsmInput::RequestAggressive, Fsm::Ready, Fsm::AggressiveInitiator);
+        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
         sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
         sa.state = State::AggressiveInitiator(Box::new(Initiator { sa_body, identity, key, private, nonce }));
         Ok(())
@@ -123,6 +126,8 @@ impl Engine {
         let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
         let policy = Arc::clone(&self.policy);
         let (policies, method) = initiator_offers(&policy, sa);
+        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
+        self.phase1_steps(sa, policies, &answer, &[method]);
         let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
         if choice.suite.group != state.private.group() {
             return Err(Refusal::NotOffered);
@@ -162,6 +167,11 @@ impl Engine {
         self.check_gateway(sa, &identity)?;
         sa.cookies = cookies;
         sa.suite = Some(choice.suite);
+        self.identity_step(sa, &chain);
+        self.vendor_steps(sa, &chain, false);
+        self.key_exchange_steps(sa);
+        self.steps(sa, || vec![Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
+        self.hash_steps(sa, &chain);
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
@@ -189,6 +199,7 @@ impl Engine {
             writer.push(payload::NOTIFY, contact.write());
         }
         let bytes = Self::phase1_sealed(sa, exchange::AGGRESSIVE, &writer, &keys, &mut iv);
+        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
         self.transmit(sa.path, bytes.clone());
         let answer = Some((sa.path, bytes));
         let profile = self.initiator_profile(sa, &identity);
@@ -235,12 +246,31 @@ impl Engine {
         let asks_xauth = demands.xauth_list.is_some()
             || (unknown_group && lookup::xauth_possible(&policy, sa.path.interface));
         let method = if asks_xauth { ike::AUTH_XAUTH_INIT_PRESHARED } else { ike::AUTH_PRESHARED };
-        let choice =
-            choose_phase1(&fitting, &parse_sa(sa_body)?, &[method]).map_err(Refusal::NoPhase1Proposal)?;
+        let offered = parse_sa(sa_body)?;
+        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
+        self.identity_step(sa, &chain);
+        self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
+        if demands.xauth_list.is_some() {
+            self.step(sa, || Trace::ClientSettings);
+        }
+        self.vendor_steps(sa, &chain, false);
+        if asks_xauth {
+            self.step(sa, || Trace::XauthPossible);
+        }
+        self.phase1_steps(sa, &fitting, &offered, &[method]);
+        let choice = choose_phase1(&fitting, &offered, &[method]).map_err(Refusal::NoPhase1Proposal)?;
+        self.engine_step(sa, EngineStep::Group);
+        self.steps(sa, || {
+            vec![Trace::Processing(PayloadName::Ke, 0), Trace::Processing(PayloadName::Nonce, 0)]
+        });
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
         sa.suite = Some(choice.suite);
+        if let Some(dialect) = Dialect::choose(&sa.vendors).filter(|_| policy.global.nat_traversal) {
+            self.step(sa, || Trace::NatDialect(dialect.vendor()));
+        }
+        self.moves(sa, FsmInput::AggressiveMode, Fsm::Ready, Fsm::AggressiveAaa);
         let authorizing = Authorizing {
             sa_body: sa_body.to_vec(),
             choice,
@@ -271,6 +301,7 @@ impl Engine {
         };
         let found =
             found.or_else(|| lookup::key_for_address(&policy, keyrings, sa.path.local, sa.path.remote));
+        self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
         let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
         self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
     }
@@ -297,6 +328,7 @@ impl Engine {
             sa.state = State::AggressiveResponder(state);
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));
         };
+        self.step(sa, || Trace::AaaAnswered);
         let key = match &group {
             Some(group) => group.key.clone(),
             None => {
@@ -325,6 +357,10 @@ impl Engine {
         let suite = first.choice.suite;
         let private = DhPrivate::generate(suite.group, &mut self.random);
         let shared = private.agree(&first.peer_public)?;
+        self.steps(sa, || {
+            let steps = [EngineStep::Agree, EngineStep::Skeyid].map(Trace::Engine);
+            steps.into_iter().chain([Trace::SkeyidGenerated]).collect()
+        });
         let nonce_r = self.random.array::<20>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
@@ -357,11 +393,14 @@ impl Engine {
             .push(payload::SA, write_sa(&first.choice.answer))
             .push(payload::KE, private.public())
             .push(payload::NONCE, nonce_r)
-            .push(payload::ID, own_body)
+            .push(payload::ID, own_body.clone())
             .push(payload::HASH, hash.to_vec());
         self.push_responder_vendors(sa, &mut writer);
         Self::push_nat_d(sa, suite.hash, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
+        self.own_identity_steps(sa, payload::HASH, &own_body, first.demands.xauth_list.is_some());
+        self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, false));
+        self.moves(sa, FsmInput::PresharedKey, Fsm::AggressiveAaa, Fsm::AggressiveResponder);
         self.transmit(sa.path, bytes.clone());
         sa.state = State::AggressiveResponder(Box::new(Responder::Answered(Box::new(Answered {
             sa_body: first.sa_body.clone(),
@@ -415,6 +454,12 @@ impl Engine {
             )
             .map_err(|_| Refusal::WrongPresharedKey)?;
         Self::judge_nat(sa, suite.hash, &chain, &path);
+        self.hash_steps(sa, &chain);
+        self.nat_steps(sa, &chain);
+        self.steps(sa, || {
+            let authenticated = [Trace::Authenticated, Trace::AuthenticatedWith];
+            authenticated.into_iter().chain([Trace::Engine(EngineStep::ClearDh)]).collect()
+        });
         self.follow(sa, path);
         let finished = Finished {
             keys: state.keys.clone(),

@@ -11,6 +11,7 @@ use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId};
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
 use crate::time::Instant;
 use crate::wire::ike1::{Delete, Notify};
@@ -57,6 +58,13 @@ impl Engine {
         })?;
         established.dpd.heard = self.now;
         let expected = established.dpd.sequence.to_be_bytes();
+        self.steps(sa, || {
+            vec![
+                Trace::NewNode(message_id, Self::isakmp_state(sa)),
+                Trace::Engine(EngineStep::Hmac),
+                Trace::Processing(PayloadName::Hash, message_id),
+            ]
+        });
         let notes: Result<Vec<_>, _> = opened.chain.all(payload::NOTIFY).map(Notify::parse).collect();
         let notes = notes?;
         if notes.iter().any(|note| note.kind == notify::R_U_THERE_ACK && note.data == expected) {
@@ -65,20 +73,41 @@ impl Engine {
             self.validate_path(sa, path);
         }
         for message in &notes {
+            self.notify_step(sa, message, message_id);
             self.notified(sa, path, message)?;
         }
         // deletes come last: they may end the SA that the message came by
         let deletes: Result<Vec<_>, _> = opened.chain.all(payload::DELETE).map(Delete::parse).collect();
         for delete in deletes? {
+            self.step(sa, || Trace::Processing(PayloadName::Delete, message_id));
             self.deleted(sa, &delete);
         }
+        self.step(sa, || Trace::NodeDeleted(message_id, "Informational (in) state 1"));
         Ok(())
+    }
+
+    fn notify_step(&mut self, sa: &IsakmpSa, message: &Notify, message_id: u32) {
+        self.step(sa, || match (message.kind, <[u8; 4]>::try_from(message.data.as_slice())) {
+            (notify::R_U_THERE | notify::R_U_THERE_ACK, Ok(sequence)) => Trace::Dpd {
+                came: true,
+                ack: message.kind == notify::R_U_THERE_ACK,
+                sequence: u32::from_be_bytes(sequence),
+            },
+            _ => Trace::Notified(message.kind, message.protocol, message_id),
+        });
+    }
+
+    fn dpd_step(&mut self, sa: &IsakmpSa, ack: bool, sequence: &[u8]) {
+        if let Ok(sequence) = sequence.try_into().map(u32::from_be_bytes) {
+            self.step(sa, || Trace::Dpd { came: false, ack, sequence });
+        }
     }
 
     fn notified(&mut self, sa: &mut IsakmpSa, path: Path, message: &Notify) -> Result<(), Refusal> {
         match message.kind {
             notify::R_U_THERE => {
                 let answer = Notify { kind: notify::R_U_THERE_ACK, ..message.clone() };
+                self.dpd_step(sa, true, &answer.data);
                 self.notify_by(sa, path, &answer);
             }
             notify::R_U_THERE_ACK => {
@@ -252,6 +281,7 @@ impl Engine {
         established.dpd.next = Some(now + keepalive.map_or(RETRY, |keepalive| keepalive.retry));
         let sequence = established.dpd.sequence.to_be_bytes();
         let message = Notify::isakmp(notify::R_U_THERE, sa.cookies.initiator, sa.cookies.responder, sequence);
+        self.dpd_step(sa, false, &sequence);
         self.notify(sa, &message);
     }
 
@@ -363,6 +393,7 @@ impl Engine {
         }
         for (path, bytes) in resend {
             self.count("ike repetitions out");
+            self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
             self.transmit(path, bytes);
         }
         for id in failed {
@@ -386,6 +417,8 @@ impl Engine {
             let spi = [sa.cookies.initiator.0, sa.cookies.responder.0].concat();
             self.send_delete(sa, &Delete { protocol: protocol::ISAKMP, spis: vec![spi] });
         }
+        self.step(sa, || Trace::SaDeleted(Self::isakmp_state(sa), sa.initiator, reason));
+        self.moves(sa, FsmInput::Delete, Fsm::Phase1Complete, Fsm::Ending);
         self.event(Some(sa), EventKind::Phase1Down { reason });
         sa.dead = true;
     }

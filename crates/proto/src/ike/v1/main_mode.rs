@@ -21,6 +21,7 @@ use crate::ike::policy::SelfIdentity;
 use crate::ike::proposal::{Phase1Suite, choose_phase1, offer_phase1};
 use crate::ike::sa::{Answer, IsakmpSa, State};
 use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
@@ -67,6 +68,15 @@ impl Initiator {
         matches!(self, Self::Identified { .. })
     }
 
+    /// The message of ours that is out: 1, 3 or 5.
+    pub(crate) fn number(&self) -> Option<u8> {
+        Some(match self {
+            Self::Proposed { .. } => 1,
+            Self::Exchanged { .. } => 3,
+            Self::Identified { .. } => 5,
+        })
+    }
+
     pub(crate) fn show(&self) -> IsakmpState {
         match self {
             Self::Proposed { .. } => IsakmpState::MmNoState,
@@ -77,6 +87,14 @@ impl Initiator {
 }
 
 impl Responder {
+    /// The message of ours that is out: 2 or 4.
+    pub(crate) fn number(&self) -> Option<u8> {
+        Some(match self {
+            Self::Proposed { .. } => 2,
+            Self::Exchanged { .. } => 4,
+        })
+    }
+
     pub(crate) fn show(&self) -> IsakmpState {
         match self {
             Self::Proposed { .. } => IsakmpState::MmSaSetup,
@@ -96,6 +114,8 @@ impl Engine {
         writer.push(payload::SA, sa_body.clone());
         self.push_initiator_vendors(sa, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
+        self.moves(sa, FsmInput::RequestMain, Fsm::Ready, Fsm::MainInitiator(1));
+        self.step(sa, || Trace::Sent(IsakmpState::MmNoState, true));
         sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
         sa.state = State::MainInitiator(Box::new(Initiator::Proposed { sa_body, key }));
         Ok(())
@@ -120,7 +140,11 @@ impl Engine {
                 let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
                 let policy = Arc::clone(&self.policy);
                 let (policies, method) = initiator_offers(&policy, sa);
+                self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
+                self.vendor_steps(sa, &chain, false);
+                self.phase1_steps(sa, policies, &answer, &[method]);
                 let choice = choose_phase1(policies, &answer, &[method]).map_err(|_| Refusal::NotOffered)?;
+                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(2), Fsm::MainInitiator(2));
                 for vendor in chain.all(payload::VENDOR) {
                     sa.vendors.note(vendor);
                 }
@@ -136,6 +160,8 @@ impl Engine {
                 writer.push(payload::KE, private.public()).push(payload::NONCE, nonce.clone());
                 Self::push_nat_d(sa, choice.suite.hash, &mut writer);
                 let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
+                self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, true));
+                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(2), Fsm::MainInitiator(3));
                 sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
                 let (sa_body, key) = (sa_body.clone(), key.clone());
                 sa.state =
@@ -152,10 +178,15 @@ impl Engine {
                 let peer_public = only(&chain, payload::KE, "KE")?;
                 let nonce_r = nonce(&chain, Some(nonce_i))?;
                 let shared = private.agree(peer_public)?;
+                self.key_exchange_steps(sa);
                 for vendor in chain.all(payload::VENDOR) {
                     sa.vendors.note(vendor);
                 }
+                self.steps(sa, || vec![Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
+                self.vendor_steps(sa, &chain, true);
                 Self::judge_nat(sa, suite.hash, &chain, &path);
+                self.nat_steps(sa, &chain);
+                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(4), Fsm::MainInitiator(4));
                 Self::float(sa);
                 let keys = Phase1Keys::derive(&KeyInput {
                     hash: suite.hash,
@@ -179,6 +210,8 @@ impl Engine {
                     sa: sa_body,
                     identity: &identity,
                 });
+                let xauth = sa.connection.is_some();
+                self.own_identity_steps(sa, payload::HASH, &identity, xauth);
                 let mut iv = Phase1Iv::new(&keys);
                 let mut writer = Writer::new();
                 writer.push(payload::ID, identity).push(payload::HASH, hash.to_vec());
@@ -192,6 +225,8 @@ impl Engine {
                     writer.push(payload::NOTIFY, contact.write());
                 }
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, &keys, &mut iv);
+                self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, true));
+                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(4), Fsm::MainInitiator(5));
                 sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(Initiator::Identified {
                     sa_body: sa_body.clone(),
@@ -210,6 +245,7 @@ impl Engine {
                     Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = only(&chain, payload::ID, "ID")?;
+                self.identity_step(sa, &chain);
                 let verified = keys
                     .verify_auth(
                         &AuthInput {
@@ -229,6 +265,10 @@ impl Engine {
                 iv.advance(&decrypted);
                 self.follow(sa, path);
                 let profile = self.initiator_profile(sa, &identity);
+                self.step(sa, || Trace::Profile(profile.clone()));
+                self.hash_steps(sa, &chain);
+                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainInitiator(6), Fsm::MainInitiator(6));
+                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(6), Fsm::Phase1Complete);
                 let finished = Finished {
                     keys: (**keys).clone(),
                     iv,
@@ -256,16 +296,31 @@ impl Engine {
         let sa_body = only(&chain, payload::SA, "SA")?;
         let offered = parse_sa(sa_body)?;
         let policy = Arc::clone(&self.policy);
-        if lookup::key_for_address(&policy, &[], sa.path.local, sa.path.remote).is_none() {
+        self.moves(sa, FsmInput::MainMode, Fsm::Ready, Fsm::MainResponder(1));
+        self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
+        self.vendor_steps(sa, &chain, false);
+        let found = lookup::key_for_address(&policy, &[], sa.path.local, sa.path.remote);
+        self.key_search_steps(sa, &[], found.map(|found| found.keyring.name.as_str()));
+        if found.is_none() {
+            self.step(sa, || Trace::NoKey);
             return Err(Refusal::NoPresharedKey);
         }
-        let methods: &[u16] = if lookup::xauth_possible(&policy, sa.path.interface) {
+        let may_ask = lookup::xauth_possible(&policy, sa.path.interface);
+        self.steps(sa, || {
+            let profiles = policy.profiles.iter().map(|profile| profile.name.clone()).collect();
+            let scan = [Trace::KeyFound, Trace::LocalKey, Trace::ProfileScan(profiles)];
+            scan.into_iter().chain(may_ask.then_some(Trace::XauthPossible)).collect()
+        });
+        let methods: &[u16] = if may_ask {
             &[ike::AUTH_PRESHARED, ike::AUTH_XAUTH_INIT_PRESHARED]
         } else {
             &[ike::AUTH_PRESHARED]
         };
+        self.phase1_steps(sa, &policy.proposals, &offered, methods);
         let choice =
             choose_phase1(&policy.proposals, &offered, methods).map_err(Refusal::NoPhase1Proposal)?;
+        self.engine_step(sa, EngineStep::Group);
+        self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(1), Fsm::MainResponder(1));
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
@@ -274,6 +329,8 @@ impl Engine {
         writer.push(payload::SA, write_sa(&choice.answer));
         self.push_responder_vendors(sa, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
+        self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, false));
+        self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(1), Fsm::MainResponder(2));
         self.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
         Ok(Some((sa.path, bytes)))
@@ -304,6 +361,7 @@ impl Engine {
                     Chain::parse(header.first, &decrypted.plain).map_err(|_| Refusal::WrongPresharedKey)?;
                 let hash = chain.only(payload::HASH).ok_or(Refusal::WrongPresharedKey)?;
                 let id_body = chain.only(payload::ID).ok_or(Refusal::WrongPresharedKey)?;
+                self.identity_step(sa, &chain);
                 let verified = keys
                     .verify_auth(
                         &AuthInput {
@@ -323,12 +381,17 @@ impl Engine {
                 let profile = lookup::profile_for(&policy, path.local, &identity);
                 let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
                 let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
+                self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
+                self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
                 let same = found.filter(|found| found.key.secret.matches(key.expose()));
                 let Some(found) = same else {
                     let name = profile.map_or_else(String::new, |profile| profile.name.clone());
                     return Err(Refusal::KeyOfAnotherKeyring(name));
                 };
                 let demands = lookup::demands(&policy, path.interface, profile, found.key.no_xauth);
+                self.step(sa, || Trace::KeyringFound(found.keyring.name.clone()));
+                self.hash_steps(sa, &chain);
+                self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(5), Fsm::MainResponder(5));
                 let mut iv = iv.clone();
                 iv.advance(&decrypted);
                 self.follow(sa, path);
@@ -344,9 +407,13 @@ impl Engine {
                     sa: sa_body,
                     identity: &own_body,
                 });
+                self.own_identity_steps(sa, payload::HASH, &own_body, demands.xauth_list.is_some());
+                self.engine_step(sa, EngineStep::ClearDh);
                 let mut writer = Writer::new();
                 writer.push(payload::ID, own_body).push(payload::HASH, hash.to_vec());
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, keys, &mut iv);
+                self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
+                self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(5), Fsm::Phase1Complete);
                 self.transmit(sa.path, bytes.clone());
                 let answer = Some((sa.path, bytes));
                 let finished = Finished {
@@ -387,10 +454,16 @@ impl Engine {
             // each try costs us a key pair
             sa.dead = !self.admission.take(path.remote, self.now);
         })?;
+        self.key_exchange_steps(sa);
+        self.key_search_steps(sa, &[], Some(&found.keyring.name));
+        self.steps(sa, || vec![Trace::KeyFound, Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
+        self.vendor_steps(sa, &chain, true);
         for vendor in chain.all(payload::VENDOR) {
             sa.vendors.note(vendor);
         }
         Self::judge_nat(sa, suite.hash, &chain, &path);
+        self.nat_steps(sa, &chain);
+        self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(3), Fsm::MainResponder(3));
         let nonce_r = self.random.array::<20>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
@@ -407,6 +480,8 @@ impl Engine {
         writer.push(payload::KE, private.public()).push(payload::NONCE, nonce_r);
         Self::push_nat_d(sa, suite.hash, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
+        self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
+        self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(3), Fsm::MainResponder(4));
         self.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(Responder::Exchanged {
             sa_body: sa_body.to_vec(),

@@ -9,13 +9,15 @@ use crate::ike::io::Question;
 use crate::ike::lookup::{self, Demands};
 use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::path::{Encapsulation, NATT_PORT, Path};
-use crate::ike::policy::{ClientGroup, IsakmpPolicy, Keepalive, Policy};
+use crate::ike::policy::{ClientGroup, IsakmpPolicy, Keepalive, Phase1Mode, Policy};
+use crate::ike::proposal::judge_phase1;
 use crate::ike::sa::{Dpd, Established, IsakmpSa, MessageIds, State};
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
-use crate::wire::ike1::Notify;
+use crate::wire::ike1::{Notify, Proposal};
 use crate::wire::isakmp::{Chain, Header, Writer};
 use crate::wire::registry::{ike, notify, payload};
 use hubward_crypto::secret::Secret;
@@ -134,11 +136,12 @@ impl Engine {
     }
 
     /// Vendor ids of a responder's first message: the NAT traversal dialect that both know, and what we can do.
-    pub(crate) fn push_responder_vendors(&self, sa: &mut IsakmpSa, writer: &mut Writer) {
+    pub(crate) fn push_responder_vendors(&mut self, sa: &mut IsakmpSa, writer: &mut Writer) {
         if self.policy.global.nat_traversal {
             sa.dialect = Dialect::choose(&sa.vendors);
         }
         if let Some(dialect) = sa.dialect {
+            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
             writer.push(payload::VENDOR, dialect.vendor().bytes());
         }
         for vendor in [Vendor::Dpd, Vendor::Unity, Vendor::Xauth] {
@@ -238,6 +241,15 @@ impl Engine {
         if sa.suite.is_some_and(|suite| suite.shortened) && !sa.initiator {
             self.notify_responder_lifetime(sa);
         }
+        if sa.mode == Phase1Mode::Aggressive {
+            let before = if sa.initiator { Fsm::AggressiveInitiator } else { Fsm::AggressiveResponder };
+            self.moves(sa, FsmInput::AggressiveMode, before, Fsm::Phase1Complete);
+        }
+        if waits_for_xauth {
+            self.step(sa, || Trace::NeedXauth);
+        }
+        let next = if waits_for_xauth { Fsm::XauthStart } else { Fsm::Phase1Complete };
+        self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, next);
         self.retire_older(sa.id, peer);
         self.ask_for_group(sa);
         if !waits_for_xauth {
@@ -301,6 +313,62 @@ impl Engine {
         let message =
             Notify::isakmp(notify::RESPONDER_LIFETIME, sa.cookies.initiator, sa.cookies.responder, data);
         self.notify(sa, &message);
+        self.step(sa, || Trace::ResponderLifetime(suite.lifetime.as_secs()));
+    }
+
+    // ---- what is traced -------------------------------------------------------------------------------------------
+
+    /// The transforms of phase 1, held against our policies.
+    pub(crate) fn phase1_steps(
+        &mut self,
+        sa: &IsakmpSa,
+        policies: &[IsakmpPolicy],
+        offered: &[Proposal],
+        methods: &[u16],
+    ) {
+        self.steps(sa, || {
+            judge_phase1(policies, offered, methods).into_iter().map(Trace::Phase1Transform).collect()
+        });
+    }
+
+    /// Public values and nonces are there.
+    pub(crate) fn key_exchange_steps(&mut self, sa: &IsakmpSa) {
+        self.steps(sa, || {
+            vec![
+                Trace::Processing(PayloadName::Ke, 0),
+                Trace::Engine(EngineStep::Agree),
+                Trace::Processing(PayloadName::Nonce, 0),
+            ]
+        });
+    }
+
+    /// The peer's hash is right.
+    pub(crate) fn hash_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
+        let first_contact = has_initial_contact(chain);
+        let main = sa.mode == Phase1Mode::Main;
+        self.steps(sa, || {
+            let mut out = vec![Trace::Processing(PayloadName::Hash, 0), Trace::Engine(EngineStep::Hmac)];
+            if first_contact {
+                out.extend([Trace::InitialContactCame, Trace::Authenticated]);
+            }
+            if main {
+                out.extend([Trace::Authenticated, Trace::AuthenticatedWith]);
+            }
+            out
+        });
+    }
+
+    /// The NAT-D payloads of a message, and what they say.
+    pub(crate) fn nat_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
+        let Some(dialect) = sa.dialect else { return };
+        self.steps(sa, || {
+            let rfc = dialect == Dialect::Rfc;
+            let mut out: Vec<_> = chain.all(dialect.nat_d()).map(|_| Trace::NatPayload { rfc }).collect();
+            if sa.nat.any() {
+                out.push(Trace::NatFound { local: sa.nat.local, remote: sa.nat.remote });
+            }
+            out
+        });
     }
 
     /// The keepalive that applies: the profile's, the connection's, or the global one.

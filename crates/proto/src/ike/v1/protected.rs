@@ -5,6 +5,8 @@ use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
 use crate::ike::sa::{Answer, IsakmpSa};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::limits;
@@ -91,6 +93,14 @@ impl Engine {
         let body = established.ivs.encrypt_single(&established.keys, message_id, plain);
         let header = Self::protected_header(sa, exchange::INFORMATIONAL, message_id);
         let bytes = header.write(&body);
+        self.steps(sa, || {
+            vec![
+                Trace::NewNode(message_id, Self::isakmp_state(sa)),
+                Trace::Engine(EngineStep::Hmac),
+                Trace::Sent(IsakmpState::QmIdle, sa.initiator),
+                Trace::NodePurged(message_id),
+            ]
+        });
         self.transmit(sa.path, bytes.clone());
         Some((sa.path, bytes))
     }

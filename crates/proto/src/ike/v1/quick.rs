@@ -23,10 +23,13 @@ use crate::ike::lookup;
 use crate::ike::path::Path;
 use crate::ike::policy::{EntryTerms, TransformSet};
 use crate::ike::proposal::{
-    Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, offer_phase2,
+    Lifetimes, Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2,
+    offer_phase2,
 };
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::wire::attribute::{self, Attribute};
@@ -62,6 +65,8 @@ pub(crate) struct NewChild {
     pub(crate) terms: EntryTerms,
     pub(crate) selector: Selector,
     pub(crate) suite: Phase2Suite,
+    /// The lifetimes that were offered.
+    pub(crate) offered: Lifetimes,
     pub(crate) inbound: Half,
     pub(crate) outbound: Half,
     pub(crate) replaces: Option<ChildId>,
@@ -148,6 +153,14 @@ impl Engine {
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Local("phase 1 is not through"))?;
+        self.steps(sa, || {
+            vec![
+                Trace::NewNode(message_id, IsakmpState::QmIdle),
+                Trace::Engine(EngineStep::Hmac),
+                Trace::Sent(IsakmpState::QmIdle, sa.initiator),
+            ]
+        });
+        self.node_moves(sa, message_id, FsmInput::RequestQuick, Fsm::QuickReady, Fsm::QuickInitiator);
         let retransmit = self.transmit_expecting(sa.path, bytes);
         let state = Initiator { child, retransmit, terms, spi, nonce, private };
         if let Some(established) = sa.established_mut() {
@@ -197,6 +210,7 @@ impl Engine {
                 established.ivs.advance(message_id, &decrypted);
                 established.dpd.heard = self.now;
                 self.use_message_id(sa, message_id);
+                self.quick_steps(sa, message_id, true);
                 // message 1 may be an old one that somebody recorded: it is answered where it came from, but the SA follows
                 // only message 3, which proves that the peer is there now
                 let home = std::mem::replace(&mut sa.path, path);
@@ -218,6 +232,7 @@ impl Engine {
                     return Err(Refusal::Unexpected(header.exchange));
                 };
                 self.follow(sa, path);
+                self.quick_steps(sa, message_id, false);
                 let answered = self.quick_mode_answered(sa, message_id, &state, &opened.chain);
                 if answered.is_err() {
                     self.quick_mode_failed(sa, &state);
@@ -232,7 +247,12 @@ impl Engine {
                 established.ivs.forget(message_id);
                 established.dpd.heard = self.now;
                 self.follow(sa, path);
+                self.engine_step(sa, EngineStep::Hmac);
                 self.use_outbound(child);
+                self.step(sa, || Trace::NodeDeleted(message_id, "quick mode done (await)"));
+                let (old, new) = (Fsm::QuickResponder, Fsm::Phase2Complete);
+                self.node_moves(sa, message_id, FsmInput::QuickMode, old, new);
+                self.installed_step(child);
                 Ok(None)
             }
             Some(_) => Err(Refusal::Unexpected(header.exchange)),
@@ -282,6 +302,12 @@ impl Engine {
             self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
         };
         let (entry, terms) = found;
+        self.steps(sa, || {
+            let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
+            let nonce = Trace::Processing(PayloadName::Nonce, message_id);
+            std::iter::once(nonce).chain(ids).chain([Trace::SpiAsked]).collect()
+        });
+        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
         let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
         let shared = match (&private, chain.only(payload::KE)) {
             (Some(private), Some(public)) => Some(private.agree(public)?),
@@ -290,12 +316,14 @@ impl Engine {
         };
         let nonce_r = self.random.array::<20>().to_vec();
         let spi = self.new_spi();
+        self.step(sa, || Trace::SpiGiven(spi));
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
         let replaces = self.replaced_by(peer, &selector);
         let new = NewChild {
             entry,
             selector,
             suite: choice.suite,
+            offered: Lifetimes::of(&choice.transform),
             inbound,
             outbound,
             replaces,
@@ -318,6 +346,10 @@ impl Engine {
         let plain = with_hash(&writer, |rest| keys.hash2(message_id, nonce_i, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        self.steps(sa, || {
+            vec![Trace::Engine(EngineStep::Hmac), Trace::Sent(IsakmpState::QmIdle, sa.initiator)]
+        });
+        self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
         let retransmit = self.transmit_expecting(sa.path, bytes.clone());
         let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
         if let Some(established) = sa.established_mut() {
@@ -337,13 +369,62 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
         let mut closest = None;
+        let first = entries.first().map(|found| found.terms.clone());
         for found in entries {
             match choose_phase2(&Self::wish(sa, found.terms, selector), offered) {
-                Ok(choice) => return Ok(((found.entry, found.terms.clone()), choice)),
+                Ok(choice) => {
+                    self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
+                    return Ok(((found.entry, found.terms.clone()), choice));
+                }
                 Err(difference) => closest = closest.max(Some(difference)),
             }
         }
+        self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
         Err(closest.map_or_else(|| no_entry(selector), Refusal::NoPhase2Proposal))
+    }
+
+    /// A message of quick mode with a proposal came, the first or the second.
+    fn quick_steps(&mut self, sa: &IsakmpSa, message_id: u32, first: bool) {
+        self.steps(sa, || {
+            let node = first.then_some(Trace::NewNode(message_id, IsakmpState::QmIdle));
+            let came = [
+                Trace::Engine(EngineStep::Hmac),
+                Trace::Processing(PayloadName::Hash, message_id),
+                Trace::Processing(PayloadName::Sa, message_id),
+            ];
+            node.into_iter().chain(came).collect()
+        });
+    }
+
+    /// The transforms of phase 2, held against what is configured.
+    fn proposal_steps(
+        &mut self,
+        sa: &IsakmpSa,
+        terms: &EntryTerms,
+        selector: &Selector,
+        offered: &[crate::wire::ike1::Proposal],
+        choice: Option<&Phase2Choice>,
+    ) {
+        if !self.traces(sa) {
+            return;
+        }
+        let judged = judge_phase2(&Self::wish(sa, terms, selector), offered, choice);
+        let map = self.policy.map_of(sa.path.interface).map(|map| map.name.clone()).unwrap_or_default();
+        self.steps(sa, || {
+            let mut out: Vec<_> = judged.into_iter().map(Trace::Phase2Transform).collect();
+            match choice {
+                Some(choice) => out.extend([
+                    Trace::ProposalRequest(*selector, choice.suite.suite, choice.suite.mode),
+                    Trace::Engine(EngineStep::ValidateRequest),
+                    Trace::ProxyCheck(map, true),
+                ]),
+                None if terms.transform_sets.is_empty() => {
+                    out.extend([Trace::ProxyCheck(map, false), Trace::Phase2Refused]);
+                }
+                None => out.push(Trace::Phase2Refused),
+            }
+            out
+        });
     }
 
     /// A client may speak only for the address it was given. Old Cisco clients open a second SA to the hub itself, which is
@@ -420,6 +501,7 @@ impl Engine {
                 choice.suite.lifetime = choice.suite.lifetime.min(seconds);
             }
         }
+        self.proposal_steps(sa, &state.terms, &state.child.selector, &answer, Some(&choice));
         let (inbound, outbound) =
             halves(&keys, &choice.suite, state.spi, (&state.nonce, nonce_r), shared.as_ref());
         let lease =
@@ -429,6 +511,7 @@ impl Engine {
             terms: state.terms.clone(),
             selector: state.child.selector,
             suite: choice.suite,
+            offered: Lifetimes::of(&choice.transform),
             inbound,
             outbound,
             replaces: state.child.replaces.or_else(|| self.replaced_by(peer, &state.child.selector)),
@@ -440,8 +523,12 @@ impl Engine {
         writer.push(payload::HASH, hash.to_vec());
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, writer.bytes())
             .ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        self.transmit(sa.path, bytes.clone());
         self.use_outbound(child);
+        self.step(sa, || Trace::Sent(IsakmpState::QmIdle, sa.initiator));
+        self.transmit(sa.path, bytes.clone());
+        self.step(sa, || Trace::NodeDeleted(message_id, "No Error"));
+        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickInitiator, Fsm::Phase2Complete);
+        self.installed_step(child);
         Ok(Some((sa.path, bytes)))
     }
 

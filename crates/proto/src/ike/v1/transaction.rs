@@ -20,6 +20,8 @@ use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner
 use crate::ike::path::Path;
 use crate::ike::policy::ClientGroup;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, Lease};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
 use crate::limits;
 use crate::wire::attribute::{Attribute, Value};
 use crate::wire::ike1::Config;
@@ -56,6 +58,15 @@ impl Engine {
         }
         established.ivs.advance(message_id, &decrypted);
         established.dpd.heard = self.now;
+        self.steps(sa, || {
+            let came = [
+                Trace::ConfigCame(message_id),
+                Trace::Engine(EngineStep::Hmac),
+                Trace::ConfigKind(message.kind),
+            ];
+            let node = begins.then_some(Trace::NewNode(message_id, IsakmpState::QmIdle));
+            node.into_iter().chain(came).collect()
+        });
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
         if exchange.is_some() {
             // an answer to what we asked is not an old message of somebody's recording
@@ -65,10 +76,22 @@ impl Engine {
             // the message id names the exchange; the identifier inside does not have to agree, for strongSwan's replies
             // to Xauth carry another one
             (config::REPLY, Some(Exchange::XauthRequest { user, .. })) => {
+                self.steps(sa, || {
+                    let replied =
+                        message.attributes.iter().map(|attribute| Trace::XauthReplied(attribute.kind));
+                    let done = Trace::NodeDeleted(message_id, "done with xauth request/reply exchange");
+                    replied.chain([done]).collect()
+                });
+                self.moves(sa, FsmInput::ConfigReply, Fsm::XauthRequested, Fsm::XauthJudged);
                 self.xauth_reply(sa, message_id, &message, user)?;
                 Ok(None)
             }
             (config::ACK, Some(Exchange::XauthSet { user, .. })) => {
+                self.steps(sa, || {
+                    vec![Trace::XauthAcknowledged, Trace::NodeDeleted(message_id, "done with transaction")]
+                });
+                self.moves(sa, FsmInput::ConfigAck, Fsm::XauthSet, Fsm::Phase1Complete);
+                self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
                 self.xauth_acknowledged(sa, user);
                 Ok(None)
             }
@@ -144,9 +167,15 @@ impl Engine {
             }
         }
         let message = Config { kind: config::REQUEST, identifier, attributes };
-        if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
-            && let Some(established) = sa.established_mut()
-        {
+        let again = sa.established().is_some_and(|established| established.xauth_failures > 0);
+        if let Some((message_id, retransmit)) = self.begin_config(sa, &message) {
+            self.begun_steps(sa, message_id, &message);
+            if again || challenge.is_some() {
+                self.moves(sa, FsmInput::ContinueLogin, Fsm::XauthJudged, Fsm::XauthRequested);
+            } else {
+                self.moves(sa, FsmInput::StartLogin, Fsm::XauthStart, Fsm::XauthRequested);
+            }
+            let Some(established) = sa.established_mut() else { return };
             established.exchanges.insert(
                 message_id,
                 Exchange::XauthRequest { user: challenge.map(|(user, _)| user), retransmit },
@@ -236,9 +265,10 @@ impl Engine {
         let identifier = (self.random.u32() & 0xffff) as u16;
         let attributes = vec![Attribute::short(config::XAUTH_STATUS, u16::from(user.is_some()))];
         let message = Config { kind: config::SET, identifier, attributes };
-        if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
-            && let Some(established) = sa.established_mut()
-        {
+        if let Some((message_id, retransmit)) = self.begin_config(sa, &message) {
+            self.begun_steps(sa, message_id, &message);
+            self.moves(sa, FsmInput::ContinueLogin, Fsm::XauthJudged, Fsm::XauthSet);
+            let Some(established) = sa.established_mut() else { return };
             established.exchanges.insert(message_id, Exchange::XauthSet { user, retransmit });
         }
     }
@@ -262,6 +292,22 @@ impl Engine {
         self.authorized(sa);
     }
 
+    /// A transaction of ours has begun.
+    fn begun_steps(&mut self, sa: &IsakmpSa, message_id: u32, message: &Config) {
+        self.steps(sa, || {
+            let mut out = vec![Trace::AaaAnswered, Trace::NewNode(message_id, IsakmpState::ConfXauth)];
+            if message.kind == config::REQUEST {
+                out.extend(message.attributes.iter().map(|attribute| Trace::XauthAsked(attribute.kind)));
+            }
+            out.extend([
+                Trace::Engine(EngineStep::Hmac),
+                Trace::ConfigBegun(message_id),
+                Trace::Sent(IsakmpState::ConfXauth, sa.initiator),
+            ]);
+            out
+        });
+    }
+
     // ---- hub: mode-config ---------------------------------------------------------------------------------------
 
     /// `<--  { HASH, REQUEST(address, dns, ...) }`
@@ -272,6 +318,10 @@ impl Engine {
         message: &Config,
         _authorized: &AuthorizedPeer,
     ) -> Result<(), Refusal> {
+        self.step(sa, || {
+            Trace::ConfigAsked(message.attributes.iter().map(|attribute| attribute.kind).collect())
+        });
+        self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
         let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
         if established.exchanges.len() >= limits::EXCHANGES {
             return Err(Refusal::TooMany);
@@ -346,6 +396,7 @@ impl Engine {
         let kinds: Vec<_> =
             requested.iter().map(|attribute| attribute.kind).filter(|kind| !answered(kind)).collect();
         let message = Config { kind: config::REPLY, identifier, attributes };
+        self.config_steps(sa, message_id, &requested, &message.attributes, address);
         if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
             sa.seen.amend(message_id, answer);
         }
@@ -354,6 +405,42 @@ impl Engine {
         }
         self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
         Ok(())
+    }
+
+    /// What becomes of a client's request.
+    fn config_steps(
+        &mut self,
+        sa: &IsakmpSa,
+        message_id: u32,
+        requested: &[Attribute],
+        answered: &[Attribute],
+        address: Ipv4Addr,
+    ) {
+        self.steps(sa, || {
+            let asked = requested.iter().find(|attribute| attribute.kind == config::ADDRESS);
+            let asked = asked.and_then(|attribute| <[u8; 4]>::try_from(attribute.bytes()).ok());
+            let mut told = BTreeSet::from([config::ADDRESS]);
+            let mut answers = Vec::new();
+            for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| told.insert(*kind)) {
+                let sent = answered.iter().filter(|attribute| attribute.kind == kind).cloned();
+                let before = answers.len();
+                answers.extend(sent.map(ConfigAnswer::Sent));
+                if answers.len() == before {
+                    answers.push(ConfigAnswer::Left(kind));
+                }
+            }
+            vec![
+                Trace::AaaAnswered,
+                Trace::ConfigAddress(asked.map(Ipv4Addr::from), address),
+                Trace::ConfigAnswers(answers),
+                Trace::Engine(EngineStep::Hmac),
+                Trace::ConfigAnswered(message_id),
+                Trace::Sent(IsakmpState::ConfAddr, sa.initiator),
+                Trace::NodeDeleted(message_id, ""),
+            ]
+        });
+        self.moves(sa, FsmInput::GroupAttributes, Fsm::ConfigAaa, Fsm::Phase1Complete);
+        self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
     }
 
     // ---- client -------------------------------------------------------------------------------------------------
