@@ -7,6 +7,7 @@ pub mod automaton;
 mod check;
 mod command;
 pub mod diagnostic;
+pub mod difference;
 pub mod document;
 pub mod edit;
 pub mod form;

@@ -13,14 +13,15 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Refuses to put a configuration in the place of a running one: one whose access controls are not enforced, one with other
-/// interfaces, and one with lines that have no effect although they should and that the running one does not have. A router
+/// Refuses to put a configuration in the place of a running one: one whose access controls are not enforced, one that lacks an
+/// interface, and one with lines that have no effect although they should and that the running one does not have. A router
 /// would not have taken such lines from its console either.
 pub(crate) fn may_replace(old: &Parsed, new: &Parsed, allow_unenforced: bool) -> Result<(), String> {
     may_start(new, allow_unenforced)?;
     let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
-    if names(old) != names(new) {
-        return Err("interfaces can be added or removed only by a restart".into());
+    // SAs know interfaces by their places
+    if !names(new).starts_with(&names(old)) {
+        return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
     }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
     let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);

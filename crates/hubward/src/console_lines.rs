@@ -57,6 +57,21 @@ impl Lines {
         Some(Occupied { lines: Arc::clone(self), line })
     }
 
+    /// Who is at a line, as the log tells it: `admin on vty0 (10.1.1.50)`.
+    pub(crate) fn who(&self, line: LineName) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = match line {
+            LineName::Console(_) => "console".to_string(),
+            LineName::Vty(number) => format!("vty{number}"),
+        };
+        match lines.get(&line) {
+            Some(UserLine { user, location, .. }) if !user.is_empty() => {
+                format!("{user} on {place} ({location})")
+            }
+            _ => place,
+        }
+    }
+
     /// Everybody, by line.
     pub(crate) fn list(&self) -> Vec<UserLine> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()

@@ -3,7 +3,8 @@
 
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Bytes of a configuration. A large router's has one megabyte.
@@ -29,6 +30,26 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> anyhow::Result<String> {
     String::from_utf8(read(path, limit)?).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
+/// Puts bytes in the place of a file's, all of them or none: whoever reads it, or starts after a power cut, finds the old ones or
+/// the new ones. Its mode and, where possible, its owner stay.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // the file behind a link, not the link
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = path.parent().context("a file without a folder")?;
+    let cannot_write = || format!("cannot write {}", path.display());
+    let mut new =
+        tempfile::Builder::new().prefix(".hubward-").tempfile_in(folder).with_context(cannot_write)?;
+    new.write_all(bytes).with_context(cannot_write)?;
+    if let Ok(old) = std::fs::metadata(&path) {
+        // as much as the user that we are may do
+        let _kept = std::os::unix::fs::fchown(new.as_file(), Some(old.uid()), Some(old.gid()));
+        new.as_file().set_permissions(old.permissions()).with_context(cannot_write)?;
+    }
+    new.as_file().sync_all().with_context(cannot_write)?;
+    new.persist(&path).map_err(|error| error.error).with_context(cannot_write)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot_write)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +68,24 @@ mod tests {
         // a file without an end
         assert!(read(Path::new("/dev/zero"), PROFILE).is_err());
         assert!(read_text(&folder.path().join("absent"), 1).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("hub.cfg"), folder.path().join("link"));
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(std::fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+        assert!(replace(&folder.path().join("absent").join("x"), b"").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+        let first = folder.path().join("first");
+        replace(&first, b"x").unwrap();
+        assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

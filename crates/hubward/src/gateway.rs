@@ -40,8 +40,32 @@ pub(crate) enum Message {
     Answer(AskId, Answer),
     /// SIGHUP: read the configuration again.
     Reload,
-    /// SIGTERM or SIGINT.
+    /// A configuration that was made out of another, and who waits for what becomes of it.
+    Configure {
+        /// What it was made out of: if that is not in force any more, it is refused.
+        base: Arc<Parsed>,
+        parsed: Arc<Parsed>,
+        done: Sender<Result<(), NotConfigured>>,
+    },
+    /// SIGTERM or SIGINT, or `reload`.
+    Stop(End),
+}
+
+/// How the gateway ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
     Stop,
+    /// The program begins anew, with its saved configuration: `reload`.
+    Restart,
+}
+
+/// Why a configuration is not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotConfigured {
+    /// Another one came before.
+    Overtaken,
+    /// It cannot be used; why.
+    Refused(String),
 }
 
 /// Everything that the gateway owns.
@@ -67,21 +91,21 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
-    pub(crate) fn run(mut self, messages: &Receiver<Message>) {
+    pub(crate) fn run(mut self, messages: &Receiver<Message>) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         let mut tick = now();
         self.link_mtus();
-        loop {
+        let end = loop {
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
             // a DHCP answer is looked for every 50 ms while one is awaited
             let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
             let deadline = [engine, dhcp, look].into_iter().flatten().fold(tick, Instant::min);
             match messages.recv_timeout(deadline.since(now())) {
-                Ok(Message::Stop) => break,
+                Ok(Message::Stop(end)) => break end,
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => break End::Stop,
             }
             if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
                 self.engine.handle_timeout(now());
@@ -92,10 +116,11 @@ impl Gateway {
                 self.every_second();
             }
             self.effects();
-        }
+        };
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
         self.dhcp.release();
+        end
     }
 
     /// What DHCP gave or took.
@@ -152,7 +177,18 @@ impl Gateway {
             }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
             Message::Reload => self.reload(),
-            Message::Stop => {}
+            Message::Configure { base, parsed, done } => {
+                let outcome = match Arc::ptr_eq(&base, &self.parsed) {
+                    true => {
+                        self.install(parsed).map_err(|error| NotConfigured::Refused(format!("{error:#}")))
+                    }
+                    false => Err(NotConfigured::Overtaken),
+                };
+                self.effects();
+                // whoever asked may be gone
+                let _gone = done.send(outcome);
+            }
+            Message::Stop(_) => {}
         }
     }
 
@@ -343,11 +379,15 @@ impl Gateway {
     }
 
     fn try_reload(&mut self) -> anyhow::Result<()> {
-        let parsed = hubward_config::parse(&check::read(&self.file)?);
+        self.install(Arc::new(hubward_config::parse(&check::read(&self.file)?)))
+    }
+
+    /// Puts a configuration in force; what it does not change is left alone.
+    fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
         let names = self.machine.prepare(&parsed.config)?;
         check::tell(&parsed, Some(&self.parsed));
-        self.parsed = Arc::new(parsed);
+        self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);
         self.leases.configure(&self.parsed.config.pools);
         // a lease goes before the address that takes its place comes

@@ -5,6 +5,7 @@ mod aaa;
 mod apply;
 mod check;
 mod client;
+mod configure;
 mod console_lines;
 mod dataplane;
 mod dhcp;
@@ -26,6 +27,7 @@ mod store;
 mod translate;
 mod views;
 
+use crate::gateway::End;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,7 +81,10 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Verb::Check { file } => check_file(&file),
-        Verb::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Run(arguments) => run::run(&arguments).and_then(|end| match end {
+            End::Stop => Ok(ExitCode::SUCCESS),
+            End::Restart => Err(run::restart()),
+        }),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
         Verb::Console { socket } => shell::console::open(&socket),

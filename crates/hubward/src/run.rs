@@ -5,7 +5,7 @@ use crate::apply::{Machine, map_interfaces};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::exec::Desk;
-use crate::gateway::{Gateway, Message};
+use crate::gateway::{End, Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::log_buffer::{BufferLayer, LogBuffer};
@@ -28,6 +28,7 @@ use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +58,8 @@ pub(crate) struct Arguments {
     state: PathBuf,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+/// Runs until it is told to stop, and tells whether the program should begin anew.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     let log = log_with_buffer("info");
     privilege::forbid_core_dumps()?;
     privilege::require(Capability::NetAdmin, "a gateway")?;
@@ -138,13 +140,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     signals(sender)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");
-    gateway.run(&receiver);
+    let end = gateway.run(&receiver);
     shared.stop.store(true, Ordering::Relaxed);
     for worker in workers {
         let _panicked = worker.join();
     }
     let _gone = std::fs::remove_file(&arguments.socket);
-    Ok(())
+    Ok(end)
+}
+
+/// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
+pub(crate) fn restart() -> anyhow::Error {
+    // an upgrade that came meanwhile is what runs then
+    let program = std::env::current_exe().ok().filter(|path| path.exists());
+    let program = program.unwrap_or_else(|| "/proc/self/exe".into());
+    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::new(error).context("the program could not begin anew")
 }
 
 /// Logs go to standard error; `HUBWARD_LOG` says how much, as in RUST_LOG.
@@ -200,11 +211,11 @@ pub(crate) fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
             };
             loop {
                 let message = tokio::select! {
-                    _ = terminate.recv() => Message::Stop,
-                    _ = interrupt.recv() => Message::Stop,
+                    _ = terminate.recv() => Message::Stop(End::Stop),
+                    _ = interrupt.recv() => Message::Stop(End::Stop),
                     _ = hangup.recv() => Message::Reload,
                 };
-                let stop = matches!(message, Message::Stop);
+                let stop = matches!(message, Message::Stop(_));
                 let _gone = gateway.send(message);
                 if stop {
                     return;

@@ -21,7 +21,7 @@ use hubward_proto::ike::watch::Change;
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -46,7 +46,6 @@ pub(crate) struct Views {
     /// Who is logged in.
     pub(crate) lines: Arc<Lines>,
     /// The terminals that watch the log.
-    #[expect(dead_code, reason = "sessions subscribe by it (`terminal monitor`)")]
     pub(crate) monitors: Arc<Monitors>,
 }
 
@@ -323,6 +322,16 @@ impl Views {
         newest.made += 1;
         newest.snapshot = Some(Arc::clone(&snapshot));
         snapshot
+    }
+
+    /// The configuration in force.
+    pub(crate) fn parsed(&self) -> Arc<Parsed> {
+        Arc::clone(&locked(&self.told).parsed)
+    }
+
+    /// The file of the startup configuration.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// How many snapshots were made.

@@ -176,7 +176,7 @@ impl Session {
             let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
             match messages.recv_timeout(deadline.since(now())) {
                 // SIGHUP: the terminal is gone
-                Ok(Message::Stop | Message::Reload) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Message::Stop(_) | Message::Reload) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -224,7 +224,11 @@ impl Session {
             }
             Message::Answer(id, answer) => Input::Answer { id, answer },
             Message::Acquire(acquire) => Input::Acquire(acquire),
-            Message::Notice(_) | Message::Order(..) | Message::Reload | Message::Stop => return,
+            Message::Notice(_)
+            | Message::Order(..)
+            | Message::Reload
+            | Message::Configure { .. }
+            | Message::Stop(_) => return,
         };
         self.engine.handle(now(), input);
     }

@@ -304,7 +304,7 @@ fn shown(line: &str, snapshot: Snapshot) -> Box<dyn Shown> {
     let (row, arguments) =
         table::find(line, PRIVILEGED).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
     let caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line: Some(LineName::Vty(0)) };
-    let context = Context { snapshot: Arc::new(snapshot), caller };
+    let context = Context { snapshot: Arc::new(snapshot), caller, desk: crate::views::tests::desk() };
     let Run::Show(show) = row.run else { panic!("{line} shows nothing") };
     show(&context, &arguments).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
 }
@@ -589,7 +589,7 @@ fn secrets_need_privilege_15() {
         let Run::Show(show) = row.run else { panic!("{command} shows nothing") };
         for privilege in [1, 14, 15] {
             let caller = Caller { privilege, format: Format::Modern, line: None };
-            let context = Context { snapshot: Arc::new(hub()), caller };
+            let context = Context { snapshot: Arc::new(hub()), caller, desk: crate::views::tests::desk() };
             let Ok(shown) = show(&context, &arguments) else { continue };
             let mut out = Vec::new();
             shown.text(Format::Modern, &mut out).unwrap();
@@ -640,7 +640,7 @@ fn no_output_steers_a_terminal() {
         let (row, arguments) = table::find(command, PRIVILEGED).unwrap();
         let Run::Show(show) = row.run else { panic!("{command} shows nothing") };
         let caller = Caller { privilege: 15, format: Format::Modern, line: None };
-        let context = Context { snapshot: Arc::clone(&hub), caller };
+        let context = Context { snapshot: Arc::clone(&hub), caller, desk: crate::views::tests::desk() };
         let Ok(shown) = show(&context, &arguments) else { continue };
         let mut out = Vec::new();
         shown.text(Format::Modern, &mut out).unwrap();

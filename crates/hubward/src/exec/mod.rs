@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod golden;
 mod layout;
+mod manage;
 mod ping;
 mod show_acl;
 mod show_config;
@@ -66,6 +67,7 @@ pub(crate) struct Caller {
 pub(crate) struct Context {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) caller: Caller,
+    pub(crate) desk: Desk,
 }
 
 /// Why a command is not carried out.
@@ -83,6 +85,55 @@ pub(crate) enum Refusal {
     /// The command is right, but cannot be carried out; in words.
     #[error("% {0}\n")]
     Failed(String),
+    /// A question has to be answered first; the command is then given again with the answer.
+    #[error("{}", .0.text)]
+    Ask(Question),
+}
+
+/// What a command asks before it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// Several lines, perhaps; the answer stands behind the last.
+    pub(crate) text: String,
+    /// One keystroke answers it: `[confirm]`.
+    pub(crate) key: bool,
+}
+
+/// What was answered so far.
+#[derive(Debug)]
+pub(crate) struct Answers<'a> {
+    /// `None`: nobody is there to be asked, and every answer is the usual one.
+    given: Option<&'a [String]>,
+    next: std::cell::Cell<usize>,
+}
+
+impl<'a> Answers<'a> {
+    /// A person's answers.
+    pub(crate) fn of(given: &'a [String]) -> Self {
+        Self { given: Some(given), next: std::cell::Cell::new(0) }
+    }
+
+    /// Nobody is asked.
+    fn usual() -> Self {
+        Self { given: None, next: std::cell::Cell::new(0) }
+    }
+
+    fn ask(&self, text: &str, key: bool, usual: &str) -> Result<String, Refusal> {
+        let Some(given) = self.given else { return Ok(usual.to_string()) };
+        let place = self.next.replace(self.next.get() + 1);
+        let question = || Refusal::Ask(Question { text: text.to_string(), key });
+        given.get(place).cloned().ok_or_else(question)
+    }
+
+    /// A line; where nobody is asked, an empty one.
+    fn line(&self, text: &str) -> Result<String, Refusal> {
+        self.ask(text, false, "")
+    }
+
+    /// Enter or `y`; where nobody is asked, yes.
+    fn confirm(&self, text: &str) -> Result<bool, Refusal> {
+        self.ask(text, true, "y").map(|answer| matches!(answer.as_str(), "" | "y" | "Y"))
+    }
 }
 
 /// A line that is a command: its words, spelled out.
@@ -129,6 +180,17 @@ impl Arguments {
 /// Carries a command out; `| json` behind a `show` command gives its rows as JSON. What is written before an error of `out` has
 /// been written.
 pub(crate) fn run(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
+    answered(line, caller, &Answers::usual(), desk, out)
+}
+
+/// The same for somebody who can be asked.
+pub(crate) fn answered(
+    line: &str,
+    caller: Caller,
+    answers: &Answers<'_>,
+    desk: &Desk,
+    out: &mut dyn Write,
+) -> Outcome {
     let (command, json) = match line.split_once(" | ") {
         Some((command, filter)) if !filter.trim().is_empty() && "json".starts_with(filter.trim()) => {
             (command, true)
@@ -141,12 +203,24 @@ pub(crate) fn run(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) 
         Err(refusal) => return Ok(Err(refusal)),
     };
     let shown = match row.run {
-        Run::Show(show) => show(&Context { snapshot: desk.views.snapshot(), caller }, &arguments),
-        Run::Order(_) | Run::Clear(_) | Run::Tell(_) if json => {
+        Run::Show(show) => {
+            show(&Context { snapshot: desk.views.snapshot(), caller, desk: desk.clone() }, &arguments)
+        }
+        Run::Order(_) | Run::Clear(_) | Run::Tell(_) | Run::Manage(_) if json => {
             return Ok(Err(Refusal::Invalid(command.len() + 1)));
         }
         Run::Tell(tell) => {
-            return tell(&Context { snapshot: desk.views.snapshot(), caller }, &arguments, out);
+            return tell(
+                &Context { snapshot: desk.views.snapshot(), caller, desk: desk.clone() },
+                &arguments,
+                out,
+            );
+        }
+        Run::Manage(manage) => {
+            return match manage(desk, &arguments, answers) {
+                Ok(text) => out.write_all(text.as_bytes()).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            };
         }
         Run::Clear(clear) => {
             clear(&desk.views);

@@ -23,6 +23,8 @@ pub(crate) enum Run {
     Show(fn(&Context, &Arguments) -> Output),
     /// Does something that takes its time, and tells of it as it goes on.
     Tell(fn(&Context, &Arguments, &mut dyn Write) -> Outcome),
+    /// Does something with configurations, or ends the gateway; may ask before.
+    Manage(fn(&Desk, &Arguments, &Answers<'_>) -> Result<String, Refusal>),
     /// Forgets what was counted or logged.
     Clear(fn(&Views)),
     /// Gives the engine an order.
@@ -41,8 +43,19 @@ const fn order(form: &'static str, order: fn(&Arguments) -> Result<Command, Refu
     Row { form, privilege: PRIVILEGED, run: Run::Order(order) }
 }
 
+const fn manage(
+    form: &'static str,
+    manage: fn(&Desk, &Arguments, &Answers<'_>) -> Result<String, Refusal>,
+) -> Row {
+    Row { form, privilege: PRIVILEGED, run: Run::Manage(manage) }
+}
+
 /// Every exec command.
 pub(crate) const ROWS: &[Row] = &[
+    manage("configure replace <file> [force]", manage::replace),
+    manage("copy <from> <to>", manage::copy),
+    manage("reload", manage::reload),
+    manage("write [memory]", manage::write),
     Row {
         form: "ping [ip] <A.B.C.D:address> [df-bit|repeat <1-2147483647:count>|size <36-18024:size>|source {<A.B.C.D:source>|<IF:interface> [<UNIT:unit>]}|timeout <0-3600:seconds>]...",
         privilege: 1,
@@ -50,6 +63,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     show("show access-lists [<name>]", 1, show_acl::lists),
     show("show archive", PRIVILEGED, show_config::archive),
+    show("show archive config differences [<file> [<second>]]", PRIVILEGED, manage::differences),
     show("show arp", 1, show_route::arp),
     show("show clock", 1, show_system::clock),
     show("show crypto dynamic-map [tag <name>]", 1, show_map::templates),

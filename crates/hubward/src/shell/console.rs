@@ -41,7 +41,8 @@ pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     let Some(Frame::Window(terminal)) = Frame::read(&mut stream)? else {
         anyhow::bail!("a console that does not begin with its size");
     };
-    let (sender, inputs) = sync_channel(INPUTS);
+    let inputs = sync_channel(INPUTS);
+    let sender = inputs.0.clone();
     let mut typing = stream.try_clone()?;
     std::thread::Builder::new().name("console".into()).spawn(move || {
         // whatever ends the frames ends the session

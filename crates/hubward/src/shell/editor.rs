@@ -32,6 +32,8 @@ pub(crate) enum Echo {
     Shown,
     /// A password.
     Hidden,
+    /// An answer or raw text: shown, but no command.
+    Text,
 }
 
 /// A line editor with history.
@@ -114,7 +116,7 @@ impl Editor {
                 self.take_with("^C", out);
                 return Asked::Interrupt;
             }
-            Key::Help if self.echo == Echo::Hidden => self.insert(&['?'], out),
+            Key::Help if self.echo != Echo::Shown => self.insert(&['?'], out),
             Key::Help => {
                 // the whole line is kept; help is for what stands before the cursor
                 let before: String = self.line.iter().take(self.cursor).collect();
@@ -205,7 +207,7 @@ impl Editor {
             return;
         }
         let cut: Vec<char> = self.line.drain(from..to).collect();
-        if keep && self.echo == Echo::Shown {
+        if keep && self.echo != Echo::Hidden {
             self.killed = cut;
         }
         self.cursor = from;

@@ -1,5 +1,6 @@
-//! The shell that engineers and their scripts know: keystrokes in, text out, in user and privileged mode.
+//! The shell that engineers and their scripts know: keystrokes in, text out, in user, privileged and configuration mode.
 
+mod configuring;
 pub(crate) mod console;
 mod editor;
 mod filter;

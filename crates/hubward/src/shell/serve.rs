@@ -1,13 +1,15 @@
 //! Runs one session over any transport: the local console and SSH give what was typed and take what is printed.
 
 use super::pager::crlf;
-use super::session::{Effect, Session, Terminal};
+use super::session::{Effect, Job, Session, Terminal};
+use crate::configure;
 use crate::console_lines::Occupied;
 use crate::dataplane::now;
-use crate::exec::{Caller, Desk, run};
+use crate::exec::{Answers, Caller, Desk, Format, answered};
+use crate::monitors::Subscription;
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 /// Ctrl-C.
@@ -20,6 +22,8 @@ pub(crate) enum Input {
     Typed(Vec<u8>),
     /// The window has this size now.
     Window(Terminal),
+    /// A message of the log, for `terminal monitor`.
+    Log(String),
     /// The transport is gone.
     Gone,
 }
@@ -52,19 +56,20 @@ pub(crate) struct Login {
     pub(crate) enable: Option<CheckEnable>,
 }
 
-/// Runs a session on the calling thread until it closes.
+/// Runs a session on the calling thread until it closes. The transport sends what comes, and [`Input::Gone`] in the end; what
+/// the log tells comes the same way.
 ///
 /// # Errors
 /// The transport takes no more output.
 pub(crate) fn serve(
-    inputs: &Receiver<Input>,
+    inputs: &(SyncSender<Input>, Receiver<Input>),
     out: &mut dyn Write,
     login: &Login,
     desk: &Desk,
 ) -> io::Result<()> {
-    let hostname = desk.views.snapshot().hostname().to_string();
+    let hostname = hostname(desk);
     let mut session = Session::new(&hostname, login.privilege, login.terminal, login.enable.is_some());
-    let mut work = Work { inputs, out, login, desk, waiting: VecDeque::new() };
+    let mut work = Work { inputs, out, login, desk, waiting: VecDeque::new(), watching: None };
     let effects = session.start();
     work.carry_out(&mut session, effects)?;
     let mut typed = Instant::now();
@@ -73,16 +78,19 @@ pub(crate) fn serve(
             Some(input) => input,
             None => match work.next(typed) {
                 Ok(input) => input,
-                Err(RecvTimeoutError::Timeout) => {
+                Err(_) => {
                     let effects = session.timed_out();
                     return work.carry_out(&mut session, effects);
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             },
         };
         match input {
             Input::Gone => return Ok(()),
             Input::Window(terminal) => session.resize(terminal),
+            Input::Log(message) => {
+                let effects = session.monitor(&message);
+                work.carry_out(&mut session, effects)?;
+            }
             Input::Typed(bytes) => {
                 let effects = session.bytes(&bytes);
                 work.carry_out(&mut session, effects)?;
@@ -94,21 +102,28 @@ pub(crate) fn serve(
     Ok(())
 }
 
+/// The name in the prompt.
+fn hostname(desk: &Desk) -> String {
+    desk.views.parsed().config.hostname.clone().unwrap_or_else(|| "Router".into())
+}
+
 /// A session's world.
 struct Work<'a> {
-    inputs: &'a Receiver<Input>,
+    inputs: &'a (SyncSender<Input>, Receiver<Input>),
     out: &'a mut dyn Write,
     login: &'a Login,
     desk: &'a Desk,
     /// What came while a command ran.
     waiting: VecDeque<Input>,
+    /// `terminal monitor`
+    watching: Option<Subscription>,
 }
 
 impl Work<'_> {
     fn next(&self, typed: Instant) -> Result<Input, RecvTimeoutError> {
         match self.login.exec_timeout {
-            None => self.inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(timeout) => self.inputs.recv_timeout(timeout.saturating_sub(typed.elapsed())),
+            None => self.inputs.1.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(timeout) => self.inputs.1.recv_timeout(timeout.saturating_sub(typed.elapsed())),
         }
     }
 
@@ -127,32 +142,60 @@ impl Work<'_> {
                     let check = self.login.enable.as_ref();
                     session.enabled(level, check.map_or(Enabled::Right, |check| check(level, &password.0)))
                 }
-                Effect::Run(line, filter) => {
-                    let (privilege, format) = (session.privilege, session.format);
-                    let caller = Caller { privilege, format, line: Some(self.login.place.line) };
-                    let desk = self.desk;
-                    let mut output = Output {
-                        held: Vec::new(),
-                        streams: filter.is_none(),
-                        interrupted: false,
-                        work: self,
-                    };
-                    let outcome = run(&line, caller, desk, &mut output);
-                    let (held, interrupted) = (std::mem::take(&mut output.held), output.interrupted);
-                    let text = String::from_utf8_lossy(&held);
-                    let text = filter.map_or_else(|| text.to_string(), |filter| filter.apply(&text));
-                    match outcome {
-                        Ok(outcome) => session.reply(&line, outcome.as_ref().map(|()| text.as_str())),
-                        Err(_) if interrupted => session.interrupted(&text),
-                        Err(error) => return Err(error),
-                    }
+                Effect::Configure(position, line) => {
+                    let outcome = configure::enter(self.desk, &position, &line);
+                    session.rename(&hostname(self.desk));
+                    session.configured(&line, outcome)
                 }
+                Effect::LeftConfiguration => {
+                    let who = self.desk.views.lines.who(self.login.place.line);
+                    tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
+                    continue;
+                }
+                Effect::Monitor(on) => {
+                    self.watching = if on { self.watch(session.format)? } else { None };
+                    continue;
+                }
+                Effect::Format(format) => {
+                    if let Some(watching) = &self.watching {
+                        watching.format(format);
+                    }
+                    continue;
+                }
+                Effect::Run(job) => self.run(session, job)?,
             };
             for (index, effect) in more.into_iter().enumerate() {
                 pending.insert(index, effect);
             }
         }
         Ok(())
+    }
+
+    fn watch(&self, format: Format) -> io::Result<Option<Subscription>> {
+        let sender = self.inputs.0.clone();
+        let tell = move |message: &str| {
+            // a session that is over listens no more
+            let _over = sender.send(Input::Log(message.to_string()));
+        };
+        self.desk.views.monitors.subscribe(self.login.place.line, format, tell).map(Some)
+    }
+
+    fn run(&mut self, session: &mut Session, job: Job) -> io::Result<Vec<Effect>> {
+        let (privilege, format) = (session.privilege, session.format);
+        let caller = Caller { privilege, format, line: Some(self.login.place.line) };
+        let desk = self.desk;
+        let mut output =
+            Output { held: Vec::new(), streams: job.filter.is_none(), interrupted: false, work: self };
+        let outcome = answered(&job.line, caller, &Answers::of(&job.answers), desk, &mut output);
+        let (held, interrupted) = (std::mem::take(&mut output.held), output.interrupted);
+        let text = String::from_utf8_lossy(&held);
+        let text = job.filter.as_ref().map_or_else(|| text.to_string(), |filter| filter.apply(&text));
+        session.rename(&hostname(desk));
+        match outcome {
+            Ok(outcome) => Ok(session.reply(job, outcome.map(|()| text.as_str()))),
+            Err(_) if interrupted => Ok(session.interrupted(&text)),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -173,7 +216,7 @@ impl Write for Output<'_, '_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while let Ok(input) = self.work.inputs.try_recv() {
+        while let Ok(input) = self.work.inputs.1.try_recv() {
             match &input {
                 Input::Typed(bytes) if bytes.contains(&INTERRUPT) => {
                     // what was typed ahead is forgotten, as on IOS
@@ -182,7 +225,7 @@ impl Write for Output<'_, '_> {
                     return Err(io::Error::other("interrupted"));
                 }
                 Input::Gone => return Err(io::ErrorKind::BrokenPipe.into()),
-                Input::Typed(_) | Input::Window(_) => self.work.waiting.push_back(input),
+                Input::Typed(_) | Input::Window(_) | Input::Log(_) => self.work.waiting.push_back(input),
             }
         }
         if self.streams {

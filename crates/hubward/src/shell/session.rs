@@ -1,12 +1,14 @@
 //! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in, effects out; no I/O.
 
+use super::configuring;
 use super::editor::{Asked, Echo, Editor};
 use super::filter::{self, Filter};
 use super::key::{Key, Keys};
 use super::pager::{Page, Pager, crlf};
 use super::serve::Enabled;
-use crate::exec::{Format, PRIVILEGED, Refusal, allowed_forms};
+use crate::exec::{Format, PRIVILEGED, Question, Refusal, allowed_forms};
 use hubward_config::automaton::{self, Form, Matched, Outcome};
+use hubward_config::edit::{Position, RawEnd};
 use hubward_config::form::words;
 use hubward_config::help;
 use std::collections::VecDeque;
@@ -16,6 +18,8 @@ use std::sync::LazyLock;
 const AHEAD: usize = 256 * 1024;
 /// Wrong passwords before `enable` gives up.
 const ENABLE_TRIES: u8 = 3;
+/// Ctrl-Z.
+const LEAVE: u8 = 0x1a;
 
 /// What a session wants done.
 #[derive(Debug)]
@@ -23,7 +27,15 @@ pub(crate) enum Effect {
     /// Send this to the terminal.
     Write(String),
     /// Run a command, pass its output through the filter, and give it back to [`Session::reply`].
-    Run(String, Option<Filter>),
+    Run(Job),
+    /// Enter a line in a mode of the configuration; what comes of it goes to [`Session::configured`].
+    Configure(Position, String),
+    /// Configuration mode ended.
+    LeftConfiguration,
+    /// `terminal monitor` or `terminal no monitor`.
+    Monitor(bool),
+    /// `terminal show-format`.
+    Format(Format),
     /// `enable`: is this the password? The answer goes to [`Session::enabled`].
     Enable {
         /// The privilege that is asked for.
@@ -32,6 +44,15 @@ pub(crate) enum Effect {
     },
     /// The session is over.
     Close,
+}
+
+/// A command to be run.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) line: String,
+    pub(crate) filter: Option<Filter>,
+    /// To the questions that it asked so far.
+    pub(crate) answers: Vec<String>,
 }
 
 /// A password on its way to be checked.
@@ -56,6 +77,8 @@ pub(crate) struct Terminal {
 #[derive(Debug)]
 pub(crate) struct Session {
     hostname: String,
+    /// The mode of configuration mode; `None` in exec mode.
+    pub(super) configuring: Option<Position>,
     /// 0 to 15.
     pub(crate) privilege: u8,
     /// The layout of `show` commands.
@@ -64,17 +87,27 @@ pub(crate) struct Session {
     /// Whether `enable` asks for a password.
     enable_asks: bool,
     keys: Keys,
-    editor: Editor,
-    state: State,
+    pub(super) editor: Editor,
+    pub(super) state: State,
     ahead: VecDeque<u8>,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// A line is being typed.
     Typing,
     /// A command runs.
     Running,
+    /// A command asked something; it is given again with the answer.
+    Asking {
+        job: Job,
+        key: bool,
+    },
+    /// Raw text is typed, behind the command it belongs to.
+    Raw {
+        end: RawEnd,
+        text: String,
+    },
     /// ` --More-- `.
     Paging(Pager),
     /// `Password: ` of `enable`; how often it was wrong already.
@@ -86,7 +119,8 @@ enum State {
 }
 
 /// What the session does itself.
-const LOCAL: [(&str, Local); 10] = [
+const LOCAL: [(&str, Local); 13] = [
+    ("configure terminal", Local::Configure),
     ("disable [<0-15:level>]", Local::Disable),
     ("enable [<0-15:level>]", Local::Enable),
     ("exit", Local::Exit),
@@ -94,6 +128,8 @@ const LOCAL: [(&str, Local); 10] = [
     ("quit", Local::Exit),
     ("show history", Local::History),
     ("terminal length <0-512:lines>", Local::Length),
+    ("terminal monitor", Local::Monitor(true)),
+    ("terminal no monitor", Local::Monitor(false)),
     ("terminal show-format classic", Local::Format(Format::Classic)),
     ("terminal show-format modern", Local::Format(Format::Modern)),
     ("terminal width <0-512:columns>", Local::Width),
@@ -101,21 +137,29 @@ const LOCAL: [(&str, Local); 10] = [
 
 #[derive(Clone, Copy, Debug)]
 enum Local {
+    Configure,
     Disable,
     Enable,
     Exit,
     Format(Format),
     History,
     Length,
+    Monitor(bool),
     Width,
 }
 
 static LOCAL_FORMS: LazyLock<Vec<Form>> =
     LazyLock::new(|| LOCAL.iter().map(|(form, _)| Form::compile(form)).collect());
 
+/// The session's own commands of a privilege.
+fn own(privilege: u8) -> impl Iterator<Item = (Local, &'static Form)> {
+    let rows = LOCAL.iter().map(|(_, local)| *local).zip(LOCAL_FORMS.iter());
+    rows.filter(move |(local, _)| privilege >= PRIVILEGED || !matches!(local, Local::Configure))
+}
+
 /// Every command of a privilege: the session's own first.
-fn forms(privilege: u8) -> Vec<&'static Form> {
-    LOCAL_FORMS.iter().chain(allowed_forms(privilege)).collect()
+pub(super) fn forms(privilege: u8) -> Vec<&'static Form> {
+    own(privilege).map(|(_, form)| form).chain(allowed_forms(privilege)).collect()
 }
 
 impl Session {
@@ -125,6 +169,7 @@ impl Session {
         editor.set_width(terminal.width);
         Self {
             hostname: hostname.to_string(),
+            configuring: None,
             privilege,
             format: Format::Modern,
             terminal,
@@ -152,15 +197,45 @@ impl Session {
         work.effects()
     }
 
-    /// A command ended.
-    pub(crate) fn reply(&mut self, line: &str, outcome: Result<&str, &Refusal>) -> Vec<Effect> {
+    /// A command ended, or asks something.
+    pub(crate) fn reply(&mut self, job: Job, outcome: Result<&str, Refusal>) -> Vec<Effect> {
         let mut work = Work::default();
         match outcome {
             Ok(text) => self.print(text, &mut work),
-            Err(refusal) => self.wrong(line, refusal, &mut work),
+            Err(Refusal::Ask(Question { text, key })) => {
+                let (above, question) = text.rsplit_once('\n').unwrap_or(("", &text));
+                if !above.is_empty() {
+                    crlf(&format!("{above}\n"), &mut work.out);
+                }
+                self.editor.begin(question, Echo::Text, "", &mut work.out);
+                self.state = State::Asking { job, key };
+            }
+            Err(refusal) => self.wrong(&job.line, &refusal, &mut work),
         }
         self.work(&mut work);
         work.effects()
+    }
+
+    /// A line of the log: printed above what is being typed.
+    pub(crate) fn monitor(&mut self, message: &str) -> Vec<Effect> {
+        let mut work = Work::default();
+        match self.state {
+            // a page is not torn apart; the buffer has the message
+            State::Paging(_) | State::Closed => {}
+            State::Running => crlf(&format!("{message}\n"), &mut work.out),
+            _ => {
+                crlf(&format!("\n{message}\n"), &mut work.out);
+                self.editor.print(&mut work.out);
+            }
+        }
+        work.effects()
+    }
+
+    /// Another name in the prompt.
+    pub(crate) fn rename(&mut self, hostname: &str) {
+        if self.hostname != hostname {
+            self.hostname = hostname.to_string();
+        }
     }
 
     /// Ctrl-C ended a command; what it printed behind its last flush.
@@ -216,8 +291,8 @@ impl Session {
     }
 
     /// Takes what was typed, until something must be waited for.
-    fn work(&mut self, work: &mut Work) {
-        while matches!(self.state, State::Typing | State::Paging(_) | State::Password { .. }) {
+    pub(super) fn work(&mut self, work: &mut Work) {
+        while !matches!(self.state, State::Running | State::Closed) {
             let Some(byte) = self.ahead.pop_front() else { return };
             if let Some(key) = self.keys.byte(byte) {
                 self.key(key, work);
@@ -243,23 +318,83 @@ impl Session {
                     _ => self.state = State::Password { level, wrong },
                 };
             }
+            State::Asking { job, key: true } => {
+                work.out.push_str("\r\n");
+                return match key {
+                    Key::Interrupt | Key::Leave => self.prompt("", work),
+                    Key::Char(character) => self.answer(job, character.to_string(), work),
+                    _ => self.answer(job, String::new(), work),
+                };
+            }
+            State::Asking { job, key: asks_key } => {
+                return match self.editor.key(key, &mut work.out) {
+                    Asked::Line(answer) => self.answer(job, answer, work),
+                    Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
+                    _ => self.state = State::Asking { job, key: asks_key },
+                };
+            }
+            State::Raw { end, text } => {
+                return match self.editor.key(key, &mut work.out) {
+                    Asked::Line(line) => self.raw_line(end, text, &line, work),
+                    Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
+                    _ => self.state = State::Raw { end, text },
+                };
+            }
             State::Typing | State::Running | State::Closed => {}
         }
         match self.editor.key(key, &mut work.out) {
             Asked::Nothing => {}
             Asked::Line(line) => self.line(&line, work),
-            Asked::Leave(_) | Asked::Interrupt => self.prompt("", work),
+            Asked::Leave(line) => {
+                // the line counts, and then configuration mode ends
+                if self.configuring.is_some() && !line.trim().is_empty() {
+                    self.ahead.push_front(LEAVE);
+                    return self.line(&line, work);
+                }
+                self.leave_configuration(work);
+                self.prompt("", work);
+            }
+            Asked::Interrupt => {
+                self.leave_configuration(work);
+                self.prompt("", work);
+            }
             Asked::Help(before) => {
-                let listing = listing(&help::choices(&forms(self.privilege), &before));
-                crlf(&listing, &mut work.out);
+                crlf(&listing(&self.choices(&before)), &mut work.out);
                 self.editor.print(&mut work.out);
             }
             Asked::Complete(line) => {
-                let completed = help::complete(&forms(self.privilege), &line).unwrap_or(line);
+                let completed = self.completed(&line).unwrap_or(line);
                 work.out.push_str("\r\n");
                 self.prompt(&completed, work);
             }
         }
+    }
+
+    fn choices(&self, before: &str) -> Vec<help::Choice> {
+        match (&self.configuring, before.trim_start().strip_prefix("do ")) {
+            (Some(position), None) => position.choices(&configuring::forms(), before),
+            (_, command) => help::choices(&forms(self.privilege), command.unwrap_or(before)),
+        }
+    }
+
+    fn completed(&self, line: &str) -> Option<String> {
+        match (&self.configuring, line.trim_start().strip_prefix("do ")) {
+            (Some(position), None) => position.complete(&configuring::forms(), line),
+            (Some(_), Some(command)) => {
+                Some(format!("do {}", help::complete(&forms(self.privilege), command)?))
+            }
+            (None, _) => help::complete(&forms(self.privilege), line),
+        }
+    }
+
+    fn answer(&mut self, mut job: Job, answer: String, work: &mut Work) {
+        job.answers.push(answer);
+        self.run(job, work);
+    }
+
+    pub(super) fn run(&mut self, job: Job, work: &mut Work) {
+        self.state = State::Running;
+        work.effect(Effect::Run(job));
     }
 
     /// A line was entered.
@@ -267,6 +402,14 @@ impl Session {
         if line.trim().is_empty() || line.trim_start().starts_with('!') {
             return self.prompt("", work);
         }
+        match self.configuring {
+            Some(_) => self.configuration_line(line, work),
+            None => self.exec_line(line, work),
+        }
+    }
+
+    /// A command of exec mode was entered.
+    pub(super) fn exec_line(&mut self, line: &str, work: &mut Work) {
         // `| json` is no filter: the command itself gives other rows
         let (command, filter) = match filter::split(line) {
             Ok(split) => split,
@@ -285,17 +428,16 @@ impl Session {
                 self.print(&text, work);
             }
             Some((local, matched)) => self.local(local, &matched, work),
-            None => {
-                self.state = State::Running;
-                work.effect(Effect::Run(command.to_string(), filter));
-            }
+            None => self.run(Job { line: command.to_string(), filter, answers: Vec::new() }, work),
         }
     }
 
     /// The session's own command that a line is, among all commands there are.
     fn own(&self, line: &str) -> Option<(Local, Matched)> {
         match automaton::run(&forms(self.privilege), &words(line), false) {
-            Outcome::Complete(matched) => LOCAL.get(matched.form).map(|(_, local)| (*local, matched)),
+            Outcome::Complete(matched) => {
+                own(self.privilege).nth(matched.form).map(|(local, _)| (local, matched))
+            }
             _ => None,
         }
     }
@@ -304,6 +446,12 @@ impl Session {
         let number = |name| matched.argument(name).and_then(|text| text.parse::<usize>().ok());
         let level = || number("level").and_then(|level| u8::try_from(level).ok());
         match local {
+            Local::Configure => {
+                self.configuring = Some(Position::default());
+                let text = "Enter configuration commands, one per line.  End with CNTL/Z.\n";
+                return self.print(text, work);
+            }
+            Local::Monitor(on) => work.effect(Effect::Monitor(on)),
             Local::Exit => {
                 self.state = State::Closed;
                 self.ahead.clear();
@@ -322,7 +470,10 @@ impl Session {
                 self.terminal.width = number("columns").unwrap_or(self.terminal.width);
                 self.editor.set_width(self.terminal.width);
             }
-            Local::Format(format) => self.format = format,
+            Local::Format(format) => {
+                self.format = format;
+                work.effect(Effect::Format(format));
+            }
             Local::History => {}
         }
         self.prompt("", work);
@@ -334,7 +485,7 @@ impl Session {
     }
 
     /// Prints a text through the pager, then the prompt.
-    fn print(&mut self, text: &str, work: &mut Work) {
+    pub(super) fn print(&mut self, text: &str, work: &mut Work) {
         match Pager::start(text, self.terminal.length, &mut work.out) {
             Page::Done => self.prompt("", work),
             Page::More(pager) => self.state = State::Paging(pager),
@@ -342,7 +493,7 @@ impl Session {
     }
 
     /// The error texts of IOS; the caret stands under the first wrong character, the prompt counted.
-    fn wrong(&mut self, line: &str, refusal: &Refusal, work: &mut Work) {
+    pub(super) fn wrong(&mut self, line: &str, refusal: &Refusal, work: &mut Work) {
         if let Refusal::Invalid(place) = refusal {
             let before = line.get(..*place).map_or(0, |before| before.chars().count());
             let column = self.prompt_text().chars().count() + before;
@@ -352,11 +503,18 @@ impl Session {
         self.prompt("", work);
     }
 
-    fn prompt_text(&self) -> String {
-        format!("{}{}", self.hostname, if self.privilege > 1 { '#' } else { '>' })
+    pub(super) fn prompt_text(&self) -> String {
+        match &self.configuring {
+            // IOS leaves no more of a long name
+            Some(position) => {
+                let name: String = self.hostname.chars().take(20).collect();
+                format!("{name}({})#", position.prompt())
+            }
+            None => format!("{}{}", self.hostname, if self.privilege > 1 { '#' } else { '>' }),
+        }
     }
 
-    fn prompt(&mut self, typed: &str, work: &mut Work) {
+    pub(super) fn prompt(&mut self, typed: &str, work: &mut Work) {
         self.state = State::Typing;
         let prompt = self.prompt_text();
         self.editor.begin(&prompt, Echo::Shown, typed, &mut work.out);
@@ -383,13 +541,13 @@ fn listing(choices: &[help::Choice]) -> String {
 
 /// Output and effects in the order in which they came up.
 #[derive(Default)]
-struct Work {
-    out: String,
+pub(super) struct Work {
+    pub(super) out: String,
     done: Vec<Effect>,
 }
 
 impl Work {
-    fn effect(&mut self, effect: Effect) {
+    pub(super) fn effect(&mut self, effect: Effect) {
         self.flush();
         self.done.push(effect);
     }
@@ -400,7 +558,7 @@ impl Work {
         }
     }
 
-    fn effects(mut self) -> Vec<Effect> {
+    pub(super) fn effects(mut self) -> Vec<Effect> {
         self.flush();
         self.done
     }
@@ -409,6 +567,7 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hubward_config::edit;
 
     /// A session whose commands answer with `answer`.
     struct Talk {
@@ -416,6 +575,9 @@ mod tests {
         answer: String,
         screen: String,
         ran: Vec<String>,
+        answers: Vec<String>,
+        running: String,
+        left: usize,
         closed: bool,
     }
 
@@ -427,6 +589,9 @@ mod tests {
                 answer: answer.into(),
                 screen: String::new(),
                 ran: Vec::new(),
+                answers: Vec::new(),
+                running: "hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\nend\n".into(),
+                left: 0,
                 closed: false,
             };
             let effects = talk.session.start();
@@ -438,15 +603,39 @@ mod tests {
             for effect in effects {
                 match effect {
                     Effect::Write(text) => self.screen.push_str(&text),
-                    Effect::Run(line, filter) => {
-                        self.ran.push(line.clone());
+                    Effect::Run(job) => {
+                        self.ran.push(job.line.clone());
+                        let filter = job.filter.as_ref();
                         let text = filter.map_or(self.answer.clone(), |filter| filter.apply(&self.answer));
-                        let effects = match line.as_str() {
-                            "show foo" => self.session.reply(&line, Err(&Refusal::Invalid(5))),
-                            _ => self.session.reply(&line, Ok(&text)),
+                        let question = |text: &str, key| Refusal::Ask(Question { text: text.into(), key });
+                        let outcome = match (job.line.as_str(), job.answers.as_slice()) {
+                            ("show foo", _) => Err(Refusal::Invalid(5)),
+                            ("reload", []) => Err(question("\nSave? [yes/no]: ", false)),
+                            ("reload", [_]) => Err(question("Proceed with reload? [confirm]", true)),
+                            ("reload", answers) => {
+                                self.answers = answers.to_vec();
+                                Ok(text.as_str())
+                            }
+                            _ => Ok(text.as_str()),
                         };
+                        let effects = self.session.reply(job, outcome);
                         self.done(effects);
                     }
+                    Effect::Configure(position, line) => {
+                        let change = edit::enter(&self.running, &position, &line);
+                        let outcome = change.map_err(|wrong| match wrong {
+                            edit::Wrong::Invalid(place) => Refusal::Invalid(place),
+                            _ => Refusal::Incomplete,
+                        });
+                        let outcome = outcome.map(|change| {
+                            self.running = change.text.unwrap_or(std::mem::take(&mut self.running));
+                            change.position
+                        });
+                        let effects = self.session.configured(&line, outcome);
+                        self.done(effects);
+                    }
+                    Effect::LeftConfiguration => self.left += 1,
+                    Effect::Monitor(_) | Effect::Format(_) => {}
                     Effect::Enable { level, password } => {
                         let outcome = if password.0 == "right" { Enabled::Right } else { Enabled::Wrong };
                         let effects = self.session.enabled(level, outcome);
@@ -512,6 +701,63 @@ mod tests {
         talk.keys(b"exit\rshow version\r");
         assert!(talk.closed);
         assert_eq!(talk.ran.len(), 2, "what is typed behind exit is nobody's");
+    }
+
+    #[test]
+    fn configuration_mode_and_its_prompts() {
+        let mut talk = Talk::begin(24, "out\n");
+        let shown = talk.keys(b"conf t\r");
+        let banner = "Enter configuration commands, one per line.  End with CNTL/Z.\r\n";
+        assert_eq!(shown, format!("conf t\r\n{banner}Hub(config)#"));
+        assert!(talk.keys(b"int fa0/0\r").ends_with("Hub(config-if)#"));
+        assert!(talk.keys(b"desc outside\r").ends_with("outside\r\nHub(config-if)#"));
+        assert!(talk.keys(b"crypto isakmp policy 5\r").ends_with("Hub(config-isakmp)#"));
+        assert!(talk.keys(b"do sh ver\r").ends_with("out\r\nHub(config-isakmp)#"));
+        assert!(talk.keys(b"exit\r").ends_with("Hub(config)#"));
+        let shown = talk.keys(b"crypto frob\r");
+        assert!(shown.contains("\r\n                   ^\r\n% Invalid input detected"), "{shown}");
+        let shown = talk.keys(b"int?");
+        assert!(shown.contains("  interface  "), "{shown}");
+        talk.keys(b"\x15");
+        assert!(talk.keys(b"?").contains("  exit"), "the shell's own commands are listed too");
+        assert!(talk.keys(b"do show vers?").contains("  version"));
+        assert!(talk.keys(b"\x15crypto isak\t").ends_with("Hub(config)#crypto isakmp "));
+        assert!(talk.keys(b"\x15host Other\x1a").ends_with("Hub#"), "the line counts, and the mode ends");
+        assert!(talk.running.contains("host Other\n") && talk.running.contains(" desc outside\n"));
+        assert!(talk.keys(b"conf t\rexit\r").ends_with("Hub#"));
+        assert!(talk.keys(b"conf t\rint fa0/0\rend\r").ends_with("Hub#"));
+        assert_eq!(talk.left, 3);
+        talk.keys(b"disable\rconf t\r");
+        assert!(talk.session.configuring.is_none(), "not below privilege 15");
+    }
+
+    #[test]
+    fn raw_text_is_taken_up_to_its_end() {
+        let mut talk = Talk::begin(24, "");
+        let shown = talk.keys(b"conf t\rbanner motd #\rWho are you?\rexit\r#\rend\r");
+        assert!(shown.contains("Enter TEXT message.  End with the character '#'.\r\n"), "{shown}");
+        assert!(talk.running.contains("banner motd #\nWho are you?\nexit\n#\n"), "{}", talk.running);
+        assert!(shown.ends_with("Hub#"));
+    }
+
+    #[test]
+    fn questions_are_answered_in_turn() {
+        let mut talk = Talk::begin(24, "gone\n");
+        assert!(talk.keys(b"reload\r").ends_with("\r\nSave? [yes/no]: "));
+        assert!(talk.keys(b"no\r").ends_with("\r\nProceed with reload? [confirm]"));
+        assert!(talk.keys(b"y").ends_with("\r\ngone\r\nHub#"));
+        assert_eq!(talk.answers, ["no", "y"]);
+        assert!(talk.keys(b"reload\r\x03").ends_with("Hub#"));
+        assert!(!talk.keys(b"show history\r").contains("no\r\n"), "an answer is no command");
+    }
+
+    #[test]
+    fn the_log_does_not_disturb_the_line() {
+        let mut talk = Talk::begin(24, "");
+        talk.keys(b"show ver");
+        let effects = talk.session.monitor("%SYS-5-X: one\ntwo");
+        talk.done(effects);
+        assert!(talk.screen.ends_with("\r\n%SYS-5-X: one\r\ntwo\r\nHub#show ver"), "{}", talk.screen);
     }
 
     #[test]

@@ -1,0 +1,153 @@
+//! Changes to the running configuration from a console, and its way into a file. Every change takes the road of a file: a new
+//! text is read, compared with the old one and put in force as a whole by the gateway, which leaves alone what did not change.
+
+use crate::exec::{Desk, Refusal};
+use crate::files;
+use crate::gateway::{Message, NotConfigured};
+use hubward_config::Parsed;
+use hubward_config::edit::{self, Position, Wrong};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the gateway may take for a configuration.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a change is made anew because another console's came first.
+const ATTEMPTS: usize = 10;
+
+/// Enters a line in a mode, and gives the mode of the next.
+pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Position, Refusal> {
+    attempt(desk, |running| {
+        let change = edit::enter(&running.document.print(), position, line).map_err(|wrong| match wrong {
+            Wrong::Incomplete => Refusal::Incomplete,
+            Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
+            Wrong::Invalid(place) => Refusal::Invalid(place),
+        })?;
+        Ok((change.text, change.position))
+    })
+}
+
+/// Puts another configuration in the place of the running one.
+pub(crate) fn replace(desk: &Desk, text: &str) -> Result<(), Refusal> {
+    attempt(desk, |_| Ok((Some(text.to_string()), ())))
+}
+
+/// Makes a new text out of the running configuration and puts it in force.
+fn attempt<T>(
+    desk: &Desk,
+    make: impl Fn(&Parsed) -> Result<(Option<String>, T), Refusal>,
+) -> Result<T, Refusal> {
+    for _ in 0..ATTEMPTS {
+        let base = desk.views.parsed();
+        let (text, made) = make(&base)?;
+        let Some(text) = text else { return Ok(made) };
+        let parsed = Arc::new(hubward_config::parse(&text));
+        let (done, outcome) = std::sync::mpsc::channel();
+        let unanswered = || Refusal::Failed("The gateway does not answer".into());
+        desk.gateway.send(Message::Configure { base, parsed, done }).map_err(|_| unanswered())?;
+        match outcome.recv_timeout(PATIENCE).map_err(|_| unanswered())? {
+            Ok(()) => return Ok(made),
+            Err(NotConfigured::Refused(why)) => return Err(Refusal::Failed(why)),
+            Err(NotConfigured::Overtaken) => {}
+        }
+    }
+    Err(Refusal::Failed("Another console changes the configuration all the time; try again".into()))
+}
+
+/// What may be repeated to whoever typed it.
+fn printable(line: &str) -> String {
+    line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
+}
+
+/// A place where a configuration is kept, as IOS names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `running-config`, `system:running-config`
+    Running,
+    /// `startup-config`, `nvram:startup-config`: the file that the gateway was started with.
+    Startup,
+    /// `flash:NAME`: a file next to it.
+    Flash(String),
+}
+
+impl Place {
+    /// Reads a name. A file's is plain: nobody gets out of the folder by it.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        match lower.as_str() {
+            "running-config" | "system:running-config" => return Some(Self::Running),
+            "startup-config" | "nvram:startup-config" | "nvram:" => return Some(Self::Startup),
+            _ => {}
+        }
+        let name = ["flash:", "bootflash:", "disk0:"].iter().find_map(|device| {
+            text.get(..device.len()).filter(|start| start.eq_ignore_ascii_case(device))?;
+            text.get(device.len()..)
+        })?;
+        let name = name.trim_start_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let good = !name.is_empty() && !name.starts_with('.') && name.len() <= 64 && name.chars().all(plain);
+        good.then(|| Self::Flash(name.to_string()))
+    }
+
+    fn path(&self, desk: &Desk) -> Option<PathBuf> {
+        match self {
+            Self::Running => None,
+            Self::Startup => Some(desk.views.file().to_path_buf()),
+            Self::Flash(name) => Some(desk.views.file().with_file_name(name)),
+        }
+    }
+
+    /// The configuration that is there.
+    pub(crate) fn read(&self, desk: &Desk) -> Result<String, Refusal> {
+        let Some(path) = self.path(desk) else { return Ok(desk.views.parsed().document.print()) };
+        let bytes = files::read(&path, files::CONFIGURATION)
+            .map_err(|_| Refusal::Failed(format!("Error opening {self} (No such file or directory)")))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before.
+    pub(crate) fn save(&self, desk: &Desk) -> Result<(), Refusal> {
+        let Some(path) = self.path(desk) else { return Ok(()) };
+        let text = desk.views.parsed().document.print();
+        files::replace(&path, text.as_bytes()).map_err(|error| {
+            tracing::error!("the configuration was not saved: {error:#}");
+            Refusal::Failed(format!("Error writing {self} ({})", error.root_cause()))
+        })?;
+        // the next snapshot shows it
+        desk.views.ordered();
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running => f.write_str("system:running-config"),
+            Self::Startup => f.write_str("nvram:startup-config"),
+            Self::Flash(name) => write!(f, "flash:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_the_names_of_ios() {
+        assert_eq!(Place::named("running-config"), Some(Place::Running));
+        assert_eq!(Place::named("NVRAM:startup-config"), Some(Place::Startup));
+        assert_eq!(Place::named("flash:/backup.cfg"), Some(Place::Flash("backup.cfg".into())));
+        for name in [
+            "flash:",
+            "flash:../x",
+            "flash:.profile",
+            "flash:a/b",
+            "/etc/passwd",
+            "tftp://10.0.0.1/x",
+            "flash:é",
+        ] {
+            assert_eq!(Place::named(name), None, "{name}");
+        }
+    }
+}

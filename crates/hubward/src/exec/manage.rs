@@ -1,0 +1,138 @@
+//! `write`, `copy`, `configure replace`, `show archive config differences`, `reload`: what keeps, compares and replaces
+//! configurations.
+
+use super::layout::{Format, Layout};
+use super::{Answers, Arguments, Context, Desk, Output, Refusal, shown};
+use crate::configure::{self, Place};
+use crate::gateway::{End, Message};
+use hubward_config::difference::{self, Difference};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// `write [memory]`
+pub(super) fn write(desk: &Desk, _: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
+    Place::Startup.save(desk)?;
+    Ok("Building configuration...\n[OK]\n".into())
+}
+
+fn place(arguments: &Arguments, name: &str) -> Result<Place, Refusal> {
+    let text = arguments.get(name).unwrap_or_default();
+    Place::named(text).ok_or_else(|| arguments.invalid(name))
+}
+
+/// `copy running-config {startup-config | flash:NAME}`, `copy startup-config running-config`
+pub(super) fn copy(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
+    let (from, to) = (place(arguments, "from")?, place(arguments, "to")?);
+    let name = match &to {
+        Place::Running => "running-config",
+        Place::Startup => "startup-config",
+        Place::Flash(name) => name,
+    };
+    match (&from, &to) {
+        (Place::Running, Place::Startup | Place::Flash(_)) => {
+            let given = answers.line(&format!("Destination filename [{name}]? "))?;
+            let to = match (given.as_str(), &to) {
+                ("", _) => to,
+                (given, Place::Startup) if given == name => to,
+                (given, _) => Place::named(&format!("flash:{given}"))
+                    .ok_or_else(|| Refusal::Failed(format!("Bad filename - {}", given.escape_debug())))?,
+            };
+            to.save(desk)?;
+            Ok("Building configuration...\n[OK]\n".into())
+        }
+        _ => Err(Refusal::Failed(format!("{from} cannot be copied to {to}; see `configure replace`"))),
+    }
+}
+
+/// `configure replace FILE [force]`
+pub(super) fn replace(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
+    let text = place(arguments, "file")?.read(desk)?;
+    if !arguments.has("force") {
+        let question = "This will apply all necessary additions and deletions\n\
+            to replace the current running configuration with the\n\
+            contents of the specified configuration file, which is\n\
+            assumed to be a complete configuration, not a partial\n\
+            configuration. Enter Y if you are sure you want to proceed. ? [no]: ";
+        if !is_yes(&answers.line(question)?) {
+            return Ok("\nRollback aborted\n".into());
+        }
+    }
+    configure::replace(desk, &text)?;
+    Ok("Total number of passes: 1\nRollback Done\n\n".into())
+}
+
+fn is_yes(answer: &str) -> bool {
+    let answer = answer.trim().to_ascii_lowercase();
+    !answer.is_empty() && "yes".starts_with(&answer)
+}
+
+/// `reload`
+pub(super) fn reload(desk: &Desk, _: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
+    let saved = Place::Startup.read(desk).unwrap_or_default();
+    let modified = !difference::differences(&saved, &desk.views.parsed().document.print()).is_empty();
+    if modified && is_yes(&answers.line("\nSystem configuration has been modified. Save? [yes/no]: ")?) {
+        Place::Startup.save(desk)?;
+    }
+    if !answers.confirm("Proceed with reload? [confirm]")? {
+        return Ok(String::new());
+    }
+    tracing::warn!("%SYS-5-RELOAD: Reload requested");
+    let gateway = desk.gateway.clone();
+    // whoever asked is told before it is gone
+    std::thread::Builder::new()
+        .name("reload".into())
+        .spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            let _gone = gateway.send(Message::Stop(End::Restart));
+        })
+        .map_err(|_| Refusal::Failed("The gateway does not answer".into()))?;
+    Ok(String::new())
+}
+
+/// `show archive config differences [FILE [FILE]]`: what the second has and the first has not, and the other way round. Without
+/// a second file it is the running configuration, without a first the startup configuration.
+pub(super) fn differences(context: &Context, arguments: &Arguments) -> Output {
+    let snapshot = &context.snapshot;
+    let text = |name: &str, usual: Place| {
+        let place = if arguments.get(name).is_some() { place(arguments, name)? } else { usual };
+        match place {
+            Place::Running => Ok(snapshot.parsed.document.print()),
+            // a gateway whose file is gone has nothing saved
+            Place::Startup => Ok(snapshot.startup.clone().unwrap_or_default()),
+            Place::Flash(_) => place.read(&context.desk),
+        }
+    };
+    let (first, second) = (text("file", Place::Startup)?, text("second", Place::Running)?);
+    shown(Differences(difference::differences(&first, &second)))
+}
+
+struct Differences(Vec<Difference>);
+
+/// A line that only one configuration has.
+#[derive(Serialize)]
+struct DifferenceRow {
+    section: Vec<String>,
+    line: String,
+    added: bool,
+}
+
+impl Layout for Differences {
+    type Row = DifferenceRow;
+
+    fn rows(&self) -> impl Iterator<Item = DifferenceRow> {
+        self.0.iter().map(|difference| DifferenceRow {
+            section: difference.section.clone(),
+            line: difference.line.clone(),
+            added: difference.added,
+        })
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "!Contextual Config Diffs:")?;
+        if self.0.is_empty() {
+            writeln!(out, "!No changes were found")?;
+        }
+        write!(out, "{}", difference::print(&self.0))
+    }
+}

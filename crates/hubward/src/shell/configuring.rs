@@ -1,0 +1,99 @@
+//! A session in configuration mode: each line goes to the configuration at once, by the road of a file.
+
+use super::editor::Echo;
+use super::pager::crlf;
+use super::session::{Effect, Session, State, Work};
+use crate::exec::Refusal;
+use hubward_config::automaton::Form;
+use hubward_config::edit::{Position, RawEnd};
+use std::sync::LazyLock;
+
+/// Bytes of a raw text.
+const RAW: usize = 64 * 1024;
+
+static FORMS: LazyLock<Vec<Form>> =
+    LazyLock::new(|| ["do <LINE:command>", "end", "exit"].iter().map(|form| Form::compile(form)).collect());
+
+/// What the shell understands in every mode of the configuration.
+pub(super) fn forms() -> Vec<&'static Form> {
+    FORMS.iter().collect()
+}
+
+impl Session {
+    /// A line was entered in configuration mode.
+    pub(super) fn configuration_line(&mut self, line: &str, work: &mut Work) {
+        let Some(position) = &mut self.configuring else { return self.prompt("", work) };
+        let (first, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        match (first.to_ascii_lowercase().as_str(), rest.trim()) {
+            ("end", "") => {
+                self.leave_configuration(work);
+                self.prompt("", work);
+            }
+            ("exit" | "exi" | "ex", "") => {
+                match position.is_global() {
+                    true => self.leave_configuration(work),
+                    false => position.leave(),
+                }
+                self.prompt("", work);
+            }
+            ("do", "") => self.wrong(line, &Refusal::Incomplete, work),
+            ("do", command) => self.exec_line(command, work),
+            _ => match RawEnd::of(line.trim()) {
+                Some(end) => {
+                    let told = match &end {
+                        RawEnd::Contains(end) => {
+                            format!("Enter TEXT message.  End with the character '{end}'.\n")
+                        }
+                        RawEnd::Line(_) => String::new(),
+                    };
+                    crlf(&told, &mut work.out);
+                    self.raw(end, line.to_string(), work);
+                }
+                None => self.configure(line.to_string(), work),
+            },
+        }
+    }
+
+    fn raw(&mut self, end: RawEnd, text: String, work: &mut Work) {
+        self.editor.begin("", Echo::Text, "", &mut work.out);
+        self.state = State::Raw { end, text };
+    }
+
+    /// One more line of a raw text.
+    pub(super) fn raw_line(&mut self, end: RawEnd, mut text: String, line: &str, work: &mut Work) {
+        text.push('\n');
+        text.push_str(line);
+        match end.is(line) {
+            true => self.configure(text, work),
+            false if text.len() > RAW => self.print("% The text is too long\n", work),
+            false => self.raw(end, text, work),
+        }
+    }
+
+    fn configure(&mut self, line: String, work: &mut Work) {
+        let position = self.configuring.clone().unwrap_or_default();
+        self.state = State::Running;
+        work.effect(Effect::Configure(position, line));
+    }
+
+    /// What came of a line: the mode of the next, or why it is refused.
+    pub(crate) fn configured(&mut self, line: &str, outcome: Result<Position, Refusal>) -> Vec<Effect> {
+        let mut work = Work::default();
+        match outcome {
+            Ok(position) => {
+                self.configuring = Some(position);
+                self.prompt("", &mut work);
+            }
+            Err(refusal) => self.wrong(line.lines().next().unwrap_or_default(), &refusal, &mut work),
+        }
+        self.work(&mut work);
+        work.effects()
+    }
+
+    /// Back to exec mode, if it was left.
+    pub(super) fn leave_configuration(&mut self, work: &mut Work) {
+        if self.configuring.take().is_some() {
+            work.effect(Effect::LeftConfiguration);
+        }
+    }
+}
