@@ -180,7 +180,15 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     if let Some(mode) = trace.opens {
         next.0.push(Opener { line: trace.spelled.trim().to_string(), mode });
     }
-    let editor = Editor { old: &old, traces: &traces, place, entry: &whole };
+    let mut editor = Editor { old: &old, traces: &traces, place, entry: &[] };
+    // written as its neighbours are, and spelled out
+    let entry = format!("{}{}", editor.indentation(), as_ios_writes(command, trace.spelled.trim()));
+    let whole: Vec<&str> =
+        std::iter::once(entry.as_str()).chain(raw.into_iter().flat_map(str::lines)).collect();
+    editor.entry = &whole;
+    if let Some(line) = reference.get_mut(place) {
+        *line = &entry;
+    }
     let found = editor.candidates().into_iter().find(|lines| {
         let (candidate, _) = read(&joined(lines, &[]), Numbers::Left);
         candidate.config == parsed.config
@@ -206,6 +214,17 @@ fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
     let depth = if position.mode().is_some() && position.is_global() { 0 } else { position.0.len() };
     let indentation = if stays || position.mode().is_some() { " ".repeat(depth) } else { String::new() };
     (openers, format!("{indentation}{}", command.trim()))
+}
+
+/// Spells a line out but for the words that IOS itself abbreviates in what it writes: `encr 3des`, `line con 0`.
+fn as_ios_writes(typed: &str, spelled: &str) -> String {
+    const SHORT: [&str; 2] = ["encr", "con"];
+    let mut typed = typed.split_whitespace();
+    let words = spelled.split(' ').map(|word| match typed.next() {
+        Some(short) if SHORT.contains(&short) && word.starts_with(short) => short,
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The modes around a line, the outermost first.
@@ -300,6 +319,22 @@ impl<'a> Editor<'a> {
             }
             (None, None) => vec![self.with(&undone, None)],
         }
+    }
+
+    /// The white space before the typed line.
+    fn indentation(&self) -> String {
+        let Some(trace) = self.traces.get(self.place).filter(|trace| trace.under.is_some()) else {
+            return String::new();
+        };
+        let neighbour = self.section().find_map(|line| self.traces.get(line));
+        let depth = chain(self.traces, trace.under).len();
+        neighbour.map_or_else(
+            || " ".repeat(depth),
+            |neighbour| {
+                let text = neighbour.spelled.as_str();
+                text.get(..text.len() - text.trim_start().len()).unwrap_or_default().to_string()
+            },
+        )
     }
 
     /// The commands of the typed line's section.
@@ -405,7 +440,11 @@ impl<'a> Editor<'a> {
             false => section.last().copied().or_else(|| self.opener()),
         };
         let last = last?;
-        (0..self.old.len()).rev().find(|line| self.is_within(*line, &[last])).or(Some(last))
+        let said = |line: &usize| {
+            let text = self.spelled(*line);
+            !text.is_empty() && !text.starts_with('!') && self.is_within(*line, &[last])
+        };
+        (0..self.old.len()).rev().find(said).or(Some(last))
     }
 
     /// The line of the document that opens the typed line's section.

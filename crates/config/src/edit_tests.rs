@@ -68,9 +68,27 @@ fn a_setting_replaces_the_one_before_it() {
     typing.lines(&["hostname Other", "int fa0/0", "ip addr 10.0.0.2 255.0.0.0", "desc outside"]);
     assert_eq!(
         typing.text,
-        "hostname Other\ninterface FastEthernet0/0\n ip addr 10.0.0.2 255.0.0.0\n desc outside\n!\nend\n"
+        "hostname Other\ninterface FastEthernet0/0\n ip address 10.0.0.2 255.0.0.0\n description outside\n!\nend\n"
     );
     assert_eq!(typing.position.prompt(), "config-if");
+}
+
+/// Under its opener, before the comments behind it; a global command does not take the indentation of the mode it was typed in.
+#[test]
+fn lines_are_written_as_their_neighbours() {
+    let mut typing =
+        Typing::at("ip access-list extended A\n!\n!\ninterface FastEthernet0/0\n  ip address dhcp\n!\nend\n");
+    typing.lines(&[
+        "ip access-list extended A",
+        "permit ip any any",
+        "int fa0/0",
+        "shut",
+        "int lo0",
+        "desc  two  blanks",
+    ]);
+    let expected = "ip access-list extended A\n permit ip any any\n!\n!\ninterface FastEthernet0/0\n  ip address dhcp\n  shutdown\n\
+        interface Loopback0\n description two  blanks\n!\nend\n";
+    assert_eq!(typing.text.replace("  two", " two"), expected);
 }
 
 #[test]

@@ -23,7 +23,11 @@ fn place(arguments: &Arguments, name: &str) -> Result<Place, Refusal> {
 
 /// `copy running-config {startup-config | flash:NAME}`, `copy startup-config running-config`
 pub(super) fn copy(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
-    let (from, to) = (place(arguments, "from")?, place(arguments, "to")?);
+    let word = |at: usize, name: &str| {
+        let text = arguments.word(at).unwrap_or_default();
+        Place::named(text).ok_or_else(|| arguments.invalid(name))
+    };
+    let (from, to) = (word(1, "from")?, word(2, "to")?);
     let name = match &to {
         Place::Running => "running-config",
         Place::Startup => "startup-config",

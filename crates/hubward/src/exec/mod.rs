@@ -155,6 +155,11 @@ impl Arguments {
         self.matched.argument(name)
     }
 
+    /// A word by its place, spelled out.
+    fn word(&self, place: usize) -> Option<&str> {
+        self.matched.words.get(place).map(|(_, word)| word.as_str())
+    }
+
     fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         self.get(name).map(|text| text.parse().map_err(|_| self.invalid(name))).transpose()
     }

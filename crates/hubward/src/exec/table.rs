@@ -53,7 +53,7 @@ const fn manage(
 /// Every exec command.
 pub(crate) const ROWS: &[Row] = &[
     manage("configure replace <file> [force]", manage::replace),
-    manage("copy <from> <to>", manage::copy),
+    manage("copy {running-config|startup-config|<from>} {running-config|startup-config|<to>}", manage::copy),
     manage("reload", manage::reload),
     manage("write [memory]", manage::write),
     Row {
