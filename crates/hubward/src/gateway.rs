@@ -6,6 +6,7 @@ use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::lease::Leases;
 use crate::log::Log;
+use crate::logging::Logging;
 use crate::views::Views;
 use crate::{aaa, apply, check, dhcp, translate};
 use hubward_config::Parsed;
@@ -16,8 +17,10 @@ use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, LeaseError, Limit, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -36,6 +39,8 @@ pub(crate) enum Message {
     Notice(Notice),
     /// An operator's order, and who waits until it was carried out.
     Order(Command, Sender<()>),
+    /// Whose steps are told from now on, and who waits for that.
+    Trace(TraceScope, Sender<()>),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
     /// SIGHUP: read the configuration again.
@@ -82,6 +87,7 @@ pub(crate) struct Gateway {
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
     pub(crate) file: std::path::PathBuf,
     pub(crate) log: Log,
+    pub(crate) logging: Arc<Logging>,
     pub(crate) last_traffic: dataplane::LastTraffic,
     pub(crate) allow_unenforced: bool,
     pub(crate) dhcp: dhcp::Clients,
@@ -175,6 +181,11 @@ impl Gateway {
                 // whoever asked may be gone
                 let _gone = done.send(());
             }
+            Message::Trace(scope, done) => {
+                self.engine.trace(scope);
+                // whoever asked may be gone
+                let _gone = done.send(());
+            }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
             Message::Reload => self.reload(),
             Message::Configure { base, parsed, done } => {
@@ -244,7 +255,10 @@ impl Gateway {
                     self.views.released(address);
                 }
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
-                Effect::Event(event) => self.log.event(now(), &event),
+                Effect::Event(event) => match event.kind {
+                    EventKind::Trace(_) => self.logging.step(event),
+                    _ => self.log.event(now(), &event),
+                },
             }
         }
         if routes_changed {

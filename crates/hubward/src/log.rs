@@ -63,9 +63,6 @@ impl Log {
     }
 
     pub(crate) fn event(&mut self, now: Instant, event: &Event) {
-        if matches!(event.kind, EventKind::Trace(_)) {
-            return;
-        }
         let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
         let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
         let kind = match &event.kind {

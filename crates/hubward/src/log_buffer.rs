@@ -1,5 +1,8 @@
 //! The buffer of `show logging`: the last lines of the log, in the form that IOS gives them.
 
+use crate::debug;
+use crate::exec::{Date, Format};
+use crate::logging::Logging;
 use hubward_linux::clock;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -17,14 +20,26 @@ const SIZE: usize = 65_536;
 pub(crate) struct LogLine {
     /// When, since 1970 in UTC.
     pub(crate) at: Duration,
-    /// `CRYPTO`.
-    pub(crate) facility: String,
-    /// 0 (emergency) to 7 (debugging).
-    pub(crate) severity: u8,
-    /// `SESSION_STATUS`.
-    pub(crate) mnemonic: String,
-    /// What is behind the colon.
-    pub(crate) text: String,
+    /// What.
+    pub(crate) body: Body,
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// A message: `%CRYPTO-5-SESSION_STATUS: ...`
+    Message {
+        /// `CRYPTO`.
+        facility: String,
+        /// 0 (emergency) to 7 (debugging).
+        severity: u8,
+        /// `SESSION_STATUS`.
+        mnemonic: String,
+        /// What is behind the colon.
+        text: String,
+    },
+    /// Debugging.
+    Debug(debug::Line),
 }
 
 /// The buffer.
@@ -50,18 +65,52 @@ impl LogLine {
             Level::INFO => (6, "INFO"),
             _ => (7, "DEBUG"),
         };
-        Self {
-            at,
-            facility: "HUBWARD".into(),
-            severity,
-            mnemonic: mnemonic.into(),
-            text: message.to_string(),
+        Self::message(at, "HUBWARD", severity, mnemonic, message)
+    }
+
+    /// From its parts.
+    pub(crate) fn message(
+        at: Duration,
+        facility: &str,
+        severity: u8,
+        mnemonic: &str,
+        text: impl Into<String>,
+    ) -> Self {
+        let (facility, mnemonic) = (facility.into(), mnemonic.into());
+        Self { at, body: Body::Message { facility, severity, mnemonic, text: text.into() } }
+    }
+
+    /// 0 (emergency) to 7 (debugging).
+    pub(crate) fn severity(&self) -> u8 {
+        match &self.body {
+            Body::Message { severity, .. } => *severity,
+            Body::Debug(_) => 7,
         }
+    }
+
+    /// What stands behind the time stamp: one line, or for debugging several.
+    pub(crate) fn words(&self, format: Format) -> String {
+        match &self.body {
+            Body::Message { facility, severity, mnemonic, text } => {
+                // a line of the log is a line here
+                let text = text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"");
+                format!("%{facility}-{severity}-{mnemonic}: {text}")
+            }
+            Body::Debug(line) => line.text(format).into_owned(),
+        }
+    }
+
+    /// With its time stamp.
+    pub(crate) fn text(&self, format: Format) -> String {
+        format!("{}: {}", Date::new(self.at).stamp(), self.words(format))
     }
 
     fn len(&self) -> usize {
         // the time stamp and the marks around the parts
-        32 + self.facility.len() + self.mnemonic.len() + self.text.len()
+        32 + match &self.body {
+            Body::Message { facility, mnemonic, text, .. } => facility.len() + mnemonic.len() + text.len(),
+            Body::Debug(line) => line.len(),
+        }
     }
 }
 
@@ -70,13 +119,7 @@ fn tagged(at: Duration, message: &str) -> Option<LogLine> {
     let mut parts = tag.splitn(3, '-');
     let (facility, severity, mnemonic) = (parts.next()?, parts.next()?, parts.next()?);
     let severity = severity.parse().ok().filter(|severity| *severity <= 7)?;
-    Some(LogLine {
-        at,
-        facility: facility.into(),
-        severity,
-        mnemonic: mnemonic.into(),
-        text: text.to_string(),
-    })
+    Some(LogLine::message(at, facility, severity, mnemonic, text))
 }
 
 impl LogBuffer {
@@ -110,8 +153,8 @@ impl LogBuffer {
     }
 }
 
-/// Feeds the buffer with what is logged.
-pub(crate) struct BufferLayer(pub(crate) Arc<LogBuffer>);
+/// Feeds the log with what `tracing` is told.
+pub(crate) struct BufferLayer(pub(crate) Arc<Logging>);
 
 impl<S: Subscriber> Layer<S> for BufferLayer {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
@@ -120,7 +163,7 @@ impl<S: Subscriber> Layer<S> for BufferLayer {
         if !message.peer.is_empty() {
             let _infallible = write!(message.text, " (peer {})", message.peer);
         }
-        self.0.push(LogLine::new(clock::wall(), *event.metadata().level(), &message.text));
+        self.0.message(LogLine::new(clock::wall(), *event.metadata().level(), &message.text));
     }
 }
 
@@ -153,11 +196,10 @@ mod tests {
     #[test]
     fn a_tag_is_taken_apart_and_a_line_without_one_gets_one() {
         let line = LogLine::new(Duration::ZERO, Level::INFO, "%CRYPTO-5-SESSION_STATUS: up: or not");
-        assert_eq!((line.facility.as_str(), line.severity), ("CRYPTO", 5));
-        assert_eq!((line.mnemonic.as_str(), line.text.as_str()), ("SESSION_STATUS", "up: or not"));
+        assert_eq!(line, LogLine::message(Duration::ZERO, "CRYPTO", 5, "SESSION_STATUS", "up: or not"));
+        assert_eq!(line.text(Format::Modern), "Jan  1 00:00:00.000: %CRYPTO-5-SESSION_STATUS: up: or not");
         let line = LogLine::new(Duration::ZERO, Level::WARN, "100% of it: lost");
-        assert_eq!((line.facility.as_str(), line.severity), ("HUBWARD", 4));
-        assert_eq!(line.text, "100% of it: lost");
+        assert_eq!(line, LogLine::message(Duration::ZERO, "HUBWARD", 4, "WARNING", "100% of it: lost"));
     }
 
     #[test]
@@ -169,6 +211,6 @@ mod tests {
         let view = buffer.view();
         assert_eq!(view.messages, 2000);
         assert!(view.lines.len() < 1000 && view.lines.iter().map(|line| line.len()).sum::<usize>() <= SIZE);
-        assert_eq!(view.lines.last().unwrap().text, format!("{:060}", 1999));
+        assert!(view.lines.last().unwrap().words(Format::Modern).ends_with(&format!("{:060}", 1999)));
     }
 }

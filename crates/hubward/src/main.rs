@@ -8,6 +8,7 @@ mod client;
 mod configure;
 mod console_lines;
 mod dataplane;
+mod debug;
 mod dhcp;
 mod dhcp_server;
 mod exec;
@@ -17,6 +18,7 @@ mod lab;
 mod lease;
 mod log;
 mod log_buffer;
+mod logging;
 #[cfg_attr(not(test), expect(dead_code, reason = "sessions take them"))]
 mod monitors;
 mod routes;

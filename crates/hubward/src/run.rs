@@ -8,7 +8,8 @@ use crate::exec::Desk;
 use crate::gateway::{End, Gateway, Message};
 use crate::lease::Leases;
 use crate::log::Log;
-use crate::log_buffer::{BufferLayer, LogBuffer};
+use crate::log_buffer::BufferLayer;
+use crate::logging::Logging;
 use crate::store::Store;
 use crate::views::Views;
 use crate::{SOCKET, check, exec, translate};
@@ -60,7 +61,8 @@ pub(crate) struct Arguments {
 
 /// Runs until it is told to stop, and tells whether the program should begin anew.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
-    let log = log_with_buffer("info");
+    let logging = Logging::start();
+    subscribe("info", Arc::clone(&logging));
     privilege::forbid_core_dumps()?;
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
@@ -110,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         Arc::clone(&shared.sad),
         Arc::clone(&shared.drops),
         arguments.file.clone(),
-        log,
+        Arc::clone(&logging),
     ));
     let (sender, receiver) = sync_channel(1024);
     let authenticator = Authenticator::start(&parsed.config, sender.clone())?;
@@ -126,6 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         addresses,
         file: arguments.file.clone(),
         log: Log::default(),
+        logging,
         last_traffic: BTreeMap::new(),
         allow_unenforced: arguments.allow_unenforced,
         dhcp: crate::dhcp::Clients::new(store.clone()),
@@ -160,20 +163,18 @@ pub(crate) fn restart() -> anyhow::Error {
 
 /// Logs go to standard error; `HUBWARD_LOG` says how much, as in RUST_LOG.
 pub(crate) fn log_to_stderr(usual: &str) {
-    let _unread = log_with_buffer(usual);
+    subscribe(usual, Arc::default());
 }
 
-/// The same, and the last lines can be read again.
-fn log_with_buffer(usual: &str) -> Arc<LogBuffer> {
-    let buffer = Arc::new(LogBuffer::default());
+/// The same, and to the log.
+fn subscribe(usual: &str, logging: Arc<Logging>) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("HUBWARD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     let stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false);
-    tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(Arc::clone(&buffer))).init();
-    buffer
+    tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(logging)).init();
 }
 
 /// Starts the packet workers.

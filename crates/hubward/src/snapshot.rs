@@ -53,6 +53,10 @@ pub(crate) struct Snapshot {
     pub(crate) neighbours: Vec<Neighbour>,
     pub(crate) drops: Dropped,
     pub(crate) log: Logged,
+    /// Which debugging is on.
+    pub(crate) debugging: crate::debug::Options,
+    /// Debug messages that were dropped.
+    pub(crate) dropped: u64,
     /// Who is logged in.
     pub(crate) users: Vec<UserLine>,
 }

@@ -4,7 +4,7 @@
 use crate::apply::{self, Names};
 use crate::console_lines::Lines;
 use crate::dataplane::{Drops, now};
-use crate::log_buffer::LogBuffer;
+use crate::logging::Logging;
 use crate::monitors::Monitors;
 use crate::routes::Static;
 use crate::snapshot::{self, Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
@@ -41,8 +41,8 @@ pub(crate) struct Views {
     drops: Arc<Drops>,
     file: PathBuf,
     started: Instant,
-    /// The log's last lines.
-    pub(crate) log: Arc<LogBuffer>,
+    /// The log.
+    pub(crate) logging: Arc<Logging>,
     /// Who is logged in.
     pub(crate) lines: Arc<Lines>,
     /// The terminals that watch the log.
@@ -154,8 +154,9 @@ impl Views {
         sad: Arc<Sad>,
         drops: Arc<Drops>,
         file: PathBuf,
-        log: Arc<LogBuffer>,
+        logging: Arc<Logging>,
     ) -> Self {
+        logging.configure(&parsed.config);
         Self {
             told: Mutex::new(Told {
                 parsed,
@@ -177,9 +178,9 @@ impl Views {
             drops,
             file,
             started: now(),
-            log,
+            monitors: Arc::clone(&logging.monitors),
+            logging,
             lines: Arc::default(),
-            monitors: Arc::default(),
         }
     }
 
@@ -197,6 +198,7 @@ impl Views {
             })
             .collect();
         told.hits.retain(|(acl, line), _| lines.contains(&(acl, *line)));
+        self.logging.configure(&parsed.config);
         told.parsed = parsed;
         drop(told);
         self.ordered();
@@ -291,7 +293,7 @@ impl Views {
 
     /// `clear logging`
     pub(crate) fn clear_log(&self) {
-        self.log.clear();
+        self.logging.buffer.clear();
         self.ordered();
     }
 
@@ -341,6 +343,7 @@ impl Views {
     }
 
     fn make(&self) -> Snapshot {
+        self.logging.settle();
         let told = locked(&self.told);
         let parsed = Arc::clone(&told.parsed);
         let (names, statics) = (Arc::clone(&told.names), Arc::clone(&told.statics));
@@ -397,7 +400,9 @@ impl Views {
                 too_big: drops.too_big.load(Ordering::Relaxed),
                 send: drops.send.load(Ordering::Relaxed),
             },
-            log: self.log.view(),
+            log: self.logging.buffer.view(),
+            debugging: self.logging.debugging.options(),
+            dropped: self.logging.dropped(),
             users: self.lines.list(),
             parsed,
         }

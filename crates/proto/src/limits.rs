@@ -7,8 +7,8 @@ use std::time::Duration;
 pub const MESSAGE_BYTES: usize = 16_384;
 /// Payloads of a message.
 pub const PAYLOADS: usize = 32;
-/// Proposals in an SA payload.
-pub const PROPOSALS: usize = 16;
+/// Proposals in an SA payload; Cisco's VPN client sends sixteen, seven of them with a second payload for compression.
+pub const PROPOSALS: usize = 32;
 /// Transforms in a whole SA payload; Windows and Android send long lists.
 pub const TRANSFORMS: usize = 128;
 /// Attributes of a transform.

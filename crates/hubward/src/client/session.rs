@@ -226,6 +226,7 @@ impl Session {
             Message::Acquire(acquire) => Input::Acquire(acquire),
             Message::Notice(_)
             | Message::Order(..)
+            | Message::Trace(..)
             | Message::Reload
             | Message::Configure { .. }
             | Message::Stop(_) => return,

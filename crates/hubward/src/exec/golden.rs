@@ -161,12 +161,8 @@ fn interface(index: u32, name: &str, net: Option<&str>, addressing: AddressedBy)
 fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
     let parsed = hubward_config::parse(config);
     let wall = Duration::from_millis(1_795_425_167_123);
-    let line = |severity, mnemonic: &str, text: &str| LogLine {
-        at: wall - Duration::from_secs(60),
-        facility: "CRYPTO".into(),
-        severity,
-        mnemonic: mnemonic.into(),
-        text: text.into(),
+    let line = |severity, mnemonic: &str, text: &str| {
+        LogLine::message(wall - Duration::from_secs(60), "CRYPTO", severity, mnemonic, text)
     };
     let connected = interfaces.iter().filter_map(|view| {
         let mut route = Route::new(view.net?.trunc().into());
@@ -190,6 +186,11 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         neighbours: Vec::new(),
         cleared: None,
         drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
+        debugging: crate::debug::Options {
+            classes: [crate::debug::Class::Isakmp].into(),
+            peers: [std::net::Ipv4Addr::new(10, 100, 2, 102)].into(),
+        },
+        dropped: 0,
         log: Logged {
             size: 65_536,
             messages: 2,

@@ -163,7 +163,7 @@ pub(super) fn port_suffix(port: Option<u16>) -> String {
 
 /// A date in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Date {
+pub(crate) struct Date {
     year: u64,
     /// From 0.
     month: usize,
@@ -180,7 +180,7 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 impl Date {
     /// From the time since 1970.
-    pub(super) fn new(wall: Duration) -> Self {
+    pub(crate) fn new(wall: Duration) -> Self {
         let (days, seconds) = (wall.as_secs() / 86_400, wall.as_secs() % 86_400);
         // civil date from a day count, with years that begin in March
         let shifted = days + 719_468;
@@ -233,7 +233,7 @@ impl Date {
     }
 
     /// `Nov 23 09:12:47.123`
-    pub(super) fn stamp(self) -> String {
+    pub(crate) fn stamp(self) -> String {
         format!("{} {:>2} {}.{:03}", self.month(), self.day, clock_time(self.seconds), self.milliseconds)
     }
 

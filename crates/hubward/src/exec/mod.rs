@@ -1,5 +1,6 @@
 //! Exec commands: the table of them, and the local socket by which `hubward exec` gives one.
 
+mod debug;
 #[cfg(test)]
 mod golden;
 mod layout;
@@ -22,7 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use layout::Format;
+pub(crate) use layout::{Date, Format};
 pub(crate) use socket::{ask, serve};
 pub(crate) use table::allowed_forms;
 

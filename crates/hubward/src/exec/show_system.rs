@@ -3,7 +3,7 @@
 use super::layout::{Date, Format, Layout, age_in_words, clock_time};
 use super::{Arguments, Context, Output, shown};
 use crate::console_lines::{LineName, UserLine};
-use crate::log_buffer::LogLine;
+use crate::log_buffer::{Body, LogLine};
 use crate::snapshot::Snapshot;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,10 +28,6 @@ pub(super) fn users(context: &Context, _: &Arguments) -> Output {
 
 pub(super) fn logging(context: &Context, _: &Arguments) -> Output {
     shown(Logging(Arc::clone(&context.snapshot)))
-}
-
-pub(super) fn debugging(_: &Context, _: &Arguments) -> Output {
-    shown(Debugging)
 }
 
 /// This program and this machine.
@@ -212,9 +208,11 @@ impl Layout for Users {
 struct LogRow {
     /// ISO 8601.
     time: String,
-    facility: String,
+    /// None for debugging.
+    facility: Option<String>,
     severity: u8,
-    mnemonic: String,
+    /// None for debugging.
+    mnemonic: Option<String>,
     text: String,
 }
 
@@ -234,20 +232,24 @@ impl Layout for Logging {
     type Row = LogRow;
 
     fn rows(&self) -> impl Iterator<Item = LogRow> {
-        self.lines().map(|line| LogRow {
-            time: Date::new(line.at).iso(),
-            facility: line.facility.clone(),
-            severity: line.severity,
-            mnemonic: line.mnemonic.clone(),
-            text: line.text.clone(),
+        self.lines().map(|line| {
+            let (facility, mnemonic, text) = match &line.body {
+                Body::Message { facility, mnemonic, text, .. } => {
+                    (Some(facility.clone()), Some(mnemonic.clone()), text.clone())
+                }
+                Body::Debug(debug) => (None, None, debug.text(Format::Modern).into_owned()),
+            };
+            let (time, severity) = (Date::new(line.at).iso(), line.severity());
+            LogRow { time, facility, severity, mnemonic, text }
         })
     }
 
-    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+    fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         let (state, count) = if self.on() { ("enabled", self.0.log.messages) } else { ("disabled", 0) };
         writeln!(
             out,
-            "Syslog logging: {state} (0 messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)"
+            "Syslog logging: {state} ({} messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)",
+            self.0.dropped
         )?;
         writeln!(out, "\nNo Active Message Discriminator.\n\n\n\nNo Inactive Message Discriminator.\n\n")?;
         let kinds = [("Console logging: ", count), ("Monitor logging: ", 0), ("Buffer logging:  ", count)];
@@ -262,40 +264,7 @@ impl Layout for Logging {
         writeln!(out, "    Trap logging: disabled\n")?;
         writeln!(out, "Log Buffer ({} bytes):\n", self.0.log.size)?;
         for line in self.lines() {
-            writeln!(
-                out,
-                "{}: %{}-{}-{}: {}",
-                Date::new(line.at).stamp(),
-                line.facility,
-                line.severity,
-                line.mnemonic,
-                // a line of the log is a line here
-                line.text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
-            )?;
-        }
-        Ok(())
-    }
-}
-
-struct Debugging;
-
-/// A debugging option that is on.
-#[derive(Debug, Serialize)]
-struct DebugRow {
-    option: &'static str,
-}
-
-impl Layout for Debugging {
-    type Row = DebugRow;
-
-    /// None can be turned on yet.
-    fn rows(&self) -> impl Iterator<Item = DebugRow> {
-        std::iter::empty()
-    }
-
-    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
-        for row in self.rows() {
-            writeln!(out, "{} debugging is on", row.option)?;
+            writeln!(out, "{}", line.text(format))?;
         }
         Ok(())
     }

@@ -287,7 +287,11 @@ fn counters_are_cleared() {
     send(2);
     views.ordered();
     assert_eq!(seen(), (3, 800, 2));
-    views.log.push(crate::log_buffer::LogLine::new(Duration::ZERO, tracing::Level::INFO, "a line"));
+    views.logging.buffer.push(crate::log_buffer::LogLine::new(
+        Duration::ZERO,
+        tracing::Level::INFO,
+        "a line",
+    ));
     views.ordered();
     assert_eq!(views.snapshot().log.lines.len(), 1);
     views.clear_log();
