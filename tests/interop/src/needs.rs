@@ -77,8 +77,13 @@ impl Need {
 
 /// The reference document's text.
 pub fn document() -> Option<String> {
+    reference("document.txt")
+}
+
+/// A file that belongs to the reference document.
+pub fn reference(file: &str) -> Option<String> {
     let folder = std::env::var_os("HUBWARD_REFERENCE")?;
-    std::fs::read_to_string(Path::new(&folder).join("document.txt")).ok()
+    std::fs::read_to_string(Path::new(&folder).join(file)).ok()
 }
 
 fn tool(name: &str) -> bool {

@@ -55,10 +55,10 @@ fn mode(mode: Mode) -> &'static str {
     }
 }
 
-/// `10.1.0.0/255.255.0.0/0/0 (type=4)`
-fn proxy(range: AddressRange, protocol: Option<u8>, port: Option<u16>) -> String {
+/// `10.1.0.0/255.255.0.0/0/0 (type=4)`; a host with the mask `host`.
+fn proxy(range: AddressRange, protocol: Option<u8>, port: Option<u16>, host: Ipv4Addr) -> String {
     let (mask, kind) = match range.to_prefix() {
-        Some(net) if net.prefix_len() == 32 => (IpAddr::V4(Ipv4Addr::BROADCAST), 1),
+        Some(net) if net.prefix_len() == 32 => (IpAddr::V4(host), 1),
         Some(net) => (net.netmask(), 4),
         None => (range.last(), 7),
     };
@@ -85,10 +85,10 @@ struct Message<'a> {
     flags: &'a str,
 }
 
-fn message(about: About, message: &Message<'_>) -> String {
+fn message(about: About, message: &Message<'_>, host: Ipv4Addr) -> String {
     let Message { direction, selector, suite, seconds, kilobytes, spi, conn_id, flags, .. } = message;
-    let local = proxy(selector.local, selector.protocol, selector.local_port);
-    let remote = proxy(selector.remote, selector.protocol, selector.remote_port);
+    let local = proxy(selector.local, selector.protocol, selector.local_port, host);
+    let remote = proxy(selector.remote, selector.protocol, selector.remote_port, host);
     format!(
         "\n  (key eng. msg.) {direction} local= {}, remote= {}, \n    local_proxy= {local}, \n    remote_proxy= {remote},\n    protocol= ESP, transform= {} ({}), \n    lifedur= {seconds}s and {kilobytes}kb, \n    spi= 0x{spi:X}({spi}), conn_id= {conn_id}, keysize= {}, flags= {flags}",
         about.path.local,
@@ -114,6 +114,7 @@ pub(super) fn request(about: About, selector: &Selector, suite: EspSuite, mode: 
             conn_id: 0,
             flags: "0x2",
         },
+        Ipv4Addr::BROADCAST,
     );
     vec![ipsec(format!("IPSEC(validate_proposal_request): proposal part #1,{text}"))]
 }
@@ -143,21 +144,20 @@ pub(super) fn spi(about: About, spi: Spi) -> Vec<Line> {
 pub(super) fn installed(about: About, pair: &Pair) -> Vec<Line> {
     let (conn_in, conn_out) = conn_ids(pair.child);
     let initialize = |direction, spi: Spi, conn_id, flags| {
-        let text = message(
-            about,
-            &Message {
-                direction,
-                selector: &pair.selector,
-                suite: pair.suite,
-                mode: pair.mode,
-                seconds: pair.seconds.unwrap_or(0),
-                kilobytes: pair.kilobytes.unwrap_or(0),
-                spi: spi.0,
-                conn_id,
-                flags,
-            },
-        );
-        ipsec(format!("IPSEC(initialize_sas): ,{text}"))
+        let said = Message {
+            direction,
+            selector: &pair.selector,
+            suite: pair.suite,
+            mode: pair.mode,
+            seconds: pair.seconds.unwrap_or(0),
+            kilobytes: pair.kilobytes.unwrap_or(0),
+            spi: spi.0,
+            conn_id,
+            flags,
+        };
+        // IOS 12.3 printed no mask of a host here
+        let text = |host| format!("IPSEC(initialize_sas): ,{}", message(about, &said, host));
+        ipsec(text(Ipv4Addr::BROADCAST)).classic(text(Ipv4Addr::UNSPECIFIED))
     };
     let created = |destination: IpAddr, spi: Spi, conn_id| {
         ipsec(format!(
@@ -197,7 +197,7 @@ pub(super) fn deleted(about: About, inbound: Spi, outbound: Spi, suite: EspSuite
     vec![queue(), deleted(about.path.local, inbound), deleted(about.path.remote, outbound)]
 }
 
-/// What phase 1 says of a new pair, in the words of `debug crypto isakmp`.
+/// What phase 1 says of a new pair, in the words of `debug crypto isakmp`, without the first line.
 pub(super) fn creating(about: About, pair: &Pair) -> String {
     let (conn_in, conn_out) = conn_ids(pair.child);
     let (local, remote) = (about.path.local, about.path.remote);
@@ -213,7 +213,7 @@ pub(super) fn creating(about: About, pair: &Pair) -> String {
     let out = i32::from_ne_bytes(pair.outbound.0.to_ne_bytes());
     let out = if out < 0 { format!("- {}", out.unsigned_abs()) } else { out.to_string() };
     format!(
-        "Creating IPSec SAs\n        inbound SA from {remote} to {local} (f/i)  0/ 0\n        (proxy {theirs} to {ours})\n        has spi 0x{:X} and conn_id {conn_in} and flags 2\n{life}        has client flags 0x0\n        outbound SA from {local} to {remote} (f/i)  0/ 0\n        (proxy {ours} to {theirs} )\n        has spi {out} and conn_id {conn_out} and flags A\n{life}        has client flags 0x0",
+        "        inbound SA from {remote} to {local} (f/i)  0/ 0\n        (proxy {theirs} to {ours})\n        has spi 0x{:X} and conn_id {conn_in} and flags 2\n{life}        has client flags 0x0\n        outbound SA from {local} to {remote} (f/i)  0/ 0\n        (proxy {ours} to {theirs} )\n        has spi {out} and conn_id {conn_out} and flags A\n{life}        has client flags 0x0",
         pair.inbound.0
     )
 }

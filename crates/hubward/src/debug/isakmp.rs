@@ -305,7 +305,11 @@ pub(super) fn lines(about: About, step: &Trace) -> Vec<Line> {
             out.extend(plain("received ke message (2/1)"));
             out
         }
-        Trace::PairCreated(pair) => sa(ipsec::creating(about, pair)),
+        Trace::PairCreated(pair) => {
+            let text = ipsec::creating(about, pair);
+            let created = |name: &str| format!("Creating {name} SAs\n{text}");
+            vec![line(Tag::Sa(conn), created("IPSec")).classic(created("IPsec"))]
+        }
         Trace::PairInstalled(pair) => ipsec::installed(about, pair),
         Trace::PairDeleted(inbound, outbound, suite) => ipsec::deleted(about, *inbound, *outbound, *suite),
         Trace::SaDeleted(at, initiator, reason) => sa(format!(

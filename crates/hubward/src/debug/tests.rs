@@ -90,6 +90,10 @@ impl document::Hub for Hub {
         self.effects()
     }
 
+    fn tell(&mut self, message: &[u8]) {
+        assert_eq!(self.say(message), Vec::<Vec<u8>>::new());
+    }
+
     fn listen(&mut self) -> Vec<Vec<u8>> {
         self.now = self.engine.poll_timeout().expect("something is due").0;
         self.engine.handle_timeout(self.now);
@@ -200,7 +204,7 @@ fn a30_the_clients_lifetime_is_told_and_not_kept() {
     let hub = client();
     let told = hub.told(Format::Classic);
     assert!(told.iter().any(|line| line.contains("lifedur= 2147483s and 0kb")));
-    let created = told.iter().find(|line| line.contains("Creating IPSec SAs")).unwrap();
+    let created = told.iter().find(|line| line.contains("Creating IPsec SAs")).unwrap();
     assert_eq!(created.matches("lifetime of 2147483 seconds has client flags").count(), 2, "{created}");
     let children = hub.engine.inspect().children;
     let child = children.first().unwrap();
@@ -225,7 +229,7 @@ fn a31_the_spokes_offer_is_taken() {
 #[test]
 fn a32_connection_ids_and_flags() {
     let told = spoke().told(Format::Classic);
-    let created = told.iter().find(|line| line.contains("Creating IPSec SAs")).unwrap();
+    let created = told.iter().find(|line| line.contains("Creating IPsec SAs")).unwrap();
     assert!(created.contains("and conn_id 2000 and flags 2"), "{created}");
     assert!(created.contains("has spi 1757151497 and conn_id 2001 and flags A"), "{created}");
 }

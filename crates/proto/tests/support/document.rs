@@ -23,9 +23,12 @@ use hubward_proto::wire::isakmp::{Chain, Cookie, FLAG_ENCRYPTION, Header, Writer
 use hubward_proto::wire::registry::{config, exchange, ike, notify, payload, protocol};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The hub as a peer has it: a message goes in, and what the hub says then comes out.
+/// The hub as a peer has it.
 pub trait Hub {
+    /// A message goes in, and what the hub says then comes out: something at least.
     fn say(&mut self, message: &[u8]) -> Vec<Vec<u8>>;
+    /// A message goes in that the hub does not answer.
+    fn tell(&mut self, message: &[u8]);
     /// What it says by itself within a moment.
     fn listen(&mut self) -> Vec<Vec<u8>>;
 }
@@ -290,7 +293,7 @@ impl<'h> Speaker<'h> {
         assert_eq!(chosen[0].number, taken);
         let hash = session.keys.hash3(message_id, &nonce, chain.first(payload::NONCE).unwrap());
         let third = self.sealed(session, exchange::QUICK, message_id, payload::NONE, &hash, &[]);
-        self.hub.say(&third);
+        self.hub.tell(&third);
     }
 
     /// Aggressive mode as Cisco's client of a group, Xauth, mode-config, then a quick mode for everything.
@@ -344,13 +347,14 @@ impl<'h> Speaker<'h> {
         ];
         let reply = self.config(&mut session, header.message_id, config::REPLY, attributes);
         let mut said = self.hub.say(&reply);
+        // the list may take its time
         while !said.iter().any(|bytes| is_transaction(&bytes)) {
             said = self.hub.listen();
         }
         let (header, _) = Self::open(&mut session, said.iter().find(is_transaction).unwrap());
         let status = vec![Attribute::short(config::XAUTH_STATUS, 1)];
         let ack = self.config(&mut session, header.message_id, config::ACK, status);
-        self.hub.say(&ack);
+        self.hub.tell(&ack);
         let asked = [
             1, 2, 3, 4, 5, 0x7000, 0x7001, 0x7002, 0x7004, 0x7003, 0x7007, 0x7009, 7, 0x7008, 0x700a, 0x7005,
         ];

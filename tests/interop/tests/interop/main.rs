@@ -6,6 +6,9 @@
 
 mod client;
 mod combined;
+mod debug;
+#[path = "../../../../crates/proto/tests/support/document.rs"]
+mod document;
 mod document_excused;
 mod harness_selfcheck;
 mod l2l;
@@ -57,6 +60,7 @@ fn main() {
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),
+        ("debug", debug::CASES),
         ("nat", nat::CASES),
         ("negative", negative::CASES),
         ("path_mtu", path_mtu::CASES),
