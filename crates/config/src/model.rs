@@ -46,6 +46,12 @@ pub struct Config {
     pub crypto: CryptoGlobal,
     /// `ip dhcp pool`.
     pub dhcp_pools: Vec<DhcpPool>,
+    /// `line`, in order.
+    pub lines: Vec<TerminalLine>,
+    /// `enable secret` and `enable password`.
+    pub enable: Vec<EnablePassword>,
+    /// `ip ssh`.
+    pub ssh: Ssh,
     /// `ip dhcp excluded-address`.
     pub dhcp_excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
 }
@@ -59,6 +65,97 @@ pub struct User {
     pub privilege: Option<u8>,
     /// `password` or `secret`.
     pub password: Option<Password>,
+    /// Line.
+    pub line: u32,
+}
+
+/// Which terminal lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineKind {
+    /// `line con 0`
+    Console,
+    /// `line vty`: SSH sessions.
+    Vty,
+    /// Lines that do not exist here.
+    #[default]
+    Other,
+}
+
+/// How a line asks who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineLogin {
+    /// `no login`: it does not ask.
+    Nobody,
+    /// `login`: the line's password.
+    Password,
+    /// `login local`: users and their passwords.
+    Local,
+    /// `login authentication LIST`.
+    List(String),
+}
+
+/// `line`: the settings of one or several lines. What several say of a line, the last says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TerminalLine {
+    /// Kind.
+    pub kind: LineKind,
+    /// First line.
+    pub first: u16,
+    /// Last line.
+    pub last: u16,
+    /// `exec-timeout` in seconds; 0 has no end, `None` is 600.
+    pub exec_timeout: Option<u32>,
+    /// `login`.
+    pub login: Option<LineLogin>,
+    /// `password`.
+    pub password: Option<Password>,
+    /// `privilege level`.
+    pub privilege: Option<u8>,
+    /// `access-class LIST in`.
+    pub access_class: Option<String>,
+    /// Whether `transport input` names SSH.
+    pub ssh: Option<bool>,
+    /// `length`, rows of a page.
+    pub length: Option<u16>,
+    /// `width`, columns.
+    pub width: Option<u16>,
+    /// Line.
+    pub line: u32,
+}
+
+/// `enable secret` or `enable password`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnablePassword {
+    /// The privilege level that it gives.
+    pub level: u8,
+    /// Whether it is a `secret`, which counts instead of the `password`.
+    pub secret: bool,
+    /// The password.
+    pub password: Password,
+    /// Line.
+    pub line: u32,
+}
+
+/// `ip ssh`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ssh {
+    /// `time-out`: seconds for logging in; 120 unless given.
+    pub time_out: Option<u8>,
+    /// `authentication-retries`; 3 unless given.
+    pub retries: Option<u8>,
+    /// `pubkey-chain`.
+    pub keys: Vec<UserKey>,
+}
+
+/// The public keys of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserKey {
+    /// The user.
+    pub user: String,
+    /// `key-string`: keys in base64 (RFC 4253 section 6.6).
+    pub strings: Vec<String>,
+    /// `key-hash`: algorithm, and MD5 of the key in hexadecimal.
+    pub hashes: Vec<(String, String)>,
     /// Line.
     pub line: u32,
 }

@@ -98,9 +98,14 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             index += 1;
             continue;
         }
-        if trimmed.eq_ignore_ascii_case("exit") {
-            mode = Mode::Global;
-            openers.clear();
+        let leaves =
+            matches!(mode, Mode::PubkeyChain | Mode::PubkeyUser(_)) && trimmed.eq_ignore_ascii_case("quit");
+        if leaves || trimmed.eq_ignore_ascii_case("exit") {
+            mode = mode.outer();
+            match mode {
+                Mode::Global => openers.clear(),
+                _ => drop(openers.pop()),
+            }
             push(&mut parsed, line, Class::NoOp);
             index += 1;
             continue;
@@ -109,7 +114,10 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         let block = blocks.length(trimmed, lines.get(index + 1..).unwrap_or_default());
         let number = if numbers == Numbers::Kept { number } else { 0 };
         let (class, left) = match traces.last_mut() {
-            Some(trace) => command(&mut parsed, &mut mode, line, number, trace),
+            Some(trace) => {
+                let block = lines.get(index + 1..index + 1 + block).unwrap_or_default();
+                command(&mut parsed, &mut mode, line, number, block, trace)
+            }
             None => (Class::Unknown, false),
         };
         if left {
@@ -162,6 +170,9 @@ impl Blocks {
         if first == "certificate" {
             return Some(RawEnd::Line("quit".into()));
         }
+        if first == "key-string" && given.len() == 1 {
+            return Some(RawEnd::Line("exit".into()));
+        }
         if first != "banner" {
             return None;
         }
@@ -201,6 +212,8 @@ struct Entered<'a> {
     all: &'a [Word<'a>],
     /// Without `no` or `default`.
     given: &'a [Word<'a>],
+    /// Raw text behind the line.
+    block: &'a [&'a str],
     negation: Option<Negation>,
 }
 
@@ -239,6 +252,7 @@ fn command(
     mode: &mut Mode,
     line: &str,
     number: u32,
+    block: &[&str],
     trace: &mut Trace,
 ) -> (Class, bool) {
     let all = words(line);
@@ -248,7 +262,7 @@ fn command(
         _ => None,
     });
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
-    let entered = Entered { line, number, all: &all, given, negation };
+    let entered = Entered { line, number, all: &all, given, block, negation };
     if let (Mode::Opaque(fate), true) = (*mode, line.starts_with([' ', '\t'])) {
         return (fated(parsed, fate, &entered, true), false);
     }
@@ -369,6 +383,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 line: number,
                 arguments: arguments.map(|(_, word)| word.clone()).collect(),
                 raw: raw.to_string(),
+                block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
             };
             let outcome = run(&mut fold, &mut Cursor::new(rest, end));

@@ -75,7 +75,13 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
     let Some(list) = named(&config.aaa.login, list) else {
         return rejected("the login list is not configured");
     };
-    for method in &list.methods {
+    by_methods(config, &list.methods, user, given)
+}
+
+/// Checks a user by methods, in their order.
+pub(crate) fn by_methods(config: &Config, methods: &[String], user: &str, given: &Secret) -> Answer {
+    let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
+    for method in methods {
         match method.as_str() {
             "none" => return Answer::Accepted { user: user.into() },
             "local" | "local-case" => {

@@ -10,7 +10,6 @@ pub(crate) enum LineName {
     /// The local console; several may be open.
     Console(u16),
     /// A vty line (SSH).
-    #[cfg_attr(not(test), expect(dead_code, reason = "SSH sessions take them"))]
     Vty(u16),
 }
 
@@ -40,21 +39,25 @@ pub(crate) struct Occupied {
 }
 
 impl Lines {
-    /// Takes a line of a kind: the first that is free of `0..=last`. `None` when all are in use.
+    /// Takes the first of these lines that is free. `None` when all are in use.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        kind: fn(u16) -> LineName,
-        last: u16,
+        of: impl IntoIterator<Item = LineName>,
         user: &str,
         location: &str,
         privilege: u8,
         now: Instant,
     ) -> Option<Occupied> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = (0..=last).map(kind).find(|line| !lines.contains_key(line))?;
+        let line = of.into_iter().find(|line| !lines.contains_key(line))?;
         let entry = UserLine { line, user: user.into(), location: location.into(), privilege, typed: now };
         lines.insert(line, entry);
         Some(Occupied { lines: Arc::clone(self), line })
+    }
+
+    /// Whether somebody is at a line.
+    pub(crate) fn is_taken(&self, line: LineName) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&line)
     }
 
     /// Who is at a line, as the log tells it: `admin on vty0 (10.1.1.50)`.
@@ -101,7 +104,7 @@ mod tests {
     #[test]
     fn a_line_is_free_again_when_its_user_leaves() {
         let lines = Arc::new(Lines::default());
-        let enter = || lines.enter(LineName::Vty, 1, "a", "10.1.1.50", 1, Instant::ORIGIN);
+        let enter = || lines.enter((0..=1).map(LineName::Vty), "a", "10.1.1.50", 1, Instant::ORIGIN);
         let (first, second) = (enter().unwrap(), enter().unwrap());
         assert_eq!((first.line, second.line), (LineName::Vty(0), LineName::Vty(1)));
         assert!(enter().is_none());

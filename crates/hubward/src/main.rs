@@ -25,6 +25,7 @@ mod routes;
 mod run;
 mod shell;
 mod snapshot;
+mod ssh;
 mod store;
 mod translate;
 mod views;

@@ -54,7 +54,10 @@ pub(crate) struct Arguments {
     /// The control socket.
     #[arg(long, default_value = SOCKET)]
     socket: PathBuf,
-    /// The folder for leases and for the list of what was changed.
+    /// Where SSH listens, if the configuration opens a vty line to somebody.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
+    ssh: SocketAddr,
+    /// The folder for leases, the SSH host key, and the list of what was changed.
     #[arg(long, default_value = "/var/lib/hubward")]
     state: PathBuf,
 }
@@ -139,7 +142,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     gateway.capture();
     let workers = workers(&shared, &isakmp, &sender)?;
     gateway.engine.watch();
-    exec::serve(&arguments.socket, Desk { views, gateway: sender.clone() })?;
+    let desk = Desk { views, gateway: sender.clone() };
+    crate::ssh::start(
+        crate::ssh::Settings { address: arguments.ssh, state: arguments.state.clone() },
+        desk.clone(),
+    )?;
+    exec::serve(&arguments.socket, desk)?;
     signals(sender)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");

@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(
         In::Global,
         "aaa authorization exec",
-        Fate::Inert("there are no remote lines yet: nobody is given a shell by them"),
+        Fate::Inert("users have the privilege that `username` gives them"),
     ),
     fate(
         In::Global,
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         Fate::Unenforced("restricts which commands a user may give"),
     ),
     fate(In::Global, "aaa authorization console", Fate::Inert("the local console belongs to root")),
-    fate(In::Global, "aaa authentication enable", Fate::Inert("there are no remote lines yet")),
+    fate(In::Global, "aaa authentication enable", Fate::Inert("`enable` asks for the enable password")),
     fate(In::Global, "aaa authentication ppp", Fate::Unsupported("PPP does not exist here")),
     fate(In::Global, "aaa accounting", Fate::Unsupported("nothing is accounted")),
     opens(
@@ -42,8 +42,6 @@ pub(super) const ROWS: &[Row] = &[
     opens(In::Global, "radius server", Fate::Unsupported("lists that name RADIUS refuse every user")),
     fate(In::Global, "tacacs-server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
     opens(In::Global, "tacacs server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
-    fate(In::Global, "enable secret", Fate::Inert("the local console belongs to root and needs no enable")),
-    fate(In::Global, "enable password", Fate::Inert("the local console belongs to root and needs no enable")),
 ];
 
 fn new_model(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {

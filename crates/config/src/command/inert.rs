@@ -42,7 +42,6 @@ pub(super) const ROWS: &[Row] = rows! {
     "fhrp version" => Action::Fate(HARDWARE),
     "subscriber templating" => Action::Fate(HARDWARE),
     "ip http" => Action::Fate(Fate::NoOp),
-    "ip ssh" => Action::Fate(MANAGEMENT),
     "ip scp" => Action::Fate(MANAGEMENT),
     "ip telnet" => Action::Fate(MANAGEMENT),
     "ip ftp" => Action::Fate(MANAGEMENT),

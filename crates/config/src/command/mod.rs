@@ -10,6 +10,7 @@ mod interface;
 mod ipsec;
 mod isakmp;
 mod keyring;
+mod line;
 mod profile;
 mod route;
 mod system;
@@ -36,7 +37,9 @@ pub(crate) enum Mode {
     /// Extended, or standard.
     Acl(usize, bool),
     DhcpPool(usize),
-    Line,
+    Line(usize),
+    PubkeyChain,
+    PubkeyUser(usize),
     /// A submode whose commands share their parent's fate.
     Opaque(Fate),
 }
@@ -56,11 +59,13 @@ pub(crate) enum In {
     Acl,
     DhcpPool,
     Line,
+    PubkeyChain,
+    PubkeyUser,
 }
 
 impl In {
     /// Every kind.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Global,
         Self::Interface,
         Self::IsakmpPolicy,
@@ -73,10 +78,20 @@ impl In {
         Self::Acl,
         Self::DhcpPool,
         Self::Line,
+        Self::PubkeyChain,
+        Self::PubkeyUser,
     ];
 }
 
 impl Mode {
+    /// The mode to which `exit` leads.
+    pub(crate) fn outer(self) -> Self {
+        match self {
+            Self::PubkeyUser(_) => Self::PubkeyChain,
+            _ => Self::Global,
+        }
+    }
+
     pub(crate) fn kind(self) -> Option<In> {
         Some(match self {
             Self::Global => In::Global,
@@ -90,7 +105,9 @@ impl Mode {
             Self::DynamicMap(..) => In::DynamicMap,
             Self::Acl(..) => In::Acl,
             Self::DhcpPool(_) => In::DhcpPool,
-            Self::Line => In::Line,
+            Self::Line(_) => In::Line,
+            Self::PubkeyChain => In::PubkeyChain,
+            Self::PubkeyUser(_) => In::PubkeyUser,
             Self::Opaque(_) => return None,
         })
     }
@@ -168,6 +185,8 @@ pub(crate) struct Fold<'c> {
     pub(crate) arguments: Vec<String>,
     /// The line behind the form as written, for texts with spaces.
     pub(crate) raw: String,
+    /// The raw text behind the line.
+    pub(crate) block: Vec<String>,
     /// Set by a fold whose line is accepted but has a remark.
     pub(crate) fate: Option<Fate>,
 }
@@ -182,6 +201,7 @@ impl Fold<'_> {
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     [
         system::ROWS,
+        line::ROWS,
         aaa::ROWS,
         isakmp::ROWS,
         keyring::ROWS,

@@ -1,6 +1,6 @@
-//! `hostname`, `username`, services, lines.
+//! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
+use super::{Fate, Fold, In, Row, entry, fate, fold, password};
 use crate::form::{Cursor, Problem};
 use crate::model::User;
 
@@ -20,26 +20,6 @@ pub(super) const ROWS: &[Row] = &[
         "= [privilege <0-15:level>|{password|secret} [0|4|5|6|7|8|9] <password>|nopassword|{autocommand|access-class|view|one-time|aaa} [<LINE:rest>]]...",
         username,
     ),
-    fold(In::Global, "line", "{{aux|console|tty|vty} <first> [<last>]|<first> [<last>]}", line),
-    fate(In::Line, "exec-timeout", Fate::NoOp),
-    fate(In::Line, "login", Fate::Inert("there are no remote lines yet: nobody logs in by one")),
-    fate(In::Line, "password", Fate::Inert("there are no remote lines yet: nobody logs in by one")),
-    fate(In::Line, "escape-character", Fate::Inert("the local console has its own escape character")),
-    fate(In::Line, "access-class", Fate::Unenforced("restricts who may log in by this line")),
-    fate(In::Line, "transport", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "logging synchronous", Fate::NoOp),
-    fate(In::Line, "privilege level", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "stopbits", Fate::Inert("there is no serial port")),
-    fate(In::Line, "speed", Fate::Inert("there is no serial port")),
-    fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
-    fate(In::Line, "exec", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "authorization", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "session-timeout", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "history size", Fate::NoOp),
-    fate(In::Line, "length", Fate::NoOp),
-    fate(In::Line, "width", Fate::NoOp),
-    fate(In::Line, "rotary", Fate::Inert("there are no remote lines yet")),
-    fate(In::Line, "modem", Fate::Inert("there is no serial port")),
 ];
 
 fn password_encryption(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -60,19 +40,6 @@ fn domain_name(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
 fn logging(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.config.logging = (!fold.default).then_some(!fold.no);
     cursor.finish()
-}
-
-fn line(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let problem = cursor.problem("con, aux, vty or a number");
-    let known = ["con", "console", "aux", "vty", "tty"];
-    let kind = cursor.word("con, aux, vty or a number")?;
-    if !known.iter().any(|name| crate::form::is(kind, name)) && kind.parse::<u32>().is_err() {
-        return Err(problem);
-    }
-    if !fold.no {
-        fold.mode = Mode::Line;
-    }
-    Ok(())
 }
 
 /// `username NAME [privilege N] [password|secret [TYPE] TEXT]`

@@ -93,7 +93,7 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
         anyhow::bail!("more than {LINES} bytes of commands");
     };
     let last = u16::try_from(AT_ONCE).unwrap_or(u16::MAX);
-    let place = desk.views.lines.enter(LineName::Console, last, "", "", PRIVILEGED, now());
+    let place = desk.views.lines.enter((0..=last).map(LineName::Console), "", "", PRIVILEGED, now());
     let line = place.as_ref().map(|place| place.line);
     let mut caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {

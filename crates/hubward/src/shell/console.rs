@@ -32,7 +32,9 @@ const CONSOLES: u16 = 15;
 
 /// The gateway's end: runs a session until it ends or its terminal goes. `stream` is behind the first byte.
 pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
-    let Some(place) = desk.views.lines.enter(LineName::Console, CONSOLES, "", "", PRIVILEGED, now()) else {
+    let Some(place) =
+        desk.views.lines.enter((0..=CONSOLES).map(LineName::Console), "", "", PRIVILEGED, now())
+    else {
         stream.write_all(b"% All consoles are in use\r\n")?;
         return Ok(());
     };

@@ -3,7 +3,7 @@
 mod configuring;
 pub(crate) mod console;
 mod editor;
-mod filter;
+pub(crate) mod filter;
 mod key;
 mod pager;
 pub(crate) mod serve;

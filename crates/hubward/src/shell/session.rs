@@ -115,6 +115,10 @@ pub(super) enum State {
         level: u8,
         wrong: u8,
     },
+    /// A password is being checked.
+    Checking {
+        wrong: u8,
+    },
     Closed,
 }
 
@@ -252,7 +256,7 @@ impl Session {
     pub(crate) fn enabled(&mut self, level: u8, outcome: Enabled) -> Vec<Effect> {
         let mut work = Work::default();
         let wrong = match self.state {
-            State::Password { wrong, .. } => wrong + 1,
+            State::Checking { wrong } => wrong + 1,
             _ => 1,
         };
         match outcome {
@@ -292,7 +296,7 @@ impl Session {
 
     /// Takes what was typed, until something must be waited for.
     pub(super) fn work(&mut self, work: &mut Work) {
-        while !matches!(self.state, State::Running | State::Closed) {
+        while !matches!(self.state, State::Running | State::Checking { .. } | State::Closed) {
             let Some(byte) = self.ahead.pop_front() else { return };
             if let Some(key) = self.keys.byte(byte) {
                 self.key(key, work);
@@ -311,7 +315,7 @@ impl Session {
             State::Password { level, wrong } => {
                 return match self.editor.key(key, &mut work.out) {
                     Asked::Line(password) => {
-                        self.state = State::Password { level, wrong };
+                        self.state = State::Checking { wrong };
                         work.effect(Effect::Enable { level, password: Password(password) });
                     }
                     Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
@@ -340,7 +344,7 @@ impl Session {
                     _ => self.state = State::Raw { end, text },
                 };
             }
-            State::Typing | State::Running | State::Closed => {}
+            State::Typing | State::Running | State::Checking { .. } | State::Closed => {}
         }
         match self.editor.key(key, &mut work.out) {
             Asked::Nothing => {}
@@ -723,7 +727,7 @@ mod tests {
         assert!(talk.keys(b"do show vers?").contains("  version"));
         assert!(talk.keys(b"\x15crypto isak\t").ends_with("Hub(config)#crypto isakmp "));
         assert!(talk.keys(b"\x15host Other\x1a").ends_with("Hub#"), "the line counts, and the mode ends");
-        assert!(talk.running.contains("host Other\n") && talk.running.contains(" desc outside\n"));
+        assert!(talk.running.contains("hostname Other\n") && talk.running.contains(" description outside\n"));
         assert!(talk.keys(b"conf t\rexit\r").ends_with("Hub#"));
         assert!(talk.keys(b"conf t\rint fa0/0\rend\r").ends_with("Hub#"));
         assert_eq!(talk.left, 3);
@@ -765,6 +769,10 @@ mod tests {
         let mut talk = Talk::begin(24, "");
         talk.session.enable_asks = true;
         talk.keys(b"disable\r");
+        assert!(
+            talk.keys(b"enable\rright\rshow priv\rdisable\r").contains("Hub#show priv\r\n"),
+            "typed ahead"
+        );
         let shown = talk.keys(b"enable\rwrong\r");
         assert_eq!(shown, "enable\r\nPassword: \r\nPassword: ", "a password is not shown");
         assert!(talk.keys(b"right\r").ends_with("Hub#"));

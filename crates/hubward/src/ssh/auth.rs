@@ -1,0 +1,251 @@
+//! Who may log in by which line, and what `enable` asks.
+
+use crate::aaa;
+use crate::console_lines::LineName;
+use crate::exec::Desk;
+use crate::shell::serve::{CheckEnable, Enabled};
+use hubward_config::model::{Config, LineKind, LineLogin, TerminalLine, User};
+use hubward_crypto::password;
+use hubward_crypto::secret::Secret;
+use hubward_proto::ike::io::Answer;
+use russh::keys::PublicKey;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// vty lines that may be configured.
+const VTY_LINES: u16 = 100;
+/// `exec-timeout` where nothing is said.
+const EXEC_TIMEOUT: u32 = 600;
+
+/// What all `line vty` commands together say of one line.
+pub(super) fn line(config: &Config, number: u16) -> TerminalLine {
+    let about =
+        |line: &&TerminalLine| line.kind == LineKind::Vty && (line.first..=line.last).contains(&number);
+    config.lines.iter().filter(about).fold(TerminalLine::default(), |all, line| TerminalLine {
+        kind: line.kind,
+        exec_timeout: line.exec_timeout.or(all.exec_timeout),
+        login: line.login.clone().or(all.login),
+        privilege: line.privilege.or(all.privilege),
+        access_class: line.access_class.clone().or(all.access_class),
+        ssh: line.ssh.or(all.ssh),
+        length: line.length.or(all.length),
+        width: line.width.or(all.width),
+        ..line.clone()
+    })
+}
+
+/// The vty lines that take SSH from an address.
+pub(super) fn lines_for(config: &Config, from: IpAddr) -> impl Iterator<Item = LineName> {
+    vty_lines(config)
+        .filter(move |number| {
+            let line = line(config, *number);
+            line.ssh == Some(true) && line.access_class.is_none_or(|list| permits(config, &list, from))
+        })
+        .map(LineName::Vty)
+}
+
+fn vty_lines(config: &Config) -> impl Iterator<Item = u16> {
+    let last = config.lines.iter().filter(|line| line.kind == LineKind::Vty).map(|line| line.last).max();
+    (0..last.map_or(0, |last| last.saturating_add(1).min(VTY_LINES))).filter(|number| {
+        config
+            .lines
+            .iter()
+            .any(|line| line.kind == LineKind::Vty && (line.first..=line.last).contains(number))
+    })
+}
+
+/// Whether `access-class` lets an address in. A list that is not there lets nobody in.
+fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
+    let from = match from {
+        IpAddr::V4(from) => from,
+        IpAddr::V6(from) => match from.to_ipv4_mapped() {
+            Some(from) => from,
+            None => return false,
+        },
+    };
+    let bits = u32::from;
+    let matches =
+        |address: Ipv4Addr, wildcard: Ipv4Addr| bits(from) | bits(wildcard) == bits(address) | bits(wildcard);
+    let Some(acl) = config.acls.iter().find(|acl| acl.name == list) else { return false };
+    let first = acl.entries.iter().find(|entry| matches(entry.source.address, entry.source.wildcard));
+    first.is_some_and(|entry| entry.permit && !entry.inexact)
+}
+
+/// Whether anybody could log in by SSH.
+pub(crate) fn opens(config: &Config) -> bool {
+    vty_lines(config).any(|number| line(config, number).ssh == Some(true))
+        && config.users.iter().any(|user| may_log_in(config, user))
+}
+
+/// A user that was made for the router, and not only for Xauth.
+fn may_log_in(config: &Config, user: &User) -> bool {
+    user.privilege.is_some() || config.ssh.keys.iter().any(|key| key.user == user.name)
+}
+
+fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
+    config.users.iter().find(|user| user.name == name && may_log_in(config, user))
+}
+
+/// Checks a password as the line wants it. Takes its time on purpose, and as much for an unknown user.
+pub(super) fn password(config: &Config, login: Option<&LineLogin>, name: &str, given: &str) -> bool {
+    let local = ["local-case".to_string()];
+    let list =
+        |name: &str| config.aaa.login.iter().find(|list| list.name == name).map(|list| &list.methods[..]);
+    let methods = match login {
+        Some(LineLogin::List(name)) => list(name).unwrap_or_default(),
+        None if config.aaa.new_model => list("default").unwrap_or(&local),
+        _ => &local,
+    };
+    // whoever may do without a password still has to be a user of the router
+    let passed = aaa::by_methods(config, methods, name, &Secret::new(given.as_bytes()));
+    matches!(passed, Answer::Accepted { .. }) && user(config, name).is_some()
+}
+
+/// Whether a key is one of a user's.
+pub(super) fn key(config: &Config, name: &str, key: &PublicKey) -> bool {
+    if user(config, name).is_none() {
+        return false;
+    }
+    let Ok(text) = key.to_openssh() else { return false };
+    let mut words = text.split(' ');
+    let (algorithm, base64) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let Ok(blob) = key.to_bytes() else { return false };
+    let hash: String = hubward_crypto::mac::hash(hubward_crypto::suite::HashAlg::Md5, &[&blob])
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    config.ssh.keys.iter().filter(|known| known.user == name).any(|known| {
+        known.strings.iter().any(|known| known == base64)
+            || known.hashes.iter().any(|(of, known)| of == algorithm && *known == hash)
+    })
+}
+
+/// What a session begins with.
+pub(super) struct Rights {
+    pub(super) privilege: u8,
+    pub(super) exec_timeout: Option<Duration>,
+    pub(super) length: Option<u16>,
+    pub(super) width: Option<u16>,
+}
+
+/// A user's rights on a line.
+pub(super) fn rights(config: &Config, name: &str, number: u16) -> Rights {
+    let line = line(config, number);
+    let own = user(config, name).and_then(|user| user.privilege);
+    let seconds = line.exec_timeout.unwrap_or(EXEC_TIMEOUT);
+    Rights {
+        privilege: own.or(line.privilege).unwrap_or(1),
+        exec_timeout: (seconds > 0).then(|| Duration::from_secs(u64::from(seconds))),
+        length: line.length,
+        width: line.width,
+    }
+}
+
+/// The passwords of `enable`.
+pub(crate) struct Enable;
+
+impl Enable {
+    /// Asks the configuration in force when the password is given.
+    pub(crate) fn check(desk: &Desk) -> CheckEnable {
+        let views = std::sync::Arc::clone(&desk.views);
+        Box::new(move |level, given| Self::outcome(&views.parsed().config, level, given))
+    }
+
+    /// The `secret` of a level counts, and its `password` only where there is no `secret`.
+    fn outcome(config: &Config, level: u8, given: &str) -> Enabled {
+        let of_level = || config.enable.iter().filter(|known| known.level == level);
+        let Some(known) = of_level().find(|known| known.secret).or_else(|| of_level().next()) else {
+            return Enabled::NotSet;
+        };
+        match password::verify(known.password.kind(), known.password.expose(), given.as_bytes()) {
+            Ok(true) => Enabled::Right,
+            Ok(false) => Enabled::Wrong,
+            Err(error) => {
+                tracing::warn!("the enable password of level {level} cannot be checked: {error}");
+                Enabled::Wrong
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        hubward_config::parse(text).config
+    }
+
+    #[test]
+    fn an_xauth_user_alone_opens_nothing() {
+        let vty = "line vty 0 4\n transport input ssh\n login local\n";
+        assert!(!opens(&config(&format!("username a password 0 x\n{vty}"))));
+        assert!(!opens(&config("username a privilege 15 secret 0 x\nline vty 0 4\n login local\n")));
+        assert!(!opens(&config(
+            "username a privilege 15 secret 0 x\nline vty 0 4\n transport input telnet\n"
+        )));
+        assert!(opens(&config(&format!("username a privilege 15 secret 0 x\n{vty}"))));
+        assert!(!opens(&config(include_str!("../../../../examples/hub.cfg"))));
+        let both = config(&format!("username a password 0 x\nusername b privilege 1 password 0 y\n{vty}"));
+        assert!(!password(&both, None, "a", "x"), "the password is right, and it opens nothing");
+        assert!(password(&both, None, "b", "y"));
+        assert!(!password(&both, None, "b", "x") && !password(&both, None, "c", "y"));
+    }
+
+    #[test]
+    fn the_access_class_decides_who_comes() {
+        let of = |list: &str, from: &str| {
+            let text = format!("{list}line vty 0 4\n access-class 10 in\n transport input ssh\n");
+            lines_for(&config(&text), from.parse().unwrap()).count()
+        };
+        let list = "access-list 10 deny 10.0.0.9\naccess-list 10 permit 10.0.0.0 0.0.0.255\n";
+        assert_eq!(of(list, "10.0.0.5"), 5);
+        assert_eq!(of(list, "::ffff:10.0.0.5"), 5);
+        assert_eq!(of(list, "10.0.0.9"), 0);
+        assert_eq!(of(list, "10.0.1.5"), 0);
+        assert_eq!(of(list, "2001:db8::1"), 0);
+        assert_eq!(of("", "10.0.0.5"), 0, "a list that is not there lets nobody in");
+    }
+
+    #[test]
+    fn what_several_line_commands_say_adds_up() {
+        let config = config(
+            "username a privilege 7 secret 0 x\nline vty 0 15\n transport input ssh\n exec-timeout 5 30\nline vty 5\n exec-timeout 0 0\n privilege level 3\n length 50\n",
+        );
+        assert_eq!(rights(&config, "a", 0).exec_timeout, Some(Duration::from_secs(330)));
+        assert_eq!(rights(&config, "a", 5).exec_timeout, None);
+        assert_eq!((rights(&config, "a", 5).privilege, rights(&config, "b", 5).privilege), (7, 3));
+        assert_eq!(rights(&config, "a", 5).length, Some(50));
+        assert_eq!(line(&config, 5).ssh, Some(true));
+        assert_eq!(vty_lines(&config).count(), 16);
+    }
+
+    #[test]
+    fn the_secret_counts_and_not_the_password() {
+        let config =
+            config("enable password 0 weak\nenable secret 0 strong\nenable password level 7 0 seven\n");
+        assert_eq!(Enable::outcome(&config, 15, "strong"), Enabled::Right);
+        assert_eq!(Enable::outcome(&config, 15, "weak"), Enabled::Wrong);
+        assert_eq!(Enable::outcome(&config, 7, "seven"), Enabled::Right);
+        assert_eq!(Enable::outcome(&config, 3, "seven"), Enabled::NotSet);
+    }
+
+    #[test]
+    fn keys_open_by_their_text_and_by_their_hash() {
+        let text = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        let public = PublicKey::from_openssh(text).unwrap();
+        let (head, tail) = text.split_at(40);
+        let base = "username a password 0 x\nip ssh pubkey-chain\n  username a\n";
+        let strings =
+            config(&format!("{base}   key-string\n    {head}\n    {tail}\n   exit\n  exit\nhostname H\n"));
+        assert!(key(&strings, "a", &public) && !key(&strings, "b", &public));
+        assert_eq!(strings.hostname.as_deref(), Some("H"));
+        let hash = "0".repeat(32);
+        let hashes = config(&format!("{base}   key-hash ssh-ed25519 {hash}\n"));
+        assert!(!key(&hashes, "a", &public));
+        let digest =
+            hubward_crypto::mac::hash(hubward_crypto::suite::HashAlg::Md5, &[&public.to_bytes().unwrap()]);
+        let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(key(&config(&format!("{base}   key-hash ssh-ed25519 {hash} a@b\n")), "a", &public));
+    }
+}

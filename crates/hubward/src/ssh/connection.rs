@@ -1,0 +1,392 @@
+//! One SSH connection: who it is, and the sessions on it. A session is a vty line.
+
+use super::auth;
+use super::limits::Place;
+use crate::console_lines::{LineName, Occupied};
+use crate::dataplane::now;
+use crate::exec::{self, Caller, Desk, Format};
+use crate::shell::filter;
+use crate::shell::serve::{self, Input, Login};
+use crate::shell::session::Terminal;
+use hubward_config::model::LineLogin;
+use hubward_proto::ike::event::Untrusted;
+use russh::keys::PublicKey;
+use russh::server::{
+    Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+/// Messages from the client that wait for its session.
+const INPUTS: usize = 64;
+/// Sessions of one connection.
+const CHANNELS: usize = 4;
+/// How long a client may leave output waiting.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a session's stack.
+const STACK: usize = 1024 * 1024;
+/// Bytes of a command (`ssh router show version`).
+const COMMAND: usize = 4096;
+/// Passwords that are checked at a time.
+static CHECKS: Semaphore = Semaphore::const_new(2);
+
+/// What is known of whoever is at the other end.
+pub(super) struct Connection {
+    from: SocketAddr,
+    desk: Desk,
+    /// Its place among the unknown, until it has logged in.
+    place: Option<Place>,
+    known: Arc<AtomicBool>,
+    user: String,
+    channels: BTreeMap<ChannelId, Opened>,
+}
+
+/// A channel whose session has not begun.
+struct Opened {
+    read: ChannelReadHalf,
+    write: ChannelWriteHalf<Msg>,
+    terminal: Option<Terminal>,
+}
+
+impl Connection {
+    pub(super) fn new(from: SocketAddr, desk: Desk, place: Place) -> Self {
+        let known = Arc::new(AtomicBool::new(false));
+        Self { from, desk, place: Some(place), known, user: String::new(), channels: BTreeMap::new() }
+    }
+
+    /// How the line that this connection would get asks who it is.
+    fn login(&self) -> Option<LineLogin> {
+        let config = &self.desk.views.parsed().config;
+        let first = auth::lines_for(config, self.from.ip()).next();
+        first.and_then(|line| match line {
+            LineName::Vty(number) => auth::line(config, number).login,
+            LineName::Console(_) => None,
+        })
+    }
+
+    async fn password(&mut self, user: &str, password: &str) -> Auth {
+        let (parsed, login) = (self.desk.views.parsed(), self.login());
+        let (name, given) = (user.to_string(), password.to_string());
+        let Ok(_turn) = CHECKS.acquire().await else { return Auth::reject() };
+        let check = move || auth::password(&parsed.config, login.as_ref(), &name, &given);
+        let passed = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+        self.outcome(user, passed)
+    }
+
+    fn outcome(&mut self, user: &str, passed: bool) -> Auth {
+        let name = Untrusted::new(user.as_bytes());
+        let source = self.from.ip();
+        if !passed {
+            tracing::warn!(
+                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {name}] [Source: {source}] [reason: Login Authentication Failed]"
+            );
+            return Auth::reject();
+        }
+        tracing::info!("%SEC_LOGIN-5-LOGIN_SUCCESS: Login Success [user: {name}] [Source: {source}]");
+        self.user = user.to_string();
+        Auth::Accept
+    }
+
+    /// Takes a vty line for a session.
+    fn enter(&self) -> Option<(u16, Occupied, auth::Rights)> {
+        let config = &self.desk.views.parsed().config;
+        let (user, source) = (&self.user, self.from.ip().to_string());
+        let lines = auth::lines_for(config, self.from.ip());
+        let place = self.desk.views.lines.enter(lines, user, &source, 1, now())?;
+        let LineName::Vty(number) = place.line else { return None };
+        let rights = auth::rights(config, user, number);
+        place.touch(now(), rights.privilege);
+        Some((number, place, rights))
+    }
+
+    /// Runs something on a thread of its own, behind a channel; afterwards the channel is closed.
+    fn begin(
+        &mut self,
+        id: ChannelId,
+        body: impl FnOnce(Inputs, &mut Output, Option<Terminal>) + Send + 'static,
+    ) -> bool {
+        let Some(Opened { read, write, terminal }) = self.channels.remove(&id) else { return false };
+        let runtime = tokio::runtime::Handle::current();
+        let inputs = sync_channel(INPUTS);
+        tokio::spawn(forward(read, inputs.0.clone()));
+        let mut output = Output { runtime: runtime.clone(), write: Box::pin(write.make_writer()) };
+        let started = std::thread::Builder::new().name("vty".into()).stack_size(STACK).spawn(move || {
+            body(inputs, &mut output, terminal);
+            runtime.block_on(async {
+                let _gone = write.exit_status(0).await;
+                let _gone = write.eof().await;
+                let _gone = write.close().await;
+            });
+        });
+        started.is_ok()
+    }
+
+    fn shell(&mut self, id: ChannelId) -> bool {
+        let Some((_, place, rights)) = self.enter() else { return false };
+        let desk = self.desk.clone();
+        self.begin(id, move |inputs, output, terminal| {
+            let window = terminal.unwrap_or(Terminal { length: 0, width: 0 });
+            let terminal = Terminal {
+                length: rights.length.map_or(window.length, usize::from),
+                width: rights.width.map_or(window.width, usize::from),
+            };
+            let (privilege, exec_timeout) = (rights.privilege, rights.exec_timeout);
+            let enable = Some(auth::Enable::check(&desk));
+            let login = Login { privilege, place, exec_timeout, terminal, enable };
+            if let Err(error) = serve::serve(&inputs, output, &login, &desk) {
+                tracing::debug!("an SSH session ended: {error}");
+            }
+        })
+    }
+
+    /// One command, without a pager.
+    fn command(&mut self, id: ChannelId, line: String) -> bool {
+        let Some((_, place, rights)) = self.enter() else { return false };
+        let desk = self.desk.clone();
+        self.begin(id, move |_inputs, output, _| {
+            let caller =
+                Caller { privilege: rights.privilege, format: Format::Modern, line: Some(place.line) };
+            if let Err(error) = once(&line, caller, &desk, output) {
+                tracing::debug!("an SSH command was not answered: {error}");
+            }
+        })
+    }
+}
+
+/// Gives a command, with its filter.
+fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
+    let (command, filter) = match filter::split(line) {
+        Ok((command, filter)) => (command, filter),
+        // `| json` is the command's own; anything else it refuses itself
+        Err(_) => (line, None),
+    };
+    let Some(filter) = filter else {
+        return match exec::run(command, caller, desk, out)? {
+            Ok(()) => Ok(()),
+            Err(refusal) => write!(out, "{refusal}"),
+        };
+    };
+    let mut held = Vec::new();
+    match exec::run(command, caller, desk, &mut held)? {
+        Ok(()) => out.write_all(filter.apply(&String::from_utf8_lossy(&held)).as_bytes()),
+        Err(refusal) => write!(out, "{refusal}"),
+    }
+}
+
+/// A session's two ends of its input.
+type Inputs = (SyncSender<Input>, Receiver<Input>);
+
+/// Passes on what the client sends; a session that is slow makes the client wait.
+async fn forward(mut read: ChannelReadHalf, inputs: SyncSender<Input>) {
+    while let Some(message) = read.wait().await {
+        let input = match message {
+            ChannelMsg::Data { data } => Input::Typed(data.to_vec()),
+            ChannelMsg::WindowChange { col_width, row_height, .. } => {
+                Input::Window(window(col_width, row_height))
+            }
+            ChannelMsg::Eof | ChannelMsg::Close => break,
+            _ => continue,
+        };
+        if !put(&inputs, input).await {
+            return;
+        }
+    }
+    put(&inputs, Input::Gone).await;
+}
+
+/// Whether a session still listens.
+async fn put(inputs: &SyncSender<Input>, mut input: Input) -> bool {
+    loop {
+        match inputs.try_send(input) {
+            Ok(()) => return true,
+            Err(TrySendError::Disconnected(_)) => return false,
+            Err(TrySendError::Full(back)) => input = back,
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A client that does not know its window has none.
+fn window(columns: u32, rows: u32) -> Terminal {
+    let size = |value: u32| usize::try_from(value).unwrap_or(0).min(512);
+    Terminal { length: size(rows), width: size(columns) }
+}
+
+/// Where a session writes: as much as the client's window takes.
+struct Output {
+    runtime: tokio::runtime::Handle,
+    write: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = &mut self.write;
+        let sent = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, write.write(bytes)).await });
+        sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Serves a connection until it ends. Whoever has not logged in after `grace` is cut off.
+pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<Config>, grace: Duration) {
+    let from = connection.from;
+    let known = Arc::clone(&connection.known);
+    // a second hold on the socket: the first belongs to the protocol, whatever state that is in
+    let Ok((stream, hold)) = twice(stream) else { return };
+    let served = async {
+        match russh::server::run_stream(config, stream, connection).await {
+            Ok(session) => session.await,
+            Err(error) => Err(error),
+        }
+    };
+    tokio::pin!(served);
+    let late = async {
+        tokio::time::sleep(grace).await;
+        if known.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = &mut served => {
+            if let Err(error) = ended {
+                tracing::debug!("the SSH connection from {from} ended: {error}");
+            }
+        }
+        () = late => {
+            tracing::info!("%SSH-4-TIMEOUT: nobody logged in from {from}");
+            let _gone = hold.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let hold = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, hold))
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        Ok(self.password(user, password).await)
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        let given = response.and_then(|mut answers| answers.next());
+        match given {
+            None => Ok(Auth::Partial {
+                name: Cow::Borrowed(""),
+                instructions: Cow::Borrowed(""),
+                prompts: Cow::Borrowed(&[(Cow::Borrowed("Password: "), false)]),
+            }),
+            Some(given) => Ok(self.password(user, &String::from_utf8_lossy(&given)).await),
+        }
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let config = &self.desk.views.parsed().config;
+        Ok(if auth::key(config, user, offer.public_key) { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        let public: &PublicKey = key.public_key;
+        let passed = auth::key(&self.desk.views.parsed().config, user, public);
+        Ok(self.outcome(user, passed))
+    }
+
+    async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Self::Error> {
+        self.known.store(true, Ordering::Relaxed);
+        self.place = None;
+        Ok(())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.channels.len() < CHANNELS {
+            let id = channel.id();
+            let (read, write) = channel.split();
+            self.channels.insert(id, Opened { read, write, terminal: None });
+            reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, id: ChannelId, _: &mut Session) -> Result<(), Self::Error> {
+        self.channels.remove(&id);
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        columns: u32,
+        rows: u32,
+        _: u32,
+        _: u32,
+        _: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match self.channels.get_mut(&id) {
+            Some(opened) => {
+                opened.terminal = Some(window(columns, rows));
+                session.channel_success(id)
+            }
+            None => session.channel_failure(id),
+        }
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        match self.shell(id) {
+            true => session.channel_success(id),
+            false => refuse(id, session),
+        }
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let line = String::from_utf8_lossy(command.get(..COMMAND).unwrap_or(command)).into_owned();
+        match self.command(id, line) {
+            true => session.channel_success(id),
+            false => refuse(id, session),
+        }
+    }
+}
+
+/// No vty line is free, or the channel has its session already.
+fn refuse(id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+    session.channel_failure(id)?;
+    session.disconnect(Disconnect::TooManyConnections, "% All vty lines are in use", "")
+}

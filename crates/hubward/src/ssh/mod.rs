@@ -1,0 +1,135 @@
+//! SSH: the router's vty lines. Each session is a thread that runs the shell of `shell::serve`; the protocol itself is russh's, on
+//! one thread of its own.
+//!
+//! It listens only while a `line vty` says `transport input ssh` and somebody could log in: a user with an explicit `privilege`,
+//! or with a public key. An Xauth user alone opens nothing.
+
+mod auth;
+mod connection;
+mod host_key;
+mod limits;
+
+use auth::opens;
+
+use crate::exec::Desk;
+use connection::Connection;
+use limits::Admission;
+use russh::server::Config;
+use russh::{MethodKind, MethodSet, SshId};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Where the server listens unless it is told otherwise.
+pub(crate) const ADDRESS: &str = "127.0.0.1:2222";
+/// How often it looks whether the configuration still wants it.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long every refused attempt takes.
+const REFUSAL: Duration = Duration::from_secs(1);
+/// Bytes that a client may send before it is heard; a shell's input is small.
+const WINDOW: u32 = 64 * 1024;
+/// Bytes of a packet (RFC 4253 section 6.1 asks for 32768 at least).
+const PACKET: u32 = 32 * 1024;
+
+/// What the server is told.
+pub(crate) struct Settings {
+    pub(crate) address: SocketAddr,
+    /// The folder of the host key.
+    pub(crate) state: PathBuf,
+}
+
+/// Starts the server's thread. It listens as soon as the configuration opens a line, and stops when it does not any more;
+/// sessions go on.
+///
+/// # Errors
+/// The host key cannot be made or read.
+pub(crate) fn start(settings: Settings, desk: Desk) -> anyhow::Result<()> {
+    let key = host_key::load(&settings.state)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("ssh".into()).spawn(move || {
+        let admission = Arc::new(Admission::default());
+        runtime.block_on(async {
+            loop {
+                if opens(&desk.views.parsed().config) {
+                    listen(&settings, &key, &desk, &admission).await;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        });
+    })?;
+    Ok(())
+}
+
+/// Listens while the configuration wants it.
+async fn listen(settings: &Settings, key: &russh::keys::PrivateKey, desk: &Desk, admission: &Arc<Admission>) {
+    let listener = match TcpListener::bind(settings.address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!("SSH cannot listen at {}: {error}", settings.address);
+            tokio::time::sleep(LOOK * 10).await;
+            return;
+        }
+    };
+    let print = key.fingerprint(russh::keys::HashAlg::Sha256);
+    tracing::info!("SSH listens at {}, host key {print}", settings.address);
+    while opens(&desk.views.parsed().config) {
+        match tokio::time::timeout(LOOK, listener.accept()).await {
+            Ok(Ok((stream, from))) => accept(stream, from, key, desk, admission),
+            // a descriptor too many: the next one may find a place again
+            Ok(Err(error)) => {
+                tracing::warn!("an SSH connection could not be accepted: {error}");
+                tokio::time::sleep(REFUSAL).await;
+            }
+            Err(_) => {}
+        }
+    }
+    tracing::info!("SSH does not listen any more");
+}
+
+fn accept(
+    stream: TcpStream,
+    from: SocketAddr,
+    key: &russh::keys::PrivateKey,
+    desk: &Desk,
+    admission: &Arc<Admission>,
+) {
+    let parsed = desk.views.parsed();
+    // nothing is said to whoever may not come: the access class counts before the first byte
+    if !auth::lines_for(&parsed.config, from.ip()).any(|line| !desk.views.lines.is_taken(line)) {
+        tracing::info!("%SSH-4-REFUSED: a connection from {from} finds no vty line");
+        return;
+    }
+    let Some(place) = admission.admit(from.ip()) else {
+        tracing::info!("%SSH-4-REFUSED: a connection from {from}: too many, or too often");
+        return;
+    };
+    let ssh = &parsed.config.ssh;
+    let retries = usize::from(ssh.retries.unwrap_or(3)).max(1);
+    let config = Config {
+        server_id: SshId::Standard("SSH-2.0-Hubward".into()),
+        methods: MethodSet::from(
+            &[MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive][..],
+        ),
+        auth_rejection_time: REFUSAL,
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![key.clone()],
+        window_size: WINDOW,
+        maximum_packet_size: PACKET,
+        channel_buffer_size: 8,
+        max_auth_attempts: retries,
+        // before it is known who comes; `exec-timeout` ends a session
+        inactivity_timeout: None,
+        keepalive_interval: Some(Duration::from_secs(30)),
+        nodelay: true,
+        ..Config::default()
+    };
+    let grace = Duration::from_secs(u64::from(ssh.time_out.unwrap_or(120)));
+    tokio::spawn(connection::run(
+        stream,
+        Connection::new(from, desk.clone(), place),
+        Arc::new(config),
+        grace,
+    ));
+}
