@@ -143,6 +143,11 @@ impl Hubward {
         process::run(&mut command, secs(10))
     }
 
+    /// The control socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.process.log()

@@ -4,6 +4,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
+mod automation;
 mod client;
 mod combined;
 mod debug;
@@ -54,6 +55,7 @@ fn main() {
         ("rekey", rekey::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
+        ("automation", automation::CASES),
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),

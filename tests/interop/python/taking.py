@@ -1,0 +1,13 @@
+"""Ways to take a command's output from a running Hubward."""
+
+import subprocess
+
+
+def by_exec(program, socket):
+    """`hubward exec`: what root's local console prints."""
+
+    def take(command):
+        argv = [program, "exec", "--socket", socket, command]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
+
+    return take
