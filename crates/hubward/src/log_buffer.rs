@@ -3,6 +3,7 @@
 use crate::debug;
 use crate::exec::{Date, Format};
 use crate::logging::Logging;
+use hubward_config::model::{LogSettings, Stamp};
 use hubward_linux::clock;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -12,8 +13,9 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Bytes of the buffer.
+/// Bytes of the buffer where `logging buffered` gives no number, and the most that it may have.
 const SIZE: usize = 65_536;
+const LARGEST: usize = 16 << 20;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +48,67 @@ pub(crate) enum Body {
 #[derive(Debug, Default)]
 pub(crate) struct LogBuffer(Mutex<Held>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
+    size: usize,
     lines: VecDeque<Arc<LogLine>>,
     bytes: usize,
     messages: u64,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { size: SIZE, lines: VecDeque::new(), bytes: 0, messages: 0 }
+    }
+}
+
+impl Held {
+    fn make_room(&mut self) {
+        while self.bytes > self.size {
+            let Some(oldest) = self.lines.pop_front() else { break };
+            self.bytes -= oldest.len();
+        }
+    }
+}
+
+/// How lines are stamped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamps {
+    /// Debugging.
+    pub(crate) debug: Stamp,
+    /// Messages.
+    pub(crate) log: Stamp,
+    /// When the gateway started, since 1970 in UTC.
+    pub(crate) started: Duration,
+}
+
+impl Stamps {
+    /// As `service timestamps` says.
+    pub(crate) fn new(settings: &LogSettings, started: Duration) -> Self {
+        Self { debug: settings.debug_stamp, log: settings.log_stamp, started }
+    }
+
+    /// What stands in front of a line.
+    fn of(&self, line: &LogLine) -> String {
+        let stamp = if matches!(line.body, Body::Debug(_)) { self.debug } else { self.log };
+        match stamp {
+            Stamp::None => String::new(),
+            Stamp::Uptime => format!("{}: ", uptime(line.at.saturating_sub(self.started).as_secs())),
+            Stamp::Datetime { milliseconds, zone, year } => {
+                format!("{}: ", Date::new(line.at).stamped(milliseconds, zone, year))
+            }
+        }
+    }
+}
+
+/// `00:12:34`, `1d02h`, `3w4d`
+fn uptime(seconds: u64) -> String {
+    let (hours, days) = (seconds / 3600, seconds / 86_400);
+    match days {
+        0 => format!("{:02}:{:02}:{:02}", hours, seconds / 60 % 60, seconds % 60),
+        1..7 => format!("{days}d{:02}h", hours % 24),
+        _ => format!("{}w{}d", days / 7, days % 7),
+    }
 }
 
 impl LogLine {
@@ -101,8 +159,8 @@ impl LogLine {
     }
 
     /// With its time stamp.
-    pub(crate) fn text(&self, format: Format) -> String {
-        format!("{}: {}", Date::new(self.at).stamp(), self.words(format))
+    pub(crate) fn text(&self, format: Format, stamps: &Stamps) -> String {
+        stamps.of(self) + &self.words(format)
     }
 
     fn len(&self) -> usize {
@@ -129,10 +187,15 @@ impl LogBuffer {
         held.messages += 1;
         held.bytes += line.len();
         held.lines.push_back(Arc::new(line));
-        while held.bytes > SIZE {
-            let Some(oldest) = held.lines.pop_front() else { break };
-            held.bytes -= oldest.len();
-        }
+        held.make_room();
+    }
+
+    /// `logging buffered SIZE`
+    pub(crate) fn resize(&self, size: Option<u32>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(SIZE);
+        held.size = size.min(LARGEST);
+        held.make_room();
     }
 
     /// Forgets every line.
@@ -146,7 +209,7 @@ impl LogBuffer {
     pub(crate) fn view(&self) -> crate::snapshot::Logged {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         crate::snapshot::Logged {
-            size: SIZE,
+            size: held.size,
             messages: held.messages,
             lines: held.lines.iter().cloned().collect(),
         }
@@ -197,9 +260,45 @@ mod tests {
     fn a_tag_is_taken_apart_and_a_line_without_one_gets_one() {
         let line = LogLine::new(Duration::ZERO, Level::INFO, "%CRYPTO-5-SESSION_STATUS: up: or not");
         assert_eq!(line, LogLine::message(Duration::ZERO, "CRYPTO", 5, "SESSION_STATUS", "up: or not"));
-        assert_eq!(line.text(Format::Modern), "Jan  1 00:00:00.000: %CRYPTO-5-SESSION_STATUS: up: or not");
+        assert_eq!(line.words(Format::Modern), "%CRYPTO-5-SESSION_STATUS: up: or not");
         let line = LogLine::new(Duration::ZERO, Level::WARN, "100% of it: lost");
         assert_eq!(line, LogLine::message(Duration::ZERO, "HUBWARD", 4, "WARNING", "100% of it: lost"));
+    }
+
+    /// `service timestamps` in its forms.
+    #[test]
+    fn lines_are_stamped_as_the_configuration_says() {
+        let at = Duration::from_millis(1_795_425_167_123);
+        let line = LogLine::new(at, Level::INFO, "%CRYPTO-5-SESSION_STATUS: up");
+        let stamped = |text: &str, ago: u64| {
+            let config = hubward_config::parse(text).config;
+            let started = at - Duration::from_secs(ago);
+            let text = line.text(Format::Modern, &Stamps::new(&config.log, started));
+            text.strip_suffix("%CRYPTO-5-SESSION_STATUS: up").unwrap().to_string()
+        };
+        assert_eq!(stamped("", 0), "Nov 23 09:12:47.123: ");
+        assert_eq!(stamped("service timestamps log datetime", 0), "Nov 23 09:12:47: ");
+        let all = "service timestamps log datetime msec localtime show-timezone year";
+        assert_eq!(stamped(all, 0), "Nov 23 2026 09:12:47.123 UTC: ");
+        assert_eq!(stamped("service timestamps log uptime", 754), "00:12:34: ");
+        assert_eq!(stamped("service timestamps log uptime", 93_600), "1d02h: ");
+        assert_eq!(stamped("service timestamps log uptime", 25 * 86_400), "3w4d: ");
+        assert_eq!(stamped("no service timestamps log", 0), "");
+        assert_eq!(stamped("no service timestamps debug", 0), "Nov 23 09:12:47.123: ");
+    }
+
+    #[test]
+    fn the_buffer_has_the_size_that_it_is_given() {
+        let buffer = LogBuffer::default();
+        for number in 0..200 {
+            buffer.push(LogLine::new(Duration::ZERO, Level::INFO, &format!("{number:060}")));
+        }
+        buffer.resize(Some(4096));
+        let view = buffer.view();
+        assert_eq!(view.size, 4096);
+        assert!((20..60).contains(&view.lines.len()), "{}", view.lines.len());
+        buffer.resize(Some(u32::MAX));
+        assert_eq!(buffer.view().size, LARGEST);
     }
 
     #[test]

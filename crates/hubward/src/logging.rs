@@ -4,14 +4,16 @@
 use crate::console_lines::LineName;
 use crate::debug::{self, Debugging};
 use crate::exec::Format;
-use crate::log_buffer::{Body, LogBuffer, LogLine};
+use crate::log_buffer::{Body, LogBuffer, LogLine, Stamps};
 use crate::monitors::Monitors;
+use crate::syslog::Syslog;
+use hubward_config::model::{Config, LogSettings};
 use hubward_linux::clock;
 use hubward_proto::ike::event::Event;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Messages that wait for the thread.
@@ -29,9 +31,24 @@ pub(crate) struct Logging {
     /// Which debugging is on.
     pub(crate) debugging: Debugging,
     queue: OnceLock<SyncSender<Entry>>,
+    /// Debug messages that were dropped and not told of yet.
     dropped: AtomicU64,
-    all_dropped: AtomicU64,
-    settings: Mutex<Settings>,
+    settings: Mutex<Arc<Settings>>,
+    told: Mutex<Told>,
+    syslog: Mutex<Syslog>,
+}
+
+/// How much was told, and to whom.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// Debug messages that were dropped.
+    pub(crate) dropped: u64,
+    /// Messages on standard error.
+    pub(crate) console: u64,
+    /// Messages to terminals that watch.
+    pub(crate) monitor: u64,
+    /// Messages to syslog servers.
+    pub(crate) trap: u64,
 }
 
 enum Entry {
@@ -42,16 +59,34 @@ enum Entry {
 }
 
 /// What the configuration says of the log.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
+#[derive(Debug)]
+struct Settings {
     /// `logging on`
-    pub(crate) on: bool,
+    on: bool,
+    log: LogSettings,
+    stamps: Stamps,
+    hostname: String,
+}
+
+impl Settings {
+    fn new(config: &Config, started: Duration) -> Self {
+        Self {
+            on: config.logging != Some(false),
+            log: config.log.clone(),
+            stamps: Stamps::new(&config.log, started),
+            hostname: config.hostname.clone().unwrap_or_else(|| "Router".into()),
+        }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { on: true }
+        Self::new(&Config::default(), clock::wall())
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Logging {
@@ -71,6 +106,7 @@ impl Logging {
         for entry in entries {
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
+                locked(&self.told).dropped += dropped;
                 let text = format!("{dropped} debug messages were dropped: they came too fast");
                 self.hand_on(LogLine::message(clock::wall(), "HUBWARD", 4, "LOG_DROPPED", text));
             }
@@ -117,7 +153,6 @@ impl Logging {
             Some(queue) => {
                 if queue.try_send(entry).is_err() {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
-                    self.all_dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
             None => self.entry(entry),
@@ -133,34 +168,155 @@ impl Logging {
         }
     }
 
-    /// Debug messages that were dropped since the start.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.all_dropped.load(Ordering::Relaxed)
+    /// How much was told since the start.
+    pub(crate) fn told(&self) -> Told {
+        *locked(&self.told)
     }
 
     /// Another configuration is in force.
-    pub(crate) fn configure(&self, config: &hubward_config::model::Config) {
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) =
-            Settings { on: config.logging != Some(false) };
-    }
-
-    fn settings(&self) -> Settings {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn configure(&self, config: &Config) {
+        let mut settings = locked(&self.settings);
+        *settings = Arc::new(Settings::new(config, settings.stamps.started));
+        self.buffer.resize(config.log.size);
     }
 
     fn hand_on(&self, line: LogLine) {
-        let settings = self.settings();
-        let is_debug = matches!(line.body, Body::Debug(_));
-        // what is no debugging is written there by `tracing`, in words for a machine too
-        if is_debug {
-            let mut stderr = std::io::stderr().lock();
-            let _closed = writeln!(stderr, "{}", line.text(Format::Modern));
+        let settings = Arc::clone(&locked(&self.settings));
+        let Settings { on, log, stamps, hostname } = settings.as_ref();
+        let wanted = |level: Option<u8>| level.is_some_and(|level| line.severity() <= level);
+        let mut told = *locked(&self.told);
+        if wanted(log.console) {
+            told.console += 1;
+            // what is no debugging is written there by `tracing`, in words for a machine too
+            if matches!(line.body, Body::Debug(_)) {
+                let mut stderr = std::io::stderr().lock();
+                let _closed = writeln!(stderr, "{}", line.text(Format::Modern, stamps));
+            }
         }
         // `no logging on` leaves the console alone
-        let may = |name: LineName| settings.on || matches!(name, LineName::Console(_));
-        self.monitors.publish(may, |format| line.text(format));
-        if settings.on {
+        let may = |name: LineName| *on || matches!(name, LineName::Console(_));
+        if wanted(log.monitor) {
+            let watching = self.monitors.publish(may, |format| line.text(format, stamps));
+            told.monitor += u64::from(watching > 0);
+        }
+        if *on && wanted(log.trap) {
+            let sent = locked(&self.syslog).send(&log.hosts, hostname, &line);
+            told.trap += u64::from(sent > 0);
+        }
+        *locked(&self.told) = told;
+        if *on && wanted(log.buffered) {
             self.buffer.push(line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_proto::ike::event::{ConnId, EventKind};
+    use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+    use hubward_proto::ike::trace::Trace;
+    use std::net::Ipv4Addr;
+    use std::sync::mpsc::channel;
+
+    fn step() -> Event {
+        let path = Path {
+            local: Ipv4Addr::new(10, 48, 67, 181).into(),
+            local_port: 500,
+            remote: Ipv4Addr::new(10, 100, 2, 102).into(),
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let kind = EventKind::Trace(Box::new(Trace::NeedXauth));
+        Event { connection: Some(ConnId(1001)), path: Some(path), kind }
+    }
+
+    fn words(logging: &Logging) -> Vec<String> {
+        logging.settle();
+        logging.buffer.view().lines.iter().map(|line| line.words(Format::Modern)).collect()
+    }
+
+    fn message(severity: u8) -> LogLine {
+        LogLine::message(Duration::ZERO, "SYS", severity, "TEST", "a line")
+    }
+
+    #[test]
+    fn the_buffer_takes_what_its_level_lets_in() {
+        let logging = Logging::start();
+        logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Isakmp));
+        logging.message(message(6));
+        logging.step(step());
+        assert_eq!(words(&logging), ["%SYS-6-TEST: a line", "ISAKMP:(1001):Need XAUTH"]);
+        let configure = |text: &str| logging.configure(&hubward_config::parse(text).config);
+        for (text, lets_in) in [
+            ("logging buffered informational", 6),
+            ("logging buffered 8192 3", 3),
+            ("no logging buffered", 0),
+            ("no logging on", 0),
+        ] {
+            configure(&format!("no logging console\n{text}"));
+            logging.buffer.clear();
+            for severity in 1..=7 {
+                logging.message(message(severity));
+            }
+            logging.step(step());
+            assert_eq!(words(&logging).len(), lets_in, "{text}");
+        }
+    }
+
+    /// Lines of a class that is off are not made.
+    #[test]
+    fn what_is_off_is_silent() {
+        let logging = Logging::start();
+        logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Ipsec));
+        logging.step(step());
+        assert!(words(&logging).is_empty());
+    }
+
+    #[test]
+    fn terminals_have_a_level_and_the_console_is_left_alone() {
+        let logging = Logging::start();
+        let (sender, told) = channel();
+        let tell = |name: &'static str| {
+            let sender = sender.clone();
+            move |line: &str| sender.send((name, line.to_string())).unwrap()
+        };
+        let _vty = logging.monitors.subscribe(LineName::Vty(0), Format::Modern, tell("vty")).unwrap();
+        let console = LineName::Console(0);
+        let _console = logging.monitors.subscribe(console, Format::Modern, tell("console")).unwrap();
+        let configure = |text: &str| logging.configure(&hubward_config::parse(text).config);
+        let patience = Duration::from_secs(10);
+        configure("no service timestamps log\nlogging monitor warnings");
+        logging.message(message(5));
+        logging.message(message(4));
+        let mut names: Vec<_> = (0..2).map(|_| told.recv_timeout(patience).unwrap()).collect();
+        names.sort_unstable();
+        let line = "%SYS-4-TEST: a line".to_string();
+        assert_eq!(names, [("console", line.clone()), ("vty", line.clone())]);
+        configure("no service timestamps log\nno logging on");
+        logging.message(message(4));
+        assert_eq!(told.recv_timeout(patience).unwrap(), ("console", line));
+        logging.settle();
+        assert!(told.try_recv().is_err());
+    }
+
+    /// A reader that hangs costs lines, and they are counted; nobody waits.
+    #[test]
+    fn what_does_not_fit_is_dropped_and_told_of() {
+        let logging = Logging::start();
+        logging.configure(&hubward_config::parse("no logging console\nlogging buffered 9000000").config);
+        logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Isakmp));
+        let hold = locked(&logging.told);
+        for _ in 0..QUEUE + 100 {
+            logging.step(step());
+        }
+        drop(hold);
+        logging.settle();
+        let told = words(&logging);
+        let dropped = logging.told().dropped;
+        assert!((90..=110).contains(&dropped), "{dropped}");
+        assert!(told.iter().any(|line| line.contains("debug messages were dropped")), "{}", told.len());
     }
 }

@@ -27,6 +27,7 @@ mod shell;
 mod snapshot;
 mod ssh;
 mod store;
+mod syslog;
 mod translate;
 mod views;
 

@@ -63,9 +63,14 @@ impl Monitors {
         Ok(Subscription { monitors: Arc::clone(self), number, classic })
     }
 
-    /// Tells every terminal that `may` watch a message in its format; waits for none.
-    pub(crate) fn publish(&self, may: impl Fn(LineName) -> bool, message: impl Fn(Format) -> String) {
+    /// Tells every terminal that `may` watch a message in its format, and waits for none; how many it was given to.
+    pub(crate) fn publish(
+        &self,
+        may: impl Fn(LineName) -> bool,
+        message: impl Fn(Format) -> String,
+    ) -> usize {
         let mut watching = self.locked();
+        let mut given = 0;
         for terminal in watching.terminals.values_mut().filter(|terminal| may(terminal.line)) {
             let classic = terminal.classic.load(Ordering::Relaxed);
             let message = message(if classic { Format::Classic } else { Format::Modern });
@@ -79,8 +84,11 @@ impl Monitors {
             }
             if terminal.queue.try_send(message).is_err() {
                 terminal.lost += 1;
+            } else {
+                given += 1;
             }
         }
+        given
     }
 
     /// How many terminals watch.

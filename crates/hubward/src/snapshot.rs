@@ -55,8 +55,8 @@ pub(crate) struct Snapshot {
     pub(crate) log: Logged,
     /// Which debugging is on.
     pub(crate) debugging: crate::debug::Options,
-    /// Debug messages that were dropped.
-    pub(crate) dropped: u64,
+    /// What the log has told, and to whom.
+    pub(crate) told: crate::logging::Told,
     /// Who is logged in.
     pub(crate) users: Vec<UserLine>,
 }

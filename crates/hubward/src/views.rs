@@ -402,7 +402,7 @@ impl Views {
             },
             log: self.logging.buffer.view(),
             debugging: self.logging.debugging.options(),
-            dropped: self.logging.dropped(),
+            told: self.logging.told(),
             users: self.lines.list(),
             parsed,
         }

@@ -11,6 +11,7 @@ mod ipsec;
 mod isakmp;
 mod keyring;
 mod line;
+mod logging;
 mod profile;
 mod route;
 mod system;
@@ -202,6 +203,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     [
         system::ROWS,
         line::ROWS,
+        logging::ROWS,
         aaa::ROWS,
         isakmp::ROWS,
         keyring::ROWS,

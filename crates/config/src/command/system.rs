@@ -6,14 +6,12 @@ use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "version <release>", Fate::NoOp),
-    fate(In::Global, "service timestamps", Fate::NoOp),
     fold(In::Global, "service password-encryption", "", password_encryption),
     fold(In::Global, "hostname = <name>", "", hostname),
     fold(In::Global, "ip domain-name = <name>", "", domain_name),
     fold(In::Global, "ip domain name = <name>", "", domain_name),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
-    fold(In::Global, "logging on", "", logging),
     fold(
         In::Global,
         "username <name>",
@@ -34,11 +32,6 @@ fn hostname(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
 
 fn domain_name(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.config.domain_name = (!fold.no).then(|| fold.argument(0));
-    cursor.finish()
-}
-
-fn logging(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.logging = (!fold.default).then_some(!fold.no);
     cursor.finish()
 }
 

@@ -190,7 +190,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
             classes: [crate::debug::Class::Isakmp].into(),
             peers: [std::net::Ipv4Addr::new(10, 100, 2, 102)].into(),
         },
-        dropped: 0,
+        told: crate::logging::Told { dropped: 0, console: 2, monitor: 1, trap: 1 },
         log: Logged {
             size: 65_536,
             messages: 2,

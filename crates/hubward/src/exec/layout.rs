@@ -232,9 +232,13 @@ impl Date {
         )
     }
 
-    /// `Nov 23 09:12:47.123`
-    pub(crate) fn stamp(self) -> String {
-        format!("{} {:>2} {}.{:03}", self.month(), self.day, clock_time(self.seconds), self.milliseconds)
+    /// `Nov 23 09:12:47`, with `2026` behind the day, `.123` behind the seconds, `UTC` at the end.
+    pub(crate) fn stamped(self, milliseconds: bool, zone: bool, year: bool) -> String {
+        let year = if year { format!(" {}", self.year) } else { String::new() };
+        let milliseconds = if milliseconds { format!(".{:03}", self.milliseconds) } else { String::new() };
+        let zone = if zone { " UTC" } else { "" };
+        let time = clock_time(self.seconds);
+        format!("{} {:>2}{year} {time}{milliseconds}{zone}", self.month(), self.day)
     }
 
     /// `2026-11-23T09:12:47.123Z`
@@ -263,7 +267,7 @@ mod tests {
         assert_eq!(at(1_795_425_167), "09:12:47 UTC Mon Nov 23 2026");
         let date = Date::new(Duration::from_millis(1_793_610_767_042));
         assert_eq!(
-            (date.stamp().as_str(), date.iso().as_str()),
+            (date.stamped(true, false, false).as_str(), date.iso().as_str()),
             ("Nov  2 09:12:47.042", "2026-11-02T09:12:47.042Z")
         );
     }

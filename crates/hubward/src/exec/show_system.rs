@@ -3,7 +3,7 @@
 use super::layout::{Date, Format, Layout, age_in_words, clock_time};
 use super::{Arguments, Context, Output, shown};
 use crate::console_lines::{LineName, UserLine};
-use crate::log_buffer::{Body, LogLine};
+use crate::log_buffer::{Body, LogLine, Stamps};
 use crate::snapshot::Snapshot;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -216,6 +216,20 @@ struct LogRow {
     text: String,
 }
 
+/// A severity's name.
+fn severity(number: u8) -> &'static str {
+    match number {
+        0 => "emergencies",
+        1 => "alerts",
+        2 => "critical",
+        3 => "errors",
+        4 => "warnings",
+        5 => "notifications",
+        6 => "informational",
+        _ => "debugging",
+    }
+}
+
 struct Logging(Arc<Snapshot>);
 
 impl Logging {
@@ -249,22 +263,51 @@ impl Layout for Logging {
         writeln!(
             out,
             "Syslog logging: {state} ({} messages dropped, 0 messages rate-limited, 0 flushes, 0 overruns, xml disabled, filtering disabled)",
-            self.0.dropped
+            self.0.told.dropped
         )?;
         writeln!(out, "\nNo Active Message Discriminator.\n\n\n\nNo Inactive Message Discriminator.\n\n")?;
-        let kinds = [("Console logging: ", count), ("Monitor logging: ", 0), ("Buffer logging:  ", count)];
-        for (kind, count) in kinds {
-            writeln!(out, "    {kind}level debugging, {count} messages logged, xml disabled,")?;
+        let (settings, told) = (&self.0.parsed.config.log, &self.0.told);
+        let kinds = [
+            ("Console logging: ", settings.console, told.console),
+            ("Monitor logging: ", settings.monitor, told.monitor),
+            ("Buffer logging:  ", settings.buffered, count),
+        ];
+        for (kind, level, count) in kinds {
+            let Some(level) = level else {
+                writeln!(out, "    {kind}disabled")?;
+                continue;
+            };
+            let level = severity(level);
+            writeln!(out, "    {kind}level {level}, {count} messages logged, xml disabled,")?;
             writeln!(out, "                     filtering disabled")?;
         }
         writeln!(out, "    Exception Logging: size (0 bytes)")?;
         writeln!(out, "    Count and timestamp logging messages: disabled")?;
         writeln!(out, "    Persistent logging: disabled\n")?;
         writeln!(out, "No active filter modules.\n")?;
-        writeln!(out, "    Trap logging: disabled\n")?;
+        match settings.trap {
+            Some(level) => {
+                let level = severity(level);
+                writeln!(out, "    Trap logging: level {level}, {} message lines logged", told.trap)?;
+                for host in &settings.hosts {
+                    writeln!(out, "        Logging to {}  (udp port {},", host.address, host.port)?;
+                    writeln!(out, "              audit disabled,")?;
+                    writeln!(out, "              link up),")?;
+                    writeln!(out, "              {} message lines logged,", told.trap)?;
+                    writeln!(out, "              0 message lines rate-limited,")?;
+                    writeln!(out, "              0 message lines dropped-by-MD,")?;
+                    writeln!(out, "              xml disabled, sequence number disabled")?;
+                    writeln!(out, "              filtering disabled")?;
+                }
+                writeln!(out)?;
+            }
+            None => writeln!(out, "    Trap logging: disabled\n")?,
+        }
         writeln!(out, "Log Buffer ({} bytes):\n", self.0.log.size)?;
+        let running = self.0.now.since(self.0.started);
+        let stamps = Stamps::new(settings, self.0.wall.saturating_sub(running));
         for line in self.lines() {
-            writeln!(out, "{}", line.text(format))?;
+            writeln!(out, "{}", line.text(format, &stamps))?;
         }
         Ok(())
     }
