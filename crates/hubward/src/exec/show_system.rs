@@ -290,8 +290,8 @@ impl Layout for Logging {
                 let level = severity(level);
                 writeln!(out, "    Trap logging: level {level}, {} message lines logged", told.trap)?;
                 for host in &settings.hosts {
-                    writeln!(out, "        Logging to {}  (udp port {},", host.address, host.port)?;
-                    writeln!(out, "              audit disabled,")?;
+                    let place = format!("{}  (udp port {}, audit disabled,", host.address, host.port);
+                    writeln!(out, "        Logging to {place}")?;
                     writeln!(out, "              link up),")?;
                     writeln!(out, "              {} message lines logged,", told.trap)?;
                     writeln!(out, "              0 message lines rate-limited,")?;

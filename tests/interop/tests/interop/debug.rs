@@ -12,7 +12,7 @@ use hubward_interop::inject::inside;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::{self, Need};
 use hubward_interop::net::Ns;
-use hubward_interop::topology::{CLIENT, Client, HUB, SPOKE};
+use hubward_interop::topology::{CLIENT, Client, HUB, HUB_HOST, SPOKE};
 use hubward_interop::vpnc::{NatMode, Profile};
 
 use crate::document::{Hub, Speaker};
@@ -77,7 +77,8 @@ impl Hub for Wire {
 
 /// The reference hub, which logs; debugging is on.
 fn hub(lab: &Lab, client: Client) -> Result<Scene> {
-    let scene = Scene::with(lab, client, &edit(&hub_cfg()?, "no logging on\n", "")?)?;
+    let logging = format!("logging host {HUB_HOST}\nlogging trap debugging\n");
+    let scene = Scene::with(lab, client, &edit(&hub_cfg()?, "no logging on\n", &logging)?)?;
     for (option, told) in [("isakmp", "ISAKMP"), ("ipsec", "IPSEC"), ("engine", "Engine")] {
         let said = scene.hub.exec(&format!("debug crypto {option}"))?;
         assert_eq!(said.trim_end(), format!("Crypto {told} debugging is on"));
@@ -281,6 +282,7 @@ fn client(lab: &Lab) -> Result<()> {
 /// With strongSwan and vpnc; with a condition; and silence when it is off.
 fn live(lab: &Lab) -> Result<()> {
     let scene = hub(lab, Client::Direct)?;
+    let syslog = inside(&scene.net.hub_lan, || UdpSocket::bind((HUB_HOST, 514)).context("bind"))?;
     let debugging = scene.hub.exec("show debugging")?;
     for line in
         ["Crypto ISAKMP debugging is on", "Crypto IPSEC debugging is on", "Crypto Engine debugging is on"]
@@ -313,6 +315,18 @@ fn live(lab: &Lab) -> Result<()> {
     let stderr = scene.hub.log();
     assert!(stderr.contains("ISAKMP:(1001):Old State = IKE_READY  New State = IKE_R_MM1"), "not on stderr");
     assert!(!told.iter().any(|line| line.contains("cisco123")), "the key is in the log");
+
+    // the syslog server behind the hub has it too: local7, debugging
+    syslog.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut buffer = [0; 2048];
+    loop {
+        let length = syslog.recv(&mut buffer).context("nothing like it came by syslog")?;
+        let datagram = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        if datagram.ends_with(" Hub ISAKMP:(1001):Old State = IKE_READY New State = IKE_R_MM1") {
+            assert!(datagram.starts_with("<191>"), "{datagram}");
+            break;
+        }
+    }
 
     // another peer than the one that it is for
     scene.hub.exec("clear logging")?;
