@@ -148,6 +148,14 @@ impl Hubward {
         &self.socket
     }
 
+    /// The same for somebody who stays for so many seconds after the last key.
+    pub fn console_for(&self, typed: &str, seconds: u32) -> Result<String> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("{ printf %s \"$2\"; sleep \"$3\"; } | \"$0\" console --socket \"$1\"");
+        command.arg(binary()?).arg(&self.socket).arg(typed).arg(seconds.to_string());
+        process::run(&mut command, secs(10 + u64::from(seconds)))
+    }
+
     /// The log so far.
     pub fn log(&self) -> String {
         self.process.log()

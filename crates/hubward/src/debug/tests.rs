@@ -270,3 +270,24 @@ fn blocks_keep_their_indents() {
     let encryption = hub.lines.iter().find(|line| line.text.contains("encryption")).unwrap();
     assert_eq!(encryption.text(Format::Classic), "ISAKMP:      encryption 3DES-CBC");
 }
+
+/// What a peer calls itself steers no terminal.
+#[test]
+fn a_hostile_identity_is_escaped() {
+    use hubward_proto::ike::event::{ConnId, Untrusted};
+    use hubward_proto::ike::trace::{IdentityPayload, Trace};
+    let payload = IdentityPayload {
+        next: 8,
+        kind: 11,
+        text: Untrusted::new("a\u{1b}[2J\nIPSEC(forged)\u{9b}"),
+        protocol: 17,
+        port: 500,
+        length: 30,
+    };
+    let kind = EventKind::Trace(Box::new(Trace::Identity(payload)));
+    let path = Some(Hub::new(CLIENT).path);
+    let told = lines(&Event { connection: Some(ConnId(1001)), path, kind });
+    let text = told[0].text(Format::Modern);
+    assert_eq!(text.lines().count(), 7, "{text}");
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+}

@@ -27,6 +27,7 @@ pub(crate) const CASES: &[Case] = &[
         lan_to_lan,
     ),
     case("a21_a22_a23_a24_a25_a30_the_documents_client_capture", &[Need::Reference, Need::Hubward], client),
+    case("a_console_of_the_unchanged_hub_watches", &[Need::Hubward], console),
     case(
         "a34_debugging_of_live_peers",
         &[Need::Hubward, Need::StrongSwan, Need::Trixie, Need::Tool("vpnc")],
@@ -276,6 +277,22 @@ fn client(lab: &Lab) -> Result<()> {
     // what was asked for is told; what runs is our own
     let sa = scene.hub.exec("show crypto ipsec sa | json")?;
     assert!(sa.contains("\"seconds\": 35"), "3600 seconds, a few of them gone: {sa}");
+    Ok(())
+}
+
+/// `no logging on`, as `hub.cfg` has it, leaves the console alone: who watches there sees a spoke call.
+fn console(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let seen = std::thread::scope(|scope| {
+        let console = scope.spawn(|| scene.hub.console_for("terminal monitor\ndebug crypto isakmp\n", 6));
+        scene.hub.wait_show("show debugging", "Crypto ISAKMP debugging is on", Duration::from_secs(5))?;
+        talk(&scene.net.spoke, SPOKE, |speaker| speaker.spoke("cisco123"))?;
+        console.join().map_err(|_| anyhow::anyhow!("the console's thread panicked"))?
+    })?;
+    let line = "ISAKMP:(1001):Old State = IKE_READY  New State = IKE_R_MM1";
+    assert!(seen.contains(line), "{seen}");
+    assert!(!seen.contains("IPSEC("), "{seen}");
+    assert!(!scene.hub.exec("show logging")?.contains(line));
     Ok(())
 }
 

@@ -221,7 +221,11 @@ impl Engine {
                             Some(old) => {
                                 self.with_sa(old, |_, old| old.dead = true);
                             }
-                            None => sa.dead = true,
+                            None => {
+                                let (state, initiator) = (Self::isakmp_state(sa), sa.initiator);
+                                self.step(sa, || Trace::SaDeleted(state, initiator, "deleted by the peer"));
+                                sa.dead = true;
+                            }
                         }
                         continue;
                     }
