@@ -11,3 +11,12 @@ def by_exec(program, socket):
         return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
 
     return take
+
+
+def by_netmiko(connection):
+    """A session over SSH, as Netmiko reads it: without the blank lines around the output, which parsers expect."""
+
+    def take(command):
+        return connection.send_command(command, strip_prompt=True, strip_command=True, cmd_verify=True) + "\n"
+
+    return take

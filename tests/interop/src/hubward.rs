@@ -85,6 +85,7 @@ pub struct Hubward {
     process: Proc,
     socket: PathBuf,
     dir: PathBuf,
+    name: String,
 }
 
 /// The names of the interfaces: IOS name and Linux name.
@@ -114,7 +115,7 @@ impl Hubward {
         // a restart must not overwrite the log of the run before it
         let generation = (1..).find(|n| !lab.dir().join(format!("{name}.{n}.log")).exists()).unwrap_or(0);
         let process = lab.spawn(&format!("{name}.{generation}"), &command)?;
-        Ok(Self { process, socket, dir })
+        Ok(Self { process, socket, dir, name: name.to_owned() })
     }
 
     fn wait_ready(&mut self) -> Result<()> {
@@ -141,6 +142,12 @@ impl Hubward {
         command.arg("-c").arg("exec \"$0\" console --socket \"$1\" < \"$2\"");
         command.arg(binary()?).arg(&self.socket).arg(&file);
         process::run(&mut command, secs(10))
+    }
+
+    /// The configuration file, as it is kept.
+    pub fn saved(&self) -> Result<String> {
+        let path = self.dir.join(format!("{}.cfg", self.name));
+        fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
     }
 
     /// The control socket.

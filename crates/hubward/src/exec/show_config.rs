@@ -41,6 +41,10 @@ pub(super) fn archive(_: &Context, _: &Arguments) -> Output {
     shown(Archive)
 }
 
+/// Bytes that a router of that time keeps its configuration in. A file has no such bound, but who compares configurations
+/// (Ansible) leaves the first line out of it only if it is written as IOS does.
+const NVRAM: usize = 262_136;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Running,
@@ -90,7 +94,7 @@ impl Layout for Listing {
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
         let bytes = self.text.len();
         match self.source {
-            Source::Startup => writeln!(out, "Using {bytes} bytes")?,
+            Source::Startup => writeln!(out, "Using {bytes} out of {} bytes", bytes.max(NVRAM))?,
             Source::Running => {
                 writeln!(out, "Building configuration...\n\nCurrent configuration : {bytes} bytes")?;
             }

@@ -27,12 +27,22 @@ impl Scene {
 
     /// A hub of any configuration.
     pub(crate) fn with(lab: &Lab, client: Client, config: &str) -> Result<Self> {
+        Self::with_arguments(lab, client, config, &[])
+    }
+
+    /// A hub of any configuration, started with further arguments.
+    pub(crate) fn with_arguments(
+        lab: &Lab,
+        client: Client,
+        config: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let net = Reference::build(lab, client)?;
         net.spoke.address("eth0", "10.100.2.102/24")?;
         net.spoke.address("eth1", "10.2.2.2/24")?;
         net.spoke.default_route(hubward_interop::topology::SPOKE_GATEWAY)?;
         let capture = Capture::start(lab, &net.inet, "to-hub")?;
-        let hub = Hubward::start(lab, "hub", &net.hub, config)?;
+        let hub = Hubward::start_with(lab, "hub", &net.hub, config, arguments)?;
         Ok(Self { net, capture, hub })
     }
 
