@@ -658,10 +658,17 @@ impl Engine {
         }
     }
 
+    /// The refusal of an SA whose peer does not answer.
+    pub(super) fn silence(sa: &IsakmpSa) -> Refusal {
+        let nat = sa.nat.any();
+        Refusal::NoAnswer { state: Self::isakmp_state(sa), initiator: sa.initiator, nat }
+    }
+
     /// Phase 1 came to nothing because nobody answers.
     fn unanswered(&mut self, sa: &mut IsakmpSa) {
         let path = sa.path;
-        self.refuse(Some(sa), path, Refusal::NoAnswer);
+        let silence = Self::silence(sa);
+        self.refuse(Some(sa), path, silence);
         sa.dead = true;
         self.call_next_peer(sa);
     }

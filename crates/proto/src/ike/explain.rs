@@ -1,9 +1,11 @@
 //! Why something was refused: typed, counted, and explained in words. No variant carries a secret.
 
+use crate::flow::selector::Selector;
 use crate::ike::event::Untrusted;
 use crate::ike::identity::IdentityError;
 use crate::ike::io::LeaseError;
-use crate::ike::proposal::{Phase1Difference, Phase2Difference};
+use crate::ike::misfit::{Phase1Misfit, Phase2Misfit};
+use crate::ike::snapshot::IsakmpState;
 use crate::wire::isakmp::MessageError;
 use crate::wire::reader::Truncated;
 
@@ -44,8 +46,8 @@ pub enum Refusal {
     #[error("unusable Diffie-Hellman value: {0}")]
     KeyExchange(#[from] hubward_crypto::dh::DhError),
     /// No phase-1 policy takes anything offered.
-    #[error("no ISAKMP policy takes an offer of the peer; the closest differs in {}", .0.map_or_else(|| "everything".to_string(), |d| d.to_string()))]
-    NoPhase1Proposal(Option<Phase1Difference>),
+    #[error("no ISAKMP policy takes an offer of the peer; the closest differs in {}", .0.nearest.as_ref().map_or_else(|| "everything".to_string(), |(_, _, difference)| difference.to_string()))]
+    NoPhase1Proposal(Box<Phase1Misfit>),
     /// There is no pre-shared key for this peer.
     #[error("no keyring has a pre-shared key for this peer")]
     NoPresharedKey,
@@ -89,19 +91,19 @@ pub enum Refusal {
     #[error("no inner address: {0}")]
     Lease(#[from] LeaseError),
     /// No crypto map entry serves this peer and these proxies.
-    #[error("no crypto map entry serves {local} <-> {remote} for this peer")]
+    #[error("no crypto map entry serves {} <-> {} for this peer", .selector.local, .selector.remote)]
     NoCryptoMapEntry {
-        /// The proxy on our side.
-        local: String,
-        /// The proxy on the peer's side.
-        remote: String,
+        /// The proxies, seen from us.
+        selector: Selector,
+        /// The profile that the peer's identity matched.
+        profile: Option<String>,
     },
     /// The proxies are not those of the client's address.
     #[error("a client may only speak for its own address, not for {0}")]
     ForeignAddress(String),
     /// No transform set takes anything offered.
-    #[error("no transform set takes an offer of the peer; the closest differs in {0}")]
-    NoPhase2Proposal(Phase2Difference),
+    #[error("no transform set takes an offer of the peer; the closest differs in {}", .0.difference)]
+    NoPhase2Proposal(Box<Phase2Misfit>),
     /// The peer answered with something that was not offered.
     #[error("the peer chose something that was not offered")]
     NotOffered,
@@ -119,7 +121,14 @@ pub enum Refusal {
     TooManyNetworks,
     /// No answer came.
     #[error("no answer")]
-    NoAnswer,
+    NoAnswer {
+        /// The state in which the SA waited.
+        state: IsakmpState,
+        /// Whether we began the SA.
+        initiator: bool,
+        /// Whether a NAT was found on the path.
+        nat: bool,
+    },
     /// No route, no address, nothing to negotiate with.
     #[error("{0}")]
     Local(&'static str),

@@ -11,6 +11,7 @@ mod fragment;
 pub mod identity;
 pub mod io;
 pub mod lookup;
+pub mod misfit;
 pub mod natt;
 pub mod path;
 mod peer;

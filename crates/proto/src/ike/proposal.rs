@@ -43,7 +43,7 @@ pub struct Phase1Offer {
 }
 
 impl Phase1Offer {
-    fn read(transform: &Transform) -> Self {
+    pub(crate) fn read(transform: &Transform) -> Self {
         let mut offer = Self::default();
         let mut key_length = None;
         let mut life_type = None;
@@ -212,6 +212,15 @@ pub(crate) fn judge_phase1(
         }
     }
     out
+}
+
+/// The first attribute in which an offer differs from a policy; `None` if it fits.
+pub(crate) fn phase1_difference(
+    policy: &IsakmpPolicy,
+    offer: &Phase1Offer,
+    methods: &[u16],
+) -> Option<Phase1Difference> {
+    fits(policy, offer, methods).err()
 }
 
 fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u16, Phase1Difference> {

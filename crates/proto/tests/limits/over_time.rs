@@ -140,7 +140,7 @@ fn half_open_time() {
     assert_eq!((bench.engine.inspect().isakmp.len(), bench.refusals.len()), (1, 0));
     bench.wait(Duration::from_millis(1));
     assert!(bench.engine.inspect().isakmp.is_empty());
-    assert_eq!(bench.refusals, [Refusal::NoAnswer]);
+    assert!(matches!(bench.refusals[..], [Refusal::NoAnswer { .. }]), "{:?}", bench.refusals);
     assert!(bench.engine.poll_timeout().is_none(), "a timer is left");
 }
 
@@ -159,7 +159,7 @@ fn sendings_and_first_retransmit() {
     assert_eq!(bench.wait(Duration::from_millis(1)).len(), 1);
     let later = bench.wait(Duration::from_secs(3600));
     assert_eq!(later.len() + 2, limits::SENDINGS as usize);
-    assert_eq!(bench.refusals, [Refusal::NoAnswer]);
+    assert!(matches!(bench.refusals[..], [Refusal::NoAnswer { .. }]), "{:?}", bench.refusals);
     assert!(bench.engine.inspect().isakmp.is_empty());
 }
 

@@ -15,6 +15,7 @@ use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
 use crate::ike::lookup::{self, Demands};
+use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
 use crate::ike::path::Path;
 use crate::ike::policy::{ClientGroup, SelfIdentity};
@@ -258,7 +259,9 @@ impl Engine {
             self.step(sa, || Trace::XauthPossible);
         }
         self.phase1_steps(sa, &fitting, &offered, &[method]);
-        let choice = choose_phase1(&fitting, &offered, &[method]).map_err(Refusal::NoPhase1Proposal)?;
+        let choice = choose_phase1(&fitting, &offered, &[method]).map_err(|_| {
+            Refusal::NoPhase1Proposal(Box::new(Phase1Misfit::new(&fitting, &offered, &[method])))
+        })?;
         self.engine_step(sa, EngineStep::Group);
         self.steps(sa, || {
             vec![Trace::Processing(PayloadName::Ke, 0), Trace::Processing(PayloadName::Nonce, 0)]

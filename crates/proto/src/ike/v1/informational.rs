@@ -403,7 +403,8 @@ impl Engine {
         for id in failed {
             let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&id));
             let path = sa.path;
-            self.refuse(Some(sa), path, Refusal::NoAnswer);
+            let silence = Self::silence(sa);
+            self.refuse(Some(sa), path, silence);
             match exchange {
                 Some(Exchange::QuickInitiator(quick)) => self.quick_mode_failed(sa, &quick),
                 Some(Exchange::QuickResponder(quick)) => {

@@ -15,6 +15,7 @@ use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::lookup;
+use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
 use crate::ike::path::Path;
 use crate::ike::policy::SelfIdentity;
@@ -317,8 +318,9 @@ impl Engine {
             &[ike::AUTH_PRESHARED]
         };
         self.phase1_steps(sa, &policy.proposals, &offered, methods);
-        let choice =
-            choose_phase1(&policy.proposals, &offered, methods).map_err(Refusal::NoPhase1Proposal)?;
+        let choice = choose_phase1(&policy.proposals, &offered, methods).map_err(|_| {
+            Refusal::NoPhase1Proposal(Box::new(Phase1Misfit::new(&policy.proposals, &offered, methods)))
+        })?;
         self.engine_step(sa, EngineStep::Group);
         self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(1), Fsm::MainResponder(1));
         for vendor in chain.all(payload::VENDOR) {

@@ -20,6 +20,7 @@ use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lookup;
+use crate::ike::misfit::Phase2Misfit;
 use crate::ike::path::Path;
 use crate::ike::policy::{EntryTerms, TransformSet};
 use crate::ike::proposal::{
@@ -292,11 +293,11 @@ impl Engine {
             let runs =
                 self.children.values().any(|child| child.peer == peer && child.sa.selector == selector);
             if !runs {
-                return Err(no_entry(&selector));
+                return Err(no_entry(&selector, None));
             }
             let entry = EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
             let choice = choose_phase2(&Self::wish(sa, &connection.terms, &selector), &offered)
-                .map_err(Refusal::NoPhase2Proposal)?;
+                .map_err(|difference| misfit(&connection.terms, &offered, difference))?;
             ((entry, connection.terms.clone()), choice)
         } else {
             self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
@@ -311,7 +312,7 @@ impl Engine {
         let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
         let shared = match (&private, chain.only(payload::KE)) {
             (Some(private), Some(public)) => Some(private.agree(public)?),
-            (Some(_), None) => return Err(Refusal::NoPhase2Proposal(Phase2Difference::Pfs)),
+            (Some(_), None) => return Err(misfit(&terms, &offered, Phase2Difference::Pfs)),
             (None, _) => None,
         };
         let nonce_r = self.random.array::<20>().to_vec();
@@ -376,11 +377,18 @@ impl Engine {
                     self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
                     return Ok(((found.entry, found.terms.clone()), choice));
                 }
-                Err(difference) => closest = closest.max(Some(difference)),
+                Err(difference) => {
+                    if closest.as_ref().is_none_or(|(nearest, _)| difference > *nearest) {
+                        closest = Some((difference, found.terms));
+                    }
+                }
             }
         }
         self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
-        Err(closest.map_or_else(|| no_entry(selector), Refusal::NoPhase2Proposal))
+        Err(closest.map_or_else(
+            || no_entry(selector, profile),
+            |(difference, terms)| misfit(terms, offered, difference),
+        ))
     }
 
     /// A message of quick mode with a proposal came, the first or the second.
@@ -569,8 +577,16 @@ impl Engine {
     }
 }
 
-fn no_entry(selector: &Selector) -> Refusal {
-    Refusal::NoCryptoMapEntry { local: selector.local.to_string(), remote: selector.remote.to_string() }
+fn no_entry(selector: &Selector, profile: Option<&str>) -> Refusal {
+    Refusal::NoCryptoMapEntry { selector: *selector, profile: profile.map(str::to_string) }
+}
+
+fn misfit(
+    terms: &EntryTerms,
+    offered: &[crate::wire::ike1::Proposal],
+    difference: Phase2Difference,
+) -> Refusal {
+    Refusal::NoPhase2Proposal(Box::new(Phase2Misfit::new(terms, offered, difference)))
 }
 
 /// Both halves' keys: KEYMAT of a half is named by its receiver's SPI.

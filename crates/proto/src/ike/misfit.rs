@@ -1,0 +1,102 @@
+//! What a peer offered, held against what is configured, when nothing fits: the evidence of a refusal.
+
+use crate::ike::policy::{Authentication, EntryTerms, IsakmpPolicy};
+use crate::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference, phase1_difference};
+use crate::wire::ike1::{Proposal, Transform};
+use crate::wire::registry::{ike, ipsec, protocol};
+use hubward_crypto::suite::{DhGroup, EspSuite};
+
+/// Offers that are kept as evidence; what is behind them is judged all the same.
+pub const OFFERS: usize = 16;
+
+/// Phase 1: no policy takes an offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phase1Misfit {
+    /// What the peer offered, in its order, without repetitions.
+    pub offers: Vec<Phase1Offer>,
+    /// The offer and the policy (its priority) that come closest, and their first difference. `None`: there was nothing to compare.
+    pub nearest: Option<(Phase1Offer, u16, Phase1Difference)>,
+}
+
+impl Phase1Misfit {
+    pub(crate) fn new(policies: &[IsakmpPolicy], offered: &[Proposal], methods: &[u16]) -> Self {
+        let mut misfit = Self::default();
+        let proposals = offered.iter().filter(|proposal| proposal.protocol == protocol::ISAKMP);
+        let transforms = proposals.flat_map(|proposal| &proposal.transforms);
+        for transform in transforms.filter(|transform| transform.id == ike::KEY_IKE) {
+            let offer = Phase1Offer::read(transform);
+            for policy in policies.iter().filter(|policy| policy.authentication == Authentication::PreShared)
+            {
+                let Some(difference) = phase1_difference(policy, &offer, methods) else { continue };
+                if misfit.nearest.as_ref().is_none_or(|(_, _, nearest)| difference > *nearest) {
+                    misfit.nearest = Some((offer.clone(), policy.priority, difference));
+                }
+            }
+            if misfit.offers.len() < OFFERS && !misfit.offers.contains(&offer) {
+                misfit.offers.push(offer);
+            }
+        }
+        misfit
+    }
+}
+
+/// One transform of phase 2, as offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phase2Offer {
+    /// Protocol of the proposal.
+    pub protocol: u8,
+    /// Transform id: the cipher.
+    pub id: u8,
+    /// Key length in bits.
+    pub bits: Option<u64>,
+    /// Authentication algorithm.
+    pub authentication: Option<u64>,
+    /// Encapsulation mode.
+    pub mode: Option<u64>,
+    /// PFS group.
+    pub group: Option<u64>,
+}
+
+impl Phase2Offer {
+    fn read(protocol: u8, transform: &Transform) -> Self {
+        let value = |kind| {
+            transform.attributes.iter().find(|attribute| attribute.kind == kind).and_then(|a| a.as_number())
+        };
+        Self {
+            protocol,
+            id: transform.id,
+            bits: value(ipsec::KEY_LENGTH),
+            authentication: value(ipsec::AUTHENTICATION),
+            mode: value(ipsec::ENCAPSULATION),
+            group: value(ipsec::GROUP),
+        }
+    }
+}
+
+/// Phase 2: no transform set takes an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phase2Misfit {
+    /// What the peer offered, in its order, without repetitions.
+    pub offers: Vec<Phase2Offer>,
+    /// What the crypto map entry wants: the name of each set, its algorithms and its line.
+    pub wanted: Vec<(String, EspSuite, u32)>,
+    /// The PFS group that it wants.
+    pub pfs: Option<DhGroup>,
+    /// The first difference of the pair that comes closest.
+    pub difference: Phase2Difference,
+}
+
+impl Phase2Misfit {
+    pub(crate) fn new(terms: &EntryTerms, offered: &[Proposal], difference: Phase2Difference) -> Self {
+        let mut offers = Vec::new();
+        for proposal in offered {
+            for offer in proposal.transforms.iter().map(|one| Phase2Offer::read(proposal.protocol, one)) {
+                if offers.len() < OFFERS && !offers.contains(&offer) {
+                    offers.push(offer);
+                }
+            }
+        }
+        let wanted = terms.transform_sets.iter().map(|set| (set.name.clone(), set.suite, set.line)).collect();
+        Self { offers, wanted, pfs: terms.pfs, difference }
+    }
+}
