@@ -10,6 +10,7 @@ use crate::logging::Logging;
 use crate::views::Views;
 use crate::{aaa, apply, check, dhcp, translate};
 use hubward_config::Parsed;
+use hubward_linux::clock;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::notify;
 use hubward_linux::udp::UdpSocket;
@@ -172,6 +173,9 @@ impl Gateway {
             }
             Message::Notice(Notice::Refused(child, refused)) => {
                 self.log.refused_packet(now(), child, refused);
+                if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
+                    self.views.failures().packet(clock::wall(), sa.path(), refused);
+                }
             }
             Message::Notice(_) => {}
             Message::Order(command, done) => {
@@ -257,7 +261,10 @@ impl Gateway {
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
                 Effect::Event(event) => match event.kind {
                     EventKind::Trace(_) => self.logging.step(event),
-                    _ => self.log.event(now(), &event),
+                    _ => {
+                        self.views.failures().event(clock::wall(), &event);
+                        self.log.event(now(), &event);
+                    }
                 },
             }
         }

@@ -30,6 +30,7 @@ mod store;
 mod syslog;
 mod translate;
 mod views;
+mod why;
 
 use crate::gateway::End;
 use clap::{Parser, Subcommand};

@@ -5,6 +5,7 @@ use crate::apply::InterfaceView;
 use crate::console_lines::UserLine;
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
+use crate::why::Failure;
 use hubward_config::Parsed;
 use hubward_linux::neighbour::Neighbour;
 use hubward_linux::route::Route;
@@ -59,6 +60,8 @@ pub(crate) struct Snapshot {
     pub(crate) told: crate::logging::Told,
     /// Who is logged in.
     pub(crate) users: Vec<UserLine>,
+    /// What went wrong with peers, the newest first.
+    pub(crate) failures: Vec<Failure>,
 }
 
 /// A peer and what there is with it.

@@ -9,6 +9,7 @@ use crate::monitors::Monitors;
 use crate::routes::Static;
 use crate::snapshot::{self, Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
+use crate::why::Record;
 use hubward_config::Parsed;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::{clock, link, neighbour, route};
@@ -35,6 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Views {
     told: Mutex<Told>,
     newest: Mutex<Newest>,
+    /// What went wrong with peers.
+    failures: Mutex<Record>,
     /// Counts orders that were carried out: who gave one sees its effect.
     orders: AtomicU64,
     sad: Arc<Sad>,
@@ -173,6 +176,7 @@ impl Views {
                 cleared_links: None,
             }),
             newest: Mutex::default(),
+            failures: Mutex::default(),
             orders: AtomicU64::new(0),
             sad,
             drops,
@@ -297,6 +301,11 @@ impl Views {
         self.ordered();
     }
 
+    /// What went wrong with peers, to be added to.
+    pub(crate) fn failures(&self) -> MutexGuard<'_, Record> {
+        locked(&self.failures)
+    }
+
     // ---- what readers get -----------------------------------------------------------------------------------------
 
     /// The gateway as it is now, or was not longer ago than making a snapshot of its size may be repeated. After an order that
@@ -404,6 +413,7 @@ impl Views {
             debugging: self.logging.debugging.options(),
             told: self.logging.told(),
             users: self.lines.list(),
+            failures: self.failures().failures(),
             parsed,
         }
     }

@@ -9,6 +9,7 @@ use crate::console_lines::{LineName, UserLine};
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
 use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic, in_order, peers};
+use crate::why::{Cause, Failure};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_linux::neighbour::Neighbour;
@@ -16,7 +17,10 @@ use hubward_linux::route::Route;
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, EntryRef, Half, Mode, Spi};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::event::{ConnId, Untrusted};
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::misfit::Phase1Misfit;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::ike::proposal::{Phase1Difference, Phase1Offer};
 use hubward_proto::ike::snapshot::{ChildView, IsakmpState, IsakmpView};
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,6 +203,34 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
                 Arc::new(line(5, "SESSION_STATUS", "Crypto tunnel 1 is up\u{1b}[2J")),
             ],
         },
+        failures: vec![Failure {
+            path: path(HUB, Ipv4Addr::new(192, 0, 2, 77)),
+            first: Duration::from_secs(1_795_340_000),
+            last: Duration::from_secs(1_795_340_060),
+            count: 4,
+            cause: Cause::Refused(Refusal::NoPhase1Proposal(Box::new(Phase1Misfit {
+                offers: vec![Phase1Offer {
+                    encryption: Some((7, Some(256))),
+                    hash: Some(2),
+                    method: Some(1),
+                    group: Some(2),
+                    seconds: Some(86_400),
+                }],
+                nearest: Some((
+                    Phase1Offer {
+                        encryption: Some((7, Some(256))),
+                        hash: Some(2),
+                        method: Some(1),
+                        group: Some(2),
+                        seconds: Some(86_400),
+                    },
+                    10,
+                    Phase1Difference::Encryption,
+                )),
+            }))),
+            identity: None,
+            solved: None,
+        }],
         users: vec![UserLine {
             line: LineName::Vty(0),
             user: "admin".into(),
@@ -648,4 +680,32 @@ fn no_output_steers_a_terminal() {
         let out = String::from_utf8(out).unwrap();
         assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{command}:\n{out:?}");
     }
+}
+
+/// `why`: the sentence, both sides, the lines with their text, and what to do.
+#[test]
+fn a_failure_is_explained() {
+    let expected = "\nNo common phase 1 proposal with 192.0.2.77: the closest of our policies is 10, and there the encryption differs: they offer aes 256, we want 3des.
+  (4 times, the last time 2026-11-22T09:34:20.000Z)
+
+                     they                               here
+--> encryption       aes 256                            3des
+    hash             sha                                sha
+    authentication   pre-share                          pre-share
+    group            2                                  2
+
+  Configuration:
+     27  crypto isakmp policy 10
+
+  What to do:
+  * Here: `crypto isakmp policy N` with `encryption aes 256`, `hash sha`, `authentication pre-share`, `group 2`.
+  * Or there: offer encryption 3des, hash sha, group 2 as in policy 10.
+";
+    assert_eq!(text("why 192.0.2.77", hub(), Format::Modern), expected);
+    assert_eq!(text("why", hub(), Format::Modern), expected);
+    assert!(
+        text("why 10.100.2.102", hub(), Format::Modern)
+            .contains("10.100.2.102: up, 1 tunnel; there is nothing")
+    );
+    assert!(text("why nobody", hub(), Format::Modern).starts_with("Nothing was ever heard of nobody here"));
 }

@@ -9,6 +9,7 @@ mod ping;
 mod show_acl;
 mod show_config;
 mod show_engine;
+mod show_failures;
 mod show_interface;
 mod show_ipsec;
 mod show_isakmp;

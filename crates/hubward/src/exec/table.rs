@@ -84,6 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
         show_ipsec::sa,
     ),
     show("show crypto ipsec transform-set", 1, show_ipsec::transform_sets),
+    show("show crypto isakmp failures", 1, show_failures::failures),
     show("show crypto isakmp key", PRIVILEGED, show_isakmp_config::key),
     show("show crypto isakmp peers", 1, show_isakmp::peers),
     show("show crypto isakmp policy", 1, show_isakmp_config::policy),
@@ -108,6 +109,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show startup-config", PRIVILEGED, show_config::startup),
     show("show users", 1, show_system::users),
     show("show version", 1, show_system::version),
+    show("why [<who>]", 1, show_failures::why),
     show("write terminal", PRIVILEGED, show_config::running),
     clear("clear access-list counters", Views::clear_access_list_counters),
     clear("clear counters", Views::clear_interface_counters),
@@ -237,6 +239,6 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
         let next = hubward_config::help::choices(&forms, "show crypto isakmp ");
         let tokens: Vec<_> = next.iter().map(|choice| choice.token.as_str()).collect();
-        assert_eq!(tokens, ["key", "peers", "policy", "profile", "sa"]);
+        assert_eq!(tokens, ["failures", "key", "peers", "policy", "profile", "sa"]);
     }
 }

@@ -78,8 +78,8 @@ impl Phase2Offer {
 pub struct Phase2Misfit {
     /// What the peer offered, in its order, without repetitions.
     pub offers: Vec<Phase2Offer>,
-    /// What the crypto map entry wants: the name of each set, its algorithms and its line.
-    pub wanted: Vec<(String, EspSuite, u32)>,
+    /// What the crypto map entry wants: the name of each set and its algorithms.
+    pub wanted: Vec<(String, EspSuite)>,
     /// The PFS group that it wants.
     pub pfs: Option<DhGroup>,
     /// The first difference of the pair that comes closest.
@@ -96,7 +96,7 @@ impl Phase2Misfit {
                 }
             }
         }
-        let wanted = terms.transform_sets.iter().map(|set| (set.name.clone(), set.suite, set.line)).collect();
+        let wanted = terms.transform_sets.iter().map(|set| (set.name.clone(), set.suite)).collect();
         Self { offers, wanted, pfs: terms.pfs, difference }
     }
 }

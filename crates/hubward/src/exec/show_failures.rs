@@ -1,0 +1,196 @@
+//! `why [PEER|USER]` and `show crypto isakmp failures`: what went wrong, in words.
+
+use super::layout::{Date, Format, Layout};
+use super::{Arguments, Context, Output, PRIVILEGED, shown};
+use crate::snapshot::Snapshot;
+use crate::translate;
+use crate::why::{Explanation, Failure, explain};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+/// Failures that `why` explains when it is not told whose.
+const NEWEST: usize = 3;
+/// Columns of a side of a comparison.
+const SIDE: usize = 34;
+
+/// `show crypto isakmp failures`
+pub(super) fn failures(context: &Context, _: &Arguments) -> Output {
+    shown(Failures(explained(context, |_| true)))
+}
+
+/// `why [PEER|USER]`
+pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
+    let who = arguments.get("who").map(str::to_string);
+    let about = |failure: &Failure| match &who {
+        None => true,
+        Some(who) => {
+            failure.peer().to_string() == *who || failure.user().is_some_and(|user| user.to_string() == *who)
+        }
+    };
+    let mut rows = explained(context, about);
+    if who.is_none() {
+        rows.truncate(NEWEST);
+    }
+    let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who));
+    shown(Why { who, standing, rows })
+}
+
+/// A failure with its explanation.
+#[derive(Clone, Serialize)]
+struct FailureRow {
+    peer: IpAddr,
+    user: Option<String>,
+    first: String,
+    last: String,
+    count: u64,
+    /// When a tunnel came up since.
+    solved: Option<String>,
+    #[serde(flatten)]
+    explanation: Explanation,
+    /// The lines' texts without secrets, for those who may see the configuration.
+    configuration: Vec<String>,
+}
+
+fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<FailureRow> {
+    let snapshot = &context.snapshot;
+    let config = &snapshot.parsed.config;
+    let (policy, _) = translate::policy(config, &vec![None; config.interfaces.len()]);
+    let lines = &snapshot.parsed.document.lines;
+    let moment = |wall| Date::new(wall).iso();
+    let row = |failure: &Failure| {
+        let explanation = explain(failure, &snapshot.parsed, &policy);
+        let text = |number: &u32| {
+            let place = usize::try_from(number.saturating_sub(1)).ok()?;
+            let line = &lines.get(place)?.text;
+            let public = hubward_config::secret::public_part(line);
+            let cut = if public.len() < line.len() { " …" } else { "" };
+            Some(format!("{public}{cut}"))
+        };
+        let may_see = context.caller.privilege >= PRIVILEGED;
+        let texts = explanation.lines.iter().filter(|_| may_see).map(|line| text(line).unwrap_or_default());
+        FailureRow {
+            peer: failure.peer(),
+            user: failure.user().map(ToString::to_string),
+            first: moment(failure.first),
+            last: moment(failure.last),
+            count: failure.count,
+            solved: failure.solved.map(moment),
+            configuration: texts.collect(),
+            explanation,
+        }
+    };
+    snapshot.failures.iter().filter(|failure| about(failure)).map(row).collect()
+}
+
+/// What stands with a peer or a user right now.
+fn standing(snapshot: &Snapshot, who: &str) -> Option<String> {
+    let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
+        sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
+    };
+    let sa = snapshot.isakmp.iter().find(|sa| of(sa) && !sa.deleted);
+    let flows = snapshot.flows.iter().filter(|flow| {
+        flow.path.remote.to_string() == who || sa.is_some_and(|sa| sa.path.remote == flow.path.remote)
+    });
+    let tunnels = flows.count();
+    match (sa, tunnels) {
+        (None, 0) => None,
+        (_, 1..) => Some(format!(
+            "{who}: up, {tunnels} tunnel{}; there is nothing to explain now.",
+            if tunnels == 1 { "" } else { "s" }
+        )),
+        (Some(sa), 0) => {
+            Some(format!("{who}: phase 1 is in state {}, and there is no tunnel.", sa.state.ios_name()))
+        }
+    }
+}
+
+struct Failures(Vec<FailureRow>);
+
+impl Layout for Failures {
+    type Row = FailureRow;
+
+    fn rows(&self) -> impl Iterator<Item = FailureRow> {
+        self.0.iter().cloned()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        if self.0.is_empty() {
+            return writeln!(out, "No failures since the start.");
+        }
+        writeln!(out, "{:<20} {:>6} {:<15} Verdict", "Last", "Times", "Peer")?;
+        for row in &self.0 {
+            let last = row.last.get(..19).unwrap_or(&row.last);
+            let solved = if row.solved.is_some() { " (a tunnel came up since)" } else { "" };
+            let verdict = &row.explanation.verdict;
+            writeln!(out, "{last:<20} {:>6} {:<15} {verdict}{solved}", row.count, row.peer.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+struct Why {
+    who: Option<String>,
+    standing: Option<String>,
+    rows: Vec<FailureRow>,
+}
+
+impl Layout for Why {
+    type Row = FailureRow;
+
+    fn rows(&self) -> impl Iterator<Item = FailureRow> {
+        self.rows.iter().cloned()
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(standing) = &self.standing {
+            writeln!(out, "{standing}")?;
+        }
+        if self.rows.is_empty() {
+            return match (&self.who, &self.standing) {
+                (_, Some(_)) => Ok(()),
+                (None, _) => writeln!(out, "Nothing has failed since the start."),
+                (Some(who), None) => writeln!(
+                    out,
+                    "Nothing was ever heard of {} here, neither good nor bad.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
+                    who.escape_debug()
+                ),
+            };
+        }
+        for row in &self.rows {
+            explanation(row, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
+    let said = &row.explanation;
+    let times = if row.count == 1 { "once".to_string() } else { format!("{} times", row.count) };
+    writeln!(out, "\n{}", said.verdict)?;
+    writeln!(out, "  ({times}, the last time {})", row.last)?;
+    if let Some(solved) = &row.solved {
+        writeln!(out, "  (a tunnel with this peer came up at {solved})")?;
+    }
+    if !said.sides.is_empty() {
+        writeln!(out, "\n    {:<16} {:<SIDE$} here", "", "they")?;
+        for side in &said.sides {
+            let mark = if side.differs { "-->" } else { "   " };
+            writeln!(out, "{mark} {:<16} {:<SIDE$} {}", side.what, side.theirs, side.ours)?;
+        }
+    }
+    if !said.lines.is_empty() {
+        writeln!(out, "\n  Configuration:")?;
+        for (place, line) in said.lines.iter().enumerate() {
+            let text = row.configuration.get(place).map_or("", |text| text.as_str());
+            writeln!(out, "  {:>5}  {}", line, text.trim_end())?;
+        }
+    }
+    if !said.advice.is_empty() {
+        writeln!(out, "\n  What to do:")?;
+        for advice in &said.advice {
+            writeln!(out, "  * {advice}")?;
+        }
+    }
+    Ok(())
+}

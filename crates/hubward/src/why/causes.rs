@@ -1,0 +1,616 @@
+//! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what to change.
+
+use super::words::{
+    cipher, hash, offered_cipher, offered_group, offered_hash, offered_method, offered_mode,
+    offered_transform, transform,
+};
+use super::{Cause, Failure};
+use crate::translate;
+use hubward_config::Parsed;
+use hubward_config::model::AclEntry;
+use hubward_proto::esp::inbound::Refused;
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::io::LeaseError;
+use hubward_proto::ike::lookup::{self, FoundKey};
+use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
+use hubward_proto::ike::path::NATT_PORT;
+use hubward_proto::ike::policy::{EntryTerms, IsakmpProfile, MapEntryKind, Policy};
+use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
+use hubward_proto::ike::snapshot::IsakmpState;
+use hubward_proto::wire::registry::notify;
+use serde::Serialize;
+
+/// One line of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Side {
+    pub(crate) what: String,
+    pub(crate) theirs: String,
+    pub(crate) ours: String,
+    /// This is what does not fit.
+    pub(crate) differs: bool,
+}
+
+/// A failure in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Explanation {
+    /// The kind of failure, for scripts.
+    pub(crate) cause: &'static str,
+    /// One sentence.
+    pub(crate) verdict: String,
+    /// What they offered, what we want.
+    pub(crate) sides: Vec<Side>,
+    /// Lines of the configuration concerned, by number.
+    pub(crate) lines: Vec<u32>,
+    /// What to change, here or there.
+    pub(crate) advice: Vec<String>,
+}
+
+impl Explanation {
+    fn new(cause: &'static str, verdict: String) -> Self {
+        Self { cause, verdict, ..Self::default() }
+    }
+
+    fn side(mut self, what: &str, theirs: impl Into<String>, ours: impl Into<String>, differs: bool) -> Self {
+        let (what, theirs, ours) = (what.to_string(), theirs.into(), ours.into());
+        self.sides.push(Side { what, theirs, ours, differs });
+        self
+    }
+
+    fn line(mut self, lines: impl IntoIterator<Item = u32>) -> Self {
+        self.lines.extend(lines.into_iter().filter(|line| *line > 0));
+        self.lines.sort_unstable();
+        self.lines.dedup();
+        self
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice.push(advice.into());
+        self
+    }
+}
+
+/// Explains a failure by the configuration in force and the policy made of it.
+pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    match &failure.cause {
+        Cause::Refused(refusal) => refused(refusal, failure, parsed, policy),
+        Cause::Password(user) => {
+            let known = parsed.config.users.iter().find(|known| known.name == user.to_string());
+            let about = match known {
+                Some(_) => format!("the password of user {user}, who came from {peer}, is wrong"),
+                None => format!("there is no user {user}; that is the name that {peer} gave"),
+            };
+            let lists = parsed.config.aaa.login.iter().map(|list| list.line);
+            Explanation::new("wrong-password", format!("Xauth failed: {about}."))
+                .line(known.map(|user| user.line).into_iter().chain(lists))
+                .advise("There: type the user's name and password again; upper and lower case count in passwords.")
+                .advise("Here: set it with `username NAME secret PASSWORD`; the list must name a method that can be asked (`local`).")
+        }
+        Cause::Dead => Explanation::new(
+            "peer-dead",
+            format!("{peer} answered before and does not answer any more (dead peer detection): it is switched off, has another address, or the way to it is broken."),
+        )
+        .line(profile_lines(parsed, policy, |profile| profile.keepalive.is_some()))
+        .line(line_of(parsed, "crypto isakmp keepalive"))
+        .advise(format!("Ping {peer} from here; look whether its provider gave it another address."))
+        .advise("Here: the tunnel comes up by itself when the peer calls, or when packets for it come."),
+        Cause::Packets(Refused::Icv) => Explanation::new(
+            "icv",
+            format!("Packets of {peer} fail their integrity check although both sides agreed on the keys."),
+        )
+        .advise("If the transform set says esp-sha256-hmac: some old systems (Linux before 2.6.33, Android 4) cut its check value to 96 bits instead of 128; use esp-sha-hmac with such a peer.")
+        .advise("Otherwise something on the way changes packets: look for a broken link, or for NAT without UDP encapsulation."),
+        Cause::Packets(_) => Explanation::new(
+            "outside-selectors",
+            format!("{peer} sends packets through the tunnel that do not belong to it: their addresses are not those that both sides agreed on."),
+        )
+        .line(acl_lines(parsed, policy))
+        .advise("There: its crypto access list, or its NAT in front of the tunnel, lets other addresses in; the two lists must mirror each other.")
+        .advise("Here: `show crypto ipsec sa` tells what was agreed on (local and remote ident)."),
+    }
+}
+
+fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let (peer, path) = (failure.peer(), failure.path);
+    let found_key = || lookup::key_for_address(policy, &[], path.local, peer);
+    let key_lines = || policy.keyrings.iter().flat_map(|ring| &ring.keys).map(|key| key.line);
+    match refusal {
+        Refusal::NoPhase1Proposal(misfit) => phase1(misfit, failure, policy),
+        Refusal::NoPhase2Proposal(misfit) => phase2(misfit, failure, parsed, policy),
+        Refusal::NoCryptoMapEntry { selector, profile } => {
+            no_entry(selector, profile.as_deref(), failure, parsed, policy)
+        }
+        Refusal::NoAnswer { state, initiator, nat } => silence(*state, *initiator, *nat, failure, parsed, policy),
+        Refusal::WrongPresharedKey => {
+            let which = found_key().map_or_else(String::new, |FoundKey { keyring, key }| {
+                format!(" The key used here is the one of line {} (keyring {}).", key.line, keyring.name)
+            });
+            Explanation::new(
+                "wrong-preshared-key",
+                format!("The pre-shared keys differ: what {peer} sent encrypted does not decrypt with the key that is configured here.{which}"),
+            )
+            .line(found_key().map(|found| found.key.line))
+            .advise(format!("Compare the keys, letter by letter: blanks at the end and upper or lower case count. Set the same one on both sides for {} and {peer}.", path.local))
+            .advise("Keyrings are searched in order, the `crypto isakmp key` lines first, and the longest matching address wins: another line than you think may have it.")
+        }
+        Refusal::NoPresharedKey => Explanation::new(
+            "no-preshared-key",
+            format!("There is no pre-shared key for {peer}: no keyring line matches its address."),
+        )
+        .line(key_lines())
+        .advise(format!("Here: `crypto isakmp key SECRET address {peer}`, or a `pre-shared-key address` line in the keyring of its profile.")),
+        Refusal::KeyOfAnotherKeyring(profile) => Explanation::new(
+            "key-of-another-keyring",
+            format!("{peer} proved a key, but its identity matches profile {profile}, whose keyring has another key for it."),
+        )
+        .line(policy.profile(profile).map(|profile| profile.line))
+        .line(found_key().map(|found| found.key.line))
+        .advise(format!("Here: give profile {profile} the keyring that has the peer's key, or give the peer the key of that keyring.")),
+        Refusal::UnknownGroup(group) => {
+            let groups = &parsed.config.groups;
+            let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+            Explanation::new(
+                "unknown-group",
+                format!("The client at {peer} asks for group {group}, which is not configured (or no profile says which list authorizes it)."),
+            )
+            .side("client group", group.to_string(), names.join(", "), true)
+            .line(groups.iter().map(|group| group.line))
+            .advise("There: correct the group name of the client's profile; upper and lower case count.")
+            .advise(format!("Here: `crypto isakmp client configuration group {group}`, and `match identity group {group}` in a profile."))
+        }
+        Refusal::Identity(error) => Explanation::new(
+            "identity",
+            format!("{peer} names itself in a way that cannot be used: {error}."),
+        )
+        .advise("There: identify by address, host name, user@domain or group."),
+        Refusal::WrongGateway(identity) => Explanation::new(
+            "wrong-gateway",
+            format!("The gateway {peer} proved its key, but calls itself {identity}, which is not what is configured."),
+        )
+        .advise("Correct the gateway's identity in the client's profile, or the gateway's address."),
+        Refusal::AggressiveModeDisabled => {
+            let line = line_of(parsed, "crypto isakmp aggressive-mode disable");
+            Explanation::new(
+                "aggressive-mode",
+                format!("{peer} begins with aggressive mode, which is switched off here or which nothing asks for."),
+            )
+            .side("phase 1", "aggressive mode", "main mode only", true)
+            .line(line)
+            .advise("There: use main mode (clients with a group name cannot).")
+            .advise("Here: `no crypto isakmp aggressive-mode disable`, and a profile that matches the peer's identity.")
+        }
+        Refusal::NotAuthorized => xauth_on_lan(
+            format!("{peer} went on without Xauth, which its profile or crypto map demands of it: it is probably a LAN-to-LAN peer that knows no Xauth."),
+            failure,
+            parsed,
+            policy,
+        ),
+        Refusal::NoModeConfig => Explanation::new(
+            "no-mode-config",
+            format!("{peer} asks for an address, and nothing here gives it one."),
+        )
+        .line(profile_lines(parsed, policy, |_| true))
+        .advise("Here: `client configuration address respond` in the profile, and a `pool` in the client's group."),
+        Refusal::Lease(LeaseError::Exhausted) => {
+            let pools = &parsed.config.pools;
+            Explanation::new(
+                "pool-exhausted",
+                format!("There is no free address left for the client at {peer}: every address of the pool is in use."),
+            )
+            .line(pools.iter().map(|pool| pool.line))
+            .advise("Here: make the pool larger (`ip local pool NAME FIRST LAST`); `show ip local pool` tells who has its addresses, `clear crypto session remote A.B.C.D` gives one back.")
+        }
+        Refusal::Lease(error) => Explanation::new(
+            "no-address",
+            format!("The client at {peer} gets no address: {error}."),
+        )
+        .line(parsed.config.groups.iter().map(|group| group.line))
+        .advise("Here: the group must name a `pool`, and an `ip local pool` of that name must exist."),
+        Refusal::ForeignAddress(theirs) => Explanation::new(
+            "foreign-address",
+            format!("The client at {peer} speaks for {theirs}, which is not the address that it was given."),
+        )
+        .side("inner address", theirs.clone(), "the address from the pool", true)
+        .advise("There: the client must use the address that it was assigned; networks behind it need a LAN-to-LAN tunnel."),
+        Refusal::PeerError { kind } => Explanation::new(
+            "peer-error",
+            format!("{peer} refuses: it reports {}.", notify::name(*kind)),
+        )
+        .advise("There: its log says why. NO-PROPOSAL-CHOSEN means that it takes none of our proposals or lifetimes; INVALID-ID-INFORMATION, that its access list does not mirror ours; AUTHENTICATION-FAILED, that the keys differ."),
+        Refusal::Hash => Explanation::new(
+            "hash",
+            format!("A message of {peer} does not verify: the pre-shared keys differ, or something on the way changes messages."),
+        )
+        .line(found_key().map(|found| found.key.line))
+        .advise("Compare the keys on both sides."),
+        Refusal::NotOffered => Explanation::new(
+            "not-offered",
+            format!("{peer} chose something that was not offered to it; that is a fault of its software or of somebody in between."),
+        ),
+        Refusal::TooFast | Refusal::TooManyHalfOpen => Explanation::new(
+            "flood",
+            format!("Too many attempts: {refusal}. Honest peers try again by themselves."),
+        ),
+        other => Explanation::new("refused", format!("{peer}: {other}.")),
+    }
+}
+
+/// The line of a profile. The policy knows no lines of what tunnels hang on: a line more at the top of a file must not end them.
+fn profile_line(parsed: &Parsed, name: &str) -> Option<u32> {
+    parsed.config.profiles.iter().find(|profile| profile.name == name).map(|profile| profile.line)
+}
+
+/// The lines of the profiles that something holds for.
+fn profile_lines<'p>(
+    parsed: &'p Parsed,
+    policy: &'p Policy,
+    holds: impl Fn(&IsakmpProfile) -> bool + 'p,
+) -> impl Iterator<Item = u32> + 'p {
+    let profiles = policy.profiles.iter().filter(move |profile| holds(profile));
+    profiles.filter_map(|profile| profile_line(parsed, &profile.name))
+}
+
+/// The line of an access list that selects these packets.
+fn acl_line(parsed: &Parsed, list: &str, selector: &Selector) -> Option<u32> {
+    let acl = parsed.config.acls.iter().find(|acl| acl.name == list)?;
+    let same = |entry: &&AclEntry| entry.permit && translate::selector(entry) == Some(*selector);
+    acl.entries.iter().find(same).map(|entry| entry.line)
+}
+
+/// The first line of a command, as it is spelled out.
+fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
+    let begins =
+        |text: &str| text.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let place = parsed.document.lines.iter().position(|line| begins(line.text.trim()))?;
+    u32::try_from(place + 1).ok()
+}
+
+fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let Some((offer, priority, difference)) = &misfit.nearest else {
+        return Explanation::new(
+            "phase1-proposal",
+            format!("{peer} and this router have no ISAKMP policy to compare: one side offers none."),
+        )
+        .advise("Here: `crypto isakmp policy 10`, with encryption, hash, authentication pre-share and group as the peer has them.");
+    };
+    let nearest = policy.proposals.iter().find(|known| known.priority == *priority);
+    let ours = nearest.map_or_else(Default::default, |known| {
+        (cipher(known.cipher), hash(known.hash), known.group.number().to_string())
+    });
+    let theirs = (
+        offered_cipher(offer.encryption),
+        offered_hash(offer.hash),
+        offered_method(offer.method),
+        offered_group(offer.group),
+    );
+    let (their_word, our_word) = match difference {
+        Phase1Difference::Encryption => (theirs.0.as_str(), ours.0),
+        Phase1Difference::Hash => (theirs.1.as_str(), ours.1),
+        Phase1Difference::Authentication => (theirs.2.as_str(), "pre-share"),
+        Phase1Difference::Group => (theirs.3.as_str(), ours.2.as_str()),
+    };
+    let is = |one: Phase1Difference| *difference == one;
+    let verdict = format!(
+        "No common phase 1 proposal with {peer}: the closest of our policies is {priority}, and there the {difference} differs: they offer {their_word}, we want {our_word}."
+    );
+    let mut out = Explanation::new("phase1-proposal", verdict.clone())
+        .side("encryption", theirs.0.clone(), ours.0, is(Phase1Difference::Encryption))
+        .side("hash", theirs.1.clone(), ours.1, is(Phase1Difference::Hash))
+        .side("authentication", theirs.2.clone(), "pre-share", is(Phase1Difference::Authentication))
+        .side("group", theirs.3.clone(), ours.2.clone(), is(Phase1Difference::Group))
+        .line(policy.proposals.iter().map(|known| known.line));
+    if misfit.offers.len() > 1 {
+        for (number, offer) in misfit.offers.iter().enumerate() {
+            let all = [
+                offered_cipher(offer.encryption),
+                offered_hash(offer.hash),
+                offered_method(offer.method),
+                format!("group {}", offered_group(offer.group)),
+            ];
+            out = out.side(&format!("offer {}", number + 1), all.join(", "), "", false);
+        }
+    }
+    if is(Phase1Difference::Authentication) {
+        return out
+            .advise("If they offer Xauth: nothing here asks for it (`client authentication list` in a profile or crypto map). If they want certificates: only pre-shared keys are possible.");
+    }
+    out.advise(format!(
+        "Here: `crypto isakmp policy N` with `encryption {}`, `hash {}`, `authentication pre-share`, `group {}`.",
+        theirs.0, theirs.1, theirs.3
+    ))
+    .advise(format!(
+        "Or there: offer encryption {}, hash {}, group {} as in policy {priority}.",
+        ours.0, ours.1, ours.2
+    ))
+}
+
+fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let pfs = misfit.pfs.map_or_else(|| "none".to_string(), |group| format!("group{}", group.number()));
+    let offer = misfit.offers.first().cloned().unwrap_or_default();
+    let (cipher, integrity) = offered_transform(&offer);
+    let group = offer.group.map_or_else(|| "none".to_string(), |number| format!("group{number}"));
+    let (our_cipher, our_integrity) =
+        misfit.wanted.first().map_or_else(Default::default, |(_, suite)| transform(*suite));
+    let is = |one: Phase2Difference| misfit.difference == one;
+    let (their_word, our_word) = match misfit.difference {
+        Phase2Difference::Cipher => (cipher.clone(), our_cipher.clone()),
+        Phase2Difference::Integrity => (integrity.clone(), our_integrity.clone()),
+        Phase2Difference::Pfs => (group.clone(), pfs.clone()),
+        Phase2Difference::Mode => (offered_mode(offer.mode), "the other mode".to_string()),
+        Phase2Difference::Protocol => (cipher.clone(), "ESP".to_string()),
+    };
+    let (cause, what) = match misfit.difference {
+        Phase2Difference::Pfs => ("pfs", "perfect forward secrecy"),
+        _ => ("transform-set", "the transform sets"),
+    };
+    let mut out = Explanation::new(
+        cause,
+        format!("Phase 1 with {peer} is up, but {what} do not agree: the {} differs, they offer {their_word}, we want {our_word}.", misfit.difference),
+    )
+    .side("encryption", cipher.clone(), our_cipher, is(Phase2Difference::Cipher))
+    .side("integrity", integrity.clone(), our_integrity, is(Phase2Difference::Integrity))
+    .side("mode", offered_mode(offer.mode), "", is(Phase2Difference::Mode))
+    .side("PFS", group.clone(), pfs, is(Phase2Difference::Pfs))
+    .line(misfit.wanted.iter().filter_map(|(name, _)| {
+        parsed.config.transform_sets.iter().find(|set| set.name == *name).map(|set| set.line)
+    }));
+    for (number, offer) in misfit.offers.iter().enumerate().skip(1) {
+        let (cipher, integrity) = offered_transform(offer);
+        out = out.side(&format!("offer {}", number + 1), format!("{cipher} {integrity}"), "", false);
+    }
+    for (name, suite) in misfit.wanted.iter().skip(1) {
+        let (cipher, integrity) = transform(*suite);
+        out = out.side(&format!("set {name}"), "", format!("{cipher} {integrity}"), false);
+    }
+    if let Some((behind, front, line)) = behind_dynamic(failure, policy) {
+        out = out.line([line]).advise(format!(
+            "Mind the order: {peer} has the static entry {behind}, but the dynamic entry {front} in front of it takes the peer first. Give the dynamic entry the highest number."
+        ));
+    }
+    match misfit.difference {
+        Phase2Difference::Pfs => out.advise(match offer.group {
+            Some(number) => format!("Here: `set pfs group{number}` in the crypto map entry; or there: no PFS."),
+            None => "There: switch PFS on with the group that is wanted here; or here: `no set pfs`.".to_string(),
+        }),
+        _ => out.advise(format!(
+            "Here: `crypto ipsec transform-set NAME {cipher} {integrity}`, and name it in `set transform-set` of the entry; or there: use what is wanted here."
+        )),
+    }
+}
+
+/// A peer's static entry, the dynamic one in front of it, and the latter's line.
+fn behind_dynamic(failure: &Failure, policy: &Policy) -> Option<(u16, u16, u32)> {
+    let map = policy.map_of(failure.path.interface)?;
+    let dynamic = map.entries.iter().find(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }))?;
+    let names_peer = |kind: &MapEntryKind| match kind {
+        MapEntryKind::Static { peers, .. } => peers.contains(&failure.peer()),
+        MapEntryKind::Dynamic { .. } => false,
+    };
+    let own =
+        map.entries.iter().find(|entry| entry.sequence > dynamic.sequence && names_peer(&entry.kind))?;
+    Some((own.sequence, dynamic.sequence, dynamic.line))
+}
+
+/// Terms of all entries that could serve a peer, with their lines.
+fn all_terms(failure: &Failure, policy: &Policy) -> Vec<(EntryTerms, u32)> {
+    let Some(map) = policy.map_of(failure.path.interface) else { return Vec::new() };
+    let mut out = Vec::new();
+    for entry in &map.entries {
+        match &entry.kind {
+            MapEntryKind::Static { peers, terms } if peers.contains(&failure.peer()) => {
+                out.push((terms.clone(), entry.line));
+            }
+            MapEntryKind::Static { .. } => {}
+            MapEntryKind::Dynamic { entries, .. } => {
+                out.extend(entries.iter().map(|entry| (entry.terms.clone(), entry.line)));
+            }
+        }
+    }
+    out
+}
+
+/// The lines of all access lists by which crypto map entries select.
+fn acl_lines(parsed: &Parsed, policy: &Policy) -> Vec<u32> {
+    let terms = policy.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| match &entry.kind {
+        MapEntryKind::Static { terms, .. } => vec![terms],
+        MapEntryKind::Dynamic { entries, .. } => entries.iter().map(|entry| &entry.terms).collect(),
+    });
+    let lists = terms.filter_map(|terms| terms.acl.as_ref());
+    lists
+        .flat_map(|acl| {
+            let permits = acl.lines.iter().filter(|line| line.permit);
+            permits.filter_map(|line| acl_line(parsed, &acl.name, &line.selector))
+        })
+        .collect()
+}
+
+fn no_entry(
+    selector: &Selector,
+    profile: Option<&str>,
+    failure: &Failure,
+    parsed: &Parsed,
+    policy: &Policy,
+) -> Explanation {
+    let peer = failure.peer();
+    let terms = all_terms(failure, policy);
+    let proxies = format!("{} <-> {}", selector.remote, selector.local);
+    if terms.is_empty() {
+        return Explanation::new(
+            "no-crypto-map-entry",
+            format!("No crypto map entry is for {peer}: no `set peer` names it, and there is no dynamic entry."),
+        )
+        .side("networks", proxies, "", true)
+        .advise(format!("Here: a crypto map entry with `set peer {peer}`, or a dynamic map for peers whose address is not known."));
+    }
+    let open = |(terms, _): &&(EntryTerms, u32)| {
+        terms.profile.as_deref().is_none_or(|wanted| profile == Some(wanted))
+    };
+    let usable: Vec<_> = terms.iter().filter(open).collect();
+    if usable.is_empty() {
+        let lines = terms.iter().map(|(_, line)| *line);
+        let identity = failure.identity.as_ref().map_or_else(|| peer.to_string(), ToString::to_string);
+        let wanted: Vec<_> = terms.iter().filter_map(|(terms, _)| terms.profile.clone()).collect();
+        return match profile {
+            None => Explanation::new(
+                "no-profile",
+                format!("{peer} proved its key, but its identity {identity} matches no ISAKMP profile, and every crypto map entry is for a profile."),
+            )
+            .side("identity", identity, matches_of(policy), true)
+            .line(profile_lines(parsed, policy, |_| true).chain(lines))
+            .advise(format!("Here: `match identity address {peer} 255.255.255.255` (or what the peer calls itself) in the profile that is meant for it.")),
+            Some(profile) => Explanation::new(
+                "profile-without-entry",
+                format!("{peer} matches profile {profile}, but no crypto map entry serves that profile."),
+            )
+            .side("profile", profile, wanted.join(", "), true)
+            .line(profile_line(parsed, profile).into_iter().chain(lines))
+            .advise(format!("Here: `set isakmp-profile {profile}` in the crypto map entry or dynamic map entry that is meant for the peer.")),
+        };
+    }
+    // the ACL line that comes closest: the one that shares most with what is proposed
+    let lists = usable.iter().filter_map(|(terms, _)| terms.acl.as_ref());
+    let lines = lists.flat_map(|acl| acl.lines.iter().map(move |line| (&acl.name, line)));
+    let nearest = lines
+        .filter(|(_, line)| line.permit)
+        .max_by_key(|(_, line)| nearness(&line.selector, selector))
+        .map(|(list, line)| (line.selector, acl_line(parsed, list, &line.selector)));
+    let out = Explanation::new(
+        "proxy-identities",
+        format!(
+            "{peer} proposes a tunnel between its {} and our {}, and no line of a crypto access list is its mirror.",
+            selector.remote, selector.local
+        ),
+    );
+    match nearest {
+        Some((nearest, line)) => {
+            let which = line.map_or_else(String::new, |line| format!("The nearest line here is {line}. "));
+            out.side(
+                "network there",
+                selector.remote.to_string(),
+                nearest.remote.to_string(),
+                nearest.remote != selector.remote,
+            )
+            .side(
+                "network here",
+                selector.local.to_string(),
+                nearest.local.to_string(),
+                nearest.local != selector.local,
+            )
+            .side(
+                "protocol",
+                number(selector.protocol),
+                number(nearest.protocol),
+                nearest.protocol != selector.protocol,
+            )
+            .line(line)
+            .advise(format!("{which}Make the two lists mirror each other: source there is destination here."))
+        }
+        None => out.side("networks", proxies, "", true).line(usable.iter().map(|(_, line)| *line)),
+    }
+    .advise(format!(
+        "Here: `permit ip {} {}` in the access list that the entry matches.",
+        wildcard(&selector.local),
+        wildcard(&selector.remote)
+    ))
+}
+
+/// The identities that profiles match.
+fn matches_of(policy: &Policy) -> String {
+    use hubward_proto::ike::policy::IdentityMatch;
+    let shown = policy.profiles.iter().flat_map(|profile| {
+        profile.matches.iter().map(move |one| {
+            let text = match one {
+                IdentityMatch::Group(name) => format!("group {name}"),
+                IdentityMatch::Address(range) => format!("address {range}"),
+                IdentityMatch::Host(name) => format!("host {name}"),
+                IdentityMatch::HostDomain(name) => format!("host domain {name}"),
+                IdentityMatch::User(name) => format!("user {name}"),
+                IdentityMatch::UserDomain(name) => format!("user domain {name}"),
+            };
+            format!("{} ({text})", profile.name)
+        })
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn number(protocol: Option<u8>) -> String {
+    protocol.map_or_else(|| "ip".into(), |protocol| protocol.to_string())
+}
+
+/// How much two selectors have in common: equal ranges, then overlapping ones.
+fn nearness(a: &Selector, b: &Selector) -> u8 {
+    let side = |a: &AddressRange, b: &AddressRange| match (a == b, a.overlaps(b)) {
+        (true, _) => 4,
+        (_, true) => 2,
+        _ => 0,
+    };
+    side(&a.local, &b.local) + side(&a.remote, &b.remote) + u8::from(a.protocol == b.protocol)
+}
+
+/// A range as an access list writes it.
+fn wildcard(range: &AddressRange) -> String {
+    match range.to_prefix() {
+        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 0 => "any".into(),
+        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 32 => format!("host {}", net.addr()),
+        Some(ipnet::IpNet::V4(net)) => format!("{} {}", net.network(), net.hostmask()),
+        _ => range.to_string(),
+    }
+}
+
+fn xauth_on_lan(verdict: String, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let asks = profile_lines(parsed, policy, |profile| profile.xauth_list.is_some());
+    let key = lookup::key_for_address(policy, &[], failure.path.local, failure.peer());
+    Explanation::new("xauth-on-lan-to-lan", verdict)
+        .side("Xauth", "not done", "demanded", true)
+        .line(asks.chain(key.map(|found| found.key.line)))
+        .advise(format!("Here: `no-xauth` behind the peer's key (`crypto isakmp key SECRET address {} no-xauth`), or a profile of its own without `client authentication list`.", failure.peer()))
+}
+
+fn silence(
+    state: IsakmpState,
+    initiator: bool,
+    nat: bool,
+    failure: &Failure,
+    parsed: &Parsed,
+    policy: &Policy,
+) -> Explanation {
+    let peer = failure.peer();
+    let key = lookup::key_for_address(policy, &[], failure.path.local, peer).map(|found| found.key.line);
+    match state {
+        IsakmpState::ConfXauth => xauth_on_lan(
+            format!("{peer} was asked for Xauth and does not answer: it is probably a LAN-to-LAN peer that knows no Xauth (or a person who does not type)."),
+            failure,
+            parsed,
+            policy,
+        ),
+        IsakmpState::MmNoState | IsakmpState::AgNoState if initiator => Explanation::new(
+            "no-answer",
+            format!("{peer} does not answer at all: nothing came back from its UDP port 500."),
+        )
+        .line(key)
+        .advise(format!("Ping {peer} from here. If it answers: UDP 500 (and 4500, and protocol 50) must be open on the way and at the peer, and IKE must run there."))
+        .advise("The peer may also refuse in silence: its log says whether our message came."),
+        _ if nat || failure.path.remote_port == NATT_PORT => Explanation::new(
+            "udp-4500-blocked",
+            format!("There is a NAT between here and {peer}, and what belongs on UDP port 4500 never arrived: the port is probably blocked on the way."),
+        )
+        .side("state", "silent", state.ios_name(), true)
+        .advise("Open UDP 4500 in both directions on every firewall on the way; port 500 alone is not enough behind a NAT."),
+        IsakmpState::MmSaSetup | IsakmpState::MmKeyExch | IsakmpState::MmKeyAuth => Explanation::new(
+            "silent-in-phase1",
+            format!("{peer} stopped answering in the middle of phase 1 ({}): most often the pre-shared keys differ, and the peer, unlike us, does not say so.", state.ios_name()),
+        )
+        .side("state", "silent", state.ios_name(), true)
+        .line(key)
+        .advise("Compare the pre-shared keys. If they are the same: a device on the way drops long or fragmented UDP packets."),
+        _ => Explanation::new(
+            "no-answer-in-phase2",
+            format!("{peer} stopped answering ({}): phase 1 was up.", state.ios_name()),
+        )
+        .side("state", "silent", state.ios_name(), true)
+        .advise("Its log says why; `show crypto isakmp sa` tells whether phase 1 still stands."),
+    }
+}
