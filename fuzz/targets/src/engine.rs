@@ -6,6 +6,7 @@ use hubward_crypto::secret::Secret;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Answer, Command, CredentialField, Input, Question};
 use hubward_proto::ike::policy::Policy;
+use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
@@ -36,7 +37,10 @@ fn piece(what: u8, how: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn bench(policy: Policy, seed: u8) -> Bench {
-    Bench::new(Engine::new(Arc::new(policy), [seed; 32], Instant::ORIGIN))
+    let mut engine = Engine::new(Arc::new(policy), [seed; 32], Instant::ORIGIN);
+    // what is told while somebody traces is made of foreign bytes too
+    engine.trace(TraceScope::All);
+    Bench::new(engine)
 }
 
 /// What must hold whatever was said: nothing piles up, no secret shows, and in the end nothing is left.

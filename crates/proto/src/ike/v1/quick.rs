@@ -370,7 +370,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
         let mut closest = None;
-        let first = entries.first().map(|found| found.terms.clone());
+        let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
         for found in entries {
             match choose_phase2(&Self::wish(sa, found.terms, selector), offered) {
                 Ok(choice) => {
