@@ -82,6 +82,9 @@ fn parsers(lab: &Lab) -> Result<()> {
     check("both")
 }
 
+/// Logs in with one tool, whose files go to the folder, and does what its users do.
+type Tool = fn(&Scene, &Path) -> Result<()>;
+
 /// The password of `admin` is in `python/login.py`; NAPALM lists only users whose secret is a hash.
 const ADMIN: &str = "username admin privilege 15 secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWFF/\n";
 
@@ -93,7 +96,7 @@ fn by_ssh(lab: &Lab) -> Result<()> {
     let home = lab.subdir("python")?;
     let before = scene.hub.exec("show crypto isakmp sa")?;
     // each row is told, also when one before it has failed; RANCID comes last, when nothing changes the configuration any more
-    let rows: [(&str, fn(&Scene, &Path) -> Result<()>); 5] = [
+    let rows: [(&str, Tool); 5] = [
         ("S01 Netmiko", netmiko),
         ("S10 NAPALM", napalm),
         ("S07 Ansible", ansible),
