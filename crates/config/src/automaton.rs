@@ -200,13 +200,15 @@ impl Form {
     }
 }
 
-#[cfg(test)]
 impl Form {
     /// Every token.
     pub(crate) fn tokens(&self) -> &[Token] {
         &self.tokens
     }
+}
 
+#[cfg(test)]
+impl Form {
     /// The form's tokens in a line that is as short as any.
     pub(crate) fn shortest(&self) -> Vec<Token> {
         let mut ways: std::collections::VecDeque<Vec<usize>> =

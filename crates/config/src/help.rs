@@ -1,8 +1,8 @@
-//! `?`: what may come next, what a word may become, and every command there is.
+//! `?`: what may come next, and what a word may become.
 
 use crate::automaton::{Form, Kind, Token, next};
+use crate::command::In;
 use crate::command::table::{Commands, commands};
-use crate::command::{Action, Fate, In, Row, rows};
 use crate::form::{Word, words};
 
 /// One line of a help listing.
@@ -66,60 +66,27 @@ fn fits(token: &Token, begun: &str) -> bool {
     }
 }
 
+/// The words of a form, each once, with what they mean.
+pub(crate) fn explained(form: &Form) -> Vec<Choice> {
+    let mut out: Vec<Choice> = Vec::new();
+    for token in form.tokens() {
+        let name = match token {
+            Token::Keyword(keyword) => (*keyword).to_string(),
+            Token::Argument(_, name) => format!("<{name}>"),
+        };
+        if out.iter().all(|known| known.token != name) {
+            out.push(Choice { token: name, help: help(token) });
+        }
+    }
+    out
+}
+
 /// The help text of a keyword or of an argument's name; the same word means the same everywhere, or nearly.
 fn help(token: &Token) -> &'static str {
     HELP.binary_search_by_key(&token.name(), |(name, _)| name)
         .ok()
         .and_then(|place| HELP.get(place))
         .map_or("", |(_, text)| text)
-}
-
-/// A command of the reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The mode's prompt, such as `config-if`.
-    pub mode: &'static str,
-    /// Its form.
-    pub form: String,
-    /// What Hubward does with it.
-    pub effect: Effect,
-}
-
-/// What Hubward does with a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// What IOS does.
-    Implemented,
-    /// Nothing, and nothing is missed.
-    NoOp,
-    /// Nothing; why that is harmless.
-    Inert(&'static str),
-    /// Nothing yet; what differs.
-    Unsupported(&'static str),
-    /// Stops the start, because an access control is not enforced; which.
-    Unenforced(&'static str),
-    /// Told at the start, because forwarding differs; how.
-    Forwarding(&'static str),
-}
-
-/// Every command there is, by mode, in the order of the tables.
-pub fn reference() -> Vec<Entry> {
-    rows().map(entry).collect()
-}
-
-fn entry(row: &Row) -> Entry {
-    let effect = match row.action {
-        Action::Fold(_) => Effect::Implemented,
-        Action::Fate(fate) | Action::Opens(fate) => match fate {
-            Fate::NoOp => Effect::NoOp,
-            Fate::Inert(reason) => Effect::Inert(reason),
-            Fate::Unsupported(reason) => Effect::Unsupported(reason),
-            Fate::Unenforced(reason) => Effect::Unenforced(reason),
-            Fate::Forwarding(reason) => Effect::Forwarding(reason),
-        },
-    };
-    let form = format!("{} {}", row.form, row.tail).replace(" = ", " ").replace("= ", "");
-    Entry { mode: prompt(row.mode), form: form.trim_end().to_string(), effect }
 }
 
 /// The prompt of a mode, as screen scrapers know it.
@@ -274,6 +241,7 @@ const HELP: &[(&str, &str)] = &[
     ("esp-sha512-hmac", "ESP with HMAC-SHA-512"),
     ("established", "Established TCP connections"),
     ("excluded-address", "Addresses that DHCP does not lend"),
+    ("exec", "Sessions on this line"),
     ("exec-timeout", "End a session that nobody uses"),
     ("exit", "Leave this mode"),
     ("extended", "Extended access list"),
@@ -509,6 +477,7 @@ const HELP: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::Action;
 
     fn listed(prompt: &str, line: &str) -> Vec<String> {
         configuration_choices(prompt, line).into_iter().map(|choice| choice.token).collect()
@@ -556,15 +525,5 @@ mod tests {
         assert_eq!(configuration_complete("config", "no crypto isak").as_deref(), Some("no crypto isakmp "));
         assert_eq!(configuration_complete("config", "crypto i"), None);
         assert_eq!(configuration_complete("config-isakmp", "hash sha25").as_deref(), Some("hash sha256 "));
-    }
-
-    #[test]
-    fn every_command_is_listed_with_its_effect() {
-        let all = reference();
-        assert!(all.len() > 250);
-        let key = all.iter().find(|entry| entry.form.starts_with("crypto isakmp key")).unwrap();
-        assert_eq!(key.mode, "config");
-        assert!(key.form.ends_with("[no-xauth]") && !key.form.contains('='), "{}", key.form);
-        assert_eq!(key.effect, Effect::Implemented);
     }
 }

@@ -15,6 +15,7 @@ pub mod help;
 pub mod model;
 mod parse;
 pub mod pcf;
+pub mod reference;
 pub mod secret;
 
 pub use command::long_name;

@@ -182,6 +182,8 @@ pub struct TerminalLine {
     pub access_class: Option<String>,
     /// Whether `transport input` names SSH.
     pub ssh: Option<bool>,
+    /// Whether it opens a session at all: `no exec`.
+    pub exec: Option<bool>,
     /// `length`, rows of a page.
     pub length: Option<u16>,
     /// `width`, columns.

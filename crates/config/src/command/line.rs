@@ -34,8 +34,9 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "stopbits", Fate::Inert("there is no serial port")),
     fate(In::Line, "speed", Fate::Inert("there is no serial port")),
     fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
-    fate(In::Line, "exec", Fate::NoOp),
+    fold(In::Line, "exec", "", exec),
     fate(In::Line, "authorization", Fate::Unenforced("restricts what users of this line may do")),
+    fate(In::Line, "session-limit", Fate::Inert("nobody goes on to other hosts from a line")),
     fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends a session that nobody uses")),
     fate(In::Line, "history size", Fate::NoOp),
     fate(In::Line, "rotary", Fate::Inert("there are no rotary groups")),
@@ -50,6 +51,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip ssh dh", Fate::Inert("key exchange is by Curve25519 or NIST curves")),
     fate(In::Global, "ip ssh logging events", Fate::NoOp),
     fate(In::Global, "ip ssh client", Fate::Inert("there is no SSH client")),
+    fate(In::Global, "ip ssh maxstartups", Fate::Inert("logins at a time are held to limits of their own")),
     fate(In::Global, "ip ssh server", Fate::Inert("algorithms are chosen by Hubward")),
     fold(In::Global, "ip ssh pubkey-chain", "", pubkey_chain),
     fold(In::PubkeyChain, "username <name>", "", pubkey_user),
@@ -154,6 +156,15 @@ fn privilege(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
         line.privilege = level;
     }
     Ok(())
+}
+
+/// `no exec`: the line opens no session.
+fn exec(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let exec = (!fold.default).then_some(!fold.no);
+    if let Some(line) = changed(fold) {
+        line.exec = exec;
+    }
+    cursor.finish()
 }
 
 /// `access-class LIST in`; what goes out of a line goes nowhere, so that `out` restricts nothing.

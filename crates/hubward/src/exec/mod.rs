@@ -6,6 +6,8 @@ mod golden;
 mod layout;
 mod manage;
 mod ping;
+#[cfg(test)]
+mod reference;
 mod show_acl;
 mod show_config;
 mod show_engine;

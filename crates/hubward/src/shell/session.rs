@@ -155,6 +155,12 @@ enum Local {
 static LOCAL_FORMS: LazyLock<Vec<Form>> =
     LazyLock::new(|| LOCAL.iter().map(|(form, _)| Form::compile(form)).collect());
 
+/// The session's own commands and the lowest privilege that may give each, for the command reference.
+#[cfg(test)]
+pub(crate) fn reference() -> impl Iterator<Item = (&'static str, u8)> {
+    LOCAL.iter().map(|(form, local)| (*form, if matches!(local, Local::Configure) { PRIVILEGED } else { 0 }))
+}
+
 /// The session's own commands of a privilege.
 fn own(privilege: u8) -> impl Iterator<Item = (Local, &'static Form)> {
     let rows = LOCAL.iter().map(|(_, local)| *local).zip(LOCAL_FORMS.iter());

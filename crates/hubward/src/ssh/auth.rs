@@ -28,10 +28,16 @@ pub(super) fn line(config: &Config, number: u16) -> TerminalLine {
         privilege: line.privilege.or(all.privilege),
         access_class: line.access_class.clone().or(all.access_class),
         ssh: line.ssh.or(all.ssh),
+        exec: line.exec.or(all.exec),
         length: line.length.or(all.length),
         width: line.width.or(all.width),
         ..line.clone()
     })
+}
+
+/// Whether a line takes SSH and opens a session.
+fn takes_ssh(line: &TerminalLine) -> bool {
+    line.ssh == Some(true) && line.exec != Some(false)
 }
 
 /// The vty lines that take SSH from an address.
@@ -39,7 +45,7 @@ pub(super) fn lines_for(config: &Config, from: IpAddr) -> impl Iterator<Item = L
     vty_lines(config)
         .filter(move |number| {
             let line = line(config, *number);
-            line.ssh == Some(true) && line.access_class.is_none_or(|list| permits(config, &list, from))
+            takes_ssh(&line) && line.access_class.is_none_or(|list| permits(config, &list, from))
         })
         .map(LineName::Vty)
 }
@@ -73,7 +79,7 @@ fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
 
 /// Whether anybody could log in by SSH.
 pub(crate) fn opens(config: &Config) -> bool {
-    vty_lines(config).any(|number| line(config, number).ssh == Some(true))
+    vty_lines(config).any(|number| takes_ssh(&line(config, number)))
         && config.users.iter().any(|user| may_log_in(config, user))
 }
 
@@ -186,6 +192,9 @@ mod tests {
         )));
         assert!(opens(&config(&format!("username a privilege 15 secret 0 x\n{vty}"))));
         assert!(!opens(&config(include_str!("../../../../examples/hub.cfg"))));
+        let user = "username a privilege 15 secret 0 x\n";
+        assert!(!opens(&config(&format!("{user}{vty} no exec\n"))));
+        assert!(opens(&config(&format!("{user}{vty} no exec\nline vty 4\n exec\n"))), "one line is enough");
         let both = config(&format!("username a password 0 x\nusername b privilege 1 password 0 y\n{vty}"));
         assert!(!password(&both, None, "a", "x"), "the password is right, and it opens nothing");
         assert!(password(&both, None, "b", "y"));

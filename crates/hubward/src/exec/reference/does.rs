@@ -1,0 +1,392 @@
+//! What each command does, in a sentence: for people, and for the command reference alone.
+
+/// What each exec command does, by its keywords up to the first that is optional or a choice; sorted.
+pub(super) const EXEC: &[(&str, &str)] = &[
+    ("clear access-list counters", "Begins to count the matches of access lists anew."),
+    ("clear counters", "Begins to count the packets of interfaces anew."),
+    ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
+    ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and tells the peers."),
+    ("clear crypto sa counters", "Begins to count the packets of IPsec SAs anew."),
+    ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and tells the peers."),
+    ("clear logging", "Empties the log's buffer."),
+    (
+        "configure replace",
+        "Makes a saved configuration the running one; peers whose lines stay the same notice nothing.",
+    ),
+    ("configure terminal", "Enters configuration mode. Each line counts at once."),
+    ("copy", "Saves the running configuration, as `startup-config` or as `flash:NAME`."),
+    ("debug crypto", "Turns debugging of the crypto subsystem on."),
+    ("debug crypto condition", "Limits debugging to peers; `reset` lifts the limits."),
+    ("disable", "Goes down to a lower privilege level, usually 1."),
+    ("enable", "Goes up to a higher privilege level, usually 15, with the enable password."),
+    ("exit", "Leaves the session."),
+    ("logout", "Leaves the session."),
+    ("no debug all", "Turns all debugging off."),
+    ("no debug crypto", "Turns one kind of debugging off."),
+    ("no debug crypto condition peer ipv4", "Takes a peer out of the debug condition."),
+    ("ping", "Sends echo requests, by default five; Ctrl-C ends it."),
+    ("quit", "Leaves the session."),
+    ("reload", "Begins the gateway anew with the saved configuration; asks first. Tunnels are deleted."),
+    ("show access-lists", "Access lists, with the packets that SAs of their lines carried."),
+    ("show archive", "The archive of configurations, which is always empty."),
+    (
+        "show archive config differences",
+        "What differs between two configurations; usually the saved and the running one.",
+    ),
+    ("show arp", "Neighbours by their hardware address."),
+    ("show clock", "The time."),
+    ("show crypto debug-condition", "The peers that debugging is limited to."),
+    ("show crypto dynamic-map", "Dynamic crypto maps."),
+    ("show crypto engine connections active", "Phase-1 and IPsec SAs with their counters, one a line."),
+    (
+        "show crypto engine connections dropped-packet",
+        "Packets dropped on their way through IPsec, by reason.",
+    ),
+    ("show crypto ipsec sa", "IPsec SAs with their proxies, counters, SPIs and lifetimes."),
+    ("show crypto ipsec transform-set", "Transform sets."),
+    ("show crypto isakmp failures", "The last exchanges that failed: with whom, why, and what to change."),
+    ("show crypto isakmp key", "Pre-shared keys, as they are configured."),
+    ("show crypto isakmp peers", "Peers that have a phase-1 SA."),
+    ("show crypto isakmp policy", "ISAKMP policies in the order in which they are tried."),
+    ("show crypto isakmp profile", "ISAKMP profiles."),
+    ("show crypto isakmp sa", "Phase-1 SAs with their states."),
+    ("show crypto map", "Crypto maps, with the entries that peers have made."),
+    ("show crypto session", "Sessions: a peer, its phase-1 SA, its flows, its user."),
+    ("show debugging", "What is being debugged."),
+    ("show history", "The lines typed in this session."),
+    ("show interfaces", "Interfaces with their counters."),
+    ("show ip access-lists", "IP access lists, with the packets that SAs of their lines carried."),
+    ("show ip arp", "Neighbours by their hardware address."),
+    ("show ip interface", "Interfaces with their addresses and crypto maps."),
+    ("show ip local pool", "Address pools and how much of them is in use."),
+    ("show ip route", "The routing table."),
+    ("show logging", "How the log is kept, and its buffer."),
+    ("show privilege", "The privilege level of this session."),
+    ("show running-config", "The configuration in force, or one interface of it."),
+    ("show startup-config", "The saved configuration."),
+    ("show users", "Who is logged in, by which line, from where."),
+    ("show version", "The version of Hubward, its uptime and its interfaces."),
+    ("terminal length", "Rows of a page; 0 turns the pager off."),
+    ("terminal monitor", "Shows the log at this terminal."),
+    ("terminal no monitor", "Shows it no more."),
+    ("terminal show-format classic", "`show` in the layouts of IOS 12.3, for this session."),
+    ("terminal show-format modern", "`show` in the layouts of IOS 15, for this session."),
+    ("terminal width", "Columns of the terminal; 0 has no end."),
+    ("undebug all", "Turns all debugging off."),
+    ("undebug crypto", "Turns one kind of debugging off."),
+    ("undebug crypto condition peer ipv4", "Takes a peer out of the debug condition."),
+    (
+        "why",
+        "Why a tunnel is not up, in plain words, and what to change: all failures, or those of one peer or user.",
+    ),
+    ("write", "Saves the running configuration in its file."),
+    ("write terminal", "The configuration in force."),
+];
+
+type Described = [(&'static str, &'static str)];
+
+/// What each configuration command that works does, by mode and by its keywords up to the first that is optional or a choice;
+/// sorted. What it does not do of what IOS does is said too.
+pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
+    (
+        "Global configuration",
+        &[
+            (
+                "aaa authentication login",
+                "A list of ways to check a user's name and password, for Xauth and for logins. `local`, `local-case` and `none` work; `enable` and `line` are passed over; `group` and `krb5` ask servers, which is not implemented, and stop the start.",
+            ),
+            (
+                "aaa authorization network",
+                "A list of where client groups come from. `local` works; a server group stops the start.",
+            ),
+            (
+                "aaa new-model",
+                "Logins are checked by the list `default`, and by local users where there is none.",
+            ),
+            (
+                "access-list",
+                "A line of a numbered list: 1-99 and 1300-1999 standard, 100-199 and 2000-2699 extended. Crypto maps, client groups and `access-class` look at lists. Lists 200-1299 are of other protocols and have no effect; `dynamic` is not enforced and stops the start.",
+            ),
+            (
+                "crypto dynamic-map",
+                "Enters an entry of a dynamic crypto map, for peers whose address is not known.",
+            ),
+            (
+                "crypto ipsec df-bit",
+                "The don't-fragment bit of the outer header: `copy` it, `set` it or `clear` it.",
+            ),
+            (
+                "crypto ipsec nat-transparency",
+                "NAT traversal with `udp-encapsulation`, which is on unless `no` says otherwise.",
+            ),
+            ("crypto ipsec security-association idle-time", "Deletes SAs that carried nothing for so long."),
+            (
+                "crypto ipsec security-association lifetime",
+                "Lifetimes of IPsec SAs, in seconds and in kilobytes.",
+            ),
+            ("crypto ipsec security-association replay", "Size of the anti-replay window, or none."),
+            (
+                "crypto ipsec transform-set",
+                "What protects packets: ESP's encryption with authentication, or AES-GCM. AH, compression, `esp-null`, `esp-seal`, `esp-gmac`, GCM with 192 bits, and encryption without authentication are not implemented: such a set is never chosen.",
+            ),
+            ("crypto isakmp aggressive-mode disable", "Aggressive mode is neither begun nor answered."),
+            ("crypto isakmp client configuration group", "Enters the policy of a group of VPN clients."),
+            (
+                "crypto isakmp enable",
+                "ISAKMP is always on; `no crypto isakmp enable` is told not to be done.",
+            ),
+            (
+                "crypto isakmp identity",
+                "What phase 1 tells the peer: our address, or our name with domain. `dn` needs certificates and is not implemented.",
+            ),
+            (
+                "crypto isakmp invalid-spi-recovery",
+                "Begins phase 1 with a peer that sends an SPI that is not known, at a bounded rate, to tell it.",
+            ),
+            (
+                "crypto isakmp keepalive",
+                "Dead peer detection: when traffic stays unanswered, or with `periodic` all the time.",
+            ),
+            (
+                "crypto isakmp key",
+                "A pre-shared key for an address, a network or a name; `no-xauth` keeps Xauth from LAN-to-LAN peers. Keys of type 6 cannot be read, IPv6 peers are not implemented.",
+            ),
+            ("crypto isakmp nat keepalive", "Seconds between the packets that keep a NAT's mapping alive."),
+            ("crypto isakmp policy", "Enters a proposal for phase 1; the lowest number is tried first."),
+            ("crypto isakmp profile", "Enters a profile: how peers of certain identities are authenticated."),
+            (
+                "crypto keyring",
+                "Enters a keyring: pre-shared keys for profiles. With `vrf` it serves the global table all the same.",
+            ),
+            (
+                "crypto map",
+                "Enters an entry of a crypto map, or sets Xauth, mode configuration and authorization for the map. Entries other than `ipsec-isakmp`, `local-address`, `redundancy`, `isakmp-profile` for a whole map, and pushed addresses (`initiate`) are not implemented.",
+            ),
+            (
+                "enable password",
+                "The password of `enable`, obfuscated at best; counts only where there is no `enable secret`.",
+            ),
+            ("enable secret", "The password of `enable`, hashed."),
+            ("hostname", "The router's name, and the prompt's."),
+            (
+                "interface",
+                "Enters an interface; `--map` of `hubward run` says which Linux interface it is. Tunnel interfaces and virtual templates are not implemented.",
+            ),
+            ("ip access-list extended", "Enters an extended access list of a name or number."),
+            ("ip access-list standard", "Enters a standard access list of a name or number."),
+            ("ip dhcp excluded-address", "Addresses that the DHCP server does not lend."),
+            ("ip dhcp pool", "Enters a pool of the DHCP server."),
+            ("ip domain name", "The same, as newer releases write it."),
+            ("ip domain-name", "The domain that `crypto isakmp identity hostname` tells behind the name."),
+            ("ip local pool", "Addresses for VPN clients. `group` is ignored, with a warning."),
+            (
+                "ip route",
+                "A static route. `track` is ignored, with a warning; routes of a VRF are left out, with a warning.",
+            ),
+            ("ip routing", "Packets are always forwarded; `no ip routing` is told not to be done."),
+            ("ip ssh authentication-retries", "Attempts that one SSH connection may make; usually 3."),
+            ("ip ssh pubkey-chain", "Enters the public keys of users."),
+            ("ip ssh time-out", "Seconds that a login may take; usually 120."),
+            ("line", "Enters the settings of terminal lines. Those of `vty` lines count for SSH."),
+            ("logging", "A syslog server, as older releases write it."),
+            ("logging buffered", "How much of the log is kept in memory, in bytes, and from which severity."),
+            (
+                "logging console",
+                "The severity from which lines of debugging go to standard error. Everything else always goes there.",
+            ),
+            ("logging host", "A syslog server; by UDP."),
+            (
+                "logging monitor",
+                "The severity from which lines go to terminals that watch (`terminal monitor`).",
+            ),
+            (
+                "logging on",
+                "Whether the buffer, users logged in by SSH and syslog servers hear of the log. Standard error and the local console always do.",
+            ),
+            ("logging trap", "The severity from which lines go to syslog servers."),
+            ("service password-encryption", "Kept: passwords stay as they were written, of type 0 too."),
+            ("service timestamps", "Stamps lines of debugging and of the log."),
+            ("service timestamps debug", "How lines of debugging are stamped."),
+            ("service timestamps log", "How lines of the log are stamped."),
+            (
+                "username",
+                "A local user, for Xauth; with a `privilege`, or a public key, for logins too. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and stop the start.",
+            ),
+        ],
+    ),
+    (
+        "Interface",
+        &[
+            ("crypto map", "Applies a crypto map. `redundancy` is not implemented."),
+            ("description", "A text for people."),
+            (
+                "ip address",
+                "The address, by hand or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
+            ),
+            ("shutdown", "Takes the interface down."),
+        ],
+    ),
+    (
+        "ISAKMP policy",
+        &[
+            (
+                "authentication",
+                "How peers are authenticated. Only `pre-share` is implemented; a policy with another is never chosen.",
+            ),
+            ("encryption", "The encryption; `des` where nothing is said."),
+            ("group", "The Diffie-Hellman group; 1 where nothing is said. Group 24 is not implemented."),
+            ("hash", "The hash; `sha` where nothing is said."),
+            ("lifetime", "Seconds that the phase-1 SA lives; 86400 where nothing is said."),
+        ],
+    ),
+    (
+        "Keyring",
+        &[
+            (
+                "local-address",
+                "The address at which the keyring counts. An interface's name does not restrict it, with a warning.",
+            ),
+            ("pre-shared-key", "A key for an address, a network or a name. IPv6 peers are not implemented."),
+        ],
+    ),
+    (
+        "ISAKMP profile",
+        &[
+            (
+                "client authentication list",
+                "Peers of the profile are asked for name and password (Xauth), which the list checks.",
+            ),
+            (
+                "client configuration address",
+                "Answers clients that ask for an address (`respond`). `initiate` is not implemented.",
+            ),
+            ("initiate mode aggressive", "Calls begin in aggressive mode."),
+            ("isakmp authorization list", "Where the group's policy and key come from."),
+            ("keepalive", "Dead peer detection for these peers."),
+            ("keyring", "The keyrings that hold the keys of these peers."),
+            (
+                "local-address",
+                "The address at which the profile counts. An interface's name does not restrict it, with a warning.",
+            ),
+            (
+                "match identity",
+                "The identities of the peers: a group, an address or network, a host or user name, or a domain. VRFs are ignored, with a warning.",
+            ),
+            ("self-identity", "What phase 1 tells these peers of ourselves."),
+        ],
+    ),
+    (
+        "Client group",
+        &[
+            ("acl", "Networks that clients reach through the tunnel (split tunnelling)."),
+            ("backup-gateway", "A gateway that clients try when this one does not answer."),
+            ("banner", "A text that clients show."),
+            ("dns", "DNS servers for clients."),
+            ("domain", "The domain of clients."),
+            ("key", "The group's pre-shared key."),
+            ("netmask", "The mask of clients' addresses."),
+            ("pfs", "Tells clients to use perfect forward secrecy."),
+            ("pool", "The pool that clients' addresses come from."),
+            ("save-password", "Clients may keep the user's password."),
+            ("split-dns", "A domain whose names clients resolve through the tunnel."),
+            ("wins", "WINS servers for clients."),
+        ],
+    ),
+    ("Transform set", &[("mode", "Tunnel mode, or transport mode for traffic between the two peers.")]),
+    (
+        "Crypto map entry",
+        &[
+            ("match address", "The access list of what the entry protects."),
+            (
+                "reverse-route",
+                "Routes to what the peer has, while an SA exists. Its options (`static`, `remote-peer`, …) are ignored, with a warning.",
+            ),
+            ("set isakmp-profile", "The entry serves only peers of this profile."),
+            ("set peer", "The peer, by address; several are tried in turn. Names are not resolved."),
+            ("set pfs", "Perfect forward secrecy with this group. Group 24 is not implemented."),
+            (
+                "set security-association",
+                "Lifetimes, idle time and anti-replay window of the entry. `level`, `dfbit`, `dummy` and `ecn` are ignored, with a warning.",
+            ),
+            ("set transform-set", "What protects the packets; the first is preferred."),
+        ],
+    ),
+    (
+        "Dynamic crypto map entry",
+        &[
+            ("match address", "The access list that a peer's proxies must lie in."),
+            (
+                "reverse-route",
+                "Routes to what the peer has, while an SA exists. Its options are ignored, with a warning.",
+            ),
+            ("set isakmp-profile", "The entry serves only peers of this profile."),
+            (
+                "set pfs",
+                "Peers must use perfect forward secrecy with this group. Group 24 is not implemented.",
+            ),
+            (
+                "set security-association",
+                "Lifetimes, idle time and anti-replay window of the entry. `level`, `dfbit`, `dummy` and `ecn` are ignored, with a warning.",
+            ),
+            ("set transform-set", "What protects the packets; the first is preferred."),
+        ],
+    ),
+    (
+        "Named access list",
+        &[
+            ("deny", "A line that leaves out what matches; with its number in front or behind the others."),
+            (
+                "permit",
+                "A line that takes what matches; with its number in front or behind the others. An SA cannot hold a range or a list of ports, nor `established` and the like: such a line of a crypto map protects nothing, with a warning at the start.",
+            ),
+        ],
+    ),
+    (
+        "DHCP pool",
+        &[
+            ("client-identifier", "The client, by its identifier, that `host` lends to."),
+            ("default-router", "Routers told to clients."),
+            ("dns-server", "DNS servers told to clients."),
+            ("domain-name", "The domain told to clients."),
+            ("hardware-address", "The client, by its hardware address, that `host` lends to."),
+            ("host", "One address, always for the same client."),
+            ("lease", "How long an address is lent; one day where nothing is said."),
+            ("network", "The network that addresses are lent from."),
+        ],
+    ),
+    (
+        "Terminal line",
+        &[
+            (
+                "access-class",
+                "Addresses from which users may come, by access list (`in`). A list that does not exist lets nobody in.",
+            ),
+            ("exec", "The line opens sessions; with `no exec` it opens none."),
+            (
+                "exec-timeout",
+                "Ends a session in which nobody types for so long; usually ten minutes. The console has none.",
+            ),
+            ("length", "Rows of a page; 0 turns the pager off."),
+            (
+                "login",
+                "How logins are checked. On `vty` lines `local`, the list of `authentication`, and `login` alone all ask a user's name: the line's password opens nothing.",
+            ),
+            ("password", "The line's password: kept, and opens nothing."),
+            ("privilege level", "The privilege level of users who have none of their own."),
+            (
+                "transport input",
+                "Opens the line: `ssh` (or `all`). The others do not exist here, and without this line nobody comes.",
+            ),
+            ("width", "Columns of the terminal."),
+        ],
+    ),
+    ("Public keys of SSH users", &[("username", "Enters the public keys of one user.")]),
+    (
+        "Public keys of one user",
+        &[
+            ("key-hash", "A public key by its MD5 fingerprint."),
+            ("key-string", "A public key in base64, over as many lines as needed, until `exit`."),
+            ("username", "Goes on with another user."),
+        ],
+    ),
+];
