@@ -76,18 +76,30 @@ pub fn verify(kind: u8, stored: &str, password: &[u8]) -> Result<bool, PasswordE
             pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt.as_bytes(), 20_000, &mut key);
             format!("$8${salt}${}", encode_base64(&key))
         }
-        9 => {
-            let salt = field(stored, "$9$")?.0;
-            let mut key = [0; 32];
-            let params = scrypt::Params::new(14, 1, 1).map_err(|_| PasswordError::Malformed)?;
-            scrypt::scrypt(password, salt.as_bytes(), &params, &mut key)
-                .map_err(|_| PasswordError::Malformed)?;
-            format!("$9${salt}${}", encode_base64(&key))
-        }
+        9 => type9(password, field(stored, "$9$")?.0)?,
         6 => return Err(PasswordError::Type6),
         _ => return Err(PasswordError::UnknownType),
     };
     Ok(equal(computed.as_bytes(), stored.as_bytes()))
+}
+
+/// Hashes clear text as type 9 (scrypt), with 14 random bytes.
+///
+/// # Errors
+/// None in practice: scrypt's parameters are constant.
+pub fn encode_type9(password: &[u8], random: [u8; 14]) -> Result<String, PasswordError> {
+    let mut salt = String::new();
+    for byte in random {
+        push_letter(&mut salt, u32::from(byte));
+    }
+    type9(password, &salt)
+}
+
+fn type9(password: &[u8], salt: &str) -> Result<String, PasswordError> {
+    let mut key = [0; 32];
+    let params = scrypt::Params::new(14, 1, 1).map_err(|_| PasswordError::Malformed)?;
+    scrypt::scrypt(password, salt.as_bytes(), &params, &mut key).map_err(|_| PasswordError::Malformed)?;
+    Ok(format!("$9${salt}${}", encode_base64(&key)))
 }
 
 /// Splits `$N$salt$hash` into salt and hash.
@@ -226,6 +238,9 @@ mod tests {
         assert!(verify(9, type9, b"hashcat").unwrap());
         assert!(verify(4, type4, b"hashcat").unwrap());
         assert!(!verify(9, type9, b"hashcaT").unwrap());
+        let made = encode_type9(b"hashcat", [0xff; 14]).unwrap();
+        assert!(made.starts_with("$9$zzzzzzzzzzzzzz$") && made.len() == type9.len(), "{made}");
+        assert!(verify(9, &made, b"hashcat").unwrap() && !verify(9, &made, b"hashcaT").unwrap());
         assert!(verify(5, "$1$28772684$iEwNOgGugqO9.bIz5sk8k/", b"hashcat").unwrap());
         assert!(!verify(5, "$1$28772684$iEwNOgGugqO9.bIz5sk8k/", b"x").unwrap());
         assert_eq!(verify(5, "plain", b"x"), Err(PasswordError::Malformed));

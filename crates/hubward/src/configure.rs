@@ -4,6 +4,7 @@
 use crate::exec::{Desk, Refusal};
 use crate::files;
 use crate::gateway::{Message, NotConfigured};
+use crate::typed_password;
 use hubward_config::Parsed;
 use hubward_config::edit::{self, Position, Wrong};
 use std::path::PathBuf;
@@ -17,12 +18,16 @@ const ATTEMPTS: usize = 10;
 
 /// Enters a line in a mode, and gives the mode of the next.
 pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Position, Refusal> {
+    let obfuscate = desk.views.parsed().config.password_encryption;
+    let protected = typed_password::protect(line, position, obfuscate);
+    let entered = protected.as_deref().unwrap_or(line);
     attempt(desk, |running| {
-        let change = edit::enter(&running.document.print(), position, line).map_err(|wrong| match wrong {
-            Wrong::Incomplete => Refusal::Incomplete,
-            Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
-            Wrong::Invalid(place) => Refusal::Invalid(place),
-        })?;
+        let change =
+            edit::enter(&running.document.print(), position, entered).map_err(|wrong| match wrong {
+                Wrong::Incomplete => Refusal::Incomplete,
+                Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
+                Wrong::Invalid(place) => Refusal::Invalid(place),
+            })?;
         Ok((change.text, change.position))
     })
 }

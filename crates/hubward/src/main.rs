@@ -29,6 +29,7 @@ mod ssh;
 mod store;
 mod syslog;
 mod translate;
+mod typed_password;
 mod views;
 mod why;
 

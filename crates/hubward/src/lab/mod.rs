@@ -180,7 +180,7 @@ fn keep(scene: &Scene, gateways: &[&Place], account: &mut Account) -> anyhow::Re
     let program = std::env::current_exe().context("where is this program?")?;
     for gateway in gateways {
         account.say(&format!(
-            "{}: {} exec --socket {} \"show crypto ipsec sa\"",
+            "the shell of the {}: {} console --socket {}",
             gateway.name,
             program.display(),
             gateway.socket.display()

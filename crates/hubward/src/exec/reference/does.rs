@@ -166,7 +166,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "enable password",
                 "The password of `enable`, obfuscated at best; counts only where there is no `enable secret`.",
             ),
-            ("enable secret", "The password of `enable`, hashed."),
+            (
+                "enable secret",
+                "The password of `enable`, hashed: what is typed in clear at a console is kept as type 9.",
+            ),
             ("hostname", "The router's name, and the prompt's."),
             (
                 "interface",
@@ -204,13 +207,16 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Whether the buffer, users logged in by SSH and syslog servers hear of the log. Standard error and the local console always do.",
             ),
             ("logging trap", "The severity from which lines go to syslog servers."),
-            ("service password-encryption", "Kept: passwords stay as they were written, of type 0 too."),
+            (
+                "service password-encryption",
+                "A password that is typed in clear at a console is kept as type 7. What a file says stays as it is.",
+            ),
             ("service timestamps", "Stamps lines of debugging and of the log."),
             ("service timestamps debug", "How lines of debugging are stamped."),
             ("service timestamps log", "How lines of the log are stamped."),
             (
                 "username",
-                "A local user, for Xauth; with a `privilege`, or a public key, for logins too. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and stop the start.",
+                "A local user, for Xauth; with a `privilege`, or a public key, for logins too. A `secret` that is typed in clear at a console is kept as type 9. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and stop the start.",
             ),
         ],
     ),

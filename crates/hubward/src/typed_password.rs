@@ -1,0 +1,119 @@
+//! Passwords that are typed in clear at a console do not stay so, as on IOS: a `secret` is hashed (type 9), and a `password` is
+//! obfuscated (type 7) where `service password-encryption` says so. A file is left as it was written.
+
+use hubward_config::edit::Position;
+use hubward_config::spell_out;
+use hubward_crypto::password::{encode_type7, encode_type9};
+use hubward_linux::random;
+
+/// The line to enter in the place of one that has a password in clear; `None` for any other.
+pub(crate) fn protect(line: &str, position: &Position, obfuscate: bool) -> Option<String> {
+    // in a line's mode, every global command is understood too
+    let spelled = spell_out(&format!("line vty 0\n{line}"));
+    let words: Vec<&str> = spelled.lines().nth(1)?.split_whitespace().collect();
+    let (kind, place) = password_in(&words, position)?;
+    let (clear, behind) = match (words.get(place)?, words.get(place + 1)) {
+        (&"0", Some(clear)) => (clear, place + 2),
+        (&("4" | "5" | "6" | "7" | "8" | "9"), Some(_)) => return None,
+        (clear, _) => (clear, place + 1),
+    };
+    let random = random::seed().ok()?;
+    let stored = match kind {
+        Kind::Secret => format!("9 {}", encode_type9(clear.as_bytes(), *random.first_chunk()?).ok()?),
+        Kind::Password if obfuscate => format!("7 {}", encode_type7(clear, random.first()? & 15)),
+        Kind::Password => return None,
+    };
+    let before = words.get(..place)?.iter().copied();
+    let entered: Vec<&str> =
+        before.chain([stored.as_str()]).chain(words.get(behind..)?.iter().copied()).collect();
+    Some(entered.join(" "))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Password,
+    Secret,
+}
+
+/// The kind of a spelled-out command's password, and where it stands, with its type in front if it has one.
+fn password_in(words: &[&str], position: &Position) -> Option<(Kind, usize)> {
+    let kind = |keyword: &str| match keyword {
+        "secret" => Some(Kind::Secret),
+        "password" => Some(Kind::Password),
+        _ => None,
+    };
+    match words {
+        ["enable", keyword, "level", ..] => Some((kind(keyword)?, 4)),
+        ["enable", keyword, ..] => Some((kind(keyword)?, 2)),
+        ["password", ..] if position.prompt() == "config-line" => Some((Kind::Password, 1)),
+        ["username", _, "privilege", _, keyword, ..] => Some((kind(keyword)?, 5)),
+        ["username", _, keyword, ..] => Some((kind(keyword)?, 3)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_config::edit::enter;
+    use hubward_crypto::password::verify;
+
+    fn protected(line: &str, obfuscate: bool) -> Option<String> {
+        protect(line, &Position::default(), obfuscate)
+    }
+
+    #[test]
+    fn a_secret_is_hashed() {
+        for (line, start, end) in [
+            ("username a privilege 15 secret zebra", "username a privilege 15 secret 9 ", ""),
+            ("  usern a sec 0 zebra", "username a secret 9 ", ""),
+            ("username a secret zebra privilege 15", "username a secret 9 ", " privilege 15"),
+            ("enable secret zebra", "enable secret 9 ", ""),
+            ("ena sec level 7 0 zebra", "enable secret level 7 9 ", ""),
+        ] {
+            let made = protected(line, false).unwrap();
+            assert!(!made.contains("zebra"), "{made}");
+            let stored = made.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
+            let stored = stored.unwrap_or_else(|| panic!("{line}: {made}"));
+            assert!(verify(9, stored, b"zebra").unwrap(), "{made}");
+        }
+        assert_ne!(
+            protected("enable secret x", false),
+            protected("enable secret x", false),
+            "the salt is random"
+        );
+    }
+
+    #[test]
+    fn a_password_is_obfuscated_where_the_configuration_says_so() {
+        for (line, start) in [
+            ("username a password zebra", "username a password 7 "),
+            ("username a privilege 1 pass 0 zebra", "username a privilege 1 password 7 "),
+            ("enable password zebra", "enable password 7 "),
+        ] {
+            assert_eq!(protected(line, false), None);
+            let made = protected(line, true).unwrap();
+            assert!(verify(7, made.strip_prefix(start).unwrap(), b"zebra").unwrap(), "{made}");
+        }
+        let vty = enter("", &Position::default(), "line vty 0 4").unwrap().position;
+        let made = protect("pass zebra", &vty, true).unwrap();
+        assert!(verify(7, made.strip_prefix("password 7 ").unwrap(), b"zebra").unwrap(), "{made}");
+        assert_eq!(protected("password zebra", true), None, "no command of the global mode");
+    }
+
+    #[test]
+    fn what_is_stored_already_stays() {
+        for line in [
+            "username a secret 5 $1$28772684$iEwNOgGugqO9.bIz5sk8k/",
+            "username a password 7 121A0C041104",
+            "no username a",
+            "username a privilege 15",
+            "enable secret",
+            "hostname secret",
+            "crypto isakmp key zebra address 10.1.1.1",
+            "",
+        ] {
+            assert_eq!(protected(line, true), None, "{line}");
+        }
+    }
+}
