@@ -313,7 +313,7 @@ pub struct Misfit {
     pub word: usize,
     /// A form that fits up to here.
     pub form: usize,
-    /// What would have fitted.
+    /// What would have fitted; nothing is told of a first word.
     pub expected: Vec<Token>,
 }
 
@@ -384,7 +384,9 @@ pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
     let walk = Walk::new(forms, words);
     if let Some(place) = walk.failed {
         let form = walk.live.first().map_or(0, |path| path.form);
-        return Outcome::Invalid(Misfit { word: place, form, expected: walk.expected() });
+        // a line that begins like nothing is often another mode's; no list of every command for that
+        let expected = if place == 0 { Vec::new() } else { walk.expected() };
+        return Outcome::Invalid(Misfit { word: place, form, expected });
     }
     if let Some(place) = walk.ambiguous() {
         return Outcome::Ambiguous(place);

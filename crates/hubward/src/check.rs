@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
 use hubward_config::document::Class;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Reads a configuration; a banner in another character set harms nothing.
@@ -104,14 +105,9 @@ pub(crate) fn may_start(parsed: &Parsed, allow_unenforced: bool) -> Result<(), S
     ))
 }
 
-/// Tells the remarks at start, or after a reload those that are new: what changes forwarding first, by name.
+/// Tells the remarks at start, or after a reload those that are new.
 pub(crate) fn tell(parsed: &Parsed, before: Option<&Parsed>) {
-    let known = |d: &&Diagnostic| {
-        before.is_some_and(|old| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message))
-    };
-    let (forwarding, others): (Vec<_>, Vec<_>) =
-        parsed.diagnostics.iter().filter(|d| !known(d)).partition(|d| d.code == Code::Forwarding);
-    for diagnostic in forwarding.into_iter().chain(others) {
+    for diagnostic in news(parsed, before) {
         match diagnostic.severity {
             Severity::Notice => tracing::info!("line {}: {}", diagnostic.line, diagnostic.message),
             Severity::Warning | Severity::Error => {
@@ -121,9 +117,41 @@ pub(crate) fn tell(parsed: &Parsed, before: Option<&Parsed>) {
     }
 }
 
+/// The remarks that were not there before: what changes forwarding first.
+fn news<'p>(parsed: &'p Parsed, before: Option<&Parsed>) -> Vec<&'p Diagnostic> {
+    // a line that was inserted moves the others, and what is said of them is not new for that
+    let said: BTreeSet<_> = before.iter().flat_map(|old| &old.diagnostics).map(essence).collect();
+    let mut news: Vec<_> = parsed.diagnostics.iter().filter(|d| !said.contains(&essence(d))).collect();
+    news.sort_by_key(|d| d.code != Code::Forwarding);
+    news
+}
+
+/// What a remark says, whatever the numbers of the lines that it names.
+fn essence(remark: &Diagnostic) -> (Code, String) {
+    let mut words = Vec::new();
+    for word in remark.message.split(' ') {
+        let number = words.last().is_some_and(|before| matches!(*before, "line" | "lines"));
+        words.push(if number { "" } else { word });
+    }
+    (remark.code, words.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moved_lines_are_no_news() {
+        let text =
+            "crypto isakmp key cisco123 address 0.0.0.0 0.0.0.0\ncrypto isakmp policy 10\n encr 3des\n";
+        let before = hubward_config::parse(text);
+        assert!(!news(&before, None).is_empty());
+        let moved = hubward_config::parse(&format!("hostname Hub\n{text}"));
+        assert!(news(&moved, Some(&before)).is_empty(), "{:?}", news(&moved, Some(&before)));
+        let more = hubward_config::parse(&format!("{text}crypto isakmp policy 20\n encr 3des\n"));
+        assert!(news(&more, Some(&before)).iter().all(|d| d.message.contains("20")));
+        assert!(!news(&more, Some(&before)).is_empty());
+    }
 
     /// Configurations full of secrets, right and wrong: nothing that is told of them holds one.
     #[test]

@@ -88,11 +88,10 @@ pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
             expected: list(&expected),
         },
         Outcome::Ambiguous(word) => Lookup::Ambiguous(word),
-        Outcome::Invalid(Misfit { word, form, expected }) => Lookup::Invalid {
-            word,
-            named: word > 0 && row(form).is_some_and(|row| word >= row.known_by()),
-            expected: list(&expected),
-        },
+        Outcome::Invalid(Misfit { word, form, expected }) => {
+            let named = word > 0 && row(form).is_some_and(|row| word >= row.known_by());
+            Lookup::Invalid { word, named, expected: if named { list(&expected) } else { String::new() } }
+        }
     }
 }
 

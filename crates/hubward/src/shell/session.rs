@@ -369,7 +369,8 @@ impl Session {
                 self.prompt("", work);
             }
             Asked::Help(before) => {
-                crlf(&listing(&self.choices(&before)), &mut work.out);
+                let within = before.ends_with(|last: char| !last.is_whitespace());
+                crlf(&listing(&self.choices(&before), within), &mut work.out);
                 self.editor.print(&mut work.out);
             }
             Asked::Complete(line) => {
@@ -537,16 +538,23 @@ fn is_json(line: &str, at: usize) -> bool {
 }
 
 /// A help listing as IOS prints it.
-fn listing(choices: &[help::Choice]) -> String {
+/// What `?` shows: the words that may come next, with their help; within a word, only what it may become.
+fn listing(choices: &[help::Choice], within: bool) -> String {
+    let keyword = |choice: &help::Choice| choice.token.starts_with(|first: char| first.is_ascii_lowercase());
+    if choices.is_empty() {
+        return "% Unrecognized command\n".to_string();
+    }
     let width = choices.iter().map(|choice| choice.token.chars().count()).max().unwrap_or(0);
+    if within && choices.iter().all(keyword) {
+        let words: Vec<&str> = choices.iter().map(|choice| choice.token.as_str()).collect();
+        let rows = words.chunks((80 / (width + 2)).max(1));
+        return rows.map(|row| row.join("  ") + "\n").collect::<String>() + "\n";
+    }
     let line = |choice: &help::Choice| {
         let line = format!("  {:width$}  {}", choice.token, choice.help);
         format!("{}\n", line.trim_end())
     };
-    match choices.is_empty() {
-        true => "% Unrecognized command\n".to_string(),
-        false => choices.iter().map(line).collect::<String>() + "\n",
-    }
+    choices.iter().map(line).collect::<String>() + "\n"
 }
 
 /// Output and effects in the order in which they came up.
@@ -727,10 +735,12 @@ mod tests {
         let shown = talk.keys(b"crypto frob\r");
         assert!(shown.contains("\r\n                   ^\r\n% Invalid input detected"), "{shown}");
         let shown = talk.keys(b"int?");
-        assert!(shown.contains("  interface  "), "{shown}");
+        assert_eq!(shown, "int?\r\ninterface\r\n\r\nHub(config)#int");
         talk.keys(b"\x15");
         assert!(talk.keys(b"?").contains("  exit"), "the shell's own commands are listed too");
-        assert!(talk.keys(b"do show vers?").contains("  version"));
+        assert!(talk.keys(b"do show vers?").contains("\r\nversion\r\n"));
+        let shown = talk.keys(b"\x15crypto i?");
+        assert!(shown.contains("\r\nidentity  ikev2  ipsec  isakmp\r\n"), "{shown}");
         assert!(talk.keys(b"\x15crypto isak\t").ends_with("Hub(config)#crypto isakmp "));
         assert!(talk.keys(b"\x15host Other\x1a").ends_with("Hub#"), "the line counts, and the mode ends");
         assert!(talk.running.contains("hostname Other\n") && talk.running.contains(" description outside\n"));
