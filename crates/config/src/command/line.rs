@@ -35,6 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "speed", Fate::Inert("there is no serial port")),
     fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
     fold(In::Line, "exec", "", exec),
+    fate(In::Line, "ipv6 access-class", Fate::Unenforced("restricts from where users may come")),
     fate(In::Line, "authorization", Fate::Unenforced("restricts what users of this line may do")),
     fate(In::Line, "session-limit", Fate::Inert("nobody goes on to other hosts from a line")),
     fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends a session that nobody uses")),

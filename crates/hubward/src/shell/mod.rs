@@ -5,6 +5,6 @@ pub(crate) mod console;
 mod editor;
 pub(crate) mod filter;
 mod key;
-mod pager;
+pub(crate) mod pager;
 pub(crate) mod serve;
 pub(crate) mod session;

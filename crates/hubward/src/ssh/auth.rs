@@ -4,7 +4,7 @@ use crate::aaa;
 use crate::console_lines::LineName;
 use crate::exec::Desk;
 use crate::shell::serve::{CheckEnable, Enabled};
-use hubward_config::model::{Config, LineKind, LineLogin, TerminalLine, User};
+use hubward_config::model::{AclEntry, Config, LineKind, LineLogin, TerminalLine, User, Wildcard};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
@@ -14,6 +14,9 @@ use std::time::Duration;
 
 /// vty lines that may be configured.
 const VTY_LINES: u16 = 100;
+/// The IP protocol, and the port that access lists name, wherever the server listens.
+const TCP: u8 = 6;
+const SSH: u16 = 22;
 /// `exec-timeout` where nothing is said.
 const EXEC_TIMEOUT: u32 = 600;
 
@@ -28,9 +31,9 @@ pub(super) fn line(config: &Config, number: u16) -> TerminalLine {
         privilege: line.privilege.or(all.privilege),
         access_class: line.access_class.clone().or(all.access_class),
         ssh: line.ssh.or(all.ssh),
-        exec: line.exec.or(all.exec),
         length: line.length.or(all.length),
         width: line.width.or(all.width),
+        exec: line.exec.or(all.exec),
         ..line.clone()
     })
 }
@@ -60,7 +63,8 @@ fn vty_lines(config: &Config) -> impl Iterator<Item = u16> {
     })
 }
 
-/// Whether `access-class` lets an address in. A list that is not there lets nobody in.
+/// Whether `access-class` lets an address in. A list that is not there lets nobody in. Of an extended list those entries count
+/// that are about TCP, and about SSH's port if about any; one for a certain destination lets nobody in, and keeps out from all.
 fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
     let from = match from {
         IpAddr::V4(from) => from,
@@ -73,8 +77,16 @@ fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
     let matches =
         |address: Ipv4Addr, wildcard: Ipv4Addr| bits(from) | bits(wildcard) == bits(address) | bits(wildcard);
     let Some(acl) = config.acls.iter().find(|acl| acl.name == list) else { return false };
-    let first = acl.entries.iter().find(|entry| matches(entry.source.address, entry.source.wildcard));
-    first.is_some_and(|entry| entry.permit && !entry.inexact)
+    let concerns = |entry: &&AclEntry| {
+        matches(entry.source.address, entry.source.wildcard)
+            && matches!(entry.protocol, None | Some(TCP))
+            && matches!(entry.destination_port, None | Some(SSH))
+    };
+    let first = acl.entries.iter().find(concerns);
+    first.is_some_and(|entry| {
+        let exact = !entry.inexact && entry.source_port.is_none() && entry.destination == Wildcard::ANY;
+        entry.permit && exact
+    })
 }
 
 /// Whether anybody could log in by SSH.
@@ -88,7 +100,8 @@ fn may_log_in(config: &Config, user: &User) -> bool {
     user.privilege.is_some() || config.ssh.keys.iter().any(|key| key.user == user.name)
 }
 
-fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
+/// A user of the router.
+pub(super) fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
     config.users.iter().find(|user| user.name == name && may_log_in(config, user))
 }
 
@@ -104,7 +117,8 @@ pub(super) fn password(config: &Config, login: Option<&LineLogin>, name: &str, g
     };
     // whoever may do without a password still has to be a user of the router
     let passed = aaa::by_methods(config, methods, name, &Secret::new(given.as_bytes()));
-    matches!(passed, Answer::Accepted { .. }) && user(config, name).is_some()
+    // `local` takes names in either case: it must be this user's password, and not that of one who is spelled like him
+    matches!(passed, Answer::Accepted { user: passed } if passed == name) && user(config, name).is_some()
 }
 
 /// Whether a key is one of a user's.
@@ -214,6 +228,28 @@ mod tests {
         assert_eq!(of(list, "10.0.1.5"), 0);
         assert_eq!(of(list, "2001:db8::1"), 0);
         assert_eq!(of("", "10.0.0.5"), 0, "a list that is not there lets nobody in");
+        let extended = |list: &str| {
+            let text = format!("{list}line vty 0 4\n access-class 100 in\n transport input ssh\n");
+            lines_for(&config(&text), "10.0.0.5".parse().unwrap()).count()
+        };
+        assert_eq!(extended("access-list 100 permit tcp host 10.0.0.5 any eq 22\n"), 5);
+        assert_eq!(extended("access-list 100 permit tcp any any eq telnet\n"), 0);
+        assert_eq!(extended("access-list 100 permit udp any any\n"), 0);
+        assert_eq!(extended("access-list 100 deny udp any any\naccess-list 100 permit ip any any\n"), 5);
+        assert_eq!(extended("access-list 100 permit tcp any host 192.0.2.1\n"), 0);
+    }
+
+    #[test]
+    fn a_name_in_another_case_opens_nothing() {
+        let both = config(
+            "aaa new-model\naaa authentication login default local\nusername Admin password 0 vpn\n\
+             username admin privilege 15 secret 0 strong\nline vty 0 4\n transport input ssh\n",
+        );
+        assert!(!password(&both, None, "admin", "vpn"), "that is the Xauth user's");
+        let one = config(
+            "username admin privilege 15 secret 0 strong\nline vty 0 4\n transport input ssh\n no exec\n",
+        );
+        assert!(password(&one, None, "admin", "strong") && !opens(&one), "no line runs an exec");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::console_lines::{LineName, Occupied};
 use crate::dataplane::now;
 use crate::exec::{self, Caller, Desk, Format};
 use crate::shell::filter;
+use crate::shell::pager::crlf;
 use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
 use hubward_config::model::LineLogin;
@@ -16,7 +17,7 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Pty};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -30,10 +31,20 @@ use tokio::sync::Semaphore;
 
 /// Messages from the client that wait for its session.
 const INPUTS: usize = 64;
-/// Sessions of one connection.
+/// Channels of one connection whose session has not begun.
 const CHANNELS: usize = 4;
+/// Bytes that a client may be ahead of its session.
+const AHEAD: usize = 256 * 1024;
+/// How often it is looked whether a session takes more.
+const STEP: Duration = Duration::from_millis(5);
+/// Bytes of one [`Input::Typed`].
+const PIECE: usize = 4096;
+/// How long a connection may last on which there is no session.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long a client may leave output waiting.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a connection is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Bytes of a session's stack.
 const STACK: usize = 1024 * 1024;
 /// Bytes of a command (`ssh router show version`).
@@ -48,21 +59,34 @@ pub(super) struct Connection {
     /// Its place among the unknown, until it has logged in.
     place: Option<Place>,
     known: Arc<AtomicBool>,
+    /// One for itself, and one for each of its sessions.
+    sessions: Arc<()>,
+    /// Passwords that may still be tried.
+    tries: u8,
     user: String,
     channels: BTreeMap<ChannelId, Opened>,
 }
 
 /// A channel whose session has not begun.
 struct Opened {
-    read: ChannelReadHalf,
+    inputs: Inputs,
     write: ChannelWriteHalf<Msg>,
     terminal: Option<Terminal>,
 }
 
 impl Connection {
-    pub(super) fn new(from: SocketAddr, desk: Desk, place: Place) -> Self {
-        let known = Arc::new(AtomicBool::new(false));
-        Self { from, desk, place: Some(place), known, user: String::new(), channels: BTreeMap::new() }
+    /// `tries` is how many passwords its client may give.
+    pub(super) fn new(from: SocketAddr, desk: Desk, place: Place, tries: u8) -> Self {
+        Self {
+            from,
+            desk,
+            place: Some(place),
+            known: Arc::default(),
+            sessions: Arc::default(),
+            tries,
+            user: String::new(),
+            channels: BTreeMap::new(),
+        }
     }
 
     /// How the line that this connection would get asks who it is.
@@ -75,13 +99,14 @@ impl Connection {
         })
     }
 
-    async fn password(&mut self, user: &str, password: &str) -> Auth {
+    async fn password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        self.tries = self.tries.checked_sub(1).ok_or(russh::Error::Disconnect)?;
         let (parsed, login) = (self.desk.views.parsed(), self.login());
         let (name, given) = (user.to_string(), password.to_string());
-        let Ok(_turn) = CHECKS.acquire().await else { return Auth::reject() };
+        let Ok(_turn) = CHECKS.acquire().await else { return Ok(Auth::reject()) };
         let check = move || auth::password(&parsed.config, login.as_ref(), &name, &given);
         let passed = tokio::task::spawn_blocking(check).await.unwrap_or(false);
-        self.outcome(user, passed)
+        Ok(self.outcome(user, passed))
     }
 
     fn outcome(&mut self, user: &str, passed: bool) -> Auth {
@@ -102,6 +127,8 @@ impl Connection {
     fn enter(&self) -> Option<(u16, Occupied, auth::Rights)> {
         let config = &self.desk.views.parsed().config;
         let (user, source) = (&self.user, self.from.ip().to_string());
+        // the configuration may have lost the user since the login
+        auth::user(config, user)?;
         let lines = auth::lines_for(config, self.from.ip());
         let place = self.desk.views.lines.enter(lines, user, &source, 1, now())?;
         let LineName::Vty(number) = place.line else { return None };
@@ -116,10 +143,9 @@ impl Connection {
         id: ChannelId,
         body: impl FnOnce(Inputs, &mut Output, Option<Terminal>) + Send + 'static,
     ) -> bool {
-        let Some(Opened { read, write, terminal }) = self.channels.remove(&id) else { return false };
+        let Some(Opened { inputs, write, terminal }) = self.channels.remove(&id) else { return false };
         let runtime = tokio::runtime::Handle::current();
-        let inputs = sync_channel(INPUTS);
-        tokio::spawn(forward(read, inputs.0.clone()));
+        let session = Arc::clone(&self.sessions);
         let mut output = Output { runtime: runtime.clone(), write: Box::pin(write.make_writer()) };
         let started = std::thread::Builder::new().name("vty".into()).stack_size(STACK).spawn(move || {
             body(inputs, &mut output, terminal);
@@ -128,6 +154,7 @@ impl Connection {
                 let _gone = write.eof().await;
                 let _gone = write.close().await;
             });
+            drop(session);
         });
         started.is_ok()
     }
@@ -154,10 +181,11 @@ impl Connection {
     fn command(&mut self, id: ChannelId, line: String) -> bool {
         let Some((_, place, rights)) = self.enter() else { return false };
         let desk = self.desk.clone();
-        self.begin(id, move |_inputs, output, _| {
+        self.begin(id, move |_inputs, output, terminal| {
             let caller =
                 Caller { privilege: rights.privilege, format: Format::Modern, line: Some(place.line) };
-            if let Err(error) = once(&line, caller, &desk, output) {
+            let mut output = Terminated { output, crlf: terminal.is_some() };
+            if let Err(error) = once(&line, caller, &desk, &mut output) {
                 tracing::debug!("an SSH command was not answered: {error}");
             }
         })
@@ -187,22 +215,56 @@ fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Res
 /// A session's two ends of its input.
 type Inputs = (SyncSender<Input>, Receiver<Input>);
 
-/// Passes on what the client sends; a session that is slow makes the client wait.
+/// Passes on what the client sends. A session that is slow must not stop the connection, by which its own output goes too: what
+/// it has not taken yet waits here, and only a client that is far ahead is made to wait. One that stays so is hung up on.
 async fn forward(mut read: ChannelReadHalf, inputs: SyncSender<Input>) {
-    while let Some(message) = read.wait().await {
-        let input = match message {
-            ChannelMsg::Data { data } => Input::Typed(data.to_vec()),
-            ChannelMsg::WindowChange { col_width, row_height, .. } => {
-                Input::Window(window(col_width, row_height))
+    let mut waiting: VecDeque<Input> = VecDeque::new();
+    let mut moved = tokio::time::Instant::now();
+    loop {
+        let ahead: usize = waiting.iter().map(size).sum();
+        tokio::select! {
+            message = read.wait(), if ahead < AHEAD => match message {
+                Some(ChannelMsg::Data { data }) => {
+                    waiting.extend(data.chunks(PIECE).map(|piece| Input::Typed(piece.to_vec())));
+                }
+                Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
+                    waiting.push_back(Input::Window(window(col_width, row_height)));
+                }
+                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => break,
+                Some(_) => {}
+            },
+            () = tokio::time::sleep(STEP), if !waiting.is_empty() => {}
+        }
+        while let Some(input) = waiting.pop_front() {
+            match inputs.try_send(input) {
+                Ok(()) => moved = tokio::time::Instant::now(),
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => {
+                    waiting.push_front(back);
+                    break;
+                }
             }
-            ChannelMsg::Eof | ChannelMsg::Close => break,
-            _ => continue,
-        };
+        }
+        if ahead >= AHEAD && moved.elapsed() >= PATIENCE {
+            waiting.clear();
+            break;
+        }
+    }
+    drop(read);
+    for input in waiting.into_iter().chain([Input::Gone]) {
         if !put(&inputs, input).await {
             return;
         }
     }
-    put(&inputs, Input::Gone).await;
+}
+
+/// What an input counts for.
+fn size(input: &Input) -> usize {
+    match input {
+        // a packet of one byte costs more than the byte
+        Input::Typed(bytes) => bytes.len() + 64,
+        _ => 64,
+    }
 }
 
 /// Whether a session still listens.
@@ -213,7 +275,7 @@ async fn put(inputs: &SyncSender<Input>, mut input: Input) -> bool {
             Err(TrySendError::Disconnected(_)) => return false,
             Err(TrySendError::Full(back)) => input = back,
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(STEP).await;
     }
 }
 
@@ -241,10 +303,33 @@ impl Write for Output {
     }
 }
 
+/// Ends lines as a terminal needs it.
+struct Terminated<'o> {
+    output: &'o mut Output,
+    crlf: bool,
+}
+
+impl Write for Terminated<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.crlf {
+            true => {
+                let mut text = String::new();
+                crlf(&String::from_utf8_lossy(bytes), &mut text);
+                self.output.write_all(text.as_bytes()).map(|()| bytes.len())
+            }
+            false => self.output.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
 /// Serves a connection until it ends. Whoever has not logged in after `grace` is cut off.
 pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<Config>, grace: Duration) {
     let from = connection.from;
-    let known = Arc::clone(&connection.known);
+    let (known, sessions) = (Arc::clone(&connection.known), Arc::downgrade(&connection.sessions));
     // a second hold on the socket: the first belongs to the protocol, whatever state that is in
     let Ok((stream, hold)) = twice(stream) else { return };
     let served = async {
@@ -256,9 +341,16 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
     tokio::pin!(served);
     let late = async {
         tokio::time::sleep(grace).await;
-        if known.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
+        if !known.load(Ordering::Relaxed) {
+            return "nobody logged in";
         }
+        // the protocol's own share is one
+        let mut unused = Duration::ZERO;
+        while unused < IDLE {
+            tokio::time::sleep(LOOK).await;
+            unused = if sessions.strong_count() > 1 { Duration::ZERO } else { unused + LOOK };
+        }
+        "there is no session"
     };
     tokio::select! {
         ended = &mut served => {
@@ -266,8 +358,8 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
                 tracing::debug!("the SSH connection from {from} ended: {error}");
             }
         }
-        () = late => {
-            tracing::info!("%SSH-4-TIMEOUT: nobody logged in from {from}");
+        why = late => {
+            tracing::info!("%SSH-4-TIMEOUT: {why} from {from}");
             let _gone = hold.shutdown(std::net::Shutdown::Both);
         }
     }
@@ -283,7 +375,7 @@ impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.password(user, password).await)
+        self.password(user, password).await
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -299,7 +391,7 @@ impl Handler for Connection {
                 instructions: Cow::Borrowed(""),
                 prompts: Cow::Borrowed(&[(Cow::Borrowed("Password: "), false)]),
             }),
-            Some(given) => Ok(self.password(user, &String::from_utf8_lossy(&given)).await),
+            Some(given) => self.password(user, &String::from_utf8_lossy(&given)).await,
         }
     }
 
@@ -333,7 +425,9 @@ impl Handler for Connection {
         if self.channels.len() < CHANNELS {
             let id = channel.id();
             let (read, write) = channel.split();
-            self.channels.insert(id, Opened { read, write, terminal: None });
+            let inputs = sync_channel(INPUTS);
+            tokio::spawn(forward(read, inputs.0.clone()));
+            self.channels.insert(id, Opened { inputs, write, terminal: None });
             reply.accept().await;
         }
         Ok(())
@@ -369,6 +463,38 @@ impl Handler for Connection {
             true => session.channel_success(id),
             false => refuse(id, session),
         }
+    }
+
+    async fn env_request(
+        &mut self,
+        id: ChannelId,
+        _name: &str,
+        _value: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn x11_request(
+        &mut self,
+        id: ChannelId,
+        _single: bool,
+        _protocol: &str,
+        _cookie: &str,
+        _screen: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(id)
+    }
+
+    /// No SFTP, no NETCONF: the client is told, and does not wait.
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        _name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(id)
     }
 
     async fn exec_request(

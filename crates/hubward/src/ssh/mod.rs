@@ -8,14 +8,17 @@ mod auth;
 mod connection;
 mod host_key;
 mod limits;
+#[cfg(test)]
+mod tests;
 
 use auth::opens;
 
 use crate::exec::Desk;
 use connection::Connection;
 use limits::Admission;
+use russh::keys::Algorithm;
 use russh::server::Config;
-use russh::{MethodKind, MethodSet, SshId};
+use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, compression, kex, mac};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +31,9 @@ pub(crate) const ADDRESS: &str = "127.0.0.1:2222";
 const LOOK: Duration = Duration::from_secs(1);
 /// How long every refused attempt takes.
 const REFUSAL: Duration = Duration::from_secs(1);
+/// Refusals of any kind before a client is cut off: its question which methods there are, the keys that its agent tries, and
+/// passwords, of which `ip ssh authentication-retries` allows fewer.
+const ATTEMPTS: usize = 10;
 /// Bytes that a client may send before it is heard; a shell's input is small.
 const WINDOW: u32 = 64 * 1024;
 /// Bytes of a packet (RFC 4253 section 6.1 asks for 32768 at least).
@@ -88,6 +94,40 @@ async fn listen(settings: &Settings, key: &russh::keys::PrivateKey, desk: &Desk,
     tracing::info!("SSH does not listen any more");
 }
 
+/// What is offered. Nothing of classic Diffie-Hellman, whose large groups would let strangers keep this thread busy, nothing
+/// with SHA-1 or CBC, and no compression.
+fn algorithms() -> Preferred {
+    let kex = [
+        kex::MLKEM768X25519_SHA256,
+        kex::CURVE25519,
+        kex::CURVE25519_PRE_RFC_8731,
+        kex::ECDH_SHA2_NISTP256,
+        kex::ECDH_SHA2_NISTP384,
+        kex::ECDH_SHA2_NISTP521,
+        kex::EXTENSION_SUPPORT_AS_SERVER,
+        kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
+    ];
+    let ciphers = [
+        cipher::CHACHA20_POLY1305,
+        cipher::AES_256_GCM,
+        cipher::AES_128_GCM,
+        cipher::AES_256_CTR,
+        cipher::AES_192_CTR,
+        cipher::AES_128_CTR,
+    ];
+    let macs = [mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256];
+    let keys = Preferred::default().key;
+    let keys: Vec<_> = keys.iter().filter(|key| **key != Algorithm::Rsa { hash: None }).cloned().collect();
+    Preferred {
+        key: keys.into(),
+        kex: kex.to_vec().into(),
+        cipher: ciphers.to_vec().into(),
+        mac: macs.to_vec().into(),
+        compression: vec![compression::NONE].into(),
+        ..Preferred::default()
+    }
+}
+
 fn accept(
     stream: TcpStream,
     from: SocketAddr,
@@ -106,7 +146,7 @@ fn accept(
         return;
     };
     let ssh = &parsed.config.ssh;
-    let retries = usize::from(ssh.retries.unwrap_or(3)).max(1);
+    let retries = ssh.retries.unwrap_or(3).max(1);
     let config = Config {
         server_id: SshId::Standard("SSH-2.0-Hubward".into()),
         methods: MethodSet::from(
@@ -118,7 +158,8 @@ fn accept(
         window_size: WINDOW,
         maximum_packet_size: PACKET,
         channel_buffer_size: 8,
-        max_auth_attempts: retries,
+        max_auth_attempts: ATTEMPTS,
+        preferred: algorithms(),
         // before it is known who comes; `exec-timeout` ends a session
         inactivity_timeout: None,
         keepalive_interval: Some(Duration::from_secs(30)),
@@ -128,7 +169,7 @@ fn accept(
     let grace = Duration::from_secs(u64::from(ssh.time_out.unwrap_or(120)));
     tokio::spawn(connection::run(
         stream,
-        Connection::new(from, desk.clone(), place),
+        Connection::new(from, desk.clone(), place, retries),
         Arc::new(config),
         grace,
     ));

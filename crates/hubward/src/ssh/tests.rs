@@ -1,0 +1,302 @@
+//! The server against a client in the same process: who gets in, and for how long.
+
+use super::*;
+use crate::views::tests::desk;
+use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyBase64 as _};
+use russh::{Channel, ChannelMsg};
+use std::time::Instant;
+use tokio::io::AsyncWriteExt as _;
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(20);
+
+struct Anyone;
+
+impl client::Handler for Anyone {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        _: &russh::keys::PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
+}
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[seed; 32])), "").unwrap()
+}
+
+/// A server with a configuration.
+struct Server {
+    address: SocketAddr,
+    desk: Desk,
+}
+
+impl Server {
+    async fn start(config: &str) -> Self {
+        let desk = desk();
+        desk.views.configured(Arc::new(hubward_config::parse(config)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Self { address: listener.local_addr().unwrap(), desk: desk.clone() };
+        tokio::spawn(async move {
+            let (key, admission) = (key(1), Arc::new(Admission::default()));
+            loop {
+                let (stream, from) = listener.accept().await.unwrap();
+                accept(stream, from, &key, &desk, &admission);
+            }
+        });
+        server
+    }
+
+    async fn connect(&self) -> Result<Handle<Anyone>, russh::Error> {
+        let connecting = client::connect(Arc::default(), self.address, Anyone);
+        tokio::time::timeout(LONG, connecting).await.unwrap()
+    }
+
+    /// Logs `admin` in and opens a shell.
+    async fn shell(&self) -> Shell {
+        let mut client = self.connect().await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+        let channel = client.channel_open_session().await.unwrap();
+        channel.request_pty(false, "vt100", 80, 24, 0, 0, &[]).await.unwrap();
+        channel.request_shell(true).await.unwrap();
+        let mut shell = Shell { _client: client, channel, seen: String::new() };
+        shell.until("Hub#").await;
+        shell
+    }
+}
+
+struct Shell {
+    _client: Handle<Anyone>,
+    channel: Channel<client::Msg>,
+    seen: String,
+}
+
+impl Shell {
+    /// Reads until this was printed.
+    async fn until(&mut self, text: &str) {
+        while !self.seen.contains(text) {
+            assert!(self.more().await, "the session ended behind {:?}", self.seen);
+        }
+    }
+
+    /// Reads until the end.
+    async fn end(&mut self) {
+        while self.more().await {}
+    }
+
+    async fn more(&mut self) -> bool {
+        match tokio::time::timeout(LONG, self.channel.wait()).await.unwrap() {
+            Some(ChannelMsg::Data { data }) => self.seen.push_str(&String::from_utf8_lossy(&data)),
+            Some(ChannelMsg::Close) | None => return false,
+            Some(_) => {}
+        }
+        true
+    }
+
+    async fn keys(&self, keys: &str) {
+        self.channel.data(keys.as_bytes()).await.unwrap();
+    }
+}
+
+fn config(more: &str) -> String {
+    format!(
+        "hostname Hub\nusername admin privilege 15 secret 0 right\nusername vpn password 0 vpn\n{more}\
+         line vty 0 4\n transport input ssh\n login local\n"
+    )
+}
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn a_password_opens_a_shell() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let mut shell = server.shell().await;
+        assert_eq!(server.desk.views.lines.list()[0].user, "admin");
+        shell.keys("show privilege\r").await;
+        shell.until("Current privilege level is 15\r\n").await;
+        shell.keys("exit\r").await;
+        shell.end().await;
+        wait(|| server.desk.views.lines.list().is_empty()).await;
+    });
+}
+
+async fn wait(mut what: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !what() {
+        assert!(begun.elapsed() < LONG);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn every_way_to_log_in() {
+    run(async {
+        let mine = key(2);
+        let text = mine.public_key().public_key_base64();
+        let chain = format!("ip ssh pubkey-chain\n username admin\n  key-string\n   {text}\n   exit\n");
+        let server = Server::start(&config(&chain)).await;
+
+        let mut client = server.connect().await.unwrap();
+        let asked = client.authenticate_keyboard_interactive_start("admin", None).await.unwrap();
+        let KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } = asked else { panic!("{asked:?}") };
+        assert_eq!((prompts[0].prompt.as_str(), prompts[0].echo), ("Password: ", false));
+        let answered = client.authenticate_keyboard_interactive_respond(vec!["right".into()]).await.unwrap();
+        assert!(matches!(answered, KeyboardInteractiveAuthResponse::Success));
+
+        let with = |key: PrivateKey| PrivateKeyWithHashAlg::new(Arc::new(key), None);
+        let mut client = server.connect().await.unwrap();
+        assert!(!client.authenticate_publickey("admin", with(key(3))).await.unwrap().success());
+        assert!(!client.authenticate_publickey("vpn", with(mine.clone())).await.unwrap().success());
+        assert!(client.authenticate_publickey("admin", with(mine)).await.unwrap().success());
+
+        // forwarding and subsystems: nothing
+        assert!(client.channel_open_direct_tcpip("127.0.0.1", 22, "127.0.0.1", 1).await.is_err());
+        let channel = client.channel_open_session().await.unwrap();
+        let mut shell = Shell { _client: client, channel, seen: String::new() };
+        shell.channel.request_subsystem(true, "sftp").await.unwrap();
+        assert!(matches!(shell.channel.wait().await, Some(ChannelMsg::Failure)));
+    });
+}
+
+/// Whoever it is, it takes the same time, and after so many passwords the connection ends.
+#[test]
+fn wrong_passwords_are_counted() {
+    run(async {
+        let server = Server::start(&config("ip ssh authentication-retries 2\n")).await;
+        let mut client = server.connect().await.unwrap();
+        for (user, given) in [("admin", "wrong"), ("vpn", "vpn")] {
+            let begun = Instant::now();
+            let result = client.authenticate_password(user, given).await.unwrap();
+            assert!(matches!(result, AuthResult::Failure { .. }), "{user}");
+            assert!(begun.elapsed() >= REFUSAL && begun.elapsed() < REFUSAL * 3, "{:?}", begun.elapsed());
+        }
+        let third = client.authenticate_password("admin", "right").await;
+        assert!(!third.is_ok_and(|result| result.success()), "the right one comes too late");
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_none("admin").await.is_ok_and(|result| !result.success()));
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success(), "a probe is no try");
+    });
+}
+
+#[test]
+fn one_retry_leaves_room_for_a_probe() {
+    run(async {
+        let server = Server::start(&config("ip ssh authentication-retries 0\n")).await;
+        let mut client = server.connect().await.unwrap();
+        client.authenticate_none("admin").await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+    });
+}
+
+#[test]
+fn the_access_class_comes_before_the_first_byte() {
+    run(async {
+        let list = "access-list 10 permit 192.0.2.0 0.0.0.255\n";
+        let text = format!("{}{}", config(list), " access-class 10 in\n");
+        let server = Server::start(&text).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let mut bytes = Vec::new();
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes);
+        let _closed = tokio::time::timeout(LONG, read).await.unwrap();
+        assert!(bytes.is_empty(), "{bytes:?}");
+    });
+}
+
+/// S11: five vty lines, and the sixth session is refused; one that ends makes room.
+#[test]
+fn s11_the_sixth_is_refused() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let mut shells = Vec::new();
+        for _ in 0..5 {
+            shells.push(server.shell().await);
+        }
+        assert!(server.connect().await.is_err());
+        let mut first = shells.remove(0);
+        first.keys("exit\r").await;
+        first.end().await;
+        wait(|| server.desk.views.lines.list().len() == 4).await;
+        server.shell().await;
+    });
+}
+
+/// S12: a session that nobody uses ends after `exec-timeout`; keystrokes put it off.
+#[test]
+fn s12_the_exec_timeout_ends_a_session() {
+    run(async {
+        let server = Server::start(&format!("{} exec-timeout 0 2\n", config(""))).await;
+        let mut shell = server.shell().await;
+        let begun = Instant::now();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        shell.keys("x").await;
+        shell.end().await;
+        let lasted = begun.elapsed();
+        assert!(lasted >= Duration::from_millis(3400) && lasted < LONG / 2, "{lasted:?}");
+        wait(|| server.desk.views.lines.list().is_empty()).await;
+    });
+}
+
+/// A paste in very many packets, while its echo comes back: nothing is lost, and nothing waits for each other.
+#[test]
+fn s13_a_paste_in_small_packets() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let mut shell = server.shell().await;
+        shell.keys("terminal length 0\r").await;
+        // a client that does not read what it got sends nothing either
+        let mut keys = shell.channel.make_writer();
+        tokio::spawn(async move {
+            for number in 0..1500 {
+                keys.write_all(format!("!{number}\r").as_bytes()).await.unwrap();
+            }
+            keys.write_all(b"exit\r").await.unwrap();
+        });
+        shell.end().await;
+        for number in 0..1500 {
+            assert!(shell.seen.contains(&format!("Hub#!{number}\r\n")), "{number} is lost");
+        }
+    });
+}
+
+#[test]
+fn one_command() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+        let channel = client.channel_open_session().await.unwrap();
+        channel.exec(true, "show privilege | include level").await.unwrap();
+        let mut shell = Shell { _client: client, channel, seen: String::new() };
+        shell.end().await;
+        assert_eq!(shell.seen, "Current privilege level is 15\n");
+        let channel = shell._client.channel_open_session().await.unwrap();
+        channel.exec(true, "show frob").await.unwrap();
+        (shell.channel, shell.seen) = (channel, String::new());
+        shell.end().await;
+        assert!(shell.seen.contains("% Invalid input detected"), "{}", shell.seen);
+    });
+}
+
+/// A user that the configuration loses after the login gets no further session.
+#[test]
+fn a_lost_user_gets_no_session() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+        let without = config("").replace("username admin", "username other");
+        server.desk.views.configured(Arc::new(hubward_config::parse(&without)));
+        let channel = client.channel_open_session().await.unwrap();
+        channel.request_shell(true).await.unwrap();
+        let mut shell = Shell { _client: client, channel, seen: String::new() };
+        shell.end().await;
+        assert_eq!(shell.seen, "");
+    });
+}
