@@ -213,6 +213,11 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         )
         .side("inner address", theirs.clone(), "the address from the pool", true)
         .advise("There: the client must use the address that it was assigned; networks behind it need a LAN-to-LAN tunnel."),
+        Refusal::LeasedAddress(theirs) => Explanation::new(
+            "foreign-address",
+            format!("{peer} speaks for {theirs}, which is lent to a client."),
+        )
+        .advise("Here: a crypto ACL in the dynamic map entry says which networks the spokes may have; no spoke's network may lie in an `ip local pool`."),
         Refusal::PeerError { kind } => Explanation::new(
             "peer-error",
             format!("{peer} refuses: it reports {}.", notify::name(*kind)),

@@ -451,7 +451,10 @@ impl Engine {
             Err(error) => return self.refuse(None, path, error.into()),
         };
         let known = if header.responder == Cookie::ZERO {
-            self.by_first_message.get(&(path.remote, header.initiator)).copied()
+            // whoever refuses our first message has no cookie for us
+            let refused = (header.exchange == exchange::INFORMATIONAL).then_some(&header.initiator);
+            let first = self.by_first_message.get(&(path.remote, header.initiator));
+            first.or_else(|| self.by_cookie.get(refused?)).copied()
         } else {
             let own = [header.responder, header.initiator];
             own.into_iter().find_map(|cookie| self.by_cookie.get(&cookie).copied())
@@ -488,8 +491,10 @@ impl Engine {
         let expected_peer = sa.other_cookie();
         let peer_cookie = if sa.initiator { header.responder } else { header.initiator };
         let own_cookie = if sa.initiator { header.initiator } else { header.responder };
-        let cookies_fit = (own_cookie == sa.own_cookie() || own_cookie == Cookie::ZERO)
-            && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
+        // message 1 itself is known by its bytes: nothing later may do without our cookie, for it alone shows that whoever sends
+        // receives there too, before a Diffie-Hellman exchange is spent on it (RFC 2408 section 2.5.3)
+        let cookies_fit =
+            own_cookie == sa.own_cookie() && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
         if !cookies_fit {
             return self.refuse(Some(sa), path, Refusal::UnknownCookies);
         }

@@ -101,6 +101,9 @@ pub enum Refusal {
     /// The proxies are not those of the client's address.
     #[error("a client may only speak for its own address, not for {0}")]
     ForeignAddress(String),
+    /// The proxies are the address that was lent to somebody else.
+    #[error("{0} is lent to a client, and no other peer may speak for it")]
+    LeasedAddress(String),
     /// No transform set takes anything offered.
     #[error("no transform set takes an offer of the peer; the closest differs in {}", .0.difference)]
     NoPhase2Proposal(Box<Phase2Misfit>),

@@ -127,7 +127,8 @@ impl Engine {
     // ---- recognising --------------------------------------------------------------------------------------------
 
     /// The peer that a finished phase 1 belongs to, and whether it was known. Several devices behind one NAT, and all members
-    /// of a client group, differ by their port only.
+    /// of a client group, differ by their port only. That there is no NAT is only the caller's word: it does not make him the
+    /// one who is known to be behind one.
     pub(crate) fn join_peer(&mut self, sa: &IsakmpSa, finished: &Finished) -> (PeerId, bool) {
         let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
         let known = self
@@ -137,7 +138,7 @@ impl Engine {
                 peer.identity == finished.identity
                     && peer.path.interface == sa.path.interface
                     && peer.path.remote == sa.path.remote
-                    && (!by_port || peer.path.remote_port == sa.path.remote_port)
+                    && (!(by_port || peer.behind_nat) || peer.path.remote_port == sa.path.remote_port)
                     && peer.connection.as_ref().map(|(connection, _)| &connection.name)
                         == sa.connection.as_ref().map(|connection| &connection.name)
             })
@@ -146,6 +147,7 @@ impl Engine {
         if let Some(id) = known {
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.dpd = dpd;
+                peer.behind_nat |= sa.nat.remote;
                 let old = peer.path;
                 self.peer_path_changed(id, old, sa.path);
             }
@@ -166,6 +168,7 @@ impl Engine {
                 lease: None,
                 connection: sa.connection.clone().map(|connection| (connection, None)),
                 dpd,
+                behind_nat: sa.nat.remote,
             },
         );
         (id, false)
@@ -187,6 +190,7 @@ impl Engine {
                     lease: None,
                     connection: None,
                     dpd: peer.dpd,
+                    behind_nat: peer.behind_nat,
                 };
                 let new = self.new_peer_id();
                 if let Some(established) = sa.established() {
@@ -222,7 +226,8 @@ impl Engine {
         }
     }
 
-    /// The peer has forgotten everything before this SA: so do we, for the same address and port.
+    /// The peer has forgotten everything before this SA: so do we, for the same address and port. What came after it stays: the
+    /// notification may be late, or an old one that somebody recorded.
     pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
         self.step(sa, || Trace::InitialContact);
         let same_place =
@@ -230,7 +235,7 @@ impl Engine {
         let old: Vec<_> = self
             .sas
             .values()
-            .filter(|other| other.id != sa.id && other.established().is_some() && same_place(&other.path))
+            .filter(|other| other.id < sa.id && other.established().is_some() && same_place(&other.path))
             .map(|other| other.id)
             .collect();
         for id in old {
@@ -242,7 +247,7 @@ impl Engine {
         let children: Vec<_> = self
             .children
             .values()
-            .filter(|child| child.conn != sa.id && (child.peer == keep || same_place(&child.path)))
+            .filter(|child| child.conn < sa.id && (child.peer == keep || same_place(&child.path)))
             .map(|child| child.sa.id)
             .collect();
         for id in children {

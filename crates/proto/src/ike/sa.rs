@@ -312,6 +312,8 @@ pub(crate) struct Peer {
     pub(crate) connection: Option<(Arc<Connection>, Option<Ipv4Addr>)>,
     /// Whether the peer announced DPD.
     pub(crate) dpd: bool,
+    /// Whether a NAT was seen in front of it.
+    pub(crate) behind_nat: bool,
 }
 
 impl Peer {

@@ -46,6 +46,10 @@
 //! | a recorded message from elsewhere moves nothing | `rogue::a_replayed_session_moves_nothing` |
 //! | messages in pieces, repeated, out of order, without end | `cisco::messages_in_pieces`, `fragment::*`, `interop: strongswan_sends_fragments` |
 //! | LOAD_BALANCE: from port 500, authenticated, bounded | `rogue::a_gateway_sends_its_client_to_another`, `rogue::redirections_are_bounded`, `cisco::a_redirection_in_clear_is_ignored` |
+//! | a forged source answers without our cookie | `hostile::a_forged_source_gets_no_diffie_hellman` |
+//! | INITIAL-CONTACT late, or replayed on an older SA | `hostile::an_old_initial_contact_ends_nothing_newer` |
+//! | another's identity behind the same NAT, with forged NAT-D | `hostile::a_neighbour_behind_the_nat_is_somebody_else` |
+//! | a spoke that proposes a client's address | `hostile::a_spoke_does_not_take_a_clients_address` |
 //! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source` |
 //! | several peers of an entry | `failover::*`, `interop: the_second_peer_serves_when_the_first_is_silent` |
 //! | trial of several keys of one address in main mode | not handled: the first that fits is the key, as on IOS |
@@ -60,6 +64,7 @@
 mod admission;
 mod cisco;
 mod failover;
+mod hostile;
 mod liveness;
 #[path = "../support/peer.rs"]
 mod peer;

@@ -18,16 +18,18 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Answer, AskId, Effect, Input, Question};
+use hubward_proto::ike::natt::nat_d;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::policy::ClientGroup;
 use hubward_proto::ike::v1::iv::{ExchangeIvs, Phase1Iv};
 use hubward_proto::ike::v1::keys::{AuthInput, Cookies, KeyInput, Phase1Keys};
+use hubward_proto::ike::v1::vendor::Vendor;
 use hubward_proto::time::{Instant, Now};
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::{Config, Proposal, Transform, write_sa};
 use hubward_proto::wire::isakmp::{Chain, Cookie, FLAG_ENCRYPTION, Header, Writer};
 use hubward_proto::wire::registry::{config, exchange, ike, payload, protocol};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,11 +165,27 @@ pub struct Peer {
 impl Peer {
     /// Main mode as a spoke.
     pub fn main_mode(bench: &mut Bench, path: Path, key: &str, seed: u8) -> Self {
+        Self::main_mode_as(bench, path, key, seed, &identity(path.remote), None)
+    }
+
+    /// Main mode under any identity (an ID payload's body); with NAT-D payloads that say that the peer is at `claimed`, and that
+    /// it sees the engine where it is.
+    pub fn main_mode_as(
+        bench: &mut Bench,
+        path: Path,
+        key: &str,
+        seed: u8,
+        identity: &[u8],
+        claimed: Option<SocketAddr>,
+    ) -> Self {
         let mut random = Random::new([seed; 32]);
         let mut cookies = Cookies { initiator: Cookie(random.array()), responder: Cookie::ZERO };
         let sa = phase1_sa(ike::AUTH_PRESHARED);
         let mut writer = Writer::new();
         writer.push(payload::SA, sa.clone());
+        if claimed.is_some() {
+            writer.push(payload::VENDOR, Vendor::NatT.bytes());
+        }
         let answer = bench.datagram(path, &clear(cookies, exchange::MAIN, &writer));
         let (header, _) = Header::parse(answer.first().expect("message 2")).unwrap();
         cookies.responder = header.responder;
@@ -175,19 +193,23 @@ impl Peer {
         let nonce_i = random.array::<20>();
         let mut writer = Writer::new();
         writer.push(payload::KE, private.public()).push(payload::NONCE, nonce_i);
+        if let Some(claimed) = claimed {
+            for end in [SocketAddr::new(path.local, path.local_port), claimed] {
+                writer.push(payload::NAT_D, nat_d(HashAlg::Sha1, cookies, end).to_vec());
+            }
+        }
         let answer = bench.datagram(path, &clear(cookies, exchange::MAIN, &writer));
         let (header, body) = Header::parse(answer.first().expect("message 4")).unwrap();
         let chain = Chain::parse(header.first, body).unwrap();
         let (public_r, nonce_r) = (chain.first(payload::KE).unwrap(), chain.first(payload::NONCE).unwrap());
         let keys = derive(cookies, key, &private, (&nonce_i, nonce_r), public_r);
-        let identity = identity(path.remote);
         let hash = keys.auth_hash(&AuthInput {
             own_public: private.public(),
             other_public: public_r,
             own_cookie: cookies.initiator,
             other_cookie: cookies.responder,
             sa: &sa,
-            identity: &identity,
+            identity,
         });
         let mut iv = Phase1Iv::new(&keys);
         let mut writer = Writer::new();

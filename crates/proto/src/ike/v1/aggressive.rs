@@ -316,12 +316,17 @@ impl Engine {
         sa: &mut IsakmpSa,
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(), Refusal> {
-        if let (State::Established(established), Some(group)) = (&mut sa.state, &group) {
+        if let State::Established(established) = &mut sa.state {
             // a client in main mode, whose group could not be asked for before
+            let Some(group) = group else {
+                let name = established.identity.display();
+                self.delete_isakmp(sa, "the client group is not known");
+                return Err(Refusal::UnknownGroup(name));
+            };
             if let Some(peer) = self.peers.get_mut(&established.peer) {
                 peer.group = Some(group.name.clone());
             }
-            established.group = Some(Arc::clone(group));
+            established.group = Some(group);
             return Ok(());
         }
         let State::AggressiveResponder(state) = std::mem::replace(&mut sa.state, State::Void) else {

@@ -435,27 +435,38 @@ impl Engine {
         });
     }
 
-    /// A client may speak only for the address it was given. Old Cisco clients open a second SA to the hub itself, which is
-    /// within that; the SA's inner sources are held to the address in any case.
+    /// A client may speak only for the address it was given, and nobody else for that. Old Cisco clients open a second SA to the
+    /// hub itself, which is within that; the SA's inner sources are held to the address in any case.
     fn check_client_selector(
         &self,
         peer: crate::ike::sa::PeerId,
         selector: &Selector,
         authorized: &AuthorizedPeer,
     ) -> Result<Option<std::net::IpAddr>, Refusal> {
-        let Some(peer) = self.peers.get(&peer) else { return Ok(None) };
-        let address = peer.lease.as_ref().map(|lease| std::net::IpAddr::V4(lease.address));
+        let Some(known) = self.peers.get(&peer) else { return Ok(None) };
+        let address = known.lease.as_ref().map(|lease| std::net::IpAddr::V4(lease.address));
         match address {
             Some(address) if selector.remote != AddressRange::host(address) => {
                 Err(Refusal::ForeignAddress(selector.remote.to_string()))
             }
             // whoever came by Xauth or by a group is a client and needs an address first
-            None if peer.connection.is_none() && (authorized.user().is_some() || peer.group.is_some()) => {
+            None if known.connection.is_none() && (authorized.user().is_some() || known.group.is_some()) => {
                 let reachable = self.static_client(selector);
                 if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
             }
+            // of equal selectors the newest has the traffic: a spoke that names a client's address would take the client's
+            None if self.is_leased_to_another(peer, selector) => {
+                Err(Refusal::LeasedAddress(selector.remote.to_string()))
+            }
             address => Ok(address),
         }
+    }
+
+    /// Whether the peer's side of a selector is exactly the address of somebody else's lease.
+    fn is_leased_to_another(&self, peer: crate::ike::sa::PeerId, selector: &Selector) -> bool {
+        let leases =
+            self.peers.iter().filter(|(id, _)| **id != peer).filter_map(|(_, other)| other.lease.as_ref());
+        leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address.into()))
     }
 
     /// Without mode-config a client's proxy is accepted only where a crypto ACL names it.
@@ -544,9 +555,10 @@ impl Engine {
     fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
         let kind = match refusal {
             Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
-            Refusal::NoCryptoMapEntry { .. } | Refusal::ForeignAddress(_) | Refusal::Identity(_) => {
-                notify::INVALID_ID_INFORMATION
-            }
+            Refusal::NoCryptoMapEntry { .. }
+            | Refusal::ForeignAddress(_)
+            | Refusal::LeasedAddress(_)
+            | Refusal::Identity(_) => notify::INVALID_ID_INFORMATION,
             Refusal::TooMany => return None,
             _ => notify::PAYLOAD_MALFORMED,
         };

@@ -56,6 +56,9 @@ impl Engine {
             // the acknowledgement of Xauth may only be late: the repetition of this message must decrypt as it did
             return Err(Refusal::NotAuthorized);
         }
+        if begins && established.exchanges.len() >= limits::EXCHANGES {
+            return Err(Refusal::TooMany);
+        }
         established.ivs.advance(message_id, &decrypted);
         established.dpd.heard = self.now;
         self.steps(sa, || {
@@ -323,9 +326,6 @@ impl Engine {
         });
         self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
         let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
-        if established.exchanges.len() >= limits::EXCHANGES {
-            return Err(Refusal::TooMany);
-        }
         let (peer_id, wanted) = (established.peer, wanted_address(message));
         let pool = established.group.as_ref().and_then(|group| group.pool.clone());
         let (true, Some(pool)) = (established.demands.respond, pool) else {

@@ -1,0 +1,171 @@
+//! What somebody tries who has no key, or who has a key that many share.
+
+use super::hub_and_spoke;
+use super::peer::{Bench, Peer, clear, path, phase1_sa, quick_mode};
+use super::support::*;
+use hubward_crypto::dh::DhPrivate;
+use hubward_crypto::random::Random;
+use hubward_crypto::suite::DhGroup;
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::io::{Command, Input};
+use hubward_proto::ike::path::Path;
+use hubward_proto::ike::policy::{IdentityMatch, Policy, SelfIdentity};
+use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::limits;
+use hubward_proto::time::Instant;
+use hubward_proto::wire::attribute::Attribute;
+use hubward_proto::wire::ike1::Notify;
+use hubward_proto::wire::isakmp::{Cookie, Writer};
+use hubward_proto::wire::registry::{config, exchange, ike, notify, payload};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SPOKE: &str = "10.100.2.102";
+
+fn bench(policy: Policy) -> Bench {
+    Bench::new(Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN))
+}
+
+fn from(address: &str, port: u16) -> Path {
+    path(ip(HUB), ip(address), port)
+}
+
+fn first_message(initiator: Cookie) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.push(payload::SA, phase1_sa(ike::AUTH_PRESHARED));
+    clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::MAIN, &writer)
+}
+
+/// Somebody who forges his source sees no message 2, so he does not know our cookie: without it his message 3 costs us no
+/// Diffie-Hellman exchange.
+#[test]
+fn a_forged_source_gets_no_diffie_hellman() {
+    let mut bench = bench(hub_policy());
+    let initiator = Cookie([7; 8]);
+    assert_eq!(bench.datagram(from("203.0.113.66", 500), &first_message(initiator)).len(), 1);
+    let private = DhPrivate::generate(DhGroup::Modp1024, &mut Random::new([5; 32]));
+    let mut writer = Writer::new();
+    writer.push(payload::KE, private.public()).push(payload::NONCE, [1; 20]);
+    let blind = clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::MAIN, &writer);
+    assert!(bench.datagram(from("203.0.113.66", 500), &blind).is_empty());
+    assert_eq!(bench.refusals, [Refusal::UnknownCookies]);
+    // message 1 itself comes again without our cookie
+    assert_eq!(bench.datagram(from("203.0.113.66", 500), &first_message(initiator)).len(), 1);
+}
+
+/// Our refusal of a first message has no cookie of ours, as the peer's has none: the other side understands it all the same.
+#[test]
+fn a_refused_caller_knows_why() {
+    let mut world = hub_and_spoke();
+    let mut policy = hub_policy();
+    policy.proposals[0].group = DhGroup::Modp2048;
+    world.nodes[0] = Node::new(HUB, policy, 1);
+    world.acquire(1);
+    world.run(Duration::from_secs(1));
+    let told = Refusal::PeerError { kind: notify::NO_PROPOSAL_CHOSEN }.to_string();
+    assert!(world.nodes[1].refusals().contains(&told), "{:?}", world.nodes[1].refusals());
+}
+
+/// A peer in main mode that names a client group, and the authorization list does not know it: the SA ends, all of it.
+#[test]
+fn an_unknown_group_in_main_mode() {
+    let mut hub = hub_policy();
+    hub.profiles[1].matches = vec![IdentityMatch::Group("nobody".into())];
+    hub.profiles[1].xauth_list = None;
+    let mut spoke = spoke_policy(SPOKE, "10.2.0.0/16");
+    spoke.global.identity = SelfIdentity::KeyId("nobody".into());
+    let mut world = World::new(vec![Node::new(HUB, hub, 1), Node::new(SPOKE, spoke, 2)]);
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let hub = &world.nodes[0];
+    assert!(hub.refusals().iter().any(|text| text.contains("client group nobody")), "{:?}", hub.refusals());
+    assert!(hub.engine.inspect().isakmp.is_empty(), "{:?}", hub.engine.inspect().isakmp);
+    assert!(hub.inbound.is_empty() && hub.engine.poll_timeout().is_none());
+    assert!(world.nodes[1].engine.inspect().isakmp.is_empty(), "the peer was told");
+}
+
+const LAN: [u8; 8] = [10, 2, 0, 0, 255, 255, 0, 0];
+const HUB_LAN: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
+
+/// An INITIAL-CONTACT comes again, or late, on an SA that a newer one has followed: what came after it stays.
+#[test]
+fn an_old_initial_contact_ends_nothing_newer() {
+    let mut bench = bench(hub_policy());
+    let path = from(SPOKE, 500);
+    let mut old = Peer::main_mode(&mut bench, path, "cisco123", 3);
+    let mut new = Peer::main_mode(&mut bench, path, "cisco123", 4);
+    let message = new.seal(exchange::QUICK, 77, &quick_mode(1000, &[1; 20], LAN, HUB_LAN));
+    assert_eq!(bench.datagram(path, &message).len(), 1);
+    let contact = |peer: &mut Peer, message_id| {
+        let (initiator, responder) = (peer.cookies.initiator, peer.cookies.responder);
+        let notify = Notify::isakmp(notify::INITIAL_CONTACT, initiator, responder, []);
+        let mut writer = Writer::new();
+        writer.push(payload::NOTIFY, notify.write());
+        peer.seal(exchange::INFORMATIONAL, message_id, &writer)
+    };
+    let recorded = contact(&mut old, 5);
+    bench.datagram(path, &recorded);
+    let view = bench.engine.inspect();
+    assert_eq!((view.isakmp.len(), view.children.len()), (2, 1));
+    let genuine = contact(&mut new, 6);
+    bench.datagram(path, &genuine);
+    let view = bench.engine.inspect();
+    assert_eq!((view.isakmp.len(), view.children.len()), (1, 1), "the older SA is forgotten");
+}
+
+/// Whoever has the key that all spokes share, behind the same NAT, says that he is another spoke and that there is no NAT: the
+/// other's tunnel is not led to him, and nothing of it ends.
+#[test]
+fn a_neighbour_behind_the_nat_is_somebody_else() {
+    const NAT: &str = "198.51.100.7";
+    let identity = [1, 17, 1, 244, 192, 168, 1, 2];
+    let mut bench = bench(hub_policy());
+    let (inside, forged) = (std::net::SocketAddr::new(ip("192.168.1.2"), 500), from(NAT, 30_000));
+    let mut victim =
+        Peer::main_mode_as(&mut bench, from(NAT, 20_000), "cisco123", 3, &identity, Some(inside));
+    let message = victim.seal(exchange::QUICK, 77, &quick_mode(1000, &[1; 20], LAN, HUB_LAN));
+    assert_eq!(bench.datagram(victim.path, &message).len(), 1, "{:?}", bench.refusals);
+    let outside = std::net::SocketAddr::new(forged.remote, forged.remote_port);
+    Peer::main_mode_as(&mut bench, forged, "cisco123", 4, &identity, Some(outside));
+    bench.wait(Duration::from_secs(10));
+    let view = bench.engine.inspect();
+    assert!(view.children.iter().all(|child| child.path.remote_port == 20_000), "{:?}", view.children);
+    assert_eq!(view.isakmp.len(), 2, "the victim's SA does not retire");
+}
+
+/// A spoke that proposes a client's address would have the client's traffic.
+#[test]
+fn a_spoke_does_not_take_a_clients_address() {
+    let mut world = World::new(vec![
+        Node::new(HUB, hub_policy(), 1),
+        Node::new(SPOKE, spoke_policy(SPOKE, "10.5.5.1/32"), 2),
+        Node::new("10.51.82.100", client_policy("10.51.82.100"), 3),
+    ]);
+    world.input(2, Input::Command(Command::Connect { connection: "work".into() }));
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[2], &world.nodes[0]));
+    assert_eq!(world.nodes[2].assignment.as_ref().unwrap().address.to_string(), "10.5.5.1");
+    world.acquire(1);
+    world.run(Duration::from_secs(3));
+    assert!(world.nodes[1].outbound.is_empty(), "the spoke has the client's address");
+    assert!(world.nodes[0].refusals().iter().any(|text| text.contains("lent to a client")));
+    assert!(tunnel(&world.nodes[2], &world.nodes[0]));
+}
+
+/// A gateway that asks its client for Xauth again and again makes it remember no more exchanges than any other peer.
+#[test]
+fn a_gateway_that_asks_without_end() {
+    let mut bench = bench(client_policy("10.51.82.100"));
+    let call = bench.input(Input::Command(Command::Connect { connection: "work".into() }));
+    let call = if call.is_empty() { bench.wait(Duration::from_millis(1)) } else { call };
+    let path = path(ip("10.51.82.100"), ip(HUB), 500);
+    let mut gateway = Peer::gateway(&mut bench, &call[0], path, "cisco321", 3);
+    for message_id in 1..=limits::EXCHANGES as u32 + 1 {
+        let asked = vec![Attribute::long(config::XAUTH_USER_NAME, [])];
+        let request = gateway.config(message_id, config::REQUEST, asked);
+        bench.datagram(path, &request);
+    }
+    assert_eq!(bench.asked.len(), limits::EXCHANGES);
+    assert_eq!(bench.refusals, [Refusal::TooMany]);
+}
