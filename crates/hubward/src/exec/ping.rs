@@ -57,7 +57,9 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Packet sent with the DF bit set")?;
     }
     let mut times = Vec::new();
+    let mut sent = 0;
     for number in 1..=count {
+        sent = number;
         // one at a time, so that whoever hangs up ends it
         let outcomes = icmp::ping(ping, |_| {}).map_err(io::Error::other);
         let outcome = match outcomes {
@@ -71,34 +73,44 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
         if number % 70 == 0 && number < count {
             writeln!(out)?;
         }
-        out.flush()?;
+        // the escape sequence ends it, and it tells how far it came; for who is gone, that fails again
+        if out.flush().is_err() {
+            break;
+        }
     }
     writeln!(out)?;
     let replies = times.len();
-    let percent = (replies as u64 * 100).checked_div(count.into()).unwrap_or(0);
-    write!(out, "Success rate is {percent} percent ({replies}/{count})")?;
+    let percent = (replies as u64 * 100).checked_div(sent.into()).unwrap_or(0);
+    write!(out, "Success rate is {percent} percent ({replies}/{sent})")?;
     if let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) {
         let average = times.iter().sum::<u128>() / replies as u128;
         write!(out, ", round-trip min/avg/max = {least}/{average}/{most} ms")?;
     }
-    writeln!(out)
+    writeln!(out)?;
+    out.flush()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A reader who hangs up ends it.
-    struct Gone(usize);
+    /// A reader who flushes so often without an error.
+    struct Reader {
+        text: String,
+        flushes: usize,
+        hangs_up: bool,
+    }
 
-    impl Write for Gone {
+    impl Write for Reader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += 1;
-            if bytes == b"!" { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(bytes.len()) }
+            self.text.push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+            self.flushes = self.flushes.saturating_sub(1);
+            let fails = if self.hangs_up { self.flushes == 0 } else { self.flushes == 1 };
+            if fails { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
         }
     }
 
@@ -112,7 +124,16 @@ mod tests {
         assert_eq!(lines[1], "Sending 72, 100-byte ICMP Echos to 127.0.0.1, timeout is 2 seconds:");
         assert_eq!((lines[2], lines[3]), ("!".repeat(70).as_str(), "!!"));
         assert!(lines[4].starts_with("Success rate is 100 percent (72/72), round-trip min/avg/max = 1/"));
-        assert!(send(&ping, u32::MAX, &mut Gone(0)).is_err());
+        let mut gone = Reader { text: String::new(), flushes: 4, hangs_up: true };
+        assert!(send(&ping, u32::MAX, &mut gone).is_err(), "a reader who hangs up ends it");
+        let mut interrupts = Reader { flushes: 5, hangs_up: false, ..gone };
+        interrupts.text.clear();
+        send(&ping, u32::MAX, &mut interrupts).unwrap();
+        assert!(
+            interrupts.text.contains("\n!!!!\nSuccess rate is 100 percent (4/4), "),
+            "{}",
+            interrupts.text
+        );
     }
 
     #[test]

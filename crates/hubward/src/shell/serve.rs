@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-/// Ctrl-C.
-const INTERRUPT: u8 = 3;
+/// Ctrl-C and Ctrl-^.
+const INTERRUPTS: [u8; 2] = [0x03, 0x1e];
 
 /// What comes to a session from its transport.
 #[derive(Debug)]
@@ -217,7 +217,7 @@ impl Write for Output<'_, '_> {
     fn flush(&mut self) -> io::Result<()> {
         while let Ok(input) = self.work.inputs.1.try_recv() {
             match &input {
-                Input::Typed(bytes) if bytes.contains(&INTERRUPT) => {
+                Input::Typed(bytes) if bytes.iter().any(|byte| INTERRUPTS.contains(byte)) => {
                     // what was typed ahead is forgotten, as on IOS
                     self.work.waiting.clear();
                     self.interrupted = true;
