@@ -24,6 +24,7 @@ mod rows;
 mod scene;
 mod shows;
 mod spoke_dhcp;
+mod terminal;
 
 use hubward_interop::lab::{Lab, sweep};
 use hubward_interop::needs::{self, BASE, Need};
@@ -68,6 +69,7 @@ fn main() {
         ("path_mtu", path_mtu::CASES),
         ("rows", rows::CASES),
         ("shows", shows::CASES),
+        ("terminal", terminal::CASES),
     ];
     let trials = topics
         .into_iter()
