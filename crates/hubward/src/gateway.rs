@@ -371,7 +371,10 @@ impl Gateway {
             if old != new {
                 let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
                 let name = self.parsed.config.interfaces.get(index).map_or("", |interface| &interface.name);
-                tracing::info!("{name} has another address: {new:?}");
+                tracing::info!(
+                    "{name} has another address: {}",
+                    new.map_or("none".into(), |new| new.to_string())
+                );
                 self.engine.handle(now(), Input::Moved { interface, address: new.map(IpAddr::V4) });
             }
         }

@@ -57,7 +57,7 @@ pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
                 return;
             }
         }
-        let _over = sender.send(Input::Gone);
+        let _over = sender.send(Input::Ended);
     })?;
     // whoever may open the socket may do everything, so that `enable` has nothing to ask
     let login = Login { privilege: PRIVILEGED, place, exec_timeout: None, terminal, enable: None };
@@ -180,6 +180,14 @@ mod tests {
         let text = talk(&[(WINDOW, &[0, 80, 0, 24]), (TYPED, b"show priv\r"), (TYPED, b"sh cry\rexit\r")]);
         assert!(text.contains("#show priv\r\nCurrent privilege level is 15\r\n"), "{text}");
         assert!(text.contains("#sh cry\r\n% Incomplete command.\r\n\r\n"), "{text}");
+    }
+
+    /// A script that is piped in ends before its commands do.
+    #[test]
+    fn what_was_typed_before_the_end_is_done() {
+        let ping = b"ping 127.0.0.1 repeat 2 timeout 1\rshow privilege\r";
+        let text = talk(&[(WINDOW, &[0, 80, 0, 24]), (TYPED, ping)]);
+        assert!(text.contains("Current privilege level is 15"), "{text}");
     }
 
     #[test]

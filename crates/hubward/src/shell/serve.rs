@@ -24,6 +24,8 @@ pub(crate) enum Input {
     Window(Terminal),
     /// A message of the log, for `terminal monitor`.
     Log(String),
+    /// Nothing more is typed. What was typed is done, as long as somebody takes the output.
+    Ended,
     /// The transport is gone.
     Gone,
 }
@@ -55,8 +57,8 @@ pub(crate) struct Login {
     pub(crate) enable: Option<CheckEnable>,
 }
 
-/// Runs a session on the calling thread until it closes. The transport sends what comes, and [`Input::Gone`] in the end; what
-/// the log tells comes the same way.
+/// Runs a session on the calling thread until it closes. The transport sends what comes, and in the end
+/// [`Input::Ended`] or [`Input::Gone`]; what the log tells comes the same way.
 ///
 /// # Errors
 /// The transport takes no more output.
@@ -84,7 +86,7 @@ pub(crate) fn serve(
             },
         };
         match input {
-            Input::Gone => return Ok(()),
+            Input::Ended | Input::Gone => return Ok(()),
             Input::Window(terminal) => session.resize(terminal),
             Input::Log(message) => {
                 let effects = session.monitor(&message);
@@ -224,7 +226,9 @@ impl Write for Output<'_, '_> {
                     return Err(io::Error::other("interrupted"));
                 }
                 Input::Gone => return Err(io::ErrorKind::BrokenPipe.into()),
-                Input::Typed(_) | Input::Window(_) | Input::Log(_) => self.work.waiting.push_back(input),
+                Input::Typed(_) | Input::Window(_) | Input::Log(_) | Input::Ended => {
+                    self.work.waiting.push_back(input)
+                }
             }
         }
         if self.streams {
