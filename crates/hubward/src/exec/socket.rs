@@ -1,11 +1,12 @@
 //! The local control socket: a few lines in, their output back. `terminal show-format classic` holds for the lines behind it.
 
-use super::{Caller, Desk, Format, PRIVILEGED, Refusal, run};
+use super::{Caller, Desk, Format, Outcome, PRIVILEGED, Refusal, run};
 use crate::console_lines::LineName;
 use crate::dataplane::now;
 use crate::shell::console::{self, HELLO};
+use crate::shell::filter;
 use anyhow::Context as _;
-use std::io::{BufWriter, Read as _, Write as _};
+use std::io::{BufWriter, Read as _, Write};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -102,7 +103,7 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
             "terminal show-format modern" => caller.format = Format::Modern,
             _ => {
                 let mut out = BufWriter::new(&stream);
-                let outcome = run(line, caller, desk, &mut out)?;
+                let outcome = filtered(line, caller, desk, &mut out)?;
                 out.flush()?;
                 drop(out);
                 if let Err(refusal) = outcome {
@@ -114,6 +115,19 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     }
     stream.write_all(&[END])?;
     Ok(())
+}
+
+/// Carries a command out, with the output filter behind it.
+fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
+    let (command, filter) = match filter::command(line) {
+        Ok((command, Some(filter))) => (command, filter),
+        Ok((command, None)) => return run(command, caller, desk, out),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut text = Vec::new();
+    let outcome = run(command, caller, desk, &mut text)?;
+    out.write_all(filter.apply(&String::from_utf8_lossy(&text)).as_bytes())?;
+    Ok(outcome)
 }
 
 /// `hubward exec LINE`: asks the running gateway.
@@ -174,6 +188,11 @@ mod tests {
         assert_eq!(when_free(Format::Modern, "show privilege"), "Current privilege level is 15\n");
         let both = when_free(Format::Classic, "show privilege\nshow nothing\nshow privilege");
         assert_eq!(both, "Current privilege level is 15\n% Invalid input detected at '^' marker.\n");
+        let filtered = "show privilege | exclude level\nshow privilege | count 15\nshow privilege | x";
+        assert_eq!(
+            when_free(Format::Modern, filtered),
+            "Number of lines which match regexp = 1\n% Invalid input detected at '^' marker.\n"
+        );
         assert!(serve(&path, crate::views::tests::desk()).is_err(), "another gateway's socket");
     }
 }

@@ -1,5 +1,6 @@
 //! Output filters: `| include`, `exclude`, `begin`, `section`, `count`, with IOS regular expressions.
 
+use crate::exec::Refusal;
 use regex::{Regex, RegexBuilder};
 
 /// Bytes that a compiled expression may take.
@@ -72,6 +73,21 @@ pub(crate) fn split(line: &str) -> Result<(&str, Option<Filter>), Problem> {
             _ => Filter::Section { pattern, exclude },
         }),
     ))
+}
+
+/// A line's command and its filter. `| json` is no filter: the command itself gives other rows, and keeps it.
+pub(crate) fn command(line: &str) -> Result<(&str, Option<Filter>), Refusal> {
+    split(line).or_else(|problem| match problem {
+        Problem::Unknown(at) if is_json(line, at) => Ok((line, None)),
+        Problem::Unknown(at) => Err(Refusal::Invalid(at)),
+        Problem::Incomplete => Err(Refusal::Incomplete),
+        Problem::Expression => Err(Refusal::Failed("Failed to compile regular expression".into())),
+    })
+}
+
+/// Whether the filter at a place is `| json`.
+fn is_json(line: &str, at: usize) -> bool {
+    line.get(at..).is_some_and(|name| !name.trim().is_empty() && "json".starts_with(name.trim()))
 }
 
 /// Where the filter's bar stands: after a blank, so that an expression or a password with a bar in it is left alone.

@@ -421,16 +421,9 @@ impl Session {
 
     /// A command of exec mode was entered.
     pub(super) fn exec_line(&mut self, line: &str, work: &mut Work) {
-        // `| json` is no filter: the command itself gives other rows
-        let (command, filter) = match filter::split(line) {
+        let (command, filter) = match filter::command(line) {
             Ok(split) => split,
-            Err(filter::Problem::Unknown(at)) if is_json(line, at) => (line, None),
-            Err(filter::Problem::Unknown(at)) => return self.wrong(line, &Refusal::Invalid(at), work),
-            Err(filter::Problem::Incomplete) => return self.wrong(line, &Refusal::Incomplete, work),
-            Err(filter::Problem::Expression) => {
-                let refusal = Refusal::Failed("Failed to compile regular expression".into());
-                return self.wrong(line, &refusal, work);
-            }
+            Err(refusal) => return self.wrong(line, &refusal, work),
         };
         match self.own(command) {
             Some((Local::History, _)) => {
@@ -530,11 +523,6 @@ impl Session {
         let prompt = self.prompt_text();
         self.editor.begin(&prompt, Echo::Shown, typed, &mut work.out);
     }
-}
-
-/// Whether the filter at a place is `| json`.
-fn is_json(line: &str, at: usize) -> bool {
-    line.get(at..).is_some_and(|name| !name.trim().is_empty() && "json".starts_with(name.trim()))
 }
 
 /// A help listing as IOS prints it.

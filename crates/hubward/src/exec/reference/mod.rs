@@ -27,7 +27,7 @@ for anybody below, it does not exist. The console and `hubward exec` have level 
 JSON ([show-json.md](show-json.md)).
 
 Behind every command that prints, `| include`, `| exclude`, `| begin`, `| section` (also `section include`, `section exclude`) and
-`| count` with an IOS regular expression choose lines; behind a session's own commands they do not.
+`| count` with an IOS regular expression choose lines.
 ";
 
 const CONFIGURATION: &str = "\
