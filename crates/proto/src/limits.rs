@@ -25,8 +25,10 @@ pub const XAUTH_BYTES: usize = 128;
 pub const SPLIT_NETWORKS: usize = 256;
 /// Message-id chains and phase-2 exchanges of one ISAKMP SA.
 pub const EXCHANGES: usize = 16;
-/// Half-open ISAKMP SAs altogether.
+/// Half-open ISAKMP SAs altogether; of more than that, the oldest whose peer has shown nothing gives way.
 pub const HALF_OPEN: usize = 2_048;
+/// Half-open ISAKMP SAs of aggressive mode, which are refused above it.
+pub const HALF_OPEN_AGGRESSIVE: usize = 1_024;
 /// Half-open ISAKMP SAs from one address, which may be the NAT of many peers.
 pub const HALF_OPEN_PER_SOURCE: usize = 32;
 /// First messages of phase 1 that one address may send at once, ...

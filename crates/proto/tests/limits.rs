@@ -69,6 +69,8 @@ const ROWS: &[Row] = &[
           refused: |refusal| *refusal == Refusal::TooMany },
     Row { name: "HALF_OPEN", bound: limits::HALF_OPEN, reach: over_time::half_open,
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
+    Row { name: "HALF_OPEN_AGGRESSIVE", bound: limits::HALF_OPEN_AGGRESSIVE, reach: over_time::half_open_aggressive,
+          refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
     Row { name: "HALF_OPEN_PER_SOURCE", bound: limits::HALF_OPEN_PER_SOURCE, reach: over_time::half_open_of_one_source,
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
 ];

@@ -4,7 +4,7 @@
 //! child SAs are in `child.rs`, peers in `peer.rs`.
 
 use crate::esp::sa::{ChildId, EntryRef};
-use crate::ike::admission::Admission;
+use crate::ike::admission::{Admission, Stage};
 use crate::ike::event::{ConnId, Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
@@ -380,7 +380,8 @@ impl Engine {
         self.by_cookie.insert(sa.own_cookie(), sa.id);
         if let Some(source) = sa.first_source {
             self.by_first_message.insert((source, sa.cookies.initiator), sa.id);
-            self.admission.note(sa.id, source, sa.established().is_none());
+            let stage = sa.established().is_none().then(|| Stage::of(&sa));
+            self.admission.note(sa.id, source, stage);
         }
         if let Some(established) = sa.established() {
             self.sas_of.entry(established.peer).or_default().insert(sa.id);
@@ -394,7 +395,7 @@ impl Engine {
         self.by_cookie.remove(&sa.own_cookie());
         if let Some(source) = sa.first_source {
             self.by_first_message.remove(&(source, sa.cookies.initiator));
-            self.admission.note(sa.id, source, false);
+            self.admission.note(sa.id, source, None);
         }
         self.own_informationals.remove(&sa.id);
         if let Some(established) = sa.established() {

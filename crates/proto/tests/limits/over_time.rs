@@ -108,6 +108,27 @@ pub(crate) fn half_open(count: usize) -> Bench {
     bench
 }
 
+/// Message 1 of aggressive mode from many sources.
+pub(crate) fn half_open_aggressive(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    flood_aggressive(&mut bench, count);
+    bench
+}
+
+fn flood_aggressive(bench: &mut Bench, count: usize) {
+    for index in 0..count {
+        let initiator = Cookie((index as u64 + 1).to_be_bytes());
+        let mut writer = Writer::new();
+        writer
+            .push(payload::SA, phase1_sa(ike::AUTH_XAUTH_INIT_PRESHARED))
+            .push(payload::KE, [2; 128])
+            .push(payload::NONCE, [1; 20])
+            .push(payload::ID, [&[11, 17, 1, 244], &b"testgroup"[..]].concat());
+        let message = clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::AGGRESSIVE, &writer);
+        bench.datagram(from(index), &message);
+    }
+}
+
 pub(crate) fn half_open_of_one_source(count: usize) -> Bench {
     let mut bench = bench(hub_policy());
     for index in 0..count {
@@ -116,7 +137,54 @@ pub(crate) fn half_open_of_one_source(count: usize) -> Bench {
     bench
 }
 
-/// A full table refuses new SAs, keeps those it has, and is empty again when their time is over.
+/// First messages from more forged addresses than there is room for, before a peer calls and between its messages: it gets
+/// through, for it answers. Aggressive mode does not take main mode's room.
+#[test]
+fn a_flood_of_first_messages_locks_nobody_out() {
+    let flood = |bench: &mut Bench, first: usize| {
+        for index in first..first + 2 * limits::HALF_OPEN {
+            bench.datagram(from(index), &first_message(index));
+            if index % 1024 == 0 {
+                bench.wait(limits::PHASE1_REFILL);
+            }
+        }
+    };
+    let mut bench = bench(hub_policy());
+    flood(&mut bench, 0);
+    Peer::main_mode(&mut bench, from(5000), "cisco123", 3);
+    assert_eq!(bench.engine.inspect().isakmp.len(), limits::HALF_OPEN);
+    flood_aggressive(&mut bench, limits::HALF_OPEN);
+    Peer::main_mode(&mut bench, from(5001), "cisco123", 4);
+    bench.wait(limits::PHASE1_REFILL);
+    flood(&mut bench, 10_000);
+    Peer::main_mode(&mut bench, from(5002), "cisco123", 5);
+    assert_eq!(bench.asked.len(), limits::HALF_OPEN_AGGRESSIVE);
+    bench.wait(limits::HALF_OPEN_TIME);
+    assert_eq!(bench.engine.inspect().isakmp.len(), 3);
+}
+
+/// An SA whose peer has answered does not give way.
+#[test]
+fn who_has_answered_stays() {
+    let mut bench = bench(hub_policy());
+    let first = bench.datagram(from(5000), &first_message(5000));
+    let (header, _) = hubward_proto::wire::isakmp::Header::parse(&first[0]).unwrap();
+    let mut random = hubward_crypto::random::Random::new([9; 32]);
+    let private =
+        hubward_crypto::dh::DhPrivate::generate(hubward_crypto::suite::DhGroup::Modp1024, &mut random);
+    let mut writer = Writer::new();
+    writer.push(payload::KE, private.public()).push(payload::NONCE, [1; 20]);
+    let cookies = Cookies { initiator: header.initiator, responder: header.responder };
+    let third = clear(cookies, exchange::MAIN, &writer);
+    assert_eq!(bench.datagram(from(5000), &third).len(), 1);
+    for index in 0..2 * limits::HALF_OPEN {
+        bench.datagram(from(index), &first_message(index));
+    }
+    assert_eq!(bench.datagram(from(5000), &third).len(), 1, "its repetition is answered");
+    assert_eq!(bench.count("ike repetitions in"), 1);
+}
+
+/// A full table serves those that are up, and is empty again when the time of the others is over.
 #[test]
 fn a_full_table_keeps_what_it_has() {
     let mut bench = bench(hub_policy());

@@ -88,6 +88,11 @@ impl Initiator {
 }
 
 impl Responder {
+    /// Whether message 3 came, with our cookie.
+    pub(crate) fn is_exchanged(&self) -> bool {
+        matches!(self, Self::Exchanged { .. })
+    }
+
     /// The message of ours that is out: 2 or 4.
     pub(crate) fn number(&self) -> Option<u8> {
         Some(match self {
