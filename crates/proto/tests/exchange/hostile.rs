@@ -10,14 +10,14 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::ike::path::Path;
-use hubward_proto::ike::policy::{IdentityMatch, Policy, SelfIdentity};
+use hubward_proto::ike::policy::{IdentityMatch, Keepalive, Policy, SelfIdentity};
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
-use hubward_proto::wire::ike1::Notify;
-use hubward_proto::wire::isakmp::{Cookie, Writer};
-use hubward_proto::wire::registry::{config, exchange, ike, notify, payload};
+use hubward_proto::wire::ike1::{Delete, Notify};
+use hubward_proto::wire::isakmp::{Chain, Cookie, Header, Writer};
+use hubward_proto::wire::registry::{config, exchange, ike, notify, payload, protocol};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,4 +168,70 @@ fn a_gateway_that_asks_without_end() {
     }
     assert_eq!(bench.asked.len(), limits::EXCHANGES);
     assert_eq!(bench.refusals, [Refusal::TooMany]);
+}
+
+/// A client that passed Xauth, and the same one on an SA on which it has not; the hub probes both.
+fn client_and_unproven_renewal() -> (Bench, Peer, Peer) {
+    let mut policy = hub_policy();
+    policy.global.keepalive =
+        Some(Keepalive { interval: Duration::from_secs(10), retry: Duration::from_secs(2), periodic: true });
+    let mut bench = bench(policy);
+    let path = from("10.51.82.100", 500);
+    let (mut client, request) = Peer::aggressive_mode(&mut bench, path, &test_group(), 3);
+    client.pass_xauth(&mut bench, request);
+    let (unproven, _) = Peer::aggressive_mode(&mut bench, path, &test_group(), 4);
+    (bench, client, unproven)
+}
+
+/// The unproven SA ends at once: the one before it is probed as if nothing had been, and when nobody answers it ends too.
+#[test]
+fn an_unproven_renewal_stops_no_probes() {
+    let (mut bench, _, mut unproven) = client_and_unproven_renewal();
+    let message = unproven.seal(exchange::INFORMATIONAL, 9, &delete_of(&unproven));
+    bench.datagram(unproven.path, &message);
+    assert_eq!(bench.engine.inspect().isakmp.len(), 1);
+    bench.wait(Duration::from_secs(60));
+    assert!(bench.trace.iter().any(|line| line.contains("PeerDead")), "{:?}", bench.engine.inspect().isakmp);
+    assert!(bench.engine.inspect().isakmp.is_empty());
+}
+
+fn delete_of(peer: &Peer) -> Writer {
+    let cookies = [peer.cookies.initiator.0, peer.cookies.responder.0].concat();
+    let mut writer = Writer::new();
+    writer.push(payload::DELETE, Delete { protocol: protocol::ISAKMP, spis: vec![cookies] }.write());
+    writer
+}
+
+/// The unproven SA deletes the one before it: it may not.
+#[test]
+fn an_unproven_renewal_deletes_nothing_else() {
+    let (mut bench, client, mut unproven) = client_and_unproven_renewal();
+    let message = unproven.seal(exchange::INFORMATIONAL, 9, &delete_of(&client));
+    bench.datagram(unproven.path, &message);
+    let view = bench.engine.inspect();
+    assert_eq!(view.isakmp.iter().filter(|sa| sa.user.is_some()).count(), 2, "both are the peer's");
+}
+
+/// Nobody answers probes on the unproven SA, but the client does on its own: only the unproven one ends.
+#[test]
+fn silence_on_an_unproven_renewal_ends_nothing_else() {
+    let (mut bench, mut client, _) = client_and_unproven_renewal();
+    for _ in 0..120 {
+        for probe in bench.wait(Duration::from_secs(1)) {
+            let (header, _) = Header::parse(&probe).unwrap();
+            if header.initiator != client.cookies.initiator {
+                continue;
+            }
+            let (header, plain) = client.open(&probe);
+            let chain = Chain::parse(header.first, &plain).unwrap();
+            let probe = Notify::parse(chain.first(payload::NOTIFY).unwrap()).unwrap();
+            let mut writer = Writer::new();
+            writer.push(payload::NOTIFY, Notify { kind: notify::R_U_THERE_ACK, ..probe }.write());
+            let answer = client.seal(exchange::INFORMATIONAL, header.message_id ^ 1, &writer);
+            bench.datagram(client.path, &answer);
+        }
+    }
+    let view = bench.engine.inspect();
+    assert_eq!(view.isakmp.len(), 1, "{:?}", bench.refusals);
+    assert!(view.isakmp[0].user.is_some());
 }

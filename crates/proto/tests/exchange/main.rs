@@ -48,6 +48,7 @@
 //! | LOAD_BALANCE: from port 500, authenticated, bounded | `rogue::a_gateway_sends_its_client_to_another`, `rogue::redirections_are_bounded`, `cisco::a_redirection_in_clear_is_ignored` |
 //! | a forged source answers without our cookie | `hostile::a_forged_source_gets_no_diffie_hellman` |
 //! | INITIAL-CONTACT late, or replayed on an older SA | `hostile::an_old_initial_contact_ends_nothing_newer` |
+//! | an SA without Xauth yet, in place of one with it | `hostile::an_unproven_renewal_deletes_nothing_else`, `hostile::an_unproven_renewal_stops_no_probes` |
 //! | another's identity behind the same NAT, with forged NAT-D | `hostile::a_neighbour_behind_the_nat_is_somebody_else` |
 //! | a spoke that proposes a client's address | `hostile::a_spoke_does_not_take_a_clients_address` |
 //! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source` |

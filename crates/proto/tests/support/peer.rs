@@ -244,7 +244,8 @@ impl Peer {
             .push(payload::SA, sa.clone())
             .push(payload::KE, private.public())
             .push(payload::NONCE, nonce_i)
-            .push(payload::ID, identity.clone());
+            .push(payload::ID, identity.clone())
+            .push(payload::VENDOR, Vendor::Dpd.bytes());
         bench.datagram(path, &clear(cookies, exchange::AGGRESSIVE, &writer));
         let (id, _) = bench.asked.pop().expect("the group is asked for");
         let answer = bench.input(Input::Answer { id, answer: Answer::Group(Some(Arc::clone(group))) });

@@ -186,9 +186,12 @@ impl Engine {
     }
 
     fn deleted(&mut self, sa: &mut IsakmpSa, delete: &Delete) {
-        let Some(peer) = sa.established().map(|established| established.peer) else { return };
+        let Some(established) = sa.established() else { return };
+        let peer = established.peer;
+        // until Xauth is passed, the SA by which it comes is all that it can speak for
+        let proven = established.gate.authorized().is_some();
         match delete.protocol {
-            protocol::ESP => {
+            protocol::ESP if proven => {
                 for spi in &delete.spis {
                     let Ok(spi) = <[u8; 4]>::try_from(spi.as_slice()) else { continue };
                     let spi = Spi(u32::from_be_bytes(spi));
@@ -217,7 +220,7 @@ impl Engine {
                     if sa.cookies.initiator == initiator && sa.cookies.responder == responder {
                         // vpnc, when it has renewed phase 1, names the new SA, means the old one, and goes on using the
                         // new one; a goodbye deletes the children first
-                        match self.renewed_by(sa, peer) {
+                        match self.renewed_by(sa, peer).filter(|_| proven) {
                             Some(old) => {
                                 self.with_sa(old, |_, old| old.dead = true);
                             }
@@ -239,7 +242,7 @@ impl Engine {
                                 && other.established().is_some_and(|established| established.peer == peer)
                         })
                         .map(|other| other.id);
-                    if let Some(other) = other {
+                    if let Some(other) = other.filter(|_| proven) {
                         self.with_sa(other, |_, other| other.dead = true);
                     }
                 }
@@ -328,6 +331,11 @@ impl Engine {
 
     fn peer_dead(&mut self, sa: &mut IsakmpSa, peer: PeerId) {
         self.event(Some(sa), EventKind::PeerDead);
+        if sa.established().is_some_and(|established| established.gate.authorized().is_none()) {
+            // whoever it was has not shown to be the one who has the rest
+            sa.dead = true;
+            return;
+        }
         self.pass_over(sa.path.remote, peer);
         self.end_peer_children(peer, "the peer is dead");
         let others: Vec<_> = self

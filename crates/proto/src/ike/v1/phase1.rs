@@ -250,7 +250,6 @@ impl Engine {
         }
         let next = if waits_for_xauth { Fsm::XauthStart } else { Fsm::Phase1Complete };
         self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, next);
-        self.retire_older(sa.id, peer);
         self.ask_for_group(sa);
         if !waits_for_xauth {
             self.authorized(sa);
@@ -273,8 +272,11 @@ impl Engine {
     /// The peer may do everything now.
     pub(crate) fn authorized(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established_mut() else { return };
-        if std::mem::take(&mut established.initial_contact) {
-            let peer = established.peer;
+        let peer = established.peer;
+        let first_contact = std::mem::take(&mut established.initial_contact);
+        // not before: a client that does not pass Xauth on a new SA keeps the old one, probes and all
+        self.retire_older(sa.id, peer);
+        if first_contact {
             self.initial_contact(sa, peer);
         }
         if sa.connection.is_some() {
