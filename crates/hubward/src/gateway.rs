@@ -174,7 +174,7 @@ impl Gateway {
             Message::Notice(Notice::Refused(child, refused)) => {
                 self.log.refused_packet(now(), child, refused);
                 if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
-                    self.views.failures().packet(clock::wall(), sa.path(), refused);
+                    self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
                 }
             }
             Message::Notice(_) => {}

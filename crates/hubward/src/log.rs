@@ -43,7 +43,7 @@ impl Log {
 
     /// The packet path refused a packet of a known SA.
     pub(crate) fn refused_packet(&mut self, now: Instant, child: ChildId, refused: Refused) {
-        if !self.allows(now, format!("packet {} {refused:?}", child.0)) {
+        if !self.allows(now, format!("packet {} {:?}", child.0, std::mem::discriminant(&refused))) {
             return;
         }
         let (code, why) = match refused {
@@ -51,8 +51,11 @@ impl Log {
                 ("PKT_REPLAY_ERR", "replay check failed: its sequence number was seen or is too old")
             }
             Refused::Icv => ("RECVD_PKT_MAC_ERR", "the integrity check failed"),
+            Refused::ShortIcv => {
+                ("RECVD_PKT_MAC_ERR", "its SHA-256 check value has 96 bits instead of 128; `why` tells more")
+            }
             Refused::Malformed => ("RECVD_PKT_INV_FORMAT", "what is inside is malformed"),
-            Refused::Selector => {
+            Refused::Selector { .. } => {
                 ("RECVD_PKT_INV_IDENTITY", "its inner addresses are not those of the tunnel")
             }
             Refused::Encapsulation => {

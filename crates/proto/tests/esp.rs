@@ -159,6 +159,27 @@ fn a_replayed_packet_is_refused() {
     assert_eq!(receiver.open(&twice).0.len(), 1);
 }
 
+/// A check value that old systems cut to 96 bits is told from one that is wrong.
+#[test]
+fn a_check_value_of_96_bits() {
+    for cipher in [EspCipher::TripleDes, EspCipher::Aes128] {
+        let suite = EspSuite::new(cipher, Some(EspAuth::Sha256)).unwrap();
+        let (spoke, hub) = pair(suite, Mode::Tunnel, |_| {});
+        let [sealed] = &seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)])[..] else { panic!("one packet") };
+        let cut = |by: usize| sealed[..sealed.len() - by].to_vec();
+        let refused = |bytes: Vec<u8>| Receiver::new(&hub).open(&[bytes]).1;
+        assert_eq!(refused(cut(4)), [Notice::Refused(ChildId(1), Refused::ShortIcv)]);
+        for other in [1, 3, 5, 8] {
+            assert_eq!(refused(cut(other)), [Notice::Refused(ChildId(1), Refused::Icv)], "{other}");
+        }
+    }
+    // another algorithm's packets are never taken for it
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)]);
+    let cut = sealed[0][..sealed[0].len() - 4].to_vec();
+    assert_eq!(Receiver::new(&hub).open(&[cut]).1, [Notice::Refused(ChildId(1), Refused::Icv)]);
+}
+
 /// A forged sequence number must not move the window.
 #[test]
 fn the_window_moves_only_after_the_integrity_check() {
@@ -193,7 +214,9 @@ fn spoofed_inner_addresses_are_refused() {
         let (_, hub) = pair(suite(), Mode::Tunnel, |_| {});
         let (opened, notices) = Receiver::new(&hub).open(&seal(&spoke, &[packet(source, destination, 64)]));
         assert!(opened.is_empty(), "{source} -> {destination}");
-        assert_eq!(notices, [Notice::Refused(ChildId(1), Refused::Selector)], "{source} -> {destination}");
+        let refused =
+            Refused::Selector { source: source.parse().unwrap(), destination: destination.parse().unwrap() };
+        assert_eq!(notices, [Notice::Refused(ChildId(1), refused)]);
     }
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |child| child.lease = None);
     let mut hub = (*hub).clone();

@@ -2,7 +2,7 @@
 
 mod credentials;
 mod network;
-mod profile;
+pub(crate) mod profile;
 mod session;
 
 use clap::{Args, Subcommand};

@@ -4,7 +4,8 @@ use super::layout::{Date, Format, Layout};
 use super::{Arguments, Context, Output, PRIVILEGED, shown};
 use crate::snapshot::Snapshot;
 use crate::translate;
-use crate::why::{Explanation, Failure, explain};
+use crate::why::{Explanation, Failure, explain, notes};
+use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -33,7 +34,8 @@ pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
         rows.truncate(NEWEST);
     }
     let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who));
-    shown(Why { who, standing, rows })
+    let notes = who.as_ref().map_or_else(Vec::new, |who| lifetimes(context, who));
+    shown(Why { who, standing, notes, rows })
 }
 
 /// A failure with its explanation.
@@ -56,19 +58,9 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
     let (policy, _) = translate::policy(config, &vec![None; config.interfaces.len()]);
-    let lines = &snapshot.parsed.document.lines;
     let moment = |wall| Date::new(wall).iso();
     let row = |failure: &Failure| {
         let explanation = explain(failure, &snapshot.parsed, &policy);
-        let text = |number: &u32| {
-            let place = usize::try_from(number.saturating_sub(1)).ok()?;
-            let line = &lines.get(place)?.text;
-            let public = hubward_config::secret::public_part(line);
-            let cut = if public.len() < line.len() { " …" } else { "" };
-            Some(format!("{public}{cut}"))
-        };
-        let may_see = context.caller.privilege >= PRIVILEGED;
-        let texts = explanation.lines.iter().filter(|_| may_see).map(|line| text(line).unwrap_or_default());
         FailureRow {
             peer: failure.peer(),
             user: failure.user().map(ToString::to_string),
@@ -76,11 +68,45 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
             last: moment(failure.last),
             count: failure.count,
             solved: failure.solved.map(moment),
-            configuration: texts.collect(),
+            configuration: texts(context, &snapshot.parsed, &explanation),
             explanation,
         }
     };
     snapshot.failures.iter().filter(|failure| about(failure)).map(row).collect()
+}
+
+/// The texts of the lines concerned, without secrets, if the caller may see the configuration.
+fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<String> {
+    let text = |number: &u32| {
+        let place = usize::try_from(number.saturating_sub(1)).ok()?;
+        let line = &parsed.document.lines.get(place)?.text;
+        let public = hubward_config::secret::public_part(line);
+        let cut = if public.len() < line.len() { " …" } else { "" };
+        Some(format!("{public}{cut}"))
+    };
+    let may_see = context.caller.privilege >= PRIVILEGED;
+    explanation.lines.iter().filter(|_| may_see).map(|line| text(line).unwrap_or_default()).collect()
+}
+
+/// What there is to say of the lifetimes of SAs that stand with a peer or a user.
+fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
+    let snapshot = &context.snapshot;
+    let config = &snapshot.parsed.config;
+    let (policy, _) = translate::policy(config, &vec![None; config.interfaces.len()]);
+    let of = |sa: &&hubward_proto::ike::snapshot::IsakmpView| {
+        sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
+    };
+    let isakmp: Vec<_> = snapshot.isakmp.iter().map(AsRef::as_ref).filter(of).collect();
+    let children = snapshot.flows.iter().flat_map(|flow| &flow.pairs).map(|pair| pair.view.as_ref());
+    let theirs = children.filter(|child| {
+        child.path.remote.to_string() == who || isakmp.iter().any(|sa| sa.peer == Some(child.peer))
+    });
+    let notes = notes(isakmp.iter().copied(), theirs, &snapshot.parsed, &policy);
+    let with_texts = |note: Explanation| {
+        let texts = texts(context, &snapshot.parsed, &note);
+        (note, texts)
+    };
+    notes.into_iter().map(with_texts).collect()
 }
 
 /// What stands with a peer or a user right now.
@@ -132,6 +158,8 @@ impl Layout for Failures {
 struct Why {
     who: Option<String>,
     standing: Option<String>,
+    /// What is worth knowing of what stands, and the texts of its lines.
+    notes: Vec<(Explanation, Vec<String>)>,
     rows: Vec<FailureRow>,
 }
 
@@ -145,6 +173,10 @@ impl Layout for Why {
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
         if let Some(standing) = &self.standing {
             writeln!(out, "{standing}")?;
+        }
+        for (note, texts) in &self.notes {
+            writeln!(out, "\n{}", note.verdict)?;
+            evidence(note, texts, out)?;
         }
         if self.rows.is_empty() {
             return match (&self.who, &self.standing) {
@@ -172,6 +204,10 @@ fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     if let Some(solved) = &row.solved {
         writeln!(out, "  (a tunnel with this peer came up at {solved})")?;
     }
+    evidence(said, &row.configuration, out)
+}
+
+fn evidence(said: &Explanation, configuration: &[String], out: &mut dyn Write) -> io::Result<()> {
     if !said.sides.is_empty() {
         writeln!(out, "\n    {:<16} {:<SIDE$} here", "", "they")?;
         for side in &said.sides {
@@ -182,7 +218,7 @@ fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     if !said.lines.is_empty() {
         writeln!(out, "\n  Configuration:")?;
         for (place, line) in said.lines.iter().enumerate() {
-            let text = row.configuration.get(place).map_or("", |text| text.as_str());
+            let text = configuration.get(place).map_or("", |text| text.as_str());
             writeln!(out, "  {:>5}  {}", line, text.trim_end())?;
         }
     }

@@ -51,6 +51,8 @@ fn child(number: u32) -> ChildView {
         path,
         conn_id: None,
         entry,
+        initiator: false,
+        offered: Some(Duration::from_secs(3600)),
         superseded: false,
         established: now(),
         expires: now() + Duration::from_secs(3600),

@@ -1,17 +1,16 @@
 //! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what to change.
 
+use super::rivals::{ambiguous, name_of};
 use super::words::{
     cipher, hash, offered_cipher, offered_group, offered_hash, offered_method, offered_mode,
     offered_transform, transform,
 };
-use super::{Cause, Failure};
+use super::{Cause, Failure, clients};
 use crate::translate;
 use hubward_config::Parsed;
 use hubward_config::model::AclEntry;
-use hubward_proto::esp::inbound::Refused;
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::io::LeaseError;
 use hubward_proto::ike::lookup::{self, FoundKey};
 use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
 use hubward_proto::ike::path::NATT_PORT;
@@ -20,6 +19,7 @@ use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::wire::registry::notify;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// One line of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,24 +47,30 @@ pub(crate) struct Explanation {
 }
 
 impl Explanation {
-    fn new(cause: &'static str, verdict: String) -> Self {
+    pub(super) fn new(cause: &'static str, verdict: String) -> Self {
         Self { cause, verdict, ..Self::default() }
     }
 
-    fn side(mut self, what: &str, theirs: impl Into<String>, ours: impl Into<String>, differs: bool) -> Self {
+    pub(super) fn side(
+        mut self,
+        what: &str,
+        theirs: impl Into<String>,
+        ours: impl Into<String>,
+        differs: bool,
+    ) -> Self {
         let (what, theirs, ours) = (what.to_string(), theirs.into(), ours.into());
         self.sides.push(Side { what, theirs, ours, differs });
         self
     }
 
-    fn line(mut self, lines: impl IntoIterator<Item = u32>) -> Self {
+    pub(super) fn line(mut self, lines: impl IntoIterator<Item = u32>) -> Self {
         self.lines.extend(lines.into_iter().filter(|line| *line > 0));
         self.lines.sort_unstable();
         self.lines.dedup();
         self
     }
 
-    fn advise(mut self, advice: impl Into<String>) -> Self {
+    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice.push(advice.into());
         self
     }
@@ -75,18 +81,7 @@ pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Ex
     let peer = failure.peer();
     match &failure.cause {
         Cause::Refused(refusal) => refused(refusal, failure, parsed, policy),
-        Cause::Password(user) => {
-            let known = parsed.config.users.iter().find(|known| known.name == user.to_string());
-            let about = match known {
-                Some(_) => format!("the password of user {user}, who came from {peer}, is wrong"),
-                None => format!("there is no user {user}; that is the name that {peer} gave"),
-            };
-            let lists = parsed.config.aaa.login.iter().map(|list| list.line);
-            Explanation::new("wrong-password", format!("Xauth failed: {about}."))
-                .line(known.map(|user| user.line).into_iter().chain(lists))
-                .advise("There: type the user's name and password again; upper and lower case count in passwords.")
-                .advise("Here: set it with `username NAME secret PASSWORD`; the list must name a method that can be asked (`local`).")
-        }
+        Cause::Password(user) => clients::password(user, failure, parsed),
         Cause::Dead => Explanation::new(
             "peer-dead",
             format!("{peer} answered before and does not answer any more (dead peer detection): it is switched off, has another address, or the way to it is broken."),
@@ -95,20 +90,62 @@ pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Ex
         .line(line_of(parsed, "crypto isakmp keepalive"))
         .advise(format!("Ping {peer} from here; look whether its provider gave it another address."))
         .advise("Here: the tunnel comes up by itself when the peer calls, or when packets for it come."),
-        Cause::Packets(Refused::Icv) => Explanation::new(
+        Cause::Integrity { short: true } => Explanation::new(
+            "sha256-96",
+            format!("Packets of {peer} carry a SHA-256 check value of 96 bits instead of 128: its software is older than RFC 4868, or is told to do so; the tunnel is up, and nothing gets through."),
+        )
+        .side("check value", "96 bits", "128 bits", true)
+        .line(set_lines(failure, parsed, policy))
+        .advise("There: switch the truncation off (strongSwan: `sha256_96 = no`; Linux before 2.6.33 and Android 4 cannot).")
+        .advise("Or on both sides: esp-sha-hmac instead of esp-sha256-hmac in the transform set."),
+        Cause::Integrity { short: false } => Explanation::new(
             "icv",
-            format!("Packets of {peer} fail their integrity check although both sides agreed on the keys."),
+            format!("Packets of {peer} fail their integrity check although both sides agreed on the keys: something on the way changes them."),
         )
-        .advise("If the transform set says esp-sha256-hmac: some old systems (Linux before 2.6.33, Android 4) cut its check value to 96 bits instead of 128; use esp-sha-hmac with such a peer.")
-        .advise("Otherwise something on the way changes packets: look for a broken link, or for NAT without UDP encapsulation."),
-        Cause::Packets(_) => Explanation::new(
-            "outside-selectors",
-            format!("{peer} sends packets through the tunnel that do not belong to it: their addresses are not those that both sides agreed on."),
-        )
-        .line(acl_lines(parsed, policy))
-        .advise("There: its crypto access list, or its NAT in front of the tunnel, lets other addresses in; the two lists must mirror each other.")
-        .advise("Here: `show crypto ipsec sa` tells what was agreed on (local and remote ident)."),
+        .line(set_lines(failure, parsed, policy))
+        .advise("Look for a broken link or a device that rewrites packets; `show crypto ipsec sa` counts them (#pkts verify failed)."),
+        Cause::Outside { inner, agreed, lease } => outside(*inner, agreed, *lease, failure, parsed, policy),
     }
+}
+
+/// Packets that do not belong into their tunnel.
+fn outside(
+    (source, destination): (IpAddr, IpAddr),
+    agreed: &Selector,
+    lease: Option<IpAddr>,
+    failure: &Failure,
+    parsed: &Parsed,
+    policy: &Policy,
+) -> Explanation {
+    let peer = failure.peer();
+    let theirs = lease.map_or_else(|| agreed.remote.to_string(), |address| address.to_string());
+    let source_fits = match lease {
+        Some(address) => source == address,
+        None => agreed.remote.contains(source),
+    };
+    let out = Explanation::new(
+        "outside-selectors",
+        format!("{peer} sends packets through the tunnel that do not belong into it, such as one from {source} to {destination}: the tunnel is for {theirs} and {}.", agreed.local),
+    )
+    .side("source", source.to_string(), theirs, !source_fits)
+    .side("destination", destination.to_string(), agreed.local.to_string(), !agreed.local.contains(destination));
+    match lease {
+        Some(address) => out
+            .line(parsed.config.pools.iter().map(|pool| pool.line))
+            .advise(format!("There: the client must send from {address}, the address from the pool, and route nothing else into the tunnel; networks behind it need a LAN-to-LAN tunnel.")),
+        None => out
+            .line(acl_lines(parsed, policy))
+            .advise("There: its crypto access list, or its NAT in front of the tunnel, lets other addresses in; the two lists must mirror each other."),
+    }
+    .advise("Here: `show crypto ipsec sa` tells what was agreed on (local and remote ident).")
+}
+
+/// The lines of the transform sets of all entries that could serve a peer.
+fn set_lines(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Vec<u32> {
+    let terms = all_terms(failure, policy);
+    let named =
+        |name: &str| terms.iter().any(|(terms, _)| terms.transform_sets.iter().any(|set| set.name == name));
+    parsed.config.transform_sets.iter().filter(|set| named(&set.name)).map(|set| set.line).collect()
 }
 
 fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
@@ -140,25 +177,8 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         )
         .line(key_lines())
         .advise(format!("Here: `crypto isakmp key SECRET address {peer}`, or a `pre-shared-key address` line in the keyring of its profile.")),
-        Refusal::KeyOfAnotherKeyring(profile) => Explanation::new(
-            "key-of-another-keyring",
-            format!("{peer} proved a key, but its identity matches profile {profile}, whose keyring has another key for it."),
-        )
-        .line(policy.profile(profile).map(|profile| profile.line))
-        .line(found_key().map(|found| found.key.line))
-        .advise(format!("Here: give profile {profile} the keyring that has the peer's key, or give the peer the key of that keyring.")),
-        Refusal::UnknownGroup(group) => {
-            let groups = &parsed.config.groups;
-            let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-            Explanation::new(
-                "unknown-group",
-                format!("The client at {peer} asks for group {group}, which is not configured (or no profile says which list authorizes it)."),
-            )
-            .side("client group", group.to_string(), names.join(", "), true)
-            .line(groups.iter().map(|group| group.line))
-            .advise("There: correct the group name of the client's profile; upper and lower case count.")
-            .advise(format!("Here: `crypto isakmp client configuration group {group}`, and `match identity group {group}` in a profile."))
-        }
+        Refusal::KeyOfAnotherKeyring(profile) => another_keyring(profile, failure, parsed, policy),
+        Refusal::UnknownGroup(group) => clients::group(group, failure, parsed, policy),
         Refusal::Identity(error) => Explanation::new(
             "identity",
             format!("{peer} names itself in a way that cannot be used: {error}."),
@@ -186,27 +206,8 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             parsed,
             policy,
         ),
-        Refusal::NoModeConfig => Explanation::new(
-            "no-mode-config",
-            format!("{peer} asks for an address, and nothing here gives it one."),
-        )
-        .line(profile_lines(parsed, policy, |_| true))
-        .advise("Here: `client configuration address respond` in the profile, and a `pool` in the client's group."),
-        Refusal::Lease(LeaseError::Exhausted) => {
-            let pools = &parsed.config.pools;
-            Explanation::new(
-                "pool-exhausted",
-                format!("There is no free address left for the client at {peer}: every address of the pool is in use."),
-            )
-            .line(pools.iter().map(|pool| pool.line))
-            .advise("Here: make the pool larger (`ip local pool NAME FIRST LAST`); `show ip local pool` tells who has its addresses, `clear crypto session remote A.B.C.D` gives one back.")
-        }
-        Refusal::Lease(error) => Explanation::new(
-            "no-address",
-            format!("The client at {peer} gets no address: {error}."),
-        )
-        .line(parsed.config.groups.iter().map(|group| group.line))
-        .advise("Here: the group must name a `pool`, and an `ip local pool` of that name must exist."),
+        Refusal::NoModeConfig => clients::no_mode_config(failure, parsed, policy),
+        Refusal::Lease(error) => clients::lease(*error, failure, parsed),
         Refusal::ForeignAddress(theirs) => Explanation::new(
             "foreign-address",
             format!("The client at {peer} speaks for {theirs}, which is not the address that it was given."),
@@ -218,11 +219,7 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             format!("{peer} speaks for {theirs}, which is lent to a client."),
         )
         .advise("Here: a crypto ACL in the dynamic map entry says which networks the spokes may have; no spoke's network may lie in an `ip local pool`."),
-        Refusal::PeerError { kind } => Explanation::new(
-            "peer-error",
-            format!("{peer} refuses: it reports {}.", notify::name(*kind)),
-        )
-        .advise("There: its log says why. NO-PROPOSAL-CHOSEN means that it takes none of our proposals or lifetimes; INVALID-ID-INFORMATION, that its access list does not mirror ours; AUTHENTICATION-FAILED, that the keys differ."),
+        Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",
             format!("A message of {peer} does not verify: the pre-shared keys differ, or something on the way changes messages."),
@@ -241,8 +238,31 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
     }
 }
 
+/// The key that opened the exchange was found by address in all keyrings; the profile looks into its own.
+fn another_keyring(profile: &str, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let (peer, local) = (failure.peer(), failure.path.local);
+    let used = lookup::key_for_address(policy, &[], local, peer);
+    let keyrings = policy.profile(profile).map_or(&[][..], |profile| &profile.keyrings);
+    let wanted = lookup::key_for_address(policy, keyrings, local, peer);
+    let better = |rival: &IsakmpProfile| used.is_some_and(|used| rival.keyrings.contains(&used.keyring.name));
+    let consequence = "and its keyring has another key for the peer";
+    if let Some(explanation) = ambiguous(failure, parsed, policy, profile, consequence, better) {
+        return explanation;
+    }
+    let name =
+        |found: Option<FoundKey<'_>>| found.map_or_else(|| "none".into(), |found| found.keyring.name.clone());
+    Explanation::new(
+        "key-of-another-keyring",
+        format!("{peer} proved a key, but its identity matches profile {profile}, whose keyring has another key for it."),
+    )
+    .side("keyring", name(used), name(wanted), true)
+    .line([used, wanted].into_iter().flatten().map(|found| found.key.line))
+    .line(profile_line(parsed, profile))
+    .advise(format!("Here: give profile {profile} the keyring that has the peer's key, or give the peer the key of that keyring."))
+}
+
 /// The line of a profile. The policy knows no lines of what tunnels hang on: a line more at the top of a file must not end them.
-fn profile_line(parsed: &Parsed, name: &str) -> Option<u32> {
+pub(super) fn profile_line(parsed: &Parsed, name: &str) -> Option<u32> {
     parsed.config.profiles.iter().find(|profile| profile.name == name).map(|profile| profile.line)
 }
 
@@ -264,7 +284,7 @@ fn acl_line(parsed: &Parsed, list: &str, selector: &Selector) -> Option<u32> {
 }
 
 /// The first line of a command, as it is spelled out.
-fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
+pub(super) fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
     let begins =
         |text: &str| text.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     let place = parsed.document.lines.iter().position(|line| begins(line.text.trim()))?;
@@ -456,23 +476,31 @@ fn no_entry(
     let usable: Vec<_> = terms.iter().filter(open).collect();
     if usable.is_empty() {
         let lines = terms.iter().map(|(_, line)| *line);
-        let identity = failure.identity.as_ref().map_or_else(|| peer.to_string(), ToString::to_string);
+        let identity = name_of(failure);
         let wanted: Vec<_> = terms.iter().filter_map(|(terms, _)| terms.profile.clone()).collect();
         return match profile {
             None => Explanation::new(
                 "no-profile",
                 format!("{peer} proved its key, but its identity {identity} matches no ISAKMP profile, and every crypto map entry is for a profile."),
             )
-            .side("identity", identity, matches_of(policy), true)
+            .side("identity", identity, matches_of(&policy.profiles), true)
             .line(profile_lines(parsed, policy, |_| true).chain(lines))
             .advise(format!("Here: `match identity address {peer} 255.255.255.255` (or what the peer calls itself) in the profile that is meant for it.")),
-            Some(profile) => Explanation::new(
+            Some(profile) => ambiguous(
+                failure,
+                parsed,
+                policy,
+                profile,
+                "and no crypto map entry serves that profile",
+                |rival| wanted.contains(&rival.name),
+            )
+            .unwrap_or_else(|| Explanation::new(
                 "profile-without-entry",
                 format!("{peer} matches profile {profile}, but no crypto map entry serves that profile."),
             )
             .side("profile", profile, wanted.join(", "), true)
             .line(profile_line(parsed, profile).into_iter().chain(lines))
-            .advise(format!("Here: `set isakmp-profile {profile}` in the crypto map entry or dynamic map entry that is meant for the peer.")),
+            .advise(format!("Here: `set isakmp-profile {profile}` in the crypto map entry or dynamic map entry that is meant for the peer."))),
         };
     }
     // the ACL line that comes closest: the one that shares most with what is proposed
@@ -523,9 +551,9 @@ fn no_entry(
 }
 
 /// The identities that profiles match.
-fn matches_of(policy: &Policy) -> String {
+pub(super) fn matches_of<'p>(profiles: impl IntoIterator<Item = &'p IsakmpProfile>) -> String {
     use hubward_proto::ike::policy::IdentityMatch;
-    let shown = policy.profiles.iter().flat_map(|profile| {
+    let shown = profiles.into_iter().flat_map(|profile| {
         profile.matches.iter().map(move |one| {
             let text = match one {
                 IdentityMatch::Group(name) => format!("group {name}"),
@@ -565,9 +593,56 @@ fn wildcard(range: &AddressRange) -> String {
     }
 }
 
+/// The peer refuses what we proposed. It does not say which part; what we proposed is all the evidence there is.
+fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let phase2 = failure.identity.is_some();
+    let key = lookup::key_for_address(policy, &[], failure.path.local, peer).map(|found| found.key.line);
+    let out = |meaning: &str| {
+        Explanation::new(
+            "peer-error",
+            format!("{peer} refuses us: it reports {}{meaning}.", notify::name(kind)),
+        )
+    };
+    match kind {
+        notify::NO_PROPOSAL_CHOSEN if !phase2 => policy
+            .proposals
+            .iter()
+            .fold(out(", so it takes none of our ISAKMP policies"), |out, known| {
+                let ours = format!(
+                    "{}, {}, pre-share, group {}, lifetime {}",
+                    cipher(known.cipher),
+                    hash(known.hash),
+                    known.group.number(),
+                    known.lifetime.as_secs()
+                );
+                out.side(&format!("policy {}", known.priority), "refused", ours, true).line([known.line])
+            })
+            .advise("There: a policy like one of ours; its `debug crypto isakmp` says what differs. Some peers refuse a lifetime that is longer than their own.")
+            .advise("Here: a `crypto isakmp policy` as the peer has it, its lifetime too."),
+        notify::NO_PROPOSAL_CHOSEN => out(", so it takes none of our transform sets, or wants PFS otherwise")
+            .line(set_lines(failure, parsed, policy))
+            .advise("Compare the transform sets, `set pfs` and the lifetimes of both sides; its `debug crypto ipsec` says what differs."),
+        notify::INVALID_ID_INFORMATION => out(", so its access list does not mirror ours")
+            .line(acl_lines(parsed, policy))
+            .advise("Compare the crypto access lists: source there is destination here, with the same masks."),
+        notify::AUTHENTICATION_FAILED => out(", so the pre-shared keys differ")
+            .line(key)
+            .advise("Compare the pre-shared keys, letter by letter."),
+        _ => out("").advise("There: its log says why."),
+    }
+}
+
 fn xauth_on_lan(verdict: String, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let asks = profile_lines(parsed, policy, |profile| profile.xauth_list.is_some());
     let key = lookup::key_for_address(policy, &[], failure.path.local, failure.peer());
+    let demanding = policy.profiles.iter().filter(|profile| profile.xauth_list.is_some());
+    let consequence = "and it demands Xauth, which the peer does not do";
+    let plain = |rival: &IsakmpProfile| rival.xauth_list.is_none();
+    let rivalry = demanding.map(|taken| ambiguous(failure, parsed, policy, &taken.name, consequence, plain));
+    if let Some(explanation) = rivalry.flatten().next() {
+        return explanation;
+    }
     Explanation::new("xauth-on-lan-to-lan", verdict)
         .side("Xauth", "not done", "demanded", true)
         .line(asks.chain(key.map(|found| found.key.line)))
@@ -591,7 +666,7 @@ fn silence(
             parsed,
             policy,
         ),
-        IsakmpState::MmNoState | IsakmpState::AgNoState if initiator => Explanation::new(
+        IsakmpState::MmNoState | IsakmpState::AgNoState | IsakmpState::AgInitExch if initiator => Explanation::new(
             "no-answer",
             format!("{peer} does not answer at all: nothing came back from its UDP port 500."),
         )
@@ -604,6 +679,9 @@ fn silence(
         )
         .side("state", "silent", state.ios_name(), true)
         .advise("Open UDP 4500 in both directions on every firewall on the way; port 500 alone is not enough behind a NAT."),
+        IsakmpState::AgNoState | IsakmpState::AgInitExch | IsakmpState::AgAuth => {
+            clients::silent(state, failure, parsed)
+        }
         IsakmpState::MmSaSetup | IsakmpState::MmKeyExch | IsakmpState::MmKeyAuth => Explanation::new(
             "silent-in-phase1",
             format!("{peer} stopped answering in the middle of phase 1 ({}): most often the pre-shared keys differ, and the peer, unlike us, does not say so.", state.ios_name()),

@@ -2,15 +2,26 @@
 
 mod causes;
 #[cfg(test)]
+mod client_tests;
+mod clients;
+mod lifetime;
+mod rivals;
+#[cfg(test)]
 mod tests;
 mod words;
+#[cfg(test)]
+mod world;
 
 pub(crate) use causes::{Explanation, explain};
+pub(crate) use lifetime::notes;
 
 use hubward_proto::esp::inbound::Refused;
-use hubward_proto::ike::event::{Event, EventKind, Untrusted};
+use hubward_proto::esp::sa::ChildSa;
+use hubward_proto::flow::selector::Selector;
+use hubward_proto::ike::event::{ConnId, Event, EventKind, Untrusted};
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::path::Path;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,8 +37,32 @@ pub(crate) enum Cause {
     Password(Untrusted),
     /// Dead peer detection found the peer gone.
     Dead,
-    /// Packets of an SA fail in the packet path.
-    Packets(Refused),
+    /// Packets of an SA fail their integrity check.
+    Integrity {
+        /// Their check value has 96 bits instead of SHA-256's 128.
+        short: bool,
+    },
+    /// Packets of an SA have other inner addresses than it.
+    Outside {
+        /// Source and destination of the first.
+        inner: (IpAddr, IpAddr),
+        /// What was agreed on, seen from us.
+        agreed: Selector,
+        /// The address that a client was given.
+        lease: Option<IpAddr>,
+    },
+}
+
+impl Cause {
+    /// Whether this is the same happening once more.
+    fn repeats(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Outside { agreed, lease, .. }, Self::Outside { agreed: a, lease: l, .. }) => {
+                (agreed, lease) == (a, l)
+            }
+            _ => self == earlier,
+        }
+    }
 }
 
 /// Something that went wrong with a peer, once or more often.
@@ -67,6 +102,8 @@ pub(crate) struct Record {
     failures: Vec<Failure>,
     /// Identities that peers proved lately, the newest last.
     identities: Vec<(IpAddr, Untrusted)>,
+    /// ISAKMP SAs of which something was noted, the newest last: that nobody answers any more is no news then.
+    noted: VecDeque<ConnId>,
 }
 
 impl Record {
@@ -80,11 +117,17 @@ impl Record {
     /// Notes what the engine tells.
     pub(crate) fn event(&mut self, wall: Duration, event: &Event) {
         let Some(path) = event.path else { return };
+        let known = event.connection.is_some_and(|connection| self.noted.contains(&connection));
         match &event.kind {
+            EventKind::Refused(Refusal::NoAnswer { .. }) if known => {}
             EventKind::Refused(refusal) if tells_something(refusal) => {
+                self.noted_of(event.connection);
                 self.note(wall, path, Cause::Refused(refusal.clone()));
             }
-            EventKind::XauthRejected { user } => self.note(wall, path, Cause::Password(user.clone())),
+            EventKind::XauthRejected { user } => {
+                self.noted_of(event.connection);
+                self.note(wall, path, Cause::Password(user.clone()));
+            }
             EventKind::PeerDead => self.note(wall, path, Cause::Dead),
             EventKind::Phase1Up { identity, .. } => {
                 self.identities.retain(|(peer, _)| *peer != path.remote);
@@ -103,14 +146,28 @@ impl Record {
     }
 
     /// Notes that the packet path refused a packet of an SA on this path.
-    pub(crate) fn packet(&mut self, wall: Duration, path: Path, refused: Refused) {
-        if matches!(refused, Refused::Icv | Refused::Selector) {
-            self.note(wall, path, Cause::Packets(refused));
+    pub(crate) fn packet(&mut self, wall: Duration, path: Path, sa: &ChildSa, refused: Refused) {
+        let cause = match refused {
+            Refused::Icv => Cause::Integrity { short: false },
+            Refused::ShortIcv => Cause::Integrity { short: true },
+            Refused::Selector { source, destination } => {
+                let inner = (source.into(), destination.into());
+                Cause::Outside { inner, agreed: sa.selector, lease: sa.lease }
+            }
+            Refused::Replay | Refused::Malformed | Refused::Encapsulation => return,
+        };
+        self.note(wall, path, cause);
+    }
+
+    fn noted_of(&mut self, connection: Option<ConnId>) {
+        self.noted.extend(connection);
+        if self.noted.len() > FAILURES {
+            self.noted.pop_front();
         }
     }
 
     fn note(&mut self, wall: Duration, path: Path, cause: Cause) {
-        let same = |known: &Failure| known.peer() == path.remote && known.cause == cause;
+        let same = |known: &Failure| known.peer() == path.remote && cause.repeats(&known.cause);
         if let Some(known) = self.failures.iter_mut().find(|known| same(known)) {
             known.count += 1;
             (known.last, known.path, known.solved) = (wall, path, None);

@@ -1,208 +1,18 @@
-//! Each cause is produced by two gateways whose configurations do not fit, message by message; what the hub says of it must name
-//! the first difference and the lines of its own configuration.
+//! Each cause is produced by gateways whose configurations do not fit, message by message; what `why` says first of it must name
+//! the first difference and the lines of the configuration. Clients are in [`super::client_tests`].
 
-use super::{Cause, Explanation, FAILURES, Record, explain};
-use crate::{aaa, translate};
-use hubward_config::Parsed;
-use hubward_proto::esp::inbound::Refused;
-use hubward_proto::esp::sa::EntryRef;
-use hubward_proto::flow::selector::Flow;
-use hubward_proto::ike::engine::Engine;
-use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::io::{Acquire, Answer, Effect, Input, LeaseError, Question};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
-use hubward_proto::ike::policy::Policy;
-use hubward_proto::time::Instant;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use super::world::{HUB, HUB_ADDRESS, SPOKE, Way, World, differing, edit, line};
+use super::{Cause, FAILURES, Record};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use std::net::Ipv4Addr;
 use std::time::Duration;
-
-const HUB: &str = include_str!("../../../../examples/hub.cfg");
-const SPOKE: &str = include_str!("../../../../examples/spoke.cfg");
-const HUB_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 48, 67, 181);
-const SPOKE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 100, 2, 102);
-
-/// One gateway.
-struct Side {
-    parsed: Parsed,
-    policy: Arc<Policy>,
-    engine: Engine,
-    record: Record,
-    up: usize,
-}
-
-impl Side {
-    fn new(text: &str, address: Ipv4Addr, seed: u8) -> Self {
-        let parsed = hubward_config::parse(text);
-        let outside =
-            |interface: &hubward_config::model::Interface| interface.crypto_map.is_some().then_some(address);
-        let addresses: Vec<_> = parsed.config.interfaces.iter().map(outside).collect();
-        let policy = Arc::new(translate::policy(&parsed.config, &addresses).0);
-        let engine = Engine::new(Arc::clone(&policy), [seed; 32], Instant::ORIGIN);
-        Self { parsed, policy, engine, record: Record::default(), up: 0 }
-    }
-
-    fn interface(&self) -> InterfaceId {
-        let found = self.policy.interfaces.iter().find(|interface| interface.crypto_map.is_some());
-        found.unwrap().id
-    }
-
-    fn explanations(&self) -> Vec<Explanation> {
-        self.record.failures().iter().map(|failure| explain(failure, &self.parsed, &self.policy)).collect()
-    }
-}
-
-/// The way between two gateways.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Open,
-    /// Nothing gets through.
-    Dead,
-    /// The spoke is behind a NAT, and UDP 4500 is blocked.
-    NatWithout4500,
-}
-
-/// The reference hub and spoke.
-struct World {
-    sides: [Side; 2],
-    way: Way,
-    now: Instant,
-}
-
-impl World {
-    fn new(hub: &str, spoke: &str, way: Way) -> Self {
-        Self {
-            sides: [Side::new(hub, HUB_ADDRESS, 1), Side::new(spoke, SPOKE_ADDRESS, 2)],
-            way,
-            now: Instant::ORIGIN,
-        }
-    }
-
-    /// A packet of the spoke's LAN waits for the tunnel, and time passes.
-    fn call(hub: &str, spoke: &str, way: Way) -> Self {
-        let mut world = Self::new(hub, spoke, way);
-        world.again();
-        world
-    }
-
-    fn again(&mut self) {
-        let spoke = &mut self.sides[1];
-        let interface = spoke.interface();
-        let acl = Ipv4Addr::new(10, 2, 2, 10);
-        let flow = Flow {
-            source: IpAddr::V4(acl),
-            destination: IpAddr::V4(Ipv4Addr::new(10, 1, 1, 10)),
-            protocol: 1,
-            source_port: None,
-            destination_port: None,
-        };
-        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
-        spoke.engine.handle(self.now, Input::Acquire(Acquire { interface, entry, acl_line: 0, flow }));
-        self.run(Duration::from_secs(120));
-    }
-
-    fn run(&mut self, time: Duration) {
-        let end = self.now + time;
-        loop {
-            while self.step() {}
-            let next = self.sides.iter().filter_map(|side| Some(side.engine.poll_timeout()?.0)).min();
-            match next.filter(|next| *next <= end) {
-                Some(next) => {
-                    self.now = self.now.max(next);
-                    for side in &mut self.sides {
-                        side.engine.handle_timeout(self.now);
-                    }
-                }
-                None => break,
-            }
-        }
-        self.now = end;
-    }
-
-    /// Carries one effect out.
-    fn step(&mut self) -> bool {
-        for from in 0..2 {
-            let Some(effect) = self.sides[from].engine.poll() else { continue };
-            match effect {
-                Effect::Transmit { path, bytes } => self.carry(from, path, &bytes),
-                Effect::Event(event) => {
-                    let side = &mut self.sides[from];
-                    side.up += usize::from(matches!(
-                        event.kind,
-                        hubward_proto::ike::event::EventKind::ChildUp { .. }
-                    ));
-                    side.record.event(Duration::from_secs(1), &event);
-                }
-                Effect::Ask { id, question } => {
-                    let side = &mut self.sides[from];
-                    let config = &side.parsed.config;
-                    let answer = match question {
-                        Question::Authenticate { list, user, password, .. } => {
-                            aaa::authenticate(config, &list, &user, &password)
-                        }
-                        Question::Authorize { list, group } => aaa::authorize(config, &list, &group),
-                        Question::Lease { .. } => Answer::Lease(Err(LeaseError::Exhausted)),
-                        Question::Credentials { .. } => Answer::Credentials(None),
-                    };
-                    side.engine.handle(self.now, Input::Answer { id, answer });
-                }
-                _ => {}
-            }
-            return true;
-        }
-        false
-    }
-
-    fn carry(&mut self, from: usize, path: Path, bytes: &[u8]) {
-        let to = 1 - from;
-        let blocked = self.way == Way::NatWithout4500 && path.local_port == NATT_PORT;
-        if self.way == Way::Dead || blocked {
-            return;
-        }
-        // behind a NAT, the spoke's source port is another on the way
-        let natted = self.way == Way::NatWithout4500;
-        let remote_port = if natted && from == 1 { 1024 } else { path.local_port };
-        let local_port = if natted && from == 0 { 500 } else { path.remote_port };
-        let interface = self.sides[to].interface();
-        let path = Path {
-            local: path.remote,
-            local_port,
-            remote: path.local,
-            remote_port,
-            interface,
-            vrf: VrfId(0),
-            encapsulation: if local_port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
-        };
-        self.sides[to].engine.handle(self.now, Input::Datagram { path, bytes });
-    }
-
-    /// What the hub says first of a cause.
-    fn hub(&self, cause: &str) -> Explanation {
-        Self::said(&self.sides[0], cause)
-    }
-
-    fn said(side: &Side, cause: &str) -> Explanation {
-        let all = side.explanations();
-        let found = all.iter().find(|one| one.cause == cause);
-        found.unwrap_or_else(|| panic!("{cause} is not among {all:#?}")).clone()
-    }
-}
-
-/// The number of a line of the hub's configuration.
-fn line(text: &str, start: &str) -> u32 {
-    let place = text.lines().position(|line| line.trim().starts_with(start));
-    u32::try_from(place.unwrap_or_else(|| panic!("{start} is not there")) + 1).unwrap()
-}
-
-fn differing(said: &Explanation) -> Vec<(&str, &str, &str)> {
-    let sides = said.sides.iter().filter(|side| side.differs);
-    sides.map(|side| (side.what.as_str(), side.theirs.as_str(), side.ours.as_str())).collect()
-}
 
 #[test]
 fn a_tunnel_that_comes_up_explains_nothing() {
     let world = World::call(HUB, SPOKE, Way::Open);
-    assert_eq!(world.sides.each_ref().map(|side| (side.up, side.explanations())), [(1, vec![]), (1, vec![])]);
+    for side in &world.sides {
+        assert_eq!((side.up, side.explanations(), side.lifetimes()), (1, vec![], vec![]));
+    }
 }
 
 #[test]
@@ -366,20 +176,213 @@ fn proxy_identities_that_mirror_no_line() {
     );
 }
 
+/// A hub with one profile more, for branch offices.
+fn with_branch(profile: &str) -> String {
+    edit(HUB, "crypto isakmp profile VPNclient\n", &format!("{profile}crypto isakmp profile VPNclient\n"))
+}
+
+const BRANCH: &str = "crypto isakmp profile Branch\n  keyring spokes\n  match identity address 0.0.0.0\n";
+
+/// Two profiles fit the spoke alike; the first takes it, and the crypto map entry is for the second.
+#[test]
+fn an_ambiguous_identity() {
+    let hub = edit(&with_branch(BRANCH), "set isakmp-profile L2L", "set isakmp-profile Branch");
+    let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
+    assert_eq!(
+        said.verdict,
+        "The identity 10.100.2.102 of 10.100.2.102 fits the ISAKMP profiles L2L and Branch equally well; the one that comes first, L2L, took it, and no crypto map entry serves that profile."
+    );
+    let both = "L2L (address 0.0.0.0/0), Branch (address 0.0.0.0/0)";
+    assert_eq!(differing(&said), [("identity", "10.100.2.102", both)]);
+    assert_eq!(
+        said.lines,
+        ["L2L", "Branch"].map(|name| line(&hub, &format!("crypto isakmp profile {name}")))
+    );
+    assert!(said.advice[0].contains("match identity address 10.100.2.102 255.255.255.255"), "{said:?}");
+    // the advice helps
+    let hub = edit(
+        &hub,
+        "Branch\n  keyring spokes\n  match identity address 0.0.0.0",
+        "Branch\n  keyring spokes\n  match identity address 10.100.2.102 255.255.255.255",
+    );
+    assert_eq!(World::call(&hub, SPOKE, Way::Open).sides[0].explanations(), []);
+}
+
+/// The same where the first profile demands Xauth of a peer that knows none.
+#[test]
+fn an_ambiguous_identity_that_is_asked_for_xauth() {
+    let hub = edit(
+        &with_branch(BRANCH),
+        "keyring spokes\n  match identity address 0.0.0.0\n!",
+        "keyring spokes\n  match identity address 0.0.0.0\n  client authentication list clientauth\n!",
+    );
+    let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
+    assert!(
+        said.verdict.ends_with("L2L, took it, and it demands Xauth, which the peer does not do."),
+        "{said:?}"
+    );
+    assert_eq!(
+        said.lines,
+        ["L2L", "Branch"].map(|name| line(&hub, &format!("crypto isakmp profile {name}")))
+    );
+}
+
+/// The same where the key that opened phase 1 is in the second profile's keyring.
+#[test]
+fn an_ambiguous_identity_with_two_keyrings() {
+    let keyring = "crypto keyring branches\n  pre-shared-key address 10.100.2.0 255.255.255.0 key cisco123\n";
+    let branch = edit(BRANCH, "keyring spokes", "keyring branches");
+    let hub = edit(&with_branch(&branch), "key cisco123", "key cisco999");
+    let hub = edit(&hub, "crypto keyring spokes\n", &format!("{keyring}crypto keyring spokes\n"));
+    let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
+    assert!(
+        said.verdict.ends_with("L2L, took it, and its keyring has another key for the peer."),
+        "{said:?}"
+    );
+    assert_eq!(
+        said.lines,
+        ["L2L", "Branch"].map(|name| line(&hub, &format!("crypto isakmp profile {name}")))
+    );
+}
+
+/// The key that opened phase 1 is the default keyring's; the profile that took the identity has another.
+#[test]
+fn a_key_of_another_keyring() {
+    let hub = edit(
+        &edit(HUB, "key cisco123", "key cisco999"),
+        "crypto keyring spokes\n",
+        "crypto keyring first\n  pre-shared-key address 10.100.2.102 key cisco123\ncrypto keyring spokes\n",
+    );
+    let said = World::call(&hub, SPOKE, Way::Open).hub("key-of-another-keyring");
+    assert_eq!(
+        said.verdict,
+        "10.100.2.102 proved a key, but its identity matches profile L2L, whose keyring has another key for it."
+    );
+    assert_eq!(differing(&said), [("keyring", "first", "spokes")]);
+    let lines = [
+        "pre-shared-key address 10.100.2.102",
+        "pre-shared-key address 0.0.0.0",
+        "crypto isakmp profile L2L",
+    ];
+    assert_eq!(said.lines, lines.map(|start| line(&hub, start)));
+}
+
+#[test]
+fn lifetimes_that_differ() {
+    let phase1 = edit(SPOKE, "  group 2\n", "  group 2\n  lifetime 3600\n");
+    let phase2 = edit(
+        SPOKE,
+        "crypto ipsec transform-set",
+        "crypto ipsec security-association lifetime seconds 1800\ncrypto ipsec transform-set",
+    );
+    // the spoke's is shorter: the hub knows it from the offer; it is the hub's: the spoke is told
+    let policy = line(HUB, "crypto isakmp policy 10");
+    let global = line(&phase2, "crypto ipsec security-association");
+    for (hub, spoke, of, phase, theirs, ours, lines) in [
+        (HUB, phase1.as_str(), 0, 1, "3600", "86400", vec![policy]),
+        (
+            &edit(HUB, "  group 2\n", "  group 2\n  lifetime 3600\n"),
+            SPOKE,
+            1,
+            1,
+            "3600",
+            "86400",
+            vec![line(SPOKE, "crypto isakmp policy 10")],
+        ),
+        (
+            &edit(HUB, "  group 2\n", "  group 2\n  lifetime 3600\n"),
+            SPOKE,
+            0,
+            1,
+            "86400",
+            "3600",
+            vec![policy],
+        ),
+        (HUB, phase2.as_str(), 0, 2, "1800", "3600", vec![line(HUB, "crypto dynamic-map dynmap 10")]),
+        (
+            &edit(
+                HUB,
+                "set isakmp-profile L2L",
+                "set isakmp-profile L2L\n  set security-association lifetime seconds 1200",
+            ),
+            &phase2,
+            1,
+            2,
+            "1200",
+            "1800",
+            vec![global, line(&phase2, "crypto map mymap 10")],
+        ),
+    ] {
+        let world = World::call(hub, spoke, Way::Open);
+        let side = &world.sides[of];
+        // the tunnel is up, and this is no failure
+        assert_eq!((side.up, side.explanations()), (1, vec![]));
+        let [said] = &side.lifetimes()[..] else { panic!("{:#?}", side.lifetimes()) };
+        let peer = ["10.100.2.102", "10.48.67.181"][of];
+        let shorter = theirs.parse::<u32>().unwrap().min(ours.parse().unwrap());
+        assert_eq!(said.cause, "lifetime");
+        assert_eq!(
+            said.verdict,
+            format!(
+                "The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one holds, {shorter} seconds, and that is no fault."
+            )
+        );
+        assert_eq!(differing(said), [("lifetime", theirs, ours)]);
+        assert_eq!(said.lines, lines);
+    }
+}
+
+/// What the side that is refused has to say: not that nobody answers.
+#[test]
+fn a_peer_that_refuses() {
+    let spoke = edit(SPOKE, "encr 3des", "encr aes 256");
+    let said = World::call(HUB, &spoke, Way::Open).sides[1].said("peer-error");
+    assert_eq!(
+        said.verdict,
+        "10.48.67.181 refuses us: it reports NO_PROPOSAL_CHOSEN, so it takes none of our ISAKMP policies."
+    );
+    assert_eq!(
+        differing(&said),
+        [("policy 10", "refused", "aes 256, sha, pre-share, group 2, lifetime 86400")]
+    );
+    assert_eq!(said.lines, [line(SPOKE, "crypto isakmp policy 10")]);
+
+    let spoke = edit(SPOKE, "esp-3des esp-sha-hmac", "esp-aes 256 esp-sha-hmac");
+    let said = World::call(HUB, &spoke, Way::Open).sides[1].said("peer-error");
+    assert!(
+        said.verdict.ends_with("so it takes none of our transform sets, or wants PFS otherwise."),
+        "{said:?}"
+    );
+    assert_eq!(said.lines, [line(SPOKE, "crypto ipsec transform-set myset")]);
+
+    let hub = edit(HUB, "set isakmp-profile L2L", "set isakmp-profile L2L\n  match address 101");
+    let hub = edit(
+        &hub,
+        "call rsvp-sync",
+        "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.2.0 0.0.0.255\ncall rsvp-sync",
+    );
+    let said = World::call(&hub, SPOKE, Way::Open).sides[1].said("peer-error");
+    assert!(
+        said.verdict.ends_with("INVALID_ID_INFORMATION, so its access list does not mirror ours."),
+        "{said:?}"
+    );
+    assert_eq!(said.lines, [line(SPOKE, "access-list 100 permit")]);
+}
+
 #[test]
 fn no_answer_at_all() {
     let world = World::call(HUB, SPOKE, Way::Dead);
-    let said = World::said(&world.sides[1], "no-answer");
+    let said = world.sides[1].said("no-answer");
     assert_eq!(said.verdict, "10.48.67.181 does not answer at all: nothing came back from its UDP port 500.");
     assert_eq!(said.lines, [line(SPOKE, "crypto isakmp key")]);
-    assert_eq!(world.hub_says(), 0, "the hub heard nothing");
+    assert_eq!(world.sides[0].explanations().len(), 0, "the hub heard nothing");
 }
 
 #[test]
 fn a_nat_with_4500_blocked() {
     let mut world = World::call(HUB, SPOKE, Way::NatWithout4500);
     for side in &world.sides {
-        let said = World::said(side, "udp-4500-blocked");
+        let said = side.said("udp-4500-blocked");
         assert!(said.verdict.contains("UDP port 4500 never arrived"), "{}", said.verdict);
         assert!(said.advice[0].starts_with("Open UDP 4500"));
     }
@@ -403,12 +406,6 @@ fn a_dead_peer() {
     assert_eq!(said.lines, [line(&hub, "crypto isakmp keepalive")]);
 }
 
-impl World {
-    fn hub_says(&self) -> usize {
-        self.sides[0].explanations().len()
-    }
-}
-
 fn path(last: u8) -> Path {
     Path {
         local: HUB_ADDRESS.into(),
@@ -419,33 +416,6 @@ fn path(last: u8) -> Path {
         vrf: VrfId(0),
         encapsulation: Encapsulation::Native,
     }
-}
-
-/// Packets of the packet path: an integrity check that fails, and addresses outside the tunnel.
-#[test]
-fn packets_that_fail() {
-    let side = Side::new(HUB, HUB_ADDRESS, 1);
-    let mut record = Record::default();
-    record.packet(Duration::from_secs(1), path(1), Refused::Icv);
-    record.packet(Duration::from_secs(2), path(1), Refused::Icv);
-    record.packet(Duration::from_secs(3), path(2), Refused::Selector);
-    record.packet(Duration::from_secs(4), path(2), Refused::Replay);
-    let failures = record.failures();
-    let said: Vec<_> = failures.iter().map(|failure| explain(failure, &side.parsed, &side.policy)).collect();
-    assert_eq!((failures[0].count, failures[1].count), (1, 2), "the newest first");
-    assert_eq!((said[0].cause, said[1].cause), ("outside-selectors", "icv"));
-    assert!(said[1].advice[0].contains("96 bits instead of 128"));
-}
-
-/// The pool is as large as it is: what a client hears of it is told elsewhere; here, what the operator hears.
-#[test]
-fn an_exhausted_pool() {
-    let side = Side::new(HUB, HUB_ADDRESS, 1);
-    let mut record = Record::default();
-    record.note(Duration::ZERO, path(1), Cause::Refused(Refusal::Lease(LeaseError::Exhausted)));
-    let said = explain(&record.failures()[0], &side.parsed, &side.policy);
-    assert_eq!(said.cause, "pool-exhausted");
-    assert_eq!(said.lines, [line(HUB, "ip local pool ippool")]);
 }
 
 #[test]

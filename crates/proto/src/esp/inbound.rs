@@ -7,7 +7,8 @@ use crate::ike::path::Encapsulation;
 use crate::time::Instant;
 use crate::wire::ip::{Ipv4, header, protocol};
 use hubward_crypto::esp::{OpenError, OpenJob, open};
-use std::net::IpAddr;
+use hubward_crypto::suite::EspAuth;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -48,10 +49,18 @@ pub enum Refused {
     Replay,
     /// The integrity check failed.
     Icv,
+    /// Its check value is as long as that of old systems, which cut HMAC-SHA-256 to 96 bits instead of 128
+    /// (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
+    ShortIcv,
     /// Padding, next header or the inner packet are wrong.
     Malformed,
     /// The inner addresses are not the SA's.
-    Selector,
+    Selector {
+        /// The inner source.
+        source: Ipv4Addr,
+        /// The inner destination.
+        destination: Ipv4Addr,
+    },
     /// It came native for an SA in UDP, or the other way round.
     Encapsulation,
 }
@@ -116,7 +125,8 @@ impl Inbound {
         let outcomes: Vec<_> = jobs.into_iter().map(|job| job.outcome).collect();
         for ((sa, sequence, packet), outcome) in known.iter_mut().zip(outcomes) {
             let Ok(range) = outcome else {
-                self.refuse(sa, Refused::Icv);
+                let short = has_short_icv(sa, packet.bytes.len());
+                self.refuse(sa, if short { Refused::ShortIcv } else { Refused::Icv });
                 continue;
             };
             let newest = {
@@ -199,8 +209,8 @@ impl Inbound {
         sa.counters.errors.fetch_add(1, Ordering::Relaxed);
         let of_this_kind = match refused {
             Refused::Replay => Some(&sa.counters.replay_errors),
-            Refused::Icv => Some(&sa.counters.verify_errors),
-            Refused::Selector => Some(&sa.counters.identity_errors),
+            Refused::Icv | Refused::ShortIcv => Some(&sa.counters.verify_errors),
+            Refused::Selector { .. } => Some(&sa.counters.identity_errors),
             Refused::Malformed | Refused::Encapsulation => None,
         };
         if let Some(counter) = of_this_kind {
@@ -214,13 +224,23 @@ impl Inbound {
 /// (RFC 4301 section 5.2).
 fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
     let source = view.source();
+    let outside = Refused::Selector { source, destination: view.destination() };
     if source.is_loopback() || source.is_multicast() || source.is_broadcast() || source.is_unspecified() {
-        return Err(Refused::Selector);
+        return Err(outside);
     }
     let flow = view.flow();
     let fits = sa.child.selector.matches(&flow.reversed());
     let leased = sa.child.lease.is_none_or(|lease| lease == IpAddr::V4(source));
-    if fits && leased { Ok(()) } else { Err(Refused::Selector) }
+    if fits && leased { Ok(()) } else { Err(outside) }
+}
+
+/// Whether a packet that does not open is as long as one whose SHA-256 check value was cut to 96 bits: it is no whole number of
+/// blocks then, but four bytes more would make it one.
+fn has_short_icv(sa: &Sa, length: usize) -> bool {
+    let suite = sa.child.suite;
+    let front = hubward_crypto::esp::HEADER_LEN + suite.cipher().iv_len() + 12;
+    suite.auth() == Some(EspAuth::Sha256)
+        && length.checked_sub(front).is_some_and(|data| data > 0 && data % suite.cipher().block_len() == 0)
 }
 
 /// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040): outer CE on an inner

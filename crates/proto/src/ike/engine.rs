@@ -217,6 +217,7 @@ impl Engine {
             group: sa.suite.map(|suite| suite.group),
             expires: established.map(|established| established.expires),
             lifetime: sa.suite.map(|suite| suite.lifetime),
+            offered: sa.suite.and_then(|suite| suite.wished),
             identity: established.map(|established| established.identity.display()),
             profile: established.and_then(|established| established.profile.clone()),
             group_name: peer.and_then(|peer| peer.group.clone()),

@@ -23,6 +23,8 @@ pub struct Phase1Suite {
     pub method: u16,
     /// Lifetime, the shorter of both sides' wishes.
     pub lifetime: Duration,
+    /// What the peer wished for.
+    pub wished: Option<Duration>,
     /// Whether the peer wished for a longer one and must be told (RESPONDER-LIFETIME).
     pub shortened: bool,
 }
@@ -168,6 +170,7 @@ pub fn choose_phase1(
                             group: policy.group,
                             method,
                             lifetime: wished.map_or(policy.lifetime, |wished| wished.min(policy.lifetime)),
+                            wished,
                             shortened: wished.is_some_and(|wished| wished > policy.lifetime),
                         };
                         let answer = vec![Proposal {

@@ -363,6 +363,8 @@ impl Child {
             path: self.path,
             conn_id: Some(self.conn),
             entry: self.sa.entry.clone(),
+            initiator: self.initiator,
+            offered: self.offered.seconds.map(std::time::Duration::from_secs),
             superseded: self.superseded,
             established: self.established,
             expires: self.hard,

@@ -90,6 +90,8 @@ pub struct IsakmpView {
     pub expires: Option<Instant>,
     /// Agreed lifetime.
     pub lifetime: Option<Duration>,
+    /// The lifetime that the initiator offered.
+    pub offered: Option<Duration>,
     /// The peer's identity, once proven.
     pub identity: Option<Untrusted>,
     /// The ISAKMP profile.
@@ -123,6 +125,10 @@ pub struct ChildView {
     pub conn_id: Option<ConnId>,
     /// The entry that serves it.
     pub entry: EntryRef,
+    /// Whether we began it.
+    pub initiator: bool,
+    /// The lifetime that the initiator offered.
+    pub offered: Option<Duration>,
     /// Whether a newer pair took its place.
     pub superseded: bool,
     /// When it came up.

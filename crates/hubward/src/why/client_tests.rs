@@ -1,0 +1,127 @@
+//! What goes wrong with clients: their groups, their users, their addresses.
+
+use super::world::{HUB, Login, World, differing, edit, line};
+use std::net::Ipv4Addr;
+
+#[test]
+fn a_client_that_comes_in_explains_nothing() {
+    let world = World::connect(HUB, Login::default());
+    assert_eq!((world.sides[0].up, world.sides[0].explanations()), (1, vec![]));
+}
+
+#[test]
+fn wrong_password() {
+    let said = World::connect(HUB, Login { password: "sesame", ..Login::default() }).hub("wrong-password");
+    assert_eq!(
+        said.verdict,
+        "Xauth failed: the password of user gfullage, who came from 10.51.82.100, is wrong."
+    );
+    assert_eq!(differing(&said), [], "neither password is shown");
+    let lines = ["username gfullage", "aaa authentication login clientauth"];
+    assert_eq!(said.lines, lines.map(|start| line(HUB, start)));
+    assert!(!format!("{said:?}").contains("sesame"));
+
+    let said = World::connect(HUB, Login { user: "nobody", ..Login::default() }).hub("wrong-password");
+    assert_eq!(
+        said.verdict,
+        "Xauth failed: there is no user nobody; that is the name that 10.51.82.100 gave."
+    );
+    assert_eq!(said.lines, [line(HUB, "aaa authentication login clientauth")]);
+}
+
+#[test]
+fn unknown_group() {
+    let said = World::connect(HUB, Login { group: "nosuchgroup", ..Login::default() }).hub("unknown-group");
+    assert_eq!(
+        said.verdict,
+        "The client at 10.51.82.100 asks for group nosuchgroup, which is not configured here."
+    );
+    assert_eq!(differing(&said), [("client group", "nosuchgroup", "testgroup")]);
+    assert_eq!(said.lines, [line(HUB, "crypto isakmp client configuration group testgroup")]);
+}
+
+/// The group is there, and what hands groups out is not.
+#[test]
+fn a_group_that_no_list_gives_out() {
+    let group = "crypto isakmp client configuration group testgroup";
+    for (hub, rest, lines) in [
+        (
+            edit(HUB, "aaa authorization network groupauthor local\n", ""),
+            "and the list groupauthor of profile VPNclient, which has to give it out, is not configured.",
+            vec![group, "crypto isakmp profile VPNclient"],
+        ),
+        (
+            edit(HUB, "  isakmp authorization list groupauthor\n", ""),
+            "but profile VPNclient, which matches it, has no `isakmp authorization list`.",
+            vec![group, "crypto isakmp profile VPNclient"],
+        ),
+        (
+            edit(HUB, "  match identity group testgroup\n", "  match identity group others\n"),
+            "but no ISAKMP profile matches it.",
+            vec![group, "crypto isakmp profile L2L", "crypto isakmp profile VPNclient"],
+        ),
+    ] {
+        let said = World::connect(&hub, Login::default()).hub("group-not-authorized");
+        let verdict = "The client at 10.51.82.100 asks for group testgroup, which is configured, ";
+        assert_eq!(said.verdict, format!("{verdict}{rest}"));
+        assert_eq!(said.lines, lines.into_iter().map(|start| line(&hub, start)).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn wrong_group_password() {
+    let login = Login { group_password: "cisco322", ..Login::default() };
+    let said = World::connect(HUB, login).hub("silent-in-aggressive-mode");
+    assert_eq!(
+        said.verdict,
+        "The client at 10.51.82.100 said nothing more after our first answer: most often its group password is not the one configured here, which the client sees first and does not tell."
+    );
+    assert_eq!(differing(&said), [("state", "silent", "AG_INIT_EXCH")]);
+    assert_eq!(said.lines, [line(HUB, "crypto isakmp client configuration group testgroup")]);
+}
+
+/// A pool of one address, and two clients.
+#[test]
+fn an_exhausted_pool() {
+    let hub = edit(HUB, "ippool 10.5.5.1 10.5.5.254", "ippool 10.5.5.1 10.5.5.1");
+    let mut world = World::connect(&hub, Login::default());
+    assert_eq!(world.sides[0].explanations(), [], "the first has the address");
+    world.client(Login::default(), Ipv4Addr::new(10, 51, 82, 101));
+    let said = world.hub("pool-exhausted");
+    assert_eq!(
+        said.verdict,
+        "There is no free address left for the client at 10.51.82.101: every address of the pool is in use."
+    );
+    assert_eq!(differing(&said), [("addresses", "one more", "10.5.5.1 to 10.5.5.1, 1 in all")]);
+    assert_eq!(said.lines, [line(&hub, "ip local pool ippool")]);
+}
+
+#[test]
+fn nothing_that_gives_addresses() {
+    let group = "crypto isakmp client configuration group testgroup";
+    let profile = "crypto isakmp profile VPNclient";
+    for (hub, cause, verdict, lines) in [
+        (
+            edit(HUB, "  pool ippool\n", ""),
+            "no-mode-config",
+            "The client at 10.51.82.100 asks for an address, and its group testgroup names no pool.",
+            vec![group],
+        ),
+        (
+            edit(HUB, "ip local pool ippool 10.5.5.1 10.5.5.254\n", ""),
+            "no-address",
+            "The client at 10.51.82.100 gets no address: its group wants the pool ippool, which is not configured.",
+            vec![group],
+        ),
+        (
+            edit(HUB, "  client configuration address respond\n", ""),
+            "no-mode-config",
+            "The client at 10.51.82.100 asks for an address, and profile VPNclient does not answer such questions.",
+            vec![profile],
+        ),
+    ] {
+        let said = World::connect(&hub, Login::default()).hub(cause);
+        assert_eq!(said.verdict, verdict);
+        assert_eq!(said.lines, lines.into_iter().map(|start| line(&hub, start)).collect::<Vec<_>>());
+    }
+}

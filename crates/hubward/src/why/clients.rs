@@ -1,0 +1,162 @@
+//! What goes wrong with clients: their groups, their users, their addresses.
+
+use super::Failure;
+use super::causes::{Explanation, profile_line};
+use super::rivals::readings;
+use hubward_config::Parsed;
+use hubward_config::model::{Group, Pool};
+use hubward_proto::ike::event::Untrusted;
+use hubward_proto::ike::identity::Identity;
+use hubward_proto::ike::io::LeaseError;
+use hubward_proto::ike::lookup;
+use hubward_proto::ike::policy::{IsakmpProfile, Policy};
+use hubward_proto::ike::snapshot::IsakmpState;
+
+pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed) -> Explanation {
+    let peer = failure.peer();
+    let known = parsed.config.users.iter().find(|known| known.name == user.to_string());
+    let about = match known {
+        Some(_) => format!("the password of user {user}, who came from {peer}, is wrong"),
+        None => format!("there is no user {user}; that is the name that {peer} gave"),
+    };
+    let lists = parsed.config.aaa.login.iter().map(|list| list.line);
+    Explanation::new("wrong-password", format!("Xauth failed: {about}."))
+        .line(known.map(|user| user.line).into_iter().chain(lists))
+        .advise("There: type the user's name and password again; upper and lower case count in passwords.")
+        .advise("Here: set it with `username NAME secret PASSWORD`; the list must name a method that can be asked (`local`).")
+}
+
+/// The authorization list gave out no group of this name.
+pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let name = group.to_string();
+    let groups = &parsed.config.groups;
+    let Some(known) = groups.iter().find(|known| known.name == name) else {
+        let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        return Explanation::new(
+            "unknown-group",
+            format!("The client at {peer} asks for group {group}, which is not configured here."),
+        )
+        .side("client group", name, names.join(", "), true)
+        .line(groups.iter().map(|group| group.line))
+        .advise("There: correct the group name of the client's profile; upper and lower case count.")
+        .advise(format!("Here: `crypto isakmp client configuration group {group}`, and `match identity group {group}` in a profile."));
+    };
+    let out = |why: String| {
+        Explanation::new(
+            "group-not-authorized",
+            format!("The client at {peer} asks for group {group}, which is configured, {why}."),
+        )
+        .line([known.line])
+    };
+    let identity = Identity::KeyId(name.clone().into_bytes());
+    let Some(profile) = lookup::profile_for(policy, failure.path.local, &identity) else {
+        let lines = policy.profiles.iter().filter_map(|profile| profile_line(parsed, &profile.name));
+        return out("but no ISAKMP profile matches it".into()).line(lines).advise(format!(
+            "Here: `match identity group {group}` in the profile that is meant for the clients."
+        ));
+    };
+    let line = profile_line(parsed, &profile.name);
+    match &profile.authorization_list {
+        None => out(format!(
+            "but profile {}, which matches it, has no `isakmp authorization list`",
+            profile.name
+        ))
+        .line(line)
+        .advise(format!("Here: `isakmp authorization list LIST` in profile {}, and `aaa authorization network LIST local`.", profile.name)),
+        Some(list) => {
+            let found = parsed.config.aaa.network.iter().find(|known| known.name == *list);
+            let fault = if found.is_some() { "does not give it out" } else { "is not configured" };
+            out(format!(
+                "and the list {list} of profile {}, which has to give it out, {fault}",
+                profile.name
+            ))
+            .line(line.into_iter().chain(found.map(|found| found.line)))
+            .advise(format!("Here: `aaa authorization network {list} local`, and a `key` in the group."))
+        }
+    }
+}
+
+/// The client said nothing more after our answer to its first message.
+pub(super) fn silent(state: IsakmpState, failure: &Failure, parsed: &Parsed) -> Explanation {
+    Explanation::new(
+        "silent-in-aggressive-mode",
+        format!("The client at {} said nothing more after our first answer: most often its group password is not the one configured here, which the client sees first and does not tell.", failure.peer()),
+    )
+    .side("state", "silent", state.ios_name(), true)
+    .line(parsed.config.groups.iter().map(|group| group.line))
+    .advise("There: type the group's password again; the user's own is not asked for before it fits.")
+    .advise("Here: set it with `key` in `crypto isakmp client configuration group`.")
+    .advise("If it fits: the client may be behind a NAT with UDP 4500 blocked on the way.")
+}
+
+/// The client asked for an address, and nobody answers such a question.
+pub(super) fn no_mode_config(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
+    let peer = failure.peer();
+    let out = |why: String| {
+        Explanation::new("no-mode-config", format!("The client at {peer} asks for an address, {why}."))
+    };
+    let silent = |profile: &&IsakmpProfile| !profile.respond;
+    match (profile_of(failure, policy).filter(silent), group_of(failure, parsed)) {
+        (Some(profile), _) => out(format!("and profile {} does not answer such questions", profile.name))
+            .line(profile_line(parsed, &profile.name))
+            .advise(format!("Here: `client configuration address respond` in profile {}.", profile.name)),
+        (None, Some(group)) if group.pool.is_none() => {
+            out(format!("and its group {} names no pool", group.name))
+                .line([group.line])
+                .advise(format!("Here: `pool NAME` in group {}, and `ip local pool NAME FIRST LAST`.", group.name))
+        }
+        _ => out("and nothing here gives it one".into())
+            .line(policy.profiles.iter().filter_map(|profile| profile_line(parsed, &profile.name)))
+            .advise("Here: `client configuration address respond` in the profile, and a `pool` in the client's group."),
+    }
+}
+
+pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Explanation {
+    let peer = failure.peer();
+    let group = group_of(failure, parsed);
+    let its = group.and_then(|group| group.pool.as_ref());
+    let pools: Vec<_> =
+        parsed.config.pools.iter().filter(|pool| its.is_none_or(|its| pool.name == *its)).collect();
+    match error {
+        LeaseError::Exhausted => {
+            let size = |pool: &&Pool| {
+                let all = u32::from(pool.high).saturating_sub(u32::from(pool.low)).saturating_add(1);
+                format!("{} to {}, {all} in all", pool.low, pool.high)
+            };
+            Explanation::new(
+                "pool-exhausted",
+                format!("There is no free address left for the client at {peer}: every address of the pool is in use."),
+            )
+            .side("addresses", "one more", pools.iter().map(size).collect::<Vec<_>>().join(", "), true)
+            .line(pools.iter().map(|pool| pool.line))
+            .advise("Here: make the pool larger (`ip local pool NAME FIRST LAST`); `show ip local pool` tells who has its addresses, `clear crypto session remote A.B.C.D` gives one back.")
+        }
+        LeaseError::NoPool => Explanation::new(
+            "no-address",
+            format!(
+                "The client at {peer} gets no address: its group wants the pool {}, which is not configured.",
+                its.map_or("", String::as_str)
+            ),
+        )
+        .line(group.map(|group| group.line))
+        .advise("Here: `ip local pool NAME FIRST LAST` with the name that the group gives its `pool`."),
+        LeaseError::LimitReached => {
+            Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
+                .line(group.map(|group| group.line))
+                .advise("Here: `max-users` and `max-logins` of the group.")
+        }
+    }
+}
+
+/// The profile that took the peer's identity.
+fn profile_of<'p>(failure: &Failure, policy: &'p Policy) -> Option<&'p IsakmpProfile> {
+    let mut readings = readings(failure);
+    readings.find_map(|identity| lookup::profile_for(policy, failure.path.local, &identity))
+}
+
+/// The client's group: what it calls itself in aggressive mode.
+fn group_of<'c>(failure: &Failure, parsed: &'c Parsed) -> Option<&'c Group> {
+    let name = failure.identity.as_ref()?.to_string();
+    parsed.config.groups.iter().find(|group| group.name == name)
+}
