@@ -37,7 +37,11 @@ impl Session {
                 self.prompt("", work);
             }
             ("do", "") => self.wrong(line, &Refusal::Incomplete, work),
-            ("do", command) => self.exec_line(command, work),
+            ("do", command) => {
+                // the caret under a wrong word counts what stands before
+                let before = line.len() - line.trim_start().len() + line.trim().len() - command.len();
+                self.exec_line(&format!("{}{command}", " ".repeat(before)), work);
+            }
             _ => match RawEnd::of(line.trim()) {
                 Some(end) => {
                     let told = match &end {

@@ -426,23 +426,32 @@ impl Session {
             Err(refusal) => return self.wrong(line, &refusal, work),
         };
         match self.own(command) {
-            Some((Local::History, _)) => {
+            Err(refusal) => self.wrong(line, &refusal, work),
+            Ok(Some((Local::History, _))) => {
                 let text: String = self.editor.history().map(|line| format!("  {line}\n")).collect();
                 let text = filter.map_or_else(|| text.clone(), |filter| filter.apply(&text));
                 self.print(&text, work);
             }
-            Some((local, matched)) => self.local(local, &matched, work),
-            None => self.run(Job { line: command.to_string(), filter, answers: Vec::new() }, work),
+            Ok(Some((local, matched))) => self.local(local, &matched, work),
+            Ok(None) => self.run(Job { line: command.to_string(), filter, answers: Vec::new() }, work),
         }
     }
 
-    /// The session's own command that a line is, among all commands there are.
-    fn own(&self, line: &str) -> Option<(Local, Matched)> {
-        match automaton::run(&forms(self.privilege), &words(line), false) {
+    /// The session's own command that a line is, among all commands there are. What begins like one and is wrong behind that
+    /// is refused here: nobody else knows where.
+    fn own(&self, line: &str) -> Result<Option<(Local, Matched)>, Refusal> {
+        let words = words(line);
+        match automaton::run(&forms(self.privilege), &words, false) {
             Outcome::Complete(matched) => {
-                own(self.privilege).nth(matched.form).map(|(local, _)| (local, matched))
+                Ok(own(self.privilege).nth(matched.form).map(|(local, _)| (local, matched)))
             }
-            _ => None,
+            Outcome::Incomplete(..) => Err(Refusal::Incomplete),
+            Outcome::Invalid(misfit) if !line.contains('|') => {
+                let column = words.get(misfit.word).map(|word| word.column.saturating_sub(1));
+                let place = column.and_then(|column| usize::try_from(column).ok());
+                Err(Refusal::Invalid(place.unwrap_or(0)))
+            }
+            Outcome::Invalid(_) | Outcome::Ambiguous(_) => Ok(None),
         }
     }
 
@@ -525,7 +534,6 @@ impl Session {
     }
 }
 
-/// A help listing as IOS prints it.
 /// What `?` shows: the words that may come next, with their help; within a word, only what it may become.
 fn listing(choices: &[help::Choice], within: bool) -> String {
     let keyword = |choice: &help::Choice| choice.token.starts_with(|first: char| first.is_ascii_lowercase());
@@ -679,6 +687,14 @@ mod tests {
         let shown = talk.keys(b"show version | frob x\r");
         assert!(shown.contains("\r\n                   ^\r\n% Invalid input"), "{shown}");
         assert!(talk.keys(b"show version |\r").contains("% Incomplete command.\r\n"));
+        // behind what only the session knows
+        let shown = talk.keys(b"terminal frob\r");
+        assert!(shown.contains("\r\n             ^\r\n% Invalid input"), "{shown}");
+        assert!(talk.keys(b"terminal length\r").contains("% Incomplete command.\r\n"));
+        talk.keys(b"conf t\r");
+        let shown = talk.keys(b"do show foo\r");
+        assert!(shown.contains("\r\n                    ^\r\n% Invalid input"), "{shown}");
+        talk.keys(b"end\r");
         assert!(talk.keys(b"show version | i (\r").contains("% Failed to compile regular expression"));
     }
 
