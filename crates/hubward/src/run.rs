@@ -30,7 +30,7 @@ use hubward_proto::ike::engine::Engine;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -162,11 +162,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
 
 /// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
 pub(crate) fn restart() -> anyhow::Error {
-    // an upgrade that came meanwhile is what runs then
-    let program = std::env::current_exe().ok().filter(|path| path.exists());
+    let program = std::env::current_exe().ok().and_then(|path| in_place(&path));
     let program = program.unwrap_or_else(|| "/proc/self/exe".into());
     let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
     anyhow::Error::new(error).context("the program could not begin anew")
+}
+
+/// The program that stands where this one was started: an upgrade that came meanwhile is what runs then. Of a file that was
+/// replaced the kernel says that it is deleted.
+fn in_place(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str().map(|text| text.strip_suffix(" (deleted)").unwrap_or(text));
+    name.map(PathBuf::from).filter(|path| path.exists())
 }
 
 /// Logs go to standard error; `HUBWARD_LOG` says how much, as in RUST_LOG.
@@ -233,4 +239,20 @@ pub(crate) fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
         });
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_is_found_where_the_old_program_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("hubward");
+        let replaced = folder.path().join("hubward (deleted)");
+        assert_eq!(in_place(&replaced), None, "deleted, and nothing in its place");
+        std::fs::write(&program, "new").unwrap();
+        assert_eq!(in_place(&replaced), Some(program.clone()));
+        assert_eq!(in_place(&program), Some(program));
+    }
 }
