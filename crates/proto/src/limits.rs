@@ -29,6 +29,8 @@ pub const EXCHANGES: usize = 16;
 pub const HALF_OPEN: usize = 2_048;
 /// Half-open ISAKMP SAs of aggressive mode, which are refused above it.
 pub const HALF_OPEN_AGGRESSIVE: usize = 1_024;
+/// Established ISAKMP SAs that peers began from one address, which may be the NAT of many.
+pub const SAS_PER_SOURCE: usize = 4_096;
 /// Half-open ISAKMP SAs from one address, which may be the NAT of many peers.
 pub const HALF_OPEN_PER_SOURCE: usize = 32;
 /// First messages of phase 1 that one address may send at once, ...

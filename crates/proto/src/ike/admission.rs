@@ -29,14 +29,16 @@ pub(super) struct Admission {
     rest: Bucket,
     /// When buckets that are full again were thrown away last.
     swept: Option<Instant>,
-    half_open: BTreeMap<ConnId, Stage>,
+    stages: BTreeMap<ConnId, Stage>,
+    half_open: usize,
     half_open_of: BTreeMap<IpAddr, usize>,
+    up_of: BTreeMap<IpAddr, usize>,
     /// Those of the half-open SAs that give way, oldest first.
     called: BTreeSet<ConnId>,
     aggressive: usize,
 }
 
-/// How far a half-open SA is that a peer began.
+/// How far an SA is that a peer began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Message 1 of main mode came, and nothing else.
@@ -45,12 +47,15 @@ pub(super) enum Stage {
     Aggressive,
     /// The peer has shown that it receives what we send to its address.
     Answered,
+    /// Phase 1 is through.
+    Up,
 }
 
 impl Stage {
-    /// The stage of an SA that is not established.
+    /// The stage of an SA.
     pub(super) fn of(sa: &IsakmpSa) -> Self {
         match &sa.state {
+            State::Established(_) => Self::Up,
             State::MainResponder(state) if !state.is_exchanged() => Self::Called,
             State::AggressiveResponder(_) => Self::Aggressive,
             _ => Self::Answered,
@@ -63,7 +68,6 @@ enum Room {
     Free,
     /// This one gives way to it.
     InsteadOf(ConnId),
-    Full,
 }
 
 /// Counts what was spent and not refilled yet, so that a bucket nobody drew from is the default one.
@@ -87,43 +91,52 @@ impl Bucket {
 }
 
 impl Admission {
-    /// A peer's SA is half-open now and has come this far, or is not half-open any more.
+    /// A peer's SA has come this far, or is gone.
     pub(super) fn note(&mut self, id: ConnId, source: IpAddr, stage: Option<Stage>) {
         let before = match stage {
-            Some(stage) => self.half_open.insert(id, stage),
-            None => self.half_open.remove(&id),
+            Some(stage) => self.stages.insert(id, stage),
+            None => self.stages.remove(&id),
         };
-        if before == stage {
-            return;
+        if before != stage {
+            before.into_iter().for_each(|before| self.count(id, source, before, false));
+            stage.into_iter().for_each(|stage| self.count(id, source, stage, true));
         }
-        match before {
-            Some(Stage::Called) => drop(self.called.remove(&id)),
-            Some(Stage::Aggressive) => self.aggressive = self.aggressive.saturating_sub(1),
-            Some(Stage::Answered) => {}
-            None => *self.half_open_of.entry(source).or_default() += 1,
+    }
+
+    /// One more of a stage, or one less.
+    fn count(&mut self, id: ConnId, source: IpAddr, stage: Stage, more: bool) {
+        let step = |count: &mut usize| *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        let of_source = if stage == Stage::Up { &mut self.up_of } else { &mut self.half_open_of };
+        let count = of_source.entry(source).or_default();
+        step(count);
+        if *count == 0 {
+            of_source.remove(&source);
         }
-        match stage {
-            Some(Stage::Called) => drop(self.called.insert(id)),
-            Some(Stage::Aggressive) => self.aggressive += 1,
-            Some(Stage::Answered) => {}
-            None => match self.half_open_of.get_mut(&source) {
-                Some(count) if *count > 1 => *count -= 1,
-                _ => drop(self.half_open_of.remove(&source)),
-            },
+        if stage != Stage::Up {
+            step(&mut self.half_open);
+        }
+        match (stage, more) {
+            (Stage::Called, true) => drop(self.called.insert(id)),
+            (Stage::Called, false) => drop(self.called.remove(&id)),
+            (Stage::Aggressive, _) => step(&mut self.aggressive),
+            (Stage::Answered | Stage::Up, _) => {}
         }
     }
 
     /// Whether there is room for one more half-open SA of this source.
-    fn room(&self, source: IpAddr, mode: Phase1Mode) -> Room {
-        let of_source = self.half_open_of.get(&source).copied().unwrap_or_default();
+    fn room(&self, source: IpAddr, mode: Phase1Mode) -> Result<Room, Refusal> {
+        let of_source = |counts: &BTreeMap<IpAddr, usize>| counts.get(&source).copied().unwrap_or_default();
+        if of_source(&self.up_of) >= limits::SAS_PER_SOURCE {
+            return Err(Refusal::TooManyOfSource);
+        }
         let aggressive = mode == Phase1Mode::Aggressive && self.aggressive >= limits::HALF_OPEN_AGGRESSIVE;
-        if aggressive || of_source >= limits::HALF_OPEN_PER_SOURCE {
-            return Room::Full;
+        if aggressive || of_source(&self.half_open_of) >= limits::HALF_OPEN_PER_SOURCE {
+            return Err(Refusal::TooManyHalfOpen);
         }
-        if self.half_open.len() < limits::HALF_OPEN {
-            return Room::Free;
+        if self.half_open < limits::HALF_OPEN {
+            return Ok(Room::Free);
         }
-        self.called.first().map_or(Room::Full, |oldest| Room::InsteadOf(*oldest))
+        self.called.first().map(|oldest| Room::InsteadOf(*oldest)).ok_or(Refusal::TooManyHalfOpen)
     }
 
     /// Whether another Diffie-Hellman exchange may be spent on this source.
@@ -157,11 +170,13 @@ impl Engine {
             other => return self.refuse(None, path, Refusal::Unexpected(other)),
         };
         let oldest = match self.admission.room(path.remote, mode) {
-            Room::Free => None,
-            Room::InsteadOf(oldest) => Some(oldest),
-            Room::Full => {
-                self.count("ike refused half-open");
-                return self.refuse(None, path, Refusal::TooManyHalfOpen);
+            Ok(Room::Free) => None,
+            Ok(Room::InsteadOf(oldest)) => Some(oldest),
+            Err(refusal) => {
+                if refusal == Refusal::TooManyHalfOpen {
+                    self.count("ike refused half-open");
+                }
+                return self.refuse(None, path, refusal);
             }
         };
         if header.encrypted() || header.message_id != 0 {
@@ -238,5 +253,28 @@ mod tests {
         let later = now + Duration::from_secs(1);
         assert!((10_200..10_300).all(|number| admission.take(source(number), later)));
         assert_eq!(admission.buckets.len(), 100);
+    }
+
+    /// SAs that are up count for their source, and not as half-open ones; when they are gone nothing is left.
+    #[test]
+    fn sas_of_one_source() {
+        let mut admission = Admission::default();
+        let up = |admission: &mut Admission, count: usize, stage: Option<Stage>| {
+            for number in 0..count {
+                let id = ConnId(u32::try_from(number).unwrap());
+                admission.note(id, source(1), stage.map(|_| Stage::Answered));
+                admission.note(id, source(1), stage);
+            }
+        };
+        up(&mut admission, limits::SAS_PER_SOURCE - 1, Some(Stage::Up));
+        assert!(admission.room(source(1), Phase1Mode::Main).is_ok());
+        up(&mut admission, limits::SAS_PER_SOURCE, Some(Stage::Up));
+        let refused = admission.room(source(1), Phase1Mode::Main);
+        assert!(matches!(refused, Err(Refusal::TooManyOfSource)));
+        assert!(admission.room(source(2), Phase1Mode::Main).is_ok());
+        up(&mut admission, limits::SAS_PER_SOURCE, None);
+        assert!(admission.room(source(1), Phase1Mode::Main).is_ok());
+        let left = (admission.stages.len(), admission.half_open, admission.up_of.len());
+        assert_eq!((left, admission.half_open_of.len()), ((0, 0, 0), 0));
     }
 }

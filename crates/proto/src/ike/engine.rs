@@ -381,8 +381,7 @@ impl Engine {
         self.by_cookie.insert(sa.own_cookie(), sa.id);
         if let Some(source) = sa.first_source {
             self.by_first_message.insert((source, sa.cookies.initiator), sa.id);
-            let stage = sa.established().is_none().then(|| Stage::of(&sa));
-            self.admission.note(sa.id, source, stage);
+            self.admission.note(sa.id, source, Some(Stage::of(&sa)));
         }
         if let Some(established) = sa.established() {
             self.sas_of.entry(established.peer).or_default().insert(sa.id);

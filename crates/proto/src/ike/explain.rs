@@ -66,6 +66,9 @@ pub enum Refusal {
     /// Too many half-open SAs.
     #[error("too many half-open ISAKMP SAs")]
     TooManyHalfOpen,
+    /// One address has too many ISAKMP SAs that are up.
+    #[error("this address has as many ISAKMP SAs as one may have")]
+    TooManyOfSource,
     /// One address begins phase 1 too often.
     #[error("this address begins phase 1 too often")]
     TooFast,

@@ -255,7 +255,8 @@ impl Engine {
         }
     }
 
-    /// Another SA of the same peer took over.
+    /// Another SA of the same peer took over. A client deletes its old SA itself, and would take our delete as the loss of its
+    /// session; but it has one old SA, and not as many as it likes to begin.
     pub(crate) fn retire_older(&mut self, newest: crate::ike::event::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(Peer::is_client);
@@ -267,14 +268,18 @@ impl Engine {
             })
             .map(|sa| sa.id)
             .collect();
+        let before = older.last().copied();
         for id in older {
-            self.with_sa(id, |_, sa| {
+            self.with_sa(id, |engine, sa| {
                 let initiator = sa.initiator;
+                if is_client && !initiator && Some(id) != before {
+                    engine.event(Some(sa), EventKind::Phase1Down { reason: "replaced" });
+                    sa.dead = true;
+                }
                 if let Some(established) = sa.established_mut() {
                     established.renew = None;
                     established.dpd.next = None;
                     established.nat_keepalive = None;
-                    // a client deletes its old SA itself
                     if established.retire.is_none() && (initiator || !is_client) {
                         established.retire = Some(now + RETIRE);
                     }

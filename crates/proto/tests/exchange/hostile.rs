@@ -235,3 +235,17 @@ fn silence_on_an_unproven_renewal_ends_nothing_else() {
     assert_eq!(view.isakmp.len(), 1, "{:?}", bench.refusals);
     assert!(view.isakmp[0].user.is_some());
 }
+
+/// A client that begins phase 1 again and again, passes Xauth each time and deletes nothing has its SA and the one before.
+#[test]
+fn a_client_does_not_pile_up_sas() {
+    let mut bench = bench(hub_policy());
+    let path = from("10.51.82.100", 500);
+    for seed in 3..9 {
+        let (mut client, request) = Peer::aggressive_mode(&mut bench, path, &test_group(), seed);
+        client.pass_xauth(&mut bench, request);
+    }
+    let view = bench.engine.inspect();
+    assert_eq!(view.isakmp.len(), 2);
+    assert!(view.isakmp.iter().all(|sa| sa.user.is_some()));
+}
