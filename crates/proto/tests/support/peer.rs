@@ -363,7 +363,7 @@ impl Peer {
             self.ivs.advance(header.message_id, &decrypted);
             decrypted
         };
-        (header, decrypted.plain)
+        (header, decrypted.plain.clone())
     }
 
     /// Seals payloads behind the HASH(1) that belongs to them.

@@ -151,7 +151,8 @@ impl Phase1Keys {
     pub fn keymat(&self, suite: EspSuite, spi: u32, nonces: (&[u8], &[u8]), pfs: Option<&Secret>) -> Secret {
         let shared = pfs.map_or(&[][..], Secret::expose);
         let spi = spi.to_be_bytes();
-        let mut out = Vec::new();
+        // with all its room at once, a digest more than is used: growing would leave a copy behind
+        let mut out = Vec::with_capacity(suite.keymat_len() + 64);
         let mut block: Option<Digest> = None;
         while out.len() < suite.keymat_len() {
             let previous = block.as_deref().unwrap_or_default();
@@ -197,7 +198,8 @@ fn stretch(hash: HashAlg, skeyid_e: &Digest, length: usize) -> Secret {
         return Secret::new(skeyid_e.get(..length).unwrap_or_default());
     }
     let mut block = hmac(hash, skeyid_e, &[&[0]]);
-    let mut out = block.to_vec();
+    let mut out = Vec::with_capacity(length + 64);
+    out.extend_from_slice(&block);
     while out.len() < length {
         block = hmac(hash, skeyid_e, &[&block]);
         out.extend_from_slice(&block);
