@@ -134,19 +134,14 @@ fn parameters(group: DhGroup) -> Option<&'static BoxedMontyParams> {
 fn modp_power(group: DhGroup, base: &BoxedUint, exponent: &[u8]) -> Option<Vec<u8>> {
     let bits = u32::from(group.bits());
     let exponent_bits = u32::try_from(exponent.len() * 8).ok()?;
+    let exponent = BoxedUint::from_be_slice(exponent, exponent_bits).ok()?;
     let base = BoxedMontyForm::new(base.clone().resize(bits), parameters(group)?);
-    let mut exponent = BoxedUint::from_be_slice(exponent, exponent_bits).ok()?;
-    let mut power = base.pow_bounded_exp(&exponent, exponent_bits);
-    exponent.zeroize();
-    let mut number = power.retrieve();
-    power.zeroize();
-    let mut bytes = number.to_be_bytes();
-    number.zeroize();
+    let power = base.pow_bounded_exp(&exponent, exponent_bits).retrieve();
+    let bytes = power.to_be_bytes();
     let mut out = vec![0; group.public_len()];
-    let place = out.len().checked_sub(bytes.len()).and_then(|skip| out.get_mut(skip..));
-    let fits = place.map(|place| place.copy_from_slice(&bytes));
-    bytes.zeroize();
-    fits.map(|()| out)
+    let skip = out.len().checked_sub(bytes.len())?;
+    out.get_mut(skip..)?.copy_from_slice(&bytes);
+    Some(out)
 }
 
 mod ecp {

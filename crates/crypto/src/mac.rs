@@ -74,13 +74,7 @@ impl HmacKey {
     pub fn new(algorithm: HashAlg, key: &[u8]) -> Self {
         // HMAC takes keys of every length: one longer than a block is hashed first
         let block_key = |block: usize| -> Vec<u8> {
-            // with all its room at once: growing would leave a copy behind
-            let mut padded = Vec::with_capacity(block);
-            if key.len() > block {
-                padded.extend_from_slice(&hash(algorithm, &[key]));
-            } else {
-                padded.extend_from_slice(key);
-            }
+            let mut padded = if key.len() > block { hash(algorithm, &[key]).to_vec() } else { key.to_vec() };
             padded.resize(block, 0);
             padded
         };
@@ -90,9 +84,7 @@ impl HmacKey {
                 *to = *from;
             }
             block.zeroize();
-            let state = M::new(&padded);
-            padded.as_mut_slice().zeroize();
-            state
+            M::new(&padded)
         }
         Self(match algorithm {
             HashAlg::Md5 => Keyed::Md5(init(block_key(64))),

@@ -29,11 +29,6 @@ impl Secret {
     }
 }
 
-/// Wipes bytes that held a secret in passing.
-pub fn wipe(bytes: &mut Vec<u8>) {
-    bytes.zeroize();
-}
-
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())

@@ -34,6 +34,7 @@ mod views;
 mod why;
 
 use crate::gateway::End;
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -82,6 +83,20 @@ enum Verb {
         #[arg(required = true, trailing_var_arg = true)]
         line: Vec<String>,
     },
+    /// Say why a tunnel is not up: what the running gateway saw, or what a packet capture holds.
+    Why {
+        /// A peer's address or a user; without, what failed last.
+        who: Option<String>,
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+        /// A capture (pcap, pcapng) to explain instead, by what a hub with --config would have said.
+        #[arg(long, requires = "config", conflicts_with = "who")]
+        pcap: Option<PathBuf>,
+        /// The configuration to judge the capture by.
+        #[arg(long, requires = "pcap")]
+        config: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -96,16 +111,35 @@ fn main() -> ExitCode {
         Verb::Console { socket } => shell::console::open(&socket),
         Verb::Exec { classic, socket, line } => {
             let format = if classic { exec::Format::Classic } else { exec::Format::Modern };
-            exec::ask(&socket, format, &line.join(" ")).map(|text| {
-                say(&text);
-                if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-            })
+            ask(&socket, format, &line.join(" "))
+        }
+        Verb::Why { pcap: Some(pcap), config: Some(config), .. } => explain_capture(&pcap, &config),
+        Verb::Why { who, socket, .. } => {
+            ask(&socket, exec::Format::Modern, &format!("why {}", who.unwrap_or_default()))
         }
     };
     done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Gives the running gateway a command.
+fn ask(socket: &Path, format: exec::Format, line: &str) -> anyhow::Result<ExitCode> {
+    exec::ask(socket, format, line).map(|text| {
+        say(&text);
+        if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    })
+}
+
+fn explain_capture(pcap: &Path, config: &Path) -> anyhow::Result<ExitCode> {
+    let parsed = hubward_config::parse(&check::read(config)?);
+    let file = std::fs::File::open(pcap).with_context(|| pcap.display().to_string())?;
+    let recording = why::recording::Recording::read(file).with_context(|| pcap.display().to_string())?;
+    let mut text = Vec::new();
+    why::offline::tell(&recording, &parsed, &mut text)?;
+    say(&String::from_utf8_lossy(&text));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints; whoever read it may be gone (`| head`).

@@ -242,7 +242,7 @@ impl Date {
     }
 
     /// `2026-11-23T09:12:47.123Z`
-    pub(super) fn iso(self) -> String {
+    pub(crate) fn iso(self) -> String {
         format!(
             "{:04}-{:02}-{:02}T{}.{:03}Z",
             self.year,

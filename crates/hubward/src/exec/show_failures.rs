@@ -4,7 +4,7 @@ use super::layout::{Date, Format, Layout};
 use super::{Arguments, Context, Output, PRIVILEGED, shown};
 use crate::snapshot::Snapshot;
 use crate::translate;
-use crate::why::{Explanation, Failure, explain, notes};
+use crate::why::{Explanation, Failure, explain, notes, print};
 use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -12,8 +12,6 @@ use std::net::IpAddr;
 
 /// Failures that `why` explains when it is not told whose.
 const NEWEST: usize = 3;
-/// Columns of a side of a comparison.
-const SIDE: usize = 34;
 
 /// `show crypto isakmp failures`
 pub(super) fn failures(context: &Context, _: &Arguments) -> Output {
@@ -77,15 +75,10 @@ fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<Failure
 
 /// The texts of the lines concerned, without secrets, if the caller may see the configuration.
 fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<String> {
-    let text = |number: &u32| {
-        let place = usize::try_from(number.saturating_sub(1)).ok()?;
-        let line = &parsed.document.lines.get(place)?.text;
-        let public = hubward_config::secret::public_part(line);
-        let cut = if public.len() < line.len() { " …" } else { "" };
-        Some(format!("{public}{cut}"))
-    };
-    let may_see = context.caller.privilege >= PRIVILEGED;
-    explanation.lines.iter().filter(|_| may_see).map(|line| text(line).unwrap_or_default()).collect()
+    match context.caller.privilege >= PRIVILEGED {
+        true => explanation.lines.iter().map(|line| print::line(*line, parsed)).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// What there is to say of the lifetimes of SAs that stand with a peer or a user.
@@ -176,7 +169,7 @@ impl Layout for Why {
         }
         for (note, texts) in &self.notes {
             writeln!(out, "\n{}", note.verdict)?;
-            evidence(note, texts, out)?;
+            print::evidence(note, texts, out)?;
         }
         if self.rows.is_empty() {
             return match (&self.who, &self.standing) {
@@ -204,29 +197,5 @@ fn explanation(row: &FailureRow, out: &mut dyn Write) -> io::Result<()> {
     if let Some(solved) = &row.solved {
         writeln!(out, "  (a tunnel with this peer came up at {solved})")?;
     }
-    evidence(said, &row.configuration, out)
-}
-
-fn evidence(said: &Explanation, configuration: &[String], out: &mut dyn Write) -> io::Result<()> {
-    if !said.sides.is_empty() {
-        writeln!(out, "\n    {:<16} {:<SIDE$} here", "", "they")?;
-        for side in &said.sides {
-            let mark = if side.differs { "-->" } else { "   " };
-            writeln!(out, "{mark} {:<16} {:<SIDE$} {}", side.what, side.theirs, side.ours)?;
-        }
-    }
-    if !said.lines.is_empty() {
-        writeln!(out, "\n  Configuration:")?;
-        for (place, line) in said.lines.iter().enumerate() {
-            let text = configuration.get(place).map_or("", |text| text.as_str());
-            writeln!(out, "  {:>5}  {}", line, text.trim_end())?;
-        }
-    }
-    if !said.advice.is_empty() {
-        writeln!(out, "\n  What to do:")?;
-        for advice in &said.advice {
-            writeln!(out, "  * {advice}")?;
-        }
-    }
-    Ok(())
+    print::evidence(said, &row.configuration, out)
 }

@@ -1,10 +1,16 @@
 //! Why a tunnel is not up: a bounded record of what went wrong, by peer, and its explanation in words.
 
+mod attempt;
 mod causes;
 #[cfg(test)]
 mod client_tests;
 mod clients;
 mod lifetime;
+pub(crate) mod offline;
+#[cfg(test)]
+mod offline_tests;
+pub(crate) mod print;
+pub(crate) mod recording;
 mod rivals;
 #[cfg(test)]
 mod tests;

@@ -161,12 +161,14 @@ pub(super) struct World {
     pub(super) sides: Vec<Side>,
     pub(super) way: Way,
     now: Instant,
+    /// What a capture at the hub's outside interface would hold: each message with its sender's path.
+    pub(super) wire: Vec<(Instant, Path, Vec<u8>)>,
 }
 
 impl World {
     fn new(hub: &str, spoke: &str, way: Way) -> Self {
         let sides = vec![Side::new(hub, HUB_ADDRESS, 1), Side::new(spoke, SPOKE_ADDRESS, 2)];
-        Self { sides, way, now: Instant::ORIGIN }
+        Self { sides, way, now: Instant::ORIGIN, wire: Vec::new() }
     }
 
     /// A packet of the spoke's LAN waits for the tunnel, and time passes.
@@ -251,12 +253,16 @@ impl World {
 
     fn carry(&mut self, from: usize, path: Path, bytes: &[u8]) {
         let blocked = self.way == Way::NatWithout4500 && path.local_port == NATT_PORT;
-        if self.way == Way::Dead || blocked {
-            return;
-        }
+        let arrives = self.way != Way::Dead && !blocked;
         // behind a NAT, the spoke's source port is another on the way
         let natted = self.way == Way::NatWithout4500;
         let remote_port = if natted && from == 1 { 1024 } else { path.local_port };
+        if from == 0 || arrives {
+            self.wire.push((self.now, Path { local_port: remote_port, ..path }, bytes.to_vec()));
+        }
+        if !arrives {
+            return;
+        }
         let local_port = if natted && from == 0 { 500 } else { path.remote_port };
         let Some(to) = self.sides.iter_mut().find(|side| path.remote == side.address) else { return };
         let path = Path {

@@ -1,11 +1,10 @@
 //! Bodies of IKEv1 payloads (RFC 2408 section 3, RFC 2407 section 4.6).
 
-use super::attribute::{self, Attribute, Value};
+use super::attribute::{self, Attribute};
 use super::isakmp::{Cookie, MessageError};
 use super::reader::{Reader, Truncated, len16};
 use super::registry::{payload, protocol};
 use crate::limits;
-use hubward_crypto::secret::wipe;
 
 /// A transform as offered: attributes in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,17 +192,6 @@ pub struct Config {
     pub identifier: u16,
     /// Attributes.
     pub attributes: Vec<Attribute>,
-}
-
-impl Drop for Config {
-    /// A value may be a user's password.
-    fn drop(&mut self) {
-        for attribute in &mut self.attributes {
-            if let Value::Long(bytes) = &mut attribute.value {
-                wipe(bytes);
-            }
-        }
-    }
 }
 
 impl Config {

@@ -287,7 +287,7 @@ fn exchanges_of_iv_chains() {
         for id in 2..count as u32 + 1 {
             peer.ivs.encrypt(&peer.keys, id, vec![0; 8]);
         }
-        peer.ivs.decrypt(&peer.keys, 1, &second).unwrap().plain.clone()
+        peer.ivs.decrypt(&peer.keys, 1, &second).unwrap().plain
     };
     assert_eq!(spoil(limits::EXCHANGES), vec![2; 8]);
     assert_ne!(spoil(limits::EXCHANGES + 1), vec![2; 8]);

@@ -266,13 +266,12 @@ impl<'h> Speaker<'h> {
     fn open(session: &mut Session, bytes: &[u8]) -> (Header, Vec<u8>) {
         let (header, body) = Header::parse(bytes).unwrap();
         if header.exchange == exchange::INFORMATIONAL {
-            let plain =
-                session.ivs.decrypt_single(&session.keys, header.message_id, body).unwrap().plain.clone();
+            let plain = session.ivs.decrypt_single(&session.keys, header.message_id, body).unwrap().plain;
             return (header, plain);
         }
         let decrypted = session.ivs.decrypt(&session.keys, header.message_id, body).unwrap();
         session.ivs.advance(header.message_id, &decrypted);
-        (header, decrypted.plain.clone())
+        (header, decrypted.plain)
     }
 
     fn quick(&mut self, session: &mut Session, proposals: &[Proposal], taken: u8, ids: &[Vec<u8>; 2]) {

@@ -363,7 +363,7 @@ impl Peer {
             self.ivs.advance(header.message_id, &decrypted);
             decrypted
         };
-        (header, decrypted.plain.clone())
+        (header, decrypted.plain)
     }
 
     /// Seals payloads behind the HASH(1) that belongs to them.

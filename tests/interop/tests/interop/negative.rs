@@ -7,13 +7,17 @@
 //!
 //! Each is refused with a reason in the hub's log, and the honest spoke loses no packet.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 use hubward_interop::capture::{Capture, exchange};
 use hubward_interop::charon::{Build, Charon, Spoke, XauthClient};
+use hubward_interop::hubward::{binary, hub_cfg};
 use hubward_interop::inject;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::ping::{self, Running};
+use hubward_interop::process;
 use hubward_interop::topology::{CLIENT, Client, HUB, HUB_HOST, POOL_FIRST, SPOKE};
 use hubward_interop::vpnc::{NatMode, Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
@@ -51,6 +55,15 @@ impl Honest {
         Ok(Self { scene, _spoke: spoke, traffic })
     }
 
+    /// What `hubward why` says of the recording so far.
+    fn explained(&self, lab: &Lab) -> Result<String> {
+        let config = lab.dir().join("why.cfg");
+        std::fs::write(&config, hub_cfg()?)?;
+        let mut why = Command::new(binary()?);
+        why.args(["why", "--pcap"]).arg(self.scene.capture.file()).arg("--config").arg(&config);
+        process::run(&mut why, secs(10))
+    }
+
     /// The hub still runs, its log has a line with these words, and the spoke lost nothing.
     fn unharmed(mut self, reason: &[&str]) -> Result<()> {
         if !self.scene.hub.process().alive() {
@@ -80,6 +93,15 @@ fn wrong_wildcard_key(lab: &Lab) -> Result<()> {
     let charon = Charon::start(lab, "wrong", &honest.scene.net.client, Build::Machine, &wrong.conf())?;
     charon.initiate_fails("net", secs(10))?;
     assert_eq!(charon.children()?, 0);
+    let said = honest.explained(lab)?;
+    for part in [
+        "10.51.82.100 calls 10.48.67.181, main mode",
+        "the pre-shared keys differ",
+        "10.100.2.102 calls 10.48.67.181, main mode",
+        "there are ESP packets both ways",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in\n{said}");
+    }
     honest.unharmed(&["10.51.82.100", "pre-shared key"])
 }
 
@@ -106,6 +128,8 @@ fn unknown_group(lab: &Lab) -> Result<()> {
     let profile = Profile { group: "nosuchgroup".into(), ..Profile::default() };
     let mut vpnc = Vpnc::start(lab, "vpnc", &honest.scene.net.client, &profile)?;
     vpnc.wait_refused(secs(40))?;
+    let said = honest.explained(lab)?;
+    assert!(said.contains("asks for group nosuchgroup, which is not configured here"), "{said}");
     honest.unharmed(&["nosuchgroup"])
 }
 

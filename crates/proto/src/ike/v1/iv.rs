@@ -4,7 +4,6 @@
 use super::keys::Phase1Keys;
 use crate::limits;
 use hubward_crypto::cipher::{CryptoError, cbc_decrypt, cbc_encrypt};
-use hubward_crypto::secret::wipe;
 
 /// The chain of phase 1.
 #[derive(Clone, Debug)]
@@ -19,13 +18,6 @@ pub struct Decrypted {
     /// The payloads and their padding.
     pub plain: Vec<u8>,
     next_iv: Vec<u8>,
-}
-
-impl Drop for Decrypted {
-    /// It may hold a user's password.
-    fn drop(&mut self) {
-        wipe(&mut self.plain);
-    }
 }
 
 impl Phase1Iv {

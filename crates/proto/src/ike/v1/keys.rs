@@ -151,8 +151,7 @@ impl Phase1Keys {
     pub fn keymat(&self, suite: EspSuite, spi: u32, nonces: (&[u8], &[u8]), pfs: Option<&Secret>) -> Secret {
         let shared = pfs.map_or(&[][..], Secret::expose);
         let spi = spi.to_be_bytes();
-        // with all its room at once, a digest more than is used: growing would leave a copy behind
-        let mut out = Vec::with_capacity(suite.keymat_len() + 64);
+        let mut out = Vec::new();
         let mut block: Option<Digest> = None;
         while out.len() < suite.keymat_len() {
             let previous = block.as_deref().unwrap_or_default();
@@ -198,8 +197,7 @@ fn stretch(hash: HashAlg, skeyid_e: &Digest, length: usize) -> Secret {
         return Secret::new(skeyid_e.get(..length).unwrap_or_default());
     }
     let mut block = hmac(hash, skeyid_e, &[&[0]]);
-    let mut out = Vec::with_capacity(length + 64);
-    out.extend_from_slice(&block);
+    let mut out = block.to_vec();
     while out.len() < length {
         block = hmac(hash, skeyid_e, &[&block]);
         out.extend_from_slice(&block);

@@ -208,7 +208,7 @@ impl Engine {
             .unwrap_or_default();
         let cancelled = message.get(config::XAUTH_STATUS).and_then(Attribute::as_number) == Some(0);
         let user = xauth_text(user);
-        let password = xauth_text(password).map(Secret::new);
+        let password = xauth_text(password);
         let (Some(user), Some(password), false) = (user, password, cancelled) else {
             self.send_xauth_status(sa, None);
             return Err(Refusal::XauthFailed);
@@ -216,7 +216,11 @@ impl Engine {
         // a further round asks for no name: it is for the user who began
         let user = asked.unwrap_or_else(|| String::from_utf8_lossy(&user).into_owned());
         established.exchanges.insert(message_id, Exchange::XauthCheck { user: user.clone() });
-        self.ask(sa.id, message_id, Question::Authenticate { list, user, password, group });
+        self.ask(
+            sa.id,
+            message_id,
+            Question::Authenticate { list, user, password: Secret::new(password), group },
+        );
         Ok(())
     }
 
