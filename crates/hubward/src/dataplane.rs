@@ -38,6 +38,8 @@ const WAITING: usize = 64;
 const TOLD: u32 = 100;
 /// How long a packet waits for a tunnel.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more peers than that.
+const UNKNOWN_SPI: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// What the workers share with the gateway.
 pub(crate) struct Shared {
@@ -270,6 +272,7 @@ fn send(shared: &Shared, mut run: &[Sealed<'_>], sender: &mut SendBatch) {
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.
 pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
     let mut inbound = Inbound::new();
+    let mut told_unknown = None;
     let mut batch = RecvBatch::new(BATCH, PACKET);
     let mut heard = vec![0; PACKET];
     while !shared.stop.load(Ordering::Relaxed) {
@@ -291,24 +294,26 @@ pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
                 }
                 Some(Arrived {
                     bytes: received.data,
+                    local: received.to,
                     remote: received.from.ip(),
                     remote_port: received.from.port(),
                     encapsulation: Encapsulation::Udp,
                     tos: received.tos,
                 })
             });
-            open(shared, gateway, &mut inbound, packets);
+            open(shared, gateway, &mut inbound, &mut told_unknown, packets);
         }
         let Some(esp) = &shared.esp else { continue };
         while matches!(esp.recv_batch(&mut batch), Ok(count) if count > 0) {
             let packets = batch.datagrams().filter(|received| !received.truncated).map(|received| Arrived {
+                local: received.to,
                 remote: received.from.ip(),
                 remote_port: 0,
                 encapsulation: Encapsulation::Native,
                 tos: received.tos,
                 bytes: received.data,
             });
-            open(shared, gateway, &mut inbound, packets);
+            open(shared, gateway, &mut inbound, &mut told_unknown, packets);
         }
     }
 }
@@ -327,6 +332,7 @@ fn open<'a>(
     shared: &Shared,
     gateway: &SyncSender<Message>,
     inbound: &mut Inbound,
+    told_unknown: &mut Option<Instant>,
     packets: impl Iterator<Item = Arrived<'a>>,
 ) {
     inbound.process(&shared.sad, now(), packets, |packet| {
@@ -336,7 +342,14 @@ fn open<'a>(
     });
     for notice in inbound.notices() {
         match notice {
-            Notice::UnknownSpi(_) => count(&shared.drops.unknown_spi),
+            notice @ Notice::UnknownSpi { .. } => {
+                count(&shared.drops.unknown_spi);
+                // a flood of them must not keep the gateway busy
+                if told_unknown.is_none_or(|last| last + UNKNOWN_SPI <= now()) {
+                    *told_unknown = Some(now());
+                    let _full = gateway.try_send(Message::Notice(notice));
+                }
+            }
             Notice::Exhausted(child) => {
                 let _full = gateway.try_send(Message::Limit(child, Limit::Hard));
             }

@@ -20,7 +20,7 @@ use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, LeaseError, Limit, Question};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -176,6 +176,11 @@ impl Gateway {
                 if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
                     self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
                 }
+            }
+            Message::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
+                let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
+                let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
+                self.engine.handle(now(), Input::UnknownSpi { path, spi });
             }
             Message::Notice(_) => {}
             Message::Order(command, done) => {

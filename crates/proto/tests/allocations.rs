@@ -122,6 +122,7 @@ impl Tunnel {
     fn open(&mut self, packets: &mut [Vec<u8>]) -> u64 {
         let batch = packets.iter_mut().map(|bytes| Arrived {
             bytes,
+            local: None,
             remote: address(2),
             remote_port: 0,
             encapsulation: Encapsulation::Native,

@@ -105,6 +105,7 @@ impl Receiver {
         let mut out = Vec::new();
         let batch = packets.iter_mut().map(|bytes| Arrived {
             bytes,
+            local: None,
             remote: "10.100.2.102".parse().unwrap(),
             remote_port: 500,
             encapsulation: Encapsulation::Native,

@@ -72,6 +72,7 @@ fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
     let length = packet.len();
     let arrived = Arrived {
         bytes: packet,
+        local: None,
         remote: ip(SPOKE),
         remote_port: 500,
         encapsulation: Encapsulation::Native,

@@ -17,6 +17,8 @@ use std::sync::{Arc, PoisonError};
 pub struct Arrived<'a> {
     /// From the SPI on; opened in place.
     pub bytes: &'a mut [u8],
+    /// Outer destination, where it is known.
+    pub local: Option<IpAddr>,
     /// Outer source.
     pub remote: IpAddr,
     /// Outer UDP source port; 0 for native ESP.
@@ -35,7 +37,16 @@ pub enum Notice {
     /// A packet that verified, newer than all before, came from another place.
     Moved(ChildId, IpAddr, u16),
     /// Nobody knows this SPI.
-    UnknownSpi(u32),
+    UnknownSpi {
+        /// The SPI.
+        spi: u32,
+        /// Outer destination, where it is known.
+        local: Option<IpAddr>,
+        /// Outer source, which anybody may have written there.
+        remote: IpAddr,
+        /// Native or in UDP.
+        encapsulation: Encapsulation,
+    },
     /// The volume limit is used up.
     Exhausted(ChildId),
     /// A packet was refused.
@@ -100,7 +111,8 @@ impl Inbound {
             let (spi, sequence) =
                 (u32::from_be_bytes([s1, s2, s3, s4]), u32::from_be_bytes([n1, n2, n3, n4]));
             let Some(sa) = sad.by_spi(spi) else {
-                self.notices.push(Notice::UnknownSpi(spi));
+                let Arrived { local, remote, encapsulation, .. } = packet;
+                self.notices.push(Notice::UnknownSpi { spi, local, remote, encapsulation });
                 continue;
             };
             if packet.encapsulation != sa.path().encapsulation {

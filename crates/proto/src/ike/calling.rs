@@ -8,14 +8,16 @@
 use crate::esp::sa::EntryRef;
 use crate::ike::engine::Engine;
 use crate::ike::io::Acquire;
-use crate::ike::path::Path;
+use crate::ike::lookup::key_for_address;
+use crate::ike::path::{Encapsulation, Path};
 use crate::ike::policy::MapEntryKind;
 use crate::ike::sa::{IsakmpSa, PeerId, PendingChild};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
-    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` a static peer is called again.
+    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` the peer is called, a static one for its tunnel, any other for
+    /// phase 1 alone, whose INITIAL-CONTACT tells it that its old tunnels are gone. Behind NAT nobody can be called.
     pub(super) fn unknown_spi(&mut self, path: Path, _spi: u32) {
         self.count("esp unknown spi");
         if !self.policy.global.invalid_spi_recovery
@@ -37,6 +39,12 @@ impl Engine {
                 }
                 return;
             }
+        }
+        let takes_anybody =
+            map.entries.iter().any(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }));
+        let has_key = key_for_address(&self.policy, &[], path.local, path.remote).is_some();
+        if takes_anybody && has_key && path.encapsulation == Encapsulation::Native {
+            self.call_peer(path, None, None);
         }
     }
 

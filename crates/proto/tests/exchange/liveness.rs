@@ -103,6 +103,32 @@ fn a_spoke_finds_out_that_the_hub_restarted() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
 }
 
+/// `crypto isakmp invalid-spi-recovery`: the hub restarts, and tells a spoke of its dynamic map as soon as that sends something.
+#[test]
+fn a_hub_tells_a_spoke_that_sends_an_unknown_spi() {
+    for recovery in [true, false] {
+        let mut world = hub_and_spoke();
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        let mut traffic = Traffic::default();
+        traffic.run(&mut world, 3);
+        let mut policy = hub_policy();
+        policy.global.invalid_spi_recovery = recovery;
+        restart(&mut world, 0, policy);
+        traffic.run(&mut world, 3);
+        assert_eq!(
+            world.nodes[1].inbound.is_empty(),
+            recovery,
+            "the spoke knows, before any probe of its own"
+        );
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), recovery);
+        let calls = world.nodes[0].engine.inspect().isakmp.len();
+        assert!(calls <= 2, "{calls} ISAKMP SAs: each packet called the spoke");
+    }
+}
+
 /// The hub restarts; the client connects again by itself and gets an address again.
 #[test]
 fn a_client_reconnects() {

@@ -141,7 +141,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "crypto isakmp invalid-spi-recovery",
-                "Begins phase 1 with a peer that sends an SPI that is not known, at a bounded rate, to tell it.",
+                "Calls a peer that sends an SPI that is not known, so that it begins anew: at most ten peers a second, and nobody behind NAT.",
             ),
             (
                 "crypto isakmp keepalive",
