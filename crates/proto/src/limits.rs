@@ -31,13 +31,15 @@ pub const HALF_OPEN: usize = 2_048;
 pub const HALF_OPEN_AGGRESSIVE: usize = 1_024;
 /// Established ISAKMP SAs that peers began from one address, which may be the NAT of many.
 pub const SAS_PER_SOURCE: usize = 4_096;
-/// Half-open ISAKMP SAs from one address, which may be the NAT of many peers.
+/// Half-open ISAKMP SAs on which a Diffie-Hellman exchange was spent, from one address, which may be the NAT of many peers.
 pub const HALF_OPEN_PER_SOURCE: usize = 32;
-/// First messages of phase 1 that one address may send at once, ...
+/// SAs of one address for which no more than message 1 of main mode came; of more, the oldest gives way.
+pub const CALLED_PER_SOURCE: usize = 256;
+/// Diffie-Hellman exchanges of phase 1 that one address may make us spend at once, ...
 pub const PHASE1_BURST: u32 = 64;
-/// ... and the time after which it may send one more.
+/// ... and the time after which it may make us spend one more.
 pub const PHASE1_REFILL: Duration = Duration::from_millis(100);
-/// Addresses whose first messages are counted apart.
+/// Addresses whose Diffie-Hellman exchanges are counted apart.
 pub const PHASE1_SOURCES: usize = 4_096;
 /// Message ids of a peer's exchanges that one ISAKMP SA remembers; it is renewed before they are used up.
 pub const MESSAGE_IDS: usize = 2_048;

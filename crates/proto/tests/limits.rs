@@ -71,6 +71,8 @@ const ROWS: &[Row] = &[
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
     Row { name: "HALF_OPEN_AGGRESSIVE", bound: limits::HALF_OPEN_AGGRESSIVE, reach: over_time::half_open_aggressive,
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
+    Row { name: "CALLED_PER_SOURCE", bound: limits::CALLED_PER_SOURCE, reach: over_time::called_by_one_source,
+          refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
     Row { name: "HALF_OPEN_PER_SOURCE", bound: limits::HALF_OPEN_PER_SOURCE, reach: over_time::half_open_of_one_source,
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
 ];

@@ -1,12 +1,13 @@
-//! Who may begin phase 1: bounds on half-open SAs, and on how fast one address may begin them.
+//! Who may begin phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one address makes us spend.
 //!
-//! Both count addresses and not ports, since an attacker has all ports of his address. So they are wide enough for a building
-//! full of peers behind one NAT that all begin at once; whoever is too many repeats message 1 and is let in then.
+//! All of them count addresses and not ports, since an attacker has all ports of his address. So they are wide enough for a building
+//! full of peers behind one NAT that all begin at once; whoever is too many repeats his message and is let in then.
 //!
-//! A first message shows nothing of its sender, who can forge any address. So when all half-open SAs are taken, the oldest of which
-//! no more came than message 1 of main mode gives way: a peer that is there answers our message 2 long before it is the oldest,
-//! a forged one never does. What has cost a Diffie-Hellman exchange stays, and aggressive mode, which costs one for a message that
-//! may be forged, does not get all the room.
+//! A first message shows nothing of its sender, who can forge any address: that of a peer whom he wants to lock out, too. So message 1
+//! of main mode, which costs little, is always taken. When there are too many SAs for which nothing else came, of one address or
+//! altogether, the oldest gives way: a peer that is there answers our message 2 long before it is the oldest, a forged one never
+//! does. Message 3 has our cookie, so what it makes us spend is put to the account of whoever really has the address. Message 1 of
+//! aggressive mode costs as much and shows nothing, so it has an account and a bound of its own.
 
 use crate::ike::engine::Engine;
 use crate::ike::event::ConnId;
@@ -22,20 +23,31 @@ use crate::wire::registry::{exchange, notify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// A token bucket for each source address, and one for all sources that found no room for a bucket of their own.
+/// What peers have begun.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
-    buckets: BTreeMap<IpAddr, Bucket>,
-    rest: Bucket,
-    /// When buckets that are full again were thrown away last.
-    swept: Option<Instant>,
+    /// Spent on those who have our cookie.
+    shown: Account,
+    /// Spent on those who claim an address.
+    claimed: Account,
     stages: BTreeMap<ConnId, Stage>,
     half_open: usize,
-    half_open_of: BTreeMap<IpAddr, usize>,
     up_of: BTreeMap<IpAddr, usize>,
     /// Those of the half-open SAs that give way, oldest first.
     called: BTreeSet<ConnId>,
+    called_of: BTreeMap<IpAddr, BTreeSet<ConnId>>,
     aggressive: usize,
+}
+
+/// A token bucket for each source address, and one for all sources that found no room for a bucket of their own.
+#[derive(Debug, Default)]
+struct Account {
+    /// Half-open SAs that have cost a Diffie-Hellman exchange.
+    half_open_of: BTreeMap<IpAddr, usize>,
+    of_source: BTreeMap<IpAddr, Bucket>,
+    rest: Bucket,
+    /// When buckets that are full again were thrown away last.
+    swept: Option<Instant>,
 }
 
 /// How far an SA is that a peer began.
@@ -90,6 +102,31 @@ impl Bucket {
     }
 }
 
+impl Account {
+    /// Takes a token of a source, if there is one.
+    fn take(&mut self, source: IpAddr, now: Instant) -> bool {
+        let sweeps = self.swept.is_none_or(|last| last + limits::PHASE1_REFILL <= now);
+        if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
+            // all of them, so not for each message of a flood: a bucket is not full again any sooner
+            self.of_source.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
+            self.swept = Some(now);
+        }
+        if !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
+            return self.rest.take(now);
+        }
+        self.of_source.entry(source).or_default().take(now)
+    }
+}
+
+/// One more of a source, or one less.
+fn step(counts: &mut BTreeMap<IpAddr, usize>, source: IpAddr, more: bool) {
+    let count = counts.entry(source).or_default();
+    *count = if more { *count + 1 } else { count.saturating_sub(1) };
+    if *count == 0 {
+        counts.remove(&source);
+    }
+}
+
 impl Admission {
     /// A peer's SA has come this far, or is gone.
     pub(super) fn note(&mut self, id: ConnId, source: IpAddr, stage: Option<Stage>) {
@@ -105,33 +142,45 @@ impl Admission {
 
     /// One more of a stage, or one less.
     fn count(&mut self, id: ConnId, source: IpAddr, stage: Stage, more: bool) {
-        let step = |count: &mut usize| *count = if more { *count + 1 } else { count.saturating_sub(1) };
-        let of_source = if stage == Stage::Up { &mut self.up_of } else { &mut self.half_open_of };
-        let count = of_source.entry(source).or_default();
-        step(count);
-        if *count == 0 {
-            of_source.remove(&source);
+        let by = |count: &mut usize| *count = if more { *count + 1 } else { count.saturating_sub(1) };
+        match stage {
+            Stage::Called => {
+                let of_source = self.called_of.entry(source).or_default();
+                if more {
+                    of_source.insert(id);
+                    self.called.insert(id);
+                } else {
+                    of_source.remove(&id);
+                    self.called.remove(&id);
+                }
+                if of_source.is_empty() {
+                    self.called_of.remove(&source);
+                }
+            }
+            Stage::Aggressive => {
+                by(&mut self.aggressive);
+                step(&mut self.claimed.half_open_of, source, more);
+            }
+            Stage::Answered => step(&mut self.shown.half_open_of, source, more),
+            Stage::Up => step(&mut self.up_of, source, more),
         }
         if stage != Stage::Up {
-            step(&mut self.half_open);
-        }
-        match (stage, more) {
-            (Stage::Called, true) => drop(self.called.insert(id)),
-            (Stage::Called, false) => drop(self.called.remove(&id)),
-            (Stage::Aggressive, _) => step(&mut self.aggressive),
-            (Stage::Answered | Stage::Up, _) => {}
+            by(&mut self.half_open);
         }
     }
 
     /// Whether there is room for one more half-open SA of this source.
     fn room(&self, source: IpAddr, mode: Phase1Mode) -> Result<Room, Refusal> {
-        let of_source = |counts: &BTreeMap<IpAddr, usize>| counts.get(&source).copied().unwrap_or_default();
-        if of_source(&self.up_of) >= limits::SAS_PER_SOURCE {
+        if self.up_of.get(&source).is_some_and(|count| *count >= limits::SAS_PER_SOURCE) {
             return Err(Refusal::TooManyOfSource);
         }
-        let aggressive = mode == Phase1Mode::Aggressive && self.aggressive >= limits::HALF_OPEN_AGGRESSIVE;
-        if aggressive || of_source(&self.half_open_of) >= limits::HALF_OPEN_PER_SOURCE {
-            return Err(Refusal::TooManyHalfOpen);
+        let crowd = self.called_of.get(&source).filter(|called| called.len() >= limits::CALLED_PER_SOURCE);
+        match (mode, crowd.and_then(BTreeSet::first)) {
+            (Phase1Mode::Main, Some(oldest)) => return Ok(Room::InsteadOf(*oldest)),
+            (Phase1Mode::Aggressive, _) if self.aggressive >= limits::HALF_OPEN_AGGRESSIVE => {
+                return Err(Refusal::TooManyHalfOpen);
+            }
+            _ => {}
         }
         if self.half_open < limits::HALF_OPEN {
             return Ok(Room::Free);
@@ -140,17 +189,15 @@ impl Admission {
     }
 
     /// Whether another Diffie-Hellman exchange may be spent on this source.
-    pub(super) fn take(&mut self, source: IpAddr, now: Instant) -> bool {
-        let sweeps = self.swept.is_none_or(|last| last + limits::PHASE1_REFILL <= now);
-        if sweeps && !self.buckets.contains_key(&source) && self.buckets.len() >= limits::PHASE1_SOURCES {
-            // all of them, so not for each message of a flood: a bucket is not full again any sooner
-            self.buckets.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
-            self.swept = Some(now);
+    fn spend(&mut self, source: IpAddr, mode: Phase1Mode, now: Instant) -> Result<(), Refusal> {
+        let account = match mode {
+            Phase1Mode::Main => &mut self.shown,
+            Phase1Mode::Aggressive => &mut self.claimed,
+        };
+        if account.half_open_of.get(&source).is_some_and(|count| *count >= limits::HALF_OPEN_PER_SOURCE) {
+            return Err(Refusal::TooManyHalfOpen);
         }
-        if !self.buckets.contains_key(&source) && self.buckets.len() >= limits::PHASE1_SOURCES {
-            return self.rest.take(now);
-        }
-        self.buckets.entry(source).or_default().take(now)
+        if account.take(source, now) { Ok(()) } else { Err(Refusal::TooFast) }
     }
 }
 
@@ -160,24 +207,19 @@ impl Engine {
         if self.stopping {
             return;
         }
-        if !self.admission.take(path.remote, self.now) {
-            self.count("ike refused too fast");
-            return self.refuse(None, path, Refusal::TooFast);
-        }
         let mode = match header.exchange {
             exchange::MAIN => Phase1Mode::Main,
             exchange::AGGRESSIVE => Phase1Mode::Aggressive,
             other => return self.refuse(None, path, Refusal::Unexpected(other)),
         };
-        let oldest = match self.admission.room(path.remote, mode) {
+        let room = match mode {
+            Phase1Mode::Main => Ok(()),
+            Phase1Mode::Aggressive => self.admission.spend(path.remote, mode, self.now),
+        };
+        let oldest = match room.and_then(|()| self.admission.room(path.remote, mode)) {
             Ok(Room::Free) => None,
             Ok(Room::InsteadOf(oldest)) => Some(oldest),
-            Err(refusal) => {
-                if refusal == Refusal::TooManyHalfOpen {
-                    self.count("ike refused half-open");
-                }
-                return self.refuse(None, path, refusal);
-            }
+            Err(refusal) => return self.refuse(None, path, refusal),
         };
         if header.encrypted() || header.message_id != 0 {
             return self.refuse(None, path, Refusal::Unexpected(header.exchange));
@@ -206,9 +248,15 @@ impl Engine {
         }
     }
 
+    /// Before a Diffie-Hellman exchange for message 3 of main mode. It is put to the account of
+    /// where message 1 came from: there our cookie went, while the source of message 3 may be forged again.
+    pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
+        let source = sa.first_source.unwrap_or(sa.path.remote);
+        self.admission.spend(source, sa.mode, self.now)
+    }
+
     /// All half-open SAs are taken, and another peer calls.
     fn give_way(&mut self, sa: &mut IsakmpSa) {
-        self.count("ike refused half-open");
         self.refuse(Some(sa), sa.path, Refusal::TooManyHalfOpen);
         sa.dead = true;
     }
@@ -224,9 +272,10 @@ mod tests {
     }
 
     fn taken(admission: &mut Admission, source: IpAddr, now: Instant) -> u32 {
-        (0..1000).map(|_| u32::from(admission.take(source, now))).sum()
+        (0..1000).map(|_| u32::from(admission.spend(source, Phase1Mode::Main, now).is_ok())).sum()
     }
 
+    /// What somebody claims is no charge on who has shown that the address is his.
     #[test]
     fn a_burst_and_then_the_rate() {
         let mut admission = Admission::default();
@@ -235,13 +284,15 @@ mod tests {
         assert_eq!(taken(&mut admission, source(1), now + Duration::from_secs(1)), 10);
         assert_eq!(taken(&mut admission, source(2), now), limits::PHASE1_BURST, "others are not concerned");
         let later = now + Duration::from_secs(3600);
+        let claims = (0..1000).filter(|_| admission.spend(source(1), Phase1Mode::Aggressive, later).is_ok());
+        assert_eq!(claims.count(), limits::PHASE1_BURST as usize);
         assert_eq!(taken(&mut admission, source(1), later), limits::PHASE1_BURST);
     }
 
     /// More sources than we keep count of share what is left; when the others are quiet again, each has its own.
     #[test]
     fn too_many_sources_share_a_bucket() {
-        let mut admission = Admission::default();
+        let mut admission = Account::default();
         let now = Instant::ORIGIN + Duration::from_secs(1);
         for number in 0..limits::PHASE1_SOURCES as u32 {
             assert!(admission.take(source(number), now));
@@ -249,10 +300,10 @@ mod tests {
         let shared =
             (10_000..10_200).map(|number| u32::from(admission.take(source(number), now))).sum::<u32>();
         assert_eq!(shared, limits::PHASE1_BURST);
-        assert_eq!(admission.buckets.len(), limits::PHASE1_SOURCES);
+        assert_eq!(admission.of_source.len(), limits::PHASE1_SOURCES);
         let later = now + Duration::from_secs(1);
         assert!((10_200..10_300).all(|number| admission.take(source(number), later)));
-        assert_eq!(admission.buckets.len(), 100);
+        assert_eq!(admission.of_source.len(), 100);
     }
 
     /// SAs that are up count for their source, and not as half-open ones; when they are gone nothing is left.
@@ -262,6 +313,7 @@ mod tests {
         let up = |admission: &mut Admission, count: usize, stage: Option<Stage>| {
             for number in 0..count {
                 let id = ConnId(u32::try_from(number).unwrap());
+                admission.note(id, source(1), stage.map(|_| Stage::Called));
                 admission.note(id, source(1), stage.map(|_| Stage::Answered));
                 admission.note(id, source(1), stage);
             }
@@ -275,6 +327,6 @@ mod tests {
         up(&mut admission, limits::SAS_PER_SOURCE, None);
         assert!(admission.room(source(1), Phase1Mode::Main).is_ok());
         let left = (admission.stages.len(), admission.half_open, admission.up_of.len());
-        assert_eq!((left, admission.half_open_of.len()), ((0, 0, 0), 0));
+        assert_eq!((left, admission.shown.half_open_of.len(), admission.called_of.len()), ((0, 0, 0), 0, 0));
     }
 }

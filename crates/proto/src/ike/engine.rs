@@ -280,6 +280,11 @@ impl Engine {
 
     pub(super) fn refuse(&mut self, sa: Option<&IsakmpSa>, path: Path, refusal: Refusal) {
         self.count("ike refused");
+        match refusal {
+            Refusal::TooFast => self.count("ike refused too fast"),
+            Refusal::TooManyHalfOpen => self.count("ike refused half-open"),
+            _ => {}
+        }
         let event =
             Event { connection: sa.map(|sa| sa.id), path: Some(path), kind: EventKind::Refused(refusal) };
         self.effect(Effect::Event(event));

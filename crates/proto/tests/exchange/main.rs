@@ -51,7 +51,8 @@
 //! | an SA without Xauth yet, in place of one with it | `hostile::an_unproven_renewal_deletes_nothing_else`, `hostile::an_unproven_renewal_stops_no_probes` |
 //! | another's identity behind the same NAT, with forged NAT-D | `hostile::a_neighbour_behind_the_nat_is_somebody_else` |
 //! | a spoke that proposes a client's address | `hostile::a_spoke_does_not_take_a_clients_address` |
-//! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source` |
+//! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source`, `admission::third_messages_are_counted` |
+//! | a peer's address is forged to lock the peer out | `admission::a_forged_address_is_not_locked_out`, `limits::a_flood_of_first_messages_locks_nobody_out` |
 //! | several peers of an entry | `failover::*`, `interop: the_second_peer_serves_when_the_first_is_silent` |
 //! | trial of several keys of one address in main mode | not handled: the first that fits is the key, as on IOS |
 //! | SHA-256 with 96 bits (old Android, old Linux) | not handled: such packets are refused for their integrity |

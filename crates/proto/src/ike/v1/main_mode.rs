@@ -456,11 +456,9 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let found =
             lookup::key_for_address(&policy, &[], path.local, path.remote).ok_or(Refusal::NoPresharedKey)?;
+        self.spend(sa)?;
         let private = DhPrivate::generate(suite.group, &mut self.random);
-        let shared = private.agree(peer_public).inspect_err(|_| {
-            // each try costs us a key pair
-            sa.dead = !self.admission.take(path.remote, self.now);
-        })?;
+        let shared = private.agree(peer_public)?;
         self.key_exchange_steps(sa);
         self.key_search_steps(sa, &[], Some(&found.keyring.name));
         self.steps(sa, || vec![Trace::KeyFound, Trace::Engine(EngineStep::Skeyid), Trace::SkeyidGenerated]);
