@@ -22,12 +22,8 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Posi
     let protected = typed_password::protect(line, position, obfuscate);
     let entered = protected.as_deref().unwrap_or(line);
     attempt(desk, |running| {
-        let change =
-            edit::enter(&running.document.print(), position, entered).map_err(|wrong| match wrong {
-                Wrong::Incomplete => Refusal::Incomplete,
-                Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
-                Wrong::Invalid(place) => Refusal::Invalid(place),
-            })?;
+        let text = running.document.print();
+        let change = edit::enter(&text, position, entered).map_err(|wrong| refused(wrong, line))?;
         Ok((change.text, change.position))
     })
 }
@@ -57,6 +53,15 @@ fn attempt<T>(
         }
     }
     Err(Refusal::Failed("Another console changes the configuration all the time; try again".into()))
+}
+
+/// What is said of a line that is no command.
+pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
+    match wrong {
+        Wrong::Incomplete => Refusal::Incomplete,
+        Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
+        Wrong::Invalid(place) => Refusal::Invalid(place),
+    }
 }
 
 /// What may be repeated to whoever typed it.

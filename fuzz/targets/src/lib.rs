@@ -4,6 +4,7 @@
 //! A target panics when something is wrong: that is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod console;
 mod engine;
 mod packets;
 mod text;
@@ -44,6 +45,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dhcp_server", run: packets::dhcp_server, seeds: packets::dhcp_requests, rounds: 5_000 },
     Target { name: "configuration", run: text::configuration, seeds: text::configurations, rounds: 60 },
     Target { name: "client_profile", run: text::client_profile, seeds: text::client_profiles, rounds: 5_000 },
+    Target { name: "typed_lines", run: text::typed_lines, seeds: text::typed, rounds: 300 },
+    Target { name: "command_line", run: hubward::fuzzing::command_line, seeds: console::lines, rounds: 5_000 },
+    Target { name: "keystrokes", run: hubward::fuzzing::keystrokes, seeds: console::keystrokes, rounds: 1_000 },
+    Target { name: "ssh_client", run: hubward::fuzzing::ssh_client, seeds: console::ssh_clients, rounds: 500 },
+    Target { name: "capture", run: hubward::fuzzing::capture, seeds: console::captures, rounds: 1_000 },
     Target { name: "stored_password", run: text::stored_password, seeds: text::stored_passwords, rounds: 5_000 },
 ];
 

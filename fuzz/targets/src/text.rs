@@ -1,5 +1,6 @@
 //! Files and what stands in them.
 
+use hubward_config::edit::{Position, enter};
 use hubward_config::pcf;
 use hubward_crypto::password::{decode_pcf, decode_type7, encode_type7};
 
@@ -24,6 +25,33 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
         b"banner motd ^C\r\nhello\r\n^C\r\ncrypto pki certificate chain x\r\n certificate 01\r\n  3082\r\n  quit\r\nend\r\n"
             .to_vec(),
     ]
+}
+
+/// Lines typed in configuration mode: each is refused and changes nothing, or makes a configuration that is read as it is printed.
+pub(crate) fn typed_lines(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut running = "hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\nend\n".to_string();
+    let mut position = Position::default();
+    for line in text.lines().take(40) {
+        let Ok(change) = enter(&running, &position, line) else { continue };
+        if let Some(new) = change.text {
+            assert_ne!(new, running);
+            assert_eq!(hubward_config::parse(&new).document.print(), new);
+            running = new;
+        }
+        position = change.position;
+        assert!(position.is_global() || position.prompt() != "config");
+    }
+}
+
+pub(crate) fn typed() -> Vec<Vec<u8>> {
+    let seeds = [
+        include_str!("../../../examples/hub.cfg").lines().take(38).collect::<Vec<_>>().join("\n"),
+        "int fa0/0\nno ip address\nip address 10.0.0.1 255.0.0.0\nexit\nno int fa0/0\ndefault interface fa0/1".into(),
+        "crypto isakmp policy 10\nencr aes 256\ncrypto ipsec transform-set a esp-aes esp-sha-hmac\nmode transport".into(),
+        "banner motd ^Chello^C\nline vty 0 4\nlogin local\nno crypto isakmp policy 10\nhostname \u{e9}".into(),
+    ];
+    seeds.map(String::into_bytes).to_vec()
 }
 
 /// A `.pcf` profile.

@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use layout::{Date, Format};
 pub(crate) use socket::{ask, serve};
-pub(crate) use table::allowed_forms;
+pub(crate) use table::{allowed_forms, find};
 
 use crate::console_lines::LineName;
 use crate::gateway::Message;

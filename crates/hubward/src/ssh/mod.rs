@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Where the server listens unless it is told otherwise.
@@ -128,6 +129,39 @@ fn algorithms() -> Preferred {
     }
 }
 
+/// What every connection is held to.
+fn protocol(key: &russh::keys::PrivateKey) -> Config {
+    Config {
+        server_id: SshId::Standard("SSH-2.0-Hubward".into()),
+        methods: MethodSet::from(
+            &[MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive][..],
+        ),
+        auth_rejection_time: REFUSAL,
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![key.clone()],
+        window_size: WINDOW,
+        maximum_packet_size: PACKET,
+        channel_buffer_size: 8,
+        max_auth_attempts: ATTEMPTS,
+        preferred: algorithms(),
+        // before it is known who comes; `exec-timeout` ends a session
+        inactivity_timeout: None,
+        keepalive_interval: Some(Duration::from_secs(30)),
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+/// A connection as [`run`] serves it, from a stream that is no socket: for a fuzz target.
+pub(crate) async fn speak(stream: DuplexStream, key: &russh::keys::PrivateKey, desk: &Desk) {
+    let from = SocketAddr::from(([127, 0, 0, 1], 1));
+    let Some(place) = Arc::<Admission>::default().admit(from.ip()) else { return };
+    let connection = Connection::new(from, desk.clone(), place, 3);
+    if let Ok(session) = russh::server::run_stream(Arc::new(protocol(key)), stream, connection).await {
+        let _ended = session.await;
+    }
+}
+
 fn accept(
     stream: TcpStream,
     from: SocketAddr,
@@ -147,25 +181,7 @@ fn accept(
     };
     let ssh = &parsed.config.ssh;
     let retries = ssh.retries.unwrap_or(3).max(1);
-    let config = Config {
-        server_id: SshId::Standard("SSH-2.0-Hubward".into()),
-        methods: MethodSet::from(
-            &[MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive][..],
-        ),
-        auth_rejection_time: REFUSAL,
-        auth_rejection_time_initial: Some(Duration::ZERO),
-        keys: vec![key.clone()],
-        window_size: WINDOW,
-        maximum_packet_size: PACKET,
-        channel_buffer_size: 8,
-        max_auth_attempts: ATTEMPTS,
-        preferred: algorithms(),
-        // before it is known who comes; `exec-timeout` ends a session
-        inactivity_timeout: None,
-        keepalive_interval: Some(Duration::from_secs(30)),
-        nodelay: true,
-        ..Config::default()
-    };
+    let config = protocol(key);
     let grace = Duration::from_secs(u64::from(ssh.time_out.unwrap_or(120)));
     tokio::spawn(connection::run(
         stream,

@@ -1,0 +1,158 @@
+//! Hubward: an IPsec hub and spoke that runs Cisco IOS configurations on Linux.
+#![forbid(unsafe_code)]
+
+mod aaa;
+mod apply;
+mod check;
+mod client;
+mod configure;
+mod console_lines;
+mod dataplane;
+mod debug;
+mod dhcp;
+mod dhcp_server;
+mod exec;
+mod files;
+#[doc(hidden)]
+pub mod fuzzing;
+mod gateway;
+mod lab;
+mod lease;
+mod log;
+mod log_buffer;
+mod logging;
+#[cfg_attr(not(test), expect(dead_code, reason = "sessions take them"))]
+mod monitors;
+mod routes;
+mod run;
+mod shell;
+mod snapshot;
+mod ssh;
+mod store;
+mod syslog;
+mod translate;
+mod typed_password;
+mod views;
+mod why;
+
+use crate::gateway::End;
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The control socket, unless `--socket` says otherwise.
+const SOCKET: &str = "/run/hubward/control.sock";
+
+#[derive(Parser)]
+#[command(name = "hubward", version, about = "An IPsec hub that runs Cisco IOS configurations on Linux")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Read a configuration and say what each line will do here.
+    Check {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Run a configuration.
+    Run(run::Arguments),
+    /// The VPN client.
+    Client {
+        #[command(subcommand)]
+        verb: client::Verb,
+    },
+    /// Build the reference network in namespaces of this machine, run Hubward everywhere, and see that it works.
+    Lab(lab::Arguments),
+    /// Open the running gateway's shell: help with ?, completion with Tab, history, filters, a pager.
+    Console {
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+    },
+    /// Give the running gateway a command, such as "show crypto isakmp sa".
+    Exec {
+        /// The layouts of IOS 12.3 instead of those of IOS 15.
+        #[arg(long)]
+        classic: bool,
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+        /// The command; its words need no quotes.
+        #[arg(required = true, trailing_var_arg = true)]
+        line: Vec<String>,
+    },
+    /// Say why a tunnel is not up: what the running gateway saw, or what a packet capture holds.
+    Why {
+        /// A peer's address or a user; without, what failed last.
+        who: Option<String>,
+        /// The gateway's control socket.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+        /// A capture (pcap, pcapng) to explain instead, by what a hub with --config would have said.
+        #[arg(long, requires = "config", conflicts_with = "who")]
+        pcap: Option<PathBuf>,
+        /// The configuration to judge the capture by.
+        #[arg(long, requires = "pcap")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// The program: reads its arguments, does what they say, and gives the exit code.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Verb::Check { file } => check_file(&file),
+        Verb::Run(arguments) => run::run(&arguments).and_then(|end| match end {
+            End::Stop => Ok(ExitCode::SUCCESS),
+            End::Restart => Err(run::restart()),
+        }),
+        Verb::Client { verb } => client::run(verb),
+        Verb::Lab(arguments) => lab::run(&arguments),
+        Verb::Console { socket } => shell::console::open(&socket),
+        Verb::Exec { classic, socket, line } => {
+            let format = if classic { exec::Format::Classic } else { exec::Format::Modern };
+            ask(&socket, format, &line.join(" "))
+        }
+        Verb::Why { pcap: Some(pcap), config: Some(config), .. } => explain_capture(&pcap, &config),
+        Verb::Why { who, socket, .. } => {
+            ask(&socket, exec::Format::Modern, &format!("why {}", who.unwrap_or_default()))
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("hubward: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Gives the running gateway a command.
+fn ask(socket: &Path, format: exec::Format, line: &str) -> anyhow::Result<ExitCode> {
+    exec::ask(socket, format, line).map(|text| {
+        say(&text);
+        if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    })
+}
+
+fn explain_capture(pcap: &Path, config: &Path) -> anyhow::Result<ExitCode> {
+    let parsed = hubward_config::parse(&check::read(config)?);
+    let file = std::fs::File::open(pcap).with_context(|| pcap.display().to_string())?;
+    let recording = why::recording::Recording::read(file).with_context(|| pcap.display().to_string())?;
+    let mut text = Vec::new();
+    why::offline::tell(&recording, &parsed, &mut text)?;
+    say(&String::from_utf8_lossy(&text));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints; whoever read it may be gone (`| head`).
+fn say(text: &str) {
+    let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
+}
+
+fn check_file(file: &Path) -> anyhow::Result<ExitCode> {
+    let text = check::read(file)?;
+    let parsed = hubward_config::parse(&text);
+    let may_start = check::print(&file.display().to_string(), &text, &parsed);
+    Ok(if may_start { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
