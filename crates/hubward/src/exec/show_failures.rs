@@ -107,7 +107,8 @@ fn standing(snapshot: &Snapshot, who: &str) -> Option<String> {
     let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
         sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
     };
-    let sa = snapshot.isakmp.iter().find(|sa| of(sa) && !sa.deleted);
+    // the newest: one that came to nothing may still be there
+    let sa = snapshot.isakmp.iter().filter(|sa| of(sa) && !sa.deleted).max_by_key(|sa| sa.conn_id);
     let flows = snapshot.flows.iter().filter(|flow| {
         flow.path.remote.to_string() == who || sa.is_some_and(|sa| sa.path.remote == flow.path.remote)
     });
@@ -167,12 +168,8 @@ impl Layout for Why {
         if let Some(standing) = &self.standing {
             writeln!(out, "{standing}")?;
         }
-        for (note, texts) in &self.notes {
-            writeln!(out, "\n{}", note.verdict)?;
-            print::evidence(note, texts, out)?;
-        }
         if self.rows.is_empty() {
-            return match (&self.who, &self.standing) {
+            match (&self.who, &self.standing) {
                 (_, Some(_)) => Ok(()),
                 (None, _) => writeln!(out, "Nothing has failed since the start."),
                 (Some(who), None) => writeln!(
@@ -180,10 +177,14 @@ impl Layout for Why {
                     "Nothing was ever heard of {} here, neither good nor bad.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
                     who.escape_debug()
                 ),
-            };
+            }?;
         }
         for row in &self.rows {
             explanation(row, out)?;
+        }
+        for (note, texts) in &self.notes {
+            writeln!(out, "\n{}", note.verdict)?;
+            print::evidence(note, texts, out)?;
         }
         Ok(())
     }

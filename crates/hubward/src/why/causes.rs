@@ -626,7 +626,7 @@ fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) ->
         notify::INVALID_ID_INFORMATION => out(", so its access list does not mirror ours")
             .line(acl_lines(parsed, policy))
             .advise("Compare the crypto access lists: source there is destination here, with the same masks."),
-        notify::AUTHENTICATION_FAILED => out(", so the pre-shared keys differ")
+        notify::AUTHENTICATION_FAILED if !phase2 => out(", so the pre-shared keys differ")
             .line(key)
             .advise("Compare the pre-shared keys, letter by letter."),
         _ => out("").advise("There: its log says why."),

@@ -9,6 +9,8 @@ mod lifetime;
 pub(crate) mod offline;
 #[cfg(test)]
 mod offline_tests;
+#[cfg(test)]
+mod packet_tests;
 pub(crate) mod print;
 pub(crate) mod recording;
 mod rivals;
@@ -33,6 +35,9 @@ use std::time::Duration;
 
 /// Failures that are remembered; behind that, whichever did not happen for longest is forgotten.
 pub(crate) const FAILURES: usize = 128;
+
+/// How long after a failure the peer's complaint or silence on the same SA is its consequence: longer than a half-open SA lives.
+const CONSEQUENCES: Duration = Duration::from_secs(90);
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,8 +113,9 @@ pub(crate) struct Record {
     failures: Vec<Failure>,
     /// Identities that peers proved lately, the newest last.
     identities: Vec<(IpAddr, Untrusted)>,
-    /// ISAKMP SAs of which something was noted, the newest last: that nobody answers any more is no news then.
-    noted: VecDeque<ConnId>,
+    /// ISAKMP SAs of which something was noted and when, the newest last: that the peer complains or says nothing more is no
+    /// news then.
+    noted: VecDeque<(ConnId, Duration)>,
 }
 
 impl Record {
@@ -123,15 +129,16 @@ impl Record {
     /// Notes what the engine tells.
     pub(crate) fn event(&mut self, wall: Duration, event: &Event) {
         let Some(path) = event.path else { return };
-        let known = event.connection.is_some_and(|connection| self.noted.contains(&connection));
+        let noted = self.noted.iter().rev().find(|(connection, _)| Some(*connection) == event.connection);
+        let known = noted.is_some_and(|(_, then)| wall.saturating_sub(*then) < CONSEQUENCES);
         match &event.kind {
-            EventKind::Refused(Refusal::NoAnswer { .. }) if known => {}
+            EventKind::Refused(Refusal::NoAnswer { .. } | Refusal::PeerError { .. }) if known => {}
             EventKind::Refused(refusal) if tells_something(refusal) => {
-                self.noted_of(event.connection);
+                self.noted_of(wall, event.connection);
                 self.note(wall, path, Cause::Refused(refusal.clone()));
             }
             EventKind::XauthRejected { user } => {
-                self.noted_of(event.connection);
+                self.noted_of(wall, event.connection);
                 self.note(wall, path, Cause::Password(user.clone()));
             }
             EventKind::PeerDead => self.note(wall, path, Cause::Dead),
@@ -165,8 +172,8 @@ impl Record {
         self.note(wall, path, cause);
     }
 
-    fn noted_of(&mut self, connection: Option<ConnId>) {
-        self.noted.extend(connection);
+    fn noted_of(&mut self, wall: Duration, connection: Option<ConnId>) {
+        self.noted.extend(connection.map(|connection| (connection, wall)));
         if self.noted.len() > FAILURES {
             self.noted.pop_front();
         }

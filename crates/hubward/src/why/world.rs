@@ -8,14 +8,19 @@ use crate::store::Store;
 use crate::{aaa, translate};
 use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
-use hubward_proto::esp::sa::EntryRef;
-use hubward_proto::flow::selector::Flow;
+use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
+use hubward_proto::esp::outbound::{Outbound, Outcome};
+use hubward_proto::esp::sa::{ChildSa, Direction, EntryRef};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Acquire, Answer, Command, CredentialField, Effect, Input, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::ike::policy::{Interface, Policy};
 use hubward_proto::time::Instant;
+use hubward_proto::wire::ip;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +55,8 @@ pub(super) struct Side {
     pub(super) engine: Engine,
     pub(super) record: Record,
     pub(super) up: usize,
+    /// The newest pair.
+    child: Option<Arc<ChildSa>>,
     leases: Leases,
     login: Option<Login>,
 }
@@ -69,7 +76,17 @@ impl Side {
         let engine = Engine::new(Arc::clone(&policy), [seed; 32], Instant::ORIGIN);
         let mut leases = Leases::open(Store::default()).unwrap();
         leases.configure(&parsed.config.pools);
-        Self { address, parsed, policy, engine, record: Record::default(), up: 0, leases, login: None }
+        Self {
+            address,
+            parsed,
+            policy,
+            engine,
+            record: Record::default(),
+            up: 0,
+            child: None,
+            leases,
+            login: None,
+        }
     }
 
     /// Hubward's own client.
@@ -243,6 +260,7 @@ impl World {
                     let answer = side.answer(question);
                     side.engine.handle(self.now, Input::Answer { id, answer });
                 }
+                Effect::Install { child, .. } => side.child = Some(child),
                 Effect::Release { address, .. } => side.leases.release(address),
                 _ => {}
             }
@@ -275,6 +293,47 @@ impl World {
             encapsulation: if local_port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
         };
         to.engine.handle(self.now, Input::Datagram { path, bytes });
+    }
+
+    /// The spoke sends a packet through the tunnel without holding it against what was agreed on, and `change` happens to it.
+    pub(super) fn packet(&mut self, source: &str, destination: &str, change: impl Fn(&mut Vec<u8>)) {
+        let everything = || AddressRange::prefix("0.0.0.0/0".parse().unwrap());
+        let mut child = ChildSa::clone(self.sides[1].child.as_ref().unwrap());
+        child.selector = Selector::between(everything(), everything());
+        let sad = Sad::new();
+        sad.install(&Arc::new(child), Direction::Outbound).unwrap();
+        let (source, destination): (Ipv4Addr, Ipv4Addr) =
+            (source.parse().unwrap(), destination.parse().unwrap());
+        let mut packet = ip::header(source, destination, ip::protocol::UDP, 0, 64).to_vec();
+        packet.extend([7; 64]);
+        let mut outbound = Outbound::new([5; 32]);
+        let outcome = outbound.push(&sad, &Tables::default(), self.now, &packet);
+        assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
+        let mut sealed = Vec::new();
+        outbound.seal(|batch| sealed.extend(batch.iter().map(|packet| packet.bytes.to_vec())));
+        change(&mut sealed[0]);
+
+        let hub = &mut self.sides[0];
+        let child = hub.child.as_ref().unwrap();
+        let sad = Sad::new();
+        sad.install(child, Direction::Inbound).unwrap();
+        let (remote, local) = (child.path.remote, Some(child.path.local));
+        let (remote_port, encapsulation) = (500, Encapsulation::Native);
+        let arrived = sealed.iter_mut().map(|bytes| Arrived {
+            bytes,
+            remote,
+            local,
+            remote_port,
+            encapsulation,
+            tos: 0,
+        });
+        let mut inbound = Inbound::new();
+        inbound.process(&sad, self.now, arrived, |_| {});
+        for notice in inbound.notices() {
+            if let Notice::Refused(_, refused) = notice {
+                hub.record.packet(self.now - Instant::ORIGIN, child.path, child, refused);
+            }
+        }
     }
 
     /// What the hub says first, which must be this cause.

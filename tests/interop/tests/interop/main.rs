@@ -25,6 +25,7 @@ mod scene;
 mod shows;
 mod spoke_dhcp;
 mod terminal;
+mod why;
 
 use hubward_interop::lab::{Lab, sweep};
 use hubward_interop::needs::{self, BASE, Need};
@@ -69,6 +70,7 @@ fn main() {
         ("path_mtu", path_mtu::CASES),
         ("rows", rows::CASES),
         ("shows", shows::CASES),
+        ("why", why::CASES),
         ("terminal", terminal::CASES),
     ];
     let trials = topics
