@@ -41,6 +41,8 @@ pub const PHASE1_BURST: u32 = 64;
 pub const PHASE1_REFILL: Duration = Duration::from_millis(100);
 /// Addresses whose Diffie-Hellman exchanges are counted apart.
 pub const PHASE1_SOURCES: usize = 4_096;
+/// Refused packets of one SA and kind that are told in a second; the counters have all.
+pub const REFUSALS_TOLD: u64 = 8;
 /// Message ids of a peer's exchanges that one ISAKMP SA remembers; it is renewed before they are used up.
 pub const MESSAGE_IDS: usize = 2_048;
 /// Protected messages that an initiator keeps until phase 1 is through on its side.

@@ -14,6 +14,7 @@ use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::policy::{
     CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Interface, MapEntry, MapEntryKind, Policy,
 };
+use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip;
 use std::net::Ipv4Addr;
@@ -91,13 +92,14 @@ fn seal(child: &Arc<ChildSa>, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
 struct Receiver {
     sad: Sad,
     inbound: Inbound,
+    now: Instant,
 }
 
 impl Receiver {
     fn new(child: &Arc<ChildSa>) -> Self {
         let sad = Sad::new();
         sad.install(child, Direction::Inbound).unwrap();
-        Self { sad, inbound: Inbound::new() }
+        Self { sad, inbound: Inbound::new(), now: Instant::ORIGIN }
     }
 
     fn open(&mut self, packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Notice>) {
@@ -111,7 +113,7 @@ impl Receiver {
             encapsulation: Encapsulation::Native,
             tos: 0,
         });
-        self.inbound.process(&self.sad, Instant::ORIGIN, batch, |packet| out.push(packet.to_vec()));
+        self.inbound.process(&self.sad, self.now, batch, |packet| out.push(packet.to_vec()));
         (out, self.inbound.notices().collect())
     }
 }
@@ -158,6 +160,25 @@ fn a_replayed_packet_is_refused() {
     let mut receiver = Receiver::new(&hub);
     let twice = [sealed[0].clone(), sealed[0].clone()];
     assert_eq!(receiver.open(&twice).0.len(), 1);
+}
+
+/// Whoever can name an SPI sends rubbish without end: what is told of it does not fill the queue that IKE goes through.
+#[test]
+fn a_flood_of_refused_packets_tells_little() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)]);
+    let mut rubbish = sealed[0].clone();
+    rubbish[7] = 9;
+    let mut receiver = Receiver::new(&hub);
+    let told: usize = (0..100).map(|_| receiver.open(&vec![rubbish.clone(); 32]).1.len()).sum();
+    assert_eq!(told, limits::REFUSALS_TOLD as usize);
+    receiver.open(&sealed);
+    let replayed = receiver.open(&sealed).1;
+    assert_eq!(replayed, [Notice::Refused(ChildId(1), Refused::Replay)], "another kind");
+    let sa = receiver.sad.get(ChildId(1), Direction::Inbound).unwrap();
+    assert_eq!(sa.counters.verify_errors.load(std::sync::atomic::Ordering::Relaxed), 3200);
+    receiver.now = Instant::ORIGIN + std::time::Duration::from_secs(1);
+    assert_eq!(receiver.open(&[rubbish]).1, [Notice::Refused(ChildId(1), Refused::Icv)], "the next second");
 }
 
 /// A check value that old systems cut to 96 bits is told from one that is wrong.

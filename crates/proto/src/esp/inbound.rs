@@ -49,7 +49,7 @@ pub enum Notice {
     },
     /// The volume limit is used up.
     Exhausted(ChildId),
-    /// A packet was refused.
+    /// A packet was refused; of each kind only the first few of a second are told.
     Refused(ChildId, Refused),
 }
 
@@ -74,6 +74,22 @@ pub enum Refused {
     },
     /// It came native for an SA in UDP, or the other way round.
     Encapsulation,
+}
+
+impl Refused {
+    /// How many kinds there are.
+    pub(crate) const KINDS: usize = 6;
+
+    pub(crate) const fn kind(self) -> usize {
+        match self {
+            Self::Replay => 0,
+            Self::Icv => 1,
+            Self::ShortIcv => 2,
+            Self::Malformed => 3,
+            Self::Selector { .. } => 4,
+            Self::Encapsulation => 5,
+        }
+    }
 }
 
 /// Opens batches; holds what is used again.
@@ -116,11 +132,11 @@ impl Inbound {
                 continue;
             };
             if packet.encapsulation != sa.path().encapsulation {
-                self.refuse(&sa, Refused::Encapsulation);
+                self.refuse(&sa, now, Refused::Encapsulation);
                 continue;
             }
             if !sa.replay.lock().unwrap_or_else(PoisonError::into_inner).may_accept(sequence) {
-                self.refuse(&sa, Refused::Replay);
+                self.refuse(&sa, now, Refused::Replay);
                 continue;
             }
             known.push((sa, sequence, packet));
@@ -138,7 +154,7 @@ impl Inbound {
         for ((sa, sequence, packet), outcome) in known.iter_mut().zip(outcomes) {
             let Ok(range) = outcome else {
                 let short = has_short_icv(sa, packet.bytes.len());
-                self.refuse(sa, if short { Refused::ShortIcv } else { Refused::Icv });
+                self.refuse(sa, now, if short { Refused::ShortIcv } else { Refused::Icv });
                 continue;
             };
             let newest = {
@@ -146,7 +162,7 @@ impl Inbound {
                 let newest = *sequence > replay.highest();
                 if !replay.accept(*sequence) {
                     drop(replay);
-                    self.refuse(sa, Refused::Replay);
+                    self.refuse(sa, now, Refused::Replay);
                     continue;
                 }
                 newest
@@ -155,7 +171,7 @@ impl Inbound {
             match self.inner(sa, plain, packet.tos, &mut deliver) {
                 Ok(length) => sa.counters.count(now, length),
                 Err(refused) => {
-                    self.refuse(sa, refused);
+                    self.refuse(sa, now, refused);
                     continue;
                 }
             }
@@ -217,7 +233,7 @@ impl Inbound {
         }
     }
 
-    fn refuse(&mut self, sa: &Sa, refused: Refused) {
+    fn refuse(&mut self, sa: &Sa, now: Instant, refused: Refused) {
         sa.counters.errors.fetch_add(1, Ordering::Relaxed);
         let of_this_kind = match refused {
             Refused::Replay => Some(&sa.counters.replay_errors),
@@ -228,7 +244,9 @@ impl Inbound {
         if let Some(counter) = of_this_kind {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        self.notices.push(Notice::Refused(sa.child.id, refused));
+        if sa.tells(now, refused) {
+            self.notices.push(Notice::Refused(sa.child.id, refused));
+        }
     }
 }
 

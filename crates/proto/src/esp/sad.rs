@@ -1,12 +1,14 @@
 //! The SA database: which SA an SPI names, which SA carries a flow. The engine's effects change it in place; the packet
 //! workers read it.
 
+use crate::esp::inbound::Refused;
 use crate::esp::replay::ReplayWindow;
 use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
 use crate::flow::mtu::{self, PathMtu, plaintext_mtu};
 use crate::flow::selector::Flow;
 use crate::flow::too_big::Told;
 use crate::ike::path::{Encapsulation, InterfaceId, Path};
+use crate::limits;
 use crate::time::Instant;
 use hubward_crypto::cipher::CryptoError;
 use hubward_crypto::esp::EspKeys;
@@ -68,6 +70,8 @@ pub struct Sa {
     pub(crate) replay: Mutex<ReplayWindow>,
     /// Inbound: a packet verified. Outbound: the soft limit was told.
     pub(crate) told: AtomicBool,
+    /// Inbound: refusals of each kind that were told in the second behind them.
+    refusals: [AtomicU64; Refused::KINDS],
 }
 
 impl Sa {
@@ -91,6 +95,21 @@ impl Sa {
     pub(crate) fn next_sequence(&self) -> Option<u32> {
         let next = self.sequence.fetch_add(1, Ordering::Relaxed);
         u32::try_from(next).ok().filter(|sequence| *sequence < u32::MAX)
+    }
+
+    /// Whether a refused packet is told: whoever can name the SPI can send as many as he likes, and what listens has more to do.
+    pub(crate) fn tells(&self, now: Instant, refused: Refused) -> bool {
+        const TOLD: u64 = (1 << 16) - 1;
+        let Some(told) = self.refusals.get(refused.kind()) else { return false };
+        let this_second = now.since_origin().as_secs().wrapping_add(1) << 16;
+        let before = Some(told.load(Ordering::Relaxed))
+            .filter(|told| told & !TOLD == this_second)
+            .unwrap_or(this_second);
+        let tells = before & TOLD < limits::REFUSALS_TOLD;
+        if tells {
+            told.store(before + 1, Ordering::Relaxed);
+        }
+        tells
     }
 
     /// The last sequence number used outbound, or the highest that verified inbound.
@@ -160,6 +179,7 @@ impl Sad {
             replay: Mutex::new(ReplayWindow::new(child.replay_window)),
             counters: Counters::default(),
             told: AtomicBool::new(false),
+            refusals: Default::default(),
             child: Arc::clone(child),
         });
         match direction {

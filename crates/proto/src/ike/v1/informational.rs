@@ -196,15 +196,10 @@ impl Engine {
                     let Ok(spi) = <[u8; 4]>::try_from(spi.as_slice()) else { continue };
                     let spi = Spi(u32::from_be_bytes(spi));
                     // the sender names its inbound SPI, our outbound; some of Cisco's name ours
-                    let of_peer = |child: &&crate::ike::sa::Child| child.peer == peer;
                     let found = self
-                        .children
-                        .values()
-                        .filter(of_peer)
+                        .children_of(peer)
                         .find(|child| child.sa.outbound.spi == spi)
-                        .or_else(|| {
-                            self.children.values().filter(of_peer).find(|child| child.sa.inbound.spi == spi)
-                        })
+                        .or_else(|| self.children_of(peer).find(|child| child.sa.inbound.spi == spi))
                         .map(|child| child.sa.id);
                     if let Some(id) = found {
                         self.end_child(id, "deleted by the peer", false);
@@ -233,15 +228,11 @@ impl Engine {
                         continue;
                     }
                     // a delete may name another SA, but only one of the same peer
-                    let other = self
-                        .sas
-                        .values()
-                        .find(|other| {
-                            other.cookies.initiator == initiator
-                                && other.cookies.responder == responder
-                                && other.established().is_some_and(|established| established.peer == peer)
-                        })
-                        .map(|other| other.id);
+                    let of_peer = self.sas_of.get(&peer).into_iter().flatten();
+                    let other = of_peer.filter_map(|id| self.sas.get(id)).find(|other| {
+                        other.cookies.initiator == initiator && other.cookies.responder == responder
+                    });
+                    let other = other.map(|other| other.id);
                     if let Some(other) = other.filter(|_| proven) {
                         self.with_sa(other, |_, other| other.dead = true);
                     }

@@ -271,7 +271,7 @@ impl Engine {
         let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
-        let of_peer = self.children.values().filter(|child| child.peer == peer).count();
+        let of_peer = self.children_of.get(&peer).map_or(0, std::collections::BTreeSet::len);
         if of_peer >= self.children_limit(sa) {
             return Err(Refusal::TooMany);
         }
