@@ -9,7 +9,7 @@ use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::sysctl::Setting;
-use hubward_linux::{address, link};
+use hubward_linux::{address, link, neighbour};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::{self, Exit};
@@ -93,6 +93,8 @@ pub(crate) struct Machine {
     captured: Vec<Route>,
     /// The addresses that the configuration names, by link.
     configured: Vec<(String, IpNet)>,
+    /// The addresses that neighbours were told of, by link.
+    announced: BTreeSet<(u32, Ipv4Addr)>,
     /// What DHCP lent, by link.
     pub(crate) leases: BTreeMap<String, Lease>,
     pub(crate) statics: Vec<Static>,
@@ -122,6 +124,7 @@ impl Machine {
             keep_addresses,
             captured: Vec::new(),
             configured: Vec::new(),
+            announced: BTreeSet::new(),
             leases: BTreeMap::new(),
             statics: Vec::new(),
             told: BTreeSet::new(),
@@ -174,6 +177,34 @@ impl Machine {
         self.ledger.set(Setting::RpFilter(tun.name().to_string()), "0")?;
         rule::add(&self.netlink, &owned::capture_rule(Family::V4))?;
         self.apply_routes(config)
+    }
+
+    /// Tells the neighbours of addresses that are new, or whose link came up: another machine may have had them before, the
+    /// router that this one takes the place of. With `--no-addresses` that is somebody else's business.
+    pub(crate) fn announce(&mut self) {
+        if self.keep_addresses {
+            return;
+        }
+        let (Ok(links), Ok(there)) = (link::list(&self.netlink), address::list(&self.netlink)) else {
+            return;
+        };
+        let mut reachable = BTreeSet::new();
+        for link in
+            links.iter().filter(|link| link.running && self.names.values().any(|name| *name == link.name))
+        {
+            let Some(mac) = link.mac else { continue };
+            for found in there.iter().filter(|found| found.interface == link.index) {
+                let IpNet::V4(net) = found.net else { continue };
+                if !self.announced.contains(&(link.index, net.addr()))
+                    && let Err(error) = neighbour::announce(link.index, mac, net.addr())
+                {
+                    tracing::debug!("the neighbours on {} do not hear of {}: {error}", link.name, net.addr());
+                    continue;
+                }
+                reachable.insert((link.index, net.addr()));
+            }
+        }
+        self.announced = reachable;
     }
 
     /// The address of each interface of the configuration right now.

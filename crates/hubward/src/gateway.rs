@@ -102,6 +102,7 @@ impl Gateway {
         self.views.installed(&self.machine.names, &self.machine.statics);
         let mut tick = now();
         self.link_mtus();
+        self.machine.announce();
         let end = loop {
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
@@ -348,6 +349,7 @@ impl Gateway {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => {
                 self.link_mtus();
+                self.machine.announce();
                 self.addresses_may_have_changed();
                 // a link that went down or came up, or a route that somebody took away
                 self.set_routes();

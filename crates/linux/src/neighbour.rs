@@ -1,8 +1,9 @@
 //! Neighbours: which Ethernet address an IP address has on a link (ARP).
 
-use crate::error::Error;
+use crate::error::{Context as _, Error};
 use crate::netlink::{Attributes, Message, Netlink, address_of, number_at, short_at};
-use std::net::IpAddr;
+use crate::packet_socket::{BROADCAST, ETHERTYPE_ARP, Layer, PacketSocket};
+use std::net::{IpAddr, Ipv4Addr};
 
 const HEADER: usize = 12;
 const STATE_INCOMPLETE: u16 = 0x01;
@@ -49,4 +50,17 @@ fn parse(kind: u16, body: &[u8]) -> Option<Neighbour> {
 pub fn list(netlink: &Netlink) -> Result<Vec<Neighbour>, Error> {
     let message = Message::new(libc::RTM_GETNEIGH, 0, &[0; HEADER]);
     netlink.list("list", "the neighbours", &message, parse)
+}
+
+/// Tells everybody on a link that an address is at this Ethernet address (a gratuitous ARP request, RFC 5227 section 3): whoever
+/// knew it elsewhere, at the router that had it before, knows better then. Needs CAP_NET_RAW.
+pub fn announce(interface: u32, mac: [u8; 6], address: Ipv4Addr) -> Result<(), Error> {
+    let socket = PacketSocket::open(interface, Layer::Network, ETHERTYPE_ARP, &[])?;
+    // Ethernet, IPv4, their lengths, a request
+    let mut packet = vec![0, 1, 8, 0, 6, 4, 0, 1];
+    packet.extend(mac);
+    packet.extend(address.octets());
+    packet.extend([0; 6]);
+    packet.extend(address.octets());
+    socket.send(&packet, BROADCAST).context("announce", address)
 }

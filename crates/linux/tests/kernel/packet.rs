@@ -2,17 +2,18 @@
 
 use crate::{Pair, Test, eventually};
 use hubward_linux::icmp::{Ping, ping};
-use hubward_linux::link;
 use hubward_linux::packet_socket::{
-    BROADCAST, Direction, ETHERTYPE_ALL, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter,
+    BROADCAST, Direction, ETHERTYPE_ALL, ETHERTYPE_ARP, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter,
 };
 use hubward_linux::pcap::Capture;
+use hubward_linux::{link, neighbour};
 use std::net::UdpSocket;
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
         ("packet::a_broadcast_without_address_reaches_the_other_end", broadcast),
         ("packet::the_filter_lets_one_udp_port_through", filter),
+        ("packet::an_announcement_moves_an_address", announcement),
         ("packet::a_capture_holds_both_directions", capture),
     ]
 }
@@ -83,6 +84,34 @@ fn filter() {
     let packet = receiver.recv(&mut buffer).unwrap();
     assert_eq!(packet.full_length, 1500);
     assert_eq!(receiver.recv(&mut buffer).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+fn announcement() {
+    let pair = Pair::new();
+    let eth0_a = link::by_name(&pair.netlink_a, "eth0").unwrap();
+    let eth0_b = link::by_name(&pair.netlink_b, "eth0").unwrap();
+    let receiver =
+        pair.b.run(|| PacketSocket::open(eth0_b.index, Layer::Network, ETHERTYPE_ARP, &[]).unwrap()).unwrap();
+    // another machine had the address, and b knows it there
+    let old = [2, 0, 0, 0, 0, 9];
+    let address = std::net::IpAddr::from([192, 0, 2, 9]);
+    let sender = pair.a.run(|| PacketSocket::open(eth0_a.index, Layer::Network, ETHERTYPE_ARP, &[]).unwrap());
+    let asked = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &old, &[192, 0, 2, 9], &[0; 6], &[192, 0, 2, 2]].concat();
+    sender.unwrap().send(&asked, BROADCAST).unwrap();
+    let known = || neighbour::list(&pair.netlink_b).unwrap().into_iter().find(|it| it.address == address);
+    eventually("the neighbour", || known().filter(|it| it.mac == Some(old)));
+    let mut buffer = [0; 100];
+    assert_eq!(receiver.recv(&mut buffer).unwrap().sender, eth0_a.mac);
+    let mac = eth0_a.mac.unwrap();
+    pair.a.run(|| neighbour::announce(eth0_a.index, mac, [192, 0, 2, 9].into()).unwrap()).unwrap();
+    let packet = eventually("the announcement", || receiver.recv(&mut buffer).ok());
+    let told = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &mac, &[192, 0, 2, 9], &[0; 6], &[192, 0, 2, 9]].concat();
+    assert_eq!(&buffer[..packet.length.min(28)], told);
+    // the kernel believes no second change within a second (locktime)
+    eventually("the new neighbour", || {
+        pair.a.run(|| neighbour::announce(eth0_a.index, mac, [192, 0, 2, 9].into()).unwrap()).unwrap();
+        known().filter(|it| it.mac == Some(mac))
+    });
 }
 
 fn capture() {
