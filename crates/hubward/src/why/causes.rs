@@ -206,6 +206,13 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             parsed,
             policy,
         ),
+        Refusal::XauthAsked => Explanation::new(
+            "xauth-asked",
+            format!("{peer} asks us for a user's name and password (Xauth), and a LAN-to-LAN tunnel has neither: it takes us for a VPN client."),
+        )
+        .side("Xauth", "demanded", "not done", true)
+        .line(found_key().map(|found| found.key.line))
+        .advise(format!("There: `no-xauth` behind the key for {}, or a profile for us without `client authentication list`.", path.local)),
         Refusal::NoModeConfig => clients::no_mode_config(failure, parsed, policy),
         Refusal::Lease(error) => clients::lease(*error, failure, parsed),
         Refusal::ForeignAddress(theirs) => Explanation::new(
@@ -368,7 +375,7 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
         Phase2Difference::Protocol => (cipher.clone(), "ESP".to_string()),
     };
     let (cause, what) = match misfit.difference {
-        Phase2Difference::Pfs => ("pfs", "perfect forward secrecy"),
+        Phase2Difference::Pfs => ("pfs", "the wishes for perfect forward secrecy"),
         _ => ("transform-set", "the transform sets"),
     };
     let mut out = Explanation::new(
@@ -382,6 +389,10 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
     .line(misfit.wanted.iter().filter_map(|(name, _)| {
         parsed.config.transform_sets.iter().find(|set| set.name == *name).map(|set| set.line)
     }));
+    if is(Phase2Difference::Pfs) {
+        let demand = |(terms, _): &&(EntryTerms, u32)| misfit.pfs.is_some() && terms.pfs == misfit.pfs;
+        out = out.line(all_terms(failure, policy).iter().filter(demand).map(|(_, line)| *line));
+    }
     for (number, offer) in misfit.offers.iter().enumerate().skip(1) {
         let (cipher, integrity) = offered_transform(offer);
         out = out.side(&format!("offer {}", number + 1), format!("{cipher} {integrity}"), "", false);
@@ -417,6 +428,16 @@ fn behind_dynamic(failure: &Failure, policy: &Policy) -> Option<(u16, u16, u32)>
     let own =
         map.entries.iter().find(|entry| entry.sequence > dynamic.sequence && names_peer(&entry.kind))?;
     Some((own.sequence, dynamic.sequence, dynamic.line))
+}
+
+/// The peers that the crypto map's entries name.
+fn peers_of(failure: &Failure, policy: &Policy) -> String {
+    let entries = policy.map_of(failure.path.interface).into_iter().flat_map(|map| &map.entries);
+    let peers = entries.flat_map(|entry| match &entry.kind {
+        MapEntryKind::Static { peers, .. } => peers.as_slice(),
+        MapEntryKind::Dynamic { .. } => &[],
+    });
+    peers.map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Terms of all entries that could serve a peer, with their lines.
@@ -467,7 +488,8 @@ fn no_entry(
             "no-crypto-map-entry",
             format!("No crypto map entry is for {peer}: no `set peer` names it, and there is no dynamic entry."),
         )
-        .side("networks", proxies, "", true)
+        .side("peer", peer.to_string(), peers_of(failure, policy), true)
+        .line(policy.map_of(failure.path.interface).into_iter().flat_map(|map| &map.entries).map(|entry| entry.line))
         .advise(format!("Here: a crypto map entry with `set peer {peer}`, or a dynamic map for peers whose address is not known."));
     }
     let open = |(terms, _): &&(EntryTerms, u32)| {
@@ -477,7 +499,8 @@ fn no_entry(
     if usable.is_empty() {
         let lines = terms.iter().map(|(_, line)| *line);
         let identity = name_of(failure);
-        let wanted: Vec<_> = terms.iter().filter_map(|(terms, _)| terms.profile.clone()).collect();
+        let mut wanted: Vec<_> = terms.iter().filter_map(|(terms, _)| terms.profile.clone()).collect();
+        wanted.dedup();
         return match profile {
             None => Explanation::new(
                 "no-profile",
@@ -623,9 +646,9 @@ fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) ->
         notify::NO_PROPOSAL_CHOSEN => out(", so it takes none of our transform sets, or wants PFS otherwise")
             .line(set_lines(failure, parsed, policy))
             .advise("Compare the transform sets, `set pfs` and the lifetimes of both sides; its `debug crypto ipsec` says what differs."),
-        notify::INVALID_ID_INFORMATION => out(", so its access list does not mirror ours")
+        notify::INVALID_ID_INFORMATION => out(", so nothing there is for our networks: its access list does not mirror ours, or none of its crypto map entries or profiles is for us")
             .line(acl_lines(parsed, policy))
-            .advise("Compare the crypto access lists: source there is destination here, with the same masks."),
+            .advise("Compare the crypto access lists: source there is destination here, with the same masks. If they fit: `why` there, or its log, says what else it wants."),
         notify::AUTHENTICATION_FAILED if !phase2 => out(", so the pre-shared keys differ")
             .line(key)
             .advise("Compare the pre-shared keys, letter by letter."),

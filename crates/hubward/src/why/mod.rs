@@ -5,6 +5,8 @@ mod causes;
 #[cfg(test)]
 mod client_tests;
 mod clients;
+#[cfg(test)]
+mod doc_tests;
 mod lifetime;
 pub(crate) mod offline;
 #[cfg(test)]

@@ -23,7 +23,8 @@ pub(crate) fn evidence(said: &Explanation, configuration: &[String], out: &mut d
         writeln!(out, "\n    {:<16} {:<SIDE$} here", "", "they")?;
         for side in &said.sides {
             let mark = if side.differs { "-->" } else { "   " };
-            writeln!(out, "{mark} {:<16} {:<SIDE$} {}", side.what, side.theirs, side.ours)?;
+            let line = format!("{mark} {:<16} {:<SIDE$} {}", side.what, side.theirs, side.ours);
+            writeln!(out, "{}", line.trim_end())?;
         }
     }
     if !said.lines.is_empty() {

@@ -128,6 +128,14 @@ fn xauth_hits_a_lan_to_lan_peer() {
     assert_eq!(differing(&said), [("Xauth", "not done", "demanded")]);
     assert!(said.lines.contains(&line(&hub, "crypto isakmp profile L2L")), "{:?}", said.lines);
     assert!(said.advice[0].contains("no-xauth"));
+    // and what the spoke has to say of it
+    let said = world.sides[1].said("xauth-asked");
+    assert_eq!(
+        said.verdict,
+        "10.48.67.181 asks us for a user's name and password (Xauth), and a LAN-to-LAN tunnel has neither: it takes us for a VPN client."
+    );
+    assert_eq!(differing(&said), [("Xauth", "demanded", "not done")]);
+    assert_eq!(said.lines, [line(SPOKE, "crypto isakmp key")]);
 }
 
 #[test]
@@ -155,7 +163,22 @@ fn perfect_forward_secrecy() {
     let said = World::call(&hub, SPOKE, Way::Open).hub("pfs");
     assert!(said.verdict.ends_with("they offer none, we want group14."), "{}", said.verdict);
     assert_eq!(differing(&said), [("PFS", "none", "group14")]);
-    assert!(said.lines.contains(&line(HUB, "crypto ipsec transform-set myset")));
+    let lines = ["crypto ipsec transform-set myset", "crypto dynamic-map dynmap 10"];
+    assert_eq!(said.lines, lines.map(|start| line(&hub, start)));
+}
+
+#[test]
+fn no_crypto_map_entry() {
+    let map = "crypto map mymap 10 ipsec-isakmp";
+    let own = "  set peer 192.0.2.1\n  set transform-set myset\n  match address 101\naccess-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255";
+    let hub = edit(HUB, &format!("{map} dynamic dynmap"), &format!("{map}\n{own}"));
+    let said = World::call(&hub, SPOKE, Way::Open).hub("no-crypto-map-entry");
+    assert_eq!(
+        said.verdict,
+        "No crypto map entry is for 10.100.2.102: no `set peer` names it, and there is no dynamic entry."
+    );
+    assert_eq!(differing(&said), [("peer", "10.100.2.102", "192.0.2.1")]);
+    assert_eq!(said.lines, [line(&hub, map)]);
 }
 
 #[test]
@@ -363,7 +386,9 @@ fn a_peer_that_refuses() {
     );
     let said = World::call(&hub, SPOKE, Way::Open).sides[1].said("peer-error");
     assert!(
-        said.verdict.ends_with("INVALID_ID_INFORMATION, so its access list does not mirror ours."),
+        said.verdict.ends_with(
+            "its access list does not mirror ours, or none of its crypto map entries or profiles is for us."
+        ),
         "{said:?}"
     );
     assert_eq!(said.lines, [line(SPOKE, "access-list 100 permit")]);

@@ -87,6 +87,9 @@ pub enum Refusal {
     /// Xauth failed.
     #[error("Xauth failed")]
     XauthFailed,
+    /// The peer asks for Xauth, and we are no client.
+    #[error("the peer asks for Xauth, and this is no VPN client")]
+    XauthAsked,
     /// Nobody here answers mode-config for this peer.
     #[error("mode-config is not configured for this peer")]
     NoModeConfig,

@@ -106,6 +106,7 @@ impl Engine {
                 self.xauth_requested(sa, message_id, &message);
                 Ok(None)
             }
+            (config::REQUEST, None) if is_xauth(&message) => Err(Refusal::XauthAsked),
             (config::SET, None) if message.get(config::XAUTH_STATUS).is_some() && sa.connection.is_some() => {
                 self.xauth_status(sa, message_id, &message)
             }
