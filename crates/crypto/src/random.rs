@@ -45,3 +45,22 @@ impl std::fmt::Debug for Random {
         f.write_str("Random")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neither who knows the old state nor who knows the entropy alone knows what comes.
+    #[test]
+    fn a_new_seed_depends_on_state_and_entropy() {
+        let after = |seed: u8, entropy: u8| {
+            let mut random = Random::new([seed; 32]);
+            random.reseed([entropy; 32]);
+            random.array::<32>()
+        };
+        assert_eq!(after(1, 2), after(1, 2));
+        assert_ne!(after(1, 2), after(1, 3));
+        assert_ne!(after(1, 2), after(2, 2));
+        assert_ne!(after(1, 2), Random::new([2; 32]).array::<32>());
+    }
+}

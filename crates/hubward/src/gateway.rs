@@ -13,6 +13,7 @@ use hubward_config::Parsed;
 use hubward_linux::clock;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::notify;
+use hubward_linux::random;
 use hubward_linux::udp::UdpSocket;
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::{ChildId, Direction};
@@ -344,6 +345,11 @@ impl Gateway {
     fn every_second(&mut self) {
         // systemd starts a gateway anew whose one thread hangs (WatchdogSec)
         let _unsupervised = notify::notify("WATCHDOG=1");
+        // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
+        match random::seed() {
+            Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
+            Err(error) => tracing::debug!("no fresh entropy: {error}"),
+        }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}

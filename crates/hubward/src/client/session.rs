@@ -327,6 +327,11 @@ impl Session {
     }
 
     fn every_second(&mut self) {
+        // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
+        match random::seed() {
+            Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
+            Err(error) => tracing::debug!("no fresh entropy: {error}"),
+        }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
