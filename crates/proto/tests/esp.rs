@@ -102,6 +102,21 @@ impl Receiver {
         Self { sad, inbound: Inbound::new(), now: Instant::ORIGIN }
     }
 
+    /// Opens packets, each of which comes in UDP from the next port.
+    fn open_from_ports(&mut self, packets: &[Vec<u8>]) -> Vec<Notice> {
+        let mut packets = packets.to_vec();
+        let batch = packets.iter_mut().zip(20_000..).map(|(bytes, remote_port)| Arrived {
+            bytes,
+            local: None,
+            remote: "10.100.2.102".parse().unwrap(),
+            remote_port,
+            encapsulation: Encapsulation::Udp,
+            tos: 0,
+        });
+        self.inbound.process(&self.sad, self.now, batch, |_| {});
+        self.inbound.notices().collect()
+    }
+
     fn open(&mut self, packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<Notice>) {
         let mut packets = packets.to_vec();
         let mut out = Vec::new();
@@ -179,6 +194,27 @@ fn a_flood_of_refused_packets_tells_little() {
     assert_eq!(sa.counters.verify_errors.load(std::sync::atomic::Ordering::Relaxed), 3200);
     receiver.now = Instant::ORIGIN + std::time::Duration::from_secs(1);
     assert_eq!(receiver.open(&[rubbish]).1, [Notice::Refused(ChildId(1), Refused::Icv)], "the next second");
+}
+
+/// A peer that comes from another port with each packet is followed once a second.
+#[test]
+fn a_peer_that_moves_with_each_packet() {
+    let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
+    let mut hub = (*hub).clone();
+    hub.path.encapsulation = Encapsulation::Udp;
+    let packets = vec![packet("10.2.2.2", "10.1.1.1", 64); 40];
+    let sealed = seal(&spoke, &packets);
+    let mut receiver = Receiver::new(&Arc::new(hub));
+    let moves = |notices: Vec<Notice>| -> Vec<u16> {
+        let port = |notice| match notice {
+            Notice::Moved(_, _, port) => Some(port),
+            _ => None,
+        };
+        notices.into_iter().filter_map(port).collect()
+    };
+    assert_eq!(moves(receiver.open_from_ports(&sealed[..30])), [20_000]);
+    receiver.now = Instant::ORIGIN + std::time::Duration::from_secs(1);
+    assert_eq!(moves(receiver.open_from_ports(&sealed[30..])), [20_000]);
 }
 
 /// A check value that old systems cut to 96 bits is told from one that is wrong.

@@ -34,7 +34,7 @@ pub struct Arrived<'a> {
 pub enum Notice {
     /// The first packet of an SA verified.
     Seen(ChildId),
-    /// A packet that verified, newer than all before, came from another place.
+    /// A packet that verified, newer than all before, came from another place. Told once a second.
     Moved(ChildId, IpAddr, u16),
     /// Nobody knows this SPI.
     UnknownSpi {
@@ -180,7 +180,7 @@ impl Inbound {
             }
             let path = sa.path();
             let elsewhere = (path.remote, path.remote_port) != (packet.remote, packet.remote_port);
-            if newest && packet.encapsulation == Encapsulation::Udp && elsewhere {
+            if newest && packet.encapsulation == Encapsulation::Udp && elsewhere && sa.tells_move(now) {
                 self.notices.push(Notice::Moved(sa.child.id, packet.remote, packet.remote_port));
             }
             let carried = sa.counters.bytes.load(Ordering::Relaxed);

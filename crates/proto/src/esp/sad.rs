@@ -72,6 +72,8 @@ pub struct Sa {
     pub(crate) told: AtomicBool,
     /// Inbound: refusals of each kind that were told in the second behind them.
     refusals: [AtomicU64; Refused::KINDS],
+    /// Inbound: the second in which a move was told last, plus one.
+    moved: AtomicU64,
 }
 
 impl Sa {
@@ -110,6 +112,12 @@ impl Sa {
             told.store(before + 1, Ordering::Relaxed);
         }
         tells
+    }
+
+    /// Whether a move is told: a peer may come from another place with each packet, and is followed once a second.
+    pub(crate) fn tells_move(&self, now: Instant) -> bool {
+        let this_second = now.since_origin().as_secs().saturating_add(1);
+        self.moved.swap(this_second, Ordering::Relaxed) != this_second
     }
 
     /// The last sequence number used outbound, or the highest that verified inbound.
@@ -180,6 +188,7 @@ impl Sad {
             counters: Counters::default(),
             told: AtomicBool::new(false),
             refusals: Default::default(),
+            moved: AtomicU64::new(0),
             child: Arc::clone(child),
         });
         match direction {

@@ -215,11 +215,11 @@ impl Engine {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.path = new;
         }
-        let mut repath = Vec::new();
-        for child in self.children.values_mut().filter(|child| child.peer == id && child.path != new) {
-            child.path = new;
-            repath.push(child.sa.id);
-        }
+        let mut repath: Vec<_> = self.children_of.get(&id).into_iter().flatten().copied().collect();
+        repath.retain(|child| {
+            let moved = self.children.get_mut(child).filter(|child| child.path != new);
+            moved.map(|child| child.path = new).is_some()
+        });
         for child in repath {
             self.child_changed(child);
             self.effect(Effect::Repath { child, path: new });
