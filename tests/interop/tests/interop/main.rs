@@ -15,6 +15,7 @@ mod harness_selfcheck;
 mod l2l;
 mod nat;
 mod negative;
+mod openssh;
 mod path_mtu;
 mod rekey;
 mod reload;
@@ -67,6 +68,7 @@ fn main() {
         ("debug", debug::CASES),
         ("nat", nat::CASES),
         ("negative", negative::CASES),
+        ("openssh", openssh::CASES),
         ("path_mtu", path_mtu::CASES),
         ("rows", rows::CASES),
         ("shows", shows::CASES),
