@@ -1,6 +1,6 @@
 //! What differs between two configurations, by section: `show archive config differences`.
 
-use crate::parse::{Numbers, Trace, read};
+use crate::parse::{Numbers, Trace, end_of, read};
 use std::collections::BTreeMap;
 
 /// A line that only one of two configurations has.
@@ -46,7 +46,7 @@ fn only(these: &[Placed], others: &[Placed], added: bool) -> Vec<Difference> {
 
 fn lines(text: &str) -> Vec<Placed> {
     let (_, traces) = read(text, Numbers::Left);
-    let ended = traces.iter().position(|trace| trace.spelled.trim().eq_ignore_ascii_case("end"));
+    let ended = end_of(text);
     let counted = traces.iter().take(ended.unwrap_or(traces.len()));
     let said = counted.filter(|trace| {
         let line = trace.spelled.trim();
@@ -105,6 +105,13 @@ mod tests {
             "+hostname B\ninterface FastEthernet0/0\n +description x\n+interface FastEthernet0/1\n +shutdown\n-hostname A\n\
              interface FastEthernet0/0\n -shutdown\n"
         );
+    }
+
+    /// A banner may say `end` as well.
+    #[test]
+    fn a_banner_does_not_end_the_configuration() {
+        let with = |name: &str| format!("banner motd #\nwelcome\nend\n#\nhostname {name}\nend\nhostname C\n");
+        assert_eq!(print(&differences(&with("A"), &with("B"))), "+hostname B\n-hostname A\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
-use crate::parse::{Blocks, Numbers, Trace, TracedCommand, read};
+use crate::parse::{Blocks, Numbers, Trace, TracedCommand, end_of, read};
 
 /// Where typed lines go: the lines that opened the modes around, the outermost first. None is the global mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,7 +158,7 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
         return Ok(Change { text: None, position: position.clone() });
     }
     let mut old: Vec<&str> = text.lines().collect();
-    let tail = match old.iter().position(|line| line.trim().eq_ignore_ascii_case("end")) {
+    let tail = match end_of(text) {
         Some(end) => old.split_off(end),
         None => Vec::new(),
     };

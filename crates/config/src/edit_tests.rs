@@ -184,3 +184,31 @@ fn the_reference_configuration_typed_in() {
         assert!(fresh.text.lines().any(|other| other.trim() == line.trim()), "{line} is lost");
     }
 }
+
+/// A line typed after a banner that says `end` goes where it belongs, not into the banner.
+#[test]
+fn a_banner_that_says_end() {
+    let text = "hostname A\nbanner motd #\nthis is the\nend\nof it #\nip domain-name x\nend\n";
+    let mut typing = Typing::at(text);
+    typing.lines(&["hostname B"]);
+    assert_eq!(typing.text, text.replace("hostname A", "hostname B"));
+    assert_eq!(meaning(&typing.text).hostname.as_deref(), Some("B"));
+    // without an `end` of its own
+    let mut typing = Typing::at("banner motd #\nend\n#\n");
+    typing.lines(&["hostname B"]);
+    assert_eq!(meaning(&typing.text).hostname.as_deref(), Some("B"));
+}
+
+/// What stands behind a password is not silently left out of it.
+#[test]
+fn a_password_of_two_words_is_refused() {
+    for line in ["enable secret zebra foo", "enable password 0 zebra foo", "enable secret level 7 zebra foo"]
+    {
+        let mut typing = Typing::at("hostname A\n");
+        assert_eq!(typing.line(line), Err(Wrong::Invalid(line.len() - 3)), "{line}");
+        assert_eq!(typing.text, "hostname A\n");
+    }
+    let vty = enter("", &Position::default(), "line vty 0 4").unwrap();
+    let line = "password zebra foo";
+    assert_eq!(enter(&vty.text.unwrap(), &vty.position, line), Err(Wrong::Invalid(15)));
+}

@@ -146,6 +146,22 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     (parsed, traces)
 }
 
+/// The place of the `end` of a configuration, counted in lines from 0: what is behind it is no configuration. A line of a banner
+/// that says `end` is none.
+pub fn end_of(text: &str) -> Option<usize> {
+    let says_end = |line: &str| line.trim().eq_ignore_ascii_case("end");
+    let first = text.lines().position(says_end)?;
+    // most files have no raw text, and need not be read for this
+    if !text.lines().take(first).any(|line| Blocks::end(line.trim()).is_some()) {
+        return Some(first);
+    }
+    let (_, traces) = read(text, Numbers::Left);
+    let is_raw = |trace: &Trace| {
+        trace.under.and_then(|under| traces.get(under)).is_some_and(|command| command.opens.is_none())
+    };
+    traces.iter().position(|trace| says_end(&trace.spelled) && !is_raw(trace))
+}
+
 fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text: text.to_string(), class });
 }

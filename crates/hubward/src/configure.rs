@@ -8,13 +8,16 @@ use crate::typed_password;
 use hubward_config::Parsed;
 use hubward_config::edit::{self, Position, Wrong};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long the gateway may take for a configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a change is made anew because another console's came first.
 const ATTEMPTS: usize = 10;
+
+/// Held by who saves.
+static SAVING: Mutex<()> = Mutex::new(());
 
 /// Enters a line in a mode, and gives the mode of the next.
 pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Position, Refusal> {
@@ -23,7 +26,11 @@ pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Posi
     let entered = protected.as_deref().unwrap_or(line);
     attempt(desk, |running| {
         let text = running.document.print();
-        let change = edit::enter(&text, position, entered).map_err(|wrong| refused(wrong, line))?;
+        let change = edit::enter(&text, position, entered).map_err(|wrong| {
+            // the place is one in what was typed, not in what that became
+            let as_typed = protected.as_ref().and_then(|_| edit::enter(&text, position, line).err());
+            refused(as_typed.unwrap_or(wrong), line)
+        })?;
         Ok((change.text, change.position))
     })
 }
@@ -118,6 +125,8 @@ impl Place {
     /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before.
     pub(crate) fn save(&self, desk: &Desk) -> Result<(), Refusal> {
         let Some(path) = self.path(desk) else { return Ok(()) };
+        // of two who save at once, the later one saves what is newer
+        let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
         let text = desk.views.parsed().document.print();
         files::replace(&path, text.as_bytes()).map_err(|error| {
             tracing::error!("the configuration was not saved: {error:#}");
@@ -142,6 +151,16 @@ impl std::fmt::Display for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The place of a wrong word is that in the typed line, though the password in front of it was hashed.
+    #[test]
+    fn what_is_wrong_behind_a_password_has_its_place() {
+        let desk = crate::views::tests::desk();
+        for line in ["username a secret zebra foo", "enable secret zebra foo"] {
+            let refused = enter(&desk, &Position::default(), line);
+            assert_eq!(refused, Err(Refusal::Invalid(line.len() - 3)), "{line}");
+        }
+    }
 
     #[test]
     fn places_have_the_names_of_ios() {

@@ -141,6 +141,5 @@ pub(super) const ROWS: &[Row] = rows! {
     "prompt" => Action::Fate(MANAGEMENT),
     "default-value" => Action::Fate(MANAGEMENT),
     "resource policy" => Action::Opens(HARDWARE),
-    "enable" => Action::Fate(Fate::NoOp),
     "configure" => Action::Fate(Fate::NoOp),
 };

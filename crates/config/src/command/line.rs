@@ -1,6 +1,6 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
+use super::{Action, Fate, Fold, In, Mode, Row, entry, fate, fold, password};
 use crate::form::{Cursor, Problem};
 use crate::model::{EnablePassword, LineKind, LineLogin, TerminalLine, UserKey};
 
@@ -44,6 +44,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "modem", Fate::Inert("there is no serial port")),
     fold(In::Global, "enable secret", "[level <0-15:level>] = [0|4|5|8|9] <password>", enable_secret),
     fold(In::Global, "enable password", "[level <0-15:level>] = [0|6|7] <password>", enable_password),
+    // a log of a session that is pasted; it takes no more words, or it would take wrong passwords too
+    Row { mode: In::Global, form: "enable", tail: "[<0-15:level>]", action: Action::Fate(Fate::NoOp) },
     fold(In::Global, "ip ssh time-out", "= <1-120:seconds>", time_out),
     fold(In::Global, "ip ssh authentication-retries", "= <0-5:count>", retries),
     fate(In::Global, "ip ssh version", Fate::NoOp),
@@ -142,8 +144,14 @@ fn login(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
 }
 
 fn line_password(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let given = if fold.no { None } else { Some(password(cursor, 0)?) };
-    cursor.rest();
+    let given = match fold.no {
+        true => {
+            cursor.rest();
+            None
+        }
+        false => Some(password(cursor, 0)?),
+    };
+    cursor.finish()?;
     if let Some(line) = changed(fold) {
         line.password = given;
     }
@@ -239,7 +247,7 @@ fn enable(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, secret: bool) -> Result<
     }
     let line = fold.line;
     let given = EnablePassword { level, secret, password: password(cursor, 0)?, line };
-    cursor.rest();
+    cursor.finish()?;
     let enable = &mut fold.config.enable;
     match enable.iter_mut().find(|known| (known.level, known.secret) == (level, secret)) {
         Some(known) => *known = given,

@@ -27,6 +27,8 @@ mod table;
 mod tests;
 
 pub(crate) use layout::{Date, Format};
+#[cfg(test)]
+pub(crate) use socket::filtered;
 pub(crate) use socket::{ask, serve};
 pub(crate) use table::{allowed_forms, find};
 

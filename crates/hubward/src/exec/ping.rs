@@ -56,7 +56,7 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
     if ping.dont_fragment {
         writeln!(out, "Packet sent with the DF bit set")?;
     }
-    let mut times = Vec::new();
+    let (mut replies, mut least, mut most, mut total) = (0_u64, u128::MAX, 0, 0);
     let mut sent = 0;
     for number in 1..=count {
         sent = number;
@@ -67,7 +67,8 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
             Err(error) => Outcome::NotSent(error.to_string()),
         };
         if let Outcome::Reply(time) = &outcome {
-            times.push(time.as_millis().max(1));
+            let time = time.as_millis().max(1);
+            (replies, least, most, total) = (replies + 1, least.min(time), most.max(time), total + time);
         }
         write!(out, "{}", outcome.symbol())?;
         if number % 70 == 0 && number < count {
@@ -79,11 +80,9 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
-    let replies = times.len();
-    let percent = (replies as u64 * 100).checked_div(sent.into()).unwrap_or(0);
+    let percent = (replies * 100).checked_div(sent.into()).unwrap_or(0);
     write!(out, "Success rate is {percent} percent ({replies}/{sent})")?;
-    if let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) {
-        let average = times.iter().sum::<u128>() / replies as u128;
+    if let Some(average) = total.checked_div(u128::from(replies)) {
         write!(out, ", round-trip min/avg/max = {least}/{average}/{most} ms")?;
     }
     writeln!(out)?;

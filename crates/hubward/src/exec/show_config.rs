@@ -73,7 +73,8 @@ impl Listing {
             return Err(Refusal::Invalid(0));
         }
         // what is behind `end` is no configuration
-        let mut lines: Vec<_> = text.lines().take_while(|line| line.trim() != "end").collect();
+        let end = hubward_config::end_of(&text).unwrap_or(usize::MAX);
+        let mut lines: Vec<_> = text.lines().take(end).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
             lines.pop();
         }
@@ -121,5 +122,18 @@ impl Layout for Archive {
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Archive feature not enabled")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A banner may say `end`; what is behind the configuration's own is not shown.
+    #[test]
+    fn a_banner_does_not_end_the_listing() {
+        let text = "banner motd #\nend\n#\nhostname A\n\nEND\nhostname B\n".to_string();
+        let listing = Listing::new(Source::Running, text, PRIVILEGED).unwrap();
+        assert_eq!(listing.text, "banner motd #\nend\n#\nhostname A\nend\n");
     }
 }

@@ -4,7 +4,7 @@ use super::{Caller, Desk, Format, Outcome, PRIVILEGED, Refusal, run};
 use crate::console_lines::LineName;
 use crate::dataplane::now;
 use crate::shell::console::{self, HELLO};
-use crate::shell::filter;
+use crate::shell::filter::{self, Filtering};
 use anyhow::Context as _;
 use std::io::{BufWriter, Read as _, Write};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -118,16 +118,35 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
 }
 
 /// Carries a command out, with the output filter behind it.
-fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
+pub(crate) fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
     let (command, filter) = match filter::command(line) {
         Ok((command, Some(filter))) => (command, filter),
         Ok((command, None)) => return run(command, caller, desk, out),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut text = Vec::new();
-    let outcome = run(command, caller, desk, &mut text)?;
-    out.write_all(filter.apply(&String::from_utf8_lossy(&text)).as_bytes())?;
+    let mut through = Through { filtering: Filtering::new(&filter), out };
+    let outcome = run(command, caller, desk, &mut through)?;
+    if outcome.is_ok() {
+        through.filtering.finish(through.out)?;
+    }
     Ok(outcome)
+}
+
+/// An output behind a filter.
+struct Through<'a> {
+    filtering: Filtering<'a>,
+    out: &'a mut dyn Write,
+}
+
+impl Write for Through<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.filtering.write(bytes, self.out)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// `hubward exec LINE`: asks the running gateway.

@@ -2,9 +2,12 @@
 
 use crate::exec::Refusal;
 use regex::{Regex, RegexBuilder};
+use std::io::{self, Write};
 
 /// Bytes that a compiled expression may take.
 const COMPILED: usize = 1 << 20;
+/// Bytes that matching may remember of itself; many read at once.
+const CACHE: usize = 64 * 1024;
 
 /// One filter of a command line.
 #[derive(Clone, Debug)]
@@ -131,38 +134,87 @@ fn compile(expression: &str) -> Option<Regex> {
             _ => out.push(character),
         }
     }
-    RegexBuilder::new(&out).size_limit(COMPILED).dfa_size_limit(COMPILED).build().ok()
+    RegexBuilder::new(&out).size_limit(COMPILED).dfa_size_limit(CACHE).build().ok()
+}
+
+/// Filters an output as it is written, a line at a time: however long the output is, it is nowhere as a whole.
+#[derive(Debug)]
+pub(crate) struct Filtering<'f> {
+    filter: &'f Filter,
+    /// The line that is not whole yet.
+    line: Vec<u8>,
+    /// `begin`: it has begun.
+    begun: bool,
+    /// `section`: the indentation of the line that opened it.
+    inside: Option<usize>,
+    count: u64,
+}
+
+impl<'f> Filtering<'f> {
+    pub(crate) fn new(filter: &'f Filter) -> Self {
+        Self { filter, line: Vec::new(), begun: false, inside: None, count: 0 }
+    }
+
+    /// Takes the next piece of the output, and passes on what is left of it.
+    pub(crate) fn write(&mut self, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.end_line(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The output has ended.
+    pub(crate) fn finish(mut self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.line.is_empty() {
+            self.end_line(out)?;
+        }
+        match self.filter {
+            Filter::Count(_) => writeln!(out, "Number of lines which match regexp = {}", self.count),
+            _ => Ok(()),
+        }
+    }
+
+    fn end_line(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&line);
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if self.keeps(line) { writeln!(out, "{line}") } else { Ok(()) }
+    }
+
+    fn keeps(&mut self, line: &str) -> bool {
+        match self.filter {
+            Filter::Include(pattern) => pattern.is_match(line),
+            Filter::Exclude(pattern) => !pattern.is_match(line),
+            Filter::Begin(pattern) => {
+                self.begun = self.begun || pattern.is_match(line);
+                self.begun
+            }
+            Filter::Section { pattern, exclude } => {
+                let indent = line.len() - line.trim_start().len();
+                if self.inside.is_none_or(|head| indent <= head) {
+                    self.inside = pattern.is_match(line).then_some(indent);
+                }
+                self.inside.is_some() != *exclude
+            }
+            Filter::Count(pattern) => {
+                self.count += u64::from(pattern.is_match(line));
+                false
+            }
+        }
+    }
 }
 
 impl Filter {
-    /// The lines that are left of an output.
+    /// The lines that are left of a text.
     pub(crate) fn apply(&self, text: &str) -> String {
-        let lines = text.lines();
-        let kept: Vec<&str> = match self {
-            Self::Include(pattern) => lines.filter(|line| pattern.is_match(line)).collect(),
-            Self::Exclude(pattern) => lines.filter(|line| !pattern.is_match(line)).collect(),
-            Self::Begin(pattern) => lines.skip_while(|line| !pattern.is_match(line)).collect(),
-            Self::Section { pattern, exclude } => {
-                let mut inside: Option<usize> = None;
-                let mut belongs = |line: &str| {
-                    let indent = line.len() - line.trim_start().len();
-                    if inside.is_none_or(|head| indent <= head) {
-                        inside = pattern.is_match(line).then_some(indent);
-                    }
-                    inside.is_some()
-                };
-                lines.filter(|line| belongs(line) != *exclude).collect()
-            }
-            Self::Count(pattern) => {
-                let count = lines.filter(|line| pattern.is_match(line)).count();
-                return format!("Number of lines which match regexp = {count}\n");
-            }
-        };
-        let mut out = kept.join("\n");
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        out
+        let (mut filtering, mut out) = (Filtering::new(self), Vec::new());
+        // a vector takes everything
+        let _written = filtering.write(text.as_bytes(), &mut out).and_then(|()| filtering.finish(&mut out));
+        String::from_utf8_lossy(&out).into_owned()
     }
 }
 
@@ -193,6 +245,30 @@ mod tests {
         assert!(!filtered("show run | section exclude crypto (isakmp|keyring)").contains("3des"));
         assert_eq!(filtered("show run | count crypto"), "Number of lines which match regexp = 3\n");
         assert_eq!(filtered("show run | include nothing at all"), "");
+    }
+
+    /// In whatever pieces an output comes, the same is left of it.
+    #[test]
+    fn pieces_make_no_difference() {
+        for line in [
+            "x | i crypto|2",
+            "x | b keyring",
+            "x | s isakmp",
+            "x | s exclude crypto",
+            "x | c net",
+            "x | e a",
+        ] {
+            let (_, filter) = split(line).unwrap();
+            let filter = filter.unwrap();
+            for size in [1, 3, 7, 1000] {
+                let (mut filtering, mut out) = (Filtering::new(&filter), Vec::new());
+                for piece in TEXT.as_bytes().chunks(size) {
+                    filtering.write(piece, &mut out).unwrap();
+                }
+                filtering.finish(&mut out).unwrap();
+                assert_eq!(String::from_utf8(out).unwrap(), filter.apply(TEXT), "{line} by {size}");
+            }
+        }
     }
 
     #[test]

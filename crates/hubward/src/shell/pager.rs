@@ -8,7 +8,9 @@ const MORE: &str = " --More-- ";
 /// Output that does not fit the screen.
 #[derive(Debug)]
 pub(crate) struct Pager {
-    lines: std::vec::IntoIter<String>,
+    text: String,
+    /// How much of it was printed, in bytes.
+    printed: usize,
     length: usize,
 }
 
@@ -28,8 +30,7 @@ impl Pager {
             crlf(text, out);
             return Page::Done;
         }
-        let lines: Vec<String> = text.lines().map(str::to_string).collect();
-        Self { lines: lines.into_iter(), length }.print(length.saturating_sub(1).max(1), out)
+        Self { text: text.to_string(), printed: 0, length }.print(length.saturating_sub(1).max(1), out)
     }
 
     /// A key at ` --More-- `: space shows a screen, Enter a line, anything else ends it.
@@ -46,11 +47,14 @@ impl Pager {
     }
 
     fn print(mut self, count: usize, out: &mut String) -> Page {
-        for line in self.lines.by_ref().take(count) {
-            out.push_str(&line);
+        let rest = self.text.get(self.printed..).unwrap_or_default();
+        for line in rest.split_inclusive('\n').take(count) {
+            self.printed += line.len();
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            out.push_str(line.strip_suffix('\r').unwrap_or(line));
             out.push_str("\r\n");
         }
-        if self.lines.as_slice().is_empty() {
+        if self.printed >= self.text.len() {
             return Page::Done;
         }
         out.push_str(MORE);

@@ -1,5 +1,6 @@
 //! Runs one session over any transport: the local console and SSH give what was typed and take what is printed.
 
+use super::filter::Filtering;
 use super::pager::crlf;
 use super::session::{Effect, Job, Session, Terminal};
 use crate::configure;
@@ -14,6 +15,10 @@ use std::time::{Duration, Instant};
 
 /// Ctrl-C and Ctrl-^.
 const INTERRUPTS: [u8; 2] = [0x03, 0x1e];
+/// Bytes that may be typed while a command runs.
+const AHEAD: usize = 256 * 1024;
+/// Bytes of an output that are printed at a time where there is no pager.
+const CHUNK: usize = 16 * 1024;
 
 /// What comes to a session from its transport.
 #[derive(Debug)]
@@ -70,37 +75,14 @@ pub(crate) fn serve(
 ) -> io::Result<()> {
     let hostname = hostname(desk);
     let mut session = Session::new(&hostname, login.privilege, login.terminal, login.enable.is_some());
-    let mut work = Work { inputs, out, login, desk, waiting: VecDeque::new(), watching: None };
-    let effects = session.start();
-    work.carry_out(&mut session, effects)?;
-    let mut typed = Instant::now();
-    while !session.is_closed() {
-        let input = match work.waiting.pop_front() {
-            Some(input) => input,
-            None => match work.next(typed) {
-                Ok(input) => input,
-                Err(_) => {
-                    let effects = session.timed_out();
-                    return work.carry_out(&mut session, effects);
-                }
-            },
-        };
-        match input {
-            Input::Ended | Input::Gone => return Ok(()),
-            Input::Window(terminal) => session.resize(terminal),
-            Input::Log(message) => {
-                let effects = session.monitor(&message);
-                work.carry_out(&mut session, effects)?;
-            }
-            Input::Typed(bytes) => {
-                let effects = session.bytes(&bytes);
-                work.carry_out(&mut session, effects)?;
-                typed = Instant::now();
-                login.place.touch(now(), session.privilege);
-            }
-        }
+    let mut work =
+        Work { inputs, out, login, desk, waiting: VecDeque::new(), typed_ahead: 0, watching: None };
+    let served = work.talk(&mut session);
+    // whoever is gone in the middle of configuration mode has configured too
+    if session.is_configuring() {
+        work.tell_configured();
     }
-    Ok(())
+    served
 }
 
 /// The name in the prompt.
@@ -116,11 +98,54 @@ struct Work<'a> {
     desk: &'a Desk,
     /// What came while a command ran.
     waiting: VecDeque<Input>,
+    /// Bytes of it that were typed.
+    typed_ahead: usize,
     /// `terminal monitor`
     watching: Option<Subscription>,
 }
 
 impl Work<'_> {
+    /// Until the session ends.
+    fn talk(&mut self, session: &mut Session) -> io::Result<()> {
+        let effects = session.start();
+        self.carry_out(session, effects)?;
+        let mut typed = Instant::now();
+        while !session.is_closed() {
+            let input = match self.waiting.pop_front() {
+                Some(input) => input,
+                None => match self.next(typed) {
+                    Ok(input) => input,
+                    Err(_) => {
+                        let effects = session.timed_out();
+                        return self.carry_out(session, effects);
+                    }
+                },
+            };
+            match input {
+                Input::Ended | Input::Gone => return Ok(()),
+                Input::Window(terminal) => session.resize(terminal),
+                Input::Log(message) => {
+                    let effects = session.monitor(&message);
+                    self.carry_out(session, effects)?;
+                }
+                Input::Typed(bytes) => {
+                    self.typed_ahead = self.typed_ahead.saturating_sub(bytes.len());
+                    let effects = session.bytes(&bytes);
+                    self.carry_out(session, effects)?;
+                    typed = Instant::now();
+                    self.login.place.touch(now(), session.privilege);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The log says who has configured.
+    fn tell_configured(&self) {
+        let who = self.desk.views.lines.who(self.login.place.line);
+        tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
+    }
+
     fn next(&self, typed: Instant) -> Result<Input, RecvTimeoutError> {
         match self.login.exec_timeout {
             None => self.inputs.1.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -149,8 +174,7 @@ impl Work<'_> {
                     session.configured(&line, outcome)
                 }
                 Effect::LeftConfiguration => {
-                    let who = self.desk.views.lines.who(self.login.place.line);
-                    tracing::info!("%SYS-5-CONFIG_I: Configured from console by {who}");
+                    self.tell_configured();
                     continue;
                 }
                 Effect::Monitor(on) => {
@@ -185,12 +209,20 @@ impl Work<'_> {
         let (privilege, format) = (session.privilege, session.format);
         let caller = Caller { privilege, format, line: Some(self.login.place.line) };
         let desk = self.desk;
-        let mut output =
-            Output { held: Vec::new(), streams: job.filter.is_none(), interrupted: false, work: self };
+        let mut output = Output {
+            held: Vec::new(),
+            filtering: job.filter.as_ref().map(Filtering::new),
+            unpaged: session.is_unpaged(),
+            interrupted: false,
+            work: self,
+        };
         let outcome = answered(&job.line, caller, &Answers::of(&job.answers), desk, &mut output);
-        let (held, interrupted) = (std::mem::take(&mut output.held), output.interrupted);
-        let text = String::from_utf8_lossy(&held);
-        let text = job.filter.as_ref().map_or_else(|| text.to_string(), |filter| filter.apply(&text));
+        let (mut held, interrupted) = (std::mem::take(&mut output.held), output.interrupted);
+        if let (Ok(Ok(())), Some(filtering)) = (&outcome, output.filtering.take()) {
+            filtering.finish(&mut held)?;
+        }
+        let text = String::from_utf8(held)
+            .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
         session.rename(&hostname(desk));
         match outcome {
             Ok(outcome) => Ok(session.reply(job, outcome.map(|()| text.as_str()))),
@@ -198,46 +230,195 @@ impl Work<'_> {
             Err(error) => Err(error),
         }
     }
+
+    /// Takes what comes while a command runs: keystrokes wait for its end, the log is told at once, and whoever asks for the
+    /// end of the command gets it.
+    fn listen(&mut self) -> Result<(), Ending> {
+        while let Ok(input) = self.inputs.1.try_recv() {
+            match input {
+                Input::Typed(bytes) if bytes.iter().any(|byte| INTERRUPTS.contains(byte)) => {
+                    // what was typed ahead is forgotten, as on IOS
+                    self.waiting.retain(|input| !matches!(input, Input::Typed(_)));
+                    self.typed_ahead = 0;
+                    return Err(Ending::Interrupted);
+                }
+                Input::Typed(bytes) if self.typed_ahead + bytes.len() > AHEAD => {
+                    // as much as a paste needs; a terminal that goes on and on is told that it is too much
+                    self.out.write_all(b"\x07").map_err(Ending::Broken)?;
+                }
+                Input::Typed(bytes) => {
+                    self.typed_ahead += bytes.len();
+                    self.waiting.push_back(Input::Typed(bytes));
+                }
+                Input::Log(message) => {
+                    let mut printed = String::new();
+                    crlf(&format!("\n{message}\n"), &mut printed);
+                    self.out.write_all(printed.as_bytes()).map_err(Ending::Broken)?;
+                }
+                Input::Gone => return Err(Ending::Broken(io::ErrorKind::BrokenPipe.into())),
+                Input::Window(_) => {
+                    // only the last size counts
+                    self.waiting.retain(|input| !matches!(input, Input::Window(_)));
+                    self.waiting.push_back(input);
+                }
+                Input::Ended => self.waiting.push_back(input),
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Where a command writes. What it flushes is printed at once, unless a filter has to see all of it; what it keeps goes through the
-/// pager when it is done.
+/// Why a command goes on no longer.
+#[derive(Debug)]
+enum Ending {
+    /// Ctrl-C.
+    Interrupted,
+    /// The terminal takes nothing more.
+    Broken(io::Error),
+}
+
+/// Where a command writes. What it flushes is printed at once; what it keeps goes through the pager when it is done. Where there is
+/// no pager, a long output is printed as it comes.
 struct Output<'o, 'w> {
     held: Vec<u8>,
-    streams: bool,
+    filtering: Option<Filtering<'o>>,
+    unpaged: bool,
     /// Ctrl-C was typed.
     interrupted: bool,
     work: &'o mut Work<'w>,
 }
 
+impl Output<'_, '_> {
+    fn listen(&mut self) -> io::Result<()> {
+        self.work.listen().map_err(|ending| match ending {
+            Ending::Interrupted => {
+                self.interrupted = true;
+                io::Error::other("interrupted")
+            }
+            Ending::Broken(error) => error,
+        })
+    }
+
+    /// Prints the first so many bytes of what is held.
+    fn print(&mut self, count: usize) -> io::Result<()> {
+        let mut printed = String::new();
+        crlf(&String::from_utf8_lossy(self.held.get(..count).unwrap_or_default()), &mut printed);
+        self.held.drain(..count.min(self.held.len()));
+        self.work.out.write_all(printed.as_bytes())?;
+        self.work.out.flush()
+    }
+}
+
 impl Write for Output<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
+        match &mut self.filtering {
+            Some(filtering) => filtering.write(bytes, &mut self.held)?,
+            None => self.held.extend_from_slice(bytes),
+        }
+        if self.unpaged && self.held.len() >= CHUNK {
+            self.listen()?;
+            // whole lines: nothing is cut in two
+            let lines = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            self.print(lines)?;
+        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while let Ok(input) = self.work.inputs.1.try_recv() {
-            match &input {
-                Input::Typed(bytes) if bytes.iter().any(|byte| INTERRUPTS.contains(byte)) => {
-                    // what was typed ahead is forgotten, as on IOS
-                    self.work.waiting.clear();
-                    self.interrupted = true;
-                    return Err(io::Error::other("interrupted"));
-                }
-                Input::Gone => return Err(io::ErrorKind::BrokenPipe.into()),
-                Input::Typed(_) | Input::Window(_) | Input::Log(_) | Input::Ended => {
-                    self.work.waiting.push_back(input)
-                }
+        self.listen()?;
+        match self.filtering {
+            Some(_) => Ok(()),
+            None => self.print(self.held.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console_lines::LineName;
+    use std::sync::mpsc::sync_channel;
+
+    fn login(desk: &Desk, length: usize) -> Login {
+        let place = desk.views.lines.enter([LineName::Console(0)], "", "", 15, now()).unwrap();
+        let terminal = Terminal { length, width: 80 };
+        Login { privilege: 15, place, exec_timeout: None, terminal, enable: None }
+    }
+
+    /// What is typed and logged while a command runs takes no more than so much memory, and Ctrl-C is still heard.
+    #[test]
+    fn a_command_that_goes_on_and_on_collects_nothing() {
+        let desk = crate::views::tests::desk();
+        let login = login(&desk, 24);
+        let inputs = sync_channel(2000);
+        let mut printed = Vec::new();
+        let mut work = Work {
+            inputs: &inputs,
+            out: &mut printed,
+            login: &login,
+            desk: &desk,
+            waiting: VecDeque::new(),
+            typed_ahead: 0,
+            watching: None,
+        };
+        let mut output =
+            Output { held: Vec::new(), filtering: None, unpaged: false, interrupted: false, work: &mut work };
+        for _ in 0..1000 {
+            inputs.0.send(Input::Typed(vec![b'x'; 4096])).unwrap();
+            inputs.0.send(Input::Log("%SYS-5-X: line".into())).unwrap();
+            inputs.0.send(Input::Window(Terminal { length: 24, width: 80 })).unwrap();
+            output.write_all(b"!").unwrap();
+            output.flush().unwrap();
+        }
+        let waiting: usize = output
+            .work
+            .waiting
+            .iter()
+            .map(|input| match input {
+                Input::Typed(bytes) => bytes.len(),
+                _ => 1,
+            })
+            .sum();
+        assert!(waiting <= AHEAD + 1, "{waiting} bytes wait");
+        inputs.0.send(Input::Typed(vec![0x03])).unwrap();
+        assert!(output.flush().is_err());
+        assert!(output.interrupted);
+        assert!(!output.work.waiting.iter().any(|input| matches!(input, Input::Typed(_))));
+        let printed = String::from_utf8(printed).unwrap();
+        assert_eq!(printed.matches("\r\n%SYS-5-X: line\r\n").count(), 1000, "the log is told meanwhile");
+    }
+
+    /// Without a pager a long output goes to the terminal as it is made, filtered or not, and Ctrl-C ends it.
+    #[test]
+    fn a_long_output_is_not_collected() {
+        let desk = crate::views::tests::desk();
+        let login = login(&desk, 0);
+        let inputs = sync_channel(2);
+        let filter = super::super::filter::command("x | include a").unwrap().1;
+        for filter in [None, filter.as_ref()] {
+            let mut printed = Vec::new();
+            let mut work = Work {
+                inputs: &inputs,
+                out: &mut printed,
+                login: &login,
+                desk: &desk,
+                waiting: VecDeque::new(),
+                typed_ahead: 0,
+                watching: None,
+            };
+            let filtering = filter.map(Filtering::new);
+            let mut output =
+                Output { held: Vec::new(), filtering, unpaged: true, interrupted: false, work: &mut work };
+            for number in 0..100_000 {
+                writeln!(output, "a line {number}").unwrap();
+                assert!(output.held.len() < 2 * CHUNK, "{} bytes are held", output.held.len());
             }
+            inputs.0.send(Input::Typed(b"\x03".to_vec())).unwrap();
+            let told = (0..10_000).find(|_| writeln!(output, "a line more").is_err());
+            assert!(told.is_some() && output.interrupted);
+            let printed = String::from_utf8(printed).unwrap();
+            let lines: Vec<_> = printed.split_terminator("\r\n").take(100_000).collect();
+            assert!(lines.iter().enumerate().all(|(number, line)| *line == format!("a line {number}")));
         }
-        if self.streams {
-            let mut printed = String::new();
-            crlf(&String::from_utf8_lossy(&self.held), &mut printed);
-            self.held.clear();
-            self.work.out.write_all(printed.as_bytes())?;
-            self.work.out.flush()?;
-        }
-        Ok(())
     }
 }

@@ -284,6 +284,16 @@ impl Session {
         vec![Effect::Write("\r\n".into()), Effect::Close]
     }
 
+    /// Whether output goes on without a stop: `terminal length 0`.
+    pub(crate) fn is_unpaged(&self) -> bool {
+        self.terminal.length == 0
+    }
+
+    /// Whether it is in configuration mode.
+    pub(crate) fn is_configuring(&self) -> bool {
+        self.configuring.is_some()
+    }
+
     /// Whether it is over.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -466,17 +476,18 @@ impl Session {
             }
             Local::Monitor(on) => work.effect(Effect::Monitor(on)),
             Local::Exit => {
+                self.leave_configuration(work);
                 self.state = State::Closed;
                 self.ahead.clear();
                 return work.effect(Effect::Close);
             }
-            Local::Disable => self.privilege = level().unwrap_or(1).min(self.privilege),
+            Local::Disable => self.privileged(level().unwrap_or(1).min(self.privilege), work),
             Local::Enable => {
                 let level = level().unwrap_or(PRIVILEGED);
                 if self.enable_asks && level > self.privilege {
                     return self.ask_password(level, 0, work);
                 }
-                self.privilege = level;
+                self.privileged(level, work);
             }
             Local::Length => self.terminal.length = number("lines").unwrap_or(self.terminal.length),
             Local::Width => {
@@ -490,6 +501,14 @@ impl Session {
             Local::History => {}
         }
         self.prompt("", work);
+    }
+
+    /// From now on, another privilege. Configuration mode is not for everybody: `do disable` leaves it.
+    fn privileged(&mut self, level: u8, work: &mut Work) {
+        self.privilege = level;
+        if level < PRIVILEGED {
+            self.leave_configuration(work);
+        }
     }
 
     fn ask_password(&mut self, level: u8, wrong: u8, work: &mut Work) {
@@ -696,6 +715,20 @@ mod tests {
         assert!(shown.contains("\r\n                    ^\r\n% Invalid input"), "{shown}");
         talk.keys(b"end\r");
         assert!(talk.keys(b"show version | i (\r").contains("% Failed to compile regular expression"));
+    }
+
+    /// Whoever gives up the privilege that configuration mode needs is in it no longer.
+    #[test]
+    fn no_configuration_with_a_lower_privilege() {
+        for lower in ["do disable", "do enable 1", "do disable 14", "do exit"] {
+            let mut talk = Talk::begin(24, "");
+            talk.keys(b"configure terminal\r");
+            talk.keys(format!("{lower}\r").as_bytes());
+            let before = talk.running.clone();
+            let shown = talk.keys(b"hostname Mine\r");
+            assert!(!shown.contains("(config)"), "{lower}: {shown}");
+            assert_eq!((talk.running.as_str(), talk.left), (before.as_str(), 1), "{lower}");
+        }
     }
 
     #[test]
