@@ -1,20 +1,18 @@
 //! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what to change.
 
-use super::rivals::{ambiguous, name_of};
+use super::rivals::{ambiguous, match_for, name_of};
 use super::words::{
     cipher, hash, offered_cipher, offered_group, offered_hash, offered_method, offered_mode,
     offered_transform, transform,
 };
-use super::{Cause, Failure, clients};
-use crate::translate;
+use super::{Cause, Failure, clients, proxies};
 use hubward_config::Parsed;
-use hubward_config::model::AclEntry;
-use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::lookup::{self, FoundKey};
 use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
 use hubward_proto::ike::path::NATT_PORT;
-use hubward_proto::ike::policy::{EntryTerms, IsakmpProfile, MapEntryKind, Policy};
+use hubward_proto::ike::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntryKind, Policy};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::wire::registry::notify;
@@ -81,7 +79,7 @@ pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Ex
     let peer = failure.peer();
     match &failure.cause {
         Cause::Refused(refusal) => refused(refusal, failure, parsed, policy),
-        Cause::Password(user) => clients::password(user, failure, parsed),
+        Cause::Password(user) => clients::password(user, failure, parsed, policy),
         Cause::Dead => Explanation::new(
             "peer-dead",
             format!("{peer} answered before and does not answer any more (dead peer detection): it is switched off, has another address, or the way to it is broken."),
@@ -283,13 +281,6 @@ fn profile_lines<'p>(
     profiles.filter_map(|profile| profile_line(parsed, &profile.name))
 }
 
-/// The line of an access list that selects these packets.
-fn acl_line(parsed: &Parsed, list: &str, selector: &Selector) -> Option<u32> {
-    let acl = parsed.config.acls.iter().find(|acl| acl.name == list)?;
-    let same = |entry: &&AclEntry| entry.permit && translate::selector(entry) == Some(*selector);
-    acl.entries.iter().find(same).map(|entry| entry.line)
-}
-
 /// The first line of a command, as it is spelled out.
 pub(super) fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
     let begins =
@@ -301,11 +292,27 @@ pub(super) fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
 fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     let Some((offer, priority, difference)) = &misfit.nearest else {
-        return Explanation::new(
-            "phase1-proposal",
-            format!("{peer} and this router have no ISAKMP policy to compare: one side offers none."),
-        )
-        .advise("Here: `crypto isakmp policy 10`, with encryption, hash, authentication pre-share and group as the peer has them.");
+        let lines = policy.proposals.iter().map(|known| known.line);
+        let none = "Here: `crypto isakmp policy 10`, with encryption, hash, `authentication pre-share` and group as the peer has them.";
+        let shared = policy.proposals.iter().any(|known| known.authentication == Authentication::PreShared);
+        return match (policy.proposals.is_empty(), shared) {
+            (true, _) => Explanation::new(
+                "phase1-proposal",
+                format!("{peer} calls, and there is no ISAKMP policy here at all."),
+            )
+            .advise(none),
+            (false, false) => Explanation::new(
+                "phase1-proposal",
+                format!("{peer} calls, and none of our ISAKMP policies says `authentication pre-share`: without that line a policy wants certificates, which are not possible here."),
+            )
+            .line(lines)
+            .advise("Here: `authentication pre-share` in the policy."),
+            (false, true) => Explanation::new(
+                "phase1-proposal",
+                format!("{peer} calls and offers nothing that is a proposal for phase 1."),
+            )
+            .advise("There: an ISAKMP policy; its log says why it sends none."),
+        };
     };
     let nearest = policy.proposals.iter().find(|known| known.priority == *priority);
     let ours = nearest.map_or_else(Default::default, |known| {
@@ -360,6 +367,15 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
 
 fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
+    if misfit.wanted.is_empty() {
+        let bare = |(terms, _): &&(EntryTerms, u32)| terms.transform_sets.is_empty();
+        return Explanation::new(
+            "transform-set",
+            format!("Phase 1 with {peer} is up, but the crypto map entry for it names no transform set that is configured."),
+        )
+        .line(all_terms(failure, policy).iter().filter(bare).map(|(_, line)| *line))
+        .advise("Here: `set transform-set NAME` in the entry, with the name of a `crypto ipsec transform-set`.");
+    }
     let pfs = misfit.pfs.map_or_else(|| "none".to_string(), |group| format!("group{}", group.number()));
     let offer = misfit.offers.first().cloned().unwrap_or_default();
     let (cipher, integrity) = offered_transform(&offer);
@@ -408,7 +424,10 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
     }
     match misfit.difference {
         Phase2Difference::Pfs => out.advise(match offer.group {
-            Some(number) => format!("Here: `set pfs group{number}` in the crypto map entry; or there: no PFS."),
+            Some(number) => match misfit.pfs {
+                Some(ours) => format!("Here: `set pfs group{number}` in the crypto map entry; or there: group {}.", ours.number()),
+                None => format!("There: another group; {number} is not possible here."),
+            },
             None => "There: switch PFS on with the group that is wanted here; or here: `no set pfs`.".to_string(),
         }),
         _ => out.advise(format!(
@@ -468,7 +487,7 @@ fn acl_lines(parsed: &Parsed, policy: &Policy) -> Vec<u32> {
     lists
         .flat_map(|acl| {
             let permits = acl.lines.iter().filter(|line| line.permit);
-            permits.filter_map(|line| acl_line(parsed, &acl.name, &line.selector))
+            permits.filter_map(|line| proxies::acl_line(parsed, &acl.name, line))
         })
         .collect()
 }
@@ -482,7 +501,6 @@ fn no_entry(
 ) -> Explanation {
     let peer = failure.peer();
     let terms = all_terms(failure, policy);
-    let proxies = format!("{} <-> {}", selector.remote, selector.local);
     if terms.is_empty() {
         return Explanation::new(
             "no-crypto-map-entry",
@@ -508,7 +526,7 @@ fn no_entry(
             )
             .side("identity", identity, matches_of(&policy.profiles), true)
             .line(profile_lines(parsed, policy, |_| true).chain(lines))
-            .advise(format!("Here: `match identity address {peer} 255.255.255.255` (or what the peer calls itself) in the profile that is meant for it.")),
+            .advise(format!("Here: `match identity {}` in the profile that is meant for it.", match_for(failure))),
             Some(profile) => ambiguous(
                 failure,
                 parsed,
@@ -526,51 +544,8 @@ fn no_entry(
             .advise(format!("Here: `set isakmp-profile {profile}` in the crypto map entry or dynamic map entry that is meant for the peer."))),
         };
     }
-    // the ACL line that comes closest: the one that shares most with what is proposed
-    let lists = usable.iter().filter_map(|(terms, _)| terms.acl.as_ref());
-    let lines = lists.flat_map(|acl| acl.lines.iter().map(move |line| (&acl.name, line)));
-    let nearest = lines
-        .filter(|(_, line)| line.permit)
-        .max_by_key(|(_, line)| nearness(&line.selector, selector))
-        .map(|(list, line)| (line.selector, acl_line(parsed, list, &line.selector)));
-    let out = Explanation::new(
-        "proxy-identities",
-        format!(
-            "{peer} proposes a tunnel between its {} and our {}, and no line of a crypto access list is its mirror.",
-            selector.remote, selector.local
-        ),
-    );
-    match nearest {
-        Some((nearest, line)) => {
-            let which = line.map_or_else(String::new, |line| format!("The nearest line here is {line}. "));
-            out.side(
-                "network there",
-                selector.remote.to_string(),
-                nearest.remote.to_string(),
-                nearest.remote != selector.remote,
-            )
-            .side(
-                "network here",
-                selector.local.to_string(),
-                nearest.local.to_string(),
-                nearest.local != selector.local,
-            )
-            .side(
-                "protocol",
-                number(selector.protocol),
-                number(nearest.protocol),
-                nearest.protocol != selector.protocol,
-            )
-            .line(line)
-            .advise(format!("{which}Make the two lists mirror each other: source there is destination here."))
-        }
-        None => out.side("networks", proxies, "", true).line(usable.iter().map(|(_, line)| *line)),
-    }
-    .advise(format!(
-        "Here: `permit ip {} {}` in the access list that the entry matches.",
-        wildcard(&selector.local),
-        wildcard(&selector.remote)
-    ))
+    let lists: Vec<_> = usable.iter().map(|(terms, line)| (terms.acl.as_deref(), *line)).collect();
+    proxies::no_mirror(peer, selector, &lists, parsed)
 }
 
 /// The identities that profiles match.
@@ -590,30 +565,6 @@ pub(super) fn matches_of<'p>(profiles: impl IntoIterator<Item = &'p IsakmpProfil
         })
     });
     shown.collect::<Vec<_>>().join(", ")
-}
-
-fn number(protocol: Option<u8>) -> String {
-    protocol.map_or_else(|| "ip".into(), |protocol| protocol.to_string())
-}
-
-/// How much two selectors have in common: equal ranges, then overlapping ones.
-fn nearness(a: &Selector, b: &Selector) -> u8 {
-    let side = |a: &AddressRange, b: &AddressRange| match (a == b, a.overlaps(b)) {
-        (true, _) => 4,
-        (_, true) => 2,
-        _ => 0,
-    };
-    side(&a.local, &b.local) + side(&a.remote, &b.remote) + u8::from(a.protocol == b.protocol)
-}
-
-/// A range as an access list writes it.
-fn wildcard(range: &AddressRange) -> String {
-    match range.to_prefix() {
-        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 0 => "any".into(),
-        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 32 => format!("host {}", net.addr()),
-        Some(ipnet::IpNet::V4(net)) => format!("{} {}", net.network(), net.hostmask()),
-        _ => range.to_string(),
-    }
 }
 
 /// The peer refuses what we proposed. It does not say which part; what we proposed is all the evidence there is.

@@ -29,6 +29,35 @@ fn wrong_password() {
     assert_eq!(said.lines, [line(HUB, "aaa authentication login clientauth")]);
 }
 
+/// Whoever mistypes a password in capitals has a user all the same: names of the list's method `local` have no case.
+#[test]
+fn a_user_in_capitals() {
+    let login = Login { user: "GFULLAGE", password: "sesame", ..Login::default() };
+    let said = World::connect(HUB, login).hub("wrong-password");
+    assert!(said.verdict.starts_with("Xauth failed: the password of user GFULLAGE"), "{said:?}");
+}
+
+#[test]
+fn no_list_that_could_check_a_password() {
+    let profile = "crypto isakmp profile VPNclient";
+    for (hub, rest, lines) in [
+        (
+            edit(HUB, "client authentication list clientauth", "client authentication list typo"),
+            "the list typo, which has to check the password, is not configured.",
+            vec![profile],
+        ),
+        (
+            edit(HUB, "login clientauth local", "login clientauth group radius"),
+            "the list clientauth, which has to check the password, has no method that can be asked.",
+            vec!["aaa authentication login clientauth", profile],
+        ),
+    ] {
+        let said = World::connect(&hub, Login::default()).hub("no-login-list");
+        assert_eq!(said.verdict, format!("Xauth failed: user gfullage came from 10.51.82.100, and {rest}"));
+        assert_eq!(said.lines, lines.into_iter().map(|start| line(&hub, start)).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn unknown_group() {
     let said = World::connect(HUB, Login { group: "nosuchgroup", ..Login::default() }).hub("unknown-group");

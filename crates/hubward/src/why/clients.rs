@@ -4,7 +4,7 @@ use super::Failure;
 use super::causes::{Explanation, profile_line};
 use super::rivals::readings;
 use hubward_config::Parsed;
-use hubward_config::model::{Group, Pool};
+use hubward_config::model::{AaaList, Group, Pool};
 use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::io::LeaseError;
@@ -12,18 +12,41 @@ use hubward_proto::ike::lookup;
 use hubward_proto::ike::policy::{IsakmpProfile, Policy};
 use hubward_proto::ike::snapshot::IsakmpState;
 
-pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed) -> Explanation {
+pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
-    let known = parsed.config.users.iter().find(|known| known.name == user.to_string());
+    let asked = profile_of(failure, policy)
+        .and_then(|profile| Some((profile.xauth_list.as_ref()?, profile_line(parsed, &profile.name))));
+    let lists = &parsed.config.aaa.login;
+    if let Some((list, line)) = asked {
+        let found = lists.iter().find(|known| known.name == *list);
+        let local = |list: &&AaaList| list.methods.iter().any(|method| method.starts_with("local"));
+        if found.filter(local).is_none() {
+            let fault = match found {
+                Some(_) => "has no method that can be asked",
+                None => "is not configured",
+            };
+            return Explanation::new(
+                "no-login-list",
+                format!("Xauth failed: user {user} came from {peer}, and the list {list}, which has to check the password, {fault}."),
+            )
+            .line(line.into_iter().chain(found.map(|found| found.line)))
+            .advise(format!("Here: `aaa authentication login {list} local`."));
+        }
+    }
+    let name = user.to_string();
+    let known = parsed.config.users.iter().find(|known| known.name.eq_ignore_ascii_case(&name));
     let about = match known {
-        Some(_) => format!("the password of user {user}, who came from {peer}, is wrong"),
+        Some(known) if known.password.is_some() => {
+            format!("the password of user {user}, who came from {peer}, is wrong")
+        }
+        Some(_) => format!("user {user}, who came from {peer}, has no password here"),
         None => format!("there is no user {user}; that is the name that {peer} gave"),
     };
-    let lists = parsed.config.aaa.login.iter().map(|list| list.line);
+    let of_list = lists.iter().filter(|known| asked.is_none_or(|(list, _)| known.name == *list));
     Explanation::new("wrong-password", format!("Xauth failed: {about}."))
-        .line(known.map(|user| user.line).into_iter().chain(lists))
+        .line(known.map(|user| user.line).into_iter().chain(of_list.map(|list| list.line)))
         .advise("There: type the user's name and password again; upper and lower case count in passwords.")
-        .advise("Here: set it with `username NAME secret PASSWORD`; the list must name a method that can be asked (`local`).")
+        .advise("Here: set it with `username NAME secret PASSWORD`.")
 }
 
 /// The authorization list gave out no group of this name.

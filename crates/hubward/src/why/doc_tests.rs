@@ -109,6 +109,19 @@ fn networks() -> Vec<(&'static str, World)> {
             ),
         ),
         ("password", client(HUB, Login { password: "sesame", ..Login::default() })),
+        (
+            "login list",
+            client(
+                &edit(HUB, "client authentication list clientauth", "client authentication list typo"),
+                Login::default(),
+            ),
+        ),
+        ("deny", call(&with_acl("access-list 101 deny ip any any"), SPOKE)),
+        ("pre-share", call(&edit(HUB, "  authentication pre-share\n", ""), SPOKE)),
+        (
+            "no set",
+            call(&edit(HUB, "myset\n  set isakmp-profile L2L", "typo\n  set isakmp-profile L2L"), SPOKE),
+        ),
         ("user", client(HUB, Login { user: "nobody", ..Login::default() })),
         ("group", client(HUB, Login { group: "nosuchgroup", ..Login::default() })),
         (
@@ -218,6 +231,7 @@ fn causes() -> BTreeSet<&'static str> {
         include_str!("causes.rs"),
         include_str!("clients.rs"),
         include_str!("lifetime.rs"),
+        include_str!("proxies.rs"),
         include_str!("rivals.rs"),
     ];
     let new = sources.into_iter().flat_map(|text| text.split("Explanation::new(").skip(1));

@@ -1,5 +1,7 @@
 //! Why a tunnel is not up: a bounded record of what went wrong, by peer, and its explanation in words.
 
+#[cfg(test)]
+mod access_list_tests;
 mod attempt;
 mod causes;
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod offline_tests;
 #[cfg(test)]
 mod packet_tests;
 pub(crate) mod print;
+mod proxies;
 pub(crate) mod recording;
 mod rivals;
 #[cfg(test)]

@@ -36,6 +36,16 @@ pub(super) fn readings(failure: &Failure) -> impl Iterator<Item = Identity> {
     text.parse().ok().map(Identity::Address).into_iter().chain(named)
 }
 
+/// What `match identity` needs to match the peer.
+pub(super) fn match_for(failure: &Failure) -> String {
+    let name = name_of(failure);
+    match (name.parse::<IpAddr>(), name.split_once('@')) {
+        (Ok(address), _) => format!("address {address} 255.255.255.255"),
+        (Err(_), Some(_)) => format!("user {name}"),
+        (Err(_), None) => format!("host {name}"),
+    }
+}
+
 /// What the peer calls itself, as far as that is known: its address otherwise, which is what most call themselves.
 pub(super) fn name_of(failure: &Failure) -> String {
     failure.identity.as_ref().map_or_else(|| failure.peer().to_string(), ToString::to_string)

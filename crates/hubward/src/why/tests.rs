@@ -181,24 +181,6 @@ fn no_crypto_map_entry() {
     assert_eq!(said.lines, [line(&hub, map)]);
 }
 
-#[test]
-fn proxy_identities_that_mirror_no_line() {
-    let hub = HUB.replace("set isakmp-profile L2L", "set isakmp-profile L2L\n  match address 101");
-    let hub = hub.replace(
-        "call rsvp-sync",
-        "access-list 101 permit ip 10.9.0.0 0.0.255.255 10.8.0.0 0.0.255.255\naccess-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.2.0 0.0.0.255\ncall rsvp-sync",
-    );
-    let said = World::call(&hub, SPOKE, Way::Open).hub("proxy-identities");
-    assert!(said.verdict.contains("between its 10.2.0.0/16 and our 10.1.0.0/16"), "{}", said.verdict);
-    assert_eq!(differing(&said), [("network there", "10.2.0.0/16", "10.2.2.0/24")]);
-    assert_eq!(said.lines, [line(&hub, "access-list 101 permit ip 10.1.0.0")], "the nearest line");
-    assert!(
-        said.advice[1].contains("permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255"),
-        "{:?}",
-        said.advice
-    );
-}
-
 /// A hub with one profile more, for branch offices.
 fn with_branch(profile: &str) -> String {
     edit(HUB, "crypto isakmp profile VPNclient\n", &format!("{profile}crypto isakmp profile VPNclient\n"))
@@ -288,6 +270,53 @@ fn a_key_of_another_keyring() {
         "crypto isakmp profile L2L",
     ];
     assert_eq!(said.lines, lines.map(|start| line(&hub, start)));
+}
+
+/// `authentication pre-share` was forgotten: such a policy wants certificates.
+#[test]
+fn policies_without_pre_share() {
+    let hub = edit(HUB, "  authentication pre-share\n", "");
+    let said = World::call(&hub, SPOKE, Way::Open).hub("phase1-proposal");
+    assert_eq!(
+        said.verdict,
+        "10.100.2.102 calls, and none of our ISAKMP policies says `authentication pre-share`: without that line a policy wants certificates, which are not possible here."
+    );
+    assert_eq!(said.lines, [line(&hub, "crypto isakmp policy 10")]);
+
+    let policy = "crypto isakmp policy 10\n  encr 3des\n  authentication pre-share\n  group 2\n";
+    let said = World::call(&edit(HUB, policy, ""), SPOKE, Way::Open).hub("phase1-proposal");
+    assert_eq!(said.verdict, "10.100.2.102 calls, and there is no ISAKMP policy here at all.");
+}
+
+#[test]
+fn a_transform_set_that_is_not_there() {
+    let hub = edit(HUB, "myset\n  set isakmp-profile L2L", "typo\n  set isakmp-profile L2L");
+    let said = World::call(&hub, SPOKE, Way::Open).hub("transform-set");
+    assert_eq!(
+        said.verdict,
+        "Phase 1 with 10.100.2.102 is up, but the crypto map entry for it names no transform set that is configured."
+    );
+    assert_eq!(said.lines, [line(&hub, "crypto dynamic-map dynmap 10")]);
+}
+
+/// Two groups: neither side is told to have none.
+#[test]
+fn two_groups_of_perfect_forward_secrecy() {
+    let hub = edit(HUB, "set isakmp-profile L2L", "set isakmp-profile L2L\n  set pfs group5");
+    let spoke = edit(SPOKE, "set transform-set myset", "set transform-set myset\n  set pfs group2");
+    let said = World::call(&hub, &spoke, Way::Open).hub("pfs");
+    assert_eq!(differing(&said), [("PFS", "group2", "group5")]);
+    assert_eq!(said.advice, ["Here: `set pfs group2` in the crypto map entry; or there: group 5."]);
+}
+
+/// The advice for a peer that calls itself by its name.
+#[test]
+fn a_name_that_no_profile_matches() {
+    let name = "ip domain name example.com\ncrypto isakmp identity hostname\ncrypto isakmp policy 10";
+    let spoke = edit(SPOKE, "crypto isakmp policy 10", name);
+    let said = World::call(HUB, &spoke, Way::Open).hub("no-profile");
+    assert_eq!(differing(&said)[0].1, "Spoke.example.com");
+    assert!(said.advice[0].starts_with("Here: `match identity host Spoke.example.com`"), "{said:?}");
 }
 
 #[test]

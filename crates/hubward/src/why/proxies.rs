@@ -1,0 +1,111 @@
+//! Networks that a peer proposes, held against the access lists that should mirror them.
+
+use super::causes::Explanation;
+use crate::translate;
+use hubward_config::Parsed;
+use hubward_config::model::AclEntry;
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::ike::policy::{CryptoAcl, CryptoAclLine};
+use std::net::IpAddr;
+
+/// No access list of the entries that could serve the peer takes what it proposes. `entries` are their access lists, and their
+/// own lines.
+pub(super) fn no_mirror(
+    peer: IpAddr,
+    selector: &Selector,
+    entries: &[(Option<&CryptoAcl>, u32)],
+    parsed: &Parsed,
+) -> Explanation {
+    let (theirs, ours) = (selector.remote, selector.local);
+    let proposed = format!("{peer} proposes a tunnel between its {theirs} and our {ours}, ");
+    let say = |why: String| Explanation::new("proxy-identities", format!("{proposed}{why}."));
+    let permit = format!(
+        "Here: `permit ip {} {}` in the access list that the entry matches.",
+        wildcard(&ours),
+        wildcard(&theirs)
+    );
+    let lines = || {
+        let lists = entries.iter().filter_map(|(acl, _)| *acl);
+        lists.flat_map(|acl| acl.lines.iter().map(move |line| (acl.name.as_str(), line)))
+    };
+    // a deny line in front of what would permit it
+    let denied = lines().find(|(_, line)| !line.permit && line.selector.covers(selector));
+    if let Some((list, line)) = denied {
+        let number = acl_line(parsed, list, line);
+        let place = number.map_or_else(String::new, |number| format!("line {number} of "));
+        return sides(say(format!("and {place}access list {list} denies it")), selector, &line.selector)
+            .line(number)
+            .advise("Here: put the line that permits it in front of that one, or take that one out.")
+            .advise(permit);
+    }
+    let permits = lines().filter(|(_, line)| line.permit);
+    let Some((list, nearest)) = permits.max_by_key(|(_, line)| nearness(&line.selector, selector)) else {
+        let names: Vec<_> = entries.iter().filter_map(|(acl, _)| Some((*acl)?.name.as_str())).collect();
+        return say(format!(
+            "and the access list {} of the crypto map entry permits nothing or is not configured",
+            names.join(", ")
+        ))
+        .side("networks", format!("{theirs} <-> {ours}"), "", true)
+        .line(entries.iter().map(|(_, line)| *line))
+        .advise(permit);
+    };
+    let number = acl_line(parsed, list, nearest);
+    let which = number.map_or_else(String::new, |number| format!("The nearest line here is {number}. "));
+    let out = match nearest.selector == selector.mirrored() {
+        true => say(format!("and the line of access list {list} has them the wrong way round")),
+        false => say("and no line of a crypto access list is its mirror".into()),
+    };
+    sides(out, selector, &nearest.selector)
+        .line(number)
+        .advise(format!("{which}Make the two lists mirror each other: source there is destination here."))
+        .advise(permit)
+}
+
+/// The comparison of what is proposed with a line.
+fn sides(out: Explanation, proposed: &Selector, line: &Selector) -> Explanation {
+    out.side(
+        "network there",
+        proposed.remote.to_string(),
+        line.remote.to_string(),
+        proposed.remote != line.remote,
+    )
+    .side("network here", proposed.local.to_string(), line.local.to_string(), proposed.local != line.local)
+    .side(
+        "protocol",
+        number(proposed.protocol),
+        number(line.protocol),
+        proposed.protocol != line.protocol,
+    )
+}
+
+/// The line of an access list that selects these packets.
+pub(super) fn acl_line(parsed: &Parsed, list: &str, line: &CryptoAclLine) -> Option<u32> {
+    let acl = parsed.config.acls.iter().find(|acl| acl.name == list)?;
+    let same =
+        |entry: &&AclEntry| entry.permit == line.permit && translate::selector(entry) == Some(line.selector);
+    acl.entries.iter().find(same).map(|entry| entry.line)
+}
+
+fn number(protocol: Option<u8>) -> String {
+    protocol.map_or_else(|| "ip".into(), |protocol| protocol.to_string())
+}
+
+/// How much two selectors have in common: equal ranges, then overlapping ones.
+fn nearness(a: &Selector, b: &Selector) -> u8 {
+    let side = |a: &AddressRange, b: &AddressRange| match (a == b, a.overlaps(b)) {
+        (true, _) => 4,
+        (_, true) => 2,
+        _ => 0,
+    };
+    side(&a.local, &b.local) + side(&a.remote, &b.remote) + u8::from(a.protocol == b.protocol)
+}
+
+/// A range as an access list writes it.
+fn wildcard(range: &AddressRange) -> String {
+    match range.to_prefix() {
+        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 0 => "any".into(),
+        Some(ipnet::IpNet::V4(net)) if net.prefix_len() == 32 => format!("host {}", net.addr()),
+        Some(ipnet::IpNet::V4(net)) => format!("{} {}", net.network(), net.hostmask()),
+        _ => range.to_string(),
+    }
+}
