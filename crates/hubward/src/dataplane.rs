@@ -12,12 +12,13 @@ use hubward_linux::{Outgoing, RecvBatch, SendBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::ChildId;
+use hubward_proto::esp::sa::EntryRef;
 use hubward_proto::esp::sad::{Sa, Sad};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Acquire, Input, Limit};
-use hubward_proto::ike::path::{Encapsulation, NATT_PORT};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::Ipv4;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -38,6 +39,10 @@ const WAITING: usize = 64;
 const TOLD: u32 = 100;
 /// How long a packet waits for a tunnel.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How often the gateway is asked for one and the same tunnel: its queue has IKE to carry, by which the tunnel comes up.
+const ASK: std::time::Duration = std::time::Duration::from_millis(100);
+/// Batches that one socket may give before the others, and what else changes, have their turn.
+const TURN: usize = 16;
 /// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more peers than that.
 const UNKNOWN_SPI: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -106,6 +111,21 @@ struct Waiting {
     packet: Vec<u8>,
 }
 
+/// When the gateway was asked for which tunnel last.
+#[derive(Default)]
+struct Asked(BTreeMap<(InterfaceId, EntryRef, usize), Instant>);
+
+impl Asked {
+    /// Whether it is asked now.
+    fn is_due(&mut self, now: Instant, acquire: &Acquire) -> bool {
+        self.0.retain(|_, last| *last + ASK > now);
+        let tunnel = (acquire.interface, acquire.entry.clone(), acquire.acl_line);
+        let first = !self.0.contains_key(&tunnel);
+        self.0.entry(tunnel).or_insert(now);
+        first
+    }
+}
+
 /// The worker that takes cleartext out.
 struct Outgoer<'a> {
     shared: &'a Shared,
@@ -113,6 +133,7 @@ struct Outgoer<'a> {
     outbound: Outbound,
     sender: SendBatch,
     waiting: Vec<Waiting>,
+    asked: Asked,
     answer: Vec<u8>,
     /// The second, and how many were told in it.
     told: (u64, u32),
@@ -127,6 +148,7 @@ pub(crate) fn outbound(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8
         outbound: Outbound::new(seed),
         sender: SendBatch::new(BATCH),
         waiting: Vec::with_capacity(WAITING),
+        asked: Asked::default(),
         answer: Vec::with_capacity(1024),
         told: (0, 0),
     };
@@ -138,8 +160,9 @@ pub(crate) fn outbound(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8
             worker.take(&tables, now, &waiting.packet, Some(waiting.since));
         }
         worker.flush();
-        // read until dry, a batch at a time
-        while let Ok((_, length)) = shared.tun.read(&mut packet) {
+        // a batch at a time, until dry or until it is time to look around
+        for _ in 0..TURN * BATCH {
+            let Ok((_, length)) = shared.tun.read(&mut packet) else { break };
             let Some(bytes) = packet.get(..length) else { continue };
             worker.take(&tables, now, bytes, None);
             if worker.outbound.len() >= BATCH {
@@ -185,7 +208,7 @@ impl Outgoer<'_> {
                 self.waiting.len() >= WAITING || self.waiting.iter().any(|w| w.acquire.flow == acquire.flow)
             }
         };
-        if since.is_none() {
+        if since.is_none() && self.asked.is_due(now, &acquire) {
             let _full = self.gateway.try_send(Message::Acquire(acquire.clone()));
         }
         if lost {
@@ -280,7 +303,8 @@ pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
         let fds = [shared.natt.as_fd(), shared.unreachable.as_fd(), esp];
         wait(&mut fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)), 500);
         hear(shared, &mut heard);
-        while matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
             let packets = batch.datagrams().filter_map(|received| {
                 if received.truncated || received.data.len() < 4 {
                     // one byte is a NAT keepalive
@@ -304,7 +328,8 @@ pub(crate) fn inbound(shared: &Shared, gateway: &SyncSender<Message>) {
             open(shared, gateway, &mut inbound, &mut told_unknown, packets);
         }
         let Some(esp) = &shared.esp else { continue };
-        while matches!(esp.recv_batch(&mut batch), Ok(count) if count > 0) {
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(esp.recv_batch(&mut batch), Ok(count) if count > 0) {
             let packets = batch.datagrams().filter(|received| !received.truncated).map(|received| Arrived {
                 local: received.to,
                 remote: received.from.ip(),
@@ -371,5 +396,32 @@ pub(crate) fn isakmp(shared: &Arc<Shared>, socket: &UdpSocket, gateway: &SyncSen
                 let _full = gateway.try_send(Message::Datagram { from, to, port: 500, bytes });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_proto::flow::selector::Flow;
+
+    /// A stream into a tunnel that is not up yet asks for it now and then, and not with each packet.
+    #[test]
+    fn a_stream_asks_now_and_then() {
+        let flow = Flow {
+            source: Ipv4Addr::new(10, 1, 1, 1).into(),
+            destination: Ipv4Addr::new(10, 2, 2, 2).into(),
+            protocol: 17,
+            source_port: Some(1),
+            destination_port: Some(2),
+        };
+        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
+        let acquire = |acl_line| Acquire { interface: InterfaceId(0), entry: entry.clone(), acl_line, flow };
+        let mut asked = Asked::default();
+        let at = |millis| Instant::ORIGIN + std::time::Duration::from_millis(millis);
+        let due = (0..1000).filter(|millis| asked.is_due(at(*millis), &acquire(0))).count();
+        assert_eq!(due, 10);
+        assert!(asked.is_due(at(950), &acquire(1)), "another tunnel");
+        assert!(asked.is_due(at(2000), &acquire(0)));
+        assert_eq!(asked.0.len(), 1);
     }
 }
