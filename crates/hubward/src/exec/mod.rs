@@ -27,9 +27,7 @@ mod table;
 mod tests;
 
 pub(crate) use layout::{Date, Format};
-#[cfg(test)]
-pub(crate) use socket::filtered;
-pub(crate) use socket::{ask, serve};
+pub(crate) use socket::{ask, filtered, serve};
 pub(crate) use table::{allowed_forms, find};
 
 use crate::console_lines::LineName;

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Ctrl-C and Ctrl-^.
 const INTERRUPTS: [u8; 2] = [0x03, 0x1e];
+/// How long a wrong password of `enable` takes.
+const WRONG: Duration = Duration::from_secs(1);
 /// Bytes that may be typed while a command runs.
 const AHEAD: usize = 256 * 1024;
 /// Bytes of an output that are printed at a time where there is no pager.
@@ -166,7 +168,16 @@ impl Work<'_> {
                 Effect::Close => return Ok(()),
                 Effect::Enable { level, password } => {
                     let check = self.login.enable.as_ref();
-                    session.enabled(level, check.map_or(Enabled::Right, |check| check(level, &password.0)))
+                    let outcome = check.map_or(Enabled::Right, |check| check(level, &password.0));
+                    if outcome == Enabled::Wrong {
+                        let who = self.desk.views.lines.who(self.login.place.line);
+                        tracing::warn!(
+                            "%SYS-5-PRIV_AUTH_FAIL: Authentication to privilege level {level} failed by {who}"
+                        );
+                        // whoever tries one after the other is in no hurry
+                        std::thread::sleep(WRONG);
+                    }
+                    session.enabled(level, outcome)
                 }
                 Effect::Configure(position, line) => {
                     let outcome = configure::enter(self.desk, &position, &line);
@@ -420,5 +431,24 @@ mod tests {
             let lines: Vec<_> = printed.split_terminator("\r\n").take(100_000).collect();
             assert!(lines.iter().enumerate().all(|(number, line)| *line == format!("a line {number}")));
         }
+    }
+
+    /// Guessing the password of `enable` takes its time.
+    #[test]
+    fn a_wrong_enable_password_takes_its_time() {
+        let desk = crate::views::tests::desk();
+        let mut login = login(&desk, 0);
+        login.privilege = 1;
+        let right = |_: u8, given: &str| if given == "right" { Enabled::Right } else { Enabled::Wrong };
+        login.enable = Some(Box::new(right));
+        let inputs = sync_channel(4);
+        inputs.0.send(Input::Typed(b"enable\nguess\nright\nshow privilege\n".to_vec())).unwrap();
+        inputs.0.send(Input::Ended).unwrap();
+        let mut printed = Vec::new();
+        let begun = Instant::now();
+        serve(&inputs, &mut printed, &login, &desk).unwrap();
+        assert!(begun.elapsed() >= WRONG);
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.contains("Current privilege level is 15") && !printed.contains("guess"), "{printed}");
     }
 }

@@ -5,7 +5,6 @@ use super::limits::Place;
 use crate::console_lines::{LineName, Occupied};
 use crate::dataplane::now;
 use crate::exec::{self, Caller, Desk, Format};
-use crate::shell::filter;
 use crate::shell::pager::crlf;
 use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
@@ -194,20 +193,8 @@ impl Connection {
 
 /// Gives a command, with its filter.
 fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
-    let (command, filter) = match filter::split(line) {
-        Ok((command, filter)) => (command, filter),
-        // `| json` is the command's own; anything else it refuses itself
-        Err(_) => (line, None),
-    };
-    let Some(filter) = filter else {
-        return match exec::run(command, caller, desk, out)? {
-            Ok(()) => Ok(()),
-            Err(refusal) => write!(out, "{refusal}"),
-        };
-    };
-    let mut held = Vec::new();
-    match exec::run(command, caller, desk, &mut held)? {
-        Ok(()) => out.write_all(filter.apply(&String::from_utf8_lossy(&held)).as_bytes()),
+    match exec::filtered(line, caller, desk, out)? {
+        Ok(()) => Ok(()),
         Err(refusal) => write!(out, "{refusal}"),
     }
 }
@@ -230,7 +217,9 @@ async fn forward(mut read: ChannelReadHalf, inputs: SyncSender<Input>) {
                 Some(ChannelMsg::WindowChange { col_width, row_height, .. }) => {
                     waiting.push_back(Input::Window(window(col_width, row_height)));
                 }
-                Some(ChannelMsg::Eof | ChannelMsg::Close) | None => break,
+                // a script that is piped in ends before its commands do
+                Some(ChannelMsg::Eof) => waiting.push_back(Input::Ended),
+                Some(ChannelMsg::Close) | None => break,
                 Some(_) => {}
             },
             () = tokio::time::sleep(STEP), if !waiting.is_empty() => {}

@@ -284,6 +284,33 @@ fn one_command() {
     });
 }
 
+/// `ssh router < commands`: the client has nothing more to say long before the output is there.
+#[test]
+fn what_is_piped_in_is_done() {
+    run(async {
+        let routes: String = (0..4000)
+            .map(|number| {
+                format!("ip route 172.16.{}.{} 255.255.255.255 10.0.0.1\n", number / 250, number % 250)
+            })
+            .collect();
+        let server = Server::start(&config(&routes)).await;
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+        let channel = client.channel_open_session().await.unwrap();
+        channel.request_shell(true).await.unwrap();
+        let mut shell = Shell { _client: client, channel, seen: String::new() };
+        shell.keys("show running-config\nshow privilege\n").await;
+        shell.channel.eof().await.unwrap();
+        shell.end().await;
+        assert!(
+            shell.seen.contains("172.16.15.249 255.255.255.255 10.0.0.1\r\n"),
+            "{} bytes",
+            shell.seen.len()
+        );
+        assert!(shell.seen.contains("Current privilege level is 15\r\n"));
+    });
+}
+
 /// A user that the configuration loses after the login gets no further session.
 #[test]
 fn a_lost_user_gets_no_session() {
