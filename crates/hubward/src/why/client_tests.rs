@@ -9,6 +9,20 @@ fn a_client_that_comes_in_explains_nothing() {
     assert_eq!((world.sides[0].up, world.sides[0].explanations()), (1, vec![]));
 }
 
+/// The client offers Xauth, and nothing here asks for it.
+#[test]
+fn xauth_that_nothing_asks_for() {
+    let hub = edit(HUB, "  client authentication list clientauth\n", "");
+    let said = World::connect(&hub, Login::default()).hub("phase1-proposal");
+    assert_eq!(
+        said.verdict,
+        "No common phase 1 proposal with 10.51.82.100: the closest of our policies is 10, and there the authentication method differs: they offer pre-share with Xauth, we want pre-share."
+    );
+    assert_eq!(differing(&said), [("authentication", "pre-share with Xauth", "pre-share")]);
+    assert_eq!(said.lines, [line(&hub, "crypto isakmp policy 10")]);
+    assert!(said.advice[0].contains("`client authentication list` in a profile"), "{said:?}");
+}
+
 #[test]
 fn wrong_password() {
     let said = World::connect(HUB, Login { password: "sesame", ..Login::default() }).hub("wrong-password");
