@@ -19,4 +19,4 @@ pub mod reference;
 pub mod secret;
 
 pub use command::long_name;
-pub use parse::{Parsed, end_of, parse, spell_out};
+pub use parse::{Parsed, end_of, lines_under, parse, spell_out};

@@ -162,6 +162,30 @@ pub fn end_of(text: &str) -> Option<usize> {
     traces.iter().position(|trace| says_end(&trace.spelled) && !is_raw(trace))
 }
 
+/// The places of the lines that stand under a command of the global mode, however they are indented and wherever it is given
+/// again, counted from 0. `opener` is spelled out: `interface FastEthernet0/0`. Comments and what ends a mode are left out.
+pub fn lines_under(text: &str, opener: &str) -> Vec<usize> {
+    let (_, traces) = read(text, Numbers::Left);
+    let top = |trace: &Trace| {
+        let mut top = trace.under?;
+        while let Some(under) = traces.get(top).and_then(|trace| trace.under) {
+            top = under;
+        }
+        traces.get(top)
+    };
+    let says = |trace: &Trace| {
+        let line = trace.spelled.trim();
+        !(line.is_empty()
+            || line.starts_with('!')
+            || ["exit", "end"].iter().any(|end| line.eq_ignore_ascii_case(end)))
+    };
+    let under = traces
+        .iter()
+        .enumerate()
+        .filter(|(_, trace)| says(trace) && top(trace).is_some_and(|top| top.spelled.trim() == opener));
+    under.map(|(place, _)| place).collect()
+}
+
 fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text: text.to_string(), class });
 }

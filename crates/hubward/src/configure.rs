@@ -6,6 +6,7 @@ use crate::files;
 use crate::gateway::{Message, NotConfigured};
 use crate::typed_password;
 use hubward_config::Parsed;
+use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,12 +120,26 @@ impl Place {
         let Some(path) = self.path(desk) else { return Ok(desk.views.parsed().document.print()) };
         let bytes = files::read(&path, files::CONFIGURATION)
             .map_err(|_| Refusal::Failed(format!("Error opening {self} (No such file or directory)")))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match self {
+            Self::Flash(_) if !is_configuration(&text) => {
+                Err(Refusal::Failed(format!("Error opening {self} (Not a configuration)")))
+            }
+            _ => Ok(text),
+        }
     }
 
     /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before.
     pub(crate) fn save(&self, desk: &Desk) -> Result<(), Refusal> {
         let Some(path) = self.path(desk) else { return Ok(()) };
+        // the folder may hold the files of others
+        if matches!(self, Self::Flash(_)) && std::fs::symlink_metadata(&path).is_ok() {
+            let there = files::read(&path, files::CONFIGURATION);
+            if !there.is_ok_and(|bytes| is_configuration(&String::from_utf8_lossy(&bytes))) {
+                let why = "(File is there and is not a configuration)";
+                return Err(Refusal::Failed(format!("Error writing {self} {why}")));
+            }
+        }
         // of two who save at once, the later one saves what is newer
         let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
         let text = desk.views.parsed().document.print();
@@ -136,6 +151,16 @@ impl Place {
         desk.views.ordered();
         Ok(())
     }
+}
+
+/// Whether a file is what `flash:` is for: of its lines, more are commands than not. Keys, settings and lists of users are none.
+fn is_configuration(text: &str) -> bool {
+    let parsed = hubward_config::parse(text);
+    let count = |unknown: bool| {
+        let lines = parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
+        lines.filter(|line| (line.class == Class::Unknown) == unknown).count()
+    };
+    count(false) > count(true) || text.trim().is_empty()
 }
 
 impl std::fmt::Display for Place {
@@ -159,6 +184,38 @@ mod tests {
         for line in ["username a secret zebra foo", "enable secret zebra foo"] {
             let refused = enter(&desk, &Position::default(), line);
             assert_eq!(refused, Err(Refusal::Invalid(line.len() - 3)), "{line}");
+        }
+    }
+
+    /// `flash:` is for configurations: another file in their folder is neither shown nor replaced.
+    #[test]
+    fn what_is_no_configuration_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = crate::views::tests::desk_of(&folder.path().join("hub.cfg"));
+        let running = desk.views.parsed().document.print();
+        let flash = |name: &str| Place::named(&format!("flash:{name}")).unwrap();
+        for (name, text) in [
+            ("shadow", "root:$6$abc:19000:0:99999:7:::\ndaemon:*:19000::::::\n"),
+            ("key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END OPENSSH PRIVATE KEY-----\n"),
+            ("settings.toml", "[ssh]\naddress = \"0.0.0.0:22\"\n"),
+            ("binary", "\u{0}\u{1}\n"),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            assert!(matches!(flash(name).read(&desk), Err(Refusal::Failed(_))), "{name}");
+            assert!(matches!(flash(name).save(&desk), Err(Refusal::Failed(_))), "{name}");
+            assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), text);
+        }
+        for name in ["new.cfg", "old.cfg", "empty"] {
+            if name != "new.cfg" {
+                let text = if name == "empty" {
+                    ""
+                } else {
+                    "hostname Old\n! not a command:\nfrobnicate\nip routing\n"
+                };
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            flash(name).save(&desk).unwrap();
+            assert_eq!(flash(name).read(&desk).as_ref(), Ok(&running));
         }
     }
 

@@ -75,7 +75,7 @@ fn is_yes(answer: &str) -> bool {
 pub(super) fn reload(desk: &Desk, _: &Arguments, answers: &Answers<'_>) -> Result<String, Refusal> {
     let saved = Place::Startup.read(desk).unwrap_or_default();
     let modified = !difference::differences(&saved, &desk.views.parsed().document.print()).is_empty();
-    if modified && is_yes(&answers.line("\nSystem configuration has been modified. Save? [yes/no]: ")?) {
+    if modified && answers.yes_or_no("\nSystem configuration has been modified. Save? [yes/no]: ")? {
         Place::Startup.save(desk)?;
     }
     if !answers.confirm("Proceed with reload? [confirm]")? {
@@ -138,5 +138,25 @@ impl Layout for Differences {
             writeln!(out, "!No changes were found")?;
         }
         write!(out, "{}", difference::print(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was configured is not thrown away by a hasty Enter.
+    #[test]
+    fn reload_asks_until_it_is_told() {
+        let given = |answers: &[&str]| {
+            let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+            Answers::of(&answers).yes_or_no("\nSave? [yes/no]: ")
+        };
+        assert_eq!(given(&["Y"]), Ok(true));
+        assert_eq!(given(&["", "maybe", "no"]), Ok(false));
+        assert_eq!(given(&["", "yes"]), Ok(true));
+        let Err(Refusal::Ask(question)) = given(&[""]) else { panic!("Enter is no answer") };
+        assert_eq!(question.text, "% Please answer 'yes' or 'no'.\nSave? [yes/no]: ");
+        assert_eq!(Answers::usual().yes_or_no("Save?"), Ok(false));
     }
 }

@@ -134,6 +134,21 @@ impl<'a> Answers<'a> {
         self.ask(text, false, "")
     }
 
+    /// `yes` or `no`, asked until it is one of them, as on IOS; where nobody is asked, no.
+    fn yes_or_no(&self, text: &str) -> Result<bool, Refusal> {
+        let again = format!("% Please answer 'yes' or 'no'.\n{}", text.trim_start_matches('\n'));
+        let mut asked = text;
+        loop {
+            let answer = self.line(asked)?.trim().to_ascii_lowercase();
+            match answer.as_str() {
+                "y" | "ye" | "yes" => return Ok(true),
+                "n" | "no" => return Ok(false),
+                _ if self.given.is_none() => return Ok(false),
+                _ => asked = &again,
+            }
+        }
+    }
+
     /// Enter or `y`; where nobody is asked, yes.
     fn confirm(&self, text: &str) -> Result<bool, Refusal> {
         self.ask(text, true, "y").map(|answer| matches!(answer.as_str(), "" | "y" | "Y"))

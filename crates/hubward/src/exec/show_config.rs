@@ -2,6 +2,7 @@
 
 use super::layout::{Format, Layout};
 use super::{Arguments, Context, Output, PRIVILEGED, Refusal, shown};
+use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -17,18 +18,23 @@ pub(super) fn running(context: &Context, arguments: &Arguments) -> Output {
 
 fn running_interface(context: &Context, arguments: &Arguments, name: &str) -> Output {
     let parsed = &context.snapshot.parsed;
-    let interface = parsed.config.interfaces.iter().find(|interface| interface.name == name);
-    let interface = interface.ok_or_else(|| arguments.invalid("interface"))?;
-    let first = usize::try_from(interface.line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let behind = parsed.document.lines.iter().skip(first.saturating_add(1));
-    let mut text = format!("interface {name}\n");
-    for line in behind.take_while(|line| line.text.starts_with(' ')) {
-        // as IOS indents
-        text.push(' ');
-        text.push_str(line.text.trim());
-        text.push('\n');
+    if !parsed.config.interfaces.iter().any(|interface| interface.name == name) {
+        return Err(arguments.invalid("interface"));
     }
+    let text = interface_part(parsed, name);
     shown(Listing::new(Source::Part, text, context.caller.privilege)?)
+}
+
+/// What a configuration says of an interface, as IOS indents it.
+fn interface_part(parsed: &Parsed, name: &str) -> String {
+    let opener = format!("interface {name}");
+    let mut text = format!("{opener}\n");
+    for place in hubward_config::lines_under(&parsed.document.print(), &opener) {
+        if let Some(line) = parsed.document.lines.get(place) {
+            text.push_str(&format!(" {}\n", line.text.trim()));
+        }
+    }
+    text
 }
 
 pub(super) fn startup(context: &Context, _: &Arguments) -> Output {
@@ -128,6 +134,15 @@ impl Layout for Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A file need not be indented, and may come back to an interface.
+    #[test]
+    fn an_interface_wherever_it_is_said() {
+        let text = "int fa0/0\nip address dhcp\n! a remark\n\n  shutdown\nhostname A\ninterface FastEthernet 0/1\n shutdown\n\
+                    exit\ninterface FastEthernet0/0\n description x\nend\n";
+        let part = interface_part(&hubward_config::parse(text), "FastEthernet0/0");
+        assert_eq!(part, "interface FastEthernet0/0\n ip address dhcp\n shutdown\n description x\n");
+    }
 
     /// A banner may say `end`; what is behind the configuration's own is not shown.
     #[test]

@@ -62,6 +62,10 @@ fn child(number: u32) -> ChildView {
 }
 
 fn views(count: u32) -> Arc<Views> {
+    views_of(count, std::path::Path::new("/nonexistent"))
+}
+
+fn views_of(count: u32, file: &std::path::Path) -> Arc<Views> {
     let parsed = hubward_config::parse(include_str!("../../../../examples/hub.cfg"));
     let sad = Arc::new(Sad::new());
     let views = Views::new(
@@ -69,7 +73,7 @@ fn views(count: u32) -> Arc<Views> {
         Arc::default(),
         Arc::clone(&sad),
         Arc::default(),
-        PathBuf::from("/nonexistent"),
+        file.to_path_buf(),
         Arc::default(),
     );
     for number in 0..count {
@@ -86,6 +90,11 @@ fn views(count: u32) -> Arc<Views> {
 pub(crate) fn desk() -> Desk {
     let (gateway, _messages) = sync_channel(1);
     Desk { views: views(0), gateway }
+}
+
+/// The same, whose startup configuration is a file.
+pub(crate) fn desk_of(file: &std::path::Path) -> Desk {
+    Desk { views: views_of(0, file), ..desk() }
 }
 
 fn resident() -> u64 {
