@@ -31,7 +31,8 @@ pub(super) fn why(context: &Context, arguments: &Arguments) -> Output {
     if who.is_none() {
         rows.truncate(NEWEST);
     }
-    let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who));
+    let solved = rows.iter().all(|row| row.solved.is_some());
+    let standing = who.as_ref().and_then(|who| standing(&context.snapshot, who, solved));
     let notes = who.as_ref().map_or_else(Vec::new, |who| lifetimes(context, who));
     shown(Why { who, standing, notes, rows })
 }
@@ -102,8 +103,9 @@ fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     notes.into_iter().map(with_texts).collect()
 }
 
-/// What stands with a peer or a user right now.
-fn standing(snapshot: &Snapshot, who: &str) -> Option<String> {
+/// What stands with a peer or a user right now. Tunnels may stand although what failed behind them is not `solved`: the peer has
+/// another key since, and phase 1 does not come up again.
+fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
     let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
         sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
     };
@@ -116,8 +118,12 @@ fn standing(snapshot: &Snapshot, who: &str) -> Option<String> {
     match (sa, tunnels) {
         (None, 0) => None,
         (_, 1..) => Some(format!(
-            "{who}: up, {tunnels} tunnel{}; there is nothing to explain now.",
-            if tunnels == 1 { "" } else { "s" }
+            "{who}: up, {tunnels} tunnel{}; {}.",
+            if tunnels == 1 { "" } else { "s" },
+            match solved {
+                true => "there is nothing to explain now",
+                false => "what failed since is not solved",
+            }
         )),
         (Some(sa), 0) => {
             Some(format!("{who}: phase 1 is in state {}, and there is no tunnel.", sa.state.ios_name()))
