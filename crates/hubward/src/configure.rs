@@ -1,6 +1,7 @@
 //! Changes to the running configuration from a console, and its way into a file. Every change takes the road of a file: a new
 //! text is read, compared with the old one and put in force as a whole by the gateway, which leaves alone what did not change.
 
+use crate::check;
 use crate::exec::{Desk, Refusal};
 use crate::files;
 use crate::gateway::{Message, NotConfigured};
@@ -8,7 +9,7 @@ use crate::typed_password;
 use hubward_config::Parsed;
 use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -129,9 +130,10 @@ impl Place {
         }
     }
 
-    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before.
-    pub(crate) fn save(&self, desk: &Desk) -> Result<(), Refusal> {
-        let Some(path) = self.path(desk) else { return Ok(()) };
+    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before. What there is
+    /// to say of it, as lines.
+    pub(crate) fn save(&self, desk: &Desk) -> Result<String, Refusal> {
+        let Some(path) = self.path(desk) else { return Ok(String::new()) };
         // the folder may hold the files of others
         if matches!(self, Self::Flash(_)) && std::fs::symlink_metadata(&path).is_ok() {
             let there = files::read(&path, files::CONFIGURATION);
@@ -143,14 +145,35 @@ impl Place {
         // of two who save at once, the later one saves what is newer
         let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
         let text = desk.views.parsed().document.print();
-        files::replace(&path, text.as_bytes()).map_err(|error| {
+        let failed = |error: anyhow::Error| {
             tracing::error!("the configuration was not saved: {error:#}");
             Refusal::Failed(format!("Error writing {self} ({})", error.root_cause()))
-        })?;
+        };
+        let is_startup = path == desk.views.file();
+        let told = if is_startup { keep_edited(desk, &path, &text).map_err(failed)? } else { String::new() };
+        files::replace(&path, text.as_bytes()).map_err(failed)?;
+        if is_startup {
+            desk.views.note_saved(&text);
+        }
         // the next snapshot shows it
         desk.views.ordered();
-        Ok(())
+        Ok(told)
     }
+}
+
+/// Somebody may have edited the startup configuration since it was read, and not reloaded it yet: that is not lost when it is
+/// overwritten.
+fn keep_edited(desk: &Desk, path: &Path, text: &str) -> anyhow::Result<String> {
+    let Ok(there) = check::read(path) else { return Ok(String::new()) };
+    if there == *desk.views.saved() || there == text || there.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".edited");
+    files::replace(&path.with_file_name(&name), there.as_bytes())?;
+    let name = name.to_string_lossy();
+    tracing::warn!("the startup configuration was edited since it was read; what was there is in {name}");
+    Ok(format!("% The file was edited since it was read; what was there is now flash:{name}\n"))
 }
 
 /// Whether a file is what `flash:` is for: of its lines, more are commands than not. Keys, settings and lists of users are none.
@@ -217,6 +240,29 @@ mod tests {
             flash(name).save(&desk).unwrap();
             assert_eq!(flash(name).read(&desk).as_ref(), Ok(&running));
         }
+    }
+
+    /// Saving does not undo what somebody wrote into the file meanwhile.
+    #[test]
+    fn an_edited_file_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, edited) = (folder.path().join("hub.cfg"), folder.path().join("hub.cfg.edited"));
+        let desk = crate::views::tests::desk_of(&file);
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""), "there is no file yet");
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        assert!(!edited.exists());
+        std::fs::write(&file, "hostname Edited\n").unwrap();
+        let told = Place::Startup.save(&desk).unwrap();
+        assert!(told.contains("flash:hub.cfg.edited"), "{told}");
+        assert_eq!(std::fs::read_to_string(&edited).unwrap(), "hostname Edited\n");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), desk.views.parsed().document.print());
+        std::fs::remove_file(&edited).unwrap();
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        // it was read again since
+        std::fs::write(&file, "hostname Edited\n").unwrap();
+        desk.views.note_saved("hostname Edited\n");
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        assert!(!edited.exists());
     }
 
     #[test]

@@ -416,7 +416,10 @@ impl Gateway {
     }
 
     fn try_reload(&mut self) -> anyhow::Result<()> {
-        self.install(Arc::new(hubward_config::parse(&check::read(&self.file)?)))
+        let text = check::read(&self.file)?;
+        self.install(Arc::new(hubward_config::parse(&text)))?;
+        self.views.note_saved(&text);
+        Ok(())
     }
 
     /// Puts a configuration in force; what it does not change is left alone.

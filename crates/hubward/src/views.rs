@@ -43,6 +43,8 @@ pub(crate) struct Views {
     sad: Arc<Sad>,
     drops: Arc<Drops>,
     file: PathBuf,
+    /// What the file of the startup configuration had in it when we read or wrote it last.
+    saved: Mutex<Arc<str>>,
     started: Instant,
     /// The log.
     pub(crate) logging: Arc<Logging>,
@@ -160,6 +162,7 @@ impl Views {
         logging: Arc<Logging>,
     ) -> Self {
         logging.configure(&parsed.config);
+        let saved = Mutex::new(parsed.document.print().into());
         Self {
             told: Mutex::new(Told {
                 parsed,
@@ -181,6 +184,7 @@ impl Views {
             sad,
             drops,
             file,
+            saved,
             started: now(),
             monitors: Arc::clone(&logging.monitors),
             logging,
@@ -343,6 +347,16 @@ impl Views {
     /// The file of the startup configuration.
     pub(crate) fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// What the startup configuration was when we read or wrote it last; if its file says something else, somebody edited it.
+    pub(crate) fn saved(&self) -> Arc<str> {
+        Arc::clone(&locked(&self.saved))
+    }
+
+    /// The startup configuration was read, or written.
+    pub(crate) fn note_saved(&self, text: &str) {
+        *locked(&self.saved) = text.into();
     }
 
     /// How many snapshots were made.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// `write [memory]`
 pub(super) fn write(desk: &Desk, _: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
-    Place::Startup.save(desk)?;
-    Ok("Building configuration...\n[OK]\n".into())
+    let told = Place::Startup.save(desk)?;
+    Ok(format!("Building configuration...\n{told}[OK]\n"))
 }
 
 fn place(arguments: &Arguments, name: &str) -> Result<Place, Refusal> {
@@ -42,8 +42,8 @@ pub(super) fn copy(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>) ->
                 (given, _) => Place::named(&format!("flash:{given}"))
                     .ok_or_else(|| Refusal::Failed(format!("Bad filename - {}", given.escape_debug())))?,
             };
-            to.save(desk)?;
-            Ok("Building configuration...\n[OK]\n".into())
+            let told = to.save(desk)?;
+            Ok(format!("Building configuration...\n{told}[OK]\n"))
         }
         _ => Err(Refusal::Failed(format!("{from} cannot be copied to {to}; see `configure replace`"))),
     }
