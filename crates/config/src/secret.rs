@@ -46,7 +46,15 @@ fn announces_secret(word: &str) -> bool {
 
 /// The front of a configuration line up to where a secret may begin: what a message, a log or a screen may show.
 pub fn public_part(line: &str) -> &str {
-    let secret = words(line).into_iter().find(|word| announces_secret(word.text));
+    let words = words(line);
+    // of a keyring's key, whose it is may be seen: the key itself is behind its own word
+    let whose = match words.as_slice() {
+        [first, of, ..] if first.text.eq_ignore_ascii_case("pre-shared-key") => {
+            ["address", "hostname"].contains(&of.text) && words.iter().any(|word| word.text == "key")
+        }
+        _ => false,
+    };
+    let secret = words.into_iter().skip(usize::from(whose)).find(|word| announces_secret(word.text));
     let end = secret.map_or(line.len(), |word| {
         usize::try_from(word.column.saturating_sub(1)).unwrap_or(0).saturating_add(word.text.len())
     });
@@ -74,6 +82,16 @@ mod tests {
             "ENABLE PASSWORD SECRET",
         ] {
             assert!(!public_part(line).contains("SECRET"), "{line}: {}", public_part(line));
+        }
+        for (line, shown) in [
+            (
+                " pre-shared-key address 0.0.0.0 0.0.0.0 key SECRET",
+                " pre-shared-key address 0.0.0.0 0.0.0.0 key",
+            ),
+            (" pre-shared-key hostname hub.example key 6 SECRET", " pre-shared-key hostname hub.example key"),
+            (" pre-shared-key address SECRET", " pre-shared-key"),
+        ] {
+            assert_eq!(public_part(line), shown);
         }
         for line in ["interface FastEthernet0/0", " set peer 10.0.0.1", "crypto keyring spokes", "é\u{a0}x"]
         {

@@ -288,7 +288,7 @@ fn misfits(lab: &Lab) -> Result<()> {
                 line(&config, "pre-shared-key address 0.0.0.0")?.split(' ').next().unwrap_or_default()
             ),
             "",
-            "pre-shared-key …",
+            "pre-shared-key address 0.0.0.0 0.0.0.0 key …",
         ),
         (
             phase2("aes128-sha1"),
