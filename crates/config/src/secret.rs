@@ -54,7 +54,17 @@ pub fn public_part(line: &str) -> &str {
         }
         _ => false,
     };
-    let secret = words.into_iter().skip(usize::from(whose)).find(|word| announces_secret(word.text));
+    // these families name secrets by words that are none elsewhere
+    let family = words.iter().map(|word| word.text.to_ascii_lowercase()).find(|word| word != "no");
+    let more: &[&str] = match family.as_deref() {
+        Some("standby" | "vrrp" | "glbp") => &["authentication"],
+        Some("snmp-server") => &["host", "sha", "priv"],
+        _ => &[],
+    };
+    let also =
+        |word: &str| more.iter().any(|known| word.len() > 2 && known.starts_with(&word.to_ascii_lowercase()));
+    let mut behind = words.into_iter().skip(usize::from(whose));
+    let secret = behind.find(|word| announces_secret(word.text) || also(word.text));
     let end = secret.map_or(line.len(), |word| {
         usize::try_from(word.column.saturating_sub(1)).unwrap_or(0).saturating_add(word.text.len())
     });
@@ -80,6 +90,10 @@ mod tests {
             "ntp authentication-key 1 md5 SECRET",
             " wpa-psk ascii 0 SECRET",
             "ENABLE PASSWORD SECRET",
+            " standby 1 authentication SECRET",
+            " vrrp 1 auth text SECRET",
+            "snmp-server host 10.0.0.1 version 2c SECRET",
+            "snmp-server user a b v3 auth sha SECRET priv aes 128 SECRET",
         ] {
             assert!(!public_part(line).contains("SECRET"), "{line}: {}", public_part(line));
         }
@@ -93,8 +107,13 @@ mod tests {
         ] {
             assert_eq!(public_part(line), shown);
         }
-        for line in ["interface FastEthernet0/0", " set peer 10.0.0.1", "crypto keyring spokes", "é\u{a0}x"]
-        {
+        for line in [
+            " authentication pre-share",
+            "interface FastEthernet0/0",
+            " set peer 10.0.0.1",
+            "crypto keyring spokes",
+            "é\u{a0}x",
+        ] {
             assert_eq!(public_part(line), line);
         }
     }

@@ -65,11 +65,14 @@ impl Session {
 
     /// One more line of a raw text.
     pub(super) fn raw_line(&mut self, end: RawEnd, mut text: String, line: &str, work: &mut Work) {
-        text.push('\n');
-        text.push_str(line);
+        // what is too long is heard to its end: its lines are no commands
+        if text.len() <= RAW {
+            text.push('\n');
+            text.push_str(line);
+        }
         match end.is(line) {
+            true if text.len() > RAW => self.print("% The text is too long\n", work),
             true => self.configure(text, work),
-            false if text.len() > RAW => self.print("% The text is too long\n", work),
             false => self.raw(end, text, work),
         }
     }

@@ -289,6 +289,23 @@ mod tests {
         assert!(split("username a password x|y").unwrap().1.is_none());
     }
 
+    /// Whoever asks by the control socket has a small stack.
+    #[test]
+    fn no_expression_is_too_deep() {
+        let deep = || {
+            for (open, close) in [("(", ")"), ("(a|", ")"), ("(a*b", ")*"), ("", "*"), ("[", "]"), ("(", "")]
+            {
+                for depth in [100, 240, 249, 1900] {
+                    let line = format!("x | include {}a{}", open.repeat(depth), close.repeat(depth));
+                    if let Ok((_, Some(filter))) = command(&line) {
+                        filter.apply(&"a".repeat(1000));
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().stack_size(512 * 1024).spawn(deep).unwrap().join().unwrap();
+    }
+
     #[test]
     fn no_expression_takes_long() {
         // the engine is linear in the text; a set operation of the library's own syntax is plain text here

@@ -717,6 +717,21 @@ mod tests {
         assert!(talk.keys(b"show version | i (\r").contains("% Failed to compile regular expression"));
     }
 
+    /// The lines of a banner are no commands, however many there are.
+    #[test]
+    fn a_text_that_is_too_long_is_no_commands() {
+        let mut talk = Talk::begin(0, "");
+        talk.keys(b"configure terminal\r");
+        let before = talk.running.clone();
+        talk.keys(b"banner motd #\r");
+        for _ in 0..200 {
+            talk.keys(format!("hostname {}\r", "x".repeat(500)).as_bytes());
+        }
+        let shown = talk.keys(b"hostname Mine\r#\r");
+        assert!(shown.ends_with("% The text is too long\r\nHub(config)#"), "{shown}");
+        assert_eq!(talk.running, before);
+    }
+
     /// Whoever gives up the privilege that configuration mode needs is in it no longer.
     #[test]
     fn no_configuration_with_a_lower_privilege() {
