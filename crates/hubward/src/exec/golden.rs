@@ -710,5 +710,5 @@ fn a_failure_is_explained() {
         text("why 10.100.2.102", hub(), Format::Modern)
             .contains("10.100.2.102: up, 1 tunnel; there is nothing")
     );
-    assert!(text("why nobody", hub(), Format::Modern).starts_with("Nothing was ever heard of nobody here"));
+    assert!(text("why nobody", hub(), Format::Modern).starts_with("Nothing is known of nobody here"));
 }

@@ -180,7 +180,7 @@ impl Layout for Why {
                 (None, _) => writeln!(out, "Nothing has failed since the start."),
                 (Some(who), None) => writeln!(
                     out,
-                    "Nothing was ever heard of {} here, neither good nor bad.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
+                    "Nothing is known of {} here: no SA stands with it, and nothing has failed since the start.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
                     who.escape_debug()
                 ),
             }?;

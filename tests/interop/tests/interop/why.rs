@@ -126,7 +126,7 @@ fn wrong_password(lab: &Lab) -> Result<()> {
         assert_eq!(hubward(&words)?, console);
         assert!(console.contains("the password of user gfullage"), "{console}");
     }
-    assert!(hubward(&["192.0.2.9"])?.starts_with("Nothing was ever heard of 192.0.2.9 here"));
+    assert!(hubward(&["192.0.2.9"])?.starts_with("Nothing is known of 192.0.2.9 here"));
     let all = scene.hub.exec("why")?;
     assert!(!all.contains("open-sesame") && !all.contains("0201024E"), "{all}");
     Ok(())
