@@ -136,7 +136,7 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
             "show crypto ipsec sa | json",
             "show crypto session detail",
             "show crypto map",
-            "show crypto ipsec sa | include #pkts|(current_peer|ident).*[0-9]+_",
+            "show crypto ipsec sa | exclude nothing like this",
         ] {
             let name = "views::tests::a_hundred_readers_of_ten_thousand_sas_take_little_memory";
             let mut test = std::process::Command::new(std::env::current_exe().unwrap());
