@@ -6,6 +6,7 @@ use crate::exec::{Desk, Refusal};
 use crate::files;
 use crate::gateway::{Message, NotConfigured};
 use crate::typed_password;
+use crate::views::Views;
 use hubward_config::Parsed;
 use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
@@ -168,12 +169,30 @@ fn keep_edited(desk: &Desk, path: &Path, text: &str) -> anyhow::Result<String> {
     if there == *desk.views.saved() || there == text || there.trim().is_empty() {
         return Ok(String::new());
     }
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".edited");
-    files::replace(&path.with_file_name(&name), there.as_bytes())?;
-    let name = name.to_string_lossy();
+    let name = keep(path, ".edited", &there)?;
     tracing::warn!("the startup configuration was edited since it was read; what was there is in {name}");
     Ok(format!("% The file was edited since it was read; what was there is now flash:{name}\n"))
+}
+
+/// The file was read again: what was typed at consoles and never saved is not in it. `running` was in force before.
+pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
+    if running == &*views.saved() || running == text {
+        return;
+    }
+    match keep(views.file(), ".unsaved", running) {
+        Ok(name) => {
+            tracing::warn!("what was typed at consoles was not saved; the configuration before is in {name}")
+        }
+        Err(error) => tracing::error!("what was typed at consoles was not saved, and is lost: {error:#}"),
+    }
+}
+
+/// Keeps a text next to a file, by the file's name with something behind it, and gives that name.
+fn keep(path: &Path, behind: &str, text: &str) -> anyhow::Result<String> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(behind);
+    files::replace(&path.with_file_name(&name), text.as_bytes())?;
+    Ok(name.to_string_lossy().into_owned())
 }
 
 /// Whether a file is what `flash:` is for: of its lines, more are commands than not. Keys, settings and lists of users are none.
@@ -263,6 +282,20 @@ mod tests {
         desk.views.note_saved("hostname Edited\n");
         assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
         assert!(!edited.exists());
+    }
+
+    /// Reading the file again does not undo in silence what somebody typed meanwhile.
+    #[test]
+    fn an_unsaved_configuration_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, unsaved) = (folder.path().join("hub.cfg"), folder.path().join("hub.cfg.unsaved"));
+        let desk = crate::views::tests::desk_of(&file);
+        let saved = desk.views.saved().to_string();
+        keep_unsaved(&desk.views, &saved, "hostname Edited\n");
+        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Typed\n");
+        assert!(!unsaved.exists(), "nothing was typed, or it is in the file");
+        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Edited\n");
+        assert_eq!(std::fs::read_to_string(&unsaved).unwrap(), "hostname Typed\n");
     }
 
     #[test]

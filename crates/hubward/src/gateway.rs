@@ -8,7 +8,7 @@ use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
 use crate::views::Views;
-use crate::{aaa, apply, check, dhcp, translate};
+use crate::{aaa, apply, check, configure, dhcp, translate};
 use hubward_config::Parsed;
 use hubward_linux::clock;
 use hubward_linux::monitor::Monitor;
@@ -417,7 +417,9 @@ impl Gateway {
 
     fn try_reload(&mut self) -> anyhow::Result<()> {
         let text = check::read(&self.file)?;
+        let before = Arc::clone(&self.parsed);
         self.install(Arc::new(hubward_config::parse(&text)))?;
+        configure::keep_unsaved(&self.views, &before.document.print(), &text);
         self.views.note_saved(&text);
         Ok(())
     }
