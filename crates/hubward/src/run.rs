@@ -67,6 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     let logging = Logging::start();
     subscribe("info", Arc::clone(&logging));
     privilege::forbid_core_dumps()?;
+    // the state folder, leases and keys are nobody else's to read, started by whomever
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
     hubward_crypto::selftest::selftest()?;
