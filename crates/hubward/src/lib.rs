@@ -21,7 +21,6 @@ mod lease;
 mod log;
 mod log_buffer;
 mod logging;
-#[cfg_attr(not(test), expect(dead_code, reason = "sessions take them"))]
 mod monitors;
 mod routes;
 mod run;

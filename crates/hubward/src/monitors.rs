@@ -92,6 +92,7 @@ impl Monitors {
     }
 
     /// How many terminals watch.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.locked().terminals.len()
     }
