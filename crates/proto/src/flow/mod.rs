@@ -1,6 +1,8 @@
 //! Which packet belongs to which SA.
+pub mod coalesce;
 pub mod fragment;
 pub mod mtu;
+pub mod segment;
 pub mod selector;
 pub mod tables;
 pub mod too_big;

@@ -107,19 +107,59 @@ impl<'a> Ipv4<'a> {
 
 /// The Internet checksum (RFC 1071).
 pub fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = 0;
-    for pair in bytes.chunks(2) {
-        let word = match *pair {
-            [a, b] => u16::from_be_bytes([a, b]),
-            [a] => u16::from_be_bytes([a, 0]),
-            _ => 0,
-        };
-        sum += u32::from(word);
+    !Sum::default().add(bytes).fold()
+}
+
+/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which section 2 (B) allows, and in
+/// lanes, which the compiler makes vectors of: every byte of a segmented packet goes through here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum(u64);
+
+impl Sum {
+    /// Adds bytes; an odd number of them may come last only.
+    #[must_use]
+    pub fn add(self, bytes: &[u8]) -> Self {
+        let (blocks, rest) = bytes.as_chunks::<32>();
+        let mut lanes = [0u64; 8];
+        for block in blocks {
+            let (words, _) = block.as_chunks::<4>();
+            for (lane, word) in lanes.iter_mut().zip(words) {
+                *lane += u64::from(u32::from_ne_bytes(*word));
+            }
+        }
+        let (words, rest) = rest.as_chunks::<4>();
+        let mut sum = lanes.iter().sum::<u64>();
+        sum += words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
+        let mut last = [0; 4];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        sum += u64::from(u32::from_ne_bytes(last));
+        // what was folded is at most 2^33, so that a sum of many parts cannot overflow
+        Self(self.0 + (sum & 0xffff_ffff) + (sum >> 32))
     }
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
+
+    /// Adds a 16-bit number.
+    #[must_use]
+    pub fn add_u16(self, number: u16) -> Self {
+        Self(self.0 + u64::from(u16::from_ne_bytes(number.to_be_bytes())))
     }
-    !(sum as u16)
+
+    /// Adds the pseudo-header of TCP and UDP (RFC 9293 section 3.1): addresses from an IPv4 header, protocol, length.
+    #[must_use]
+    pub fn add_pseudo_header(self, header: &[u8; 20], length: usize) -> Self {
+        let [.., protocol, _, _, s1, s2, s3, s4, d1, d2, d3, d4] = *header;
+        self.add(&[s1, s2, s3, s4, d1, d2, d3, d4])
+            .add_u16(u16::from(protocol))
+            .add_u16(crate::wire::reader::len16(length))
+    }
+
+    /// The sum in 16 bits, not yet complemented.
+    pub fn fold(self) -> u16 {
+        let mut sum = self.0;
+        while sum >> 16 != 0 {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        u16::from_be_bytes((sum as u16).to_ne_bytes())
+    }
 }
 
 /// A 20-byte IPv4 header in front of a payload of `payload_len` bytes.
@@ -154,6 +194,23 @@ mod tests {
         assert_eq!((view.source(), view.destination(), view.tos()), (a, b, 0xb8));
         assert_eq!((view.flow().source_port, view.flow().destination_port), (Some(53), Some(8080)));
         assert_eq!(checksum(&packet[..20]), 0);
+    }
+
+    /// RFC 1071 section 3, and every length against the plain way of summing.
+    #[test]
+    fn sums_are_those_of_rfc_1071() {
+        assert_eq!(Sum::default().add(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]).fold(), 0xddf2);
+        let bytes: Vec<u8> = (0..400u32).map(|byte| (byte * 151) as u8 | 0x81).collect();
+        for length in 0..bytes.len() {
+            let mut plain = 0u32;
+            for pair in bytes[..length].chunks(2) {
+                plain += u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
+                plain = (plain & 0xffff) + (plain >> 16);
+            }
+            assert_eq!(checksum(&bytes[..length]), !(plain as u16), "{length}");
+        }
+        let parts = Sum::default().add(&bytes[..52]).add(&bytes[52..]).fold();
+        assert_eq!(parts, Sum::default().add(&bytes).fold());
     }
 
     proptest! {
