@@ -2,6 +2,7 @@
 
 use crate::aaa::Authenticator;
 use crate::apply::{Machine, map_interfaces};
+use crate::dataplane::offload::{Offload, Offloads};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::exec::Desk;
@@ -57,6 +58,9 @@ pub(crate) struct Arguments {
     /// Where SSH listens, if the configuration opens a vty line to somebody.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
     ssh: SocketAddr,
+    /// Do without an offload of the kernel; may be given several times. See `show crypto engine brief`.
+    #[arg(long, value_name = "OFFLOAD")]
+    no_offload: Vec<Offload>,
     /// The folder for leases, the SSH host key, and the list of what was changed.
     #[arg(long, default_value = "/var/lib/hubward")]
     state: PathBuf,
@@ -99,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     let mut leases = Leases::open(store.clone())?;
     leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
+    let offloads = Arc::new(Offloads::start(&arguments.no_offload, &tun, &natt));
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(tables),
@@ -109,6 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
         drops: Arc::new(Drops::default()),
+        offloads,
     });
     let parsed = Arc::new(parsed);
     let views = Arc::new(Views::new(
@@ -205,8 +211,8 @@ pub(crate) fn workers(
     let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
     let (ike_shared, ike_gateway, ike_socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
     Ok(vec![
-        named("esp-out").spawn(move || dataplane::outbound(&out_shared, &out_gateway, seed))?,
-        named("esp-in").spawn(move || dataplane::inbound(&in_shared, &in_gateway))?,
+        named("esp-out").spawn(move || dataplane::outgoing::run(&out_shared, &out_gateway, seed))?,
+        named("esp-in").spawn(move || dataplane::incoming::run(&in_shared, &in_gateway))?,
         named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
     ])
 }

@@ -93,6 +93,7 @@ struct Arrival {
     local: Option<IpAddr>,
     interface: u32,
     tos: u8,
+    segment: Option<usize>,
 }
 
 fn parse_control(mut bytes: &[u8]) -> Arrival {
@@ -110,6 +111,11 @@ fn parse_control(mut bytes: &[u8]) -> Arrival {
                 arrival.local = array::<16>(data, 0).map(|octets| Ipv6Addr::from(octets).into());
                 arrival.interface = array(data, 16).map_or(0, u32::from_ne_bytes);
             }
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                arrival.segment = array(data, 0)
+                    .and_then(|size| i32::from_ne_bytes(size).try_into().ok())
+                    .filter(|size| *size > 0);
+            }
             (libc::IPPROTO_IP, libc::IP_TOS) => arrival.tos = data.first().copied().unwrap_or(0),
             (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
                 arrival.tos = array(data, 0).map_or(0, i32::from_ne_bytes).try_into().unwrap_or(0);
@@ -121,11 +127,13 @@ fn parse_control(mut bytes: &[u8]) -> Arrival {
     arrival
 }
 
-/// One datagram that arrived.
+/// One datagram that arrived, or several of one sender that the kernel gathered (UDP receive offload).
 #[derive(Debug)]
 pub struct Received<'a> {
     /// The payload, to be worked on in place.
     pub data: &'a mut [u8],
+    /// Bytes of each datagram in `data`; the last may have less. Never 0.
+    pub segment: usize,
     /// The sender; for a raw socket the port is 0.
     pub from: SocketAddr,
     /// The destination address in the IP header.
@@ -138,11 +146,14 @@ pub struct Received<'a> {
     pub truncated: bool,
 }
 
-/// One datagram to send.
+/// One datagram to send, or several of one length that the kernel cuts (UDP segmentation offload).
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
     /// The payload.
     pub data: &'a [u8],
+    /// Bytes of each datagram in `data`, when there are several: at most 64 and, together, 65 507 bytes. A network device
+    /// that cannot fill in checksums refuses with `EIO`, a path that is too narrow with `EINVAL` or `EMSGSIZE`.
+    pub segment: Option<u16>,
     /// The receiver; for a raw socket the port is 0.
     pub to: SocketAddr,
     /// The source address; the kernel chooses when there is none.
@@ -158,13 +169,17 @@ pub struct Outgoing<'a> {
 
 /// Buffers for a run of received datagrams, used again and again.
 pub struct RecvBatch {
-    slot: usize,
+    size: usize,
+    /// From the start of one buffer to that of the next.
+    stride: usize,
     buffer: Vec<u8>,
     names: Vec<Name>,
     controls: Vec<Control>,
     arrived: Vec<Arrived>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    /// Datagrams to ask for next time.
+    wanted: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -175,29 +190,57 @@ struct Arrived {
     truncated: bool,
 }
 
-// SAFETY: the pointers in `vectors` and `headers` are written before each system call and never read otherwise; all that
-// they point to is owned by the same value.
+// SAFETY: the pointers in `vectors` and `headers` are read by system calls only; all that they point to is owned by the same
+// value, on the heap, and neither moved nor given back before it.
 unsafe impl Send for RecvBatch {}
 
 impl std::fmt::Debug for RecvBatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RecvBatch({} of {} bytes, {} filled)", self.names.len(), self.slot, self.arrived.len())
+        write!(f, "RecvBatch({} of {} bytes, {} filled)", self.names.len(), self.size, self.arrived.len())
     }
 }
+
+/// Bytes that one call should bring when datagrams are long: more would push each other out of the processor's second cache.
+const CALL: usize = 256 * 1024;
 
 impl RecvBatch {
     /// Room for `datagrams` datagrams of at most `size` bytes each (for a raw socket, with their IP header).
     pub fn new(datagrams: usize, size: usize) -> Self {
         let datagrams = datagrams.max(1);
-        let slot = size.max(1);
-        Self {
-            slot,
-            buffer: vec![0; datagrams.saturating_mul(slot)],
+        let size = size.max(1);
+        // buffers begin on a cache line, where the kernel's copy is fast, and each on another one modulo a page: buffers that
+        // are filled by a few hundred bytes would share a handful of the cache's sets otherwise
+        let stride = size.next_multiple_of(64).saturating_add(if size > 4096 { 64 * 25 } else { 0 });
+        let mut batch = Self {
+            size,
+            stride,
+            buffer: vec![0; datagrams.saturating_mul(stride)],
             names: vec![Name::EMPTY; datagrams],
             controls: vec![Control([0; 128]); datagrams],
             arrived: Vec::with_capacity(datagrams),
             vectors: Vec::with_capacity(datagrams),
             headers: Vec::with_capacity(datagrams),
+            wanted: datagrams,
+        };
+        batch.point();
+        batch
+    }
+
+    /// Points the vectors and headers at the buffers.
+    fn point(&mut self) {
+        for chunk in self.buffer.chunks_exact_mut(self.stride) {
+            self.vectors.push(libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: self.size });
+        }
+        for ((vector, name), control) in self.vectors.iter_mut().zip(&mut self.names).zip(&mut self.controls)
+        {
+            let mut header = empty_header();
+            header.msg_name = name.0.as_mut_ptr().cast();
+            header.msg_namelen = size_of::<Name>() as u32;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            header.msg_control = control.0.as_mut_ptr().cast();
+            header.msg_controllen = size_of::<Control>();
+            self.headers.push(libc::mmsghdr { msg_hdr: header, msg_len: 0 });
         }
     }
 
@@ -213,11 +256,17 @@ impl RecvBatch {
 
     /// What arrived with the last call, in the order of arrival.
     pub fn datagrams(&mut self) -> impl Iterator<Item = Received<'_>> {
-        self.buffer.chunks_mut(self.slot).zip(&self.names).zip(&self.controls).zip(&self.arrived).filter_map(
-            |(((data, name), control), arrived)| {
-                let Arrival { local, interface, tos } = parse_control(control.0.get(..arrived.control)?);
+        self.buffer
+            .chunks_mut(self.stride)
+            .zip(&self.names)
+            .zip(&self.controls)
+            .zip(&self.arrived)
+            .filter_map(|(((data, name), control), arrived)| {
+                let Arrival { local, interface, tos, segment } =
+                    parse_control(control.0.get(..arrived.control)?);
                 let data = data.get_mut(arrived.start..arrived.end)?;
                 Some(Received {
+                    segment: segment.unwrap_or(data.len()).max(1),
                     data,
                     from: name.get()?,
                     to: local,
@@ -225,30 +274,19 @@ impl RecvBatch {
                     tos,
                     truncated: arrived.truncated,
                 })
-            },
-        )
+            })
     }
 
     /// Receives what is there, without waiting.
     pub(crate) fn receive(&mut self, fd: BorrowedFd<'_>) -> io::Result<usize> {
+        // what the last call wrote into the headers
+        for header in self.headers.iter_mut().take(self.arrived.len()) {
+            header.msg_hdr.msg_namelen = size_of::<Name>() as u32;
+            header.msg_hdr.msg_controllen = size_of::<Control>();
+            header.msg_hdr.msg_flags = 0;
+        }
         self.arrived.clear();
-        self.vectors.clear();
-        self.headers.clear();
-        for chunk in self.buffer.chunks_exact_mut(self.slot) {
-            self.vectors.push(libc::iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() });
-        }
-        for ((vector, name), control) in self.vectors.iter_mut().zip(&mut self.names).zip(&mut self.controls)
-        {
-            let mut header = empty_header();
-            header.msg_name = name.0.as_mut_ptr().cast();
-            header.msg_namelen = size_of::<Name>() as u32;
-            header.msg_iov = vector;
-            header.msg_iovlen = 1;
-            header.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_controllen = size_of::<Control>();
-            self.headers.push(libc::mmsghdr { msg_hdr: header, msg_len: 0 });
-        }
-        let count = u32::try_from(self.headers.len()).unwrap_or(1);
+        let count = u32::try_from(self.wanted.min(self.headers.len())).unwrap_or(1);
         let received = loop {
             // SAFETY: each of the `count` headers points to a name, a control buffer and one vector, all of the given
             // lengths and all owned by `self`, which is borrowed mutably until the call has returned.
@@ -271,7 +309,9 @@ impl RecvBatch {
                 }
             }
         };
+        let mut bytes = 0;
         for header in self.headers.iter().take(received) {
+            bytes += header.msg_len as usize;
             self.arrived.push(Arrived {
                 start: 0,
                 end: header.msg_len as usize,
@@ -279,12 +319,14 @@ impl RecvBatch {
                 truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
             });
         }
+        let average = bytes.checked_div(received).unwrap_or(0).max(1);
+        self.wanted = (CALL / average).clamp(2, self.headers.len().max(2));
         Ok(received)
     }
 
     /// Takes the IPv4 header off that a raw socket delivers. A datagram whose header makes no sense becomes empty.
     pub(crate) fn strip_ipv4_header(&mut self) {
-        for (chunk, arrived) in self.buffer.chunks(self.slot).zip(&mut self.arrived) {
+        for (chunk, arrived) in self.buffer.chunks(self.stride).zip(&mut self.arrived) {
             let length = chunk.first().map_or(0, |byte| usize::from(byte & 0x0f) * 4);
             arrived.start = if length < 20 { arrived.end } else { length.min(arrived.end) };
         }
@@ -412,6 +454,9 @@ fn send_run(fd: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usi
 
 fn write_control(control: &mut Control, message: &Outgoing<'_>) -> usize {
     let mut writer = Writer { buffer: &mut control.0, at: 0 };
+    if let Some(segment) = message.segment {
+        writer.control(libc::SOL_UDP, libc::UDP_SEGMENT, &segment.to_ne_bytes());
+    }
     let interface = message.interface.to_ne_bytes();
     if message.to.is_ipv4() {
         let from = match message.from {
@@ -471,12 +516,15 @@ mod tests {
         let mut control = Control([0; 128]);
         let message = Outgoing {
             data: &[],
+            segment: None,
             to: "192.0.2.1:500".parse().unwrap(),
             from: Some("192.0.2.2".parse().unwrap()),
             interface: 7,
             tos: Some(0xb8),
             dont_fragment: false,
         };
+        let segmented = Outgoing { segment: Some(1400), ..message };
+        assert_eq!(write_control(&mut control, &segmented), 24 + 32 + 24);
         let length = write_control(&mut control, &message);
         assert_eq!(length, 32 + 24);
         let arrival = parse_control(&control.0[..length]);

@@ -61,6 +61,12 @@ impl VnetHeader {
     pub const NEEDS_CHECKSUM: u8 = 1;
     /// Flag: the checksum has been verified.
     pub const DATA_VALID: u8 = 2;
+    /// `gso_type`: TCP over IPv4.
+    pub const TCP_V4: u8 = 1;
+    /// `gso_type`: UDP datagrams.
+    pub const UDP: u8 = 5;
+    /// Added to `gso_type`: the TCP segments bear ECN's CWR.
+    pub const ECN: u8 = 0x80;
 
     /// The header as the kernel wants it.
     pub fn to_bytes(self) -> [u8; Self::LEN] {
@@ -174,19 +180,15 @@ impl Tun {
         Ok((VnetHeader::from_bytes(header), length.saturating_sub(VnetHeader::LEN)))
     }
 
-    /// Writes one packet: the kernel receives it as if it came in by this interface. The packet may be given in parts.
-    pub fn write(&self, header: VnetHeader, parts: &[&[u8]]) -> io::Result<()> {
+    /// Writes one packet: the kernel receives it as if it came in by this interface.
+    pub fn write(&self, header: VnetHeader, packet: &[u8]) -> io::Result<()> {
         let header = header.to_bytes();
-        let result = match parts {
-            [packet] => writev(&self.fd, &[IoSlice::new(&header), IoSlice::new(packet)]),
-            parts => {
-                let mut vector = Vec::with_capacity(parts.len() + 1);
-                vector.push(IoSlice::new(&header));
-                vector.extend(parts.iter().map(|part| IoSlice::new(part)));
-                writev(&self.fd, &vector)
+        loop {
+            match writev(&self.fd, &[IoSlice::new(&header), IoSlice::new(packet)]) {
+                Err(rustix::io::Errno::INTR) => {}
+                result => return Ok(result.map(drop)?),
             }
-        };
-        Ok(result.map(drop)?)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::batch::{Outgoing, Received, RecvBatch, SendBatch};
 use crate::error::{Context, Error, PortHolder};
-use crate::socket::{Datagrams, SocketOptions, first};
+use crate::socket::{Datagrams, SocketOptions, first, set_option};
 use socket2::{Protocol, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +38,18 @@ impl UdpSocket {
         self.local
     }
 
+    /// Whether the kernel cuts datagrams for this socket ([`Outgoing::segment`], Linux 4.18).
+    pub fn can_segment(&self) -> bool {
+        // 0 is "no segmentation", which a kernel that knows the option takes
+        set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+    }
+
+    /// Lets the kernel gather datagrams of one sender ([`Received::segment`], Linux 5.0). Batches must have room for 65 535
+    /// bytes then.
+    pub fn gather(&self, on: bool) -> io::Result<()> {
+        set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_GRO, i32::from(on))
+    }
+
     /// Receives what is there, up to the batch's size; `WouldBlock` when there is nothing.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<usize> {
         self.datagrams.recv_batch(batch)
@@ -62,7 +74,8 @@ impl UdpSocket {
     /// Sends one datagram, from the given address if there is one, with DF clear: for IKE, whose messages may be longer
     /// than the path's MTU.
     pub fn send_to(&self, data: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
-        let message = Outgoing { data, to, from, interface: 0, tos: None, dont_fragment: false };
+        let message =
+            Outgoing { data, segment: None, to, from, interface: 0, tos: None, dont_fragment: false };
         match self.send_batch(&mut SendBatch::new(1), [message])? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             _ => Ok(()),
@@ -165,6 +178,7 @@ mod tests {
         let data: Vec<[u8; 1]> = (0..10).map(|number| [number]).collect();
         let messages = data.iter().enumerate().map(|(index, data)| Outgoing {
             data,
+            segment: None,
             to,
             from: Some(from),
             interface: 0,

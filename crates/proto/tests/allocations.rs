@@ -5,7 +5,7 @@
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound};
-use hubward_proto::esp::outbound::{Outbound, Outcome};
+use hubward_proto::esp::outbound::{Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Selector};
@@ -112,7 +112,9 @@ impl Tunnel {
                 assert!(matches!(outcome, Outcome::Queued));
             }
             self.outbound.seal(|batch| {
-                copies = allocations(|| carried.extend(batch.iter().map(|packet| packet.bytes.to_vec())));
+                copies = allocations(|| {
+                    carried.extend(batch.iter().flat_map(Sealed::packets).map(<[u8]>::to_vec))
+                });
             });
         });
         (carried, all - copies)

@@ -4,7 +4,7 @@
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice, Refused};
-use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome};
+use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Selector};
@@ -85,7 +85,7 @@ fn seal(child: &Arc<ChildSa>, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
         assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
     }
     let mut sealed = Vec::new();
-    outbound.seal(|batch| sealed.extend(batch.iter().map(|packet| packet.bytes.to_vec())));
+    outbound.seal(|batch| sealed.extend(batch.iter().flat_map(Sealed::packets).map(<[u8]>::to_vec)));
     sealed
 }
 
@@ -392,7 +392,13 @@ fn sent(child: &Arc<ChildSa>, sad: &Sad, packet: &[u8]) -> Result<Vec<(usize, bo
         other => panic!("{child:?}: {other:?}"),
     }
     let mut out = Vec::new();
-    outbound.seal(|batch| out.extend(batch.iter().map(|p| (p.bytes.len() + 20, p.dont_fragment, p.tos))));
+    outbound.seal(|batch| {
+        out.extend(
+            batch
+                .iter()
+                .flat_map(|run| run.packets().map(|packet| (packet.len() + 20, run.dont_fragment, run.tos))),
+        )
+    });
     Ok(out)
 }
 

@@ -4,6 +4,7 @@ use crate::client::Connect;
 use crate::client::credentials::{self, Known};
 use crate::client::network::Network;
 use crate::client::profile::{self, Profile};
+use crate::dataplane::offload::Offloads;
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::gateway::Message;
 use crate::log::Log;
@@ -59,6 +60,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
     let (network, tun) = Network::open(&arguments.state, !arguments.no_dns)?;
+    let offloads = Arc::new(Offloads::start(&[], &tun, &natt));
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(Tables::default()),
@@ -70,6 +72,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
         drops: Arc::new(Drops::default()),
+        offloads,
     });
     let connection = profile.connection(gateway, OUTSIDE)?;
     let mut session = Session {

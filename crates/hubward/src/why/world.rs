@@ -9,7 +9,7 @@ use crate::{aaa, translate};
 use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
-use hubward_proto::esp::outbound::{Outbound, Outcome};
+use hubward_proto::esp::outbound::{Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildSa, Direction, EntryRef};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
@@ -310,7 +310,7 @@ impl World {
         let outcome = outbound.push(&sad, &Tables::default(), self.now, &packet);
         assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
         let mut sealed = Vec::new();
-        outbound.seal(|batch| sealed.extend(batch.iter().map(|packet| packet.bytes.to_vec())));
+        outbound.seal(|batch| sealed.extend(batch.iter().flat_map(Sealed::packets).map(<[u8]>::to_vec)));
         change(&mut sealed[0]);
 
         let hub = &mut self.sides[0];

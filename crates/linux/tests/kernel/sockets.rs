@@ -35,7 +35,7 @@ fn udp(namespace: &NetNs, local: &str) -> UdpSocket {
 }
 
 fn outgoing(data: &[u8], to: SocketAddr) -> Outgoing<'_> {
-    Outgoing { data, to, from: None, interface: 0, tos: None, dont_fragment: false }
+    Outgoing { data, segment: None, to, from: None, interface: 0, tos: None, dont_fragment: false }
 }
 
 fn udp_addresses() {

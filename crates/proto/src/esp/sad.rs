@@ -45,8 +45,12 @@ impl Counters {
     }
 
     pub(crate) fn count(&self, now: Instant, bytes: usize) {
-        self.packets.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.count_many(now, 1, bytes as u64);
+    }
+
+    pub(crate) fn count_many(&self, now: Instant, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let millis = u64::try_from(now.since_origin().as_millis()).unwrap_or(u64::MAX - 1);
         self.last.store(millis + 1, Ordering::Relaxed);
     }

@@ -125,8 +125,8 @@ impl<'a> Candidate<'a> {
 /// broken packet whole.
 fn is_correct(packet: &[u8]) -> bool {
     let Some((header, payload)) = packet.split_first_chunk::<IP_HEADER>() else { return false };
-    Sum::default().add(header).fold() == 0xffff
-        && Sum::default().add_pseudo_header(header, payload.len()).add(payload).fold() == 0xffff
+    Sum::default().with(header).fold() == 0xffff
+        && Sum::default().with_pseudo_header(header, payload.len()).with(payload).fold() == 0xffff
 }
 
 /// Packets of one flow.
@@ -232,7 +232,7 @@ impl Gathered {
             let [.., p1, p2, _, _, _, _, _, _, _, _] = ip;
             [*p1, *p2] = [c1, c2];
             // the kernel goes on from the sum of the pseudo-header
-            let sum = Sum::default().add_pseudo_header(ip, rest.len()).fold().to_be_bytes();
+            let sum = Sum::default().with_pseudo_header(ip, rest.len()).fold().to_be_bytes();
             let length = crate::wire::reader::len16(rest.len()).to_be_bytes();
             match (transport, rest.first_chunk_mut::<8>(), push) {
                 (Transport::Udp, Some([_, _, _, _, l1, l2, _, _]), _) => [*l1, *l2] = length,

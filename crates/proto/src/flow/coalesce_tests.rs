@@ -62,7 +62,7 @@ impl Packet {
         let sum = crate::wire::ip::checksum(&packet[..20]).to_be_bytes();
         packet[10..12].copy_from_slice(&sum);
         let ip: [u8; 20] = packet[..20].try_into().unwrap();
-        let sum = !Sum::default().add_pseudo_header(&ip, body.len()).add(&body).fold();
+        let sum = !Sum::default().with_pseudo_header(&ip, body.len()).with(&body).fold();
         let at = 20 + self.transport.checksum_offset();
         packet[at..at + 2].copy_from_slice(&sum.max(1).to_be_bytes());
         packet
@@ -132,7 +132,8 @@ fn datagrams_are_gathered_and_given_back() {
 /// What the kernel's segmentation would not give back as it was goes alone, and stays in its place.
 #[test]
 fn what_differs_is_not_gathered() {
-    let changes: [(&str, fn(&mut Packet)); 10] = [
+    type Change = fn(&mut Packet);
+    let changes: [(&str, Change); 10] = [
         ("sequence number", |packet| packet.sequence += 1),
         ("identification", |packet| packet.identification = 0),
         ("congestion experienced", |packet| packet.tos = 3),

@@ -61,7 +61,7 @@ const CWR: u8 = 0x80;
 /// Writes the checksum that the kernel left out of a packet; false when it does not say a place in the packet.
 pub fn finish_checksum(packet: &mut [u8], (start, offset): (u16, u16)) -> bool {
     let Some(covered) = packet.get_mut(usize::from(start)..) else { return false };
-    let mut sum = !Sum::default().add(covered).fold();
+    let mut sum = !Sum::default().with(covered).fold();
     // in UDP zero says that there is none (RFC 768); where it is not UDP, all ones are the same number
     if sum == 0 {
         sum = 0xffff;
@@ -161,8 +161,8 @@ impl<'a> Segments<'a> {
         }
         let pseudo = ip
             .first_chunk()
-            .map_or_else(Sum::default, |ip| Sum::default().add_pseudo_header(ip, transport_len));
-        let sum = match !pseudo.add(transport).add(chunk).fold() {
+            .map_or_else(Sum::default, |ip| Sum::default().with_pseudo_header(ip, transport_len));
+        let sum = match !pseudo.with(transport).with(chunk).fold() {
             0 if self.transport == Transport::Udp => 0xffff,
             sum => sum,
         };

@@ -107,7 +107,7 @@ impl<'a> Ipv4<'a> {
 
 /// The Internet checksum (RFC 1071).
 pub fn checksum(bytes: &[u8]) -> u16 {
-    !Sum::default().add(bytes).fold()
+    !Sum::default().with(bytes).fold()
 }
 
 /// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which section 2 (B) allows, and in
@@ -118,7 +118,7 @@ pub struct Sum(u64);
 impl Sum {
     /// Adds bytes; an odd number of them may come last only.
     #[must_use]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn with(self, bytes: &[u8]) -> Self {
         let (blocks, rest) = bytes.as_chunks::<32>();
         let mut lanes = [0u64; 8];
         for block in blocks {
@@ -139,17 +139,17 @@ impl Sum {
 
     /// Adds a 16-bit number.
     #[must_use]
-    pub fn add_u16(self, number: u16) -> Self {
+    pub fn with_u16(self, number: u16) -> Self {
         Self(self.0 + u64::from(u16::from_ne_bytes(number.to_be_bytes())))
     }
 
     /// Adds the pseudo-header of TCP and UDP (RFC 9293 section 3.1): addresses from an IPv4 header, protocol, length.
     #[must_use]
-    pub fn add_pseudo_header(self, header: &[u8; 20], length: usize) -> Self {
+    pub fn with_pseudo_header(self, header: &[u8; 20], length: usize) -> Self {
         let [.., protocol, _, _, s1, s2, s3, s4, d1, d2, d3, d4] = *header;
-        self.add(&[s1, s2, s3, s4, d1, d2, d3, d4])
-            .add_u16(u16::from(protocol))
-            .add_u16(crate::wire::reader::len16(length))
+        self.with(&[s1, s2, s3, s4, d1, d2, d3, d4])
+            .with_u16(u16::from(protocol))
+            .with_u16(crate::wire::reader::len16(length))
     }
 
     /// The sum in 16 bits, not yet complemented.
@@ -199,7 +199,7 @@ mod tests {
     /// RFC 1071 section 3, and every length against the plain way of summing.
     #[test]
     fn sums_are_those_of_rfc_1071() {
-        assert_eq!(Sum::default().add(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]).fold(), 0xddf2);
+        assert_eq!(Sum::default().with(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]).fold(), 0xddf2);
         let bytes: Vec<u8> = (0..400u32).map(|byte| (byte * 151) as u8 | 0x81).collect();
         for length in 0..bytes.len() {
             let mut plain = 0u32;
@@ -209,8 +209,8 @@ mod tests {
             }
             assert_eq!(checksum(&bytes[..length]), !(plain as u16), "{length}");
         }
-        let parts = Sum::default().add(&bytes[..52]).add(&bytes[52..]).fold();
-        assert_eq!(parts, Sum::default().add(&bytes).fold());
+        let parts = Sum::default().with(&bytes[..52]).with(&bytes[52..]).fold();
+        assert_eq!(parts, Sum::default().with(&bytes).fold());
     }
 
     proptest! {

@@ -1,0 +1,131 @@
+//! What the kernel does for the packet path: segmentation and gathering, on the TUN and on the UDP socket. Each is tried when
+//! the program starts, can be switched off, and is done by hand where it is off or not there.
+
+use hubward_linux::tun::{self, Tun, VnetHeader};
+use hubward_linux::udp::UdpSocket;
+use hubward_proto::flow::coalesce::Super;
+use hubward_proto::flow::segment::{Transport, Undone};
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// An offload, as `--no-offload` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Offload {
+    /// TCP super-packets between the kernel and the tunnel (TSO, GRO).
+    TunTcp,
+    /// UDP super-packets between the kernel and the tunnel (USO); needs the one for TCP.
+    TunUdp,
+    /// ESP packets in UDP, many sent as one (UDP_SEGMENT).
+    UdpSend,
+    /// ESP packets in UDP, many received as one (UDP_GRO).
+    UdpReceive,
+}
+
+/// Whether an offload is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It is.
+    On,
+    /// `--no-offload` says no.
+    Off,
+    /// This kernel has not got it.
+    Unavailable,
+    /// A network device refused it.
+    Refused,
+}
+
+/// The offloads of the running gateway.
+#[derive(Debug)]
+pub(crate) struct Offloads {
+    tun_tcp: State,
+    tun_udp: State,
+    udp_send: State,
+    udp_receive: State,
+    /// A device refused to send what the kernel would have to finish.
+    refused: AtomicBool,
+}
+
+impl Offloads {
+    /// Tries what is not switched off.
+    pub(crate) fn start(off: &[Offload], tun: &Tun, natt: &UdpSocket) -> Self {
+        let state = |offload, works: &dyn Fn() -> bool| match off.contains(&offload) {
+            true => State::Off,
+            false if works() => State::On,
+            false => State::Unavailable,
+        };
+        let tun_tcp = state(Offload::TunTcp, &|| tun.set_offload(tun::Offload::Tcp).is_ok());
+        let tun_udp = match tun_tcp {
+            State::On => state(Offload::TunUdp, &|| tun.set_offload(tun::Offload::TcpUdp).is_ok()),
+            other => other,
+        };
+        Self {
+            tun_tcp,
+            tun_udp,
+            udp_send: state(Offload::UdpSend, &|| natt.can_segment()),
+            udp_receive: state(Offload::UdpReceive, &|| natt.gather(true).is_ok()),
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether packets for the TUN are gathered: TCP, UDP.
+    pub(crate) fn gathers(&self) -> (bool, bool) {
+        (self.tun_tcp == State::On, self.tun_udp == State::On)
+    }
+
+    /// Whether datagrams are sent many as one.
+    pub(crate) fn sends_segmented(&self) -> bool {
+        self.udp_send == State::On && !self.refused.load(Ordering::Relaxed)
+    }
+
+    /// A device refused; it does not try again.
+    pub(crate) fn refuse(&self) {
+        if !self.refused.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a network device cannot fill in UDP checksums: packets are sent one by one from now on"
+            );
+        }
+    }
+
+    /// Each with its name and state, for `show crypto engine brief`.
+    pub(crate) fn states(&self) -> [(&'static str, State); 4] {
+        let udp_send = match self.udp_send {
+            State::On if self.refused.load(Ordering::Relaxed) => State::Refused,
+            state => state,
+        };
+        [
+            ("TUN TCP segmentation", self.tun_tcp),
+            ("TUN UDP segmentation", self.tun_udp),
+            ("UDP send segmentation", udp_send),
+            ("UDP receive gathering", self.udp_receive),
+        ]
+    }
+}
+
+/// What the kernel left undone in a packet that came from the TUN; `None` for a kind of segments that was not asked for.
+pub(crate) fn undone(header: VnetHeader) -> Option<Undone> {
+    let segment = match header.gso_type & !VnetHeader::ECN {
+        0 => None,
+        VnetHeader::TCP_V4 => Some((Transport::Tcp, header.gso_size)),
+        VnetHeader::UDP => Some((Transport::Udp, header.gso_size)),
+        _ => return None,
+    };
+    let missing = header.flags & VnetHeader::NEEDS_CHECKSUM != 0;
+    Some(Undone { segment, checksum: missing.then_some((header.checksum_start, header.checksum_offset)) })
+}
+
+/// How the kernel is told of a super-packet.
+pub(crate) fn header_of(whole: Super) -> VnetHeader {
+    let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
+    VnetHeader {
+        flags: VnetHeader::NEEDS_CHECKSUM,
+        gso_type: match whole.transport {
+            Transport::Tcp => VnetHeader::TCP_V4,
+            Transport::Udp => VnetHeader::UDP,
+        },
+        header_length: short(whole.header_len),
+        gso_size: short(whole.segment),
+        checksum_start: short(whole.ip_header_len),
+        checksum_offset: short(whole.transport.checksum_offset()),
+    }
+}
