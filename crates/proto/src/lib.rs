@@ -11,5 +11,6 @@ pub mod esp;
 pub mod flow;
 pub mod ike;
 pub mod limits;
+mod reuse;
 pub mod time;
 pub mod wire;

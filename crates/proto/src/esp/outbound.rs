@@ -10,6 +10,7 @@ use crate::flow::segment::Segments;
 use crate::flow::tables::{Tables, Verdict};
 use crate::ike::io::Acquire;
 use crate::ike::path::Path;
+use crate::reuse::reuse;
 use crate::time::Instant;
 use crate::wire::ip::{Ipv4, protocol};
 use hubward_crypto::esp::{HEADER_LEN, SealJob, seal};
@@ -70,8 +71,17 @@ impl<'a> Sealed<'a> {
 
 /// Packets of a batch when no cipher asks for more: what fits the processor's second cache.
 const BATCH: usize = 64;
-/// Packets of a batch that has bit-sliced ciphers, which encrypt as many packets at once as a vector has bits.
-const WIDE_BATCH: usize = 256;
+
+/// Packets that are protected together: as many as make the cipher fast, and no more, while they are in the first cache.
+const fn grain(cipher: EspCipher) -> usize {
+    match cipher {
+        // a vector has as many bits, and the bit-sliced cipher encrypts as many packets at once
+        EspCipher::Des | EspCipher::TripleDes => 256,
+        EspCipher::Aes128 | EspCipher::Aes192 | EspCipher::Aes256 => 32,
+        EspCipher::AesGcm128 | EspCipher::AesGcm256 => 16,
+    }
+}
+
 /// Packets that UDP segmentation sends as one (`UDP_MAX_SEGMENTS` of Linux before 6.6).
 const RUN_PACKETS: usize = 64;
 /// Bytes of the longest UDP payload.
@@ -114,7 +124,14 @@ pub struct Outbound {
     arena: Vec<u8>,
     runs: Vec<Run>,
     packets: usize,
-    wide: bool,
+    /// Run and length of each packet at the arena's end that is not protected yet.
+    pending: Vec<(usize, usize)>,
+    pending_bytes: usize,
+    /// The largest [`grain`] of the batch.
+    grain: usize,
+    /// A packet could not be protected: none may leave.
+    failed: bool,
+    jobs: Vec<SealJob<'static>>,
     /// Where inner fragments, and the segments that must be fragmented, are built.
     fragment: Vec<u8>,
     segment: Vec<u8>,
@@ -136,7 +153,11 @@ impl Outbound {
             arena: Vec::with_capacity(256 * 1024),
             runs: Vec::with_capacity(BATCH),
             packets: 0,
-            wide: false,
+            pending: Vec::with_capacity(BATCH),
+            pending_bytes: 0,
+            grain: 0,
+            failed: false,
+            jobs: Vec::with_capacity(BATCH),
             fragment: Vec::with_capacity(2048),
             segment: Vec::with_capacity(2048),
             random: Random::new(seed),
@@ -155,7 +176,7 @@ impl Outbound {
 
     /// Whether the batch is best protected now, though more may be had.
     pub fn is_full(&self) -> bool {
-        self.packets >= if self.wide { WIDE_BATCH } else { BATCH }
+        self.packets >= BATCH.max(self.grain)
     }
 
     /// Takes one cleartext packet.
@@ -341,7 +362,10 @@ impl Outbound {
         self.arena.push(next_header);
         self.arena.resize(self.arena.len() + suite.icv_len(), 0);
         self.append(sa, envelope, self.arena.len() - start);
-        self.wide |= matches!(cipher, EspCipher::Des | EspCipher::TripleDes);
+        self.grain = self.grain.max(grain(cipher));
+        if self.pending.len() >= self.grain {
+            self.protect();
+        }
         let soft = sa.child.soft_bytes.is_some_and(|limit| sent >= limit) || sequence >= 1 << 31;
         let tell = soft && !sa.told.swap(true, Ordering::Relaxed);
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
@@ -350,32 +374,42 @@ impl Outbound {
     /// Counts the last packet of the arena to the last run, or begins another.
     fn append(&mut self, sa: &Arc<Sa>, envelope: &Envelope, length: usize) {
         self.packets += 1;
+        self.pending_bytes += length;
         if let Some(run) = self.runs.last_mut().filter(|run| run.takes(sa, envelope, length)) {
             run.bytes += length;
             run.packets += 1;
+            self.pending.push((self.runs.len() - 1, length));
             return;
         }
+        self.pending.push((self.runs.len(), length));
         let Envelope { path, tos, dont_fragment } = *envelope;
         let sa = Arc::clone(sa);
         self.runs.push(Run { sa, path, tos, dont_fragment, bytes: length, segment: length, packets: 1 });
     }
 
-    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
-    pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
-        let mut rest = self.arena.as_mut_slice();
-        let mut jobs = Vec::with_capacity(self.packets);
-        for run in &self.runs {
-            let (packets, after) =
-                std::mem::take(&mut rest).split_at_mut_checked(run.bytes).unwrap_or_default();
-            jobs.extend(packets.chunks_mut(run.segment).map(|packet| SealJob { keys: &run.sa.keys, packet }));
+    /// Protects the packets at the arena's end.
+    fn protect(&mut self) {
+        let mut jobs = reuse(std::mem::take(&mut self.jobs));
+        let start = self.arena.len().saturating_sub(self.pending_bytes);
+        let mut rest = self.arena.get_mut(start..).unwrap_or_default();
+        for (run, length) in self.pending.drain(..) {
+            let Some((packet, after)) = rest.split_at_mut_checked(length) else { break };
+            jobs.extend(self.runs.get(run).map(|run| SealJob { keys: &run.sa.keys, packet }));
             rest = after;
         }
         let sealed = seal(&mut jobs);
         debug_assert!(sealed.is_ok());
-        drop(jobs);
+        self.failed |= sealed.is_err();
+        self.jobs = reuse(jobs);
+        self.pending_bytes = 0;
+    }
+
+    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
+    pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
+        self.protect();
         let mut ready = Vec::with_capacity(self.runs.len());
         // of several that could not be protected only one is named, and none may leave
-        if sealed.is_ok() {
+        if !self.failed {
             let mut rest = self.arena.as_slice();
             for Run { path, tos, dont_fragment, bytes, segment, .. } in &self.runs {
                 let (packets, after) = rest.split_at_checked(*bytes).unwrap_or_default();
@@ -389,7 +423,8 @@ impl Outbound {
         self.runs.clear();
         self.arena.clear();
         self.packets = 0;
-        self.wide = false;
+        self.grain = 0;
+        self.failed = false;
     }
 }
 
