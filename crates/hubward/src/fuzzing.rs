@@ -113,8 +113,15 @@ pub fn ssh_client(data: &[u8]) {
     let (gateway, _messages) = sync_channel(1);
     let parsed = Arc::new(hubward_config::parse(HUB));
     let file = PathBuf::from("/nonexistent");
-    let views =
-        Views::new(parsed, Arc::default(), Arc::new(Sad::new()), Arc::default(), file, Arc::default());
+    let views = Views::new(
+        parsed,
+        Arc::default(),
+        Arc::new(Sad::new()),
+        Arc::default(),
+        Arc::default(),
+        file,
+        Arc::default(),
+    );
     let desk = Desk { views: Arc::new(views), gateway };
     let key = PrivateKey::new(KeypairData::Ed25519(Ed25519Keypair::from_seed(&[1; 32])), "").expect("a key");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

@@ -122,6 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         Arc::new(machine.names().clone()),
         Arc::clone(&shared.sad),
         Arc::clone(&shared.drops),
+        Arc::clone(&shared.offloads),
         arguments.file.clone(),
         Arc::clone(&logging),
     ));

@@ -3,6 +3,7 @@
 
 use crate::apply::InterfaceView;
 use crate::console_lines::UserLine;
+use crate::dataplane::offload;
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
 use crate::why::Failure;
@@ -53,6 +54,8 @@ pub(crate) struct Snapshot {
     pub(crate) statics: Arc<Vec<Static>>,
     pub(crate) neighbours: Vec<Neighbour>,
     pub(crate) drops: Dropped,
+    /// What the kernel does for the packet path, each with its name.
+    pub(crate) offloads: [(&'static str, offload::State); 4],
     pub(crate) log: Logged,
     /// Which debugging is on.
     pub(crate) debugging: crate::debug::Options,

@@ -3,6 +3,7 @@
 
 use crate::apply::{self, Names};
 use crate::console_lines::Lines;
+use crate::dataplane::offload::Offloads;
 use crate::dataplane::{Drops, now};
 use crate::logging::Logging;
 use crate::monitors::Monitors;
@@ -42,6 +43,7 @@ pub(crate) struct Views {
     orders: AtomicU64,
     sad: Arc<Sad>,
     drops: Arc<Drops>,
+    offloads: Arc<Offloads>,
     file: PathBuf,
     /// What the file of the startup configuration had in it when we read or wrote it last.
     saved: Mutex<Arc<str>>,
@@ -158,6 +160,7 @@ impl Views {
         names: Arc<Names>,
         sad: Arc<Sad>,
         drops: Arc<Drops>,
+        offloads: Arc<Offloads>,
         file: PathBuf,
         logging: Arc<Logging>,
     ) -> Self {
@@ -183,6 +186,7 @@ impl Views {
             orders: AtomicU64::new(0),
             sad,
             drops,
+            offloads,
             file,
             saved,
             started: now(),
@@ -423,6 +427,7 @@ impl Views {
                 too_big: drops.too_big.load(Ordering::Relaxed),
                 send: drops.send.load(Ordering::Relaxed),
             },
+            offloads: self.offloads.states(),
             log: self.logging.buffer.view(),
             debugging: self.logging.debugging.options(),
             told: self.logging.told(),

@@ -26,6 +26,7 @@ show archive
 show arp
 show clock
 show crypto dynamic-map
+show crypto engine brief
 show crypto engine connections active
 show crypto engine connections dropped-packet
 show crypto ipsec sa

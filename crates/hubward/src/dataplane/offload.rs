@@ -5,7 +5,6 @@ use hubward_linux::tun::{self, Tun, VnetHeader};
 use hubward_linux::udp::UdpSocket;
 use hubward_proto::flow::coalesce::Super;
 use hubward_proto::flow::segment::{Transport, Undone};
-use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An offload, as `--no-offload` names it.
@@ -22,8 +21,7 @@ pub(crate) enum Offload {
 }
 
 /// Whether an offload is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It is.
     On,
@@ -44,6 +42,25 @@ pub(crate) struct Offloads {
     udp_receive: State,
     /// A device refused to send what the kernel would have to finish.
     refused: AtomicBool,
+}
+
+impl Default for Offloads {
+    /// Nothing is used.
+    fn default() -> Self {
+        let (tun_tcp, tun_udp, udp_send, udp_receive) = (State::Off, State::Off, State::Off, State::Off);
+        Self { tun_tcp, tun_udp, udp_send, udp_receive, refused: AtomicBool::new(false) }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+        })
+    }
 }
 
 impl Offloads {

@@ -6,6 +6,7 @@ use super::table::{self, ROWS, Run};
 use super::{Caller, Context, Format, PRIVILEGED};
 use crate::apply::{AddressedBy, InterfaceView};
 use crate::console_lines::{LineName, UserLine};
+use crate::dataplane::offload::Offloads;
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
 use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic, in_order, peers};
@@ -192,6 +193,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         statics: Arc::default(),
         neighbours: Vec::new(),
         cleared: None,
+        offloads: Offloads::default().states(),
         drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
         debugging: crate::debug::Options {
             classes: [crate::debug::Class::Isakmp].into(),

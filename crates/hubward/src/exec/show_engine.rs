@@ -1,4 +1,4 @@
-//! `show crypto engine connections active`: every SA with its algorithms and counters.
+//! `show crypto engine`: who does the packets, and every SA with its algorithms and counters.
 
 use super::layout::{Format, Layout};
 use super::{Arguments, Context, Output, shown};
@@ -10,6 +10,41 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub(super) fn brief(context: &Context, _: &Arguments) -> Output {
+    shown(Brief(Arc::clone(&context.snapshot)))
+}
+
+/// A property of the crypto engine.
+#[derive(Debug, Serialize)]
+struct BriefRow {
+    part: &'static str,
+    state: String,
+}
+
+struct Brief(Arc<Snapshot>);
+
+impl Layout for Brief {
+    type Row = BriefRow;
+
+    fn rows(&self) -> impl Iterator<Item = BriefRow> {
+        let engine = [
+            ("crypto engine name", "Hubward"),
+            ("crypto engine type", "software"),
+            ("crypto engine state", "installed"),
+        ];
+        let engine = engine.map(|(part, state)| BriefRow { part, state: state.to_owned() });
+        let offloads = self.0.offloads.map(|(part, state)| BriefRow { part, state: state.to_string() });
+        engine.into_iter().chain(offloads)
+    }
+
+    fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
+        for BriefRow { part, state } in self.rows() {
+            writeln!(out, "{part:>26}:  {state}")?;
+        }
+        Ok(())
+    }
+}
 
 pub(super) fn active(context: &Context, _: &Arguments) -> Output {
     shown(Connections(Arc::clone(&context.snapshot)))

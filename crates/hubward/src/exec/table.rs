@@ -76,6 +76,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show clock", 1, show_system::clock),
     show("show crypto debug-condition", 1, debug::condition),
     show("show crypto dynamic-map [tag <name>]", 1, show_map::templates),
+    show("show crypto engine brief", 1, show_engine::brief),
     show("show crypto engine connections active", 1, show_engine::active),
     show("show crypto engine connections dropped-packet", 1, show_engine::dropped),
     show(

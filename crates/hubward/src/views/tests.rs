@@ -73,6 +73,7 @@ fn views_of(count: u32, file: &std::path::Path) -> Arc<Views> {
         Arc::default(),
         Arc::clone(&sad),
         Arc::default(),
+        Arc::default(),
         file.to_path_buf(),
         Arc::default(),
     );
