@@ -31,6 +31,7 @@ pub mod terminal;
 pub mod tun;
 pub mod udp;
 pub mod unreachable;
+pub mod xfrm;
 
 pub use batch::{Outgoing, Received, RecvBatch, SendBatch};
 pub use error::{Context, Error, PortHolder};

@@ -43,7 +43,7 @@ impl Monitor {
             | libc::RTMGRP_IPV6_IFADDR
             | libc::RTMGRP_IPV4_ROUTE
             | libc::RTMGRP_IPV6_ROUTE;
-        let fd = open_socket(groups.cast_unsigned(), SocketFlags::NONBLOCK)?;
+        let fd = open_socket(None, groups.cast_unsigned(), SocketFlags::NONBLOCK)?;
         Ok(Self { fd, buffer: vec![0; 64 * 1024] })
     }
 

@@ -3,18 +3,21 @@
 //! written here.
 
 use crate::error::{Context, Error};
-use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
 };
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use zeroize::Zeroizing;
 
 /// Enough for any message of the kernel's dumps (they come in pieces of up to 32 KiB).
 const BUFFER: usize = 64 * 1024;
 const HEADER: usize = 16;
+/// Room for any message that holds keys.
+const ROOM: usize = 1536;
 /// How long to wait for an answer.
 const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -38,7 +41,16 @@ pub struct Netlink {
 impl Netlink {
     /// Opens a socket in the thread's network namespace.
     pub fn open() -> Result<Self, Error> {
-        let fd = open_socket(0, SocketFlags::CLOEXEC)?;
+        Self::speaking(None)
+    }
+
+    /// The same for xfrm(8) (`NETLINK_XFRM`): its answers hold keys, which is why every buffer here is wiped.
+    pub(crate) fn open_xfrm() -> Result<Self, Error> {
+        Self::speaking(Some(netlink::XFRM))
+    }
+
+    fn speaking(protocol: Option<Protocol>) -> Result<Self, Error> {
+        let fd = open_socket(protocol, 0, SocketFlags::CLOEXEC)?;
         // the kernel answers at once; an answer that got lost must not stop the gateway for ever
         rustix::net::sockopt::set_socket_timeout(&fd, rustix::net::sockopt::Timeout::Recv, Some(ANSWER_TIME))
             .context("configure", "a routing socket")?;
@@ -96,9 +108,9 @@ impl Netlink {
         let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
         *sequence = sequence.wrapping_add(1);
         let single = message.flags & (DUMP | ACK) == 0;
-        let bytes = message.to_bytes(*sequence);
+        let bytes = Zeroizing::new(message.to_bytes(*sequence));
         send(&self.fd, &bytes, SendFlags::empty()).context(operation, &object)?;
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = Zeroizing::new(vec![0; BUFFER]);
         let mut interrupted = false;
         loop {
             let length = match recv(&self.fd, buffer.as_mut_slice(), RecvFlags::empty()) {
@@ -140,10 +152,14 @@ impl AsFd for Netlink {
     }
 }
 
-pub(crate) fn open_socket(groups: u32, flags: SocketFlags) -> Result<OwnedFd, Error> {
-    const OBJECT: &str = "a routing socket";
-    // protocol 0 of the netlink family is NETLINK_ROUTE
-    let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags | SocketFlags::CLOEXEC, None)
+/// A bound socket. Protocol `None`, which is 0 of the netlink family, is NETLINK_ROUTE.
+pub(crate) fn open_socket(
+    protocol: Option<Protocol>,
+    groups: u32,
+    flags: SocketFlags,
+) -> Result<OwnedFd, Error> {
+    const OBJECT: &str = "a netlink socket";
+    let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags | SocketFlags::CLOEXEC, protocol)
         .context("open", OBJECT)?;
     bind(&fd, &SocketAddrNetlink::new(0, groups)).context("bind", OBJECT)?;
     Ok(fd)
@@ -171,12 +187,15 @@ fn acknowledgement(
 pub(crate) struct Message {
     kind: u16,
     pub(crate) flags: u16,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
 }
 
 impl Message {
     pub(crate) fn new(kind: u16, flags: u16, header: &[u8]) -> Self {
-        Self { kind, flags, body: header.to_vec() }
+        // a message with keys must not be moved while it grows: what it leaves behind would not be wiped
+        let mut body = Zeroizing::new(Vec::with_capacity(ROOM.max(header.len())));
+        body.extend_from_slice(header);
+        Self { kind, flags, body }
     }
 
     /// Adds an attribute, padded to four bytes.
@@ -185,7 +204,8 @@ impl Message {
         self.body.extend(length.to_ne_bytes());
         self.body.extend(kind.to_ne_bytes());
         self.body.extend(data);
-        self.body.resize(self.body.len().next_multiple_of(4), 0);
+        let padded = self.body.len().next_multiple_of(4);
+        self.body.resize(padded, 0);
         self
     }
 
@@ -218,7 +238,7 @@ impl Message {
         }
     }
 
-    fn to_bytes(&self, sequence: u32) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self, sequence: u32) -> Vec<u8> {
         let length = u32::try_from(HEADER + self.body.len()).unwrap_or(u32::MAX);
         let mut bytes = Vec::with_capacity(HEADER + self.body.len());
         bytes.extend(length.to_ne_bytes());
@@ -226,7 +246,7 @@ impl Message {
         bytes.extend((self.flags | libc::NLM_F_REQUEST as u16).to_ne_bytes());
         bytes.extend(sequence.to_ne_bytes());
         bytes.extend(0u32.to_ne_bytes());
-        bytes.extend(&self.body);
+        bytes.extend(self.body.iter());
         bytes
     }
 }
