@@ -20,6 +20,8 @@ pub enum Setting {
     SendRedirects(String),
     /// Groups that may send ICMP echoes without CAP_NET_RAW.
     PingGroupRange,
+    /// How many seconds the kernel waits for an SA that it asked for before it asks again.
+    XfrmAcquireExpires,
 }
 
 impl Setting {
@@ -39,6 +41,7 @@ impl Setting {
             Self::AcceptLocal(interface) => of_interface("ipv4", interface, "accept_local"),
             Self::SendRedirects(interface) => of_interface("ipv4", interface, "send_redirects"),
             Self::PingGroupRange => Ok("/proc/sys/net/ipv4/ping_group_range".to_owned()),
+            Self::XfrmAcquireExpires => Ok("/proc/sys/net/core/xfrm_acq_expires".to_owned()),
         }
     }
 }

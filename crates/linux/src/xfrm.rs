@@ -190,8 +190,7 @@ impl Xfrm {
         })
     }
 
-    /// Removes all of Hubward's policies and SAs, in this order, so that nothing leaves in clear in between; gives what was
-    /// removed, in words.
+    /// Removes all of Hubward's SAs and policies; gives what was removed, in words.
     pub fn sweep(&self) -> Result<Vec<String>, Error> {
         let mut removed = Vec::new();
         let mut note = |what: String, result: Result<(), Error>| match result {

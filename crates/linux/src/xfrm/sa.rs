@@ -16,7 +16,6 @@ const AT_CARRIED: usize = AT_LIMITS + LIMITS;
 const AT_STATS: usize = AT_CARRIED + CARRIED;
 const AT_REQID: usize = 208;
 const AT_FAMILY: usize = 212;
-const AT_MODE: usize = 214;
 
 const ALG_CRYPT: u16 = 2;
 const ENCAP: u16 = 4;
@@ -333,12 +332,6 @@ impl SaState {
         }
         Some(state)
     }
-
-    /// Its mode, for the tests.
-    #[cfg(test)]
-    pub(super) fn mode_of(body: &[u8]) -> Option<u8> {
-        body.get(AT_MODE).copied()
-    }
 }
 
 #[cfg(test)]
@@ -388,7 +381,6 @@ mod tests {
         expected[212..214].copy_from_slice(&2u16.to_ne_bytes());
         expected[214..217].copy_from_slice(&[1, 0, 4]);
         assert_eq!(body[..INFO], expected);
-        assert_eq!(SaState::mode_of(&body), Some(1));
 
         let auth = attribute(&body, 20).unwrap();
         assert_eq!(auth.len(), 64 + 4 + 4 + 20);
