@@ -180,6 +180,8 @@ pub struct RecvBatch {
     headers: Vec<libc::mmsghdr>,
     /// Datagrams to ask for next time.
     wanted: usize,
+    /// The last call brought as many as were asked for.
+    more: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -221,6 +223,7 @@ impl RecvBatch {
             vectors: Vec::with_capacity(datagrams),
             headers: Vec::with_capacity(datagrams),
             wanted: datagrams,
+            more: false,
         };
         batch.point();
         batch
@@ -252,6 +255,11 @@ impl RecvBatch {
     /// Whether nothing arrived.
     pub fn is_empty(&self) -> bool {
         self.arrived.is_empty()
+    }
+
+    /// Whether more may be there than the last call brought: it got as many as it asked for.
+    pub fn may_have_left_some(&self) -> bool {
+        self.more
     }
 
     /// What arrived with the last call, in the order of arrival.
@@ -286,6 +294,7 @@ impl RecvBatch {
             header.msg_hdr.msg_flags = 0;
         }
         self.arrived.clear();
+        self.more = false;
         let count = u32::try_from(self.wanted.min(self.headers.len())).unwrap_or(1);
         let received = loop {
             // SAFETY: each of the `count` headers points to a name, a control buffer and one vector, all of the given
@@ -319,6 +328,7 @@ impl RecvBatch {
                 truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
             });
         }
+        self.more = received >= count as usize;
         let average = bytes.checked_div(received).unwrap_or(0).max(1);
         self.wanted = (CALL / average).clamp(2, self.headers.len().max(2));
         Ok(received)

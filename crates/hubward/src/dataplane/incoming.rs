@@ -50,15 +50,23 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
     while !shared.stop.load(Ordering::Relaxed) {
         let esp = shared.esp.as_ref().map_or(shared.natt.as_fd(), |esp| esp.as_fd());
         let fds = [shared.natt.as_fd(), shared.unreachable.as_fd(), esp];
-        wait(&mut fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)), 500);
-        hear(shared, &mut heard);
-        let mut turn = 0..TURN;
+        let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        wait(&mut fds, 500);
+        // a packet that comes alone costs one system call to wait for it and one to take it
+        let [by_udp, unreachable, native] = fds.map(|fd| !fd.revents().is_empty());
+        if unreachable {
+            hear(shared, &mut heard);
+        }
+        let mut turn = 0..if by_udp { TURN } else { 0 };
         while turn.next().is_some()
             && matches!(shared.natt.recv_batch(&mut datagrams), Ok(count) if count > 0)
         {
             worker.open(datagrams.datagrams().flat_map(|received| arrived_by_udp(gateway, received)));
+            if !datagrams.may_have_left_some() {
+                break;
+            }
         }
-        let Some(esp) = &shared.esp else { continue };
+        let Some(esp) = shared.esp.as_ref().filter(|_| native) else { continue };
         let mut turn = 0..TURN;
         while turn.next().is_some() && matches!(esp.recv_batch(&mut packets), Ok(count) if count > 0) {
             worker.open(packets.datagrams().filter(|received| !received.truncated).map(|received| Arrived {
@@ -69,6 +77,9 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
                 tos: received.tos,
                 bytes: received.data,
             }));
+            if !packets.may_have_left_some() {
+                break;
+            }
         }
     }
 }
