@@ -74,8 +74,7 @@ pub(crate) type LastTraffic = BTreeMap<ChildId, (Option<Instant>, Option<Instant
 
 /// Tells the engine what the children carried since it was told last.
 pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraffic) {
-    // in the order of their ids: what the engine does in answer must not depend on a hash
-    for (id, halves) in sad.pairs().into_iter().collect::<BTreeMap<_, _>>() {
+    for (id, halves) in sad.pairs() {
         let last = |sa: Option<std::sync::Arc<Sa>>| sa.and_then(|sa| sa.counters.last());
         let seen = (last(halves.inbound), last(halves.outbound));
         // unanswered traffic must go on being looked at

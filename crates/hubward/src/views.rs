@@ -442,7 +442,7 @@ impl Views {
 fn flows(
     children: Vec<Arc<ChildView>>,
     before: &BTreeMap<FlowName, Traffic>,
-    installed: &std::collections::HashMap<ChildId, Halves>,
+    installed: &BTreeMap<ChildId, Halves>,
     cleared: &BTreeMap<ChildId, Cleared>,
 ) -> Vec<Flow> {
     let now = now();

@@ -94,7 +94,6 @@ fn child(mode: Mode) -> Arc<ChildSa> {
 }
 
 struct Tunnel {
-    sad: Sad,
     tables: Tables,
     outbound: Outbound,
     inbound: Inbound,
@@ -108,7 +107,7 @@ impl Tunnel {
         let mut copies = 0;
         let all = allocations(|| {
             for packet in packets {
-                let outcome = self.outbound.push(&self.sad, &self.tables, Instant::ORIGIN, packet);
+                let outcome = self.outbound.push(&self.tables, Instant::ORIGIN, packet);
                 assert!(matches!(outcome, Outcome::Queued));
             }
             self.outbound.seal(|batch| {
@@ -130,8 +129,8 @@ impl Tunnel {
             encapsulation: Encapsulation::Native,
             tos: 3,
         });
-        let (sad, inbound, delivered) = (&self.sad, &mut self.inbound, &mut self.delivered);
-        allocations(|| inbound.process(sad, Instant::ORIGIN, batch, |_| *delivered += 1))
+        let (inbound, delivered) = (&mut self.inbound, &mut self.delivered);
+        allocations(|| inbound.process(Instant::ORIGIN, batch, |_| *delivered += 1))
     }
 }
 
@@ -139,15 +138,15 @@ impl Tunnel {
 fn nothing_is_allocated_per_packet() {
     for mode in [Mode::Tunnel, Mode::Transport] {
         let child = child(mode);
+        let sad = Sad::new();
         let mut tunnel = Tunnel {
-            sad: Sad::new(),
             tables: Tables::default(),
-            outbound: Outbound::new([1; 32]),
-            inbound: Inbound::new(),
+            outbound: Outbound::new(&sad, [1; 32]),
+            inbound: Inbound::new(&sad),
             delivered: 0,
         };
-        tunnel.sad.install(&child, Direction::Outbound).unwrap();
-        tunnel.sad.install(&child, Direction::Inbound).unwrap();
+        sad.install(&child, Direction::Outbound).unwrap();
+        sad.install(&child, Direction::Inbound).unwrap();
         let (from, to) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         let packet = |_| [&ip::header(from, to, ip::protocol::UDP, 2, 600)[..], &[5; 600]].concat();
         let mut taken = Vec::new();

@@ -104,6 +104,7 @@ proptest! {
         flows in prop::collection::vec(flow(), 1..24),
     ) {
         let sad = Sad::new();
+        let mut following = sad.outbound_view();
         let mut children: Vec<_> = selectors.into_iter().zip(1..).map(|(selector, id)| child(id, selector)).collect();
         for child in &children {
             sad.install(child, Direction::Outbound).unwrap();
@@ -113,8 +114,11 @@ proptest! {
                 sad.remove(children.remove(index.index(children.len())).id);
             }
         }
-        for flow in &flows {
-            let found = sad.by_flow(flow, |_| false).map(|sa| sa.child.id);
+        let beginning = sad.outbound_view();
+        // one that saw everything come and go, and one that begins now
+        following.refresh();
+        for (flow, view) in flows.iter().flat_map(|flow| [(flow, &following), (flow, &beginning)]) {
+            let found = view.by_flow(flow, |_| false).map(|sa| sa.child.id);
             prop_assert_eq!(found, linear(&children, flow), "{:?}", flow);
         }
     }

@@ -67,7 +67,7 @@ fn child(suite: EspSuite, mode: Mode) -> Arc<ChildSa> {
 fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
     let sad = Sad::new();
     sad.install(child, Direction::Inbound).unwrap();
-    let mut inbound = Inbound::new();
+    let mut inbound = Inbound::new(&sad);
     let mut delivered = 0;
     let length = packet.len();
     let arrived = Arrived {
@@ -78,7 +78,7 @@ fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
         encapsulation: Encapsulation::Native,
         tos: 3,
     };
-    inbound.process(&sad, Instant::ORIGIN, std::iter::once(arrived), |inner| {
+    inbound.process(Instant::ORIGIN, std::iter::once(arrived), |inner| {
         let view = Ipv4::parse(inner).expect("what is delivered is an IPv4 packet");
         assert!(child.selector.remote.contains(IpAddr::V4(view.source())));
         assert!(child.selector.local.contains(IpAddr::V4(view.destination())));
@@ -196,14 +196,15 @@ pub(crate) fn cleartext_packet(data: &[u8]) {
         net("10.2.0.0/16").contains(IpAddr::V4(view.source()))
             && net("10.1.0.0/16").contains(IpAddr::V4(view.destination()))
     });
-    let mut outbound = Outbound::new([1; 32]);
-    match outbound.push(&empty, &tables, Instant::ORIGIN, data) {
+    let mut outbound = Outbound::new(&empty, [1; 32]);
+    match outbound.push(&tables, Instant::ORIGIN, data) {
         Outcome::Acquire(_) => assert!(protected),
         Outcome::Drop(_) => assert!(!protected),
         Outcome::Clear => assert!(!protected && Ipv4::parse(data).is_some()),
         other => panic!("{other:?} without an SA"),
     }
-    let outcome = outbound.push(&full, &tables, Instant::ORIGIN, data);
+    let mut outbound = Outbound::new(&full, [1; 32]);
+    let outcome = outbound.push(&tables, Instant::ORIGIN, data);
     assert_eq!(matches!(outcome, Outcome::Queued), protected, "{outcome:?}");
     outbound.seal(|batch| assert_eq!(batch.len(), usize::from(protected)));
 }

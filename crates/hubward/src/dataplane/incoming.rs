@@ -39,7 +39,7 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
     let mut worker = Incomer {
         shared,
         gateway,
-        inbound: Inbound::new(),
+        inbound: Inbound::new(&shared.sad),
         coalescer: Coalescer::new(tcp, udp),
         told_unknown: None,
     };
@@ -124,7 +124,7 @@ impl Incomer<'_> {
                 count(&shared.drops.send, 1);
             }
         };
-        self.inbound.process(&shared.sad, now(), packets, |packet| coalescer.push(packet, write));
+        self.inbound.process(now(), packets, |packet| coalescer.push(packet, write));
         self.coalescer.flush(write);
         for notice in self.inbound.notices() {
             match notice {

@@ -124,7 +124,7 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]
     let mut worker = Outgoer {
         shared,
         gateway,
-        outbound: Outbound::new(seed),
+        outbound: Outbound::new(&shared.sad, seed),
         sender: SendBatch::new(BATCH),
         waiting: Vec::with_capacity(WAITING),
         asked: Asked::default(),
@@ -181,10 +181,8 @@ impl Outgoer<'_> {
         let drops = &self.shared.drops;
         let packets = cleartext.packets();
         let outcome = match &cleartext {
-            Cleartext::Packet(bytes) => self.outbound.push(&self.shared.sad, tables, now, bytes),
-            Cleartext::Super(segments) => {
-                self.outbound.push_segments(&self.shared.sad, tables, now, segments)
-            }
+            Cleartext::Packet(bytes) => self.outbound.push(tables, now, bytes),
+            Cleartext::Super(segments) => self.outbound.push_segments(tables, now, segments),
         };
         match outcome {
             Outcome::Queued => {}

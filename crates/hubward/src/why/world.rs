@@ -306,8 +306,8 @@ impl World {
             (source.parse().unwrap(), destination.parse().unwrap());
         let mut packet = ip::header(source, destination, ip::protocol::UDP, 0, 64).to_vec();
         packet.extend([7; 64]);
-        let mut outbound = Outbound::new([5; 32]);
-        let outcome = outbound.push(&sad, &Tables::default(), self.now, &packet);
+        let mut outbound = Outbound::new(&sad, [5; 32]);
+        let outcome = outbound.push(&Tables::default(), self.now, &packet);
         assert!(matches!(outcome, Outcome::Queued), "{outcome:?}");
         let mut sealed = Vec::new();
         outbound.seal(|batch| sealed.extend(batch.iter().flat_map(Sealed::packets).map(<[u8]>::to_vec)));
@@ -327,8 +327,8 @@ impl World {
             encapsulation,
             tos: 0,
         });
-        let mut inbound = Inbound::new();
-        inbound.process(&sad, self.now, arrived, |_| {});
+        let mut inbound = Inbound::new(&sad);
+        inbound.process(self.now, arrived, |_| {});
         for notice in inbound.notices() {
             if let Notice::Refused(_, refused) = notice {
                 hub.record.packet(self.now - Instant::ORIGIN, child.path, child, refused);

@@ -2,8 +2,9 @@
 //! held against the SA's selectors and lease.
 
 use crate::esp::sa::{ChildId, Mode};
-use crate::esp::sad::{Sa, Sad};
-use crate::ike::path::Encapsulation;
+use crate::esp::sad::{Counters, Sa, Sad};
+use crate::esp::view::{InboundSa, InboundView};
+use crate::ike::path::{Encapsulation, Path};
 use crate::reuse::reuse;
 use crate::time::Instant;
 use crate::wire::ip::{Ipv4, header, protocol};
@@ -12,7 +13,6 @@ use hubward_crypto::suite::EspAuth;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 /// One ESP packet as it arrived.
 #[derive(Debug)]
@@ -100,49 +100,56 @@ const GRAIN: usize = 16;
 
 /// A packet whose SA is known.
 struct Known<'a> {
-    sa: Arc<Sa>,
+    /// Where the view has it.
+    at: usize,
     sequence: u32,
     packet: Arrived<'a>,
 }
 
 /// Opens batches; holds what is used again.
-#[derive(Default)]
 pub struct Inbound {
-    notices: Vec<Notice>,
+    view: InboundView,
     known: Vec<Known<'static>>,
     jobs: Vec<OpenJob<'static>>,
+    inside: Inside,
+}
+
+/// What looks into the packets that were opened.
+#[derive(Default)]
+struct Inside {
+    notices: Vec<Notice>,
     /// Where a packet of transport mode gets its header back.
     whole: Vec<u8>,
 }
 
 impl std::fmt::Debug for Inbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Inbound({} notices)", self.notices.len())
+        write!(f, "Inbound({} notices)", self.inside.notices.len())
     }
 }
 
 impl Inbound {
-    /// Ready for its first batch.
-    pub fn new() -> Self {
-        Self::default()
+    /// Opens what comes for the SAs of `sad`, and nobody else does: the anti-replay windows are here.
+    pub fn new(sad: &Sad) -> Self {
+        Self { view: sad.inbound_view(), known: Vec::new(), jobs: Vec::new(), inside: Inside::default() }
     }
 
     /// What the engine must know of the batches since the last call.
     pub fn notices(&mut self) -> std::vec::Drain<'_, Notice> {
-        self.notices.drain(..)
+        self.inside.notices.drain(..)
     }
 
     /// Opens a batch; `deliver` gets each inner packet that may go on, in order.
     pub fn process<'a>(
         &mut self,
-        sad: &Sad,
         now: Instant,
         batch: impl Iterator<Item = Arrived<'a>>,
         mut deliver: impl FnMut(&[u8]),
     ) {
+        self.view.refresh();
         let mut known: Vec<Known<'a>> = reuse(std::mem::take(&mut self.known));
         for packet in batch {
-            known.extend(self.know(sad, now, packet));
+            known.extend(self.know(now, packet));
             if known.len() >= GRAIN {
                 self.open(now, &mut known, &mut deliver);
             }
@@ -152,50 +159,53 @@ impl Inbound {
     }
 
     /// Finds the SA, and asks its window before any key is used.
-    fn know<'a>(&mut self, sad: &Sad, now: Instant, packet: Arrived<'a>) -> Option<Known<'a>> {
+    fn know<'a>(&mut self, now: Instant, packet: Arrived<'a>) -> Option<Known<'a>> {
         let [s1, s2, s3, s4, n1, n2, n3, n4] = packet.bytes.first_chunk::<8>().copied()?;
         let (spi, sequence) = (u32::from_be_bytes([s1, s2, s3, s4]), u32::from_be_bytes([n1, n2, n3, n4]));
-        let Some(sa) = sad.by_spi(spi) else {
+        let found = self.view.find(spi).and_then(|at| self.view.get(at).map(|found| (at, found)));
+        let Some((at, InboundSa { sa, path, replay })) = found else {
             let Arrived { local, remote, encapsulation, .. } = packet;
-            self.notices.push(Notice::UnknownSpi { spi, local, remote, encapsulation });
+            self.inside.notices.push(Notice::UnknownSpi { spi, local, remote, encapsulation });
             return None;
         };
-        if packet.encapsulation != sa.path().encapsulation {
-            self.refuse(&sa, now, Refused::Encapsulation);
+        if packet.encapsulation != path.encapsulation {
+            self.inside.refuse(sa, now, Refused::Encapsulation);
             return None;
         }
-        if !sa.replay.lock().unwrap_or_else(PoisonError::into_inner).may_accept(sequence) {
-            self.refuse(&sa, now, Refused::Replay);
+        if !replay.may_accept(sequence) {
+            self.inside.refuse(sa, now, Refused::Replay);
             return None;
         }
-        Some(Known { sa, sequence, packet })
+        Some(Known { at, sequence, packet })
     }
 
     /// Opens what is known, and delivers it.
     fn open(&mut self, now: Instant, known: &mut Vec<Known<'_>>, deliver: &mut impl FnMut(&[u8])) {
         let mut jobs = reuse(std::mem::take(&mut self.jobs));
-        jobs.extend(known.iter_mut().map(|known| OpenJob {
-            keys: &known.sa.keys,
-            packet: known.packet.bytes,
-            outcome: Err(OpenError::Pending),
+        jobs.extend(known.iter_mut().filter_map(|known| {
+            let keys = &self.view.get(known.at)?.sa.keys;
+            Some(OpenJob { keys, packet: known.packet.bytes, outcome: Err(OpenError::Pending) })
         }));
         open(&mut jobs);
         let outcomes: [_; GRAIN] = std::array::from_fn(|index| {
             jobs.get(index).map_or(Err(OpenError::Pending), |job| job.outcome.clone())
         });
         self.jobs = reuse(jobs);
-        for (Known { sa, sequence, packet }, outcome) in known.drain(..).zip(outcomes) {
-            if let Err(refused) = self.opened(now, &sa, sequence, packet, outcome, deliver) {
-                self.refuse(&sa, now, refused);
+        for (Known { at, sequence, packet }, outcome) in known.drain(..).zip(outcomes) {
+            let Some(found) = self.view.get_mut(at) else { continue };
+            if let Err(refused) = self.inside.opened(now, found, sequence, packet, outcome, deliver) {
+                self.inside.refuse(&found.sa, now, refused);
             }
         }
     }
+}
 
+impl Inside {
     /// Moves the window behind a packet that verified, looks at what is inside, and delivers it.
     fn opened(
         &mut self,
         now: Instant,
-        sa: &Sa,
+        InboundSa { sa, path, replay }: &mut InboundSa,
         sequence: u32,
         packet: Arrived<'_>,
         outcome: Result<Range<usize>, OpenError>,
@@ -206,20 +216,17 @@ impl Inbound {
         let Some(plain) = plain else {
             return Err(if has_short_icv(sa, length) { Refused::ShortIcv } else { Refused::Icv });
         };
-        let newest = {
-            let mut replay = sa.replay.lock().unwrap_or_else(PoisonError::into_inner);
-            let newest = sequence > replay.highest();
-            if !replay.accept(sequence) {
-                return Err(Refused::Replay);
-            }
-            newest
-        };
-        let length = self.inner(sa, plain, packet.tos, deliver)?;
-        sa.counters.count(now, length);
-        if !sa.told.swap(true, Ordering::Relaxed) {
+        let newest = sequence > replay.highest();
+        if !replay.accept(sequence) {
+            return Err(Refused::Replay);
+        }
+        sa.highest.store(replay.highest(), Ordering::Relaxed);
+        let length = self.inner(sa, path, plain, packet.tos, deliver)?;
+        sa.counters.count(now, 1, length as u64);
+        if !sa.told.load(Ordering::Relaxed) {
+            sa.told.store(true, Ordering::Relaxed);
             self.notices.push(Notice::Seen(sa.child.id));
         }
-        let path = sa.path();
         let elsewhere = (path.remote, path.remote_port) != (packet.remote, packet.remote_port);
         if newest && packet.encapsulation == Encapsulation::Udp && elsewhere && sa.tells_move(now) {
             self.notices.push(Notice::Moved(sa.child.id, packet.remote, packet.remote_port));
@@ -235,6 +242,7 @@ impl Inbound {
     fn inner(
         &mut self,
         sa: &Sa,
+        path: &Path,
         plain: &mut [u8],
         tos: u8,
         deliver: &mut impl FnMut(&[u8]),
@@ -259,7 +267,6 @@ impl Inbound {
                 Ok(length)
             }
             Mode::Transport => {
-                let path = sa.path();
                 let (IpAddr::V4(remote), IpAddr::V4(local)) = (path.remote, path.local) else {
                     return Err(Refused::Malformed);
                 };
@@ -275,7 +282,7 @@ impl Inbound {
     }
 
     fn refuse(&mut self, sa: &Sa, now: Instant, refused: Refused) {
-        sa.counters.errors.fetch_add(1, Ordering::Relaxed);
+        Counters::add(&sa.counters.errors, 1);
         let of_this_kind = match refused {
             Refused::Replay => Some(&sa.counters.replay_errors),
             Refused::Icv | Refused::ShortIcv => Some(&sa.counters.verify_errors),
@@ -283,7 +290,7 @@ impl Inbound {
             Refused::Malformed | Refused::Encapsulation => None,
         };
         if let Some(counter) = of_this_kind {
-            counter.fetch_add(1, Ordering::Relaxed);
+            Counters::add(counter, 1);
         }
         if sa.tells(now, refused) {
             self.notices.push(Notice::Refused(sa.child.id, refused));

@@ -4,3 +4,4 @@ pub mod outbound;
 pub mod replay;
 pub mod sa;
 pub mod sad;
+pub mod view;

@@ -3,9 +3,9 @@
 //! is allocated per packet once the arena has grown.
 
 use crate::esp::sa::{ChildId, DfBit, Mode};
-use crate::esp::sad::{Sa, Sad};
+use crate::esp::sad::Sad;
+use crate::esp::view::{OutboundSa, OutboundView};
 use crate::flow::fragment::fragments;
-use crate::flow::mtu::plaintext_mtu;
 use crate::flow::segment::Segments;
 use crate::flow::tables::{Tables, Verdict};
 use crate::ike::io::Acquire;
@@ -16,7 +16,6 @@ use crate::wire::ip::{Ipv4, protocol};
 use hubward_crypto::esp::{HEADER_LEN, SealJob, seal};
 use hubward_crypto::random::Random;
 use hubward_crypto::suite::EspCipher;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What became of a packet.
@@ -89,7 +88,8 @@ const RUN_BYTES: usize = 65_507;
 
 /// Packets of one SA that lie one behind the other in the arena, as [`Sealed`] has them.
 struct Run {
-    sa: Arc<Sa>,
+    /// Where the view has the SA.
+    at: usize,
     path: Path,
     tos: u8,
     dont_fragment: bool,
@@ -100,8 +100,8 @@ struct Run {
 
 impl Run {
     /// Whether a packet of `length` bytes with this envelope may follow.
-    fn takes(&self, sa: &Arc<Sa>, envelope: &Envelope, length: usize) -> bool {
-        Arc::ptr_eq(&self.sa, sa)
+    fn takes(&self, at: usize, envelope: &Envelope, length: usize) -> bool {
+        self.at == at
             && self.bytes == self.segment * self.packets
             && length <= self.segment
             && self.packets < RUN_PACKETS
@@ -119,8 +119,17 @@ struct Envelope {
     dont_fragment: bool,
 }
 
-/// A batch under way.
+/// Protects cleartext, a batch at a time.
 pub struct Outbound {
+    view: OutboundView,
+    batch: Batch,
+    /// Where inner fragments, and the segments that must be fragmented, are built.
+    fragment: Vec<u8>,
+    segment: Vec<u8>,
+}
+
+/// A batch under way.
+struct Batch {
     arena: Vec<u8>,
     runs: Vec<Run>,
     packets: usize,
@@ -132,89 +141,147 @@ pub struct Outbound {
     /// A packet could not be protected: none may leave.
     failed: bool,
     jobs: Vec<SealJob<'static>>,
-    /// Where inner fragments, and the segments that must be fragmented, are built.
-    fragment: Vec<u8>,
-    segment: Vec<u8>,
     random: Random,
 }
 
 /// What is needed to go on with a packet after it found its SA.
-struct Found {
-    sa: Arc<Sa>,
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    view: &'a OutboundView,
+    at: usize,
+    sa: &'a OutboundSa,
     envelope: Envelope,
     /// Bytes of the longest inner packet that fits the path.
     mtu: usize,
 }
 
 impl Outbound {
-    /// `seed` makes the IVs of the CBC ciphers unpredictable.
-    pub fn new(seed: [u8; 32]) -> Self {
+    /// For the SAs of `sad`; `seed` makes the IVs of the CBC ciphers unpredictable.
+    pub fn new(sad: &Sad, seed: [u8; 32]) -> Self {
         Self {
-            arena: Vec::with_capacity(256 * 1024),
-            runs: Vec::with_capacity(BATCH),
-            packets: 0,
-            pending: Vec::with_capacity(BATCH),
-            pending_bytes: 0,
-            grain: 0,
-            failed: false,
-            jobs: Vec::with_capacity(BATCH),
+            view: sad.outbound_view(),
+            batch: Batch {
+                arena: Vec::with_capacity(256 * 1024),
+                runs: Vec::with_capacity(BATCH),
+                packets: 0,
+                pending: Vec::with_capacity(BATCH),
+                pending_bytes: 0,
+                grain: 0,
+                failed: false,
+                jobs: Vec::with_capacity(BATCH),
+                random: Random::new(seed),
+            },
             fragment: Vec::with_capacity(2048),
             segment: Vec::with_capacity(2048),
-            random: Random::new(seed),
         }
     }
 
     /// How many packets wait.
     pub fn len(&self) -> usize {
-        self.packets
+        self.batch.packets
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.packets == 0
+        self.batch.packets == 0
     }
 
     /// Whether the batch is best protected now, though more may be had.
     pub fn is_full(&self) -> bool {
-        self.packets >= BATCH.max(self.grain)
+        self.batch.packets >= BATCH.max(self.batch.grain)
     }
 
     /// Takes one cleartext packet.
-    pub fn push(&mut self, sad: &Sad, tables: &Tables, now: Instant, packet: &[u8]) -> Outcome {
+    pub fn push(&mut self, tables: &Tables, now: Instant, packet: &[u8]) -> Outcome {
         let Some(view) = Ipv4::parse(packet) else { return Outcome::Drop(DropReason::Malformed) };
-        match Self::find(sad, tables, now, &view) {
-            Ok(found) => self.fit(&found, now, &view),
+        self.begin();
+        match find(&self.view, tables, now, &view) {
+            Ok(found) => self.batch.fit(found, now, &view, &mut self.fragment),
             Err(outcome) => outcome,
         }
     }
 
     /// Takes a super-packet: all segments of it go the same way.
-    pub fn push_segments(
-        &mut self,
-        sad: &Sad,
-        tables: &Tables,
-        now: Instant,
-        segments: &Segments<'_>,
-    ) -> Outcome {
-        let found = match Self::find(sad, tables, now, segments.view()) {
+    pub fn push_segments(&mut self, tables: &Tables, now: Instant, segments: &Segments<'_>) -> Outcome {
+        self.begin();
+        let found = match find(&self.view, tables, now, segments.view()) {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        if segments.longest() > found.mtu {
-            return self.fit_each(&found, now, segments);
+        if segments.longest() <= found.mtu {
+            return self.batch.frame_segments(found, now, segments);
         }
-        let (next_header, from) = match found.sa.child.mode {
+        // too long for the path: each for itself
+        let mut outcome = Outcome::Queued;
+        for index in 0..segments.count() {
+            self.segment.clear();
+            segments.write(index, 0, &mut self.segment);
+            let Some(view) = Ipv4::parse(&self.segment) else { break };
+            match self.batch.fit(found, now, &view, &mut self.fragment) {
+                Outcome::Queued => {}
+                soft @ Outcome::QueuedAndSoft(_) => outcome = soft,
+                refused => return refused,
+            }
+        }
+        outcome
+    }
+
+    /// What the gateway changed is seen before the first packet of a batch; the runs of a batch name places in the view.
+    fn begin(&mut self) {
+        if self.batch.runs.is_empty() {
+            self.view.refresh();
+        }
+    }
+
+    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
+    pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
+        self.batch.seal(&self.view, send);
+    }
+}
+
+/// The SA of a packet and what its outer header will show; or what becomes of the packet without one.
+fn find<'a>(
+    view: &'a OutboundView,
+    tables: &Tables,
+    now: Instant,
+    packet: &Ipv4<'_>,
+) -> Result<Found<'a>, Outcome> {
+    let flow = packet.flow();
+    let at = view.find(&flow, |entry| tables.denies(entry, &flow));
+    let Some((at, found)) = at.and_then(|at| Some((at, view.get(at)?))) else {
+        return Err(match tables.classify(&flow) {
+            Verdict::Protect(acquire) => Outcome::Acquire(acquire),
+            Verdict::Drop => Outcome::Drop(DropReason::NoSa),
+            Verdict::Clear => Outcome::Clear,
+        });
+    };
+    let dont_fragment = match found.sa.child.df {
+        DfBit::Copy => packet.dont_fragment(),
+        DfBit::Set => true,
+        DfBit::Clear => false,
+    };
+    let mtu = found.sa.plaintext_mtu_on(found.path.encapsulation, now);
+    let envelope = Envelope { path: found.path, tos: packet.tos(), dont_fragment };
+    Ok(Found { view, at, sa: found, envelope, mtu })
+}
+
+impl Batch {
+    /// The segments of a super-packet that fit the path. Their sequence numbers are taken at once.
+    fn frame_segments(&mut self, found: Found<'_>, now: Instant, segments: &Segments<'_>) -> Outcome {
+        let sa = &found.sa.sa;
+        let (next_header, from) = match sa.child.mode {
             Mode::Tunnel => (protocol::IPIP, 0),
             Mode::Transport => (segments.view().protocol(), segments.view().header_len()),
         };
-        let mut carried = 0;
+        let count = u32::try_from(segments.count()).unwrap_or(u32::MAX);
+        let Some(first) = sa.next_sequences(count) else {
+            return Outcome::Drop(DropReason::Exhausted(sa.child.id));
+        };
+        let (mut packets, mut carried) = (0, 0);
         let mut outcome = Outcome::Queued;
-        let mut packets = 0;
-        for index in 0..segments.count() {
-            let length = segments.len(index);
-            let framed = self.frame(&found, carried, next_header, length - from.min(length), |arena| {
-                segments.write(index, from, arena);
-            });
+        for (index, sequence) in (first..first + count).enumerate() {
+            let framed =
+                self.frame(found, sequence, carried, next_header, |arena| segments.write(index, from, arena));
             match framed {
                 Outcome::Queued => {}
                 Outcome::QueuedAndSoft(_) => outcome = framed,
@@ -223,57 +290,34 @@ impl Outbound {
                     break;
                 }
             }
-            carried += length as u64;
+            carried += segments.len(index) as u64;
             packets += 1;
         }
-        found.sa.counters.count_many(now, packets, carried);
+        sa.counters.count(now, packets, carried);
         outcome
-    }
-
-    /// The SA of a packet and what its outer header will show; or what becomes of the packet without one.
-    fn find(sad: &Sad, tables: &Tables, now: Instant, view: &Ipv4<'_>) -> Result<Found, Outcome> {
-        let flow = view.flow();
-        let Some(sa) = sad.by_flow(&flow, |entry| tables.denies(entry, &flow)) else {
-            return Err(match tables.classify(&flow) {
-                Verdict::Protect(acquire) => Outcome::Acquire(acquire),
-                Verdict::Drop => Outcome::Drop(DropReason::NoSa),
-                Verdict::Clear => Outcome::Clear,
-            });
-        };
-        let dont_fragment = match sa.child.df {
-            DfBit::Copy => view.dont_fragment(),
-            DfBit::Set => true,
-            DfBit::Clear => false,
-        };
-        let path = sa.path();
-        let mtu = plaintext_mtu(sa.child.suite, sa.child.mode, path.encapsulation, sa.path_mtu(now));
-        Ok(Found { envelope: Envelope { path, tos: view.tos(), dont_fragment }, mtu, sa })
     }
 
     /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: what is too long for the path is fragmented
     /// before encryption where its source allows it; else after it, unless the outer packet must not be fragmented either.
-    fn fit(&mut self, found: &Found, now: Instant, view: &Ipv4<'_>) -> Outcome {
-        let (sa, mtu) = (&found.sa, found.mtu);
-        if view.bytes().len() <= mtu {
-            return self.frame_whole(found, now, view);
+    fn fit(&mut self, found: Found<'_>, now: Instant, packet: &Ipv4<'_>, scratch: &mut Vec<u8>) -> Outcome {
+        let mtu = found.mtu;
+        if packet.bytes().len() <= mtu {
+            return self.frame_whole(found, now, packet);
         }
         // transport mode carries whole packets only (RFC 4301 section 4.1)
-        if sa.child.mode == Mode::Tunnel && !view.dont_fragment() {
-            let mut scratch = std::mem::take(&mut self.fragment);
+        if found.sa.sa.child.mode == Mode::Tunnel && !packet.dont_fragment() {
             let (mut soft, mut refused) = (None, None);
-            let whole =
-                fragments(view, mtu, &mut scratch, |piece| match self.frame_whole(found, now, piece) {
-                    Outcome::Queued => true,
-                    Outcome::QueuedAndSoft(child) => {
-                        soft = Some(child);
-                        true
-                    }
-                    other => {
-                        refused = Some(other);
-                        false
-                    }
-                });
-            self.fragment = scratch;
+            let whole = fragments(packet, mtu, scratch, |piece| match self.frame_whole(found, now, piece) {
+                Outcome::Queued => true,
+                Outcome::QueuedAndSoft(child) => {
+                    soft = Some(child);
+                    true
+                }
+                other => {
+                    refused = Some(other);
+                    false
+                }
+            });
             return match (refused, soft) {
                 (Some(refused), _) => refused,
                 (None, Some(child)) => Outcome::QueuedAndSoft(child),
@@ -281,38 +325,21 @@ impl Outbound {
                 (None, None) => Outcome::TooBig(mtu),
             };
         }
-        if found.envelope.dont_fragment { Outcome::TooBig(mtu) } else { self.frame_whole(found, now, view) }
+        if found.envelope.dont_fragment { Outcome::TooBig(mtu) } else { self.frame_whole(found, now, packet) }
     }
 
-    /// The segments of a super-packet that are too long for the path, each for itself.
-    fn fit_each(&mut self, found: &Found, now: Instant, segments: &Segments<'_>) -> Outcome {
-        let mut scratch = std::mem::take(&mut self.segment);
-        let mut outcome = Outcome::Queued;
-        for index in 0..segments.count() {
-            scratch.clear();
-            segments.write(index, 0, &mut scratch);
-            let Some(view) = Ipv4::parse(&scratch) else { break };
-            match self.fit(found, now, &view) {
-                Outcome::Queued => {}
-                soft @ Outcome::QueuedAndSoft(_) => outcome = soft,
-                refused => {
-                    outcome = refused;
-                    break;
-                }
-            }
-        }
-        self.segment = scratch;
-        outcome
-    }
-
-    fn frame_whole(&mut self, found: &Found, now: Instant, view: &Ipv4<'_>) -> Outcome {
-        let (plain, next_header) = match found.sa.child.mode {
-            Mode::Tunnel => (view.bytes(), protocol::IPIP),
-            Mode::Transport => (view.payload(), view.protocol()),
+    fn frame_whole(&mut self, found: Found<'_>, now: Instant, packet: &Ipv4<'_>) -> Outcome {
+        let sa = &found.sa.sa;
+        let (plain, next_header) = match sa.child.mode {
+            Mode::Tunnel => (packet.bytes(), protocol::IPIP),
+            Mode::Transport => (packet.payload(), packet.protocol()),
         };
-        let framed = self.frame(found, 0, next_header, plain.len(), |arena| arena.extend_from_slice(plain));
+        let Some(sequence) = sa.next_sequences(1) else {
+            return Outcome::Drop(DropReason::Exhausted(sa.child.id));
+        };
+        let framed = self.frame(found, sequence, 0, next_header, |arena| arena.extend_from_slice(plain));
         if matches!(framed, Outcome::Queued | Outcome::QueuedAndSoft(_)) {
-            found.sa.counters.count(now, view.bytes().len());
+            sa.counters.count(now, 1, packet.bytes().len() as u64);
         }
         framed
     }
@@ -321,50 +348,50 @@ impl Outbound {
     /// `carried` bytes are not in the SA's counter yet.
     fn frame(
         &mut self,
-        found: &Found,
+        found: Found<'_>,
+        sequence: u32,
         carried: u64,
         next_header: u8,
-        length: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Outcome {
-        let (sa, envelope) = (&found.sa, &found.envelope);
+        /// The padding of RFC 4303 section 2.4: as many of these as are needed.
+        const PADDING: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+        let sa = &found.sa.sa;
         let id = sa.child.id;
         let sent = sa.counters.bytes.load(Ordering::Relaxed) + carried;
         if sa.child.hard_bytes.is_some_and(|limit| sent >= limit) {
             return Outcome::Drop(DropReason::Exhausted(id));
         }
-        let Some(sequence) = sa.next_sequence() else { return Outcome::Drop(DropReason::Exhausted(id)) };
         let suite = sa.child.suite;
         let cipher = suite.cipher();
-        let start = self.arena.len();
-        self.arena.extend_from_slice(&sa.child.outbound.spi.0.to_be_bytes());
-        self.arena.extend_from_slice(&sequence.to_be_bytes());
+        let arena = &mut self.arena;
+        let start = arena.len();
+        let header = u64::from(sa.child.outbound.spi.0) << 32 | u64::from(sequence);
+        arena.extend_from_slice(&header.to_be_bytes());
         if cipher.is_aead() {
             // a nonce that never repeats under this key: the sequence number never does (RFC 4106 section 3.1)
-            self.arena.extend_from_slice(&u64::from(sequence).to_be_bytes());
+            arena.extend_from_slice(&u64::from(sequence).to_be_bytes());
         } else {
-            let at = self.arena.len();
-            self.arena.resize(at + cipher.iv_len(), 0);
-            if let Some(iv) = self.arena.get_mut(at..) {
+            let at = arena.len();
+            arena.resize(at + cipher.iv_len(), 0);
+            if let Some(iv) = arena.get_mut(at..) {
                 self.random.fill(iv);
             }
         }
-        debug_assert_eq!(self.arena.len(), start + HEADER_LEN + cipher.iv_len());
-        let plain = self.arena.len();
-        write(&mut self.arena);
-        debug_assert_eq!(self.arena.len(), plain + length);
-        let body = self.arena.len() - plain + 2;
-        let padding = body.next_multiple_of(cipher.block_len()) - body;
-        for byte in 1..=padding {
-            self.arena.push(byte as u8);
-        }
-        self.arena.push(padding as u8);
-        self.arena.push(next_header);
-        self.arena.resize(self.arena.len() + suite.icv_len(), 0);
-        self.append(sa, envelope, self.arena.len() - start);
+        let plain = arena.len();
+        debug_assert_eq!(plain, start + HEADER_LEN + cipher.iv_len());
+        write(arena);
+        let body = arena.len() - plain + 2;
+        // a power of two
+        let padding = body.wrapping_neg() & (cipher.block_len() - 1);
+        arena.extend_from_slice(PADDING.get(..padding).unwrap_or_default());
+        arena.extend_from_slice(&[padding as u8, next_header]);
+        arena.resize(arena.len() + suite.icv_len(), 0);
+        let length = arena.len() - start;
+        self.append(found.at, &found.envelope, length);
         self.grain = self.grain.max(grain(cipher));
         if self.pending.len() >= self.grain {
-            self.protect();
+            self.protect(found.view);
         }
         let soft = sa.child.soft_bytes.is_some_and(|limit| sent >= limit) || sequence >= 1 << 31;
         let tell = soft && !sa.told.swap(true, Ordering::Relaxed);
@@ -372,10 +399,10 @@ impl Outbound {
     }
 
     /// Counts the last packet of the arena to the last run, or begins another.
-    fn append(&mut self, sa: &Arc<Sa>, envelope: &Envelope, length: usize) {
+    fn append(&mut self, at: usize, envelope: &Envelope, length: usize) {
         self.packets += 1;
         self.pending_bytes += length;
-        if let Some(run) = self.runs.last_mut().filter(|run| run.takes(sa, envelope, length)) {
+        if let Some(run) = self.runs.last_mut().filter(|run| run.takes(at, envelope, length)) {
             run.bytes += length;
             run.packets += 1;
             self.pending.push((self.runs.len() - 1, length));
@@ -383,30 +410,31 @@ impl Outbound {
         }
         self.pending.push((self.runs.len(), length));
         let Envelope { path, tos, dont_fragment } = *envelope;
-        let sa = Arc::clone(sa);
-        self.runs.push(Run { sa, path, tos, dont_fragment, bytes: length, segment: length, packets: 1 });
+        self.runs.push(Run { at, path, tos, dont_fragment, bytes: length, segment: length, packets: 1 });
     }
 
     /// Protects the packets at the arena's end.
-    fn protect(&mut self) {
+    fn protect(&mut self, view: &OutboundView) {
         let mut jobs = reuse(std::mem::take(&mut self.jobs));
+        let pending = self.pending.len();
         let start = self.arena.len().saturating_sub(self.pending_bytes);
         let mut rest = self.arena.get_mut(start..).unwrap_or_default();
         for (run, length) in self.pending.drain(..) {
             let Some((packet, after)) = rest.split_at_mut_checked(length) else { break };
-            jobs.extend(self.runs.get(run).map(|run| SealJob { keys: &run.sa.keys, packet }));
+            let Some(found) = self.runs.get(run).and_then(|run| view.get(run.at)) else { break };
+            jobs.push(SealJob { keys: &found.sa.keys, packet });
             rest = after;
         }
+        let all = jobs.len() == pending;
         let sealed = seal(&mut jobs);
-        debug_assert!(sealed.is_ok());
-        self.failed |= sealed.is_err();
+        debug_assert!(all && sealed.is_ok());
+        self.failed |= !all || sealed.is_err();
         self.jobs = reuse(jobs);
         self.pending_bytes = 0;
     }
 
-    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
-    pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
-        self.protect();
+    fn seal(&mut self, view: &OutboundView, send: impl FnOnce(&[Sealed<'_>])) {
+        self.protect(view);
         let mut ready = Vec::with_capacity(self.runs.len());
         // of several that could not be protected only one is named, and none may leave
         if !self.failed {
@@ -430,6 +458,6 @@ impl Outbound {
 
 impl std::fmt::Debug for Outbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Outbound({} packets)", self.packets)
+        write!(f, "Outbound({} packets)", self.batch.packets)
     }
 }

@@ -20,6 +20,21 @@ impl ReplayWindow {
         Self { words: vec![0; size as usize / 64 + 1], size, highest: 0 }
     }
 
+    /// A window whose right edge stands at a number that verified before: nothing up to it is accepted again.
+    pub fn behind(size: u32, highest: u32) -> Self {
+        let mut window = Self::new(size);
+        window.highest = highest;
+        window.words.fill(if highest == 0 { 0 } else { u64::MAX });
+        // what is ahead in the word of the edge has not come yet
+        if highest != 0 {
+            let (word, bit) = window.place(highest);
+            if let Some(bits) = window.words.get_mut(word) {
+                *bits = bit | (bit - 1);
+            }
+        }
+        window
+    }
+
     /// The highest sequence number that verified.
     pub fn highest(&self) -> u32 {
         self.highest
@@ -111,6 +126,17 @@ mod tests {
         assert!(!window.accept(u32::MAX));
         assert!(window.accept(u32::MAX - 63));
         assert!(!window.accept(u32::MAX - 64));
+    }
+
+    #[test]
+    fn a_window_that_goes_on_takes_nothing_twice() {
+        for highest in [1, 63, 64, 100, 127, 128, u32::MAX - 1] {
+            let mut window = ReplayWindow::behind(64, highest);
+            assert!((highest.saturating_sub(70)..=highest).all(|sequence| !window.may_accept(sequence)));
+            let next = (highest + 1..=highest.saturating_add(70)).collect::<Vec<_>>();
+            assert!(next.iter().rev().take(60).all(|sequence| window.accept(*sequence)), "{highest}");
+        }
+        assert!(ReplayWindow::behind(64, 0).accept(1));
     }
 
     #[test]

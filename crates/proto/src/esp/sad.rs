@@ -1,11 +1,10 @@
-//! The SA database: which SA an SPI names, which SA carries a flow. The engine's effects change it in place; the packet
-//! workers read it.
+//! The SA database. The engine's effects change it in place; each packet worker follows the changes with a view of its own
+//! ([`crate::esp::view`]), which tells which SA an SPI names or a flow takes.
 
 use crate::esp::inbound::Refused;
-use crate::esp::replay::ReplayWindow;
-use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
+use crate::esp::sa::{ChildId, ChildSa, Direction};
+use crate::esp::view::{Change, Feed, InboundView, OutboundView};
 use crate::flow::mtu::{self, PathMtu, plaintext_mtu};
-use crate::flow::selector::Flow;
 use crate::flow::too_big::Told;
 use crate::ike::path::{Encapsulation, InterfaceId, Path};
 use crate::limits;
@@ -13,9 +12,8 @@ use crate::time::Instant;
 use hubward_crypto::cipher::CryptoError;
 use hubward_crypto::esp::EspKeys;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// What an SA carried, for `show crypto ipsec sa` and for liveness.
@@ -33,7 +31,7 @@ pub struct Counters {
     pub verify_errors: AtomicU64,
     /// Of these: the inner packet is none of the SA's.
     pub identity_errors: AtomicU64,
-    /// Milliseconds since the clock's origin of the last packet, plus one; zero before the first.
+    /// Nanoseconds since the clock's origin of the last packet, plus one; zero before the first.
     last: AtomicU64,
 }
 
@@ -41,18 +39,20 @@ impl Counters {
     /// When the last packet was carried.
     pub fn last(&self) -> Option<Instant> {
         let last = self.last.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(Instant::from_origin(Duration::from_millis(last)))
+        Some(Instant::from_origin(Duration::from_nanos(last)))
     }
 
-    pub(crate) fn count(&self, now: Instant, bytes: usize) {
-        self.count_many(now, 1, bytes as u64);
+    /// Adds to one of the counters. Only the worker that owns the SA's direction does, so that nothing is lost without an
+    /// atomic addition, which costs as much as the look-up of the SA.
+    pub(crate) fn add(counter: &AtomicU64, number: u64) {
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
     }
 
-    pub(crate) fn count_many(&self, now: Instant, packets: u64, bytes: u64) {
-        self.packets.fetch_add(packets, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let millis = u64::try_from(now.since_origin().as_millis()).unwrap_or(u64::MAX - 1);
-        self.last.store(millis + 1, Ordering::Relaxed);
+    pub(crate) fn count(&self, now: Instant, packets: u64, bytes: u64) {
+        Self::add(&self.packets, packets);
+        Self::add(&self.bytes, bytes);
+        let nanos = u64::try_from(now.since_origin().as_nanos()).unwrap_or(u64::MAX - 1);
+        self.last.store(nanos + 1, Ordering::Relaxed);
     }
 }
 
@@ -65,13 +65,13 @@ pub struct Sa {
     pub keys: EspKeys,
     /// What it carried.
     pub counters: Counters,
-    path: RwLock<Path>,
+    path: Mutex<Path>,
     /// Outbound: how long an ESP packet may be.
     path_mtu: PathMtu,
     /// Outbound: the next sequence number.
     sequence: AtomicU64,
-    /// Inbound.
-    pub(crate) replay: Mutex<ReplayWindow>,
+    /// Inbound: the highest sequence number that verified, as the worker told it that has the window.
+    pub(crate) highest: AtomicU32,
     /// Inbound: a packet verified. Outbound: the soft limit was told.
     pub(crate) told: AtomicBool,
     /// Inbound: refusals of each kind that were told in the second behind them.
@@ -83,7 +83,7 @@ pub struct Sa {
 impl Sa {
     /// The outer path now.
     pub fn path(&self) -> Path {
-        *self.path.read().unwrap_or_else(PoisonError::into_inner)
+        *self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes of the longest ESP packet that the path takes now, outer IP header included.
@@ -93,14 +93,19 @@ impl Sa {
 
     /// Bytes of the longest inner packet that the path takes now.
     pub fn plaintext_mtu(&self, now: Instant) -> usize {
-        let encapsulation = self.path().encapsulation;
+        self.plaintext_mtu_on(self.path().encapsulation, now)
+    }
+
+    pub(crate) fn plaintext_mtu_on(&self, encapsulation: Encapsulation, now: Instant) -> usize {
         plaintext_mtu(self.child.suite, self.child.mode, encapsulation, self.path_mtu.get(now))
     }
 
-    /// The next sequence number, while there is one: numbers never wrap.
-    pub(crate) fn next_sequence(&self) -> Option<u32> {
-        let next = self.sequence.fetch_add(1, Ordering::Relaxed);
-        u32::try_from(next).ok().filter(|sequence| *sequence < u32::MAX)
+    /// The next `count` sequence numbers: gives the first, or `None` when there are not as many left. Numbers never wrap, and
+    /// whoever asks gets others: under GCM a number used twice would give the key away.
+    pub(crate) fn next_sequences(&self, count: u32) -> Option<u32> {
+        let first = self.sequence.fetch_add(u64::from(count), Ordering::Relaxed);
+        let last = first + u64::from(count) - 1;
+        if last < u64::from(u32::MAX) { u32::try_from(first).ok() } else { None }
     }
 
     /// Whether a refused packet is told: whoever can name the SPI can send as many as he likes, and what listens has more to do.
@@ -127,7 +132,7 @@ impl Sa {
     /// The last sequence number used outbound, or the highest that verified inbound.
     pub fn last_sequence(&self, direction: Direction) -> u32 {
         match direction {
-            Direction::Inbound => self.replay.lock().unwrap_or_else(PoisonError::into_inner).highest(),
+            Direction::Inbound => self.highest.load(Ordering::Relaxed),
             Direction::Outbound => {
                 u32::try_from(self.sequence.load(Ordering::Relaxed).saturating_sub(1)).unwrap_or(u32::MAX)
             }
@@ -137,18 +142,18 @@ impl Sa {
 
 /// The SAs of all peers.
 #[derive(Debug, Default)]
-pub struct Sad {
-    inbound: RwLock<Inbound>,
-    outbound: RwLock<Outbound>,
-    /// MTUs of the interfaces, where they are known.
-    links: RwLock<BTreeMap<InterfaceId, u16>>,
-}
+pub struct Sad(Mutex<Known>);
 
-/// Inbound SAs by our SPI, which names one of them only.
 #[derive(Debug, Default)]
-struct Inbound {
-    by_spi: HashMap<u32, Arc<Sa>>,
-    spis: HashMap<ChildId, u32>,
+struct Known {
+    pairs: BTreeMap<ChildId, Halves>,
+    /// Outbound SAs by the peer's SPI, which another peer may have chosen too.
+    by_peer_spi: HashMap<u32, Vec<Arc<Sa>>>,
+    /// MTUs of the interfaces, where they are known.
+    links: BTreeMap<InterfaceId, u16>,
+    /// The views that follow. Of inbound ones there is one only, because the anti-replay windows are in it.
+    outbound: Vec<Weak<Feed>>,
+    inbound: Weak<Feed>,
 }
 
 /// Both halves of a pair, as far as they are installed.
@@ -160,15 +165,45 @@ pub struct Halves {
     pub outbound: Option<Arc<Sa>>,
 }
 
-/// Outbound SAs by the prefix of their remote selector; the newest of equal ones first.
-#[derive(Debug, Default)]
-struct Outbound {
-    by_prefix: BTreeMap<std::cmp::Reverse<u8>, HashMap<IpAddr, Vec<Arc<Sa>>>>,
-    /// Selectors whose remote side is a range and no prefix.
-    ranges: Vec<Arc<Sa>>,
-    by_child: HashMap<ChildId, Arc<Sa>>,
-    /// By the peer's SPI, which another peer may have chosen too.
-    by_spi: HashMap<u32, Vec<Arc<Sa>>>,
+impl Halves {
+    /// One of them.
+    pub fn get(&self, direction: Direction) -> Option<&Arc<Sa>> {
+        match direction {
+            Direction::Inbound => self.inbound.as_ref(),
+            Direction::Outbound => self.outbound.as_ref(),
+        }
+    }
+}
+
+impl Known {
+    /// Tells the views.
+    fn tell(&mut self, direction: Direction, change: Change) {
+        match direction {
+            Direction::Inbound => {
+                self.inbound.upgrade().into_iter().for_each(|feed| feed.push(change.clone()))
+            }
+            Direction::Outbound => self.outbound.retain(|feed| match feed.upgrade() {
+                Some(feed) => {
+                    feed.push(change.clone());
+                    true
+                }
+                None => false,
+            }),
+        }
+    }
+
+    /// What a view must know that begins now.
+    fn feed(&self, direction: Direction) -> Arc<Feed> {
+        let feed = Feed::default();
+        for sa in self.pairs.values().filter_map(|halves| halves.get(direction)) {
+            feed.push(Change::Installed(Arc::clone(sa)));
+        }
+        Arc::new(feed)
+    }
+
+    fn link(&self, interface: InterfaceId) -> u16 {
+        self.links.get(&interface).copied().unwrap_or(mtu::LINK)
+    }
 }
 
 impl Sad {
@@ -177,100 +212,90 @@ impl Sad {
         Self::default()
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outbound SAs for a packet worker.
+    pub fn outbound_view(&self) -> OutboundView {
+        let mut known = self.known();
+        let feed = known.feed(Direction::Outbound);
+        known.outbound.push(Arc::downgrade(&feed));
+        OutboundView::new(feed)
+    }
+
+    /// The inbound SAs for the packet worker that opens packets. Another view that was there before knows none of them any
+    /// longer: two windows would let a packet through twice.
+    pub fn inbound_view(&self) -> InboundView {
+        let mut known = self.known();
+        known.tell(Direction::Inbound, Change::Superseded);
+        let feed = known.feed(Direction::Inbound);
+        known.inbound = Arc::downgrade(&feed);
+        InboundView::new(feed)
+    }
+
     /// Starts using one half of a child.
     pub fn install(&self, child: &Arc<ChildSa>, direction: Direction) -> Result<(), CryptoError> {
         let half = match direction {
             Direction::Inbound => &child.inbound,
             Direction::Outbound => &child.outbound,
         };
+        let keys = EspKeys::new(child.suite, half.keymat.expose())?;
+        let mut known = self.known();
         let sa = Arc::new(Sa {
-            keys: EspKeys::new(child.suite, half.keymat.expose())?,
-            path: RwLock::new(child.path),
-            path_mtu: PathMtu::new(self.link(child.path.interface)),
+            keys,
+            path: Mutex::new(child.path),
+            path_mtu: PathMtu::new(known.link(child.path.interface)),
             sequence: AtomicU64::new(1),
-            replay: Mutex::new(ReplayWindow::new(child.replay_window)),
+            highest: AtomicU32::new(0),
             counters: Counters::default(),
             told: AtomicBool::new(false),
             refusals: Default::default(),
             moved: AtomicU64::new(0),
             child: Arc::clone(child),
         });
+        let halves = known.pairs.entry(child.id).or_default();
         match direction {
-            Direction::Inbound => {
-                let mut inbound = self.inbound.write().unwrap_or_else(PoisonError::into_inner);
-                inbound.spis.insert(child.id, half.spi.0);
-                inbound.by_spi.insert(half.spi.0, sa);
-            }
+            Direction::Inbound => halves.inbound = Some(Arc::clone(&sa)),
             Direction::Outbound => {
-                let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
-                outbound.by_child.insert(child.id, Arc::clone(&sa));
-                outbound.by_spi.entry(half.spi.0).or_default().push(Arc::clone(&sa));
-                match child.selector.remote.to_prefix() {
-                    Some(prefix) => outbound
-                        .by_prefix
-                        .entry(std::cmp::Reverse(prefix.prefix_len()))
-                        .or_default()
-                        .entry(prefix.network())
-                        .or_default()
-                        .insert(0, sa),
-                    None => outbound.ranges.insert(0, sa),
-                }
+                halves.outbound = Some(Arc::clone(&sa));
+                known.by_peer_spi.entry(half.spi.0).or_default().push(Arc::clone(&sa));
             }
         }
+        known.tell(direction, Change::Installed(sa));
         Ok(())
     }
 
-    /// Forgets both halves of a child, and gives them with what they carried.
+    /// Forgets both halves of a child, and gives them with what they carried. The workers use them until they have opened or
+    /// protected the batch that they are at.
     pub fn remove(&self, child: ChildId) -> Halves {
-        let mut inbound = self.inbound.write().unwrap_or_else(PoisonError::into_inner);
-        let spi = inbound.spis.remove(&child);
-        let removed = spi.and_then(|spi| inbound.by_spi.remove(&spi));
-        drop(inbound);
-        let outbound = self.remove_outbound(child);
-        Halves { inbound: removed, outbound }
-    }
-
-    fn remove_outbound(&self, child: ChildId) -> Option<Arc<Sa>> {
-        let mut outbound = self.outbound.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = outbound.by_child.remove(&child)?;
-        let spi = gone.child.outbound.spi.0;
-        if let Some(list) = outbound.by_spi.get_mut(&spi) {
-            list.retain(|sa| sa.child.id != child);
-            if list.is_empty() {
-                outbound.by_spi.remove(&spi);
+        let mut known = self.known();
+        let Some(halves) = known.pairs.remove(&child) else { return Halves::default() };
+        if let Some(outbound) = &halves.outbound {
+            let spi = outbound.child.outbound.spi.0;
+            if let Some(list) = known.by_peer_spi.get_mut(&spi) {
+                list.retain(|sa| sa.child.id != child);
+                if list.is_empty() {
+                    known.by_peer_spi.remove(&spi);
+                }
             }
         }
-        let Some(prefix) = gone.child.selector.remote.to_prefix() else {
-            outbound.ranges.retain(|sa| sa.child.id != child);
-            return Some(gone);
-        };
-        let length = std::cmp::Reverse(prefix.prefix_len());
-        let Some(table) = outbound.by_prefix.get_mut(&length) else { return Some(gone) };
-        if let Some(list) = table.get_mut(&prefix.network()) {
-            list.retain(|sa| sa.child.id != child);
-            if list.is_empty() {
-                table.remove(&prefix.network());
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            if halves.get(direction).is_some() {
+                known.tell(direction, Change::Removed(child));
             }
         }
-        if table.is_empty() {
-            outbound.by_prefix.remove(&length);
-        }
-        Some(gone)
-    }
-
-    fn link(&self, interface: InterfaceId) -> u16 {
-        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.get(&interface).copied().unwrap_or(mtu::LINK)
+        halves
     }
 
     /// The MTU of an interface, for the SAs that leave by it.
     pub fn set_link(&self, interface: InterfaceId, mtu: u16) {
-        let old = self.links.write().unwrap_or_else(PoisonError::into_inner).insert(interface, mtu);
-        if old == Some(mtu) {
+        let mut known = self.known();
+        if known.links.insert(interface, mtu) == Some(mtu) {
             return;
         }
-        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
-        for sa in outbound.by_child.values().filter(|sa| sa.path().interface == interface) {
+        let outbound = known.pairs.values().filter_map(|halves| halves.outbound.as_ref());
+        for sa in outbound.filter(|sa| sa.path().interface == interface) {
             sa.path_mtu.set_link(mtu);
         }
     }
@@ -280,7 +305,7 @@ impl Sad {
     pub fn too_big(&self, now: Instant, told: &Told) -> Option<(ChildId, usize)> {
         /// Packets that may be under way until the router's word is here.
         const LATELY: u32 = 1 << 20;
-        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let ours = |sa: &&Arc<Sa>| {
             let (path, last) = (sa.path(), sa.last_sequence(Direction::Outbound));
             let port = match path.encapsulation {
@@ -292,73 +317,38 @@ impl Sad {
                 && (1..=last).contains(&told.sequence)
                 && last - told.sequence < LATELY
         };
-        let sa = outbound.by_spi.get(&told.spi)?.iter().find(ours)?;
+        let sa = known.by_peer_spi.get(&told.spi)?.iter().find(ours)?;
         sa.path_mtu.learn(now, told.mtu).then(|| (sa.child.id, sa.path_mtu.get(now)))
     }
 
     /// The outer path of a child changed.
     pub fn repath(&self, child: ChildId, path: Path) {
-        for sa in
-            [self.get(child, Direction::Inbound), self.get(child, Direction::Outbound)].into_iter().flatten()
-        {
-            *sa.path.write().unwrap_or_else(PoisonError::into_inner) = path;
+        let mut known = self.known();
+        let link = known.link(path.interface);
+        let Some(halves) = known.pairs.get(&child).cloned() else { return };
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            let Some(sa) = halves.get(direction) else { continue };
+            *sa.path.lock().unwrap_or_else(PoisonError::into_inner) = path;
             sa.path_mtu.forget();
-            sa.path_mtu.set_link(self.link(path.interface));
+            sa.path_mtu.set_link(link);
+            known.tell(direction, Change::Moved(child, path));
         }
     }
 
     /// One half of a child.
     pub fn get(&self, child: ChildId, direction: Direction) -> Option<Arc<Sa>> {
-        match direction {
-            Direction::Inbound => {
-                let inbound = self.inbound.read().unwrap_or_else(PoisonError::into_inner);
-                inbound.spis.get(&child).and_then(|spi| inbound.by_spi.get(spi)).cloned()
-            }
-            Direction::Outbound => {
-                let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
-                outbound.by_child.get(&child).cloned()
-            }
-        }
+        self.known().pairs.get(&child)?.get(direction).cloned()
     }
 
     /// All pairs, for a reader that looks at each of them.
-    pub fn pairs(&self) -> HashMap<ChildId, Halves> {
-        let mut pairs: HashMap<ChildId, Halves> = HashMap::new();
-        for sa in self.inbound.read().unwrap_or_else(PoisonError::into_inner).by_spi.values() {
-            pairs.entry(sa.child.id).or_default().inbound = Some(Arc::clone(sa));
-        }
-        for (id, sa) in &self.outbound.read().unwrap_or_else(PoisonError::into_inner).by_child {
-            pairs.entry(*id).or_default().outbound = Some(Arc::clone(sa));
-        }
-        pairs
-    }
-
-    /// The SA that an SPI names.
-    pub fn by_spi(&self, spi: u32) -> Option<Arc<Sa>> {
-        self.inbound.read().unwrap_or_else(PoisonError::into_inner).by_spi.get(&spi).cloned()
-    }
-
-    /// The SA that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto map
-    /// entries the flow is none.
-    pub fn by_flow(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<Arc<Sa>> {
-        let fits = |sa: &Sa| fits(sa, flow) && !denied(&sa.child.entry);
-        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
-        for (length, table) in &outbound.by_prefix {
-            let Ok(net) = ipnet::IpNet::new(flow.destination, length.0) else { continue };
-            if let Some(sa) = table.get(&net.network()).and_then(|list| list.iter().find(|sa| fits(sa))) {
-                return Some(Arc::clone(sa));
-            }
-        }
-        outbound.ranges.iter().find(|sa| fits(sa)).cloned()
+    pub fn pairs(&self) -> BTreeMap<ChildId, Halves> {
+        self.known().pairs.clone()
     }
 
     /// Remote selectors of all outbound SAs, for the routes that lead into the tunnel.
     pub fn remotes(&self) -> Vec<crate::flow::selector::Selector> {
-        let outbound = self.outbound.read().unwrap_or_else(PoisonError::into_inner);
-        outbound.by_child.values().map(|sa| sa.child.selector).collect()
+        let known = self.known();
+        let outbound = known.pairs.values().filter_map(|halves| halves.outbound.as_ref());
+        outbound.map(|sa| sa.child.selector).collect()
     }
-}
-
-fn fits(sa: &Sa, flow: &Flow) -> bool {
-    sa.child.selector.matches(flow) && sa.child.lease.is_none_or(|lease| lease == flow.destination)
 }

@@ -198,8 +198,13 @@ mod tests {
 
     fn flow() -> impl Strategy<Value = Flow> {
         let address = || {
-            let near =
-                prop::sample::select(vec![0x0a00_0000u32, 0x0a01_0100, 0x0a01_0183, 0x0a01_0181, 0xc0a8_0000]);
+            let near = prop::sample::select(vec![
+                0x0a00_0000u32,
+                0x0a01_0100,
+                0x0a01_0183,
+                0x0a01_0181,
+                0xc0a8_0000,
+            ]);
             (near, 0u32..4).prop_map(|(base, offset)| IpAddr::V4(Ipv4Addr::from_bits(base + offset)))
         };
         let port = prop::sample::select(vec![None, Some(53u16), Some(54)]);

@@ -1,10 +1,13 @@
 //! What the configuration says of cleartext that leaves by an interface with a crypto map, as an immutable table.
 
 use crate::esp::sa::EntryRef;
-use crate::flow::selector::{AddressRange, Flow};
+use crate::flow::index::SelectorIndex;
+use crate::flow::selector::{AddressRange, Flow, Selector};
 use crate::ike::io::Acquire;
 use crate::ike::path::InterfaceId;
-use crate::ike::policy::{CryptoAcl, CryptoAclLine, MapEntryKind, Policy};
+use crate::ike::policy::{CryptoAcl, MapEntryKind, Policy};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What to do with a packet that no SA carries.
 #[derive(Clone, Debug)]
@@ -20,11 +23,28 @@ pub enum Verdict {
 /// The policy of all interfaces that bear a crypto map.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    maps: Vec<(InterfaceId, Vec<Rule>)>,
+    rules: Vec<Rule>,
+    /// How many interfaces bear a crypto map.
+    interfaces: usize,
+    /// The lines of all rules.
+    lines: SelectorIndex<Line>,
+    /// The rules that deny something, by their entry; of two interfaces with the same map the first.
+    denying: BTreeMap<EntryRef, u32>,
     /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
     pools: Vec<AddressRange>,
-    /// Where the routes lead, the longest prefix first; only where several interfaces bear a crypto map.
+    /// Where the routes lead; only where several interfaces bear a crypto map.
     exits: Vec<Exit>,
+    by_exit: SelectorIndex<Option<InterfaceId>>,
+}
+
+/// A line by its place: the rules in the order in which they are tried, then the lines of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    rule: u32,
+    line: u32,
+    permit: bool,
+    /// A `deny` line that tells packets apart by their ports.
+    denies_ports: bool,
 }
 
 /// A route: what it leads to, and the interface with a crypto map by which it leaves, if it is one.
@@ -32,81 +52,107 @@ pub type Exit = (ipnet::IpNet, Option<InterfaceId>);
 
 #[derive(Clone, Debug)]
 struct Rule {
+    interface: InterfaceId,
     entry: EntryRef,
-    acl: std::sync::Arc<CryptoAcl>,
+    acl: Arc<CryptoAcl>,
     initiates: bool,
 }
 
 impl Tables {
     /// From the policy and the ranges of `ip local pool`.
     pub fn build(policy: &Policy, pools: Vec<AddressRange>) -> Self {
-        let mut maps = Vec::new();
+        let mut rules = Vec::new();
+        let mut interfaces = 0;
         for interface in &policy.interfaces {
             let Some(map) = policy.map_of(interface.id) else { continue };
-            let mut rules = Vec::new();
+            interfaces += 1;
+            let mut add = |acl: &Option<Arc<CryptoAcl>>, sequence, dynamic, initiates| {
+                let entry = EntryRef { map: map.name.clone(), sequence, dynamic };
+                rules.extend(acl.clone().map(|acl| Rule { interface: interface.id, entry, acl, initiates }));
+            };
             for entry in &map.entries {
                 match &entry.kind {
-                    MapEntryKind::Static { terms, .. } => rules.extend(terms.acl.clone().map(|acl| Rule {
-                        entry: EntryRef { map: map.name.clone(), sequence: entry.sequence, dynamic: None },
-                        acl,
-                        initiates: true,
-                    })),
+                    MapEntryKind::Static { terms, .. } => add(&terms.acl, entry.sequence, None, true),
                     MapEntryKind::Dynamic { name, entries } => {
                         for dynamic in entries {
-                            rules.extend(dynamic.terms.acl.clone().map(|acl| Rule {
-                                entry: EntryRef {
-                                    map: map.name.clone(),
-                                    sequence: entry.sequence,
-                                    dynamic: Some((name.clone(), dynamic.sequence)),
-                                },
-                                acl,
-                                initiates: false,
-                            }));
+                            let behind = Some((name.clone(), dynamic.sequence));
+                            add(&dynamic.terms.acl, entry.sequence, behind, false);
                         }
                     }
                 }
             }
-            maps.push((interface.id, rules));
         }
-        Self { maps, pools, exits: Vec::new() }
+        Self::of(rules, interfaces, pools)
+    }
+
+    /// `interfaces` bear a crypto map.
+    fn of(rules: Vec<Rule>, interfaces: usize, pools: Vec<AddressRange>) -> Self {
+        let (mut lines, mut denying) = (SelectorIndex::default(), BTreeMap::new());
+        for (rule, place) in rules.iter().zip(0..) {
+            for (line, number) in rule.acl.lines.iter().zip(0..) {
+                let denies_ports = !line.permit && line.selector.has_ports();
+                lines.insert(
+                    &line.selector,
+                    Line { rule: place, line: number, permit: line.permit, denies_ports },
+                );
+            }
+            if rule.acl.lines.iter().any(|line| !line.permit) {
+                denying.entry(rule.entry.clone()).or_insert(place);
+            }
+        }
+        Self { rules, interfaces, lines, denying, pools, ..Self::default() }
     }
 
     /// Whether several interfaces bear a crypto map, so that the routes decide between them.
     pub fn needs_exits(&self) -> bool {
-        self.maps.len() > 1
+        self.interfaces > 1
     }
 
     /// The same tables with other routes; `None` when the routes are those already known. Of equal prefixes the first counts.
-    pub fn with_exits(&self, mut exits: Vec<Exit>) -> Option<Self> {
-        exits.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.prefix_len()));
-        (exits != self.exits).then(|| Self { exits, ..self.clone() })
+    pub fn with_exits(&self, exits: Vec<Exit>) -> Option<Self> {
+        if exits == self.exits {
+            return None;
+        }
+        let mut by_exit = SelectorIndex::default();
+        for (prefix, exit) in exits.iter().rev() {
+            by_exit.insert(&Selector::between(AddressRange::ANY_V4, AddressRange::prefix(*prefix)), *exit);
+        }
+        Some(Self { exits, by_exit, ..self.clone() })
     }
 
-    /// Whether a packet to this destination leaves by this interface, as far as is known.
-    fn leaves_by(&self, destination: std::net::IpAddr, interface: InterfaceId) -> bool {
-        let exit = self.exits.iter().find(|(prefix, _)| prefix.contains(&destination));
-        exit.is_none_or(|(_, exit)| *exit == Some(interface))
+    /// Whether a flow leaves by this interface, as far as is known.
+    fn leaves_by(&self, flow: &Flow, interface: InterfaceId) -> bool {
+        self.by_exit.matching(flow).next().is_none_or(|(_, exit)| exit == Some(interface))
+    }
+
+    /// The first line that speaks of a flow among those of the rules from `first` on. Of a later fragment a `deny` line with
+    /// ports says nothing, as on IOS: it cannot know.
+    fn hit(&self, flow: &Flow, first: u32) -> Option<Line> {
+        self.lines
+            .matching(flow)
+            .map(|(_, line)| line)
+            .filter(|line| line.rule >= first && !(line.denies_ports && flow.is_later_fragment()))
+            .min()
     }
 
     /// Walks the entries in order: `permit` protects, `deny` goes on to the next entry, nothing leaves it in clear.
     pub fn classify(&self, flow: &Flow) -> Verdict {
-        for (interface, rules) in &self.maps {
-            if !self.leaves_by(flow.destination, *interface) {
+        let mut from = 0;
+        while let Some(line) = self.hit(flow, from) {
+            from = line.rule + 1;
+            let Some(rule) = self.rules.get(line.rule as usize) else { break };
+            if !line.permit || !self.leaves_by(flow, rule.interface) {
                 continue;
             }
-            for rule in rules {
-                let hit = rule.acl.lines.iter().enumerate().find(|(_, line)| hits(line, flow));
-                let Some((index, _)) = hit.filter(|(_, line)| line.permit) else { continue };
-                if !rule.initiates {
-                    return Verdict::Drop;
-                }
-                return Verdict::Protect(Acquire {
-                    interface: *interface,
-                    entry: rule.entry.clone(),
-                    acl_line: index,
-                    flow: *flow,
-                });
+            if !rule.initiates {
+                return Verdict::Drop;
             }
+            return Verdict::Protect(Acquire {
+                interface: rule.interface,
+                entry: rule.entry.clone(),
+                acl_line: line.line as usize,
+                flow: *flow,
+            });
         }
         if self.pools.iter().any(|pool| pool.contains(flow.destination)) {
             Verdict::Drop
@@ -118,36 +164,33 @@ impl Tables {
     /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the selector of a wider line
     /// that permits has it.
     pub fn denies(&self, entry: &EntryRef, flow: &Flow) -> bool {
-        let mut rules = self.maps.iter().flat_map(|(_, rules)| rules).filter(|rule| rule.entry == *entry);
-        let first = rules.next().and_then(|rule| rule.acl.lines.iter().find(|line| hits(line, flow)));
-        first.is_some_and(|line| !line.permit)
+        // most crypto ACLs deny nothing
+        if self.denying.is_empty() {
+            return false;
+        }
+        let Some(rule) = self.denying.get(entry) else { return false };
+        self.hit(flow, *rule).is_some_and(|line| line.rule == *rule && !line.permit)
     }
 
     /// Everything that must be captured even without an SA: what the static entries permit, and the pools.
     pub fn captured(&self) -> Vec<AddressRange> {
-        let permits = self
-            .maps
-            .iter()
-            .flat_map(|(_, rules)| rules)
-            .flat_map(|rule| &rule.acl.lines)
-            .filter(|line| line.permit)
-            .map(|line| line.selector.remote);
+        let lines = self.rules.iter().flat_map(|rule| &rule.acl.lines);
+        let permits = lines.filter(|line| line.permit).map(|line| line.selector.remote);
         permits.chain(self.pools.iter().copied()).collect()
     }
 
     /// Whether a cleartext packet from outside should have been encrypted: a permit line covers the answer to it.
     pub fn should_be_encrypted(&self, flow: &Flow) -> bool {
         let answer = flow.reversed();
-        self.maps.iter().flat_map(|(_, rules)| rules).any(|rule| {
-            let hit = rule.acl.lines.iter().find(|line| hits(line, &answer));
-            hit.is_some_and(|line| line.permit)
-        })
+        let mut from = 0;
+        while let Some(line) = self.hit(&answer, from) {
+            if line.permit {
+                return true;
+            }
+            from = line.rule + 1;
+        }
+        false
     }
-}
-
-/// Whether a line speaks of a flow. Of a later fragment a `deny` line with ports says nothing, as on IOS: it cannot know.
-fn hits(line: &CryptoAclLine, flow: &Flow) -> bool {
-    line.selector.matches(flow) && (line.permit || !flow.is_later_fragment() || !line.selector.has_ports())
 }
 
 /// The remote ranges of selectors, as prefixes: what the routes into the tunnel must hold.
@@ -173,14 +216,15 @@ pub fn prefixes(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<ipnet::Ip
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use crate::ike::policy::CryptoAclLine;
 
     /// Two interfaces whose maps protect the same networks: the route decides which of them calls its peer.
     #[test]
     fn the_route_decides_between_two_maps() {
         let range = |text: &str| AddressRange::prefix(text.parse().unwrap());
         let selector = crate::flow::selector::Selector::between(range("10.1.0.0/16"), range("10.2.0.0/16"));
-        let rule = |map: &str| Rule {
+        let rule = |interface, map: &str| Rule {
+            interface: InterfaceId(interface),
             entry: EntryRef { map: map.into(), sequence: 10, dynamic: None },
             acl: Arc::new(CryptoAcl {
                 name: "100".into(),
@@ -188,10 +232,7 @@ mod tests {
             }),
             initiates: true,
         };
-        let tables = Tables {
-            maps: vec![(InterfaceId(0), vec![rule("first")]), (InterfaceId(1), vec![rule("second")])],
-            ..Tables::default()
-        };
+        let tables = Tables::of(vec![rule(0, "first"), rule(1, "second")], 2, Vec::new());
         assert!(tables.needs_exits());
         let flow = Flow {
             source: "10.1.1.1".parse().unwrap(),

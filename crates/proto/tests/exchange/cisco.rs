@@ -66,7 +66,7 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
             source_port: Some(53),
             destination_port: Some(1024),
         };
-        sad.by_flow(&flow, |_| false).map(|sa| sa.child.selector.local)
+        sad.outbound_view().by_flow(&flow, |_| false).map(|sa| sa.child.selector.local)
     };
     assert!(carried(HUB).is_some());
     assert_eq!(carried("10.1.1.10"), Some(AddressRange::ANY_V4));

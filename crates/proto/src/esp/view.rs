@@ -1,0 +1,254 @@
+//! The SA database as a packet worker has it: a copy of its own, which it reads without a lock, and brings up to date between
+//! two batches.
+
+use crate::esp::replay::ReplayWindow;
+use crate::esp::sa::{ChildId, EntryRef};
+use crate::esp::sad::Sa;
+use crate::flow::index::SelectorIndex;
+use crate::flow::selector::{AddressRange, Flow, Selector};
+use crate::ike::path::Path;
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the gateway changed.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Installed(Arc<Sa>),
+    Removed(ChildId),
+    Moved(ChildId, Path),
+    /// Another view has taken the place of this one.
+    Superseded,
+}
+
+/// What a view has not seen yet.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    any: AtomicBool,
+    changes: Mutex<Vec<Change>>,
+}
+
+impl Feed {
+    pub(crate) fn push(&self, change: Change) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// All of it, in order. Costs nothing where nothing changed.
+    fn take(&self) -> Vec<Change> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.any.store(false, Ordering::Relaxed);
+        std::mem::take(&mut changes)
+    }
+}
+
+/// An outbound SA where a worker has it.
+#[derive(Debug)]
+pub(crate) struct OutboundSa {
+    pub(crate) sa: Arc<Sa>,
+    pub(crate) path: Path,
+    serial: u64,
+}
+
+/// The outbound SAs: which of them carries a flow.
+#[derive(Debug)]
+pub struct OutboundView {
+    feed: Arc<Feed>,
+    sas: Slab<OutboundSa>,
+    by_child: HashMap<ChildId, usize>,
+    /// By selectors whose remote side is a prefix, and by those whose remote side is another range.
+    prefixes: SelectorIndex<Place>,
+    ranges: SelectorIndex<Place>,
+    installed: u64,
+}
+
+/// Where an SA is, and its place among those that were installed.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    serial: u64,
+    at: usize,
+}
+
+impl OutboundView {
+    pub(crate) fn new(feed: Arc<Feed>) -> Self {
+        let mut view = Self {
+            feed,
+            sas: Slab::new(),
+            by_child: HashMap::new(),
+            prefixes: SelectorIndex::default(),
+            ranges: SelectorIndex::default(),
+            installed: 0,
+        };
+        view.refresh();
+        view
+    }
+
+    /// Follows the gateway. What was found before must not be asked for afterwards.
+    pub fn refresh(&mut self) {
+        for change in self.feed.take() {
+            match change {
+                Change::Installed(sa) => self.install(sa),
+                Change::Removed(child) => self.remove(child),
+                Change::Moved(child, path) => {
+                    if let Some(sa) = self.by_child.get(&child).and_then(|at| self.sas.get_mut(*at)) {
+                        sa.path = path;
+                    }
+                }
+                Change::Superseded => {}
+            }
+        }
+    }
+
+    fn install(&mut self, sa: Arc<Sa>) {
+        let (child, path) = (sa.child.id, sa.path());
+        // a half that is installed again takes the place of the first
+        self.remove(child);
+        let serial = self.installed;
+        self.installed += 1;
+        let selector = selector_of(&sa);
+        let at = self.sas.insert(OutboundSa { sa, path, serial });
+        self.by_child.insert(child, at);
+        if let Some(selector) = selector {
+            self.index(&selector).insert(&selector, Place { serial, at });
+        }
+    }
+
+    fn remove(&mut self, child: ChildId) {
+        let Some(gone) = self.by_child.remove(&child).and_then(|at| self.sas.try_remove(at)) else { return };
+        if let Some(selector) = selector_of(&gone.sa) {
+            self.index(&selector).remove(&selector, |place| place.serial == gone.serial);
+        }
+    }
+
+    fn index(&mut self, selector: &Selector) -> &mut SelectorIndex<Place> {
+        match selector.remote.to_prefix() {
+            Some(_) => &mut self.prefixes,
+            None => &mut self.ranges,
+        }
+    }
+
+    /// Where the SA is that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto
+    /// map entries the flow is none.
+    pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<usize> {
+        let allowed =
+            |place: &Place| self.sas.get(place.at).is_some_and(|found| !denied(&found.sa.child.entry));
+        let newest = |index: &SelectorIndex<Place>, by_length: bool| {
+            let mut best: Option<(u8, Place)> = None;
+            for (length, place) in index.matching(flow) {
+                if best.is_some_and(|(longest, _)| by_length && longest != length) {
+                    break;
+                }
+                if best.is_none_or(|(_, best)| place.serial > best.serial) && allowed(&place) {
+                    best = Some((length, place));
+                }
+            }
+            best.map(|(_, place)| place.at)
+        };
+        newest(&self.prefixes, true).or_else(|| newest(&self.ranges, false))
+    }
+
+    /// The SA that carries a flow.
+    pub fn by_flow(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<&Arc<Sa>> {
+        self.find(flow, denied).and_then(|at| self.get(at)).map(|found| &found.sa)
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&OutboundSa> {
+        self.sas.get(at)
+    }
+}
+
+/// What an SA carries: of its selector, what goes to the address that was leased. `None` when there is nothing.
+fn selector_of(sa: &Sa) -> Option<Selector> {
+    let selector = sa.child.selector;
+    match sa.child.lease {
+        None => Some(selector),
+        Some(lease) if selector.remote.contains(lease) => {
+            Some(Selector { remote: AddressRange::host(lease), ..selector })
+        }
+        Some(_) => None,
+    }
+}
+
+/// An inbound SA where a worker has it, with its anti-replay window.
+#[derive(Debug)]
+pub(crate) struct InboundSa {
+    pub(crate) sa: Arc<Sa>,
+    pub(crate) path: Path,
+    pub(crate) replay: ReplayWindow,
+}
+
+/// The inbound SAs: which of them an SPI names.
+#[derive(Debug)]
+pub struct InboundView {
+    feed: Arc<Feed>,
+    sas: Slab<InboundSa>,
+    by_spi: HashMap<u32, usize>,
+    by_child: HashMap<ChildId, usize>,
+}
+
+impl InboundView {
+    pub(crate) fn new(feed: Arc<Feed>) -> Self {
+        let mut view = Self { feed, sas: Slab::new(), by_spi: HashMap::new(), by_child: HashMap::new() };
+        view.refresh();
+        view
+    }
+
+    /// Follows the gateway. What was found before must not be asked for afterwards.
+    pub fn refresh(&mut self) {
+        for change in self.feed.take() {
+            match change {
+                Change::Installed(sa) => self.install(sa),
+                Change::Removed(child) => self.remove(child),
+                Change::Moved(child, path) => {
+                    if let Some(sa) = self.by_child.get(&child).and_then(|at| self.sas.get_mut(*at)) {
+                        sa.path = path;
+                    }
+                }
+                Change::Superseded => {
+                    self.sas.clear();
+                    self.by_spi.clear();
+                    self.by_child.clear();
+                }
+            }
+        }
+    }
+
+    fn install(&mut self, sa: Arc<Sa>) {
+        let (child, spi, path) = (sa.child.id, sa.child.inbound.spi.0, sa.path());
+        self.remove(child);
+        let replay = ReplayWindow::behind(sa.child.replay_window, sa.highest.load(Ordering::Relaxed));
+        let at = self.sas.insert(InboundSa { sa, path, replay });
+        self.by_spi.insert(spi, at);
+        self.by_child.insert(child, at);
+    }
+
+    fn remove(&mut self, child: ChildId) {
+        let Some(at) = self.by_child.remove(&child) else { return };
+        let Some(gone) = self.sas.try_remove(at) else { return };
+        let spi = gone.sa.child.inbound.spi.0;
+        if self.by_spi.get(&spi) == Some(&at) {
+            self.by_spi.remove(&spi);
+        }
+    }
+
+    pub(crate) fn find(&self, spi: u32) -> Option<usize> {
+        self.by_spi.get(&spi).copied()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&InboundSa> {
+        self.sas.get(at)
+    }
+
+    pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut InboundSa> {
+        self.sas.get_mut(at)
+    }
+
+    /// The SA that an SPI names.
+    pub fn by_spi(&self, spi: u32) -> Option<&Arc<Sa>> {
+        self.find(spi).and_then(|at| self.get(at)).map(|found| &found.sa)
+    }
+}
