@@ -120,7 +120,7 @@ struct Outgoer<'a> {
 pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
-    let packet = buffer.get_mut(line..).unwrap_or_default();
+    let read = buffer.get_mut(line - VnetHeader::LEN..).unwrap_or_default();
     let mut worker = Outgoer {
         shared,
         gateway,
@@ -143,8 +143,8 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]
         }
         worker.flush();
         for _ in 0..TURN {
-            let Ok((header, length)) = shared.tun.read(packet) else { break };
-            worker.read(&tables, now, header, packet.get_mut(..length).unwrap_or_default());
+            let Ok((header, packet)) = shared.tun.read(read) else { break };
+            worker.read(&tables, now, header, packet);
             if worker.outbound.is_full() {
                 worker.flush();
             }

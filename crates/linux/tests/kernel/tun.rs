@@ -48,17 +48,17 @@ fn echo() {
             let mut buffer = [0; 2000];
             let mut count = 0;
             while !done.load(Ordering::Relaxed) {
-                let Ok((header, length)) = tun.read(&mut buffer) else {
+                let Ok((header, packet)) = tun.read(&mut buffer) else {
                     std::thread::sleep(Duration::from_millis(1));
                     continue;
                 };
                 // IPv6 says hello on its own
-                if buffer[0] >> 4 != 4 {
+                if packet[0] >> 4 != 4 {
                     continue;
                 }
                 assert_eq!(header, VnetHeader::default());
-                answer(&mut buffer[..length]);
-                tun.write(VnetHeader::default(), &buffer[..length]).unwrap();
+                answer(packet);
+                tun.write(VnetHeader::default(), packet).unwrap();
                 count += 1;
             }
             count
@@ -122,9 +122,9 @@ fn clear() {
     };
     let captured = || {
         let mut buffer = [0; 2000];
-        while let Ok((_, length)) = tun.read(&mut buffer) {
-            if buffer[0] >> 4 == 4 {
-                return Some(buffer[..length].to_vec());
+        while let Ok((_, packet)) = tun.read(&mut buffer) {
+            if packet[0] >> 4 == 4 {
+                return Some(packet.to_vec());
             }
         }
         None
