@@ -24,6 +24,7 @@ mod restart;
 mod rows;
 mod scene;
 mod shows;
+mod soak;
 mod spoke_dhcp;
 mod terminal;
 mod why;
@@ -58,6 +59,7 @@ fn main() {
         ("rekey", rekey::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
+        ("soak", soak::CASES),
         ("automation", automation::CASES),
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
