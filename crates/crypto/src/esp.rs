@@ -2,6 +2,7 @@
 //! under this one: implementations that work on many packets at once take the place of the loops in [`seal`] and [`open`].
 
 use crate::cipher::CryptoError;
+use crate::des::{self, DesKey};
 use crate::mac::{HmacKey, equal};
 use crate::suite::{EspCipher, EspSuite};
 use ::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
@@ -19,8 +20,7 @@ pub struct EspKeys {
 }
 
 enum Cipher {
-    Des(Box<des::Des>),
-    TripleDes(Box<des::TdesEde3>),
+    Des(Box<DesKey>),
     Aes128(Box<aes::Aes128>),
     Aes192(Box<aes::Aes192>),
     Aes256(Box<aes::Aes256>),
@@ -52,8 +52,7 @@ impl EspKeys {
             Ok(Cipher::Gcm(Box::new(aead::LessSafeKey::new(key)), salt))
         };
         let cipher = match suite.cipher() {
-            EspCipher::Des => Cipher::Des(key(cipher_key)?),
-            EspCipher::TripleDes => Cipher::TripleDes(key(cipher_key)?),
+            EspCipher::Des | EspCipher::TripleDes => Cipher::Des(Box::new(DesKey::new(cipher_key)?)),
             EspCipher::Aes128 => Cipher::Aes128(key(cipher_key)?),
             EspCipher::Aes192 => Cipher::Aes192(key(cipher_key)?),
             EspCipher::Aes256 => Cipher::Aes256(key(cipher_key)?),
@@ -114,6 +113,11 @@ pub fn seal(jobs: &mut [SealJob<'_>]) -> Result<(), usize> {
             bad = Err(index);
         }
     }
+    for (cipher, kind) in DES_KINDS {
+        if jobs.iter().any(|job| job.keys.suite.cipher() == cipher) {
+            des::encrypt(kind, jobs.iter_mut().filter_map(|job| des_job(job.keys, job.packet)));
+        }
+    }
     for (index, job) in jobs.iter_mut().enumerate() {
         if authenticate(job).is_none() {
             bad = Err(index);
@@ -127,8 +131,28 @@ pub fn open(jobs: &mut [OpenJob<'_>]) {
     for job in jobs.iter_mut() {
         job.outcome = open_one(job.keys, job.packet);
     }
+    for (cipher, kind) in DES_KINDS {
+        let is_one = |job: &OpenJob<'_>| job.outcome.is_ok() && job.keys.suite.cipher() == cipher;
+        if jobs.iter().any(is_one) {
+            let verified = jobs.iter_mut().filter(|job| is_one(job));
+            des::decrypt(kind, verified.filter_map(|job| des_job(job.keys, job.packet)));
+        }
+    }
 }
 
+/// DES goes over all packets of a batch together.
+const DES_KINDS: [(EspCipher, des::Kind); 2] =
+    [(EspCipher::Des, des::Kind::Single), (EspCipher::TripleDes, des::Kind::Triple)];
+
+/// The part of a packet that a DES cipher encrypts, when it has one.
+fn des_job<'a>(keys: &'a EspKeys, packet: &'a mut [u8]) -> Option<des::CbcJob<'a>> {
+    let Cipher::Des(key) = &keys.cipher else { return None };
+    let end = packet.len().checked_sub(keys.suite.icv_len())?;
+    let (iv, data) = packet.get_mut(HEADER_LEN..end)?.split_first_chunk_mut::<8>()?;
+    Some(des::CbcJob { key, iv: *iv, data })
+}
+
+/// Encrypts with the ciphers that go packet by packet; of the others only the length is looked at.
 fn encrypt(job: &mut SealJob<'_>) -> Option<()> {
     fn cbc<C: ::cipher::BlockCipherEncrypt>(cipher: &C, iv: &[u8], data: &mut [u8]) -> Option<()> {
         let iv = Array::try_from(iv).ok()?;
@@ -145,8 +169,7 @@ fn encrypt(job: &mut SealJob<'_>) -> Option<()> {
     let (header, rest) = front.split_at_mut_checked(HEADER_LEN)?;
     let (iv, data) = rest.split_at_mut_checked(suite.cipher().iv_len())?;
     match &job.keys.cipher {
-        Cipher::Des(cipher) => cbc(&**cipher, iv, data),
-        Cipher::TripleDes(cipher) => cbc(&**cipher, iv, data),
+        Cipher::Des(_) => data.len().is_multiple_of(suite.cipher().block_len()).then_some(()),
         Cipher::Aes128(cipher) => cbc(&**cipher, iv, data),
         Cipher::Aes192(cipher) => cbc(&**cipher, iv, data),
         Cipher::Aes256(cipher) => cbc(&**cipher, iv, data),
@@ -199,12 +222,11 @@ fn open_one(keys: &EspKeys, packet: &mut [u8]) -> Result<Range<usize>, OpenError
     }
     let data = rest.get_mut(..length).ok_or(OpenError::Length)?;
     match &keys.cipher {
-        Cipher::Des(cipher) => cbc(&**cipher, iv, data)?,
-        Cipher::TripleDes(cipher) => cbc(&**cipher, iv, data)?,
         Cipher::Aes128(cipher) => cbc(&**cipher, iv, data)?,
         Cipher::Aes192(cipher) => cbc(&**cipher, iv, data)?,
         Cipher::Aes256(cipher) => cbc(&**cipher, iv, data)?,
-        Cipher::Gcm(..) => {}
+        // done for the whole batch, or done above
+        Cipher::Des(_) | Cipher::Gcm(..) => {}
     }
     Ok(start..end)
 }

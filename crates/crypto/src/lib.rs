@@ -1,6 +1,7 @@
 //! Algorithms, keys and passwords. No sockets, no clock; randomness is handed in.
 
 pub mod cipher;
+pub mod des;
 pub mod dh;
 pub mod esp;
 pub mod mac;
@@ -9,4 +10,5 @@ pub mod password;
 pub mod random;
 pub mod secret;
 pub mod selftest;
+mod simd;
 pub mod suite;

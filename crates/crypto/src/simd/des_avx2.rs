@@ -1,0 +1,96 @@
+//! The bit-sliced DES over words of 256 bits (avx2).
+#![allow(unsafe_code)]
+
+use crate::des::core::{Blocks, crypt};
+use crate::des::schedule::Schedule;
+use crate::des::word::Word;
+use std::arch::x86_64::*;
+
+/// A register.
+#[derive(Clone, Copy)]
+struct Register(__m256i);
+
+// SAFETY, for every intrinsic here: only `with_feature` below makes such words, and it runs on processors that have the
+// instructions; what is loaded and stored is a slice of the length that the instruction takes.
+impl Word for Register {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn splat(lane: u64) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_set1_epi64x(lane.cast_signed()) })
+    }
+
+    #[inline(always)]
+    fn load(lanes: &[u64]) -> Self {
+        match lanes.first_chunk::<{ Self::LANES }>() {
+            // SAFETY: see above; the load need not be aligned.
+            Some(lanes) => Self(unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }),
+            None => Self::splat(0),
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, lanes: &mut [u64]) {
+        if let Some(lanes) = lanes.first_chunk_mut::<{ Self::LANES }>() {
+            // SAFETY: see above; the store need not be aligned.
+            unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), self.0) }
+        }
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_and_si256(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_or_si256(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_xor_si256(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn and_not(self, other: Self) -> Self {
+        // SAFETY: see above. The instruction inverts its first operand.
+        Self(unsafe { _mm256_andnot_si256(other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn up<const N: i32>(self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_sll_epi64(self.0, _mm_cvtsi32_si128(N)) })
+    }
+
+    #[inline(always)]
+    fn down<const N: i32>(self) -> Self {
+        // SAFETY: see above.
+        Self(unsafe { _mm256_srl_epi64(self.0, _mm_cvtsi32_si128(N)) })
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn with_feature(blocks: &mut Blocks, schedule: &Schedule, own: Option<&[Blocks; 3]>) {
+    crypt::<Register>(blocks, schedule, own);
+}
+
+/// Whether this processor can.
+pub(crate) fn is_there() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+/// [`crypt`] of as many blocks as a word has bits; false, and nothing done, where the processor cannot.
+pub(crate) fn crypt_here(blocks: &mut Blocks, schedule: &Schedule, own: Option<&[Blocks; 3]>) -> bool {
+    if !is_there() {
+        return false;
+    }
+    // SAFETY: the processor has the feature.
+    unsafe { with_feature(blocks, schedule, own) };
+    true
+}
