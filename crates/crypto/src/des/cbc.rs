@@ -129,7 +129,8 @@ impl<'a> PassKeys<'a> {
         }
     }
 
-    /// The key of a block; that of the first block comes first.
+    /// The key of the block at `place`; the places of a pass are set in their order.
+    #[inline]
     fn set(&mut self, place: usize, key: &'a DesKey) {
         let is_first = self.first.as_ref().is_some_and(|(first, _)| std::ptr::eq(*first, key));
         if place == 0 {
@@ -137,9 +138,19 @@ impl<'a> PassKeys<'a> {
             if !is_first {
                 self.first = Some((key, Schedule::new(&key.0, self.direction)));
             }
-        } else if !is_first {
-            self.one = false;
+        } else if !(is_first && self.one) {
+            self.set_own(place, key);
         }
+    }
+
+    /// The pass has blocks of several keys, and each gets its own.
+    fn set_own(&mut self, place: usize, key: &DesKey) {
+        if let Some((first, _)) = self.first.as_ref().filter(|_| self.one) {
+            for (keys, key) in self.own.iter_mut().zip(first.0.keys) {
+                keys.iter_mut().take(place).for_each(|place| *place = key);
+            }
+        }
+        self.one = false;
         for (keys, key) in self.own.iter_mut().zip(key.0.keys) {
             if let Some(place) = keys.get_mut(place) {
                 *place = key;
