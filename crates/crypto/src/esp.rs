@@ -1,11 +1,12 @@
 //! Protecting and opening ESP packets (RFC 4303, 4106), in batches and in place. There is no interface for one packet
 //! under this one: implementations that work on many packets at once take the place of the loops in [`seal`] and [`open`].
 
+use crate::aes_cbc;
 use crate::cipher::CryptoError;
 use crate::des::{self, DesKey};
-use crate::mac::{HmacKey, equal};
+use crate::mac::{Digest, HmacKey, equal, sign_two};
 use crate::suite::{EspCipher, EspSuite};
-use ::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
+use ::cipher::{Array, BlockModeDecrypt, InnerIvInit, KeyInit};
 use ring::aead;
 use std::ops::Range;
 
@@ -118,18 +119,61 @@ pub fn seal(jobs: &mut [SealJob<'_>]) -> Result<(), usize> {
             des::encrypt(kind, jobs.iter_mut().filter_map(|job| des_job(job.keys, job.packet)));
         }
     }
-    for (index, job) in jobs.iter_mut().enumerate() {
-        if authenticate(job).is_none() {
-            bad = Err(index);
+    // packets of one SA that follow each other are encrypted side by side
+    for run in jobs.chunk_by_mut(|a, b| std::ptr::eq(a.keys, b.keys)) {
+        let Some(keys) = run.first().map(|job| job.keys) else { continue };
+        let packets = run.iter_mut().filter_map(|job| aes_packet(keys, job.packet));
+        match &keys.cipher {
+            Cipher::Aes128(cipher) => aes_cbc::encrypt(&**cipher, packets),
+            Cipher::Aes192(cipher) => aes_cbc::encrypt(&**cipher, packets),
+            Cipher::Aes256(cipher) => aes_cbc::encrypt(&**cipher, packets),
+            Cipher::Des(_) | Cipher::Gcm(..) => {}
+        }
+    }
+    for (index, pair) in jobs.chunks_mut(2).enumerate() {
+        let done = match pair {
+            [first, second] => authenticate_two(first, second).or_else(|| {
+                let first = authenticate(first);
+                authenticate(second).and(first)
+            }),
+            [last] => authenticate(last),
+            _ => None,
+        };
+        if done.is_none() {
+            bad = Err(index * 2);
         }
     }
     bad
 }
 
+/// The part of a packet that AES in CBC mode encrypts, with its initialisation vector.
+fn aes_packet<'a>(keys: &EspKeys, packet: &'a mut [u8]) -> Option<([u8; 16], &'a mut [u8])> {
+    let end = packet.len().checked_sub(keys.suite.icv_len())?;
+    let (iv, data) = packet.get_mut(HEADER_LEN..end)?.split_first_chunk_mut::<16>()?;
+    Some((*iv, data))
+}
+
 /// Checks, then decrypts every packet of the batch.
 pub fn open(jobs: &mut [OpenJob<'_>]) {
-    for job in jobs.iter_mut() {
-        job.outcome = open_one(job.keys, job.packet);
+    for pair in jobs.chunks_mut(2) {
+        match pair {
+            [first, second] => {
+                let wholes = [whole(first.keys, first.packet), whole(second.keys, second.packet)];
+                let digests = match (&first.keys.auth, &second.keys.auth, wholes) {
+                    (Some(a), Some(b), [Ok(one), Ok(two)]) => {
+                        let [x, y] = [first.packet.get(..one.end), second.packet.get(..two.end)]
+                            .map(Option::unwrap_or_default);
+                        sign_two([a, b], [x, y]).map(Some)
+                    }
+                    _ => [None, None],
+                };
+                let [a, b] = digests;
+                first.outcome = open_one(first.keys, first.packet, a);
+                second.outcome = open_one(second.keys, second.packet, b);
+            }
+            [last] => last.outcome = open_one(last.keys, last.packet, None),
+            _ => {}
+        }
     }
     for (cipher, kind) in DES_KINDS {
         let is_one = |job: &OpenJob<'_>| job.outcome.is_ok() && job.keys.suite.cipher() == cipher;
@@ -138,6 +182,19 @@ pub fn open(jobs: &mut [OpenJob<'_>]) {
             des::decrypt(kind, verified.filter_map(|job| des_job(job.keys, job.packet)));
         }
     }
+}
+
+/// Where the plaintext lies in a packet whose length is right.
+fn whole(keys: &EspKeys, packet: &[u8]) -> Result<Range<usize>, OpenError> {
+    let suite = keys.suite;
+    let start = HEADER_LEN + suite.cipher().iv_len();
+    let end = packet.len().checked_sub(suite.icv_len()).ok_or(OpenError::Length)?;
+    let length = end.checked_sub(start).ok_or(OpenError::Length)?;
+    // the shortest plaintext is the two bytes of the trailer
+    if length < 2 || !length.is_multiple_of(suite.cipher().block_len()) {
+        return Err(OpenError::Length);
+    }
+    Ok(start..end)
 }
 
 /// DES goes over all packets of a batch together.
@@ -152,34 +209,35 @@ fn des_job<'a>(keys: &'a EspKeys, packet: &'a mut [u8]) -> Option<des::CbcJob<'a
     Some(des::CbcJob { key, iv: *iv, data })
 }
 
-/// Encrypts with the ciphers that go packet by packet; of the others only the length is looked at.
+/// Encrypts with the cipher that goes packet by packet; of the others only the length is looked at.
 fn encrypt(job: &mut SealJob<'_>) -> Option<()> {
-    fn cbc<C: ::cipher::BlockCipherEncrypt>(cipher: &C, iv: &[u8], data: &mut [u8]) -> Option<()> {
-        let iv = Array::try_from(iv).ok()?;
-        let (blocks, rest) = Array::slice_as_chunks_mut(data);
-        if !rest.is_empty() {
-            return None;
-        }
-        cbc::Encryptor::inner_iv_init(cipher, &iv).encrypt_blocks(blocks);
-        Some(())
-    }
     let suite = job.keys.suite;
     let body_end = job.packet.len().checked_sub(suite.icv_len())?;
     let (front, icv) = job.packet.split_at_mut_checked(body_end)?;
     let (header, rest) = front.split_at_mut_checked(HEADER_LEN)?;
     let (iv, data) = rest.split_at_mut_checked(suite.cipher().iv_len())?;
     match &job.keys.cipher {
-        Cipher::Des(_) => data.len().is_multiple_of(suite.cipher().block_len()).then_some(()),
-        Cipher::Aes128(cipher) => cbc(&**cipher, iv, data),
-        Cipher::Aes192(cipher) => cbc(&**cipher, iv, data),
-        Cipher::Aes256(cipher) => cbc(&**cipher, iv, data),
         Cipher::Gcm(key, salt) => {
             let nonce = gcm_nonce(salt, iv)?;
             let tag = key.seal_in_place_separate_tag(nonce, aead::Aad::from(&*header), data).ok()?;
             icv.copy_from_slice(tag.as_ref());
             Some(())
         }
+        _ => data.len().is_multiple_of(suite.cipher().block_len()).then_some(()),
     }
+}
+
+/// Two packets at once, where both have an integrity algorithm of their own; `None` where that is not so.
+fn authenticate_two(first: &mut SealJob<'_>, second: &mut SealJob<'_>) -> Option<()> {
+    let keys = [first.keys.auth.as_ref()?, second.keys.auth.as_ref()?];
+    let split = |job: &SealJob<'_>| job.packet.len().checked_sub(job.keys.suite.icv_len());
+    let (first_end, second_end) = (split(first)?, split(second)?);
+    let (first_body, first_icv) = first.packet.split_at_mut_checked(first_end)?;
+    let (second_body, second_icv) = second.packet.split_at_mut_checked(second_end)?;
+    let [a, b] = sign_two(keys, [first_body, second_body]);
+    first_icv.copy_from_slice(a.get(..first_icv.len())?);
+    second_icv.copy_from_slice(b.get(..second_icv.len())?);
+    Some(())
 }
 
 fn authenticate(job: &mut SealJob<'_>) -> Option<()> {
@@ -191,7 +249,8 @@ fn authenticate(job: &mut SealJob<'_>) -> Option<()> {
     Some(())
 }
 
-fn open_one(keys: &EspKeys, packet: &mut [u8]) -> Result<Range<usize>, OpenError> {
+/// `digest` is that of the packet where it is known already.
+fn open_one(keys: &EspKeys, packet: &mut [u8], digest: Option<Digest>) -> Result<Range<usize>, OpenError> {
     fn cbc<C: ::cipher::BlockCipherDecrypt>(cipher: &C, iv: &[u8], data: &mut [u8]) -> Result<(), OpenError> {
         let iv = Array::try_from(iv).map_err(|_| OpenError::Length)?;
         let (blocks, _) = Array::slice_as_chunks_mut(data);
@@ -199,16 +258,10 @@ fn open_one(keys: &EspKeys, packet: &mut [u8]) -> Result<Range<usize>, OpenError
         Ok(())
     }
     let suite = keys.suite;
-    let start = HEADER_LEN + suite.cipher().iv_len();
-    let end = packet.len().checked_sub(suite.icv_len()).ok_or(OpenError::Length)?;
-    let length = end.checked_sub(start).ok_or(OpenError::Length)?;
-    // the shortest plaintext is the two bytes of the trailer
-    if length < 2 || !length.is_multiple_of(suite.cipher().block_len()) {
-        return Err(OpenError::Length);
-    }
+    let range = whole(keys, packet)?;
     if let Some(key) = &keys.auth {
-        let (body, icv) = packet.split_at_checked(end).ok_or(OpenError::Length)?;
-        let digest = key.sign(&[body]);
+        let (body, icv) = packet.split_at_checked(range.end).ok_or(OpenError::Length)?;
+        let digest = digest.unwrap_or_else(|| key.sign(&[body]));
         if !equal(digest.get(..icv.len()).ok_or(OpenError::Length)?, icv) {
             return Err(OpenError::Icv);
         }
@@ -218,9 +271,9 @@ fn open_one(keys: &EspKeys, packet: &mut [u8]) -> Result<Range<usize>, OpenError
     if let Cipher::Gcm(key, salt) = &keys.cipher {
         let nonce = gcm_nonce(salt, iv).ok_or(OpenError::Length)?;
         key.open_in_place(nonce, aead::Aad::from(&*header), rest).map_err(|_| OpenError::Icv)?;
-        return Ok(start..end);
+        return Ok(range);
     }
-    let data = rest.get_mut(..length).ok_or(OpenError::Length)?;
+    let data = rest.get_mut(..range.len()).ok_or(OpenError::Length)?;
     match &keys.cipher {
         Cipher::Aes128(cipher) => cbc(&**cipher, iv, data)?,
         Cipher::Aes192(cipher) => cbc(&**cipher, iv, data)?,
@@ -228,7 +281,7 @@ fn open_one(keys: &EspKeys, packet: &mut [u8]) -> Result<Range<usize>, OpenError
         // done for the whole batch, or done above
         Cipher::Des(_) | Cipher::Gcm(..) => {}
     }
-    Ok(start..end)
+    Ok(range)
 }
 
 fn gcm_nonce(salt: &[u8; 4], iv: &[u8]) -> Option<aead::Nonce> {

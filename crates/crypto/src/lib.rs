@@ -1,10 +1,12 @@
 //! Algorithms, keys and passwords. No sockets, no clock; randomness is handed in.
 
+mod aes_cbc;
 pub mod cipher;
 pub mod des;
 pub mod dh;
 pub mod esp;
 pub mod mac;
+mod midstate;
 mod modp;
 pub mod password;
 pub mod random;

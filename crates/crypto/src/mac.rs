@@ -1,5 +1,6 @@
 //! Hashes and HMAC (RFC 2104), which is also the IKEv1 prf (RFC 2409 section 4).
 
+use crate::midstate::{self, Midstates, SHA1, SHA256};
 use crate::suite::HashAlg;
 use hmac::Hmac;
 use md5::Md5;
@@ -16,7 +17,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    fn new(value: &[u8]) -> Self {
+    pub(crate) fn new(value: &[u8]) -> Self {
         let mut bytes = [0; 64];
         let len = value.len().min(64);
         for (to, from) in bytes.iter_mut().zip(value) {
@@ -63,8 +64,8 @@ pub struct HmacKey(Keyed);
 #[derive(Clone)]
 enum Keyed {
     Md5(Hmac<Md5>),
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
+    Sha1(Midstates<5>),
+    Sha256(Midstates<8>),
     Sha384(Hmac<Sha384>),
     Sha512(Hmac<Sha512>),
 }
@@ -86,10 +87,16 @@ impl HmacKey {
             block.zeroize();
             M::new(&padded)
         }
+        fn whole(mut block: Vec<u8>) -> [u8; 64] {
+            let mut whole = [0; 64];
+            whole.iter_mut().zip(&block).for_each(|(to, from)| *to = *from);
+            block.zeroize();
+            whole
+        }
         Self(match algorithm {
             HashAlg::Md5 => Keyed::Md5(init(block_key(64))),
-            HashAlg::Sha1 => Keyed::Sha1(init(block_key(64))),
-            HashAlg::Sha256 => Keyed::Sha256(init(block_key(64))),
+            HashAlg::Sha1 => Keyed::Sha1(Midstates::new(SHA1, whole(block_key(64)))),
+            HashAlg::Sha256 => Keyed::Sha256(Midstates::new(SHA256, whole(block_key(64)))),
             HashAlg::Sha384 => Keyed::Sha384(init(block_key(128))),
             HashAlg::Sha512 => Keyed::Sha512(init(block_key(128))),
         })
@@ -105,12 +112,21 @@ impl HmacKey {
         }
         match &self.0 {
             Keyed::Md5(state) => run(state.clone(), parts),
-            Keyed::Sha1(state) => run(state.clone(), parts),
-            Keyed::Sha256(state) => run(state.clone(), parts),
+            Keyed::Sha1(states) => states.sign(SHA1, parts),
+            Keyed::Sha256(states) => states.sign(SHA256, parts),
             Keyed::Sha384(state) => run(state.clone(), parts),
             Keyed::Sha512(state) => run(state.clone(), parts),
         }
     }
+}
+
+/// HMAC of two messages, each under its key: faster than one after the other where the algorithm allows.
+pub(crate) fn sign_two(keys: [&HmacKey; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
+    if let [HmacKey(Keyed::Sha1(a)), HmacKey(Keyed::Sha1(b))] = keys {
+        return midstate::sign_two([a, b], messages);
+    }
+    let ([a, b], [first, second]) = (keys, messages);
+    [a.sign(&[first]), b.sign(&[second])]
 }
 
 /// Compares two values in constant time, lengths first.
