@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of their own.
-const PACKAGES: [&str; 22] = [
+const PACKAGES: [&str; 23] = [
     "strongswan-charon",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
@@ -18,6 +18,7 @@ const PACKAGES: [&str; 22] = [
     "tshark",
     "tcpdump",
     "iperf3",
+    "valgrind",
     "dnsmasq-base",
     "iproute2",
     "iputils-ping",

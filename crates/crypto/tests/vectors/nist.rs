@@ -2,6 +2,7 @@
 
 use crate::{Test, read, unhex};
 use hubward_crypto::cipher::{cbc_decrypt, cbc_encrypt};
+use hubward_crypto::des::{CbcJob, DesKey, Kind, Width, decrypt_with, encrypt_with};
 use hubward_crypto::dh::{DhError, DhPrivate};
 use hubward_crypto::mac::hmac;
 use hubward_crypto::random::Random;
@@ -70,6 +71,7 @@ fn aes(folder: &Path) {
 fn triple_des(folder: &Path) {
     let folder = folder.join("pyca/ciphers/3DES/CBC");
     let (mut three, mut one) = (0, 0);
+    let mut cases = Vec::new();
     for list in ["MMT1", "MMT2", "MMT3", "invperm", "permop", "subtab", "varkey", "vartext"] {
         for record in records(&read(&folder.join(format!("TCBC{list}.rsp")))) {
             let keys = match record.get("KEYs") {
@@ -80,14 +82,49 @@ fn triple_des(folder: &Path) {
                 None => continue,
             };
             check(IkeCipher::TripleDes, &keys.concat(), &record);
+            cases.push((keys.concat(), record.clone()));
             three += 1;
             if keys[0] == keys[1] && keys[1] == keys[2] {
                 check(IkeCipher::Des, &keys[0], &record);
+                cases.push((keys[0].clone(), record.clone()));
                 one += 1;
             }
         }
     }
     assert!(three > 400 && one > 400, "{three} {one}");
+    bit_sliced(&cases);
+}
+
+/// The packet path's own implementation, in registers of each width: every case alone, and all of them together.
+fn bit_sliced(cases: &[(Vec<u8>, Record)]) {
+    let keys: Vec<DesKey> = cases.iter().map(|(key, _)| DesKey::new(key).unwrap()).collect();
+    let field =
+        |name: &str| -> Vec<Vec<u8>> { cases.iter().map(|(_, record)| unhex(&record[name])).collect() };
+    let (ivs, plain, encrypted) = (field("IV"), field("PLAINTEXT"), field("CIPHERTEXT"));
+    for width in Width::available() {
+        for together in [1, cases.len()] {
+            let (mut there, mut back) = (plain.clone(), encrypted.clone());
+            let mut at = 0;
+            for (there, back) in there.chunks_mut(together).zip(back.chunks_mut(together)) {
+                for (data, decrypts) in [(there, false), (back, true)] {
+                    for kind in [Kind::Single, Kind::Triple] {
+                        let jobs = data.iter_mut().zip(at..).map(|(data, case)| CbcJob {
+                            key: &keys[case],
+                            iv: ivs[case][..].try_into().unwrap(),
+                            data,
+                        });
+                        if decrypts {
+                            decrypt_with(width, kind, jobs)
+                        } else {
+                            encrypt_with(width, kind, jobs)
+                        }
+                    }
+                }
+                at += together;
+            }
+            assert!(there == encrypted && back == plain, "{width:?}, {together} together");
+        }
+    }
 }
 
 fn macs(folder: &Path) {

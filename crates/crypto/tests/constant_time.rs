@@ -1,0 +1,56 @@
+//! As many instructions whatever the key and the data: counted by valgrind, so that a branch or a loop that depends on either
+//! would be seen. (That no memory access depends on them is in the code: there are no look-ups.)
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `examples/des_once.rs`, built.
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["build", "--quiet", "--locked", "--package", "hubward-crypto", "--example", "des_once"];
+    assert!(Command::new(cargo).args(arguments).status().unwrap().success());
+    // beside this test's own folder
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/des_once")
+}
+
+/// How many instructions it takes.
+fn instructions(program: &Path, width: &str, number: usize) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(program)
+        .args([width, &(100 + number).to_string()])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {said}", program.display());
+    let counted =
+        said.lines().find_map(|line| line.split("Collected : ").nth(1)).unwrap_or_else(|| panic!("{said}"));
+    counted.trim().parse().unwrap()
+}
+
+#[test]
+fn des_takes_as_many_instructions_for_every_key_and_all_data() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        assert!(
+            std::env::var_os("HUBWARD_REQUIRE").is_none(),
+            "valgrind is not installed, and HUBWARD_REQUIRE is set"
+        );
+        println!("skipped: valgrind is not installed");
+        return;
+    }
+    let program = build();
+    // valgrind 3.19 knows no AVX-512
+    let mut widths = vec!["64"];
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        widths.push("256");
+    }
+    for width in widths {
+        let counts: Vec<u64> = (0..6).map(|number| instructions(&program, width, number)).collect();
+        assert!(counts[0] > 1_000_000, "{counts:?}");
+        assert!(counts.iter().all(|count| *count == counts[0]), "width {width}: {counts:?}");
+    }
+}
