@@ -9,6 +9,7 @@ use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::sysctl::Setting;
+use hubward_linux::tun::Tun;
 use hubward_linux::{address, link, neighbour};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
@@ -88,7 +89,8 @@ pub(crate) struct Machine {
     pub(crate) netlink: Netlink,
     ledger: Ledger,
     pub(crate) names: Names,
-    tun: u32,
+    /// `None`: the kernel carries the packets.
+    tun: Option<u32>,
     keep_addresses: bool,
     captured: Vec<Route>,
     /// The addresses that the configuration names, by link.
@@ -120,7 +122,7 @@ impl Machine {
             netlink,
             ledger,
             names,
-            tun: 0,
+            tun: None,
             keep_addresses,
             captured: Vec::new(),
             configured: Vec::new(),
@@ -139,14 +141,9 @@ impl Machine {
         map_interfaces(config, &known)
     }
 
-    /// Interfaces and addresses of the configuration, forwarding, and the TUN. Addresses of the configuration before it that
+    /// Interfaces and addresses of the configuration, forwarding, and the TUN unless the kernel carries the packets. Addresses of the configuration before it that
     /// this one does not name are taken away.
-    pub(crate) fn apply(
-        &mut self,
-        config: &Config,
-        names: Names,
-        tun: &hubward_linux::tun::Tun,
-    ) -> anyhow::Result<()> {
+    pub(crate) fn apply(&mut self, config: &Config, names: Names, tun: Option<&Tun>) -> anyhow::Result<()> {
         self.names = names;
         let mut wanted = Vec::new();
         for interface in config.interfaces.iter().filter(|interface| !interface.shutdown) {
@@ -170,11 +167,16 @@ impl Machine {
         }
         self.configured = wanted;
         self.ledger.set(Setting::IpForward, "1")?;
-        self.tun = tun.index();
-        // what is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel
-        link::set_mtu(&self.netlink, self.tun, 1500)?;
-        link::set_up(&self.netlink, self.tun, true)?;
-        self.ledger.set(Setting::RpFilter(tun.name().to_string()), "0")?;
+        self.tun = tun.map(Tun::index);
+        if let Some(tun) = tun {
+            // what is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel
+            link::set_mtu(&self.netlink, tun.index(), 1500)?;
+            link::set_up(&self.netlink, tun.index(), true)?;
+            self.ledger.set(Setting::RpFilter(tun.name().to_string()), "0")?;
+        } else {
+            // the kernel asks for an SA once, and again only after this time
+            self.ledger.set(Setting::XfrmAcquireExpires, "1")?;
+        }
         rule::add(&self.netlink, &owned::capture_rule(Family::V4))?;
         self.apply_routes(config)
     }
@@ -257,7 +259,7 @@ impl Machine {
         there.iter().any(|address| Some(address.interface) == index && matches!(address.net, IpNet::V4(_)))
     }
 
-    /// The routes that lead into the TUN: a prefix is captured where the route that would be taken leaves by an interface that
+    /// The routes that lead into the TUN, or for the kernel to where its policies are asked: a prefix is captured where the route that would be taken leaves by an interface that
     /// bears a crypto map; what a longer route leads elsewhere is thrown back to the main table.
     pub(crate) fn capture(&mut self, config: &Config, ranges: Vec<AddressRange>) -> anyhow::Result<()> {
         let bearers: Vec<u32> = config
@@ -272,24 +274,36 @@ impl Machine {
             .into_iter()
             .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
             .collect();
+        let throw =
+            |destination| Route { table: owned::TABLE, kind: RouteKind::Throw, ..Route::new(destination) };
         let mut wanted = Vec::new();
         let prefixes = tables::prefixes(ranges);
-        self.guard(config, &prefixes)?;
+        if self.tun.is_some() {
+            self.guard(config, &prefixes)?;
+        }
         for prefix in prefixes {
             // of equal routes the kernel uses, and lists, the first
             let covering = main.iter().rev().filter(|r| r.destination.contains(&prefix));
             let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
-            if taken.is_none_or(|taken| bearers.contains(&taken.interface)) {
-                wanted.push(Route { table: owned::TABLE, interface: self.tun, ..Route::new(prefix) });
-            }
+            let way = match (taken, self.tun) {
+                (Some(taken), None) if !bearers.contains(&taken.interface) => {
+                    wanted.push(throw(prefix));
+                    None
+                }
+                (Some(taken), Some(_)) if !bearers.contains(&taken.interface) => None,
+                (_, Some(tun)) => Some(tun),
+                // the kernel's policies are asked of packets that have a route
+                (None, None) => bearers.first().copied(),
+                (Some(_), None) => None,
+            };
+            wanted.extend(way.map(|interface| Route {
+                table: owned::TABLE,
+                interface,
+                ..Route::new(prefix)
+            }));
             let inside = main.iter().filter(|r| prefix.contains(&r.destination) && r.destination != prefix);
             for elsewhere in inside.filter(|r| !bearers.contains(&r.interface)) {
-                let thrown = Route {
-                    table: owned::TABLE,
-                    kind: RouteKind::Throw,
-                    ..Route::new(elsewhere.destination)
-                };
-                wanted.push(thrown);
+                wanted.push(throw(elsewhere.destination));
             }
         }
         wanted.sort_by_key(|route| route.destination);
@@ -302,6 +316,17 @@ impl Machine {
         }
         self.captured = wanted;
         Ok(())
+    }
+
+    /// Networks of which [`Self::capture`] found that their routes lead elsewhere.
+    pub(crate) fn elsewhere(&self) -> Vec<Ipv4Net> {
+        let thrown = self.captured.iter().filter(|route| route.kind == RouteKind::Throw);
+        thrown
+            .filter_map(|route| match route.destination {
+                IpNet::V4(net) => Some(net),
+                IpNet::V6(_) => None,
+            })
+            .collect()
     }
 
     /// Where the routes of the main table lead, seen from the interfaces with a crypto map.

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 
 /// Bytes of the longest packet.
-const PACKET: usize = 65_535;
+pub(crate) const PACKET: usize = 65_535;
 
 /// What the workers share with the gateway.
 pub(crate) struct Shared {
@@ -63,7 +63,7 @@ pub(crate) fn now() -> Instant {
     Instant::from_origin(hubward_linux::clock::now())
 }
 
-fn wait(fds: &mut [PollFd<'_>], milliseconds: i64) {
+pub(crate) fn wait(fds: &mut [PollFd<'_>], milliseconds: i64) {
     let timeout = Timespec { tv_sec: milliseconds / 1000, tv_nsec: (milliseconds % 1000) * 1_000_000 };
     // an interrupted wait is a wait that ended
     let _ready = poll(fds, Some(&timeout));

@@ -10,7 +10,7 @@ use crate::shell::session::{Effect, Session, Terminal};
 use crate::views::Views;
 use crate::why::offline::tell;
 use crate::why::recording::Recording;
-use crate::{configure, ssh};
+use crate::{configure, plane, ssh};
 use hubward_config::edit;
 use hubward_proto::esp::sad::Sad;
 use russh::keys::PrivateKey;
@@ -119,6 +119,7 @@ pub fn ssh_client(data: &[u8]) {
         Arc::new(Sad::new()),
         Arc::default(),
         Arc::default(),
+        plane::Chosen::default(),
         file,
         Arc::default(),
     );

@@ -7,14 +7,16 @@ use crate::dhcp_server::Servers;
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
+use crate::plane::Plane;
+use crate::plane::kernel::{Link, Links};
 use crate::views::Views;
 use crate::{aaa, apply, check, configure, dhcp, translate};
 use hubward_config::Parsed;
-use hubward_linux::clock;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::notify;
 use hubward_linux::random;
 use hubward_linux::udp::UdpSocket;
+use hubward_linux::{clock, link};
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::flow::tables::Tables;
@@ -22,6 +24,7 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Effect, Input, LeaseError, Limit, Question};
 use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::ike::policy::Policy;
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -37,6 +40,8 @@ pub(crate) enum Message {
     Acquire(Acquire),
     /// A child SA reached a limit.
     Limit(ChildId, Limit),
+    /// News of the kernel's data plane.
+    Kernel(hubward_linux::xfrm::Event),
     /// Something that the packet path saw.
     Notice(Notice),
     /// An operator's order, and who waits until it was carried out.
@@ -84,6 +89,7 @@ pub(crate) struct Gateway {
     pub(crate) machine: Machine,
     pub(crate) leases: Leases,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) plane: Plane,
     pub(crate) isakmp: Arc<UdpSocket>,
     pub(crate) monitor: Monitor,
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
@@ -169,6 +175,13 @@ impl Gateway {
             }
             Message::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
             Message::Limit(child, limit) => self.engine.handle(now(), Input::Expire { child, limit }),
+            Message::Kernel(event) => {
+                if let Plane::Kernel(kernel) = &mut self.plane
+                    && let Some(message) = kernel.told(event, &self.shared.tables.load(), now())
+                {
+                    self.message(message);
+                }
+            }
             Message::Notice(Notice::Seen(child)) => self.engine.handle(now(), Input::InboundSeen { child }),
             Message::Notice(Notice::Moved(child, remote, remote_port)) => {
                 self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
@@ -247,10 +260,24 @@ impl Gateway {
                     if let Err(error) = self.shared.sad.install(&child, direction) {
                         tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
                     }
-                    routes_changed |= direction == Direction::Outbound;
+                    if let Plane::Kernel(kernel) = &mut self.plane
+                        && let Err(error) = kernel.install(&child, direction)
+                    {
+                        tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
+                    }
+                    routes_changed |= direction == Direction::Outbound || self.plane.is_kernel();
                 }
-                Effect::Repath { child, path } => self.shared.sad.repath(child, path),
+                Effect::Repath { child, path } => {
+                    self.shared.sad.repath(child, path);
+                    if let Plane::Kernel(kernel) = &mut self.plane {
+                        kernel.repath(child, path);
+                        routes_changed = true;
+                    }
+                }
                 Effect::Remove { child, .. } => {
+                    if let Plane::Kernel(kernel) = &mut self.plane {
+                        kernel.remove(child, &self.shared.sad, now());
+                    }
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
@@ -328,6 +355,10 @@ impl Gateway {
         if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
             tracing::error!("the routes into the tunnel could not be set: {error:#}");
         }
+        let links = self.links();
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            kernel.commit(&links, self.machine.elsewhere());
+        }
         let tables = self.shared.tables.load();
         if !tables.needs_exits() {
             return;
@@ -342,6 +373,29 @@ impl Gateway {
         }
     }
 
+    /// The interfaces with a crypto map, as Linux has them now.
+    fn links(&self) -> Links {
+        let mut links = Links::new();
+        for (index, interface) in self.parsed.config.interfaces.iter().enumerate() {
+            if interface.crypto_map.is_some()
+                && let Ok(id) = u16::try_from(index)
+                && let Some(name) = self.machine.names.get(&interface.name)
+                && let Ok(link) = link::by_name(&self.machine.netlink, name)
+            {
+                let address = self.addresses.get(index).copied().flatten();
+                links.insert(InterfaceId(id), Link { index: link.index, address });
+            }
+        }
+        links
+    }
+
+    /// Tells the kernel what the configuration says, if the kernel carries the packets.
+    pub(crate) fn configure_plane(&mut self, policy: &Arc<Policy>) {
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            kernel.configure(Arc::clone(policy), translate::pool_ranges(&self.parsed.config));
+        }
+    }
+
     fn every_second(&mut self) {
         // systemd starts a gateway anew whose one thread hangs (WatchdogSec)
         let _unsupervised = notify::notify("WATCHDOG=1");
@@ -349,6 +403,11 @@ impl Gateway {
         match random::seed() {
             Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
             Err(error) => tracing::debug!("no fresh entropy: {error}"),
+        }
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            for message in kernel.poll(&self.shared.sad, now) {
+                self.message(message);
+            }
         }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
@@ -428,6 +487,7 @@ impl Gateway {
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
         let names = self.machine.prepare(&parsed.config)?;
+        self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);
@@ -436,7 +496,8 @@ impl Gateway {
         for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
             self.lease_changed(change);
         }
-        if let Err(error) = self.machine.apply(&self.parsed.config, names, &self.shared.tun) {
+        let tun = (!self.plane.is_kernel()).then_some(&self.shared.tun);
+        if let Err(error) = self.machine.apply(&self.parsed.config, names, tun) {
             tracing::error!("not everything of the new configuration could be applied: {error:#}");
         }
         if let Err(error) = self.start_dhcp() {
@@ -451,7 +512,9 @@ impl Gateway {
         }
         let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
         self.shared.tables.store(Arc::new(tables));
-        self.engine.handle(now(), Input::Policy(Arc::new(policy)));
+        let policy = Arc::new(policy);
+        self.configure_plane(&policy);
+        self.engine.handle(now(), Input::Policy(policy));
         self.capture();
         self.views.installed(&self.machine.names, &self.machine.statics);
         self.views.configured(Arc::clone(&self.parsed));

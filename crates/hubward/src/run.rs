@@ -11,6 +11,7 @@ use crate::lease::Leases;
 use crate::log::Log;
 use crate::log_buffer::BufferLayer;
 use crate::logging::Logging;
+use crate::plane::{self, Choice, Plane};
 use crate::store::Store;
 use crate::views::Views;
 use crate::{SOCKET, check, exec, translate};
@@ -24,6 +25,7 @@ use hubward_linux::privilege::Capability;
 use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
+use hubward_linux::xfrm::Events;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
@@ -61,6 +63,9 @@ pub(crate) struct Arguments {
     /// Do without an offload of the kernel; may be given several times. See `show crypto engine brief`.
     #[arg(long, value_name = "OFFLOAD")]
     no_offload: Vec<Offload>,
+    /// Who carries the packets. See `show crypto engine brief`.
+    #[arg(long, value_enum, default_value = "user", value_name = "PLANE")]
+    dataplane: Choice,
     /// The folder for leases, the SSH host key, and the list of what was changed.
     #[arg(long, default_value = "/var/lib/hubward")]
     state: PathBuf,
@@ -88,13 +93,22 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     // the ports first: two gateways must not undo each other's work
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
-    let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
+    let (wanted, _) = translate::policy(&parsed.config, &[]);
+    let (plane, chosen) = Plane::choose(arguments.dataplane, &wanted, now())?;
+    tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
+    plane.prepare(&isakmp, &natt)?;
+    // before anything can be asked of it
+    let events = if plane.is_kernel() { Some(Events::open()?) } else { None };
+    let esp = match plane.is_kernel() {
+        true => None,
+        false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
+    };
     let store = Store::open(&arguments.state)?;
     let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
-    machine.apply(&parsed.config, names, &tun)?;
+    machine.apply(&parsed.config, names, (!plane.is_kernel()).then_some(&tun))?;
     let addresses = machine.addresses(&parsed.config)?;
     let (policy, left_out) = translate::policy(&parsed.config, &addresses);
     for line in left_out {
@@ -103,13 +117,16 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     let mut leases = Leases::open(store.clone())?;
     leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
-    let offloads = Arc::new(Offloads::start(&arguments.no_offload, &tun, &natt));
+    let offloads = Arc::new(match plane.is_kernel() {
+        true => Offloads::default(),
+        false => Offloads::start(&arguments.no_offload, &tun, &natt),
+    });
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(tables),
         tun,
         natt,
-        esp: Some(esp),
+        esp,
         clear: Some(ClearSocket::open(FWMARK)?),
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
@@ -123,18 +140,21 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         Arc::clone(&shared.sad),
         Arc::clone(&shared.drops),
         Arc::clone(&shared.offloads),
+        chosen,
         arguments.file.clone(),
         Arc::clone(&logging),
     ));
     let (sender, receiver) = sync_channel(1024);
     let authenticator = Authenticator::start(&parsed.config, sender.clone())?;
+    let policy = Arc::new(policy);
     let mut gateway = Gateway {
-        engine: Engine::new(Arc::new(policy), random::seed()?, now()),
+        engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
         parsed,
         views: Arc::clone(&views),
         machine,
         leases,
         shared: Arc::clone(&shared),
+        plane,
         isakmp: Arc::clone(&isakmp),
         monitor,
         addresses,
@@ -148,8 +168,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         authenticator,
     };
     gateway.start_dhcp()?;
+    gateway.configure_plane(&policy);
     gateway.capture();
-    let workers = workers(&shared, &isakmp, &sender)?;
+    let workers = match events {
+        Some(events) => workers_beside_the_kernel(&shared, &isakmp, &sender, events)?,
+        None => workers(&shared, &isakmp, &sender)?,
+    };
     gateway.engine.watch();
     let desk = Desk { views, gateway: sender.clone() };
     crate::ssh::start(
@@ -215,6 +239,25 @@ pub(crate) fn workers(
         named("esp-out").spawn(move || dataplane::outgoing::run(&out_shared, &out_gateway, seed))?,
         named("esp-in").spawn(move || dataplane::incoming::run(&in_shared, &in_gateway))?,
         named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
+    ])
+}
+
+/// The same where the kernel carries the packets: IKE on both ports, and what the kernel tells.
+fn workers_beside_the_kernel(
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+    events: Events,
+) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
+    let named = |name: &str| std::thread::Builder::new().name(name.into());
+    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
+    let (ike_shared, ike_gateway, ike_socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    let (news_shared, news_gateway) = (Arc::clone(shared), gateway.clone());
+    let stopped = move || news_shared.stop.load(Ordering::Relaxed);
+    Ok(vec![
+        named("isakmp-natt").spawn(move || plane::isakmp_natt(&in_shared, &in_gateway))?,
+        named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
+        named("xfrm").spawn(move || plane::listen(events, &news_gateway, stopped))?,
     ])
 }
 

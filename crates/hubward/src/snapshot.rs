@@ -5,6 +5,7 @@ use crate::apply::InterfaceView;
 use crate::console_lines::UserLine;
 use crate::dataplane::offload;
 use crate::log_buffer::LogLine;
+use crate::plane;
 use crate::routes::Static;
 use crate::why::Failure;
 use hubward_config::Parsed;
@@ -56,6 +57,8 @@ pub(crate) struct Snapshot {
     pub(crate) drops: Dropped,
     /// What the kernel does for the packet path, each with its name.
     pub(crate) offloads: [(&'static str, offload::State); 4],
+    /// Who carries the packets.
+    pub(crate) plane: plane::Chosen,
     pub(crate) log: Logged,
     /// Which debugging is on.
     pub(crate) debugging: crate::debug::Options,

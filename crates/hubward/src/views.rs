@@ -7,6 +7,7 @@ use crate::dataplane::offload::Offloads;
 use crate::dataplane::{Drops, now};
 use crate::logging::Logging;
 use crate::monitors::Monitors;
+use crate::plane;
 use crate::routes::Static;
 use crate::snapshot::{self, Cleared, Dropped, Flow, Pair, Snapshot, Traffic};
 use crate::translate;
@@ -44,6 +45,7 @@ pub(crate) struct Views {
     sad: Arc<Sad>,
     drops: Arc<Drops>,
     offloads: Arc<Offloads>,
+    plane: plane::Chosen,
     file: PathBuf,
     /// What the file of the startup configuration had in it when we read or wrote it last.
     saved: Mutex<Arc<str>>,
@@ -161,6 +163,7 @@ impl Views {
         sad: Arc<Sad>,
         drops: Arc<Drops>,
         offloads: Arc<Offloads>,
+        plane: plane::Chosen,
         file: PathBuf,
         logging: Arc<Logging>,
     ) -> Self {
@@ -187,6 +190,7 @@ impl Views {
             sad,
             drops,
             offloads,
+            plane,
             file,
             saved,
             started: now(),
@@ -428,6 +432,7 @@ impl Views {
                 send: drops.send.load(Ordering::Relaxed),
             },
             offloads: self.offloads.states(),
+            plane: self.plane.clone(),
             log: self.logging.buffer.view(),
             debugging: self.logging.debugging.options(),
             told: self.logging.told(),

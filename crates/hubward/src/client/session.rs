@@ -227,7 +227,8 @@ impl Session {
             }
             Message::Answer(id, answer) => Input::Answer { id, answer },
             Message::Acquire(acquire) => Input::Acquire(acquire),
-            Message::Notice(_)
+            Message::Kernel(_)
+            | Message::Notice(_)
             | Message::Order(..)
             | Message::Trace(..)
             | Message::Reload

@@ -194,6 +194,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         neighbours: Vec::new(),
         cleared: None,
         offloads: Offloads::default().states(),
+        plane: crate::plane::Chosen::default(),
         drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
         debugging: crate::debug::Options {
             classes: [crate::debug::Class::Isakmp].into(),

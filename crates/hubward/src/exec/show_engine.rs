@@ -35,7 +35,12 @@ impl Layout for Brief {
         ];
         let engine = engine.map(|(part, state)| BriefRow { part, state: state.to_owned() });
         let offloads = self.0.offloads.map(|(part, state)| BriefRow { part, state: state.to_string() });
-        engine.into_iter().chain(offloads)
+        let plane = &self.0.plane;
+        let plane = [
+            BriefRow { part: "data plane", state: plane.name.to_string() },
+            BriefRow { part: "data plane because", state: plane.why.clone() },
+        ];
+        engine.into_iter().chain(plane).chain(offloads)
     }
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {

@@ -74,6 +74,7 @@ fn views_of(count: u32, file: &std::path::Path) -> Arc<Views> {
         Arc::clone(&sad),
         Arc::default(),
         Arc::default(),
+        plane::Chosen::default(),
         file.to_path_buf(),
         Arc::default(),
     );

@@ -140,6 +140,41 @@ impl Sa {
     }
 }
 
+/// What somebody else, the kernel, counted for one half of a child since it was installed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Packets protected or opened.
+    pub packets: u64,
+    /// Bytes of inner packets.
+    pub bytes: u64,
+    /// Packets seen before, or older than the window.
+    pub replay_errors: u64,
+    /// Packets whose integrity check failed.
+    pub verify_errors: u64,
+    /// The last sequence number used outbound, or the highest that verified inbound.
+    pub sequence: u32,
+}
+
+impl Sa {
+    /// Takes over what somebody else counted.
+    pub fn counted(&self, now: Instant, direction: Direction, counted: Counted) {
+        let Counters { packets, bytes, errors, replay_errors, verify_errors, .. } = &self.counters;
+        if packets.swap(counted.packets, Ordering::Relaxed) != counted.packets {
+            self.counters.count(now, 0, 0);
+        }
+        bytes.store(counted.bytes, Ordering::Relaxed);
+        replay_errors.store(counted.replay_errors, Ordering::Relaxed);
+        verify_errors.store(counted.verify_errors, Ordering::Relaxed);
+        errors.store(counted.replay_errors + counted.verify_errors, Ordering::Relaxed);
+        match direction {
+            Direction::Inbound => self.highest.store(counted.sequence, Ordering::Relaxed),
+            Direction::Outbound => {
+                self.sequence.store(u64::from(counted.sequence) + 1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 /// The SAs of all peers.
 #[derive(Debug, Default)]
 pub struct Sad(Mutex<Known>);

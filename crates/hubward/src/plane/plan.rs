@@ -1,0 +1,393 @@
+//! What the crypto maps and the SAs say, as the flat list of policies that the kernel asks: of several that speak of a packet
+//! the one with the lowest priority decides. SAs come first, by the length of the remote prefix and the newest of equal ones,
+//! then the lines of the crypto maps in their order, then the pools of clients.
+
+use hubward_linux::owned::FWMARK;
+use hubward_linux::xfrm::{Action, Direction, Mode, Policy, Priorities, Reqids, Selector, Template};
+use hubward_proto::flow::selector::{AddressRange, Selector as Proxy};
+use hubward_proto::wire::ip::protocol;
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What the kernel knows a policy by.
+pub(super) type Name = (Direction, Selector);
+/// What a policy says.
+pub(super) type Said = (u32, Action);
+
+/// Lines of all crypto maps that the priorities have room for.
+pub(super) const LINES: usize = 0xf000;
+const FIRST_LINE: u32 = 0x10_0000;
+const POOLS: u32 = 0xff_0000;
+
+/// Outer packets are routed past Hubward's own table, or a proxy that holds the peer's address would lead them into itself.
+pub(super) const MARK: u32 = FWMARK;
+
+/// What becomes of packets to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They take this SA.
+    Sa(Template),
+    /// The pair takes packets in and none out yet: what would carry them without it does.
+    InboundOnly,
+    /// There is no SA; with the first packet the kernel asks for one by this template.
+    Ask(Template),
+    /// They must not leave.
+    Block,
+}
+
+/// A rule for packets that leave by an interface, and for the answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// Index of the interface.
+    pub(super) interface: u32,
+    /// Seen from this gateway.
+    pub(super) net: Net,
+    pub(super) verdict: Verdict,
+}
+
+/// A proxy whose sides are prefixes: what a policy can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Net {
+    local: Ipv4Net,
+    remote: Ipv4Net,
+    protocol: Option<u8>,
+    local_port: Option<u16>,
+    remote_port: Option<u16>,
+}
+
+impl Net {
+    /// `None` when a side is no prefix of IPv4 addresses. With a lease the remote side is that address alone.
+    pub(super) fn of(proxy: &Proxy, lease: Option<IpAddr>) -> Option<Self> {
+        let remote = prefix(proxy.remote)?;
+        Some(Self {
+            local: prefix(proxy.local)?,
+            remote: match lease {
+                Some(IpAddr::V4(lease)) if remote.contains(&lease) => Ipv4Net::from(lease),
+                Some(_) => return None,
+                None => remote,
+            },
+            protocol: proxy.protocol,
+            local_port: proxy.local_port,
+            remote_port: proxy.remote_port,
+        })
+    }
+
+    /// Everything to a prefix.
+    pub(super) fn all_to(remote: Ipv4Net) -> Self {
+        let local = Ipv4Net::default();
+        Self { local, remote, protocol: None, local_port: None, remote_port: None }
+    }
+
+    /// Without its ports: what an SA holds inner packets against, of which fragments show none.
+    pub(super) fn without_ports(self) -> Self {
+        Self { local_port: None, remote_port: None, ..self }
+    }
+
+    /// The same for fragments, of which the kernel says that their ports are 0; they go with the packets of their addresses.
+    fn of_fragments(&self) -> Option<Self> {
+        let has_ports = self.local_port.is_some() || self.remote_port.is_some();
+        let may = matches!(self.protocol, Some(protocol::TCP | protocol::UDP));
+        (has_ports && may).then(|| Self {
+            local_port: self.local_port.map(|_| 0),
+            remote_port: self.remote_port.map(|_| 0),
+            ..*self
+        })
+    }
+
+    /// Packets to the peer's side.
+    pub(super) fn outward(&self, interface: u32) -> Selector {
+        Selector {
+            source: self.local,
+            destination: self.remote,
+            protocol: self.protocol,
+            source_port: self.local_port,
+            destination_port: self.remote_port,
+            interface,
+        }
+    }
+
+    /// Packets from the peer's side, by whichever interface: of what comes in the kernel compares the one it leaves by.
+    pub(super) fn inward(&self) -> Selector {
+        Selector {
+            source: self.remote,
+            destination: self.local,
+            protocol: self.protocol,
+            source_port: self.remote_port,
+            destination_port: self.local_port,
+            interface: 0,
+        }
+    }
+
+    /// The more a proxy says, the lower; below 256.
+    fn width(&self) -> u32 {
+        let ports = u32::from(self.local_port.is_none()) + u32::from(self.remote_port.is_none());
+        (32 - u32::from(self.local.prefix_len())) * 4 + u32::from(self.protocol.is_none()) + ports
+    }
+}
+
+/// A range as one prefix.
+pub(super) fn prefix(range: AddressRange) -> Option<Ipv4Net> {
+    match range.to_prefix()? {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
+    }
+}
+
+/// Everything of which the policies are made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    /// SAs, the oldest first.
+    pub(super) sas: Vec<Rule>,
+    /// The lines of the crypto maps, in their order.
+    pub(super) lines: Vec<Rule>,
+    /// Client pools: packets to an address of which no client has it must not leave.
+    pub(super) pools: Vec<Rule>,
+    /// Networks in a proxy that routes lead elsewhere than to an interface with a crypto map, as the spoke's LAN in the proxy
+    /// of the whole company: what comes from there is not the peer's.
+    pub(super) elsewhere: Vec<Ipv4Net>,
+}
+
+impl Plan {
+    /// The policies.
+    pub(super) fn policies(&self) -> BTreeMap<Name, Said> {
+        let mut policies = BTreeMap::new();
+        for net in &self.elsewhere {
+            for direction in [Direction::In, Direction::Forward] {
+                let name = (direction, Net::all_to(*net).inward());
+                policies.insert(name, (Priorities::FIRST, Action::Allow));
+            }
+        }
+        // the newest first: the kernel holds one policy for a selector, and the first that is added stays
+        for rule in self.sas.iter().rev() {
+            let length = 33 - u32::from(rule.net.remote.prefix_len());
+            rule.add(&mut policies, (length << 8) + rule.net.width());
+        }
+        for (rule, place) in self.lines.iter().take(LINES).zip(FIRST_LINE..) {
+            rule.add(&mut policies, place);
+        }
+        for rule in &self.pools {
+            rule.add(&mut policies, POOLS);
+        }
+        policies
+    }
+}
+
+impl Rule {
+    fn add(&self, policies: &mut BTreeMap<Name, Said>, place: u32) {
+        let priority = Priorities::FIRST + place;
+        let (out, inward) = match self.verdict {
+            // an SA holds what comes in against its own selector: any of ours will do
+            Verdict::Sa(template) | Verdict::Ask(template) => {
+                (Some(Action::Protect(template)), Action::Protect(ANY_OF_OURS))
+            }
+            Verdict::InboundOnly => (None, Action::Protect(ANY_OF_OURS)),
+            Verdict::Block => (Some(Action::Block), Action::Block),
+        };
+        for net in [Some(self.net), self.net.of_fragments()].into_iter().flatten() {
+            if let Some(out) = out {
+                policies.entry((Direction::Out, net.outward(self.interface))).or_insert((priority, out));
+            }
+            for direction in [Direction::In, Direction::Forward] {
+                policies.entry((direction, net.inward())).or_insert((priority, inward));
+            }
+        }
+    }
+}
+
+const ANY_OF_OURS: Template = Template {
+    source: Ipv4Addr::UNSPECIFIED,
+    destination: Ipv4Addr::UNSPECIFIED,
+    spi: 0,
+    reqid: Reqids::SA,
+    mode: Mode::Tunnel,
+};
+
+/// What must change: policies that are new or say something else, and the names of those that are gone.
+pub(super) fn difference(old: &BTreeMap<Name, Said>, new: &BTreeMap<Name, Said>) -> (Vec<Policy>, Vec<Name>) {
+    let set = new.iter().filter(|(name, said)| old.get(name) != Some(said));
+    let set = set.map(|((direction, selector), (priority, action))| Policy {
+        direction: *direction,
+        selector: *selector,
+        priority: *priority,
+        action: *action,
+    });
+    let gone = old.keys().filter(|name| !new.contains_key(name)).copied();
+    (set.collect(), gone.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_proto::flow::selector::Flow;
+
+    fn net(local: &str, remote: &str) -> Net {
+        Net { local: local.parse().unwrap(), ..Net::all_to(remote.parse().unwrap()) }
+    }
+
+    fn template(spi: u32) -> Template {
+        Template {
+            source: Ipv4Addr::new(192, 0, 2, 1),
+            destination: Ipv4Addr::new(192, 0, 2, 2),
+            spi,
+            ..ANY_OF_OURS
+        }
+    }
+
+    fn sa(spi: u32, net: Net) -> Rule {
+        Rule { interface: 2, net, verdict: Verdict::Sa(template(spi)) }
+    }
+
+    fn line(number: u32, net: Net) -> Rule {
+        let ask = Template { reqid: Reqids::ASK + number, ..template(0) };
+        Rule { interface: 2, net, verdict: Verdict::Ask(ask) }
+    }
+
+    fn matches(selector: &Selector, flow: &Flow, interface: u32) -> bool {
+        let inside = |net: Ipv4Net, address: IpAddr| IpNet::V4(net).contains(&address);
+        let port = |wanted: Option<u16>, port: Option<u16>| wanted.is_none_or(|w| port.unwrap_or(0) == w);
+        inside(selector.source, flow.source)
+            && inside(selector.destination, flow.destination)
+            && selector.protocol.is_none_or(|protocol| protocol == flow.protocol)
+            && port(selector.source_port, flow.source_port)
+            && port(selector.destination_port, flow.destination_port)
+            && [0, interface].contains(&selector.interface)
+    }
+
+    /// What the kernel would do; `None` is to let it pass for want of a policy.
+    fn asked(plan: &Plan, direction: Direction, flow: &Flow, interface: u32) -> Option<Action> {
+        let policies = plan.policies();
+        let hits = policies
+            .iter()
+            .filter(|((of, selector), _)| *of == direction && matches(selector, flow, interface));
+        hits.min_by_key(|(_, (priority, _))| *priority).map(|(_, (_, action))| *action)
+    }
+
+    fn flow(source: &str, destination: &str) -> Flow {
+        Flow {
+            source: source.parse().unwrap(),
+            destination: destination.parse().unwrap(),
+            protocol: 1,
+            source_port: None,
+            destination_port: None,
+        }
+    }
+
+    fn spi(action: Option<Action>) -> Option<u32> {
+        match action {
+            Some(Action::Protect(template)) => Some(template.spi),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_first_line_asks_and_cleartext_in_its_place_is_refused() {
+        let lines =
+            vec![line(1, net("10.1.0.0/16", "10.2.3.0/24")), line(2, net("10.1.0.0/16", "10.2.0.0/16"))];
+        let plan = Plan { lines, ..Plan::default() };
+        let reqid = |destination| match asked(&plan, Direction::Out, &flow("10.1.1.1", destination), 2) {
+            Some(Action::Protect(template)) => template.reqid - Reqids::ASK,
+            _ => 0,
+        };
+        assert_eq!((reqid("10.2.3.3"), reqid("10.2.2.2"), reqid("10.7.7.7")), (1, 2, 0));
+        let elsewhere = asked(&plan, Direction::Out, &flow("10.1.1.1", "10.2.2.2"), 3);
+        assert_eq!(elsewhere, None, "by another interface");
+        let answer = flow("10.2.2.2", "10.1.1.1");
+        assert_eq!(asked(&plan, Direction::Forward, &answer, 2), Some(Action::Protect(ANY_OF_OURS)));
+    }
+
+    #[test]
+    fn what_routes_lead_elsewhere_may_come_in_clear() {
+        let plan = Plan {
+            lines: vec![line(1, net("10.2.0.0/16", "10.0.0.0/8"))],
+            elsewhere: vec!["10.2.2.0/24".parse().unwrap()],
+            ..Plan::default()
+        };
+        let inside = asked(&plan, Direction::In, &flow("10.2.2.10", "10.2.2.2"), 1);
+        assert_eq!(inside, Some(Action::Allow));
+        assert_eq!(spi(asked(&plan, Direction::In, &flow("10.1.1.1", "10.2.2.2"), 1)), Some(0));
+    }
+
+    /// The longest remote prefix, the newest of equal ones.
+    #[test]
+    fn the_right_sa_carries_a_packet() {
+        let plan = Plan {
+            sas: vec![
+                sa(1, net("10.1.0.0/16", "10.2.0.0/16")),
+                sa(2, net("10.1.0.0/16", "10.2.3.0/24")),
+                sa(3, net("10.1.0.0/16", "10.2.0.0/16")),
+            ],
+            lines: vec![line(1, net("10.1.0.0/16", "10.2.0.0/16"))],
+            ..Plan::default()
+        };
+        let out = |destination| spi(asked(&plan, Direction::Out, &flow("10.1.1.1", destination), 2));
+        assert_eq!((out("10.2.2.2"), out("10.2.3.3"), out("10.7.7.7")), (Some(3), Some(2), None));
+    }
+
+    /// While a new pair has no way out the old one goes on, and both are heard.
+    #[test]
+    fn a_pair_is_heard_before_it_is_used() {
+        let both = net("10.1.0.0/16", "10.2.0.0/16");
+        let mut plan = Plan { sas: vec![sa(1, both)], ..Plan::default() };
+        plan.sas.push(Rule { verdict: Verdict::InboundOnly, ..sa(2, both) });
+        let to = flow("10.1.1.1", "10.2.2.2");
+        assert_eq!(spi(asked(&plan, Direction::Out, &to, 2)), Some(1));
+        plan.sas.remove(0);
+        assert_eq!(asked(&plan, Direction::Out, &to, 2), None);
+        assert_eq!(asked(&plan, Direction::In, &to.reversed(), 2), Some(Action::Protect(ANY_OF_OURS)));
+    }
+
+    #[test]
+    fn pools_are_blocked_until_a_client_has_its_address() {
+        let any = Proxy::between(AddressRange::ANY_V4, AddressRange::ANY_V4);
+        let pool = Rule { interface: 2, net: net("0.0.0.0/0", "10.5.5.0/24"), verdict: Verdict::Block };
+        let mut plan = Plan { pools: vec![pool], ..Plan::default() };
+        let to = flow("10.1.1.1", "10.5.5.1");
+        assert_eq!(asked(&plan, Direction::Out, &to, 2), Some(Action::Block));
+        assert_eq!(asked(&plan, Direction::In, &to.reversed(), 2), Some(Action::Block));
+        plan.sas.push(sa(9, Net::of(&any, Some(Ipv4Addr::new(10, 5, 5, 1).into())).unwrap()));
+        assert_eq!(spi(asked(&plan, Direction::Out, &to, 2)), Some(9));
+        assert_eq!(spi(asked(&plan, Direction::Forward, &to.reversed(), 2)), Some(0));
+        let other = flow("10.1.1.1", "10.5.5.2");
+        assert_eq!(asked(&plan, Direction::Out, &other, 2), Some(Action::Block));
+    }
+
+    /// A fragment shows no ports, and must not slip past a line that names one.
+    #[test]
+    fn fragments_go_with_their_packet() {
+        let dns =
+            Net { protocol: Some(protocol::UDP), remote_port: Some(53), ..net("10.1.0.0/16", "10.2.0.0/16") };
+        let plan = Plan { sas: vec![sa(5, dns)], ..Plan::default() };
+        let port = |port| Flow {
+            protocol: protocol::UDP,
+            source_port: port,
+            destination_port: port,
+            ..flow("10.1.1.1", "10.2.2.2")
+        };
+        assert_eq!(spi(asked(&plan, Direction::Out, &port(Some(53)), 2)), Some(5));
+        assert_eq!(spi(asked(&plan, Direction::Out, &port(None), 2)), Some(5));
+        assert_eq!(asked(&plan, Direction::Out, &port(Some(54)), 2), None);
+    }
+
+    #[test]
+    fn a_range_or_a_foreign_lease_is_no_policy() {
+        let range = AddressRange::new(Ipv4Addr::new(10, 1, 0, 1).into(), Ipv4Addr::new(10, 1, 0, 9).into());
+        assert_eq!(Net::of(&Proxy::between(AddressRange::ANY_V4, range.unwrap()), None), None);
+        let remote = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
+        let lease = Some(Ipv4Addr::new(10, 5, 5, 1).into());
+        assert_eq!(Net::of(&Proxy::between(AddressRange::ANY_V4, remote), lease), None);
+    }
+
+    #[test]
+    fn only_what_changed_is_set() {
+        let mut plan = Plan { sas: vec![sa(1, net("10.1.0.0/16", "10.2.0.0/16"))], ..Plan::default() };
+        let old = plan.policies();
+        plan.sas.push(sa(2, net("10.1.0.0/16", "10.2.0.0/16")));
+        let rekeyed = plan.policies();
+        let (set, gone) = difference(&old, &rekeyed);
+        assert_eq!(set.iter().map(|policy| policy.direction).collect::<Vec<_>>(), [Direction::Out]);
+        assert!(gone.is_empty());
+        let (set, gone) = difference(&rekeyed, &BTreeMap::new());
+        assert!(set.is_empty() && gone.len() == 3);
+    }
+}
