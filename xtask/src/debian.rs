@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of their own.
-const PACKAGES: [&str; 23] = [
+const PACKAGES: [&str; 27] = [
     "strongswan-charon",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
@@ -30,6 +30,10 @@ const PACKAGES: [&str; 23] = [
     "openssh-client",
     "python3-venv",
     "rancid",
+    "qemu-system-x86",
+    "busybox-static",
+    "cpio",
+    "kmod",
 ];
 
 /// Nobody's services start while packages are installed: the tests start what they need, in namespaces of their own.

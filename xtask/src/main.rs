@@ -4,6 +4,7 @@
 //! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
 
 mod debian;
+mod guest;
 mod python;
 mod step;
 mod tally;
@@ -26,7 +27,8 @@ Runs every step, or only those named:
   test      unit, vector, golden, exchange and simulation tests
   build     release build of hubward
   lab       cargo lab: the reference network, from end to end
-  interop   Hubward against strongSwan, vpnc and dnsmasq; nothing may be missing";
+  interop   Hubward against strongSwan, vpnc and dnsmasq; nothing may be missing
+  kernel    the kernel as data plane, against the same, in Debian's kernel under QEMU";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
+use crate::guest;
 use crate::python;
 use crate::tally::Tally;
 
@@ -23,10 +24,11 @@ pub(crate) enum Step {
     Build,
     Lab,
     Interop,
+    Kernel,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Packages,
         Self::Python,
         Self::Fmt,
@@ -36,6 +38,7 @@ impl Step {
         Self::Build,
         Self::Lab,
         Self::Interop,
+        Self::Kernel,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -49,13 +52,14 @@ impl Step {
             Self::Build => "build",
             Self::Lab => "lab",
             Self::Interop => "interop",
+            Self::Kernel => "kernel",
         }
     }
 
     /// Steps that make no sense when this earlier one has failed.
     const fn depends_on(self) -> Option<Self> {
         match self {
-            Self::Lab | Self::Interop => Some(Self::Build),
+            Self::Lab | Self::Interop | Self::Kernel => Some(Self::Build),
             _ => None,
         }
     }
@@ -93,8 +97,34 @@ impl Step {
                 let program = program.to_str().context("the target folder's name is not UTF-8")?;
                 cargo(&arguments, &[("HUBWARD_REQUIRE", "1"), ("HUBWARD_BIN", program)], tally)
             }
+            Self::Kernel => kernel(tally),
         }
     }
+}
+
+/// The tests of the kernel as data plane, in a kernel that has ESP.
+fn kernel(tally: &mut Tally) -> Result<()> {
+    let built = || target().canonicalize().map(|target| target.join("release").join("hubward"));
+    let program = std::env::var_os("HUBWARD_BIN").map_or_else(built, |path| Ok(PathBuf::from(path)))?;
+    let output = Command::new("cargo")
+        .args(["test", "--package", "hubward-interop", "--locked", "--no-run", "--message-format=json"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("start cargo")?;
+    if !output.status.success() {
+        bail!("the tests do not compile");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
+    let tests = messages
+        .lines()
+        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
+        .find(|path| path.contains("/deps/interop-"))
+        .context("cargo names no test program")?;
+    let command = format!(
+        "HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 HUBWARD_BIN={} {tests} --color never --test-threads=2",
+        program.display()
+    );
+    guest::run_in_guest(&target().canonicalize()?.join("guest"), &command, |line| tally.line(line))
 }
 
 /// Where cargo puts what it builds.

@@ -29,6 +29,8 @@ use crate::wait::{self, secs};
 pub enum Build {
     /// The machine's own package (Debian 12: 5.9.8); ESP in UDP 4500.
     Machine,
+    /// The machine's own package, with ESP in the kernel: IP protocol 50 unless a NAT is on the path.
+    Kernel,
     /// strongSwan 6 in the trixie root; ESP in IP protocol 50 unless a NAT is on the path.
     Trixie,
 }
@@ -273,7 +275,7 @@ impl Charon {
 
         let mut command = ns.command("sh");
         match build {
-            Build::Machine => command
+            Build::Machine | Build::Kernel => command
                 .args([
                     "-c",
                     "mount -t tmpfs tmpfs /run && mkdir -p /run/lock /run/lab && mount --bind \"$1\" /run/lab && \
@@ -396,9 +398,10 @@ impl Charon {
 
 fn strongswan_conf(build: Build) -> String {
     let raw = if build == Build::Trixie { "yes" } else { "no" };
+    let esp = if build == Build::Kernel { "" } else { "kernel-libipsec " };
     format!(
         "charon {{\n  load_modular = no\n  load = random nonce openssl aes des sha1 sha2 md5 hmac kdf gmp pem x509 pubkey \
-         kernel-libipsec kernel-netlink socket-default vici updown attr unity resolve xauth-generic\n  \
+         {esp}kernel-netlink socket-default vici updown attr unity resolve xauth-generic\n  \
          i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n  cisco_unity = yes\n  retransmit_tries = 3\n  \
          fragment_size = 350\n  \
          plugins {{\n    vici {{ socket = unix:///run/lab/charon.vici }}\n    kernel-libipsec {{ raw_esp = {raw} }}\n    \

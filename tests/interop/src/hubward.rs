@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::lab::Lab;
+use crate::needs;
 use crate::net::Ns;
 use crate::process::{self, Proc};
 use crate::wait::{self, secs};
@@ -112,6 +113,9 @@ impl Hubward {
         let socket = dir.join("control.sock");
         let mut command = in_sandbox(ns, &dir)?;
         command.arg("run").arg(&file).args(MAP).arg("--socket").arg(&socket).args(arguments);
+        if needs::in_guest() && !arguments.contains(&"--dataplane") {
+            command.args(["--dataplane", "kernel"]);
+        }
         // a restart must not overwrite the log of the run before it
         let generation = (1..).find(|n| !lab.dir().join(format!("{name}.{n}.log")).exists()).unwrap_or(0);
         let process = lab.spawn(&format!("{name}.{generation}"), &command)?;

@@ -13,6 +13,8 @@ use crate::{hubward, process, python, trixie, wait::secs};
 pub enum Need {
     /// Root: namespaces, TUN, raw sockets.
     Root,
+    /// The kernel's ESP.
+    Xfrm,
     /// `/dev/net/tun`.
     Tun,
     /// A program in the search path, or by absolute path.
@@ -53,6 +55,11 @@ impl Need {
         let (there, what) = match self {
             Self::Root => (rustix::process::geteuid().is_root(), "root".to_owned()),
             Self::Tun => (Path::new("/dev/net/tun").exists(), "/dev/net/tun".to_owned()),
+            Self::Xfrm => {
+                let mut list = Command::new("ip");
+                list.args(["xfrm", "state", "list"]);
+                (process::run(&mut list, secs(5)).is_ok(), "a kernel with xfrm".to_owned())
+            }
             Self::Tool(name) => (tool(name), name.to_owned()),
             Self::StrongSwan => {
                 (tool("/usr/lib/ipsec/charon") && tool("swanctl"), "strongSwan and swanctl".to_owned())
@@ -93,6 +100,11 @@ fn tool(name: &str) -> bool {
     let mut find = Command::new("sh");
     find.args(["-c", "command -v \"$1\"", "sh", name]);
     process::run(&mut find, secs(5)).is_ok()
+}
+
+/// Whether this is the guest that `cargo ci kernel` starts: there the kernel is the data plane.
+pub fn in_guest() -> bool {
+    std::env::var_os("HUBWARD_GUEST").is_some()
 }
 
 /// Whether a missing peer is a failure.

@@ -51,7 +51,7 @@ fn both(lab: &Lab, build: Build, at: Client) -> Result<()> {
     for peer in [SPOKE, CLIENT] {
         match build {
             Build::Machine => wire.expect_udp_esp(HUB, peer, 6)?,
-            Build::Trixie => wire.expect_native_esp(HUB, peer, 6)?,
+            Build::Trixie | Build::Kernel => wire.expect_native_esp(HUB, peer, 6)?,
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ fn both(lab: &Lab, build: Build) -> Result<()> {
     for peer in [SPOKE, CLIENT] {
         match build {
             Build::Machine => wire.expect_udp_esp(HUB, peer, 3)?,
-            Build::Trixie => wire.expect_native_esp(HUB, peer, 3)?,
+            Build::Trixie | Build::Kernel => wire.expect_native_esp(HUB, peer, 3)?,
         }
     }
     wire.expect_no_cleartext(&PRIVATE)?;

@@ -84,7 +84,7 @@ fn tunnel(lab: &Lab, build: Build, config: &str, suite: Suite) -> Result<()> {
     assert!(!wire.isakmp(SPOKE, HUB, exchange::MAIN).is_empty(), "no main mode in the capture");
     match build {
         Build::Machine => wire.expect_udp_esp(HUB, SPOKE, 6),
-        Build::Trixie => wire.expect_native_esp(HUB, SPOKE, 6),
+        Build::Trixie | Build::Kernel => wire.expect_native_esp(HUB, SPOKE, 6),
     }
 }
 

@@ -89,7 +89,7 @@ fn wait_wire(
     result.map_err(|e| e.context(format!("{} ISAKMP SAs and {} SPIs were seen", seen.0, seen.1)))
 }
 
-fn by_strongswan(lab: &Lab, build: Build) -> Result<()> {
+pub(crate) fn by_strongswan(lab: &Lab, build: Build) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let spoke = scene.spoke(lab, build, &Spoke::default())?;
     let traffic = Traffic::start(lab, &scene.net)?;
@@ -145,7 +145,7 @@ fn by_spoke(lab: &Lab) -> Result<()> {
     capture.finish()?.expect_no_cleartext(&PRIVATE)
 }
 
-fn by_strongswan_hub(lab: &Lab) -> Result<()> {
+pub(crate) fn by_strongswan_hub(lab: &Lab) -> Result<()> {
     let (net, hub, _dhcp, _spoke, capture) = spoke_against_strongswan(lab, &spoke_cfg()?)?;
     let traffic = Traffic::start(lab, &net)?;
     std::thread::sleep(secs(1));

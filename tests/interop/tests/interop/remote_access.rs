@@ -38,7 +38,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a26_reconnecting_client_keeps_its_address", VPNC, reconnect),
 ];
 
-fn reference(lab: &Lab, at: Client, nat: NatMode) -> Result<()> {
+pub(crate) fn reference(lab: &Lab, at: Client, nat: NatMode) -> Result<()> {
     let scene = Scene::reference(lab, at)?;
     let (_vpnc, env) = scene.vpnc(lab, &Profile { nat, ..Profile::default() })?;
     // A28
@@ -104,7 +104,7 @@ fn strongswan(lab: &Lab, scene: Scene, build: Build, client: &XauthClient, mode:
     assert!(!wire.isakmp(HUB, CLIENT, exchange::TRANSACTION).is_empty(), "no Xauth in the capture");
     match build {
         Build::Machine => wire.expect_udp_esp(HUB, CLIENT, 6),
-        Build::Trixie => wire.expect_native_esp(HUB, CLIENT, 6),
+        Build::Trixie | Build::Kernel => wire.expect_native_esp(HUB, CLIENT, 6),
     }
 }
 

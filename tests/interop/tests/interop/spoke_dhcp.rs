@@ -61,7 +61,7 @@ fn spoke(lab: &Lab, build: Build) -> Result<()> {
     wire.expect_no_cleartext(&PRIVATE)?;
     match build {
         Build::Machine => wire.expect_udp_esp(HUB, SPOKE, 8),
-        Build::Trixie => wire.expect_native_esp(HUB, SPOKE, 8),
+        Build::Trixie | Build::Kernel => wire.expect_native_esp(HUB, SPOKE, 8),
     }
 }
 
