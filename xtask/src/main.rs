@@ -4,6 +4,7 @@
 //! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
 
 mod debian;
+mod gates;
 mod guest;
 mod python;
 mod step;
@@ -26,15 +27,20 @@ Runs every step, or only those named:
   clippy    all targets, warnings are errors
   test      unit, vector, golden, exchange and simulation tests
   build     release build of hubward
+  gates     instructions of the packet path and of a handshake against xtask/gates.txt
   lab       cargo lab: the reference network, from end to end
   interop   Hubward against strongSwan, vpnc and dnsmasq; nothing may be missing
   kernel    the kernel as data plane, against the same, in Debian's kernel under QEMU";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some("ci") {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+    match arguments.next().as_deref() {
+        Some("ci") => {}
+        Some("gates") => return gates::command(arguments),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
     }
     let mut chosen = Vec::new();
     for name in arguments {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
+use crate::gates;
 use crate::guest;
 use crate::python;
 use crate::tally::Tally;
@@ -22,13 +23,14 @@ pub(crate) enum Step {
     Clippy,
     Test,
     Build,
+    Gates,
     Lab,
     Interop,
     Kernel,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Packages,
         Self::Python,
         Self::Fmt,
@@ -36,6 +38,7 @@ impl Step {
         Self::Clippy,
         Self::Test,
         Self::Build,
+        Self::Gates,
         Self::Lab,
         Self::Interop,
         Self::Kernel,
@@ -50,6 +53,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::Build => "build",
+            Self::Gates => "gates",
             Self::Lab => "lab",
             Self::Interop => "interop",
             Self::Kernel => "kernel",
@@ -87,6 +91,7 @@ impl Step {
                 cargo(&arguments, &[], tally)
             }
             Self::Build => cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally),
+            Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
                 // tests that must not lose a packet need a processor when they want one
