@@ -6,7 +6,7 @@ use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice, Refused};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
-use hubward_proto::esp::sad::Sad;
+use hubward_proto::esp::sad::{Counted, Sad};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big::Told;
@@ -19,6 +19,7 @@ use hubward_proto::time::Instant;
 use hubward_proto::wire::ip;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 fn range(text: &str) -> AddressRange {
     AddressRange::prefix(text.parse().unwrap())
@@ -523,4 +524,28 @@ fn a_window_has_one_owner() {
     assert_eq!(later.open(&sealed).0.len(), 1, "the second only");
     let (opened, notices) = receiver.open(&sealed);
     assert!(opened.is_empty() && matches!(notices[..], [Notice::UnknownSpi { .. }, ..]), "{notices:?}");
+}
+
+/// Where the kernel carries the packets, its counters are what is shown, and a packet more is a sign of life.
+#[test]
+fn counters_are_taken_over() {
+    let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
+    let (child, _) = pair(suite, Mode::Tunnel, |_| {});
+    let sad = Sad::new();
+    for (direction, sequence) in [(Direction::Inbound, 7), (Direction::Outbound, u32::MAX)] {
+        sad.install(&child, direction).unwrap();
+        let sa = sad.get(child.id, direction).unwrap();
+        let mut counted = Counted { packets: 7, bytes: 700, replay_errors: 1, verify_errors: 2, sequence };
+        let later = |seconds| Instant::ORIGIN + std::time::Duration::from_secs(seconds);
+        sa.counted(later(1), direction, counted);
+        counted.verify_errors += 1;
+        sa.counted(later(2), direction, counted);
+        assert_eq!(sa.counters.last(), Some(later(1)), "a refused packet is no sign of life");
+        let value = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &sa.counters;
+        let all = [&counters.packets, &counters.bytes, &counters.replay_errors, &counters.verify_errors];
+        assert_eq!(all.map(value), [7, 700, 1, 3]);
+        assert_eq!(value(&counters.errors), 4);
+        assert_eq!(sa.last_sequence(direction), sequence);
+    }
 }

@@ -12,10 +12,11 @@ use hubward_interop::vpnc::{NatMode, Profile};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
-use crate::{Case, case, rekey, remote_access};
+use crate::{Case, case, l2l, rekey, remote_access};
 
 const STRONGSWAN: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Xfrm];
 
+const IPERF: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("iperf3"), Need::Xfrm];
 const VPNC: &[Need] = &[Need::Hubward, Need::Tool("vpnc"), Need::Xfrm];
 const DHCP: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("dnsmasq"), Need::Xfrm];
 
@@ -25,6 +26,7 @@ pub(crate) const CASES: &[Case] = &[
     case("spoke_asks_and_strongswan_hub_rekeys_both_phases_udp4500", DHCP, rekey::by_strongswan_hub),
     case("hub_and_strongswan_protocol_50", STRONGSWAN, hub_and_strongswan),
     case("a_volume_makes_the_hub_rekey", STRONGSWAN, volume),
+    case("tcp_fills_the_tunnel_and_fits_its_mtu", IPERF, l2l::tcp),
     case("vpnc_protocol_50", VPNC, |lab| remote_access::reference(lab, Client::Direct, NatMode::None)),
     case("vpnc_behind_nat", VPNC, |lab| remote_access::reference(lab, Client::BehindNat, NatMode::Natt)),
     case("a_client_behind_a_nat_moves", VPNC, moves),

@@ -109,7 +109,7 @@ fn sigterm(lab: &Lab) -> Result<()> {
 }
 
 /// A TCP stream of full segments: what is too long for the tunnel is told to the sender (or fragmented), not lost.
-fn tcp(lab: &Lab) -> Result<()> {
+pub(crate) fn tcp(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
     let mut command = scene.net.hub_lan.command("iperf3");
