@@ -62,7 +62,11 @@ impl Kernel {
                     package_in(folder)?.context("apt-get downloaded no kernel")?
                 }
             };
-            run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&unpacked))?;
+            // what was interrupted is done anew
+            let half = folder.join("unpacking");
+            run(Command::new("rm").arg("-rf").arg(&half))?;
+            run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&half))?;
+            fs::rename(&half, &unpacked)?;
         }
         let modules =
             fs::read_dir(unpacked.join("lib/modules"))?.next().context("a kernel without modules")??;
