@@ -1,0 +1,214 @@
+//! What goes through a tunnel, and what it costs.
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::net::{INNER, Link, OUTER, Pair};
+use crate::peers::{Peer, Tunnel};
+use crate::report::Row;
+
+/// The program's own words for what it runs inside a namespace.
+pub(crate) const GENERATE: &str = "generate-datagrams";
+pub(crate) const SINK: &str = "count-datagrams";
+
+const PORT: u16 = 9000;
+/// Packets a second of the fixed rate.
+const FIXED: u32 = 20_000;
+
+/// A kind of traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Load {
+    /// TCP with so many streams.
+    Tcp(u32),
+    /// Datagrams of 64 bytes, as many as go.
+    Small,
+    /// Datagrams of 64 bytes at a fixed rate.
+    SmallFixed,
+    /// Datagrams of 64, 570 and 1300 bytes, 7 to 4 to 1, as many as go.
+    Mix,
+}
+
+impl Load {
+    pub(crate) const ALL: [Self; 5] = [Self::Tcp(1), Self::Tcp(4), Self::Small, Self::SmallFixed, Self::Mix];
+
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Tcp(1) => "TCP, 1 stream".into(),
+            Self::Tcp(streams) => format!("TCP, {streams} streams"),
+            Self::Small => "64 bytes".into(),
+            Self::SmallFixed => format!("64 bytes, {FIXED}/s"),
+            Self::Mix => "IMIX".into(),
+        }
+    }
+
+    /// Whether what counts are packets, not bytes.
+    pub(crate) fn counts_packets(self) -> bool {
+        !matches!(self, Self::Tcp(_))
+    }
+
+    pub(crate) fn run(
+        self,
+        peer: &Peer,
+        pair: &Pair,
+        tunnel: &Tunnel,
+        link: Link,
+        time: Duration,
+    ) -> Result<Row> {
+        let [from, to] = peer.ends();
+        let before = tunnel.cpu()?;
+        let done = match self {
+            Self::Tcp(streams) => tcp(pair, [from, to], streams, time)?,
+            _ => datagrams(pair, [from, to], self, time)?,
+        };
+        let after = tunnel.cpu()?;
+        Ok(Row {
+            peer: peer.name(),
+            link,
+            load: self,
+            bytes: done.bytes,
+            packets: done.packets,
+            seconds: done.seconds,
+            round_trip: done.round_trip,
+            sender: after[0] - before[0],
+            receiver: after[1] - before[1],
+            memory: tunnel.memory()?,
+        })
+    }
+}
+
+/// What arrived.
+struct Done {
+    bytes: f64,
+    packets: f64,
+    seconds: f64,
+    /// Milliseconds, of a ping meanwhile: the median.
+    round_trip: Option<f64>,
+}
+
+fn tcp(pair: &Pair, [from, to]: [&str; 2], streams: u32, time: Duration) -> Result<Done> {
+    let mut server = pair.command(1, "iperf3");
+    server.args(["--server", "--one-off", "--bind", to]);
+    let mut server = pair.start("iperf3-server", server)?;
+    std::thread::sleep(Duration::from_millis(300));
+    let seconds = time.as_secs().to_string();
+    let mut ping = pair.command(0, "ping");
+    ping.args(["-i", "0.05", "-w", &seconds, "-I", from, to]);
+    let mut client = pair.command(0, "iperf3");
+    let streams = streams.to_string();
+    client.args(["--client", to, "--bind", from, "--json", "--time", &seconds, "--parallel", &streams]);
+    let mut client = pair.start("iperf3-client", client)?;
+    let mut ping = pair.start("ping", ping)?;
+    client.wait(time + Duration::from_secs(20))?;
+    // one that had a lost packet ends well too
+    let _told = ping.wait(Duration::from_secs(5));
+    server.wait(Duration::from_secs(5))?;
+    let report: serde_json::Value = serde_json::from_str(&client.log()).context("iperf3's report")?;
+    let end = &report["end"]["sum_received"];
+    let (Some(bytes), Some(seconds)) = (end["bytes"].as_f64(), end["seconds"].as_f64()) else {
+        bail!("iperf3 said {}", client.log());
+    };
+    let said = ping.log();
+    let mut times: Vec<f64> = said
+        .lines()
+        .filter_map(|line| line.split("time=").nth(1)?.split_whitespace().next()?.parse().ok())
+        .collect();
+    times.sort_by(f64::total_cmp);
+    Ok(Done { bytes, packets: 0.0, seconds, round_trip: times.get(times.len() / 2).copied() })
+}
+
+fn datagrams(pair: &Pair, [from, to]: [&str; 2], load: Load, time: Duration) -> Result<Done> {
+    let program = std::env::current_exe()?;
+    let program = program.to_str().context("the program's path is not UTF-8")?;
+    let mut sink = pair.command(1, program);
+    sink.args([SINK, to, &time.as_secs().to_string()]);
+    let mut sink = pair.start("sink", sink)?;
+    std::thread::sleep(Duration::from_millis(200));
+    let (lengths, rate) = match load {
+        Load::Mix => ("64 64 64 570 64 570 64 570 64 1300 64 570", 0),
+        Load::SmallFixed => ("64", FIXED),
+        _ => ("64", 0),
+    };
+    let mut source = pair.command(0, program);
+    source.args([GENERATE, from, to, &time.as_secs().to_string(), &rate.to_string(), lengths]);
+    pair.start("source", source)?.wait(time + Duration::from_secs(10))?;
+    sink.wait(Duration::from_secs(10))?;
+    let said = sink.log();
+    let numbers: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [packets, bytes, seconds] = numbers[..] else { bail!("the sink said {said:?}") };
+    if packets == 0.0 {
+        bail!("nothing arrived");
+    }
+    Ok(Done { bytes, packets, seconds, round_trip: None })
+}
+
+/// What this program does inside a namespace.
+pub(crate) fn inside(words: &[String]) -> Result<()> {
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [GENERATE, from, to, seconds, rate, lengths] => {
+            let lengths = lengths.split(' ').map(str::parse).collect::<Result<Vec<usize>, _>>()?;
+            generate(from, to, Duration::from_secs(seconds.parse()?), rate.parse()?, &lengths)
+        }
+        [SINK, at, seconds] => sink(at, Duration::from_secs(seconds.parse()?)),
+        _ => bail!("{words:?}"),
+    }
+}
+
+/// Sends datagrams whose payload with the headers of UDP and IP has these lengths, `rate` a second or as many as go.
+fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) -> Result<()> {
+    let socket = UdpSocket::bind((from, 0))?;
+    socket.connect((to, PORT))?;
+    let buffer = [0; 2000];
+    let begun = Instant::now();
+    let mut sent = 0u32;
+    for length in lengths.iter().cycle() {
+        let elapsed = begun.elapsed();
+        if elapsed >= time {
+            break;
+        }
+        if rate > 0 {
+            let due = Duration::from_secs(1) * sent / rate;
+            if due > elapsed {
+                std::thread::sleep(due - elapsed);
+            }
+        }
+        // a full queue drops, as a network would
+        let _full = socket.send(buffer.get(..length.saturating_sub(28)).unwrap_or_default());
+        sent = sent.wrapping_add(1);
+    }
+    // the end, several times because it may be lost
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        let _full = socket.send(b"end");
+    }
+    Ok(())
+}
+
+/// Counts until the end comes, and for no longer than was sent: some tunnels go on delivering for a long time what they had no
+/// time for.
+fn sink(at: &str, time: Duration) -> Result<()> {
+    let socket = UdpSocket::bind((at, PORT))?;
+    socket.set_read_timeout(Some(time + Duration::from_secs(2)))?;
+    let mut buffer = [0; 2000];
+    let (mut packets, mut bytes) = (0u64, 0u64);
+    let mut span: Option<(Instant, Instant)> = None;
+    while let Ok(length) = socket.recv(&mut buffer) {
+        let now = Instant::now();
+        let (first, last) = span.get_or_insert((now, now));
+        if buffer.get(..length) == Some(b"end") || now - *first > time {
+            break;
+        }
+        *last = now;
+        packets += 1;
+        bytes += length as u64 + 28;
+    }
+    let seconds = span.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+    println!("{packets} {bytes} {seconds}");
+    Ok(())
+}
+
+/// The addresses between which a bare cable is measured.
+pub(crate) const BARE: [&str; 2] = OUTER;
+/// Those behind a tunnel.
+pub(crate) const BEHIND: [&str; 2] = INNER;

@@ -1,0 +1,110 @@
+//! What the machine is, and what must be on it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Debian's packages.
+const PACKAGES: [&str; 12] = [
+    "strongswan-charon",
+    "charon-systemd",
+    "strongswan-swanctl",
+    "libcharon-extra-plugins",
+    "libstrongswan-extra-plugins",
+    "openvpn",
+    "openssl",
+    "wireguard-go",
+    "wireguard-tools",
+    "iperf3",
+    "ethtool",
+    "nftables",
+];
+
+/// Programs that Debian has not got: crate, version, program.
+pub(crate) const CRATES: [(&str, &str, &str); 2] =
+    [("boringtun-cli", "0.6.0", "boringtun-cli"), ("gotatun-cli", "0.8.1", "gotatun")];
+
+/// Where they are put.
+pub(crate) fn tools() -> PathBuf {
+    workspace().join("target/bench/tools")
+}
+
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Installs what is missing, and builds Hubward. What cannot be had is told when its turn comes.
+pub(crate) fn install() -> Result<()> {
+    let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !installed(name)).collect();
+    if !missing.is_empty() {
+        println!("installing {}", missing.join(" "));
+        let apt = |words: &[&str]| {
+            Command::new("apt-get")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(words)
+                .stdout(Stdio::null())
+                .status()
+        };
+        apt(&["update", "-q"])?;
+        for name in missing {
+            if !apt(&["install", "-y", "-q", "--no-install-recommends", name])?.success() {
+                println!("{name} could not be installed");
+            }
+        }
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    for (name, version, program) in CRATES {
+        if tools().join("bin").join(program).exists() {
+            continue;
+        }
+        let root = tools();
+        let arguments = ["install", "--quiet", "--locked", "--version", version, name, "--root"];
+        if !Command::new(&cargo).args(arguments).arg(&root).status()?.success() {
+            println!("{name} {version} could not be installed");
+        }
+    }
+    let arguments = ["build", "--quiet", "--release", "--locked", "--package", "hubward"];
+    if !Command::new(&cargo).args(arguments).current_dir(workspace()).status()?.success() {
+        bail!("hubward does not build");
+    }
+    Ok(())
+}
+
+fn installed(package: &str) -> bool {
+    let output =
+        Command::new("dpkg-query").args(["-W", "-f", "${Status}", package]).stderr(Stdio::null()).output();
+    output.is_ok_and(|output| output.stdout.ends_with(b" installed"))
+}
+
+/// Hubward's own release build.
+pub(crate) fn hubward() -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    target.join("release/hubward")
+}
+
+/// Processor, its number, and kernel.
+pub(crate) fn description() -> Result<String> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").context("read /proc/cpuinfo")?;
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches([' ', '\t', ':']);
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    Ok(format!("{count} × {model}, Linux {}", kernel.trim()))
+}
+
+/// Versions of the programs, as they say themselves.
+pub(crate) fn versions() -> Vec<String> {
+    let said = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
+    };
+    let package =
+        |name: &str| Some(format!("{name} {}", said("dpkg-query", &["-W", "-f", "${Version}", name])?));
+    let mut all: Vec<Option<String>> = vec![said(hubward().to_str().unwrap_or_default(), &["--version"])];
+    all.extend(["charon-systemd", "openvpn", "wireguard-go", "iperf3"].map(package));
+    all.extend(CRATES.map(|(name, version, _)| Some(format!("{name} {version}"))));
+    all.into_iter().flatten().collect()
+}

@@ -1,0 +1,134 @@
+//! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine, side by side and in turns.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "of what this tool made itself; a bench that finds its machine wrong may stop"
+)]
+
+mod load;
+mod machine;
+mod net;
+mod peers;
+mod report;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::load::Load;
+use crate::net::{Link, Pair};
+use crate::peers::Peer;
+use crate::report::Row;
+
+const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--prototype PROGRAM]
+
+Runs Hubward, strongSwan, OpenVPN, wireguard-go, boringtun and gotatun between two network namespaces, as root, in turns: once with
+a network device that carries UDP super-packets whole, once as with a plain network card. What is missing is installed, by name.
+The tables go to target/bench/peers.md and peers.json.
+
+  --rounds N           rounds (5)
+  --seconds N          seconds of each measurement (4)
+  --quick              one round of two seconds
+  --only PEER          only these, by the beginning of their names; may be repeated
+  --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
+
+/// What is asked for.
+struct Arguments {
+    rounds: usize,
+    time: Duration,
+    only: Vec<String>,
+    prototype: Option<String>,
+}
+
+fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>> {
+    let mut all = Arguments { rounds: 5, time: Duration::from_secs(4), only: Vec::new(), prototype: None };
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| anyhow::anyhow!("{word} wants a value"));
+        match word.as_str() {
+            "--rounds" => all.rounds = value()?.parse()?,
+            "--seconds" => all.time = Duration::from_secs(value()?.parse()?),
+            "--quick" => (all.rounds, all.time) = (1, Duration::from_secs(2)),
+            "--only" => all.only.push(value()?),
+            "--prototype" => all.prototype = Some(value()?),
+            "--help" | "-h" => return Ok(None),
+            _ => bail!("there is no {word}\n\n{USAGE}"),
+        }
+    }
+    Ok(Some(all))
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1).peekable();
+    // what runs inside a namespace
+    if words.peek().is_some_and(|word| word == load::GENERATE || word == load::SINK) {
+        return finish(load::inside(&words.collect::<Vec<_>>()));
+    }
+    match arguments(words) {
+        Ok(Some(arguments)) => finish(run(&arguments)),
+        Ok(None) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => finish(Err(error)),
+    }
+}
+
+fn finish(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    machine::install()?;
+    let peers: Vec<Peer> = peers::all(arguments.prototype.as_deref())
+        .into_iter()
+        .filter(|peer| {
+            arguments.only.is_empty() || arguments.only.iter().any(|only| peer.name().starts_with(only))
+        })
+        .collect();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut absent: Vec<(String, String)> = Vec::new();
+    for round in 1..=arguments.rounds {
+        for link in [Link::SuperPackets, Link::NicLike] {
+            for peer in &peers {
+                if absent.iter().any(|(name, _)| *name == peer.name()) {
+                    continue;
+                }
+                match measure(peer, link, arguments.time) {
+                    Ok(measured) => {
+                        for row in measured {
+                            println!("{round}/{} {row}", arguments.rounds);
+                            rows.push(row);
+                        }
+                    }
+                    Err(error) => {
+                        println!("{round}/{} {} could not run: {error:#}", arguments.rounds, peer.name());
+                        // one that never ran is not tried again
+                        if !rows.iter().any(|row| row.peer == peer.name()) {
+                            absent.push((peer.name(), format!("{error:#}")));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    report::write(&rows, &absent, arguments.rounds, arguments.time)
+}
+
+/// One peer over one kind of link: all loads, one after the other.
+fn measure(peer: &Peer, link: Link, time: Duration) -> Result<Vec<Row>> {
+    let pair = Pair::build(link)?;
+    let tunnel = peer.start(&pair)?;
+    tunnel.wait_up(&pair)?;
+    let mut rows = Vec::new();
+    for load in Load::ALL {
+        rows.push(load.run(peer, &pair, &tunnel, link, time)?);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,139 @@
+//! The tunnels.
+
+mod hubward;
+mod openvpn;
+mod strongswan;
+mod wireguard;
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::load;
+use crate::machine;
+use crate::net::{INNER, OUTER, Pair, Process};
+use hubward::Esp;
+
+/// Bytes of a packet in the tunnels that are told.
+const MTU: &str = "1400";
+
+/// A program with what it is to do.
+#[derive(Debug, Clone)]
+pub(crate) enum Peer {
+    /// None: the cable alone.
+    Veth,
+    /// Name, transform set, encapsulation.
+    Hubward(&'static str, &'static str, Esp),
+    /// Name, proposal.
+    StrongSwan(&'static str, &'static str),
+    OpenVpn,
+    /// Name, program, what comes before the interface's name.
+    WireGuard(&'static str, String, &'static [&'static str]),
+    /// Its program.
+    Prototype(String),
+}
+
+/// All of them, Hubward beside those it is compared with.
+pub(crate) fn all(prototype: Option<&str>) -> Vec<Peer> {
+    let tool = |program: &str| machine::tools().join("bin").join(program).display().to_string();
+    let mut all = vec![
+        Peer::Veth,
+        Peer::Hubward("hubward-gcm", "esp-gcm", Esp::Udp),
+        Peer::StrongSwan("strongswan-gcm", "aes128gcm16"),
+        Peer::Hubward("hubward-gcm-native", "esp-gcm", Esp::Native),
+        Peer::OpenVpn,
+        Peer::WireGuard("wireguard-go", "wireguard-go".into(), &["-f"]),
+        Peer::WireGuard("boringtun", tool("boringtun-cli"), &["-f", "--disable-drop-privileges"]),
+        Peer::WireGuard("gotatun", tool("gotatun"), &["-f", "--disable-drop-privileges"]),
+        Peer::Hubward("hubward-cbc", "esp-aes esp-sha-hmac", Esp::Udp),
+        Peer::StrongSwan("strongswan-cbc", "aes128-sha1"),
+        Peer::Hubward("hubward-3des", "esp-3des esp-sha-hmac", Esp::Udp),
+        Peer::StrongSwan("strongswan-3des", "3des-sha1"),
+    ];
+    all.extend(prototype.map(|program| Peer::Prototype(program.to_owned())));
+    all
+}
+
+impl Peer {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Veth => "veth".into(),
+            Self::Hubward(name, ..) | Self::StrongSwan(name, _) | Self::WireGuard(name, ..) => (*name).into(),
+            Self::OpenVpn => "openvpn".into(),
+            Self::Prototype(_) => "prototype".into(),
+        }
+    }
+
+    /// Between which addresses it is measured.
+    pub(crate) fn ends(&self) -> [&'static str; 2] {
+        if matches!(self, Self::Veth) { load::BARE } else { load::BEHIND }
+    }
+
+    pub(crate) fn start(&self, pair: &Pair) -> Result<Tunnel> {
+        match self {
+            Self::Veth => {
+                let sleep = |side| {
+                    let mut command = pair.command(side, "sleep");
+                    command.arg("infinity");
+                    pair.start("sleep", command)
+                };
+                pair.ip(0, &format!("addr add {}/32 dev lo", INNER[0]))?;
+                pair.ip(1, &format!("addr add {}/32 dev lo", INNER[1]))?;
+                pair.ip(0, &format!("route add {}/32 via {} src {}", INNER[1], OUTER[1], INNER[0]))?;
+                pair.ip(1, &format!("route add {}/32 via {} src {}", INNER[0], OUTER[0], INNER[1]))?;
+                Ok(Tunnel { processes: [sleep(0)?, sleep(1)?] })
+            }
+            Self::Hubward(_, set, esp) => hubward::start(pair, set, *esp),
+            Self::StrongSwan(_, esp) => strongswan::start(pair, esp),
+            Self::OpenVpn => openvpn::start(pair),
+            Self::WireGuard(_, program, arguments) => wireguard::start(pair, program, arguments),
+            Self::Prototype(program) => {
+                let start = |side: usize| {
+                    let mut command = pair.command(side, program);
+                    let [here, there] =
+                        [OUTER[side], OUTER[1 - side]].map(|address| format!("{address}:7000"));
+                    command.args(["gcm", "proto0", &here, &there]);
+                    pair.start(&format!("prototype-{side}"), command)
+                };
+                let tunnel = Tunnel { processes: [start(0)?, start(1)?] };
+                std::thread::sleep(Duration::from_millis(500));
+                for side in [0, 1] {
+                    pair.ip(side, &format!("addr add {}/16 dev proto0", INNER[side]))?;
+                    pair.ip(side, &format!("link set proto0 mtu {MTU} up"))?;
+                }
+                Ok(tunnel)
+            }
+        }
+    }
+}
+
+/// A tunnel that runs: the programs of both sides.
+#[derive(Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) processes: [Process; 2],
+}
+
+impl Tunnel {
+    /// Waits for a ping to be answered.
+    pub(crate) fn wait_up(&self, pair: &Pair) -> Result<()> {
+        for _ in 0..60 {
+            if pair.run(0, &["ping", "-c", "1", "-W", "1", "-I", INNER[0], INNER[1]]).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        let [a, b] = &self.processes;
+        let last = |process: &Process| process.log().lines().last().unwrap_or_default().to_owned();
+        bail!("the tunnel does not come up: {:?}, {:?}", last(a), last(b))
+    }
+
+    pub(crate) fn cpu(&self) -> Result<[f64; 2]> {
+        let [a, b] = &self.processes;
+        Ok([a.cpu()?, b.cpu()?])
+    }
+
+    pub(crate) fn memory(&self) -> Result<u64> {
+        let [a, b] = &self.processes;
+        Ok(a.memory()?.max(b.memory()?))
+    }
+}

@@ -1,0 +1,76 @@
+//! strongSwan with ESP in user space (kernel-libipsec), in UDP 4500.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::net::{INNER, OUTER, Pair, say};
+use crate::peers::{MTU, Tunnel};
+
+pub(crate) fn start(pair: &Pair, esp: &str) -> Result<Tunnel> {
+    for side in [0, 1] {
+        pair.ip(side, &format!("addr add {}/32 dev lo", INNER[side]))?;
+    }
+    let folders = [0, 1].map(|side| pair.folder.join(format!("charon-{side}")));
+    let mut processes = Vec::new();
+    for side in [0, 1] {
+        let folder = &folders[side];
+        std::fs::create_dir_all(folder)?;
+        let at = folder.display();
+        std::fs::write(
+            folder.join("strongswan.conf"),
+            format!(
+                "charon-systemd {{\n load = random nonce openssl pem pkcs1 x509 pubkey hmac kdf aes des sha1 sha2 gmp gcm \
+                 kernel-libipsec kernel-netlink socket-default vici\n plugins {{ vici {{ socket = unix://{at}/vici.sock }} }}\n install_routes = yes\n}}\n"
+            ),
+        )?;
+        std::fs::write(folder.join("swanctl.conf"), config(side, esp))?;
+        // each with a /run of its own, where it keeps its process id
+        let script = format!(
+            "mount -t tmpfs none /run && STRONGSWAN_CONF={at}/strongswan.conf exec /usr/sbin/charon-systemd"
+        );
+        let mut command = pair.command(side, "unshare");
+        command.args(["-m", "sh", "-c", &script]);
+        processes.push(pair.start(&format!("charon-{side}"), command)?);
+    }
+    for _ in 0..50 {
+        if folders.iter().all(|folder| folder.join("vici.sock").exists()) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let control = |side: usize, words: &[&str]| -> Result<()> {
+        let folder = folders[side].display();
+        let output = Command::new("swanctl")
+            .args(words)
+            .arg("--uri")
+            .arg(format!("unix://{folder}/vici.sock"))
+            .env("STRONGSWAN_CONF", format!("{folder}/strongswan.conf"))
+            .output()?;
+        if !output.status.success() {
+            bail!("swanctl {words:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    };
+    for side in [0, 1] {
+        control(side, &["--load-all", "--file", &folders[side].join("swanctl.conf").display().to_string()])?;
+    }
+    control(0, &["--initiate", "--child", "net"])?;
+    for name in &pair.names {
+        say(&["ip", "-n", name, "link", "set", "ipsec0", "mtu", MTU])?;
+    }
+    let Ok(processes) = processes.try_into() else { bail!("two processes") };
+    Ok(Tunnel { processes })
+}
+
+fn config(side: usize, esp: &str) -> String {
+    let (here, there) = (OUTER[side], OUTER[1 - side]);
+    let (ours, theirs) = (INNER[side], INNER[1 - side]);
+    format!(
+        "connections {{\n t {{\n  version = 2\n  local_addrs = {here}\n  remote_addrs = {there}\n  proposals = aes128-sha256-modp2048\n  \
+         encap = yes\n  local {{\n   auth = psk\n   id = {here}\n  }}\n  remote {{\n   auth = psk\n   id = {there}\n  }}\n  \
+         children {{\n   net {{\n    local_ts = {ours}/32\n    remote_ts = {theirs}/32\n    esp_proposals = {esp}\n   }}\n  }}\n }}\n}}\n\
+         secrets {{\n ike-1 {{\n  secret = \"bench\"\n }}\n}}\n"
+    )
+}

@@ -1,0 +1,178 @@
+//! The tables.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::load::Load;
+use crate::machine;
+use crate::net::Link;
+
+/// One measurement.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) peer: String,
+    pub(crate) link: Link,
+    pub(crate) load: Load,
+    /// What arrived: bytes, packets where they were counted, and in what time.
+    pub(crate) bytes: f64,
+    pub(crate) packets: f64,
+    pub(crate) seconds: f64,
+    /// Milliseconds.
+    pub(crate) round_trip: Option<f64>,
+    /// Processor seconds of the tunnel's programs.
+    pub(crate) sender: f64,
+    pub(crate) receiver: f64,
+    /// KiB of the larger of both.
+    pub(crate) memory: u64,
+}
+
+impl Row {
+    /// Processor seconds of both sides for a GB, or microseconds for a packet.
+    fn cost(&self) -> f64 {
+        self.part(self.sender + self.receiver)
+    }
+
+    fn part(&self, seconds: f64) -> f64 {
+        if self.load.counts_packets() { seconds / self.packets * 1e6 } else { seconds / self.bytes * 1e9 }
+    }
+
+    fn megabits(&self) -> f64 {
+        self.bytes * 8.0 / self.seconds / 1e6
+    }
+
+    fn rate(&self) -> f64 {
+        self.packets / self.seconds / 1e3
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<20} {:<13} {:<16}", self.peer, self.link.name(), self.load.name())?;
+        let unit = if self.load.counts_packets() {
+            write!(f, " {:>8.1} kpps ", self.rate())?;
+            "µs a packet"
+        } else {
+            write!(f, " {:>8.0} Mbit/s", self.megabits())?;
+            "s/GB"
+        };
+        write!(f, "  {:.2} + {:.2} {unit}", self.part(self.sender), self.part(self.receiver))?;
+        if let Some(round_trip) = self.round_trip {
+            write!(f, ", ping {round_trip:.2} ms")?;
+        }
+        write!(f, ", {} KiB", self.memory)
+    }
+}
+
+/// A target: against whom (by the beginning of the name), with which of Hubward's, and by how much.
+const TARGETS: [(&str, &str, [f64; 3]); 7] = [
+    ("strongswan-gcm", "hubward-gcm", [14.0, 7.0, 9.0]),
+    ("strongswan-cbc", "hubward-cbc", [12.0, 6.0, 7.0]),
+    ("strongswan-3des", "hubward-3des", [12.0, 10.0, 5.0]),
+    ("openvpn", "hubward-gcm", [10.0, 5.0, 6.0]),
+    ("boringtun", "hubward-gcm", [8.0, 4.0, 5.0]),
+    ("wireguard-go", "hubward-gcm", [8.0, 4.0, 5.0]),
+    ("gotatun", "hubward-gcm", [7.0, 4.0, 5.0]),
+];
+
+/// Lowest, middle and highest.
+fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
+    values.sort_by(f64::total_cmp);
+    Some((*values.first()?, *values.get(values.len() / 2)?, *values.last()?))
+}
+
+type Group<'a> = BTreeMap<(&'static str, Load), BTreeMap<&'a str, Vec<&'a Row>>>;
+
+/// Writes `target/bench/peers.md` and `peers.json`, and prints the former.
+pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, time: Duration) -> Result<()> {
+    let mut groups: Group<'_> = BTreeMap::new();
+    for row in rows {
+        groups.entry((row.link.name(), row.load)).or_default().entry(&row.peer).or_default().push(row);
+    }
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}; {rounds} rounds of {} s each; medians, and in brackets the lowest and the highest.\n",
+        machine::description()?,
+        time.as_secs()
+    )?;
+    for version in machine::versions() {
+        writeln!(text, "- {version}")?;
+    }
+    for (name, why) in absent {
+        writeln!(text, "- {name} could not run: {}", why.lines().next().unwrap_or_default())?;
+    }
+    for ((link, load), peers) in &groups {
+        let (rate, cost) =
+            if load.counts_packets() { ("kpps", "µs a packet") } else { ("Mbit/s", "CPU s/GB") };
+        writeln!(
+            text,
+            "\n**{}, {link}**\n\n| | {rate} | {cost}, both sides | sender | receiver | ping, ms | KiB |\n|---|---|---|---|---|---|---|",
+            load.name()
+        )?;
+        for (peer, rows) in peers {
+            let middle = |value: &dyn Fn(&Row) -> f64| {
+                spread(rows.iter().map(|row| value(row)).collect()).unwrap_or_default()
+            };
+            let (low, mid, high) = middle(&|row| row.cost());
+            let rate = middle(&|row| if load.counts_packets() { row.rate() } else { row.megabits() }).1;
+            let (sender, receiver) =
+                (middle(&|row| row.part(row.sender)).1, middle(&|row| row.part(row.receiver)).1);
+            let ping = spread(rows.iter().filter_map(|row| row.round_trip).collect());
+            let ping = ping.map_or(String::new(), |(_, ping, _)| format!("{ping:.2}"));
+            let memory = rows.iter().map(|row| row.memory).max().unwrap_or(0);
+            writeln!(
+                text,
+                "| {peer} | {rate:.0} | {mid:.2} ({low:.2}–{high:.2}) | {sender:.2} | {receiver:.2} | {ping} | {memory} |"
+            )?;
+        }
+    }
+    text.push_str(&targets(&groups)?);
+    let folder = machine::workspace().join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("peers.md"), &text)?;
+    let all: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "peer": row.peer, "link": row.link.name(), "load": row.load.name(), "bytes": row.bytes,
+                "packets": row.packets, "seconds": row.seconds, "round_trip_ms": row.round_trip,
+                "sender_cpu_s": row.sender, "receiver_cpu_s": row.receiver, "memory_kib": row.memory,
+            })
+        })
+        .collect();
+    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "rows": all,
+        "could_not_run": absent.iter().map(|(name, why)| json!({ "peer": name, "why": why })).collect::<Vec<_>>() });
+    std::fs::write(folder.join("peers.json"), serde_json::to_string_pretty(&whole)?)?;
+    println!("\n{text}\n(target/bench/peers.md and peers.json)");
+    Ok(())
+}
+
+/// How many times as much the others cost, round by round.
+fn targets(groups: &Group<'_>) -> Result<String> {
+    let kinds = [
+        ("super-packets", "TCP, super-packets", Load::Tcp(1)),
+        ("NIC-like", "TCP, NIC-like", Load::Tcp(1)),
+        ("super-packets", "64 bytes", Load::Small),
+    ];
+    let mut text = String::from(
+        "\n**How many times as much processor time the others take**\n\n| against | traffic | ratio | target | |\n|---|---|---|---|---|\n",
+    );
+    for (other, ours, targets) in TARGETS {
+        for ((link, name, load), target) in kinds.into_iter().zip(targets) {
+            let Some(peers) = groups.get(&(link, load)) else { continue };
+            let (Some(theirs), Some(ours)) = (peers.get(other), peers.get(ours)) else { continue };
+            let ratios = theirs.iter().zip(ours).map(|(theirs, ours)| theirs.cost() / ours.cost()).collect();
+            let Some((low, mid, high)) = spread(ratios) else { continue };
+            let reached = if mid >= target { "reached" } else { "not reached" };
+            writeln!(
+                text,
+                "| {other} | {name} | {mid:.1} ({low:.1}–{high:.1}) | ≥ {target:.0} | {reached} |"
+            )?;
+        }
+    }
+    Ok(text)
+}
