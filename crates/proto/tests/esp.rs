@@ -549,3 +549,21 @@ fn counters_are_taken_over() {
         assert_eq!(sa.last_sequence(direction), sequence);
     }
 }
+
+/// The keys of an SA that is gone are not kept by a worker to whom no packet comes.
+#[test]
+fn what_is_gone_is_let_go() {
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    let sad = Sad::new();
+    let (mut outbound, mut inbound) = (Outbound::new(&sad, [5; 32]), Inbound::new(&sad));
+    sad.install(&spoke, Direction::Outbound).unwrap();
+    sad.install(&spoke, Direction::Inbound).unwrap();
+    outbound.refresh();
+    inbound.refresh();
+    let halves = sad.remove(ChildId(1));
+    outbound.refresh();
+    inbound.refresh();
+    for sa in [halves.inbound.unwrap(), halves.outbound.unwrap()] {
+        assert_eq!(Arc::strong_count(&sa), 1);
+    }
+}

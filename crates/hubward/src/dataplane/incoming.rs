@@ -53,6 +53,7 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
         let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         wait(&mut fds, 500);
         // a packet that comes alone costs one system call to wait for it and one to take it
+        worker.inbound.refresh();
         let [by_udp, unreachable, native] = fds.map(|fd| !fd.revents().is_empty());
         if unreachable {
             hear(shared, &mut heard);

@@ -136,6 +136,7 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]
         let patience = if worker.waiting.is_empty() { 500 } else { 20 };
         wait(&mut [PollFd::new(&shared.tun, PollFlags::IN)], patience);
         let (tables, now) = (shared.tables.load(), now());
+        worker.outbound.refresh();
         for waiting in std::mem::take(&mut worker.waiting) {
             if let Some(cleartext) = Cleartext::of(&waiting.packet, waiting.segment) {
                 worker.take(&tables, now, cleartext, waiting.segment, Some(waiting.since));

@@ -139,6 +139,11 @@ impl Inbound {
         self.inside.notices.drain(..)
     }
 
+    /// Sees what the gateway changed, as each batch does: for when no packet comes, since what is gone is kept until then.
+    pub fn refresh(&mut self) {
+        self.view.refresh();
+    }
+
     /// Opens a batch; `deliver` gets each inner packet that may go on, in order.
     pub fn process<'a>(
         &mut self,

@@ -194,7 +194,7 @@ impl Outbound {
     /// Takes one cleartext packet.
     pub fn push(&mut self, tables: &Tables, now: Instant, packet: &[u8]) -> Outcome {
         let Some(view) = Ipv4::parse(packet) else { return Outcome::Drop(DropReason::Malformed) };
-        self.begin();
+        self.refresh();
         match find(&self.view, tables, now, &view) {
             Ok(found) => self.batch.fit(found, now, &view, &mut self.fragment),
             Err(outcome) => outcome,
@@ -203,7 +203,7 @@ impl Outbound {
 
     /// Takes a super-packet: all segments of it go the same way.
     pub fn push_segments(&mut self, tables: &Tables, now: Instant, segments: &Segments<'_>) -> Outcome {
-        self.begin();
+        self.refresh();
         let found = match find(&self.view, tables, now, segments.view()) {
             Ok(found) => found,
             Err(outcome) => return outcome,
@@ -226,8 +226,9 @@ impl Outbound {
         outcome
     }
 
-    /// What the gateway changed is seen before the first packet of a batch; the runs of a batch name places in the view.
-    fn begin(&mut self) {
+    /// Sees what the gateway changed. That happens before the first packet of each batch, whose runs name places in the view, and
+    /// should be done now and then where no packet comes: what is gone is kept until then.
+    pub fn refresh(&mut self) {
         if self.batch.runs.is_empty() {
             self.view.refresh();
         }
