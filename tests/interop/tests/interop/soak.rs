@@ -69,7 +69,7 @@ struct Copy {
 
 impl Copy {
     fn start(lab: &Lab, name: &str, from: &Ns, to: &Ns, address: Ipv4Addr) -> Result<Self> {
-        let script = workspace().join("tests/interop/python/copy.py");
+        let script = workspace().join("tests/interop/python/bulk_copy.py");
         let mut command = to.command("python3");
         command.arg(&script).arg("receive");
         let mut receiver = lab.spawn(&format!("{name}-receiver"), &command)?;

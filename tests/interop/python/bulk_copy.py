@@ -1,7 +1,7 @@
 """Copies a stream whose every byte is known over TCP, and a stream of numbered datagrams over UDP.
 
-copy.py send SECONDS HOST        connects to HOST for TCP, and sends datagrams there meanwhile
-copy.py receive                  waits for both, and says on its last line what it got
+bulk_copy.py send SECONDS HOST        connects to HOST for TCP, and sends datagrams there meanwhile
+bulk_copy.py receive                  waits for both, and says on its last line what it got
 
 Every block of the TCP stream and every datagram follows from its number, so that the receiver knows what it must be; the SHA-256
 of all that was sent goes over a connection of its own at the end. The receiver says `wrong: ...` and ends with 1 for any
