@@ -1,12 +1,9 @@
 //! Diffie-Hellman: MODP groups (RFC 2409, RFC 3526) and NIST curves (RFC 5903).
 
-use crate::modp;
+use crate::montgomery::{self, Power};
 use crate::random::Random;
 use crate::secret::Secret;
 use crate::suite::DhGroup;
-use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd, Resize as _};
-use std::sync::OnceLock;
 use zeroize::Zeroize as _;
 
 /// Why a public value was refused.
@@ -59,7 +56,7 @@ impl DhPrivate {
             DhGroup::Ecp256 => ecp::p256_public(private),
             DhGroup::Ecp384 => ecp::p384_public(private),
             DhGroup::Ecp521 => ecp::p521_public(private),
-            _ => modp_power(group, &BoxedUint::from(2u32), private),
+            _ => modp_public(group, private),
         }?;
         Some(Self { group, private: Secret::new(private), public })
     }
@@ -84,64 +81,50 @@ impl DhPrivate {
             DhGroup::Ecp256 => ecp::p256_agree(self.private.expose(), peer),
             DhGroup::Ecp384 => ecp::p384_agree(self.private.expose(), peer),
             DhGroup::Ecp521 => ecp::p521_agree(self.private.expose(), peer),
-            group => {
-                let bits = u32::from(group.bits());
-                let value = BoxedUint::from_be_slice(peer, bits).map_err(|_| DhError::Value)?;
-                let one = BoxedUint::one_with_precision(bits);
-                let parameters = parameters(group).ok_or(DhError::Value)?;
-                let top = parameters.modulus().as_ref().wrapping_sub(&one);
-                if value <= one || value >= top {
-                    return Err(DhError::Value);
-                }
-                modp_power(group, &value, self.private.expose())
-            }
+            group => modp_agree(group, self.private.expose(), peer),
         };
         shared.map(Secret::new).ok_or(DhError::Value)
     }
 }
 
-/// Private values of at least twice the group's strength (RFC 3526 section 8, RFC 7919 appendix A).
+/// Bytes of private values: at least twice the group's strength (RFC 3526 section 8, RFC 7919 appendix A; NIST SP 800-57
+/// gives 80 bits to group 2).
 const fn private_len(group: DhGroup) -> usize {
     match group {
-        DhGroup::Modp768 | DhGroup::Modp1024 | DhGroup::Modp1536 | DhGroup::Modp2048 | DhGroup::Ecp256 => 32,
+        DhGroup::Modp768 | DhGroup::Modp1024 => 24,
+        DhGroup::Modp1536 | DhGroup::Modp2048 | DhGroup::Ecp256 => 32,
         DhGroup::Modp3072 => 40,
         DhGroup::Modp4096 | DhGroup::Ecp384 => 48,
         DhGroup::Ecp521 => 66,
     }
 }
 
-/// The group's Montgomery parameters, computed once; `None` for a curve.
-fn parameters(group: DhGroup) -> Option<&'static BoxedMontyParams> {
-    type Cell = OnceLock<Option<BoxedMontyParams>>;
-    fn get(cell: &'static Cell, prime: &[u8]) -> Option<&'static BoxedMontyParams> {
-        let prepare =
-            || Odd::new(BoxedUint::from_be_slice_vartime(prime)).into_option().map(BoxedMontyParams::new);
-        cell.get_or_init(prepare).as_ref()
-    }
-    static CELLS: (Cell, Cell, Cell, Cell, Cell, Cell) =
-        (Cell::new(), Cell::new(), Cell::new(), Cell::new(), Cell::new(), Cell::new());
-    match group {
-        DhGroup::Modp768 => get(&CELLS.0, &modp::MODP_768),
-        DhGroup::Modp1024 => get(&CELLS.1, &modp::MODP_1024),
-        DhGroup::Modp1536 => get(&CELLS.2, &modp::MODP_1536),
-        DhGroup::Modp2048 => get(&CELLS.3, &modp::MODP_2048),
-        DhGroup::Modp3072 => get(&CELLS.4, &modp::MODP_3072),
-        DhGroup::Modp4096 => get(&CELLS.5, &modp::MODP_4096),
-        DhGroup::Ecp256 | DhGroup::Ecp384 | DhGroup::Ecp521 => None,
-    }
+/// Powers in a MODP group.
+fn powers(group: DhGroup) -> Option<&'static dyn Power> {
+    montgomery::fastest(group, private_len(group))
 }
 
-fn modp_power(group: DhGroup, base: &BoxedUint, exponent: &[u8]) -> Option<Vec<u8>> {
-    let bits = u32::from(group.bits());
-    let exponent_bits = u32::try_from(exponent.len() * 8).ok()?;
-    let exponent = BoxedUint::from_be_slice(exponent, exponent_bits).ok()?;
-    let base = BoxedMontyForm::new(base.clone().resize(bits), parameters(group)?);
-    let power = base.pow_bounded_exp(&exponent, exponent_bits).retrieve();
-    let bytes = power.to_be_bytes();
-    let mut out = vec![0; group.public_len()];
-    let skip = out.len().checked_sub(bytes.len())?;
-    out.get_mut(skip..)?.copy_from_slice(&bytes);
-    Some(out)
+/// The public value of a MODP group. A known answer may have a private value as long as the prime.
+fn modp_public(group: DhGroup, private: &[u8]) -> Option<Vec<u8>> {
+    let powers = powers(group)?;
+    Some(if private.len() <= private_len(group) {
+        powers.power_of_two(private)
+    } else {
+        powers.power(&[2], private)
+    })
+}
+
+/// A shared secret, with 0, 1, p-1 and what is not below p refused.
+fn modp_agree(group: DhGroup, private: &[u8], peer: &[u8]) -> Option<Vec<u8>> {
+    let (last, above) = peer.split_last()?;
+    let (_, prime_above) = montgomery::prime(group)?.split_last()?;
+    // every prime ends in ones: p-1 differs from it in the last bit only
+    let small = above.iter().all(|byte| *byte == 0) && *last <= 1;
+    let large = above > prime_above || (above == prime_above && *last >= 0xfe);
+    if small || large {
+        return None;
+    }
+    Some(powers(group)?.power(peer, private))
 }
 
 mod ecp {
@@ -212,7 +195,7 @@ mod tests {
             assert_eq!(us.agree(&one).unwrap_err(), DhError::Value);
         }
         let us = DhPrivate::generate(DhGroup::Modp1024, &mut random);
-        let mut value = modp::MODP_1024.to_vec();
+        let mut value = montgomery::prime(DhGroup::Modp1024).unwrap().to_vec();
         assert_eq!(us.agree(&value).unwrap_err(), DhError::Value);
         *value.last_mut().unwrap() -= 1;
         assert_eq!(us.agree(&value).unwrap_err(), DhError::Value);

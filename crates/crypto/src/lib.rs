@@ -8,6 +8,7 @@ pub mod esp;
 pub mod mac;
 mod midstate;
 mod modp;
+mod montgomery;
 pub mod password;
 pub mod random;
 pub mod secret;

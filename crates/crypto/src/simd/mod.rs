@@ -6,4 +6,6 @@ pub(crate) mod des_avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod des_avx512;
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod ifma;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod sha1_two;
