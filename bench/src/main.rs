@@ -1,10 +1,12 @@
-//! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine, side by side and in turns.
+//! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine, side by side and in turns; and
+//! `cargo bench-ike`: Hubward and strongSwan as responders.
 
 #![allow(
     clippy::indexing_slicing,
     reason = "of what this tool made itself; a bench that finds its machine wrong may stop"
 )]
 
+mod ike;
 mod load;
 mod machine;
 mod net;
@@ -64,13 +66,20 @@ fn main() -> ExitCode {
     if words.peek().is_some_and(|word| word == load::GENERATE || word == load::SINK) {
         return finish(load::inside(&words.collect::<Vec<_>>()));
     }
-    match arguments(words) {
-        Ok(Some(arguments)) => finish(run(&arguments)),
-        Ok(None) => {
-            println!("{USAGE}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => finish(Err(error)),
+    if words.peek().is_some_and(|word| word == ike::INITIATE) {
+        return finish(ike::inside(&words.collect::<Vec<_>>()));
+    }
+    match words.next().as_deref() {
+        Some("ike") => finish(ike::command(words)),
+        Some("peers") => match arguments(words) {
+            Ok(Some(arguments)) => finish(run(&arguments)),
+            Ok(None) => {
+                println!("{USAGE}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => finish(Err(error)),
+        },
+        _ => finish(Err(anyhow::anyhow!("usage: cargo bench-peers …, or cargo bench-ike …"))),
     }
 }
 

@@ -79,7 +79,7 @@ const TARGETS: [(&str, &str, [f64; 3]); 7] = [
 ];
 
 /// Lowest, middle and highest.
-fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
+pub(crate) fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
     values.sort_by(f64::total_cmp);
     Some((*values.first()?, *values.get(values.len() / 2)?, *values.last()?))
 }

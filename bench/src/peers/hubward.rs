@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::machine;
-use crate::net::{CABLE, INNER, OUTER, Pair};
+use crate::net::{CABLE, INNER, OUTER, Pair, Process};
 use crate::peers::Tunnel;
 
 /// How its ESP travels.
@@ -33,29 +33,39 @@ pub(crate) fn start(pair: &Pair, transform_set: &str, esp: Esp) -> Result<Tunnel
             pair.run(0, &["nft", line])?;
         }
     }
-    let processes = [0, 1].map(|side| {
-        let folder = pair.folder.join(format!("hubward-{side}"));
-        std::fs::create_dir_all(&folder)?;
-        let file = folder.join("router.cfg");
-        std::fs::write(&file, config(side, transform_set))?;
-        let mut command = pair.command(side, machine::hubward().to_str().unwrap_or_default());
-        command
-            .args(["run", "--no-addresses", "--dataplane", "user", "--ssh", "127.0.0.1:2222"])
-            .arg(format!("--map=FastEthernet0/0={}", CABLE[side]))
-            .arg(format!("--state={}", folder.display()))
-            .arg(format!("--socket={}/control.sock", folder.display()))
-            .arg(&file);
-        pair.start(&format!("hubward-{side}"), command)
-    });
-    let [a, b] = processes;
-    let processes = [a?, b?];
+    let processes =
+        [launch(pair, 0, &config(0, transform_set))?, launch(pair, 1, &config(1, transform_set))?];
+    for process in &processes {
+        wait_ready(process)?;
+    }
+    Ok(Tunnel { processes })
+}
+
+/// Starts it on one side with a configuration.
+pub(crate) fn launch(pair: &Pair, side: usize, config: &str) -> Result<Process> {
+    let folder = pair.folder.join(format!("hubward-{side}"));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("router.cfg");
+    std::fs::write(&file, config)?;
+    let mut command = pair.command(side, machine::hubward().to_str().unwrap_or_default());
+    command
+        .args(["run", "--no-addresses", "--dataplane", "user", "--ssh", "127.0.0.1:2222"])
+        .arg(format!("--map=FastEthernet0/0={}", CABLE[side]))
+        .arg(format!("--state={}", folder.display()))
+        .arg(format!("--socket={}/control.sock", folder.display()))
+        .arg(&file);
+    pair.start(&format!("hubward-{side}"), command)
+}
+
+/// Waits until it says that it is ready.
+pub(crate) fn wait_ready(process: &Process) -> Result<()> {
     for _ in 0..100 {
-        if processes.iter().all(|process| process.log().contains("is ready")) {
-            return Ok(Tunnel { processes });
+        if process.log().contains("is ready") {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    bail!("hubward does not start: {}", processes[0].log())
+    bail!("hubward does not start: {}", process.log())
 }
 
 fn config(side: usize, transform_set: &str) -> String {

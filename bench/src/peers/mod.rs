@@ -1,8 +1,8 @@
 //! The tunnels.
 
-mod hubward;
+pub(crate) mod hubward;
 mod openvpn;
-mod strongswan;
+pub(crate) mod strongswan;
 mod wireguard;
 
 use std::time::Duration;

@@ -1,47 +1,57 @@
 //! strongSwan with ESP in user space (kernel-libipsec), in UDP 4500.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::net::{INNER, OUTER, Pair, say};
+use crate::net::{INNER, OUTER, Pair, Process, say};
 use crate::peers::{MTU, Tunnel};
 
-pub(crate) fn start(pair: &Pair, esp: &str) -> Result<Tunnel> {
-    for side in [0, 1] {
-        pair.ip(side, &format!("addr add {}/32 dev lo", INNER[side]))?;
-    }
-    let folders = [0, 1].map(|side| pair.folder.join(format!("charon-{side}")));
-    let mut processes = Vec::new();
-    for side in [0, 1] {
-        let folder = &folders[side];
-        std::fs::create_dir_all(folder)?;
+/// A charon with its folder.
+#[derive(Debug)]
+pub(crate) struct Charon {
+    folder: PathBuf,
+    pub(crate) process: Process,
+}
+
+impl Charon {
+    /// Starts it with such a swanctl.conf, and with what more stands in strongswan.conf.
+    pub(crate) fn start(pair: &Pair, side: usize, swanctl: &str, more: &str) -> Result<Self> {
+        let folder = pair.folder.join(format!("charon-{side}"));
+        std::fs::create_dir_all(&folder)?;
         let at = folder.display();
         std::fs::write(
             folder.join("strongswan.conf"),
             format!(
                 "charon-systemd {{\n load = random nonce openssl pem pkcs1 x509 pubkey hmac kdf aes des sha1 sha2 gmp gcm \
-                 kernel-libipsec kernel-netlink socket-default vici\n plugins {{ vici {{ socket = unix://{at}/vici.sock }} }}\n install_routes = yes\n}}\n"
+                 kernel-libipsec kernel-netlink socket-default vici\n plugins {{ vici {{ socket = unix://{at}/vici.sock }} }}\n{more}}}\n"
             ),
         )?;
-        std::fs::write(folder.join("swanctl.conf"), config(side, esp))?;
+        std::fs::write(folder.join("swanctl.conf"), swanctl)?;
         // each with a /run of its own, where it keeps its process id
         let script = format!(
             "mount -t tmpfs none /run && STRONGSWAN_CONF={at}/strongswan.conf exec /usr/sbin/charon-systemd"
         );
         let mut command = pair.command(side, "unshare");
         command.args(["-m", "sh", "-c", &script]);
-        processes.push(pair.start(&format!("charon-{side}"), command)?);
-    }
-    for _ in 0..50 {
-        if folders.iter().all(|folder| folder.join("vici.sock").exists()) {
-            break;
+        let process = pair.start(&format!("charon-{side}"), command)?;
+        let charon = Self { folder, process };
+        for _ in 0..50 {
+            if charon.folder.join("vici.sock").exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
-        std::thread::sleep(Duration::from_millis(100));
+        let file = charon.folder.join("swanctl.conf").display().to_string();
+        charon.control(&["--load-all", "--file", &file])?;
+        Ok(charon)
     }
-    let control = |side: usize, words: &[&str]| -> Result<()> {
-        let folder = folders[side].display();
+
+    /// Runs swanctl.
+    pub(crate) fn control(&self, words: &[&str]) -> Result<String> {
+        let folder = self.folder.display();
         let output = Command::new("swanctl")
             .args(words)
             .arg("--uri")
@@ -51,17 +61,21 @@ pub(crate) fn start(pair: &Pair, esp: &str) -> Result<Tunnel> {
         if !output.status.success() {
             bail!("swanctl {words:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        Ok(())
-    };
-    for side in [0, 1] {
-        control(side, &["--load-all", "--file", &folders[side].join("swanctl.conf").display().to_string()])?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
-    control(0, &["--initiate", "--child", "net"])?;
+}
+
+pub(crate) fn start(pair: &Pair, esp: &str) -> Result<Tunnel> {
+    for side in [0, 1] {
+        pair.ip(side, &format!("addr add {}/32 dev lo", INNER[side]))?;
+    }
+    let a = Charon::start(pair, 0, &config(0, esp), "")?;
+    let b = Charon::start(pair, 1, &config(1, esp), "")?;
+    a.control(&["--initiate", "--child", "net"])?;
     for name in &pair.names {
         say(&["ip", "-n", name, "link", "set", "ipsec0", "mtu", MTU])?;
     }
-    let Ok(processes) = processes.try_into() else { bail!("two processes") };
-    Ok(Tunnel { processes })
+    Ok(Tunnel { processes: [a.process, b.process] })
 }
 
 fn config(side: usize, esp: &str) -> String {

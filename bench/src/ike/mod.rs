@@ -1,0 +1,122 @@
+//! `cargo bench-ike`: handshakes for each second of processor time, and memory for each established peer, of Hubward and of
+//! strongSwan's charon as responder, in turns and with the same initiator.
+
+mod initiator;
+mod report;
+mod responder;
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::machine;
+use crate::net::{Link, Pair};
+use report::Row;
+use responder::Responder;
+
+pub(crate) use initiator::{INITIATE, inside};
+
+const USAGE: &str = "usage: cargo bench-ike [--rounds N] [--peers N] [--quick]
+
+Runs main mode with a pre-shared key and quick mode from many addresses against Hubward and against strongSwan's charon, as root, in
+two network namespaces, in turns, with MODP groups 2 and 14. What is missing is installed, by name. The table goes to
+target/bench/ike.md and ike.json.
+
+  --rounds N  rounds (5)
+  --peers N   peers that connect in each measurement (4000)
+  --quick     one round of 1000 peers";
+
+/// A Diffie-Hellman group of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    Two,
+    Fourteen,
+}
+
+impl Group {
+    const ALL: [Self; 2] = [Self::Two, Self::Fourteen];
+
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Two => 2,
+            Self::Fourteen => 14,
+        }
+    }
+}
+
+/// Peers that connect before anything is measured: tables and buffers have grown then.
+const WARM_UP: u32 = 200;
+
+/// What is asked for.
+struct Arguments {
+    rounds: usize,
+    peers: u32,
+}
+
+/// Runs the comparison as the words of the command line say.
+pub(crate) fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
+    let mut arguments = Arguments { rounds: 5, peers: 4000 };
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| anyhow::anyhow!("{word} wants a value"));
+        match word.as_str() {
+            "--rounds" => arguments.rounds = value()?.parse()?,
+            "--peers" => arguments.peers = value()?.parse()?,
+            "--quick" => (arguments.rounds, arguments.peers) = (1, 1000),
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return Ok(());
+            }
+            _ => bail!("there is no {word}\n\n{USAGE}"),
+        }
+    }
+    if arguments.rounds == 0 || !(1..=60_000).contains(&arguments.peers) {
+        bail!("at least one round, and 1 to 60000 peers");
+    }
+    machine::install()?;
+    run(&arguments)
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let mut rows = Vec::new();
+    let mut failed = Vec::new();
+    for round in 1..=arguments.rounds {
+        for group in Group::ALL {
+            for responder in Responder::ALL {
+                match measure(responder, group, arguments.peers) {
+                    Ok(row) => {
+                        println!("{round}/{} {row}", arguments.rounds);
+                        rows.push(row);
+                    }
+                    Err(error) => {
+                        println!(
+                            "{round}/{} {} could not run: {error:#}",
+                            arguments.rounds,
+                            responder.name()
+                        );
+                        failed.push(format!("{}, group {}: {error:#}", responder.name(), group.number()));
+                    }
+                }
+            }
+        }
+    }
+    report::write(&rows, &failed, arguments.rounds, arguments.peers)
+}
+
+fn measure(responder: Responder, group: Group, peers: u32) -> Result<Row> {
+    let pair = Pair::build(Link::SuperPackets)?;
+    initiator::addresses(&pair)?;
+    let running = responder.start(&pair, group)?;
+    initiator::run(&pair, group, 0, WARM_UP)?;
+    let (cpu, memory) = (running.process().cpu()?, running.process().memory()?);
+    let start = std::time::Instant::now();
+    initiator::run(&pair, group, WARM_UP, peers)?;
+    let seconds = start.elapsed().as_secs_f64();
+    // what it frees with a delay, and what it still writes
+    std::thread::sleep(Duration::from_secs(1));
+    let (cpu, grown) = (running.process().cpu()? - cpu, running.process().memory()?.saturating_sub(memory));
+    let established = running.established()?;
+    if established != WARM_UP + peers {
+        bail!("{established} of {} peers are established", WARM_UP + peers);
+    }
+    Ok(Row { responder, group, peers, cpu, seconds, grown })
+}

@@ -1,0 +1,128 @@
+//! The table.
+
+use std::fmt::{self, Write as _};
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::ike::{Group, responder::Responder};
+use crate::machine;
+use crate::report::spread;
+
+/// One measurement.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) responder: Responder,
+    pub(crate) group: Group,
+    pub(crate) peers: u32,
+    /// Processor seconds of the responder, of all its threads, in user mode and in the kernel.
+    pub(crate) cpu: f64,
+    pub(crate) seconds: f64,
+    /// KiB by which its resident memory grew.
+    pub(crate) grown: u64,
+}
+
+impl Row {
+    /// Handshakes for each second of processor time.
+    fn rate(&self) -> f64 {
+        f64::from(self.peers) / self.cpu
+    }
+
+    /// KiB for each peer.
+    fn memory(&self) -> f64 {
+        self.grown as f64 / f64::from(self.peers)
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<18} group {:<2}  {:>6.0} handshakes/CPU s  {:>6.0} a second  {:.1} KiB a peer",
+            self.responder.name(),
+            self.group.number(),
+            self.rate(),
+            f64::from(self.peers) / self.seconds,
+            self.memory()
+        )
+    }
+}
+
+/// How many times as many handshakes Hubward is to make.
+const TARGET: f64 = 4.0;
+/// KiB that a peer may take.
+const MEMORY: f64 = 8.0;
+
+/// Writes `target/bench/ike.md` and `ike.json`, and prints the former.
+pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) -> Result<()> {
+    let of = |responder, group| {
+        let fits = move |row: &&Row| row.responder == responder && row.group == group;
+        rows.iter().filter(fits)
+    };
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{}; {rounds} rounds of {peers} peers; medians, and in brackets the lowest and the highest.\n",
+        machine::description()?
+    )?;
+    for version in
+        machine::versions().iter().filter(|version| version.contains("ward") || version.contains("charon"))
+    {
+        writeln!(text, "- {version}")?;
+    }
+    for failed in failed {
+        writeln!(text, "- could not run: {failed}")?;
+    }
+    text.push_str(
+        "\n| responder | group | handshakes for a CPU second | KiB for a peer |\n|---|---|---|---|\n",
+    );
+    for group in Group::ALL {
+        for responder in Responder::ALL {
+            let rates = spread(of(responder, group).map(Row::rate).collect());
+            let memory = spread(of(responder, group).map(Row::memory).collect());
+            let (Some((low, rate, high)), Some((least, memory, most))) = (rates, memory) else { continue };
+            writeln!(
+                text,
+                "| {} | {} | {rate:.0} ({low:.0}–{high:.0}) | {memory:.1} ({least:.1}–{most:.1}) |",
+                responder.name(),
+                group.number()
+            )?;
+        }
+    }
+    text.push_str("\n| | measured | target | |\n|---|---|---|---|\n");
+    for group in Group::ALL {
+        let pairs = of(Responder::Hubward, group).zip(of(Responder::Charon, group));
+        if let Some((low, ratio, high)) =
+            spread(pairs.map(|(ours, theirs)| ours.rate() / theirs.rate()).collect())
+        {
+            let reached = if ratio >= TARGET { "reached" } else { "not reached" };
+            writeln!(
+                text,
+                "| handshakes, group {}, times charon's | {ratio:.1} ({low:.1}–{high:.1}) | ≥ {TARGET:.0} | {reached} |",
+                group.number()
+            )?;
+        }
+    }
+    let ours = rows.iter().filter(|row| row.responder == Responder::Hubward);
+    if let Some((low, memory, high)) = spread(ours.map(Row::memory).collect()) {
+        let reached = if memory <= MEMORY { "reached" } else { "not reached" };
+        writeln!(text, "| KiB for a peer | {memory:.1} ({low:.1}–{high:.1}) | ≤ {MEMORY:.0} | {reached} |")?;
+    }
+    let folder = machine::workspace().join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("ike.md"), &text)?;
+    let all: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "responder": row.responder.name(), "group": row.group.number(), "peers": row.peers,
+                "cpu_s": row.cpu, "seconds": row.seconds, "grown_kib": row.grown,
+            })
+        })
+        .collect();
+    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "rows": all,
+        "could_not_run": failed });
+    std::fs::write(folder.join("ike.json"), serde_json::to_string_pretty(&whole)?)?;
+    println!("\n{text}\n(target/bench/ike.md and ike.json)");
+    Ok(())
+}

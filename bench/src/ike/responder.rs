@@ -1,0 +1,105 @@
+//! The gateways that are measured: one key for everybody, AES-128 and SHA-1 in both phases.
+
+use anyhow::Result;
+
+use crate::ike::Group;
+use crate::net::{INNER, OUTER, Pair, Process};
+use crate::peers::hubward;
+use crate::peers::strongswan::Charon;
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Responder {
+    Hubward,
+    Charon,
+}
+
+/// One that runs.
+pub(crate) enum Running {
+    Hubward(Process, std::path::PathBuf),
+    Charon(Charon),
+}
+
+impl Responder {
+    pub(crate) const ALL: [Self; 2] = [Self::Hubward, Self::Charon];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Hubward => "hubward",
+            Self::Charon => "strongSwan charon",
+        }
+    }
+
+    /// Starts it on the second side.
+    pub(crate) fn start(self, pair: &Pair, group: Group) -> Result<Running> {
+        Ok(match self {
+            Self::Hubward => {
+                let process = hubward::launch(pair, 1, &ios(group))?;
+                hubward::wait_ready(&process)?;
+                Running::Hubward(process, pair.folder.join("hubward-1/control.sock"))
+            }
+            // neither keeps a log of what succeeds, nor a route for each peer
+            Self::Charon => Running::Charon(Charon::start(
+                pair,
+                1,
+                &swanctl(group),
+                " install_routes = no\n filelog {\n  stderr {\n   default = 0\n  }\n }\n",
+            )?),
+        })
+    }
+}
+
+impl Running {
+    pub(crate) fn process(&self) -> &Process {
+        match self {
+            Self::Hubward(process, _) => process,
+            Self::Charon(charon) => &charon.process,
+        }
+    }
+
+    /// Peers with an IKE SA and a pair of ESP SAs, as it says itself.
+    pub(crate) fn established(&self) -> Result<u32> {
+        let (text, sign) = match self {
+            Self::Hubward(_, socket) => {
+                let socket = format!("--socket={}", socket.display());
+                let program = crate::machine::hubward();
+                let text = crate::net::say(&[
+                    program.to_str().unwrap_or_default(),
+                    "exec",
+                    &socket,
+                    "show crypto session",
+                ])?;
+                (text, "Session status: UP-ACTIVE")
+            }
+            Self::Charon(charon) => (charon.control(&["--list-sas"])?, "INSTALLED"),
+        };
+        Ok(u32::try_from(text.matches(sign).count())?)
+    }
+}
+
+fn ios(group: Group) -> String {
+    let (here, interface) = (OUTER[1], "FastEthernet0/0");
+    format!(
+        "no logging on\ncrypto isakmp policy 10\n encr aes\n hash sha\n authentication pre-share\n group {}\n\
+         crypto isakmp key bench address 0.0.0.0 0.0.0.0\n\
+         crypto ipsec transform-set set esp-aes esp-sha-hmac\n\
+         crypto dynamic-map any 10\n set transform-set set\n\
+         crypto map map 10 ipsec-isakmp dynamic any\n\
+         interface {interface}\n ip address {here} 255.255.255.0\n crypto map map\nend\n",
+        group.number()
+    )
+}
+
+fn swanctl(group: Group) -> String {
+    let modp = match group {
+        Group::Two => "modp1024",
+        Group::Fourteen => "modp2048",
+    };
+    let (here, ours) = (OUTER[1], INNER[1]);
+    format!(
+        "connections {{\n t {{\n  version = 1\n  local_addrs = {here}\n  remote_addrs = %any\n  unique = never\n  \
+         proposals = aes128-sha1-{modp}\n  local {{\n   auth = psk\n  }}\n  remote {{\n   auth = psk\n  }}\n  \
+         children {{\n   net {{\n    local_ts = {ours}/32\n    remote_ts = 10.128.0.0/9\n    esp_proposals = aes128-sha1\n   }}\n  }}\n }}\n}}\n\
+         secrets {{\n ike-1 {{\n  secret = \"bench\"\n }}\n}}\n"
+    )
+}
