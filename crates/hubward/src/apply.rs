@@ -16,6 +16,7 @@ use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::{self, Exit};
 use hubward_proto::ike::path::InterfaceId;
 use ipnet::{IpNet, Ipv4Net};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -92,7 +93,10 @@ pub(crate) struct Machine {
     /// `None`: the kernel carries the packets.
     tun: Option<u32>,
     keep_addresses: bool,
-    captured: Vec<Route>,
+    /// Indices of the interfaces with a crypto map, and the routes of the main table, when everything was captured last.
+    bearers: Vec<u32>,
+    main: Vec<Route>,
+    captured: BTreeMap<IpNet, Route>,
     /// The addresses that the configuration names, by link.
     configured: Vec<(String, IpNet)>,
     /// The addresses that neighbours were told of, by link.
@@ -124,7 +128,9 @@ impl Machine {
             names,
             tun: None,
             keep_addresses,
-            captured: Vec::new(),
+            bearers: Vec::new(),
+            main: Vec::new(),
+            captured: BTreeMap::new(),
             configured: Vec::new(),
             announced: BTreeSet::new(),
             leases: BTreeMap::new(),
@@ -259,10 +265,10 @@ impl Machine {
         there.iter().any(|address| Some(address.interface) == index && matches!(address.net, IpNet::V4(_)))
     }
 
-    /// The routes that lead into the TUN, or for the kernel to where its policies are asked: a prefix is captured where the route that would be taken leaves by an interface that
-    /// bears a crypto map; what a longer route leads elsewhere is thrown back to the main table.
+    /// Sets the routes that lead into the TUN, or for the kernel to where its policies are asked, for all these ranges, and
+    /// removes the others.
     pub(crate) fn capture(&mut self, config: &Config, ranges: Vec<AddressRange>) -> anyhow::Result<()> {
-        let bearers: Vec<u32> = config
+        self.bearers = config
             .interfaces
             .iter()
             .filter(|interface| interface.crypto_map.is_some())
@@ -270,57 +276,79 @@ impl Machine {
             .filter_map(|name| link::by_name(&self.netlink, name).ok())
             .map(|link| link.index)
             .collect();
-        let main: Vec<_> = route::list(&self.netlink)?
+        self.main = route::list(&self.netlink)?
             .into_iter()
             .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
             .collect();
-        let throw =
-            |destination| Route { table: owned::TABLE, kind: RouteKind::Throw, ..Route::new(destination) };
-        let mut wanted = Vec::new();
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_some() {
             self.guard(config, &prefixes)?;
         }
-        for prefix in prefixes {
-            // of equal routes the kernel uses, and lists, the first
-            let covering = main.iter().rev().filter(|r| r.destination.contains(&prefix));
-            let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
-            let way = match (taken, self.tun) {
-                (Some(taken), None) if !bearers.contains(&taken.interface) => {
-                    wanted.push(throw(prefix));
-                    None
-                }
-                (Some(taken), Some(_)) if !bearers.contains(&taken.interface) => None,
-                (_, Some(tun)) => Some(tun),
-                // the kernel's policies are asked of packets that have a route
-                (None, None) => bearers.first().copied(),
-                (Some(_), None) => None,
-            };
-            wanted.extend(way.map(|interface| Route {
-                table: owned::TABLE,
-                interface,
-                ..Route::new(prefix)
-            }));
-            let inside = main.iter().filter(|r| prefix.contains(&r.destination) && r.destination != prefix);
-            for elsewhere in inside.filter(|r| !bearers.contains(&r.interface)) {
-                wanted.push(throw(elsewhere.destination));
-            }
+        let mut wanted = BTreeMap::new();
+        for route in prefixes.iter().flat_map(|prefix| self.capturing(*prefix)) {
+            wanted.entry(route.destination).or_insert(route);
         }
-        wanted.sort_by_key(|route| route.destination);
-        wanted.dedup_by_key(|route| route.destination);
-        for old in self.captured.iter().filter(|old| !wanted.contains(old)) {
+        for old in self.captured.values().filter(|old| !wanted.contains_key(&old.destination)) {
             let _gone = route::remove(&self.netlink, old);
         }
-        for new in wanted.iter().filter(|new| !self.captured.contains(new)) {
+        for new in wanted.values().filter(|new| self.captured.get(&new.destination) != Some(new)) {
             route::replace(&self.netlink, new)?;
         }
         self.captured = wanted;
         Ok(())
     }
 
+    /// Like [`Self::capture`] for ranges that are new, by what it found then: a peer that comes must not cost more where there
+    /// are many. `false`: everything has to be looked at.
+    pub(crate) fn capture_more(
+        &mut self,
+        config: &Config,
+        ranges: Vec<AddressRange>,
+    ) -> anyhow::Result<bool> {
+        let prefixes = tables::prefixes(ranges);
+        if self.tun.is_none() || prefixes.iter().any(|prefix| is_outside(config, prefix)) {
+            return Ok(false);
+        }
+        let routes: Vec<_> = prefixes.iter().flat_map(|prefix| self.capturing(*prefix)).collect();
+        for route in routes {
+            if let Entry::Vacant(place) = self.captured.entry(route.destination) {
+                route::replace(&self.netlink, &route)?;
+                place.insert(route);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A prefix is captured where the route that would be taken leaves by an interface that bears a crypto map; what a longer
+    /// route leads elsewhere is thrown back to the main table.
+    fn capturing(&self, prefix: IpNet) -> Vec<Route> {
+        let throw =
+            |destination| Route { table: owned::TABLE, kind: RouteKind::Throw, ..Route::new(destination) };
+        let mut wanted = Vec::new();
+        // of equal routes the kernel uses, and lists, the first
+        let covering = self.main.iter().rev().filter(|r| r.destination.contains(&prefix));
+        let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
+        let way = match (taken, self.tun) {
+            (Some(taken), None) if !self.bearers.contains(&taken.interface) => {
+                wanted.push(throw(prefix));
+                None
+            }
+            (Some(taken), Some(_)) if !self.bearers.contains(&taken.interface) => None,
+            (_, Some(tun)) => Some(tun),
+            // the kernel's policies are asked of packets that have a route
+            (None, None) => self.bearers.first().copied(),
+            (Some(_), None) => None,
+        };
+        wanted.extend(way.map(|interface| Route { table: owned::TABLE, interface, ..Route::new(prefix) }));
+        let inside = self.main.iter().filter(|r| prefix.contains(&r.destination) && r.destination != prefix);
+        let elsewhere = inside.filter(|r| !self.bearers.contains(&r.interface));
+        wanted.extend(elsewhere.map(|route| throw(route.destination)));
+        wanted
+    }
+
     /// Networks of which [`Self::capture`] found that their routes lead elsewhere.
     pub(crate) fn elsewhere(&self) -> Vec<Ipv4Net> {
-        let thrown = self.captured.iter().filter(|route| route.kind == RouteKind::Throw);
+        let thrown = self.captured.values().filter(|route| route.kind == RouteKind::Throw);
         thrown
             .filter_map(|route| match route.destination {
                 IpNet::V4(net) => Some(net),
@@ -352,10 +380,7 @@ impl Machine {
     /// encrypted. Strict reverse path filtering drops it: its way back, the TUN, is not the way by which it came. Where a peer
     /// itself may lie behind a tunnel this would drop its ESP too, and is left out.
     fn guard(&mut self, config: &Config, prefixes: &[IpNet]) -> anyhow::Result<()> {
-        let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
-        let peer_inside =
-            peers.map(|peer| IpAddr::V4(*peer)).any(|peer| prefixes.iter().any(|net| net.contains(&peer)));
-        let strict = !peer_inside && prefixes.iter().all(|net| net.prefix_len() > 0);
+        let strict = !prefixes.iter().any(|prefix| is_outside(config, prefix));
         for interface in config.interfaces.iter().filter(|interface| interface.crypto_map.is_some()) {
             if let Some(name) = self.names.get(&interface.name) {
                 self.ledger.set(Setting::RpFilter(name.clone()), if strict { "1" } else { "2" })?;
@@ -363,6 +388,12 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the configuration.
+fn is_outside(config: &Config, prefix: &IpNet) -> bool {
+    let mut peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
+    prefix.prefix_len() == 0 || peers.any(|peer| prefix.contains(&IpAddr::V4(*peer)))
 }
 
 /// Removes everything that was made, however the gateway ends.

@@ -7,6 +7,7 @@ use crate::dhcp_server::Servers;
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
+use crate::networks::Networks;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::views::Views;
@@ -97,11 +98,18 @@ pub(crate) struct Gateway {
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
     pub(crate) last_traffic: dataplane::LastTraffic,
+    /// What lies behind the tunnels.
+    pub(crate) networks: Networks,
+    /// When the routes of those that are gone are removed.
+    pub(crate) recapture: Option<Instant>,
     pub(crate) allow_unenforced: bool,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
     pub(crate) authenticator: Authenticator,
 }
+
+/// How long a route may outlive its tunnel: many that go at a time go at once.
+const RECAPTURE: Duration = Duration::from_millis(100);
 
 impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
@@ -115,7 +123,8 @@ impl Gateway {
             let dhcp = self.dhcp.poll_timeout();
             // a DHCP answer is looked for every 50 ms while one is awaited
             let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
-            let deadline = [engine, dhcp, look].into_iter().flatten().fold(tick, Instant::min);
+            let deadline =
+                [engine, dhcp, look, self.recapture].into_iter().flatten().fold(tick, Instant::min);
             match messages.recv_timeout(deadline.since(now())) {
                 Ok(Message::Stop(end)) => break end,
                 Ok(message) => self.message(message),
@@ -249,6 +258,7 @@ impl Gateway {
 
     fn effects(&mut self) {
         let mut routes_changed = false;
+        let mut new = Vec::new();
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
@@ -265,7 +275,11 @@ impl Gateway {
                     {
                         tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
                     }
-                    routes_changed |= direction == Direction::Outbound || self.plane.is_kernel();
+                    routes_changed |= self.plane.is_kernel();
+                    if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
+                    {
+                        new.push(child.selector.remote);
+                    }
                 }
                 Effect::Repath { child, path } => {
                     self.shared.sad.repath(child, path);
@@ -281,7 +295,12 @@ impl Gateway {
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
-                    routes_changed = true;
+                    let gone = self.networks.remove(child);
+                    if self.plane.is_kernel() {
+                        routes_changed = true;
+                    } else if gone {
+                        self.recapture.get_or_insert(now() + RECAPTURE);
+                    }
                 }
                 Effect::Ask { id, question } => {
                     if let Some(answer) = self.answer(id, question) {
@@ -302,8 +321,14 @@ impl Gateway {
                 },
             }
         }
-        if routes_changed {
+        if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
+        } else if !new.is_empty() {
+            match self.machine.capture_more(&self.parsed.config, new) {
+                Ok(true) => {}
+                Ok(false) => self.capture(),
+                Err(error) => tracing::error!("the routes into the tunnel could not be set: {error:#}"),
+            }
         }
         while let Some(change) = self.engine.poll_view() {
             self.views.changed(change);
@@ -348,9 +373,9 @@ impl Gateway {
 
     /// Brings the routes into the TUN in line with the tunnels.
     pub(crate) fn capture(&mut self) {
+        self.recapture = None;
         let tables = self.shared.tables.load();
-        let remotes = self.shared.sad.remotes().into_iter().map(|selector| selector.remote);
-        let ranges = tables.captured().into_iter().chain(remotes).collect();
+        let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
         drop(tables);
         if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
             tracing::error!("the routes into the tunnel could not be set: {error:#}");

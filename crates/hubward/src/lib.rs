@@ -22,6 +22,7 @@ mod log;
 mod log_buffer;
 mod logging;
 mod monitors;
+mod networks;
 mod plane;
 mod routes;
 mod run;

@@ -11,6 +11,7 @@ use crate::lease::Leases;
 use crate::log::Log;
 use crate::log_buffer::BufferLayer;
 use crate::logging::Logging;
+use crate::networks::Networks;
 use crate::plane::{self, Choice, Plane};
 use crate::store::Store;
 use crate::views::Views;
@@ -162,6 +163,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         log: Log::default(),
         logging,
         last_traffic: BTreeMap::new(),
+        networks: Networks::default(),
+        recapture: None,
         allow_unenforced: arguments.allow_unenforced,
         dhcp: crate::dhcp::Clients::new(store.clone()),
         lending: Servers::new(store),

@@ -510,7 +510,7 @@ fn a_removed_child_is_gone_from_everywhere() {
     sad.remove(ChildId(1));
     assert_eq!(carrier(), None);
     inbound.refresh();
-    assert!(inbound.by_spi(0x1001).is_none() && sad.remotes().is_empty());
+    assert!(inbound.by_spi(0x1001).is_none() && sad.pairs().is_empty());
 }
 
 /// Of two workers that open packets the later one goes on where the other was: no packet comes through twice.

@@ -379,11 +379,4 @@ impl Sad {
     pub fn pairs(&self) -> BTreeMap<ChildId, Halves> {
         self.known().pairs.clone()
     }
-
-    /// Remote selectors of all outbound SAs, for the routes that lead into the tunnel.
-    pub fn remotes(&self) -> Vec<crate::flow::selector::Selector> {
-        let known = self.known();
-        let outbound = known.pairs.values().filter_map(|halves| halves.outbound.as_ref());
-        outbound.map(|sa| sa.child.selector).collect()
-    }
 }

@@ -22,11 +22,17 @@ const RETIRE: Duration = Duration::from_secs(5);
 impl Engine {
     /// The newest established SA of a peer that is not on its way out.
     pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::ike::event::ConnId> {
-        self.sas
-            .values()
-            .filter(|sa| sa.established().is_some_and(|e| e.peer == peer && e.gate.authorized().is_some()))
+        self.established_with(peer)
+            .filter(|sa| sa.established().is_some_and(|e| e.gate.authorized().is_some()))
             .max_by_key(|sa| (sa.established().is_some_and(|e| e.retire.is_none()), sa.created, sa.id))
             .map(|sa| sa.id)
+    }
+
+    /// The established phase-1 SAs with a peer, but for the one in work.
+    pub(super) fn established_with(&self, peer: PeerId) -> impl Iterator<Item = &IsakmpSa> {
+        let ids = self.sas_of.get(&peer).into_iter().flatten();
+        let sas = ids.filter_map(|id| self.sas.get(id));
+        sas.filter(move |sa| sa.established().is_some_and(|e| e.peer == peer))
     }
 
     /// Whether a peer at this address is known already, so that INITIAL-CONTACT would be wrong.
@@ -109,7 +115,7 @@ impl Engine {
                         && other.path.remote == sa.path.remote
                         && other.established().is_none()))
         });
-        if newer || !self.children.values().any(|child| child.peer == peer) {
+        if newer || !self.children_of.contains_key(&peer) {
             return;
         }
         match &sa.connection {
@@ -293,8 +299,7 @@ impl Engine {
     /// An established SA is gone.
     pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
         // the SA by which a delete of this one came is in work, so in no table
-        let another = self.in_work.contains(&peer)
-            || self.sas.values().any(|other| other.established().is_some_and(|e| e.peer == peer));
+        let another = self.in_work.contains(&peer) || self.established_with(peer).next().is_some();
         if another {
             return;
         }
@@ -326,8 +331,8 @@ impl Engine {
 
     /// Forgets a peer of which nothing is left; its lease is free.
     pub(super) fn tidy_peer(&mut self, id: PeerId) {
-        let has_sa = self.sas.values().any(|sa| sa.established().is_some_and(|e| e.peer == id));
-        let has_child = self.children.values().any(|child| child.peer == id);
+        let has_sa = self.established_with(id).next().is_some();
+        let has_child = self.children_of.contains_key(&id);
         if has_sa || has_child || self.in_work.contains(&id) {
             return;
         }

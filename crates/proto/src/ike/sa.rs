@@ -266,7 +266,8 @@ pub(crate) struct Seen {
 struct SeenMessage {
     digest: [u8; 32],
     message_id: u32,
-    answer: Answer,
+    /// Boxed: most have none, or none any more.
+    answer: Option<Box<(Path, Vec<u8>)>>,
 }
 
 impl Seen {
@@ -278,7 +279,7 @@ impl Seen {
 
     /// The answer given, when the message was seen.
     pub(crate) fn answer(&self, digest: &[u8; 32]) -> Option<Option<&(Path, Vec<u8>)>> {
-        self.messages.iter().find(|seen| seen.digest == *digest).map(|seen| seen.answer.as_ref())
+        self.messages.iter().find(|seen| seen.digest == *digest).map(|seen| seen.answer.as_deref())
     }
 
     /// Remembers a message that was genuine.
@@ -286,14 +287,17 @@ impl Seen {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }
+        // whoever goes on has what answered its earlier messages of this exchange and of phase 1: it will not ask for them again
+        let over = |seen: &&mut SeenMessage| seen.message_id == message_id || seen.message_id == 0;
+        self.messages.iter_mut().filter(over).for_each(|seen| seen.answer = None);
         let late = self.late.take_if(|(id, _)| *id == message_id).map(|(_, answer)| answer);
-        self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late) });
+        self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late).map(Box::new) });
     }
 
     /// The answer to a message of this id came later than the message, or before it is remembered.
     pub(crate) fn amend(&mut self, message_id: u32, answer: (Path, Vec<u8>)) {
         match self.messages.iter_mut().rev().find(|seen| seen.message_id == message_id) {
-            Some(SeenMessage { answer: slot @ None, .. }) => *slot = Some(answer),
+            Some(SeenMessage { answer: slot @ None, .. }) => *slot = Some(Box::new(answer)),
             _ => self.late = Some((message_id, answer)),
         }
     }

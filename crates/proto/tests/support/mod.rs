@@ -357,8 +357,13 @@ impl World {
 
     /// Lets a node's interesting traffic ask for a tunnel.
     pub fn acquire(&mut self, node: usize) {
+        self.acquire_from(node, ip("10.2.2.10"));
+    }
+
+    /// The same for traffic of one host.
+    pub fn acquire_from(&mut self, node: usize, source: IpAddr) {
         let flow = Flow {
-            source: ip("10.2.2.10"),
+            source,
             destination: ip("10.1.1.10"),
             protocol: 1,
             source_port: None,

@@ -178,10 +178,10 @@ impl Engine {
     /// The SA of a client that this one has renewed, while both are there and the client still has children.
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::ike::sa::PeerId) -> Option<crate::ike::event::ConnId> {
         let client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
-        let carries = self.children.values().any(|child| child.peer == peer && !child.superseded);
-        let older = self.sas.values().find(|other| {
-            other.id < sa.id && other.established().is_some_and(|e| e.peer == peer && e.retire.is_none())
-        });
+        let carries = self.children_of(peer).any(|child| !child.superseded);
+        let older = self
+            .established_with(peer)
+            .find(|other| other.id < sa.id && other.established().is_some_and(|e| e.retire.is_none()));
         older.filter(|_| client && carries && !sa.initiator).map(|other| other.id)
     }
 
