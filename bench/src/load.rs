@@ -28,10 +28,13 @@ pub(crate) enum Load {
     SmallFixed,
     /// Datagrams of 64, 570 and 1300 bytes, 7 to 4 to 1, as many as go.
     Mix,
+    /// The same at a fixed rate.
+    MixFixed,
 }
 
 impl Load {
-    pub(crate) const ALL: [Self; 5] = [Self::Tcp(1), Self::Tcp(4), Self::Small, Self::SmallFixed, Self::Mix];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Tcp(1), Self::Tcp(4), Self::Small, Self::SmallFixed, Self::Mix, Self::MixFixed];
 
     pub(crate) fn name(self) -> String {
         match self {
@@ -40,6 +43,7 @@ impl Load {
             Self::Small => "64 bytes".into(),
             Self::SmallFixed => format!("64 bytes, {FIXED}/s"),
             Self::Mix => "IMIX".into(),
+            Self::MixFixed => format!("IMIX, {FIXED}/s"),
         }
     }
 
@@ -57,6 +61,7 @@ impl Load {
         time: Duration,
     ) -> Result<Row> {
         let [from, to] = peer.ends();
+        tunnel.settle()?;
         let before = tunnel.cpu()?;
         let done = match self {
             Self::Tcp(streams) => tcp(pair, [from, to], streams, time)?,
@@ -125,11 +130,11 @@ fn datagrams(pair: &Pair, [from, to]: [&str; 2], load: Load, time: Duration) -> 
     sink.args([SINK, to, &time.as_secs().to_string()]);
     let mut sink = pair.start("sink", sink)?;
     std::thread::sleep(Duration::from_millis(200));
-    let (lengths, rate) = match load {
-        Load::Mix => ("64 64 64 570 64 570 64 570 64 1300 64 570", 0),
-        Load::SmallFixed => ("64", FIXED),
-        _ => ("64", 0),
+    let lengths = match load {
+        Load::Mix | Load::MixFixed => "64 64 64 570 64 570 64 570 64 1300 64 570",
+        _ => "64",
     };
+    let rate = if matches!(load, Load::SmallFixed | Load::MixFixed) { FIXED } else { 0 };
     let mut source = pair.command(0, program);
     source.args([GENERATE, from, to, &time.as_secs().to_string(), &rate.to_string(), lengths]);
     pair.start("source", source)?.wait(time + Duration::from_secs(10))?;

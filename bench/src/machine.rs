@@ -6,11 +6,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Debian's packages.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 15] = [
+    "iproute2",
+    "iputils-ping",
     "strongswan-charon",
     "charon-systemd",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
+    "libstrongswan-standard-plugins",
     "libstrongswan-extra-plugins",
     "openvpn",
     "openssl",
@@ -23,11 +26,17 @@ const PACKAGES: [&str; 12] = [
 
 /// Programs that Debian has not got: crate, version, program.
 pub(crate) const CRATES: [(&str, &str, &str); 2] =
-    [("boringtun-cli", "0.6.0", "boringtun-cli"), ("gotatun-cli", "0.8.1", "gotatun")];
+    [("boringtun-cli", "0.7.1", "boringtun-cli"), ("gotatun-cli", "0.10.2", "gotatun")];
 
-/// Where they are put.
-pub(crate) fn tools() -> PathBuf {
-    workspace().join("target/bench/tools")
+/// Where such a crate is put: another version is another program.
+fn tool_root(name: &str, version: &str) -> PathBuf {
+    workspace().join(format!("target/bench/tools/{name}-{version}"))
+}
+
+/// Such a program.
+pub(crate) fn tool(program: &str) -> PathBuf {
+    let root = CRATES.iter().find(|(.., of)| *of == program).map(|(name, version, _)| tool_root(name, version));
+    root.unwrap_or_default().join("bin").join(program)
 }
 
 pub(crate) fn workspace() -> PathBuf {
@@ -55,10 +64,10 @@ pub(crate) fn install() -> Result<()> {
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     for (name, version, program) in CRATES {
-        if tools().join("bin").join(program).exists() {
+        if tool(program).exists() {
             continue;
         }
-        let root = tools();
+        let root = tool_root(name, version);
         let arguments = ["install", "--quiet", "--locked", "--version", version, name, "--root"];
         if !Command::new(&cargo).args(arguments).arg(&root).status()?.success() {
             println!("{name} {version} could not be installed");

@@ -78,6 +78,13 @@ const TARGETS: [(&str, &str, [f64; 3]); 7] = [
     ("gotatun", "hubward-gcm", [7.0, 4.0, 5.0]),
 ];
 
+/// A target of throughput with one stream of TCP: whose, of whose, over which cable, and how much of it.
+const RATES: [(&str, &str, Link, f64); 3] = [
+    ("hubward-gcm", "prototype", Link::SuperPackets, 0.75),
+    ("hubward-gcm", "prototype", Link::NicLike, 0.75),
+    ("hubward-gcm-native", "hubward-gcm", Link::NicLike, 0.6),
+];
+
 /// Lowest, middle and highest.
 pub(crate) fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
     values.sort_by(f64::total_cmp);
@@ -173,6 +180,21 @@ fn targets(groups: &Group<'_>) -> Result<String> {
                 "| {other} | {name} | {mid:.1} ({low:.1}–{high:.1}) | ≥ {target:.0} | {reached} |"
             )?;
         }
+    }
+    text.push_str(
+        "\n**Throughput with one stream of TCP**\n\n| whose | of whose | cable | part | target | |\n|---|---|---|---|---|---|\n",
+    );
+    for (ours, other, link, target) in RATES {
+        let Some(peers) = groups.get(&(link.name(), Load::Tcp(1))) else { continue };
+        let (Some(rows), Some(others)) = (peers.get(ours), peers.get(other)) else { continue };
+        let parts = rows.iter().zip(others).map(|(row, other)| row.megabits() / other.megabits()).collect();
+        let Some((low, mid, high)) = spread(parts) else { continue };
+        let reached = if mid >= target { "reached" } else { "not reached" };
+        writeln!(
+            text,
+            "| {ours} | {other} | {} | {mid:.2} ({low:.2}–{high:.2}) | ≥ {target:.2} | {reached} |",
+            link.name()
+        )?;
     }
     Ok(text)
 }

@@ -35,7 +35,7 @@ pub(crate) enum Peer {
 
 /// All of them, Hubward beside those it is compared with.
 pub(crate) fn all(prototype: Option<&str>) -> Vec<Peer> {
-    let tool = |program: &str| machine::tools().join("bin").join(program).display().to_string();
+    let tool = |program: &str| machine::tool(program).display().to_string();
     let mut all = vec![
         Peer::Veth,
         Peer::Hubward("hubward-gcm", "esp-gcm", Esp::Udp),
@@ -130,6 +130,21 @@ impl Tunnel {
     pub(crate) fn cpu(&self) -> Result<[f64; 2]> {
         let [a, b] = &self.processes;
         Ok([a.cpu()?, b.cpu()?])
+    }
+
+    /// Waits until it has worked off what it still has of the last load; some have seconds of it.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let mut before = self.cpu()?;
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(200));
+            let now = self.cpu()?;
+            // a tick each
+            if now.iter().zip(before).all(|(now, before)| now - before <= 0.011) {
+                return Ok(());
+            }
+            before = now;
+        }
+        bail!("the tunnel does not come to rest")
     }
 
     pub(crate) fn memory(&self) -> Result<u64> {

@@ -61,13 +61,14 @@ pub fn hmac(algorithm: HashAlg, key: &[u8], parts: &[&[u8]]) -> Digest {
 #[derive(Clone)]
 pub struct HmacKey(Keyed);
 
+/// The states with a buffer are in boxes: there are two of these for each peer, and few with such an algorithm.
 #[derive(Clone)]
 enum Keyed {
-    Md5(Hmac<Md5>),
+    Md5(Box<Hmac<Md5>>),
     Sha1(Midstates<5>),
     Sha256(Midstates<8>),
-    Sha384(Hmac<Sha384>),
-    Sha512(Hmac<Sha512>),
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
 }
 
 impl HmacKey {
@@ -94,11 +95,11 @@ impl HmacKey {
             whole
         }
         Self(match algorithm {
-            HashAlg::Md5 => Keyed::Md5(init(block_key(64))),
+            HashAlg::Md5 => Keyed::Md5(Box::new(init(block_key(64)))),
             HashAlg::Sha1 => Keyed::Sha1(Midstates::new(SHA1, whole(block_key(64)))),
             HashAlg::Sha256 => Keyed::Sha256(Midstates::new(SHA256, whole(block_key(64)))),
-            HashAlg::Sha384 => Keyed::Sha384(init(block_key(128))),
-            HashAlg::Sha512 => Keyed::Sha512(init(block_key(128))),
+            HashAlg::Sha384 => Keyed::Sha384(Box::new(init(block_key(128)))),
+            HashAlg::Sha512 => Keyed::Sha512(Box::new(init(block_key(128)))),
         })
     }
 
@@ -111,11 +112,11 @@ impl HmacKey {
             Digest::new(&state.finalize().into_bytes())
         }
         match &self.0 {
-            Keyed::Md5(state) => run(state.clone(), parts),
+            Keyed::Md5(state) => run((**state).clone(), parts),
             Keyed::Sha1(states) => states.sign(SHA1, parts),
             Keyed::Sha256(states) => states.sign(SHA256, parts),
-            Keyed::Sha384(state) => run(state.clone(), parts),
-            Keyed::Sha512(state) => run(state.clone(), parts),
+            Keyed::Sha384(state) => run((**state).clone(), parts),
+            Keyed::Sha512(state) => run((**state).clone(), parts),
         }
     }
 }

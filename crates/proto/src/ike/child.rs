@@ -117,12 +117,10 @@ impl Engine {
         self.effect(Effect::Install { child, direction: Direction::Outbound });
         let is_client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
         let replaced: Vec<_> = self
-            .children
-            .values()
+            .children_of(peer)
             // a pair that is not in use yet is the other half of a crossing renewal: if each side took the other's for
             // replaced, both would be deleted
-            .filter(|other| other.sa.id < id && other.outbound)
-            .filter(|other| other.peer == peer && other.sa.selector == selector)
+            .filter(|other| other.sa.id < id && other.outbound && other.sa.selector == selector)
             .map(|other| other.sa.id)
             .collect();
         for old in replaced {
@@ -137,6 +135,11 @@ impl Engine {
             self.schedule_child(old);
             self.child_changed(old);
         }
+    }
+
+    /// The pairs of a peer, the oldest first.
+    pub(super) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
+        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id))
     }
 
     /// A pair as it is traced, if it is.
@@ -181,11 +184,8 @@ impl Engine {
 
     /// The running pair that a new one with these selectors takes the place of.
     pub(super) fn replaced_by(&self, peer: PeerId, selector: &Selector) -> Option<ChildId> {
-        self.children
-            .values()
-            .rev()
-            .find(|child| child.peer == peer && child.sa.selector == *selector)
-            .map(|child| child.sa.id)
+        let same = self.children_of(peer).filter(|child| child.sa.selector == *selector);
+        same.map(|child| child.sa.id).max()
     }
 
     /// How many pairs a peer may have: one for each ACL line that could serve it, and some.

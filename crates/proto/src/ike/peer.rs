@@ -368,8 +368,7 @@ impl Engine {
             .collect();
         let ids: Vec<_> = self.sas.values().filter(of_connection).map(|sa| sa.id).collect();
         for peer in peers {
-            let children: Vec<_> =
-                self.children.values().filter(|child| child.peer == peer).map(|child| child.sa.id).collect();
+            let children: Vec<_> = self.children_of(peer).map(|child| child.sa.id).collect();
             for child in children {
                 self.end_child(child, "disconnected", true);
             }

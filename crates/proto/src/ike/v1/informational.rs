@@ -10,7 +10,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::path::Path;
-use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId};
+use crate::ike::sa::{Exchange, IsakmpSa, PeerId};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
 use crate::time::Instant;
@@ -281,10 +281,6 @@ impl Engine {
         let message = Notify::isakmp(notify::R_U_THERE, sa.cookies.initiator, sa.cookies.responder, sequence);
         self.dpd_step(sa, false, &sequence);
         self.notify(sa, &message);
-    }
-
-    fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
-        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id))
     }
 
     fn last_heard(&self, peer: PeerId) -> Option<Instant> {

@@ -290,9 +290,7 @@ impl Engine {
         let lease = self.check_client_selector(peer, &selector, authorized)?;
         let (found, choice) = if let Some(connection) = &sa.connection {
             // a gateway that renews our child proposes the selectors of the one that runs
-            let runs =
-                self.children.values().any(|child| child.peer == peer && child.sa.selector == selector);
-            if !runs {
+            if !self.children_of(peer).any(|child| child.sa.selector == selector) {
                 return Err(no_entry(&selector, None));
             }
             let entry = EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
