@@ -253,7 +253,8 @@ fn sink(at: &str, time: Duration) -> Result<()> {
 fn dropped() -> Result<u64> {
     let table = std::fs::read_to_string("/proc/net/udp").context("read /proc/net/udp")?;
     let port = format!(":{PORT:04X}");
-    let line = table.lines().find(|line| line.split_whitespace().nth(1).is_some_and(|at| at.ends_with(&port)));
+    let line =
+        table.lines().find(|line| line.split_whitespace().nth(1).is_some_and(|at| at.ends_with(&port)));
     let line = line.context("the sink's socket is not in /proc/net/udp")?;
     Ok(line.split_whitespace().last().context("no drops in /proc/net/udp")?.parse()?)
 }

@@ -35,7 +35,8 @@ fn tool_root(name: &str, version: &str) -> PathBuf {
 
 /// Such a program.
 pub(crate) fn tool(program: &str) -> PathBuf {
-    let root = CRATES.iter().find(|(.., of)| *of == program).map(|(name, version, _)| tool_root(name, version));
+    let root =
+        CRATES.iter().find(|(.., of)| *of == program).map(|(name, version, _)| tool_root(name, version));
     root.unwrap_or_default().join("bin").join(program)
 }
 

@@ -23,7 +23,7 @@ use crate::net::{Link, Pair};
 use crate::peers::Peer;
 use crate::report::Row;
 
-const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--prototype PROGRAM]
+const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--ungathered] [--prototype PROGRAM]
 
 Runs Hubward, strongSwan, OpenVPN, wireguard-go, boringtun and gotatun between two network namespaces, as root, in turns: once with
 a network device that carries UDP super-packets whole, once as with a plain network card. What is missing is installed, by name.
@@ -33,6 +33,7 @@ The tables go to target/bench/peers.md and peers.json.
   --seconds N          seconds of each measurement (4)
   --quick              one round of two seconds
   --only PEER          only these, by the beginning of their names; may be repeated
+  --ungathered         also over a cable whose receiving end does not gather datagrams
   --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
 
 /// What is asked for.
@@ -40,11 +41,18 @@ struct Arguments {
     rounds: usize,
     time: Duration,
     only: Vec<String>,
+    links: Vec<Link>,
     prototype: Option<String>,
 }
 
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>> {
-    let mut all = Arguments { rounds: 5, time: Duration::from_secs(4), only: Vec::new(), prototype: None };
+    let mut all = Arguments {
+        rounds: 5,
+        time: Duration::from_secs(4),
+        only: Vec::new(),
+        links: vec![Link::SuperPackets, Link::NicLike],
+        prototype: None,
+    };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| anyhow::anyhow!("{word} wants a value"));
         match word.as_str() {
@@ -52,6 +60,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--seconds" => all.time = Duration::from_secs(value()?.parse()?),
             "--quick" => (all.rounds, all.time) = (1, Duration::from_secs(2)),
             "--only" => all.only.push(value()?),
+            "--ungathered" => all.links.push(Link::Ungathered),
             "--prototype" => all.prototype = Some(value()?),
             "--help" | "-h" => return Ok(None),
             _ => bail!("there is no {word}\n\n{USAGE}"),
@@ -104,7 +113,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut rows: Vec<Row> = Vec::new();
     let mut absent: Vec<(String, String)> = Vec::new();
     for round in 1..=arguments.rounds {
-        for link in [Link::SuperPackets, Link::NicLike] {
+        for link in arguments.links.iter().copied() {
             for peer in &peers {
                 if absent.iter().any(|(name, _)| *name == peer.name()) {
                     continue;

@@ -17,8 +17,10 @@ pub(crate) const INNER: [&str; 2] = ["10.9.1.1", "10.9.2.1"];
 pub(crate) enum Link {
     /// It carries them whole.
     SuperPackets,
-    /// They are cut when they are sent and gathered when they arrive, as with a plain network card.
+    /// They are cut when they are sent and gathered when they arrive, as with a plain network card and its driver.
     NicLike,
+    /// They are cut when they are sent and arrive one by one, as with a driver that gathers nothing.
+    Ungathered,
 }
 
 impl Link {
@@ -26,6 +28,7 @@ impl Link {
         match self {
             Self::SuperPackets => "super-packets",
             Self::NicLike => "NIC-like",
+            Self::Ungathered => "NIC-like, ungathered",
         }
     }
 }
@@ -59,8 +62,12 @@ impl Pair {
             pair.ip(side, "link set lo up")?;
             pair.ip(side, &format!("addr add {}/24 dev {}", OUTER[side], CABLE[side]))?;
             pair.ip(side, &format!("link set {} up", CABLE[side]))?;
-            if link == Link::NicLike {
-                pair.run(side, &["ethtool", "-K", CABLE[side], "tx-udp-segmentation", "off", "gro", "on"])?;
+            let cuts = ["ethtool", "-K", CABLE[side], "tx-udp-segmentation", "off", "gro", "on"];
+            match link {
+                Link::SuperPackets => {}
+                // veth gathers nothing while the other end could send it super-packets of TCP, which none of the tunnels does
+                Link::NicLike => drop(pair.run(side, &[&cuts[..], &["tso", "off"]].concat())?),
+                Link::Ungathered => drop(pair.run(side, &cuts)?),
             }
         }
         Ok(pair)

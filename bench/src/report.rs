@@ -51,7 +51,7 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<20} {:<13} {:<16}", self.peer, self.link.name(), self.load.name())?;
+        write!(f, "{:<20} {:<20} {:<16}", self.peer, self.link.name(), self.load.name())?;
         let unit = if self.load.counts_packets() {
             write!(f, " {:>8.1} kpps ", self.rate())?;
             "µs a packet"

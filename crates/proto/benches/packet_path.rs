@@ -97,8 +97,7 @@ fn overhead() {
             let mut nonce = [0; 12];
             nonce[4..].copy_from_slice(&((round * BATCH + number) as u64).to_be_bytes());
             let nonce = aead::Nonce::assume_unique_for_key(nonce);
-            let tag =
-                key.seal_in_place_separate_tag(nonce, aead::Aad::from(&header[..8]), data).unwrap();
+            let tag = key.seal_in_place_separate_tag(nonce, aead::Aad::from(&header[..8]), data).unwrap();
             icv.copy_from_slice(tag.as_ref());
         }
         black_box(&mut bare);
@@ -114,7 +113,9 @@ fn overhead() {
         outbound.seal(|runs| drop(black_box(runs.len())));
         times[2].push(begun.elapsed().as_nanos() as u64);
     }
-    println!("sealing {BATCH} packets of {BYTES} bytes with AES-128-GCM, median of {ROUNDS}, nanoseconds a packet:");
+    println!(
+        "sealing {BATCH} packets of {BYTES} bytes with AES-128-GCM, median of {ROUNDS}, nanoseconds a packet:"
+    );
     let medians = times.map(|mut times| percentile(&mut times, 50) as f64 / BATCH as f64);
     for (name, median) in ["the cipher alone", "packet by packet", "one super-packet"].iter().zip(medians) {
         println!("  {name:<18} {median:>7.1}  {:+.1} %", (median / medians[0] - 1.0) * 100.0);

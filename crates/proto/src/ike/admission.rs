@@ -236,7 +236,7 @@ impl Engine {
                 if let Some(oldest) = oldest {
                     self.with_sa(oldest, Self::give_way);
                 }
-                self.keep(sa);
+                self.keep(Box::new(sa));
             }
             Err(refusal) => {
                 if matches!(refusal, Refusal::NoPhase1Proposal(_)) {

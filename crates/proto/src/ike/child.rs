@@ -60,7 +60,7 @@ impl Engine {
         self.children_of.entry(peer).or_default().insert(id);
         self.children.insert(
             id,
-            Child {
+            Box::new(Child {
                 sa: child,
                 path: sa.path,
                 peer,
@@ -78,7 +78,7 @@ impl Engine {
                 idle: new.terms.idle_time,
                 last_inbound: None,
                 last_outbound: None,
-            },
+            }),
         );
         self.schedule_child(id);
         self.next_peer.remove(&new.entry);
@@ -115,7 +115,7 @@ impl Engine {
             self.step_on(Some(conn), path, || Trace::PairCreated(pair));
         }
         self.effect(Effect::Install { child, direction: Direction::Outbound });
-        let is_client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
+        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let replaced: Vec<_> = self
             .children_of(peer)
             // a pair that is not in use yet is the other half of a crossing renewal: if each side took the other's for
@@ -139,7 +139,7 @@ impl Engine {
 
     /// The pairs of a peer, the oldest first.
     pub(super) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
-        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id))
+        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id)).map(Box::as_ref)
     }
 
     /// A pair as it is traced, if it is.
@@ -287,7 +287,7 @@ impl Engine {
         profile: Option<String>,
         child: PendingChild,
     ) {
-        let fits = |sa: &&IsakmpSa| {
+        let fits = |sa: &&Box<IsakmpSa>| {
             sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
         };
         let established = self
@@ -406,6 +406,20 @@ impl Engine {
             });
         }
         self.tidy_peer(child.peer);
+    }
+
+    /// Makes room for a pair of a peer that has as many as it may, if others have taken the place of one: the oldest of those goes.
+    /// Some peers never delete what they renewed (strongSwan with IKEv1), and a fast stream uses up a volume limit every
+    /// few seconds. `sa` is the one in work, by which the peer is told.
+    pub(super) fn make_room(&mut self, sa: &IsakmpSa, peer: PeerId) -> bool {
+        let oldest = self.children_of(peer).find(|child| child.superseded);
+        let Some((id, spi)) = oldest.map(|child| (child.sa.id, child.sa.inbound.spi)) else { return false };
+        self.end_child(id, "replaced", false);
+        // a client takes the loss of any pair for that of its tunnel
+        if !self.peers.get(&peer).is_some_and(|peer| peer.is_client()) {
+            self.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi.0.to_be_bytes().to_vec()] });
+        }
+        true
     }
 
     /// Ends every pair of a peer without a word.

@@ -33,13 +33,14 @@ pub struct Engine {
     pub(super) random: Random,
     pub(super) now: Now,
     effects: VecDeque<Effect>,
-    pub(super) sas: BTreeMap<ConnId, IsakmpSa>,
+    /// Boxed, as peers and pairs are: a tree's nodes are half empty, and an SA is taken out and put back for each message.
+    pub(super) sas: BTreeMap<ConnId, Box<IsakmpSa>>,
     by_cookie: BTreeMap<Cookie, ConnId>,
     by_first_message: BTreeMap<(IpAddr, Cookie), ConnId>,
     /// Ids of the informational messages that we sent last on each SA: one that comes back is not the peer's.
     pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
-    pub(super) peers: BTreeMap<PeerId, Peer>,
-    pub(super) children: BTreeMap<ChildId, Child>,
+    pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
+    pub(super) children: BTreeMap<ChildId, Box<Child>>,
     /// The children of each peer.
     pub(super) children_of: BTreeMap<PeerId, BTreeSet<ChildId>>,
     /// The established SAs of each peer.
@@ -195,7 +196,7 @@ impl Engine {
         let isakmp = self.sas.values().map(|sa| self.isakmp_view(sa)).collect();
         IkeSnapshot {
             isakmp,
-            children: self.children.values().map(Child::view).collect(),
+            children: self.children.values().map(|child| child.view()).collect(),
             counters: self.counters.iter().map(|(name, count)| (*name, *count)).collect(),
         }
     }
@@ -377,7 +378,7 @@ impl Engine {
     }
 
     /// Puts an SA into the table (again), or buries it when it is dead.
-    pub(super) fn keep(&mut self, sa: IsakmpSa) {
+    pub(super) fn keep(&mut self, sa: Box<IsakmpSa>) {
         self.isakmp_changed(sa.id);
         if sa.dead {
             self.bury(sa);
@@ -396,7 +397,7 @@ impl Engine {
         self.sas.insert(sa.id, sa);
     }
 
-    fn bury(&mut self, sa: IsakmpSa) {
+    fn bury(&mut self, sa: Box<IsakmpSa>) {
         self.by_cookie.remove(&sa.own_cookie());
         if let Some(source) = sa.first_source {
             self.by_first_message.remove(&(source, sa.cookies.initiator));
@@ -426,6 +427,10 @@ impl Engine {
         self.in_work.extend(sa.established().map(|established| established.peer));
         let result = act(self, &mut sa);
         self.in_work.truncate(depth);
+        // an emptied tree keeps a node, and most SAs have no exchange under way most of the time
+        if let Some(established) = sa.established_mut().filter(|it| it.exchanges.is_empty()) {
+            established.exchanges = BTreeMap::new();
+        }
         self.keep(sa);
         Some(result)
     }

@@ -31,7 +31,7 @@ impl Engine {
     /// The established phase-1 SAs with a peer, but for the one in work.
     pub(super) fn established_with(&self, peer: PeerId) -> impl Iterator<Item = &IsakmpSa> {
         let ids = self.sas_of.get(&peer).into_iter().flatten();
-        let sas = ids.filter_map(|id| self.sas.get(id));
+        let sas = ids.filter_map(|id| self.sas.get(id)).map(Box::as_ref);
         sas.filter(move |sa| sa.established().is_some_and(|e| e.peer == peer))
     }
 
@@ -96,7 +96,7 @@ impl Engine {
             Phase1Mode::Aggressive => self.aggressive_begin(&mut sa),
         };
         match begun {
-            Ok(()) => self.keep(sa),
+            Ok(()) => self.keep(Box::new(sa)),
             Err(refusal) => {
                 let path = sa.path;
                 self.refuse(Some(&sa), path, refusal);
@@ -165,7 +165,7 @@ impl Engine {
         self.step(sa, || Trace::PeerInserted);
         self.peers.insert(
             id,
-            Peer {
+            Box::new(Peer {
                 path: sa.path,
                 identity: finished.identity.clone(),
                 profile: finished.profile.clone(),
@@ -175,7 +175,7 @@ impl Engine {
                 connection: sa.connection.clone().map(|connection| (connection, None)),
                 dpd,
                 behind_nat: sa.nat.remote,
-            },
+            }),
         );
         (id, false)
     }
@@ -203,7 +203,7 @@ impl Engine {
                     forget(&mut self.sas_of, established.peer, sa.id);
                 }
                 self.in_work.push(new);
-                self.peers.insert(new, fresh);
+                self.peers.insert(new, Box::new(fresh));
                 if let Some(established) = sa.established_mut() {
                     established.peer = new;
                     established.renewal = false;
@@ -265,7 +265,7 @@ impl Engine {
     /// session; but it has one old SA, and not as many as it likes to begin.
     pub(crate) fn retire_older(&mut self, newest: crate::ike::event::ConnId, peer: PeerId) {
         let now = self.now;
-        let is_client = self.peers.get(&peer).is_some_and(Peer::is_client);
+        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let older: Vec<_> = self
             .sas
             .values()
@@ -359,7 +359,7 @@ impl Engine {
         self.reconnects.remove(name);
         self.arm_reconnect(name, None);
         let of_connection =
-            |sa: &&IsakmpSa| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
+            |sa: &&Box<IsakmpSa>| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
         let peers: Vec<_> = self
             .sas
             .values()

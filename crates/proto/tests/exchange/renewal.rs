@@ -58,6 +58,27 @@ fn no_packet_is_lost_over_a_bad_line() {
     assert_eq!(traffic.lost, 0, "of {}", traffic.delivered);
 }
 
+/// A peer that renews faster than it deletes what it renewed: its tunnel stays, and pairs do not pile up.
+#[test]
+fn renewals_without_deletes_end_no_tunnel() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let mut traffic = Traffic::default();
+    for _ in 0..60 {
+        expire(&mut world, 1, Limit::Soft);
+        world.run(Duration::from_millis(100));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]) && tunnel(&world.nodes[0], &world.nodes[1]));
+    }
+    let refusals = world.nodes[0].refusals();
+    assert!(refusals.is_empty(), "{refusals:?}");
+    let pairs = world.nodes[0].engine.inspect().children.len();
+    assert!(pairs > 10 && pairs <= hubward_proto::limits::CHILDREN_PER_PEER + 2, "{pairs}");
+    traffic.run(&mut world, 30);
+    assert_eq!(traffic.lost, 0);
+    assert_eq!(world.nodes[0].engine.inspect().children.len(), 1);
+}
+
 /// Both sides begin to renew the same pair in the same moment.
 #[test]
 fn crossing_renewals_leave_one_tunnel() {

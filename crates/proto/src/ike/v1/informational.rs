@@ -177,7 +177,7 @@ impl Engine {
 
     /// The SA of a client that this one has renewed, while both are there and the client still has children.
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::ike::sa::PeerId) -> Option<crate::ike::event::ConnId> {
-        let client = self.peers.get(&peer).is_some_and(crate::ike::sa::Peer::is_client);
+        let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let carries = self.children_of(peer).any(|child| !child.superseded);
         let older = self
             .established_with(peer)

@@ -272,7 +272,7 @@ impl Engine {
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
         let of_peer = self.children_of.get(&peer).map_or(0, std::collections::BTreeSet::len);
-        if of_peer >= self.children_limit(sa) {
+        if of_peer >= self.children_limit(sa) && !self.make_room(sa, peer) {
             return Err(Refusal::TooMany);
         }
         let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
