@@ -32,6 +32,7 @@ const VPNC: &[Need] = &[Need::Hubward, Need::Tool("vpnc")];
 pub(crate) const CASES: &[Case] = &[
     case("2h_strongswan_rekeys_both_phases_udp4500", MACHINE, |lab| by_strongswan(lab, Build::Machine)),
     case("2h_strongswan_rekeys_both_phases_protocol_50", TRIXIE, |lab| by_strongswan(lab, Build::Trixie)),
+    case("strongswan_renews_phase_2_thirty_times", MACHINE, thirty_times),
     case("2h_hub_rekeys_both_phases_of_strongswan_udp4500", MACHINE, |lab| by_hub(lab, Build::Machine)),
     case("2h_hub_rekeys_both_phases_of_strongswan_protocol_50", TRIXIE, |lab| by_hub(lab, Build::Trixie)),
     case("2h_spoke_rekeys_both_phases_of_strongswan_hub", MACHINE, by_spoke),
@@ -87,6 +88,24 @@ fn wait_wire(
         Ok(seen.0 >= sas && seen.1 >= spis)
     });
     result.map_err(|e| e.context(format!("{} ISAKMP SAs and {} SPIs were seen", seen.0, seen.1)))
+}
+
+/// strongSwan leaves what it renewed with IKEv1 to its lifetime: more pairs than a peer may have within it.
+fn thirty_times(lab: &Lab) -> Result<()> {
+    let scene = Scene::reference(lab, Client::Direct)?;
+    let spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    let traffic = Traffic::start(lab, &scene.net)?;
+    for _ in 0..30 {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        spoke.rekey_child("net")?;
+    }
+    wait_wire(&scene.capture, SPOKE, HUB, 1, 30, 15)?;
+    wait_wire(&scene.capture, HUB, SPOKE, 1, 30, 15)?;
+    std::thread::sleep(secs(2));
+    traffic.lost_nothing()?;
+    let pairs = scene.hub.exec("show crypto session")?.matches("Session status: UP-ACTIVE").count();
+    assert_eq!(pairs, 1, "one session");
+    scene.wire().map(drop)
 }
 
 pub(crate) fn by_strongswan(lab: &Lab, build: Build) -> Result<()> {
