@@ -69,10 +69,10 @@ struct Told {
     hits: BTreeMap<(String, Selector), u64>,
     /// What pairs carried that are gone, while another carries the same flow.
     before: BTreeMap<FlowName, Traffic>,
-    /// Pairs of each flow.
-    pairs: BTreeMap<FlowName, BTreeSet<ChildId>>,
-    /// ISAKMP SAs and child SAs of each peer, and when the first came.
-    peers: BTreeMap<u64, (Instant, BTreeSet<SaName>)>,
+    /// How many pairs each flow has.
+    pairs: BTreeMap<FlowName, usize>,
+    /// How many ISAKMP SAs and child SAs each peer has, and when the first came.
+    peers: BTreeMap<u64, (Instant, usize)>,
     /// What pairs had carried when counters were cleared.
     cleared: BTreeMap<ChildId, Cleared>,
     /// What links had carried when counters were cleared, and when that was.
@@ -81,12 +81,6 @@ struct Told {
 
 /// The same packets for the same peer.
 type FlowName = (u64, EntryRef, Selector);
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SaName {
-    Isakmp(ConnId),
-    Child(ChildId),
-}
 
 #[derive(Default)]
 struct Newest {
@@ -104,14 +98,16 @@ fn name(view: &ChildView) -> FlowName {
 }
 
 impl Told {
-    fn belongs(&mut self, peer: u64, sa: SaName) {
-        self.peers.entry(peer).or_insert_with(|| (now(), BTreeSet::new())).1.insert(sa);
+    /// A peer has one more ISAKMP SA or child SA.
+    fn came(&mut self, peer: u64) {
+        self.peers.entry(peer).or_insert_with(|| (now(), 0)).1 += 1;
     }
 
-    fn left(&mut self, peer: u64, sa: SaName) {
+    /// A peer has one less.
+    fn left(&mut self, peer: u64) {
         if let Some((_, sas)) = self.peers.get_mut(&peer) {
-            sas.remove(&sa);
-            if sas.is_empty() {
+            *sas -= 1;
+            if *sas == 0 {
                 self.peers.remove(&peer);
             }
         }
@@ -124,29 +120,31 @@ impl Told {
             None => self.isakmp.remove(&id),
         };
         let old_peer = old.and_then(|old| old.peer);
-        if let Some(peer) = peer {
-            self.belongs(peer, SaName::Isakmp(id));
-        }
-        if let Some(old) = old_peer.filter(|old| Some(*old) != peer) {
-            self.left(old, SaName::Isakmp(id));
+        if peer != old_peer {
+            // first the one that came: a peer that goes on is the same since it came
+            peer.into_iter().for_each(|peer| self.came(peer));
+            old_peer.into_iter().for_each(|peer| self.left(peer));
         }
     }
 
     fn child(&mut self, id: ChildId, view: Option<ChildView>) {
         match view {
             Some(view) => {
-                self.belongs(view.peer, SaName::Child(id));
-                self.pairs.entry(name(&view)).or_default().insert(id);
-                self.children.insert(id, Arc::new(view));
+                let view = Arc::new(view);
+                // whose it is, and its flow, never change
+                if self.children.insert(id, Arc::clone(&view)).is_none() {
+                    self.came(view.peer);
+                    *self.pairs.entry(name(&view)).or_default() += 1;
+                }
             }
             None => {
                 self.cleared.remove(&id);
                 let Some(view) = self.children.remove(&id) else { return };
-                self.left(view.peer, SaName::Child(id));
+                self.left(view.peer);
                 let name = name(&view);
                 if let Some(pairs) = self.pairs.get_mut(&name) {
-                    pairs.remove(&id);
-                    if pairs.is_empty() {
+                    *pairs -= 1;
+                    if *pairs == 0 {
                         self.pairs.remove(&name);
                         self.before.remove(&name);
                     }
@@ -258,7 +256,7 @@ impl Views {
         }
         let name = name(view);
         // the last of its flow leaves nothing behind
-        if told.pairs.get(&name).is_some_and(|pairs| pairs.len() > 1) {
+        if told.pairs.get(&name).is_some_and(|pairs| *pairs > 1) {
             told.before.entry(name).or_default().add(traffic.since(cleared.counters));
         }
     }

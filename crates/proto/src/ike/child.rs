@@ -2,7 +2,7 @@
 
 use crate::esp::sa::{ChildId, ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::engine::{Engine, forget};
+use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
@@ -57,7 +57,7 @@ impl Engine {
         self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
         let inbound = child.inbound.spi;
         let outbound = child.outbound.spi;
-        self.children_of.entry(peer).or_default().insert(id);
+        self.belongs(peer, id, true);
         self.children.insert(
             id,
             Box::new(Child {
@@ -139,7 +139,7 @@ impl Engine {
 
     /// The pairs of a peer, the oldest first.
     pub(super) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
-        self.children_of.get(&peer).into_iter().flatten().filter_map(|id| self.children.get(id)).map(Box::as_ref)
+        self.pairs_of(peer).filter_map(|id| self.children.get(&id)).map(Box::as_ref)
     }
 
     /// A pair as it is traced, if it is.
@@ -389,7 +389,7 @@ impl Engine {
     /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
     pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
         let Some(child) = self.children.remove(&id) else { return };
-        forget(&mut self.children_of, child.peer, id);
+        self.belongs(child.peer, id, false);
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
         self.child_changed(id);
@@ -417,14 +417,17 @@ impl Engine {
         self.end_child(id, "replaced", false);
         // a client takes the loss of any pair for that of its tunnel
         if !self.peers.get(&peer).is_some_and(|peer| peer.is_client()) {
-            self.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi.0.to_be_bytes().to_vec()] });
+            self.send_delete(
+                sa,
+                &Delete { protocol: protocol::ESP, spis: vec![spi.0.to_be_bytes().to_vec()] },
+            );
         }
         true
     }
 
     /// Ends every pair of a peer without a word.
     pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
-        let ids: Vec<_> = self.children_of.get(&peer).into_iter().flatten().copied().collect();
+        let ids: Vec<_> = self.pairs_of(peer).collect();
         for id in ids {
             self.end_child(id, reason, false);
         }

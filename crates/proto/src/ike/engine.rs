@@ -42,9 +42,9 @@ pub struct Engine {
     pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
     pub(super) children: BTreeMap<ChildId, Box<Child>>,
     /// The children of each peer.
-    pub(super) children_of: BTreeMap<PeerId, BTreeSet<ChildId>>,
+    children_of: BTreeSet<(PeerId, ChildId)>,
     /// The established SAs of each peer.
-    pub(super) sas_of: BTreeMap<PeerId, BTreeSet<ConnId>>,
+    sas_of: BTreeSet<(PeerId, ConnId)>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
     asks: BTreeMap<AskId, AskFor>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -113,8 +113,8 @@ impl Engine {
             own_informationals: BTreeMap::new(),
             peers: BTreeMap::new(),
             children: BTreeMap::new(),
-            children_of: BTreeMap::new(),
-            sas_of: BTreeMap::new(),
+            children_of: BTreeSet::new(),
+            sas_of: BTreeSet::new(),
             by_spi: BTreeMap::new(),
             asks: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -390,7 +390,7 @@ impl Engine {
             self.admission.note(sa.id, source, Some(Stage::of(&sa)));
         }
         if let Some(established) = sa.established() {
-            self.sas_of.entry(established.peer).or_default().insert(sa.id);
+            self.sas_of.insert((established.peer, sa.id));
         }
         let deadline = self.isakmp_deadline(&sa);
         self.arm(Timer::Isakmp(sa.id), deadline);
@@ -405,7 +405,7 @@ impl Engine {
         }
         self.own_informationals.remove(&sa.id);
         if let Some(established) = sa.established() {
-            forget(&mut self.sas_of, established.peer, sa.id);
+            self.sas_of.remove(&(established.peer, sa.id));
         }
         self.arm(Timer::Isakmp(sa.id), None);
         self.asks.retain(|_, ask| ask.conn != sa.id);
@@ -433,6 +433,30 @@ impl Engine {
         }
         self.keep(sa);
         Some(result)
+    }
+
+    /// The established SAs of a peer, the oldest first.
+    pub(super) fn sas_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ConnId> {
+        self.sas_of.range((peer, ConnId(0))..=(peer, ConnId(u32::MAX))).map(|(_, id)| *id)
+    }
+
+    /// An SA is no longer this peer's.
+    pub(super) fn leaves(&mut self, peer: PeerId, id: ConnId) {
+        self.sas_of.remove(&(peer, id));
+    }
+
+    /// The pairs of a peer, the oldest first.
+    pub(super) fn pairs_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ChildId> {
+        self.children_of.range((peer, ChildId(0))..=(peer, ChildId(u64::MAX))).map(|(_, id)| *id)
+    }
+
+    /// A pair is a peer's now, or no longer.
+    pub(super) fn belongs(&mut self, peer: PeerId, id: ChildId, belongs: bool) {
+        if belongs {
+            self.children_of.insert((peer, id));
+        } else {
+            self.children_of.remove(&(peer, id));
+        }
     }
 
     fn arm(&mut self, timer: Timer, at: Option<Instant>) {
@@ -752,14 +776,4 @@ fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()
         && matches!(header.exchange, exchange::INFORMATIONAL | exchange::TRANSACTION | exchange::QUICK)
-}
-
-/// Takes one of a peer's things out of its list, and the list with the last.
-pub(super) fn forget<T: Ord>(of: &mut BTreeMap<PeerId, BTreeSet<T>>, peer: PeerId, thing: T) {
-    if let Some(things) = of.get_mut(&peer) {
-        things.remove(&thing);
-        if things.is_empty() {
-            of.remove(&peer);
-        }
-    }
 }

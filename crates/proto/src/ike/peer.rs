@@ -1,6 +1,6 @@
 //! Peers: what outlives a phase-1 SA. Calling them, recognising them, and letting them go.
 
-use crate::ike::engine::{Engine, Reconnect, forget};
+use crate::ike::engine::{Engine, Reconnect};
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
@@ -30,8 +30,8 @@ impl Engine {
 
     /// The established phase-1 SAs with a peer, but for the one in work.
     pub(super) fn established_with(&self, peer: PeerId) -> impl Iterator<Item = &IsakmpSa> {
-        let ids = self.sas_of.get(&peer).into_iter().flatten();
-        let sas = ids.filter_map(|id| self.sas.get(id)).map(Box::as_ref);
+        let ids = self.sas_of(peer);
+        let sas = ids.filter_map(|id| self.sas.get(&id)).map(Box::as_ref);
         sas.filter(move |sa| sa.established().is_some_and(|e| e.peer == peer))
     }
 
@@ -115,7 +115,7 @@ impl Engine {
                         && other.path.remote == sa.path.remote
                         && other.established().is_none()))
         });
-        if newer || !self.children_of.contains_key(&peer) {
+        if newer || self.pairs_of(peer).next().is_none() {
             return;
         }
         match &sa.connection {
@@ -200,7 +200,7 @@ impl Engine {
                 };
                 let new = self.new_peer_id();
                 if let Some(established) = sa.established() {
-                    forget(&mut self.sas_of, established.peer, sa.id);
+                    self.leaves(established.peer, sa.id);
                 }
                 self.in_work.push(new);
                 self.peers.insert(new, Box::new(fresh));
@@ -221,7 +221,7 @@ impl Engine {
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.path = new;
         }
-        let mut repath: Vec<_> = self.children_of.get(&id).into_iter().flatten().copied().collect();
+        let mut repath: Vec<_> = self.pairs_of(id).collect();
         repath.retain(|child| {
             let moved = self.children.get_mut(child).filter(|child| child.path != new);
             moved.map(|child| child.path = new).is_some()
@@ -332,7 +332,7 @@ impl Engine {
     /// Forgets a peer of which nothing is left; its lease is free.
     pub(super) fn tidy_peer(&mut self, id: PeerId) {
         let has_sa = self.established_with(id).next().is_some();
-        let has_child = self.children_of.contains_key(&id);
+        let has_child = self.pairs_of(id).next().is_some();
         if has_sa || has_child || self.in_work.contains(&id) {
             return;
         }

@@ -146,7 +146,8 @@ fn rekeyed(lab: &Lab, build: Build, transform_set: &str, proposal: &str) -> Resu
         spoke.rekey_child("net")
     })?;
     assert!(rekeyed > 1);
-    scene.wire().map(drop)
+    // a capture of minutes at full speed has gaps, and is more than tshark can read
+    if duration() <= secs(60) { scene.wire().map(drop) } else { Ok(()) }
 }
 
 /// Nothing lost, and without some of the offloads: a strongSwan spoke, whose ESP is in UDP.

@@ -228,8 +228,8 @@ impl Engine {
                         continue;
                     }
                     // a delete may name another SA, but only one of the same peer
-                    let of_peer = self.sas_of.get(&peer).into_iter().flatten();
-                    let other = of_peer.filter_map(|id| self.sas.get(id)).find(|other| {
+                    let of_peer = self.sas_of(peer);
+                    let other = of_peer.filter_map(|id| self.sas.get(&id)).find(|other| {
                         other.cookies.initiator == initiator && other.cookies.responder == responder
                     });
                     let other = other.map(|other| other.id);
@@ -290,8 +290,8 @@ impl Engine {
     /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp keepalive` only the side
     /// that called asks, after ten seconds.
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
-        let ids = self.sas_of.get(&peer).into_iter().flatten();
-        let newest = ids.filter_map(|id| self.sas.get(id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
+        let ids = self.sas_of(peer);
+        let newest = ids.filter_map(|id| self.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
         let Some(id) = newest else { return };
         let (last_out, last_in) = self.children_of(peer).fold((None, None), |(out, inn), child| {
             (out.max(child.last_outbound), inn.max(child.last_inbound))

@@ -271,7 +271,7 @@ impl Engine {
         let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
-        let of_peer = self.children_of.get(&peer).map_or(0, std::collections::BTreeSet::len);
+        let of_peer = self.pairs_of(peer).count();
         if of_peer >= self.children_limit(sa) && !self.make_room(sa, peer) {
             return Err(Refusal::TooMany);
         }
