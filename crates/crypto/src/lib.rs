@@ -1,6 +1,7 @@
 //! Algorithms, keys and passwords. No sockets, no clock; randomness is handed in.
 
 mod aes_cbc;
+pub mod choice;
 pub mod cipher;
 pub mod des;
 pub mod dh;

@@ -2,6 +2,7 @@
 //! blocks and one or two more.
 
 use crate::mac::Digest;
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A hash of 64-byte blocks.
@@ -112,6 +113,31 @@ fn bytes<const N: usize>(state: [u32; N]) -> [[u8; 4]; N] {
 /// HMAC-SHA1 of two messages, each under its key, in little more time than one of them takes where the processor has instructions for
 /// SHA-1.
 pub(crate) fn sign_two(keys: [&Midstates<5>; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
+    sign_two_as(together(), keys, messages)
+}
+
+/// Going together was tried and is slower here.
+static ONE_BY_ONE: AtomicBool = AtomicBool::new(false);
+
+/// Whether two messages go together.
+pub(crate) fn together() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return crate::simd::sha1_two::is_there() && !ONE_BY_ONE.load(Ordering::Relaxed);
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Lets two messages go together from now on, or not.
+pub(crate) fn choose(together: bool) {
+    ONE_BY_ONE.store(!together, Ordering::Relaxed);
+}
+
+/// The same, together or one by one.
+pub(crate) fn sign_two_as(together: bool, keys: [&Midstates<5>; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
+    if !together {
+        let ([a, b], [first, second]) = (keys, messages);
+        return [a.sign(SHA1, &[first]), b.sign(SHA1, &[second])];
+    }
     let mut states = keys.map(|key| key.inner);
     let [(first, first_rest), (second, second_rest)] = messages.map(<[u8]>::as_chunks::<64>);
     compress_two(&mut states, [first, second]);

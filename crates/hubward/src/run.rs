@@ -81,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
+    hubward_crypto::choice::choose(&hubward_linux::clock::now);
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
     let parsed = hubward_config::parse(&text);

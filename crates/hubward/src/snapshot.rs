@@ -57,6 +57,8 @@ pub(crate) struct Snapshot {
     pub(crate) drops: Dropped,
     /// What the kernel does for the packet path, each with its name.
     pub(crate) offloads: [(&'static str, offload::State); 4],
+    /// Which implementations do the work of algorithms that have several.
+    pub(crate) implementations: [(&'static str, &'static str); 3],
     /// Who carries the packets.
     pub(crate) plane: plane::Chosen,
     pub(crate) log: Logged,

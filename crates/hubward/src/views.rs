@@ -430,6 +430,7 @@ impl Views {
                 send: drops.send.load(Ordering::Relaxed),
             },
             offloads: self.offloads.states(),
+            implementations: hubward_crypto::choice::taken(),
             plane: self.plane.clone(),
             log: self.logging.buffer.view(),
             debugging: self.logging.debugging.options(),

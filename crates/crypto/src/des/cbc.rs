@@ -3,6 +3,7 @@
 use super::core::{Blocks, MAX_BLOCKS, crypt};
 use super::schedule::{Direction, Keys, Kind, Schedule};
 use crate::cipher::CryptoError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroize;
 
 /// A key of DES (8 bytes) or Triple DES (24 bytes, keying option 1 of FIPS 46-3). Parity bits are ignored.
@@ -54,6 +55,9 @@ pub enum Width {
     Avx512,
 }
 
+/// The blocks of the width that was chosen, or zero.
+static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+
 impl Width {
     /// All that this processor has, the narrowest first.
     pub fn available() -> impl Iterator<Item = Self> {
@@ -72,6 +76,28 @@ impl Width {
     /// The widest that this processor has.
     pub fn widest() -> Self {
         Self::available().last().unwrap_or(Self::Bits64)
+    }
+
+    /// The one that was chosen, or else the widest.
+    pub fn chosen() -> Self {
+        let blocks = CHOSEN.load(Ordering::Relaxed);
+        Self::available().find(|width| width.blocks() == blocks).unwrap_or_else(Self::widest)
+    }
+
+    /// Takes this one from now on.
+    pub(crate) fn choose(self) {
+        CHOSEN.store(self.blocks(), Ordering::Relaxed);
+    }
+
+    /// For people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bits64 => "bit-sliced, 64 blocks",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "bit-sliced, 256 blocks (AVX2)",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "bit-sliced, 512 blocks (AVX-512)",
+        }
     }
 
     /// Blocks of one pass.
@@ -173,7 +199,7 @@ impl Drop for PassKeys<'_> {
 
 /// Decrypts every job whose key is of this kind.
 pub fn decrypt<'a>(kind: Kind, jobs: impl Iterator<Item = CbcJob<'a>>) {
-    decrypt_with(Width::widest(), kind, jobs);
+    decrypt_with(Width::chosen(), kind, jobs);
 }
 
 /// Decrypts in passes of a chosen width, which the processor must have.
@@ -225,7 +251,7 @@ struct Lane<'a> {
 
 /// Encrypts every job whose key is of this kind.
 pub fn encrypt<'a>(kind: Kind, jobs: impl Iterator<Item = CbcJob<'a>>) {
-    encrypt_with(Width::widest(), kind, jobs);
+    encrypt_with(Width::chosen(), kind, jobs);
 }
 
 /// Encrypts in passes of a chosen width, which the processor must have.

@@ -11,6 +11,7 @@ mod scalar;
 use crate::modp;
 use crate::suite::DhGroup;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroize;
 
 /// Teeth of the comb: bits of the exponent that one multiplication takes in.
@@ -145,6 +146,40 @@ pub(crate) enum Implementation {
     Scalar,
 }
 
+/// IFMA was tried and is slower here.
+static SCALAR: AtomicBool = AtomicBool::new(false);
+
+impl Implementation {
+    /// All that this processor has, the one that is fastest on most first.
+    pub(crate) fn available() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let ifma = crate::simd::ifma::Ifma::detect().map(|_| Self::Ifma);
+        #[cfg(not(target_arch = "x86_64"))]
+        let ifma = None;
+        ifma.into_iter().chain([Self::Scalar])
+    }
+
+    /// The one that was chosen, or else the first.
+    pub(crate) fn chosen() -> Self {
+        let first = Self::available().next().filter(|_| !SCALAR.load(Ordering::Relaxed));
+        first.unwrap_or(Self::Scalar)
+    }
+
+    /// Takes this one for groups that are used from now on.
+    pub(crate) fn choose(self) {
+        SCALAR.store(self == Self::Scalar, Ordering::Relaxed);
+    }
+
+    /// For people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma => "AVX-512 IFMA",
+            Self::Scalar => "64-bit words",
+        }
+    }
+}
+
 /// Powers in a group by one implementation, made for exponents of so many bytes; `None` for a curve, and where the processor
 /// lacks the instructions.
 pub(crate) fn make(
@@ -160,7 +195,7 @@ pub(crate) fn make(
     }
 }
 
-/// Powers in a group by the fastest implementation that this processor can run; `None` for a curve.
+/// Powers in a group by the implementation that is chosen when it is used first; `None` for a curve.
 pub(crate) fn fastest(group: DhGroup, exponent_bytes: usize) -> Option<&'static dyn Power> {
     static GROUPS: [OnceLock<Option<Box<dyn Power>>>; 6] = [const { OnceLock::new() }; 6];
     let [first, second, fifth, fourteenth, fifteenth, sixteenth] = &GROUPS;
@@ -173,14 +208,7 @@ pub(crate) fn fastest(group: DhGroup, exponent_bytes: usize) -> Option<&'static 
         DhGroup::Modp4096 => sixteenth,
         DhGroup::Ecp256 | DhGroup::Ecp384 | DhGroup::Ecp521 => return None,
     };
-    let prepare = || {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(power) = make(group, exponent_bytes, Implementation::Ifma) {
-            return Some(power);
-        }
-        make(group, exponent_bytes, Implementation::Scalar)
-    };
-    cell.get_or_init(prepare).as_deref()
+    cell.get_or_init(|| make(group, exponent_bytes, Implementation::chosen())).as_deref()
 }
 
 #[cfg(test)]

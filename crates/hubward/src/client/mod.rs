@@ -61,6 +61,7 @@ pub(crate) struct Connect {
 
 /// Does it.
 pub(crate) fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+    hubward_crypto::choice::choose(&hubward_linux::clock::now);
     hubward_crypto::selftest::selftest()?;
     match verb {
         Verb::Connect(connect) => session::connect(connect),

@@ -194,6 +194,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         neighbours: Vec::new(),
         cleared: None,
         offloads: Offloads::default().states(),
+        implementations: hubward_crypto::choice::taken(),
         plane: crate::plane::Chosen::default(),
         drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
         debugging: crate::debug::Options {

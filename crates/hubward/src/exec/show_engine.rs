@@ -40,7 +40,9 @@ impl Layout for Brief {
             BriefRow { part: "data plane", state: plane.name.to_string() },
             BriefRow { part: "data plane because", state: plane.why.clone() },
         ];
-        engine.into_iter().chain(plane).chain(offloads)
+        let implementations = self.0.implementations;
+        let implementations = implementations.map(|(part, state)| BriefRow { part, state: state.to_owned() });
+        engine.into_iter().chain(plane).chain(offloads).chain(implementations)
     }
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {

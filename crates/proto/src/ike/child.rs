@@ -287,13 +287,13 @@ impl Engine {
         profile: Option<String>,
         child: PendingChild,
     ) {
-        let fits = |sa: &&Box<IsakmpSa>| {
+        let fits = |sa: &IsakmpSa| {
             sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
         };
         let established = self
             .sas
             .values()
-            .filter(fits)
+            .filter(|sa| fits(sa))
             .filter(|sa| {
                 sa.established().is_some_and(|e| e.retire.is_none() && e.gate.authorized().is_some())
             })
@@ -311,7 +311,7 @@ impl Engine {
         let begun = self
             .sas
             .values()
-            .filter(fits)
+            .filter(|sa| fits(sa))
             .find(|sa| sa.initiator && sa.established().is_none())
             .map(|sa| sa.id);
         if let Some(id) = begun {

@@ -359,14 +359,14 @@ impl Engine {
         self.reconnects.remove(name);
         self.arm_reconnect(name, None);
         let of_connection =
-            |sa: &&Box<IsakmpSa>| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
+            |sa: &IsakmpSa| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
         let peers: Vec<_> = self
             .sas
             .values()
-            .filter(of_connection)
+            .filter(|sa| of_connection(sa))
             .filter_map(|sa| sa.established().map(|established| established.peer))
             .collect();
-        let ids: Vec<_> = self.sas.values().filter(of_connection).map(|sa| sa.id).collect();
+        let ids: Vec<_> = self.sas.values().filter(|sa| of_connection(sa)).map(|sa| sa.id).collect();
         for peer in peers {
             let children: Vec<_> = self.children_of(peer).map(|child| child.sa.id).collect();
             for child in children {
