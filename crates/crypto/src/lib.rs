@@ -16,3 +16,4 @@ pub mod secret;
 pub mod selftest;
 mod simd;
 pub mod suite;
+pub mod sum;

@@ -24,7 +24,7 @@ use std::time::Instant;
 const BATCH: usize = 44;
 /// Bytes of an inner packet.
 const BYTES: usize = 1400;
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 2000;
 
 fn child(number: u32, remote: AddressRange) -> Arc<ChildSa> {
     let suite = EspSuite::new(EspCipher::AesGcm128, None).unwrap();
@@ -164,5 +164,7 @@ fn look_ups() {
 
 fn main() {
     overhead();
-    look_ups();
+    if std::env::args().all(|word| word != "overhead") {
+        look_ups();
+    }
 }

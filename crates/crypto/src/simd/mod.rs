@@ -9,3 +9,5 @@ pub(crate) mod des_avx512;
 pub(crate) mod ifma;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod sha1_two;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod sum_avx2;

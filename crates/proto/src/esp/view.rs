@@ -7,6 +7,7 @@ use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use crate::ike::path::Path;
+use foldhash::fast::RandomState;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,7 +60,7 @@ pub(crate) struct OutboundSa {
 pub struct OutboundView {
     feed: Arc<Feed>,
     sas: Slab<OutboundSa>,
-    by_child: HashMap<ChildId, usize>,
+    by_child: HashMap<ChildId, usize, RandomState>,
     /// By selectors whose remote side is a prefix, and by those whose remote side is another range.
     prefixes: SelectorIndex<Place>,
     ranges: SelectorIndex<Place>,
@@ -78,7 +79,7 @@ impl OutboundView {
         let mut view = Self {
             feed,
             sas: Slab::new(),
-            by_child: HashMap::new(),
+            by_child: HashMap::default(),
             prefixes: SelectorIndex::default(),
             ranges: SelectorIndex::default(),
             installed: 0,
@@ -186,13 +187,14 @@ pub(crate) struct InboundSa {
 pub struct InboundView {
     feed: Arc<Feed>,
     sas: Slab<InboundSa>,
-    by_spi: HashMap<u32, usize>,
-    by_child: HashMap<ChildId, usize>,
+    by_spi: HashMap<u32, usize, RandomState>,
+    by_child: HashMap<ChildId, usize, RandomState>,
 }
 
 impl InboundView {
     pub(crate) fn new(feed: Arc<Feed>) -> Self {
-        let mut view = Self { feed, sas: Slab::new(), by_spi: HashMap::new(), by_child: HashMap::new() };
+        let mut view =
+            Self { feed, sas: Slab::new(), by_spi: HashMap::default(), by_child: HashMap::default() };
         view.refresh();
         view
     }

@@ -2,6 +2,7 @@
 //! IPv4 only, as the packets are.
 
 use crate::flow::selector::{AddressRange, Flow, Selector};
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,7 +23,7 @@ struct Group {
     lengths: (u8, u8),
     mask: u64,
     /// The newest entry of each pair of prefixes.
-    table: HashMap<u64, u32>,
+    table: HashMap<u64, u32, RandomState>,
 }
 
 /// An entry is small, so that many of them are in the processor's caches.
@@ -54,7 +55,7 @@ impl<T: Copy> SelectorIndex<T> {
         let found = self.groups.binary_search_by(|group| lengths.cmp(&group.lengths));
         let place = found.unwrap_or_else(|place| {
             let mask = u64::from(mask_of(lengths.0)) << 32 | u64::from(mask_of(lengths.1));
-            self.groups.insert(place, Group { lengths, mask, table: HashMap::new() });
+            self.groups.insert(place, Group { lengths, mask, table: HashMap::default() });
             place
         });
         let Some(group) = self.groups.get_mut(place) else { return };

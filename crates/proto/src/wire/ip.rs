@@ -110,8 +110,8 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     !Sum::default().with(bytes).fold()
 }
 
-/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which section 2 (B) allows, and in
-/// lanes, which the compiler makes vectors of: every byte of a segmented packet goes through here.
+/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which section 2 (B) allows: every byte of
+/// a segmented packet goes through here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
@@ -119,21 +119,7 @@ impl Sum {
     /// Adds bytes; an odd number of them may come last only.
     #[must_use]
     pub fn with(self, bytes: &[u8]) -> Self {
-        let (blocks, rest) = bytes.as_chunks::<64>();
-        let mut sum = 0;
-        for block in blocks {
-            // a chain of additions with carry, which is as fast as vectors and wants none
-            let (words, _) = block.as_chunks::<8>();
-            let (total, carry) = words.iter().fold((0u64, false), |(total, carry), word| {
-                total.carrying_add(u64::from_ne_bytes(*word), carry)
-            });
-            sum += (total & 0xffff_ffff) + (total >> 32) + u64::from(carry);
-        }
-        let (words, rest) = rest.as_chunks::<4>();
-        sum += words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum::<u64>();
-        let mut last = [0; 4];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        sum += u64::from(u32::from_ne_bytes(last));
+        let sum = hubward_crypto::sum::of_words(bytes);
         // what was folded is at most 2^33, so that a sum of many parts cannot overflow
         Self(self.0 + (sum & 0xffff_ffff) + (sum >> 32))
     }
