@@ -80,8 +80,10 @@ impl Width {
 
     /// The one that was chosen, or else the widest.
     pub fn chosen() -> Self {
-        let blocks = CHOSEN.load(Ordering::Relaxed);
-        Self::available().find(|width| width.blocks() == blocks).unwrap_or_else(Self::widest)
+        match CHOSEN.load(Ordering::Relaxed) {
+            0 => Self::widest(),
+            blocks => Self::available().find(|width| width.blocks() == blocks).unwrap_or(Self::Bits64),
+        }
     }
 
     /// Takes this one from now on.
@@ -134,18 +136,21 @@ impl Width {
 }
 
 /// The keys of the blocks of a pass.
-struct PassKeys<'a> {
+struct PassKeys<'a, 'o> {
     direction: Direction,
     /// The key of the first block, and its schedule.
     first: Option<(&'a DesKey, Schedule)>,
     /// Whether all blocks have that key.
     one: bool,
-    own: [Blocks; 3],
+    /// The caller's, because moving them costs as much as a pass.
+    own: &'o mut [Blocks; 3],
+    /// There are keys in them.
+    used: bool,
 }
 
-impl<'a> PassKeys<'a> {
-    fn new(direction: Direction) -> Self {
-        Self { direction, first: None, one: true, own: [[0; MAX_BLOCKS]; 3] }
+impl<'a, 'o> PassKeys<'a, 'o> {
+    fn new(direction: Direction, own: &'o mut [Blocks; 3]) -> Self {
+        Self { direction, first: None, one: true, own, used: false }
     }
 
     /// The keys of all blocks of the next pass, in their order.
@@ -171,6 +176,7 @@ impl<'a> PassKeys<'a> {
 
     /// The pass has blocks of several keys, and each gets its own.
     fn set_own(&mut self, place: usize, key: &DesKey) {
+        self.used = true;
         if let Some((first, _)) = self.first.as_ref().filter(|_| self.one) {
             for (keys, key) in self.own.iter_mut().zip(first.0.keys) {
                 keys.iter_mut().take(place).for_each(|place| *place = key);
@@ -186,14 +192,16 @@ impl<'a> PassKeys<'a> {
 
     fn pass(&self, width: Width, count: usize, blocks: &mut Blocks) {
         if let Some((_, schedule)) = &self.first {
-            width.pass(count, blocks, schedule, (!self.one).then_some(&self.own));
+            width.pass(count, blocks, schedule, (!self.one).then_some(&*self.own));
         }
     }
 }
 
-impl Drop for PassKeys<'_> {
+impl Drop for PassKeys<'_, '_> {
     fn drop(&mut self) {
-        self.own.as_flattened_mut().zeroize();
+        if self.used {
+            self.own.as_flattened_mut().zeroize();
+        }
     }
 }
 
@@ -204,7 +212,8 @@ pub fn decrypt<'a>(kind: Kind, jobs: impl Iterator<Item = CbcJob<'a>>) {
 
 /// Decrypts in passes of a chosen width, which the processor must have.
 pub fn decrypt_with<'a>(width: Width, kind: Kind, jobs: impl Iterator<Item = CbcJob<'a>>) {
-    let mut keys = PassKeys::new(Direction::Decrypt);
+    let mut own = [[0; MAX_BLOCKS]; 3];
+    let mut keys = PassKeys::new(Direction::Decrypt, &mut own);
     let mut blocks = [0; MAX_BLOCKS];
     let mut chained = [0; MAX_BLOCKS];
     let mut places: [Option<&mut [u8; 8]>; MAX_BLOCKS] = [const { None }; MAX_BLOCKS];
@@ -265,7 +274,8 @@ pub fn encrypt_with<'a>(width: Width, kind: Kind, jobs: impl Iterator<Item = Cbc
         })
         .filter(|lane| !lane.rest.is_empty());
     let mut lanes: [Option<Lane<'_>>; MAX_BLOCKS] = [const { None }; MAX_BLOCKS];
-    let mut keys = PassKeys::new(Direction::Encrypt);
+    let mut own = [[0; MAX_BLOCKS]; 3];
+    let mut keys = PassKeys::new(Direction::Encrypt, &mut own);
     let mut blocks = [0; MAX_BLOCKS];
     let mut count = 0;
     loop {

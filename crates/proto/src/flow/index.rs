@@ -4,30 +4,33 @@
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Selectors with what they stand for. A range that is no prefix is found under the narrowest prefix that has all of it.
 #[derive(Clone, Debug)]
 pub struct SelectorIndex<T> {
     /// The longest remote prefix first, of equal ones the longest local prefix.
-    groups: Vec<Group>,
-    entries: Vec<Entry<T>>,
-    /// The first of the entries that are not in use.
+    groups: Vec<Group<T>>,
+    /// All entries but the newest of each pair of prefixes, which is in its group's table: most have no other, and one look
+    /// into memory less counts where the tables are larger than the processor's caches.
+    older: Vec<Entry<T>>,
+    /// The first of the older entries that are not in use.
     free: u32,
 }
 
 /// The selectors with one pair of prefix lengths.
 #[derive(Clone, Debug)]
-struct Group {
+struct Group<T> {
     /// Remote, local.
     lengths: (u8, u8),
     mask: u64,
     /// The newest entry of each pair of prefixes.
-    table: HashMap<u64, u32, RandomState>,
+    table: HashMap<u64, Entry<T>, RandomState>,
 }
 
 /// An entry is small, so that many of them are in the processor's caches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     local: (u32, u32),
     remote: (u32, u32),
@@ -43,7 +46,7 @@ const NONE: u32 = u32::MAX;
 
 impl<T> Default for SelectorIndex<T> {
     fn default() -> Self {
-        Self { groups: Vec::new(), entries: Vec::new(), free: NONE }
+        Self { groups: Vec::new(), older: Vec::new(), free: NONE }
     }
 }
 
@@ -60,22 +63,29 @@ impl<T: Copy> SelectorIndex<T> {
         });
         let Some(group) = self.groups.get_mut(place) else { return };
         let Selector { protocol, local_port, remote_port, .. } = *selector;
-        let head = group.table.get(&key).copied().unwrap_or(NONE);
-        let entry = Entry { local, remote, protocol, local_port, remote_port, next: head, value };
-        let at = match self.entries.get_mut(self.free as usize) {
-            Some(unused) => {
-                let at = self.free;
-                self.free = unused.next;
-                *unused = entry;
-                at
+        let entry = Entry { local, remote, protocol, local_port, remote_port, next: NONE, value };
+        match group.table.entry(key) {
+            Place::Vacant(place) => {
+                place.insert(entry);
             }
-            None => {
-                let Ok(at) = u32::try_from(self.entries.len()) else { return };
-                self.entries.push(entry);
-                at
+            Place::Occupied(mut place) => {
+                let older = *place.get();
+                let at = match self.older.get_mut(self.free as usize) {
+                    Some(unused) => {
+                        let at = self.free;
+                        self.free = unused.next;
+                        *unused = older;
+                        at
+                    }
+                    None => {
+                        let Ok(at) = u32::try_from(self.older.len()) else { return };
+                        self.older.push(older);
+                        at
+                    }
+                };
+                place.insert(Entry { next: at, ..entry });
             }
-        };
-        group.table.insert(key, at);
+        }
     }
 
     /// Forgets a selector: that of its entries whose value is the one.
@@ -84,28 +94,43 @@ impl<T: Copy> SelectorIndex<T> {
         let (lengths, key) = key_of(local, remote);
         let Ok(place) = self.groups.binary_search_by(|group| lengths.cmp(&group.lengths)) else { return };
         let Some(group) = self.groups.get_mut(place) else { return };
-        let (mut before, mut at) = (NONE, group.table.get(&key).copied().unwrap_or(NONE));
-        while let Some(entry) = self.entries.get_mut(at as usize) {
-            let next = entry.next;
-            if !is_it(&entry.value) {
-                (before, at) = (at, next);
-                continue;
-            }
-            entry.next = self.free;
-            self.free = at;
-            match self.entries.get_mut(before as usize) {
-                Some(before) => before.next = next,
-                None if next == NONE => {
+        let Some(newest) = group.table.get_mut(&key) else { return };
+        if is_it(&newest.value) {
+            let at = newest.next;
+            match self.older.get(at as usize) {
+                Some(next) => {
+                    *newest = *next;
+                    self.release(at);
+                }
+                None => {
                     group.table.remove(&key);
                     if group.table.is_empty() {
                         self.groups.remove(place);
                     }
                 }
-                None => {
-                    group.table.insert(key, next);
-                }
             }
             return;
+        }
+        let (mut before, mut at) = (NONE, newest.next);
+        while let Some(entry) = self.older.get(at as usize) {
+            let next = entry.next;
+            if !is_it(&entry.value) {
+                (before, at) = (at, next);
+                continue;
+            }
+            match self.older.get_mut(before as usize) {
+                Some(before) => before.next = next,
+                None => newest.next = next,
+            }
+            self.release(at);
+            return;
+        }
+    }
+
+    fn release(&mut self, at: u32) {
+        if let Some(entry) = self.older.get_mut(at as usize) {
+            entry.next = self.free;
+            self.free = at;
         }
     }
 
@@ -119,11 +144,11 @@ impl<T: Copy> SelectorIndex<T> {
         addresses.into_iter().flat_map(move |(local, remote)| {
             let address = u64::from(remote) << 32 | u64::from(local);
             self.groups.iter().flat_map(move |group| {
-                let mut at = group.table.get(&(address & group.mask)).copied().unwrap_or(NONE);
+                let mut next = group.table.get(&(address & group.mask));
                 std::iter::from_fn(move || {
                     loop {
-                        let entry = self.entries.get(at as usize)?;
-                        at = entry.next;
+                        let entry = next?;
+                        next = self.older.get(entry.next as usize);
                         if entry.matches(local, remote, &flow) {
                             return Some((group.lengths.0, entry.value));
                         }
