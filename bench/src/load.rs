@@ -63,6 +63,7 @@ impl Load {
         tunnel: &Tunnel,
         link: Link,
         time: Duration,
+        round: usize,
     ) -> Result<Row> {
         let [from, to] = peer.ends();
         tunnel.settle()?;
@@ -83,6 +84,7 @@ impl Load {
             sender: after[0] - before[0],
             receiver: after[1] - before[1],
             memory: tunnel.memory()?,
+            round,
         })
     }
 }
@@ -164,8 +166,8 @@ pub(crate) fn inside(words: &[String]) -> Result<()> {
     }
 }
 
-/// Datagrams of one system call when as many go as can, and at a fixed rate.
-const BURSTS: [usize; 2] = [32, 8];
+/// Datagrams of one system call when as many go as can.
+const BURST: usize = 32;
 /// Bytes that may wait in the sockets of source and sink.
 const BUFFER: usize = 8 << 20;
 
@@ -176,7 +178,7 @@ fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) 
     socket.connect((to, PORT))?;
     sockopt::set_socket_send_buffer_size(&socket, BUFFER)?;
     let buffer = [0; 2000];
-    let burst = BURSTS[usize::from(rate > 0)];
+    let burst = if rate > 0 { 1 } else { BURST };
     // whole cycles of the lengths, in bursts
     let slices: Vec<IoSlice<'_>> = lengths
         .iter()
@@ -205,8 +207,8 @@ fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) 
         }
         let start = number % lengths.len() * burst;
         // a full queue drops, as a network would
-        let _full = rustix::net::sendmmsg(&socket, &mut messages[start..start + burst], SendFlags::empty());
-        sent = sent.wrapping_add(burst as u32);
+        let taken = rustix::net::sendmmsg(&socket, &mut messages[start..start + burst], SendFlags::empty());
+        sent = sent.wrapping_add(taken.unwrap_or(burst) as u32);
     }
     // the end, several times because it may be lost
     for _ in 0..20 {
@@ -226,6 +228,7 @@ fn sink(at: &str, time: Duration) -> Result<()> {
     let mut span: Option<(Instant, Instant)> = None;
     let begun = Instant::now();
     let mut ended = false;
+    let before = damaged()?;
     while !ended && begun.elapsed() < time + Duration::from_secs(5) {
         let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         poll(&mut [PollFd::new(&socket, PollFlags::IN)], Some(&patience))?;
@@ -243,10 +246,22 @@ fn sink(at: &str, time: Duration) -> Result<()> {
         *last = now;
     }
     let seconds = span.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+    if damaged()? > before {
+        bail!("datagrams with wrong checksums arrived");
+    }
     let average = bytes as f64 / packets.max(1) as f64;
     packets += dropped()?;
     println!("{packets} {} {seconds}", packets as f64 * average);
     Ok(())
+}
+
+/// Datagrams with wrong checksums that arrived in this namespace, by the tunnel or in it.
+fn damaged() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/net/snmp").context("read /proc/net/snmp")?;
+    let mut lines = text.lines().filter(|line| line.starts_with("Udp: ")).map(str::split_whitespace);
+    let (Some(names), Some(values)) = (lines.next(), lines.next()) else { bail!("no UDP in /proc/net/snmp") };
+    let value = names.zip(values).find_map(|(name, value)| (name == "InCsumErrors").then_some(value));
+    Ok(value.context("no InCsumErrors in /proc/net/snmp")?.parse()?)
 }
 
 /// Datagrams that found no room in the sink's socket: the last column of the kernel's table.

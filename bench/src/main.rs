@@ -23,7 +23,7 @@ use crate::net::{Link, Pair};
 use crate::peers::Peer;
 use crate::report::Row;
 
-const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--ungathered] [--prototype PROGRAM]
+const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--targets] [--ungathered] [--prototype PROGRAM]
 
 Runs Hubward, strongSwan, OpenVPN, wireguard-go, boringtun and gotatun between two network namespaces, as root, in turns: once with
 a network device that carries UDP super-packets whole, once as with a plain network card. What is missing is installed, by name.
@@ -33,6 +33,7 @@ The tables go to target/bench/peers.md and peers.json.
   --seconds N          seconds of each measurement (4)
   --quick              one round of two seconds
   --only PEER          only these, by the beginning of their names; may be repeated
+  --targets            only the loads that the targets are about: one stream of TCP, 64 bytes
   --ungathered         also over a cable whose receiving end does not gather datagrams
   --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
 
@@ -41,6 +42,7 @@ struct Arguments {
     rounds: usize,
     time: Duration,
     only: Vec<String>,
+    loads: Vec<Load>,
     links: Vec<Link>,
     prototype: Option<String>,
 }
@@ -50,6 +52,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
         rounds: 5,
         time: Duration::from_secs(4),
         only: Vec::new(),
+        loads: Load::ALL.to_vec(),
         links: vec![Link::SuperPackets, Link::NicLike],
         prototype: None,
     };
@@ -60,6 +63,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--seconds" => all.time = Duration::from_secs(value()?.parse()?),
             "--quick" => (all.rounds, all.time) = (1, Duration::from_secs(2)),
             "--only" => all.only.push(value()?),
+            "--targets" => all.loads = vec![Load::Tcp(1), Load::Small],
             "--ungathered" => all.links.push(Link::Ungathered),
             "--prototype" => all.prototype = Some(value()?),
             "--help" | "-h" => return Ok(None),
@@ -118,7 +122,7 @@ fn run(arguments: &Arguments) -> Result<()> {
                 if absent.iter().any(|(name, _)| *name == peer.name()) {
                     continue;
                 }
-                match measure(peer, link, arguments.time) {
+                match measure(peer, link, arguments, round) {
                     Ok(measured) => {
                         for row in measured {
                             println!("{round}/{} {row}", arguments.rounds);
@@ -139,14 +143,14 @@ fn run(arguments: &Arguments) -> Result<()> {
     report::write(&rows, &absent, arguments.rounds, arguments.time)
 }
 
-/// One peer over one kind of link: all loads, one after the other.
-fn measure(peer: &Peer, link: Link, time: Duration) -> Result<Vec<Row>> {
+/// One peer over one kind of link: the loads, one after the other.
+fn measure(peer: &Peer, link: Link, arguments: &Arguments, round: usize) -> Result<Vec<Row>> {
     let pair = Pair::build(link)?;
     let tunnel = peer.start(&pair)?;
     tunnel.wait_up(&pair)?;
     let mut rows = Vec::new();
-    for load in Load::ALL {
-        rows.push(load.run(peer, &pair, &tunnel, link, time)?);
+    for load in &arguments.loads {
+        rows.push(load.run(peer, &pair, &tunnel, link, arguments.time, round)?);
     }
     Ok(rows)
 }

@@ -28,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) receiver: f64,
     /// KiB of the larger of both.
     pub(crate) memory: u64,
+    /// The round in which it was measured.
+    pub(crate) round: usize,
 }
 
 impl Row {
@@ -158,6 +160,14 @@ pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, ti
     Ok(())
 }
 
+/// Rows of the same round.
+fn pairs<'a>(rows: &'a [&Row], others: &'a [&Row]) -> impl Iterator<Item = (&'a Row, &'a Row)> {
+    rows.iter().flat_map(|row| {
+        let others = others.iter().filter(|other| other.round == row.round);
+        others.map(|other| (*row, *other))
+    })
+}
+
 /// How many times as much the others cost, round by round.
 fn targets(groups: &Group<'_>) -> Result<String> {
     let kinds = [
@@ -172,7 +182,7 @@ fn targets(groups: &Group<'_>) -> Result<String> {
         for ((link, name, load), target) in kinds.into_iter().zip(targets) {
             let Some(peers) = groups.get(&(link, load)) else { continue };
             let (Some(theirs), Some(ours)) = (peers.get(other), peers.get(ours)) else { continue };
-            let ratios = theirs.iter().zip(ours).map(|(theirs, ours)| theirs.cost() / ours.cost()).collect();
+            let ratios = pairs(theirs, ours).map(|(theirs, ours)| theirs.cost() / ours.cost()).collect();
             let Some((low, mid, high)) = spread(ratios) else { continue };
             let reached = if mid >= target { "reached" } else { "not reached" };
             writeln!(
@@ -187,7 +197,7 @@ fn targets(groups: &Group<'_>) -> Result<String> {
     for (ours, other, link, target) in RATES {
         let Some(peers) = groups.get(&(link.name(), Load::Tcp(1))) else { continue };
         let (Some(rows), Some(others)) = (peers.get(ours), peers.get(other)) else { continue };
-        let parts = rows.iter().zip(others).map(|(row, other)| row.megabits() / other.megabits()).collect();
+        let parts = pairs(rows, others).map(|(row, other)| row.megabits() / other.megabits()).collect();
         let Some((low, mid, high)) = spread(parts) else { continue };
         let reached = if mid >= target { "reached" } else { "not reached" };
         writeln!(

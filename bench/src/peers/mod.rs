@@ -135,7 +135,7 @@ impl Tunnel {
     /// Waits until it has worked off what it still has of the last load; some have seconds of it.
     pub(crate) fn settle(&self) -> Result<()> {
         let mut before = self.cpu()?;
-        for _ in 0..100 {
+        for _ in 0..300 {
             std::thread::sleep(Duration::from_millis(200));
             let now = self.cpu()?;
             // a tick each

@@ -310,13 +310,17 @@ impl Machine {
             return Ok(false);
         }
         let routes: Vec<_> = prefixes.iter().flat_map(|prefix| self.capturing(*prefix)).collect();
+        let mut outcome = Ok(true);
         for route in routes {
             if let Entry::Vacant(place) = self.captured.entry(route.destination) {
-                route::replace(&self.netlink, &route)?;
-                place.insert(route);
+                match route::replace(&self.netlink, &route) {
+                    Ok(()) => drop(place.insert(route)),
+                    // the others are other peers'
+                    Err(error) => outcome = outcome.and(Err(error.into())),
+                }
             }
         }
-        Ok(true)
+        outcome
     }
 
     /// A prefix is captured where the route that would be taken leaves by an interface that bears a crypto map; what a longer

@@ -276,6 +276,7 @@ impl Gateway {
                         tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
                     }
                     routes_changed |= self.plane.is_kernel();
+                    // also where it could not be installed: what should be protected must not leave in clear
                     if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
                     {
                         new.push(child.selector.remote);
@@ -327,7 +328,11 @@ impl Gateway {
             match self.machine.capture_more(&self.parsed.config, new) {
                 Ok(true) => {}
                 Ok(false) => self.capture(),
-                Err(error) => tracing::error!("the routes into the tunnel could not be set: {error:#}"),
+                Err(error) => {
+                    tracing::error!("the routes into the tunnel could not be set: {error:#}");
+                    // whatever it was, all of them are looked at once more
+                    self.recapture.get_or_insert(now() + Duration::from_secs(1));
+                }
             }
         }
         while let Some(change) = self.engine.poll_view() {

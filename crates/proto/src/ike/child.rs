@@ -6,7 +6,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
-use crate::ike::path::{Encapsulation, Path};
+use crate::ike::path::{Encapsulation, InterfaceId, Path};
 use crate::ike::policy::Connection;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId, PendingChild};
 use crate::ike::trace::{EngineStep, Pair, Trace};
@@ -135,6 +135,7 @@ impl Engine {
             self.schedule_child(old);
             self.child_changed(old);
         }
+        self.bound_replaced(peer, path.interface, is_client);
     }
 
     /// The pairs of a peer, the oldest first.
@@ -189,8 +190,8 @@ impl Engine {
     }
 
     /// How many pairs a peer may have: one for each ACL line that could serve it, and some.
-    pub(super) fn children_limit(&self, sa: &IsakmpSa) -> usize {
-        let lines: usize = self.policy.map_of(sa.path.interface).map_or(0, |map| {
+    pub(super) fn children_limit(&self, interface: InterfaceId) -> usize {
+        let lines: usize = self.policy.map_of(interface).map_or(0, |map| {
             let acl =
                 |terms: &crate::ike::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
             map.entries
@@ -408,21 +409,31 @@ impl Engine {
         self.tidy_peer(child.peer);
     }
 
-    /// Makes room for a pair of a peer that has as many as it may, if others have taken the place of one: the oldest of those goes.
-    /// Some peers never delete what they renewed (strongSwan with IKEv1), and a fast stream uses up a volume limit every
-    /// few seconds. `sa` is the one in work, by which the peer is told.
-    pub(super) fn make_room(&mut self, sa: &IsakmpSa, peer: PeerId) -> bool {
-        let oldest = self.children_of(peer).find(|child| child.superseded);
-        let Some((id, spi)) = oldest.map(|child| (child.sa.id, child.sa.inbound.spi)) else { return false };
-        self.end_child(id, "replaced", false);
-        // a client takes the loss of any pair for that of its tunnel
-        if !self.peers.get(&peer).is_some_and(|peer| peer.is_client()) {
-            self.send_delete(
-                sa,
-                &Delete { protocol: protocol::ESP, spis: vec![spi.0.to_be_bytes().to_vec()] },
-            );
+    /// The oldest pair of a peer in whose place another carries the same.
+    pub(super) fn oldest_replaced(&self, peer: PeerId) -> Option<ChildId> {
+        let mut replaced = self.children_of(peer).filter(|child| child.superseded);
+        let carries = |old: &Child| {
+            self.children_of(peer)
+                .any(|new| new.sa.id > old.sa.id && new.outbound && new.sa.selector == old.sa.selector)
+        };
+        replaced.find(|old| carries(old)).map(|old| old.sa.id)
+    }
+
+    /// Lets the oldest replaced pair go when a peer has more than it may. Some peers never delete what they renewed (strongSwan
+    /// with IKEv1), and a fast stream uses up a volume limit every few seconds.
+    fn bound_replaced(&mut self, peer: PeerId, interface: InterfaceId, is_client: bool) {
+        if self.pairs_of(peer).count() <= self.children_limit(interface) {
+            return;
         }
-        true
+        let Some(id) = self.oldest_replaced(peer) else { return };
+        if is_client {
+            // it would take the loss of any pair for that of its tunnel
+            self.end_child(id, "replaced", false);
+        } else if let Some(old) = self.children.get_mut(&id) {
+            // its end is told by the phase-1 SA that is in work now
+            old.retire = Some(self.now);
+            self.schedule_child(id);
+        }
     }
 
     /// Ends every pair of a peer without a word.

@@ -272,7 +272,10 @@ impl Engine {
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
         let of_peer = self.pairs_of(peer).count();
-        if of_peer >= self.children_limit(sa) && !self.make_room(sa, peer) {
+        let limit = self.children_limit(sa.path.interface);
+        // a renewal may pass the limit until it is in use: then one that was replaced goes
+        if of_peer >= limit + limits::EXCHANGES || (of_peer >= limit && self.oldest_replaced(peer).is_none())
+        {
             return Err(Refusal::TooMany);
         }
         let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
