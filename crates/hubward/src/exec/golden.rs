@@ -194,7 +194,11 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         neighbours: Vec::new(),
         cleared: None,
         offloads: Offloads::default().states(),
-        implementations: hubward_crypto::choice::taken(),
+        implementations: [
+            ("DES, 3DES", "bit-sliced, 64 blocks"),
+            ("HMAC-SHA1", "one by one"),
+            ("MODP groups", "64-bit words"),
+        ],
         plane: crate::plane::Chosen::default(),
         drops: Dropped { no_sa: 2, unknown_spi: 1, ..Dropped::default() },
         debugging: crate::debug::Options {
