@@ -7,7 +7,6 @@ use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use crate::ike::path::Path;
-use foldhash::fast::RandomState;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -60,7 +59,7 @@ pub(crate) struct OutboundSa {
 pub struct OutboundView {
     feed: Arc<Feed>,
     sas: Slab<OutboundSa>,
-    by_child: HashMap<ChildId, usize, RandomState>,
+    by_child: HashMap<ChildId, usize>,
     /// By selectors whose remote side is a prefix, and by those whose remote side is another range.
     prefixes: SelectorIndex<Place>,
     ranges: SelectorIndex<Place>,
@@ -187,8 +186,8 @@ pub(crate) struct InboundSa {
 pub struct InboundView {
     feed: Arc<Feed>,
     sas: Slab<InboundSa>,
-    by_spi: HashMap<u32, usize, RandomState>,
-    by_child: HashMap<ChildId, usize, RandomState>,
+    by_spi: HashMap<u32, usize>,
+    by_child: HashMap<ChildId, usize>,
 }
 
 impl InboundView {

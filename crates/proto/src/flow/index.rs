@@ -2,7 +2,6 @@
 //! IPv4 only, as the packets are.
 
 use crate::flow::selector::{AddressRange, Flow, Selector};
-use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,7 +25,7 @@ struct Group<T> {
     lengths: (u8, u8),
     mask: u64,
     /// The newest entry of each pair of prefixes.
-    table: HashMap<u64, Entry<T>, RandomState>,
+    table: HashMap<u64, Entry<T>>,
 }
 
 /// An entry is small, so that many of them are in the processor's caches.
