@@ -4,22 +4,23 @@
 //! well; `lookup-SAS` finds the SA of a flow among so many; `handshake-GROUP` is a main mode and a quick mode of two engines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "../tests/support/pair.rs"]
+mod pair;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound};
 use hubward_proto::esp::outbound::{Outbound, Outcome, Sealed};
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sa::{ChildId, Direction};
 use hubward_proto::esp::sad::Sad;
-use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::selector::{AddressRange, Flow};
 use hubward_proto::flow::tables::Tables;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::ike::path::Encapsulation;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip;
+use pair::child;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use support::{HUB, Node, World, hub_policy, spoke_policy, tunnel};
 
 /// Packets of a batch, as a super-packet brings them.
@@ -33,35 +34,6 @@ fn suite(name: &str) -> EspSuite {
         _ => panic!("no cipher {name}"),
     }
     .unwrap()
-}
-
-/// A pair whose two halves are the same, so that it opens what it seals.
-fn child(number: u32, suite: EspSuite, remote: AddressRange) -> Arc<ChildSa> {
-    let half = || Half { spi: Spi(0x1000 + number), keymat: Secret::new(vec![7; suite.keymat_len()]) };
-    let host = |last| IpAddr::from([192, 0, 2, last]);
-    Arc::new(ChildSa {
-        id: ChildId(u64::from(number)),
-        path: Path {
-            local: host(1),
-            local_port: 4500,
-            remote: host(2),
-            remote_port: 4500,
-            interface: InterfaceId(0),
-            vrf: VrfId(0),
-            encapsulation: Encapsulation::Udp,
-        },
-        entry: EntryRef { map: "mymap".into(), sequence: 10, dynamic: None },
-        selector: Selector::between(AddressRange::ANY_V4, remote),
-        lease: None,
-        mode: Mode::Tunnel,
-        suite,
-        inbound: half(),
-        outbound: half(),
-        replay_window: 64,
-        soft_bytes: None,
-        hard_bytes: None,
-        df: DfBit::Copy,
-    })
 }
 
 fn packets(cipher: &str, bytes: usize, times: usize, opens: bool) {

@@ -78,7 +78,7 @@ impl OutboundView {
         let mut view = Self {
             feed,
             sas: Slab::new(),
-            by_child: HashMap::default(),
+            by_child: HashMap::new(),
             prefixes: SelectorIndex::default(),
             ranges: SelectorIndex::default(),
             installed: 0,
@@ -192,8 +192,7 @@ pub struct InboundView {
 
 impl InboundView {
     pub(crate) fn new(feed: Arc<Feed>) -> Self {
-        let mut view =
-            Self { feed, sas: Slab::new(), by_spi: HashMap::default(), by_child: HashMap::default() };
+        let mut view = Self { feed, sas: Slab::new(), by_spi: HashMap::new(), by_child: HashMap::new() };
         view.refresh();
         view
     }

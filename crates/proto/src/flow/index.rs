@@ -57,7 +57,7 @@ impl<T: Copy> SelectorIndex<T> {
         let found = self.groups.binary_search_by(|group| lengths.cmp(&group.lengths));
         let place = found.unwrap_or_else(|place| {
             let mask = u64::from(mask_of(lengths.0)) << 32 | u64::from(mask_of(lengths.1));
-            self.groups.insert(place, Group { lengths, mask, table: HashMap::default() });
+            self.groups.insert(place, Group { lengths, mask, table: HashMap::new() });
             place
         });
         let Some(group) = self.groups.get_mut(place) else { return };

@@ -57,7 +57,7 @@ impl Engine {
         self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
         let inbound = child.inbound.spi;
         let outbound = child.outbound.spi;
-        self.belongs(peer, id, true);
+        self.children_of.insert((peer, id));
         self.children.insert(
             id,
             Box::new(Child {
@@ -390,7 +390,7 @@ impl Engine {
     /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
     pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
         let Some(child) = self.children.remove(&id) else { return };
-        self.belongs(child.peer, id, false);
+        self.children_of.remove(&(child.peer, id));
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
         self.child_changed(id);

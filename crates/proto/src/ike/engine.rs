@@ -42,9 +42,9 @@ pub struct Engine {
     pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
     pub(super) children: BTreeMap<ChildId, Box<Child>>,
     /// The children of each peer.
-    children_of: BTreeSet<(PeerId, ChildId)>,
+    pub(super) children_of: BTreeSet<(PeerId, ChildId)>,
     /// The established SAs of each peer.
-    sas_of: BTreeSet<(PeerId, ConnId)>,
+    pub(super) sas_of: BTreeSet<(PeerId, ConnId)>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
     asks: BTreeMap<AskId, AskFor>,
     timers: BTreeSet<(Instant, Timer)>,
@@ -440,23 +440,9 @@ impl Engine {
         self.sas_of.range((peer, ConnId(0))..=(peer, ConnId(u32::MAX))).map(|(_, id)| *id)
     }
 
-    /// An SA is no longer this peer's.
-    pub(super) fn leaves(&mut self, peer: PeerId, id: ConnId) {
-        self.sas_of.remove(&(peer, id));
-    }
-
     /// The pairs of a peer, the oldest first.
     pub(super) fn pairs_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ChildId> {
         self.children_of.range((peer, ChildId(0))..=(peer, ChildId(u64::MAX))).map(|(_, id)| *id)
-    }
-
-    /// A pair is a peer's now, or no longer.
-    pub(super) fn belongs(&mut self, peer: PeerId, id: ChildId, belongs: bool) {
-        if belongs {
-            self.children_of.insert((peer, id));
-        } else {
-            self.children_of.remove(&(peer, id));
-        }
     }
 
     fn arm(&mut self, timer: Timer, at: Option<Instant>) {

@@ -200,7 +200,7 @@ impl Engine {
                 };
                 let new = self.new_peer_id();
                 if let Some(established) = sa.established() {
-                    self.leaves(established.peer, sa.id);
+                    self.sas_of.remove(&(established.peer, sa.id));
                 }
                 self.in_work.push(new);
                 self.peers.insert(new, Box::new(fresh));
