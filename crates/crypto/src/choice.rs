@@ -2,8 +2,9 @@
 //! fastest is taken. Until then it is the one that is fastest on most processors. AES is the libraries' to choose.
 
 use crate::des::{CbcJob, DesKey, Kind, Width, decrypt_with};
-use crate::midstate::{self, Midstates, SHA1};
+use crate::midstate::{Midstates, SHA1};
 use crate::montgomery::{self, Implementation};
+use crate::sha1_lanes::{self, Lanes};
 use crate::suite::DhGroup;
 use std::hint::black_box;
 use std::time::Duration;
@@ -31,11 +32,13 @@ pub fn choose(clock: &dyn Fn() -> Duration) {
     });
     modp.min_by_key(|(time, _)| *time).into_iter().for_each(|(_, implementation)| implementation.choose());
     let key = Midstates::new(SHA1, [3; 64]);
-    let message = [0x5a_u8; 1024];
-    let together = fastest([false, true].into_iter(), clock, |together| {
-        black_box(midstate::sign_two_as(together, [&key, &key], [&message, &message]));
+    let messages = [(&key, [0x5a; 1024].as_slice()); 32];
+    let sha1 = fastest(Lanes::available(), clock, |lanes| {
+        sha1_lanes::sign(lanes, &messages, |digest| {
+            black_box(digest);
+        });
     });
-    together.into_iter().for_each(midstate::choose);
+    sha1.into_iter().for_each(Lanes::choose);
 }
 
 fn shortest(clock: &dyn Fn() -> Duration, mut work: impl FnMut()) -> Duration {
@@ -60,7 +63,7 @@ fn fastest<T: Copy>(
 pub fn taken() -> [(&'static str, &'static str); 3] {
     [
         ("DES, 3DES", Width::chosen().name()),
-        ("HMAC-SHA1", if midstate::together() { "two messages at once" } else { "one by one" }),
+        ("HMAC-SHA1", Lanes::chosen().name()),
         ("MODP groups", Implementation::chosen().name()),
     ]
 }

@@ -4,7 +4,7 @@
 use crate::aes_cbc;
 use crate::cipher::CryptoError;
 use crate::des::{self, DesKey};
-use crate::mac::{Digest, HmacKey, equal, sign_two};
+use crate::mac::{HmacKey, equal, sign_each};
 use crate::suite::{EspCipher, EspSuite};
 use ::cipher::{Array, BlockModeDecrypt, InnerIvInit, KeyInit};
 use ring::aead;
@@ -130,19 +130,12 @@ pub fn seal(jobs: &mut [SealJob<'_>]) -> Result<(), usize> {
             Cipher::Des(_) | Cipher::Gcm(..) => {}
         }
     }
-    for (index, pair) in jobs.chunks_mut(2).enumerate() {
-        let done = match pair {
-            [first, second] => authenticate_two(first, second).or_else(|| {
-                let first = authenticate(first);
-                authenticate(second).and(first)
-            }),
-            [last] => authenticate(last),
-            _ => None,
-        };
-        if done.is_none() {
-            bad = Err(index * 2);
-        }
-    }
+    let bodies = jobs.iter_mut().filter_map(|job| {
+        let (body, icv) =
+            job.packet.split_at_mut_checked(job.packet.len().checked_sub(job.keys.suite.icv_len())?)?;
+        Some((job.keys.auth.as_ref()?, &*body, icv))
+    });
+    sign_each(bodies, |icv, digest| icv.iter_mut().zip(digest).for_each(|(to, from)| *to = *from));
     bad
 }
 
@@ -155,24 +148,25 @@ fn aes_packet<'a>(keys: &EspKeys, packet: &'a mut [u8]) -> Option<([u8; 16], &'a
 
 /// Checks, then decrypts every packet of the batch.
 pub fn open(jobs: &mut [OpenJob<'_>]) {
-    for pair in jobs.chunks_mut(2) {
-        match pair {
-            [first, second] => {
-                let wholes = [whole(first.keys, first.packet), whole(second.keys, second.packet)];
-                let digests = match (&first.keys.auth, &second.keys.auth, wholes) {
-                    (Some(a), Some(b), [Ok(one), Ok(two)]) => {
-                        let [x, y] = [first.packet.get(..one.end), second.packet.get(..two.end)]
-                            .map(Option::unwrap_or_default);
-                        sign_two([a, b], [x, y]).map(Some)
-                    }
-                    _ => [None, None],
-                };
-                let [a, b] = digests;
-                first.outcome = open_one(first.keys, first.packet, a);
-                second.outcome = open_one(second.keys, second.packet, b);
-            }
-            [last] => last.outcome = open_one(last.keys, last.packet, None),
-            _ => {}
+    let bodies = jobs.iter_mut().filter_map(|OpenJob { keys, packet, outcome }| {
+        *outcome = whole(keys, packet);
+        let auth = keys.auth.as_ref()?;
+        let range = outcome.clone().ok()?;
+        // until it is seen to be right
+        *outcome = Err(OpenError::Icv);
+        let (body, icv) = packet.split_at_checked(range.end)?;
+        Some((auth, body, (icv, range, outcome)))
+    });
+    sign_each(bodies, |(icv, range, outcome), digest| {
+        if digest.get(..icv.len()).is_some_and(|ours| equal(ours, icv)) {
+            *outcome = Ok(range);
+        }
+    });
+    for job in jobs.iter_mut() {
+        if let Ok(range) = &job.outcome
+            && let Err(error) = decrypt(job.keys, job.packet, range.clone())
+        {
+            job.outcome = Err(error);
         }
     }
     for (cipher, kind) in DES_KINDS {
@@ -227,61 +221,31 @@ fn encrypt(job: &mut SealJob<'_>) -> Option<()> {
     }
 }
 
-/// Two packets at once, where both have an integrity algorithm of their own; `None` where that is not so.
-fn authenticate_two(first: &mut SealJob<'_>, second: &mut SealJob<'_>) -> Option<()> {
-    let keys = [first.keys.auth.as_ref()?, second.keys.auth.as_ref()?];
-    let split = |job: &SealJob<'_>| job.packet.len().checked_sub(job.keys.suite.icv_len());
-    let (first_end, second_end) = (split(first)?, split(second)?);
-    let (first_body, first_icv) = first.packet.split_at_mut_checked(first_end)?;
-    let (second_body, second_icv) = second.packet.split_at_mut_checked(second_end)?;
-    let [a, b] = sign_two(keys, [first_body, second_body]);
-    first_icv.copy_from_slice(a.get(..first_icv.len())?);
-    second_icv.copy_from_slice(b.get(..second_icv.len())?);
-    Some(())
-}
-
-fn authenticate(job: &mut SealJob<'_>) -> Option<()> {
-    let Some(key) = &job.keys.auth else { return Some(()) };
-    let body_end = job.packet.len().checked_sub(job.keys.suite.icv_len())?;
-    let (body, icv) = job.packet.split_at_mut_checked(body_end)?;
-    let digest = key.sign(&[body]);
-    icv.copy_from_slice(digest.get(..icv.len())?);
-    Some(())
-}
-
-/// `digest` is that of the packet where it is known already.
-fn open_one(keys: &EspKeys, packet: &mut [u8], digest: Option<Digest>) -> Result<Range<usize>, OpenError> {
+/// Decrypts with the ciphers that go packet by packet; GCM checks as well.
+fn decrypt(keys: &EspKeys, packet: &mut [u8], range: Range<usize>) -> Result<(), OpenError> {
     fn cbc<C: ::cipher::BlockCipherDecrypt>(cipher: &C, iv: &[u8], data: &mut [u8]) -> Result<(), OpenError> {
         let iv = Array::try_from(iv).map_err(|_| OpenError::Length)?;
         let (blocks, _) = Array::slice_as_chunks_mut(data);
         cbc::Decryptor::inner_iv_init(cipher, &iv).decrypt_blocks(blocks);
         Ok(())
     }
-    let suite = keys.suite;
-    let range = whole(keys, packet)?;
-    if let Some(key) = &keys.auth {
-        let (body, icv) = packet.split_at_checked(range.end).ok_or(OpenError::Length)?;
-        let digest = digest.unwrap_or_else(|| key.sign(&[body]));
-        if !equal(digest.get(..icv.len()).ok_or(OpenError::Length)?, icv) {
-            return Err(OpenError::Icv);
-        }
-    }
     let (header, rest) = packet.split_at_mut_checked(HEADER_LEN).ok_or(OpenError::Length)?;
-    let (iv, rest) = rest.split_at_mut_checked(suite.cipher().iv_len()).ok_or(OpenError::Length)?;
+    let (iv, rest) = rest.split_at_mut_checked(keys.suite.cipher().iv_len()).ok_or(OpenError::Length)?;
     if let Cipher::Gcm(key, salt) = &keys.cipher {
         let nonce = gcm_nonce(salt, iv).ok_or(OpenError::Length)?;
-        key.open_in_place(nonce, aead::Aad::from(&*header), rest).map_err(|_| OpenError::Icv)?;
-        return Ok(range);
+        return key
+            .open_in_place(nonce, aead::Aad::from(&*header), rest)
+            .map(drop)
+            .map_err(|_| OpenError::Icv);
     }
     let data = rest.get_mut(..range.len()).ok_or(OpenError::Length)?;
     match &keys.cipher {
-        Cipher::Aes128(cipher) => cbc(&**cipher, iv, data)?,
-        Cipher::Aes192(cipher) => cbc(&**cipher, iv, data)?,
-        Cipher::Aes256(cipher) => cbc(&**cipher, iv, data)?,
+        Cipher::Aes128(cipher) => cbc(&**cipher, iv, data),
+        Cipher::Aes192(cipher) => cbc(&**cipher, iv, data),
+        Cipher::Aes256(cipher) => cbc(&**cipher, iv, data),
         // done for the whole batch, or done above
-        Cipher::Des(_) | Cipher::Gcm(..) => {}
+        Cipher::Des(_) | Cipher::Gcm(..) => Ok(()),
     }
-    Ok(range)
 }
 
 fn gcm_nonce(salt: &[u8; 4], iv: &[u8]) -> Option<aead::Nonce> {

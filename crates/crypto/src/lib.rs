@@ -14,6 +14,7 @@ pub mod password;
 pub mod random;
 pub mod secret;
 pub mod selftest;
+mod sha1_lanes;
 mod simd;
 pub mod suite;
 pub mod sum;

@@ -1,6 +1,7 @@
 //! Hashes and HMAC (RFC 2104), which is also the IKEv1 prf (RFC 2409 section 4).
 
-use crate::midstate::{self, Midstates, SHA1, SHA256};
+use crate::midstate::{Midstates, SHA1, SHA256};
+use crate::sha1_lanes::{self, Lanes};
 use crate::suite::HashAlg;
 use hmac::Hmac;
 use md5::Md5;
@@ -121,13 +122,41 @@ impl HmacKey {
     }
 }
 
-/// HMAC of two messages, each under its key: faster than one after the other where the algorithm allows.
-pub(crate) fn sign_two(keys: [&HmacKey; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
-    if let [HmacKey(Keyed::Sha1(a)), HmacKey(Keyed::Sha1(b))] = keys {
-        return midstate::sign_two([a, b], messages);
+/// HMAC of each message under its key: faster than one after the other where the algorithm allows. `done` is told the digest and
+/// what the message came with, in any order.
+pub(crate) fn sign_each<'a, T>(
+    messages: impl Iterator<Item = (&'a HmacKey, &'a [u8], T)>,
+    mut done: impl FnMut(T, &[u8]),
+) {
+    let lanes = Lanes::chosen();
+    let mut messages = messages;
+    loop {
+        // what has no lanes is signed as it comes
+        let mut next = || {
+            messages.find_map(|(key, message, with)| match &key.0 {
+                Keyed::Sha1(states) => Some(((states, message), with)),
+                _ => {
+                    done(with, &key.sign(&[message]));
+                    None
+                }
+            })
+        };
+        let Some((first, with)) = next() else { return };
+        let mut group = [first; sha1_lanes::MOST];
+        let mut withs = [const { None }; sha1_lanes::MOST];
+        let mut count = 0;
+        // the places come first in the pairing: when there is none left, no message is taken
+        let places = group.iter_mut().zip(&mut withs);
+        let rest = std::iter::from_fn(&mut next);
+        for ((to, with_to), (message, with)) in places.zip(std::iter::once((first, with)).chain(rest)) {
+            (*to, *with_to) = (message, Some(with));
+            count += 1;
+        }
+        let mut withs = withs.into_iter().flatten();
+        sha1_lanes::sign(lanes, group.get(..count).unwrap_or_default(), |digest| {
+            withs.next().into_iter().for_each(|with| done(with, digest));
+        });
     }
-    let ([a, b], [first, second]) = (keys, messages);
-    [a.sign(&[first]), b.sign(&[second])]
 }
 
 /// Compares two values in constant time, lengths first.

@@ -2,13 +2,12 @@
 //! blocks and one or two more.
 
 use crate::mac::Digest;
-use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A hash of 64-byte blocks.
 pub(crate) struct Hash<const N: usize> {
     start: [u32; N],
-    compress: fn(&mut [u32; N], &[[u8; 64]]),
+    pub(crate) compress: fn(&mut [u32; N], &[[u8; 64]]),
 }
 
 /// SHA-1 (FIPS 180-4).
@@ -35,23 +34,26 @@ pub(crate) const SHA256: &Hash<8> = &Hash {
 /// The two states behind a key.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Midstates<const N: usize> {
-    inner: [u32; N],
-    outer: [u32; N],
+    pub(crate) inner: [u32; N],
+    pub(crate) outer: [u32; N],
 }
 
 /// The end of a message: what did not fill a block, the padding, and the length in bits.
-struct End {
+pub(crate) struct End {
     blocks: [[u8; 64]; 2],
     count: usize,
 }
 
 impl End {
+    pub(crate) const NONE: Self = Self { blocks: [[0; 64]; 2], count: 0 };
+
     /// `length` is the whole message's, in bytes.
-    fn new(rest: &[u8], length: usize) -> Self {
+    pub(crate) fn new(rest: &[u8], length: usize) -> Self {
         let count = if rest.len() < 56 { 1 } else { 2 };
         let mut blocks = [[0; 64]; 2];
-        for (to, from) in blocks.as_flattened_mut().iter_mut().zip(rest.iter().chain(&[0x80])) {
-            *to = *from;
+        if let Some((message, [mark, ..])) = blocks.as_flattened_mut().split_at_mut_checked(rest.len()) {
+            message.copy_from_slice(rest);
+            *mark = 0x80;
         }
         if let Some(place) = blocks.get_mut(count - 1).and_then(|block| block.last_chunk_mut()) {
             *place = (length as u64 * 8).to_be_bytes();
@@ -59,7 +61,7 @@ impl End {
         Self { blocks, count }
     }
 
-    fn blocks(&self) -> &[[u8; 64]] {
+    pub(crate) fn blocks(&self) -> &[[u8; 64]] {
         self.blocks.get(..self.count).unwrap_or_default()
     }
 }
@@ -106,64 +108,8 @@ impl<const N: usize> Midstates<N> {
     }
 }
 
-fn bytes<const N: usize>(state: [u32; N]) -> [[u8; 4]; N] {
+pub(crate) fn bytes<const N: usize>(state: [u32; N]) -> [[u8; 4]; N] {
     state.map(u32::to_be_bytes)
-}
-
-/// HMAC-SHA1 of two messages, each under its key, in little more time than one of them takes where the processor has instructions for
-/// SHA-1.
-pub(crate) fn sign_two(keys: [&Midstates<5>; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
-    sign_two_as(together(), keys, messages)
-}
-
-/// Going together was tried and is slower here.
-static ONE_BY_ONE: AtomicBool = AtomicBool::new(false);
-
-/// Whether two messages go together.
-pub(crate) fn together() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return crate::simd::sha1_two::is_there() && !ONE_BY_ONE.load(Ordering::Relaxed);
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-/// Lets two messages go together from now on, or not.
-pub(crate) fn choose(together: bool) {
-    ONE_BY_ONE.store(!together, Ordering::Relaxed);
-}
-
-/// The same, together or one by one.
-pub(crate) fn sign_two_as(together: bool, keys: [&Midstates<5>; 2], messages: [&[u8]; 2]) -> [Digest; 2] {
-    if !together {
-        let ([a, b], [first, second]) = (keys, messages);
-        return [a.sign(SHA1, &[first]), b.sign(SHA1, &[second])];
-    }
-    let mut states = keys.map(|key| key.inner);
-    let [(first, first_rest), (second, second_rest)] = messages.map(<[u8]>::as_chunks::<64>);
-    compress_two(&mut states, [first, second]);
-    let [a, b] = messages.map(|message| 64 + message.len());
-    let ends = [End::new(first_rest, a), End::new(second_rest, b)];
-    compress_two(&mut states, [ends[0].blocks(), ends[1].blocks()]);
-    let ends = states.map(|state| End::new(bytes(state).as_flattened(), 64 + 20));
-    let mut states = keys.map(|key| key.outer);
-    compress_two(&mut states, [ends[0].blocks(), ends[1].blocks()]);
-    states.map(|state| Digest::new(bytes(state).as_flattened()))
-}
-
-/// Goes on with both states: side by side as far as both messages reach.
-fn compress_two(states: &mut [[u32; 5]; 2], messages: [&[[u8; 64]]; 2]) {
-    let [first, second] = messages;
-    #[cfg(target_arch = "x86_64")]
-    let common = {
-        let common = first.len().min(second.len());
-        if crate::simd::sha1_two::compress_here(states, messages) { common } else { 0 }
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let common = 0;
-    let [a, b] = states;
-    for (state, message) in [(a, first), (b, second)] {
-        (SHA1.compress)(state, message.get(common..).unwrap_or_default());
-    }
 }
 
 #[cfg(test)]
@@ -195,24 +141,6 @@ mod tests {
                 let (one, two) = message.split_at(cut);
                 assert_eq!(*sha1.sign(SHA1, &[one, two, &[]]), expected[..], "{length} cut at {cut}");
             }
-        }
-    }
-
-    /// Two messages of all kinds of lengths against one after the other.
-    #[test]
-    fn two_at_once() {
-        let mut random = Random::new([4; 32]);
-        let (mut keys, mut message) = ([[0; 64]; 2], [0; 700]);
-        keys.iter_mut().for_each(|key| random.fill(key));
-        random.fill(&mut message);
-        let [a, b] = keys.map(|key| Midstates::new(SHA1, key));
-        for (first, second) in
-            (0..=256).flat_map(|first| [0, 1, 63, 64, 256, 600].map(|second| (first, second)))
-        {
-            let messages = [&message[..first], &message[100..100 + second]];
-            let [one, two] = sign_two([&a, &b], messages);
-            assert_eq!(*one, *a.sign(SHA1, &messages[..1]), "{first} and {second} bytes");
-            assert_eq!(*two, *b.sign(SHA1, &messages[1..]), "{first} and {second} bytes");
         }
     }
 }

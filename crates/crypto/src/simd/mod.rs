@@ -8,6 +8,8 @@ pub(crate) mod des_avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod sha1_avx512;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod sha1_two;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod sum_avx2;
