@@ -147,7 +147,7 @@ pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, ti
         .iter()
         .map(|row| {
             json!({
-                "peer": row.peer, "link": row.link.name(), "load": row.load.name(), "bytes": row.bytes,
+                "peer": row.peer, "link": row.link.name(), "load": row.load.name(), "round": row.round, "bytes": row.bytes,
                 "packets": row.packets, "seconds": row.seconds, "round_trip_ms": row.round_trip,
                 "sender_cpu_s": row.sender, "receiver_cpu_s": row.receiver, "memory_kib": row.memory,
             })

@@ -288,14 +288,23 @@ impl Machine {
         for route in prefixes.iter().flat_map(|prefix| self.capturing(*prefix)) {
             wanted.entry(route.destination).or_insert(route);
         }
-        for old in self.captured.values().filter(|old| !wanted.contains_key(&old.destination)) {
-            let _gone = route::remove(&self.netlink, old);
+        let gone: Vec<_> =
+            self.captured.extract_if(.., |destination, _| !wanted.contains_key(destination)).collect();
+        for (_, old) in gone {
+            let _gone = route::remove(&self.netlink, &old);
         }
-        for new in wanted.values().filter(|new| self.captured.get(&new.destination) != Some(new)) {
-            route::replace(&self.netlink, new)?;
+        let mut outcome = Ok(());
+        for (destination, new) in wanted {
+            if self.captured.get(&destination) == Some(&new) {
+                continue;
+            }
+            match route::replace(&self.netlink, &new) {
+                Ok(()) => drop(self.captured.insert(destination, new)),
+                // the others may be other peers', and this one is tried again
+                Err(error) => outcome = outcome.and(Err(error.into())),
+            }
         }
-        self.captured = wanted;
-        Ok(())
+        outcome
     }
 
     /// Like [`Self::capture`] for ranges that are new, by what it found then: a peer that comes must not cost more where there

@@ -111,6 +111,9 @@ pub(crate) struct Gateway {
 /// How long a route may outlive its tunnel: many that go at a time go at once.
 const RECAPTURE: Duration = Duration::from_millis(100);
 
+/// After how long routes that could not be set are tried again.
+const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
+
 impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) -> End {
@@ -331,7 +334,7 @@ impl Gateway {
                 Err(error) => {
                     tracing::error!("the routes into the tunnel could not be set: {error:#}");
                     // whatever it was, all of them are looked at once more
-                    self.recapture.get_or_insert(now() + Duration::from_secs(1));
+                    self.recapture.get_or_insert(now() + CAPTURE_AGAIN);
                 }
             }
         }
@@ -384,6 +387,7 @@ impl Gateway {
         drop(tables);
         if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
             tracing::error!("the routes into the tunnel could not be set: {error:#}");
+            self.recapture = Some(now() + CAPTURE_AGAIN);
         }
         let links = self.links();
         if let Plane::Kernel(kernel) = &mut self.plane {

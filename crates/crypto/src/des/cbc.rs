@@ -161,16 +161,21 @@ impl<'a, 'o> PassKeys<'a, 'o> {
     }
 
     /// The key of the block at `place`; the places of a pass are set in their order.
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, place: usize, key: &'a DesKey) {
         let is_first = self.first.as_ref().is_some_and(|(first, _)| std::ptr::eq(*first, key));
         if place == 0 {
-            self.one = true;
-            if !is_first {
-                self.first = Some((key, Schedule::new(&key.0, self.direction)));
-            }
+            self.begin(key, is_first);
         } else if !(is_first && self.one) {
             self.set_own(place, key);
+        }
+    }
+
+    /// The first block of a pass.
+    fn begin(&mut self, key: &'a DesKey, is_first: bool) {
+        self.one = true;
+        if !is_first {
+            self.first = Some((key, Schedule::new(&key.0, self.direction)));
         }
     }
 

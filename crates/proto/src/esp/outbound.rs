@@ -76,7 +76,7 @@ const fn grain(cipher: EspCipher) -> usize {
     match cipher {
         // a vector has as many bits, and the bit-sliced cipher encrypts as many packets at once
         EspCipher::Des | EspCipher::TripleDes => 256,
-        EspCipher::Aes128 | EspCipher::Aes192 | EspCipher::Aes256 => 32,
+        EspCipher::Aes128 | EspCipher::Aes192 | EspCipher::Aes256 => 64,
         EspCipher::AesGcm128 | EspCipher::AesGcm256 => 16,
     }
 }

@@ -68,7 +68,7 @@ pub struct OutboundView {
 
 /// Where an SA is, and its place among those that were installed.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(crate) struct Place {
     serial: u64,
     at: usize,
 }

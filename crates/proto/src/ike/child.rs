@@ -22,6 +22,14 @@ use std::time::Duration;
 /// How long a replaced pair stays for packets under way, before the side that replaced it deletes it.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The same where the peer replaced it, and it has to go because there are too many: the peer's side has the new pair already.
+const SHORT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long before its end a pair is renewed: first by the side that began it, by the other only when that did not happen.
+const fn margin(initiator: bool) -> Duration {
+    Duration::from_secs(if initiator { 30 } else { 12 })
+}
+
 impl Engine {
     /// Installs the inbound half of a new pair; [`Self::use_outbound`] brings the other.
     pub(super) fn install_child(
@@ -49,8 +57,7 @@ impl Engine {
             hard_bytes: limit,
             df: new.terms.df,
         });
-        // the side that began the pair renews it 30 seconds before its end, the other only when that did not happen
-        let margin = Duration::from_secs(if new.initiator { 30 } else { 12 }).min(new.suite.lifetime / 4);
+        let margin = margin(new.initiator).min(new.suite.lifetime / 4);
         let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
         let soft = now + new.suite.lifetime.saturating_sub(margin + jitter);
         self.by_spi.insert(child.inbound.spi.0, id);
@@ -105,7 +112,7 @@ impl Engine {
             return;
         }
         child.outbound = true;
-        let (peer, selector, initiator) = (child.peer, child.sa.selector, child.initiator);
+        let (peer, initiator) = (child.peer, child.initiator);
         let (conn, path) = (child.conn, child.path);
         let child = Arc::clone(&child.sa);
         if let Some(pair) = self.traced_pair(id) {
@@ -116,13 +123,9 @@ impl Engine {
         }
         self.effect(Effect::Install { child, direction: Direction::Outbound });
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
-        let replaced: Vec<_> = self
-            .children_of(peer)
-            // a pair that is not in use yet is the other half of a crossing renewal: if each side took the other's for
-            // replaced, both would be deleted
-            .filter(|other| other.sa.id < id && other.outbound && other.sa.selector == selector)
-            .map(|other| other.sa.id)
-            .collect();
+        let Some(new) = self.children.get(&id) else { return };
+        let replaced: Vec<_> =
+            self.children_of(peer).filter(|old| new.replaces(old)).map(|old| old.sa.id).collect();
         for old in replaced {
             if let Some(old) = self.children.get_mut(&old) {
                 old.superseded = true;
@@ -135,7 +138,7 @@ impl Engine {
             self.schedule_child(old);
             self.child_changed(old);
         }
-        self.bound_replaced(peer, path.interface, is_client);
+        self.bound_replaced(peer);
     }
 
     /// The pairs of a peer, the oldest first.
@@ -406,33 +409,41 @@ impl Engine {
                 engine.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
             });
         }
+        self.reinstate(&child);
         self.tidy_peer(child.peer);
     }
 
-    /// The oldest pair of a peer in whose place another carries the same.
-    pub(super) fn oldest_replaced(&self, peer: PeerId) -> Option<ChildId> {
-        let mut replaced = self.children_of(peer).filter(|child| child.superseded);
-        let carries = |old: &Child| {
-            self.children_of(peer)
-                .any(|new| new.sa.id > old.sa.id && new.outbound && new.sa.selector == old.sa.selector)
+    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic again, and is renewed like any other.
+    fn reinstate(&mut self, gone: &Child) {
+        let same = |child: &&Child| child.outbound && child.sa.selector == gone.sa.selector;
+        let Some(id) = self.children_of(gone.peer).filter(same).last().map(|newest| newest.sa.id) else {
+            return;
         };
-        replaced.find(|old| carries(old)).map(|old| old.sa.id)
+        let Some(child) = self.children.get_mut(&id).filter(|child| child.superseded) else { return };
+        child.superseded = false;
+        child.retire = None;
+        child.soft = Some(self.now + child.hard.since(self.now).saturating_sub(margin(child.initiator)));
+        self.schedule_child(id);
+        self.child_changed(id);
     }
 
-    /// Lets the oldest replaced pair go when a peer has more than it may. Some peers never delete what they renewed (strongSwan
+    /// Lets the oldest replaced pairs go when a peer has more than it may. Some peers never delete what they renewed (strongSwan
     /// with IKEv1), and a fast stream uses up a volume limit every few seconds.
-    fn bound_replaced(&mut self, peer: PeerId, interface: InterfaceId, is_client: bool) {
-        if self.pairs_of(peer).count() <= self.children_limit(interface) {
-            return;
-        }
-        let Some(id) = self.oldest_replaced(peer) else { return };
-        if is_client {
-            // it would take the loss of any pair for that of its tunnel
-            self.end_child(id, "replaced", false);
-        } else if let Some(old) = self.children.get_mut(&id) {
-            // its end is told by the phase-1 SA that is in work now
-            old.retire = Some(self.now);
-            self.schedule_child(id);
+    pub(super) fn bound_replaced(&mut self, peer: PeerId) {
+        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
+        let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
+        let Some(interface) = staying().last().map(|child| child.path.interface) else { return };
+        let too_many = staying().count().saturating_sub(self.children_limit(interface));
+        let replaced = staying().filter(|child| child.superseded).take(too_many);
+        for id in replaced.map(|child| child.sa.id).collect::<Vec<_>>() {
+            if is_client {
+                // it would take the loss of any pair for that of its tunnel
+                self.end_child(id, "replaced", false);
+            } else if let Some(old) = self.children.get_mut(&id) {
+                // not at once: packets are under way, and its end is told by the phase-1 SA that is in work now
+                old.retire = Some(self.now + SHORT_GRACE);
+                self.schedule_child(id);
+            }
         }
     }
 

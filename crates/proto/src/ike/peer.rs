@@ -436,6 +436,10 @@ impl Engine {
         for id in changed {
             self.end_child(id, "the configuration changed", true);
         }
+        // fewer lines allow for fewer pairs
+        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+            self.bound_replaced(peer);
+        }
         let gone: Vec<_> = self
             .sas
             .values()

@@ -359,6 +359,12 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    /// Whether this pair, in use, took the place of another that was. One that is not in use yet is the other half of a crossing
+    /// renewal: if each side took the other's for replaced, both would be deleted.
+    pub(crate) fn replaces(&self, old: &Self) -> bool {
+        old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
+    }
+
     /// What `show` commands see of it.
     pub(crate) fn view(&self) -> ChildView {
         ChildView {

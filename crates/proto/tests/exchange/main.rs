@@ -38,6 +38,7 @@
 //! | an address 0.0.0.0 means everything to Unity clients only | `identity::a_host_of_zeros_is_everything_to_unity_clients_only` |
 //! | a client's SA to the hub itself beside that to everything | `cisco::a_client_opens_an_sa_to_the_hub_itself_first` (the data path: not tested against a Cisco client) |
 //! | a client that proposes another's address | `rogue::a_client_speaks_only_for_its_address` |
+//! | renewals without deletes, or deleted before what they replaced | `replaced::*`, `interop: rekey::strongswan_renews_phase_2_thirty_times` |
 //! | crossing renewals; PFS on one side only | `renewal::crossing_renewals_leave_one_tunnel`, `renewal::missing_pfs_is_refused` |
 //! | a fourth message of quick mode (Windows) | `cisco::a_fourth_quick_mode_message` |
 //! | an old quick mode, or our own thrown back | `replay::an_old_quick_mode_makes_no_second_pair`, `replay::our_own_quick_mode_thrown_back`, `replay::message_ids_are_not_forgotten` |
@@ -71,6 +72,7 @@ mod liveness;
 #[path = "../support/peer.rs"]
 mod peer;
 mod renewal;
+mod replaced;
 mod replay;
 mod selection;
 #[path = "../support/mod.rs"]

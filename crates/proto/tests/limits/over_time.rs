@@ -11,7 +11,7 @@ use hubward_proto::ike::path::InterfaceId;
 use hubward_proto::ike::policy::{CryptoAclLine, MapEntryKind, Policy};
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
-use hubward_proto::wire::isakmp::{Chain, Cookie, Writer};
+use hubward_proto::wire::isakmp::{Cookie, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,17 +39,9 @@ pub(crate) fn children(count: usize) -> Bench {
     let mut bench = bench(hub_policy());
     let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
     for index in 0..count {
-        let message_id = 77 + index as u32;
-        let writer = quick_mode(1000 + index as u32, &[1; 20], spoke_net(index), LOCAL);
-        let message = peer.seal(exchange::QUICK, message_id, &writer);
-        let answer = bench.datagram(from(0), &message);
-        let Some(refused) = answer.first().filter(|_| bench.refusals.is_empty()) else { break };
-        let (header, plain) = peer.open(refused);
-        let chain = Chain::parse(header.first, &plain).unwrap();
-        let nonce_r = chain.first(payload::NONCE).unwrap();
-        let hash = peer.keys.hash3(message_id, &[1; 20], nonce_r);
-        let third = peer.seal_with(exchange::QUICK, message_id, payload::NONE, &hash, &[]);
-        bench.datagram(from(0), &third);
+        if !peer.quick_mode(&mut bench, 77 + index as u32, spoke_net(index), LOCAL) {
+            break;
+        }
     }
     assert_eq!(bench.engine.inspect().children.len(), count.min(limits::CHILDREN_PER_PEER + 2));
     bench

@@ -346,6 +346,24 @@ impl Peer {
     }
 
     /// A transaction message.
+    /// Quick mode for a network of the peer's, brought to its end; its inbound SPI is 1000 and the message id. `false`: no answer.
+    pub fn quick_mode(&mut self, bench: &mut Bench, message_id: u32, own: [u8; 8], remote: [u8; 8]) -> bool {
+        let nonce_i = [1; 20];
+        let message =
+            self.seal(exchange::QUICK, message_id, &quick_mode(1000 + message_id, &nonce_i, own, remote));
+        let answers = bench.datagram(self.path, &message);
+        let answers = answers.iter().map(|answer| self.open(answer)).collect::<Vec<_>>();
+        let Some((header, plain)) = answers.iter().find(|(header, _)| header.exchange == exchange::QUICK)
+        else {
+            return false;
+        };
+        let chain = Chain::parse(header.first, plain).unwrap();
+        let hash = self.keys.hash3(message_id, &nonce_i, chain.first(payload::NONCE).unwrap());
+        let third = self.seal_with(exchange::QUICK, message_id, payload::NONE, &hash, &[]);
+        bench.datagram(self.path, &third);
+        true
+    }
+
     pub fn config(&mut self, message_id: u32, kind: u8, attributes: Vec<Attribute>) -> Vec<u8> {
         let message = Config { kind, identifier: 1, attributes };
         let mut writer = Writer::new();

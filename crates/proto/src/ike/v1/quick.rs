@@ -271,13 +271,6 @@ impl Engine {
         let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
         let keys = established.keys.clone();
         let (peer, profile) = (established.peer, established.profile.clone());
-        let of_peer = self.pairs_of(peer).count();
-        let limit = self.children_limit(sa.path.interface);
-        // a renewal may pass the limit until it is in use: then one that was replaced goes
-        if of_peer >= limit + limits::EXCHANGES || (of_peer >= limit && self.oldest_replaced(peer).is_none())
-        {
-            return Err(Refusal::TooMany);
-        }
         let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
         let nonce_i = nonce(chain, None)?;
         let unity = sa.vendors.has(Vendor::Unity);
@@ -291,6 +284,16 @@ impl Engine {
             _ => return Err(Refusal::MissingPayload("ID")),
         };
         let lease = self.check_client_selector(peer, &selector, authorized)?;
+        let replaces = self.replaced_by(peer, &selector);
+        // what was replaced does not keep new networks out; a renewal may pass the limit until it is in use, when what was
+        // replaced goes
+        let limit = self.children_limit(sa.path.interface);
+        let standing = self.children_of(peer).filter(|child| !child.superseded).count();
+        if self.pairs_of(peer).count() >= limit + limits::EXCHANGES
+            || (standing >= limit && replaces.is_none())
+        {
+            return Err(Refusal::TooMany);
+        }
         let (found, choice) = if let Some(connection) = &sa.connection {
             // a gateway that renews our child proposes the selectors of the one that runs
             if !self.children_of(peer).any(|child| child.sa.selector == selector) {
@@ -320,7 +323,6 @@ impl Engine {
         let spi = self.new_spi();
         self.step(sa, || Trace::SpiGiven(spi));
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
-        let replaces = self.replaced_by(peer, &selector);
         let new = NewChild {
             entry,
             selector,
