@@ -99,14 +99,14 @@ struct Done {
 }
 
 fn tcp(pair: &Pair, [from, to]: [&str; 2], streams: u32, time: Duration) -> Result<Done> {
-    let mut server = pair.command(1, "iperf3");
+    let mut server = pair.command(1, "iperf3")?;
     server.args(["--server", "--one-off", "--bind", to]);
     let mut server = pair.start("iperf3-server", server)?;
     std::thread::sleep(Duration::from_millis(300));
     let seconds = time.as_secs().to_string();
-    let mut ping = pair.command(0, "ping");
+    let mut ping = pair.command(0, "ping")?;
     ping.args(["-i", "0.05", "-w", &seconds, "-I", from, to]);
-    let mut client = pair.command(0, "iperf3");
+    let mut client = pair.command(0, "iperf3")?;
     let streams = streams.to_string();
     client.args(["--client", to, "--bind", from, "--json", "--time", &seconds, "--parallel", &streams]);
     let mut client = pair.start("iperf3-client", client)?;
@@ -132,7 +132,7 @@ fn tcp(pair: &Pair, [from, to]: [&str; 2], streams: u32, time: Duration) -> Resu
 fn datagrams(pair: &Pair, [from, to]: [&str; 2], load: Load, time: Duration) -> Result<Done> {
     let program = std::env::current_exe()?;
     let program = program.to_str().context("the program's path is not UTF-8")?;
-    let mut sink = pair.command(1, program);
+    let mut sink = pair.command(1, program)?;
     sink.args([SINK, to, &time.as_secs().to_string()]);
     let mut sink = pair.start("sink", sink)?;
     std::thread::sleep(Duration::from_millis(200));
@@ -141,7 +141,7 @@ fn datagrams(pair: &Pair, [from, to]: [&str; 2], load: Load, time: Duration) -> 
         _ => "64",
     };
     let rate = if matches!(load, Load::SmallFixed | Load::MixFixed) { FIXED } else { 0 };
-    let mut source = pair.command(0, program);
+    let mut source = pair.command(0, program)?;
     source.args([GENERATE, from, to, &time.as_secs().to_string(), &rate.to_string(), lengths]);
     pair.start("source", source)?.wait(time + Duration::from_secs(10))?;
     sink.wait(Duration::from_secs(10))?;

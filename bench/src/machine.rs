@@ -24,9 +24,11 @@ const PACKAGES: [&str; 15] = [
     "nftables",
 ];
 
-/// Programs that Debian has not got: crate, version, program.
-pub(crate) const CRATES: [(&str, &str, &str); 2] =
-    [("boringtun-cli", "0.7.1", "boringtun-cli"), ("gotatun-cli", "0.10.2", "gotatun")];
+/// Programs that Debian has not got: peer, crate, version, program.
+pub(crate) const CRATES: [(&str, &str, &str, &str); 2] = [
+    ("boringtun", "boringtun-cli", "0.7.1", "boringtun-cli"),
+    ("gotatun", "gotatun-cli", "0.10.2", "gotatun"),
+];
 
 /// Where such a crate is put: another version is another program.
 fn tool_root(name: &str, version: &str) -> PathBuf {
@@ -36,7 +38,7 @@ fn tool_root(name: &str, version: &str) -> PathBuf {
 /// Such a program.
 pub(crate) fn tool(program: &str) -> PathBuf {
     let root =
-        CRATES.iter().find(|(.., of)| *of == program).map(|(name, version, _)| tool_root(name, version));
+        CRATES.iter().find(|(.., of)| *of == program).map(|(_, name, version, _)| tool_root(name, version));
     root.unwrap_or_default().join("bin").join(program)
 }
 
@@ -44,8 +46,11 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Installs what is missing, and builds Hubward. What cannot be had is told when its turn comes.
-pub(crate) fn install() -> Result<()> {
+/// Installs what is missing, of the crates those that are wanted, and builds Hubward. What cannot be had is told when its turn comes.
+pub(crate) fn install(wanted: impl Fn(&str) -> bool) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("network namespaces and packages want root: sudo -E cargo …");
+    }
     let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !installed(name)).collect();
     if !missing.is_empty() {
         println!("installing {}", missing.join(" "));
@@ -63,22 +68,34 @@ pub(crate) fn install() -> Result<()> {
             }
         }
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for (name, version, program) in CRATES {
-        if tool(program).exists() {
+    for (peer, name, version, program) in CRATES {
+        if !wanted(peer) || tool(program).exists() {
             continue;
         }
         let root = tool_root(name, version);
+        println!("building {name} {version}");
         let arguments = ["install", "--quiet", "--locked", "--version", version, name, "--root"];
-        if !Command::new(&cargo).args(arguments).arg(&root).status()?.success() {
+        if !cargo().args(arguments).arg(&root).status()?.success() {
             println!("{name} {version} could not be installed");
         }
     }
+    println!("building hubward");
     let arguments = ["build", "--quiet", "--release", "--locked", "--package", "hubward"];
-    if !Command::new(&cargo).args(arguments).current_dir(workspace()).status()?.success() {
+    if !cargo().args(arguments).current_dir(workspace()).status()?.success() {
         bail!("hubward does not build");
     }
     Ok(())
+}
+
+/// Cargo, without what it told this program of the package: build scripts would take that for another surrounding and build all
+/// that hangs on them again.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+        command.env_remove(name);
+    }
+    command
 }
 
 fn installed(package: &str) -> bool {
@@ -115,6 +132,6 @@ pub(crate) fn versions() -> Vec<String> {
         |name: &str| Some(format!("{name} {}", said("dpkg-query", &["-W", "-f", "${Version}", name])?));
     let mut all: Vec<Option<String>> = vec![said(hubward().to_str().unwrap_or_default(), &["--version"])];
     all.extend(["charon-systemd", "openvpn", "wireguard-go", "iperf3"].map(package));
-    all.extend(CRATES.map(|(name, version, _)| Some(format!("{name} {version}"))));
+    all.extend(CRATES.map(|(_, name, version, _)| Some(format!("{name} {version}"))));
     all.into_iter().flatten().collect()
 }

@@ -16,7 +16,7 @@ mod report;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::load::Load;
 use crate::net::{Link, Pair};
@@ -32,7 +32,9 @@ The tables go to target/bench/peers.md and peers.json.
   --rounds N           rounds (5)
   --seconds N          seconds of each measurement (4)
   --quick              one round of two seconds
-  --only PEER          only these, by the beginning of their names; may be repeated
+  --only PEER          only these, by the beginning of their names; may be repeated: veth (the cable alone), hubward-gcm, hubward-gcm-native
+                       (protocol 50), hubward-cbc, hubward-3des, strongswan-gcm, strongswan-cbc, strongswan-3des, openvpn, wireguard-go,
+                       boringtun, gotatun, prototype
   --targets            only the loads that the targets are about: one stream of TCP, 64 bytes
   --ungathered         also over a cable whose receiving end does not gather datagrams
   --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
@@ -59,8 +61,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| anyhow::anyhow!("{word} wants a value"));
         match word.as_str() {
-            "--rounds" => all.rounds = value()?.parse()?,
-            "--seconds" => all.time = Duration::from_secs(value()?.parse()?),
+            "--rounds" => all.rounds = number(&word, &value()?)?,
+            "--seconds" => all.time = Duration::from_secs(number(&word, &value()?)?),
             "--quick" => (all.rounds, all.time) = (1, Duration::from_secs(2)),
             "--only" => all.only.push(value()?),
             "--targets" => all.loads = vec![Load::Tcp(1), Load::Small],
@@ -71,6 +73,12 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
         }
     }
     Ok(Some(all))
+}
+
+/// A number that an option wants.
+pub(crate) fn number<T: std::str::FromStr + PartialOrd + From<u8>>(option: &str, value: &str) -> Result<T> {
+    let number = value.parse().ok().filter(|number| *number >= T::from(1));
+    number.with_context(|| format!("{option} wants a whole number of at least 1, and not {value}"))
 }
 
 fn main() -> ExitCode {
@@ -107,13 +115,16 @@ fn finish(outcome: Result<()>) -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    machine::install()?;
     let peers: Vec<Peer> = peers::all(arguments.prototype.as_deref())
         .into_iter()
         .filter(|peer| {
             arguments.only.is_empty() || arguments.only.iter().any(|only| peer.name().starts_with(only))
         })
         .collect();
+    if peers.is_empty() {
+        bail!("none of the peers begins with {}\n\n{USAGE}", arguments.only.join(" or "));
+    }
+    machine::install(|program| peers.iter().any(|peer| peer.name() == program))?;
     let mut rows: Vec<Row> = Vec::new();
     let mut absent: Vec<(String, String)> = Vec::new();
     for round in 1..=arguments.rounds {

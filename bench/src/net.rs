@@ -1,4 +1,5 @@
-//! Two network namespaces, a cable between them, and processes in them.
+//! Two network namespaces, a cable between them, and processes in them. However this program ends, the kernel ends those and takes
+//! the namespaces back.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use hubward_linux::netns::NetNs;
 
 /// The outer addresses.
 pub(crate) const OUTER: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
@@ -36,30 +38,29 @@ impl Link {
 /// The namespaces, with a folder for files. Gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    pub(crate) names: [String; 2],
+    namespaces: [NetNs; 2],
     pub(crate) folder: PathBuf,
 }
+
+/// How the folders' names begin; the process's number follows.
+const FOLDER: &str = "hubward-bench-";
 
 /// The cable's end in each of them.
 pub(crate) const CABLE: [&str; 2] = ["v0", "v1"];
 
 impl Pair {
     pub(crate) fn build(link: Link) -> Result<Self> {
-        let id = std::process::id();
+        remove_left_folders();
         let pair = Self {
-            names: ["a", "b"].map(|side| format!("hb-bench-{side}-{id}")),
-            folder: std::env::temp_dir().join(format!("hubward-bench-{id}")),
+            namespaces: [NetNs::create()?, NetNs::create()?],
+            folder: std::env::temp_dir().join(format!("{FOLDER}{}", std::process::id())),
         };
         std::fs::create_dir_all(&pair.folder)?;
-        let [a, b] = &pair.names;
-        for name in &pair.names {
-            say(&["ip", "netns", "add", name])?;
-        }
-        say(&[
-            "ip", "link", "add", CABLE[0], "netns", a, "type", "veth", "peer", "name", CABLE[1], "netns", b,
-        ])?;
+        let there = pair.namespaces[1].path().display().to_string();
+        let cable =
+            ["ip", "link", "add", CABLE[0], "type", "veth", "peer", "name", CABLE[1], "netns", &there];
+        pair.run(0, &cable)?;
         for side in [0, 1] {
-            pair.ip(side, "link set lo up")?;
             pair.ip(side, &format!("addr add {}/24 dev {}", OUTER[side], CABLE[side]))?;
             pair.ip(side, &format!("link set {} up", CABLE[side]))?;
             let cuts = ["ethtool", "-K", CABLE[side], "tx-udp-segmentation", "off", "gro", "on"];
@@ -85,21 +86,21 @@ impl Pair {
         Ok(())
     }
 
-    pub(crate) fn command(&self, side: usize, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.names[side], program]).stdin(Stdio::null());
-        command
+    /// A program that will start in one of the namespaces, and end when this one does.
+    pub(crate) fn command(&self, side: usize, program: &str) -> Result<Command> {
+        let mut command = Command::new(program);
+        self.namespaces[side].start_in(command.stdin(Stdio::null()))?;
+        Ok(command)
     }
 
+    /// Runs a command in one of the namespaces to its end.
     pub(crate) fn run(&self, side: usize, words: &[&str]) -> Result<String> {
-        let name = &self.names[side];
-        say(&[&["ip", "netns", "exec", name], words].concat())
+        let Some((program, arguments)) = words.split_first() else { bail!("nothing to run") };
+        output(self.command(side, program)?.args(arguments), words)
     }
 
     pub(crate) fn ip(&self, side: usize, words: &str) -> Result<String> {
-        let mut all = vec!["ip", "-n", &self.names[side]];
-        all.extend(words.split_whitespace());
-        say(&all)
+        self.run(side, &std::iter::once("ip").chain(words.split_whitespace()).collect::<Vec<_>>())
     }
 
     /// Starts a program; what it says goes to a file.
@@ -114,18 +115,29 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        for name in &self.names {
-            let _gone = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
-        }
         let _gone = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The folders of runs that were killed.
+fn remove_left_folders() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.parse::<u32>().ok());
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner.to_string()).exists()) {
+            let _gone = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
 /// Runs a command to its end.
 pub(crate) fn say(words: &[&str]) -> Result<String> {
     let Some((program, arguments)) = words.split_first() else { bail!("nothing to run") };
-    let output =
-        Command::new(program).args(arguments).output().with_context(|| format!("start {program}"))?;
+    output(Command::new(program).args(arguments), words)
+}
+
+fn output(command: &mut Command, words: &[&str]) -> Result<String> {
+    let output = command.output().with_context(|| format!("start {}", words.join(" ")))?;
     if !output.status.success() {
         bail!("{}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -87,9 +87,8 @@ pub(crate) fn check(tally: &mut Tally) -> Result<()> {
 }
 
 fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["build", "--release", "--locked", "--package", "hubward-proto", "--example", "work"];
-    if !Command::new(cargo).args(arguments).status()?.success() {
+    if !crate::step::cargo_command().args(arguments).status()?.success() {
         bail!("crates/proto/examples/work.rs does not build");
     }
     let target = std::env::var_os("CARGO_TARGET_DIR")

@@ -111,7 +111,7 @@ impl Step {
 fn kernel(tally: &mut Tally) -> Result<()> {
     let built = || target().canonicalize().map(|target| target.join("release").join("hubward"));
     let program = std::env::var_os("HUBWARD_BIN").map_or_else(built, |path| Ok(PathBuf::from(path)))?;
-    let output = Command::new("cargo")
+    let output = cargo_command()
         .args(["test", "--package", "hubward-interop", "--locked", "--no-run", "--message-format=json"])
         .stderr(Stdio::inherit())
         .output()
@@ -125,6 +125,11 @@ fn kernel(tally: &mut Tally) -> Result<()> {
         .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
         .find(|path| path.contains("/deps/interop-"))
         .context("cargo names no test program")?;
+    if [Path::new(tests), &program].iter().any(|path| path.starts_with("/tmp")) {
+        bail!(
+            "the guest has a /tmp of its own and does not see the programs there: the checkout has to be elsewhere"
+        );
+    }
     let command = format!(
         "HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 HUBWARD_BIN={} {tests} --color never --test-threads=2",
         program.display()
@@ -142,11 +147,21 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
+/// Cargo, without what it told this program of its package: build scripts would take that for another surrounding, and build all
+/// that hangs on them again.
+pub(crate) fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Runs cargo, shows its output as it comes and counts the tests in it.
 fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) -> Result<()> {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     println!("$ cargo {}", arguments.join(" "));
-    let mut child = Command::new(program)
+    let mut child = cargo_command()
         .args(arguments)
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
@@ -168,7 +183,7 @@ fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) ->
 }
 
 fn component(subcommand: &str, component: &str) -> Result<()> {
-    let there = Command::new("cargo")
+    let there = cargo_command()
         .args([subcommand, "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -183,7 +198,7 @@ fn component(subcommand: &str, component: &str) -> Result<()> {
 /// `cargo deny`, installed first if it is not there; a debug build of it compiles in half the time and is quick enough.
 fn deny() -> Result<()> {
     let mut tally = Tally::default();
-    let there = Command::new("cargo")
+    let there = cargo_command()
         .args(["deny", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())

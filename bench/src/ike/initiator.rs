@@ -42,7 +42,7 @@ pub(crate) fn addresses(pair: &Pair) -> Result<()> {
 /// Lets `count` peers connect, the first of which has such a number.
 pub(crate) fn run(pair: &Pair, group: Group, first: u32, count: u32) -> Result<()> {
     let program = std::env::current_exe()?;
-    let mut command = pair.command(0, program.to_str().context("the program's path")?);
+    let mut command = pair.command(0, program.to_str().context("the program's path")?)?;
     command.args([INITIATE, &group.number().to_string(), &first.to_string(), &count.to_string()]);
     pair.start("initiator", command)?.wait(Duration::from_secs(120))
 }

@@ -47,7 +47,7 @@ pub(crate) fn launch(pair: &Pair, side: usize, config: &str) -> Result<Process> 
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("router.cfg");
     std::fs::write(&file, config)?;
-    let mut command = pair.command(side, machine::hubward().to_str().unwrap_or_default());
+    let mut command = pair.command(side, machine::hubward().to_str().unwrap_or_default())?;
     command
         .args(["run", "--no-addresses", "--dataplane", "user", "--ssh", "127.0.0.1:2222"])
         .arg(format!("--map=FastEthernet0/0={}", CABLE[side]))

@@ -73,7 +73,7 @@ impl Peer {
         match self {
             Self::Veth => {
                 let sleep = |side| {
-                    let mut command = pair.command(side, "sleep");
+                    let mut command = pair.command(side, "sleep")?;
                     command.arg("infinity");
                     pair.start("sleep", command)
                 };
@@ -89,7 +89,7 @@ impl Peer {
             Self::WireGuard(_, program, arguments) => wireguard::start(pair, program, arguments),
             Self::Prototype(program) => {
                 let start = |side: usize| {
-                    let mut command = pair.command(side, program);
+                    let mut command = pair.command(side, program)?;
                     let [here, there] =
                         [OUTER[side], OUTER[1 - side]].map(|address| format!("{address}:7000"));
                     command.args(["gcm", "proto0", &here, &there]);

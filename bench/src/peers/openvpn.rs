@@ -18,7 +18,7 @@ pub(crate) fn start(pair: &Pair) -> Result<Tunnel> {
         prints.push(print.trim().split_once('=').context("a fingerprint")?.1.to_owned());
     }
     let start = |side: usize| {
-        let mut command = pair.command(side, "openvpn");
+        let mut command = pair.command(side, "openvpn")?;
         command.args([
             "--dev",
             "ovpn",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::net::{INNER, OUTER, Pair, Process, say};
+use crate::net::{INNER, OUTER, Pair, Process};
 use crate::peers::{MTU, Tunnel};
 
 /// A charon with its folder.
@@ -34,7 +34,7 @@ impl Charon {
         let script = format!(
             "mount -t tmpfs none /run && STRONGSWAN_CONF={at}/strongswan.conf exec /usr/sbin/charon-systemd"
         );
-        let mut command = pair.command(side, "unshare");
+        let mut command = pair.command(side, "unshare")?;
         command.args(["-m", "sh", "-c", &script]);
         let process = pair.start(&format!("charon-{side}"), command)?;
         let charon = Self { folder, process };
@@ -72,8 +72,8 @@ pub(crate) fn start(pair: &Pair, esp: &str) -> Result<Tunnel> {
     let a = Charon::start(pair, 0, &config(0, esp), "")?;
     let b = Charon::start(pair, 1, &config(1, esp), "")?;
     a.control(&["--initiate", "--child", "net"])?;
-    for name in &pair.names {
-        say(&["ip", "-n", name, "link", "set", "ipsec0", "mtu", MTU])?;
+    for side in [0, 1] {
+        pair.ip(side, &format!("link set ipsec0 mtu {MTU}"))?;
     }
     Ok(Tunnel { processes: [a.process, b.process] })
 }

@@ -10,7 +10,7 @@ use crate::peers::{MTU, Tunnel};
 /// `arguments` come before the interface's name.
 pub(crate) fn start(pair: &Pair, program: &str, arguments: &[&str]) -> Result<Tunnel> {
     let processes = [0, 1].map(|side| {
-        let mut command = pair.command(side, program);
+        let mut command = pair.command(side, program)?;
         command.args(arguments).arg(NAMES[side]).env("LOG_LEVEL", "error").env("WG_PROCESS_FOREGROUND", "1");
         pair.start(&format!("wireguard-{side}"), command)
     });

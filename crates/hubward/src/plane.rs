@@ -61,7 +61,7 @@ impl fmt::Display for Name {
 
 impl Default for Chosen {
     fn default() -> Self {
-        Self { name: Name::User, why: "--dataplane user".into() }
+        Self { name: Name::User, why: "--dataplane user, the default".into() }
     }
 }
 
