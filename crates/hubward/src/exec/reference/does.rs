@@ -37,7 +37,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show clock", "The time."),
     ("show crypto debug-condition", "The peers that debugging is limited to."),
     ("show crypto dynamic-map", "Dynamic crypto maps."),
-    ("show crypto engine brief", "Who does the packets, which offloads of the kernel help, and which implementations of ciphers are in use."),
+    (
+        "show crypto engine brief",
+        "Who does the packets, which offloads of the kernel help, and which implementations of ciphers are in use.",
+    ),
     ("show crypto engine connections active", "Phase-1 and IPsec SAs with their counters, one a line."),
     (
         "show crypto engine connections dropped-packet",
