@@ -1,7 +1,9 @@
 //! HMAC-SHA1 of many messages at once, each under its key: each step of the hash waits for the one before it, and meanwhile a
 //! processor goes on with other messages.
 
-use crate::midstate::{End, Midstates, SHA1, bytes};
+#[cfg(target_arch = "x86_64")]
+use crate::midstate::{End, bytes};
+use crate::midstate::{Midstates, SHA1};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The most messages that go together.
@@ -81,6 +83,7 @@ pub(crate) fn sign(lanes: Lanes, messages: &[(&Midstates<5>, &[u8])], mut done: 
 }
 
 /// A message under way: the state, the blocks that are still to be done, and which message it is.
+#[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 struct Lane<'a> {
     state: [u32; 5],
@@ -89,6 +92,7 @@ struct Lane<'a> {
 }
 
 /// No more than `N` messages; `side_by_side` does what it can of the blocks.
+#[cfg(target_arch = "x86_64")]
 fn together<const N: usize>(
     messages: &[(&Midstates<5>, &[u8])],
     side_by_side: fn(&mut [Lane<'_>; N]),
@@ -111,6 +115,7 @@ fn together<const N: usize>(
 }
 
 /// Each state behind the blocks that follow it.
+#[cfg(target_arch = "x86_64")]
 fn go_on<'a, const N: usize>(
     side_by_side: fn(&mut [Lane<'_>; N]),
     starts: impl Iterator<Item = ([u32; 5], &'a [[u8; 64]])>,
