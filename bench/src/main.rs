@@ -121,8 +121,10 @@ fn run(arguments: &Arguments) -> Result<()> {
             arguments.only.is_empty() || arguments.only.iter().any(|only| peer.name().starts_with(only))
         })
         .collect();
-    if peers.is_empty() {
-        bail!("none of the peers begins with {}\n\n{USAGE}", arguments.only.join(" or "));
+    if let Some(only) =
+        arguments.only.iter().find(|only| !peers.iter().any(|peer| peer.name().starts_with(*only)))
+    {
+        bail!("none of the peers begins with {only}\n\n{USAGE}");
     }
     machine::install(|program| peers.iter().any(|peer| peer.name() == program))?;
     let mut rows: Vec<Row> = Vec::new();

@@ -1,5 +1,5 @@
-//! Two network namespaces, a cable between them, and processes in them. However this program ends, the kernel ends those and takes
-//! the namespaces back.
+//! Two network namespaces, a cable between them, and processes in them. However this program ends, the kernel sends those SIGTERM and
+//! takes the namespaces back with the last of them; a folder that is left goes with the next run.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

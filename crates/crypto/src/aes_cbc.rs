@@ -65,8 +65,9 @@ impl<'a, I: Iterator<Item = ([u8; 16], &'a mut [u8])>> BlockCipherEncClosure for
                         add(block, place);
                     }
                 }
-                // half empty, a batch of the implementation takes longer than its blocks alone, which overlap as well
-                if count * 2 > width {
+                // half empty, a batch of an implementation in hardware takes longer than its blocks one by one, which overlap as
+                // well; in software, where a batch has 4 at most, each of them would take as long as the batch
+                if count * 2 > width || width <= 4 {
                     backend.encrypt_par_blocks_inplace(&mut chain);
                 } else if let Some(blocks) = chain.get_mut(..count) {
                     backend.encrypt_tail_blocks_inplace(blocks);

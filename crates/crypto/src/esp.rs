@@ -303,6 +303,67 @@ mod tests {
         }
     }
 
+    /// A batch of all suites, two SAs each and packets of many lengths: what was forged or is too short is refused, wherever it
+    /// stands, and everything else opens.
+    #[test]
+    fn the_forged_ones_of_a_mixed_batch() {
+        let keys: Vec<EspKeys> = suites()
+            .into_iter()
+            .flat_map(|suite| {
+                [1, 2].map(|seed| EspKeys::new(suite, &vec![seed; suite.keymat_len()]).unwrap())
+            })
+            .collect();
+        // HMAC-SHA1 is most of them, so that its lanes are full
+        let order: Vec<&EspKeys> = (0..120)
+            .map(|index| match index % 3 {
+                0 => &keys[index / 3 % keys.len()],
+                _ => keys
+                    .iter()
+                    .filter(|keys| keys.suite.auth() == Some(EspAuth::Sha1))
+                    .nth(index % 10)
+                    .unwrap(),
+            })
+            .collect();
+        let plain = |index: usize| vec![index as u8; 48 * (1 + index % 7)];
+        let mut packets: Vec<Vec<u8>> = order
+            .iter()
+            .enumerate()
+            .map(|(index, keys)| {
+                let room = vec![7; HEADER_LEN + keys.suite.cipher().iv_len()];
+                [room, plain(index), vec![0; keys.suite.icv_len()]].concat()
+            })
+            .collect();
+        let mut jobs: Vec<_> =
+            order.iter().zip(&mut packets).map(|(keys, packet)| SealJob { keys, packet }).collect();
+        seal(&mut jobs).unwrap();
+        for forged in 0..packets.len() {
+            let mut packets = packets.clone();
+            let short = (forged + 5) % packets.len();
+            packets[short].truncate(20);
+            let other = (forged + 9) % packets.len();
+            // the check value of another packet of the same SA or of another one
+            let icv = packets[(other + 3) % packets.len()].last_chunk::<12>().copied();
+            let ends = packets[other].last_chunk_mut::<12>();
+            ends.into_iter().zip(icv).for_each(|(to, from)| *to = from);
+            packets[forged].last_mut().into_iter().for_each(|byte| *byte ^= 0x80);
+            let mut jobs: Vec<_> = order
+                .iter()
+                .zip(&mut packets)
+                .map(|(keys, packet)| OpenJob { keys, packet, outcome: Err(OpenError::Pending) })
+                .collect();
+            open(&mut jobs);
+            for (index, job) in jobs.iter().enumerate() {
+                let expected = match index {
+                    _ if index == short => Err(OpenError::Length),
+                    _ if index == forged || index == other => Err(OpenError::Icv),
+                    _ => Ok(plain(index)),
+                };
+                let opened = job.outcome.clone().map(|range| job.packet[range].to_vec());
+                assert_eq!(opened, expected, "packet {index}, {forged} is forged");
+            }
+        }
+    }
+
     /// Every length up to 128 bytes is refused or opened, never a panic (VU#459371).
     #[test]
     fn every_short_length_is_refused() {

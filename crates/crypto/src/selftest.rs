@@ -6,7 +6,7 @@
 use crate::cipher::{cbc_decrypt, cbc_encrypt};
 use crate::dh::DhPrivate;
 use crate::esp::{EspKeys, HEADER_LEN, OpenError, OpenJob, SealJob, open, seal};
-use crate::mac::{equal, hash, hmac};
+use crate::mac::{hash, hmac};
 use crate::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 
 /// The algorithm that did not give its known answer; nothing may be negotiated then.
@@ -61,27 +61,31 @@ fn ike_answer(cipher: IkeCipher) -> Option<String> {
     (data == plain).then_some(answer)
 }
 
-/// KEYMAT 1, 2, 3...; a packet 0, 1, 2... with 48 bytes of plaintext, sealed (with HMAC-SHA-1-96 where the cipher needs an
-/// integrity algorithm), hashed, and opened again; one with a changed ICV must not open.
+/// Packets of a batch: enough for whatever takes several at once.
+const BATCH: usize = 20;
+
+/// KEYMAT 1, 2, 3...; a batch of packets 0, 1, 2... with 48 bytes of plaintext, sealed (with HMAC-SHA-1-96 where the cipher needs an
+/// integrity algorithm), hashed, and opened again; those with a changed ICV must not open.
 fn esp_answer(cipher: EspCipher) -> Option<String> {
     let auth = if cipher.is_aead() { None } else { Some(EspAuth::Sha1) };
     let suite = EspSuite::new(cipher, auth)?;
     let keys = EspKeys::new(suite, &count(1, suite.keymat_len())).ok()?;
     let plain = count(0, HEADER_LEN + cipher.iv_len() + 48 + suite.icv_len());
-    let mut packet = plain.clone();
-    seal(&mut [SealJob { keys: &keys, packet: &mut packet }]).ok()?;
-    let answer = hex(&hash(HashAlg::Sha256, &[&packet]));
-    let mut forged = packet.clone();
-    *forged.last_mut()? ^= 1;
-    let mut jobs = [
-        OpenJob { keys: &keys, packet: &mut packet, outcome: Err(OpenError::Pending) },
-        OpenJob { keys: &keys, packet: &mut forged, outcome: Err(OpenError::Pending) },
-    ];
+    let mut packets = vec![plain.clone(); BATCH];
+    seal(&mut packets.iter_mut().map(|packet| SealJob { keys: &keys, packet }).collect::<Vec<_>>()).ok()?;
+    let sealed = packets.first()?.clone();
+    let alike = packets.iter().all(|packet| *packet == sealed);
+    for forged in packets.iter_mut().skip(1).step_by(3) {
+        *forged.last_mut()? ^= 1;
+    }
+    let job = |packet| OpenJob { keys: &keys, packet, outcome: Err(OpenError::Pending) };
+    let mut jobs: Vec<_> = packets.iter_mut().map(|packet| job(packet)).collect();
     open(&mut jobs);
-    let [opened, refused] = jobs;
-    let range = opened.outcome.ok()?;
-    let right = equal(opened.packet.get(range.clone())?, plain.get(range)?);
-    (right && refused.outcome == Err(OpenError::Icv)).then_some(answer)
+    let right = jobs.iter().enumerate().all(|(index, job)| match &job.outcome {
+        Err(error) => index % 3 == 1 && *error == OpenError::Icv,
+        Ok(range) => index % 3 != 1 && job.packet.get(range.clone()) == plain.get(range.clone()),
+    });
+    (alike && right).then(|| hex(&hash(HashAlg::Sha256, &[&sealed])))
 }
 
 /// Private value 1, 2, 3...: our public value and the secret shared with ourselves, hashed.

@@ -102,6 +102,8 @@ pub(crate) struct Gateway {
     pub(crate) networks: Networks,
     /// When the routes of those that are gone are removed.
     pub(crate) recapture: Option<Instant>,
+    /// How long the next failure of that waits.
+    pub(crate) capture_again: Duration,
     pub(crate) allow_unenforced: bool,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
@@ -111,8 +113,8 @@ pub(crate) struct Gateway {
 /// How long a route may outlive its tunnel: many that go at a time go at once.
 const RECAPTURE: Duration = Duration::from_millis(100);
 
-/// After how long routes that could not be set are tried again.
-const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
+/// After how long routes that could not be set are tried again; twice as long each time, up to a minute.
+pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Gateway {
     /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
@@ -385,9 +387,13 @@ impl Gateway {
         let tables = self.shared.tables.load();
         let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
         drop(tables);
-        if let Err(error) = self.machine.capture(&self.parsed.config, ranges) {
-            tracing::error!("the routes into the tunnel could not be set: {error:#}");
-            self.recapture = Some(now() + CAPTURE_AGAIN);
+        match self.machine.capture(&self.parsed.config, ranges) {
+            Ok(()) => self.capture_again = CAPTURE_AGAIN,
+            Err(error) => {
+                tracing::error!("the routes into the tunnel could not be set: {error:#}");
+                self.recapture = Some(now() + self.capture_again);
+                self.capture_again = (self.capture_again * 2).min(Duration::from_secs(60));
+            }
         }
         let links = self.links();
         if let Plane::Kernel(kernel) = &mut self.plane {

@@ -166,6 +166,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         last_traffic: BTreeMap::new(),
         networks: Networks::default(),
         recapture: None,
+        capture_again: crate::gateway::CAPTURE_AGAIN,
         allow_unenforced: arguments.allow_unenforced,
         dhcp: crate::dhcp::Clients::new(store.clone()),
         lending: Servers::new(store),

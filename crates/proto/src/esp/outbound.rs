@@ -71,7 +71,7 @@ impl<'a> Sealed<'a> {
 /// Packets of a batch when no cipher asks for more: what fits the processor's second cache.
 const BATCH: usize = 64;
 
-/// Packets that are protected together: as many as make the cipher fast, and no more, while they are in the first cache.
+/// Packets that are protected together: as many as make the cipher fast, and no more, while they are in the first two caches.
 const fn grain(cipher: EspCipher) -> usize {
     match cipher {
         // a vector has as many bits, and the bit-sliced cipher encrypts as many packets at once

@@ -25,6 +25,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The same where the peer replaced it, and it has to go because there are too many: the peer's side has the new pair already.
 const SHORT_GRACE: Duration = Duration::from_secs(1);
 
+/// How long a pair that has to carry again, because what replaced it went first, waits at least before it is renewed in its turn: a
+/// peer may delete that one at once too.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// How long before its end a pair is renewed: first by the side that began it, by the other only when that did not happen.
 const fn margin(initiator: bool) -> Duration {
     Duration::from_secs(if initiator { 30 } else { 12 })
@@ -392,7 +396,13 @@ impl Engine {
 
     /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
     pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
-        let Some(child) = self.children.remove(&id) else { return };
+        let Some(child) = self.take_child(id, reason, tell) else { return };
+        self.reinstate(&child);
+        self.tidy_peer(child.peer);
+    }
+
+    fn take_child(&mut self, id: ChildId, reason: &'static str, tell: bool) -> Option<Box<Child>> {
+        let child = self.children.remove(&id)?;
         self.children_of.remove(&(child.peer, id));
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
@@ -409,12 +419,16 @@ impl Engine {
                 engine.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
             });
         }
-        self.reinstate(&child);
-        self.tidy_peer(child.peer);
+        Some(child)
     }
 
-    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic again, and is renewed like any other.
+    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic again, and is renewed before its time
+    /// ends (its volume was told of before). Not a client's: it deletes the pair that it knows when it says goodbye.
     fn reinstate(&mut self, gone: &Child) {
+        let is_client = self.peers.get(&gone.peer).is_some_and(|peer| peer.is_client());
+        if gone.superseded || is_client {
+            return;
+        }
         let same = |child: &&Child| child.outbound && child.sa.selector == gone.sa.selector;
         let Some(id) = self.children_of(gone.peer).filter(same).last().map(|newest| newest.sa.id) else {
             return;
@@ -422,7 +436,8 @@ impl Engine {
         let Some(child) = self.children.get_mut(&id).filter(|child| child.superseded) else { return };
         child.superseded = false;
         child.retire = None;
-        child.soft = Some(self.now + child.hard.since(self.now).saturating_sub(margin(child.initiator)));
+        let left = child.hard.since(self.now).saturating_sub(margin(child.initiator));
+        child.soft = Some(self.now + left.max(AGAIN));
         self.schedule_child(id);
         self.child_changed(id);
     }
@@ -451,8 +466,9 @@ impl Engine {
     pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
         let ids: Vec<_> = self.pairs_of(peer).collect();
         for id in ids {
-            self.end_child(id, reason, false);
+            self.take_child(id, reason, false);
         }
+        self.tidy_peer(peer);
     }
 
     /// `clear crypto sa`.

@@ -437,7 +437,8 @@ impl Engine {
             self.end_child(id, "the configuration changed", true);
         }
         // fewer lines allow for fewer pairs
-        for peer in self.peers.keys().copied().collect::<Vec<_>>() {
+        let replaced = self.children.values().filter(|child| child.superseded);
+        for peer in replaced.map(|child| child.peer).collect::<std::collections::BTreeSet<_>>() {
             self.bound_replaced(peer);
         }
         let gone: Vec<_> = self

@@ -11,7 +11,7 @@ use hubward_proto::ike::policy::Policy;
 use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ike1::Delete;
-use hubward_proto::wire::isakmp::Writer;
+use hubward_proto::wire::isakmp::{Chain, Writer};
 use hubward_proto::wire::registry::{exchange, payload, protocol};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +54,12 @@ fn delete_pair(bench: &mut Bench, peer: &mut Peer, message_id: u32, spi: u32) {
     bench.datagram(peer.path, &message);
 }
 
+fn is_delete(peer: &mut Peer, message: &[u8]) -> bool {
+    let (header, plain) = peer.open(message);
+    let chain = Chain::parse(header.first, &plain).unwrap();
+    header.exchange == exchange::INFORMATIONAL && chain.first(payload::DELETE).is_some()
+}
+
 /// Its renewals are never refused, what it replaced does not pile up, and each end is told.
 #[test]
 fn a_peer_that_never_deletes() {
@@ -61,7 +67,11 @@ fn a_peer_that_never_deletes() {
     let mut told = 0;
     for message_id in 1..=70 {
         assert!(peer.quick_mode(&mut bench, message_id, network(0), HUB_NET), "{message_id}");
-        told += bench.wait(Duration::from_millis(500)).len();
+        told += bench
+            .wait(Duration::from_millis(500))
+            .iter()
+            .filter(|message| is_delete(&mut peer, message))
+            .count();
         assert!(pairs(&bench) <= LIMIT + 3, "{} pairs", pairs(&bench));
     }
     bench.wait(Duration::from_secs(2));
@@ -108,7 +118,8 @@ fn renewals_at_the_limit() {
 #[test]
 fn renewals_in_one_moment() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
-    let most = LIMIT + limits::EXCHANGES;
+    // the first pair is replaced by the second, and so on: the last one is in use
+    let most = LIMIT + limits::EXCHANGES + 1;
     for message_id in 1..=most as u32 {
         assert!(peer.quick_mode(&mut bench, message_id, network(0), HUB_NET), "{message_id}");
     }
@@ -151,6 +162,21 @@ fn the_older_pair_stays_when_the_newer_goes() {
     let called = bench.wait(left[0].expires.since(now) - Duration::from_secs(1));
     let (header, _) = peer.open(called.first().expect("a renewal before the end"));
     assert_eq!(header.exchange, exchange::QUICK);
+    assert_eq!(pairs(&bench), 1);
+}
+
+/// Near its end such a pair is not renewed at once: a peer that deletes each renewal would have one made every round trip.
+#[test]
+fn a_peer_that_deletes_every_renewal() {
+    let (mut bench, mut peer) = hub_and_peer(hub_policy());
+    assert!(peer.quick_mode(&mut bench, 1, network(0), HUB_NET));
+    let pair = bench.engine.inspect().children[0].clone();
+    bench.wait(pair.expires.since(bench.now) - Duration::from_secs(8));
+    assert!(peer.quick_mode(&mut bench, 2, network(0), HUB_NET));
+    delete_pair(&mut bench, &mut peer, 900, 1002);
+    let now = bench.now;
+    bench.input(Input::Traffic { child: pair.sa.id, last_inbound: Some(now), last_outbound: Some(now) });
+    assert!(bench.wait(Duration::from_secs(7)).is_empty());
     assert_eq!(pairs(&bench), 1);
 }
 

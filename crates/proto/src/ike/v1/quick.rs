@@ -285,13 +285,11 @@ impl Engine {
         };
         let lease = self.check_client_selector(peer, &selector, authorized)?;
         let replaces = self.replaced_by(peer, &selector);
-        // what was replaced does not keep new networks out; a renewal may pass the limit until it is in use, when what was
-        // replaced goes
+        // what was replaced keeps no new network out, and what is in use no renewal
         let limit = self.children_limit(sa.path.interface);
         let standing = self.children_of(peer).filter(|child| !child.superseded).count();
-        if self.pairs_of(peer).count() >= limit + limits::EXCHANGES
-            || (standing >= limit && replaces.is_none())
-        {
+        let unused = self.children_of(peer).filter(|child| child.superseded || !child.outbound).count();
+        if unused >= limit + limits::EXCHANGES || (standing >= limit && replaces.is_none()) {
             return Err(Refusal::TooMany);
         }
         let (found, choice) = if let Some(connection) = &sa.connection {
