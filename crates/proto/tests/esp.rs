@@ -301,6 +301,31 @@ fn volume_limits() {
     assert!(matches!(push(), Outcome::Drop(DropReason::Exhausted(ChildId(1)))));
 }
 
+/// A peer that sends more than it gets, and counts nothing itself: the receiving half asks too, later than the sending half would.
+#[test]
+fn volume_limits_of_what_comes() {
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    let (_, hub) = pair(suite(), Mode::Tunnel, |child| {
+        child.soft_bytes = Some(360);
+        child.hard_bytes = Some(400);
+    });
+    // 90 bytes each: 360 after the fourth, 380 is half-way to the end
+    let packets = vec![packet("10.2.2.2", "10.1.1.1", 70); 4];
+    let more = vec![packet("10.2.2.2", "10.1.1.1", 2); 2];
+    let sealed = seal(&spoke, &[packets, more].concat());
+    let mut receiver = Receiver::new(&hub);
+    assert_eq!(receiver.open(&sealed[..4]).1, [Notice::Seen(ChildId(1))]);
+    assert_eq!(receiver.open(&sealed[4..5]).1, [Notice::NearlyExhausted(ChildId(1))]);
+    let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
+    let sealed = seal(&spoke, &vec![packet("10.2.2.2", "10.1.1.1", 75); 5]);
+    let notices = Receiver::new(&hub).open(&sealed).1;
+    assert_eq!(
+        notices,
+        [Notice::Seen(ChildId(1)), Notice::NearlyExhausted(ChildId(1)), Notice::Exhausted(ChildId(1))],
+        "told once"
+    );
+}
+
 /// Cut, extended and changed packets never come through and never panic.
 #[test]
 fn mutated_packets_are_refused() {

@@ -137,6 +137,9 @@ impl Incomer<'_> {
                         let _full = self.gateway.try_send(Message::Notice(notice));
                     }
                 }
+                Notice::NearlyExhausted(child) => {
+                    let _full = self.gateway.try_send(Message::Limit(child, Limit::Soft));
+                }
                 Notice::Exhausted(child) => {
                     let _full = self.gateway.try_send(Message::Limit(child, Limit::Hard));
                 }

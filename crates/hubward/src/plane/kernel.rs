@@ -147,7 +147,7 @@ impl Kernel {
             replay_window: if inbound { child.replay_window } else { 0 },
             selector: Some(if inbound { inner.inward() } else { inner.outward(0) }),
             limits: Limits {
-                soft_bytes: outbound_only(child.soft_bytes),
+                soft_bytes: if inbound { child.inbound_soft_bytes() } else { child.soft_bytes },
                 hard_bytes: child.hard_bytes,
                 soft_packets: outbound_only(Some(SOFT_PACKETS)),
                 hard_packets: outbound_only(Some(HARD_PACKETS)),

@@ -49,6 +49,8 @@ pub enum Notice {
         /// Native or in UDP.
         encapsulation: Encapsulation,
     },
+    /// The volume limit is nearly used up: the pair should be renewed. Told once.
+    NearlyExhausted(ChildId),
     /// The volume limit is used up.
     Exhausted(ChildId),
     /// A packet was refused; of each kind only the first few of a second are told.
@@ -228,8 +230,8 @@ impl Inside {
         sa.highest.store(replay.highest(), Ordering::Relaxed);
         let length = self.inner(sa, path, plain, packet.tos, deliver)?;
         sa.counters.count(now, 1, length as u64);
-        if !sa.told.load(Ordering::Relaxed) {
-            sa.told.store(true, Ordering::Relaxed);
+        if !sa.seen.load(Ordering::Relaxed) {
+            sa.seen.store(true, Ordering::Relaxed);
             self.notices.push(Notice::Seen(sa.child.id));
         }
         let elsewhere = (path.remote, path.remote_port) != (packet.remote, packet.remote_port);
@@ -239,6 +241,10 @@ impl Inside {
         let carried = sa.counters.bytes.load(Ordering::Relaxed);
         if sa.child.hard_bytes.is_some_and(|limit| carried >= limit) {
             self.notices.push(Notice::Exhausted(sa.child.id));
+        } else if sa.child.inbound_soft_bytes().is_some_and(|limit| carried >= limit)
+            && !sa.soft_told.swap(true, Ordering::Relaxed)
+        {
+            self.notices.push(Notice::NearlyExhausted(sa.child.id));
         }
         Ok(())
     }

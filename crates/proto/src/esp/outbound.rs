@@ -395,7 +395,7 @@ impl Batch {
             self.protect(found.view);
         }
         let soft = sa.child.soft_bytes.is_some_and(|limit| sent >= limit) || sequence >= 1 << 31;
-        let tell = soft && !sa.told.swap(true, Ordering::Relaxed);
+        let tell = soft && !sa.soft_told.swap(true, Ordering::Relaxed);
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
     }
 

@@ -72,8 +72,10 @@ pub struct Sa {
     sequence: AtomicU64,
     /// Inbound: the highest sequence number that verified, as the worker told it that has the window.
     pub(crate) highest: AtomicU32,
-    /// Inbound: a packet verified. Outbound: the soft limit was told.
-    pub(crate) told: AtomicBool,
+    /// Inbound: a packet verified.
+    pub(crate) seen: AtomicBool,
+    /// The soft limit was told.
+    pub(crate) soft_told: AtomicBool,
     /// Inbound: refusals of each kind that were told in the second behind them.
     refusals: [AtomicU64; Refused::KINDS],
     /// Inbound: the second in which a move was told last, plus one.
@@ -284,7 +286,8 @@ impl Sad {
             sequence: AtomicU64::new(1),
             highest: AtomicU32::new(0),
             counters: Counters::default(),
-            told: AtomicBool::new(false),
+            seen: AtomicBool::new(false),
+            soft_told: AtomicBool::new(false),
             refusals: Default::default(),
             moved: AtomicU64::new(0),
             child: Arc::clone(child),

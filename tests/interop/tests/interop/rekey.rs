@@ -27,12 +27,14 @@ use crate::{Case, case};
 
 const MACHINE: &[Need] = &[Need::Hubward, Need::StrongSwan];
 const TRIXIE: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Trixie];
+const UPLOAD: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("python3")];
 const VPNC: &[Need] = &[Need::Hubward, Need::Tool("vpnc")];
 
 pub(crate) const CASES: &[Case] = &[
     case("2h_strongswan_rekeys_both_phases_udp4500", MACHINE, |lab| by_strongswan(lab, Build::Machine)),
     case("2h_strongswan_rekeys_both_phases_protocol_50", TRIXIE, |lab| by_strongswan(lab, Build::Trixie)),
     case("strongswan_renews_phase_2_thirty_times", MACHINE, thirty_times),
+    case("a_volume_that_only_comes_makes_the_hub_rekey", UPLOAD, upload),
     case("2h_hub_rekeys_both_phases_of_strongswan_udp4500", MACHINE, |lab| by_hub(lab, Build::Machine)),
     case("2h_hub_rekeys_both_phases_of_strongswan_protocol_50", TRIXIE, |lab| by_hub(lab, Build::Trixie)),
     case("2h_spoke_rekeys_both_phases_of_strongswan_hub", MACHINE, by_spoke),
@@ -105,6 +107,35 @@ fn thirty_times(lab: &Lab) -> Result<()> {
     traffic.lost_nothing()?;
     let pairs = scene.hub.exec("show crypto session")?.matches("Session status: UP-ACTIVE").count();
     assert_eq!(pairs, 1, "one session");
+    scene.wire().map(drop)
+}
+
+/// The shortest volume that IOS takes, 2560 kilobytes, and a spoke that counts none: twice as much comes from its network, and nothing
+/// goes there.
+fn upload(lab: &Lab) -> Result<()> {
+    let config = edit(
+        &hub_cfg()?,
+        "crypto ipsec transform-set",
+        "crypto ipsec security-association lifetime kilobytes 2560\ncrypto ipsec transform-set",
+    )?;
+    let scene = Scene::with(lab, Client::Direct, &config)?;
+    let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
+    let send = format!(
+        "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nfor _ in range(4500):\n s.sendto(bytes(1200), \
+         ('{HUB_HOST}', 9))\n time.sleep(0.001)"
+    );
+    scene.net.hub_lan.run(&["nft", "add table ip quiet"])?;
+    scene
+        .net
+        .hub_lan
+        .run(&["nft", "add chain ip quiet output { type filter hook output priority 0; policy drop; }"])?;
+    scene.net.spoke_lan.run(&["python3", "-c", &send])?;
+    scene.net.hub_lan.run(&["nft", "delete table ip quiet"])?;
+    wait_wire(&scene.capture, SPOKE, HUB, 1, 2, 15)?;
+    ping::answered(&scene.net.spoke_lan, HUB_HOST, 3)?;
+    ping::answered(&scene.net.hub_lan, SPOKE_HOST, 3)?;
+    let log = scene.hub.log();
+    assert!(!log.contains("volume limit"), "{log}");
     scene.wire().map(drop)
 }
 
