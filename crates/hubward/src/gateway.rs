@@ -305,7 +305,7 @@ impl Gateway {
                     if self.plane.is_kernel() {
                         routes_changed = true;
                     } else if gone {
-                        self.recapture.get_or_insert(now() + RECAPTURE);
+                        self.capture_within(RECAPTURE);
                     }
                 }
                 Effect::Ask { id, question } => {
@@ -336,7 +336,7 @@ impl Gateway {
                 Err(error) => {
                     tracing::error!("the routes into the tunnel could not be set: {error:#}");
                     // whatever it was, all of them are looked at once more
-                    self.recapture.get_or_insert(now() + CAPTURE_AGAIN);
+                    self.capture_within(CAPTURE_AGAIN);
                 }
             }
         }
@@ -381,9 +381,15 @@ impl Gateway {
         })
     }
 
+    /// The routes are looked at in this time, or earlier where that was due already.
+    fn capture_within(&mut self, time: Duration) {
+        let at = now() + time;
+        self.recapture = Some(self.recapture.map_or(at, |due| due.min(at)));
+    }
+
     /// Brings the routes into the TUN in line with the tunnels.
     pub(crate) fn capture(&mut self) {
-        self.recapture = None;
+        let tried_again = self.recapture.take().is_some_and(|at| at <= now());
         let tables = self.shared.tables.load();
         let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
         drop(tables);
@@ -391,8 +397,10 @@ impl Gateway {
             Ok(()) => self.capture_again = CAPTURE_AGAIN,
             Err(error) => {
                 tracing::error!("the routes into the tunnel could not be set: {error:#}");
-                self.recapture = Some(now() + self.capture_again);
-                self.capture_again = (self.capture_again * 2).min(Duration::from_secs(60));
+                if tried_again {
+                    self.capture_again = (self.capture_again * 2).min(Duration::from_secs(60));
+                }
+                self.capture_within(self.capture_again);
             }
         }
         let links = self.links();
