@@ -345,7 +345,6 @@ impl Peer {
         bench.datagram(self.path, &message);
     }
 
-    /// A transaction message.
     /// Quick mode for a network of the peer's, brought to its end; its inbound SPI is 1000 and the message id. `false`: no answer.
     pub fn quick_mode(&mut self, bench: &mut Bench, message_id: u32, own: [u8; 8], remote: [u8; 8]) -> bool {
         let nonce_i = [1; 20];
@@ -364,6 +363,7 @@ impl Peer {
         true
     }
 
+    /// A transaction message.
     pub fn config(&mut self, message_id: u32, kind: u8, attributes: Vec<Attribute>) -> Vec<u8> {
         let message = Config { kind, identifier: 1, attributes };
         let mut writer = Writer::new();

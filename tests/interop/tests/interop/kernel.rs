@@ -84,12 +84,7 @@ fn hub_and_strongswan(lab: &Lab) -> Result<()> {
 
 /// The shortest volume that IOS takes, 2560 kilobytes: the kernel tells at nine tenths of it, and the hub rekeys.
 fn volume(lab: &Lab) -> Result<()> {
-    let config = edit(
-        &hub_cfg()?,
-        "crypto ipsec transform-set",
-        "crypto ipsec security-association lifetime kilobytes 2560\ncrypto ipsec transform-set",
-    )?;
-    let scene = Scene::with(lab, Client::Direct, &config)?;
+    let scene = Scene::with(lab, Client::Direct, &rekey::shortest_volume()?)?;
     let spoke = scene.spoke(lab, Build::Kernel, &Spoke::default())?;
     let first = scene.capture.read()?.spis(HUB, SPOKE);
     // 2.4 Mbyte of answers from the hub's LAN

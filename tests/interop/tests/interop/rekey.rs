@@ -110,15 +110,19 @@ fn thirty_times(lab: &Lab) -> Result<()> {
     scene.wire().map(drop)
 }
 
-/// The shortest volume that IOS takes, 2560 kilobytes, and a spoke that counts none: twice as much comes from its network, and nothing
-/// goes there.
-fn upload(lab: &Lab) -> Result<()> {
-    let config = edit(
+/// The reference hub with the shortest volume that IOS takes.
+pub(crate) fn shortest_volume() -> Result<String> {
+    edit(
         &hub_cfg()?,
         "crypto ipsec transform-set",
         "crypto ipsec security-association lifetime kilobytes 2560\ncrypto ipsec transform-set",
-    )?;
-    let scene = Scene::with(lab, Client::Direct, &config)?;
+    )
+}
+
+/// The shortest volume that IOS takes, 2560 kilobytes, and a spoke that counts none: twice as much comes from its network, and nothing
+/// goes there.
+fn upload(lab: &Lab) -> Result<()> {
+    let scene = Scene::with(lab, Client::Direct, &shortest_volume()?)?;
     let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
     let send = format!(
         "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nfor _ in range(4500):\n s.sendto(bytes(1200), \

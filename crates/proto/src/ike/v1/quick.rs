@@ -294,7 +294,7 @@ impl Engine {
         }
         let (found, choice) = if let Some(connection) = &sa.connection {
             // a gateway that renews our child proposes the selectors of the one that runs
-            if !self.children_of(peer).any(|child| child.sa.selector == selector) {
+            if replaces.is_none() {
                 return Err(no_entry(&selector, None));
             }
             let entry = EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
