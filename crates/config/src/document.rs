@@ -24,6 +24,12 @@ pub struct Line {
     pub text: String,
     /// What it is.
     pub class: Class,
+    /// The place of the line that opened the submode in which this one stands, counted from 0; for raw text the place of the
+    /// command that it belongs to.
+    pub under: Option<usize>,
+    /// The command spelled out: keywords and names of interfaces in full, without indentation. What is no command is as
+    /// written.
+    pub spelled: String,
 }
 
 /// All lines of a configuration.

@@ -56,6 +56,19 @@ pub struct Config {
     pub ssh: Ssh,
     /// `ip dhcp excluded-address`.
     pub dhcp_excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// What the tunnels carried that are left out here; empty in what [`parse`](crate::parse()) gives.
+    pub closed: Closed,
+}
+
+/// What must not leave this machine in clear because the tunnel of the configuration that would carry it is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// Sources and destinations that are unreachable, by whichever interface.
+    pub flows: Vec<(ipnet::Ipv4Net, ipnet::Ipv4Net)>,
+    /// A tunnel's networks are not known (a routing protocol ran over it, or its access list cannot be read): no private
+    /// destination (RFC 1918, RFC 6598) and no network of the configuration leaves by an outside interface, unless a route of
+    /// the configuration other than the default leads there.
+    pub private: bool,
 }
 
 /// `logging`, `service timestamps`. Levels are severities, 0 (emergencies) to 7 (debugging); `None` is nothing at all.

@@ -141,6 +141,10 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             }
         }
     }
+    for (line, trace) in parsed.document.lines.iter_mut().zip(&traces) {
+        line.under = trace.under;
+        line.spelled = trace.spelled.trim().to_string();
+    }
     crate::check::check(&mut parsed);
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     (parsed, traces)
@@ -187,7 +191,8 @@ pub fn lines_under(text: &str, opener: &str) -> Vec<usize> {
 }
 
 fn push(parsed: &mut Parsed, text: &str, class: Class) {
-    parsed.document.lines.push(Line { text: text.to_string(), class });
+    let (text, spelled) = (text.to_string(), String::new());
+    parsed.document.lines.push(Line { text, class, under: None, spelled });
 }
 
 /// Ends of blocks of raw text that may be looked for in vain; in a file with more the others are no blocks.
