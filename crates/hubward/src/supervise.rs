@@ -98,8 +98,8 @@ impl Supervisor {
     }
 
     fn within(watchdog: Duration) -> Arc<Self> {
-        // what is left when a thread has hung: to say goodbye, and a look or two
-        let patience = watchdog.saturating_sub(GOODBYE + MOVES).max(MOVES * 2);
+        // what is left of the time when a thread has hung: to say goodbye, and to be late on a busy machine
+        let patience = watchdog.saturating_sub(GOODBYE * 2).max(GOODBYE);
         Arc::new(Self {
             workers: Mutex::default(),
             fault: OnceLock::new(),
