@@ -31,6 +31,7 @@ mod shell;
 mod snapshot;
 mod ssh;
 mod store;
+mod supervise;
 mod syslog;
 mod translate;
 mod typed_password;
@@ -124,6 +125,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments).and_then(|(end, status)| match end {
             End::Stop => Ok(status),
             End::Restart => Err(run::restart()),
+            End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
