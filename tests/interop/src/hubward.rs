@@ -107,12 +107,19 @@ impl Hubward {
 
     /// Starts it without waiting: for configurations that it must refuse.
     pub fn spawn(lab: &Lab, name: &str, ns: &Ns, config: &str, arguments: &[&str]) -> Result<Self> {
+        let arguments: Vec<&str> = MAP.iter().chain(arguments).copied().collect();
+        Self::spawn_exactly(lab, name, ns, config, &arguments)
+    }
+
+    /// Like [`Hubward::spawn`] for other configurations than the reference ones: the interfaces are mapped by the arguments, or by
+    /// Hubward itself.
+    pub fn spawn_exactly(lab: &Lab, name: &str, ns: &Ns, config: &str, arguments: &[&str]) -> Result<Self> {
         let dir = lab.dir().join(name);
         let file = sandbox(&dir)?.join(format!("{name}.cfg"));
         fs::write(&file, config)?;
         let socket = dir.join("control.sock");
         let mut command = in_sandbox(ns, &dir)?;
-        command.arg("run").arg(&file).args(MAP).arg("--socket").arg(&socket).args(arguments);
+        command.arg("run").arg(&file).arg("--socket").arg(&socket).args(arguments);
         if needs::in_guest() && !arguments.contains(&"--dataplane") {
             command.args(["--dataplane", "kernel"]);
         }
@@ -122,7 +129,8 @@ impl Hubward {
         Ok(Self { process, socket, dir, name: name.to_owned() })
     }
 
-    fn wait_ready(&mut self) -> Result<()> {
+    /// Waits until its control socket answers.
+    pub fn wait_ready(&mut self) -> Result<()> {
         wait::until("hubward to start", secs(20), || {
             if !self.process.alive() {
                 bail!("hubward has ended");

@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod charon;
+pub mod corpus;
 pub mod dnsmasq;
 pub mod hubward;
 pub mod inject;
@@ -15,6 +16,8 @@ pub mod net;
 pub mod ping;
 pub mod process;
 pub mod python;
+pub mod surroundings;
+pub mod survey;
 pub mod tmux;
 pub mod topology;
 pub mod trixie;

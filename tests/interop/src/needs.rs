@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{hubward, process, python, trixie, wait::secs};
+use crate::{corpus, hubward, process, python, trixie, wait::secs};
 
 /// Something that a test cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Need {
     Hubward,
     /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
     Reference,
+    /// Configurations that other people wrote, which are not part of the repository: `HUBWARD_CORPUS` names their folder.
+    Corpus,
 }
 
 /// What every test here uses.
@@ -47,7 +49,7 @@ pub const BASE: [Need; 9] = [
 impl Need {
     /// Whether a test may do without it even where nothing else may be missing.
     pub fn is_data(self) -> bool {
-        self == Self::Reference
+        matches!(self, Self::Reference | Self::Corpus)
     }
 
     /// `None` when it is there, else the sentence that names what is missing.
@@ -68,6 +70,7 @@ impl Need {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
             },
+            Self::Corpus => (corpus::files().is_ok(), "HUBWARD_CORPUS".to_owned()),
             Self::Reference => (document().is_some(), "HUBWARD_REFERENCE".to_owned()),
             Self::Python => match python::interpreter() {
                 Ok(_) => (true, String::new()),

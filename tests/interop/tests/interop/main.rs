@@ -6,6 +6,7 @@
 
 mod automation;
 mod client;
+mod closed_corpus;
 mod combined;
 mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
@@ -58,6 +59,7 @@ fn main() {
     let everything = [
         // the long ones first, so that they run beside the others
         ("rekey", rekey::CASES),
+        ("closed_corpus", closed_corpus::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
