@@ -22,7 +22,7 @@ use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::process;
 use hubward_interop::surroundings::{Place, Seen, Surroundings};
-use hubward_interop::survey::Survey;
+use hubward_interop::survey::{Probe, Survey};
 use hubward_interop::wait::secs;
 
 use crate::{Case, case};
@@ -263,13 +263,13 @@ fn trial(lab: &Lab, found: &Found, row: &mut Row) -> Result<()> {
             );
         }
     }
-    row.leaks = leaks(&seen, &probes, &around);
+    row.leaks = leaks(&seen, &probes);
     Ok(())
 }
 
 const WHEN: [&str; 2] = ["while it runs", "after kill -9"];
 
-fn leaks(seen: &[Seen], probes: &[hubward_interop::survey::Probe], _around: &Surroundings) -> Vec<String> {
+fn leaks(seen: &[Seen], probes: &[Probe]) -> Vec<String> {
     let mut told = Vec::new();
     for one in seen {
         let (phase, rest) = (one.probe / 20_000, one.probe % 20_000);
