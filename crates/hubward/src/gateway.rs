@@ -2,6 +2,7 @@
 
 use crate::aaa::{Authenticator, Login};
 use crate::apply::Machine;
+use crate::choices::Choices;
 use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::lease::Leases;
@@ -104,7 +105,8 @@ pub(crate) struct Gateway {
     pub(crate) recapture: Option<Instant>,
     /// How long the next failure of that waits.
     pub(crate) capture_again: Duration,
-    pub(crate) allow_unenforced: bool,
+    /// What the start was told to do without.
+    pub(crate) choices: Arc<Choices>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
     pub(crate) authenticator: Authenticator,
@@ -533,7 +535,9 @@ impl Gateway {
 
     /// Puts a configuration in force; what it does not change is left alone.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
-        check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
+        let mut parsed = Arc::unwrap_or_clone(parsed);
+        check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
+        let parsed = Arc::new(parsed);
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
         check::tell(&parsed, Some(&self.parsed));

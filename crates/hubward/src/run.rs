@@ -2,6 +2,7 @@
 
 use crate::aaa::Authenticator;
 use crate::apply::{Machine, map_interfaces};
+use crate::choices::{Choices, Options};
 use crate::dataplane::offload::{Offload, Offloads};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -49,9 +51,8 @@ pub(crate) struct Arguments {
     /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     map: Vec<String>,
-    /// Start although some access-control lines are not enforced.
-    #[arg(long)]
-    allow_unenforced: bool,
+    #[command(flatten)]
+    options: Options,
     /// Leave the addresses of the interfaces alone.
     #[arg(long)]
     no_addresses: bool,
@@ -72,8 +73,9 @@ pub(crate) struct Arguments {
     state: PathBuf,
 }
 
-/// Runs until it is told to stop, and tells whether the program should begin anew.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
+/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
+    let choices = Choices::of(&arguments.options)?;
     let logging = Logging::start();
     subscribe("info", Arc::clone(&logging));
     privilege::forbid_core_dumps()?;
@@ -84,11 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     hubward_crypto::choice::choose(&hubward_linux::clock::now);
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
-    let parsed = hubward_config::parse(&text);
-    check::tell(&parsed, None);
-    if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {
-        anyhow::bail!(refusal);
-    }
+    let (parsed, status) = check::started(&arguments.file, &text, &choices)?;
     let names = map_interfaces(&parsed.config, &arguments.map)?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -167,7 +165,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         networks: Networks::default(),
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
-        allow_unenforced: arguments.allow_unenforced,
+        choices: Arc::new(choices),
         dhcp: crate::dhcp::Clients::new(store.clone()),
         lending: Servers::new(store),
         authenticator,
@@ -195,7 +193,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         let _panicked = worker.join();
     }
     let _gone = std::fs::remove_file(&arguments.socket);
-    Ok(end)
+    Ok((end, status))
 }
 
 /// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
