@@ -17,6 +17,7 @@ pub mod monitor;
 pub mod neighbour;
 pub mod netlink;
 pub mod netns;
+pub mod nftables;
 pub mod notify;
 pub mod owned;
 pub mod packet_socket;

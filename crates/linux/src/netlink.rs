@@ -28,6 +28,9 @@ pub(crate) const EXCLUSIVE: u16 = libc::NLM_F_EXCL as u16;
 pub(crate) const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 const DUMP_INTERRUPTED: u16 = 0x10;
 const ACK_HAS_ATTRIBUTES: u16 = 0x200;
+/// `NFNL_MSG_BATCH_BEGIN` and `NFNL_MSG_BATCH_END`.
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
 const ERROR_MESSAGE: u16 = libc::NLMSG_ERROR as u16;
 
 /// A routing socket. It belongs to the network namespace of the thread that opened it, wherever it is used afterwards.
@@ -47,6 +50,11 @@ impl Netlink {
     /// The same for xfrm(8) (`NETLINK_XFRM`): its answers hold keys, which is why every buffer here is wiped.
     pub(crate) fn open_xfrm() -> Result<Self, Error> {
         Self::speaking(Some(netlink::XFRM))
+    }
+
+    /// The same for packet filters, nf_tables (`NETLINK_NETFILTER`).
+    pub(crate) fn open_netfilter() -> Result<Self, Error> {
+        Self::speaking(Some(netlink::NETFILTER))
     }
 
     fn speaking(protocol: Option<Protocol>) -> Result<Self, Error> {
@@ -139,6 +147,60 @@ impl Netlink {
                     kind => each(kind, answer.body)?,
                 }
                 if single {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Netlink {
+    /// Sends requests to a subsystem of netfilter that are carried out all or none, in one step. The kernel tells the first
+    /// that it refused.
+    pub(crate) fn batch(
+        &self,
+        operation: &'static str,
+        object: impl std::fmt::Display,
+        subsystem: u16,
+        mut messages: Vec<Message>,
+    ) -> Result<(), Error> {
+        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = sequence.wrapping_add(1);
+        // one answer is enough where all is well
+        if let Some(last) = messages.last_mut() {
+            last.flags |= ACK;
+        }
+        // nfgenmsg, whose last half is the subsystem
+        let [high, low] = subsystem.to_be_bytes();
+        let frame = |kind| Message::new(kind, 0, &[0, 0, high, low]);
+        let mut bytes = Vec::new();
+        let (begin, end) = (frame(BATCH_BEGIN), frame(BATCH_END));
+        for message in std::iter::once(&begin).chain(&messages).chain([&end]) {
+            *sequence = sequence.wrapping_add(1);
+            bytes.extend(message.to_bytes(*sequence));
+        }
+        let count = sequence.wrapping_sub(first);
+        let (asked, ours) = (count.wrapping_sub(1), |number: u32| number.wrapping_sub(first) <= count);
+        // the kernel takes it as one message, if the socket may hold so much (CAP_NET_ADMIN)
+        let room = libc::c_int::try_from(bytes.len() + BUFFER).unwrap_or(libc::c_int::MAX);
+        let _ = crate::socket::set_option(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, room);
+        send(&self.fd, &bytes, SendFlags::empty()).context(operation, &object)?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = match recv(&self.fd, buffer.as_mut_slice(), RecvFlags::empty()) {
+                Ok((length, _)) => length,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(rustix::io::Errno::AGAIN) => {
+                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
+                }
+                Err(error) => return Err(error).context(operation, &object),
+            };
+            for answer in Messages(buffer.get(..length).unwrap_or_default()) {
+                if answer.kind != ERROR_MESSAGE || !ours(answer.sequence) {
+                    continue;
+                }
+                acknowledgement(operation, &object, &answer)?;
+                if answer.sequence.wrapping_sub(first) == asked {
                     return Ok(());
                 }
             }

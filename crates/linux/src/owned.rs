@@ -16,6 +16,11 @@ use std::path::{Path, PathBuf};
 pub const PROTOCOL: u8 = 111;
 /// Firewall mark of Hubward's own sockets, so that its IKE and ESP packets are not captured by its own table ("HW").
 pub const FWMARK: u32 = 0x4857;
+/// Firewall mark of what Hubward sends on in clear: its lower half keeps it from being captured, as [`FWMARK`] does, and the
+/// rest tells it from IKE and ESP, of which alone no guard wants to know anything.
+pub const CLEAR_MARK: u32 = 0x1_0000 | FWMARK;
+/// The bits of a firewall mark that keep a packet from being captured.
+pub const CAPTURE_MASK: u32 = 0xffff;
 /// Routing table of the captured prefixes of the global routing instance; VRFs count up from here.
 pub const TABLE: u32 = 11_100;
 /// First of the priorities of Hubward's routing rules.
@@ -34,9 +39,9 @@ pub enum Made {
     AlreadyThere,
 }
 
-/// The rule that captures: every packet that does not bear [`FWMARK`] is looked up in [`TABLE`] before the main table.
+/// The rule that captures: every packet that bears neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in [`TABLE`] before the main table.
 pub fn capture_rule(family: Family) -> Rule {
-    Rule { mark: Some((FWMARK, u32::MAX)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
+    Rule { mark: Some((FWMARK, CAPTURE_MASK)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
 }
 
 /// What [`sweep`] removed, for the log: one line each.

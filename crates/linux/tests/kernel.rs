@@ -10,6 +10,8 @@
 //! as ignored, and fail if `CI=true`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "kernel/filter.rs"]
+mod filter;
 #[path = "kernel/packet.rs"]
 mod packet;
 #[path = "kernel/routing.rs"]
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
     add(routing::tests(), &missing);
     add(sockets::tests(), &missing);
     add(packet::tests(), &missing);
+    add(filter::tests(), &missing);
     add(tun::tests(), &no_tun);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -4,7 +4,7 @@ use crate::{Pair, Test, eventually};
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::icmp::{Outcome, Ping, ping};
 use hubward_linux::netns::NetNs;
-use hubward_linux::owned::{FWMARK, Ledger, TABLE, capture_rule, sweep};
+use hubward_linux::owned::{CLEAR_MARK, FWMARK, Ledger, TABLE, capture_rule, sweep};
 use hubward_linux::route::{self, Route};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::tun::{Offload, Tun, TunOptions, VnetHeader};
@@ -113,7 +113,7 @@ fn clear() {
     route::add(netlink, &main).unwrap();
     route::add(netlink, &Route { interface: tun.index(), table: TABLE, ..Route::new(far) }).unwrap();
     rule::add(netlink, &capture_rule(Family::V4)).unwrap();
-    let clear = pair.a.run(|| ClearSocket::open(FWMARK).unwrap()).unwrap();
+    let clear = pair.a.run(|| ClearSocket::open(CLEAR_MARK).unwrap()).unwrap();
     let request = Ping {
         count: 1,
         source: Some([192, 0, 2, 1].into()),
