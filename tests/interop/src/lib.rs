@@ -14,6 +14,7 @@ pub mod lab;
 pub mod needs;
 pub mod net;
 pub mod ping;
+pub mod probes;
 pub mod process;
 pub mod python;
 pub mod surroundings;

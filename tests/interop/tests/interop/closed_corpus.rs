@@ -20,8 +20,9 @@ use hubward_interop::dnsmasq::Dnsmasq;
 use hubward_interop::hubward::{Hubward, binary};
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
+use hubward_interop::probes::Seen;
 use hubward_interop::process;
-use hubward_interop::surroundings::{Place, Seen, Surroundings};
+use hubward_interop::surroundings::{Place, Surroundings};
 use hubward_interop::survey::{Probe, Survey};
 use hubward_interop::wait::secs;
 
@@ -55,32 +56,31 @@ fn check(file: &Path) -> Result<Verdict> {
     ensure!([0, 1, 3].contains(&status), "check's status is {status}:\n{text}");
     let printed = text.lines().find_map(|line| line.trim_start().strip_prefix("start it with:"));
     let options = match printed {
-        Some(line) => shell_words(line)?,
+        Some(line) => options_of(line)?,
         None => Vec::new(),
     };
     // 1 is "it does not start like this, but with these options", or no configuration at all
     if status == 1 && options.is_empty() {
-        let sentence = text
-            .lines()
-            .any(|line| line.contains("no configuration") || line.contains("not a configuration"));
         ensure!(
-            sentence,
+            text.contains("is no IOS configuration"),
             "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
         );
     }
     Ok(Verdict { status, options, text })
 }
 
-/// Words as `sh` cuts them; what is printed is meant to be copied into one.
-fn shell_words(line: &str) -> Result<Vec<String>> {
+/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.
+fn options_of(printed: &str) -> Result<Vec<String>> {
     let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("set -f; printf '%s\\n' {line}"));
+    command.arg("-c").arg(format!("set -f; printf '%s\\n' {printed}"));
     let words = process::run(&mut command, secs(5))?;
-    Ok(words
-        .lines()
-        .filter(|word| !word.is_empty() && *word != "hubward" && *word != "run")
-        .map(String::from)
-        .collect())
+    let mut words = words.lines().map(String::from);
+    ensure!(
+        (words.next().as_deref(), words.next().as_deref()) == (Some("hubward"), Some("run"))
+            && words.next().is_some(),
+        "what check prints is no command to start it with: {printed}"
+    );
+    Ok(words.collect())
 }
 
 /// No file of any kind makes `check` panic, and its status is one that the manual knows.
