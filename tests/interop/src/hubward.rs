@@ -54,7 +54,8 @@ pub fn spoke_cfg() -> Result<String> {
     example("spoke.cfg")
 }
 
-fn example(name: &str) -> Result<String> {
+/// A configuration of the folder `examples`, unchanged.
+pub fn example(name: &str) -> Result<String> {
     let path = workspace().join("examples").join(name);
     fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }

@@ -8,8 +8,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,15 +15,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use hubward_interop::corpus::{self, Found};
 use hubward_interop::dnsmasq::Dnsmasq;
-use hubward_interop::hubward::{Hubward, binary};
+use hubward_interop::hubward::Hubward;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::probes::Seen;
-use hubward_interop::process;
 use hubward_interop::surroundings::{Place, Surroundings};
 use hubward_interop::survey::{Probe, Survey};
 use hubward_interop::wait::secs;
 
+use crate::checked::{Verdict, check};
 use crate::{Case, case};
 
 const NEEDS: &[Need] = &[Need::Hubward, Need::Corpus, Need::Tool("dnsmasq")];
@@ -37,51 +35,6 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Configurations at a time: each spends most of its time waiting.
 const AT_A_TIME: usize = 6;
-
-/// What `hubward check` said of a configuration.
-struct Verdict {
-    status: i32,
-    /// The options behind `start it with:`, as a shell would cut them.
-    options: Vec<String>,
-    text: String,
-}
-
-fn check(file: &Path) -> Result<Verdict> {
-    let mut command = Command::new(binary()?);
-    command.arg("check").arg(file);
-    let (status, out, err) = process::output(&mut command, secs(30))?;
-    let text = format!("{out}{err}");
-    let status = status.code().with_context(|| format!("check was ended by a signal: {status}\n{text}"))?;
-    ensure!(!text.contains("panicked at"), "check panicked:\n{text}");
-    ensure!([0, 1, 3].contains(&status), "check's status is {status}:\n{text}");
-    let printed = text.lines().find_map(|line| line.trim_start().strip_prefix("start it with:"));
-    let options = match printed {
-        Some(line) => options_of(line)?,
-        None => Vec::new(),
-    };
-    // 1 is "it does not start like this, but with these options", or no configuration at all
-    if status == 1 && options.is_empty() {
-        ensure!(
-            text.contains("is no IOS configuration"),
-            "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
-        );
-    }
-    Ok(Verdict { status, options, text })
-}
-
-/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.
-fn options_of(printed: &str) -> Result<Vec<String>> {
-    let mut command = Command::new("sh");
-    command.arg("-c").arg(format!("set -f; printf '%s\\n' {printed}"));
-    let words = process::run(&mut command, secs(5))?;
-    let mut words = words.lines().map(String::from);
-    ensure!(
-        (words.next().as_deref(), words.next().as_deref()) == (Some("hubward"), Some("run"))
-            && words.next().is_some(),
-        "what check prints is no command to start it with: {printed}"
-    );
-    Ok(words.collect())
-}
 
 /// No file of any kind makes `check` panic, and its status is one that the manual knows.
 fn statuses(lab: &Lab) -> Result<()> {

@@ -5,6 +5,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
 mod automation;
+mod checked;
 mod client;
 mod closed_corpus;
 mod combined;
@@ -13,6 +14,7 @@ mod debug;
 mod document;
 mod document_excused;
 mod harness_selfcheck;
+mod headquarters;
 mod kernel;
 mod l2l;
 mod nat;
@@ -60,6 +62,7 @@ fn main() {
         // the long ones first, so that they run beside the others
         ("rekey", rekey::CASES),
         ("closed_corpus", closed_corpus::CASES),
+        ("headquarters", headquarters::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
