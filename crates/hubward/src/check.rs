@@ -29,6 +29,13 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     if !names(new).starts_with(&names(old)) {
         return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
     }
+    let lost = hubward_config::check::lost(&old.config, &new.config);
+    if !lost.is_empty() {
+        let lost = lost
+            .iter()
+            .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
+        return Err(lost.collect::<Vec<_>>().join("; "));
+    }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
     let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
     let broken: Vec<_> = new
