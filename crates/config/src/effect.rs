@@ -163,25 +163,20 @@ fn holes(parsed: &mut Parsed) {
     let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
     let mut found: Vec<(String, AclEntry)> = Vec::new();
     for block in blocks(parsed) {
-        let list =
-            if block.head.begins("ip access-list extended") || block.head.begins("ip access-list standard") {
-                block.head.word(3)
-            } else if block.head.begins("access-list") {
-                block.head.word(1).filter(|name| {
-                    name.parse::<u32>().is_ok_and(|number| matches!(number, 1..=199 | 1300..=2699))
-                })
-            } else {
-                None
-            };
-        let Some(list) = list else { continue };
-        let own = block.head.begins("access-list");
-        for line in block.lines().filter(|line| own || line.line != block.head.line) {
-            let reads = line.begins("evaluate") || line.has("dynamic");
-            if !(line.class == Class::Unknown || line.class == Class::Unsupported && reads) {
+        let is_list =
+            ["extended", "standard"].iter().any(|kind| block.head.begins(&format!("ip access-list {kind}")));
+        let named = block.head.word(3).filter(|_| is_list);
+        for line in block.lines() {
+            // a numbered list's line with a mistake stands where the mode before it was not left
+            let numbered_list = line.word(1).filter(|name| line.begins("access-list") && is_number(name));
+            let Some(list) = numbered_list.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
+            };
+            let reads = line.begins("evaluate") || line.has("dynamic");
+            if line.class == Class::Unknown || line.class == Class::Unsupported && reads {
+                let permit = line.has("permit") || !line.has("deny");
+                found.push((list.to_string(), hole(permit, if numbered { line.line } else { 0 })));
             }
-            let permit = line.has("permit") || !line.has("deny");
-            found.push((list.to_string(), hole(permit, if numbered { line.line } else { 0 })));
         }
     }
     for (name, hole) in found {
@@ -195,6 +190,11 @@ fn holes(parsed: &mut Parsed) {
             acl.entries.insert(before.unwrap_or(acl.entries.len()), hole);
         }
     }
+}
+
+/// Whether a word is the number of a list of IP addresses.
+fn is_number(word: &str) -> bool {
+    word.parse::<u32>().is_ok_and(|number| matches!(number, 1..=199 | 1300..=2699))
 }
 
 fn hole(permit: bool, line: u32) -> AclEntry {
