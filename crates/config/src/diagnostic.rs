@@ -38,6 +38,8 @@ pub enum Code {
     Weak,
     /// Aggressive mode with a pre-shared key.
     AggressivePsk,
+    /// A route to Null0 takes what should be encrypted.
+    Discarded,
     /// A next hop in no connected network.
     OffLink,
     /// Xauth that would be asked of LAN-to-LAN peers.
@@ -64,6 +66,7 @@ impl Code {
             Self::AnyProxy => "any-proxy",
             Self::Weak => "weak",
             Self::AggressivePsk => "aggressive-psk",
+            Self::Discarded => "discarded",
             Self::OffLink => "off-link",
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",
@@ -106,8 +109,6 @@ pub enum Kind {
     ControlPlane,
     /// `set ip access-group`, `set identity`.
     CryptoFilter,
-    /// `no service dhcp`.
-    Dhcp,
     /// `ip virtual-reassembly drop-fragments`.
     Fragments,
     /// `group-lock`.
@@ -168,7 +169,6 @@ const BEGINNINGS: &[(&str, Kind)] = &[
     ("login", Kind::Login),
     ("max-logins", Kind::MaxLogins),
     ("max-users", Kind::MaxUsers),
-    ("no service dhcp", Kind::Dhcp),
     ("set identity", Kind::CryptoFilter),
     ("set ip access-group", Kind::CryptoFilter),
     ("smartcard-removal-disconnect", Kind::ClientPolicy),
@@ -181,7 +181,7 @@ const BEGINNINGS: &[(&str, Kind)] = &[
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::Aaa,
         Self::AccessGroup,
         Self::AccessList,
@@ -189,7 +189,6 @@ impl Kind {
         Self::ClientPolicy,
         Self::ControlPlane,
         Self::CryptoFilter,
-        Self::Dhcp,
         Self::Fragments,
         Self::GroupLock,
         Self::Inspect,
@@ -219,7 +218,6 @@ impl Kind {
             Self::ClientPolicy => "client-policy",
             Self::ControlPlane => "control-plane",
             Self::CryptoFilter => "crypto-filter",
-            Self::Dhcp => "dhcp",
             Self::Fragments => "fragments",
             Self::GroupLock => "group-lock",
             Self::Inspect => "inspect",

@@ -4,12 +4,13 @@
 #![forbid(unsafe_code)]
 
 pub mod automaton;
-mod check;
+pub mod check;
 mod command;
 pub mod diagnostic;
 pub mod difference;
 pub mod document;
 pub mod edit;
+mod effect;
 pub mod form;
 pub mod help;
 pub mod model;

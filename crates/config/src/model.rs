@@ -48,6 +48,8 @@ pub struct Config {
     pub crypto: CryptoGlobal,
     /// `ip dhcp pool`.
     pub dhcp_pools: Vec<DhcpPool>,
+    /// `no service dhcp`: nothing is lent.
+    pub dhcp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
     /// `enable secret` and `enable password`.

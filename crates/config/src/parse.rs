@@ -486,7 +486,7 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
             Code::Unenforced,
             Class::Unsupported,
             format!("{reason}, and that is not enforced"),
-            "enforce it elsewhere and start with --allow-unenforced",
+            "enforce it elsewhere and allow it with --allow-unenforced",
         ),
         Fate::Forwarding(reason) => (
             Severity::Warning,

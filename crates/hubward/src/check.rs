@@ -29,6 +29,13 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     if !names(new).starts_with(&names(old)) {
         return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
     }
+    let lost = hubward_config::check::lost(&old.config, &new.config);
+    if !lost.is_empty() {
+        let lost = lost
+            .iter()
+            .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
+        return Err(lost.collect::<Vec<_>>().join("; "));
+    }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
     let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
     let broken: Vec<_> = new
@@ -58,6 +65,9 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
         out.push_str(&format!("{refusal}\n\n"));
     }
     out.push_str(&remarks(&name, &text, &parsed));
+    if forwards_ipv6() {
+        out.push_str(&format!("warning: {FORWARDS_IPV6}\n"));
+    }
     if refusal.is_some() {
         let options = choices.options_for(&judgement);
         out.push_str(&format!("start it with: hubward run {}{options}\n", quoted(&name)));
@@ -91,6 +101,9 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
         } else if differs(verdict) {
             tracing::warn!("{} differs: {}", verdict.name, reasons.join("; "));
         }
+    }
+    if forwards_ipv6() {
+        tracing::warn!("{FORWARDS_IPV6}");
     }
     for line in &judgement.allowed {
         tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, line.kind.name(), line.name());
@@ -130,6 +143,14 @@ fn status(parsed: &Parsed, judgement: &Judgement) -> ExitCode {
         && parsed.config.chosen.without.is_empty()
         && !parsed.diagnostics.iter().any(is_different);
     if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) }
+}
+
+const FORWARDS_IPV6: &str =
+    "this machine forwards IPv6 packets, and nothing of the configuration filters or protects them";
+
+/// Whether somebody has the machine forward IPv6; Hubward never does.
+fn forwards_ipv6() -> bool {
+    std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").is_ok_and(|text| text.trim() == "1")
 }
 
 fn reason(reason: &Reason) -> String {
@@ -214,11 +235,18 @@ fn shown(line: &str) -> String {
     if public.len() == line.len() { line.to_string() } else { format!("{public} …") }
 }
 
+/// Reasons that a refusal shows of one tunnel.
+const SHOWN: usize = 3;
+
 /// Refuses a configuration of which something would be missing or not held that was not allowed to be.
 pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
     let mut lines = Vec::new();
     for verdict in judgement.verdicts.iter().filter(|verdict| judgement.missing.contains(&verdict.name)) {
-        let why: Vec<_> = verdict.outcome.reasons().iter().map(reason).collect();
+        let reasons = verdict.outcome.reasons();
+        let mut why: Vec<_> = reasons.iter().take(SHOWN).map(reason).collect();
+        if reasons.len() > SHOWN {
+            why.push("and more".into());
+        }
         lines.push(format!("  {} does not exist here: {}", verdict.name, why.join("; ")));
     }
     for line in &judgement.refused {

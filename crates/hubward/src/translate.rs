@@ -243,10 +243,12 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     for entry in &acl.entries {
         let Some(selector) = selector(entry) else {
             left_out.push(format!(
-                "line {}: access list {} says more than one SA can hold; the line protects nothing",
+                "line {}: access list {} says more than one SA can hold; the whole list protects nothing",
                 entry.line, acl.name
             ));
-            continue;
+            // without this line, the others would mean something else
+            lines.clear();
+            break;
         };
         lines.push(CryptoAclLine { permit: entry.permit, selector, line: MOVES });
     }
