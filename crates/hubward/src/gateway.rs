@@ -4,6 +4,8 @@ use crate::aaa::{Authenticator, Login};
 use crate::apply::Machine;
 use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
+use crate::guard::rules::Here;
+use crate::guard::{self, Guard};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
@@ -28,6 +30,7 @@ use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_POR
 use hubward_proto::ike::policy::Policy;
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
+use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -51,6 +54,8 @@ pub(crate) enum Message {
     Trace(TraceScope, Sender<()>),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
+    /// Forget granted networks that share an address with this one, or all; and who waits for how many they were.
+    ClearGuard(Option<Ipv4Net>, Sender<usize>),
     /// SIGHUP: read the configuration again.
     Reload,
     /// A configuration that was made out of another, and who waits for what becomes of it.
@@ -68,6 +73,8 @@ pub(crate) enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Stop,
+    /// The same, by Ctrl-C: somebody may sit at the terminal.
+    Interrupt,
     /// The program begins anew, with its saved configuration: `reload`.
     Restart,
 }
@@ -95,9 +102,13 @@ pub(crate) struct Gateway {
     pub(crate) monitor: Monitor,
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
     pub(crate) file: std::path::PathBuf,
+    /// The folder of what outlives a restart.
+    pub(crate) state: std::path::PathBuf,
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
     pub(crate) last_traffic: dataplane::LastTraffic,
+    /// What keeps cleartext in.
+    pub(crate) guard: Guard,
     /// What lies behind the tunnels.
     pub(crate) networks: Networks,
     /// When the routes of those that are gone are removed.
@@ -123,6 +134,7 @@ impl Gateway {
         let mut tick = now();
         self.link_mtus();
         self.machine.announce();
+        self.tell_of_the_guard();
         let end = loop {
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
@@ -148,6 +160,7 @@ impl Gateway {
         };
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
+        self.guard.close();
         self.dhcp.release();
         end
     }
@@ -179,6 +192,7 @@ impl Gateway {
         if let Err(error) = done {
             tracing::error!("a DHCP lease could not be applied: {error:#}");
         }
+        self.with_guard(Guard::set_or_tell);
     }
 
     fn message(&mut self, message: Message) {
@@ -225,6 +239,12 @@ impl Gateway {
                 let _gone = done.send(());
             }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
+            Message::ClearGuard(net, done) => {
+                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
+                self.tell_of_the_guard();
+                // whoever asked may be gone
+                let _gone = done.send(count);
+            }
             Message::Reload => self.reload(),
             Message::Configure { base, parsed, done } => {
                 let outcome = match Arc::ptr_eq(&base, &self.parsed) {
@@ -281,6 +301,9 @@ impl Gateway {
                         tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
                     }
                     routes_changed |= self.plane.is_kernel();
+                    if direction == Direction::Outbound {
+                        self.guard.installed(&self.parsed.config, &child);
+                    }
                     // also where it could not be installed: what should be protected must not leave in clear
                     if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
                     {
@@ -301,6 +324,7 @@ impl Gateway {
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
+                    self.guard.removed(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
                         routes_changed = true;
@@ -327,6 +351,7 @@ impl Gateway {
                 },
             }
         }
+        self.with_guard(Guard::commit);
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
         } else if !new.is_empty() {
@@ -458,6 +483,8 @@ impl Gateway {
             }
         }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
+        self.with_guard(Guard::every_second);
+        self.tell_of_the_guard();
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => {
@@ -468,6 +495,19 @@ impl Gateway {
                 self.set_routes();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// Does something with the guard, which depends on the configuration and on the names and networks here.
+    fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
+        let leased = guard::leased(&self.machine.names, &self.machine.leases);
+        let here = Here { names: &self.machine.names, leased: &leased };
+        act(&mut self.guard, &self.parsed, here)
+    }
+
+    fn tell_of_the_guard(&mut self) {
+        if let Some(news) = self.guard.news() {
+            self.views.guarded(news);
         }
     }
 
@@ -536,6 +576,10 @@ impl Gateway {
         check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
+        // before anything else: what is new in it must not leave in clear meanwhile
+        let leased = guard::leased(&names, &self.machine.leases);
+        self.guard.set(&parsed, Here { names: &names, leased: &leased })?;
+        guard::command::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);

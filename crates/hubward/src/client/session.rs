@@ -231,6 +231,7 @@ impl Session {
             | Message::Notice(_)
             | Message::Order(..)
             | Message::Trace(..)
+            | Message::ClearGuard(..)
             | Message::Reload
             | Message::Configure { .. }
             | Message::Stop(_) => return,

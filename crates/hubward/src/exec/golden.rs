@@ -191,6 +191,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
         statics: Arc::default(),
+        guard: Arc::default(),
         neighbours: Vec::new(),
         cleared: None,
         offloads: Offloads::default().states(),
