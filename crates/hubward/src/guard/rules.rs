@@ -52,8 +52,7 @@ pub(crate) struct Guarded {
 }
 
 /// Why something is guarded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A crypto access list permits it.
     AccessList,
@@ -272,12 +271,13 @@ impl Builder {
     /// Addresses of clients.
     fn pools(&mut self, config: &Config) {
         let mut rules = Vec::new();
-        for pool in &config.pools {
-            let from = format!("pool {}", pool.name);
-            for part in ipnet::Ipv4Subnets::new(pool.low, pool.high, 0) {
-                let packets = format!("ip any to {}", place(part));
-                rules.push(self.drop(Kind::Pool, None, &from, packets, vec![Test::destination(part)]));
-            }
+        for (pool, number) in config.pools.iter().zip(1..) {
+            let range = (pool.low, pool.high);
+            let set = format!("pool_{number}");
+            let packets = format!("ip any to {}", ranges::told(range));
+            let tests = vec![Test::DestinationIn(set.clone())];
+            rules.push(self.drop(Kind::Pool, None, &format!("pool {}", pool.name), packets, tests));
+            self.sets.push(Set { name: set, ranges: ranges::disjoint([range]) });
         }
         self.chains.push(Chain { name: "pools".into(), hook: None, rules });
     }
