@@ -113,6 +113,8 @@ pub enum Kind {
     Fragments,
     /// `group-lock`.
     GroupLock,
+    /// No line at all: the guard, where the kernel has no packet filter for it.
+    Guard,
     /// `ip inspect`.
     Inspect,
     /// `ip ips`.
@@ -181,7 +183,7 @@ const BEGINNINGS: &[(&str, Kind)] = &[
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Aaa,
         Self::AccessGroup,
         Self::AccessList,
@@ -191,6 +193,7 @@ impl Kind {
         Self::CryptoFilter,
         Self::Fragments,
         Self::GroupLock,
+        Self::Guard,
         Self::Inspect,
         Self::Ips,
         Self::Ipv6,
@@ -220,6 +223,7 @@ impl Kind {
             Self::CryptoFilter => "crypto-filter",
             Self::Fragments => "fragments",
             Self::GroupLock => "group-lock",
+            Self::Guard => "guard",
             Self::Inspect => "inspect",
             Self::Ips => "ips",
             Self::Ipv6 => "ipv6",

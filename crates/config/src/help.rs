@@ -268,6 +268,7 @@ const HELP: &[(&str, &str)] = &[
     ("group24", "Diffie-Hellman group 24"),
     ("group5", "Diffie-Hellman group 5"),
     ("gt", "Only greater ports"),
+    ("guard", "What must not leave in clear"),
     ("hardware-address", "A DHCP client by its address on the wire"),
     ("hash", "Hash algorithm of the protection suite"),
     ("high", "Last address"),

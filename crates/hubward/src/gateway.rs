@@ -5,6 +5,8 @@ use crate::apply::Machine;
 use crate::choices::Choices;
 use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
+use crate::guard::rules::Here;
+use crate::guard::{self, Guard};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
@@ -29,6 +31,7 @@ use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_POR
 use hubward_proto::ike::policy::Policy;
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
+use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -52,6 +55,8 @@ pub(crate) enum Message {
     Trace(TraceScope, Sender<()>),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
+    /// Forget granted networks that share an address with this one, or all; and who waits for how many they were.
+    ClearGuard(Option<Ipv4Net>, Sender<usize>),
     /// SIGHUP: read the configuration again.
     Reload,
     /// A configuration that was made out of another, and who waits for what becomes of it.
@@ -69,6 +74,8 @@ pub(crate) enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Stop,
+    /// The same, by Ctrl-C: somebody may sit at the terminal.
+    Interrupt,
     /// The program begins anew, with its saved configuration: `reload`.
     Restart,
 }
@@ -96,9 +103,13 @@ pub(crate) struct Gateway {
     pub(crate) monitor: Monitor,
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
     pub(crate) file: std::path::PathBuf,
+    /// The folder of what outlives a restart.
+    pub(crate) state: std::path::PathBuf,
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
     pub(crate) last_traffic: dataplane::LastTraffic,
+    /// What keeps cleartext in.
+    pub(crate) guard: Guard,
     /// What lies behind the tunnels.
     pub(crate) networks: Networks,
     /// When the routes of those that are gone are removed.
@@ -125,6 +136,7 @@ impl Gateway {
         let mut tick = now();
         self.link_mtus();
         self.machine.announce();
+        self.tell_of_the_guard();
         let end = loop {
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
@@ -150,6 +162,7 @@ impl Gateway {
         };
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
+        self.guard.close();
         self.dhcp.release();
         end
     }
@@ -181,6 +194,7 @@ impl Gateway {
         if let Err(error) = done {
             tracing::error!("a DHCP lease could not be applied: {error:#}");
         }
+        self.with_guard(Guard::set_or_tell);
     }
 
     fn message(&mut self, message: Message) {
@@ -227,6 +241,12 @@ impl Gateway {
                 let _gone = done.send(());
             }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
+            Message::ClearGuard(net, done) => {
+                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
+                self.tell_of_the_guard();
+                // whoever asked may be gone
+                let _gone = done.send(count);
+            }
             Message::Reload => self.reload(),
             Message::Configure { base, parsed, done } => {
                 let outcome = match Arc::ptr_eq(&base, &self.parsed) {
@@ -283,6 +303,9 @@ impl Gateway {
                         tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
                     }
                     routes_changed |= self.plane.is_kernel();
+                    if direction == Direction::Outbound {
+                        self.guard.installed(&self.parsed.config, &child);
+                    }
                     // also where it could not be installed: what should be protected must not leave in clear
                     if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
                     {
@@ -303,6 +326,7 @@ impl Gateway {
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
+                    self.guard.removed(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
                         routes_changed = true;
@@ -329,6 +353,7 @@ impl Gateway {
                 },
             }
         }
+        self.with_guard(Guard::commit);
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
         } else if !new.is_empty() {
@@ -460,6 +485,8 @@ impl Gateway {
             }
         }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
+        self.with_guard(Guard::every_second);
+        self.tell_of_the_guard();
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => {
@@ -470,6 +497,19 @@ impl Gateway {
                 self.set_routes();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// Does something with the guard, which depends on the configuration and on the names and networks here.
+    fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
+        let leased = guard::leased(&self.machine.names, &self.machine.leases);
+        let here = Here { names: &self.machine.names, leased: &leased };
+        act(&mut self.guard, &self.parsed, here)
+    }
+
+    fn tell_of_the_guard(&mut self) {
+        if let Some(news) = self.guard.news() {
+            self.views.guarded(news);
         }
     }
 
@@ -540,6 +580,10 @@ impl Gateway {
         let parsed = Arc::new(parsed);
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
+        // before anything else: what is new in it must not leave in clear meanwhile
+        let leased = guard::leased(&names, &self.machine.leases);
+        self.guard.set(&parsed, Here { names: &names, leased: &leased })?;
+        guard::command::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);

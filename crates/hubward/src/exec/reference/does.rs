@@ -5,6 +5,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear access-list counters", "Begins to count the matches of access lists anew."),
     ("clear counters", "Begins to count the packets of interfaces anew."),
     ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
+    (
+        "clear crypto guard",
+        "Forgets a network that a peer was granted, or all, where no tunnel leads to it: it is not guarded any more.",
+    ),
     ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and tells the peers."),
     ("clear crypto sa counters", "Begins to count the packets of IPsec SAs anew."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and tells the peers."),
@@ -45,6 +49,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     (
         "show crypto engine connections dropped-packet",
         "Packets dropped on their way through IPsec, by reason.",
+    ),
+    (
+        "show crypto guard",
+        "What must not leave in clear, how much of it was dropped, and the networks that peers were granted.",
     ),
     ("show crypto ipsec sa", "IPsec SAs with their proxies, counters, SPIs and lifetimes."),
     ("show crypto ipsec transform-set", "Transform sets."),
