@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod automaton;
+mod blocks;
 mod check;
 mod command;
 pub mod diagnostic;
@@ -15,6 +16,7 @@ pub mod help;
 pub mod model;
 mod parse;
 pub mod pcf;
+mod placing;
 pub mod reference;
 pub mod secret;
 
