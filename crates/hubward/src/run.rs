@@ -46,7 +46,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub(crate) struct Arguments {
     /// The configuration.
     file: PathBuf,
-    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
+    /// are the network cards in order.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     map: Vec<String>,
     /// Start although some access-control lines are not enforced.
@@ -89,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {
         anyhow::bail!(refusal);
     }
-    let names = map_interfaces(&parsed.config, &arguments.map)?;
+    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -106,7 +107,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
     };
     let store = Store::open(&arguments.state)?;
-    let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
+    let mut machine = Machine::open(
+        Some(&arguments.state),
+        &parsed.config,
+        names.clone(),
+        arguments.no_addresses,
+        arguments.map.is_empty(),
+    )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;

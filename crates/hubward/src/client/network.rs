@@ -34,7 +34,10 @@ impl Network {
     pub(crate) fn open(state: &Path, dns: bool) -> anyhow::Result<(Self, Tun)> {
         std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
         let netlink = Netlink::open()?;
-        let mut ledger = Ledger::open(&state.join("made"))?;
+        let (mut ledger, trouble) = Ledger::open(&state.join("made"));
+        if let Some(trouble) = trouble {
+            tracing::warn!("what an earlier run changed is not known for certain: {trouble}");
+        }
         sweep(&netlink, &mut ledger)?;
         if dns {
             restore_dns()?;
