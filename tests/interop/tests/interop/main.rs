@@ -14,6 +14,7 @@ mod document_excused;
 mod harness_selfcheck;
 mod kernel;
 mod l2l;
+mod machine;
 mod nat;
 mod negative;
 mod openssh;
@@ -65,6 +66,7 @@ fn main() {
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
+        ("machine", machine::CASES),
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),
