@@ -15,6 +15,7 @@ pub(crate) fn check(parsed: &mut Parsed) {
     routes(&parsed.config, &mut found);
     discarded(&parsed.config, &mut found);
     access_classes(&parsed.config, &mut found);
+    crate::unreachable::check(&parsed.config, &mut found);
     parsed.diagnostics.extend(found);
 }
 
@@ -415,8 +416,11 @@ fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
             Addressing::Static(nets) => nets.iter().any(|net| net.contains(&hop)),
             _ => false,
         });
+        let routed = config.routes.iter().any(|other| {
+            other != route && other.destination.prefix_len() > 0 && other.destination.contains(&hop)
+        });
         // behind an interface with DHCP the next hop may turn out to be connected
-        if !connected && !dhcp && route.interface.is_none() {
+        if !connected && !routed && !dhcp && route.interface.is_none() {
             let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
             let message = match bearer {
                 Some(bearer) => format!(

@@ -20,6 +20,7 @@ pub mod pcf;
 mod placing;
 pub mod reference;
 pub mod secret;
+mod unreachable;
 pub mod verdict;
 
 pub use command::long_name;

@@ -598,8 +598,10 @@ pub struct EntryTerms {
     pub idle_time: Option<u32>,
     /// `set security-association replay window-size`; 0 for `disable`.
     pub replay_window: Option<u32>,
-    /// `reverse-route`.
+    /// `reverse-route`: a route to what the peer has, while an SA is up.
     pub reverse_route: bool,
+    /// `reverse-route static`: the same whether one is up or not.
+    pub reverse_route_static: bool,
 }
 
 /// `crypto dynamic-map`.

@@ -285,7 +285,7 @@ impl Gateway {
 
     fn effects(&mut self) {
         let mut routes_changed = false;
-        let mut new = Vec::new();
+        let (mut new, mut new_reverse) = (Vec::new(), Vec::new());
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
@@ -307,9 +307,15 @@ impl Gateway {
                         self.guard.installed(&self.parsed.config, &child);
                     }
                     // also where it could not be installed: what should be protected must not leave in clear
-                    if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
-                    {
-                        new.push(child.selector.remote);
+                    if direction == Direction::Outbound {
+                        let remote = child.selector.remote;
+                        let terms = translate::terms_of(&self.parsed.config, &child.entry);
+                        let reverse = terms.is_some_and(|terms| terms.reverse_route);
+                        let reverse = reverse.then_some(child.path.interface);
+                        if self.networks.add(child.id, remote, reverse) {
+                            new.push(remote);
+                            new_reverse.extend(reverse.map(|interface| (remote, interface)));
+                        }
                     }
                 }
                 Effect::Repath { child, path } => {
@@ -357,7 +363,7 @@ impl Gateway {
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
         } else if !new.is_empty() {
-            match self.machine.capture_more(&self.parsed.config, new) {
+            match self.machine.capture_more(&self.parsed.config, new, &new_reverse) {
                 Ok(true) => {}
                 Ok(false) => self.capture(),
                 Err(error) => {
@@ -420,7 +426,9 @@ impl Gateway {
         let tables = self.shared.tables.load();
         let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
         drop(tables);
-        match self.machine.capture(&self.parsed.config, ranges) {
+        let mut reverse = translate::reverse_routes(&self.parsed.config);
+        reverse.extend(self.networks.reverse());
+        match self.machine.capture(&self.parsed.config, ranges, &reverse) {
             Ok(()) => self.capture_again = CAPTURE_AGAIN,
             Err(error) => {
                 tracing::error!("the routes into the tunnel could not be set: {error:#}");
@@ -438,13 +446,8 @@ impl Gateway {
         if !tables.needs_exits() {
             return;
         }
-        match self.machine.exits(&self.parsed.config) {
-            Ok(exits) => {
-                if let Some(new) = tables.with_exits(exits) {
-                    self.shared.tables.store(Arc::new(new));
-                }
-            }
-            Err(error) => tracing::error!("the routes could not be read: {error:#}"),
+        if let Some(new) = tables.with_exits(self.machine.exits(&self.parsed.config)) {
+            self.shared.tables.store(Arc::new(new));
         }
     }
 

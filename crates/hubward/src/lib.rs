@@ -3,6 +3,7 @@
 
 mod aaa;
 mod apply;
+mod capture;
 mod check;
 mod choices;
 mod client;

@@ -50,7 +50,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub(crate) struct Arguments {
     /// The configuration.
     pub(crate) file: PathBuf,
-    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
+    /// are the network cards in order.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     pub(crate) map: Vec<String>,
     #[command(flatten)]
@@ -93,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
     let (parsed, status) = check::started(&arguments.file, &text, &choices)?;
-    let names = map_interfaces(&parsed.config, &arguments.map)?;
+    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -114,7 +115,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     // before anything is forwarded
     let here = Here { names: &names, leased: &[] };
     let guard = Guard::set_up(store.clone(), choices.may_do_without_guard(), &parsed, here)?;
-    let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
+    let mut machine = Machine::open(
+        Some(&arguments.state),
+        &parsed.config,
+        names.clone(),
+        arguments.no_addresses,
+        arguments.map.is_empty(),
+    )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;

@@ -50,7 +50,10 @@ impl Network {
             true => Some(Guard { filters: Nftables::open()?, networks: None }),
             false => None,
         };
-        let mut ledger = Ledger::open(&state.join("made"))?;
+        let (mut ledger, trouble) = Ledger::open(&state.join("made"));
+        if let Some(trouble) = trouble {
+            tracing::warn!("what an earlier run changed is not known for certain: {trouble}");
+        }
         sweep(&netlink, &mut ledger)?;
         if dns {
             restore_dns()?;

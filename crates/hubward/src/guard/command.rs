@@ -170,7 +170,7 @@ fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Name
         .filter(|(_, linux)| links.contains(linux))
         .map(|(ios, linux)| format!("{ios}={linux}"))
         .collect();
-    for (ios, linux) in map_interfaces(config, &there)? {
+    for (ios, linux) in map_interfaces(config, &there, given.is_empty())? {
         names.entry(ios).or_insert(linux);
     }
     Ok(names)

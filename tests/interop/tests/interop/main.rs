@@ -17,6 +17,7 @@ mod harness_selfcheck;
 mod headquarters;
 mod kernel;
 mod l2l;
+mod machine;
 mod nat;
 mod negative;
 mod openssh;
@@ -70,6 +71,7 @@ fn main() {
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
+        ("machine", machine::CASES),
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),
