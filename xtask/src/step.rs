@@ -94,13 +94,19 @@ impl Step {
             Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
+                // the program whose threads fail on order, which no release build can be
+                let faults = ["build", "--package", "hubward", "--features", "fault-injection"];
+                cargo(&[&faults[..], &["--bin", "hubward-faults", "--locked"]].concat(), &[], tally)?;
                 // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
                 let program = target().join("release").join("hubward");
                 let program = program.to_str().context("the target folder's name is not UTF-8")?;
-                cargo(&arguments, &[("HUBWARD_REQUIRE", "1"), ("HUBWARD_BIN", program)], tally)
+                let faults = target().join("debug").join("hubward-faults");
+                let faults = faults.to_str().context("the target folder's name is not UTF-8")?;
+                let programs = [("HUBWARD_BIN", program), ("HUBWARD_FAULTS_BIN", faults)];
+                cargo(&arguments, &[&[("HUBWARD_REQUIRE", "1")], &programs[..]].concat(), tally)
             }
             Self::Kernel => kernel(tally),
         }

@@ -15,6 +15,7 @@ pub mod net;
 pub mod ping;
 pub mod process;
 pub mod python;
+pub mod service;
 pub mod tmux;
 pub mod topology;
 pub mod trixie;

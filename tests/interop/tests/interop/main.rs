@@ -7,6 +7,7 @@
 mod automation;
 mod client;
 mod combined;
+mod crash;
 mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
@@ -58,6 +59,7 @@ fn main() {
     let everything = [
         // the long ones first, so that they run beside the others
         ("rekey", rekey::CASES),
+        ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
