@@ -95,8 +95,10 @@ impl Step {
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
                 // the program whose threads fail on order, which no release build can be
-                let faults = ["build", "--package", "hubward", "--features", "fault-injection"];
-                cargo(&[&faults[..], &["--bin", "hubward-faults", "--locked"]].concat(), &[], tally)?;
+                // as a part of the workspace, because then only it is compiled anew after the step `test`
+                let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
+                let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
+                cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
                 // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =

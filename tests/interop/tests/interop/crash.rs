@@ -246,10 +246,12 @@ impl<'a> Site<'a> {
         match expect {
             Expect::Ends { status, .. } => {
                 // told, then up to three seconds for goodbyes
-                let (_, ended) = self.service.ended_since(then, within + secs(3))?;
+                let (at, ended) = self.service.ended_since(then, within + secs(3))?;
                 ensure!(status_words(ended) == status, "it ended with {}, not {status}", status_words(ended));
                 let ready = self.service.ready_since(then, secs(10))?;
                 self.connected = false;
+                // of what has no time for a word, systemd tells
+                let told_after = told.map_or_else(|| after(at), |_| told_after);
                 let _ = write!(row, " {told_after:>7} {status:>9} {:>7}", after(ready));
             }
             Expect::Stays { .. } => {
