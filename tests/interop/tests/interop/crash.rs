@@ -97,6 +97,8 @@ struct Site<'a> {
     /// To the static branch, the dynamic branch, the client, nobody.
     flows: Vec<Proc>,
     connected: bool,
+    /// Packets in clear that have a line in the table.
+    accounted: usize,
     table: String,
     failed: Vec<String>,
 }
@@ -137,9 +139,22 @@ impl<'a> Site<'a> {
             "case", "SAs", "told", "status", "ready", "back", "clear"
         );
         let vpnc = None;
-        let (connected, failed) = (false, Vec::new());
-        let mut this =
-            Self { lab, net, spoke, branch, vpnc, service, capture, clear, flows, connected, table, failed };
+        let (connected, accounted, failed) = (false, 0, Vec::new());
+        let mut this = Self {
+            lab,
+            net,
+            spoke,
+            branch,
+            vpnc,
+            service,
+            capture,
+            clear,
+            flows,
+            connected,
+            accounted,
+            table,
+            failed,
+        };
         this.connect()?;
         Ok(this)
     }
@@ -150,7 +165,7 @@ impl<'a> Site<'a> {
     }
 
     fn replies(&self, flow: usize) -> usize {
-        self.flows.get(flow).map_or(0, |flow| flow.log().matches("bytes from").count())
+        replies(&self.flows, flow)
     }
 
     /// Every peer has a tunnel that carries.
@@ -158,29 +173,23 @@ impl<'a> Site<'a> {
         for leg in LEGS {
             self.net.inet.ip(&format!("link set {leg} up"))?;
         }
-        // the spoke's and the branch's SAs may be with a hub that is gone
-        let again = |peer: &Charon| -> Result<()> {
-            let _none = peer.swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "1"], secs(5));
-            peer.initiate("net").map(drop)
-        };
         if let Some(mut old) = self.vpnc.take() {
             old.process().kill9()?;
         }
-        let (spoke, branch) = (&self.spoke, &self.branch);
-        std::thread::scope(|scope| -> Result<()> {
-            let peers = [scope.spawn(|| again(spoke)), scope.spawn(|| again(branch))];
+        let (spoke, branch, flows) = (&self.spoke, &self.branch, &self.flows);
+        let vpnc = std::thread::scope(|scope| -> Result<Vpnc> {
+            let peers =
+                [(spoke, 0), (branch, 1)].map(|(peer, flow)| scope.spawn(move || call(peer, flows, flow)));
             let mut vpnc = Vpnc::start(self.lab, "vpnc", &self.net.client, &Profile::default())?;
             vpnc.wait_up()?;
-            self.vpnc = Some(vpnc);
             for peer in peers {
                 peer.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
             }
-            Ok(())
+            Ok(vpnc)
         })?;
-        let before = [0, 1, 2].map(|flow| self.replies(flow));
-        wait::until("every tunnel to carry", secs(15), || {
-            Ok((0..3).all(|flow| before.get(flow).is_some_and(|before| self.replies(flow) > *before)))
-        })?;
+        self.vpnc = Some(vpnc);
+        let before = self.replies(2);
+        wait::until("the client's tunnel to carry", secs(15), || Ok(self.replies(2) > before))?;
         self.connected = true;
         Ok(())
     }
@@ -225,6 +234,9 @@ impl<'a> Site<'a> {
         act: &dyn Fn(&Self) -> Result<()>,
     ) -> Result<()> {
         let (clear, pid) = (self.clear(), self.service.pid());
+        if clear > self.accounted {
+            self.failed.push(format!("before {name}, when SAs came or went: {}", clear - self.accounted));
+        }
         let (told, within) = match expect {
             Expect::Ends { told, within, .. } => (told, within),
             Expect::Stays { told } => (told, NOTICED),
@@ -273,7 +285,8 @@ impl<'a> Site<'a> {
         if matches!(expect, Expect::Stays { .. }) {
             ensure!(self.service.pid() == pid, "it was started anew");
         }
-        let clear = self.clear() - clear;
+        self.accounted = self.clear();
+        let clear = self.accounted - clear;
         let _ = writeln!(self.table, "{row} {back:>7} {clear:>6}");
         if clear > 0 {
             self.failed.push(format!("{name}, {} SAs: {clear}", if with { "with" } else { "without" }));
@@ -289,6 +302,26 @@ impl<'a> Site<'a> {
         ensure!(self.failed.is_empty(), "packets in clear: {}\n{}", self.failed.join("; "), self.table);
         wire.expect_no_cleartext(&PRIVATE)
     }
+}
+
+fn replies(flows: &[Proc], flow: usize) -> usize {
+    flows.get(flow).map_or(0, |flow| flow.log().matches("bytes from").count())
+}
+
+/// Has a peer begin anew until its tunnel carries: its SAs may be with a hub that is gone, and both ends may call at a time.
+fn call(peer: &Charon, flows: &[Proc], flow: usize) -> Result<()> {
+    let mut last = Ok(());
+    for _ in 0..4 {
+        let _none = peer.swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "1"], secs(5));
+        let before = replies(flows, flow);
+        let called = peer.swanctl(&["--initiate", "--child", "net", "--timeout", "4"], secs(8));
+        last = wait::until("the tunnel to carry", secs(3), || Ok(replies(flows, flow) > before));
+        if last.is_ok() {
+            return Ok(());
+        }
+        last = last.with_context(|| format!("{called:?}"));
+    }
+    last
 }
 
 /// Tells of each packet of the protected networks on the outside wire at once, by which it is known what let it out.
