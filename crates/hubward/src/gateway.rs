@@ -13,11 +13,11 @@ use crate::logging::Logging;
 use crate::networks::Networks;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
+use crate::supervise::{self, BEAT, Heart};
 use crate::views::Views;
 use crate::{aaa, apply, check, configure, dhcp, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
-use hubward_linux::notify;
 use hubward_linux::random;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{clock, link};
@@ -78,6 +78,8 @@ pub(crate) enum End {
     Interrupt,
     /// The program begins anew, with its saved configuration: `reload`.
     Restart,
+    /// A part of it died or hung.
+    Failed,
 }
 
 /// Why a configuration is not in force.
@@ -130,21 +132,27 @@ const RECAPTURE: Duration = Duration::from_millis(100);
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
-    pub(crate) fn run(mut self, messages: &Receiver<Message>) -> End {
+    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to every peer and takes
+    /// everything back.
+    pub(crate) fn run(mut self, heart: &Heart, messages: &Receiver<Message>) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         let mut tick = now();
         self.link_mtus();
         self.machine.announce();
         self.tell_of_the_guard();
         let end = loop {
+            heart.beat();
+            if let Some(fault) = heart.supervisor().fault() {
+                tracing::error!("{}", supervise::told(fault));
+                break End::Failed;
+            }
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
             // a DHCP answer is looked for every 50 ms while one is awaited
             let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
             let deadline =
                 [engine, dhcp, look, self.recapture].into_iter().flatten().fold(tick, Instant::min);
-            match messages.recv_timeout(deadline.since(now())) {
+            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
                 Ok(Message::Stop(end)) => break end,
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -160,10 +168,14 @@ impl Gateway {
             }
             self.effects();
         };
+        heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
         self.guard.close();
-        self.dhcp.release();
+        // whoever starts it again finds the leases of before, as after a crash
+        if end != End::Failed {
+            self.dhcp.release();
+        }
         end
     }
 
@@ -475,8 +487,6 @@ impl Gateway {
     }
 
     fn every_second(&mut self) {
-        // systemd starts a gateway anew whose one thread hangs (WatchdogSec)
-        let _unsupervised = notify::notify("WATCHDOG=1");
         // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
         match random::seed() {
             Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),

@@ -33,6 +33,7 @@ mod shell;
 mod snapshot;
 mod ssh;
 mod store;
+mod supervise;
 mod syslog;
 mod translate;
 mod typed_password;
@@ -135,6 +136,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments).and_then(|(end, status)| match end {
             End::Stop | End::Interrupt => Ok(status),
             End::Restart => Err(run::restart()),
+            End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
         Verb::Guard(arguments) => guard::command::guard(&arguments),
         Verb::Release { socket } => guard::command::release(&socket),

@@ -44,6 +44,17 @@ pub fn binary() -> Result<PathBuf> {
         })
 }
 
+/// The program that fails on order: `HUBWARD_FAULTS_BIN`, else what `cargo build -p hubward --features fault-injection --bin
+/// hubward-faults` makes.
+pub fn faults_binary() -> Result<PathBuf> {
+    let built = || target().join("debug").join("hubward-faults");
+    let path = std::env::var_os("HUBWARD_FAULTS_BIN").map_or_else(built, PathBuf::from);
+    if !path.exists() {
+        bail!("no {}; build it with the feature fault-injection", path.display());
+    }
+    Ok(path)
+}
+
 /// The reference hub's configuration, unchanged.
 pub fn hub_cfg() -> Result<String> {
     example("hub.cfg")
@@ -247,7 +258,7 @@ impl Client {
 }
 
 /// Makes the private folders of one instance if they are not there yet.
-fn sandbox(dir: &Path) -> Result<PathBuf> {
+pub(crate) fn sandbox(dir: &Path) -> Result<PathBuf> {
     for folder in ["run", "varlib"] {
         fs::create_dir_all(dir.join(folder))?;
     }
@@ -264,15 +275,16 @@ fn sandbox(dir: &Path) -> Result<PathBuf> {
 }
 
 fn in_sandbox(ns: &Ns, dir: &Path) -> Result<Command> {
+    Ok(in_sandbox_with(ns, dir, "", &binary()?))
+}
+
+/// A program in the private folders of an instance; commands of a shell come `before` it.
+pub(crate) fn in_sandbox_with(ns: &Ns, dir: &Path, before: &str, program: &Path) -> Command {
+    let script = format!(
+        "d=$1; shift; mount --bind \"$d/run\" /run && mount --bind \"$d/varlib\" /var/lib && \
+         mount --bind \"$d/etc\" /etc || exit\n{before}\nexec \"$@\""
+    );
     let mut command = ns.command("sh");
+    command.args(["-c", &script, "sh"]).arg(dir).arg(program);
     command
-        .args([
-            "-c",
-            "d=$1; shift; mount --bind \"$d/run\" /run && mount --bind \"$d/varlib\" /var/lib && \
-             mount --bind \"$d/etc\" /etc && exec \"$@\"",
-            "sh",
-        ])
-        .arg(dir)
-        .arg(binary()?);
-    Ok(command)
 }

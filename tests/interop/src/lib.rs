@@ -17,6 +17,7 @@ pub mod ping;
 pub mod probes;
 pub mod process;
 pub mod python;
+pub mod service;
 pub mod surroundings;
 pub mod survey;
 pub mod tmux;

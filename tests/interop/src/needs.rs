@@ -27,6 +27,8 @@ pub enum Need {
     Python,
     /// The `hubward` program.
     Hubward,
+    /// The `hubward` program that fails on order.
+    HubwardFaults,
     /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
     Reference,
     /// Configurations that other people wrote, which are not part of the repository: `HUBWARD_CORPUS` names their folder.
@@ -75,6 +77,10 @@ impl Need {
             Self::Python => match python::interpreter() {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("{e:#}")),
+            },
+            Self::HubwardFaults => match hubward::faults_binary() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("the hubward program that fails on order ({e:#})")),
             },
             Self::Hubward => match hubward::binary() {
                 Ok(_) => (true, String::new()),

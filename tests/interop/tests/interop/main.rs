@@ -9,6 +9,7 @@ mod checked;
 mod client;
 mod closed_corpus;
 mod combined;
+mod crash;
 mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
@@ -64,6 +65,7 @@ fn main() {
         ("rekey", rekey::CASES),
         ("closed_corpus", closed_corpus::CASES),
         ("headquarters", headquarters::CASES),
+        ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
