@@ -94,13 +94,21 @@ impl Step {
             Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
+                // the program whose threads fail on order, which no release build can be
+                // as a part of the workspace, because then only it is compiled anew after the step `test`
+                let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
+                let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
+                cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
                 // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
                 let program = target().join("release").join("hubward");
                 let program = program.to_str().context("the target folder's name is not UTF-8")?;
-                cargo(&arguments, &[("HUBWARD_REQUIRE", "1"), ("HUBWARD_BIN", program)], tally)
+                let faults = target().join("debug").join("hubward-faults");
+                let faults = faults.to_str().context("the target folder's name is not UTF-8")?;
+                let programs = [("HUBWARD_BIN", program), ("HUBWARD_FAULTS_BIN", faults)];
+                cargo(&arguments, &[&[("HUBWARD_REQUIRE", "1")], &programs[..]].concat(), tally)
             }
             Self::Kernel => kernel(tally),
         }

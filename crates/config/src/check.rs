@@ -1,10 +1,11 @@
 //! What only the whole configuration shows: dangling names, hidden entries, weak and open spots.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Addressing, Config, IdentityMatch, Key, KeyPeer};
+use crate::model::{Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer, Route};
 use crate::parse::Parsed;
 
 pub(crate) fn check(parsed: &mut Parsed) {
+    crate::effect::settle(parsed);
     let mut found = Vec::new();
     dangling(&parsed.config, &mut found);
     maps(&parsed.config, &mut found);
@@ -12,6 +13,9 @@ pub(crate) fn check(parsed: &mut Parsed) {
     profiles(&parsed.config, &mut found);
     weak(&parsed.config, &mut found);
     routes(&parsed.config, &mut found);
+    discarded(&parsed.config, &mut found);
+    access_classes(&parsed.config, &mut found);
+    crate::unreachable::check(&parsed.config, &mut found);
     parsed.diagnostics.extend(found);
 }
 
@@ -26,60 +30,199 @@ fn say(
     found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
 }
 
-fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
-    let mut need = |line: u32, what: &str, name: &str, exists: bool| {
-        if !exists {
-            let message = format!("the {what} {name} is not defined; until it is, this has no effect");
-            say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
-        }
-    };
-    let map_terms = config.maps.iter().flat_map(|map| &map.entries).map(|entry| (&entry.terms, entry.line));
-    let dynamic_terms =
-        config.dynamic_maps.iter().flat_map(|map| &map.entries).map(|entry| (&entry.terms, entry.line));
-    for (terms, line) in map_terms.chain(dynamic_terms) {
+/// A name that one part of a configuration has for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Whose it is: `crypto map M 10`, `interface FastEthernet0/0`.
+    pub owner: String,
+    /// What it should be: `access list`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Whether something has that name.
+    pub exists: bool,
+    /// Whether a tunnel needs it whose crypto map is on an interface.
+    pub in_use: bool,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// Every name that a part of the VPN has for another.
+pub fn references(config: &Config) -> Vec<Reference> {
+    let mut out = Vec::new();
+    let applied = |map: &str| config.interfaces.iter().any(|i| i.crypto_map.as_deref() == Some(map));
+    let mut profiles_in_use = Vec::new();
+    let mut of_terms = |out: &mut Vec<Reference>,
+                        owner: &str,
+                        line: u32,
+                        terms: &EntryTerms,
+                        in_use: bool| {
+        let mut need = |what, name: &String, exists| {
+            out.push(Reference { owner: owner.to_string(), what, name: name.clone(), exists, in_use, line });
+        };
         for name in &terms.transform_sets {
-            need(line, "transform set", name, config.transform_sets.iter().any(|set| set.name == *name));
+            need("transform set", name, config.transform_sets.iter().any(|set| set.name == *name));
         }
         if let Some(name) = &terms.acl {
-            need(line, "access list", name, config.acls.iter().any(|acl| acl.name == *name));
+            need("access list", name, config.acls.iter().any(|acl| acl.name == *name));
         }
         if let Some(name) = &terms.profile {
-            need(line, "ISAKMP profile", name, config.profiles.iter().any(|profile| profile.name == *name));
+            need("ISAKMP profile", name, config.profiles.iter().any(|profile| profile.name == *name));
+            if in_use {
+                profiles_in_use.push(name.clone());
+            }
+        }
+    };
+    let mut dynamic_in_use = Vec::new();
+    for map in &config.maps {
+        for entry in &map.entries {
+            let (owner, in_use) = (format!("crypto map {} {}", map.name, entry.sequence), applied(&map.name));
+            of_terms(&mut out, &owner, entry.line, &entry.terms, in_use);
+            if let Some(name) = &entry.dynamic {
+                let exists = config.dynamic_maps.iter().any(|map| map.name == *name);
+                let (what, name, line) = ("dynamic map", name.clone(), entry.line);
+                out.push(Reference { owner, what, name: name.clone(), exists, in_use, line });
+                if in_use {
+                    dynamic_in_use.push(name);
+                }
+            }
         }
     }
-    for entry in config.maps.iter().flat_map(|map| &map.entries) {
-        if let Some(name) = &entry.dynamic {
-            need(entry.line, "dynamic map", name, config.dynamic_maps.iter().any(|map| map.name == *name));
+    for map in &config.dynamic_maps {
+        for entry in &map.entries {
+            let owner = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
+            of_terms(&mut out, &owner, entry.line, &entry.terms, dynamic_in_use.contains(&map.name));
         }
     }
     for profile in &config.profiles {
+        let in_use = profiles_in_use.contains(&profile.name);
+        let mut need = |what, name: &String, exists| {
+            let owner = format!("crypto isakmp profile {}", profile.name);
+            out.push(Reference { owner, what, name: name.clone(), exists, in_use, line: profile.line });
+        };
         for name in &profile.keyrings {
             let exists = name == "default" || config.keyrings.iter().any(|keyring| keyring.name == *name);
-            need(profile.line, "keyring", name, exists);
+            need("keyring", name, exists);
         }
         if let Some(name) = &profile.xauth_list {
-            need(profile.line, "login list", name, config.aaa.login.iter().any(|list| list.name == *name));
+            need("login list", name, config.aaa.login.iter().any(|list| list.name == *name));
         }
         if let Some(name) = &profile.authorization_list {
-            need(
-                profile.line,
-                "network list",
-                name,
-                config.aaa.network.iter().any(|list| list.name == *name),
-            );
+            need("network list", name, config.aaa.network.iter().any(|list| list.name == *name));
         }
     }
     for group in &config.groups {
+        let mut need = |what, name: &String, exists| {
+            let owner = format!("group {}", group.name);
+            out.push(Reference { owner, what, name: name.clone(), exists, in_use: true, line: group.line });
+        };
         if let Some(name) = &group.pool {
-            need(group.line, "local pool", name, config.pools.iter().any(|pool| pool.name == *name));
+            need("local pool", name, config.pools.iter().any(|pool| pool.name == *name));
         }
         if let Some(name) = &group.acl {
-            need(group.line, "access list", name, config.acls.iter().any(|acl| acl.name == *name));
+            need("access list", name, config.acls.iter().any(|acl| acl.name == *name));
         }
     }
     for interface in &config.interfaces {
         if let Some(name) = &interface.crypto_map {
-            need(interface.line, "crypto map", name, config.maps.iter().any(|map| map.name == *name));
+            let (owner, what) = (format!("interface {}", interface.name), "crypto map");
+            let exists = config.maps.iter().any(|map| map.name == *name);
+            out.push(Reference {
+                owner,
+                what,
+                name: name.clone(),
+                exists,
+                in_use: true,
+                line: interface.line,
+            });
+        }
+    }
+    out
+}
+
+/// The names that a tunnel in use needs, that nothing has in a new configuration, and that were whole in the one before: it
+/// would end tunnels that nobody wanted to end.
+pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
+    let before = references(old);
+    let was_whole = |lost: &Reference| {
+        let same = || before.iter().filter(|known| known.owner == lost.owner && known.what == lost.what);
+        same().next().is_some() && same().all(|known| known.exists)
+    };
+    references(new).into_iter().filter(|one| !one.exists && one.in_use && was_whole(one)).collect()
+}
+
+fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
+    for Reference { what, name, line, .. } in references(config).into_iter().filter(|one| !one.exists) {
+        let message = format!("the {what} {name} is not defined; until it is, this has no effect");
+        say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
+    }
+}
+
+/// Static routes to Null0 that are the best way to what a crypto map should protect: packets never come to the map.
+pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv4Net, u32)> {
+    if terms.reverse_route {
+        return Vec::new();
+    }
+    let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let mut out: Vec<(u32, ipnet::Ipv4Net, u32)> = Vec::new();
+    for entry in acl.iter().flat_map(|acl| &acl.entries).filter(|entry| entry.permit) {
+        let Some(destination) = entry.destination.prefix() else { continue };
+        let covers = |route: &&Route| route.destination.contains(&destination);
+        let best = config
+            .routes
+            .iter()
+            .filter(covers)
+            .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.distance));
+        let connected = config.interfaces.iter().filter(|interface| !interface.shutdown).any(|interface| {
+            let longest = best.map_or(0, |route| route.destination.prefix_len());
+            match &interface.address {
+                Addressing::Static(nets) => {
+                    nets.iter().any(|net| net.contains(&destination) && net.prefix_len() >= longest)
+                }
+                _ => false,
+            }
+        });
+        let is_null =
+            |route: &&Route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null"));
+        if let Some(route) = best.filter(is_null).filter(|_| !connected) {
+            out.push((route.line, destination, entry.line));
+        }
+    }
+    out
+}
+
+fn discarded(config: &Config, found: &mut Vec<Diagnostic>) {
+    let fixed = config.maps.iter().flat_map(|map| &map.entries).map(|entry| &entry.terms);
+    let dynamic = config.dynamic_maps.iter().flat_map(|map| &map.entries).map(|entry| &entry.terms);
+    let mut all: Vec<_> = fixed.chain(dynamic).flat_map(|terms| nulls(config, terms)).collect();
+    all.sort();
+    all.dedup();
+    for (line, destination, acl_line) in all {
+        let message = format!(
+            "packets to {destination}, which line {acl_line} would have encrypted, are dropped: this route is their best one, and \
+             they never come to the crypto map"
+        );
+        let remedy = "put `reverse-route` into the crypto map entry, or add a route to the next hop";
+        say(found, Severity::Warning, Code::Discarded, line, message, remedy);
+    }
+}
+
+/// Lists of `access-class` of which a line is not understood: whom that line may deny does not come in.
+fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
+    for line in &config.lines {
+        let Some(acl) =
+            line.access_class.as_ref().and_then(|name| config.acls.iter().find(|a| a.name == *name))
+        else {
+            continue;
+        };
+        for entry in acl.entries.iter().filter(|entry| entry.inexact) {
+            let becomes = if entry.permit { "it lets nobody in" } else { "nobody whom it may mean comes in" };
+            let message = format!(
+                "line {} of access list {} says more than is understood of it: {becomes} by this terminal line",
+                entry.line, acl.name
+            );
+            let remedy = "name addresses in a standard list";
+            say(found, Severity::Warning, Code::Unsupported, line.line, message, remedy);
         }
     }
 }
@@ -273,8 +416,11 @@ fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
             Addressing::Static(nets) => nets.iter().any(|net| net.contains(&hop)),
             _ => false,
         });
+        let routed = config.routes.iter().any(|other| {
+            other != route && other.destination.prefix_len() > 0 && other.destination.contains(&hop)
+        });
         // behind an interface with DHCP the next hop may turn out to be connected
-        if !connected && !dhcp && route.interface.is_none() {
+        if !connected && !routed && !dhcp && route.interface.is_none() {
             let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
             let message = match bearer {
                 Some(bearer) => format!(

@@ -38,6 +38,8 @@ pub enum Code {
     Weak,
     /// Aggressive mode with a pre-shared key.
     AggressivePsk,
+    /// A route to Null0 takes what should be encrypted.
+    Discarded,
     /// A next hop in no connected network.
     OffLink,
     /// Xauth that would be asked of LAN-to-LAN peers.
@@ -64,6 +66,7 @@ impl Code {
             Self::AnyProxy => "any-proxy",
             Self::Weak => "weak",
             Self::AggressivePsk => "aggressive-psk",
+            Self::Discarded => "discarded",
             Self::OffLink => "off-link",
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",
@@ -106,12 +109,12 @@ pub enum Kind {
     ControlPlane,
     /// `set ip access-group`, `set identity`.
     CryptoFilter,
-    /// `no service dhcp`.
-    Dhcp,
     /// `ip virtual-reassembly drop-fragments`.
     Fragments,
     /// `group-lock`.
     GroupLock,
+    /// No line at all: the guard, where the kernel has no packet filter for it.
+    Guard,
     /// `ip inspect`.
     Inspect,
     /// `ip ips`.
@@ -168,7 +171,6 @@ const BEGINNINGS: &[(&str, Kind)] = &[
     ("login", Kind::Login),
     ("max-logins", Kind::MaxLogins),
     ("max-users", Kind::MaxUsers),
-    ("no service dhcp", Kind::Dhcp),
     ("set identity", Kind::CryptoFilter),
     ("set ip access-group", Kind::CryptoFilter),
     ("smartcard-removal-disconnect", Kind::ClientPolicy),
@@ -189,9 +191,9 @@ impl Kind {
         Self::ClientPolicy,
         Self::ControlPlane,
         Self::CryptoFilter,
-        Self::Dhcp,
         Self::Fragments,
         Self::GroupLock,
+        Self::Guard,
         Self::Inspect,
         Self::Ips,
         Self::Ipv6,
@@ -219,9 +221,9 @@ impl Kind {
             Self::ClientPolicy => "client-policy",
             Self::ControlPlane => "control-plane",
             Self::CryptoFilter => "crypto-filter",
-            Self::Dhcp => "dhcp",
             Self::Fragments => "fragments",
             Self::GroupLock => "group-lock",
+            Self::Guard => "guard",
             Self::Inspect => "inspect",
             Self::Ips => "ips",
             Self::Ipv6 => "ipv6",

@@ -4,19 +4,23 @@
 #![forbid(unsafe_code)]
 
 pub mod automaton;
-mod check;
+mod blocks;
+pub mod check;
 mod command;
 pub mod diagnostic;
 pub mod difference;
 pub mod document;
 pub mod edit;
+mod effect;
 pub mod form;
 pub mod help;
 pub mod model;
 mod parse;
 pub mod pcf;
+mod placing;
 pub mod reference;
 pub mod secret;
+mod unreachable;
 pub mod verdict;
 
 pub use command::long_name;

@@ -48,6 +48,8 @@ pub struct Config {
     pub crypto: CryptoGlobal,
     /// `ip dhcp pool`.
     pub dhcp_pools: Vec<DhcpPool>,
+    /// `no service dhcp`: nothing is lent.
+    pub dhcp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
     /// `enable secret` and `enable password`.
@@ -596,8 +598,10 @@ pub struct EntryTerms {
     pub idle_time: Option<u32>,
     /// `set security-association replay window-size`; 0 for `disable`.
     pub replay_window: Option<u32>,
-    /// `reverse-route`.
+    /// `reverse-route`: a route to what the peer has, while an SA is up.
     pub reverse_route: bool,
+    /// `reverse-route static`: the same whether one is up or not.
+    pub reverse_route_static: bool,
 }
 
 /// `crypto dynamic-map`.

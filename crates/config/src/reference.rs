@@ -126,7 +126,9 @@ mod tests {
         assert_eq!(key.effect, Effect::Implemented);
         assert!(key.words.iter().any(|word| word.token == "<peer>"), "{:?}", key.words);
         let nat = global.commands.iter().find(|entry| entry.form == "ip nat").unwrap();
-        assert_eq!(nat.effect, Effect::Forwarding("translates addresses"));
+        assert!(matches!(nat.effect, Effect::Inert(_)));
+        let rule = global.commands.iter().find(|entry| entry.form == "ip nat inside source").unwrap();
+        assert_eq!(rule.effect, Effect::Unenforced("translates addresses"));
     }
 
     /// What the reference says of the way into a mode leads there.

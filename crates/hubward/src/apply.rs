@@ -1,9 +1,10 @@
 //! The configuration on the Linux side: interfaces, addresses, routes, and what leads cleartext into the TUN. Everything that
 //! is made is marked and removed again; what was there is left alone.
 
+use crate::capture::{Capture, Ways};
 use crate::routes::Static;
-use anyhow::{Context as _, anyhow, bail};
-use hubward_config::model::{Addressing, Config};
+use anyhow::{anyhow, bail};
+use hubward_config::model::{Addressing, Config, Interface};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, Route, RouteKind};
@@ -16,7 +17,6 @@ use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::{self, Exit};
 use hubward_proto::ike::path::InterfaceId;
 use ipnet::{IpNet, Ipv4Net};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -24,8 +24,9 @@ use std::path::Path;
 /// The Linux names of the configuration's interfaces.
 pub(crate) type Names = BTreeMap<String, String>;
 
-/// Gives every interface of the configuration that has something to do a link: by `--map`, else in order of appearance.
-pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Result<Names> {
+/// Gives interfaces of the configuration their links: those that `given` names (`IOS-NAME=LINUX-NAME`), and nothing else; or,
+/// if `guess`, each physical Ethernet interface that has something to do and none yet the next free network card.
+pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> anyhow::Result<Names> {
     let netlink = Netlink::open()?;
     let links: Vec<_> = link::list(&netlink)?
         .into_iter()
@@ -49,40 +50,68 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String]) -> anyhow::Resul
             bail!("--map {pair}: {ios} is mapped already");
         }
     }
-    let mut free: Vec<_> =
-        links.iter().filter(|link| !names.values().any(|name| *name == link.name)).collect();
-    for interface in &config.interfaces {
-        let idle =
-            interface.shutdown || (interface.address == Addressing::None && interface.crypto_map.is_none());
-        if idle || names.contains_key(&interface.name) || interface.name.starts_with("Tunnel") {
-            continue;
+    if guess {
+        let cards =
+            links.iter().filter(|link| is_card(link) && !names.values().any(|name| *name == link.name));
+        let free: Vec<_> = cards.map(|link| link.name.as_str()).collect();
+        for (ios, linux) in guesses(config, &names, &free) {
+            tracing::info!("{ios} is {linux} (by order; --map {ios}=… says otherwise)");
+            names.insert(ios, linux);
         }
-        // a loopback or a VLAN is no cable, and must not take the place of one
-        if !interface.name.contains("Ethernet") {
-            tracing::warn!(
-                "{} has no interface of this machine; map one with --map {}=NAME",
-                interface.name,
-                interface.name
-            );
-            continue;
-        }
-        if free.is_empty() {
-            tracing::warn!(
-                "{}: no interface of this machine is left for it; map one with --map",
-                interface.name
-            );
-            continue;
-        }
-        let link = free.remove(0);
-        tracing::info!(
-            "{} is {} (by order; --map {}=… says otherwise)",
-            interface.name,
-            link.name,
-            interface.name
-        );
-        names.insert(interface.name.clone(), link.name.clone());
     }
     Ok(names)
+}
+
+/// Which of the free cards each interface without a link gets: by order. An interface that is shut takes none: it may be there
+/// in the configuration for a card that this machine does not have. One that only bears sub-interfaces takes its card, too: else
+/// the next would get it, and stand on the wrong side.
+fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String)> {
+    let bears = |interface: &Interface| {
+        let part = |name: &str| name.strip_prefix(&interface.name).is_some_and(|rest| rest.starts_with('.'));
+        !interface.shutdown && config.interfaces.iter().any(|other| part(&other.name) && is_busy(other))
+    };
+    let needing = config.interfaces.iter().filter(|interface| {
+        (is_busy(interface) || bears(interface))
+            && is_physical(&interface.name)
+            && !names.contains_key(&interface.name)
+    });
+    needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
+}
+
+/// The interfaces that have something to do and no link.
+fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
+    let busy = config.interfaces.iter().filter(|interface| is_busy(interface));
+    busy.filter(|one| !names.contains_key(&one.name)).map(|one| one.name.clone()).collect()
+}
+
+/// Whether an interface has something to do.
+fn is_busy(interface: &Interface) -> bool {
+    !interface.shutdown && (interface.address != Addressing::None || interface.crypto_map.is_some())
+}
+
+/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a tunnel is none, and must not
+/// take the place of one.
+fn is_physical(name: &str) -> bool {
+    const KINDS: [&str; 10] = [
+        "Ethernet",
+        "FastEthernet",
+        "GigabitEthernet",
+        "TwoGigabitEthernet",
+        "FiveGigabitEthernet",
+        "TenGigabitEthernet",
+        "TwentyFiveGigE",
+        "TwentyFiveGigabitEthernet",
+        "FortyGigabitEthernet",
+        "HundredGigE",
+    ];
+    let kind = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    !name.contains('.') && KINDS.contains(&kind)
+}
+
+/// Whether a link is a network card, or what containers and virtual machines have for one: a bridge or a tunnel of somebody
+/// else's is none.
+fn is_card(link: &link::Link) -> bool {
+    matches!(link.kind.as_deref(), None | Some("veth" | "macvlan" | "ipvlan" | "bond" | "team"))
 }
 
 /// What was done to the machine, and the means to do more and to undo it.
@@ -93,10 +122,18 @@ pub(crate) struct Machine {
     /// `None`: the kernel carries the packets.
     tun: Option<u32>,
     keep_addresses: bool,
-    /// Indices of the interfaces with a crypto map, and the routes of the main table, when everything was captured last.
-    bearers: Vec<u32>,
-    main: Vec<Route>,
+    /// Whether interfaces without a link get one by order.
+    guess: bool,
+    /// The interfaces without a link of which that was told.
+    cardless: BTreeSet<String>,
+    /// Why the ledger's file is not as it should be, as it was told.
+    unsaved: Option<String>,
+    /// The index of an interface with a crypto map, and where the routes led, when everything was captured last.
+    bearer: Option<u32>,
+    ways: Ways,
     captured: BTreeMap<IpNet, Route>,
+    /// Networks that [`Self::capture`] found to be led elsewhere.
+    elsewhere: Vec<Ipv4Net>,
     /// The addresses that the configuration names, by link.
     configured: Vec<(String, IpNet)>,
     /// The addresses that neighbours were told of, by link.
@@ -108,18 +145,31 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Removes the leftovers of a run that ended badly.
-    pub(crate) fn open(state: Option<&Path>, names: Names, keep_addresses: bool) -> anyhow::Result<Self> {
+    /// Removes the leftovers of a run that ended badly; links that this configuration shuts stay down. `guess`: interfaces
+    /// without a link get one by order.
+    pub(crate) fn open(
+        state: Option<&Path>,
+        config: &Config,
+        names: Names,
+        keep_addresses: bool,
+        guess: bool,
+    ) -> anyhow::Result<Self> {
         let netlink = Netlink::open()?;
         let mut ledger = match state {
             Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-                Ledger::open(&folder.join("made"))?
+                let (ledger, trouble) = Ledger::open(&folder.join("made"));
+                if let Some(trouble) = trouble {
+                    tracing::error!(
+                        "what an earlier run changed on this machine is not known for certain: {trouble}"
+                    );
+                }
+                ledger
             }
             None => Ledger::in_memory(),
         };
-        for removed in owned::sweep(&netlink, &mut ledger)?.removed {
+        let shut = config.interfaces.iter().filter(|interface| interface.shutdown);
+        let shut: Vec<_> = shut.filter_map(|interface| names.get(&interface.name).cloned()).collect();
+        for removed in owned::sweep_but(&netlink, &mut ledger, &shut)?.removed {
             tracing::info!("removed a leftover of an earlier run: {removed}");
         }
         let machine = Self {
@@ -128,9 +178,13 @@ impl Machine {
             names,
             tun: None,
             keep_addresses,
-            bearers: Vec::new(),
-            main: Vec::new(),
+            guess,
+            cardless: BTreeSet::new(),
+            unsaved: None,
+            bearer: None,
+            ways: Ways::default(),
             captured: BTreeMap::new(),
+            elsewhere: Vec::new(),
             configured: Vec::new(),
             announced: BTreeSet::new(),
             leases: BTreeMap::new(),
@@ -144,18 +198,29 @@ impl Machine {
     /// to do so far.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Names> {
         let known: Vec<_> = self.names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect();
-        map_interfaces(config, &known)
+        map_interfaces(config, &known, self.guess)
     }
 
     /// Interfaces and addresses of the configuration, forwarding, and the TUN unless the kernel carries the packets. Addresses of the configuration before it that
     /// this one does not name are taken away.
     pub(crate) fn apply(&mut self, config: &Config, names: Names, tun: Option<&Tun>) -> anyhow::Result<()> {
         self.names = names;
+        let cardless = without_card(config, &self.names);
+        for name in cardless.difference(&self.cardless) {
+            tracing::warn!("{name} has no interface of this machine; map one with --map {name}=NAME");
+        }
+        self.cardless = cardless;
         let mut wanted = Vec::new();
-        for interface in config.interfaces.iter().filter(|interface| !interface.shutdown) {
+        for interface in &config.interfaces {
             let Some(name) = self.names.get(&interface.name).cloned() else { continue };
-            let link = link::by_name(&self.netlink, &name)?;
-            link::set_up(&self.netlink, link.index, true)?;
+            // what is not there is as good as shut
+            if interface.shutdown {
+                match self.ledger.set_link(&self.netlink, &name, false) {
+                    Err(error) if !error.is_not_found() => return Err(error.into()),
+                    _ => continue,
+                }
+            }
+            self.ledger.set_link(&self.netlink, &name, true)?;
             if let (Addressing::Static(nets), false) = (&interface.address, self.keep_addresses) {
                 wanted.extend(nets.iter().map(|net| (name.clone(), IpNet::V4(*net))));
             }
@@ -184,7 +249,23 @@ impl Machine {
             self.ledger.set(Setting::XfrmAcquireExpires, "1")?;
         }
         rule::add(&self.netlink, &owned::capture_rule(Family::V4))?;
+        self.tell_unsaved();
         self.apply_routes(config)
+    }
+
+    /// Tells that the ledger's file cannot be written, or can again.
+    fn tell_unsaved(&mut self) {
+        let unsaved = self.ledger.unsaved().map(str::to_string);
+        if unsaved == self.unsaved {
+            return;
+        }
+        match &unsaved {
+            Some(why) => tracing::error!(
+                "{why}; after a crash, what Hubward changed on this machine would stay. It is tried again with every change"
+            ),
+            None => tracing::info!("what Hubward changes on this machine is written down again"),
+        }
+        self.unsaved = unsaved;
     }
 
     /// Tells the neighbours of addresses that are new, or whose link came up: another machine may have had them before, the
@@ -220,7 +301,7 @@ impl Machine {
         let there = address::list(&self.netlink)?;
         let links = link::list(&self.netlink)?;
         let found = config.interfaces.iter().map(|interface| {
-            let name = self.names.get(&interface.name)?;
+            let name = self.names.get(&interface.name).filter(|_| !interface.shutdown)?;
             let link = links.iter().find(|link| link.name == *name)?;
             let mut on_link = there.iter().filter(|address| address.interface == link.index);
             match &interface.address {
@@ -266,28 +347,46 @@ impl Machine {
     }
 
     /// Sets the routes that lead into the TUN, or for the kernel to where its policies are asked, for all these ranges, and
-    /// removes the others.
-    pub(crate) fn capture(&mut self, config: &Config, ranges: Vec<AddressRange>) -> anyhow::Result<()> {
-        self.bearers = config
-            .interfaces
-            .iter()
-            .filter(|interface| interface.crypto_map.is_some())
-            .filter_map(|interface| self.names.get(&interface.name))
-            .filter_map(|name| link::by_name(&self.netlink, name).ok())
-            .map(|link| link.index)
-            .collect();
-        self.main = route::list(&self.netlink)?
-            .into_iter()
-            .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
-            .collect();
+    /// removes the others. `reverse` are the networks to which `reverse-route` makes a route, each with the crypto map.
+    pub(crate) fn capture(
+        &mut self,
+        config: &Config,
+        ranges: Vec<AddressRange>,
+        reverse: &[ReverseRoute],
+    ) -> anyhow::Result<()> {
+        let bearers = self.bearers(config);
+        self.bearer = bearers.values().next().copied();
+        let main = route::list(&self.netlink)?.into_iter().filter_map(|route| match route.destination {
+            IpNet::V4(net) if route.table == route::MAIN => {
+                let bearer = bearers.values().find(|index| **index == route.interface).copied();
+                Some((net, route.metric, route.kind, bearer))
+            }
+            _ => None,
+        });
+        let leaving = |(range, interface): &ReverseRoute| {
+            let index = bearers.get(interface).copied();
+            let nets = tables::prefixes([*range]).into_iter().filter_map(v4);
+            nets.filter_map(move |net| Some((net, index?))).collect::<Vec<_>>()
+        };
+        self.ways = Ways::new(main, reverse.iter().flat_map(leaving));
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_some() {
             self.guard(config, &prefixes)?;
         }
         let mut wanted = BTreeMap::new();
-        for route in prefixes.iter().flat_map(|prefix| self.capturing(*prefix)) {
-            wanted.entry(route.destination).or_insert(route);
+        self.elsewhere.clear();
+        for net in prefixes.iter().copied().filter_map(v4) {
+            for (part, capture) in self.ways.capture(net) {
+                if capture == Capture::Elsewhere {
+                    self.elsewhere.push(part);
+                }
+                if let Some(route) = self.capturing(net, part, capture) {
+                    wanted.entry(route.destination).or_insert(route);
+                }
+            }
         }
+        self.elsewhere.sort();
+        self.elsewhere.dedup();
         let gone: Vec<_> =
             self.captured.extract_if(.., |destination, _| !wanted.contains_key(destination)).collect();
         for (_, old) in gone {
@@ -313,80 +412,83 @@ impl Machine {
         &mut self,
         config: &Config,
         ranges: Vec<AddressRange>,
+        reverse: &[ReverseRoute],
     ) -> anyhow::Result<bool> {
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_none() || prefixes.iter().any(|prefix| is_outside(config, prefix)) {
             return Ok(false);
         }
-        let routes: Vec<_> = prefixes.iter().flat_map(|prefix| self.capturing(*prefix)).collect();
+        if !reverse.is_empty() {
+            let bearers = self.bearers(config);
+            for (range, interface) in reverse {
+                let Some(index) = bearers.get(interface) else { continue };
+                for net in tables::prefixes([*range]).into_iter().filter_map(v4) {
+                    self.ways.add_reverse(net, *index);
+                }
+            }
+        }
+        let mut routes = Vec::new();
+        for net in prefixes.iter().copied().filter_map(v4) {
+            let said = self.ways.capture(net);
+            routes.extend(said.into_iter().filter_map(|(part, capture)| self.capturing(net, part, capture)));
+        }
         let mut outcome = Ok(true);
         for route in routes {
-            if let Entry::Vacant(place) = self.captured.entry(route.destination) {
-                match route::replace(&self.netlink, &route) {
-                    Ok(()) => drop(place.insert(route)),
-                    // the others are other peers'
-                    Err(error) => outcome = outcome.and(Err(error.into())),
-                }
+            if self.captured.get(&route.destination) == Some(&route) {
+                continue;
+            }
+            match route::replace(&self.netlink, &route) {
+                Ok(()) => drop(self.captured.insert(route.destination, route)),
+                // the others are other peers'
+                Err(error) => outcome = outcome.and(Err(error.into())),
             }
         }
         outcome
     }
 
-    /// A prefix is captured where the route that would be taken leaves by an interface that bears a crypto map; what a longer
-    /// route leads elsewhere is thrown back to the main table.
-    fn capturing(&self, prefix: IpNet) -> Vec<Route> {
-        let throw =
-            |destination| Route { table: owned::TABLE, kind: RouteKind::Throw, ..Route::new(destination) };
-        let mut wanted = Vec::new();
-        // of equal routes the kernel uses, and lists, the first
-        let covering = self.main.iter().rev().filter(|r| r.destination.contains(&prefix));
-        let taken = covering.max_by_key(|r| (r.destination.prefix_len(), std::cmp::Reverse(r.metric)));
-        let way = match (taken, self.tun) {
-            (Some(taken), None) if !self.bearers.contains(&taken.interface) => {
-                wanted.push(throw(prefix));
-                None
+    /// The route of Hubward's own table that says what becomes of a part of a captured prefix; `None` where the table has to say
+    /// nothing.
+    fn capturing(&self, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
+        let route = Route { table: owned::TABLE, ..Route::new(IpNet::V4(part)) };
+        let by = |interface| Route { interface, ..route.clone() };
+        match (capture, self.tun) {
+            (Capture::Crypto(_), Some(tun)) => Some(by(tun)),
+            // the kernel's policies are asked of packets that have a route: it is the main table's, or this
+            (Capture::Crypto(None), None) => self.bearer.map(by),
+            (Capture::Crypto(Some(bearer)), None) => self.ways.is_reverse(part).then(|| by(bearer)),
+            // without a wider prefix that is captured, the main table is asked anyway
+            (Capture::Elsewhere | Capture::Dropped, Some(_)) if part == net => None,
+            (Capture::Elsewhere | Capture::Dropped, _) => Some(Route { kind: RouteKind::Throw, ..route }),
+        }
+    }
+
+    /// The links of the interfaces with a crypto map, by the interface's number.
+    fn bearers(&self, config: &Config) -> BTreeMap<InterfaceId, u32> {
+        let mut bearers = BTreeMap::new();
+        for (number, interface) in config.interfaces.iter().enumerate() {
+            if interface.crypto_map.is_some()
+                && !interface.shutdown
+                && let Some(name) = self.names.get(&interface.name)
+                && let Ok(link) = link::by_name(&self.netlink, name)
+                && let Ok(number) = u16::try_from(number)
+            {
+                bearers.insert(InterfaceId(number), link.index);
             }
-            (Some(taken), Some(_)) if !self.bearers.contains(&taken.interface) => None,
-            (_, Some(tun)) => Some(tun),
-            // the kernel's policies are asked of packets that have a route
-            (None, None) => self.bearers.first().copied(),
-            (Some(_), None) => None,
-        };
-        wanted.extend(way.map(|interface| Route { table: owned::TABLE, interface, ..Route::new(prefix) }));
-        let inside = self.main.iter().filter(|r| prefix.contains(&r.destination) && r.destination != prefix);
-        let elsewhere = inside.filter(|r| !self.bearers.contains(&r.interface));
-        wanted.extend(elsewhere.map(|route| throw(route.destination)));
-        wanted
+        }
+        bearers
     }
 
     /// Networks of which [`Self::capture`] found that their routes lead elsewhere.
     pub(crate) fn elsewhere(&self) -> Vec<Ipv4Net> {
-        let thrown = self.captured.values().filter(|route| route.kind == RouteKind::Throw);
-        thrown
-            .filter_map(|route| match route.destination {
-                IpNet::V4(net) => Some(net),
-                IpNet::V6(_) => None,
-            })
-            .collect()
+        self.elsewhere.clone()
     }
 
-    /// Where the routes of the main table lead, seen from the interfaces with a crypto map.
-    pub(crate) fn exits(&self, config: &Config) -> anyhow::Result<Vec<Exit>> {
-        let mut bearers = BTreeMap::new();
-        for (index, interface) in config.interfaces.iter().enumerate() {
-            if interface.crypto_map.is_some()
-                && let Some(name) = self.names.get(&interface.name)
-                && let Ok(link) = link::by_name(&self.netlink, name)
-            {
-                bearers.insert(link.index, InterfaceId(u16::try_from(index)?));
-            }
-        }
-        let mut main: Vec<_> = route::list(&self.netlink)?
-            .into_iter()
-            .filter(|route| route.table == route::MAIN && matches!(route.kind, RouteKind::Unicast))
-            .collect();
-        main.sort_by_key(|route| route.metric);
-        Ok(main.iter().map(|route| (route.destination, bearers.get(&route.interface).copied())).collect())
+    /// Where the routes lead, seen from the interfaces with a crypto map, as [`Self::capture`] found them.
+    pub(crate) fn exits(&self, config: &Config) -> Vec<Exit> {
+        let bearers = self.bearers(config);
+        let number =
+            |index: u32| bearers.iter().find(|(_, found)| **found == index).map(|(number, _)| *number);
+        self.ways.exits().map(|(net, bearer)| (IpNet::V4(net), bearer.and_then(number))).collect()
     }
 
     /// Cleartext that comes in by an interface with a crypto map although its source lies behind a tunnel must have been
@@ -400,6 +502,16 @@ impl Machine {
             }
         }
         Ok(())
+    }
+}
+
+/// A network to which `reverse-route` makes a route, and the interface whose crypto map has that.
+pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
+
+fn v4(net: IpNet) -> Option<Ipv4Net> {
+    match net {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
     }
 }
 
@@ -444,6 +556,8 @@ pub(crate) fn interface_views(
             Addressing::Static(nets) => nets.as_slice(),
             Addressing::None | Addressing::Dhcp => &[],
         };
+        // a router goes on showing the addresses of an interface that is shut
+        let on_link = if interface.shutdown { configured.to_vec() } else { on_link };
         // the kernel lists them by age; the first of the configuration is the primary one
         let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
         InterfaceView {
@@ -500,4 +614,70 @@ pub(crate) struct InterfaceView {
     pub(crate) addressing: AddressedBy,
     pub(crate) crypto_map: Option<String>,
     pub(crate) statistics: link::Statistics,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_physical_ethernet_interfaces_take_a_card_by_guess() {
+        let text = "interface Loopback0\n ip address 10.9.0.1 255.255.255.255\n\
+            interface GigabitEthernet0/0.20\n encapsulation dot1Q 20\n ip address 10.1.20.1 255.255.255.0\n\
+            interface Vlan1\n ip address 10.2.2.1 255.255.255.0\n\
+            interface Tunnel7\n ip address 10.255.7.1 255.255.255.252\n\
+            interface Dialer1\n ip address negotiated\n crypto map CM\n\
+            interface BVI1\n ip address 10.3.0.1 255.255.255.0\n\
+            interface Port-channel1\n ip address 10.4.0.1 255.255.255.0\n\
+            interface Serial0/0\n ip address 10.5.0.1 255.255.255.0\n\
+            interface Wlan-GigabitEthernet8\n ip address 10.6.0.1 255.255.255.0\n\
+            interface FastEthernet0\n ip address dhcp\n shutdown\n\
+            interface FastEthernet1\n no ip address\n\
+            interface GigabitEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n\
+            interface FastEthernet4\n ip address dhcp\n\
+            interface TenGigabitEthernet1/1\n ip address 10.8.0.1 255.255.255.0\n";
+        let config = hubward_config::parse(text).config;
+        let pair = |ios: &str, linux: &str| (ios.to_string(), linux.to_string());
+        let found = guesses(&config, &Names::new(), &["eth0", "eth1", "eth2", "eth3"]);
+        let wanted = [
+            pair("GigabitEthernet0/0", "eth0"),
+            pair("FastEthernet4", "eth1"),
+            pair("TenGigabitEthernet1/1", "eth2"),
+        ];
+        assert_eq!(found, wanted);
+        // what has a link keeps it, and too few cards are no fault
+        let names: Names = [pair("GigabitEthernet0/0", "eth0")].into();
+        assert_eq!(guesses(&config, &names, &["eth1"]), [pair("FastEthernet4", "eth1")]);
+        let names: Names = wanted.into();
+        let without = without_card(&config, &names);
+        assert!(without.contains("Loopback0") && without.contains("Vlan1") && without.contains("Tunnel7"));
+        assert!(!without.contains("FastEthernet0") && !without.contains("FastEthernet1"), "{without:?}");
+        assert!(!without.contains("GigabitEthernet0/0"));
+    }
+
+    #[test]
+    fn bridges_and_tunnels_of_the_machine_are_no_cards() {
+        for (kind, card) in [
+            (None, true),
+            (Some("veth"), true),
+            (Some("bridge"), false),
+            (Some("wireguard"), false),
+            (Some("tun"), false),
+            (Some("vlan"), false),
+        ] {
+            let link = link::Link {
+                index: 1,
+                name: "x".into(),
+                kind: kind.map(str::to_string),
+                up: true,
+                running: true,
+                carrier: true,
+                loopback: false,
+                mtu: 1500,
+                mac: None,
+                statistics: link::Statistics::default(),
+            };
+            assert_eq!(is_card(&link), card, "{kind:?}");
+        }
+    }
 }

@@ -29,6 +29,13 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     if !names(new).starts_with(&names(old)) {
         return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
     }
+    let lost = hubward_config::check::lost(&old.config, &new.config);
+    if !lost.is_empty() {
+        let lost = lost
+            .iter()
+            .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
+        return Err(lost.collect::<Vec<_>>().join("; "));
+    }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
     let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
     let broken: Vec<_> = new
@@ -58,6 +65,9 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
         out.push_str(&format!("{refusal}\n\n"));
     }
     out.push_str(&remarks(&name, &text, &parsed));
+    if forwards_ipv6() {
+        out.push_str(&format!("warning: {FORWARDS_IPV6}\n"));
+    }
     if refusal.is_some() {
         let options = choices.options_for(&judgement);
         out.push_str(&format!("start it with: hubward run {}{options}\n", quoted(&name)));
@@ -91,6 +101,9 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
         } else if differs(verdict) {
             tracing::warn!("{} differs: {}", verdict.name, reasons.join("; "));
         }
+    }
+    if forwards_ipv6() {
+        tracing::warn!("{FORWARDS_IPV6}");
     }
     for line in &judgement.allowed {
         tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, line.kind.name(), line.name());
@@ -130,6 +143,14 @@ fn status(parsed: &Parsed, judgement: &Judgement) -> ExitCode {
         && parsed.config.chosen.without.is_empty()
         && !parsed.diagnostics.iter().any(is_different);
     if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) }
+}
+
+const FORWARDS_IPV6: &str =
+    "this machine forwards IPv6 packets, and nothing of the configuration filters or protects them";
+
+/// Whether somebody has the machine forward IPv6; Hubward never does.
+fn forwards_ipv6() -> bool {
+    std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").is_ok_and(|text| text.trim() == "1")
 }
 
 fn reason(reason: &Reason) -> String {
@@ -194,7 +215,8 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
     // a line may hold a key; only what stands in front of it is shown
     let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
     let shown = shown(line);
-    let column = usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0).min(shown.len());
+    // the column is the whole line's, and may be within the sign that stands for the rest
+    let column = shown.floor_char_boundary(usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0));
     let end = shown.len().max(column);
     let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name()).element(
         Snippet::source(shown.as_str())
@@ -214,11 +236,18 @@ fn shown(line: &str) -> String {
     if public.len() == line.len() { line.to_string() } else { format!("{public} …") }
 }
 
+/// Reasons that a refusal shows of one tunnel.
+const SHOWN: usize = 3;
+
 /// Refuses a configuration of which something would be missing or not held that was not allowed to be.
 pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
     let mut lines = Vec::new();
     for verdict in judgement.verdicts.iter().filter(|verdict| judgement.missing.contains(&verdict.name)) {
-        let why: Vec<_> = verdict.outcome.reasons().iter().map(reason).collect();
+        let reasons = verdict.outcome.reasons();
+        let mut why: Vec<_> = reasons.iter().take(SHOWN).map(reason).collect();
+        if reasons.len() > SHOWN {
+            why.push("and more".into());
+        }
         lines.push(format!("  {} does not exist here: {}", verdict.name, why.join("; ")));
     }
     for line in &judgement.refused {
@@ -280,6 +309,44 @@ mod tests {
         let more = hubward_config::parse(&format!("{text}crypto isakmp policy 20\n encr 3des\n"));
         assert!(news(&more, Some(&before)).iter().all(|d| d.message.contains("20")));
         assert!(!news(&more, Some(&before)).is_empty());
+    }
+
+    /// Every beginning of every kind of line, with characters of several bytes and tabs: what is wrong is shown, whatever
+    /// the column is and whatever is hidden behind it.
+    #[test]
+    fn every_beginning_of_a_line_can_be_shown() {
+        let lines = [
+            "crypto isakmp key x",
+            "crypto isakmp key 6 x address 1.1.1.1 255.255.255.255 no-xauth x",
+            "crypto isakmp key é address 1.1.1.1",
+            "crypto isakmp key \u{1f511} hostname h\u{fc}b.example",
+            "username a privilege 15 secret 5 $1$mERr$abc x",
+            "enable secret level 7 x y",
+            "snmp-server community x RO",
+            "tacacs-server key 7 0822455D0A16",
+            "crypto keyring k\n pre-shared-key address 0.0.0.0 0.0.0.0 key x",
+            "crypto keyring k\n pre-shared-key hostname h key 6 \u{e9}\u{e9} y",
+            "crypto isakmp client configuration group g\n\tkey\tx\ty\tz",
+            "crypto isakmp client configuration group g\n banner \u{e9}Bonjour",
+            "interface FastEthernet0/0\n\tip address 10.0.0.1 255.0.0.0 secondly",
+            "interface FastEthernet0/0\n ip ospf message-digest-key 1 md5 x",
+            "interface FastEthernet0/0\n description caf\u{e9}\n caf\u{e9} \u{2026}",
+            "line vty 0 4\n password \u{e9} x",
+            "wpa-psk ascii 0 \u{4e2d}\u{6587}",
+            "ip route 10.0.0.0 255.0.0.0 \u{a0}1.1.1.1 300",
+            "banner motd \u{4e2d}\nx",
+        ];
+        let renderer = Renderer::plain();
+        for line in lines {
+            for end in line.char_indices().map(|(end, _)| end).chain([line.len()]) {
+                for tail in ["", "\r", " ", "\t!", "\n!"] {
+                    let text = format!("{}{tail}", &line[..end]);
+                    for diagnostic in &hubward_config::parse(&text).diagnostics {
+                        assert!(!render(&renderer, "x", &text, diagnostic).is_empty());
+                    }
+                }
+            }
+        }
     }
 
     /// Configurations full of secrets, right and wrong: nothing that is told of them holds one.

@@ -78,6 +78,11 @@ impl Choices {
         Ok(Self { without: options.without.clone(), allowed })
     }
 
+    /// Whether the guard may be missing, where the kernel has no packet filter for it.
+    pub(crate) fn may_do_without_guard(&self) -> bool {
+        self.allowed.kinds.contains(&Kind::Guard)
+    }
+
     /// Judges a configuration, as it was read.
     pub(crate) fn judge(&self, parsed: &Parsed) -> Judgement {
         let verdicts = verdicts(parsed);

@@ -62,7 +62,7 @@ impl Servers {
     ) -> anyhow::Result<()> {
         let netlink = Netlink::open()?;
         let mut wanted = Vec::new();
-        for configured in &config.dhcp_pools {
+        for configured in config.dhcp_pools.iter().filter(|_| !config.dhcp_off) {
             if configured.host.is_some() && !alone(config, configured) {
                 continue;
             }

@@ -5,6 +5,8 @@ use crate::apply::Machine;
 use crate::choices::Choices;
 use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
+use crate::guard::rules::Here;
+use crate::guard::{self, Guard};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::logging::Logging;
@@ -29,6 +31,7 @@ use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_POR
 use hubward_proto::ike::policy::Policy;
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
+use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -52,6 +55,8 @@ pub(crate) enum Message {
     Trace(TraceScope, Sender<()>),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
+    /// Forget granted networks that share an address with this one, or all; and who waits for how many they were.
+    ClearGuard(Option<Ipv4Net>, Sender<usize>),
     /// SIGHUP: read the configuration again.
     Reload,
     /// A configuration that was made out of another, and who waits for what becomes of it.
@@ -69,6 +74,8 @@ pub(crate) enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Stop,
+    /// The same, by Ctrl-C: somebody may sit at the terminal.
+    Interrupt,
     /// The program begins anew, with its saved configuration: `reload`.
     Restart,
     /// A part of it died or hung.
@@ -98,9 +105,13 @@ pub(crate) struct Gateway {
     pub(crate) monitor: Monitor,
     pub(crate) addresses: Vec<Option<Ipv4Addr>>,
     pub(crate) file: std::path::PathBuf,
+    /// The folder of what outlives a restart.
+    pub(crate) state: std::path::PathBuf,
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
     pub(crate) last_traffic: dataplane::LastTraffic,
+    /// What keeps cleartext in.
+    pub(crate) guard: Guard,
     /// What lies behind the tunnels.
     pub(crate) networks: Networks,
     /// When the routes of those that are gone are removed.
@@ -128,6 +139,7 @@ impl Gateway {
         let mut tick = now();
         self.link_mtus();
         self.machine.announce();
+        self.tell_of_the_guard();
         let end = loop {
             heart.beat();
             if let Some(fault) = heart.supervisor().fault() {
@@ -159,6 +171,7 @@ impl Gateway {
         heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
+        self.guard.close();
         // whoever starts it again finds the leases of before, as after a crash
         if end != End::Failed {
             self.dhcp.release();
@@ -193,6 +206,7 @@ impl Gateway {
         if let Err(error) = done {
             tracing::error!("a DHCP lease could not be applied: {error:#}");
         }
+        self.with_guard(Guard::set_or_tell);
     }
 
     fn message(&mut self, message: Message) {
@@ -239,6 +253,12 @@ impl Gateway {
                 let _gone = done.send(());
             }
             Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
+            Message::ClearGuard(net, done) => {
+                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
+                self.tell_of_the_guard();
+                // whoever asked may be gone
+                let _gone = done.send(count);
+            }
             Message::Reload => self.reload(),
             Message::Configure { base, parsed, done } => {
                 let outcome = match Arc::ptr_eq(&base, &self.parsed) {
@@ -277,7 +297,7 @@ impl Gateway {
 
     fn effects(&mut self) {
         let mut routes_changed = false;
-        let mut new = Vec::new();
+        let (mut new, mut new_reverse) = (Vec::new(), Vec::new());
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
@@ -295,10 +315,19 @@ impl Gateway {
                         tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
                     }
                     routes_changed |= self.plane.is_kernel();
+                    if direction == Direction::Outbound {
+                        self.guard.installed(&self.parsed.config, &child);
+                    }
                     // also where it could not be installed: what should be protected must not leave in clear
-                    if direction == Direction::Outbound && self.networks.add(child.id, child.selector.remote)
-                    {
-                        new.push(child.selector.remote);
+                    if direction == Direction::Outbound {
+                        let remote = child.selector.remote;
+                        let terms = translate::terms_of(&self.parsed.config, &child.entry);
+                        let reverse = terms.is_some_and(|terms| terms.reverse_route);
+                        let reverse = reverse.then_some(child.path.interface);
+                        if self.networks.add(child.id, remote, reverse) {
+                            new.push(remote);
+                            new_reverse.extend(reverse.map(|interface| (remote, interface)));
+                        }
                     }
                 }
                 Effect::Repath { child, path } => {
@@ -315,6 +344,7 @@ impl Gateway {
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
                     self.last_traffic.remove(&child);
+                    self.guard.removed(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
                         routes_changed = true;
@@ -341,10 +371,11 @@ impl Gateway {
                 },
             }
         }
+        self.with_guard(Guard::commit);
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
         } else if !new.is_empty() {
-            match self.machine.capture_more(&self.parsed.config, new) {
+            match self.machine.capture_more(&self.parsed.config, new, &new_reverse) {
                 Ok(true) => {}
                 Ok(false) => self.capture(),
                 Err(error) => {
@@ -407,7 +438,9 @@ impl Gateway {
         let tables = self.shared.tables.load();
         let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
         drop(tables);
-        match self.machine.capture(&self.parsed.config, ranges) {
+        let mut reverse = translate::reverse_routes(&self.parsed.config);
+        reverse.extend(self.networks.reverse());
+        match self.machine.capture(&self.parsed.config, ranges, &reverse) {
             Ok(()) => self.capture_again = CAPTURE_AGAIN,
             Err(error) => {
                 tracing::error!("the routes into the tunnel could not be set: {error:#}");
@@ -425,13 +458,8 @@ impl Gateway {
         if !tables.needs_exits() {
             return;
         }
-        match self.machine.exits(&self.parsed.config) {
-            Ok(exits) => {
-                if let Some(new) = tables.with_exits(exits) {
-                    self.shared.tables.store(Arc::new(new));
-                }
-            }
-            Err(error) => tracing::error!("the routes could not be read: {error:#}"),
+        if let Some(new) = tables.with_exits(self.machine.exits(&self.parsed.config)) {
+            self.shared.tables.store(Arc::new(new));
         }
     }
 
@@ -470,6 +498,8 @@ impl Gateway {
             }
         }
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
+        self.with_guard(Guard::every_second);
+        self.tell_of_the_guard();
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}
             Ok(_) => {
@@ -480,6 +510,19 @@ impl Gateway {
                 self.set_routes();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// Does something with the guard, which depends on the configuration and on the names and networks here.
+    fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
+        let leased = guard::leased(&self.machine.names, &self.machine.leases);
+        let here = Here { names: &self.machine.names, leased: &leased };
+        act(&mut self.guard, &self.parsed, here)
+    }
+
+    fn tell_of_the_guard(&mut self) {
+        if let Some(news) = self.guard.news() {
+            self.views.guarded(news);
         }
     }
 
@@ -550,6 +593,10 @@ impl Gateway {
         let parsed = Arc::new(parsed);
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
+        // before anything else: what is new in it must not leave in clear meanwhile
+        let leased = guard::leased(&names, &self.machine.leases);
+        self.guard.set(&parsed, Here { names: &names, leased: &leased })?;
+        guard::command::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.authenticator.configure(&self.parsed.config);

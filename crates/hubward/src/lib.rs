@@ -3,6 +3,7 @@
 
 mod aaa;
 mod apply;
+mod capture;
 mod check;
 mod choices;
 mod client;
@@ -17,6 +18,7 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod guard;
 mod lab;
 mod lease;
 mod log;
@@ -68,6 +70,15 @@ enum Verb {
     },
     /// Run a configuration.
     Run(run::Arguments),
+    /// Set the guard of a configuration, with the options of `run`, and end: from then on nothing leaves in clear that it
+    /// protects. For the time before Hubward runs; also where it would not start.
+    Guard(run::Arguments),
+    /// Remove the guard, and say what it protected.
+    Release {
+        /// The control socket of a gateway that must not be running.
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+    },
     /// The VPN client.
     Client {
         #[command(subcommand)]
@@ -123,10 +134,12 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Verb::Check { file, options } => check::file(&file, &options),
         Verb::Run(arguments) => run::run(&arguments).and_then(|(end, status)| match end {
-            End::Stop => Ok(status),
+            End::Stop | End::Interrupt => Ok(status),
             End::Restart => Err(run::restart()),
             End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
+        Verb::Guard(arguments) => guard::command::guard(&arguments),
+        Verb::Release { socket } => guard::command::release(&socket),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
         Verb::Console { socket } => shell::console::open(&socket),

@@ -3,41 +3,50 @@
 
 use hubward_proto::esp::sa::ChildId;
 use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::ike::path::InterfaceId;
 use std::collections::BTreeMap;
 
 /// What lies behind which tunnel.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
-    behind: BTreeMap<ChildId, AddressRange>,
-    tunnels: BTreeMap<AddressRange, usize>,
+    behind: BTreeMap<ChildId, Behind>,
+    tunnels: BTreeMap<Behind, usize>,
 }
+
+/// A network behind a tunnel, and by which interface `reverse-route` makes a route to it, if it does.
+type Behind = (AddressRange, Option<InterfaceId>);
 
 impl Networks {
     /// A tunnel is there; whether it is the only one to its network.
-    pub(crate) fn add(&mut self, child: ChildId, remote: AddressRange) -> bool {
-        if self.behind.insert(child, remote).is_some() {
+    pub(crate) fn add(&mut self, child: ChildId, remote: AddressRange, reverse: Option<InterfaceId>) -> bool {
+        if self.behind.insert(child, (remote, reverse)).is_some() {
             return false;
         }
-        let tunnels = self.tunnels.entry(remote).or_default();
+        let tunnels = self.tunnels.entry((remote, reverse)).or_default();
         *tunnels += 1;
         *tunnels == 1
     }
 
     /// A tunnel is gone; whether it was the last one to its network.
     pub(crate) fn remove(&mut self, child: ChildId) -> bool {
-        let Some(remote) = self.behind.remove(&child) else { return false };
-        let Some(tunnels) = self.tunnels.get_mut(&remote) else { return false };
+        let Some(behind) = self.behind.remove(&child) else { return false };
+        let Some(tunnels) = self.tunnels.get_mut(&behind) else { return false };
         *tunnels -= 1;
         let last = *tunnels == 0;
         if last {
-            self.tunnels.remove(&remote);
+            self.tunnels.remove(&behind);
         }
         last
     }
 
     /// All of them.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = AddressRange> {
-        self.tunnels.keys().copied()
+        self.tunnels.keys().map(|(range, _)| *range)
+    }
+
+    /// Those to which `reverse-route` makes a route, with the interface by which it leads.
+    pub(crate) fn reverse(&self) -> impl Iterator<Item = (AddressRange, InterfaceId)> {
+        self.tunnels.keys().filter_map(|(range, reverse)| Some((*range, (*reverse)?)))
     }
 }
 
@@ -49,14 +58,27 @@ mod tests {
     fn a_network_stays_as_long_as_a_tunnel_leads_there() {
         let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
         let mut networks = Networks::default();
-        assert!(networks.add(ChildId(1), lan));
+        assert!(networks.add(ChildId(1), lan, None));
         // rekeyed: the new one before the old one goes
-        assert!(!networks.add(ChildId(2), lan));
-        assert!(!networks.add(ChildId(2), lan), "the same tunnel twice");
+        assert!(!networks.add(ChildId(2), lan, None));
+        assert!(!networks.add(ChildId(2), lan, None), "the same tunnel twice");
         assert!(!networks.remove(ChildId(1)));
         assert_eq!(networks.ranges().collect::<Vec<_>>(), [lan]);
         assert!(networks.remove(ChildId(2)));
         assert!(!networks.remove(ChildId(2)));
         assert_eq!(networks.ranges().count(), 0);
+    }
+
+    #[test]
+    fn a_reverse_route_stays_as_long_as_a_tunnel_makes_it() {
+        let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
+        let mut networks = Networks::default();
+        assert!(networks.add(ChildId(1), lan, None));
+        assert!(networks.add(ChildId(2), lan, Some(InterfaceId(0))), "the first that makes a route");
+        assert!(!networks.add(ChildId(3), lan, Some(InterfaceId(0))));
+        assert_eq!(networks.reverse().collect::<Vec<_>>(), [(lan, InterfaceId(0))]);
+        assert!(!networks.remove(ChildId(2)));
+        assert!(networks.remove(ChildId(3)));
+        assert_eq!((networks.reverse().count(), networks.ranges().count()), (0, 1));
     }
 }

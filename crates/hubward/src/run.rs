@@ -8,6 +8,8 @@ use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::exec::Desk;
 use crate::gateway::{End, Gateway, Message};
+use crate::guard::rules::Here;
+use crate::guard::{self, Guard};
 use crate::lease::Leases;
 use crate::log::Log;
 use crate::log_buffer::BufferLayer;
@@ -23,7 +25,7 @@ use hubward_linux::SocketOptions;
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::monitor::Monitor;
-use hubward_linux::owned::FWMARK;
+use hubward_linux::owned::{CLEAR_MARK, FWMARK};
 use hubward_linux::privilege::Capability;
 use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
@@ -48,18 +50,23 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The configuration.
-    file: PathBuf,
-    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
+    pub(crate) file: PathBuf,
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
+    /// are the network cards in order.
     #[arg(long = "map", value_name = "IOS=LINUX")]
-    map: Vec<String>,
+    pub(crate) map: Vec<String>,
     #[command(flatten)]
-    options: Options,
+    pub(crate) options: Options,
+    /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the
+    /// configuration protects then stays in until Hubward is back, or `hubward release` is given.
+    #[arg(long)]
+    guard: bool,
     /// Leave the addresses of the interfaces alone.
     #[arg(long)]
     no_addresses: bool,
     /// The control socket.
     #[arg(long, default_value = SOCKET)]
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
     /// Where SSH listens, if the configuration opens a vty line to somebody.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
     ssh: SocketAddr,
@@ -71,7 +78,7 @@ pub(crate) struct Arguments {
     dataplane: Choice,
     /// The folder for leases, the SSH host key, and the list of what was changed.
     #[arg(long, default_value = "/var/lib/hubward")]
-    state: PathBuf,
+    pub(crate) state: PathBuf,
 }
 
 /// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
@@ -89,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
     let (parsed, status) = check::started(&arguments.file, &text, &choices)?;
-    let names = map_interfaces(&parsed.config, &arguments.map)?;
+    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -106,7 +113,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
     };
     let store = Store::open(&arguments.state)?;
-    let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
+    guard::command::remember(&arguments.state, &names);
+    // before anything is forwarded
+    let here = Here { names: &names, leased: &[] };
+    let guard = Guard::set_up(store.clone(), choices.may_do_without_guard(), &parsed, here)?;
+    let mut machine = Machine::open(
+        Some(&arguments.state),
+        &parsed.config,
+        names.clone(),
+        arguments.no_addresses,
+        arguments.map.is_empty(),
+    )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
@@ -129,7 +146,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         tun,
         natt,
         esp,
-        clear: Some(ClearSocket::open(FWMARK)?),
+        clear: Some(ClearSocket::open(CLEAR_MARK)?),
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
         drops: Arc::new(Drops::default()),
@@ -161,9 +178,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         monitor,
         addresses,
         file: arguments.file.clone(),
+        state: arguments.state.clone(),
         log: Log::default(),
         logging,
         last_traffic: BTreeMap::new(),
+        guard,
         networks: Networks::default(),
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
@@ -204,6 +223,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     shared.stop.store(true, Ordering::Relaxed);
     supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
+    if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        guard::command::release_at_the_terminal();
+    }
     Ok((end, status))
 }
 
@@ -311,7 +333,7 @@ pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: SyncSender<Message>
             loop {
                 let message = tokio::select! {
                     _ = terminate.recv() => Message::Stop(End::Stop),
-                    _ = interrupt.recv() => Message::Stop(End::Stop),
+                    _ = interrupt.recv() => Message::Stop(End::Interrupt),
                     _ = hangup.recv() => Message::Reload,
                     () = heart.beating() => return,
                 };

@@ -4,6 +4,7 @@
 use crate::apply::InterfaceView;
 use crate::console_lines::UserLine;
 use crate::dataplane::offload;
+use crate::guard;
 use crate::log_buffer::LogLine;
 use crate::plane;
 use crate::routes::Static;
@@ -53,6 +54,8 @@ pub(crate) struct Snapshot {
     pub(crate) routes: Vec<Route>,
     /// The static routes of the configuration.
     pub(crate) statics: Arc<Vec<Static>>,
+    /// What must not leave in clear.
+    pub(crate) guard: Arc<guard::View>,
     pub(crate) neighbours: Vec<Neighbour>,
     pub(crate) drops: Dropped,
     /// What the kernel does for the packet path, each with its name.

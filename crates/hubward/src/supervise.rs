@@ -195,8 +195,10 @@ impl Supervisor {
         }
         if let Some(name) = hung {
             let seconds = (TICK * u32::try_from(self.patience).unwrap_or(u32::MAX)).as_secs();
-            self.fail(format!("the thread {name} has not moved for {seconds} s"));
-            return Verdict::Wait;
+            let why = format!("the thread {name} has not moved for {seconds} s");
+            self.fail(why.clone());
+            // nobody else could say goodbye
+            return if name == GATEWAY { Verdict::Exit(why) } else { Verdict::Wait };
         }
         if longest > looks(MOVES) { Verdict::Wait } else { Verdict::Feed }
     }

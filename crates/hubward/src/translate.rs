@@ -225,6 +225,23 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, entry: &EntryRef) -> Opti
     }
 }
 
+/// The networks to which static entries with `reverse-route static` make a route, whether an SA is up or not, each with the
+/// interface that bears the crypto map.
+pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
+    let mut routes = Vec::new();
+    for (number, interface) in config.interfaces.iter().enumerate() {
+        let (Some(map), Ok(number)) = (&interface.crypto_map, u16::try_from(number)) else { continue };
+        let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
+        for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
+            let acl = config.acls.iter().find(|acl| Some(&acl.name) == entry.terms.acl.as_ref());
+            let lines = acl.map(|acl| acl.entries.as_slice()).unwrap_or_default();
+            let permits = lines.iter().filter(|line| line.permit).filter_map(selector);
+            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(number))));
+        }
+    }
+    routes
+}
+
 /// The crypto access list of an entry, and the permit line that selected an SA's packets.
 pub(crate) fn acl_line<'c>(
     config: &'c config::Config,
@@ -243,10 +260,12 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     for entry in &acl.entries {
         let Some(selector) = selector(entry) else {
             left_out.push(format!(
-                "line {}: access list {} says more than one SA can hold; the line protects nothing",
+                "line {}: access list {} says more than one SA can hold; the whole list protects nothing",
                 entry.line, acl.name
             ));
-            continue;
+            // without this line, the others would mean something else
+            lines.clear();
+            break;
         };
         lines.push(CryptoAclLine { permit: entry.permit, selector, line: MOVES });
     }

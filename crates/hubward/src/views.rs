@@ -5,6 +5,7 @@ use crate::apply::{self, Names};
 use crate::console_lines::Lines;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::{Drops, now};
+use crate::guard;
 use crate::logging::Logging;
 use crate::monitors::Monitors;
 use crate::plane;
@@ -63,6 +64,7 @@ struct Told {
     parsed: Arc<Parsed>,
     names: Arc<Names>,
     statics: Arc<Vec<Static>>,
+    guard: Arc<guard::View>,
     isakmp: BTreeMap<ConnId, Arc<IsakmpView>>,
     children: BTreeMap<ChildId, Arc<ChildView>>,
     in_use: BTreeSet<Ipv4Addr>,
@@ -172,6 +174,7 @@ impl Views {
                 parsed,
                 names,
                 statics: Arc::default(),
+                guard: Arc::default(),
                 isakmp: BTreeMap::new(),
                 children: BTreeMap::new(),
                 in_use: BTreeSet::new(),
@@ -216,6 +219,11 @@ impl Views {
         told.parsed = parsed;
         drop(told);
         self.ordered();
+    }
+
+    /// The guard changed, or what peers were granted.
+    pub(crate) fn guarded(&self, view: guard::View) {
+        locked(&self.told).guard = Arc::new(view);
     }
 
     /// What of the configuration is on the machine.
@@ -375,6 +383,7 @@ impl Views {
         self.logging.settle();
         let told = locked(&self.told);
         let parsed = Arc::clone(&told.parsed);
+        let guard = Arc::clone(&told.guard);
         let (names, statics) = (Arc::clone(&told.names), Arc::clone(&told.statics));
         let isakmp: Vec<_> = told.isakmp.values().cloned().collect();
         let children: Vec<_> = told.children.values().cloned().collect();
@@ -421,6 +430,7 @@ impl Views {
                 .filter(|route| route.table == route::MAIN)
                 .collect(),
             statics,
+            guard,
             neighbours: machine.and_then(|netlink| neighbour::list(netlink).ok()).unwrap_or_default(),
             drops: Dropped {
                 no_sa: drops.no_sa.load(Ordering::Relaxed),

@@ -15,7 +15,9 @@ const NEWCHAIN: u16 = 3;
 const NEWRULE: u16 = 6;
 const GETRULE: u16 = 7;
 const NEWSET: u16 = 9;
+const GETSET: u16 = 10;
 const NEWSETELEM: u16 = 12;
+const GETSETELEM: u16 = 13;
 const IPV4: u8 = libc::NFPROTO_IPV4 as u8;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 0x8000;
@@ -272,6 +274,63 @@ impl Nftables {
             found => found,
         }
     }
+}
+
+impl Nftables {
+    /// The sets of a table with their ranges. Nothing where there is no table.
+    pub fn sets(&self, table: &str) -> Result<Vec<Set>, Error> {
+        let of_table = |body: &[u8]| {
+            let mut attributes = Attributes(body.get(4..).unwrap_or_default());
+            attributes.find(|(kind, _)| *kind == 1).map(|(_, name)| text_of(name)).as_deref() == Some(table)
+        };
+        let message = request(GETSET, 0).text(1, table);
+        let names = self.netlink.list("read the sets of the packet filter", table, &message, |_, body| {
+            let mut attributes = Attributes(body.get(4..)?);
+            of_table(body).then(|| attributes.find(|(kind, _)| *kind == 2).map(|(_, name)| text_of(name)))?
+        });
+        let names = match names {
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            names => names?,
+        };
+        let mut sets = Vec::new();
+        for name in names {
+            let message = request(GETSETELEM, 0).text(1, table).text(2, &name);
+            let parts =
+                self.netlink.list("read a set of the packet filter", &name, &message, |_, body| {
+                    let mut attributes = Attributes(body.get(4..)?);
+                    let (_, list) = attributes.find(|(kind, _)| *kind == 3)?;
+                    Some(Attributes(list).filter_map(|(_, element)| edge(element)).collect::<Vec<_>>())
+                })?;
+            let mut edges: Vec<_> = parts.into_iter().flatten().collect();
+            // an end stands before the range that begins there
+            edges.sort_by_key(|(address, end)| (*address, !end));
+            sets.push(Set { name, ranges: between(&edges) });
+        }
+        Ok(sets)
+    }
+}
+
+/// The address of an element of a set, and whether a range ends before it.
+fn edge(element: &[u8]) -> Option<(u32, bool)> {
+    let (_, key) = Attributes(element).find(|(kind, _)| *kind == 1)?;
+    let (_, value) = Attributes(key).find(|(kind, _)| *kind == 1)?;
+    let flags = Attributes(element)
+        .find(|(kind, _)| *kind == 3)
+        .map_or(0, |(_, flags)| flags.try_into().map(u32::from_be_bytes).unwrap_or_default());
+    Some((u32::from_be_bytes(value.try_into().ok()?), flags & 1 != 0))
+}
+
+fn between(edges: &[(u32, bool)]) -> Vec<(Ipv4Addr, Ipv4Addr)> {
+    let mut ranges = Vec::new();
+    let mut begun: Option<u32> = None;
+    for (address, end) in edges {
+        if let Some(first) = begun.take() {
+            ranges.push((Ipv4Addr::from(first), Ipv4Addr::from(address.saturating_sub(1))));
+        }
+        begun = (!end).then_some(*address);
+    }
+    ranges.extend(begun.map(|first| (Ipv4Addr::from(first), Ipv4Addr::BROADCAST)));
+    ranges
 }
 
 fn request(kind: u16, flags: u16) -> Message {

@@ -1,7 +1,7 @@
 //! The marks by which Hubward knows its own, and the removal of what a run that ended badly left behind.
 //!
-//! Routes and rules bear a protocol number of their own. Addresses do too since Linux 5.18; for older kernels, and for
-//! kernel settings, which bear no mark, a [`Ledger`] on disk tells what was changed.
+//! Routes and rules bear a protocol number of their own. Addresses do too since Linux 5.18; for older kernels, and for links
+//! and kernel settings, which bear no mark, a [`Ledger`] on disk tells what was changed.
 
 use crate::error::{Context, Error};
 use crate::netlink::Netlink;
@@ -9,7 +9,7 @@ use crate::rule::{Family, Rule};
 use crate::sysctl::{self, Setting};
 use crate::{address, link, route, rule};
 use ipnet::IpNet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Protocol number of Hubward's routes, rules and addresses (`ip route show proto 111`).
@@ -68,6 +68,12 @@ impl Swept {
 /// earlier run, when it is called before anything is made, and all that this run made, when it is called at the end. Two
 /// Hubwards in one network namespace would sweep each other's things; they also could not share UDP port 500.
 pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
+    sweep_but(netlink, ledger, &[])
+}
+
+/// Like [`sweep`], but links with these names stay down if an earlier run set them down: this run shuts them too, and
+/// nothing must pass in between. The ledger goes on knowing that they were up.
+pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     for rule in rule::list(netlink)? {
         let ours = RULE_PRIORITY..RULE_PRIORITY + RANGE;
@@ -91,8 +97,20 @@ pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
         let result = address::remove(netlink, address.interface, address.net);
         swept.note(format!("address {} of interface {}", address.net, address.interface), result);
     }
-    for entry in std::mem::take(&mut ledger.entries).into_iter().rev() {
+    let stays = |entry: &Entry| matches!(entry, Entry::Link { interface, .. } if down.contains(interface));
+    let (kept, over) = std::mem::take(&mut ledger.entries).into_iter().partition::<Vec<_>, _>(stays);
+    ledger.entries = kept;
+    for entry in over.into_iter().rev() {
         match entry {
+            // one that was down before is not taken down: an end and a start would cost it its carrier
+            Entry::Link { up: false, .. } => {}
+            Entry::Link { interface, up: true } => {
+                let result = link::by_name(netlink, &interface).and_then(|link| match link.up {
+                    true => Ok(()),
+                    false => link::set_up(netlink, link.index, true),
+                });
+                swept.note(format!("interface {interface}, which is up again"), result);
+            }
             Entry::Address { interface, net } => {
                 let result = link::by_name(netlink, &interface)
                     .and_then(|link| address::remove(netlink, link.index, net));
@@ -110,20 +128,32 @@ pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
             swept.note(format!("interface {}", link.name), link::delete(netlink, link.index));
         }
     }
-    ledger.save()?;
+    ledger.save();
     Ok(swept)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Entry {
-    Address { interface: String, net: IpNet },
-    Setting { setting: Setting, before: String },
+    Address {
+        interface: String,
+        net: IpNet,
+    },
+    /// Whether a link was up before it was set up or down.
+    Link {
+        interface: String,
+        up: bool,
+    },
+    Setting {
+        setting: Setting,
+        before: String,
+    },
 }
 
 impl Entry {
     fn to_line(&self) -> String {
         match self {
             Self::Address { interface, net } => format!("address {net} {interface}\n"),
+            Self::Link { interface, up } => format!("link {} {interface}\n", if *up { "up" } else { "down" }),
             Self::Setting { setting, before } => {
                 let (name, interface) = match setting {
                     Setting::IpForward => ("ip_forward", "-"),
@@ -145,6 +175,9 @@ impl Entry {
         match (words.next()?, words.next()?, words.next()?, words.next()) {
             ("address", net, interface, None) => {
                 Some(Self::Address { interface: interface.to_owned(), net: net.parse().ok()? })
+            }
+            ("link", state @ ("up" | "down"), interface, None) => {
+                Some(Self::Link { interface: interface.to_owned(), up: state == "up" })
             }
             ("setting", name, interface, Some(before)) => {
                 let interface = interface.to_owned();
@@ -168,31 +201,60 @@ impl Entry {
 
 /// A small file that tells a later run what this one changed and the kernel does not mark. Each change is written down
 /// before it is made, so that a crash between the two leaves a note of something undone, never something without a note.
+/// Where the file cannot be written, the ledger goes on in memory, tells why ([`Ledger::unsaved`]), and tries again with the
+/// next change.
 #[derive(Debug)]
 pub struct Ledger {
     path: Option<PathBuf>,
     entries: Vec<Entry>,
+    unsaved: Option<String>,
 }
 
 impl Ledger {
-    /// Reads the ledger an earlier run left, or begins one. Lines that make no sense are passed over.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).context("read", path.display()),
+    /// Reads the ledger an earlier run left, or begins one. A file with something else in it is moved aside, and what makes
+    /// sense in it counts; one that cannot be read is left alone. Either is told by the second value.
+    pub fn open(path: &Path) -> (Self, Option<String>) {
+        let begin = |entries| Self { path: Some(path.to_owned()), entries, unsaved: None };
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (begin(Vec::new()), None),
+            // a folder in its place, for instance
+            Err(error) => {
+                let moved = set_aside(path);
+                return (
+                    begin(Vec::new()),
+                    Some(format!("cannot read {}: {error}; {moved}", path.display())),
+                );
+            }
         };
-        Ok(Self { path: Some(path.to_owned()), entries: text.lines().filter_map(Entry::from_line).collect() })
+        let text = String::from_utf8_lossy(&bytes);
+        // a line without its end may be half of one
+        let lines = text.split_inclusive('\n').map(|line| line.strip_suffix('\n').and_then(Entry::from_line));
+        let (entries, whole) = (lines.clone().flatten().collect(), lines.clone().all(|line| line.is_some()));
+        let trouble = (!whole).then(|| {
+            let moved = set_aside(path);
+            format!("{} has lines that Hubward did not write; {moved}; the others count", path.display())
+        });
+        let mut ledger = begin(entries);
+        if trouble.is_some() {
+            ledger.save();
+        }
+        (ledger, trouble)
     }
 
     /// A ledger in memory, for namespaces that vanish with the process.
     pub fn in_memory() -> Self {
-        Self { path: None, entries: Vec::new() }
+        Self { path: None, entries: Vec::new(), unsaved: None }
     }
 
     /// Whether nothing is noted.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Why the file does not have what it should, if it does not: after a crash something would be left behind.
+    pub fn unsaved(&self) -> Option<&str> {
+        self.unsaved.as_deref()
     }
 
     /// Adds an address and notes it, unless it was there already.
@@ -204,7 +266,7 @@ impl Ledger {
         let entry = Entry::Address { interface: interface.to_owned(), net };
         if !self.entries.contains(&entry) {
             self.entries.push(entry);
-            self.save()?;
+            self.save();
         }
         address::add(netlink, link.index, net)
     }
@@ -221,7 +283,23 @@ impl Ledger {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => self.entries.retain(|other| *other != entry),
         }
-        self.save()
+        self.save();
+        Ok(())
+    }
+
+    /// Sets a link up or down and notes how it was.
+    pub fn set_link(&mut self, netlink: &Netlink, interface: &str, up: bool) -> Result<(), Error> {
+        let link = link::by_name(netlink, interface)?;
+        if link.up == up {
+            return Ok(());
+        }
+        let noted =
+            |entry: &Entry| matches!(entry, Entry::Link { interface: other, .. } if other == interface);
+        if !self.entries.iter().any(noted) {
+            self.entries.push(Entry::Link { interface: interface.to_owned(), up: link.up });
+            self.save();
+        }
+        link::set_up(netlink, link.index, up)
     }
 
     /// Changes a setting of the thread's namespace and notes what it was.
@@ -234,20 +312,25 @@ impl Ledger {
             |entry: &Entry| matches!(entry, Entry::Setting { setting: other, .. } if *other == setting);
         if !self.entries.iter().any(noted) {
             self.entries.push(Entry::Setting { setting: setting.clone(), before });
-            self.save()?;
+            self.save();
         }
         sysctl::set(&setting, value).map(drop)
     }
 
+    fn save(&mut self) {
+        self.unsaved = self.write().err().map(|error| error.to_string());
+    }
+
     /// Writes the file anew beside the old one and puts it in its place; an empty ledger has no file.
-    fn save(&self) -> Result<(), Error> {
+    fn write(&self) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
         if self.entries.is_empty() {
             return match std::fs::remove_file(path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).context("remove", path.display())
+                // no folder, no file
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    Ok(())
                 }
-                _ => Ok(()),
+                other => other.context("remove", path.display()),
             };
         }
         let fresh = path.with_extension("new");
@@ -259,6 +342,19 @@ impl Ledger {
             std::fs::rename(&fresh, path)
         };
         write().context("write", path.display())
+    }
+}
+
+/// Moves what is broken out of the way, for somebody to look at: `NAME.broken-SECONDS`. Gives what became of it, in words.
+pub fn set_aside(path: &Path) -> String {
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".broken-{seconds}"));
+    let aside = PathBuf::from(name);
+    match std::fs::rename(path, &aside) {
+        Ok(()) => format!("it is now {}", aside.display()),
+        Err(error) => format!("it stays where it is, for it cannot be moved: {error}"),
     }
 }
 
@@ -284,12 +380,21 @@ mod tests {
             .map(|setting| Entry::Setting { setting, before: "1\t0".to_owned() })
             .collect();
         entries.push(Entry::Address { interface: name(), net: "10.1.1.1/24".parse().unwrap() });
+        entries.push(Entry::Link { interface: name(), up: true });
+        entries.push(Entry::Link { interface: name(), up: false });
         for entry in entries {
             assert_eq!(Entry::from_line(entry.to_line().trim_end_matches('\n')), Some(entry));
         }
-        for line in
-            ["", "address", "address x eth0", "setting ip_forward -", "setting other - 1", "route 0 0 0"]
-        {
+        for line in [
+            "",
+            "address",
+            "address x eth0",
+            "link sideways eth0",
+            "link up",
+            "setting ip_forward -",
+            "setting other - 1",
+            "route 0 0 0",
+        ] {
             assert_eq!(Entry::from_line(line), None, "{line}");
         }
     }

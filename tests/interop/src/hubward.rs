@@ -44,6 +44,17 @@ pub fn binary() -> Result<PathBuf> {
         })
 }
 
+/// The program that fails on order: `HUBWARD_FAULTS_BIN`, else what `cargo build -p hubward --features fault-injection --bin
+/// hubward-faults` makes.
+pub fn faults_binary() -> Result<PathBuf> {
+    let built = || target().join("debug").join("hubward-faults");
+    let path = std::env::var_os("HUBWARD_FAULTS_BIN").map_or_else(built, PathBuf::from);
+    if !path.exists() {
+        bail!("no {}; build it with the feature fault-injection", path.display());
+    }
+    Ok(path)
+}
+
 /// The reference hub's configuration, unchanged.
 pub fn hub_cfg() -> Result<String> {
     example("hub.cfg")
@@ -54,7 +65,8 @@ pub fn spoke_cfg() -> Result<String> {
     example("spoke.cfg")
 }
 
-fn example(name: &str) -> Result<String> {
+/// A configuration of the folder `examples`, unchanged.
+pub fn example(name: &str) -> Result<String> {
     let path = workspace().join("examples").join(name);
     fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
@@ -107,12 +119,19 @@ impl Hubward {
 
     /// Starts it without waiting: for configurations that it must refuse.
     pub fn spawn(lab: &Lab, name: &str, ns: &Ns, config: &str, arguments: &[&str]) -> Result<Self> {
+        let arguments: Vec<&str> = MAP.iter().chain(arguments).copied().collect();
+        Self::spawn_exactly(lab, name, ns, config, &arguments)
+    }
+
+    /// Like [`Hubward::spawn`] for other configurations than the reference ones: the interfaces are mapped by the arguments, or by
+    /// Hubward itself.
+    pub fn spawn_exactly(lab: &Lab, name: &str, ns: &Ns, config: &str, arguments: &[&str]) -> Result<Self> {
         let dir = lab.dir().join(name);
         let file = sandbox(&dir)?.join(format!("{name}.cfg"));
         fs::write(&file, config)?;
         let socket = dir.join("control.sock");
         let mut command = in_sandbox(ns, &dir)?;
-        command.arg("run").arg(&file).args(MAP).arg("--socket").arg(&socket).args(arguments);
+        command.arg("run").arg(&file).arg("--socket").arg(&socket).args(arguments);
         if needs::in_guest() && !arguments.contains(&"--dataplane") {
             command.args(["--dataplane", "kernel"]);
         }
@@ -122,7 +141,8 @@ impl Hubward {
         Ok(Self { process, socket, dir, name: name.to_owned() })
     }
 
-    fn wait_ready(&mut self) -> Result<()> {
+    /// Waits until its control socket answers.
+    pub fn wait_ready(&mut self) -> Result<()> {
         wait::until("hubward to start", secs(20), || {
             if !self.process.alive() {
                 bail!("hubward has ended");
@@ -238,7 +258,7 @@ impl Client {
 }
 
 /// Makes the private folders of one instance if they are not there yet.
-fn sandbox(dir: &Path) -> Result<PathBuf> {
+pub(crate) fn sandbox(dir: &Path) -> Result<PathBuf> {
     for folder in ["run", "varlib"] {
         fs::create_dir_all(dir.join(folder))?;
     }
@@ -255,15 +275,16 @@ fn sandbox(dir: &Path) -> Result<PathBuf> {
 }
 
 fn in_sandbox(ns: &Ns, dir: &Path) -> Result<Command> {
+    Ok(in_sandbox_with(ns, dir, "", &binary()?))
+}
+
+/// A program in the private folders of an instance; commands of a shell come `before` it.
+pub(crate) fn in_sandbox_with(ns: &Ns, dir: &Path, before: &str, program: &Path) -> Command {
+    let script = format!(
+        "d=$1; shift; mount --bind \"$d/run\" /run && mount --bind \"$d/varlib\" /var/lib && \
+         mount --bind \"$d/etc\" /etc || exit\n{before}\nexec \"$@\""
+    );
     let mut command = ns.command("sh");
+    command.args(["-c", &script, "sh"]).arg(dir).arg(program);
     command
-        .args([
-            "-c",
-            "d=$1; shift; mount --bind \"$d/run\" /run && mount --bind \"$d/varlib\" /var/lib && \
-             mount --bind \"$d/etc\" /etc && exec \"$@\"",
-            "sh",
-        ])
-        .arg(dir)
-        .arg(binary()?);
-    Ok(command)
 }

@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod charon;
+pub mod corpus;
 pub mod dnsmasq;
 pub mod hubward;
 pub mod inject;
@@ -13,8 +14,12 @@ pub mod lab;
 pub mod needs;
 pub mod net;
 pub mod ping;
+pub mod probes;
 pub mod process;
 pub mod python;
+pub mod service;
+pub mod surroundings;
+pub mod survey;
 pub mod tmux;
 pub mod topology;
 pub mod trixie;

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::{hubward, process, python, trixie, wait::secs};
+use crate::{corpus, hubward, process, python, trixie, wait::secs};
 
 /// Something that a test cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,12 @@ pub enum Need {
     Python,
     /// The `hubward` program.
     Hubward,
+    /// The `hubward` program that fails on order.
+    HubwardFaults,
     /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
     Reference,
+    /// Configurations that other people wrote, which are not part of the repository: `HUBWARD_CORPUS` names their folder.
+    Corpus,
 }
 
 /// What every test here uses.
@@ -47,7 +51,7 @@ pub const BASE: [Need; 9] = [
 impl Need {
     /// Whether a test may do without it even where nothing else may be missing.
     pub fn is_data(self) -> bool {
-        self == Self::Reference
+        matches!(self, Self::Reference | Self::Corpus)
     }
 
     /// `None` when it is there, else the sentence that names what is missing.
@@ -68,10 +72,15 @@ impl Need {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("strongSwan 6 in a Debian trixie root ({e:#})")),
             },
+            Self::Corpus => (corpus::files().is_ok(), "HUBWARD_CORPUS".to_owned()),
             Self::Reference => (document().is_some(), "HUBWARD_REFERENCE".to_owned()),
             Self::Python => match python::interpreter() {
                 Ok(_) => (true, String::new()),
                 Err(e) => (false, format!("{e:#}")),
+            },
+            Self::HubwardFaults => match hubward::faults_binary() {
+                Ok(_) => (true, String::new()),
+                Err(e) => (false, format!("the hubward program that fails on order ({e:#})")),
             },
             Self::Hubward => match hubward::binary() {
                 Ok(_) => (true, String::new()),

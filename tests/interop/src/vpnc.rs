@@ -31,6 +31,8 @@ pub enum NatMode {
 /// A vpnc profile.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// `IPSec gateway`.
+    pub gateway: Ipv4Addr,
     /// Group name.
     pub group: String,
     /// Group key.
@@ -53,6 +55,7 @@ impl Default for Profile {
     /// The reference document's client.
     fn default() -> Self {
         Self {
+            gateway: crate::topology::HUB,
             group: "testgroup".into(),
             secret: "cisco321".into(),
             user: "gfullage".into(),
@@ -106,7 +109,7 @@ impl Vpnc {
                  Perfect Forward Secrecy {}\nEnable weak encryption\nEnable weak authentication\nVendor cisco\n\
                  Interface name vpn0\nScript {}\nPidfile {}\nDPD idle timeout (our side) {}\nNAT Traversal Mode {nat}\n\
                  Debug 2\nNo Detach\n",
-                crate::topology::HUB,
+                profile.gateway,
                 profile.group,
                 profile.secret,
                 profile.user,

@@ -1,8 +1,10 @@
 //! `aaa`.
 
-use super::{Fate, Fold, In, Row, fate, fold, opens};
+use super::{Fate, Fold, In, REST, Row, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::AaaList;
+
+const TEXTS: Fate = Fate::Inert("logins show texts of their own");
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "aaa new-model", "", new_model),
@@ -19,18 +21,22 @@ pub(super) const ROWS: &[Row] = &[
         network,
     ),
     fate(In::Global, "aaa session-id", Fate::NoOp),
-    fate(
-        In::Global,
-        "aaa authorization exec",
-        Fate::Inert("users have the privilege that `username` gives them"),
-    ),
+    fold(In::Global, "aaa authorization exec", REST, |fold, cursor| {
+        asked(fold, cursor, "users have the privilege that `username` gives them")
+    }),
+    fold(In::Global, "aaa authentication enable", REST, |fold, cursor| {
+        asked(fold, cursor, "`enable` asks for the enable password")
+    }),
+    fate(In::Global, "aaa authentication banner", TEXTS),
+    fate(In::Global, "aaa authentication fail-message", TEXTS),
+    fate(In::Global, "aaa authentication username-prompt", TEXTS),
+    fate(In::Global, "aaa authentication password-prompt", TEXTS),
     fate(
         In::Global,
         "aaa authorization commands",
         Fate::Unenforced("restricts which commands a user may give"),
     ),
     fate(In::Global, "aaa authorization console", Fate::Inert("the local console belongs to root")),
-    fate(In::Global, "aaa authentication enable", Fate::Inert("`enable` asks for the enable password")),
     fate(In::Global, "aaa authentication ppp", Fate::Unsupported("PPP does not exist here")),
     fate(In::Global, "aaa accounting", Fate::Unsupported("nothing is accounted")),
     opens(
@@ -43,6 +49,19 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "tacacs-server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
     opens(In::Global, "tacacs server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
 ];
+
+/// A list that has no effect as long as it asks nobody else.
+fn asked(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, otherwise: &'static str) -> Result<(), Problem> {
+    let mut asks = false;
+    while let Some(word) = cursor.next() {
+        asks |= ["group", "cache", "krb5", "krb5-instance", "ldap"].iter().any(|method| word == *method);
+    }
+    fold.fate = Some(match asks && !fold.no {
+        true => Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"),
+        false => Fate::Inert(otherwise),
+    });
+    Ok(())
+}
 
 fn new_model(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.config.aaa.new_model = !fold.no;

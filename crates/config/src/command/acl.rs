@@ -8,10 +8,10 @@ use std::net::Ipv4Addr;
 /// What follows `permit` or `deny`: of an extended list, or of a standard one.
 macro_rules! entry_form {
     () => {
-        "{{ip|icmp|igmp|ipinip|tcp|udp|gre|esp|ahp|eigrp|ospf|nos|pim|pcp|<0-255:protocol>} \
-         {any|host <A.B.C.D:source>|<A.B.C.D:source> <A.B.C.D:wildcard>} \
+        "{{ip|icmp|igmp|ipinip|tcp|udp|gre|esp|ahp|eigrp|ospf|nos|pim|pcp|sctp|object-group <service>|<0-255:protocol>} \
+         {any|host <A.B.C.D:source>|object-group <source>|<A.B.C.D:source> <A.B.C.D:wildcard>} \
          [eq <port>...|{gt|lt|neq} <port>|range <port> <port>] \
-         {any|host <A.B.C.D:destination>|<A.B.C.D:destination> <A.B.C.D:wildcard>} \
+         {any|host <A.B.C.D:destination>|object-group <destination>|<A.B.C.D:destination> <A.B.C.D:wildcard>} \
          [eq <port>...|{gt|lt|neq} <port>|range <port> <port>] [log|log-input|fragments|established|<option>]...\
          |{any|host <A.B.C.D:source>|<A.B.C.D:source> [<A.B.C.D:wildcard>]} [log]}"
     };
@@ -131,10 +131,20 @@ fn push(
         line: fold.line,
     };
     if is_extended {
-        found.protocol = protocol(cursor)?;
-        found.source = wildcard(cursor)?;
-        (found.source_port, found.inexact) = port(cursor)?;
-        found.destination = wildcard(cursor)?;
+        found.inexact = cursor.keyword("object-group");
+        found.protocol = match found.inexact {
+            true => cursor.word("a group of services").map(|_| None)?,
+            false => protocol(cursor)?,
+        };
+        found.vague |= object_group(cursor)?;
+        found.source = if found.vague { Wildcard::ANY } else { wildcard(cursor)? };
+        let (source_port, inexact) = port(cursor)?;
+        found.source_port = source_port;
+        found.inexact |= inexact;
+        let vague = object_group(cursor)?;
+        found.destination = if vague { Wildcard::ANY } else { wildcard(cursor)? };
+        found.vague |= vague;
+        found.inexact |= found.vague;
         let (destination_port, inexact) = port(cursor)?;
         found.destination_port = destination_port;
         found.inexact |= inexact;
@@ -180,8 +190,18 @@ fn protocol(cursor: &mut Cursor<'_>) -> Result<Option<u8>, Problem> {
         "nos" => Some(94),
         "pim" => Some(103),
         "pcp" => Some(108),
+        "sctp" => Some(132),
         number => Some(number.parse().map_err(|_| problem)?),
     })
+}
+
+/// `object-group G`, whose addresses are not known here.
+fn object_group(cursor: &mut Cursor<'_>) -> Result<bool, Problem> {
+    let is_group = cursor.keyword("object-group");
+    if is_group {
+        cursor.word("an object group")?;
+    }
+    Ok(is_group)
 }
 
 /// `any`, `host A`, or `A W`

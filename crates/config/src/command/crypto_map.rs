@@ -341,13 +341,15 @@ fn match_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
 }
 
 fn reverse_route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if cursor.peek().is_some() && !fold.no {
-        cursor.rest();
-        fold.fate = Some(Fate::Unsupported(
-            "reverse routes lead out by the crypto map's interface while an SA exists",
-        ));
-    }
     let no = fold.no;
-    change(fold, |terms| terms.reverse_route = !no);
+    let fixed = cursor.keyword("static");
+    if cursor.peek().is_some() && !no {
+        cursor.rest();
+        fold.fate = Some(Fate::Unsupported("reverse routes lead out by the crypto map's interface"));
+    }
+    change(fold, |terms| {
+        terms.reverse_route = !no;
+        terms.reverse_route_static = !no && fixed;
+    });
     Ok(())
 }

@@ -7,6 +7,10 @@ use crate::model::DhcpPool;
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "ip dhcp pool <name>", "", pool),
     fold(In::Global, "ip dhcp excluded-address", "<A.B.C.D:low> [<A.B.C.D:high>]", excluded),
+    fold(In::Global, "service dhcp", "", |fold, cursor| {
+        fold.config.dhcp_off = fold.no && !fold.default;
+        cursor.finish()
+    }),
     fate(In::Global, "ip dhcp", Fate::Inert("concerns the DHCP server's details")),
     fold(In::DhcpPool, "network", "= <A.B.C.D:network> [<mask>]", network),
     fold(In::DhcpPool, "default-router", "= <A.B.C.D:router>...", routers),

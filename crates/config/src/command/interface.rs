@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::{Addressing, Interface};
 
@@ -22,14 +22,14 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
-    fate(In::Interface, "ip nat", Fate::Forwarding("translates addresses")),
+    fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
     fate(In::Interface, "ip tcp adjust-mss", Fate::Forwarding("shortens TCP segments")),
     fate(In::Interface, "ip policy route-map", Fate::Forwarding("routes by policy")),
     fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
-    fate(In::Interface, "ip vrf forwarding", Fate::Forwarding("puts the interface into a VRF")),
-    fate(In::Interface, "vrf forwarding", Fate::Forwarding("puts the interface into a VRF")),
+    fold(In::Interface, "ip vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
+    fold(In::Interface, "vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
     fate(In::Interface, "ip unnumbered", Fate::Forwarding("borrows another interface's address")),
     fate(In::Interface, "ip helper-address", Fate::Forwarding("relays DHCP")),
     fate(In::Interface, "tunnel", Fate::Forwarding("is a tunnel interface's")),
@@ -39,13 +39,16 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "standby", Fate::Unsupported("HSRP is not implemented")),
     fate(In::Interface, "vrrp", Fate::Unsupported("VRRP is not implemented")),
     fate(In::Interface, "ipv6", Fate::Unsupported("IPv6 is not configured")),
+    fate(In::Interface, "ipv6 traffic-filter", Fate::Unenforced("filters the interface's IPv6 packets")),
+    fate(In::Interface, "ipv6 inspect", Fate::Unenforced("is a stateful firewall for IPv6")),
+    fate(In::Interface, "ipv6 verify", Fate::Unenforced("drops IPv6 packets with forged sources")),
     fate(In::Interface, "ppp", Fate::Unsupported("PPP does not exist here")),
     fate(In::Interface, "pppoe", Fate::Unsupported("PPPoE does not exist here")),
     fate(In::Interface, "pppoe-client", Fate::Unsupported("PPPoE does not exist here")),
     fate(In::Interface, "dialer", Fate::Unsupported("there is no dialer")),
     fate(In::Interface, "switchport", Fate::Unsupported("there is no switch")),
     fate(In::Interface, "peer default", Fate::Unsupported("PPP does not exist here")),
-    fate(In::Interface, "ip virtual-reassembly", Fate::Inert("Linux reassembles where it must")),
+    fold(In::Interface, "ip virtual-reassembly", REST, reassembly),
     fate(In::Interface, "ip mroute-cache", Fate::Inert("there is no multicast routing")),
     fate(In::Interface, "ip pim", Fate::Forwarding("routes multicast")),
     fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
@@ -240,4 +243,28 @@ fn shutdown(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
     let no = fold.no;
     change(fold, |interface| interface.shutdown = !no);
     cursor.finish()
+}
+
+/// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there is only that one here.
+fn vrf(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let (no, name) = (fold.no, fold.argument(0));
+    cursor.rest();
+    if !no {
+        fold.fate = Some(Fate::Unenforced("puts the interface into a VRF, without which it is shut"));
+    }
+    change(fold, |interface| interface.vrf = (!no).then_some(name));
+    Ok(())
+}
+
+/// `ip virtual-reassembly [in|out] [drop-fragments] …`
+fn reassembly(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let mut drops = false;
+    while let Some(word) = cursor.next() {
+        drops |= crate::form::is(word, "drop-fragments");
+    }
+    fold.fate = Some(match drops && !fold.no {
+        true => Fate::Unenforced("drops fragments"),
+        false => Fate::Inert("Linux reassembles where it must"),
+    });
+    Ok(())
 }

@@ -23,7 +23,11 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),
-    fate(In::Global, "ip nat", Fate::Forwarding("translates addresses")),
+    fate(In::Global, "ip nat", Fate::Inert("translates nothing without a rule, which is told there")),
+    fate(In::Global, "ip nat inside source", Fate::Unenforced("translates addresses")),
+    fate(In::Global, "ip nat inside destination", Fate::Unenforced("translates addresses")),
+    fate(In::Global, "ip nat outside source", Fate::Unenforced("translates addresses")),
+    fate(In::Global, "ip nat source", Fate::Unenforced("translates addresses")),
     fate(In::Global, "ip policy", Fate::Forwarding("routes by policy")),
     opens(In::Global, "ip vrf", Fate::Forwarding("makes a VRF")),
     opens(In::Global, "vrf definition", Fate::Forwarding("makes a VRF")),
@@ -31,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     opens(In::Global, "route-map", Fate::Forwarding("decides about routes")),
     fate(In::Global, "ip prefix-list", Fate::Inert("only routing protocols look at it")),
     fate(In::Global, "ip multicast-routing", Fate::Forwarding("routes multicast")),
-    fate(In::Global, "ip inspect", Fate::Unenforced("is a stateful firewall")),
+    fate(In::Global, "ip inspect", Fate::Inert("has an effect only on an interface, which is told there")),
     opens(In::Global, "ipv6", Fate::Unsupported("IPv6 is not configured")),
     fate(In::Global, "ip ips", Fate::Unenforced("is an intrusion prevention system")),
     opens(In::Global, "ip sla", Fate::Unsupported("paths are not measured")),
@@ -57,7 +61,9 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let mut interface = None;
     if next_hop.is_none() {
         let mut name = cursor.word("a next hop or an interface")?.to_string();
-        let numbered = name.ends_with(|character: char| character.is_ascii_digit());
+        // `dhcp 254` is no interface called dhcp254
+        let numbered =
+            name.ends_with(|character: char| character.is_ascii_digit()) || name.eq_ignore_ascii_case("dhcp");
         if let Some(number) =
             cursor.peek().filter(|word| !numbered && word.starts_with(|c: char| c.is_ascii_digit()))
         {

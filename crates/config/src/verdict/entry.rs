@@ -242,6 +242,10 @@ impl<'w, 'p> Found<'w, 'p> {
     /// Transform sets, access list and profile.
     fn terms(&mut self, terms: &EntryTerms) {
         self.transform_sets(terms);
+        for (line, destination, _) in crate::check::nulls(self.world.config, terms) {
+            let text = format!("packets to {destination} are dropped by this route, on a router too");
+            self.differs.push(Reason::new(line, text));
+        }
         if let Some(name) = &terms.acl {
             self.access_list(name);
         }

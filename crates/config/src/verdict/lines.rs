@@ -1,29 +1,36 @@
 //! The lines of a configuration by the command that opens their mode.
 
+use crate::command::long_name;
 use crate::document::Class;
 use crate::parse::Parsed;
 
 /// One line: its number from 1, and its command spelled out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spelled<'p> {
-    pub(super) line: u32,
-    pub(super) text: &'p str,
-    pub(super) class: Class,
+pub(crate) struct Spelled<'p> {
+    pub(crate) line: u32,
+    pub(crate) text: &'p str,
+    pub(crate) class: Class,
 }
 
 impl<'p> Spelled<'p> {
     /// A word by its place.
-    pub(super) fn word(&self, place: usize) -> Option<&'p str> {
+    pub(crate) fn word(&self, place: usize) -> Option<&'p str> {
         self.text.split_whitespace().nth(place)
     }
 
+    /// The front of the line, for messages: what follows may be a secret.
+    pub(crate) fn front(&self) -> String {
+        let kept: Vec<_> = crate::secret::public_part(self.text).split_whitespace().take(3).collect();
+        kept.join(" ")
+    }
+
     /// Whether a word stands anywhere in the line.
-    pub(super) fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.text.split_whitespace().any(|own| own == word)
     }
 
     /// Whether the line begins with these words, in whatever case: what is no command here is as it was written.
-    pub(super) fn begins(&self, words: &str) -> bool {
+    pub(crate) fn begins(&self, words: &str) -> bool {
         let mut own = self.text.split_whitespace();
         words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))
     }
@@ -31,25 +38,33 @@ impl<'p> Spelled<'p> {
 
 /// A global command with the lines that stand below it, at whatever depth.
 #[derive(Clone, Debug)]
-pub(super) struct Block<'p> {
-    pub(super) head: Spelled<'p>,
-    pub(super) below: Vec<Spelled<'p>>,
+pub(crate) struct Block<'p> {
+    pub(crate) head: Spelled<'p>,
+    pub(crate) below: Vec<Spelled<'p>>,
 }
 
 impl<'p> Block<'p> {
     /// The lines below that begin with these words.
-    pub(super) fn having(&self, words: &str) -> impl Iterator<Item = &Spelled<'p>> {
+    pub(crate) fn having(&self, words: &str) -> impl Iterator<Item = &Spelled<'p>> {
         self.below.iter().filter(move |line| line.begins(words))
     }
 
+    /// The name of the interface that it opens.
+    pub(crate) fn interface(&self) -> String {
+        let words: Vec<_> = self.head.text.split_whitespace().skip(1).collect();
+        let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
+        long_name(&named.concat())
+    }
+
     /// The head and what is below it.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &Spelled<'p>> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Spelled<'p>> {
         std::iter::once(&self.head).chain(&self.below)
     }
 }
 
 /// Every global command in order. Comments and blank lines are left out.
-pub(super) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
+pub(crate) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
     let lines = &parsed.document.lines;
     let mut out: Vec<Block<'_>> = Vec::new();
     // the block of each line, for the lines below it

@@ -5,10 +5,10 @@
 
 mod entry;
 mod group;
-mod lines;
+pub(crate) mod lines;
 mod networks;
 mod other;
-mod world;
+pub(crate) mod world;
 
 pub use networks::Flow;
 

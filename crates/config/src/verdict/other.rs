@@ -27,25 +27,11 @@ fn missing(name: String, head: &Spelled<'_>, mut reasons: Vec<Reason>, otherwise
     Verdict { name, line: head.line, outcome, flows: Vec::new(), unknown: false, idle: false }
 }
 
-/// The name of the interface that a line opens.
-fn interface(head: &Spelled<'_>) -> String {
-    let words: Vec<_> = head.text.split_whitespace().skip(1).collect();
-    let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
-    long_name(&named.concat())
-}
-
 /// What the lines of a tunnel interface say of the tunnel.
 fn because(block: &Block<'_>) -> Vec<Reason> {
     let of = ["tunnel", "pseudowire", "ip nhrp"];
     let lines = block.below.iter().filter(|line| of.iter().any(|word| line.begins(word)));
-    lines.map(|line| Reason::new(line.line, format!("`{}` is not implemented", first_words(line)))).collect()
-}
-
-/// The front of a line: what follows may be a secret.
-fn first_words(line: &Spelled<'_>) -> String {
-    let kept: Vec<_> = crate::secret::public_part(line.text).split_whitespace().take(3).collect();
-    kept.join(" ")
+    lines.map(|line| Reason::new(line.line, format!("`{}` is not implemented", line.front()))).collect()
 }
 
 /// `interface TunnelN` and its like.
@@ -58,7 +44,7 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         .collect();
     let mut out: Vec<Verdict> = Vec::new();
     for block in world.having("interface") {
-        let name = interface(&block.head);
+        let name = block.interface();
         if !is_tunnel(&name) {
             continue;
         }
@@ -105,7 +91,7 @@ fn templates(world: &World<'_>) -> Vec<Verdict> {
     }
     let mut out: Vec<Verdict> = Vec::new();
     for block in world.having("interface") {
-        let name = interface(&block.head);
+        let name = block.interface();
         let is_vpn = block.head.has("type") || block.having("tunnel").next().is_some();
         let is_named = named.iter().any(|(known, ..)| *known == name);
         if !name.starts_with("Virtual-Template")
@@ -244,7 +230,7 @@ fn vpdn(world: &World<'_>) -> Vec<Verdict> {
         let mut verdict = missing(format!("vpdn-group {name}"), &block.head, Vec::new(), text);
         let templates: Vec<_> = block.having("virtual-template").filter_map(template).collect();
         for interface_block in world.having("interface") {
-            if templates.contains(&interface(&interface_block.head)) {
+            if templates.contains(&interface_block.interface()) {
                 for line in interface_block.having("peer default ip address pool") {
                     let pools: Vec<_> = line.text.split_whitespace().skip(5).collect();
                     verdict.flows.extend(pool_flows(world, &pools));

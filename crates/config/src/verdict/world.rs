@@ -40,13 +40,13 @@ pub(super) enum FoundKey {
 }
 
 /// Whether an interface exists only in software that is not implemented here.
-pub(super) fn is_tunnel(name: &str) -> bool {
+pub(crate) fn is_tunnel(name: &str) -> bool {
     ["Tunnel", "Virtual-PPP", "LISP", "nve"]
         .iter()
         .any(|kind| name.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
 }
 
-pub(super) fn is_template(name: &str) -> bool {
+pub(crate) fn is_template(name: &str) -> bool {
     name.starts_with("Virtual-Template")
 }
 

@@ -51,6 +51,10 @@ pub(crate) struct Connect {
     /// Do not look for NAT.
     #[arg(long)]
     no_nat_traversal: bool,
+    /// Keep what goes through the tunnel from leaving in clear while the tunnel is down, and after the client has ended,
+    /// however it ended, until `hubward release`.
+    #[arg(long)]
+    guard: bool,
     /// Leave name resolution alone.
     #[arg(long)]
     no_dns: bool,

@@ -1,7 +1,10 @@
 //! The inner address, the routes into the tunnel and name resolution; all of it is taken back.
 
+use crate::guard::command::CLIENT;
+use crate::guard::rules::client_rules;
 use anyhow::Context as _;
 use hubward_linux::netlink::Netlink;
+use hubward_linux::nftables::Nftables;
 use hubward_linux::owned::{FWMARK, Ledger, TABLE, capture_rule, sweep};
 use hubward_linux::route::{self, Lookup, Route, RouteKind};
 use hubward_linux::rule::{self, Family};
@@ -27,14 +30,30 @@ pub(crate) struct Network {
     tun: u32,
     address: Option<Ipv4Net>,
     dns: bool,
+    /// With `--guard`.
+    guard: Option<Guard>,
+}
+
+/// What must not leave in clear.
+struct Guard {
+    filters: Nftables,
+    /// The networks behind the tunnel, and those in them that stay where they are; `None` before they are known.
+    networks: Option<(Vec<Ipv4Net>, Vec<Ipv4Net>)>,
 }
 
 impl Network {
     /// Takes back what a run that ended badly left, and makes the tunnel interface.
-    pub(crate) fn open(state: &Path, dns: bool) -> anyhow::Result<(Self, Tun)> {
+    pub(crate) fn open(state: &Path, dns: bool, guard: bool) -> anyhow::Result<(Self, Tun)> {
         std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
         let netlink = Netlink::open()?;
-        let mut ledger = Ledger::open(&state.join("made"))?;
+        let guard = match guard {
+            true => Some(Guard { filters: Nftables::open()?, networks: None }),
+            false => None,
+        };
+        let (mut ledger, trouble) = Ledger::open(&state.join("made"));
+        if let Some(trouble) = trouble {
+            tracing::warn!("what an earlier run changed is not known for certain: {trouble}");
+        }
         sweep(&netlink, &mut ledger)?;
         if dns {
             restore_dns()?;
@@ -43,7 +62,7 @@ impl Network {
         link::set_mtu(&netlink, tun.index(), MTU)?;
         link::set_up(&netlink, tun.index(), true)?;
         let index = tun.index();
-        let mut network = Self { netlink, ledger, tun: index, address: None, dns };
+        let mut network = Self { netlink, ledger, tun: index, address: None, dns, guard };
         network.ledger.set(Setting::RpFilter(tun.name().to_owned()), "0")?;
         Ok((network, tun))
     }
@@ -77,6 +96,15 @@ impl Network {
             assignment.split_include.clone()
         };
         let table = self.table(assignment, &wanted)?;
+        if let Some(guard) = &mut self.guard {
+            let thrown = table.iter().filter(|route| route.kind == RouteKind::Throw);
+            let except = thrown.filter_map(|route| match route.destination {
+                IpNet::V4(net) => Some(net),
+                IpNet::V6(_) => None,
+            });
+            guard.networks = Some((wanted.clone(), except.collect()));
+        }
+        self.guard(assignment.gateway)?;
         let there = route::list(&self.netlink)?;
         for old in there.iter().filter(|route| route.table == TABLE) {
             if !table.iter().any(|new| new.destination == old.destination && new.kind == old.kind) {
@@ -130,7 +158,24 @@ impl Network {
         Ok(table)
     }
 
-    /// Takes everything back.
+    /// Guards the networks behind the tunnel on the interface that leads to the gateway, if that was wanted. While none does,
+    /// what was guarded is guarded still.
+    pub(crate) fn guard(&self, gateway: IpAddr) -> anyhow::Result<()> {
+        let Some(Guard { filters, networks: Some((networks, except)) }) = &self.guard else { return Ok(()) };
+        let how = Lookup { mark: FWMARK, ..Lookup::default() };
+        let Ok(way) = route::lookup(&self.netlink, gateway, how) else { return Ok(()) };
+        let link = link::by_index(&self.netlink, way.interface)?;
+        filters
+            .replace(&client_rules(CLIENT, &link.name, networks, except))
+            .context("the guard cannot be put in place")
+    }
+
+    /// Whether a guard outlives this client.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.networks.is_some())
+    }
+
+    /// Takes everything back but the guard.
     pub(crate) fn remove(&mut self) {
         if self.dns
             && let Err(error) = restore_dns()

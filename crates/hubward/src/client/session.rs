@@ -61,7 +61,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
-    let (network, tun) = Network::open(&arguments.state, !arguments.no_dns)?;
+    let (network, tun) = Network::open(&arguments.state, !arguments.no_dns, arguments.guard)?;
     let offloads = Arc::new(Offloads::start(&[], &tun, &natt));
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
@@ -214,6 +214,11 @@ impl Session {
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects()?;
         tell(format_args!("Disconnected."));
+        if self.network.is_guarded() {
+            tell(format_args!(
+                "What went through the tunnel still does not leave in clear; `hubward release` ends that."
+            ));
+        }
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
@@ -250,6 +255,7 @@ impl Session {
             | Message::Notice(_)
             | Message::Order(..)
             | Message::Trace(..)
+            | Message::ClearGuard(..)
             | Message::Reload
             | Message::Configure { .. }
             | Message::Stop(_) => return,
@@ -371,6 +377,9 @@ impl Session {
         }
         let known_before = !self.policy.interfaces.is_empty();
         self.local = local;
+        if let Err(error) = self.network.guard(self.gateway) {
+            tracing::error!("the guard is as it was before: {error:#}");
+        }
         self.policy.interfaces = vec![Interface {
             id: OUTSIDE,
             name: "outside".to_owned(),

@@ -7,13 +7,18 @@ use super::{Caller, Context, Format, PRIVILEGED};
 use crate::apply::{AddressedBy, InterfaceView};
 use crate::console_lines::{LineName, UserLine};
 use crate::dataplane::offload::Offloads;
+use crate::guard::View;
+use crate::guard::granted::{Granted, place};
+use crate::guard::rules::{Guarded, Here, rules};
 use crate::log_buffer::LogLine;
 use crate::routes::Static;
 use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic, in_order, peers};
 use crate::why::{Cause, Failure};
+use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_linux::neighbour::Neighbour;
+use hubward_linux::nftables::Counted;
 use hubward_linux::route::Route;
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, EntryRef, Half, Mode, Spi};
 use hubward_proto::flow::selector::{AddressRange, Selector};
@@ -166,6 +171,26 @@ fn interface(index: u32, name: &str, net: Option<&str>, addressing: AddressedBy)
     }
 }
 
+/// The guard of a configuration, with two networks that peers were granted, one of them long ago.
+fn guarded(parsed: &Parsed, interfaces: &[InterfaceView], wall: Duration) -> View {
+    let names: BTreeMap<_, _> =
+        interfaces.iter().map(|view| (view.name.clone(), "eth0".to_string())).collect();
+    let mut granted = Granted::default();
+    let mut grant = |id, remote: &str, peer: Ipv4Addr, ago| {
+        let place = place(net("10.1.0.0/16"), net(remote)).unwrap();
+        granted.add(ChildId(id), place, peer.into(), wall - Duration::from_secs(ago));
+    };
+    grant(1, "10.2.0.0/16", SPOKE, 0);
+    grant(2, "10.77.0.0/24", CLIENT, 90_000);
+    granted.remove(ChildId(2), wall - Duration::from_secs(90_000));
+    let ruleset = rules(parsed, Here { names: &names, leased: &[] }, &granted);
+    let counted =
+        |(one, packets): (&Guarded, u64)| (one.comment.clone(), Counted { packets, bytes: packets * 84 });
+    let counts = ruleset.guarded.iter().zip(15..).map(counted).collect();
+    let granted = granted.iter().map(|(place, grant)| (*place, grant.clone())).collect();
+    View { missing: None, guarded: ruleset.guarded, granted, counts: Some(counts) }
+}
+
 fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
     let parsed = hubward_config::parse(config);
     let wall = Duration::from_millis(1_795_425_167_123);
@@ -178,6 +203,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         route.source = Some(view.net?.addr().into());
         Some(route)
     });
+    let guard = guarded(&parsed, &interfaces, wall);
     Snapshot {
         now: NOW,
         wall,
@@ -191,6 +217,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
         links: interfaces.iter().filter_map(|view| Some((view.index?, view.name.clone()))).collect(),
         routes: connected.collect(),
         statics: Arc::default(),
+        guard: Arc::new(guard),
         neighbours: Vec::new(),
         cleared: None,
         offloads: Offloads::default().states(),

@@ -12,6 +12,7 @@ mod show_acl;
 mod show_config;
 mod show_engine;
 mod show_failures;
+mod show_guard;
 mod show_interface;
 mod show_ipsec;
 mod show_isakmp;

@@ -29,7 +29,7 @@ fn wanted(context: &Context, arguments: &Arguments) -> Result<(Ping, u32), Refus
 
 /// `source`: an address of ours, or an interface that has one.
 fn source(context: &Context, arguments: &Arguments) -> Result<Option<Ipv4Addr>, Refusal> {
-    let views = &context.snapshot.interfaces;
+    let views: Vec<_> = context.snapshot.interfaces.iter().filter(|view| !view.shutdown).collect();
     let refused =
         || Refusal::Failed("Invalid source address- IP address not on any of our up interfaces".to_string());
     if let Some(address) = arguments.parsed::<Ipv4Addr>("source")? {
@@ -37,7 +37,9 @@ fn source(context: &Context, arguments: &Arguments) -> Result<Option<Ipv4Addr>, 
         return nets.map(|net| net.addr()).find(|own| *own == address).map(Some).ok_or_else(refused);
     }
     let Some(name) = arguments.interface() else { return Ok(None) };
-    let view = views.iter().find(|view| view.name == name).ok_or_else(|| arguments.invalid("interface"))?;
+    let known = context.snapshot.interfaces.iter().any(|view| view.name == name);
+    let view = views.iter().find(|view| view.name == name);
+    let view = view.ok_or_else(|| if known { refused() } else { arguments.invalid("interface") })?;
     view.net.map(|net| Some(net.addr())).ok_or_else(refused)
 }
 

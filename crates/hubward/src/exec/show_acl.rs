@@ -61,8 +61,8 @@ impl Acls {
         let place = usize::try_from(entry.line.checked_sub(1)?).ok()?;
         let text = &self.snapshot.parsed.document.lines.get(place)?.text;
         let words: Vec<_> = text.split_whitespace().collect();
-        let verb = words.iter().position(|word| "permit".starts_with(word) || "deny".starts_with(word))?;
-        words.get(verb..).map(|words| words.join(" "))
+        let verb = words.iter().position(|word| "permit".starts_with(word) || "deny".starts_with(word));
+        words.get(verb.unwrap_or(0)..).map(|words| words.join(" "))
     }
 
     fn is_standard(&self, acl: &Acl) -> bool {
@@ -98,9 +98,9 @@ impl Layout for Acls {
             let line = |(index, entry): (u32, &AclEntry)| LineRow {
                 sequence: 10 * (index + 1),
                 text: match (standard, entry.inexact) {
-                    (true, _) => standard_text(entry),
+                    (true, false) => standard_text(entry),
                     (false, false) => acl_text(entry),
-                    (false, true) => self.written(entry).unwrap_or_else(|| acl_text(entry)),
+                    (_, true) => self.written(entry).unwrap_or_else(|| acl_text(entry)),
                 },
                 matches: translate::selector(entry)
                     .filter(|_| entry.permit)

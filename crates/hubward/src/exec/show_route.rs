@@ -34,6 +34,8 @@ struct RouteRow {
     metric: u32,
     next_hop: Option<Ipv4Addr>,
     interface: Option<String>,
+    /// Whether its packets are dropped and their senders told: the configuration leads them by an interface that is not here.
+    unreachable: bool,
     /// Why a route of the configuration is not used, though it has none better.
     hidden: Option<String>,
     /// Of several to one destination the kernel uses that with the lowest metric.
@@ -52,9 +54,10 @@ impl Routes {
         let IpNet::V4(destination) = route.destination else { return None };
         let null = match route.kind {
             RouteKind::Unicast => false,
-            RouteKind::Blackhole => true,
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => true,
             _ => return None,
         };
+        let unreachable = matches!(route.kind, RouteKind::Unreachable | RouteKind::Prohibit);
         let next_hop = match route.gateway {
             Some(IpAddr::V4(hop)) => Some(hop),
             _ => None,
@@ -67,7 +70,7 @@ impl Routes {
         });
         Some(RouteRow {
             code: if connected { 'C' } else { 'S' },
-            candidate_default: !connected && destination.prefix_len() == 0,
+            candidate_default: !connected && !unreachable && destination.prefix_len() == 0,
             destination,
             distance: match (connected, ours) {
                 (true, _) => 0,
@@ -76,17 +79,21 @@ impl Routes {
             },
             metric: 0,
             next_hop,
-            interface: if null { Some("Null0".into()) } else { self.interface(route.interface) },
+            interface: match (unreachable, null) {
+                (true, _) => ours.and_then(|ours| ours.interface.clone()),
+                (false, true) => Some("Null0".into()),
+                (false, false) => self.interface(route.interface),
+            },
+            unreachable,
             hidden: None,
             preference: if connected { 0 } else { route.metric },
         })
     }
 
     fn nets(&self) -> impl Iterator<Item = (Ipv4Net, &str)> {
-        self.0
-            .interfaces
-            .iter()
-            .flat_map(|view| view.net.iter().chain(&view.secondary).map(|net| (*net, view.name.as_str())))
+        // the networks of an interface that is shut are not connected
+        let open = self.0.interfaces.iter().filter(|view| !view.shutdown);
+        open.flat_map(|view| view.net.iter().chain(&view.secondary).map(|net| (*net, view.name.as_str())))
     }
 
     fn is_connected(&self, destination: Ipv4Net) -> bool {
@@ -115,6 +122,7 @@ impl Routes {
                     _ => None,
                 },
                 interface: chosen.interface.clone(),
+                unreachable: chosen.route.kind == RouteKind::Unreachable,
                 hidden: Some(chosen.hidden.clone()?),
                 preference: chosen.route.metric,
             })
@@ -136,6 +144,7 @@ impl Layout for Routes {
             metric: 0,
             next_hop: None,
             interface: Some(name.to_string()),
+            unreachable: false,
             hidden: None,
             preference: 0,
         });
@@ -237,6 +246,10 @@ impl RouteRow {
         if self.code == 'S' && self.next_hop.is_some() {
             write!(out, "[{}/{}] ", self.distance, self.metric)?;
         }
+        if self.unreachable {
+            let interface = self.interface.as_deref().map(|name| format!(", {name}")).unwrap_or_default();
+            return writeln!(out, "is unreachable here{interface}");
+        }
         match (self.next_hop, &self.interface) {
             (Some(hop), Some(interface)) => writeln!(out, "via {hop}, {interface}"),
             (Some(hop), None) => writeln!(out, "via {hop}"),
@@ -264,7 +277,8 @@ impl Layout for Arp {
     type Row = ArpRow;
 
     fn rows(&self) -> impl Iterator<Item = ArpRow> {
-        let ours = self.0.interfaces.iter().filter_map(|view| {
+        let open = self.0.interfaces.iter().filter(|view| !view.shutdown);
+        let ours = open.filter_map(|view| {
             Some(ArpRow {
                 address: view.net?.addr(),
                 age: None,

@@ -45,6 +45,10 @@ struct VersionRow {
     machine: String,
     /// How many interfaces of each kind the configuration has.
     interfaces: BTreeMap<String, usize>,
+    /// Tunnels and groups that the start left out.
+    without: Vec<String>,
+    /// Lines that are not held, as the start was allowed.
+    allowed: Vec<String>,
 }
 
 struct Version(Arc<Snapshot>);
@@ -71,6 +75,8 @@ impl Layout for Version {
             kernel: system.release().to_string_lossy().into_owned(),
             machine: system.machine().to_string_lossy().into_owned(),
             interfaces,
+            without: snapshot.parsed.config.chosen.without.clone(),
+            allowed: snapshot.parsed.config.chosen.allowed.clone(),
         };
         std::iter::once(row)
     }
@@ -84,6 +90,12 @@ impl Layout for Version {
             writeln!(out, "System image file is \"{}\"\n", row.image)?;
             for (kind, count) in &row.interfaces {
                 writeln!(out, "{count} {kind} interface{}", if *count == 1 { "" } else { "s" })?;
+            }
+            for name in &row.without {
+                writeln!(out, "Left out, and its networks unreachable: {name}")?;
+            }
+            for line in &row.allowed {
+                writeln!(out, "Not held here, as allowed: {line}")?;
             }
         }
         Ok(())

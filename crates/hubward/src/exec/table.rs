@@ -62,6 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
     manage("undebug all", debug::off),
     manage("undebug crypto {engine|ipsec|isakmp}", debug::off),
     manage("undebug crypto condition peer ipv4 <A.B.C.D:address>", debug::off),
+    manage("clear crypto guard [<network>]", show_guard::clear),
     manage("reload", manage::reload),
     manage("write [memory]", manage::write),
     Row {
@@ -79,6 +80,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show crypto engine brief", 1, show_engine::brief),
     show("show crypto engine connections active", 1, show_engine::active),
     show("show crypto engine connections dropped-packet", 1, show_engine::dropped),
+    show("show crypto guard", 1, show_guard::guard),
     show(
         "show crypto ipsec sa [interface <IF:interface> [<UNIT:unit>]|map <name>|peer <A.B.C.D:address>] [detail]",
         1,

@@ -77,12 +77,14 @@ fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
     let matches =
         |address: Ipv4Addr, wildcard: Ipv4Addr| bits(from) | bits(wildcard) == bits(address) | bits(wildcard);
     let Some(acl) = config.acls.iter().find(|acl| acl.name == list) else { return false };
+    // a line that is not understood whole lets nobody in, and keeps out whomever it may mean
+    let may_concern = |entry: &&AclEntry| !(entry.permit && entry.inexact);
     let concerns = |entry: &&AclEntry| {
         matches(entry.source.address, entry.source.wildcard)
             && matches!(entry.protocol, None | Some(TCP))
             && matches!(entry.destination_port, None | Some(SSH))
     };
-    let first = acl.entries.iter().find(concerns);
+    let first = acl.entries.iter().filter(may_concern).find(concerns);
     first.is_some_and(|entry| {
         let exact = !entry.inexact && entry.source_port.is_none() && entry.destination == Wildcard::ANY;
         entry.permit && exact

@@ -158,6 +158,8 @@ fn sets() {
     many.sets = vec![Set { name: "far".into(), ranges: every_second.collect() }];
     filters.replace(&many).unwrap();
     assert!(arrives(&pair, 0, 10));
+    assert_eq!(filters.sets("test_guard").unwrap(), many.sets);
+    assert_eq!(filters.sets("no_such_table").unwrap(), []);
     let exactly = (FAR, FAR);
     filters.add("test_guard", "far", &[exactly]).unwrap();
     assert!(!arrives(&pair, 0, 10));
@@ -171,6 +173,7 @@ fn sets() {
     ] {
         many.sets[0].ranges = ranges.clone();
         filters.replace(&many).unwrap();
+        assert_eq!(filters.sets("test_guard").unwrap(), many.sets);
         assert_eq!(arrives(&pair, 0, 10), passes, "{ranges:?}");
         let mut inverted = many.clone();
         inverted.chains[0].rules = vec![drop_of(vec![Is::DestinationNotIn("far".into())])];

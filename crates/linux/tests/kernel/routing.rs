@@ -24,6 +24,8 @@ pub(crate) fn tests() -> Vec<Test> {
         ("routing::rules_read_back_as_written", rules),
         ("routing::sweep_removes_exactly_what_is_ours", sweeping),
         ("routing::ledger_survives_a_crash", ledger),
+        ("routing::a_link_that_was_set_down_is_up_again_at_the_end", link_state),
+        ("routing::a_ledger_that_cannot_be_read_or_written_stops_nothing", broken_ledger),
         ("routing::settings_belong_to_the_namespace", settings),
         ("routing::monitor_tells_links_addresses_and_routes", monitor),
         ("routing::errors_name_operation_object_and_reason", errors),
@@ -282,7 +284,7 @@ fn ledger() {
     let has = |wanted: &str| address::list(netlink).unwrap().iter().any(|address| address.net == net(wanted));
     pair.a
         .run(|| {
-            let mut ledger = Ledger::open(&path).unwrap();
+            let mut ledger = Ledger::open(&path).0;
             assert!(ledger.is_empty());
             assert_eq!(ledger.add_address(netlink, "eth0", net("192.0.2.1/24")).unwrap(), Made::AlreadyThere);
             assert_eq!(ledger.add_address(netlink, "eth0", net("10.1.1.1/24")).unwrap(), Made::New);
@@ -299,7 +301,7 @@ fn ledger() {
     pair.a
         .run(|| {
             assert_eq!(sysctl::get(&Setting::IpForward).unwrap(), "1");
-            let mut ledger = Ledger::open(&path).unwrap();
+            let mut ledger = Ledger::open(&path).0;
             sweep(netlink, &mut ledger).unwrap();
             assert!(ledger.is_empty());
             assert_eq!(sysctl::get(&Setting::IpForward).unwrap(), "0");
@@ -307,6 +309,94 @@ fn ledger() {
         })
         .unwrap();
     assert!(!has("10.1.1.1/24") && !path.exists());
+}
+
+fn link_state() {
+    let pair = Pair::new();
+    let netlink = &pair.netlink_a;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let up = |name: &str| link::by_name(netlink, name).unwrap().up;
+    link::create_veth(netlink, "lan0", "lan1", None).unwrap();
+    let mut ledger = Ledger::open(&path).0;
+    ledger.set_link(netlink, "eth0", true).unwrap();
+    assert!(ledger.is_empty(), "it was up");
+    // one that was up, and one that was down before and was only used meanwhile
+    ledger.set_link(netlink, "eth0", false).unwrap();
+    ledger.set_link(netlink, "lan0", true).unwrap();
+    ledger.set_link(netlink, "lan0", false).unwrap();
+    assert!(!up("eth0") && !up("lan0") && !ledger.is_empty());
+    // killed; the next run shuts the first one too, and nothing passes in between
+    let mut ledger = Ledger::open(&path).0;
+    owned::sweep_but(netlink, &mut ledger, &["eth0".to_owned()]).unwrap();
+    assert!(!up("eth0") && !ledger.is_empty());
+    // and the one after that does not
+    let mut ledger = Ledger::open(&path).0;
+    let swept = sweep(netlink, &mut ledger).unwrap();
+    assert!(up("eth0") && !up("lan0") && ledger.is_empty() && !path.exists(), "{swept:?}");
+    assert!(swept.removed.iter().any(|line| line.contains("eth0")), "{swept:?}");
+    // up, down and up again: as it was
+    ledger.set_link(netlink, "eth0", false).unwrap();
+    ledger.set_link(netlink, "eth0", true).unwrap();
+    sweep(netlink, &mut ledger).unwrap();
+    assert!(up("eth0"));
+    assert!(ledger.set_link(netlink, "eth9", false).unwrap_err().is_not_found());
+}
+
+fn broken_ledger() {
+    let pair = Pair::new();
+    let netlink = &pair.netlink_a;
+    let folder = tempfile::tempdir().unwrap();
+    let has = |wanted: &str| address::list(netlink).unwrap().iter().any(|address| address.net == net(wanted));
+    let aside = |folder: &std::path::Path| {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().contains(".broken-")).count()
+    };
+    let eth0 = link::by_name(netlink, "eth0").unwrap().index;
+    // other bytes, half of the last line, a folder in its place: what makes sense counts
+    let whole = "address 10.1.1.1/24 eth0\n";
+    for (number, (bytes, known)) in [
+        ([whole.as_bytes(), b"\xff\xfe\0\n"].concat(), true),
+        ([whole.as_bytes(), b"address 10.1.2.1/24 eth"].concat(), true),
+        (vec![0; 512], false),
+        (b"nothing of ours\n".to_vec(), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = folder.path().join(number.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("made"), bytes).unwrap();
+        address::add_as(netlink, eth0, net("10.1.1.1/24"), 0).unwrap();
+        let (mut ledger, trouble) = Ledger::open(&folder.join("made"));
+        let trouble = trouble.unwrap();
+        assert!(trouble.contains("made.broken-") && aside(&folder) == 1, "{trouble}");
+        sweep(netlink, &mut ledger).unwrap();
+        assert_eq!(has("10.1.1.1/24"), !known, "{trouble}");
+        if !known {
+            address::remove(netlink, eth0, net("10.1.1.1/24")).unwrap();
+        }
+        assert!(Ledger::open(&folder.join("made")).1.is_none());
+    }
+    std::fs::create_dir_all(folder.path().join("dir/made/inner")).unwrap();
+    let (_, trouble) = Ledger::open(&folder.path().join("dir/made"));
+    assert!(trouble.unwrap().contains("Is a directory") && aside(&folder.path().join("dir")) == 1);
+    // a folder that is not there: changes are made all the same, and noted once there is one
+    let path = folder.path().join("later").join("made");
+    let (mut ledger, trouble) = Ledger::open(&path);
+    assert_eq!(trouble, None);
+    assert_eq!(ledger.add_address(netlink, "eth0", net("10.1.3.1/24")).unwrap(), Made::New);
+    assert!(
+        has("10.1.3.1/24") && ledger.unsaved().unwrap().contains("No such file"),
+        "{:?}",
+        ledger.unsaved()
+    );
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    ledger.add_address(netlink, "eth0", net("10.1.4.1/24")).unwrap();
+    assert_eq!(ledger.unsaved(), None);
+    let mut ledger = Ledger::open(&path).0;
+    sweep(netlink, &mut ledger).unwrap();
+    assert!(!has("10.1.3.1/24") && !has("10.1.4.1/24"));
 }
 
 fn settings() {

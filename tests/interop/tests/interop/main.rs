@@ -5,15 +5,20 @@
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
 mod automation;
+mod checked;
 mod client;
+mod closed_corpus;
 mod combined;
+mod crash;
 mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
 mod document_excused;
 mod harness_selfcheck;
+mod headquarters;
 mod kernel;
 mod l2l;
+mod machine;
 mod nat;
 mod negative;
 mod openssh;
@@ -58,6 +63,9 @@ fn main() {
     let everything = [
         // the long ones first, so that they run beside the others
         ("rekey", rekey::CASES),
+        ("closed_corpus", closed_corpus::CASES),
+        ("headquarters", headquarters::CASES),
+        ("crash", crash::CASES),
         ("restart", restart::CASES),
         ("spoke_dhcp", spoke_dhcp::CASES),
         ("soak", soak::CASES),
@@ -65,6 +73,7 @@ fn main() {
         ("client", client::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
+        ("machine", machine::CASES),
         ("reload", reload::CASES),
         ("remote_access", remote_access::CASES),
         ("combined", combined::CASES),

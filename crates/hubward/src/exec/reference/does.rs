@@ -5,6 +5,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear access-list counters", "Begins to count the matches of access lists anew."),
     ("clear counters", "Begins to count the packets of interfaces anew."),
     ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
+    (
+        "clear crypto guard",
+        "Forgets a network that a peer was granted, or all, where no tunnel leads to it: it is not guarded any more.",
+    ),
     ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and tells the peers."),
     ("clear crypto sa counters", "Begins to count the packets of IPsec SAs anew."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and tells the peers."),
@@ -45,6 +49,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     (
         "show crypto engine connections dropped-packet",
         "Packets dropped on their way through IPsec, by reason.",
+    ),
+    (
+        "show crypto guard",
+        "What must not leave in clear, how much of it was dropped, and the networks that peers were granted.",
     ),
     ("show crypto ipsec sa", "IPsec SAs with their proxies, counters, SPIs and lifetimes."),
     ("show crypto ipsec transform-set", "Transform sets."),
@@ -96,8 +104,16 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         "Global configuration",
         &[
             (
+                "aaa authentication enable",
+                "`enable` asks for the enable password, whatever the list says. A list that asks a server stops the start.",
+            ),
+            (
                 "aaa authentication login",
                 "A list of ways to check a user's name and password, for Xauth and for logins. `local`, `local-case` and `none` work; `enable` and `line` are passed over; `group` and `krb5` ask servers, which is not implemented, and stop the start.",
+            ),
+            (
+                "aaa authorization exec",
+                "Users have the privilege that `username` gives them. A list that asks a server stops the start.",
             ),
             (
                 "aaa authorization network",
@@ -211,6 +227,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Whether the buffer, users logged in by SSH and syslog servers hear of the log. Standard error and the local console always do.",
             ),
             ("logging trap", "The severity from which lines go to syslog servers."),
+            ("service dhcp", "The DHCP server is on; `no service dhcp` lends nothing."),
             (
                 "service password-encryption",
                 "A password that is typed in clear at a console is kept as type 7. What a file says stays as it is.",
@@ -233,7 +250,16 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "ip address",
                 "The address, by hand or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
             ),
+            (
+                "ip virtual-reassembly",
+                "Linux reassembles where it must. `drop-fragments` is not enforced and stops the start.",
+            ),
+            (
+                "ip vrf forwarding",
+                "There is no table but the global one: stops the start, and where it is allowed, the interface is shut.",
+            ),
             ("shutdown", "Takes the interface down."),
+            ("vrf forwarding", "The same, as newer releases write it."),
         ],
     ),
     (
@@ -347,7 +373,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("deny", "A line that leaves out what matches; with its number in front or behind the others."),
             (
                 "permit",
-                "A line that takes what matches; with its number in front or behind the others. An SA cannot hold a range or a list of ports, nor `established` and the like: such a line of a crypto map protects nothing, with a warning at the start.",
+                "A line that takes what matches; with its number in front or behind the others. An SA cannot hold a range or a list of ports, nor `established` and the like: a tunnel or a group with such a line in its list does not exist here, and `access-class` lets nobody in whom it may mean.",
             ),
         ],
     ),

@@ -42,8 +42,8 @@ Every line is kept in the running configuration, and each has one of these effec
 - *Has no effect*: with the reason why nothing is missed. `hubward check` tells it as a notice.
 - *Is not implemented*: something will differ. A warning.
 - *Changes forwarding and is not implemented*: packets go another way, or go on changed less, than on the router. A warning, told first at the start.
-- *Restricts access and is not enforced*: an error. The gateway does not start, and the line is refused at the console, unless it was started with `--allow-unenforced`, which
-  says that you enforce it elsewhere.
+- *Restricts access or translates and is not enforced*: an error. The gateway does not start, and the line is refused at the console, unless it was started with
+  `--allow-unenforced` for its kind or for this line, which says that you enforce it elsewhere.
 ";
 
 /// A form as it is read, not as it is compiled.

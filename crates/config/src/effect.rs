@@ -1,0 +1,300 @@
+//! What only the whole configuration shows of a line's effect: a filter of an interface that is shut filters nothing, a bare
+//! `control-plane` polices nothing, and an access list of which a line was not understood is not the list that was meant.
+
+use crate::diagnostic::{Code, Diagnostic, Kind, Severity, unenforced};
+use crate::document::Class;
+use crate::model::{Acl, AclEntry, Wildcard};
+use crate::parse::Parsed;
+use crate::verdict::lines::{Block, Spelled, blocks};
+use crate::verdict::world::{is_template, is_tunnel};
+
+/// Puts right what was said of lines one by one.
+pub(crate) fn settle(parsed: &mut Parsed) {
+    let changes = changes(parsed);
+    for change in changes {
+        match change {
+            Change::Quiet(line, why) => quiet(parsed, line, why),
+            Change::Stops(line, message) => stops(parsed, line, message),
+        }
+    }
+    holes(parsed);
+}
+
+enum Change {
+    /// A line that is not held has no effect in the first place.
+    Quiet(u32, &'static str),
+    /// A line has an effect that is not held.
+    Stops(u32, String),
+}
+
+/// What makes an interface's filters matter not.
+fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
+    let name = block.interface();
+    if is_tunnel(&name) || is_template(&name) {
+        return Some("the interface does not exist here");
+    }
+    let interface = parsed.config.interfaces.iter().find(|interface| interface.name == name)?;
+    if interface.shutdown {
+        return Some("the interface is shut down");
+    }
+    interface.vrf.is_some().then_some(IN_VRF)
+}
+
+/// Of a VRF's interface only the line that says so must be allowed.
+const IN_VRF: &str = "the interface is in a VRF, and is shut here";
+
+fn changes(parsed: &Parsed) -> Vec<Change> {
+    let blocks = blocks(parsed);
+    let open = unenforced(parsed);
+    let mut out = Vec::new();
+    let kind_of = |line: u32| open.iter().find(|one| one.line == line).map(|one| one.kind);
+    // lines of interfaces that are up, by kind
+    let mut used: Vec<(Kind, u32)> = Vec::new();
+    for block in blocks.iter().filter(|block| block.head.begins("interface")) {
+        let why = unused(parsed, block);
+        for line in &block.below {
+            let Some(kind) = kind_of(line.line) else { continue };
+            match why.filter(|why| kind != Kind::Vrf || *why != IN_VRF) {
+                Some(why) => out.push(Change::Quiet(line.line, why)),
+                None => used.push((kind, line.line)),
+            }
+        }
+        if why.is_none() {
+            out.extend(ipv6_beside_filters(block));
+        }
+    }
+    let is_used = |kind: Kind| used.iter().any(|(used, _)| *used == kind);
+    let rules: Vec<_> = open.iter().filter(|one| one.header.is_none()).collect();
+    if !is_used(Kind::Zone) {
+        let zones = rules.iter().filter(|one| one.kind == Kind::Zone);
+        out.extend(zones.map(|one| Change::Quiet(one.line, "no interface is a member of a zone")));
+    }
+    let nat: Vec<_> = rules.iter().filter(|one| one.kind == Kind::Nat).collect();
+    match (nat.is_empty(), is_used(Kind::Nat)) {
+        (true, true) => {
+            let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
+            out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no rule by which to translate")));
+        }
+        (false, false) => {
+            let why = "no interface is inside or outside";
+            out.extend(nat.iter().map(|one| Change::Quiet(one.line, why)));
+        }
+        _ => {}
+    }
+    for block in blocks.iter().filter(|block| block.head.begins("control-plane")) {
+        let polices =
+            |line: &&Spelled<'_>| line.begins("service-policy") || line.begins("management-interface");
+        for line in block.below.iter().filter(polices) {
+            let text = format!(
+                "`{}` polices what reaches the router itself, and that is not enforced",
+                line.front()
+            );
+            out.push(Change::Stops(line.line, text));
+        }
+    }
+    out
+}
+
+/// IPv6 on an interface whose IPv4 packets are filtered or protected: the IPv6 packets are neither.
+fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change> + 'b {
+    const GUARDED: [&str; 8] = [
+        "crypto map",
+        "ip access-group",
+        "ip inspect",
+        "ip verify",
+        "ipv6 crypto map",
+        "ipv6 traffic-filter",
+        "zone-member",
+        "ip ips",
+    ];
+    let is_guarded = GUARDED.iter().any(|words| block.having(words).next().is_some());
+    let lines = block
+        .below
+        .iter()
+        .filter(move |line| is_guarded && (line.begins("ipv6 address") || line.begins("ipv6 enable")));
+    lines.map(|line| {
+        let text = format!(
+            "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
+            line.front()
+        );
+        Change::Stops(line.line, text)
+    })
+}
+
+fn place(line: u32) -> Option<usize> {
+    usize::try_from(line.checked_sub(1)?).ok()
+}
+
+fn quiet(parsed: &mut Parsed, line: u32, why: &str) {
+    let is_open = |told: &&mut Diagnostic| told.line == line && told.code == Code::Unenforced;
+    for told in parsed.diagnostics.iter_mut().filter(is_open) {
+        let front = told.message.split('`').nth(1).unwrap_or_default();
+        told.message = format!("`{front}` has no effect: {why}");
+        told.remedy.clear();
+        (told.severity, told.code) = (Severity::Notice, Code::Inert);
+    }
+    if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
+        line.class = Class::Inert;
+    }
+}
+
+fn stops(parsed: &mut Parsed, line: u32, message: String) {
+    parsed.diagnostics.retain(|told| told.line != line || told.code == Code::Unenforced);
+    if parsed.diagnostics.iter().any(|told| told.line == line) {
+        return;
+    }
+    parsed.diagnostics.push(Diagnostic {
+        severity: Severity::Error,
+        code: Code::Unenforced,
+        line,
+        column: 1,
+        message,
+        remedy: "enforce it elsewhere and allow it with --allow-unenforced".into(),
+    });
+    if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
+        line.class = Class::Unsupported;
+    }
+}
+
+/// A line of an access list that was not understood stays in the list as one that may concern any packet, so that whatever uses
+/// the list knows that it is not whole.
+fn holes(parsed: &mut Parsed) {
+    // without line numbers there is no order either
+    let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
+    let mut found: Vec<(String, AclEntry)> = Vec::new();
+    for block in blocks(parsed) {
+        let is_list =
+            ["extended", "standard"].iter().any(|kind| block.head.begins(&format!("ip access-list {kind}")));
+        let named = block.head.word(3).filter(|_| is_list);
+        for line in block.lines() {
+            // a numbered list's line with a mistake stands where the mode before it was not left
+            let numbered_list = line.word(1).filter(|name| line.begins("access-list") && is_number(name));
+            let Some(list) = numbered_list.or(named).filter(|_| !line.begins("ip access-list")) else {
+                continue;
+            };
+            let reads = line.begins("evaluate") || line.has("dynamic");
+            if line.class == Class::Unknown || line.class == Class::Unsupported && reads {
+                let permit = line.has("permit") || !line.has("deny");
+                found.push((list.to_string(), hole(permit, if numbered { line.line } else { 0 })));
+            }
+        }
+    }
+    for (name, hole) in found {
+        let line = hole.line;
+        let place = parsed.config.acls.iter().position(|acl| acl.name == name).unwrap_or_else(|| {
+            parsed.config.acls.push(Acl { name, entries: Vec::new(), line });
+            parsed.config.acls.len() - 1
+        });
+        if let Some(acl) = parsed.config.acls.get_mut(place) {
+            let before = acl.entries.iter().position(|entry| entry.line > line && line > 0);
+            acl.entries.insert(before.unwrap_or(acl.entries.len()), hole);
+        }
+    }
+}
+
+/// Whether a word is the number of a list of IP addresses.
+fn is_number(word: &str) -> bool {
+    word.parse::<u32>().is_ok_and(|number| matches!(number, 1..=199 | 1300..=2699))
+}
+
+fn hole(permit: bool, line: u32) -> AclEntry {
+    AclEntry {
+        permit,
+        protocol: None,
+        source: Wildcard::ANY,
+        destination: Wildcard::ANY,
+        source_port: None,
+        destination_port: None,
+        inexact: true,
+        vague: true,
+        line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::parse;
+
+    /// The kinds of the lines that stop the start.
+    fn open(text: &str) -> Vec<&'static str> {
+        unenforced(&parse(text)).iter().map(|one| one.kind.name()).collect()
+    }
+
+    /// What newer releases print into every configuration, and what has no effect by itself.
+    #[test]
+    fn lines_without_an_effect_stop_no_start() {
+        for text in [
+            "control-plane\n!\n",
+            "control-plane host\n",
+            "aaa authentication banner ^CHello^C\n",
+            "aaa authentication username-prompt Name:\n",
+            "aaa authentication fail-message ^CNo^C\n",
+            "ip inspect log drop-pkt\n",
+            "ip inspect name FW tcp\n",
+            "interface FastEthernet0/0\n ip access-group 101 in\n ip verify unicast reverse-path\n shutdown\n",
+            "interface Tunnel0\n ip access-group 101 in\n",
+            "zone security INSIDE\n",
+            "interface FastEthernet0/0\n ip nat inside\n",
+            "ip nat pool P 10.0.0.1 10.0.0.9 netmask 255.255.255.0\n",
+            "ip nat inside source list 1 interface FastEthernet0/0 overload\n",
+            "aaa authorization exec default local\n",
+            "interface FastEthernet0/0\n ip virtual-reassembly in\n",
+            "interface FastEthernet0/0\n ipv6 address 2001:db8::1/64\n",
+            "no service dhcp\n",
+        ] {
+            assert!(open(text).is_empty(), "{text}: {:?}", open(text));
+        }
+    }
+
+    #[test]
+    fn lines_that_restrict_or_translate_stop_the_start() {
+        let nat = "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n";
+        for (text, kinds) in [
+            ("control-plane\n service-policy input COPP\n", vec!["control-plane"]),
+            ("control-plane host\n management-interface FastEthernet0/0 allow ssh\n", vec!["control-plane"]),
+            ("interface FastEthernet0/0\n ip access-group 101 in\n", vec!["access-group"]),
+            ("interface FastEthernet0/0\n shutdown\n no shutdown\n ip inspect FW out\n", vec!["inspect"]),
+            ("zone security I\ninterface FastEthernet0/0\n zone-member security I\n", vec!["zone", "zone"]),
+            (nat, vec!["nat", "nat"]),
+            ("aaa authorization exec default group tacacs+ local\n", vec!["aaa"]),
+            ("aaa authentication enable default group radius enable\n", vec!["aaa"]),
+            ("ip tcp intercept list 101\n", vec!["tcp-intercept"]),
+            ("login block-for 120 attempts 5 within 60\n", vec!["login"]),
+            ("interface FastEthernet0/0\n ip virtual-reassembly drop-fragments\n", vec!["fragments"]),
+            (
+                "interface FastEthernet0/0\n ip virtual-reassembly in max-fragments 16 drop-fragments\n",
+                vec!["fragments"],
+            ),
+            ("interface FastEthernet0/0\n ip vrf forwarding GUEST\n", vec!["vrf"]),
+            ("interface FastEthernet0/0\n vrf forwarding GUEST\n ip access-group 101 in\n", vec!["vrf"]),
+            ("interface FastEthernet0/0\n ipv6 traffic-filter V6 in\n", vec!["ipv6"]),
+            ("interface FastEthernet0/0\n crypto map M\n ipv6 address 2001:db8::1/64\n", vec!["ipv6"]),
+            (
+                "interface FastEthernet0/0\n ipv6 enable\n ip access-group 1 in\n",
+                vec!["ipv6", "access-group"],
+            ),
+            (
+                "crypto isakmp client configuration group G\n max-logins 2\n max-users 5\n group-lock\n",
+                vec!["max-logins", "max-users", "group-lock"],
+            ),
+        ] {
+            assert_eq!(open(text), kinds, "{text}");
+        }
+    }
+
+    /// A line that is not understood stays in its list, in its place.
+    #[test]
+    fn a_line_that_is_not_understood_does_not_disappear_from_its_list() {
+        let text = "ip access-list extended A\n permit ip host 10.0.0.1 any\n deny ip object-group BAD any\n deny ip any somewhere\n \
+                    permit ip any any\nip access-list standard S\n deny server\n permit any\naccess-list 10 permit tcp any any\n";
+        let config = parse(text).config;
+        let list = |name: &str| {
+            let acl = config.acls.iter().find(|acl| acl.name == name).unwrap();
+            acl.entries.iter().map(|entry| (entry.permit, entry.inexact, entry.line)).collect::<Vec<_>>()
+        };
+        assert_eq!(list("A"), [(true, false, 2), (false, true, 3), (false, true, 4), (true, false, 5)]);
+        assert_eq!(list("S"), [(false, true, 7), (true, false, 8)]);
+        assert_eq!(list("10"), [(true, true, 9)]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Routes whose packets are dropped here: by interfaces that are no network cards, and by `Null0` in front of a crypto map.
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Route};
+use ipnet::Ipv4Net;
+use std::collections::BTreeSet;
+
+pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    let absent = absent(config);
+    for (route, name) in config.routes.iter().zip(&absent) {
+        let Some(name) = name else { continue };
+        let what = match config.interfaces.iter().any(|interface| interface.name == *name) {
+            true => format!("{name} is no network card"),
+            false => format!("nothing defines {name}"),
+        };
+        say(
+            found,
+            route.line,
+            format!(
+                "{what}: unless `--map` gives it a link of this machine, {} is unreachable",
+                route.destination
+            ),
+            "what a tunnel should carry must not take another way in clear; lead the route by an interface that is here",
+        );
+    }
+    let mut said = BTreeSet::new();
+    for map in &config.maps {
+        for entry in &map.entries {
+            let name = format!("{} {}", map.name, entry.sequence);
+            null_routes(config, &entry.terms, &name, &mut said, found);
+            let dynamic =
+                config.dynamic_maps.iter().filter(|dynamic| entry.dynamic.as_ref() == Some(&dynamic.name));
+            for (dynamic, entry) in dynamic.flat_map(|map| map.entries.iter().map(move |entry| (map, entry)))
+            {
+                let name = format!("{} {}", dynamic.name, entry.sequence);
+                null_routes(config, &entry.terms, &name, &mut said, found);
+            }
+        }
+    }
+}
+
+fn say(found: &mut Vec<Diagnostic>, line: u32, message: String, remedy: &str) {
+    let (severity, code) = (Severity::Warning, Code::OffLink);
+    found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
+}
+
+/// For each route the interface by which it leads and that is no network card, or that nothing defines.
+fn absent(config: &Config) -> Vec<Option<String>> {
+    let here = |name: &str| {
+        let kind = name.split(|character: char| character.is_ascii_digit()).next().unwrap_or_default();
+        let defined = config.interfaces.iter().any(|interface| interface.name == name);
+        let card = ["Ethernet", "Vlan", "GigE"].iter().any(|part| kind.contains(part));
+        name.starts_with("Null") || name == "dhcp" || (defined && card)
+    };
+    let networks: Vec<(Ipv4Net, Option<&str>)> = config
+        .interfaces
+        .iter()
+        .flat_map(|interface| match &interface.address {
+            Addressing::Static(nets) => {
+                nets.iter().map(|net| (*net, Some(interface.name.as_str()))).collect()
+            }
+            Addressing::None | Addressing::Dhcp => Vec::new(),
+        })
+        .map(|(net, name)| (net, name.filter(|name| !here(name))))
+        .collect();
+    let mut led: Vec<Option<String>> =
+        config.routes.iter().map(|route| route.interface.clone().filter(|name| !here(name))).collect();
+    // a next hop may lie behind another route, and that one's behind a third
+    for _ in 0..4 {
+        for (place, route) in config.routes.iter().enumerate() {
+            let (None, Some(hop)) = (&route.interface, route.next_hop) else { continue };
+            let connected = networks.iter().filter(|(net, _)| net.contains(&hop));
+            let connected = connected.map(|(net, name)| (net.prefix_len(), 1, name.map(str::to_string)));
+            let routed = config.routes.iter().zip(&led).enumerate();
+            let routed = routed.filter(|(other, (route, _))| {
+                *other != place && route.destination.prefix_len() > 0 && route.destination.contains(&hop)
+            });
+            let routed = routed.map(|(_, (route, name))| (route.destination.prefix_len(), 0, name.clone()));
+            let holder = connected.chain(routed).max_by_key(|(length, kind, _)| (*length, *kind));
+            if let (Some((_, _, name)), Some(led)) = (holder, led.get_mut(place)) {
+                *led = name;
+            }
+        }
+    }
+    led
+}
+
+/// What a crypto ACL selects and a route leads to `Null0`: the packets never meet the crypto map, unless `reverse-route` leads
+/// them there.
+fn null_routes(
+    config: &Config,
+    terms: &EntryTerms,
+    entry: &str,
+    said: &mut BTreeSet<(u32, u32)>,
+    found: &mut Vec<Diagnostic>,
+) {
+    let acl = config.acls.iter().find(|acl| Some(&acl.name) == terms.acl.as_ref());
+    let Some(acl) = acl.filter(|_| !terms.reverse_route) else { return };
+    for line in acl.entries.iter().filter(|line| line.permit) {
+        let Some(net) = line.destination.prefix() else { continue };
+        let Some(route) = null_route(config, net).filter(|route| said.insert((route.line, line.line))) else {
+            continue;
+        };
+        let message = dropped(route, acl, line, net, entry);
+        let remedy = "`reverse-route` under the crypto map entry makes a better route, as does one by the interface with the \
+                      crypto map";
+        say(found, route.line, message, remedy);
+    }
+}
+
+fn dropped(route: &Route, acl: &Acl, line: &AclEntry, net: Ipv4Net, entry: &str) -> String {
+    format!(
+        "packets to {net}, which line {} of access list {} selects for crypto map {entry}, follow this route to {} into Null0 and \
+         are dropped, as on a router",
+        line.line, acl.name, route.destination
+    )
+}
+
+/// The route that is used for all of a network, if it is `Null0`.
+fn null_route(config: &Config, net: Ipv4Net) -> Option<&Route> {
+    let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
+    let used = covering.max_by_key(|route| {
+        (route.destination.prefix_len(), std::cmp::Reverse((route.distance, route.line)))
+    });
+    used.filter(|route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Code;
+
+    fn said(text: &str) -> Vec<(u32, String)> {
+        let parsed = crate::parse(text);
+        let about = parsed.diagnostics.iter().filter(|one| one.code == Code::OffLink);
+        about.map(|one| (one.line, one.message.clone())).collect()
+    }
+
+    #[test]
+    fn routes_by_what_is_no_card_are_named() {
+        let base = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n\
+                    interface Tunnel7\n ip address 10.255.7.1 255.255.255.252\n";
+        for (line, interface) in [
+            ("ip route 10.78.0.0 255.255.0.0 Tunnel7", Some("Tunnel7 is no network card")),
+            ("ip route 10.78.0.0 255.255.0.0 10.255.7.2", Some("Tunnel7 is no network card")),
+            ("ip route 10.78.0.0 255.255.0.0 Dialer1", Some("nothing defines Dialer1")),
+            (
+                "ip route 10.78.0.0 255.255.0.0 GigabitEthernet0/9 10.9.0.1",
+                Some("nothing defines GigabitEthernet0/9"),
+            ),
+            ("ip route 10.78.0.0 255.255.0.0 198.51.100.1", None),
+            ("ip route 10.78.0.0 255.255.0.0 GigabitEthernet0/0 198.51.100.1", None),
+            ("ip route 10.78.0.0 255.255.0.0 Null0", None),
+        ] {
+            let said = said(&format!("{base}{line}\n"));
+            match interface {
+                Some(interface) => {
+                    assert_eq!(said.len(), 1, "{said:?}");
+                    assert!(said[0].0 == 5 && said[0].1.contains(interface), "{said:?}");
+                    assert!(said[0].1.contains("10.78.0.0/16 is unreachable"), "{said:?}");
+                }
+                None => assert_eq!(said, [], "{line}"),
+            }
+        }
+        let behind = said(&format!(
+            "{base}ip route 10.99.0.0 255.255.0.0 Tunnel7\nip route 10.78.0.0 255.255.0.0 10.99.0.1\n"
+        ));
+        assert_eq!(behind.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6], "{behind:?}");
+    }
+
+    #[test]
+    fn null0_in_front_of_a_crypto_map_is_named_with_the_line_of_the_access_list() {
+        let text = |reverse: &str, null: &str| {
+            format!(
+                "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                 crypto map CM 10 ipsec-isakmp\n set peer 203.0.113.10\n match address 101\n{reverse}\
+                 interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map CM\n\
+                 ip route 0.0.0.0 0.0.0.0 198.51.100.1\n{null}"
+            )
+        };
+        let null = "ip route 10.0.0.0 255.0.0.0 Null0 250\n";
+        let found = said(&text("", null));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0 == 9 && found[0].1.contains("line 1 of access list 101"), "{found:?}");
+        assert_eq!(said(&text(" reverse-route\n", null)), []);
+        assert_eq!(said(&text(" reverse-route static\n", null)), []);
+        let better = format!("{null}ip route 10.2.0.0 255.255.0.0 198.51.100.1\n");
+        assert_eq!(said(&text("", &better)), []);
+        assert_eq!(said(&text("", "ip route 10.2.0.0 255.255.0.0 Null0\n")).len(), 1);
+    }
+}

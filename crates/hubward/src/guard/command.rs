@@ -1,0 +1,216 @@
+//! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
+
+use super::rules::{GRANTED, Here, TABLE};
+use super::{Guard, ranges};
+use crate::apply::{Names, map_interfaces};
+use crate::choices::Choices;
+use crate::store::Store;
+use crate::{check, run};
+use anyhow::{Context as _, bail};
+use hubward_config::model::Config;
+use hubward_linux::link;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::nftables::Nftables;
+use hubward_linux::privilege::{self, Capability};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The table of the client's guard.
+pub(crate) const CLIENT: &str = "hubward_guard_client";
+
+/// `hubward guard FILE`: sets the guard of a configuration and ends. A configuration that would be refused is guarded too:
+/// that it does not run is no reason to let it leak.
+pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
+    run::log_to_stderr("warn");
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    privilege::require(Capability::NetAdmin, "a guard")?;
+    let choices = Choices::of(&arguments.options)?;
+    let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
+    choices.apply(&mut parsed)?;
+    let names = names(&parsed.config, &arguments.map, &arguments.state)?;
+    let store = match Store::open(&arguments.state) {
+        Ok(store) => store,
+        Err(error) if is_in_use(&error) => {
+            return Err(error.context("a gateway that runs keeps its own guard"));
+        }
+        Err(error) => {
+            tracing::warn!("networks that peers were granted before are not guarded: {error:#}");
+            Store::default()
+        }
+    };
+    let here = Here { names: &names, leased: &[] };
+    let mut guard = Guard::set_up(store, choices.may_do_without_guard(), &parsed, here)?;
+    guard.close();
+    match guard.news().unwrap_or_default() {
+        view if view.missing.is_some() => println!("There is no guard."),
+        view => println!(
+            "The guard is in place: {} lines and pools of {}, {} granted networks.",
+            view.guarded.len(),
+            arguments.file.display(),
+            view.granted.len()
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether another Hubward has the state database open.
+fn is_in_use(error: &anyhow::Error) -> bool {
+    let open = error.downcast_ref::<redb::DatabaseError>();
+    matches!(open, Some(redb::DatabaseError::DatabaseAlreadyOpen))
+}
+
+/// `hubward release`: takes the guard away and says what it kept in.
+pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
+    if UnixStream::connect(socket).is_ok() {
+        bail!("Hubward is running and keeps its guard in place; stop it first (systemctl stop hubward)");
+    }
+    let filters = Nftables::open()?;
+    let mut told = None;
+    for table in [TABLE, CLIENT] {
+        let kept_in = kept_in(&filters, table)?;
+        if filters.remove(table)? {
+            told.get_or_insert_with(BTreeSet::new).extend(kept_in);
+        }
+    }
+    match told {
+        Some(kept_in) => print!("{}", farewell(&kept_in)),
+        None => println!("There is no guard."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for whoever ended the gateway by Ctrl-C.
+pub(crate) fn release_at_the_terminal() {
+    let removed = || -> anyhow::Result<Option<BTreeSet<String>>> {
+        let filters = Nftables::open()?;
+        let kept_in = kept_in(&filters, TABLE)?;
+        Ok(filters.remove(TABLE)?.then_some(kept_in))
+    };
+    match removed() {
+        Ok(Some(kept_in)) => eprint!("{}(--guard leaves it in place.)\n", farewell(&kept_in)),
+        Ok(None) => {}
+        Err(error) => tracing::error!("the guard is left in place: {error:#}"),
+    }
+}
+
+/// What a table keeps in, in words.
+fn kept_in(filters: &Nftables, table: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut kept: BTreeSet<_> = filters.counters(table)?.into_iter().map(|(comment, _)| comment).collect();
+    for set in filters.sets(table)? {
+        let Some(local) = set.name.strip_prefix(GRANTED) else { continue };
+        kept.extend(
+            set.ranges
+                .into_iter()
+                .map(|range| format!("ip {local} to {}, granted to a peer", ranges::told(range))),
+        );
+    }
+    Ok(kept)
+}
+
+fn farewell(kept_in: &BTreeSet<String>) -> String {
+    if kept_in.is_empty() {
+        return "The guard is removed. It kept nothing in.\n".into();
+    }
+    let mut text =
+        "The guard is removed. While Hubward does not run nothing protects these packets, and they leave in \
+                    clear:\n"
+            .to_owned();
+    for line in kept_in {
+        let _never = writeln!(text, "  {line}");
+    }
+    text
+}
+
+fn mapping(state: &Path) -> PathBuf {
+    state.join("interfaces")
+}
+
+/// Writes down which Linux interface is which, for the next boot: then the guard is set before they are there.
+pub(crate) fn remember(state: &Path, names: &Names) {
+    let text: String = names.iter().map(|(ios, linux)| format!("{ios}={linux}\n")).collect();
+    let path = mapping(state);
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return;
+    }
+    let fresh = path.with_extension("new");
+    let written = std::fs::create_dir_all(state)
+        .and_then(|()| std::fs::write(&fresh, text))
+        .and_then(|()| std::fs::rename(&fresh, &path));
+    if let Err(error) = written {
+        tracing::warn!("{}: the names of interfaces are not remembered: {error}", path.display());
+    }
+}
+
+fn remembered(state: &Path) -> Option<Names> {
+    let text = std::fs::read_to_string(mapping(state)).ok()?;
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Some(pairs.map(|(ios, linux)| (ios.to_owned(), linux.to_owned())).collect())
+}
+
+/// The Linux names of interfaces that need not be there yet: what is given counts, then what the last run used, and only where
+/// nothing is known of one what a run would guess.
+fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
+    let mut names = remembered(state).unwrap_or_default();
+    let known = !names.is_empty();
+    for pair in given {
+        let (ios, linux) = pair.split_once('=').context("--map takes IOS-NAME=LINUX-NAME")?;
+        names.retain(|_, other| other != linux);
+        names.insert(hubward_config::long_name(ios), linux.to_owned());
+    }
+    names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
+    if known {
+        return Ok(names);
+    }
+    let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
+    let there: Vec<_> = names
+        .iter()
+        .filter(|(_, linux)| links.contains(linux))
+        .map(|(ios, linux)| format!("{ios}={linux}"))
+        .collect();
+    for (ios, linux) in map_interfaces(config, &there, given.is_empty())? {
+        names.entry(ios).or_insert(linux);
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_the_last_run_count_although_the_links_are_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = hubward_config::parse("interface FastEthernet0/0\ninterface FastEthernet0/1\n").config;
+        let text = |names: &Names| {
+            names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect::<Vec<_>>().join(" ")
+        };
+        let was = [("FastEthernet0/0", "wan7"), ("FastEthernet0/1", "lan7"), ("FastEthernet9/9", "gone7")];
+        remember(
+            folder.path(),
+            &was.iter().map(|(ios, linux)| (ios.to_string(), linux.to_string())).collect(),
+        );
+        let remembered = names(&config, &[], folder.path()).unwrap();
+        assert_eq!(text(&remembered), "FastEthernet0/0=wan7 FastEthernet0/1=lan7");
+        // what is given counts first
+        let given = ["Fa0/0=lan7".to_owned()];
+        assert_eq!(text(&names(&config, &given, folder.path()).unwrap()), "FastEthernet0/0=lan7");
+        let empty = tempfile::tempdir().unwrap();
+        let given = ["Fa0/0=wan8".to_owned()];
+        assert_eq!(names(&config, &given, empty.path()).unwrap()["FastEthernet0/0"], "wan8");
+        assert!(names(&config, &["Fa0/0".to_owned()], empty.path()).is_err());
+    }
+
+    #[test]
+    fn a_farewell_names_every_network() {
+        let kept = ["ip 10.1.0.0/16 to 10.2.0.0/16 (mymap 10)", "ip any to 10.5.5.0/24"].map(str::to_owned);
+        let text = farewell(&kept.into());
+        assert!(
+            text.contains("clear:\n  ip 10.1.0.0/16 to 10.2.0.0/16 (mymap 10)\n  ip any to 10.5.5.0/24\n"),
+            "{text}"
+        );
+        assert!(farewell(&BTreeSet::new()).contains("nothing"));
+    }
+}

@@ -1,0 +1,297 @@
+//! The guard: a table of the kernel's packet filter that lets nothing out in clear of what the configuration protects. It is
+//! there before anything is forwarded and outlives the program, however that ends: a gateway that is dead protects nothing,
+//! and must not let it through either.
+
+pub(crate) mod command;
+pub(crate) mod granted;
+pub(crate) mod ranges;
+pub(crate) mod rules;
+#[cfg(test)]
+mod tests;
+
+use crate::apply::Names;
+use crate::store::{Store, wall_clock};
+use crate::translate;
+use granted::{Grant, Granted, Place};
+use hubward_config::Parsed;
+use hubward_config::model::Config;
+use hubward_linux::nftables::{Counted, Nftables};
+use hubward_proto::dhcp::Lease;
+use hubward_proto::esp::sa::{ChildId, ChildSa};
+use ipnet::Ipv4Net;
+use ranges::Range;
+use rules::{Guarded, Here, Ruleset};
+use std::collections::BTreeMap;
+
+/// The table of the state database that keeps granted networks.
+const ROWS: &str = "granted_networks";
+
+/// What `show crypto guard` is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    /// Why there is none.
+    pub(crate) missing: Option<String>,
+    pub(crate) guarded: Vec<Guarded>,
+    pub(crate) granted: Vec<(Place, Grant)>,
+    /// What was dropped, by the rules' comments; `None`: the kernel is asked.
+    pub(crate) counts: Option<BTreeMap<String, Counted>>,
+}
+
+/// The guard of a gateway.
+pub(crate) struct Guard {
+    /// `None`: it was said that Hubward may do without.
+    filters: Option<Nftables>,
+    missing: Option<String>,
+    ruleset: Ruleset,
+    granted: Granted,
+    store: Store,
+    /// Places that are granted and not in the kernel's table yet.
+    new: Vec<Place>,
+    /// Whether readers know it as it is.
+    told: bool,
+    /// Whether the disk took what was written last.
+    disk_failed: bool,
+}
+
+impl Guard {
+    /// Puts the guard of a configuration in place. What peers were granted before is taken from the disk, and from the table
+    /// that is there. Without the kernel's packet filter this is an error, unless Hubward `may_do_without`.
+    pub(crate) fn set_up(
+        store: Store,
+        may_do_without: bool,
+        parsed: &Parsed,
+        here: Here<'_>,
+    ) -> anyhow::Result<Self> {
+        let rows = store.rows(ROWS).unwrap_or_else(|error| {
+            tracing::warn!("what peers were granted before is not known: {error:#}");
+            BTreeMap::new()
+        });
+        let granted = Granted::load(&rows, wall_clock());
+        let mut guard = Self {
+            filters: None,
+            missing: None,
+            ruleset: Ruleset::default(),
+            granted,
+            store,
+            new: Vec::new(),
+            told: false,
+            disk_failed: false,
+        };
+        let tried = Nftables::open().map_err(anyhow::Error::from).and_then(|filters| {
+            guard.take_over(&filters)?;
+            guard.granted.age(wall_clock());
+            guard.filters = Some(filters);
+            guard.set(parsed, here)
+        });
+        match tried {
+            Ok(()) => {}
+            Err(error) if may_do_without => {
+                tracing::warn!(
+                    "there is no guard: what the configuration protects leaves in clear when Hubward ends: {error:#}"
+                );
+                guard.filters = None;
+                guard.missing = Some(format!("{error:#}"));
+            }
+            Err(error) => {
+                return Err(error.context(
+                    "the guard cannot be put in place, so that what the configuration protects would leave in clear \
+                     whenever Hubward does not run; the kernel needs nf_tables (modprobe nf_tables), or start with \
+                     --allow-unenforced guard",
+                ));
+            }
+        }
+        Ok(guard)
+    }
+
+    /// What was granted in the last moments of a run that was killed is in the kernel alone.
+    fn take_over(&mut self, filters: &Nftables) -> anyhow::Result<()> {
+        for set in filters.sets(rules::TABLE)? {
+            let local = set.name.strip_prefix(rules::GRANTED).and_then(|net| net.parse::<Ipv4Net>().ok());
+            let Some(local) = local else { continue };
+            for range in set.ranges {
+                self.granted.found(local, range, wall_clock());
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the table in line with a configuration, in one step. An error leaves the table that is there.
+    pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
+        self.new.clear();
+        let wanted = rules::rules(parsed, here, &self.granted);
+        let Some(filters) = &self.filters else {
+            self.ruleset = wanted;
+            return Ok(());
+        };
+        if wanted == self.ruleset && filters.exists(rules::TABLE)? {
+            return Ok(());
+        }
+        let mut table = wanted.table.clone();
+        rules::count_on(&mut table, &filters.counters(rules::TABLE)?);
+        filters.replace(&table)?;
+        self.ruleset = wanted;
+        self.told = false;
+        Ok(())
+    }
+
+    /// A tunnel is there: of entries that name no networks what the peer got is remembered.
+    pub(crate) fn installed(&mut self, config: &Config, child: &ChildSa) {
+        let named = translate::terms_of(config, &child.entry).is_none_or(|terms| terms.acl.is_some());
+        if named || child.lease.is_some() {
+            return;
+        }
+        let Some(place) = granted::place(child.selector.local, child.selector.remote) else { return };
+        let of_a_pool =
+            |range: Range| config.pools.iter().any(|pool| pool.low <= range.0 && range.1 <= pool.high);
+        if of_a_pool(place.1) {
+            return;
+        }
+        if self.granted.add(child.id, place, child.path.remote, wall_clock()) {
+            self.new.push(place);
+        }
+        self.told = false;
+    }
+
+    /// A tunnel is gone; its networks stay closed.
+    pub(crate) fn removed(&mut self, child: ChildId) {
+        self.granted.remove(child, wall_clock());
+        self.told = false;
+    }
+
+    /// Brings what was granted since into the kernel's table, at once.
+    pub(crate) fn commit(&mut self, parsed: &Parsed, here: Here<'_>) {
+        let new = std::mem::take(&mut self.new);
+        if new.is_empty() {
+            return;
+        }
+        // most are alone, and added; where one touches another the set is made anew
+        let mut all = false;
+        for place in new {
+            all |= !self.add(place);
+        }
+        if all {
+            self.set_or_tell(parsed, here);
+        }
+    }
+
+    /// Adds a place to its set; `false`: the table has to be made anew.
+    fn add(&mut self, (local, range): Place) -> bool {
+        let name = rules::set_of(local);
+        let Some(set) = self.ruleset.table.sets.iter_mut().find(|set| set.name == name) else { return false };
+        let at = set.ranges.partition_point(|there| there.0 <= range.0);
+        let mut beside = set.ranges.get(at.saturating_sub(1)..).unwrap_or_default().iter().take(2);
+        if beside.any(|there| ranges::touches(*there, range)) {
+            return false;
+        }
+        let Some(filters) = &self.filters else { return true };
+        match filters.add(rules::TABLE, &name, &[range]) {
+            Ok(()) => {
+                set.ranges.insert(at, range);
+                true
+            }
+            // somebody took the table away, or changed it
+            Err(_) => false,
+        }
+    }
+
+    /// Like [`Self::set`]; what goes wrong is told, and tried again.
+    pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
+        if let Err(error) = self.set(parsed, here) {
+            tracing::error!("the guard could not be changed, and is as it was before: {error:#}");
+            // it is tried again within a second
+            self.ruleset = Ruleset::default();
+        }
+    }
+
+    /// What has its time: old grants go, new ones are written down, and a table that somebody took away is made again.
+    pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
+        let (gone, surplus) = self.granted.age(wall_clock());
+        if surplus > 0 {
+            tracing::warn!(
+                "more than {} networks were granted to peers: the {surplus} oldest are not guarded any more",
+                granted::MOST
+            );
+        }
+        self.told &= gone.is_empty();
+        let there = match self.filters.as_ref().map(|filters| filters.exists(rules::TABLE)) {
+            Some(Ok(there)) => there,
+            // not to be asked is no reason to say that it is gone
+            Some(Err(_)) | None => true,
+        };
+        if !there {
+            tracing::warn!(
+                "another program removed the guard (nftables table {}); it is set again",
+                rules::TABLE
+            );
+        }
+        if !there || !gone.is_empty() || self.ruleset == Ruleset::default() {
+            self.set_or_tell(parsed, here);
+        }
+        self.save();
+    }
+
+    /// Writes down what the disk does not have yet.
+    fn save(&mut self) {
+        let rows = self.granted.unsaved();
+        match self.store.write(ROWS, &rows) {
+            Ok(()) => self.disk_failed = false,
+            Err(error) => {
+                if !self.disk_failed {
+                    tracing::error!("granted networks cannot be written down: {error:#}");
+                }
+                self.disk_failed = true;
+                self.granted.not_saved();
+            }
+        }
+    }
+
+    /// Forgets granted networks that share an address with this one, or all, but not where a tunnel is; how many.
+    pub(crate) fn clear(&mut self, net: Option<Ipv4Net>, parsed: &Parsed, here: Here<'_>) -> usize {
+        let count = self.granted.clear(net);
+        self.set_or_tell(parsed, here);
+        self.save();
+        self.told = false;
+        count
+    }
+
+    /// What there is to show, when it is not what readers know.
+    pub(crate) fn news(&mut self) -> Option<View> {
+        if std::mem::replace(&mut self.told, true) {
+            return None;
+        }
+        Some(View {
+            missing: self.missing.clone(),
+            guarded: self.ruleset.guarded.clone(),
+            granted: self.granted.iter().map(|(place, grant)| (*place, grant.clone())).collect(),
+            counts: None,
+        })
+    }
+
+    /// Writes down what is not yet: the end.
+    pub(crate) fn close(&mut self) {
+        self.save();
+    }
+}
+
+/// The networks that DHCP gave interfaces, by the interfaces' names in the configuration.
+pub(crate) fn leased(names: &Names, leases: &BTreeMap<String, Lease>) -> Vec<(String, Ipv4Net)> {
+    let of = |(ios, linux): (&String, &String)| Some((ios.clone(), leases.get(linux)?.address));
+    names.iter().filter_map(of).collect()
+}
+
+impl View {
+    /// What was dropped, by the rules' comments.
+    pub(crate) fn counts(&self) -> BTreeMap<String, Counted> {
+        if let Some(counts) = &self.counts {
+            return counts.clone();
+        }
+        let mut sums: BTreeMap<String, Counted> = BTreeMap::new();
+        let counted = Nftables::open().and_then(|filters| filters.counters(rules::TABLE)).unwrap_or_default();
+        for (comment, count) in counted {
+            let sum = sums.entry(comment).or_default();
+            sum.packets += count.packets;
+            sum.bytes += count.bytes;
+        }
+        sums
+    }
+}

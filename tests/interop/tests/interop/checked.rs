@@ -1,0 +1,57 @@
+//! What `hubward check` says of a configuration, and the options that it prints to start with.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use hubward_interop::hubward::binary;
+use hubward_interop::process;
+use hubward_interop::wait::secs;
+
+/// What `hubward check` said of a configuration.
+pub(crate) struct Verdict {
+    /// Its exit status.
+    pub(crate) status: i32,
+    /// The options behind `start it with:`, as a shell would cut them.
+    pub(crate) options: Vec<String>,
+    /// All that it said.
+    pub(crate) text: String,
+}
+
+/// Runs it; fails if it panics or ends with a status that it does not have.
+pub(crate) fn check(file: &Path) -> Result<Verdict> {
+    let mut command = Command::new(binary()?);
+    command.arg("check").arg(file);
+    let (status, out, err) = process::output(&mut command, secs(30))?;
+    let text = format!("{out}{err}");
+    let status = status.code().with_context(|| format!("check was ended by a signal: {status}\n{text}"))?;
+    ensure!(!text.contains("panicked at"), "check panicked:\n{text}");
+    ensure!([0, 1, 3].contains(&status), "check's status is {status}:\n{text}");
+    let printed = text.lines().find_map(|line| line.trim_start().strip_prefix("start it with:"));
+    let options = match printed {
+        Some(line) => options_of(line)?,
+        None => Vec::new(),
+    };
+    // 1 is "it does not start like this, but with these options", or no configuration at all
+    if status == 1 && options.is_empty() {
+        ensure!(
+            text.contains("is no IOS configuration"),
+            "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
+        );
+    }
+    Ok(Verdict { status, options, text })
+}
+
+/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.
+fn options_of(printed: &str) -> Result<Vec<String>> {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("set -f; printf '%s\\n' {printed}"));
+    let words = process::run(&mut command, secs(5))?;
+    let mut words = words.lines().map(String::from);
+    ensure!(
+        (words.next().as_deref(), words.next().as_deref()) == (Some("hubward"), Some("run"))
+            && words.next().is_some(),
+        "what check prints is no command to start it with: {printed}"
+    );
+    Ok(words.collect())
+}

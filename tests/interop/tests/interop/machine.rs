@@ -1,0 +1,228 @@
+//! What Hubward does to its machine: routes that lead nowhere, shut interfaces, network cards, a state folder that fails.
+//!
+//! ```text
+//!  hub_lan ── eth1 hub (Hubward) eth0 ── inet ── spoke (strongSwan) ── spoke_lan
+//!                                          └ lo: addresses that answer whatever reaches them in clear
+//! ```
+
+use std::net::Ipv4Addr;
+
+use anyhow::{Result, bail};
+use hubward_interop::charon::{Build, Charon, Spoke};
+use hubward_interop::hubward::{Hubward, edit, hub_cfg};
+use hubward_interop::lab::Lab;
+use hubward_interop::needs::Need;
+use hubward_interop::net::Ns;
+use hubward_interop::ping;
+use hubward_interop::topology::{Client, Reference, SPOKE_HOST};
+use hubward_interop::wait::{self, secs};
+
+use crate::{Case, case};
+
+pub(crate) const CASES: &[Case] = &[
+    case("no_route_by_an_absent_interface_leaks", &[Need::Hubward], absent),
+    case("null0_drops_before_the_crypto_map", &[Need::Hubward, Need::StrongSwan], null_routes),
+    case("a_shut_interface_forwards_nothing_and_comes_back", &[Need::Hubward], shut),
+    case("with_a_map_no_other_card_is_taken", &[Need::Hubward], cards),
+];
+
+/// A host in a network that only the default route leads to.
+const REACHED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+
+/// The reference network with hosts on the internet that answer in clear.
+fn network(lab: &Lab, hosts: &[Ipv4Addr]) -> Result<Reference> {
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_spoke()?;
+    for host in hosts {
+        net.inet.address("lo", &format!("{host}/32"))?;
+    }
+    net.inet.ip("route add 10.1.0.0/23 via 10.48.67.181")?;
+    Ok(net)
+}
+
+fn with_lines(lines: &str) -> Result<String> {
+    edit(&hub_cfg()?, "ip classless\n", &format!("ip classless\n{lines}"))
+}
+
+fn reload(hub: &Hubward, config: &str) -> Result<()> {
+    let before = hub.log().matches("was read again").count();
+    hub.reload("hub", config)?;
+    wait::until("the configuration to be read again", secs(10), || {
+        Ok(hub.log().matches("was read again").count() == before + 1)
+    })
+}
+
+fn typed(hub: &Hubward, lines: &str) -> Result<()> {
+    let said = hub.console(&format!("enable\nconfigure terminal\n{lines}end\nexit\n"))?;
+    if said.contains('%') {
+        bail!("the console refuses {lines:?}:\n{said}");
+    }
+    Ok(())
+}
+
+fn absent(lab: &Lab) -> Result<()> {
+    let closed: Vec<_> = (0..5).map(|n| Ipv4Addr::new(10, 78, n, 1)).collect();
+    let net = network(lab, &[closed.as_slice(), &[REACHED]].concat())?;
+    let config = with_lines(
+        "interface BVI1\n ip address 10.255.7.1 255.255.255.252\nip classless\n\
+         ip route 10.78.0.0 255.255.255.0 Dialer1\n\
+         ip route 10.78.1.0 255.255.255.0 BVI1 10.255.7.2\n\
+         ip route 10.78.2.0 255.255.255.0 10.255.7.2\n\
+         ip route 10.99.0.0 255.255.0.0 FastEthernet3/0\n\
+         ip route 10.78.3.0 255.255.255.0 10.99.0.9\n\
+         ip route 10.78.4.0 255.255.255.0 Dialer1\n\
+         ip route 10.78.4.0 255.255.255.0 10.48.66.181 200\n",
+    )?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    ping::until_answered(&net.hub_lan, REACHED, secs(10))?;
+    for host in &closed {
+        ping::unanswered(&net.hub_lan, *host, 2)?;
+        let kernel = net.hub.ip(&format!("route show table main match {host} metric 1"))?;
+        assert!(kernel.contains("unreachable 10.78."), "{host}: {kernel}");
+    }
+    let shown = hub.exec("show ip route")?;
+    for line in [
+        "10.78.0.0/24 is unreachable here, Dialer1",
+        "10.78.2.0/24 is unreachable here, BVI1",
+        "10.78.3.0/24 is unreachable here, FastEthernet3/0",
+    ] {
+        assert!(shown.contains(line), "no {line:?} in\n{shown}");
+    }
+    // told once, whatever is typed
+    typed(&hub, "ip route 10.66.0.0 255.255.0.0 10.1.1.9\n")?;
+    typed(&hub, "no ip route 10.66.0.0 255.255.0.0 10.1.1.9\n")?;
+    assert_eq!(hub.log().matches("10.78.0.0/24 [1] is unreachable here").count(), 1);
+    // the line goes, and with it what stood for it
+    typed(&hub, "no ip route 10.78.0.0 255.255.255.0 Dialer1\n")?;
+    ping::until_answered(&net.hub_lan, closed[0], secs(5))?;
+    hub.stop()?;
+    let left = net.hub.ip("route show table main")?;
+    assert!(!left.contains("unreachable"), "{left}");
+    Ok(())
+}
+
+fn null_routes(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[])?;
+    let with = |reverse: &str, routes: &str| -> Result<String> {
+        let config = with_lines(&format!(
+            "access-list 120 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\nip classless\n{routes}"
+        ))?;
+        edit(
+            &config,
+            "crypto map mymap 10 ipsec-isakmp dynamic dynmap\n",
+            &format!(
+                "crypto map mymap 10 ipsec-isakmp\n set peer 10.100.2.102\n set transform-set myset\n match address 120\n\
+                 {reverse}crypto map mymap 60000 ipsec-isakmp dynamic dynmap\n"
+            ),
+        )
+    };
+    const NULL: &str = "ip route 10.2.0.0 255.254.0.0 Null0 250\n";
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &with("", "")?)?;
+    let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
+    let up = || -> Result<()> {
+        spoke.terminate("hub").ok();
+        spoke.initiate("net").map(drop)
+    };
+    up()?;
+    ping::until_answered(&net.hub_lan, SPOKE_HOST, secs(10))?;
+    // the SA is there, and the packets never meet it
+    reload(&hub, &with("", NULL)?)?;
+    ping::unanswered(&net.hub_lan, SPOKE_HOST, 3)?;
+    // for a part of the network, in front of the default route
+    reload(&hub, &with("", "ip route 10.2.2.0 255.255.255.0 Null0\n")?)?;
+    ping::unanswered(&net.hub_lan, SPOKE_HOST, 3)?;
+    // while an SA is up
+    reload(&hub, &with(" reverse-route\n", NULL)?)?;
+    ping::unanswered(&net.hub_lan, SPOKE_HOST, 2)?;
+    up()?;
+    ping::until_answered(&net.hub_lan, SPOKE_HOST, secs(10))?;
+    // always: a packet calls the spoke
+    spoke.terminate("hub")?;
+    reload(&hub, &with(" reverse-route static\n", NULL)?)?;
+    ping::until_answered(&net.hub_lan, SPOKE_HOST, secs(15))?;
+    // but not past what is more specific
+    reload(
+        &hub,
+        &with(" reverse-route static\n", &format!("{NULL}ip route 10.2.2.0 255.255.255.0 Null0\n"))?,
+    )?;
+    ping::unanswered(&net.hub_lan, SPOKE_HOST, 3)?;
+    hub.stop()
+}
+
+fn is_up(ns: &Ns, link: &str) -> Result<bool> {
+    Ok(ns.ip(&format!("-o link show {link}"))?.contains(",UP"))
+}
+
+fn shut(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[REACHED])?;
+    net.hub_lan.address("lo", "10.66.0.1/32")?;
+    net.inet.address("lo", "10.66.0.1/32")?;
+    let config = with_lines(
+        "ip route 10.66.0.0 255.255.0.0 10.1.1.10\nip route 10.66.0.0 255.255.0.0 10.48.66.181 200\n",
+    )?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    ping::until_answered(&net.hub_lan, REACHED, secs(10))?;
+    let route = |wanted: &str| {
+        wait::until(&format!("the route {wanted}"), secs(10), || {
+            Ok(net.hub.ip("route get 10.66.0.1")?.contains(wanted))
+        })
+    };
+    route("via 10.1.1.10")?;
+
+    typed(&hub, "interface FastEthernet0/1\nshutdown\n")?;
+    assert!(!is_up(&net.hub, "eth1")?, "the link is still up");
+    ping::unanswered(&net.hub_lan, REACHED, 2)?;
+    ping::unanswered(&net.inet, Ipv4Addr::new(10, 1, 1, 1), 2)?;
+    // as on IOS the route by it goes, and the next best counts
+    route("via 10.48.66.181")?;
+    let brief = hub.exec("show ip interface brief")?;
+    let line = brief.lines().find(|line| line.contains("FastEthernet0/1")).unwrap_or_default();
+    assert!(line.contains("10.1.1.1 ") && line.contains("administratively down"), "{brief}");
+    let running = hub.exec("show running-config")?;
+    assert!(running.contains("ip address 10.1.1.1 255.255.254.0"), "{running}");
+    assert!(!hub.exec("show ip route")?.contains("10.1.0.0/23"), "the network is not connected");
+
+    typed(&hub, "interface FastEthernet0/1\nno shutdown\n")?;
+    ping::until_answered(&net.hub_lan, REACHED, secs(10))?;
+    route("via 10.1.1.10")?;
+
+    // killed while it is shut, started with it shut: it never comes up; at the end it is as it was
+    typed(&hub, "interface FastEthernet0/1\nshutdown\n")?;
+    hub.process().kill9()?;
+    drop(hub);
+    assert!(!is_up(&net.hub, "eth1")?);
+    let shut =
+        edit(&config, "  description Inside interface\n", "  description Inside interface\n  shutdown\n")?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &shut)?;
+    assert!(!is_up(&net.hub, "eth1")?, "mapped by name, and shut from the start");
+    ping::unanswered(&net.hub_lan, REACHED, 2)?;
+    hub.stop()?;
+    assert!(is_up(&net.hub, "eth1")?, "it was up before Hubward");
+    // a link that nothing maps is nobody's to touch
+    net.hub.cable("eth2", &net.inet, "spare")?;
+    let spare = "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n shutdown\nip classless\n";
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &with_lines(spare)?)?;
+    assert!(is_up(&net.hub, "eth2")?);
+    hub.stop()
+}
+
+fn cards(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[])?;
+    net.hub.cable("eth2", &net.inet, "management")?;
+    let config = with_lines(
+        "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n\
+         interface FastEthernet0/1.20\n encapsulation dot1Q 20\n ip address 10.9.20.1 255.255.255.0\n\
+         interface Vlan1\n ip address 10.9.1.1 255.255.255.0\nip classless\n",
+    )?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    for line in ["ip route 10.66.0.0 255.255.0.0 10.1.1.9\n", "ip route 10.67.0.0 255.255.0.0 10.1.1.9\n"] {
+        typed(&hub, line)?;
+    }
+    let addresses = net.hub.ip("-4 -o addr show eth2")?;
+    assert_eq!(addresses, "", "the card is taken");
+    for name in ["FastEthernet1/0", "FastEthernet0/1.20", "Vlan1"] {
+        let told = hub.log().matches(&format!("{name} has no interface of this machine")).count();
+        assert_eq!(told, 1, "{name}:\n{}", hub.log());
+    }
+    hub.stop()
+}
