@@ -11,6 +11,7 @@ mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
 mod document_excused;
+mod guard;
 mod harness_selfcheck;
 mod kernel;
 mod l2l;
@@ -63,6 +64,7 @@ fn main() {
         ("soak", soak::CASES),
         ("automation", automation::CASES),
         ("client", client::CASES),
+        ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
         ("reload", reload::CASES),
