@@ -6,12 +6,16 @@
 //! new document. So a line can never mean something else than it would in a file.
 
 use crate::automaton::Form;
+use crate::command::submode::Sub;
 use crate::command::table::{Lookup, commands, lookup};
 use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
-use crate::parse::{Blocks, Numbers, Trace, TracedCommand, end_of, read};
+use crate::parse::{Numbers, Trace, TracedCommand, end_of, read};
+use crate::placing::is_global;
+
+pub use crate::blocks::RawEnd;
 
 /// Where typed lines go: the lines that opened the modes around, the outermost first. None is the global mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,30 +128,6 @@ fn without_negation(line: &str) -> (&str, &str) {
     ("", line)
 }
 
-/// What ends the raw text that a line begins: a banner's delimiter, or `quit` behind a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RawEnd {
-    /// A line that contains this.
-    Contains(String),
-    /// A line that is this.
-    Line(String),
-}
-
-impl RawEnd {
-    /// What must come before the command that a line begins is complete. `None` if it is complete already.
-    pub fn of(line: &str) -> Option<Self> {
-        Blocks::end(line)
-    }
-
-    /// Whether a line is the last.
-    pub fn is(&self, line: &str) -> bool {
-        match self {
-            Self::Contains(end) => line.contains(end),
-            Self::Line(end) => line.trim() == end,
-        }
-    }
-}
-
 /// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its command: further lines.
 ///
 /// # Errors
@@ -206,13 +186,13 @@ fn joined(lines: &[&str], tail: &[&str]) -> String {
 fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
     let indented = |(depth, opener): (usize, &Opener)| format!("{}{}", " ".repeat(depth), opener.line);
     let openers = position.0.iter().enumerate().map(indented).collect();
-    // a mode without effects takes what stands under it; a global command ends it
-    let stays = position.mode().is_none() && {
-        let given = words(without_negation(command).1);
-        command.starts_with([' ', '\t']) || !matches!(lookup(In::Global, &given, false), Lookup::Command(..))
+    let unknown = matches!(position.0.last(), Some(Opener { mode: Mode::Opaque(_, Sub::Anything), .. }));
+    // a mode whose commands are not known takes what stands under it; a global command ends it
+    let ends = unknown && !command.starts_with([' ', '\t']) && {
+        let (before, behind) = without_negation(command);
+        is_global(&words(behind), !before.is_empty())
     };
-    let depth = if position.mode().is_some() && position.is_global() { 0 } else { position.0.len() };
-    let indentation = if stays || position.mode().is_some() { " ".repeat(depth) } else { String::new() };
+    let indentation = if ends { String::new() } else { " ".repeat(position.0.len()) };
     (openers, format!("{indentation}{}", command.trim()))
 }
 

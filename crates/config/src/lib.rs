@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod automaton;
+mod blocks;
 pub mod check;
 mod command;
 pub mod diagnostic;
@@ -16,6 +17,7 @@ pub mod help;
 pub mod model;
 mod parse;
 pub mod pcf;
+mod placing;
 pub mod reference;
 pub mod secret;
 pub mod verdict;

@@ -1,13 +1,15 @@
 //! Text to document, model and remarks. Never fails and never drops a line.
 
 use crate::automaton::{Kind, Matched, Token, canonical};
-use crate::command::table::{Lookup, lookup};
+use crate::blocks::{Blocks, RawEnd};
+use crate::command::submode::{Says, Sub};
+use crate::command::table::Lookup;
 use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Document, Line};
-use crate::edit::RawEnd;
 use crate::form::{Cursor, Word, words};
 use crate::model::Config;
+use crate::placing::{Has, Open, Placed, indentation, opened, place};
 
 /// A configuration that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,59 +78,40 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     parsed.document.ends_with_newline = text.ends_with('\n');
     let body = text.strip_suffix('\n').unwrap_or(text);
     let lines: Vec<&str> = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
-    let mut mode = Mode::Global;
-    // the lines that opened the modes around this one, the outermost first
-    let mut openers: Vec<usize> = Vec::new();
+    // the modes around a line, the outermost first; none is the global mode
+    let mut open: Vec<Open> = Vec::new();
     let mut ended = false;
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
-        let under = openers.last().copied();
-        traces.push(Trace { spelled: (*line).to_string(), under, command: None, opens: None });
+        let under = open.last().map(|open| open.line);
+        let mut trace = Trace { spelled: (*line).to_string(), under, command: None, opens: None };
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-        let trimmed = line.trim();
-        if ended || trimmed.is_empty() || trimmed.starts_with('!') {
-            push(&mut parsed, line, Class::Blank);
-            index += 1;
-            continue;
-        }
-        if trimmed.eq_ignore_ascii_case("end") {
-            ended = true;
-            push(&mut parsed, line, Class::Implemented);
-            index += 1;
-            continue;
-        }
-        let leaves =
-            matches!(mode, Mode::PubkeyChain | Mode::PubkeyUser(_)) && trimmed.eq_ignore_ascii_case("quit");
-        if leaves || trimmed.eq_ignore_ascii_case("exit") {
-            mode = mode.outer();
-            match mode {
-                Mode::Global => openers.clear(),
-                _ => drop(openers.pop()),
-            }
-            push(&mut parsed, line, Class::NoOp);
-            index += 1;
-            continue;
-        }
-        // a command that begins a block of raw text
-        let block = blocks.length(trimmed, lines.get(index + 1..).unwrap_or_default());
         let number = if numbers == Numbers::Kept { number } else { 0 };
-        let (class, left) = match traces.last_mut() {
-            Some(trace) => {
-                let block = lines.get(index + 1..index + 1 + block).unwrap_or_default();
-                command(&mut parsed, &mut mode, line, number, block, trace)
-            }
-            None => (Class::Unknown, false),
+        let trimmed = line.trim();
+        let mut block = 0;
+        let class = if ended || trimmed.is_empty() || trimmed.starts_with('!') {
+            Class::Blank
+        } else if trimmed.eq_ignore_ascii_case("end") {
+            ended = true;
+            Class::Implemented
+        } else if leaves(trimmed, &open) {
+            open.pop();
+            Class::NoOp
+        } else {
+            let following = lines.get(index + 1..).unwrap_or_default();
+            // a command that begins a block of raw text
+            block = blocks.length(trimmed, following).unwrap_or_else(|end| {
+                parsed.diagnostics.push(endless(line, number, &end));
+                0
+            });
+            let (text, behind) = following.split_at_checked(block).unwrap_or((following, &[]));
+            // lines that are indented further stand under this one, whatever it is
+            let heads = text.is_empty() && is_deeper(behind, indentation(line));
+            let at = At { line, index, number, block: text, heads };
+            command(&mut parsed, &mut open, at, &mut trace)
         };
-        if left {
-            openers.clear();
-        }
-        if let Some(trace) = traces.last_mut() {
-            trace.under = openers.last().copied();
-            if trace.opens.is_some() {
-                openers.push(index);
-            }
-        }
+        traces.push(trace);
         push(&mut parsed, line, class);
         let command = index;
         index += 1;
@@ -195,59 +178,51 @@ fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text, class, under: None, spelled });
 }
 
-/// Ends of blocks of raw text that may be looked for in vain; in a file with more the others are no blocks.
-const ENDLESS: usize = 16;
-
-/// Finds where blocks of raw text end. A search in vain reads the rest of the file, so there are only so many.
-#[derive(Default)]
-pub(crate) struct Blocks {
-    /// Ends that do not come any more.
-    missing: Vec<RawEnd>,
-    /// Lines that were looked at.
-    looked_at: usize,
+/// Whether a line ends the innermost mode. `exit-address-family` and its like are commands of that mode.
+fn leaves(line: &str, open: &[Open]) -> bool {
+    let is = |word: &str| line.eq_ignore_ascii_case(word);
+    let mode = open.last().map(|open| open.mode);
+    match mode {
+        Some(Mode::PubkeyChain | Mode::PubkeyUser(_)) if is("quit") => true,
+        Some(Mode::Opaque(..)) if line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("exit-")) => {
+            true
+        }
+        _ => is("exit"),
+    }
 }
 
-impl Blocks {
-    /// What ends the raw text behind a line: a banner's delimiter, `quit` behind a certificate.
-    pub(crate) fn end(line: &str) -> Option<RawEnd> {
-        let given = words(line);
-        let first = given.first().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
-        if first == "certificate" {
-            return Some(RawEnd::Line("quit".into()));
-        }
-        if first == "key-string" && given.len() == 1 {
-            return Some(RawEnd::Line("exit".into()));
-        }
-        if first != "banner" {
-            return None;
-        }
-        let text = given.get(2).or_else(|| given.get(1))?;
-        let start = usize::try_from(text.column.saturating_sub(1)).unwrap_or(0);
-        let rest = line.get(start..)?;
-        let delimiter = match rest.starts_with("^C") {
-            true => "^C",
-            false => rest.get(..rest.chars().next().map_or(0, char::len_utf8)).unwrap_or(""),
-        };
-        let ends_here = rest.get(delimiter.len()..).is_some_and(|rest| rest.contains(delimiter));
-        (!delimiter.is_empty() && !ends_here).then(|| RawEnd::Contains(delimiter.to_string()))
-    }
+/// Whether the next line that says something is indented further.
+fn is_deeper(following: &[&str], column: usize) -> bool {
+    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!');
+    following.iter().find(says).is_some_and(|line| indentation(line) > column)
+}
 
-    /// How many of the following lines belong to this one.
-    fn length(&mut self, line: &str, following: &[&str]) -> usize {
-        Self::end(line).map_or(0, |end| self.search(&end, following))
+/// What to say of a text whose end does not come.
+fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: Code::Invalid,
+        line: number,
+        column: words(line).first().map_or(1, |word| word.column),
+        message: format!(
+            "`{}` begins a text whose end `{}` does not come; what follows is read as commands",
+            shown(line),
+            end.shown()
+        ),
+        remedy: "end the text".into(),
     }
+}
 
-    fn search(&mut self, end: &RawEnd, following: &[&str]) -> usize {
-        if self.missing.len() == ENDLESS || self.missing.contains(end) {
-            return 0;
-        }
-        let found = following.iter().position(|line| end.is(line));
-        self.looked_at += found.map_or(following.len(), |last| last + 1);
-        if found.is_none() {
-            self.missing.push(end.clone());
-        }
-        found.map_or(0, |last| last + 1)
-    }
+/// A line where it stands.
+struct At<'a> {
+    line: &'a str,
+    /// Counted from 0.
+    index: usize,
+    number: u32,
+    /// Raw text behind the line.
+    block: &'a [&'a str],
+    /// Lines that are indented further stand under it.
+    heads: bool,
 }
 
 /// A line with its words, while its command is looked for.
@@ -291,15 +266,9 @@ fn spelled_out(entered: &Entered<'_>, matched: &Matched) -> String {
     out
 }
 
-/// Does a line, and tells whether it left the submode.
-fn command(
-    parsed: &mut Parsed,
-    mode: &mut Mode,
-    line: &str,
-    number: u32,
-    block: &[&str],
-    trace: &mut Trace,
-) -> (Class, bool) {
+/// Does a line where it belongs.
+fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Trace) -> Class {
+    let At { line, index, number, block, heads } = at;
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
         "no" => Some(Negation::No),
@@ -308,47 +277,92 @@ fn command(
     });
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
     let entered = Entered { line, number, all: &all, given, block, negation };
-    if let (Mode::Opaque(fate), true) = (*mode, line.starts_with([' ', '\t'])) {
-        return (fated(parsed, fate, &entered, true), false);
+    let column = indentation(line);
+    let placed = place(open, given, negation.is_some(), column);
+    match placed {
+        Placed::Within(depth, _) => open.truncate(depth + 1),
+        Placed::Global(_) => open.clear(),
+        Placed::Stays | Placed::Nowhere { .. } => {}
     }
-    let mut found = |row: &Row, matched: &Matched| {
-        trace.spelled = spelled_out(&entered, matched);
-        let folds = matches!(row.action, Action::Fold(_));
-        let negated = negation.is_some();
-        trace.command = Some(TracedCommand { mode: row.mode, matched: matched.clone(), negated, folds });
-    };
-    // the command decides: it is tried in the submode, then globally
-    let find = |kind| lookup(kind, given, negation.is_some());
-    let inner = mode.kind().filter(|kind| *kind != In::Global).map(find);
-    let outer = find(In::Global);
-    match (inner, outer) {
-        // an abbreviation in the submode gives way to a global command that is spelled out
-        (Some(Lookup::Command(row, matched)), outer)
-            if matched.spelled_out
-                || !matches!(&outer, Lookup::Command(_, matched) if matched.spelled_out) =>
-        {
-            found(row, &matched);
-            let before = *mode;
-            let class = run(parsed, mode, row, &matched, &entered);
-            trace.opens = (*mode != before).then_some(*mode);
-            (class, false)
+    let around = open.last().map_or(Mode::Global, |open| open.mode);
+    let mut mode = around;
+    let mut class = Class::Unknown;
+    // what lines under this one are, if it is not known to open a mode
+    let mut below = Mode::Unknown;
+    match placed {
+        Placed::Within(_, Has::Row(row, matched)) | Placed::Global(Has::Row(row, matched)) => {
+            trace.spelled = spelled_out(&entered, &matched);
+            class = run(parsed, &mut mode, row, &matched, &entered);
+            if class != Class::Unknown {
+                below = match row.action {
+                    Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
+                    Action::Fold(_) => around,
+                };
+            }
+            let folds = matches!(row.action, Action::Fold(_));
+            let negated = negation.is_some();
+            trace.command = Some(TracedCommand { mode: row.mode, matched, negated, folds });
         }
-        (_, Lookup::Command(row, matched)) => {
-            found(row, &matched);
-            *mode = Mode::Global;
-            let class = run(parsed, mode, row, &matched, &entered);
-            trace.opens = (*mode != Mode::Global).then_some(*mode);
-            (class, true)
+        Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
+            let shared = match around {
+                Mode::Opaque(fate, _) => Some(fate),
+                _ => None,
+            };
+            let (own, opens) = match says {
+                Says::Is(fate) => (Some(fate), None),
+                Says::Opens(fate, sub) => (Some(fate), Some(sub)),
+                Says::Nests(sub) => (None, Some(sub)),
+                Says::Shares | Says::Elsewhere => (None, None),
+            };
+            // what shares the fate of its mode was told with it
+            let fate = own.or(shared).unwrap_or(Fate::NoOp);
+            class = fated(parsed, fate, &entered, own.is_none());
+            below = Mode::Opaque(fate, Sub::Loose);
+            if let Some(sub) = opens.filter(|_| negation.is_none()) {
+                mode = Mode::Opaque(fate, sub);
+            }
         }
-        (inner, outer) => {
+        Placed::Stays => match around {
+            Mode::Opaque(fate, _) => {
+                class = fated(parsed, fate, &entered, true);
+                below = Mode::Opaque(fate, Sub::Anything);
+            }
+            // told with the line that opened it
+            _ => below = around,
+        },
+        Placed::Nowhere { inner, outer } => {
             let wrong = match inner {
                 Some(inner) if reach(&inner) >= reach(&outer) => inner,
                 _ => outer,
             };
-            parsed.diagnostics.push(misfit(&entered, &wrong));
-            (Class::Unknown, false)
+            let mut remark = misfit(&entered, &wrong);
+            if heads {
+                remark.message.push_str("; nor have the lines under it");
+            }
+            parsed.diagnostics.push(remark);
         }
     }
+    // the lines indented under a line are not the mode's around it
+    if mode == around && heads && below != around && negation.is_none() {
+        mode = below;
+        if below == Mode::Unknown && open.first().is_some_and(|base| column <= base.column) {
+            open.clear();
+        }
+    }
+    let opens = (mode != around).then_some(mode);
+    // a mode is not within another one of its own kind: `username a`, `username b`
+    if opens.is_some() && mode.kind().is_some() && mode.kind() == around.kind() {
+        open.pop();
+    }
+    trace.under = open.last().map(|open| open.line);
+    if let Some(base) = open.first_mut() {
+        base.indented |= column > base.column;
+    }
+    trace.opens = opens;
+    if let Some(mode) = opens {
+        open.push(Open { line: index, mode, column, indented: false });
+    }
+    class
 }
 
 /// How far into a line a lookup came.
@@ -401,8 +415,10 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
     match row.action {
         Action::Fate(fate) => fated(parsed, fate, entered, false),
         Action::Opens(fate) => {
-            if entered.negation.is_none() {
-                *mode = Mode::Opaque(fate);
+            if entered.negation.is_none()
+                && let Some(sub) = opened(*mode, entered.given)
+            {
+                *mode = Mode::Opaque(fate, sub);
             }
             fated(parsed, fate, entered, false)
         }
@@ -507,39 +523,4 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
         });
     }
     class
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Blocks without an end, each with a delimiter of its own: the rest of the file is read a bounded number of times.
-    #[test]
-    fn endless_blocks() {
-        let banners: Vec<String> = (0..5000u32)
-            .map(|index| format!("banner motd {}", char::from_u32(0x4e00 + index).unwrap()))
-            .collect();
-        let certificates = vec!["certificate 01".to_string(); 5000];
-        for lines in [banners, certificates] {
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            let mut blocks = Blocks::default();
-            for (index, line) in lines.iter().enumerate() {
-                assert_eq!(blocks.length(line, &lines[index + 1..]), 0);
-            }
-            assert!(blocks.looked_at <= ENDLESS * lines.len(), "{}", blocks.looked_at);
-        }
-    }
-
-    /// One end after the other is missing; what was missing once is no reason to miss another.
-    #[test]
-    fn ends_and_one_more() {
-        let block = |unfinished: usize| {
-            let mut blocks = Blocks::default();
-            for index in 0..unfinished {
-                blocks.length(&format!("banner motd {}", char::from(b'A' + index as u8)), &["x"]);
-            }
-            blocks.length("banner motd #", &["text", "#", "end"])
-        };
-        assert_eq!((block(ENDLESS - 1), block(ENDLESS)), (2, 0));
-    }
 }

@@ -215,7 +215,8 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
     // a line may hold a key; only what stands in front of it is shown
     let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
     let shown = shown(line);
-    let column = usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0).min(shown.len());
+    // the column is the whole line's, and may be within the sign that stands for the rest
+    let column = shown.floor_char_boundary(usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0));
     let end = shown.len().max(column);
     let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name()).element(
         Snippet::source(shown.as_str())
@@ -398,6 +399,44 @@ interface FastEthernet0/0
         }
         assert!(is("hostname Hub\n"));
         assert!(is(&format!("# How to\n\n```\n{RUNNING}```\nThat is all.\n")));
+    }
+
+    /// Every beginning of every kind of line, with characters of several bytes and tabs: what is wrong is shown, whatever
+    /// the column is and whatever is hidden behind it.
+    #[test]
+    fn every_beginning_of_a_line_can_be_shown() {
+        let lines = [
+            "crypto isakmp key x",
+            "crypto isakmp key 6 x address 1.1.1.1 255.255.255.255 no-xauth x",
+            "crypto isakmp key é address 1.1.1.1",
+            "crypto isakmp key \u{1f511} hostname h\u{fc}b.example",
+            "username a privilege 15 secret 5 $1$mERr$abc x",
+            "enable secret level 7 x y",
+            "snmp-server community x RO",
+            "tacacs-server key 7 0822455D0A16",
+            "crypto keyring k\n pre-shared-key address 0.0.0.0 0.0.0.0 key x",
+            "crypto keyring k\n pre-shared-key hostname h key 6 \u{e9}\u{e9} y",
+            "crypto isakmp client configuration group g\n\tkey\tx\ty\tz",
+            "crypto isakmp client configuration group g\n banner \u{e9}Bonjour",
+            "interface FastEthernet0/0\n\tip address 10.0.0.1 255.0.0.0 secondly",
+            "interface FastEthernet0/0\n ip ospf message-digest-key 1 md5 x",
+            "interface FastEthernet0/0\n description caf\u{e9}\n caf\u{e9} \u{2026}",
+            "line vty 0 4\n password \u{e9} x",
+            "wpa-psk ascii 0 \u{4e2d}\u{6587}",
+            "ip route 10.0.0.0 255.0.0.0 \u{a0}1.1.1.1 300",
+            "banner motd \u{4e2d}\nx",
+        ];
+        let renderer = Renderer::plain();
+        for line in lines {
+            for end in line.char_indices().map(|(end, _)| end).chain([line.len()]) {
+                for tail in ["", "\r", " ", "\t!", "\n!"] {
+                    let text = format!("{}{tail}", &line[..end]);
+                    for diagnostic in &hubward_config::parse(&text).diagnostics {
+                        assert!(!render(&renderer, "x", &text, diagnostic).is_empty());
+                    }
+                }
+            }
+        }
     }
 
     /// Configurations full of secrets, right and wrong: nothing that is told of them holds one.

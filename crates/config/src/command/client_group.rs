@@ -1,6 +1,7 @@
 //! `crypto isakmp client configuration group`.
 
 use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
+use crate::blocks::delimited;
 use crate::form::{Cursor, Problem};
 use crate::model::Group;
 
@@ -151,18 +152,18 @@ fn backup_gateway(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pr
     cursor.finish()
 }
 
-/// `banner D TEXT D`, where D is any character.
+/// `banner D TEXT D`, where D is any character; the text may go on for several lines.
 fn banner(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let missing = cursor.problem("a delimiter, the text, and the delimiter");
     cursor.rest();
-    let text = fold.raw.trim().to_string();
-    let text = match text.strip_prefix("^C") {
-        Some(rest) => rest.trim_end_matches("^C").to_string(),
-        None => {
-            let delimiter = text.chars().next().unwrap_or(' ');
-            text.trim_matches(delimiter).to_string()
-        }
+    let lines = std::iter::once(fold.raw.trim_end()).chain(fold.block.iter().map(|line| line.trim_end()));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let text = delimited(&text).map(|(text, _)| text.trim().to_string());
+    let banner = match (fold.no, text) {
+        (true, _) => None,
+        (false, Some(text)) => Some(text),
+        (false, None) => return Err(missing),
     };
-    let no = fold.no;
-    change(fold, |group| group.banner = (!no).then(|| text.trim().to_string()));
+    change(fold, |group| group.banner = banner);
     Ok(())
 }

@@ -14,6 +14,12 @@ mod line;
 mod logging;
 mod profile;
 mod route;
+pub(crate) mod submode;
+mod submode_crypto;
+mod submode_interface;
+mod submode_policy;
+mod submode_routing;
+mod submode_service;
 mod system;
 pub(crate) mod table;
 
@@ -42,7 +48,9 @@ pub(crate) enum Mode {
     PubkeyChain,
     PubkeyUser(usize),
     /// A submode whose commands share their parent's fate.
-    Opaque(Fate),
+    Opaque(Fate, submode::Sub),
+    /// A submode opened by a line that is no command: nothing under it has an effect.
+    Unknown,
 }
 
 /// The kinds of modes, for the tables.
@@ -85,14 +93,7 @@ impl In {
 }
 
 impl Mode {
-    /// The mode to which `exit` leads.
-    pub(crate) fn outer(self) -> Self {
-        match self {
-            Self::PubkeyUser(_) => Self::PubkeyChain,
-            _ => Self::Global,
-        }
-    }
-
+    /// The kind, for the tables; `None` for modes without commands of their own.
     pub(crate) fn kind(self) -> Option<In> {
         Some(match self {
             Self::Global => In::Global,
@@ -109,7 +110,7 @@ impl Mode {
             Self::Line(_) => In::Line,
             Self::PubkeyChain => In::PubkeyChain,
             Self::PubkeyUser(_) => In::PubkeyUser,
-            Self::Opaque(_) => return None,
+            Self::Opaque(..) | Self::Unknown => return None,
         })
     }
 }

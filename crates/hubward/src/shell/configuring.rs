@@ -48,7 +48,7 @@ impl Session {
                         RawEnd::Contains(end) => {
                             format!("Enter TEXT message.  End with the character '{end}'.\n")
                         }
-                        RawEnd::Line(_) => String::new(),
+                        RawEnd::Line(_) | RawEnd::Leave => String::new(),
                     };
                     crlf(&told, &mut work.out);
                     self.raw(end, line.to_string(), work);

@@ -1,0 +1,198 @@
+//! The commands of IOS's submodes by name, and the modes that they open.
+//!
+//! Most of them do nothing here. But a line belongs to the mode that has its command, so the names must be known: `ntp disable`
+//! under an interface is the interface's, although there is a global `ntp`. The names are data, in the files beside this one.
+//! A row of the command tables wins over a name.
+
+use super::submode_crypto::{CLIENT_GROUP, CRYPTO};
+use super::submode_interface::{INTERFACE, LINE};
+use super::submode_policy::POLICY;
+use super::submode_routing::ROUTING;
+use super::submode_service::{GLOBAL, SERVICE};
+use super::{Fate, In};
+use crate::form::Word;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// The modes whose commands are known by name only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sub {
+    /// Its commands are not known: everything that is indented under it is its own.
+    Anything,
+    /// Opened by a command that is not known to open a mode; the lines indented under it are its own unless they are known
+    /// elsewhere.
+    Loose,
+    // routing
+    Router,
+    RouterFamily,
+    RouterInterface,
+    RouterTemplate,
+    RouteMap,
+    Vrf,
+    VrfFamily,
+    KeyChain,
+    Key,
+    // policies
+    ClassMap,
+    PolicyMap,
+    PolicyClass,
+    PolicyAction,
+    ParameterMap,
+    Zone,
+    ZonePair,
+    ObjectGroup,
+    ControlPlane,
+    TimeRange,
+    Acl6,
+    // crypto
+    Trustpoint,
+    CertificateMap,
+    CertificateChain,
+    PkiServer,
+    PubkeyRing,
+    Pubkey,
+    IpsecProfile,
+    IsakmpPeer,
+    Ezvpn,
+    Ikev2Proposal,
+    Ikev2Policy,
+    Ikev2Keyring,
+    Ikev2Peer,
+    Ikev2Profile,
+    Ikev2Authorization,
+    Ikev2Client,
+    Gdoi,
+    GdoiServer,
+    GdoiSa,
+    Identity,
+    // the parts of an interface
+    Pvc,
+    ServiceInstance,
+    Xconnect,
+    // services
+    Sla,
+    Track,
+    Archive,
+    ArchiveLog,
+    Applet,
+    AaaServers,
+    AaaServer,
+    AttributeList,
+    Flow,
+    DhcpClass,
+    Dhcp6Pool,
+    Kron,
+    View,
+    Redundancy,
+    Controller,
+    Vlan,
+    Vpdn,
+    PppoeGroup,
+    L2tpClass,
+    Monitor,
+    MonitorPart,
+    Voice,
+    Webvpn,
+    CallHome,
+}
+
+/// Where names are looked up: a mode of the command tables or one without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Of(In),
+    Sub(Sub),
+}
+
+/// What a name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// The mode has this command, with this fate.
+    Is(Fate),
+    /// The mode has it, and it shares the mode's fate.
+    Shares,
+    /// It opens a mode, with this fate; where a row has the command, the fate is the row's.
+    Opens(Fate, Sub),
+    /// It opens a mode that shares the fate of the one around it.
+    Nests(Sub),
+    /// The command is another mode's, although a row of this one would take it.
+    Elsewhere,
+}
+
+/// Names that say the same: commands separated by `;`. A `*` is any word.
+pub(super) type Names = (Says, &'static str);
+
+/// Names of several modes.
+pub(super) type Modes = &'static [(Sub, &'static [Names])];
+
+/// A name that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) says: Says,
+    /// Every word is given in full.
+    pub(crate) exact: bool,
+    /// Words of the name.
+    pub(crate) words: usize,
+}
+
+/// Names by their words.
+type Table = Vec<(Vec<&'static str>, Says)>;
+
+static TABLE: LazyLock<BTreeMap<Place, Table>> = LazyLock::new(|| {
+    let mut table: BTreeMap<Place, Table> = BTreeMap::new();
+    let mut add = |place, names: &'static [Names]| {
+        for (says, names) in names {
+            let names = names.split(';').map(|name| name.split_whitespace().collect::<Vec<_>>());
+            let names = names.filter(|name| !name.is_empty()).map(|name| (name, *says));
+            table.entry(place).or_default().extend(names);
+        }
+    };
+    for (sub, names) in [ROUTING, POLICY, CRYPTO, SERVICE].into_iter().flatten() {
+        add(Place::Sub(*sub), names);
+    }
+    add(Place::Of(In::Global), GLOBAL);
+    add(Place::Of(In::Interface), INTERFACE);
+    add(Place::Of(In::Line), LINE);
+    for (kind, names) in CLIENT_GROUP {
+        add(Place::Of(*kind), names);
+    }
+    table
+});
+
+/// The shortest beginning of a word that counts as its abbreviation.
+const SHORTEST: usize = 2;
+
+/// Finds the name that a line has in a mode: the longest of those that fit. A word that is spelled out is not the beginning of
+/// another: `ip` is no `ipv6`.
+pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
+    let mut fitting: Vec<(&Vec<&str>, Named)> = Vec::new();
+    let named = |(name, says): &'static (Vec<&'static str>, Says)| {
+        (name, Named { says: *says, exact: true, words: name.len() })
+    };
+    fitting.extend(TABLE.get(&place)?.iter().map(named));
+    let mut best = None;
+    for (place, typed) in given.iter().enumerate() {
+        let mut spelled_out = false;
+        fitting.retain_mut(|(name, named)| {
+            let Some(word) = name.get(place) else { return false };
+            if word.eq_ignore_ascii_case(typed.text) {
+                spelled_out = true;
+                return true;
+            }
+            let begins =
+                word.get(..typed.text.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed.text));
+            named.exact &= *word == "*";
+            *word == "*" || begins && typed.text.len() >= SHORTEST
+        });
+        if spelled_out {
+            fitting.retain(|(name, _)| {
+                name.get(place).is_some_and(|word| *word == "*" || word.eq_ignore_ascii_case(typed.text))
+            });
+        }
+        let whole = fitting.iter().filter(|(_, named)| named.words == place + 1).map(|(_, named)| *named);
+        best = whole.max_by_key(|named| named.exact).or(best);
+        if fitting.is_empty() {
+            break;
+        }
+    }
+    best
+}

@@ -1,0 +1,229 @@
+//! Commands of the crypto submodes by name.
+
+use super::Fate::{Unenforced, Unsupported};
+use super::In;
+use super::submode::Says::{Elsewhere, Is, Nests, Shares};
+use super::submode::{Modes, Names, Sub};
+
+/// Commands of modes that have tables of their own.
+pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
+    (
+        In::Group,
+        &[
+            (
+                Elsewhere,
+                "banner motd; banner login; banner exec; banner incoming; banner slip-ppp; \
+                 banner prompt-timeout; banner config-save; key chain; key config-key; dhcp pool",
+            ),
+            (Is(Unenforced("restricts what clients of the group may do")), "ipv6 acl; crypto map"),
+            (
+                Is(Unsupported("is not told to clients")),
+                "ipv6 pool; ipv6 dns; accounting; exclude-local-lan; subscriber-service",
+            ),
+        ],
+    ),
+    (
+        In::Profile,
+        &[
+            (Elsewhere, "vrf definition; accounting list"),
+            (
+                Is(Unsupported("is not implemented for profiles")),
+                "qos-group; accounting; client accounting; client pki; client configuration; \
+                 isakmp authorization; initiate mode",
+            ),
+        ],
+    ),
+    (In::Keyring, &[(Is(Unsupported("is not implemented for keyrings")), "rsa-pubkey")]),
+    (In::IsakmpPolicy, &[(Is(Unsupported("is not implemented for policies")), "prf")]),
+    (
+        In::TransformSet,
+        &[(Is(Unsupported("is not implemented for transform sets")), "initialization-vector; esn")],
+    ),
+    (
+        In::CryptoMap,
+        &[
+            (
+                Is(Unsupported("is not implemented for map entries")),
+                "set security-policy; set mixed-mode; set aggressive-mode; set connection-type; set local-address; \
+                 set fragmentation; set nat; set trustpoint",
+            ),
+            (
+                Is(Unenforced("restricts the entry to certain traffic")),
+                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+            ),
+        ],
+    ),
+    (
+        In::DynamicMap,
+        &[
+            (
+                Is(Unsupported("is not implemented for map entries")),
+                "set session-key; set group; set security-policy; set mixed-mode; set aggressive-mode; \
+                 set df-bit; set local-address; responder-only; set fragmentation; set trustpoint",
+            ),
+            (
+                Is(Unenforced("restricts the entry to certain traffic")),
+                "set ip access-group; set ip policy; match certificate; match identity; match ipv6",
+            ),
+        ],
+    ),
+    (
+        In::Acl,
+        &[
+            (Is(Unenforced("is a line that is not read")), "dynamic; * dynamic; * evaluate"),
+            (Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics"),
+        ],
+    ),
+    (
+        In::DhcpPool,
+        &[
+            (Elsewhere, "vrf definition"),
+            (
+                Is(Unsupported("is not told to clients")),
+                "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; update arp; \
+                 utilization mark; accounting; authorized; origin; renew; relay; remember; reserved-only; vrf; \
+                 address; import; override default-router; override utilization; pppoe; secondary; subnet prefix-length; \
+                 domain-search",
+            ),
+        ],
+    ),
+];
+
+/// Commands of modes without tables.
+pub(super) const CRYPTO: Modes = &[
+    (
+        Sub::Trustpoint,
+        &[
+            (
+                Shares,
+                "enrollment; subject-name; revocation-check; rsakeypair; eckeypair; fingerprint; serial-number; \
+                 ip-address; fqdn; subject-alt-name; usage; auto-enroll; regenerate; password; primary; \
+                 crl; ocsp; match certificate; match key-usage; chain-validation; source interface; \
+                 authorization; vrf; keypair; hash; storage; default; root; query certificate; query url; \
+                 enrollment profile; on; show; validation; eku; id-usage; client-types; \
+                 authentication terminal; authentication url; authentication command; parameter; \
+                 enrollment terminal; enrollment url; enrollment credential; enrollment command; \
+                 reenrollment; trustpoint; exit; auto-rollover; key-usage; certificate; ca trust-point; \
+                 description; credential; method-est; http-username; issuer-name; proxy; redundancy; \
+                 crl-cache; cabundle; policy; ip-extension",
+            ),
+            (Elsewhere, "vrf definition"),
+        ],
+    ),
+    (
+        Sub::CertificateMap,
+        &[(
+            Shares,
+            "alt-subject-name; expires-on; issuer-name; name; serial-number; subject-name; unstructured-subject-name; \
+             valid-start; attribute; field-name; subject-alt-name; eku; client-type",
+        )],
+    ),
+    (Sub::CertificateChain, &[(Shares, "certificate; crl; quit")]),
+    (
+        Sub::PkiServer,
+        &[(
+            Shares,
+            "database; issuer-name; grant; lifetime; cdp-url; mode; auto-rollover; hash; redundancy; \
+             serial-number; shutdown; show; crl; eku; group; keysize; storage; rsakeypair; export; ecc; password",
+        )],
+    ),
+    (Sub::PubkeyRing, &[(Nests(Sub::Pubkey), "addressed-key; named-key"), (Shares, "quit; serial-number")]),
+    (
+        Sub::Pubkey,
+        &[(
+            Shares,
+            "address; key-string; serial-number; quit; description; signature; encryption; subject-name; key-hash; exit",
+        )],
+    ),
+    (
+        Sub::IpsecProfile,
+        &[(
+            Shares,
+            "set transform-set; set pfs; set security-association; set isakmp-profile; set ikev2-profile; \
+             set identity; set mixed-mode; set security-policy; description; responder-only; redundancy; \
+             set reverse-route; reverse-route; set nat; set peer; set group; set df-bit; set fragmentation; match; \
+             set ip; set dfbit; set",
+        )],
+    ),
+    (
+        Sub::IsakmpPeer,
+        &[(Shares, "set aggressive-mode; description; set tunnel-password; subscriber; vrf; set")],
+    ),
+    (
+        Sub::Ezvpn,
+        &[(
+            Shares,
+            "connect; group; mode; peer; username; xauth; acl; local-address; virtual-interface; nat; \
+             flow; backup; idletime; default; ctcp; ssl; acl-split; password; ike; set; no-nat; \
+             nat acl; nat allow; http",
+        )],
+    ),
+    (
+        Sub::Ikev2Proposal,
+        &[(Shares, "encryption; integrity; group; prf; additional-key-exchange; ppk; pqc; hash; lifetime")],
+    ),
+    (Sub::Ikev2Policy, &[(Shares, "match address; match fvrf; match vrf; proposal; match")]),
+    (Sub::Ikev2Keyring, &[(Nests(Sub::Ikev2Peer), "peer")]),
+    (Sub::Ikev2Peer, &[(Shares, "address; description; hostname; identity; pre-shared-key; ppk; key; fqdn")]),
+    (
+        Sub::Ikev2Profile,
+        &[
+            (Elsewhere, "vrf definition"),
+            (
+                Shares,
+                "aaa accounting; aaa authentication; aaa authorization; authentication; description; dpd; dynamic; \
+                 identity local; initial-contact; ivrf; keyring; lifetime; match; nat; pki trustpoint; \
+                 redirect; reconnect; shutdown; virtual-template; config-exchange; anyconnect; config-mode; \
+                 initiate; fragmentation; ca trust-point; reauthentication; \
+                 anyconnect-eap; set; template; client; isakmp",
+            ),
+        ],
+    ),
+    (
+        Sub::Ikev2Authorization,
+        &[(
+            Shares,
+            "aaa attribute; backup-gateway; banner; configuration; def-domain; dhcp; dns; include-local-lan; ipv6; netmask; \
+             pfs; pool; route; session-lifetime; smartcard-removal-disconnect; split-dns; subnet-acl; \
+             wins; acl; domain; split-include; ipsec; interface-config",
+        )],
+    ),
+    (
+        Sub::Ikev2Client,
+        &[(
+            Shares,
+            "connect; peer; client; backup; profile; source; tunnel; idle; acl; reactivate; retry; set",
+        )],
+    ),
+    (
+        Sub::Gdoi,
+        &[
+            (
+                Shares,
+                "identity; client; description; passive; gikev2; local-address; rekey; ipv6; fail-close; ike; vrf",
+            ),
+            (Nests(Sub::GdoiServer), "server local; server"),
+            (Elsewhere, "vrf definition"),
+        ],
+    ),
+    (
+        Sub::GdoiServer,
+        &[
+            (
+                Shares,
+                "address ipv4; address ipv6; authorization; registration; rekey; redundancy; protocol; replay; \
+                 local; peer; sig-hash; pfs; gikev2; description; priority; policy; identifier; d3p; \
+                 address",
+            ),
+            (Nests(Sub::GdoiSa), "sa ipsec; sa d3p; sa receive-only; sa gre; sa"),
+        ],
+    ),
+    (
+        Sub::GdoiSa,
+        &[(Shares, "match address; profile; replay; tag; receive-only; d3p; traffic; sa-idle; match; id")],
+    ),
+    (
+        Sub::Identity,
+        &[(Shares, "dn; fqdn; description; device; template; redirect; access-group; subject-name")],
+    ),
+];

@@ -1,0 +1,92 @@
+//! Commands of class maps, policies, zones, parameter maps and object groups by name.
+
+use super::Fate::Unenforced;
+use super::submode::Says::{Elsewhere, Is, Nests, Shares};
+use super::submode::{Modes, Sub};
+
+pub(super) const POLICY: Modes = &[
+    (Sub::ClassMap, &[(Shares, "match; match-any; match-all; description; rename")]),
+    (
+        Sub::PolicyMap,
+        &[
+            (Nests(Sub::PolicyClass), "class"),
+            (Nests(Sub::Anything), "event"),
+            (Shares, "description; parameters; match; rename; sequence-interval; service-fragment"),
+            (Nests(Sub::PolicyClass), "parameters"),
+        ],
+    ),
+    (
+        Sub::PolicyClass,
+        &[
+            (
+                Shares,
+                "bandwidth; priority; queue-limit; fair-queue; random-detect; shape; set; service-policy; \
+                 compression; estimate; netflow-sampler; log; inspect; pass; drop; urlfilter; reset; \
+                 content-filter; aaa; account; admit; compress; priority-queue; trust; distribute; \
+                 bandwidth remaining; fragment; deny; permit; allow; header-compression; rate-limit; \
+                 sgt; server; timer; flow; react; monitor; ips; max-conn; activate; authenticate; authorize; \
+                 clear-session; terminate; deactivate; \
+                 err-disable; pause; resume; replace; unauthorize; restrict; protect; shutdown; exceed; \
+                 parameter-map; zone; map; mask; request; response; reserve; \
+                 dscp; cos; queue-buffers; table-map; avc; media-proxy",
+            ),
+            (Nests(Sub::PolicyAction), "police; event; police rate; police cir"),
+        ],
+    ),
+    (
+        Sub::PolicyAction,
+        &[(Shares, "conform-action; exceed-action; violate-action; conform-color; violate; exceed")],
+    ),
+    (
+        Sub::ParameterMap,
+        &[
+            (Elsewhere, ""),
+            (
+                Shares,
+                "alert; audit-trail; dns-timeout; icmp; max-incomplete; one-minute; sessions; tcp; udp; \
+                 gtp; log; exclusive; pattern; server; url; allow-mode; cache; block-page; truncate; \
+                 max-request; max-resp; urlf-server-log; origin; trend; license; local; user; timeout; \
+                 message; virtual-ip; type; custom-page; banner; consent; watch-list; cipherkey; \
+                 alg; lisp; nbar-classify; per-box; zone-mismatch; tcp-window; \
+                 source-interface; application-inspect; mode; whitelist; blacklist; \
+                 redirect; resolver; dnscrypt; token; public-key; description; redundancy; threat; vrf; \
+                 aggressive-aging; secure-trunk; logging; match; parameter; zone; session; source; default",
+            ),
+        ],
+    ),
+    (Sub::Zone, &[(Shares, "description; protection; vpn")]),
+    (Sub::ZonePair, &[(Shares, "description; service-policy; inspect; source; destination")]),
+    (
+        Sub::ObjectGroup,
+        &[(
+            Shares,
+            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahahp; ahp; eigrp; igmp; ipinip; \
+             nos; ospf; pcp; pim; any; network-object; service-object; port-object; protocol-object; \
+             security-group; local-device; fqdn; pattern; source; *",
+        )],
+    ),
+    (
+        Sub::ControlPlane,
+        &[
+            (
+                Is(Unenforced("filters what reaches the router itself")),
+                "service-policy; management-interface; port-filter; queue-threshold; no management-interface; \
+                 ip access-group; ipv6 traffic-filter",
+            ),
+            (
+                Nests(Sub::ControlPlane),
+                "control-plane host; control-plane transit; control-plane cef-exception; host",
+            ),
+            (Elsewhere, "control-plane *"),
+            (Shares, "description; exit-control; logging"),
+        ],
+    ),
+    (Sub::TimeRange, &[(Shares, "absolute; periodic")]),
+    (
+        Sub::Acl6,
+        &[(
+            Shares,
+            "permit; deny; remark; evaluate; sequence; * permit; * deny; * remark; statistics; hardware",
+        )],
+    ),
+];
