@@ -88,3 +88,244 @@ pub struct Diagnostic {
     /// What to do about it; empty when there is nothing to do.
     pub remedy: String,
 }
+
+/// The kinds of lines that stop the start because nothing holds what they say, by the names of `--allow-unenforced`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `ip access-group`.
+    AccessGroup,
+    /// Lock-and-key lists.
+    AccessList,
+    /// AAA by servers, and rules of AAA that are not implemented.
+    Aaa,
+    /// `ip admission`, `ip auth-proxy`, `dot1x`.
+    Admission,
+    /// What a group demands of its clients.
+    ClientPolicy,
+    /// What `control-plane` polices.
+    ControlPlane,
+    /// `set ip access-group`, `set identity`.
+    CryptoFilter,
+    /// `no service dhcp`.
+    Dhcp,
+    /// `ip virtual-reassembly drop-fragments`.
+    Fragments,
+    /// `group-lock`.
+    GroupLock,
+    /// `ip inspect`.
+    Inspect,
+    /// `ip ips`.
+    Ips,
+    /// IPv6 filters, and IPv6 on interfaces that have filters.
+    Ipv6,
+    /// What restricts the users of a terminal line.
+    Line,
+    /// `login block-for`.
+    Login,
+    /// `max-logins`.
+    MaxLogins,
+    /// `max-users`.
+    MaxUsers,
+    /// `ip nat`.
+    Nat,
+    /// `ip tcp intercept`.
+    TcpIntercept,
+    /// `ip urlfilter`.
+    UrlFilter,
+    /// `ip verify unicast`.
+    Urpf,
+    /// What restricts a user of `username`.
+    User,
+    /// `vrf forwarding` on an interface, which is shut instead.
+    Vrf,
+    /// The zone-based firewall.
+    Zone,
+    /// Any other.
+    Other,
+}
+
+/// Kinds by how their lines begin.
+const BEGINNINGS: &[(&str, Kind)] = &[
+    ("aaa", Kind::Aaa),
+    ("access-list", Kind::AccessList),
+    ("access-restrict", Kind::ClientPolicy),
+    ("authorization", Kind::Line),
+    ("dot1x", Kind::Admission),
+    ("firewall", Kind::ClientPolicy),
+    ("group-lock", Kind::GroupLock),
+    ("ip access-group", Kind::AccessGroup),
+    ("ip admission", Kind::Admission),
+    ("ip auth-proxy", Kind::Admission),
+    ("ip inspect", Kind::Inspect),
+    ("ip ips", Kind::Ips),
+    ("ip nat", Kind::Nat),
+    ("ip tcp intercept", Kind::TcpIntercept),
+    ("ip urlfilter", Kind::UrlFilter),
+    ("ip verify", Kind::Urpf),
+    ("ip virtual-reassembly", Kind::Fragments),
+    ("ip vrf", Kind::Vrf),
+    ("ipv6", Kind::Ipv6),
+    ("login", Kind::Login),
+    ("max-logins", Kind::MaxLogins),
+    ("max-users", Kind::MaxUsers),
+    ("no service dhcp", Kind::Dhcp),
+    ("set identity", Kind::CryptoFilter),
+    ("set ip access-group", Kind::CryptoFilter),
+    ("smartcard-removal-disconnect", Kind::ClientPolicy),
+    ("username", Kind::User),
+    ("vrf", Kind::Vrf),
+    ("zone", Kind::Zone),
+    ("zone-member", Kind::Zone),
+    ("zone-pair", Kind::Zone),
+];
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 25] = [
+        Self::Aaa,
+        Self::AccessGroup,
+        Self::AccessList,
+        Self::Admission,
+        Self::ClientPolicy,
+        Self::ControlPlane,
+        Self::CryptoFilter,
+        Self::Dhcp,
+        Self::Fragments,
+        Self::GroupLock,
+        Self::Inspect,
+        Self::Ips,
+        Self::Ipv6,
+        Self::Line,
+        Self::Login,
+        Self::MaxLogins,
+        Self::MaxUsers,
+        Self::Nat,
+        Self::TcpIntercept,
+        Self::UrlFilter,
+        Self::Urpf,
+        Self::User,
+        Self::Vrf,
+        Self::Zone,
+        Self::Other,
+    ];
+
+    /// The stable name, as it is printed and given.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aaa => "aaa",
+            Self::AccessGroup => "access-group",
+            Self::AccessList => "access-list",
+            Self::Admission => "admission",
+            Self::ClientPolicy => "client-policy",
+            Self::ControlPlane => "control-plane",
+            Self::CryptoFilter => "crypto-filter",
+            Self::Dhcp => "dhcp",
+            Self::Fragments => "fragments",
+            Self::GroupLock => "group-lock",
+            Self::Inspect => "inspect",
+            Self::Ips => "ips",
+            Self::Ipv6 => "ipv6",
+            Self::Line => "line",
+            Self::Login => "login",
+            Self::MaxLogins => "max-logins",
+            Self::MaxUsers => "max-users",
+            Self::Nat => "nat",
+            Self::TcpIntercept => "tcp-intercept",
+            Self::UrlFilter => "urlfilter",
+            Self::Urpf => "urpf",
+            Self::User => "user",
+            Self::Vrf => "vrf",
+            Self::Zone => "zone",
+            Self::Other => "other",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The kind of a line that is spelled out, by the line that opens its mode.
+    pub fn of(header: Option<&str>, line: &str) -> Self {
+        if header.is_some_and(|header| header.starts_with("control-plane")) {
+            return Self::ControlPlane;
+        }
+        let begins = |words: &str| {
+            let mut own = line.split_whitespace();
+            words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))
+        };
+        let longest =
+            BEGINNINGS.iter().filter(|(words, _)| begins(words)).max_by_key(|(words, _)| words.len());
+        longest.map_or(Self::Other, |(_, kind)| *kind)
+    }
+}
+
+/// A line that nothing holds: it stops the start unless it is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unenforced {
+    /// Line, from 1.
+    pub line: u32,
+    /// What kind of line it is.
+    pub kind: Kind,
+    /// The line that opens its mode, spelled out.
+    pub header: Option<String>,
+    /// The line, spelled out, up to where a secret may begin.
+    pub text: String,
+    /// What it would do.
+    pub message: String,
+}
+
+impl Unenforced {
+    /// How the line is named: `HEADER: LINE`, or the line alone where it is a global one.
+    pub fn name(&self) -> String {
+        match &self.header {
+            Some(header) => format!("{header}: {}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+/// The lines of a configuration that nothing holds, in order.
+pub fn unenforced(parsed: &crate::parse::Parsed) -> Vec<Unenforced> {
+    let lines = &parsed.document.lines;
+    let public = |text: &str| crate::secret::public_part(text).trim().to_string();
+    let found = parsed.diagnostics.iter().filter(|told| told.code == Code::Unenforced);
+    let described = found.map(|told| {
+        let place = usize::try_from(told.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = lines.get(place);
+        let header = line.and_then(|line| line.under).and_then(|under| lines.get(under));
+        let header = header.map(|header| public(&header.spelled));
+        let text = line.map(|line| public(&line.spelled)).unwrap_or_default();
+        let kind = Kind::of(header.as_deref(), &text);
+        Unenforced { line: told.line, kind, header, text, message: told.message.clone() }
+    });
+    described.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::named(kind.name()), Some(kind));
+        }
+        assert_eq!(Kind::named("access-groups"), None);
+    }
+
+    /// A line is named with its mode, so that leave for one interface is none for another.
+    #[test]
+    fn lines_that_nothing_holds_are_named_with_their_mode() {
+        let text = "interface FastEthernet0/0\n ip access-group X in\ninterface FastEthernet0/1\n ip verify unicast reverse-path\n\
+                    username a password 0 SECRET access-class 10\n";
+        let found: Vec<_> =
+            unenforced(&crate::parse(text)).iter().map(|one| (one.kind, one.name())).collect();
+        let expected = [
+            (Kind::AccessGroup, "interface FastEthernet0/0: ip access-group X in".to_string()),
+            (Kind::Urpf, "interface FastEthernet0/1: ip verify unicast reverse-path".to_string()),
+            (Kind::User, "username a password".to_string()),
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -17,6 +17,7 @@ mod parse;
 pub mod pcf;
 pub mod reference;
 pub mod secret;
+pub mod verdict;
 
 pub use command::long_name;
 pub use parse::{Parsed, end_of, lines_under, parse, spell_out};

@@ -58,6 +58,17 @@ pub struct Config {
     pub dhcp_excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// What the tunnels carried that are left out here; empty in what [`parse`](crate::parse()) gives.
     pub closed: Closed,
+    /// What the start was told to do without; empty in what [`parse`](crate::parse()) gives.
+    pub chosen: Chosen,
+}
+
+/// What a start was told to do without, for those who show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Tunnels and groups that are left out, by the names of their verdicts.
+    pub without: Vec<String>,
+    /// Lines that are not held and were allowed, with the lines that open their modes: `HEADER: LINE`.
+    pub allowed: Vec<String>,
 }
 
 /// What must not leave this machine in clear because the tunnel of the configuration that would carry it is left out.
@@ -289,6 +300,8 @@ pub struct Interface {
     pub shutdown: bool,
     /// `crypto map`.
     pub crypto_map: Option<String>,
+    /// `vrf forwarding`, `ip vrf forwarding`: not the global table.
+    pub vrf: Option<String>,
     /// `ip mtu` or `mtu`.
     pub mtu: Option<u32>,
     /// Line.
@@ -375,8 +388,11 @@ pub struct AclEntry {
     pub source_port: Option<u16>,
     /// `eq` on the destination side.
     pub destination_port: Option<u16>,
-    /// Whether the line says more than this model can (ranges, flags): it must not be used for crypto.
+    /// Whether the line says more than this model can (ranges, flags), or is no command at all: it must not be used for crypto,
+    /// and nobody may be let in because of it.
     pub inexact: bool,
+    /// Whether not even its addresses are known (object groups, host names): they are `any` here, and the line may mean less.
+    pub vague: bool,
     /// Line.
     pub line: u32,
 }

@@ -1,6 +1,7 @@
 //! `aaa`: login lists and network lists, with the local database.
 
 use crate::gateway::Message;
+use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::translate;
 use hubward_config::model::{AaaList, Config};
 use hubward_config::secret::Password;
@@ -10,7 +11,7 @@ use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::io::{Answer, AskId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
 /// Logins that may wait to be checked.
 const WAITING: usize = 64;
@@ -32,9 +33,13 @@ pub(crate) struct Authenticator {
 
 impl Authenticator {
     /// Starts the thread; its answers go to the gateway as [`Message::Answer`].
-    pub(crate) fn start(config: &Config, gateway: SyncSender<Message>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        supervisor: &Arc<Supervisor>,
+        config: &Config,
+        gateway: SyncSender<Message>,
+    ) -> std::io::Result<Self> {
         let (logins, waiting) = sync_channel(WAITING);
-        std::thread::Builder::new().name("aaa".into()).spawn(move || check_logins(&waiting, &gateway))?;
+        supervisor.spawn("aaa", move |heart| check_logins(heart, &waiting, &gateway))?;
         Ok(Self { config: Arc::new(config.clone()), logins })
     }
 
@@ -53,8 +58,15 @@ impl Authenticator {
     }
 }
 
-fn check_logins(waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<Message>) {
-    for (config, login) in waiting {
+fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<Message>) {
+    loop {
+        heart.beat();
+        let (config, login) = match waiting.recv_timeout(BEAT) {
+            Ok(login) => login,
+            Err(RecvTimeoutError::Timeout) => continue,
+            // the gateway has ended
+            Err(RecvTimeoutError::Disconnected) => return heart.retire(),
+        };
         let answer = authenticate(&config, &login.list, &login.user, &login.password);
         if let Answer::Rejected { reason } = &answer {
             let (user, list) = (Untrusted::new(login.user.as_bytes()), &login.list);
@@ -62,8 +74,8 @@ fn check_logins(waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<M
                 "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
             );
         }
-        if gateway.send(Message::Answer(login.id, answer)).is_err() {
-            return;
+        if !heart.send(gateway, Message::Answer(login.id, answer)) {
+            return heart.retire();
         }
     }
 }

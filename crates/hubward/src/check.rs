@@ -1,12 +1,15 @@
 //! `hubward check`, and what the remarks on a configuration mean for its start.
 
+use crate::choices::{Choices, Judgement, Options, differs, quoted};
 use crate::files;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
 use hubward_config::document::Class;
+use hubward_config::verdict::{Outcome, Reason};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Reads a configuration; a banner in another character set harms nothing.
 pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
@@ -14,11 +17,13 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Refuses to put a configuration in the place of a running one: one whose access controls are not enforced, one that lacks an
-/// interface, and one with lines that have no effect although they should and that the running one does not have. A router
-/// would not have taken such lines from its console either.
-pub(crate) fn may_replace(old: &Parsed, new: &Parsed, allow_unenforced: bool) -> Result<(), String> {
-    may_start(new, allow_unenforced)?;
+/// Refuses to put a configuration in the place of a running one: one with lines that nothing holds and that were not allowed,
+/// one with a tunnel that does not exist here, one that lacks an interface or a part of a tunnel in use, and one with lines that
+/// have no effect although they should and that the running one does not have. A router would not have taken such lines from
+/// its console either. One that may gets its choices.
+pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<(), String> {
+    let judgement = choices.apply_again(new);
+    may_start(&judgement)?;
     let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
     // SAs know interfaces by their places
     if !names(new).starts_with(&names(old)) {
@@ -36,29 +41,147 @@ pub(crate) fn may_replace(old: &Parsed, new: &Parsed, allow_unenforced: bool) ->
     if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
 }
 
-/// Prints every remark with its line, and counts the lines of each class. Gives whether the configuration may start.
-pub(crate) fn print(name: &str, text: &str, parsed: &Parsed) -> bool {
+/// The exit status of a configuration that starts and of which something differs.
+const DIFFERS: u8 = 3;
+
+/// `hubward check`: the exit status is 0 when everything of the file is held, 3 when it starts and something differs, and 1 when
+/// it does not start.
+pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
+    let choices = Choices::of(options)?;
+    let text = read(file)?;
+    let mut parsed = parse(file, &text)?;
+    let judgement = choices.apply(&mut parsed)?;
+    let name = file.display().to_string();
+    let mut out = tunnels(&judgement, &choices);
+    let refusal = may_start(&judgement).err();
+    if let Some(refusal) = &refusal {
+        out.push_str(&format!("{refusal}\n\n"));
+    }
+    out.push_str(&remarks(&name, &text, &parsed));
+    if refusal.is_some() {
+        let options = choices.options_for(&judgement);
+        out.push_str(&format!("start it with: hubward run {}{options}\n", quoted(&name)));
+    }
+    crate::say(&out);
+    Ok(match refusal {
+        Some(_) => ExitCode::FAILURE,
+        None => status(&parsed, &judgement),
+    })
+}
+
+/// Reads the configuration of a start, tells what there is to say of it, and gives it with what the program ends with.
+///
+/// # Errors
+/// It is no configuration, or does not start with these choices.
+pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Result<(Parsed, ExitCode)> {
+    let mut parsed = parse(file, text)?;
+    let judgement = choices.apply(&mut parsed)?;
+    tell(&parsed, None);
+    if let Err(refusal) = may_start(&judgement) {
+        let options = choices.options_for(&judgement);
+        anyhow::bail!(
+            "{refusal}\nstart it with: hubward run {}{options}",
+            quoted(&file.display().to_string())
+        );
+    }
+    for verdict in &judgement.verdicts {
+        let reasons: Vec<_> = verdict.outcome.reasons().iter().map(reason).collect();
+        if choices.without.contains(&verdict.name) {
+            tracing::warn!("{} is left out; its networks are unreachable", verdict.name);
+        } else if differs(verdict) {
+            tracing::warn!("{} differs: {}", verdict.name, reasons.join("; "));
+        }
+    }
+    for line in &judgement.allowed {
+        tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, line.kind.name(), line.name());
+    }
+    let status = status(&parsed, &judgement);
+    Ok((parsed, status))
+}
+
+/// Reads a text that has to be a configuration.
+fn parse(file: &Path, text: &str) -> anyhow::Result<Parsed> {
+    let parsed = hubward_config::parse(text);
+    if !is_configuration(&parsed) {
+        anyhow::bail!("{} is no IOS configuration: fewer of its lines are commands than not", file.display());
+    }
+    Ok(parsed)
+}
+
+/// Whether a text is a configuration: it has commands, and more of its lines are commands than not. Prose, keys and settings of
+/// other programs are none; a text with configurations in it may be one.
+pub(crate) fn is_configuration(parsed: &Parsed) -> bool {
+    let count = |unknown: bool| {
+        let lines = parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
+        lines.filter(|line| (line.class == Class::Unknown) == unknown).count()
+    };
+    count(false) > count(true)
+}
+
+/// What a configuration that starts ends with: whether anything of it is not as it says.
+fn status(parsed: &Parsed, judgement: &Judgement) -> ExitCode {
+    let is_different = |told: &Diagnostic| {
+        matches!(
+            told.code,
+            Code::Unsupported | Code::Unenforced | Code::Forwarding | Code::Unknown | Code::Invalid
+        )
+    };
+    let held = !judgement.verdicts.iter().any(differs)
+        && parsed.config.chosen.without.is_empty()
+        && !parsed.diagnostics.iter().any(is_different);
+    if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) }
+}
+
+fn reason(reason: &Reason) -> String {
+    format!("line {}: {}", reason.line, reason.text)
+}
+
+/// What becomes of each tunnel, group and peer.
+fn tunnels(judgement: &Judgement, choices: &Choices) -> String {
+    let mut out = String::new();
+    for verdict in &judgement.verdicts {
+        let becomes = match &verdict.outcome {
+            _ if choices.without.contains(&verdict.name) => "left out; its networks are unreachable",
+            Outcome::Works => "works",
+            Outcome::Differs(_) => "differs",
+            Outcome::Missing(_) => "does not exist here",
+        };
+        out.push_str(&format!("{}: {becomes}\n", verdict.name));
+        for why in verdict.outcome.reasons() {
+            out.push_str(&format!("    {}\n", reason(why)));
+        }
+        let closed = verdict.idle || verdict.outcome.is_missing();
+        if closed && verdict.unknown {
+            out.push_str(
+                "    its networks are not known: without it, no private network is reached by an outside interface, unless a \
+                 route of the configuration other than the default leads there\n",
+            );
+        }
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// Every remark with its line, and how many lines of each class there are.
+fn remarks(name: &str, text: &str, parsed: &Parsed) -> String {
     let renderer = Renderer::plain();
+    let mut out = String::new();
     for diagnostic in &parsed.diagnostics {
-        println!("{}\n", render(&renderer, name, text, diagnostic));
+        out.push_str(&format!("{}\n\n", render(&renderer, name, text, diagnostic)));
     }
     let count = |class| parsed.document.lines.iter().filter(|line| line.class == class).count();
-    println!(
-        "{} lines: {} implemented, {} without need of an effect, {} inert, {} not implemented, {} unknown",
+    out.push_str(&format!(
+        "{} lines: {} implemented, {} without need of an effect, {} inert, {} not implemented, {} unknown\n",
         parsed.document.lines.iter().filter(|line| line.class != Class::Blank).count(),
         count(Class::Implemented),
         count(Class::NoOp),
         count(Class::Inert),
         count(Class::Unsupported),
         count(Class::Unknown)
-    );
-    match may_start(parsed, false) {
-        Ok(()) => true,
-        Err(refusal) => {
-            println!("{refusal}");
-            false
-        }
-    }
+    ));
+    out
 }
 
 fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) -> String {
@@ -91,18 +214,24 @@ fn shown(line: &str) -> String {
     if public.len() == line.len() { line.to_string() } else { format!("{public} …") }
 }
 
-/// Refuses a configuration whose access controls would not be enforced.
-pub(crate) fn may_start(parsed: &Parsed, allow_unenforced: bool) -> Result<(), String> {
-    let open: Vec<_> = parsed.diagnostics.iter().filter(|d| d.code == Code::Unenforced).collect();
-    if open.is_empty() || allow_unenforced {
-        return Ok(());
+/// Refuses a configuration of which something would be missing or not held that was not allowed to be.
+pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
+    let mut lines = Vec::new();
+    for verdict in judgement.verdicts.iter().filter(|verdict| judgement.missing.contains(&verdict.name)) {
+        let why: Vec<_> = verdict.outcome.reasons().iter().map(reason).collect();
+        lines.push(format!("  {} does not exist here: {}", verdict.name, why.join("; ")));
     }
-    let lines: Vec<_> = open.iter().map(|d| format!("  line {}: {}", d.line, d.message)).collect();
-    Err(format!(
-        "this configuration restricts access in ways that Hubward does not enforce; it does not start:\n{}\n\
-         enforce this elsewhere and start with --allow-unenforced",
-        lines.join("\n")
-    ))
+    for line in &judgement.refused {
+        lines.push(format!("  line {}: {} ({})", line.line, line.message, line.kind.name()));
+    }
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "this configuration does not start: Hubward would not protect or restrict what it says\n{}\n\
+             leave tunnels out by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
+            lines.join("\n")
+        )),
+    }
 }
 
 /// Tells the remarks at start, or after a reload those that are new.
@@ -184,7 +313,11 @@ mod tests {
             let mut told = vec![format!("{:?}", parsed.config), format!("{:?}", parsed.diagnostics)];
             let renderer = Renderer::plain();
             told.extend(parsed.diagnostics.iter().map(|one| render(&renderer, "x", &text, one)));
-            told.extend(may_start(&parsed, false).err());
+            let choices = Choices::default();
+            let judgement = choices.judge(&parsed);
+            told.extend(may_start(&judgement).err());
+            told.push(tunnels(&judgement, &choices));
+            told.push(choices.options_for(&judgement));
             let (policy, left_out) =
                 crate::translate::policy(&parsed.config, &vec![None; parsed.config.interfaces.len()]);
             told.push(format!("{policy:?}"));

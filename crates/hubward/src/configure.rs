@@ -8,7 +8,6 @@ use crate::gateway::{Message, NotConfigured};
 use crate::typed_password;
 use crate::views::Views;
 use hubward_config::Parsed;
-use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -195,14 +194,9 @@ fn keep(path: &Path, behind: &str, text: &str) -> anyhow::Result<String> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// Whether a file is what `flash:` is for: of its lines, more are commands than not. Keys, settings and lists of users are none.
+/// Whether a file is what `flash:` is for, or empty. Keys, settings and lists of users are none.
 fn is_configuration(text: &str) -> bool {
-    let parsed = hubward_config::parse(text);
-    let count = |unknown: bool| {
-        let lines = parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
-        lines.filter(|line| (line.class == Class::Unknown) == unknown).count()
-    };
-    count(false) > count(true) || text.trim().is_empty()
+    text.trim().is_empty() || check::is_configuration(&hubward_config::parse(text))
 }
 
 impl std::fmt::Display for Place {

@@ -7,6 +7,7 @@ pub(crate) mod outgoing;
 
 use crate::dataplane::offload::Offloads;
 use crate::gateway::Message;
+use crate::supervise::Heart;
 use arc_swap::ArcSwap;
 use hubward_linux::RecvBatch;
 use hubward_linux::clear::ClearSocket;
@@ -63,6 +64,31 @@ pub(crate) fn now() -> Instant {
     Instant::from_origin(hubward_linux::clock::now())
 }
 
+/// The longest wait of a worker, in milliseconds: its heart must beat (`supervise::BEAT`).
+pub(crate) const WAIT: i64 = 400;
+
+/// Batches that a socket may give before its worker looks around.
+const TURN: usize = 16;
+
+/// Whether an error of the TUN says that it is gone, and not that it has nothing to give or no room.
+pub(crate) fn tun_is_gone(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::BADFD, Errno::NODEV, Errno::BADF]
+        .iter()
+        .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
+}
+
+/// Whether the TUN is there and up, for the supervisor.
+pub(crate) fn check_tun(tun: &Tun) -> Result<(), String> {
+    match tun.is_up() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("somebody has set {} down", tun.name())),
+        Err(error) if error.is_not_found() => Err(format!("{} is gone", tun.name())),
+        // what could not be asked is not known: reading and writing tell too
+        Err(_) => Ok(()),
+    }
+}
+
 pub(crate) fn wait(fds: &mut [PollFd<'_>], milliseconds: i64) {
     let timeout = Timespec { tv_sec: milliseconds / 1000, tv_nsec: (milliseconds % 1000) * 1_000_000 };
     // an interrupted wait is a wait that ended
@@ -92,11 +118,13 @@ fn count(counter: &AtomicU64, packets: usize) {
 }
 
 /// IKE on UDP 500.
-pub(crate) fn isakmp(shared: &Arc<Shared>, socket: &UdpSocket, gateway: &SyncSender<Message>) {
+pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway: &SyncSender<Message>) {
     let mut batch = RecvBatch::new(16, PACKET);
     while !shared.stop.load(Ordering::Relaxed) {
-        wait(&mut [PollFd::new(socket, PollFlags::IN)], 500);
-        while matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
+        heart.beat();
+        wait(&mut [PollFd::new(socket, PollFlags::IN)], WAIT);
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
             for received in batch.datagrams().filter(|received| !received.truncated) {
                 let (from, to, bytes) = (received.from, received.to, received.data.to_vec());
                 let _full = gateway.try_send(Message::Datagram { from, to, port: 500, bytes });

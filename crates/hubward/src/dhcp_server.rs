@@ -2,6 +2,7 @@
 
 use crate::dataplane::now;
 use crate::store::{Store, wall_clock};
+use crate::supervise::{Heart, Supervisor};
 use hubward_config::model::{Addressing, Config, DhcpPool};
 use hubward_linux::link;
 use hubward_linux::netlink::Netlink;
@@ -27,6 +28,7 @@ const TABLE: &str = "dhcp-server";
 pub(crate) struct Servers {
     running: Vec<Serving>,
     store: Store,
+    supervisor: Arc<Supervisor>,
 }
 
 /// A server on its link.
@@ -48,9 +50,10 @@ impl Drop for Serving {
 
 impl Servers {
     /// None yet.
-    pub(crate) fn new(store: Store) -> Self {
-        Self { running: Vec::new(), store }
+    pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
+        Self { running: Vec::new(), store, supervisor }
     }
+
     /// Ends the servers whose pool is gone or another now, starts what is new, and leaves the rest alone.
     pub(crate) fn configure(
         &mut self,
@@ -98,9 +101,8 @@ impl Servers {
             let server = Server::with_bindings(pool.clone(), stored(&self.store, now())?);
             let mut written = Written { store: self.store.clone(), bindings: server.bindings().clone() };
             let stopped = Arc::clone(&stop);
-            let thread = std::thread::Builder::new()
-                .name("dhcp".into())
-                .spawn(move || serve(server, &socket, &mut written, &stopped))?;
+            let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
+            let thread = self.supervisor.spawn("dhcp", work)?;
             self.running.push(Serving { interface, pool, stop, thread: Some(thread) });
         }
         Ok(())
@@ -200,9 +202,10 @@ fn stored(store: &Store, now: Instant) -> anyhow::Result<Vec<(Ipv4Addr, Binding)
         .collect())
 }
 
-fn serve(mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
+fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
+        heart.beat();
         let patience = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
         // an interrupted wait is a wait that ended
         let _ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience));
@@ -222,6 +225,7 @@ fn serve(mut server: Server, socket: &PacketSocket, written: &mut Written, stop:
             }
         }
     }
+    heart.retire();
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::aaa::{Authenticator, Login};
 use crate::apply::Machine;
+use crate::choices::Choices;
 use crate::dataplane::{self, Shared, now};
 use crate::dhcp_server::Servers;
 use crate::guard::rules::Here;
@@ -12,11 +13,11 @@ use crate::logging::Logging;
 use crate::networks::Networks;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
+use crate::supervise::{self, BEAT, Heart};
 use crate::views::Views;
 use crate::{aaa, apply, check, configure, dhcp, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
-use hubward_linux::notify;
 use hubward_linux::random;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{clock, link};
@@ -77,6 +78,8 @@ pub(crate) enum End {
     Interrupt,
     /// The program begins anew, with its saved configuration: `reload`.
     Restart,
+    /// A part of it died or hung.
+    Failed,
 }
 
 /// Why a configuration is not in force.
@@ -115,7 +118,8 @@ pub(crate) struct Gateway {
     pub(crate) recapture: Option<Instant>,
     /// How long the next failure of that waits.
     pub(crate) capture_again: Duration,
-    pub(crate) allow_unenforced: bool,
+    /// What the start was told to do without.
+    pub(crate) choices: Arc<Choices>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
     pub(crate) authenticator: Authenticator,
@@ -128,21 +132,27 @@ const RECAPTURE: Duration = Duration::from_millis(100);
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// Runs until it is told to stop; then says goodbye to every peer and takes everything back.
-    pub(crate) fn run(mut self, messages: &Receiver<Message>) -> End {
+    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to every peer and takes
+    /// everything back.
+    pub(crate) fn run(mut self, heart: &Heart, messages: &Receiver<Message>) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         let mut tick = now();
         self.link_mtus();
         self.machine.announce();
         self.tell_of_the_guard();
         let end = loop {
+            heart.beat();
+            if let Some(fault) = heart.supervisor().fault() {
+                tracing::error!("{}", supervise::told(fault));
+                break End::Failed;
+            }
             let engine = self.engine.poll_timeout().map(|(at, _)| at);
             let dhcp = self.dhcp.poll_timeout();
             // a DHCP answer is looked for every 50 ms while one is awaited
             let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
             let deadline =
                 [engine, dhcp, look, self.recapture].into_iter().flatten().fold(tick, Instant::min);
-            match messages.recv_timeout(deadline.since(now())) {
+            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
                 Ok(Message::Stop(end)) => break end,
                 Ok(message) => self.message(message),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -158,10 +168,14 @@ impl Gateway {
             }
             self.effects();
         };
+        heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
         self.guard.close();
-        self.dhcp.release();
+        // whoever starts it again finds the leases of before, as after a crash
+        if end != End::Failed {
+            self.dhcp.release();
+        }
         end
     }
 
@@ -470,8 +484,6 @@ impl Gateway {
     }
 
     fn every_second(&mut self) {
-        // systemd starts a gateway anew whose one thread hangs (WatchdogSec)
-        let _unsupervised = notify::notify("WATCHDOG=1");
         // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
         match random::seed() {
             Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
@@ -573,7 +585,9 @@ impl Gateway {
 
     /// Puts a configuration in force; what it does not change is left alone.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
-        check::may_replace(&self.parsed, &parsed, self.allow_unenforced).map_err(anyhow::Error::msg)?;
+        let mut parsed = Arc::unwrap_or_clone(parsed);
+        check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
+        let parsed = Arc::new(parsed);
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
         // before anything else: what is new in it must not leave in clear meanwhile

@@ -4,6 +4,7 @@
 mod aaa;
 mod apply;
 mod check;
+mod choices;
 mod client;
 mod configure;
 mod console_lines;
@@ -31,6 +32,7 @@ mod shell;
 mod snapshot;
 mod ssh;
 mod store;
+mod supervise;
 mod syslog;
 mod translate;
 mod typed_password;
@@ -46,6 +48,9 @@ use std::process::ExitCode;
 /// The control socket, unless `--socket` says otherwise.
 const SOCKET: &str = "/run/hubward/control.sock";
 
+/// The exit status of wrong use, `EX_USAGE` of sysexits.h.
+const WRONG_USE: u8 = 64;
+
 #[derive(Parser)]
 #[command(name = "hubward", version, about = "An IPsec hub that runs Cisco IOS configurations on Linux")]
 struct Arguments {
@@ -59,6 +64,8 @@ enum Verb {
     Check {
         /// The configuration.
         file: PathBuf,
+        #[command(flatten)]
+        options: choices::Options,
     },
     /// Run a configuration.
     Run(run::Arguments),
@@ -114,11 +121,21 @@ enum Verb {
 
 /// The program: reads its arguments, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Verb::Check { file } => check_file(&file),
-        Verb::Run(arguments) => run::run(&arguments).and_then(|end| match end {
-            End::Stop | End::Interrupt => Ok(ExitCode::SUCCESS),
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            // help and the version are no mistakes
+            let status = if wrong.use_stderr() { WRONG_USE } else { 0 };
+            let _gone = wrong.print();
+            return ExitCode::from(status);
+        }
+    };
+    let done = match arguments.command {
+        Verb::Check { file, options } => check::file(&file, &options),
+        Verb::Run(arguments) => run::run(&arguments).and_then(|(end, status)| match end {
+            End::Stop | End::Interrupt => Ok(status),
             End::Restart => Err(run::restart()),
+            End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
         Verb::Guard(arguments) => guard::command::guard(&arguments),
         Verb::Release { socket } => guard::command::release(&socket),
@@ -136,7 +153,7 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");
-        ExitCode::FAILURE
+        if error.is::<choices::WrongUse>() { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
     })
 }
 
@@ -161,11 +178,4 @@ fn explain_capture(pcap: &Path, config: &Path) -> anyhow::Result<ExitCode> {
 /// Prints; whoever read it may be gone (`| head`).
 fn say(text: &str) {
     let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
-}
-
-fn check_file(file: &Path) -> anyhow::Result<ExitCode> {
-    let text = check::read(file)?;
-    let parsed = hubward_config::parse(&text);
-    let may_start = check::print(&file.display().to_string(), &text, &parsed);
-    Ok(if may_start { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,13 +6,14 @@ use crate::debug::{self, Debugging};
 use crate::exec::Format;
 use crate::log_buffer::{Body, LogBuffer, LogLine, Stamps};
 use crate::monitors::Monitors;
+use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::syslog::Syslog;
 use hubward_config::model::{Config, LogSettings};
 use hubward_linux::clock;
 use hubward_proto::ike::event::Event;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -91,19 +92,26 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Logging {
     /// A log with a thread. Without one, as in tests, everything is handed on at once.
-    pub(crate) fn start() -> Arc<Self> {
+    pub(crate) fn start(supervisor: &Arc<Supervisor>) -> Arc<Self> {
         let (queue, entries) = sync_channel(QUEUE);
         let logging = Arc::new(Self::default());
         let own = Arc::clone(&logging);
-        let thread = std::thread::Builder::new().name("log".into()).spawn(move || own.work(&entries));
+        let thread = supervisor.spawn("log", move |heart| own.work(heart, &entries));
         if thread.is_ok() {
             let _first = logging.queue.set(queue);
         }
         logging
     }
 
-    fn work(&self, entries: &Receiver<Entry>) {
-        for entry in entries {
+    fn work(&self, heart: &Heart, entries: &Receiver<Entry>) {
+        loop {
+            heart.beat();
+            let entry = match entries.recv_timeout(BEAT) {
+                Ok(entry) => entry,
+                Err(RecvTimeoutError::Timeout) => continue,
+                // nobody logs any more
+                Err(RecvTimeoutError::Disconnected) => return heart.retire(),
+            };
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
                 locked(&self.told).dropped += dropped;
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_buffer_takes_what_its_level_lets_in() {
-        let logging = Logging::start();
+        let logging = Logging::start(&Supervisor::new());
         logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Isakmp));
         logging.message(message(6));
         logging.step(step());
@@ -270,7 +278,7 @@ mod tests {
     /// Lines of a class that is off are not made.
     #[test]
     fn what_is_off_is_silent() {
-        let logging = Logging::start();
+        let logging = Logging::start(&Supervisor::new());
         logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Ipsec));
         logging.step(step());
         assert!(words(&logging).is_empty());
@@ -278,7 +286,7 @@ mod tests {
 
     #[test]
     fn terminals_have_a_level_and_the_console_is_left_alone() {
-        let logging = Logging::start();
+        let logging = Logging::start(&Supervisor::new());
         let (sender, told) = channel();
         let tell = |name: &'static str| {
             let sender = sender.clone();
@@ -306,7 +314,7 @@ mod tests {
     /// A reader that hangs costs lines, and they are counted; nobody waits.
     #[test]
     fn what_does_not_fit_is_dropped_and_told_of() {
-        let logging = Logging::start();
+        let logging = Logging::start(&Supervisor::new());
         logging.configure(&hubward_config::parse("no logging console\nlogging buffered 9000000").config);
         logging.debugging.switch(crate::debug::Switch::On(crate::debug::Class::Isakmp));
         let hold = locked(&logging.told);

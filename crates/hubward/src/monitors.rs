@@ -3,6 +3,7 @@
 
 use crate::console_lines::LineName;
 use crate::exec::Format;
+use crate::supervise;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -51,9 +52,11 @@ impl Monitors {
     ) -> std::io::Result<Subscription> {
         let (queue, messages) = sync_channel::<String>(QUEUE);
         std::thread::Builder::new().name("monitor".into()).spawn(move || {
-            for message in messages {
-                tell(&message);
-            }
+            supervise::guarded("monitor", || {
+                for message in messages {
+                    tell(&message);
+                }
+            });
         })?;
         let classic = Arc::new(AtomicBool::new(format == Format::Classic));
         let mut watching = self.locked();

@@ -6,6 +6,7 @@ mod plan;
 
 use crate::dataplane::{self, Shared};
 use crate::gateway::Message;
+use crate::supervise::Heart;
 use anyhow::Context as _;
 use hubward_linux::RecvBatch;
 use hubward_linux::udp::UdpSocket;
@@ -137,12 +138,17 @@ fn sweep() {
     }
 }
 
+/// Batches that a socket may give before its worker looks around.
+const TURN: usize = 16;
+
 /// IKE on UDP 4500, of which the kernel has taken ESP and NAT keepalives.
-pub(crate) fn isakmp_natt(shared: &Shared, gateway: &SyncSender<Message>) {
+pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>) {
     let mut batch = RecvBatch::new(16, dataplane::PACKET);
     while !shared.stop.load(Ordering::Relaxed) {
-        dataplane::wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], 500);
-        while matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
+        heart.beat();
+        dataplane::wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], dataplane::WAIT);
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
             for received in batch.datagrams().filter(|received| !received.truncated) {
                 let Some(message) = received.data.strip_prefix(&[0; 4]) else { continue };
                 let (from, to, bytes) = (received.from, received.to, message.to_vec());
@@ -154,9 +160,15 @@ pub(crate) fn isakmp_natt(shared: &Shared, gateway: &SyncSender<Message>) {
 }
 
 /// Hands the kernel's news on until `stopped`.
-pub(crate) fn listen(mut events: Events, gateway: &SyncSender<Message>, stopped: impl Fn() -> bool) {
+pub(crate) fn listen(
+    heart: &Heart,
+    mut events: Events,
+    gateway: &SyncSender<Message>,
+    stopped: impl Fn() -> bool,
+) {
     while !stopped() {
-        dataplane::wait(&mut [PollFd::new(&events, PollFlags::IN)], 500);
+        heart.beat();
+        dataplane::wait(&mut [PollFd::new(&events, PollFlags::IN)], dataplane::WAIT);
         match events.read() {
             Ok(news) => {
                 for event in news {
@@ -166,7 +178,7 @@ pub(crate) fn listen(mut events: Events, gateway: &SyncSender<Message>, stopped:
             }
             Err(error) => {
                 tracing::warn!("the kernel's news of SAs could not be read: {error}");
-                std::thread::sleep(std::time::Duration::from_secs(1));
+                heart.sleep(std::time::Duration::from_secs(1));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::aaa::Authenticator;
 use crate::apply::{Machine, map_interfaces};
+use crate::choices::{Choices, Options};
 use crate::dataplane::offload::{Offload, Offloads};
 use crate::dataplane::{self, Drops, Shared, now};
 use crate::dhcp_server::Servers;
@@ -16,6 +17,7 @@ use crate::logging::Logging;
 use crate::networks::Networks;
 use crate::plane::{self, Choice, Plane};
 use crate::store::Store;
+use crate::supervise::{self, GATEWAY, Heart, Supervisor};
 use crate::views::Views;
 use crate::{SOCKET, check, exec, translate};
 use arc_swap::ArcSwap;
@@ -37,6 +39,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -51,9 +54,8 @@ pub(crate) struct Arguments {
     /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     pub(crate) map: Vec<String>,
-    /// Start although some access-control lines are not enforced.
-    #[arg(long)]
-    pub(crate) allow_unenforced: bool,
+    #[command(flatten)]
+    pub(crate) options: Options,
     /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the
     /// configuration protects then stays in until Hubward is back, or `hubward release` is given.
     #[arg(long)]
@@ -78,9 +80,11 @@ pub(crate) struct Arguments {
     pub(crate) state: PathBuf,
 }
 
-/// Runs until it is told to stop, and tells whether the program should begin anew.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
-    let logging = Logging::start();
+/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
+    let choices = Choices::of(&arguments.options)?;
+    let supervisor = Supervisor::new();
+    let logging = Logging::start(&supervisor);
     subscribe("info", Arc::clone(&logging));
     privilege::forbid_core_dumps()?;
     // the state folder, leases and keys are nobody else's to read, started by whomever
@@ -90,11 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     hubward_crypto::choice::choose(&hubward_linux::clock::now);
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
-    let parsed = hubward_config::parse(&text);
-    check::tell(&parsed, None);
-    if let Err(refusal) = check::may_start(&parsed, arguments.allow_unenforced) {
-        anyhow::bail!(refusal);
-    }
+    let (parsed, status) = check::started(&arguments.file, &text, &choices)?;
     let names = map_interfaces(&parsed.config, &arguments.map)?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
     guard::command::remember(&arguments.state, &names);
     // before anything is forwarded
     let here = Here { names: &names, leased: &[] };
-    let guard = Guard::set_up(store.clone(), arguments.allow_unenforced, &parsed, here)?;
+    let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
     let mut machine = Machine::open(Some(&arguments.state), names.clone(), arguments.no_addresses)?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         Arc::clone(&logging),
     ));
     let (sender, receiver) = sync_channel(1024);
-    let authenticator = Authenticator::start(&parsed.config, sender.clone())?;
+    let authenticator = Authenticator::start(&supervisor, &parsed.config, sender.clone())?;
     let policy = Arc::new(policy);
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
@@ -179,38 +179,47 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<End> {
         networks: Networks::default(),
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
-        allow_unenforced: arguments.allow_unenforced,
+        choices: Arc::new(choices),
         dhcp: crate::dhcp::Clients::new(store.clone()),
-        lending: Servers::new(store),
+        lending: Servers::new(store, Arc::clone(&supervisor)),
         authenticator,
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);
     gateway.capture();
     let workers = match events {
-        Some(events) => workers_beside_the_kernel(&shared, &isakmp, &sender, events)?,
-        None => workers(&shared, &isakmp, &sender)?,
+        Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &sender, events)?,
+        None => workers(&supervisor, &shared, &isakmp, &sender)?,
     };
     gateway.engine.watch();
     let desk = Desk { views, gateway: sender.clone() };
     crate::ssh::start(
+        &supervisor,
         crate::ssh::Settings { address: arguments.ssh, state: arguments.state.clone() },
         desk.clone(),
     )?;
-    exec::serve(&arguments.socket, desk)?;
-    signals(sender)?;
+    exec::serve(&supervisor, &arguments.socket, desk)?;
+    signals(&supervisor, sender)?;
+    watch(&supervisor, &shared)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");
-    let end = gateway.run(&receiver);
-    shared.stop.store(true, Ordering::Relaxed);
-    for worker in workers {
-        let _panicked = worker.join();
+    let end = supervisor.work(GATEWAY, |heart| {
+        let end = gateway.run(heart, &receiver);
+        heart.retire();
+        end
+    });
+    // a gateway that panicked could not tell it itself
+    if let (None, Some(fault)) = (end, supervisor.fault()) {
+        tracing::error!("{}", supervise::told(fault));
     }
+    let end = end.unwrap_or(End::Failed);
+    shared.stop.store(true, Ordering::Relaxed);
+    supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
     if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         guard::command::release_at_the_terminal();
     }
-    Ok(end)
+    Ok((end, status))
 }
 
 /// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
@@ -244,48 +253,66 @@ fn subscribe(usual: &str, logging: Arc<Logging>) {
     tracing_subscriber::registry().with(filter).with(stderr).with(BufferLayer(logging)).init();
 }
 
+/// Begins to watch the threads, and the TUN where packets go through it.
+pub(crate) fn watch(supervisor: &Arc<Supervisor>, shared: &Arc<Shared>) -> std::io::Result<()> {
+    let shared = Arc::clone(shared);
+    // the TUN of a gateway whose packets the kernel carries is not even up
+    let kernel = shared.esp.is_none();
+    supervisor.start(move || if kernel { Ok(()) } else { dataplane::check_tun(&shared.tun) })
+}
+
 /// Starts the packet workers.
 pub(crate) fn workers(
+    supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
     gateway: &SyncSender<Message>,
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
     let seed = random::seed()?;
-    let named = |name: &str| std::thread::Builder::new().name(name.into());
     let (out_shared, out_gateway) = (Arc::clone(shared), gateway.clone());
     let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
-    let (ike_shared, ike_gateway, ike_socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    let outgoing = move |heart: &Heart| dataplane::outgoing::run(heart, &out_shared, &out_gateway, seed);
+    let incoming = move |heart: &Heart| dataplane::incoming::run(heart, &in_shared, &in_gateway);
     Ok(vec![
-        named("esp-out").spawn(move || dataplane::outgoing::run(&out_shared, &out_gateway, seed))?,
-        named("esp-in").spawn(move || dataplane::incoming::run(&in_shared, &in_gateway))?,
-        named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
+        supervisor.spawn("esp-out", outgoing)?,
+        supervisor.spawn("esp-in", incoming)?,
+        isakmp_worker(supervisor, shared, isakmp, gateway)?,
     ])
+}
+
+fn isakmp_worker(
+    supervisor: &Arc<Supervisor>,
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let (shared, gateway, socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, &gateway))
 }
 
 /// The same where the kernel carries the packets: IKE on both ports, and what the kernel tells.
 fn workers_beside_the_kernel(
+    supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
     gateway: &SyncSender<Message>,
     events: Events,
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
-    let named = |name: &str| std::thread::Builder::new().name(name.into());
     let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
-    let (ike_shared, ike_gateway, ike_socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
     let (news_shared, news_gateway) = (Arc::clone(shared), gateway.clone());
     let stopped = move || news_shared.stop.load(Ordering::Relaxed);
     Ok(vec![
-        named("isakmp-natt").spawn(move || plane::isakmp_natt(&in_shared, &in_gateway))?,
-        named("isakmp").spawn(move || dataplane::isakmp(&ike_shared, &ike_socket, &ike_gateway))?,
-        named("xfrm").spawn(move || plane::listen(events, &news_gateway, stopped))?,
+        supervisor.spawn("isakmp-natt", move |heart| plane::isakmp_natt(heart, &in_shared, &in_gateway))?,
+        isakmp_worker(supervisor, shared, isakmp, gateway)?,
+        supervisor.spawn("xfrm", move |heart| plane::listen(heart, events, &news_gateway, stopped))?,
     ])
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
-pub(crate) fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
+pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: SyncSender<Message>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(async move {
+    supervisor.spawn("signals", move |heart: &Heart| {
+        runtime.block_on(async {
             let (terminate, interrupt, hangup) = (
                 signal(SignalKind::terminate()),
                 signal(SignalKind::interrupt()),
@@ -301,9 +328,15 @@ pub(crate) fn signals(gateway: SyncSender<Message>) -> anyhow::Result<()> {
                     _ = terminate.recv() => Message::Stop(End::Stop),
                     _ = interrupt.recv() => Message::Stop(End::Interrupt),
                     _ = hangup.recv() => Message::Reload,
+                    () = heart.beating() => return,
                 };
                 let stop = matches!(message, Message::Stop(_));
-                let _gone = gateway.send(message);
+                if stop {
+                    // from here on the end has a bound, whatever the gateway does
+                    heart.supervisor().stop();
+                    heart.retire();
+                }
+                let _gone = heart.send(&gateway, message);
                 if stop {
                     return;
                 }

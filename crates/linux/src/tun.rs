@@ -158,6 +158,19 @@ impl Tun {
         self.index
     }
 
+    /// Whether an interface of its name is there and up. Waits for no lock of the kernel's that is held for long.
+    pub fn is_up(&self) -> Result<bool, Error> {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)
+            .context("open a socket for", &self.name)?;
+        let mut request = request_for(&self.name)?;
+        // SAFETY: SIOCGIFFLAGS reads and writes one ifreq, which outlives the call.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &mut request) };
+        check(result).context("look at", &self.name)?;
+        // SAFETY: the call has filled in the flags.
+        let flags = unsafe { request.ifr_ifru.ifru_flags };
+        Ok(libc::c_int::from(flags) & libc::IFF_UP != 0)
+    }
+
     /// Switches offloads for the whole interface. `EINVAL` says that the kernel does not know them.
     pub fn set_offload(&self, offload: Offload) -> Result<(), Error> {
         // SAFETY: TUNSETOFFLOAD takes its flags by value.

@@ -127,6 +127,7 @@ fn push(
         source_port: None,
         destination_port: None,
         inexact: false,
+        vague: false,
         line: fold.line,
     };
     if is_extended {

@@ -9,6 +9,7 @@ use crate::dataplane::{self, Drops, Shared, now};
 use crate::gateway::Message;
 use crate::log::Log;
 use crate::run;
+use crate::supervise::{self, BEAT, FAILED, GATEWAY, Heart, Supervisor};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
 use hubward_linux::SocketOptions;
@@ -48,10 +49,11 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let terminal = Modes::of(std::io::stdin());
     let (sender, receiver) = sync_channel(1024);
     let asking = Arc::new(AtomicBool::new(true));
-    stop_while_asking(Arc::clone(&asking), terminal.clone())?;
+    let supervisor = Supervisor::new();
+    stop_while_asking(&supervisor, Arc::clone(&asking), terminal.clone())?;
     ask_for_what_is_missing(&mut profile)?;
     asking.store(false, Ordering::Relaxed);
-    run::signals(sender.clone())?;
+    run::signals(&supervisor, sender.clone())?;
     let gateway = resolve(profile.gateway.as_deref().unwrap_or_default())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -92,19 +94,29 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         refused: false,
     };
     session.look_at_addresses();
-    let workers = run::workers(&shared, &isakmp, &sender)?;
+    let workers = run::workers(&supervisor, &shared, &isakmp, &sender)?;
+    run::watch(&supervisor, &shared)?;
     tell(format_args!("Connecting to {gateway} …"));
-    let outcome = session.run(&receiver);
+    let outcome = supervisor.work(GATEWAY, |heart| {
+        let outcome = session.run(heart, &receiver);
+        heart.retire();
+        outcome
+    });
     session.network.remove();
     // somebody may be in the middle of a password
     if let Some(terminal) = terminal {
         terminal.restore(std::io::stdin());
     }
+    supervisor.stop();
     shared.stop.store(true, Ordering::Relaxed);
-    for worker in workers {
-        let _panicked = worker.join();
+    supervise::join(workers);
+    match supervisor.fault() {
+        Some(fault) => {
+            tracing::error!("{}", supervise::told(fault));
+            Ok(ExitCode::from(FAILED))
+        }
+        None => outcome.unwrap_or(Ok(ExitCode::from(FAILED))),
     }
-    outcome
 }
 
 /// Tells the person at the terminal, who may be gone: that must not keep anything from being taken back.
@@ -113,9 +125,13 @@ fn tell(text: std::fmt::Arguments<'_>) {
 }
 
 /// While the first questions are asked nothing is changed yet: Ctrl-C gives the terminal its echo back and ends the program.
-fn stop_while_asking(asking: Arc<AtomicBool>, terminal: Option<Modes>) -> anyhow::Result<()> {
+fn stop_while_asking(
+    supervisor: &Arc<Supervisor>,
+    asking: Arc<AtomicBool>,
+    terminal: Option<Modes>,
+) -> anyhow::Result<()> {
     let (sender, stopped) = sync_channel(1);
-    run::signals(sender)?;
+    run::signals(supervisor, sender)?;
     std::thread::Builder::new().name("asking".into()).spawn(move || {
         if stopped.recv().is_ok() && asking.load(Ordering::Relaxed) {
             if let Some(terminal) = terminal {
@@ -168,16 +184,18 @@ struct Session {
 }
 
 impl Session {
-    fn run(&mut self, messages: &Receiver<Message>) -> anyhow::Result<ExitCode> {
+    fn run(&mut self, heart: &Heart, messages: &Receiver<Message>) -> anyhow::Result<ExitCode> {
         let name = self.profile.name.clone();
         self.engine.handle(now(), Input::Command(Command::Connect { connection: name.clone() }));
         let mut tick = now();
         let mut failed = false;
-        while !failed {
+        // a fault of another part is told when everything has been taken back
+        while !failed && heart.supervisor().fault().is_none() {
+            heart.beat();
             self.effects()?;
             failed = self.refused;
             let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
-            match messages.recv_timeout(deadline.since(now())) {
+            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
                 // SIGHUP: the terminal is gone
                 Ok(Message::Stop(_) | Message::Reload) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => self.message(message),
@@ -191,6 +209,7 @@ impl Session {
                 self.every_second();
             }
         }
+        heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Disconnect { connection: name }));
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects()?;

@@ -1,8 +1,9 @@
 //! ESP in: opened in batches, gathered, and given to the TUN.
 
-use super::{PACKET, Shared, count, now, wait};
+use super::{PACKET, Shared, WAIT, count, now, tun_is_gone, wait};
 use crate::dataplane::offload::header_of;
 use crate::gateway::Message;
+use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Received, RecvBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
@@ -26,6 +27,7 @@ const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 
 /// The worker that takes ESP in.
 struct Incomer<'a> {
+    heart: &'a Heart,
     shared: &'a Shared,
     gateway: &'a SyncSender<Message>,
     inbound: Inbound,
@@ -34,9 +36,10 @@ struct Incomer<'a> {
 }
 
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.
-pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
+pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>) {
     let (tcp, udp) = shared.offloads.gathers();
     let mut worker = Incomer {
+        heart,
         shared,
         gateway,
         inbound: Inbound::new(&shared.sad),
@@ -48,10 +51,11 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>) {
     let mut packets = RecvBatch::new(BATCH, PACKET);
     let mut heard = vec![0; PACKET];
     while !shared.stop.load(Ordering::Relaxed) {
+        heart.beat();
         let esp = shared.esp.as_ref().map_or(shared.natt.as_fd(), |esp| esp.as_fd());
         let fds = [shared.natt.as_fd(), shared.unreachable.as_fd(), esp];
         let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        wait(&mut fds, 500);
+        wait(&mut fds, WAIT);
         // a packet that comes alone costs one system call to wait for it and one to take it
         worker.inbound.refresh();
         let [by_udp, unreachable, native] = fds.map(|fd| !fd.revents().is_empty());
@@ -118,11 +122,14 @@ fn hear(shared: &Shared, packet: &mut [u8]) {
 
 impl Incomer<'_> {
     fn open<'a>(&mut self, packets: impl Iterator<Item = Arrived<'a>>) {
-        let (shared, coalescer) = (self.shared, &mut self.coalescer);
+        let (heart, shared, coalescer) = (self.heart, self.shared, &mut self.coalescer);
         let write = |packet: &[u8], whole: Option<Super>| {
             let header = whole.map_or_else(VnetHeader::default, header_of);
-            if shared.tun.write(header, packet).is_err() {
+            if let Err(error) = shared.tun.write(header, packet) {
                 count(&shared.drops.send, 1);
+                if tun_is_gone(&error) {
+                    heart.supervisor().fail(format!("{} is gone: {error}", shared.tun.name()));
+                }
             }
         };
         self.inbound.process(now(), packets, |packet| coalescer.push(packet, write));

@@ -1,8 +1,9 @@
 //! Cleartext out: read from the TUN until it is dry, protected in batches, and sent.
 
-use super::{PACKET, Shared, count, now, wait};
+use super::{PACKET, Shared, WAIT, count, now, tun_is_gone, wait};
 use crate::dataplane::offload::undone;
 use crate::gateway::Message;
+use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Outgoing, SendBatch};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
@@ -104,6 +105,7 @@ impl Asked {
 
 /// The worker that takes cleartext out.
 struct Outgoer<'a> {
+    heart: &'a Heart,
     shared: &'a Shared,
     gateway: &'a SyncSender<Message>,
     outbound: Outbound,
@@ -116,12 +118,13 @@ struct Outgoer<'a> {
     told: (u64, u32),
 }
 
-/// Cleartext out.
-pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
+/// Cleartext out. It ends with the TUN, which is a fault.
+pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
     let read = buffer.get_mut(line - VnetHeader::LEN..).unwrap_or_default();
     let mut worker = Outgoer {
+        heart,
         shared,
         gateway,
         outbound: Outbound::new(&shared.sad, seed),
@@ -133,7 +136,8 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]
         told: (0, 0),
     };
     while !shared.stop.load(Ordering::Relaxed) {
-        let patience = if worker.waiting.is_empty() { 500 } else { 20 };
+        heart.beat();
+        let patience = if worker.waiting.is_empty() { WAIT } else { 20 };
         wait(&mut [PollFd::new(&shared.tun, PollFlags::IN)], patience);
         let (tables, now) = (shared.tables.load(), now());
         worker.outbound.refresh();
@@ -144,7 +148,14 @@ pub(crate) fn run(shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]
         }
         worker.flush();
         for _ in 0..TURN {
-            let Ok((header, packet)) = shared.tun.read(read) else { break };
+            let (header, packet) = match shared.tun.read(read) {
+                Ok(read) => read,
+                Err(error) if tun_is_gone(&error) => {
+                    heart.supervisor().fail(format!("{} is gone: {error}", shared.tun.name()));
+                    return;
+                }
+                Err(_) => break,
+            };
             worker.read(&tables, now, header, packet);
             if worker.outbound.is_full() {
                 worker.flush();
@@ -281,7 +292,7 @@ impl Outgoer<'_> {
         if self.outbound.is_empty() {
             return;
         }
-        let (shared, sender) = (self.shared, &mut self.sender);
+        let (heart, shared, sender) = (self.heart, self.shared, &mut self.sender);
         self.outbound.seal(|batch| {
             for runs in batch.chunk_by(|a, b| a.path.encapsulation == b.path.encapsulation) {
                 let segmented = runs.first().is_some_and(|run| run.path.encapsulation == Encapsulation::Udp)
@@ -291,7 +302,7 @@ impl Outgoer<'_> {
                 } else {
                     runs.iter().flat_map(one_by_one).collect()
                 };
-                send(shared, &messages, sender);
+                send(heart, shared, &messages, sender);
             }
         });
     }
@@ -326,7 +337,7 @@ fn message<'a>(run: &Sealed<'_>, data: &'a [u8]) -> Outgoing<'a> {
 
 /// Sends messages of one encapsulation, which their port tells. An error concerns the first message: it is lost, the others
 /// go on; but a full queue is waited for, and what the kernel would not cut is cut here.
-fn send(shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) {
+fn send(heart: &Heart, shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) {
     let mut waited = false;
     while let Some(first) = messages.first() {
         let native = first.to.port() == 0;
@@ -343,6 +354,8 @@ fn send(shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) 
             Err(error) if is_full(&error) && !waited => {
                 let fd =
                     shared.esp.as_ref().filter(|_| native).map_or(shared.natt.as_fd(), |esp| esp.as_fd());
+                // on a slow link each packet of a turn may wait
+                heart.beat();
                 wait(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], FULL);
                 waited = true;
                 0
@@ -354,7 +367,7 @@ fn send(shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) 
                 let size = first.segment.map_or(1, usize::from).max(1);
                 let packets: Vec<_> =
                     first.data.chunks(size).map(|data| Outgoing { data, segment: None, ..*first }).collect();
-                send(shared, &packets, sender);
+                send(heart, shared, &packets, sender);
                 1
             }
             _ => {

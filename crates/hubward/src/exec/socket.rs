@@ -2,10 +2,12 @@
 
 use super::{Caller, Desk, Format, Outcome, PRIVILEGED, Refusal, run};
 use crate::console_lines::LineName;
-use crate::dataplane::now;
+use crate::dataplane::{self, now};
 use crate::shell::console::{self, HELLO};
 use crate::shell::filter::{self, Filtering};
+use crate::supervise::{self, BEAT, Heart, Supervisor};
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags};
 use std::io::{BufWriter, Read as _, Write};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -26,7 +28,7 @@ const STACK: usize = 512 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves the socket: mode 0600, each connection on a thread of its own.
-pub(crate) fn serve(path: &Path, desk: Desk) -> anyhow::Result<()> {
+pub(crate) fn serve(supervisor: &Arc<Supervisor>, path: &Path, desk: Desk) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -39,28 +41,42 @@ pub(crate) fn serve(path: &Path, desk: Desk) -> anyhow::Result<()> {
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    supervisor.spawn("exec", move |heart| accept(heart, &listener, &desk))?;
+    Ok(())
+}
+
+/// Takes connections for ever.
+fn accept(heart: &Heart, listener: &UnixListener, desk: &Desk) {
     let running = Arc::new(AtomicUsize::new(0));
-    std::thread::Builder::new().name("exec".into()).spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            if running.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
-                running.fetch_sub(1, Ordering::Relaxed);
-                let _gone = stream.write_all(b"% Too many commands at once\n\0");
+    loop {
+        heart.beat();
+        dataplane::wait(&mut [PollFd::new(listener, PollFlags::IN)], dataplane::WAIT);
+        let mut stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => {
+                // a descriptor too many: the next one may find a place again
+                heart.sleep(BEAT);
                 continue;
             }
-            let (desk, counted) = (desk.clone(), Arc::clone(&running));
-            let started =
-                std::thread::Builder::new().name("command".into()).stack_size(STACK).spawn(move || {
-                    if let Err(error) = answer(stream, &desk) {
-                        tracing::debug!("a command was not answered: {error:#}");
-                    }
-                    counted.fetch_sub(1, Ordering::Relaxed);
-                });
-            if started.is_err() {
-                running.fetch_sub(1, Ordering::Relaxed);
-            }
+        };
+        if running.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
+            running.fetch_sub(1, Ordering::Relaxed);
+            let _gone = stream.write_all(b"% Too many commands at once\n\0");
+            continue;
         }
-    })?;
-    Ok(())
+        let (desk, counted) = (desk.clone(), Arc::clone(&running));
+        let started = std::thread::Builder::new().name("command".into()).stack_size(STACK).spawn(move || {
+            if let Some(Err(error)) = supervise::guarded("command", || answer(stream, &desk)) {
+                tracing::debug!("a command was not answered: {error:#}");
+            }
+            counted.fetch_sub(1, Ordering::Relaxed);
+        });
+        if started.is_err() {
+            running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Removes what a gateway that was killed left; anything but a socket is somebody's file.
@@ -191,7 +207,8 @@ mod tests {
     fn commands_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        serve(&path, crate::views::tests::desk()).unwrap();
+        let supervisor = Supervisor::new();
+        serve(&supervisor, &path, crate::views::tests::desk()).unwrap();
         let mut open: Vec<_> = (0..AT_ONCE).map(|_| UnixStream::connect(&path).unwrap()).collect();
         let refused = ask(&path, Format::Modern, "show privilege").unwrap();
         assert_eq!(refused, "% Too many commands at once\n");
@@ -212,6 +229,6 @@ mod tests {
             when_free(Format::Modern, filtered),
             "Number of lines which match regexp = 1\n% Invalid input detected at '^' marker.\n"
         );
-        assert!(serve(&path, crate::views::tests::desk()).is_err(), "another gateway's socket");
+        assert!(serve(&supervisor, &path, crate::views::tests::desk()).is_err(), "another gateway's socket");
     }
 }

@@ -3,10 +3,12 @@
 use super::rules::{GRANTED, Here, TABLE};
 use super::{Guard, ranges};
 use crate::apply::{Names, map_interfaces};
+use crate::choices::Choices;
 use crate::store::Store;
 use crate::{check, run};
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
+use hubward_config::verdict::leave_out;
 use hubward_linux::link;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nftables::Nftables;
@@ -26,7 +28,14 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
     run::log_to_stderr("warn");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     privilege::require(Capability::NetAdmin, "a guard")?;
-    let parsed = hubward_config::parse(&check::read(&arguments.file)?);
+    let choices = Choices::of(&arguments.options)?;
+    let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
+    // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
+    let judgement = choices.judge(&parsed);
+    let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();
+    for name in leave_out(&mut parsed.config, &judgement.verdicts, &without) {
+        tracing::warn!("no tunnel, group or peer is called {name}");
+    }
     let names = names(&parsed.config, &arguments.map, &arguments.state)?;
     let store = match Store::open(&arguments.state) {
         Ok(store) => store,
@@ -39,7 +48,7 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let here = Here { names: &names, leased: &[] };
-    let mut guard = Guard::set_up(store, arguments.allow_unenforced, &parsed, here)?;
+    let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close();
     match guard.news().unwrap_or_default() {
         view if view.missing.is_some() => println!("There is no guard."),

@@ -8,6 +8,7 @@ use super::session::Terminal;
 use crate::console_lines::LineName;
 use crate::dataplane::now;
 use crate::exec::{Desk, PRIVILEGED};
+use crate::supervise;
 use anyhow::Context as _;
 use hubward_linux::terminal::{RawMode, is_terminal, size};
 use std::io::{Read, Write};
@@ -47,16 +48,18 @@ pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     let sender = inputs.0.clone();
     let mut typing = stream.try_clone()?;
     std::thread::Builder::new().name("console".into()).spawn(move || {
-        // whatever ends the frames ends the session
-        while let Ok(Some(frame)) = Frame::read(&mut typing) {
-            let input = match frame {
-                Frame::Typed(bytes) => Input::Typed(bytes),
-                Frame::Window(terminal) => Input::Window(terminal),
-            };
-            if sender.send(input).is_err() {
-                return;
+        supervise::guarded("console", || {
+            // whatever ends the frames ends the session
+            while let Ok(Some(frame)) = Frame::read(&mut typing) {
+                let input = match frame {
+                    Frame::Typed(bytes) => Input::Typed(bytes),
+                    Frame::Window(terminal) => Input::Window(terminal),
+                };
+                if sender.send(input).is_err() {
+                    return;
+                }
             }
-        }
+        });
         let _over = sender.send(Input::Ended);
     })?;
     // whoever may open the socket may do everything, so that `enable` has nothing to ask

@@ -8,6 +8,7 @@ use crate::exec::{self, Caller, Desk, Format};
 use crate::shell::pager::crlf;
 use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
+use crate::supervise;
 use hubward_config::model::LineLogin;
 use hubward_proto::ike::event::Untrusted;
 use russh::keys::PublicKey;
@@ -147,7 +148,7 @@ impl Connection {
         let session = Arc::clone(&self.sessions);
         let mut output = Output { runtime: runtime.clone(), write: Box::pin(write.make_writer()) };
         let started = std::thread::Builder::new().name("vty".into()).stack_size(STACK).spawn(move || {
-            body(inputs, &mut output, terminal);
+            supervise::guarded("vty", || body(inputs, &mut output, terminal));
             runtime.block_on(async {
                 let _gone = write.exit_status(0).await;
                 let _gone = write.eof().await;

@@ -14,6 +14,7 @@ mod tests;
 use auth::opens;
 
 use crate::exec::Desk;
+use crate::supervise::{Heart, Supervisor};
 use connection::Connection;
 use limits::Admission;
 use russh::keys::Algorithm;
@@ -52,17 +53,23 @@ pub(crate) struct Settings {
 ///
 /// # Errors
 /// The host key cannot be made or read.
-pub(crate) fn start(settings: Settings, desk: Desk) -> anyhow::Result<()> {
+pub(crate) fn start(supervisor: &Arc<Supervisor>, settings: Settings, desk: Desk) -> anyhow::Result<()> {
     let key = host_key::load(&settings.state)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("ssh".into()).spawn(move || {
+    supervisor.spawn("ssh", move |heart: &Heart| {
         let admission = Arc::new(Admission::default());
-        runtime.block_on(async {
+        let serving = async {
             loop {
                 if opens(&desk.views.parsed().config) {
                     listen(&settings, &key, &desk, &admission).await;
                 }
                 tokio::time::sleep(LOOK).await;
+            }
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                () = serving => {}
+                () = heart.beating() => {}
             }
         });
     })?;
@@ -183,10 +190,11 @@ fn accept(
     let retries = ssh.retries.unwrap_or(3).max(1);
     let config = protocol(key);
     let grace = Duration::from_secs(u64::from(ssh.time_out.unwrap_or(120)));
-    tokio::spawn(connection::run(
-        stream,
-        Connection::new(from, desk.clone(), place, retries),
-        Arc::new(config),
-        grace,
-    ));
+    let connection = Connection::new(from, desk.clone(), place, retries);
+    let running = tokio::spawn(connection::run(stream, connection, Arc::new(config), grace));
+    tokio::spawn(async move {
+        if running.await.is_err_and(|error| error.is_panic()) {
+            tracing::error!("%HUBWARD-3-SESSION: an SSH connection from {from} panicked; the others go on");
+        }
+    });
 }

@@ -1,0 +1,383 @@
+//! The entries of crypto maps and dynamic crypto maps.
+
+use super::lines::Block;
+use super::networks::{Flow, permitted};
+use super::world::{Applied, FoundKey, World, readable};
+use super::{Outcome, Reason, Verdict};
+use crate::document::Class;
+use crate::model::{CryptoMap, EntryTerms, IdentityMatch, Profile, TransformSet};
+use std::net::Ipv4Addr;
+
+pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
+    let config = world.config;
+    let mut out = Vec::new();
+    for map in &config.maps {
+        for entry in &map.entries {
+            let name = format!("{}/{}", map.name, entry.sequence);
+            match &entry.dynamic {
+                None => out.push(fixed(world, map, &name, entry)),
+                Some(dynamic) if config.dynamic_maps.iter().all(|known| known.name != *dynamic) => {
+                    let text =
+                        format!("dynamic map {dynamic} is not defined; it serves nobody on a router either");
+                    out.push(Verdict {
+                        name,
+                        line: entry.line,
+                        outcome: Outcome::Differs(vec![Reason::new(entry.line, text)]),
+                        flows: Vec::new(),
+                        unknown: false,
+                        idle: false,
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    for map in &config.dynamic_maps {
+        let names = |of: &&CryptoMap| {
+            of.entries.iter().any(|entry| entry.dynamic.as_deref() == Some(map.name.as_str()))
+        };
+        let maps: Vec<_> = config.maps.iter().filter(names).collect();
+        for entry in &map.entries {
+            let name = format!("{}/{}", map.name, entry.sequence);
+            let head = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
+            let mut found = Found::new(world, &name, entry.line);
+            found.lines(world.having(&head));
+            found.applied(maps.iter().map(|map| map.name.as_str()), || {
+                format!("no crypto map names the dynamic map {}", map.name)
+            });
+            // what the map says of its entry with this dynamic map
+            for of in &maps {
+                let entries =
+                    of.entries.iter().filter(|entry| entry.dynamic.as_deref() == Some(map.name.as_str()));
+                for entry in entries {
+                    found.lines(world.having(&format!("crypto map {} {}", of.name, entry.sequence)));
+                }
+                found.whole_map(of);
+            }
+            found.terms(&entry.terms);
+            let by_map = maps.iter().any(|map| map.authorization_list.is_some());
+            found.keys(None, &entry.terms, by_map);
+            found.unknown |= entry.terms.acl.is_none();
+            out.push(found.verdict());
+        }
+    }
+    out.extend(of_ipv6(world));
+    out
+}
+
+fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::MapEntry) -> Verdict {
+    let mut found = Found::new(world, name, entry.line);
+    found.lines(world.having(&format!("crypto map {} {}", map.name, entry.sequence)));
+    found.applied(std::iter::once(map.name.as_str()), || {
+        format!("crypto map {} is on no interface", map.name)
+    });
+    found.whole_map(map);
+    if entry.peers.is_empty() {
+        found.fault("no peer is set; the entry is disabled on a router too");
+    }
+    if entry.terms.acl.is_none() {
+        found.fault("there is no `match address`; the entry is disabled on a router too");
+    }
+    found.terms(&entry.terms);
+    if !entry.peers.is_empty() {
+        found.keys(Some(&entry.peers), &entry.terms, false);
+    }
+    found.verdict()
+}
+
+/// Entries for IPv6 peers, which the model does not have.
+fn of_ipv6(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = Vec::new();
+    for block in world.having("crypto map ipv6") {
+        let head = &block.head;
+        let (Some(map), Some(sequence)) = (head.word(3), head.word(4)) else { continue };
+        if sequence.parse::<u16>().is_err() {
+            continue;
+        }
+        out.push(Verdict {
+            name: format!("ipv6 {map}/{sequence}"),
+            line: head.line,
+            outcome: Outcome::Missing(vec![Reason::new(
+                head.line,
+                "crypto maps for IPv6 are not implemented",
+            )]),
+            // IPv6 packets are forwarded nowhere
+            flows: Vec::new(),
+            unknown: false,
+            idle: false,
+        });
+    }
+    out
+}
+
+/// Whether a transform set can be used here.
+fn usable(set: &TransformSet) -> bool {
+    let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
+    set.unsupported.is_empty() && cipher.is_some() && (set.auth.is_some() || cipher == Some("gcm"))
+}
+
+/// What was found of an entry.
+struct Found<'w, 'p> {
+    world: &'w World<'p>,
+    name: String,
+    line: u32,
+    missing: Vec<Reason>,
+    differs: Vec<Reason>,
+    flows: Vec<Flow>,
+    unknown: bool,
+    idle: bool,
+}
+
+impl<'w, 'p> Found<'w, 'p> {
+    fn new(world: &'w World<'p>, name: &str, line: u32) -> Self {
+        Self {
+            world,
+            name: name.to_string(),
+            line,
+            missing: Vec::new(),
+            differs: Vec::new(),
+            flows: Vec::new(),
+            unknown: false,
+            idle: false,
+        }
+    }
+
+    fn verdict(self) -> Verdict {
+        Verdict {
+            name: self.name,
+            line: self.line,
+            outcome: Outcome::of(self.missing, self.differs),
+            flows: self.flows,
+            unknown: self.unknown,
+            idle: self.idle,
+        }
+    }
+
+    /// What does not work on a router either.
+    fn fault(&mut self, text: impl Into<String>) {
+        let reason = Reason::new(self.line, text);
+        self.differs.push(reason);
+    }
+
+    fn lacks(&mut self, line: u32, text: impl Into<String>) {
+        self.missing.push(Reason::new(line, text));
+    }
+
+    /// What the entry's own lines say that is not implemented.
+    fn lines<'b>(&mut self, blocks: impl Iterator<Item = &'b Block<'p>>)
+    where
+        'p: 'b,
+    {
+        for block in blocks {
+            let head = block.head;
+            match (head.word(4), head.word(5)) {
+                (Some("ipsec-manual"), _) => self.lacks(head.line, "manual keys are not implemented"),
+                (Some("gdoi"), _) => {
+                    self.unknown = true;
+                    self.lacks(head.line, "GET VPN is not implemented");
+                }
+                (Some("ipsec-isakmp"), Some("profile")) => {
+                    self.unknown = true;
+                    self.lacks(head.line, "IPsec profiles in crypto maps are not implemented");
+                }
+                (Some("ipsec-isakmp"), Some("dynamic")) if head.text.ends_with(" discover") => {
+                    self.differs.push(Reason::new(head.line, "peers are not looked for (`discover`)"));
+                }
+                _ => {}
+            }
+            for line in &block.below {
+                let text = if line.begins("set ikev2-profile") {
+                    "IKEv2 is not implemented"
+                } else if line.begins("set session-key") {
+                    "manual keys are not implemented"
+                } else if line.begins("set group") {
+                    self.unknown = true;
+                    "GET VPN is not implemented"
+                } else if line.begins("set pfs group24") {
+                    "group 24 is not implemented"
+                } else {
+                    if matches!(line.class, Class::Unsupported | Class::Unknown) {
+                        self.differs.extend(self.world.told(line.line));
+                    }
+                    continue;
+                };
+                self.lacks(line.line, text);
+            }
+        }
+    }
+
+    /// Where the maps of the entry are.
+    fn applied<'m>(&mut self, maps: impl Iterator<Item = &'m str>, nowhere: impl Fn() -> String) {
+        let (mut missing, mut shut) = (Vec::new(), Vec::new());
+        for map in maps {
+            match self.world.applied(map) {
+                Applied::Yes => return,
+                Applied::NotHere(reasons) => missing.extend(reasons),
+                Applied::Nowhere(reason) => shut.push(reason.unwrap_or_else(|| {
+                    Reason::new(self.line, format!("crypto map {map} is on no interface"))
+                })),
+            }
+        }
+        if missing.is_empty() {
+            self.idle = true;
+            if shut.is_empty() {
+                shut.push(Reason::new(self.line, nowhere()));
+            }
+            self.differs.extend(shut);
+        } else {
+            self.missing.extend(missing);
+        }
+    }
+
+    /// What is said for all entries of a map and not done.
+    fn whole_map(&mut self, map: &CryptoMap) {
+        for block in self.world.having(&format!("crypto map {}", map.name)) {
+            let differs = matches!(block.head.word(3), Some("isakmp-profile" | "redundancy" | "gdoi"));
+            if differs {
+                self.differs.extend(self.world.told(block.head.line));
+            }
+        }
+    }
+
+    /// Transform sets, access list and profile.
+    fn terms(&mut self, terms: &EntryTerms) {
+        self.transform_sets(terms);
+        if let Some(name) = &terms.acl {
+            self.access_list(name);
+        }
+        if let Some(name) = &terms.profile {
+            let profile = self.world.config.profiles.iter().find(|profile| profile.name == *name);
+            match profile {
+                None => self.fault(format!(
+                    "ISAKMP profile {name} is not defined; it serves nobody on a router either"
+                )),
+                Some(profile) => self.profile(profile),
+            }
+        }
+    }
+
+    fn transform_sets(&mut self, terms: &EntryTerms) {
+        if terms.transform_sets.is_empty() {
+            self.fault("no transform set is set; the entry is disabled on a router too");
+            return;
+        }
+        let known = |name: &&String| self.world.config.transform_sets.iter().find(|set| set.name == **name);
+        let sets: Vec<_> = terms.transform_sets.iter().filter_map(|name| known(&name)).collect();
+        let unusable = |set: &&&TransformSet| !usable(set);
+        let reasons: Vec<_> = sets
+            .iter()
+            .filter(unusable)
+            .map(|set| {
+                Reason::new(set.line, format!("transform set {} has what is not implemented", set.name))
+            })
+            .collect();
+        let undefined: Vec<_> =
+            terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
+        for name in undefined {
+            self.fault(format!("transform set {name} is not defined"));
+        }
+        match reasons.len() {
+            0 => {}
+            all if all == sets.len() => self.missing.extend(reasons),
+            _ => self.differs.extend(reasons),
+        }
+    }
+
+    fn access_list(&mut self, name: &str) {
+        let Some(acl) = self.world.config.acls.iter().find(|acl| acl.name == name) else {
+            self.fault(format!("access list {name} is not defined; nothing is protected on a router either"));
+            return;
+        };
+        for entry in &acl.entries {
+            if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
+                let text = format!("this line of access list {name} says more than an SA can hold here");
+                self.missing.push(Reason::new(entry.line, text));
+            }
+        }
+        self.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
+        self.flows.extend(self.world.less_inside(permitted(acl)));
+        if acl.entries.is_empty() {
+            self.fault(format!("access list {name} is empty"));
+        }
+    }
+
+    fn profile(&mut self, profile: &Profile) {
+        for block in self.world.having(&format!("crypto isakmp profile {}", profile.name)) {
+            for line in block.having("vrf") {
+                self.lacks(line.line, "VRFs are not implemented");
+            }
+            if profile.matches.is_empty() {
+                for line in block.having("match certificate") {
+                    self.lacks(line.line, "certificates are not implemented");
+                }
+            }
+        }
+        if profile.matches.is_empty() && self.missing.is_empty() {
+            self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
+        }
+        for name in &profile.keyrings {
+            if name != "default" && self.world.config.keyrings.iter().all(|ring| ring.name != *name) {
+                self.fault(format!("keyring {name} is not defined"));
+            }
+        }
+    }
+
+    /// What phase 1 needs: a policy, and a key for one of the peers or of one of the groups.
+    fn keys(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms, by_map: bool) {
+        let world = self.world;
+        if !world.has_policy() {
+            self.missing.extend(world.no_policy(self.line));
+            return;
+        }
+        let profile = terms.profile.as_ref();
+        let profile = profile.and_then(|name| world.config.profiles.iter().find(|known| known.name == *name));
+        let mut found = FoundKey::None;
+        let own: Vec<_> = match peers {
+            Some(peers) => peers.iter().map(|peer| world.key(Some(*peer), profile)).collect(),
+            None => vec![world.key(None, profile), group_key(world, profile, by_map)],
+        };
+        for key in own {
+            match key {
+                FoundKey::Readable => return,
+                FoundKey::Unreadable(line) => found = FoundKey::Unreadable(line),
+                FoundKey::None => {}
+            }
+        }
+        match found {
+            FoundKey::Readable => {}
+            FoundKey::Unreadable(line) => {
+                self.lacks(line, "this key cannot be read without the master key of its router");
+            }
+            FoundKey::None => {
+                let aggressive = world.aggressive(peers.unwrap_or_default());
+                if !aggressive.is_empty() {
+                    self.missing.extend(aggressive);
+                } else if let Some(reason) = world.by_certificate() {
+                    self.missing.push(reason);
+                } else {
+                    self.fault("there is no key for its peer; it does not come up on a router either");
+                }
+            }
+        }
+    }
+}
+
+/// The key of one of the groups whose clients may come by a dynamic entry.
+fn group_key(world: &World<'_>, profile: Option<&Profile>, by_map: bool) -> FoundKey {
+    let matched = |name: &str| match profile {
+        Some(profile) => profile
+            .matches
+            .iter()
+            .any(|matched| matches!(matched, IdentityMatch::Group(group) if group == name)),
+        None => by_map,
+    };
+    let mut found = FoundKey::None;
+    for group in world.config.groups.iter().filter(|group| matched(&group.name)) {
+        match &group.key {
+            Some(key) if readable(key) => return FoundKey::Readable,
+            Some(_) => found = FoundKey::Unreadable(group.line),
+            None => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,153 @@
+//! Groups of VPN clients.
+
+use super::networks::{anywhere, of_pool};
+use super::world::{Applied, World, readable};
+use super::{Outcome, Reason, Verdict};
+use crate::diagnostic::Code;
+use crate::document::Class;
+use crate::model::{AaaList, CryptoMap, Group, IdentityMatch, Profile};
+
+pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
+    world.config.groups.iter().map(|group| verdict(world, group)).collect()
+}
+
+fn verdict(world: &World<'_>, group: &Group) -> Verdict {
+    let config = world.config;
+    let (mut missing, mut differs) = (Vec::new(), Vec::new());
+    let at = |text: String| Reason::new(group.line, text);
+    for block in world.having(&format!("crypto isakmp client configuration group {}", group.name)) {
+        for line in &block.below {
+            if matches!(line.class, Class::Unsupported | Class::Unknown) {
+                differs.extend(world.told(line.line));
+            }
+        }
+    }
+    match &group.key {
+        Some(key) if !readable(key) => {
+            missing.push(at("its key cannot be read without the master key of its router".into()));
+        }
+        Some(_) => {}
+        None => differs.push(at("it has no key".into())),
+    }
+    let mut pools = Vec::new();
+    match &group.pool {
+        Some(name) => {
+            pools = of_pool(config.pools.iter().filter(|pool| pool.name == *name));
+            if pools.is_empty() {
+                differs.push(at(format!("pool {name} is not defined; its clients get no address")));
+            }
+        }
+        None => differs.push(at("it has no pool; its clients get no address".into())),
+    }
+    if let Some(name) = &group.acl {
+        match config.acls.iter().find(|acl| acl.name == *name) {
+            None => differs.push(at(format!("access list {name} is not defined"))),
+            Some(acl) => {
+                for entry in &acl.entries {
+                    let ports = entry.source_port.is_some() || entry.destination_port.is_some();
+                    let whole = !entry.inexact && entry.protocol.is_none() && !ports;
+                    if !whole || entry.source.prefix().is_none() {
+                        let text =
+                            format!("clients cannot be told what this line of access list {name} says");
+                        missing.push(Reason::new(entry.line, text));
+                    } else if !entry.permit {
+                        let text = format!("clients are not told what access list {name} denies");
+                        differs.push(Reason::new(entry.line, text));
+                    }
+                }
+            }
+        }
+    }
+    served(world, group, &mut missing, &mut differs);
+    Verdict {
+        name: format!("group {}", group.name),
+        line: group.line,
+        outcome: Outcome::of(missing, differs),
+        flows: pools.into_iter().map(|net| (anywhere(), net)).collect(),
+        unknown: false,
+        idle: false,
+    }
+}
+
+/// Who lets the clients of a group in, and whether that can be here.
+fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: &mut Vec<Reason>) {
+    let config = world.config;
+    let matches = |profile: &&Profile| {
+        profile
+            .matches
+            .iter()
+            .any(|matched| matches!(matched, IdentityMatch::Group(name) if *name == group.name))
+    };
+    let profiles: Vec<_> = config.profiles.iter().filter(matches).collect();
+    let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();
+    let mut why_missing = Vec::new();
+    let mut why_differs = Vec::new();
+    let mut ways: Vec<(&CryptoMap, Option<&String>, Option<&String>)> = Vec::new();
+    for map in maps {
+        ways.push((map, map.authorization_list.as_ref(), map.xauth_list.as_ref().map(|(list, _)| list)));
+    }
+    for profile in &profiles {
+        for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
+            ways.push((map, profile.authorization_list.as_ref(), profile.xauth_list.as_ref()));
+        }
+        for block in world.having(&format!("crypto isakmp profile {}", profile.name)) {
+            for line in block.having("virtual-template") {
+                why_missing.push(Reason::new(
+                    line.line,
+                    "its clients come by a virtual template, which does not exist here",
+                ));
+            }
+        }
+    }
+    for (map, network, login) in ways {
+        let mut lacking = lists(world, network, &config.aaa.network, &["local"]);
+        lacking.extend(lists(world, login, &config.aaa.login, &["local", "local-case", "none"]));
+        match world.applied(&map.name) {
+            Applied::Yes if lacking.is_empty() => return,
+            Applied::Yes => why_missing.extend(lacking),
+            Applied::NotHere(reasons) => why_missing.extend(reasons),
+            Applied::Nowhere(reason) => why_differs.push(reason.unwrap_or_else(|| {
+                Reason::new(group.line, format!("crypto map {} is on no interface", map.name))
+            })),
+        }
+    }
+    if why_missing.is_empty() && why_differs.is_empty() {
+        let text = "no profile and no crypto map that is in use lets its clients in, on a router either";
+        why_differs.push(Reason::new(group.line, text));
+    }
+    missing.extend(why_missing);
+    differs.extend(why_differs);
+}
+
+/// Whether an entry of a map names a profile, also by its dynamic map.
+fn uses(world: &World<'_>, map: &CryptoMap, profile: &str) -> bool {
+    map.entries.iter().any(|entry| match &entry.dynamic {
+        None => entry.terms.profile.as_deref() == Some(profile),
+        Some(name) => {
+            let entries = world
+                .config
+                .dynamic_maps
+                .iter()
+                .filter(|known| known.name == *name)
+                .flat_map(|map| &map.entries);
+            entries.into_iter().any(|entry| entry.terms.profile.as_deref() == Some(profile))
+        }
+    })
+}
+
+/// What is wrong with a list of methods of which none can be asked here.
+fn lists(world: &World<'_>, name: Option<&String>, lists: &[AaaList], can: &[&str]) -> Vec<Reason> {
+    let Some(list) = name.and_then(|name| lists.iter().find(|list| list.name == *name)) else {
+        return Vec::new();
+    };
+    if list.methods.iter().any(|method| can.contains(&method.as_str())) {
+        return Vec::new();
+    }
+    let told =
+        world.parsed.diagnostics.iter().find(|told| told.line == list.line && told.code == Code::Unenforced);
+    let text = told.map_or_else(
+        || format!("no method of AAA list {} can be asked here", list.name),
+        |told| told.message.clone(),
+    );
+    vec![Reason::new(list.line, text)]
+}

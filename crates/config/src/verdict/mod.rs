@@ -1,0 +1,170 @@
+//! What becomes of each tunnel, client group and peer that a configuration describes: whether it works here, how it differs,
+//! or that it does not exist here, and then which networks it would have carried.
+//!
+//! What is told of a tunnel and what is closed in its place come of the same [`Verdict`], so that neither can be forgotten.
+
+mod entry;
+mod group;
+mod lines;
+mod networks;
+mod other;
+mod world;
+
+pub use networks::Flow;
+
+use crate::model::Config;
+use crate::parse::Parsed;
+use lines::blocks;
+use world::World;
+
+/// One tunnel, group or peer of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its name: `Tunnel7`, `OUTSIDE-MAP/10`, `DYN/20`, `group REMOTE-USERS`.
+    pub name: String,
+    /// The line that begins it, from 1.
+    pub line: u32,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// The packets that it would carry, as far as they are known.
+    pub flows: Vec<Flow>,
+    /// It carries networks that the configuration does not name: a routing protocol runs over it, its access list cannot be
+    /// read, or its peers say what they are.
+    pub unknown: bool,
+    /// It carries nothing on a router either (it is shut, or its crypto map is on no interface that is up): that does not stop
+    /// the start, but what it would carry is closed.
+    pub idle: bool,
+}
+
+/// What becomes of a tunnel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It works as on a router.
+    Works,
+    /// It exists and something is different, or it would not come up on a router either.
+    Differs(Vec<Reason>),
+    /// It does not exist here.
+    Missing(Vec<Reason>),
+}
+
+/// Why a tunnel differs or is missing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The line that is to blame, from 1.
+    pub line: u32,
+    /// What is the matter with it.
+    pub text: String,
+}
+
+impl Reason {
+    fn new(line: u32, text: impl Into<String>) -> Self {
+        Self { line, text: text.into() }
+    }
+}
+
+impl Outcome {
+    /// The verdict of what was found: what makes it missing counts more than what makes it different.
+    fn of(mut missing: Vec<Reason>, mut differs: Vec<Reason>) -> Self {
+        for reasons in [&mut missing, &mut differs] {
+            reasons.sort();
+            reasons.dedup();
+        }
+        match (missing.is_empty(), differs.is_empty()) {
+            (true, true) => Self::Works,
+            (true, false) => Self::Differs(differs),
+            (false, _) => {
+                missing.extend(differs);
+                Self::Missing(missing)
+            }
+        }
+    }
+
+    /// Why; empty when it works.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Works => &[],
+            Self::Differs(reasons) | Self::Missing(reasons) => reasons,
+        }
+    }
+
+    /// Whether the tunnel does not exist here, so that the configuration starts only without it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+}
+
+/// The verdicts of a configuration as [`parse`](crate::parse()) gives it, in the order of their lines; each name once.
+pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
+    let world = World::new(parsed, blocks(parsed));
+    let mut all = entry::verdicts(&world);
+    all.extend(group::verdicts(&world));
+    all.extend(other::verdicts(&world));
+    all.sort_by_key(|verdict| verdict.line);
+    let mut out: Vec<Verdict> = Vec::new();
+    for verdict in all {
+        match out.iter_mut().find(|known| known.name == verdict.name) {
+            Some(known) => known.join(verdict),
+            None => out.push(verdict),
+        }
+    }
+    out
+}
+
+impl Verdict {
+    /// Two things of one name (a static and a dynamic entry) are left out together.
+    fn join(&mut self, other: Self) {
+        let split = |outcome: &Outcome| match outcome {
+            Outcome::Missing(reasons) => (reasons.clone(), Vec::new()),
+            _ => (Vec::new(), outcome.reasons().to_vec()),
+        };
+        let ((mut missing, mut differs), (more, also)) = (split(&self.outcome), split(&other.outcome));
+        missing.extend(more);
+        differs.extend(also);
+        self.outcome = Outcome::of(missing, differs);
+        self.flows.extend(other.flows);
+        self.unknown |= other.unknown;
+        self.idle &= other.idle;
+    }
+}
+
+/// Takes what is named out of a configuration and closes what it would have carried, as well as what idle tunnels would carry.
+/// Interfaces in a VRF are shut, because there is no table but the global one. Gives the names that no verdict has.
+pub fn leave_out(config: &mut Config, verdicts: &[Verdict], without: &[String]) -> Vec<String> {
+    for verdict in verdicts {
+        let named = without.contains(&verdict.name);
+        if named {
+            take_out(config, &verdict.name);
+        }
+        if named || verdict.idle {
+            config.closed.flows.extend(verdict.flows.iter().copied());
+            config.closed.private |= verdict.unknown;
+        }
+    }
+    config.closed.flows.sort();
+    config.closed.flows.dedup();
+    for interface in config.interfaces.iter_mut().filter(|interface| interface.vrf.is_some()) {
+        interface.shutdown = true;
+    }
+    let known = |name: &&String| verdicts.iter().any(|verdict| verdict.name == **name);
+    config.chosen.without = without.iter().filter(known).cloned().collect();
+    without.iter().filter(|name| !known(name)).cloned().collect()
+}
+
+/// The crypto map entry, the dynamic one or the group of a name. What else has verdicts is not in the model.
+fn take_out(config: &mut Config, name: &str) {
+    if let Some(group) = name.strip_prefix("group ") {
+        config.groups.retain(|known| known.name != group);
+        return;
+    }
+    let Some((map, sequence)) = name.rsplit_once('/') else { return };
+    let Ok(sequence) = sequence.parse::<u16>() else { return };
+    for known in config.maps.iter_mut().filter(|known| known.name == map) {
+        known.entries.retain(|entry| entry.sequence != sequence || entry.dynamic.is_some());
+    }
+    for known in config.dynamic_maps.iter_mut().filter(|known| known.name == map) {
+        known.entries.retain(|entry| entry.sequence != sequence);
+    }
+}
+
+#[cfg(test)]
+mod tests;

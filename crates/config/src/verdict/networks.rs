@@ -1,0 +1,165 @@
+//! The networks of a tunnel: what it would carry, less what goes another way all the same.
+
+use crate::model::{Acl, AclEntry, Pool};
+use ipnet::{Ipv4Net, Ipv4Subnets};
+use std::net::Ipv4Addr;
+
+/// Sources and destinations.
+pub type Flow = (Ipv4Net, Ipv4Net);
+
+/// Pieces into which a network may be cut; where more are needed it stays whole, and more is closed than need be.
+const PIECES: usize = 1024;
+
+/// Everything.
+pub(super) fn anywhere() -> Ipv4Net {
+    Ipv4Net::default()
+}
+
+/// What of a network lies outside another.
+fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
+    if hole.contains(&net) {
+        return Vec::new();
+    }
+    if !net.contains(&hole) {
+        return vec![net];
+    }
+    // the halves that the hole is not in, from the network down to the hole
+    let halves = (net.prefix_len() + 1..=hole.prefix_len()).filter_map(|length| {
+        let with = Ipv4Net::new(hole.network(), length).ok()?.trunc();
+        let bit = 1_u32.checked_shl(32 - u32::from(length))?;
+        Ipv4Net::new(Ipv4Addr::from(u32::from(with.network()) ^ bit), length).ok()
+    });
+    halves.collect()
+}
+
+/// What of a network lies outside all of these.
+pub(super) fn less(net: Ipv4Net, holes: &[Ipv4Net]) -> Vec<Ipv4Net> {
+    let mut left = vec![net];
+    for hole in holes {
+        let cut: Vec<_> = left.iter().flat_map(|piece| outside(*piece, *hole)).collect();
+        if cut.len() <= PIECES {
+            left = cut;
+        }
+    }
+    left
+}
+
+/// What an access list permits, by its addresses: a line that says more than addresses counts as if it said no more, and one
+/// that denies counts only where it is all that it says.
+pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
+    let mut denied: Vec<Flow> = Vec::new();
+    let mut out = Vec::new();
+    for entry in &acl.entries {
+        let flow = (covering(entry.source), covering(entry.destination));
+        if !entry.permit {
+            let whole = !entry.inexact
+                && entry.protocol.is_none()
+                && entry.source.prefix().is_some()
+                && entry.destination.prefix().is_some();
+            if whole {
+                denied.push(flow);
+            }
+            continue;
+        }
+        if entry.vague || carries_nothing_here(entry) {
+            continue;
+        }
+        let mut left = vec![flow];
+        for (source, destination) in &denied {
+            let cut: Vec<Flow> = left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
+            if cut.len() <= PIECES {
+                left = cut;
+            }
+        }
+        out.extend(left);
+    }
+    out
+}
+
+/// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would close the whole machine.
+fn carries_nothing_here(entry: &AclEntry) -> bool {
+    const L2TP: Option<u16> = Some(1701);
+    let tunnels = match entry.protocol {
+        Some(17) => entry.source_port == L2TP || entry.destination_port == L2TP,
+        Some(4 | 47 | 115) => true,
+        _ => false,
+    };
+    let own = entry.source.prefix().is_some_and(|net| net.prefix_len() == 32);
+    tunnels && own && covering(entry.destination).prefix_len() == 0
+}
+
+fn without((source, destination): Flow, from: Ipv4Net, to: Ipv4Net) -> Vec<Flow> {
+    let meets = |one: Ipv4Net, other: Ipv4Net| one.contains(&other) || other.contains(&one);
+    if !meets(source, from) || !meets(destination, to) {
+        return vec![(source, destination)];
+    }
+    let narrower = if source.contains(&from) { from } else { source };
+    let elsewhere = outside(source, from).into_iter().map(|source| (source, destination));
+    elsewhere.chain(outside(destination, to).into_iter().map(|to| (narrower, to))).collect()
+}
+
+/// The smallest network that holds all that an address with don't-care bits means.
+pub(super) fn covering(of: crate::model::Wildcard) -> Ipv4Net {
+    let length = u32::from(of.wildcard).leading_zeros();
+    let length = u8::try_from(length).unwrap_or(0);
+    Ipv4Net::new(of.address, length).map_or(anywhere(), |net| net.trunc())
+}
+
+/// The networks that make up the ranges of a pool.
+pub(super) fn of_pool<'p>(pools: impl Iterator<Item = &'p Pool>) -> Vec<Ipv4Net> {
+    pools.flat_map(|pool| Ipv4Subnets::new(pool.low, pool.high, 0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    /// What is left of a network and the holes make up the whole of it, and no more.
+    #[test]
+    fn a_network_less_holes() {
+        let left = less(net("10.0.0.0/8"), &[net("10.1.1.0/24"), net("10.2.0.0/16"), net("192.168.0.0/16")]);
+        let inside = |address: &str| {
+            left.iter().filter(|net| net.contains(&address.parse::<Ipv4Addr>().unwrap())).count()
+        };
+        for address in ["10.1.1.0", "10.1.1.255", "10.2.255.1", "11.0.0.0", "192.168.0.1"] {
+            assert_eq!(inside(address), 0, "{address}");
+        }
+        for address in ["10.0.0.0", "10.1.0.255", "10.1.2.0", "10.3.0.0", "10.255.255.255"] {
+            assert_eq!(inside(address), 1, "{address}");
+        }
+        assert!(less(net("10.1.1.0/24"), &[net("10.0.0.0/8")]).is_empty());
+        assert_eq!(less(net("0.0.0.0/0"), &[net("128.0.0.0/1")]), [net("0.0.0.0/1")]);
+    }
+
+    #[test]
+    fn what_a_list_denies_first_it_does_not_permit() {
+        let text = "access-list 101 deny ip 10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255\n\
+                    access-list 101 deny tcp any any\n\
+                    access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
+        let flows = permitted(&crate::parse(text).config.acls[0]);
+        let meets = |from: &str, to: &str| {
+            let (from, to): (Ipv4Addr, Ipv4Addr) = (from.parse().unwrap(), to.parse().unwrap());
+            flows.iter().any(|(source, destination)| source.contains(&from) && destination.contains(&to))
+        };
+        assert!(!meets("10.1.1.5", "10.2.2.5"));
+        assert!(
+            meets("10.1.1.5", "10.2.3.5") && meets("10.1.2.5", "10.2.2.5") && !meets("10.3.0.1", "10.2.0.1")
+        );
+    }
+
+    #[test]
+    fn a_range_of_a_pool_is_networks() {
+        let pool = |low: &str, high: &str| Pool {
+            name: "p".into(),
+            low: low.parse().unwrap(),
+            high: high.parse().unwrap(),
+            line: 1,
+        };
+        let nets = of_pool([pool("10.5.5.1", "10.5.5.4"), pool("10.6.0.0", "10.6.0.0")].iter());
+        assert_eq!(nets, ["10.5.5.1/32", "10.5.5.2/31", "10.5.5.4/32", "10.6.0.0/32"].map(net));
+    }
+}

@@ -1,0 +1,258 @@
+//! Tunnels of kinds that are not implemented at all: they are known by their lines alone.
+
+use super::lines::{Block, Spelled};
+use super::networks::{Flow, anywhere, of_pool, permitted};
+use super::world::{World, is_tunnel};
+use super::{Outcome, Reason, Verdict};
+use crate::command::long_name;
+use crate::model::IdentityMatch;
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = tunnels(world);
+    out.extend(templates(world));
+    out.extend(peers(world));
+    out.extend(easy_vpn(world));
+    out.extend(web_vpn(world));
+    out.extend(vpdn(world));
+    out
+}
+
+fn missing(name: String, head: &Spelled<'_>, mut reasons: Vec<Reason>, otherwise: &str) -> Verdict {
+    if reasons.is_empty() {
+        reasons.push(Reason::new(head.line, otherwise));
+    }
+    let outcome = Outcome::of(reasons, Vec::new());
+    Verdict { name, line: head.line, outcome, flows: Vec::new(), unknown: false, idle: false }
+}
+
+/// The name of the interface that a line opens.
+fn interface(head: &Spelled<'_>) -> String {
+    let words: Vec<_> = head.text.split_whitespace().skip(1).collect();
+    let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
+    long_name(&named.concat())
+}
+
+/// What the lines of a tunnel interface say of the tunnel.
+fn because(block: &Block<'_>) -> Vec<Reason> {
+    let of = ["tunnel", "pseudowire", "ip nhrp"];
+    let lines = block.below.iter().filter(|line| of.iter().any(|word| line.begins(word)));
+    lines.map(|line| Reason::new(line.line, format!("`{}` is not implemented", first_words(line)))).collect()
+}
+
+/// The front of a line: what follows may be a secret.
+fn first_words(line: &Spelled<'_>) -> String {
+    let kept: Vec<_> = crate::secret::public_part(line.text).split_whitespace().take(3).collect();
+    kept.join(" ")
+}
+
+/// `interface TunnelN` and its like.
+fn tunnels(world: &World<'_>) -> Vec<Verdict> {
+    let routes_by_policy: BTreeSet<String> = world
+        .having("route-map")
+        .flat_map(|block| &block.below)
+        .filter(|line| line.begins("set interface"))
+        .map(|line| long_name(&line.text.split_whitespace().skip(2).collect::<String>()))
+        .collect();
+    let mut out: Vec<Verdict> = Vec::new();
+    for block in world.having("interface") {
+        let name = interface(&block.head);
+        if !is_tunnel(&name) {
+            continue;
+        }
+        let mut verdict =
+            missing(name.clone(), &block.head, because(block), "tunnel interfaces are not implemented");
+        verdict.flows = world.routed(&name);
+        let over = ["ip ospf", "ip eigrp", "ip rip", "ip router", "ip nhrp", "ip pim"];
+        verdict.unknown = world.routing
+            || routes_by_policy.contains(&name)
+            || over.iter().any(|words| block.having(words).next().is_some());
+        let model = world.config.interfaces.iter().find(|known| known.name == name);
+        if model.is_some_and(|interface| interface.shutdown) {
+            verdict.outcome = Outcome::Differs(vec![Reason::new(
+                block.head.line,
+                "it is shut down, and carries nothing on a router either",
+            )]);
+            verdict.idle = true;
+        }
+        match out.iter_mut().find(|known| known.name == name) {
+            Some(known) => known.unknown |= verdict.unknown,
+            None => out.push(verdict),
+        }
+    }
+    out
+}
+
+/// The virtual template that a line names.
+fn template(line: &Spelled<'_>) -> Option<String> {
+    let number = line.text.split_whitespace().nth(1)?;
+    number.parse::<u32>().is_ok().then(|| format!("Virtual-Template{number}"))
+}
+
+/// Virtual templates that a profile makes tunnels from.
+fn templates(world: &World<'_>) -> Vec<Verdict> {
+    let mut named: Vec<(String, Spelled<'_>, Vec<Flow>)> = Vec::new();
+    for opener in ["crypto isakmp profile", "crypto ikev2 profile", "crypto ssl profile"] {
+        for block in world.having(opener) {
+            for line in block.having("virtual-template") {
+                if let Some(name) = template(line) {
+                    named.push((name, *line, clients(world, block)));
+                }
+            }
+        }
+    }
+    let mut out: Vec<Verdict> = Vec::new();
+    for block in world.having("interface") {
+        let name = interface(&block.head);
+        let is_vpn = block.head.has("type") || block.having("tunnel").next().is_some();
+        let is_named = named.iter().any(|(known, ..)| *known == name);
+        if !name.starts_with("Virtual-Template")
+            || !(is_vpn || is_named)
+            || out.iter().any(|v| v.name == name)
+        {
+            continue;
+        }
+        let mut verdict =
+            missing(name.clone(), &block.head, because(block), "virtual templates are not implemented");
+        verdict.flows = world.routed(&name);
+        verdict.unknown = true;
+        out.push(verdict);
+    }
+    for (name, line, flows) in named {
+        let place = out.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            out.push(missing(name, &line, Vec::new(), "virtual templates are not implemented"));
+            out.len() - 1
+        });
+        if let Some(verdict) = out.get_mut(place) {
+            verdict.flows.extend(flows);
+            verdict.unknown = true;
+            let named =
+                Reason::new(line.line, "makes a tunnel interface for each peer, which is not implemented");
+            verdict.outcome = match std::mem::replace(&mut verdict.outcome, Outcome::Works) {
+                Outcome::Missing(mut reasons) => {
+                    reasons.push(named);
+                    Outcome::of(reasons, Vec::new())
+                }
+                other => other,
+            };
+        }
+    }
+    out
+}
+
+/// The pools of the groups that a profile matches.
+fn clients(world: &World<'_>, block: &Block<'_>) -> Vec<Flow> {
+    let name = block.head.word(3);
+    let profile = world.config.profiles.iter().find(|profile| Some(profile.name.as_str()) == name);
+    let Some(profile) = profile.filter(|_| block.head.begins("crypto isakmp")) else { return Vec::new() };
+    let is_matched = |name: &str| {
+        profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(group) if group == name))
+    };
+    let groups = world.config.groups.iter().filter(|group| is_matched(&group.name));
+    let names: Vec<_> = groups.filter_map(|group| group.pool.as_ref()).collect();
+    pool_flows(world, &names.into_iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {
+    let pools = world.config.pools.iter().filter(|pool| names.contains(&pool.name.as_str()));
+    of_pool(pools).into_iter().map(|net| (anywhere(), net)).collect()
+}
+
+impl World<'_> {
+    /// The lines by which keys of aggressive mode are given to peers: `crypto isakmp peer`.
+    pub(super) fn aggressive(&self, peers: &[Ipv4Addr]) -> Vec<Reason> {
+        let of = |block: &&Block<'_>| {
+            let name = block.head.text.split_whitespace().last().unwrap_or_default();
+            name.parse::<Ipv4Addr>().is_ok_and(|address| peers.contains(&address))
+        };
+        let blocks = self.having("crypto isakmp peer").filter(of);
+        let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));
+        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        lines.map(|line| Reason::new(line.line, text)).collect()
+    }
+}
+
+/// `crypto isakmp peer …` with attributes for aggressive mode.
+fn peers(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = Vec::new();
+    for block in world.having("crypto isakmp peer") {
+        let lines = block.having("set aggressive-mode");
+        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        let reasons: Vec<_> = lines.map(|line| Reason::new(line.line, text)).collect();
+        // `crypto isakmp peer address 10.0.0.1 [vrf X]`
+        let Some(peer) = block.head.word(4).filter(|_| !reasons.is_empty()) else { continue };
+        let mut verdict = missing(format!("peer {peer}"), &block.head, reasons, "");
+        let entries = world.config.maps.iter().flat_map(|map| &map.entries);
+        let own = entries.filter(|entry| peer.parse().is_ok_and(|peer| entry.peers.contains(&peer)));
+        for name in own.filter_map(|entry| entry.terms.acl.as_ref()) {
+            if let Some(acl) = world.config.acls.iter().find(|acl| acl.name == *name) {
+                verdict.flows.extend(world.less_inside(permitted(acl)));
+                verdict.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
+            }
+        }
+        out.push(verdict);
+    }
+    out
+}
+
+/// The router's own Easy VPN client.
+fn easy_vpn(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = Vec::new();
+    for block in world.having("crypto ipsec client ezvpn") {
+        let Some(name) = block.head.word(4) else { continue };
+        let text = "the router's own Easy VPN client is `hubward client` here";
+        let mut verdict = missing(format!("ezvpn {name}"), &block.head, Vec::new(), text);
+        // its server tells it which networks are behind it
+        verdict.unknown = true;
+        out.push(verdict);
+    }
+    out
+}
+
+/// SSL VPN: `webvpn gateway`, `webvpn context`, `crypto ssl profile`.
+fn web_vpn(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = Vec::new();
+    for (opener, words) in [("webvpn gateway", 2), ("webvpn context", 2), ("crypto ssl profile", 3)] {
+        for block in world.having(opener) {
+            let Some(name) = block.head.word(words) else { continue };
+            let shown = opener.strip_prefix("crypto ").unwrap_or(opener);
+            let mut verdict =
+                missing(format!("{shown} {name}"), &block.head, Vec::new(), "SSL VPN is not implemented");
+            for line in block.lines().filter(|line| line.text.contains("address-pool")) {
+                let words: Vec<_> = line.text.split_whitespace().map(|word| word.trim_matches('"')).collect();
+                verdict.flows.extend(pool_flows(world, &words));
+            }
+            verdict.unknown = opener == "crypto ssl profile";
+            out.push(verdict);
+        }
+    }
+    out
+}
+
+/// L2TP and PPTP; `vpdn-group`s for PPPoE are no VPN.
+fn vpdn(world: &World<'_>) -> Vec<Verdict> {
+    let mut out = Vec::new();
+    for block in world.having("vpdn-group") {
+        let Some(name) = block.head.word(1) else { continue };
+        let protocols: Vec<_> = block.having("protocol").filter_map(|line| line.word(1)).collect();
+        if !protocols.is_empty() && protocols.iter().all(|protocol| *protocol == "pppoe") {
+            continue;
+        }
+        let text = "L2TP and PPTP are not implemented";
+        let mut verdict = missing(format!("vpdn-group {name}"), &block.head, Vec::new(), text);
+        let templates: Vec<_> = block.having("virtual-template").filter_map(template).collect();
+        for interface_block in world.having("interface") {
+            if templates.contains(&interface(&interface_block.head)) {
+                for line in interface_block.having("peer default ip address pool") {
+                    let pools: Vec<_> = line.text.split_whitespace().skip(5).collect();
+                    verdict.flows.extend(pool_flows(world, &pools));
+                }
+            }
+        }
+        verdict.unknown = verdict.flows.is_empty();
+        out.push(verdict);
+    }
+    out
+}

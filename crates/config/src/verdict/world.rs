@@ -1,0 +1,264 @@
+//! What verdicts look at: the configuration, its lines, and which networks are reached otherwise.
+
+use super::Reason;
+use super::lines::Block;
+use super::networks::{Flow, anywhere, less};
+use crate::command::long_name;
+use crate::diagnostic::Code;
+use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile};
+use crate::parse::Parsed;
+use crate::secret::Password;
+use ipnet::Ipv4Net;
+use std::net::Ipv4Addr;
+
+/// A configuration as verdicts look at it.
+pub(super) struct World<'p> {
+    pub(super) parsed: &'p Parsed,
+    pub(super) config: &'p Config,
+    pub(super) blocks: Vec<Block<'p>>,
+    /// A routing protocol runs, over whichever interface.
+    pub(super) routing: bool,
+}
+
+/// Where a crypto map is applied.
+pub(super) enum Applied {
+    /// On an interface that is up.
+    Yes,
+    /// Only where it cannot be here.
+    NotHere(Vec<Reason>),
+    /// On none that is up.
+    Nowhere(Option<Reason>),
+}
+
+/// A key for a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FoundKey {
+    Readable,
+    /// There is one, in this line, that nobody can read.
+    Unreadable(u32),
+    None,
+}
+
+/// Whether an interface exists only in software that is not implemented here.
+pub(super) fn is_tunnel(name: &str) -> bool {
+    ["Tunnel", "Virtual-PPP", "LISP", "nve"]
+        .iter()
+        .any(|kind| name.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
+}
+
+pub(super) fn is_template(name: &str) -> bool {
+    name.starts_with("Virtual-Template")
+}
+
+pub(super) fn readable(key: &Password) -> bool {
+    matches!(key.kind(), 0 | 7)
+}
+
+impl<'p> World<'p> {
+    pub(super) fn new(parsed: &'p Parsed, blocks: Vec<Block<'p>>) -> Self {
+        let routing = blocks.iter().any(|block| block.head.begins("router"));
+        Self { parsed, config: &parsed.config, blocks, routing }
+    }
+
+    /// The commands that begin with these words, each with what is below it.
+    pub(super) fn having(&self, words: &str) -> impl Iterator<Item = &Block<'p>> {
+        self.blocks.iter().filter(move |block| block.head.begins(words))
+    }
+
+    /// What is told of a line that does not do what it says.
+    pub(super) fn told(&self, line: u32) -> Option<Reason> {
+        let differs = |code: Code| {
+            matches!(
+                code,
+                Code::Unsupported | Code::Unenforced | Code::Forwarding | Code::Unknown | Code::Invalid
+            )
+        };
+        let told = self.parsed.diagnostics.iter().find(|told| told.line == line && differs(told.code))?;
+        Some(Reason::new(line, told.message.clone()))
+    }
+
+    /// The networks of the interfaces that are up and exist here.
+    pub(super) fn connected(&self, of: impl Fn(&Interface) -> bool) -> Vec<Ipv4Net> {
+        let up = |interface: &&Interface| {
+            !interface.shutdown && interface.vrf.is_none() && !is_tunnel(&interface.name)
+        };
+        let chosen = self.config.interfaces.iter().filter(up).filter(|interface| of(interface));
+        let nets = chosen.flat_map(|interface| match &interface.address {
+            Addressing::Static(nets) => nets.clone(),
+            _ => Vec::new(),
+        });
+        nets.map(|net| net.trunc()).collect()
+    }
+
+    /// Flows less what reaches its destination on the inside, where no crypto map is.
+    pub(super) fn less_inside(&self, flows: Vec<Flow>) -> Vec<Flow> {
+        let inside = self.connected(|interface| interface.crypto_map.is_none());
+        let behind =
+            |hop: Option<Ipv4Addr>| hop.is_some_and(|hop| inside.iter().any(|net| net.contains(&hop)));
+        let routes = self.config.routes.iter().filter(|route| behind(route.next_hop));
+        let routes = routes.map(|route| route.destination).filter(|net| net.prefix_len() > 0);
+        let holes: Vec<_> = inside.iter().copied().chain(routes).collect();
+        let cut = flows.into_iter().flat_map(|(source, destination)| {
+            // a network around the destination is a worse way than the tunnel's own route
+            let narrower: Vec<_> = holes.iter().filter(|hole| destination.contains(*hole)).copied().collect();
+            less(destination, &narrower).into_iter().map(move |destination| (source, destination))
+        });
+        cut.collect()
+    }
+
+    /// What static routes send through an interface, and its own networks, from wherever.
+    pub(super) fn routed(&self, name: &str) -> Vec<Flow> {
+        let own = self.config.interfaces.iter().find(|interface| interface.name == name);
+        let own = match own.map(|interface| &interface.address) {
+            Some(Addressing::Static(nets)) => nets.iter().map(|net| net.trunc()).collect(),
+            _ => Vec::new(),
+        };
+        let leads = |route: &&crate::model::Route| match &route.interface {
+            Some(interface) => long_name(interface) == name,
+            None => route.next_hop.is_some_and(|hop| own.iter().any(|net: &Ipv4Net| net.contains(&hop))),
+        };
+        let is_missing = |route: &crate::model::Route| {
+            route.interface.as_deref().is_some_and(|name| is_tunnel(&long_name(name)))
+        };
+        let mut out: Vec<Ipv4Net> = Vec::new();
+        for route in self.config.routes.iter().filter(leads) {
+            let others = || self.config.routes.iter().filter(|other| !leads(other) && !is_missing(other));
+            // the tunnel is only the second choice
+            if others().any(|other| other.destination == route.destination && other.distance < route.distance)
+            {
+                continue;
+            }
+            let inside = |net: &Ipv4Net| route.destination.contains(net) && *net != route.destination;
+            let narrower = others().map(|other| other.destination).filter(inside);
+            let connected =
+                self.connected(|_| true).into_iter().filter(|net| route.destination.contains(net));
+            let holes: Vec<_> = connected.chain(narrower).collect();
+            out.extend(less(route.destination, &holes));
+        }
+        out.extend(own);
+        out.into_iter().map(|net| (anywhere(), net)).collect()
+    }
+
+    /// Where a crypto map is applied.
+    pub(super) fn applied(&self, map: &str) -> Applied {
+        let bears = |interface: &&Interface| interface.crypto_map.as_deref() == Some(map);
+        let bearers: Vec<_> = self.config.interfaces.iter().filter(bears).collect();
+        if bearers.is_empty() {
+            return Applied::Nowhere(None);
+        }
+        let up: Vec<_> = bearers.iter().filter(|interface| !interface.shutdown).collect();
+        if up.is_empty() {
+            let shut = bearers.first().map(|bearer| {
+                Reason::new(bearer.line, format!("{} bears the crypto map and is shut down", bearer.name))
+            });
+            return Applied::Nowhere(shut);
+        }
+        let not_here = |interface: &Interface| {
+            let line = interface.line;
+            if let Some(vrf) = &interface.vrf {
+                let text = format!("{} is in VRF {vrf}; there is only the global table here", interface.name);
+                return Some(Reason::new(line, text));
+            }
+            (is_tunnel(&interface.name) || is_template(&interface.name)).then(|| {
+                Reason::new(line, format!("{} bears the crypto map and does not exist here", interface.name))
+            })
+        };
+        let mut missing: Vec<_> = up.iter().filter_map(|interface| not_here(interface)).collect();
+        if missing.len() < up.len() {
+            missing.clear();
+            missing.extend(self.elsewhere(map, &up));
+        }
+        if missing.is_empty() { Applied::Yes } else { Applied::NotHere(missing) }
+    }
+
+    /// What makes the peers of a whole map call an address that is not the one of the interface that bears it.
+    fn elsewhere(&self, map: &str, bearers: &[&&Interface]) -> Vec<Reason> {
+        let mut out = Vec::new();
+        for block in self.having("crypto map") {
+            let head = &block.head;
+            if head.word(2) != Some(map) || head.word(3) != Some("local-address") {
+                continue;
+            }
+            let name: String = head.text.split_whitespace().skip(4).collect();
+            if bearers.iter().any(|bearer| bearer.name != long_name(&name)) {
+                let text = format!(
+                    "the peers call the address of {}, and tunnels end here at that of the interface that bears the map",
+                    long_name(&name)
+                );
+                out.push(Reason::new(head.line, text));
+            }
+        }
+        for block in self.having("interface") {
+            let shared = block.having("crypto map").find(|line| {
+                line.word(2) == Some(map) && line.word(3).is_some_and(|word| word == "redundancy")
+            });
+            if let Some(line) = shared {
+                let text = "the peers call an address that this router shares with another, which is not implemented";
+                out.push(Reason::new(line.line, text));
+            }
+        }
+        out
+    }
+
+    /// The ISAKMP policies that work here, with a pre-shared key.
+    pub(super) fn has_policy(&self) -> bool {
+        self.config.policies.iter().any(|policy| policy.authentication == "pre-share" && is_known(policy))
+    }
+
+    /// Why no phase 1 can be agreed on.
+    pub(super) fn no_policy(&self, line: u32) -> Vec<Reason> {
+        let why = |policy: &IsakmpPolicy| {
+            let text = if policy.authentication != "pre-share" {
+                format!(
+                    "ISAKMP policy {} authenticates by {}, and certificates are not implemented",
+                    policy.priority, policy.authentication
+                )
+            } else {
+                format!("ISAKMP policy {} has an algorithm that is not implemented", policy.priority)
+            };
+            Reason::new(policy.line, text)
+        };
+        if self.config.policies.is_empty() {
+            let text =
+                "there is no `crypto isakmp policy`, and those that IOS has of itself are not implemented";
+            return vec![Reason::new(line, text)];
+        }
+        self.config.policies.iter().map(why).collect()
+    }
+
+    /// Whether some ISAKMP policy asks for certificates.
+    pub(super) fn by_certificate(&self) -> Option<Reason> {
+        let policy = self.config.policies.iter().find(|policy| policy.authentication != "pre-share")?;
+        let text = format!(
+            "without a key the peer is authenticated by {} (ISAKMP policy {}), and certificates are not implemented",
+            policy.authentication, policy.priority
+        );
+        Some(Reason::new(policy.line, text))
+    }
+
+    /// A key for a peer, or for anybody, in a profile's keyrings or in all.
+    pub(super) fn key(&self, peer: Option<Ipv4Addr>, profile: Option<&Profile>) -> FoundKey {
+        let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
+        let searched = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
+        let default = self.config.default_keys.iter().filter(|_| searched("default"));
+        let rings =
+            self.config.keyrings.iter().filter(|ring| searched(&ring.name)).flat_map(|ring| &ring.keys);
+        let fits = |of: &KeyPeer| match (of, peer) {
+            (KeyPeer::Address(net), Some(peer)) => net.contains(&peer),
+            _ => true,
+        };
+        let mut found = FoundKey::None;
+        for key in default.chain(rings).filter(|key| fits(&key.peer)) {
+            if readable(&key.key) {
+                return FoundKey::Readable;
+            }
+            found = FoundKey::Unreadable(key.line);
+        }
+        found
+    }
+}
+
+fn is_known(policy: &IsakmpPolicy) -> bool {
+    matches!(policy.encryption.0.as_str(), "des" | "3des" | "aes")
+        && matches!(policy.group, 1 | 2 | 5 | 14 | 15 | 16 | 19 | 20 | 21)
+}
