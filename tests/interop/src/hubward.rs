@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -139,6 +139,29 @@ impl Hubward {
         let generation = (1..).find(|n| !lab.dir().join(format!("{name}.{n}.log")).exists()).unwrap_or(0);
         let process = lab.spawn(&format!("{name}.{generation}"), &command)?;
         Ok(Self { process, socket, dir, name: name.to_owned() })
+    }
+
+    /// Another verb of the program that takes a configuration and ends, such as `guard`, where [`Hubward::start`] of this name
+    /// runs it: exit status and both outputs.
+    pub fn once(
+        lab: &Lab,
+        name: &str,
+        ns: &Ns,
+        config: &str,
+        verb: &str,
+        arguments: &[&str],
+    ) -> Result<(ExitStatus, String, String)> {
+        let dir = lab.dir().join(name);
+        let file = sandbox(&dir)?.join(format!("{name}.cfg"));
+        fs::write(&file, config)?;
+        process::output(in_sandbox(ns, &dir)?.arg(verb).arg(&file).args(arguments), secs(20))
+    }
+
+    /// `hubward release`, likewise.
+    pub fn release(lab: &Lab, name: &str, ns: &Ns) -> Result<String> {
+        let dir = lab.dir().join(name);
+        let socket = dir.join("control.sock");
+        process::run(in_sandbox(ns, &dir)?.arg("release").arg("--socket").arg(socket), secs(20))
     }
 
     /// Waits until its control socket answers.

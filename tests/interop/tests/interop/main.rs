@@ -14,6 +14,7 @@ mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
 mod document_excused;
+mod guard;
 mod harness_selfcheck;
 mod headquarters;
 mod kernel;
@@ -71,6 +72,7 @@ fn main() {
         ("soak", soak::CASES),
         ("automation", automation::CASES),
         ("client", client::CASES),
+        ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
         ("l2l", l2l::CASES),
         ("machine", machine::CASES),

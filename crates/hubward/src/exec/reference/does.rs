@@ -4,11 +4,11 @@
 pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear access-list counters", "Begins to count the matches of access lists anew."),
     ("clear counters", "Begins to count the packets of interfaces anew."),
-    ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
     (
         "clear crypto guard",
         "Forgets a network that a peer was granted, or all, where no tunnel leads to it: it is not guarded any more.",
     ),
+    ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
     ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and tells the peers."),
     ("clear crypto sa counters", "Begins to count the packets of IPsec SAs anew."),
     ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and tells the peers."),
