@@ -115,6 +115,7 @@ fn access_controls_stop_the_start() {
         "crypto isakmp client configuration group g\n max-logins 1\n",
         "crypto isakmp client configuration group g\n group-lock\n",
         "aaa authentication login clients group radius local\n",
+        "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n",
     ] {
         assert!(parse(text).diagnostics.iter().any(|d| d.code == Code::Unenforced), "{text}");
     }
@@ -124,7 +125,7 @@ fn access_controls_stop_the_start() {
 #[test]
 fn forwarding_is_told() {
     for text in [
-        "ip nat inside source list 1 interface FastEthernet0/0 overload\n",
+        "interface FastEthernet0/0\n ip policy route-map PBR\n",
         "router ospf 1\n network 10.0.0.0 0.0.0.255 area 0\n",
     ] {
         let parsed = parse(text);

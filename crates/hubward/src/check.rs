@@ -311,6 +311,96 @@ mod tests {
         assert!(!news(&more, Some(&before)).is_empty());
     }
 
+    const RUNNING: &str = "\
+crypto keyring K
+ pre-shared-key address 203.0.113.10 key k
+crypto isakmp policy 10
+ authentication pre-share
+crypto isakmp profile P
+ keyring K
+ match identity address 203.0.113.10
+crypto ipsec transform-set AES esp-aes esp-sha-hmac
+crypto dynamic-map D 10
+ set transform-set AES
+access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+crypto map M 10 ipsec-isakmp
+ set peer 203.0.113.10
+ set transform-set AES
+ set isakmp-profile P
+ match address 101
+crypto map M 65000 ipsec-isakmp dynamic D
+interface FastEthernet0/0
+ ip address 198.51.100.2 255.255.255.248
+ crypto map M
+";
+
+    fn replaced(before: &str, after: &str) -> Result<(), String> {
+        let old = hubward_config::parse(before);
+        may_replace(&old, &mut hubward_config::parse(after), &Choices::default())
+    }
+
+    /// A configuration in which a tunnel in use has lost a part is refused as a whole.
+    #[test]
+    fn a_tunnel_in_use_loses_no_part_by_a_reload() {
+        assert_eq!(replaced(RUNNING, RUNNING), Ok(()));
+        for (from, to, lost) in [
+            ("crypto dynamic-map D 10\n set transform-set AES\n", "", "dynamic map D"),
+            ("transform-set AES esp", "transform-set ASE esp", "transform set AES"),
+            ("set transform-set AES\n set isa", "set transform-set NEW\n set isa", "transform set NEW"),
+            ("crypto keyring K", "crypto keyring L", "keyring K"),
+            ("crypto isakmp profile P", "crypto isakmp profile Q", "ISAKMP profile P"),
+            ("access-list 101", "access-list 102", "access list 101"),
+            (" crypto map M\n", " crypto map N\n", "crypto map N"),
+        ] {
+            let after = RUNNING.replace(from, to);
+            assert_ne!(after, RUNNING);
+            let refused = replaced(RUNNING, &after).unwrap_err();
+            assert!(refused.contains(lost) && refused.contains("not defined"), "{refused}");
+            // what the running one lacks already stays as it is
+            assert_eq!(replaced(&after, &after), Ok(()), "{lost}");
+        }
+    }
+
+    /// What no tunnel in use needs may come in any order.
+    #[test]
+    fn an_entry_that_is_being_typed_may_lack_its_parts() {
+        let more = format!(
+            "{RUNNING}crypto map M 20 ipsec-isakmp\n match address LATER\n set transform-set LATER\n"
+        );
+        assert_eq!(replaced(RUNNING, &more), Ok(()));
+        let beside = format!("{RUNNING}crypto map OTHER 10 ipsec-isakmp\n match address LATER\n");
+        assert_eq!(replaced(RUNNING, &beside), Ok(()));
+        assert_eq!(replaced(RUNNING, &RUNNING.replace(" crypto map M\n", "")), Ok(()), "that is an order");
+    }
+
+    /// What is not allowed at the start is refused at the console too, and what is allowed is not.
+    #[test]
+    fn a_new_line_that_nothing_holds_is_refused_at_the_console() {
+        let filtered = format!("{RUNNING} ip access-group 101 in\n");
+        assert!(replaced(RUNNING, &filtered).unwrap_err().contains("access-group"));
+        let tunnel = format!("{RUNNING}interface Tunnel7\n tunnel source FastEthernet0/0\n");
+        assert!(replaced(RUNNING, &tunnel).unwrap_err().contains("Tunnel7 does not exist here"));
+        let list = RUNNING.replace("10.2.0.0 0.0.255.255", "10.2.0.0 0.0.255.255 log fragments");
+        assert!(replaced(RUNNING, &list).unwrap_err().contains("M/10 does not exist here"));
+    }
+
+    #[test]
+    fn prose_is_no_configuration_and_a_configuration_in_prose_is_one() {
+        let is = |text: &str| is_configuration(&hubward_config::parse(text));
+        for text in [
+            "",
+            "\n\n! a comment\n",
+            "\u{0}\u{fffd}\u{1}x\n\u{7f}",
+            "Dear colleague,\nplease find the configuration attached.\nThe router reboots at noon.\nKind regards\n",
+            "{\"interface\": \"FastEthernet0/0\",\n \"address\": \"10.0.0.1\"\n}\n",
+            "[Interface]\nPrivateKey = x\nAddress = 10.0.0.1/24\n",
+        ] {
+            assert!(!is(text), "{text}");
+        }
+        assert!(is("hostname Hub\n"));
+        assert!(is(&format!("# How to\n\n```\n{RUNNING}```\nThat is all.\n")));
+    }
+
     /// Every beginning of every kind of line, with characters of several bytes and tabs: what is wrong is shown, whatever
     /// the column is and whatever is hidden behind it.
     #[test]

@@ -194,3 +194,96 @@ pub(crate) fn quoted(word: &str) -> String {
 pub(crate) fn differs(verdict: &Verdict) -> bool {
     verdict.outcome != Outcome::Works
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choices(without: &[&str], allow: &[&str]) -> Choices {
+        let strings = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect();
+        Choices::of(&Options { without: strings(without), allow_unenforced: strings(allow) }).unwrap()
+    }
+
+    const FILTERS: &str = "interface FastEthernet0/0\n ip access-group OUT in\n ip verify unicast reverse-path\n\
+                           interface FastEthernet0/1\n ip access-group IN in\nlogin block-for 120 attempts 5 within 60\n";
+
+    fn refused(given: &Choices, text: &str) -> Vec<u32> {
+        given.judge(&hubward_config::parse(text)).refused.iter().map(|line| line.line).collect()
+    }
+
+    /// Leave for one kind or one line is none for others.
+    #[test]
+    fn what_is_allowed_is_allowed_alone() {
+        assert_eq!(refused(&choices(&[], &[]), FILTERS), [2, 3, 5, 6]);
+        assert_eq!(refused(&choices(&[], &["access-group"]), FILTERS), [3, 6]);
+        assert_eq!(refused(&choices(&[], &["urpf", "login"]), FILTERS), [2, 5]);
+        let line = "interface FastEthernet0/0: ip access-group OUT in";
+        assert_eq!(refused(&choices(&[], &[line]), FILTERS), [3, 5, 6]);
+        assert_eq!(refused(&choices(&[], &["int fa0/0:  ip  access-group OUT in "]), FILTERS), [3, 5, 6]);
+        assert_eq!(refused(&choices(&[], &["login block-for 120 attempts 5 within 60"]), FILTERS), [2, 3, 5]);
+        assert_eq!(
+            refused(&choices(&[], &["login block-for 60 attempts 5 within 60"]), FILTERS),
+            [2, 3, 5, 6]
+        );
+    }
+
+    #[test]
+    fn a_file_allows_a_line_each() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "! ours\nurpf\n\ninterface FastEthernet0/1: ip access-group IN in\n")
+            .unwrap();
+        let given = choices(&[], &[&format!("@{}", file.path().display())]);
+        assert_eq!(refused(&given, FILTERS), [2, 6]);
+        let missing = Options { without: vec![], allow_unenforced: vec!["@/nowhere/at/all".into()] };
+        assert!(Choices::of(&missing).is_err());
+    }
+
+    #[test]
+    fn a_word_that_is_no_kind_is_wrong_use() {
+        for word in ["access-groups", "", "all"] {
+            let given = Options { without: vec![], allow_unenforced: vec![word.into()] };
+            let Err(WrongUse(why)) = Choices::of(&given) else { panic!("{word}") };
+            assert!(why.contains("access-group, "), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_tunnel_has_is_told_with_those_that_there_are() {
+        let mut parsed = hubward_config::parse("interface Tunnel7\n tunnel source FastEthernet0/0\n");
+        let Err(WrongUse(why)) = choices(&["Tunnel8"], &[]).apply(&mut parsed) else { panic!() };
+        assert!(why.contains("called Tunnel8; known: Tunnel7"), "{why}");
+        let judgement = choices(&["Tunnel7"], &[]).apply(&mut parsed).unwrap();
+        assert!(judgement.missing.is_empty());
+        assert_eq!(parsed.config.chosen.without, ["Tunnel7"]);
+        // a tunnel that went out of the file meanwhile makes no reload fail
+        let mut later = hubward_config::parse("hostname Hub\n");
+        assert!(choices(&["Tunnel7"], &[]).apply_again(&mut later).missing.is_empty());
+    }
+
+    /// With the options that are printed nothing is missing and nothing refused any more.
+    #[test]
+    fn the_options_that_are_printed_make_it_start() {
+        let text = format!(
+            "{FILTERS}interface Tunnel7\n tunnel source FastEthernet0/0\ncrypto isakmp client configuration group it's\n \
+             key 6 AbCd\nline vty 0 4\n authorization exec CON\n"
+        );
+        let parsed = hubward_config::parse(&text);
+        let given = choices(&[], &["interface FastEthernet0/0: ip access-group OUT in"]);
+        let printed = given.options_for(&given.judge(&parsed));
+        let words = shell(&printed);
+        let of = |option: &str| -> Vec<String> {
+            words.chunks(2).filter(|pair| pair[0] == option).map(|pair| pair[1].clone()).collect()
+        };
+        let options = Options { without: of("--without"), allow_unenforced: of("--allow-unenforced") };
+        assert!(options.without.contains(&"group it's".to_string()), "{printed}");
+        let judgement = Choices::of(&options).unwrap().judge(&parsed);
+        assert!(judgement.missing.is_empty() && judgement.refused.is_empty(), "{printed}");
+    }
+
+    /// The words that a shell makes of a line.
+    fn shell(line: &str) -> Vec<String> {
+        let script = format!("for word in {line}; do printf '%s\\n' \"$word\"; done");
+        let done = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        String::from_utf8(done.stdout).unwrap().lines().map(str::to_string).collect()
+    }
+}

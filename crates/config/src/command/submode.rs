@@ -196,3 +196,42 @@ pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::form::words;
+
+    /// Every name is found where it stands, and says what its table says.
+    #[test]
+    fn every_name_is_found() {
+        let mut count = 0;
+        for (place, names) in TABLE.iter() {
+            for (name, says) in names {
+                let line = name.join(" ");
+                assert!(line.is_ascii() && !line.contains(['"', '\\']), "{place:?}: `{line}`");
+                let found = find(*place, &words(&line));
+                let found = found.unwrap_or_else(|| panic!("{place:?}: `{line}`"));
+                assert!(found.exact, "{place:?}: `{line}`");
+                let known =
+                    names.iter().any(|(other, known)| other.join(" ") == line && *known == found.says);
+                assert!(found.says == *says || known, "{place:?}: `{line}`: {found:?}");
+                count += 1;
+            }
+        }
+        assert!(count > 1500, "{count}");
+    }
+
+    #[test]
+    fn the_longest_name_that_fits() {
+        let says = |line| find(Place::Of(In::Interface), &words(line)).map(|named| named.says);
+        assert_eq!(says("ip nat inside source list 1 pool P"), Some(Says::Elsewhere));
+        assert!(matches!(says("ip multicast boundary 10"), Some(Says::Is(Fate::Unenforced(_)))));
+        assert!(matches!(says("ip acco output-packets"), Some(Says::Is(Fate::Unsupported(_)))));
+        assert!(matches!(says("ip wccp 61 redirect in"), Some(Says::Is(Fate::Forwarding(_)))));
+        assert_eq!(says("ip wccp 61"), None);
+        assert_eq!(says("i accounting"), None);
+        // a word that is spelled out is not the beginning of another
+        assert_eq!(find(Place::Of(In::Global), &words("ip address")), None);
+    }
+}

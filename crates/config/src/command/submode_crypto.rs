@@ -15,7 +15,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
                 "banner motd; banner login; banner exec; banner incoming; banner slip-ppp; \
                  banner prompt-timeout; banner config-save; key chain; key config-key; dhcp pool",
             ),
-            (Is(Unenforced("restricts what clients of the group may do")), "ipv6 acl; crypto map"),
+            (Is(Unenforced("restricts what clients of the group may do")), "ipv6 acl; "),
             (
                 Is(Unsupported("is not told to clients")),
                 "ipv6 pool; ipv6 dns; accounting; exclude-local-lan; subscriber-service",
@@ -44,8 +44,8 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
         &[
             (
                 Is(Unsupported("is not implemented for map entries")),
-                "set security-policy; set mixed-mode; set aggressive-mode; set connection-type; set local-address; \
-                 set fragmentation; set nat; set trustpoint",
+                "set security-policy; set mixed-mode; set aggressive-mode; set connection-type; \
+                 set local-address; set fragmentation; set nat; set trustpoint",
             ),
             (
                 Is(Unenforced("restricts the entry to certain traffic")),
@@ -80,10 +80,10 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             (Elsewhere, "vrf definition"),
             (
                 Is(Unsupported("is not told to clients")),
-                "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; update arp; \
-                 utilization mark; accounting; authorized; origin; renew; relay; remember; reserved-only; vrf; \
-                 address; import; override default-router; override utilization; pppoe; secondary; subnet prefix-length; \
-                 domain-search",
+                "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; \
+                 update arp; utilization mark; accounting; authorized; origin; renew; relay; remember; \
+                 reserved-only; vrf; address; import; override default-router; override utilization; \
+                 pppoe; secondary; subnet prefix-length; domain-search",
             ),
         ],
     ),
@@ -96,16 +96,14 @@ pub(super) const CRYPTO: Modes = &[
         &[
             (
                 Shares,
-                "enrollment; subject-name; revocation-check; rsakeypair; eckeypair; fingerprint; serial-number; \
-                 ip-address; fqdn; subject-alt-name; usage; auto-enroll; regenerate; password; primary; \
-                 crl; ocsp; match certificate; match key-usage; chain-validation; source interface; \
-                 authorization; vrf; keypair; hash; storage; default; root; query certificate; query url; \
-                 enrollment profile; on; show; validation; eku; id-usage; client-types; \
-                 authentication terminal; authentication url; authentication command; parameter; \
-                 enrollment terminal; enrollment url; enrollment credential; enrollment command; \
-                 reenrollment; trustpoint; exit; auto-rollover; key-usage; certificate; ca trust-point; \
-                 description; credential; method-est; http-username; issuer-name; proxy; redundancy; \
-                 crl-cache; cabundle; policy; ip-extension",
+                "root; on; enrollment; subject-name; revocation-check; rsakeypair; eckeypair; \
+                 fingerprint; serial-number; ip-address; fqdn; subject-alt-name; usage; auto-enroll; \
+                 regenerate; password; primary; crl; ocsp; match certificate; match key-usage; \
+                 chain-validation; source interface; authorization; vrf; keypair; hash; storage; \
+                 query certificate; query url; enrollment profile; eku; authentication terminal; \
+                 authentication url; authentication command; enrollment terminal; enrollment url; \
+                 enrollment credential; enrollment command; reenrollment; auto-rollover; key-usage; \
+                 http-username",
             ),
             (Elsewhere, "vrf definition"),
         ],
@@ -114,8 +112,9 @@ pub(super) const CRYPTO: Modes = &[
         Sub::CertificateMap,
         &[(
             Shares,
-            "alt-subject-name; expires-on; issuer-name; name; serial-number; subject-name; unstructured-subject-name; \
-             valid-start; attribute; field-name; subject-alt-name; eku; client-type",
+            "alt-subject-name; expires-on; issuer-name; name; serial-number; subject-name; \
+             unstructured-subject-name; valid-start; attribute; field-name; subject-alt-name; eku; \
+             client-type",
         )],
     ),
     (Sub::CertificateChain, &[(Shares, "certificate; crl; quit")]),
@@ -124,7 +123,8 @@ pub(super) const CRYPTO: Modes = &[
         &[(
             Shares,
             "database; issuer-name; grant; lifetime; cdp-url; mode; auto-rollover; hash; redundancy; \
-             serial-number; shutdown; show; crl; eku; group; keysize; storage; rsakeypair; export; ecc; password",
+             serial-number; shutdown; show; crl; eku; group; keysize; storage; rsakeypair; export; ecc; \
+             password",
         )],
     ),
     (Sub::PubkeyRing, &[(Nests(Sub::Pubkey), "addressed-key; named-key"), (Shares, "quit; serial-number")]),
@@ -132,7 +132,8 @@ pub(super) const CRYPTO: Modes = &[
         Sub::Pubkey,
         &[(
             Shares,
-            "address; key-string; serial-number; quit; description; signature; encryption; subject-name; key-hash; exit",
+            "address; key-string; serial-number; quit; description; signature; encryption; subject-name; \
+             key-hash; exit",
         )],
     ),
     (
@@ -140,9 +141,9 @@ pub(super) const CRYPTO: Modes = &[
         &[(
             Shares,
             "set transform-set; set pfs; set security-association; set isakmp-profile; set ikev2-profile; \
-             set identity; set mixed-mode; set security-policy; description; responder-only; redundancy; \
-             set reverse-route; reverse-route; set nat; set peer; set group; set df-bit; set fragmentation; match; \
-             set ip; set dfbit; set",
+             set identity; set mixed-mode; set security-policy; description; responder-only; \
+             set reverse-route; reverse-route; set nat; set peer; set group; set df-bit; \
+             set fragmentation; set ip; set dfbit",
         )],
     ),
     (
@@ -154,8 +155,7 @@ pub(super) const CRYPTO: Modes = &[
         &[(
             Shares,
             "connect; group; mode; peer; username; xauth; acl; local-address; virtual-interface; nat; \
-             flow; backup; idletime; default; ctcp; ssl; acl-split; password; ike; set; no-nat; \
-             nat acl; nat allow; http",
+             backup; idletime; ctcp; ssl; acl-split; no-nat; nat acl; nat allow",
         )],
     ),
     (
@@ -171,11 +171,10 @@ pub(super) const CRYPTO: Modes = &[
             (Elsewhere, "vrf definition"),
             (
                 Shares,
-                "aaa accounting; aaa authentication; aaa authorization; authentication; description; dpd; dynamic; \
-                 identity local; initial-contact; ivrf; keyring; lifetime; match; nat; pki trustpoint; \
-                 redirect; reconnect; shutdown; virtual-template; config-exchange; anyconnect; config-mode; \
-                 initiate; fragmentation; ca trust-point; reauthentication; \
-                 anyconnect-eap; set; template; client; isakmp",
+                "aaa accounting; aaa authentication; aaa authorization; authentication; description; dpd; \
+                 dynamic; identity local; initial-contact; ivrf; keyring; lifetime; match; nat; \
+                 pki trustpoint; redirect; reconnect; shutdown; virtual-template; config-exchange; \
+                 anyconnect; config-mode; anyconnect-eap",
             ),
         ],
     ),
@@ -183,9 +182,9 @@ pub(super) const CRYPTO: Modes = &[
         Sub::Ikev2Authorization,
         &[(
             Shares,
-            "aaa attribute; backup-gateway; banner; configuration; def-domain; dhcp; dns; include-local-lan; ipv6; netmask; \
-             pfs; pool; route; session-lifetime; smartcard-removal-disconnect; split-dns; subnet-acl; \
-             wins; acl; domain; split-include; ipsec; interface-config",
+            "ipv6 pool; ipv6 dns; ipv6 subnet-acl; aaa attribute; backup-gateway; banner; configuration; \
+             def-domain; dhcp; dns; include-local-lan; netmask; pfs; pool; route; session-lifetime; \
+             smartcard-removal-disconnect; split-dns; subnet-acl; wins",
         )],
     ),
     (
@@ -200,7 +199,8 @@ pub(super) const CRYPTO: Modes = &[
         &[
             (
                 Shares,
-                "identity; client; description; passive; gikev2; local-address; rekey; ipv6; fail-close; ike; vrf",
+                "client rekey; client protocol; identity; client; description; passive; gikev2; \
+                 local-address; rekey; fail-close",
             ),
             (Nests(Sub::GdoiServer), "server local; server"),
             (Elsewhere, "vrf definition"),
@@ -211,17 +211,13 @@ pub(super) const CRYPTO: Modes = &[
         &[
             (
                 Shares,
-                "address ipv4; address ipv6; authorization; registration; rekey; redundancy; protocol; replay; \
-                 local; peer; sig-hash; pfs; gikev2; description; priority; policy; identifier; d3p; \
-                 address",
+                "address ipv4; address ipv6; authorization; registration; rekey; redundancy; protocol; \
+                 replay; sig-hash; pfs; gikev2; description; identifier; d3p; address",
             ),
             (Nests(Sub::GdoiSa), "sa ipsec; sa d3p; sa receive-only; sa gre; sa"),
         ],
     ),
-    (
-        Sub::GdoiSa,
-        &[(Shares, "match address; profile; replay; tag; receive-only; d3p; traffic; sa-idle; match; id")],
-    ),
+    (Sub::GdoiSa, &[(Shares, "match address; profile; replay; tag; receive-only; d3p; sa-idle; match")]),
     (
         Sub::Identity,
         &[(Shares, "dn; fqdn; description; device; template; redirect; access-group; subject-name")],

@@ -22,13 +22,11 @@ pub(super) const POLICY: Modes = &[
                 Shares,
                 "bandwidth; priority; queue-limit; fair-queue; random-detect; shape; set; service-policy; \
                  compression; estimate; netflow-sampler; log; inspect; pass; drop; urlfilter; reset; \
-                 content-filter; aaa; account; admit; compress; priority-queue; trust; distribute; \
-                 bandwidth remaining; fragment; deny; permit; allow; header-compression; rate-limit; \
-                 sgt; server; timer; flow; react; monitor; ips; max-conn; activate; authenticate; authorize; \
-                 clear-session; terminate; deactivate; \
+                 content-filter; admit; compress; priority-queue; trust; distribute; bandwidth remaining; \
+                 fragment; deny; permit; allow; header-compression; rate-limit; sgt; server; timer; flow; \
+                 react; ips; max-conn; activate; authenticate; authorize; terminate; deactivate; \
                  err-disable; pause; resume; replace; unauthorize; restrict; protect; shutdown; exceed; \
-                 parameter-map; zone; map; mask; request; response; reserve; \
-                 dscp; cos; queue-buffers; table-map; avc; media-proxy",
+                 mask; request; response; reserve; dscp; cos; queue-buffers; avc; media-proxy",
             ),
             (Nests(Sub::PolicyAction), "police; event; police rate; police cir"),
         ],
@@ -45,12 +43,11 @@ pub(super) const POLICY: Modes = &[
                 Shares,
                 "alert; audit-trail; dns-timeout; icmp; max-incomplete; one-minute; sessions; tcp; udp; \
                  gtp; log; exclusive; pattern; server; url; allow-mode; cache; block-page; truncate; \
-                 max-request; max-resp; urlf-server-log; origin; trend; license; local; user; timeout; \
-                 message; virtual-ip; type; custom-page; banner; consent; watch-list; cipherkey; \
-                 alg; lisp; nbar-classify; per-box; zone-mismatch; tcp-window; \
-                 source-interface; application-inspect; mode; whitelist; blacklist; \
-                 redirect; resolver; dnscrypt; token; public-key; description; redundancy; threat; vrf; \
-                 aggressive-aging; secure-trunk; logging; match; parameter; zone; session; source; default",
+                 max-request; max-resp; urlf-server-log; origin; trend; timeout; message; virtual-ip; \
+                 type; custom-page; consent; watch-list; cipherkey; alg; nbar-classify; per-box; \
+                 zone-mismatch; tcp-window; source-interface; application-inspect; mode; whitelist; \
+                 blacklist; redirect; resolver; dnscrypt; token; public-key; description; threat; \
+                 aggressive-aging; secure-trunk",
             ),
         ],
     ),
@@ -60,9 +57,9 @@ pub(super) const POLICY: Modes = &[
         Sub::ObjectGroup,
         &[(
             Shares,
-            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahahp; ahp; eigrp; igmp; ipinip; \
-             nos; ospf; pcp; pim; any; network-object; service-object; port-object; protocol-object; \
-             security-group; local-device; fqdn; pattern; source; *",
+            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahahp; ahp; \
+             eigrp; igmp; ipinip; nos; ospf; pcp; pim; any; network-object; service-object; port-object; \
+             protocol-object; security-group; local-device; fqdn; pattern; source; *",
         )],
     ),
     (
@@ -70,8 +67,8 @@ pub(super) const POLICY: Modes = &[
         &[
             (
                 Is(Unenforced("filters what reaches the router itself")),
-                "service-policy; management-interface; port-filter; queue-threshold; no management-interface; \
-                 ip access-group; ipv6 traffic-filter",
+                "service-policy; management-interface; port-filter; queue-threshold; \
+                 no management-interface; ip access-group; ipv6 traffic-filter",
             ),
             (
                 Nests(Sub::ControlPlane),

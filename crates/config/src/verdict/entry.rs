@@ -41,7 +41,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
             let name = format!("{}/{}", map.name, entry.sequence);
             let head = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
             let mut found = Found::new(world, &name, entry.line);
-            found.lines(world.having(&head));
+            found.lines(world.called(&head));
             found.applied(maps.iter().map(|map| map.name.as_str()), || {
                 format!("no crypto map names the dynamic map {}", map.name)
             });
@@ -50,7 +50,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                 let entries =
                     of.entries.iter().filter(|entry| entry.dynamic.as_deref() == Some(map.name.as_str()));
                 for entry in entries {
-                    found.lines(world.having(&format!("crypto map {} {}", of.name, entry.sequence)));
+                    found.lines(world.called(&format!("crypto map {} {}", of.name, entry.sequence)));
                 }
                 found.whole_map(of);
             }
@@ -67,7 +67,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
 
 fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::MapEntry) -> Verdict {
     let mut found = Found::new(world, name, entry.line);
-    found.lines(world.having(&format!("crypto map {} {}", map.name, entry.sequence)));
+    found.lines(world.called(&format!("crypto map {} {}", map.name, entry.sequence)));
     found.applied(std::iter::once(map.name.as_str()), || {
         format!("crypto map {} is on no interface", map.name)
     });
@@ -231,9 +231,8 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// What is said for all entries of a map and not done.
     fn whole_map(&mut self, map: &CryptoMap) {
-        for block in self.world.having(&format!("crypto map {}", map.name)) {
-            let differs = matches!(block.head.word(3), Some("isakmp-profile" | "redundancy" | "gdoi"));
-            if differs {
+        for word in ["isakmp-profile", "redundancy", "gdoi"] {
+            for block in self.world.called(&format!("crypto map {} {word}", map.name)) {
                 self.differs.extend(self.world.told(block.head.line));
             }
         }
@@ -306,7 +305,7 @@ impl<'w, 'p> Found<'w, 'p> {
     }
 
     fn profile(&mut self, profile: &Profile) {
-        for block in self.world.having(&format!("crypto isakmp profile {}", profile.name)) {
+        for block in self.world.called(&format!("crypto isakmp profile {}", profile.name)) {
             for line in block.having("vrf") {
                 self.lacks(line.line, "VRFs are not implemented");
             }

@@ -90,7 +90,7 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
             ways.push((map, profile.authorization_list.as_ref(), profile.xauth_list.as_ref()));
         }
-        for block in world.having(&format!("crypto isakmp profile {}", profile.name)) {
+        for block in world.called(&format!("crypto isakmp profile {}", profile.name)) {
             for line in block.having("virtual-template") {
                 why_missing.push(Reason::new(
                     line.line,

@@ -9,6 +9,7 @@ use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile
 use crate::parse::Parsed;
 use crate::secret::Password;
 use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// A configuration as verdicts look at it.
@@ -18,9 +19,14 @@ pub(super) struct World<'p> {
     pub(super) blocks: Vec<Block<'p>>,
     /// A routing protocol runs, over whichever interface.
     pub(super) routing: bool,
+    /// The places of blocks by the first four words of their heads, in small letters: what names an entry of a crypto map.
+    places: BTreeMap<String, Vec<usize>>,
+    /// Where each crypto map is applied.
+    applied: BTreeMap<String, Applied>,
 }
 
 /// Where a crypto map is applied.
+#[derive(Clone)]
 pub(super) enum Applied {
     /// On an interface that is up.
     Yes,
@@ -57,12 +63,31 @@ pub(super) fn readable(key: &Password) -> bool {
 impl<'p> World<'p> {
     pub(super) fn new(parsed: &'p Parsed, blocks: Vec<Block<'p>>) -> Self {
         let routing = blocks.iter().any(|block| block.head.begins("router"));
-        Self { parsed, config: &parsed.config, blocks, routing }
+        let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, block) in blocks.iter().enumerate() {
+            places.entry(key(block.head.text)).or_default().push(place);
+        }
+        let config = &parsed.config;
+        let mut world = Self { parsed, config, blocks, routing, places, applied: BTreeMap::new() };
+        let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
+        world.applied = applied.collect();
+        world
     }
 
     /// The commands that begin with these words, each with what is below it.
     pub(super) fn having(&self, words: &str) -> impl Iterator<Item = &Block<'p>> {
         self.blocks.iter().filter(move |block| block.head.begins(words))
+    }
+
+    /// The commands whose first four words are these.
+    pub(super) fn called(&self, words: &str) -> impl Iterator<Item = &Block<'p>> {
+        let places = self.places.get(&key(words)).into_iter().flatten();
+        places.filter_map(|place| self.blocks.get(*place))
+    }
+
+    /// Where a crypto map is applied.
+    pub(super) fn applied(&self, map: &str) -> Applied {
+        self.applied.get(map).cloned().unwrap_or(Applied::Nowhere(None))
     }
 
     /// What is told of a line that does not do what it says.
@@ -139,8 +164,7 @@ impl<'p> World<'p> {
         out.into_iter().map(|net| (anywhere(), net)).collect()
     }
 
-    /// Where a crypto map is applied.
-    pub(super) fn applied(&self, map: &str) -> Applied {
+    fn where_applied(&self, map: &str) -> Applied {
         let bears = |interface: &&Interface| interface.crypto_map.as_deref() == Some(map);
         let bearers: Vec<_> = self.config.interfaces.iter().filter(bears).collect();
         if bearers.is_empty() {
@@ -256,6 +280,12 @@ impl<'p> World<'p> {
         }
         found
     }
+}
+
+/// The first four words of a line.
+fn key(line: &str) -> String {
+    let words: Vec<_> = line.split_whitespace().take(4).map(str::to_ascii_lowercase).collect();
+    words.join(" ")
 }
 
 fn is_known(policy: &IsakmpPolicy) -> bool {

@@ -241,6 +241,44 @@ mod tests {
         assert_eq!(extended("access-list 100 permit tcp any host 192.0.2.1\n"), 0);
     }
 
+    /// Whoever a line that is not understood may deny does not come in, and nobody comes in by one that may permit.
+    #[test]
+    fn a_line_that_is_not_understood_lets_nobody_in() {
+        let of = |list: &str| {
+            let text = format!("{list}line vty 0 4\n access-class L in\n transport input ssh\n");
+            lines_for(&config(&text), "10.0.0.5".parse().unwrap()).count()
+        };
+        let list = |lines: &str| of(&format!("ip access-list extended L\n{lines}"));
+        for denies in [
+            " deny ip object-group BAD any\n",
+            " deny ip any any time-range NIGHT\n",
+            " deny tcp any any range 1 1024\n",
+            " deny tcp any any neq 443\n",
+            " deny ip host bad.example.com any\n",
+            " deny tcp any any dscp ef\n",
+            " frobnicate deny\n",
+        ] {
+            assert_eq!(list(&format!("{denies} permit ip any any\n")), 0, "{denies}");
+            assert_eq!(
+                list(&format!(" permit ip host 10.0.0.5 any\n{denies}")),
+                5,
+                "{denies}: the first match counts"
+            );
+        }
+        for permits in [
+            " permit ip object-group GOOD any\n",
+            " permit tcp any any established\n",
+            " permit tcp any any gt 20\n",
+        ] {
+            assert_eq!(list(permits), 0, "{permits}");
+            assert_eq!(list(&format!("{permits} deny ip any any\n")), 0, "{permits}");
+            assert_eq!(list(&format!("{permits} permit ip 10.0.0.0 0.0.0.255 any\n")), 5, "{permits}");
+        }
+        let standard = of("ip access-list standard L\n deny bad.example.com\n permit any\n");
+        assert_eq!(standard, 0);
+        assert_eq!(list(" deny udp any any range 1 5\n permit ip any any\n"), 5, "that is not about SSH");
+    }
+
     #[test]
     fn a_name_in_another_case_opens_nothing() {
         let both = config(

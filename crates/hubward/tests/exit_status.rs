@@ -1,0 +1,132 @@
+//! The exit status of `check` and `run`, and the options that they print, by running the program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn hubward(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hubward")).args(arguments).output().unwrap()
+}
+
+fn code(arguments: &[&str]) -> Option<i32> {
+    hubward(arguments).status.code()
+}
+
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    path.to_str().unwrap().to_string()
+}
+
+/// A file of a folder that is gone at the end.
+fn written(folder: &tempfile::TempDir, name: &str, text: &[u8]) -> String {
+    let path: PathBuf = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn a_configuration_that_is_held_as_a_whole_is_0() {
+    for name in ["hub.cfg", "spoke.cfg"] {
+        let done = hubward(&["check", &example(name)]);
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(done.status.code(), Some(0), "{text}");
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.ends_with(": works"), "the tunnels come first: {first}");
+    }
+    for asked in [["--help"], ["--version"]] {
+        assert_eq!(code(&asked), Some(0));
+    }
+    assert_eq!(code(&["check", "--help"]), Some(0));
+}
+
+/// Prose, an empty file and random bytes are no configuration: one sentence, and 1.
+#[test]
+fn what_is_no_configuration_is_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let random: Vec<u8> =
+        (0..4096_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for (name, text) in [
+        ("prose", b"Dear colleague,\nthe router is in the cellar.\nKind regards\n".as_slice()),
+        ("empty", b""),
+        ("blank", b"\n\n!\n"),
+        ("random", &random),
+        ("json", b"{\"interface\": 1}\n"),
+    ] {
+        let done = hubward(&["check", &written(&folder, name, text)]);
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(1), "{name}: {told}");
+        assert!(told.contains("is no IOS configuration") && told.lines().count() == 1, "{name}: {told}");
+    }
+}
+
+#[test]
+fn what_does_not_start_is_1_and_with_the_printed_options_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\
+interface FastEthernet0/0
+ ip address 198.51.100.2 255.255.255.0
+ ip access-group OUTSIDE in
+ ip nat outside
+interface FastEthernet0/1
+ ip address 10.1.1.1 255.255.255.0
+ ip nat inside
+interface Tunnel7
+ tunnel source FastEthernet0/0
+ tunnel destination 203.0.113.7
+ tunnel protection ipsec profile P
+crypto isakmp client configuration group REMOTE-USERS
+ key 6 AbCdEf
+ max-logins 1
+line vty 0 4
+ authorization exec CONSOLE
+ip nat inside source list 1 interface FastEthernet0/0 overload
+";
+    let file = written(&folder, "a router's.cfg", text.as_bytes());
+    let done = hubward(&["check", &file]);
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    let line =
+        told.lines().find_map(|line| line.strip_prefix("start it with: ")).expect("the options are printed");
+    for part in ["--without Tunnel7", "--without 'group REMOTE-USERS'", "--allow-unenforced nat"] {
+        assert!(line.contains(part), "{line}");
+    }
+    let checked = line.replacen("hubward run", "\"$0\" check", 1);
+    let done = Command::new("sh").args(["-c", &checked, env!("CARGO_BIN_EXE_hubward")]).output().unwrap();
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(done.status.code(), Some(3), "{told}");
+    assert!(!told.contains("start it with"), "{told}");
+    // one of them less, and it does not start
+    let less = checked.replace(" --without Tunnel7", "");
+    let done = Command::new("sh").args(["-c", &less, env!("CARGO_BIN_EXE_hubward")]).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+}
+
+#[test]
+fn what_starts_and_differs_is_3() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in [
+        "hostname A\nrouter ospf 1\n",
+        "hostname A\nip cef\nfrobnicate\n",
+        "hostname A\ncrypto map M 10 ipsec-isakmp\n",
+    ] {
+        assert_eq!(code(&["check", &written(&folder, "a.cfg", text.as_bytes())]), Some(3), "{text}");
+    }
+}
+
+#[test]
+fn wrong_use_is_64() {
+    let hub = example("hub.cfg");
+    for wrong in [
+        &["check"][..],
+        &["check", &hub, "--frobnicate"],
+        &["frobnicate"],
+        &["run"],
+        &["exec"],
+        &["check", &hub, "--without", "Tunnel7"],
+        &["check", &hub, "--allow-unenforced", "nta"],
+        &["check", &hub, "--allow-unenforced"],
+        &["run", &hub, "--allow-unenforced", "@/nowhere/at/all"],
+    ] {
+        assert_eq!(code(wrong), Some(64), "{wrong:?}");
+    }
+    assert_eq!(code(&["check", "/nowhere/at/all"]), Some(1), "that is right use, and there is no such file");
+}
