@@ -96,7 +96,7 @@ pub(crate) fn release_at_the_terminal() {
         Ok(filters.remove(TABLE)?.then_some(kept_in))
     };
     match removed() {
-        Ok(Some(kept_in)) => eprint!("{}(--guard leaves it in place.)\n", farewell(&kept_in)),
+        Ok(Some(kept_in)) => eprintln!("{}(--guard leaves it in place.)", farewell(&kept_in)),
         Ok(None) => {}
         Err(error) => tracing::error!("the guard is left in place: {error:#}"),
     }
