@@ -110,8 +110,6 @@ pub enum Kind {
     Fragments,
     /// `group-lock`.
     GroupLock,
-    /// No line at all: the guard, where the kernel has no packet filter for it.
-    Guard,
     /// `ip inspect`.
     Inspect,
     /// `ip ips`.
@@ -180,7 +178,7 @@ const BEGINNINGS: &[(&str, Kind)] = &[
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::Aaa,
         Self::AccessGroup,
         Self::AccessList,
@@ -190,7 +188,6 @@ impl Kind {
         Self::CryptoFilter,
         Self::Fragments,
         Self::GroupLock,
-        Self::Guard,
         Self::Inspect,
         Self::Ips,
         Self::Ipv6,
@@ -220,7 +217,6 @@ impl Kind {
             Self::CryptoFilter => "crypto-filter",
             Self::Fragments => "fragments",
             Self::GroupLock => "group-lock",
-            Self::Guard => "guard",
             Self::Inspect => "inspect",
             Self::Ips => "ips",
             Self::Ipv6 => "ipv6",

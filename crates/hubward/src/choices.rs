@@ -40,6 +40,8 @@ pub(crate) struct Allowed {
     kinds: BTreeSet<Kind>,
     /// Spelled out, with the line that opens the mode: `HEADER: LINE`.
     lines: BTreeSet<String>,
+    /// That nothing is kept in when Hubward does not run: `guard`.
+    pub(crate) guard: bool,
 }
 
 /// What a configuration and the choices come to.
@@ -76,11 +78,6 @@ impl Choices {
             allowed.add(&item)?;
         }
         Ok(Self { without: options.without.clone(), allowed })
-    }
-
-    /// Whether the guard may be missing, where the kernel has no packet filter for it.
-    pub(crate) fn may_do_without_guard(&self) -> bool {
-        self.allowed.kinds.contains(&Kind::Guard)
     }
 
     /// Judges a configuration, as it was read.
@@ -133,7 +130,8 @@ impl Choices {
         let kinds = self.allowed.kinds.iter().copied();
         let refused = judgement.refused.iter().map(|line| line.kind).filter(|kind| *kind != Kind::Other);
         let kinds = kinds.chain(refused).map(|kind| kind.name().to_string());
-        for item in kinds.chain(self.allowed.lines.iter().cloned()).chain(others) {
+        let guard = self.allowed.guard.then(|| "guard".to_string());
+        for item in guard.into_iter().chain(kinds).chain(self.allowed.lines.iter().cloned()).chain(others) {
             if given.insert(item.clone()) {
                 out.push_str(&format!(" --allow-unenforced {}", quoted(&item)));
             }
@@ -144,6 +142,10 @@ impl Choices {
 
 impl Allowed {
     fn add(&mut self, item: &str) -> Result<(), WrongUse> {
+        if item == "guard" {
+            self.guard = true;
+            return Ok(());
+        }
         if let Some(kind) = Kind::named(item) {
             self.kinds.insert(kind);
             return Ok(());
@@ -151,7 +153,7 @@ impl Allowed {
         if !item.trim().contains(char::is_whitespace) {
             let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
             let kinds = kinds.join(", ");
-            return Err(WrongUse(format!("`{item}` is no kind of lines ({kinds}) and no whole line")));
+            return Err(WrongUse(format!("`{item}` is no kind of lines ({kinds}, guard) and no whole line")));
         }
         self.lines.insert(spelled(item));
         Ok(())

@@ -371,7 +371,9 @@ impl Gateway {
                 },
             }
         }
-        self.with_guard(Guard::commit);
+        if self.guard.has_new() {
+            self.with_guard(Guard::commit);
+        }
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
             self.capture();
         } else if !new.is_empty() {

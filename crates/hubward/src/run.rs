@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     guard::command::remember(&arguments.state, &names);
     // before anything is forwarded
     let here = Here { names: &names, leased: &[] };
-    let guard = Guard::set_up(store.clone(), choices.may_do_without_guard(), &parsed, here)?;
+    let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
     let mut machine = Machine::open(
         Some(&arguments.state),
         &parsed.config,

@@ -8,6 +8,7 @@ use crate::store::Store;
 use crate::{check, run};
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
+use hubward_config::verdict::leave_out;
 use hubward_linux::link;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nftables::Nftables;
@@ -29,7 +30,12 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
     privilege::require(Capability::NetAdmin, "a guard")?;
     let choices = Choices::of(&arguments.options)?;
     let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
-    choices.apply(&mut parsed)?;
+    // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
+    let judgement = choices.judge(&parsed);
+    let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();
+    for name in leave_out(&mut parsed.config, &judgement.verdicts, &without) {
+        tracing::warn!("no tunnel, group or peer is called {name}");
+    }
     let names = names(&parsed.config, &arguments.map, &arguments.state)?;
     let store = match Store::open(&arguments.state) {
         Ok(store) => store,
@@ -42,7 +48,7 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
         }
     };
     let here = Here { names: &names, leased: &[] };
-    let mut guard = Guard::set_up(store, choices.may_do_without_guard(), &parsed, here)?;
+    let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close();
     match guard.news().unwrap_or_default() {
         view if view.missing.is_some() => println!("There is no guard."),
@@ -90,7 +96,7 @@ pub(crate) fn release_at_the_terminal() {
         Ok(filters.remove(TABLE)?.then_some(kept_in))
     };
     match removed() {
-        Ok(Some(kept_in)) => eprint!("{}(--guard leaves it in place.)\n", farewell(&kept_in)),
+        Ok(Some(kept_in)) => eprintln!("{}(--guard leaves it in place.)", farewell(&kept_in)),
         Ok(None) => {}
         Err(error) => tracing::error!("the guard is left in place: {error:#}"),
     }

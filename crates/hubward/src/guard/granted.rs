@@ -18,6 +18,9 @@ const WIDEST: u32 = 1 << 24;
 /// While a tunnel is there, or is made anew, the date on disk is renewed no more often than this.
 const DATED: Duration = Duration::from_secs(3600);
 
+/// No time passes so long between two looks at the age of grants: somebody set the clock.
+const LEAP: Duration = Duration::from_secs(3600);
+
 /// Our side of a tunnel, as a network around it, and the peer's side.
 pub(crate) type Place = (Ipv4Net, Range);
 
@@ -41,6 +44,8 @@ pub(crate) struct Granted {
     children: BTreeMap<ChildId, Place>,
     /// What the rows on disk do not say yet.
     unsaved: BTreeSet<Place>,
+    /// When [`Self::age`] was asked last.
+    looked: Option<Duration>,
 }
 
 /// Both sides of a tunnel that may be remembered: not those that nobody can have as a branch's network.
@@ -98,6 +103,7 @@ impl Granted {
 
     /// Forgets what is too old, and the oldest of too many; what was forgotten, and how many of that for want of room.
     pub(crate) fn age(&mut self, now: Duration) -> (Vec<Place>, usize) {
+        self.follow_the_clock(now);
         let old = |grant: &Grant| grant.tunnels == 0 && now.saturating_sub(grant.seen) >= REMEMBERED;
         let mut gone: Vec<_> =
             self.grants.iter().filter(|(_, grant)| old(grant)).map(|(place, _)| *place).collect();
@@ -111,6 +117,20 @@ impl Granted {
             self.forget(place);
         }
         (gone, surplus)
+    }
+
+    /// A machine without a clock of its own begins in 1970 and learns the date later: what was granted until then is no older
+    /// for that. The same holds for time that it slept.
+    fn follow_the_clock(&mut self, now: Duration) {
+        let Some(before) = self.looked.replace(now) else { return };
+        let leap = now.saturating_sub(before);
+        if leap < LEAP {
+            return;
+        }
+        for grant in self.grants.values_mut().filter(|grant| grant.seen <= before) {
+            grant.seen += leap;
+        }
+        self.unsaved.extend(self.grants.keys().copied());
     }
 
     /// Forgets those that share an address with a network, or all; how many. Those with a tunnel stay.
@@ -169,9 +189,9 @@ impl Granted {
     }
 
     /// From the rows on disk. Rows that make no sense are passed over.
-    pub(crate) fn load(rows: &BTreeMap<String, Vec<u8>>, now: Duration) -> Self {
+    pub(crate) fn load(rows: &BTreeMap<String, Vec<u8>>) -> Self {
         let mut granted = Self::default();
-        granted.grants.extend(rows.iter().filter_map(|(name, value)| row(name, value, now)));
+        granted.grants.extend(rows.iter().filter_map(|(name, value)| row(name, value)));
         granted
     }
 }
@@ -181,13 +201,12 @@ fn name((local, (first, last)): &Place) -> String {
     format!("{local} {first}-{last}")
 }
 
-fn row(name: &str, value: &[u8], now: Duration) -> Option<(Place, Grant)> {
+fn row(name: &str, value: &[u8]) -> Option<(Place, Grant)> {
     let (local, range) = name.split_once(' ')?;
     let (first, last) = range.split_once('-')?;
     let range: Range = (first.parse().ok()?, last.parse().ok()?);
     let mut words = std::str::from_utf8(value).ok()?.split(' ');
-    // a clock that was set back must not make one immortal
-    let seen = Duration::from_secs(words.next()?.parse().ok()?).min(now);
+    let seen = Duration::from_secs(words.next()?.parse().ok()?);
     let peer = words.next().and_then(|peer| peer.parse().ok());
     let grant = Grant { seen, peer, tunnels: 0, stored: Some(seen) };
     (range.0 <= range.1).then_some(((local.parse().ok()?, range), grant))
@@ -240,6 +259,23 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_begins_in_1970_makes_no_grant_old() {
+        let boot = Duration::from_secs(30);
+        let mut read = Granted::default();
+        read.add(ChildId(1), branch("10.2.0.0/16"), PEER, NOW - Duration::from_secs(60));
+        let rows = read.unsaved().into_iter().map(|(name, value)| (name, value.unwrap())).collect();
+        let mut granted = Granted::load(&rows);
+        granted.age(boot);
+        granted.add(ChildId(2), branch("10.3.0.0/16"), PEER, boot);
+        granted.remove(ChildId(2), boot);
+        granted.age(boot + Duration::from_secs(1));
+        assert_eq!(granted.age(NOW).0, [], "the date was learned");
+        let week = (1..=REMEMBERED.as_secs() / 600).map(|n| NOW + Duration::from_secs(n * 600));
+        let gone: Vec<_> = week.flat_map(|now| granted.age(now).0).collect();
+        assert_eq!(gone, [branch("10.2.0.0/16"), branch("10.3.0.0/16")]);
+    }
+
+    #[test]
     fn the_oldest_goes_when_there_are_too_many() {
         let mut granted = Granted::default();
         for number in 0..u32::try_from(MOST).unwrap() + 2 {
@@ -287,11 +323,10 @@ mod tests {
         granted.add(ChildId(100), branch("10.2.0.0/16"), PEER, NOW + DATED * 2);
         assert_eq!(granted.unsaved().len(), 1, "but its date is not forgotten");
 
-        let read = Granted::load(&rows, NOW + Duration::from_secs(60));
+        let read = Granted::load(&rows);
         assert_eq!(told(&read), ["10.1.0.0/16 10.2.0.0/16"]);
         let grant = read.iter().next().unwrap().1.clone();
         assert_eq!((grant.seen, grant.peer, grant.tunnels), (NOW, Some(Ipv4Addr::new(10, 100, 2, 102)), 0));
-        assert_eq!(Granted::load(&rows, NOW - DATED).iter().next().unwrap().1.seen, NOW - DATED);
         for (name, value) in [
             ("", "1"),
             ("10.1.0.0/16 x", "1"),
@@ -299,7 +334,7 @@ mod tests {
             ("10.1.0.0/16 1.0.0.0-1.0.0.0", ""),
         ] {
             let bad = BTreeMap::from([(name.to_owned(), value.as_bytes().to_vec())]);
-            assert_eq!(Granted::load(&bad, NOW).iter().count(), 0, "{name:?}");
+            assert_eq!(Granted::load(&bad).iter().count(), 0, "{name:?}");
         }
     }
 

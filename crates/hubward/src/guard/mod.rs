@@ -66,7 +66,7 @@ impl Guard {
             tracing::warn!("what peers were granted before is not known: {error:#}");
             BTreeMap::new()
         });
-        let granted = Granted::load(&rows, wall_clock());
+        let granted = Granted::load(&rows);
         let mut guard = Self {
             filters: None,
             missing: None,
@@ -156,6 +156,11 @@ impl Guard {
     pub(crate) fn removed(&mut self, child: ChildId) {
         self.granted.remove(child, wall_clock());
         self.told = false;
+    }
+
+    /// Whether something was granted that is not in the kernel's table yet.
+    pub(crate) fn has_new(&self) -> bool {
+        !self.new.is_empty()
     }
 
     /// Brings what was granted since into the kernel's table, at once.

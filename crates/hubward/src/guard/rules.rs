@@ -237,8 +237,9 @@ impl Builder {
                 Test::Destination(line.destination.address, mask(&line.destination)),
             ];
             if line.inexact {
-                // of a line that says more than is known here: too much is dropped, and nothing let through
-                if line.permit {
+                // of a line that says more than is known here too much is dropped, and nothing let through; where not even its
+                // addresses are known, its entry is left out and private destinations are closed
+                if line.permit && !line.vague {
                     rules.push(self.drop(Kind::AccessList, Some(interface), &from, words(line), addresses));
                 }
                 continue;

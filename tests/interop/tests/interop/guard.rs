@@ -36,6 +36,7 @@ pub(crate) const CASES: &[Case] = &[
     case("the_boot_guard_needs_no_interfaces_and_guards_what_is_refused", &[Need::Hubward], boot),
     case("a_guard_that_another_program_removed_is_set_again", &[Need::Hubward], flushed),
     case("a_reload_guards_what_is_new_and_frees_what_is_gone", &[Need::Hubward], reload),
+    case("without_the_packet_filter_it_starts_only_when_told_so", &[Need::Hubward], unusable),
     case("ctrl_c_at_a_terminal_releases_and_says_so", &[Need::Hubward, Need::Tool("script")], terminal),
     case("forwarding_that_was_off_is_off_again", &[Need::Hubward], forwarding),
     case("the_client_keeps_in_what_it_was_told_to", &[Need::Hubward], client),
@@ -304,6 +305,24 @@ fn reload(lab: &Lab) -> Result<()> {
     wait::until("the reload", secs(5), || Ok(hub.exec("show crypto guard")?.contains("10.4.0.0/16")))?;
     stage.stays_in("after a reload", &[STATIC, DYNAMIC])?;
     stage.leaves("after a reload", &[Ipv4Addr::new(10, 8, 8, 8)])
+}
+
+fn unusable(lab: &Lab) -> Result<()> {
+    let stage = Stage::new(lab)?;
+    // the table of that name is another program's own, as long as that runs
+    let mut holder = stage.net.hub.command("sh");
+    let hold = "{ echo 'add table ip hubward_guard { flags owner; }'; sleep 1000; } | nft -i";
+    let _holder = lab.spawn("holder", holder.args(["-c", hold]))?;
+    wait::until("the other program", secs(5), || Ok(filters(&stage.net.hub)?.contains("hubward_guard")))?;
+    let config = protecting()?;
+    let (status, _, err) =
+        Hubward::once(lab, "hub", &stage.net.hub, &config, "run", &[&MAP[..], OWN].concat())?;
+    assert!(!status.success() && err.contains("--allow-unenforced guard"), "{status}\n{err}");
+    let told = [OWN, &["--allow-unenforced", "guard"]].concat();
+    let hub = Hubward::start_with(lab, "hub", &stage.net.hub, &config, &told)?;
+    let shown = hub.exec("show crypto guard")?;
+    assert!(shown.starts_with("Guard: none (") && !shown.contains("access list"), "{shown}");
+    hub.expect_log(&["there is no guard"])
 }
 
 fn terminal(lab: &Lab) -> Result<()> {
