@@ -13,7 +13,6 @@ pub(crate) fn check(parsed: &mut Parsed) {
     profiles(&parsed.config, &mut found);
     weak(&parsed.config, &mut found);
     routes(&parsed.config, &mut found);
-    discarded(&parsed.config, &mut found);
     access_classes(&parsed.config, &mut found);
     crate::unreachable::check(&parsed.config, &mut found);
     parsed.diagnostics.extend(found);
@@ -189,22 +188,6 @@ pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv
         }
     }
     out
-}
-
-fn discarded(config: &Config, found: &mut Vec<Diagnostic>) {
-    let fixed = config.maps.iter().flat_map(|map| &map.entries).map(|entry| &entry.terms);
-    let dynamic = config.dynamic_maps.iter().flat_map(|map| &map.entries).map(|entry| &entry.terms);
-    let mut all: Vec<_> = fixed.chain(dynamic).flat_map(|terms| nulls(config, terms)).collect();
-    all.sort();
-    all.dedup();
-    for (line, destination, acl_line) in all {
-        let message = format!(
-            "packets to {destination}, which line {acl_line} would have encrypted, are dropped: this route is their best one, and \
-             they never come to the crypto map"
-        );
-        let remedy = "put `reverse-route` into the crypto map entry, or add a route to the next hop";
-        say(found, Severity::Warning, Code::Discarded, line, message, remedy);
-    }
 }
 
 /// Lists of `access-class` of which a line is not understood: whom that line may deny does not come in.

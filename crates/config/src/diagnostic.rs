@@ -38,8 +38,6 @@ pub enum Code {
     Weak,
     /// Aggressive mode with a pre-shared key.
     AggressivePsk,
-    /// A route to Null0 takes what should be encrypted.
-    Discarded,
     /// A next hop in no connected network.
     OffLink,
     /// Xauth that would be asked of LAN-to-LAN peers.
@@ -66,7 +64,6 @@ impl Code {
             Self::AnyProxy => "any-proxy",
             Self::Weak => "weak",
             Self::AggressivePsk => "aggressive-psk",
-            Self::Discarded => "discarded",
             Self::OffLink => "off-link",
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",

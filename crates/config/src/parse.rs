@@ -98,6 +98,9 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         } else if leaves(trimmed, &open) {
             open.pop();
             Class::NoOp
+        } else if trimmed.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("do ")) {
+            // an exec command in a script: it configures nothing, in whichever mode it stands
+            Class::NoOp
         } else {
             let following = lines.get(index + 1..).unwrap_or_default();
             // a command that begins a block of raw text

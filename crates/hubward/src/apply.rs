@@ -16,6 +16,7 @@ use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::{self, Exit};
 use hubward_proto::ike::path::InterfaceId;
+use hubward_proto::ike::reserved::Reserved;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -313,6 +314,24 @@ impl Machine {
             }
         });
         Ok(found.collect())
+    }
+
+    /// What the machine has right now that no peer of a dynamic entry may get: addresses and networks that DHCP or somebody else
+    /// gave the interfaces, and DHCP's routers.
+    pub(crate) fn reserved(&self) -> Vec<(AddressRange, Reserved)> {
+        let there = address::list(&self.netlink).unwrap_or_default();
+        let links = link::list(&self.netlink).unwrap_or_default();
+        let mine = links.iter().filter(|link| self.names.values().any(|name| *name == link.name));
+        let mut reserved = Vec::new();
+        for link in mine {
+            for net in there.iter().filter(|found| found.interface == link.index).map(|found| found.net) {
+                reserved.push((AddressRange::host(net.addr()), Reserved::Own));
+                reserved.push((AddressRange::prefix(net), Reserved::Connected));
+            }
+        }
+        let routers = self.leases.values().filter_map(|lease| lease.router);
+        reserved.extend(routers.map(|router| (AddressRange::host(router.into()), Reserved::NextHop)));
+        reserved
     }
 
     /// A lease's address goes on its link, and its router becomes the default route of last choice (distance 254).

@@ -557,6 +557,10 @@ impl Gateway {
         }
         if self.addresses != addresses {
             self.addresses = addresses;
+            // what DHCP gave is never a peer's side of a tunnel
+            let (mut policy, _) = translate::policy(&self.parsed.config, &self.addresses);
+            policy.reserved.extend(self.machine.reserved());
+            self.engine.handle(now(), Input::Policy(Arc::new(policy)));
             self.set_routes();
         }
     }
@@ -617,7 +621,8 @@ impl Gateway {
         if let Ok(addresses) = self.machine.addresses(&self.parsed.config) {
             self.addresses = addresses;
         }
-        let (policy, left_out) = translate::policy(&self.parsed.config, &self.addresses);
+        let (mut policy, left_out) = translate::policy(&self.parsed.config, &self.addresses);
+        policy.reserved.extend(self.machine.reserved());
         for line in left_out {
             tracing::warn!("{line}");
         }

@@ -129,7 +129,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let tun = Tun::create(&TunOptions::default())?;
     machine.apply(&parsed.config, names, (!plane.is_kernel()).then_some(&tun))?;
     let addresses = machine.addresses(&parsed.config)?;
-    let (policy, left_out) = translate::policy(&parsed.config, &addresses);
+    let (mut policy, left_out) = translate::policy(&parsed.config, &addresses);
+    policy.reserved.extend(machine.reserved());
     for line in left_out {
         tracing::warn!("{line}");
     }

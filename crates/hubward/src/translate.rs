@@ -8,6 +8,7 @@ use hubward_proto::esp::sa::{DfBit, EntryRef, Mode};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::path::{InterfaceId, VrfId};
 use hubward_proto::ike::policy::*;
+use hubward_proto::ike::reserved::Reserved;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +92,32 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
     };
-    (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections: Vec::new() }, left_out)
+    let (connections, reserved) = (Vec::new(), reserved(config, addresses));
+    (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections, reserved }, left_out)
+}
+
+/// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
+/// of static entries, and the pools.
+fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(AddressRange, Reserved)> {
+    let host = |address: Ipv4Addr| AddressRange::host(IpAddr::V4(address));
+    let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
+    let nets = || {
+        open().flat_map(|interface| match &interface.address {
+            config::Addressing::Static(nets) => nets.as_slice(),
+            config::Addressing::None | config::Addressing::Dhcp => &[],
+        })
+    };
+    let mut reserved: Vec<_> =
+        addresses.iter().flatten().map(|address| (host(*address), Reserved::Own)).collect();
+    reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
+    reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
+    let hops = config.routes.iter().filter_map(|route| route.next_hop);
+    reserved.extend(hops.map(|hop| (host(hop), Reserved::NextHop)));
+    let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
+    reserved.extend(peers.map(|peer| (host(*peer), Reserved::Peer)));
+    reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
+    reserved.dedup();
+    reserved
 }
 
 fn secret(

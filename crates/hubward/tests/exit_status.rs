@@ -1,4 +1,5 @@
 //! The exit status of `check` and `run`, and the options that they print, by running the program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
 fn asked(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, otherwise: &'static str) -> Result<(), Problem> {
     let mut asks = false;
     while let Some(word) = cursor.next() {
-        asks |= ["group", "cache", "krb5", "krb5-instance", "ldap"].iter().any(|method| word == *method);
+        asks |= ["group", "cache", "krb5", "krb5-instance", "ldap"].contains(&word);
     }
     fold.fate = Some(match asks && !fold.no {
         true => Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"),

@@ -1,6 +1,6 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
-use super::lines::Block;
+use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
 use super::{Outcome, Reason, Verdict};
@@ -73,7 +73,11 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::M
     });
     found.whole_map(map);
     if entry.peers.is_empty() {
-        found.fault("no peer is set; the entry is disabled on a router too");
+        let blocks = world.called(&format!("crypto map {} {}", map.name, entry.sequence));
+        match blocks.flat_map(|block| &block.below).find(|line| line.begins("set peer")) {
+            Some(line) => found.lacks(line.line, "a peer must be an address here; names are not resolved"),
+            None => found.fault("no peer is set; the entry is disabled on a router too"),
+        }
     }
     if entry.terms.acl.is_none() {
         found.fault("there is no `match address`; the entry is disabled on a router too");
@@ -313,6 +317,10 @@ impl<'w, 'p> Found<'w, 'p> {
                 for line in block.having("match certificate") {
                     self.lacks(line.line, "certificates are not implemented");
                 }
+            }
+            let differs = |line: &&Spelled<'_>| matches!(line.class, Class::Unsupported | Class::Unknown);
+            for line in block.below.iter().filter(differs) {
+                self.differs.extend(self.world.told(line.line));
             }
         }
         if profile.matches.is_empty() && self.missing.is_empty() {

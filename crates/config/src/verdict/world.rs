@@ -80,7 +80,7 @@ impl<'p> World<'p> {
     }
 
     /// The commands whose first four words are these.
-    pub(super) fn called(&self, words: &str) -> impl Iterator<Item = &Block<'p>> {
+    pub(super) fn called(&self, words: &str) -> impl Iterator<Item = &Block<'p>> + use<'_, 'p> {
         let places = self.places.get(&key(words)).into_iter().flatten();
         places.filter_map(|place| self.blocks.get(*place))
     }

@@ -20,6 +20,7 @@ pub(crate) fn point(name: &str) {
     }
 }
 
+#[allow(clippy::panic, reason = "a panic is what was ordered, and this is in test builds only")]
 pub(super) fn point_in(folder: &Path, name: &str) {
     let ordered = |what: &str| std::fs::remove_file(folder.join(format!("{what}-{name}"))).is_ok();
     if ordered("panic") {

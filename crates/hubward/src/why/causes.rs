@@ -224,6 +224,13 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             format!("{peer} speaks for {theirs}, which is lent to a client."),
         )
         .advise("Here: a crypto ACL in the dynamic map entry says which networks the spokes may have; no spoke's network may lie in an `ip local pool`."),
+        Refusal::ReservedNetwork { theirs, reserved, kind } => Explanation::new(
+            "reserved-network",
+            format!("{peer} wants {theirs} as its side of a tunnel, and that overlaps {reserved}, {kind}: its traffic would be taken away from here."),
+        )
+        .side("network there", theirs.to_string(), "none of ours", true)
+        .advise("There: the access list names only networks that lie behind that peer.")
+        .advise("Here: where a part of a connected network does lie behind peers, a `match address` of the dynamic map entry has to name that part."),
         Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",

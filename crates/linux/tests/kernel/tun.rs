@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Test> {
     vec![
         ("tun::an_echo_is_answered_through_it", echo),
         ("tun::queues_offloads_and_names", queues),
+        ("tun::it_is_up_down_or_gone", state),
         ("tun::a_captured_packet_goes_on_in_clear_and_a_marked_one_is_not_captured", clear),
     ]
 }
@@ -32,6 +33,23 @@ fn answer(packet: &mut [u8]) {
     packet[20] = 0;
     let sum = u32::from(u16::from_be_bytes([packet[22], packet[23]])) + 0x0800;
     packet[22..24].copy_from_slice(&((sum + (sum >> 16)) as u16).to_be_bytes());
+}
+
+/// What a program that lives on its TUN has to notice.
+fn state() {
+    let namespace = NetNs::create().unwrap();
+    let netlink = namespace.netlink().unwrap();
+    let tun = tun_in(&namespace, &TunOptions::default());
+    let is_up = || namespace.run(|| tun.is_up()).unwrap();
+    assert!(!is_up().unwrap());
+    link::set_up(&netlink, tun.index(), true).unwrap();
+    assert!(is_up().unwrap());
+    link::set_up(&netlink, tun.index(), false).unwrap();
+    assert!(!is_up().unwrap());
+    link::delete(&netlink, tun.index()).unwrap();
+    assert!(is_up().unwrap_err().is_not_found());
+    let error = tun.read(&mut [0; 100]).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::BADFD.raw_os_error()), "{error}");
 }
 
 fn echo() {

@@ -1,10 +1,11 @@
 //! Why something was refused: typed, counted, and explained in words. No variant carries a secret.
 
-use crate::flow::selector::Selector;
+use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::event::Untrusted;
 use crate::ike::identity::IdentityError;
 use crate::ike::io::LeaseError;
 use crate::ike::misfit::{Phase1Misfit, Phase2Misfit};
+use crate::ike::reserved::Reserved;
 use crate::ike::snapshot::IsakmpState;
 use crate::wire::isakmp::MessageError;
 use crate::wire::reader::Truncated;
@@ -110,6 +111,16 @@ pub enum Refusal {
     /// The proxies are the address that was lent to somebody else.
     #[error("{0} is lent to a client, and no other peer may speak for it")]
     LeasedAddress(String),
+    /// The peer's side of the tunnel would be something of ours, or everything.
+    #[error("{theirs} overlaps {reserved}, {kind}, and is never a peer's side of a tunnel")]
+    ReservedNetwork {
+        /// The peer's side as proposed.
+        theirs: AddressRange,
+        /// What it overlaps.
+        reserved: AddressRange,
+        /// What that is.
+        kind: Reserved,
+    },
     /// No transform set takes anything offered.
     #[error("no transform set takes an offer of the peer; the closest differs in {}", .0.difference)]
     NoPhase2Proposal(Box<Phase2Misfit>),

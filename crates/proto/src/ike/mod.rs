@@ -18,6 +18,7 @@ mod peer;
 pub mod policy;
 pub mod proposal;
 mod redirect;
+pub mod reserved;
 mod retransmit;
 #[cfg(test)]
 mod rogue;

@@ -4,6 +4,7 @@
 use crate::esp::sa::{DfBit, Mode};
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::path::{InterfaceId, VrfId};
+use crate::ike::reserved::Reserved;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspSuite, HashAlg, IkeCipher};
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,6 +28,8 @@ pub struct Policy {
     pub interfaces: Vec<Interface>,
     /// What the VPN client connects to.
     pub connections: Vec<Arc<Connection>>,
+    /// Networks that no peer of a dynamic entry gets as its side of a tunnel.
+    pub reserved: Vec<(AddressRange, Reserved)>,
 }
 
 /// Global settings.

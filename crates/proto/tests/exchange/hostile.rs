@@ -249,3 +249,55 @@ fn a_client_does_not_pile_up_sas() {
     assert_eq!(view.isakmp.len(), 2);
     assert!(view.isakmp.iter().all(|sa| sa.user.is_some()));
 }
+
+/// With the key of all branches: everything, loopback, and what is the hub's own. Its own outer address a peer may name, as old
+/// Cisco routers do.
+#[test]
+fn a_wildcard_peer_gets_nothing_of_the_hubs_own_as_its_side() {
+    use hubward_proto::ike::reserved::Reserved;
+    let mut hub = hub_policy();
+    hub.reserved = vec![
+        (net("10.1.1.0/24"), Reserved::Connected),
+        (net("10.48.67.161/32"), Reserved::NextHop),
+        (net("10.100.2.0/24"), Reserved::Connected),
+        (net("10.5.5.0/24"), Reserved::Pool),
+    ];
+    let mut bench = bench(hub);
+    let mut peer = Peer::main_mode(&mut bench, from(SPOKE, 500), "cisco123", 3);
+    for (number, (address, bits, refused)) in [
+        ([0, 0, 0, 0], 0, Some(Reserved::Everything)),
+        ([127, 0, 0, 0], 8, Some(Reserved::Special)),
+        ([224, 0, 0, 0], 4, Some(Reserved::Special)),
+        ([10, 1, 1, 10], 32, Some(Reserved::Connected)),
+        ([10, 0, 0, 0], 8, Some(Reserved::Connected)),
+        ([10, 48, 67, 161], 32, Some(Reserved::NextHop)),
+        ([10, 5, 5, 9], 32, Some(Reserved::Pool)),
+        ([10, 100, 2, 77], 32, Some(Reserved::Connected)),
+        ([10, 100, 2, 102], 32, None),
+        ([10, 2, 0, 0], 16, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0).to_be_bytes();
+        let side: Vec<u8> = [address, mask].concat();
+        let side: [u8; 8] = side.try_into().unwrap();
+        let message = quick_mode(1000 + number as u32, &[1; 20], side, HUB_LAN);
+        let message = peer.seal(exchange::QUICK, 77 + number as u32, &message);
+        let before = bench.refusals.len();
+        bench.datagram(peer.path, &message);
+        let children = bench.engine.inspect().children.len();
+        match refused {
+            Some(wanted) => {
+                let refusal = bench.refusals.get(before);
+                let kind = match refusal {
+                    Some(Refusal::ReservedNetwork { kind, .. }) => Some(*kind),
+                    _ => None,
+                };
+                assert_eq!((kind, children), (Some(wanted), 0), "{address:?}/{bits}: {refusal:?}");
+            }
+            None => assert!(children > 0, "{address:?}/{bits}: {:?}", bench.refusals),
+        }
+    }
+    assert_eq!(bench.engine.inspect().children.len(), 2);
+}

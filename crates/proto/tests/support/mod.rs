@@ -125,6 +125,7 @@ pub fn hub_policy() -> Policy {
         })],
         interfaces: vec![interface(HUB)],
         connections: vec![],
+        reserved: vec![],
     }
 }
 
@@ -188,6 +189,7 @@ pub fn spoke_policy(address: &str, lan: &str) -> Policy {
         })],
         interfaces: vec![interface(address)],
         connections: vec![],
+        reserved: vec![],
     }
 }
 
@@ -211,6 +213,7 @@ pub fn client_policy(address: &str) -> Policy {
         proposals: vec![isakmp_policy()],
         interfaces: vec![Interface { crypto_map: None, ..interface(address) }],
         connections: vec![Arc::new(connection)],
+        reserved: vec![],
         ..Policy::default()
     }
 }

@@ -104,11 +104,7 @@ struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    fn build(
-        lab: &'a Lab,
-        unit: &Unit,
-        with_dhcp: Option<&dyn Fn(&Reference) -> Result<()>>,
-    ) -> Result<Self> {
+    fn build(lab: &'a Lab, unit: &Unit, prepare: impl FnOnce(&Reference) -> Result<()>) -> Result<Self> {
         let net = Reference::build(lab, Client::Direct)?;
         net.address_spoke()?;
         let branch = lab.ns("branch")?;
@@ -117,9 +113,7 @@ impl<'a> Site<'a> {
         branch.address("eth0", "10.60.1.2/24")?;
         branch.address("lo", "10.3.3.2/24")?;
         branch.default_route(Ipv4Addr::new(10, 60, 1, 1))?;
-        if let Some(prepare) = with_dhcp {
-            prepare(&net)?;
-        }
+        prepare(&net)?;
         let capture = Capture::start(lab, &net.inet, "to-hub")?;
         let clear = watch(lab, &net.inet)?;
         let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
@@ -352,7 +346,7 @@ fn watch(lab: &Lab, inet: &Ns) -> Result<Proc> {
 fn ends(lab: &Lab) -> Result<()> {
     let program = lab.dir().join("hubward-program");
     std::fs::copy(binary()?, &program)?;
-    let mut site = Site::build(lab, &unit(&program, config()?), None)?;
+    let mut site = Site::build(lab, &unit(&program, config()?), |_| Ok(()))?;
     let ends = |status, told| Expect::Ends { status, told, within: NOTICED };
     site.both("kill -9", ends("signal 9", None), |site| site.service.signal(Signal::KILL))?;
     site.both("SIGTERM, started again", ends("0", None), |site| site.service.restart())?;
@@ -395,7 +389,7 @@ fn ends(lab: &Lab) -> Result<()> {
 
 /// The threads that carry packets and IKE.
 fn packet_threads(lab: &Lab) -> Result<()> {
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), None)?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), |_| Ok(()))?;
     for thread in ["esp-out", "gateway", "esp-in", "isakmp"] {
         let order = format!("panic-{thread}");
         let act = |site: &Site<'_>| site.service.order(&order);
@@ -413,7 +407,7 @@ fn packet_threads(lab: &Lab) -> Result<()> {
 fn serving_threads(lab: &Lab) -> Result<()> {
     let pool = "ip dhcp pool lan\n network 10.1.0.0 255.255.254.0\n!\n";
     let config = edit(&config()?, "ip local pool", &format!("{pool}ip local pool"))?;
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config), None)?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config), |_| Ok(()))?;
     for (thread, with) in [
         ("signals", true),
         ("aaa", false),
@@ -442,7 +436,7 @@ fn serving_threads(lab: &Lab) -> Result<()> {
 
 /// The TUN is deleted or set down; a thread hangs, which the program notices itself before the watchdog does.
 fn tun_and_hangs(lab: &Lab) -> Result<()> {
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), None)?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), |_| Ok(()))?;
     site.both("ip link del hubward0", dies("hubward0 is gone"), |site| {
         site.net.hub.ip("link del hubward0").map(drop)
     })?;
@@ -467,15 +461,15 @@ impl Site<'_> {
     }
 }
 
-/// The state folder is on a small disk that is full, and what is in it is no database.
+/// The state folder is on a small disk that gets full, or is full or read-only, and what is in it is no database.
 fn state(lab: &Lab) -> Result<()> {
     let mut unit = unit(&binary()?, config()?);
     // a disk of the service's own, gone with it; what the run before left is there again
     unit.before =
         "mkdir -p \"$d/kept\" && mount -t tmpfs -o size=2m tmpfs /var/lib && mkdir -p /var/lib/hubward && \
-                   cp -a \"$d/kept/.\" /var/lib/hubward/ || exit"
+                   cp -a \"$d/kept/.\" /var/lib/hubward/ || exit\n[ ! -e \"$d/disk\" ] || . \"$d/disk\""
             .to_owned();
-    let mut site = Site::build(lab, &unit, None)?;
+    let mut site = Site::build(lab, &unit, |_| Ok(()))?;
     let kept = site.service.dir().join("kept");
     let killed = Expect::Ends { status: "signal 9", told: None, within: NOTICED };
     let fill = |site: &Site<'_>| -> Result<()> {
@@ -496,13 +490,24 @@ fn state(lab: &Lab) -> Result<()> {
         })?;
         site.connect()?;
     }
+    std::fs::remove_file(kept.join("leases.redb"))?;
+    for (name, disk) in [
+        ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill"),
+        ("read-only", "mount -o remount,ro /var/lib"),
+    ] {
+        std::fs::write(site.service.dir().join("disk"), format!("{disk}\n"))?;
+        site.both(&format!("started with a state that is {name}"), killed, |site| {
+            site.service.signal(Signal::KILL)
+        })?;
+        site.connect()?;
+    }
     site.finish("the state")
 }
 
 /// The way out is lost and comes back; a reload that cannot be taken.
 fn routes_and_reloads(lab: &Lab) -> Result<()> {
     let config = config()?;
-    let mut site = Site::build(lab, &unit(&binary()?, config.clone()), None)?;
+    let mut site = Site::build(lab, &unit(&binary()?, config.clone()), |_| Ok(()))?;
     site.both("ip route del default", Expect::Stays { told: None }, |site| {
         site.net.hub.ip("route del default").map(drop)
     })?;
@@ -549,15 +554,15 @@ fn lease(lab: &Lab) -> Result<()> {
     let lender = Unit { program: binary()?, config: lending.to_owned(), arguments, before: String::new() };
     let config = edit(&config()?, "ip address 10.48.67.181 255.255.255.224", "ip address dhcp")?;
     let config = edit(&config, "ip route 0.0.0.0 0.0.0.0 10.48.66.181\n", "")?;
-    let running = std::cell::RefCell::new(None);
+    let mut running = None;
     let prepare = |net: &Reference| -> Result<()> {
-        *running.borrow_mut() = Some(Service::start(lab, "isp", &net.inet, &lender)?);
+        running = Some(Service::start(lab, "isp", &net.inet, &lender)?);
         Ok(())
     };
-    let mut site = Site::build(lab, &unit(&binary()?, config), Some(&prepare))?;
+    let mut site = Site::build(lab, &unit(&binary()?, config), prepare)?;
     let told = "lost its DHCP address";
-    // no goodbye from a provider that dies
-    drop(running.take());
+    // a provider that is gone
+    drop(running);
     let then = Instant::now();
     wait::until("the lease to end", MINUTE + secs(10), || Ok(site.service.log().contains(told)))?;
     let lost = then.elapsed();

@@ -27,6 +27,7 @@ use crate::ike::proposal::{
     Lifetimes, Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2,
     offer_phase2,
 };
+use crate::ike::reserved::reserved;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::snapshot::IsakmpState;
@@ -305,6 +306,15 @@ impl Engine {
             self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
         };
         let (entry, terms) = found;
+        // a client speaks for what it was lent, and a peer without a NAT for itself
+        let own =
+            lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
+        if entry.dynamic.is_some()
+            && !own
+            && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
+        {
+            return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
+        }
         self.steps(sa, || {
             let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
             let nonce = Trace::Processing(PayloadName::Nonce, message_id);
@@ -559,6 +569,7 @@ impl Engine {
             Refusal::NoCryptoMapEntry { .. }
             | Refusal::ForeignAddress(_)
             | Refusal::LeasedAddress(_)
+            | Refusal::ReservedNetwork { .. }
             | Refusal::Identity(_) => notify::INVALID_ID_INFORMATION,
             Refusal::TooMany => return None,
             _ => notify::PAYLOAD_MALFORMED,
