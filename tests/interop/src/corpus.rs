@@ -106,7 +106,7 @@ fn separates(line: &str) -> bool {
         return word(name.trim_end());
     }
     match line.strip_prefix("! ") {
-        Some(comment) => ["Branch", "HQ", "ISP"].contains(&comment.trim()),
+        Some(comment) => ["Branch", "HQ", "ISP", "R1", "R2"].contains(&comment.trim()),
         None => word(line) && line.starts_with("SITE_"),
     }
 }

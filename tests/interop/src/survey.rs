@@ -201,8 +201,12 @@ impl Survey {
             ["router", ..] => *mode = Mode::Router,
             ["ip", "local", "pool", name, ref rest @ ..] => {
                 let mut ends = rest.iter().filter_map(|word| word.parse().ok());
-                if let Some(first) = ends.next() {
-                    self.pools.push((name.to_owned(), first, ends.next().unwrap_or(first)));
+                let (first, last) = (ends.next(), ends.next());
+                // a router refuses a pool that ends before it begins
+                if let Some(first) = first
+                    && last.is_none_or(|last| first <= last)
+                {
+                    self.pools.push((name.to_owned(), first, last.unwrap_or(first)));
                 }
                 *mode = Mode::Global;
             }
@@ -243,9 +247,14 @@ impl Survey {
             return self.acl_line(&name, rest, text);
         }
         match *words {
-            ["ip", "address" | "add", address, mask, ..] => {
+            ["ip", "address" | "add", address, mask, ref rest @ ..] => {
                 if let (Ok(address), Ok(mask)) = (address.parse(), mask.parse::<Ipv4Addr>()) {
-                    self.on_interface(mode, |i| i.addresses.push((address, !u32::from(mask))));
+                    self.on_interface(mode, |i| {
+                        if rest.first() != Some(&"secondary") {
+                            i.addresses.clear();
+                        }
+                        i.addresses.push((address, !u32::from(mask)));
+                    });
                 }
             }
             ["ip", "address", "dhcp", ..] => self.on_interface(mode, |i| i.dhcp = true),
@@ -607,6 +616,7 @@ interface Tunnel 7
 router ospf 1
  network 172.31.0.0 0.0.0.3 area 0
 ip local pool P 10.9.9.10 10.9.9.20
+ip local pool TYPO 10.67.83.51 10.57.83.100
 ip route 0.0.0.0 0.0.0.0 203.0.113.1
 ip route 10.7.0.0 255.255.0.0 172.31.0.2
 ip route 10.8.0.0 255.255.0.0 Tunnel9

@@ -113,6 +113,10 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         let chain = build.map(config, interface);
         guard.push(Rule::new(vec![], Verdict::Jump(chain)));
     }
+    // without a crypto map on any interface no tunnel can lead to clients, and the default route would
+    if bearers().next().is_none() {
+        guard.push(Rule::new(vec![], Verdict::Jump("pools".into())));
+    }
     for (source, destination) in &config.closed.flows {
         let packets = format!("ip {} to {}", place(*source), place(*destination));
         let tests = vec![Test::source(*source), Test::destination(*destination)];

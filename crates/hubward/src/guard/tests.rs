@@ -172,6 +172,22 @@ fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic(
     );
 }
 
+/// A map that is on no interface leads nobody to clients: their addresses are not the default route's either.
+#[test]
+fn pools_are_closed_where_no_interface_bears_a_crypto_map() {
+    let text = HUB.replace("0\n crypto map M\n", "0\n");
+    let text = format!("{text}ip local pool INSIDE 10.1.1.200 10.1.1.220\n");
+    expect(
+        &of(&text),
+        &[
+            ("wan", "10.1.1.10", "10.5.5.1", false),
+            ("uplink", "10.1.1.10", "10.5.5.1", false),
+            ("wan", "10.1.1.10", "10.2.2.10", true),
+            ("lan", "198.51.100.7", "10.1.1.200", true),
+        ],
+    );
+}
+
 #[test]
 fn ike_and_esp_pass_and_what_is_sent_on_in_clear_is_looked_at() {
     let hub = of(HUB);

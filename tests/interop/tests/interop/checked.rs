@@ -14,8 +14,18 @@ pub(crate) struct Verdict {
     pub(crate) status: i32,
     /// The options behind `start it with:`, as a shell would cut them.
     pub(crate) options: Vec<String>,
+    /// Each tunnel, group and peer by its name, with the first word of its verdict.
+    pub(crate) tunnels: Vec<(String, Outcome)>,
     /// All that it said.
     pub(crate) text: String,
+}
+
+/// What becomes of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Works,
+    Differs,
+    Missing,
 }
 
 /// Runs it; fails if it panics or ends with a status that it does not have.
@@ -39,7 +49,19 @@ pub(crate) fn check(file: &Path) -> Result<Verdict> {
             "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
         );
     }
-    Ok(Verdict { status, options, text })
+    Ok(Verdict { status, options, tunnels: text.lines().filter_map(tunnel).collect(), text })
+}
+
+/// `OUTSIDE-MAP/10: differs`
+fn tunnel(line: &str) -> Option<(String, Outcome)> {
+    let (name, outcome) = line.rsplit_once(": ")?;
+    let outcome = match outcome {
+        "works" => Outcome::Works,
+        "differs" => Outcome::Differs,
+        "does not exist here" => Outcome::Missing,
+        _ => return None,
+    };
+    (!name.starts_with(' ')).then(|| (name.to_owned(), outcome))
 }
 
 /// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.

@@ -23,7 +23,7 @@ use hubward_interop::surroundings::{Place, Surroundings};
 use hubward_interop::survey::{Probe, Survey};
 use hubward_interop::wait::secs;
 
-use crate::checked::{Verdict, check};
+use crate::checked::{Outcome, Verdict, check};
 use crate::{Case, case};
 
 const NEEDS: &[Need] = &[Need::Hubward, Need::Corpus, Need::Tool("dnsmasq")];
@@ -31,6 +31,31 @@ const NEEDS: &[Need] = &[Need::Hubward, Need::Corpus, Need::Tool("dnsmasq")];
 pub(crate) const CASES: &[Case] = &[
     case("nothing_that_a_configuration_protects_leaves_in_clear", NEEDS, nothing_in_clear),
     case("check_of_any_file_ends_with_a_status_that_means_something", NEEDS, statuses),
+];
+
+/// What worked before Hubward refused tunnels that it cannot make: tunnels that have to be there still. `true`: it started without
+/// options, or but for a bare `control-plane` would have, and all of its tunnels work: it needs no option still, unless it is that
+/// somebody else translates addresses.
+const WORKED: [(&str, &str, bool); 19] = [
+    ("018:270", "HQ-MAP/10", true),
+    ("018:292", "Branch-MAP/10", true),
+    ("018:338", "HQ-MAP/10", true),
+    ("018:386", "Branch-MAP/10", true),
+    ("018:568", "HQ-MAP/10", false),
+    ("018:625", "Branch-MAP/10", false),
+    ("018:1104", "BR2HQ_VPN_MAP/10", true),
+    ("018:1126", "HQ2BR_VPN_MAP/10", true),
+    ("018:1203", "BR2HQ_VPN_MAP/10", true),
+    ("018:1262", "HQ2BR_VPN_MAP/10", true),
+    ("018:1453", "BR2HQ_VPN_MAP/10", false),
+    ("018:1518", "HQ2BR_VPN_MAP/10", false),
+    ("041", "s2s/10", true),
+    ("042", "S2S/10", true),
+    ("046", "GRE-CMAP/10", false),
+    ("049", "VPN-MAP/10", false),
+    ("057", "VPN-MAP/10", false),
+    ("058:21", "IPSEC-MAP/10", true),
+    ("058:35", "IPSEC-MAP/10", true),
 ];
 
 /// Configurations at a time: each spends most of its time waiting.
@@ -158,6 +183,15 @@ fn trial(lab: &Lab, found: &Found, row: &mut Row) -> Result<()> {
     if nothing {
         return Ok(());
     }
+    for (_, tunnel, bare) in WORKED.iter().filter(|(label, ..)| *label == found.label) {
+        let outcome = row.verdict.iter().flat_map(|v| &v.tunnels).find(|(name, _)| name == tunnel);
+        ensure!(
+            outcome.is_some_and(|(_, outcome)| *outcome != Outcome::Missing),
+            "{tunnel} worked before, and now: {outcome:?}"
+        );
+        let needs = options.chunks(2).find(|pair| *pair != ["--allow-unenforced", "nat"]);
+        ensure!(!*bare || needs.is_none(), "it started without options before, and now needs {needs:?}");
+    }
     let survey = Survey::read(&found.text);
     let around = Surroundings::build(lab, &survey)?;
     let mut _dhcp = None;
@@ -239,8 +273,17 @@ fn leaks(seen: &[Seen], probes: &[Probe]) -> Vec<String> {
 
 fn table(rows: &[Row]) -> String {
     let mut text = format!(
-        "\n{:<10} {:>6} {:>7} {:>8} {:>9} {:>7} {:>6}  outcome\n",
-        "file", "status", "options", "without", "unenforced", "probes", "leaks"
+        "\n{:<10} {:>6} {:>7} {:>6} {:>7} {:>7} {:>8} {:>10} {:>7} {:>6}  outcome\n",
+        "file",
+        "status",
+        "options",
+        "works",
+        "differs",
+        "missing",
+        "without",
+        "unenforced",
+        "probes",
+        "leaks"
     );
     for row in rows {
         let options = row.verdict.as_ref().map(|v| v.options.as_slice()).unwrap_or_default();
@@ -253,16 +296,31 @@ fn table(rows: &[Row]) -> String {
         let status = row.verdict.as_ref().map_or("-".into(), |v| v.status.to_string());
         let _ = writeln!(
             text,
-            "{:<10} {status:>6} {:>7} {:>8} {:>9} {:>7} {:>6}  {outcome}",
+            "{:<10} {status:>6} {:>7} {:>6} {:>7} {:>7} {:>8} {:>10} {:>7} {:>6}  {outcome}",
             row.label,
             if row.without_options { "none" } else { "needed" },
+            tunnels(row, Outcome::Works),
+            tunnels(row, Outcome::Differs),
+            tunnels(row, Outcome::Missing),
             count("--without"),
             count("--allow-unenforced"),
             row.probes,
             row.leaks.len()
         );
     }
+    let sum = |outcome| rows.iter().map(|row| tunnels(row, outcome)).sum::<usize>();
     let plain = rows.iter().filter(|row| row.without_options).count();
-    let _ = write!(text, "{} configurations, {plain} start without options", rows.len());
+    let _ = write!(
+        text,
+        "{} configurations, {plain} start without options; tunnels, groups and peers: {} work, {} differ, {} do not exist here",
+        rows.len(),
+        sum(Outcome::Works),
+        sum(Outcome::Differs),
+        sum(Outcome::Missing)
+    );
     text
+}
+
+fn tunnels(row: &Row, outcome: Outcome) -> usize {
+    row.verdict.iter().flat_map(|v| &v.tunnels).filter(|(_, of)| *of == outcome).count()
 }
