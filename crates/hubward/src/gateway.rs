@@ -460,6 +460,7 @@ impl Gateway {
                 self.message(message);
             }
         }
+        self.leases.retry();
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         match self.monitor.read() {
             Ok(changes) if changes.is_empty() => {}

@@ -32,7 +32,12 @@ pub(crate) struct Network {
 impl Network {
     /// Takes back what a run that ended badly left, and makes the tunnel interface.
     pub(crate) fn open(state: &Path, dns: bool) -> anyhow::Result<(Self, Tun)> {
-        std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        if let Err(error) = std::fs::create_dir_all(state) {
+            tracing::warn!(
+                "after a crash, what was changed would stay: cannot make {}: {error}",
+                state.display()
+            );
+        }
         let netlink = Netlink::open()?;
         let (mut ledger, trouble) = Ledger::open(&state.join("made"));
         if let Some(trouble) = trouble {
