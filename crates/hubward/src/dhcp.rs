@@ -1,6 +1,6 @@
 //! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links.
 
-use crate::store::{Store, wall_clock};
+use crate::store::{DHCP_CLIENT, Store, wall_clock};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::FWMARK;
@@ -12,12 +12,10 @@ use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
-const TABLE: &str = "dhcp-client";
-
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
+    /// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
     store: Store,
 }
 
@@ -69,16 +67,13 @@ impl Clients {
                 }),
             ));
         }
-        if let Err(error) = self.store.write(TABLE, &rows) {
-            tracing::error!("a DHCP lease could not be written down: {error:#}");
-        }
+        self.store.write(DHCP_CLIENT, &rows);
     }
 
     fn forget(&self, name: &str) {
-        if let Err(error) = self.store.write(TABLE, &[(name.to_string(), None)]) {
-            tracing::error!("a DHCP lease could not be forgotten: {error:#}");
-        }
+        self.store.write(DHCP_CLIENT, &[(name.to_string(), None)]);
     }
+
     /// A client for each interface that wants one and has a link. An address that is there already is another client's work
     /// and is left to it.
     pub(crate) fn start(
@@ -89,7 +84,7 @@ impl Clients {
         now: Instant,
     ) -> anyhow::Result<()> {
         let netlink = Netlink::open()?;
-        let remembered = self.store.rows(TABLE)?;
+        let remembered = self.store.rows(DHCP_CLIENT);
         let host_name = config.hostname.clone().unwrap_or_default();
         for interface in &config.interfaces {
             let Some(name) = names.get(&interface.name) else { continue };

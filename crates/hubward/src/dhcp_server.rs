@@ -1,7 +1,7 @@
 //! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its own.
 
 use crate::dataplane::now;
-use crate::store::{Store, wall_clock};
+use crate::store::{DHCP_SERVER, Store, wall_clock};
 use crate::supervise::{Heart, Supervisor};
 use hubward_config::model::{Addressing, Config, DhcpPool};
 use hubward_linux::link;
@@ -20,9 +20,6 @@ use std::time::Duration;
 
 /// `lease` when it is not said.
 const LEASE: Duration = Duration::from_secs(86_400);
-
-/// Leases by address: the end in seconds since 1970, then the owner.
-const TABLE: &str = "dhcp-server";
 
 /// The running servers; they end when this is dropped.
 pub(crate) struct Servers {
@@ -98,7 +95,7 @@ impl Servers {
             let socket = PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
             tracing::info!("addresses of {} are lent on {interface}", pool.network);
             let stop = Arc::new(AtomicBool::new(false));
-            let server = Server::with_bindings(pool.clone(), stored(&self.store, now())?);
+            let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
             let mut written = Written { store: self.store.clone(), bindings: server.bindings().clone() };
             let stopped = Arc::clone(&stop);
             let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
@@ -170,10 +167,11 @@ struct Written {
 }
 
 impl Written {
-    /// Writes down what changed. A client is told of its lease only after that.
-    fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) -> anyhow::Result<()> {
+    /// Writes down what changed: by address, the end in seconds since 1970, then the owner. A client is told of its lease only
+    /// after that.
+    fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) {
         if self.bindings == *bindings {
-            return Ok(());
+            return;
         }
         let gone = self.bindings.keys().filter(|address| !bindings.contains_key(address));
         let mut rows: Vec<_> = gone.map(|address| (address.to_string(), None)).collect();
@@ -183,23 +181,22 @@ impl Written {
             let until = (wall_clock() + binding.until.since(now)).as_secs();
             rows.push((address.to_string(), Some([&until.to_be_bytes()[..], &binding.owner].concat())));
         }
-        self.store.write(TABLE, &rows)?;
+        self.store.write(DHCP_SERVER, &rows);
         self.bindings.clone_from(bindings);
-        Ok(())
     }
 }
 
 /// The leases that an earlier server wrote down; those that ended are kept for their owners.
-fn stored(store: &Store, now: Instant) -> anyhow::Result<Vec<(Ipv4Addr, Binding)>> {
-    let rows = store.rows(TABLE)?;
-    Ok(rows
+fn stored(store: &Store, now: Instant) -> Vec<(Ipv4Addr, Binding)> {
+    store
+        .rows(DHCP_SERVER)
         .into_iter()
         .filter_map(|(address, row)| {
             let (until, owner) = row.split_first_chunk::<8>()?;
             let left = Duration::from_secs(u64::from_be_bytes(*until)).saturating_sub(wall_clock());
             Some((address.parse().ok()?, Binding { owner: owner.to_vec(), until: now + left }))
         })
-        .collect())
+        .collect()
 }
 
 fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
@@ -212,12 +209,7 @@ fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut
         while let Ok(packet) = socket.recv(&mut buffer) {
             let bytes = buffer.get(..packet.length).unwrap_or_default();
             let answer = server.handle(now(), bytes);
-            if let Err(error) = written.update(now(), server.bindings()) {
-                tracing::error!(
-                    "a DHCP lease could not be written down, the client has to ask again: {error:#}"
-                );
-                continue;
-            }
+            written.update(now(), server.bindings());
             if let Some(answer) = answer
                 && let Err(error) = socket.send(&answer, BROADCAST)
             {

@@ -499,6 +499,7 @@ impl Gateway {
                 self.message(message);
             }
         }
+        self.leases.retry();
         dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();

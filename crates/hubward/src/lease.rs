@@ -1,13 +1,10 @@
 //! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
 
-use crate::store::Store;
+use crate::store::{LEASES, Store};
 use hubward_config::model::Pool;
 use hubward_proto::ike::io::{LeaseError, LeaseOwner};
-use redb::{ReadableTable as _, TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-
-const LEASES: TableDefinition<'_, &str, u32> = TableDefinition::new("leases");
 
 /// The leases of all pools.
 pub(crate) struct Leases {
@@ -28,25 +25,18 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
 
 impl Leases {
     /// With the leases of the process before this one.
-    pub(crate) fn open(store: Store) -> anyhow::Result<Self> {
-        let mut leases = Self {
-            store,
-            pools: Vec::new(),
-            owned: BTreeMap::new(),
-            in_use: BTreeSet::new(),
-            released: Vec::new(),
-        };
-        if let Some(database) = leases.store.database() {
-            let transaction = database.begin_write()?;
-            for entry in transaction.open_table(LEASES)?.iter()? {
-                let (key, value) = entry?;
-                let address = Ipv4Addr::from(value.value());
-                leases.owned.insert(key.value().to_string(), address);
-                leases.released.push(address);
-            }
-            transaction.commit()?;
-        }
-        Ok(leases)
+    pub(crate) fn open(store: Store) -> Self {
+        let rows = store.rows(LEASES);
+        let known =
+            rows.into_iter().filter_map(|(key, row)| Some((key, Ipv4Addr::from(*row.first_chunk::<4>()?))));
+        let owned: BTreeMap<_, _> = known.collect();
+        let released = owned.values().copied().collect();
+        Self { store, pools: Vec::new(), owned, in_use: BTreeSet::new(), released }
+    }
+
+    /// Tries again to write down what could not be, every now and then.
+    pub(crate) fn retry(&self) {
+        self.store.retry();
     }
 
     /// The pools that are configured now.
@@ -79,13 +69,14 @@ impl Leases {
         let reused =
             self.released.iter().copied().find(|address| inside(address) && !self.in_use.contains(address));
         let address = had.or(wanted.filter(free)).or(fresh).or(reused).ok_or(LeaseError::Exhausted)?;
-        self.owned.retain(|other, given| *given != address || *other == key);
-        self.owned.insert(key.clone(), address);
+        let gone = self.owned.extract_if(.., |other, given| *given == address && *other != key);
+        let mut rows: Vec<_> = gone.map(|(other, _)| (other, None)).collect();
+        if self.owned.insert(key.clone(), address) != Some(address) {
+            rows.push((key, Some(address.octets().to_vec())));
+        }
+        self.store.write(LEASES, &rows);
         self.released.retain(|other| *other != address);
         self.in_use.insert(address);
-        if let Err(error) = self.store() {
-            tracing::error!("the lease of {address} could not be written down: {error:#}");
-        }
         Ok(address)
     }
 
@@ -94,20 +85,6 @@ impl Leases {
         if self.in_use.remove(&address) {
             self.released.push(address);
         }
-    }
-
-    fn store(&self) -> anyhow::Result<()> {
-        let Some(database) = self.store.database() else { return Ok(()) };
-        let transaction = database.begin_write()?;
-        {
-            let mut table = transaction.open_table(LEASES)?;
-            table.retain(|_, _| false)?;
-            for (key, address) in &self.owned {
-                table.insert(key.as_str(), u32::from(*address))?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
     }
 }
 
@@ -126,20 +103,20 @@ mod tests {
     #[test]
     fn an_owner_keeps_its_address_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let mut leases = Leases::open(Store::open(folder.path()).unwrap()).unwrap();
+        let mut leases = Leases::open(Store::open(folder.path()).unwrap());
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         let second = leases.lease("p", &owner("b", "2"), None).unwrap();
         assert_eq!((first.to_string(), second.to_string()), ("10.5.5.1".into(), "10.5.5.2".into()));
         drop(leases);
-        let mut leases = Leases::open(Store::open(folder.path()).unwrap()).unwrap();
+        let mut leases = Leases::open(Store::open(folder.path()).unwrap());
         leases.configure(&[pool()]);
         assert_eq!(leases.lease("p", &owner("b", "2"), None), Ok(second));
     }
 
     #[test]
     fn an_address_is_given_to_nobody_else_while_it_is_used() {
-        let mut leases = Leases::open(Store::default()).unwrap();
+        let mut leases = Leases::open(Store::default());
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         leases.lease("p", &owner("b", "2"), None).unwrap();

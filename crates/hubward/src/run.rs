@@ -134,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     for line in left_out {
         tracing::warn!("{line}");
     }
-    let mut leases = Leases::open(store.clone())?;
+    let mut leases = Leases::open(store.clone());
     leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let offloads = Arc::new(match plane.is_kernel() {

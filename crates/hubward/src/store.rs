@@ -1,75 +1,492 @@
-//! The one small database of a gateway: what has to outlive a restart.
+//! What has to outlive a restart: rows in memory, kept in a small database where that is possible. A disk that is full,
+//! read-only or broken stops nothing: it is told, and everything is kept again once there is room.
 
-use anyhow::Context as _;
-use redb::{Database, ReadableTable as _, TableDefinition};
+use anyhow::bail;
+use hubward_linux::owned::set_aside;
+use redb::backends::InMemoryBackend;
+use redb::{
+    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend as _, StorageError,
+    TableDefinition, TableError,
+};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A table of rows by name.
-type Table<'a> = TableDefinition<'a, &'a str, &'a [u8]>;
+/// Client addresses by owner.
+pub(crate) const LEASES: &str = "leases";
+/// What DHCP lent the interfaces, by link.
+pub(crate) const DHCP_CLIENT: &str = "dhcp-client";
+/// What this DHCP server lends, by address.
+pub(crate) const DHCP_SERVER: &str = "dhcp-server";
 
-/// The database; without a folder everything is forgotten at the end.
+/// The database's name in the state folder.
+const NAME: &str = "leases.redb";
+/// After how long a database that failed is tried again, if nothing is written meanwhile.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Rows by name.
+pub(crate) type Rows = BTreeMap<String, Vec<u8>>;
+/// Tables by name.
+type Content = BTreeMap<&'static str, Rows>;
+
+/// The rows; without a folder everything is forgotten at the end.
 #[derive(Clone, Default)]
-pub(crate) struct Store(Option<Arc<Database>>);
+pub(crate) struct Store(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    /// The file, if there is to be one.
+    path: Option<PathBuf>,
+    database: Option<Database>,
+    content: Content,
+    /// Whether what the file had is in `content`; otherwise it must not be overwritten.
+    read: bool,
+    /// Why the file does not have what it should, as it was told.
+    trouble: Option<String>,
+    tried: Option<Instant>,
+}
+
+/// Why a database cannot be used.
+enum Fault {
+    /// Another Hubward has it.
+    Locked,
+    /// It is no database, or a damaged one.
+    Broken(String),
+    /// The disk does not do what it is told.
+    Disk(String),
+}
 
 impl Store {
-    /// Opens the database in a folder.
+    /// Opens the database in a folder, and makes both if they are not there.
+    ///
+    /// # Errors
+    /// Only where another Hubward has it. Whatever else goes wrong is told, and nothing is kept meanwhile.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let path = folder.join("leases.redb");
-        let database = Database::create(&path).with_context(|| {
-            format!(
-                "cannot open {}; is another Hubward using the folder? --state names another",
+        let path = folder.join(NAME);
+        let mut kept = Kept { path: Some(path.clone()), ..Kept::default() };
+        if let Err(Fault::Locked) = kept.reopen() {
+            bail!(
+                "another Hubward keeps its state in {} (it has {} open); --state names another folder",
+                folder.display(),
                 path.display()
-            )
-        })?;
-        Ok(Self(Some(Arc::new(database))))
+            );
+        }
+        Ok(Self(Arc::new(Mutex::new(kept))))
     }
 
-    /// The database itself, for tables of other types.
-    pub(crate) fn database(&self) -> Option<&Database> {
-        self.0.as_deref()
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // a thread that panicked left rows that are whole
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The rows of a table.
-    pub(crate) fn rows(&self, table: &'static str) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-        let Some(database) = &self.0 else { return Ok(BTreeMap::new()) };
-        let transaction = database.begin_write()?;
-        let mut rows = BTreeMap::new();
-        for entry in transaction.open_table(Table::new(table))?.iter()? {
-            let (key, value) = entry?;
-            rows.insert(key.value().to_string(), value.value().to_vec());
-        }
-        transaction.commit()?;
-        Ok(rows)
+    pub(crate) fn rows(&self, table: &'static str) -> Rows {
+        self.kept().content.get(table).cloned().unwrap_or_default()
     }
 
-    /// Writes rows, or removes those without a value, all or none.
-    pub(crate) fn write(
-        &self,
-        table: &'static str,
-        rows: &[(String, Option<Vec<u8>>)],
-    ) -> anyhow::Result<()> {
-        let Some(database) = self.0.as_ref().filter(|_| !rows.is_empty()) else { return Ok(()) };
-        let transaction = database.begin_write()?;
-        {
-            let mut table = transaction.open_table(Table::new(table))?;
-            for (key, value) in rows {
-                match value {
-                    Some(value) => drop(table.insert(key.as_str(), value.as_slice())?),
-                    None => drop(table.remove(key.as_str())?),
-                }
+    /// Sets rows, or removes those without a value.
+    pub(crate) fn write(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut kept = self.kept();
+        let content = kept.content.entry(table).or_default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => drop(content.insert(key.clone(), value.clone())),
+                None => drop(content.remove(key)),
             }
         }
-        transaction.commit()?;
-        Ok(())
+        match kept.database.take() {
+            Some(database) => match guarded(|| put(&database, table, rows)) {
+                Ok(()) => kept.database = Some(database),
+                // after such an error it takes nothing more until it is opened again
+                Err(fault) => {
+                    guarded_drop(database);
+                    kept.tell(Some(fault.words()));
+                }
+            },
+            None => drop(kept.reopen()),
+        }
     }
+
+    /// Tries again to keep what could not be kept, every now and then.
+    pub(crate) fn retry(&self) {
+        let mut kept = self.kept();
+        let waited = kept.tried.is_none_or(|at| at.elapsed() >= AGAIN);
+        if kept.path.is_some() && kept.database.is_none() && waited {
+            drop(kept.reopen());
+        }
+    }
+
+    /// Why nothing is kept right now, if so.
+    #[cfg(test)]
+    fn trouble(&self) -> Option<String> {
+        self.kept().trouble.clone()
+    }
+}
+
+impl Kept {
+    /// Opens the database; at the first time its rows are taken over, later it is given those in memory.
+    fn reopen(&mut self) -> Result<(), Fault> {
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        self.tried = Some(Instant::now());
+        let mut opened = folder_of(&path).and_then(|()| self.open_file(&path));
+        if let Err(Fault::Broken(why)) = &opened {
+            let moved = set_aside(&path);
+            if self.trouble.as_ref() != Some(why) {
+                tracing::error!("{why}; {moved}. Leases that it knew are forgotten");
+            }
+            self.read = true;
+            opened = self.open_file(&path);
+        }
+        let outcome = opened.map(|database| self.database = Some(database));
+        self.tell(outcome.as_ref().err().map(Fault::words));
+        outcome
+    }
+
+    fn open_file(&mut self, path: &Path) -> Result<Database, Fault> {
+        let new = !path.exists();
+        let opened = guarded(|| {
+            let database = Database::create(path).map_err(|error| fault(path, &error))?;
+            let content = content(&database).map_err(|error| broken(path, &error.to_string()))?;
+            Ok((database, content))
+        });
+        match opened {
+            Ok((database, content)) => {
+                if !self.read {
+                    self.read = true;
+                    let since = std::mem::replace(&mut self.content, content);
+                    if since.values().all(BTreeMap::is_empty) {
+                        return Ok(database);
+                    }
+                    for (table, rows) in since {
+                        self.content.entry(table).or_default().extend(rows);
+                    }
+                }
+                let all = self.content.clone();
+                match guarded(|| put_all(&database, &all)) {
+                    Ok(()) => Ok(database),
+                    Err(fault) => {
+                        guarded_drop(database);
+                        Err(fault)
+                    }
+                }
+            }
+            Err(fault) => {
+                if new {
+                    // half of a new one would be taken for a broken one
+                    let _gone = std::fs::remove_file(path);
+                } else if let (Fault::Disk(_), false) = (&fault, self.read) {
+                    // it cannot be written, but perhaps read
+                    if let Ok(content) = guarded(|| copy_of(path)) {
+                        self.content = content;
+                        self.read = true;
+                    }
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Tells what changed about keeping.
+    fn tell(&mut self, trouble: Option<String>) {
+        if trouble == self.trouble {
+            return;
+        }
+        match &trouble {
+            Some(why) => {
+                tracing::error!(
+                    "leases would not outlive a restart: {why}. They are kept again as soon as that is mended"
+                );
+            }
+            None => tracing::info!("leases are kept again"),
+        }
+        self.trouble = trouble;
+    }
+}
+
+impl Fault {
+    fn words(&self) -> String {
+        match self {
+            Self::Locked => "another Hubward has taken the database".to_string(),
+            Self::Broken(why) | Self::Disk(why) => why.clone(),
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> Result<(), Fault> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(folder).map_err(|error| match folder.is_dir() || !folder.exists() {
+        true => Fault::Disk(format!("cannot make the folder {}: {error}", folder.display())),
+        false => Fault::Disk(format!("{} is not a folder", folder.display())),
+    })
+}
+
+/// The database is somebody else's code, and a damaged file may make it panic: that is a broken file like another.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Broken(format!("the database {NAME} is damaged"))))
+}
+
+fn guarded_drop(database: Database) {
+    let _panicked = catch_unwind(AssertUnwindSafe(|| drop(database)));
+}
+
+fn broken(path: &Path, why: &str) -> Fault {
+    Fault::Broken(format!("{} is no database, or a damaged one: {why}", path.display()))
+}
+
+fn fault(path: &Path, error: &DatabaseError) -> Fault {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Fault::Locked,
+        DatabaseError::Storage(StorageError::Io(error))
+            if !matches!(
+                error.kind(),
+                ErrorKind::InvalidData
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::UnexpectedEof
+                    | ErrorKind::IsADirectory
+            ) =>
+        {
+            Fault::Disk(format!("cannot open {}: {error}", path.display()))
+        }
+        other => broken(path, &other.to_string()),
+    }
+}
+
+/// A table's name, and whether its values are numbers, as they have been since the first version.
+fn tables() -> [(&'static str, bool); 3] {
+    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false)]
+}
+
+const fn numbers(table: &str) -> TableDefinition<'_, &str, u32> {
+    TableDefinition::new(table)
+}
+
+const fn bytes(table: &str) -> TableDefinition<'_, &str, &[u8]> {
+    TableDefinition::new(table)
+}
+
+/// Everything that a database has.
+fn content(database: &Database) -> Result<Content, redb::Error> {
+    let transaction = database.begin_read()?;
+    let mut content = Content::new();
+    for (table, is_numbers) in tables() {
+        let rows = content.entry(table).or_default();
+        if is_numbers {
+            let opened = match transaction.open_table(numbers(table)) {
+                Err(TableError::TableDoesNotExist(_)) => continue,
+                other => other?,
+            };
+            for entry in opened.iter()? {
+                let (key, value) = entry?;
+                rows.insert(key.value().to_string(), value.value().to_be_bytes().to_vec());
+            }
+        } else {
+            let opened = match transaction.open_table(bytes(table)) {
+                Err(TableError::TableDoesNotExist(_)) => continue,
+                other => other?,
+            };
+            for entry in opened.iter()? {
+                let (key, value) = entry?;
+                rows.insert(key.value().to_string(), value.value().to_vec());
+            }
+        }
+    }
+    Ok(content)
+}
+
+/// What a file has that cannot be written.
+fn copy_of(path: &Path) -> Result<Content, Fault> {
+    let unreadable = |error: &dyn std::fmt::Display| broken(path, &error.to_string());
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
+    let memory = InMemoryBackend::new();
+    memory.set_len(bytes.len() as u64).map_err(|error| unreadable(&error))?;
+    memory.write(0, &bytes).map_err(|error| unreadable(&error))?;
+    let database = Database::builder().create_with_backend(memory).map_err(|error| unreadable(&error))?;
+    content(&database).map_err(|error| unreadable(&error))
+}
+
+/// Writes rows of a table, all or none.
+fn put(database: &Database, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) -> Result<(), Fault> {
+    let write = || -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        put_rows(&transaction, table, rows)?;
+        Ok(transaction.commit()?)
+    };
+    write().map_err(|error| Fault::Disk(format!("cannot write {NAME}: {error}")))
+}
+
+/// Writes everything, in the place of what was there.
+fn put_all(database: &Database, all: &Content) -> Result<(), Fault> {
+    let write = || -> Result<(), redb::Error> {
+        let transaction = database.begin_write()?;
+        for (table, is_numbers) in tables() {
+            let rows = all.get(table).cloned().unwrap_or_default();
+            let rows: Vec<_> = rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
+            match is_numbers {
+                true => drop(transaction.delete_table(numbers(table))?),
+                false => drop(transaction.delete_table(bytes(table))?),
+            }
+            put_rows(&transaction, table, &rows)?;
+        }
+        Ok(transaction.commit()?)
+    };
+    write().map_err(|error| Fault::Disk(format!("cannot write {NAME}: {error}")))
+}
+
+fn put_rows(
+    transaction: &redb::WriteTransaction,
+    table: &'static str,
+    rows: &[(String, Option<Vec<u8>>)],
+) -> Result<(), redb::Error> {
+    if tables().contains(&(table, true)) {
+        let mut opened = transaction.open_table(numbers(table))?;
+        for (key, value) in rows {
+            match value.as_ref().and_then(|value| value.first_chunk::<4>()) {
+                Some(value) => drop(opened.insert(key.as_str(), u32::from_be_bytes(*value))?),
+                None => drop(opened.remove(key.as_str())?),
+            }
+        }
+    } else {
+        let mut opened = transaction.open_table(bytes(table))?;
+        for (key, value) in rows {
+            match value {
+                Some(value) => drop(opened.insert(key.as_str(), value.as_slice())?),
+                None => drop(opened.remove(key.as_str())?),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Seconds since 1970: what a stored end of a lease is measured by, because the monotonic clock begins anew.
 pub(crate) fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, value: &[u8]) -> (String, Option<Vec<u8>>) {
+        (key.to_string(), Some(value.to_vec()))
+    }
+
+    fn aside(folder: &Path) -> usize {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("leases.redb.broken-")).count()
+    }
+
+    /// A folder with a database of two rows, and its bytes.
+    fn written() -> (tempfile::TempDir, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.write(LEASES, &[row("a", &[10, 5, 5, 1])]);
+        store.write(DHCP_CLIENT, &[row("eth0", b"lease"), row("eth1", b"gone")]);
+        store.write(DHCP_CLIENT, &[("eth1".into(), None)]);
+        drop(store);
+        let bytes = std::fs::read(folder.path().join(NAME)).unwrap();
+        (folder, bytes)
+    }
+
+    #[test]
+    fn rows_outlive_a_restart() {
+        let (folder, _) = written();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.rows(LEASES), [("a".to_string(), vec![10, 5, 5, 1])].into());
+        assert_eq!(store.rows(DHCP_CLIENT), [("eth0".to_string(), b"lease".to_vec())].into());
+        assert_eq!((store.rows(DHCP_SERVER).len(), store.trouble()), (0, None));
+        let Err(refusal) = Store::open(folder.path()) else { panic!("two at a time") };
+        assert!(refusal.to_string().starts_with("another Hubward keeps its state in"), "{refusal}");
+        assert_eq!(aside(folder.path()), 0, "what another one has is not moved away");
+    }
+
+    #[test]
+    fn a_database_that_is_cut_off_or_overwritten_is_moved_aside() {
+        let (folder, whole) = written();
+        let path = folder.path().join(NAME);
+        let mut broken = vec![
+            b"no database".to_vec(),
+            vec![0; 4096],
+            whole[..100].to_vec(),
+            whole[..whole.len() / 2].to_vec(),
+        ];
+        let mut magic = whole.clone();
+        magic[..16].fill(0xff);
+        broken.push(magic);
+        for (number, bytes) in broken.into_iter().enumerate() {
+            std::fs::write(&path, &bytes).unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            assert_eq!((store.rows(LEASES).len(), store.trouble()), (0, None), "{number}");
+            assert!(aside(folder.path()) >= 1, "{number}");
+            // and it is a good one from now on
+            store.write(LEASES, &[row("b", &[10, 5, 5, 2])]);
+            drop(store);
+            let rows = Store::open(folder.path()).unwrap().rows(LEASES);
+            assert_eq!(rows.keys().collect::<Vec<_>>(), ["b"], "{number}");
+        }
+        // a folder in its place
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir_all(path.join("inner")).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.write(LEASES, &[row("c", &[10, 5, 5, 3])]);
+        assert_eq!(store.trouble(), None);
+    }
+
+    /// Wherever a byte is wrong: it opens, with the rows that were written or without.
+    #[test]
+    fn any_wrong_byte_leaves_a_store_that_works() {
+        let (folder, whole) = written();
+        let path = folder.path().join(NAME);
+        let interesting: Vec<_> = (0..whole.len()).filter(|at| *at < 320 || whole[*at] != 0).collect();
+        for at in interesting.iter().step_by(interesting.len().div_ceil(150).max(1)) {
+            let mut bytes = whole.clone();
+            bytes[*at] ^= 0x55;
+            std::fs::write(&path, &bytes).unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            store.write(DHCP_SERVER, &[row("10.1.1.9", b"x")]);
+            drop(store);
+            let again = Store::open(folder.path()).unwrap();
+            assert_eq!(again.rows(DHCP_SERVER).len(), 1, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_had_is_told_and_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        std::fs::write(&state, "a file").unwrap();
+        let store = Store::open(&state).unwrap();
+        assert!(store.trouble().unwrap().ends_with("state is not a folder"), "{:?}", store.trouble());
+        store.write(LEASES, &[row("a", &[10, 5, 5, 1])]);
+        assert_eq!(store.rows(LEASES).len(), 1, "in memory");
+        assert_eq!(std::fs::read_to_string(&state).unwrap(), "a file", "somebody's file is not touched");
+        // mended: the next write keeps everything
+        std::fs::remove_file(&state).unwrap();
+        store.write(DHCP_CLIENT, &[row("eth0", b"lease")]);
+        assert_eq!(store.trouble(), None);
+        drop(store);
+        let store = Store::open(&state).unwrap();
+        assert_eq!((store.rows(LEASES).len(), store.rows(DHCP_CLIENT).len()), (1, 1));
+        // no rights to make a folder there
+        let store = Store::open(Path::new("/proc/hubward/state")).unwrap();
+        assert!(store.trouble().unwrap().contains("cannot make the folder /proc/hubward/state"));
+        store.write(LEASES, &[row("a", &[10, 5, 5, 1])]);
+        assert_eq!(store.rows(LEASES).len(), 1);
+    }
+
+    /// A file that cannot be written is read all the same.
+    #[test]
+    fn the_copy_of_a_database_has_its_rows() {
+        let (folder, _) = written();
+        let copied = copy_of(&folder.path().join(NAME)).ok().unwrap();
+        assert_eq!(copied.get(LEASES).unwrap().len(), 1);
+        assert_eq!(copied.get(DHCP_CLIENT).unwrap().len(), 1);
+        assert!(copy_of(&folder.path().join("absent")).is_err());
+    }
 }

@@ -349,9 +349,14 @@ impl Ledger {
 pub fn set_aside(path: &Path) -> String {
     let seconds =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".broken-{seconds}"));
-    let aside = PathBuf::from(name);
+    let named = |number: u64| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".broken-{number}"));
+        PathBuf::from(name)
+    };
+    // several in one second
+    let aside = (seconds..seconds + 100).map(named).find(|aside| std::fs::symlink_metadata(aside).is_err());
+    let aside = aside.unwrap_or_else(|| named(seconds));
     match std::fs::rename(path, &aside) {
         Ok(()) => format!("it is now {}", aside.display()),
         Err(error) => format!("it stays where it is, for it cannot be moved: {error}"),

@@ -44,7 +44,12 @@ struct Guard {
 impl Network {
     /// Takes back what a run that ended badly left, and makes the tunnel interface.
     pub(crate) fn open(state: &Path, dns: bool, guard: bool) -> anyhow::Result<(Self, Tun)> {
-        std::fs::create_dir_all(state).with_context(|| format!("cannot make {}", state.display()))?;
+        if let Err(error) = std::fs::create_dir_all(state) {
+            tracing::warn!(
+                "after a crash, what was changed would stay: cannot make {}: {error}",
+                state.display()
+            );
+        }
         let netlink = Netlink::open()?;
         let guard = match guard {
             true => Some(Guard { filters: Nftables::open()?, networks: None }),

@@ -2,6 +2,7 @@
 
 use crate::files;
 use anyhow::Context as _;
+use hubward_linux::owned::set_aside;
 use hubward_linux::random;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
@@ -11,21 +12,33 @@ use std::path::Path;
 /// The key's name in the state folder.
 const NAME: &str = "ssh_host_ed25519_key";
 
-/// Reads the key, or makes it where there is none. One that cannot be read stays as it is, and stops the server: clients
-/// would take another key for an attack.
+/// Reads the key, or makes it where there is none. One that cannot be used is moved aside, and told, for clients take another
+/// key for an attack. One that cannot be written lasts until the end of the process.
 pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
     let path = state.join(NAME);
     if path.exists() {
-        let text = files::read_text(&path, files::PROFILE)?;
-        return PrivateKey::from_openssh(text)
-            .with_context(|| format!("{} is not a private key of OpenSSH's", path.display()));
+        match read(&path) {
+            Ok(key) => return Ok(key),
+            Err(error) => {
+                let moved = set_aside(&path);
+                tracing::error!("the SSH host key is another one from now on: {error:#}; {moved}");
+            }
+        }
     }
     let key = Ed25519Keypair::from_seed(&random::seed()?);
     let key = PrivateKey::new(KeypairData::Ed25519(key), "hubward")?;
     // a new file is readable by nobody else
-    files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes())?;
-    tracing::info!("made the SSH host key {}", path.display());
+    match files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes()) {
+        Ok(()) => tracing::info!("made the SSH host key {}", path.display()),
+        Err(error) => tracing::error!("the SSH host key is another one after a restart: {error:#}"),
+    }
     Ok(key)
+}
+
+fn read(path: &Path) -> anyhow::Result<PrivateKey> {
+    let text = files::read_text(path, files::PROFILE)?;
+    PrivateKey::from_openssh(text)
+        .with_context(|| format!("{} is not a private key of OpenSSH's", path.display()))
 }
 
 #[cfg(test)]
@@ -40,8 +53,30 @@ mod tests {
         let mode = std::fs::metadata(folder.path().join(NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(load(folder.path()).unwrap().public_key(), made.public_key());
-        std::fs::write(folder.path().join(NAME), "no key").unwrap();
-        assert!(load(folder.path()).is_err());
-        assert_eq!(std::fs::read_to_string(folder.path().join(NAME)).unwrap(), "no key");
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_moved_aside_and_another_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = load(folder.path()).unwrap();
+        let text = std::fs::read(folder.path().join(NAME)).unwrap();
+        for (number, bytes) in
+            [b"no key".to_vec(), Vec::new(), text[..text.len() / 2].to_vec(), vec![0xff; 300]]
+                .into_iter()
+                .enumerate()
+        {
+            let folder = folder.path().join(number.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join(NAME), &bytes).unwrap();
+            let made = load(&folder).unwrap();
+            assert_ne!(made.public_key(), whole.public_key());
+            assert_eq!(load(&folder).unwrap().public_key(), made.public_key());
+            let aside = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+            let aside: Vec<_> = aside.filter(|path| path.to_string_lossy().contains(".broken-")).collect();
+            assert_eq!(std::fs::read(&aside[0]).unwrap(), bytes);
+        }
+        // where nothing can be written there is a key all the same
+        assert!(load(Path::new("/proc/hubward")).is_ok());
+        assert!(load(&folder.path().join("absent")).is_ok());
     }
 }

@@ -2,10 +2,12 @@
 
 use super::world::{CLIENT_ADDRESS, HUB, HUB_ADDRESS, Login, SPOKE, SPOKE_ADDRESS, Side, Way, World, edit};
 use super::{Cause, Explanation};
+use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::identity::IdentityError;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::ike::reserved::Reserved;
 use hubward_proto::ike::snapshot::IsakmpState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -172,6 +174,11 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::Identity(IdentityError::Addresses)),
         spoke(Refusal::WrongGateway(Untrusted::new("vpn.example.org"))),
         (CLIENT_ADDRESS, Refusal::ForeignAddress("10.3.0.0/16".into())),
+        spoke(Refusal::ReservedNetwork {
+            theirs: AddressRange::ANY_V4,
+            reserved: AddressRange::ANY_V4,
+            kind: Reserved::Everything,
+        }),
     ]
 }
 

@@ -74,7 +74,7 @@ impl Side {
     fn with(parsed: Parsed, policy: Policy, address: Ipv4Addr, seed: u8) -> Self {
         let policy = Arc::new(policy);
         let engine = Engine::new(Arc::clone(&policy), [seed; 32], Instant::ORIGIN);
-        let mut leases = Leases::open(Store::default()).unwrap();
+        let mut leases = Leases::open(Store::default());
         leases.configure(&parsed.config.pools);
         Self {
             address,
