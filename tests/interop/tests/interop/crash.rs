@@ -120,6 +120,8 @@ impl<'a> Site<'a> {
         let other = Spoke { local: BRANCH, local_net: "10.3.0.0/16".into(), ..Spoke::default() };
         let branch = Charon::start(lab, "branch", &branch, Build::Machine, &other.conf())?;
         let service = Service::start(lab, "hub", &net.hub, unit)?;
+        // before that nothing tells which networks lie behind the dynamic map
+        branch.initiate("net")?;
         let mut flows = Vec::new();
         for (name, to) in
             [("static", SPOKE_INSIDE), ("dynamic", BRANCH_INSIDE), ("client", POOL_FIRST), ("nobody", IDLE)]
