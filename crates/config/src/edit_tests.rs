@@ -160,6 +160,36 @@ fn a_mode_without_effects_takes_what_stands_under_it() {
     assert_eq!(typing.text, expected);
 }
 
+/// A command that a mode has by name only stays in it, also where there is a global one that begins alike.
+#[test]
+fn what_a_mode_has_by_name_stays_in_it() {
+    let mut typing = Typing::at("hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\n!\nend\n");
+    typing.lines(&[
+        "interface FastEthernet0/0",
+        "ntp disable",
+        "ip accounting output-packets",
+        "crypto map CM",
+    ]);
+    assert_eq!(typing.position.prompt(), "config-if");
+    assert_eq!(
+        typing.text,
+        "hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\n ntp disable\n ip accounting output-packets\n crypto map CM\n!\nend\n"
+    );
+    typing.lines(&[
+        "no ntp disable",
+        "router bgp 65000",
+        "address-family ipv4 vrf A",
+        "neighbor 10.0.0.1 activate",
+    ]);
+    assert!(!typing.text.contains("ntp"), "{}", typing.text);
+    assert!(
+        typing.text.contains("router bgp 65000\n address-family ipv4 vrf A\n  neighbor 10.0.0.1 activate\n")
+    );
+    typing.lines(&["bgp log-neighbor-changes", "hostname Other"]);
+    assert!(typing.position.is_global());
+    assert_eq!(meaning(&typing.text).hostname.as_deref(), Some("Other"));
+}
+
 #[test]
 fn a_banner_is_one_command() {
     let mut typing = Typing::at("hostname Hub\nend\n");

@@ -281,7 +281,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     let given = if negation.is_some() { all.get(1..).unwrap_or_default() } else { &all };
     let entered = Entered { line, number, all: &all, given, block, negation };
     let column = indentation(line);
-    let placed = place(open, given, negation.is_some(), column);
+    let placed = place(open, given, negation.is_some(), column, heads);
     match placed {
         Placed::Within(depth, _) => open.truncate(depth + 1),
         Placed::Global(_) => open.clear(),

@@ -5,7 +5,7 @@
 use crate::automaton::Matched;
 use crate::command::submode::{Named, Place, Says, Sub, find};
 use crate::command::table::{Lookup, lookup};
-use crate::command::{Mode, Row};
+use crate::command::{Action, Mode, Row};
 use crate::form::Word;
 
 /// A mode that is open.
@@ -63,6 +63,8 @@ fn look(mode: Mode, given: &[Word<'_>], negated: bool) -> Result<Candidate, Opti
     {
         return Err(None);
     }
+    // any word begins like one of so many global names; what is abbreviated there is a row
+    let named = named.filter(|named| named.exact || mode != Mode::Global);
     let by_name = |named: Named| Candidate { has: Has::Name(named.says), exact: named.exact };
     match (mode.kind().map(|kind| lookup(kind, given, negated)), named) {
         (Some(Lookup::Command(row, matched)), named) => match named {
@@ -93,26 +95,47 @@ pub(crate) fn is_global(given: &[Word<'_>], negated: bool) -> bool {
     look(Mode::Global, given, negated).is_ok()
 }
 
-/// Places a line that is indented by `column`. Ends modes whose lines it cannot be among.
-pub(crate) fn place(open: &mut Vec<Open>, given: &[Word<'_>], negated: bool, column: usize) -> Placed {
+/// Places a line that is indented by `column`, and that has lines under it if it `heads` some. Ends modes whose lines it cannot
+/// be among.
+pub(crate) fn place(
+    open: &mut Vec<Open>,
+    given: &[Word<'_>],
+    negated: bool,
+    column: usize,
+    heads: bool,
+) -> Placed {
     // the commands of an unknown mode are not known; only the indentation tells that a line is none of them
     while open.pop_if(|open| open.mode == Mode::Unknown && column <= open.column).is_some() {}
     let unknown = |open: &Open| matches!(open.mode, Mode::Unknown | Mode::Opaque(_, Sub::Anything));
-    if open.last().is_some_and(|open| unknown(open) && column > open.column) {
-        return Placed::Stays;
+    if let Some(around) = open.last().filter(|open| unknown(open) && column > open.column) {
+        // a whole configuration may be indented behind a line of prose
+        let global = if heads && around.mode == Mode::Unknown {
+            look(Mode::Global, given, negated)
+        } else {
+            Err(None)
+        };
+        return match global {
+            Ok(Candidate { has: has @ Has::Row(Row { action: Action::Fold(_), .. }, _), exact: true }) => {
+                Placed::Global(has)
+            }
+            _ => Placed::Stays,
+        };
     }
     let base = open.first();
     let flush_left = base.is_some_and(|base| base.indented && column <= base.column);
     let looked: Vec<_> = open.iter().map(|open| look(open.mode, given, negated)).collect();
     let global = look(Mode::Global, given, negated);
-    // a wrong line of the innermost mode is not a global command that begins as it does
+    // a wrong line of the innermost mode is not a global command that only begins as it does
     let wrong = |found: &Result<Candidate, Option<Lookup>>| match found {
         Err(Some(Lookup::Incomplete { named, .. } | Lookup::Invalid { named, .. })) => *named,
         _ => false,
     };
-    let begins = matches!(global, Ok(Candidate { has: Has::Name(_), exact: false }));
+    let is_whole = |found: &Candidate| match &found.has {
+        Has::Row(row, _) => matches!(row.action, Action::Fold(_)),
+        Has::Name(_) => false,
+    };
     let global = match global {
-        Ok(_) if begins && looked.last().is_some_and(wrong) => Err(None),
+        Ok(found) if !is_whole(&found) && looked.last().is_some_and(wrong) => Err(None),
         global => global,
     };
     let exact = |found: &Result<Candidate, Option<Lookup>>| found.as_ref().is_ok_and(|found| found.exact);

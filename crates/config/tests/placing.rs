@@ -260,7 +260,10 @@ fn commands_of_lines_and_of_crypto_modes_that_begin_as_global_ones_stay_there() 
         ("line vty 0 4", "ipv6 access-class A in", "access-class 10 in"),
         ("line vty 0 4", "location Rack 1", "access-class 10 in"),
         ("line vty 0 4", "chat-script X", "access-class 10 in"),
-        ("line con 0", "prompt x", "exec-timeout 5 0"),
+        ("line vty 0 4", "login tacacs", "access-class 10 in"),
+        // wrong, and still the line's
+        ("line vty 0 4", "login frobnicate", "access-class 10 in"),
+        ("line vty 0 4", "transport input frobnicate", "access-class 10 in"),
         ("crypto map M 10 ipsec-isakmp", "set security-policy limit 1", "match address 101"),
         ("crypto map M 10 ipsec-isakmp", "qos pre-classify", "match address 101"),
         ("crypto isakmp profile P", "vrf V", "match identity address 0.0.0.0"),
@@ -393,6 +396,20 @@ fn lines_under_an_unknown_command_are_its_own() {
         assert_eq!(parsed.document.lines[5].under, Some(4), "{opener}");
         assert_eq!(parsed.config.hostname.as_deref(), Some("A"), "{opener}");
         assert_eq!(parsed.document.print(), text);
+    }
+}
+
+/// A configuration may be indented as a whole behind a line of prose: its blocks are read.
+fn a_configuration_indented_behind_prose_is_read() {
+    for prose in ["Current configuration : 9127 bytes", "On the hub:", "R1#show running-config"] {
+        let text = format!(
+            "{prose}\n  interface FastEthernet0/0\n    ip address 10.0.0.1 255.0.0.0\n    crypto map CM\n  !\n  hostname A\n\
+             \x20 crypto isakmp policy 10\n    hash md5\n"
+        );
+        let parsed = parse(&text);
+        assert_eq!(parsed.config.interfaces[0].crypto_map.as_deref(), Some("CM"), "{prose}");
+        assert_eq!(parsed.config.hostname.as_deref(), Some("A"), "{prose}");
+        assert_eq!(mode(&parsed, "hash md5"), "crypto isakmp policy 10", "{prose}");
     }
 }
 
@@ -575,6 +592,7 @@ fn main() {
         global_commands_that_begin_as_an_interfaces_are_global_without_indentation,
         nested_modes_are_left_by_what_the_outer_one_has,
         lines_under_an_unknown_command_are_its_own,
+        a_configuration_indented_behind_prose_is_read,
         openers_without_effect_are_known_without_indentation,
         lines_under_a_part_of_an_interface_are_the_parts,
         a_groups_banner_takes_no_line_behind_it,

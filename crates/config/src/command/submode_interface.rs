@@ -28,9 +28,9 @@ pub(super) const INTERFACE: &[Names] = &[
          ipv6 local; ipv6 dhcp pool; ipv6 dhcp database; ipv6 dhcp binding; ipv6 multicast-routing; \
          ipv6 host; ipv6 hop-limit; ipv6 icmp; ipv6 neighbor; ipv6 nat translation; ipv6 nat v4v6; \
          ipv6 nat v6v4; ipv6 inspect name; ipv6 general-prefix; ipv6 source-route; ipv6 ospf name-lookup; \
-         ipv6 port-map; ipv6 spd; ipv6 mld state-limit; ipv6 pim rp-address; ipv6 pim bsr; \
-         ipv6 pim spt-threshold; ipv6 mroute; ipv6 flowset; ipv6 nd cache; ipv6 hop-by-hop; \
-         ipv6 snooping policy; ipv6 nd raguard policy",
+         ipv6 port-map; ipv6 spd; ipv6 mld state-limit; ipv6 pim rp-address; ipv6 pim bsr candidate; \
+         ipv6 pim bsr announced; ipv6 pim spt-threshold; ipv6 mroute; ipv6 flowset; ipv6 snooping policy; \
+         ipv6 nd raguard policy",
     ),
     (
         Elsewhere,
@@ -47,7 +47,7 @@ pub(super) const INTERFACE: &[Names] = &[
     (
         Elsewhere,
         "dot1x system-auth-control; dot1x supplicant force-multicast; dot1x guest-vlan supplicant; \
-         dot1x critical; ip admission name; ip admission watch-list; ip admission init-state; \
+         ip admission name; ip admission watch-list; ip admission init-state; \
          ip admission max-login-attempts; ip admission auth-proxy-banner; ip admission auth-proxy-audit; \
          ip admission absolute-timer; ip admission inactivity-timer; ip admission virtual-ip; \
          ip admission proxy; ip auth-proxy name; ip auth-proxy auth-proxy-banner; \
@@ -57,10 +57,9 @@ pub(super) const INTERFACE: &[Names] = &[
          ip ips deny-action; ip ips event-action-rules; ip ips auto-update; ip ips memory; \
          ip ips signature; ip ips signature-definition; ip audit name; ip audit notify; ip audit po; \
          ip audit smtp; ip audit signature; ip audit attack; ip audit info; ip igmp ssm-map; \
-         ip igmp snooping; ip igmp profile; ip igmp vrf; ip dhcp relay information option; \
-         ip dhcp relay information check; ip dhcp relay information policy; \
-         ip dhcp relay information trust-all; ip dhcp relay bootp; ip dhcp relay forward; \
-         authentication mac-move; authentication command",
+         ip igmp profile; ip igmp vrf; ip dhcp relay information option; ip dhcp relay information check; \
+         ip dhcp relay information policy; ip dhcp relay information trust-all; ip dhcp relay bootp; \
+         ip dhcp relay forward; authentication mac-move; authentication command",
     ),
     (
         Elsewhere,
@@ -73,7 +72,7 @@ pub(super) const INTERFACE: &[Names] = &[
          bstun protocol-group; multilink bundle-name; multilink virtual-template; ethernet evc; \
          ethernet cfm domain; vtp mode; vtp domain; vtp version; vtp password; vtp pruning; vtp file; \
          vtp interface; ethernet cfm ieee; ethernet cfm global; ethernet ring; macro name; macro global; \
-         macro auto; port-channel load-balance",
+         port-channel load-balance",
     ),
     (
         Is(Unenforced("filters the interface's packets")),
@@ -114,25 +113,28 @@ pub(super) const INTERFACE: &[Names] = &[
          mpls traffic-eng tunnels; mpls traffic-eng administrative-weight; \
          mpls traffic-eng attribute-flags; mpls traffic-eng backup-path; mpls traffic-eng flooding; \
          mpls traffic-eng srlg; mpls traffic-eng passive-interface; mpls accounting; mpls netflow; \
-         mpls control-word; mpls mldp; mpls experimental; tag-switching ip; tag-switching mtu",
+         mpls control-word; mpls mldp; mpls l2transport; mpls tp; mpls atm; mpls prefix-map; \
+         mpls propagate-cos; mpls forwarding; mpls oam; mpls experimental; tag-switching ip; \
+         tag-switching mtu",
     ),
     (
         Is(Forwarding("changes how packets are forwarded")),
-        "bridge-group; l2protocol-tunnel; ip wccp redirect; ip wccp * redirect; ip wccp * group-listen; \
-         ip wccp vrf * * redirect; ip local-proxy-arp; ip sticky-arp; ip mobile arp; ip load-sharing; \
-         ip broadcast-address; ip dhcp relay; ip dhcp relay information option subscriber-id; \
-         ip dhcp relay information option-insert; ip dhcp smart-relay; backup; ip pgm; ip rsvp; \
-         ip tcp compression-connections; ip tcp header-compression; ip portbundle; ip subscriber; \
-         rate-limit; traffic-shape; ip mobile foreign-service; ip mobile prefix-length; \
-         ip mobile registration-lifetime; ip mobile router-service; mobile ip; mobile router; nat64; \
-         nat66; ip cef load-sharing; private-vlan; member vni; ip nat-pt; ip path-mtu-discovery; ip sgt; \
-         transmit-interface; ip unnumbered poll; ip route-cache policy; ip mask-reply; \
-         ip information-reply; ip probe; ip redirect",
+        "bridge-group; bridge-domain; l2protocol-tunnel; ip wccp redirect; ip wccp * redirect; \
+         ip wccp * group-listen; ip wccp vrf * * redirect; ip local-proxy-arp; ip sticky-arp; \
+         ip mobile arp; ip load-sharing; ip broadcast-address; ip dhcp relay; \
+         ip dhcp relay information option subscriber-id; ip dhcp relay information option-insert; \
+         ip dhcp smart-relay; backup; ip pgm; ip rsvp; ip tcp compression-connections; \
+         ip tcp header-compression; ip portbundle; ip subscriber; rate-limit; traffic-shape; \
+         ip mobile foreign-service; ip mobile prefix-length; ip mobile registration-lifetime; \
+         ip mobile router-service; mobile ip; mobile router; nat64; nat66; ip cef load-sharing; \
+         private-vlan; member vni; ip nat-pt; ip path-mtu-discovery; ip sgt; transmit-interface; \
+         ip unnumbered poll; ip route-cache policy; ip mask-reply; ip information-reply; ip probe; \
+         ip redirect",
     ),
     (
         Is(Unsupported("the gateway is not shared with another router")),
-        "glbp; redundancy rii; redundancy group; redundancy asymmetric-routing; redundancy inter-device; \
-         ip redundancy",
+        "glbp; fhrp delay; redundancy rii; redundancy group; redundancy asymmetric-routing; \
+         redundancy inter-device; ip redundancy",
     ),
     (
         Is(Unsupported("there is no QoS")),
@@ -171,9 +173,9 @@ pub(super) const INTERFACE: &[Names] = &[
         Is(Unsupported("there is no switch")),
         "channel-group; channel-protocol; vtp; port-channel; lacp; pagp; udld port; udld enable; vlan-id; \
          vlan mapping; vlan dot1q; vlan-range; mvr; rep; flowcontrol; power; dual-active; macro apply; \
-         macro trace; macro description; dot1q; uni; nmsp; energywise; location; service-module; wlan-ap; \
-         lre; mls switching; port-type; fabricpath; mac-address; macaddress; channelized; \
-         platform port-mode; platform ip",
+         macro auto; macro trace; macro description; dot1q; uni; nmsp; energywise; location; \
+         service-module; wlan-ap; lre; mls switching; port-type; fabricpath; mac-address; macaddress; \
+         channelized; platform port-mode; platform ip",
     ),
     (
         Is(Unsupported("PPP does not exist here")),
@@ -181,7 +183,7 @@ pub(super) const INTERFACE: &[Names] = &[
          map-group; isdn; physical-layer; cellular; lte; peer match; peer ip; peer neighbor-route; \
          flow-control; script; callback; ip idle-group; vrrs; gsm; qos-group",
     ),
-    (Is(Inert("the host keeps the time")), "ntp broadcast; ntp disable; ntp multicast; sntp broadcast"),
+    (Is(Inert("the host keeps the time")), "ntp broadcast; ntp disable; ntp multicast"),
     (
         Is(Inert("belongs to hardware that Linux looks after")),
         "carrier-delay; network-clock; synchronous mode; peakdetect; dfs band; dfs; dampening; crc; \
@@ -199,7 +201,7 @@ pub(super) const INTERFACE: &[Names] = &[
     (
         Is(Inert("counts and reports only")),
         "rmon; snmp trap; snmp ifindex; load-interval; history; stack-mib; logging event; \
-         logging snmp-trap; logging ip; monitor event-trace; description; alarm-report; ip sla operation",
+         logging snmp-trap; logging ip; monitor event-trace; description; alarm-report",
     ),
     (Is(Inert("voice does not exist here")), "h323-gateway; voice vlan; voice-class"),
     (
@@ -215,7 +217,7 @@ pub(super) const LINE: &[Names] = &[
     (Elsewhere, "login block-for; login delay; login quiet-mode; login on-failure; login on-success"),
     (
         Is(Unenforced("restricts what users of this line may do")),
-        "lockable; autocommand; autocommand-options; absolute-timeout",
+        "login tacacs; login rlogin; lockable; autocommand; autocommand-options; absolute-timeout",
     ),
     (Is(Unsupported("nothing is accounted")), "accounting"),
     (
@@ -234,6 +236,6 @@ pub(super) const LINE: &[Names] = &[
     (
         Is(Inert("is shown to nobody")),
         "motd-banner; exec-banner; vacant-message; refuse-message; location; history; full-help; help; \
-         logout-warning; timestamp; session-disconnect-warning; logging-synchronous; prompt",
+         logout-warning; timestamp; session-disconnect-warning; exec prompt",
     ),
 ];

@@ -57,7 +57,7 @@ pub(super) const POLICY: Modes = &[
         Sub::ObjectGroup,
         &[(
             Shares,
-            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahahp; ahp; \
+            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahp; \
              eigrp; igmp; ipinip; nos; ospf; pcp; pim; any; network-object; service-object; port-object; \
              protocol-object; security-group; local-device; fqdn; pattern; source; *",
         )],
@@ -69,10 +69,6 @@ pub(super) const POLICY: Modes = &[
                 Is(Unenforced("filters what reaches the router itself")),
                 "service-policy; management-interface; port-filter; queue-threshold; \
                  no management-interface; ip access-group; ipv6 traffic-filter",
-            ),
-            (
-                Nests(Sub::ControlPlane),
-                "control-plane host; control-plane transit; control-plane cef-exception; host",
             ),
             (Elsewhere, "control-plane *"),
             (Shares, "description; exit-control; logging"),

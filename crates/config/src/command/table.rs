@@ -54,8 +54,12 @@ impl Row {
         self.form.split(' ').take_while(|word| *word != "=").count()
     }
 
-    /// Words by which the command is known, without the arguments of its name.
+    /// Words by which the command is known, without the arguments of its name. One that may begin with any word is known by
+    /// all of them only.
     fn known_by(&self) -> usize {
+        if self.form.starts_with('<') && !self.form.split(' ').next().is_some_and(|word| word.contains(':')) {
+            return self.words();
+        }
         self.form.split(' ').take_while(|word| *word != "=" && !word.starts_with('<')).count().max(1)
     }
 }
