@@ -152,11 +152,8 @@ impl Survey {
                 continue;
             }
             let words: Vec<&str> = line.split_whitespace().collect();
-            if words.first() == Some(&"banner") && matches!(mode, Mode::Global | Mode::Router) {
-                let text = words.get(2..).map(|rest| rest.join(" ")).unwrap_or_default();
-                let mark: String = text.chars().take(if text.starts_with('^') { 2 } else { 1 }).collect();
-                let closed = !mark.is_empty() && text.get(mark.len()..).is_some_and(|t| t.contains(&mark));
-                banner = (!mark.is_empty() && !closed).then_some(mark);
+            if let Some(mark) = opens_text(&words) {
+                banner = Some(mark);
                 continue;
             }
             this.line(&words, line.trim(), &mut mode);
@@ -515,6 +512,21 @@ impl Survey {
     }
 }
 
+/// The delimiter that a banner ends with, if the line begins one that goes on in the next line. A client group's banner has no word
+/// for its kind; where one has lost its delimiters it is a line like others.
+fn opens_text(words: &[&str]) -> Option<String> {
+    const KINDS: [&str; 6] = ["motd", "login", "exec", "incoming", "slip-ppp", "prompt-timeout"];
+    let ["banner", rest @ ..] = words else { return None };
+    let (global, text) = match rest {
+        [kind, rest @ ..] if KINDS.contains(kind) => (true, rest.join(" ")),
+        rest => (false, rest.join(" ")),
+    };
+    let mark: String = text.chars().take(if text.starts_with('^') { 2 } else { 1 }).collect();
+    let control = mark.starts_with('^') || mark.chars().any(char::is_control);
+    let closed = text.get(mark.len()..).is_some_and(|rest| rest.contains(&mark));
+    (!mark.is_empty() && (global || control) && !closed).then_some(mark)
+}
+
 fn udp(why: String, destination: Ipv4Addr) -> Probe {
     Probe { why, source: None, destination, carries: Carries::Udp(40_077) }
 }
@@ -598,6 +610,14 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
+banner motd #
+ crypto map M
+ interface FastEthernet0/0
+#
+crypto isakmp client configuration group G
+ banner ^Cof one line, with a C in it ^C
+crypto isakmp client configuration group H
+ banner THE MARK IS LOST
 crypto dynamic-map D 20
  match address DYN
 crypto map M 10 ipsec-isakmp

@@ -1,6 +1,8 @@
 //! Configurations that other people wrote: each starts with exactly the options that `hubward check` prints for it, and nothing
 //! that it protects leaves in clear, while Hubward runs and after `kill -9`.
 //!
+//! `HUBWARD_CORPUS_ONLY=041` (the beginning of a label of the table) tries some of them alone.
+//!
 //! ```text
 //!  lan (a host) ── router (Hubward) ── world (has every address, records all that comes)
 //! ```
@@ -128,7 +130,7 @@ fn nothing_in_clear(_lab: &Lab) -> Result<()> {
         }
     });
     let mut rows = rows.into_inner().unwrap_or_default();
-    rows.sort_by(|a, b| natural(&a.label).cmp(&natural(&b.label)));
+    rows.sort_by_key(|row| natural(&row.label));
     println!("{}", table(&rows));
     let bad: Vec<String> = rows
         .iter()
