@@ -219,6 +219,7 @@ fn policy(group: DhGroup, address: IpAddr, lan: IpAddr) -> Result<Policy> {
         }],
         keyrings: vec![Keyring { name: "default".into(), local_address: None, keys: vec![key] }],
         profiles: vec![],
+        reserved: vec![],
         maps: vec![Arc::new(CryptoMap {
             name: "map".into(),
             entries: vec![MapEntry {

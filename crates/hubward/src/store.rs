@@ -21,6 +21,8 @@ pub(crate) const LEASES: &str = "leases";
 pub(crate) const DHCP_CLIENT: &str = "dhcp-client";
 /// What this DHCP server lends, by address.
 pub(crate) const DHCP_SERVER: &str = "dhcp-server";
+/// Networks that peers were granted as their side of a tunnel.
+pub(crate) const GRANTED: &str = "granted_networks";
 
 /// The database's name in the state folder.
 const NAME: &str = "leases.redb";
@@ -259,8 +261,8 @@ fn fault(path: &Path, error: &DatabaseError) -> Fault {
 }
 
 /// A table's name, and whether its values are numbers, as they have been since the first version.
-fn tables() -> [(&'static str, bool); 3] {
-    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false)]
+fn tables() -> [(&'static str, bool); 4] {
+    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false), (GRANTED, false)]
 }
 
 const fn numbers(table: &str) -> TableDefinition<'_, &str, u32> {

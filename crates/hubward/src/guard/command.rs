@@ -37,16 +37,8 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
     let names = names(&parsed.config, &arguments.map, &arguments.state)?;
-    let store = match Store::open(&arguments.state) {
-        Ok(store) => store,
-        Err(error) if is_in_use(&error) => {
-            return Err(error.context("a gateway that runs keeps its own guard"));
-        }
-        Err(error) => {
-            tracing::warn!("networks that peers were granted before are not guarded: {error:#}");
-            Store::default()
-        }
-    };
+    // the only thing that opens no store is another Hubward that has it
+    let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let here = Here { names: &names, leased: &[] };
     let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close();
@@ -60,12 +52,6 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
         ),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether another Hubward has the state database open.
-fn is_in_use(error: &anyhow::Error) -> bool {
-    let open = error.downcast_ref::<redb::DatabaseError>();
-    matches!(open, Some(redb::DatabaseError::DatabaseAlreadyOpen))
 }
 
 /// `hubward release`: takes the guard away and says what it kept in.

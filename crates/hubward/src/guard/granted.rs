@@ -170,7 +170,7 @@ impl Granted {
         by_local.into_iter().map(|(local, all)| (local, ranges::disjoint(all))).collect()
     }
 
-    /// The rows that are not on disk yet; after this they are taken to be.
+    /// The rows that the store does not have yet; after this it has them.
     pub(crate) fn unsaved(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
         let places = std::mem::take(&mut self.unsaved);
         let rows = places.into_iter().map(|place| {
@@ -181,11 +181,6 @@ impl Granted {
             (name, Some(format!("{}{peer}", grant.seen.as_secs()).into_bytes()))
         });
         rows.collect()
-    }
-
-    /// Everything, to be written again: the disk did not take it.
-    pub(crate) fn not_saved(&mut self) {
-        self.unsaved = self.grants.keys().copied().collect();
     }
 
     /// From the rows on disk. Rows that make no sense are passed over.

@@ -10,7 +10,7 @@ pub(crate) mod rules;
 mod tests;
 
 use crate::apply::Names;
-use crate::store::{Store, wall_clock};
+use crate::store::{GRANTED, Store, wall_clock};
 use crate::translate;
 use granted::{Grant, Granted, Place};
 use hubward_config::Parsed;
@@ -22,9 +22,6 @@ use ipnet::Ipv4Net;
 use ranges::Range;
 use rules::{Guarded, Here, Ruleset};
 use std::collections::BTreeMap;
-
-/// The table of the state database that keeps granted networks.
-const ROWS: &str = "granted_networks";
 
 /// What `show crypto guard` is made of.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +46,6 @@ pub(crate) struct Guard {
     new: Vec<Place>,
     /// Whether readers know it as it is.
     told: bool,
-    /// Whether the disk took what was written last.
-    disk_failed: bool,
 }
 
 impl Guard {
@@ -62,11 +57,7 @@ impl Guard {
         parsed: &Parsed,
         here: Here<'_>,
     ) -> anyhow::Result<Self> {
-        let rows = store.rows(ROWS).unwrap_or_else(|error| {
-            tracing::warn!("what peers were granted before is not known: {error:#}");
-            BTreeMap::new()
-        });
-        let granted = Granted::load(&rows);
+        let granted = Granted::load(&store.rows(GRANTED));
         let mut guard = Self {
             filters: None,
             missing: None,
@@ -75,7 +66,6 @@ impl Guard {
             store,
             new: Vec::new(),
             told: false,
-            disk_failed: false,
         };
         let tried = Nftables::open().map_err(anyhow::Error::from).and_then(|filters| {
             guard.take_over(&filters)?;
@@ -235,19 +225,10 @@ impl Guard {
         self.save();
     }
 
-    /// Writes down what the disk does not have yet.
+    /// Writes down what the store does not have yet.
     fn save(&mut self) {
         let rows = self.granted.unsaved();
-        match self.store.write(ROWS, &rows) {
-            Ok(()) => self.disk_failed = false,
-            Err(error) => {
-                if !self.disk_failed {
-                    tracing::error!("granted networks cannot be written down: {error:#}");
-                }
-                self.disk_failed = true;
-                self.granted.not_saved();
-            }
-        }
+        self.store.write(GRANTED, &rows);
     }
 
     /// Forgets granted networks that share an address with this one, or all, but not where a tunnel is; how many.
