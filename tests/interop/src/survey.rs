@@ -176,7 +176,11 @@ impl Survey {
                 });
                 *mode = Mode::Interface(at);
             }
-            ["ip", "access-list", "extended" | "standard", name, ..] => *mode = Mode::Acl(name.to_owned()),
+            ["ip", list, kind, name, ..]
+                if short(list, "access-list") && (short(kind, "extended") || short(kind, "standard")) =>
+            {
+                *mode = Mode::Acl(name.to_owned());
+            }
             ["access-list", name, ref rest @ ..] => self.acl_line(name, rest, text),
             ["crypto", "map", name] if matches!(mode, Mode::Interface(_)) => {
                 self.on_interface(mode, |interface| interface.map = Some(name.to_owned()));
@@ -278,7 +282,10 @@ impl Survey {
     }
 
     fn acl_line(&mut self, name: &str, words: &[&str], text: &str) {
-        let [action @ ("permit" | "deny"), rest @ ..] = words else { return };
+        let [action, rest @ ..] = words else { return };
+        if !short(action, "permit") && !short(action, "deny") {
+            return;
+        }
         let acl = self.acls.entry(name.to_owned()).or_default();
         let mut rest = rest;
         // a standard ACL names sources alone
@@ -306,7 +313,7 @@ impl Survey {
             _ => None,
         };
         acl.push(Line {
-            permit: *action == "permit",
+            permit: short(action, "permit"),
             protocol: protocol.to_owned(),
             source,
             destination,
@@ -512,6 +519,11 @@ impl Survey {
     }
 }
 
+/// `acce` is `access-list`.
+fn short(word: &str, whole: &str) -> bool {
+    word.len() >= 3 && whole.starts_with(word)
+}
+
 /// The delimiter that a banner ends with, if the line begins one that goes on in the next line. A client group's banner has no word
 /// for its kind; where one has lost its delimiters it is a line like others.
 fn opens_text(words: &[&str]) -> Option<String> {
@@ -644,8 +656,8 @@ ip access-list extended STATIC
  deny ip host 10.1.1.77 any
  10 permit ip 10.1.1.0 0.0.0.255 10.2.0.0 0.0.255.255
 access-list 5 permit 10.1.1.0
-ip access-list extended DYN
- permit gre host 203.0.113.2 host 192.0.2.1
+ip acce ext DYN
+ per gre host 203.0.113.2 host 192.0.2.1
 ip access-list extended OTHER
  permit ip any any
 ";
@@ -670,7 +682,7 @@ ip access-list extended OTHER
             seen,
             [
                 "10.1.1.141 -> 10.2.0.141 (M/10: 10 permit ip 10.1.1.0 0.0.0.255 10.2.0.0 0.0.255.255)",
-                "203.0.113.2 -> 192.0.2.1 (M/99 D/20: permit gre host 203.0.113.2 host 192.0.2.1)",
+                "203.0.113.2 -> 192.0.2.1 (M/99 D/20: per gre host 203.0.113.2 host 192.0.2.1)",
                 "any -> 10.9.9.15 (pool P)",
                 "any -> 10.7.0.77 (ip route 10.7.0.0 255.255.0.0 172.31.0.2)",
                 "any -> 10.8.0.77 (ip route 10.8.0.0 255.255.0.0 Tunnel9)",
