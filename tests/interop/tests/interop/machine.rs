@@ -6,6 +6,8 @@
 //! ```
 
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 use hubward_interop::charon::{Build, Charon, Spoke};
@@ -14,7 +16,9 @@ use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
 use hubward_interop::ping;
-use hubward_interop::topology::{Client, Reference, SPOKE_HOST};
+use hubward_interop::process;
+use hubward_interop::topology::{Client, HUB_HOST, Reference, SPOKE_HOST};
+use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 
 use crate::{Case, case};
@@ -24,6 +28,9 @@ pub(crate) const CASES: &[Case] = &[
     case("null0_drops_before_the_crypto_map", &[Need::Hubward, Need::StrongSwan], null_routes),
     case("a_shut_interface_forwards_nothing_and_comes_back", &[Need::Hubward], shut),
     case("with_a_map_no_other_card_is_taken", &[Need::Hubward], cards),
+    case("a_full_or_read_only_disk_stops_nothing", &[Need::Hubward, Need::Tool("vpnc")], full_disk),
+    case("broken_state_is_moved_aside", &[Need::Hubward, Need::Tool("vpnc")], broken_state),
+    case("a_wildcard_peer_gets_nothing_of_the_hubs", &[Need::Hubward, Need::StrongSwan], greedy),
 ];
 
 /// A host in a network that only the default route leads to.
@@ -224,5 +231,164 @@ fn cards(lab: &Lab) -> Result<()> {
         let told = hub.log().matches(&format!("{name} has no interface of this machine")).count();
         assert_eq!(told, 1, "{name}:\n{}", hub.log());
     }
+    hub.stop()
+}
+
+/// A small disk of its own for a Hubward's `/var/lib`; gone at the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(folder: &Path, options: &str) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "hubward-test"]).arg(folder);
+        process::run(&mut mount, secs(10))?;
+        Ok(Self(folder.to_owned()))
+    }
+
+    fn remount(&self, options: &str) -> Result<()> {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,{options}")]).arg(&self.0);
+        process::run(&mut mount, secs(10)).map(drop)
+    }
+
+    /// Writes a file until nothing more fits.
+    fn fill(&self) -> Result<PathBuf> {
+        let path = self.0.join("fill");
+        let mut file = std::fs::File::create(&path)?;
+        for piece in [&[1; 65_536][..], &[1; 512]] {
+            while std::io::Write::write_all(&mut file, piece).is_ok() {}
+        }
+        Ok(path)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let mut umount = Command::new("umount");
+        let _ = process::run(umount.arg("-l").arg(&self.0), secs(10));
+    }
+}
+
+fn wait_log(hub: &Hubward, text: &str) -> Result<()> {
+    wait::until(&format!("{text:?} in the log"), secs(20), || Ok(hub.log().contains(text)))
+}
+
+/// What a client's lease is in the pool: it has to be the same after a restart.
+fn leased(scene_client: &Ns, lab: &Lab, name: &str) -> Result<Ipv4Addr> {
+    let mut vpnc = Vpnc::start(lab, name, scene_client, &Profile::default())?;
+    let env = vpnc.wait_up()?;
+    ping::until_answered(scene_client, HUB_HOST, secs(15))?;
+    Vpnc::address(&env)
+}
+
+fn full_disk(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[])?;
+    let disk = SmallDisk::mount(&lab.dir().join("hub").join("varlib"), "size=8m,mode=755")?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    let fill = disk.fill()?;
+    // a lease grows the database: the client gets in all the same
+    typed(&hub, "ip route 10.66.0.0 255.255.0.0 10.1.1.9\n")?;
+    let address = leased(&net.client, lab, "vpnc-full")?;
+    std::fs::remove_file(fill)?;
+    // if it was noticed, it is over within the time of a retry
+    if hub.log().contains("leases would not outlive a restart") {
+        wait_log(&hub, "leases are kept again")?;
+    }
+    hub.stop()?;
+    drop(hub);
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    assert_eq!(leased(&net.client, lab, "vpnc-again")?, address);
+    hub.stop()?;
+    drop(hub);
+    // full before it starts
+    std::fs::remove_dir_all(disk.0.join("hubward"))?;
+    let fill = disk.fill()?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    wait_log(&hub, "leases would not outlive a restart")?;
+    hub.expect_log(&["No space left on device"])?;
+    let address = leased(&net.client, lab, "vpnc-third")?;
+    std::fs::remove_file(fill)?;
+    wait_log(&hub, "leases are kept again")?;
+    hub.stop()?;
+    drop(hub);
+    // read-only: what was kept is known, and the client has its address again
+    disk.remount("ro")?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    wait_log(&hub, "leases would not outlive a restart")?;
+    hub.expect_log(&["Read-only file system"])?;
+    assert_eq!(leased(&net.client, lab, "vpnc-fourth")?, address);
+    hub.stop()
+}
+
+fn broken_state(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[])?;
+    let state = lab.dir().join("hub").join("varlib").join("hubward");
+    std::fs::create_dir_all(&state)?;
+    for (name, bytes) in [
+        ("leases.redb", &b"\xff\xfeno database"[..]),
+        ("made", b"\0\0\xff"),
+        ("ssh_host_ed25519_key", b"-----BEGIN OPENSSH"),
+    ] {
+        std::fs::write(state.join(name), bytes)?;
+    }
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    let aside = || -> Result<Vec<String>> {
+        let names = std::fs::read_dir(&state)?.map(|entry| entry.map(|entry| entry.file_name()));
+        let names = names.collect::<std::io::Result<Vec<_>>>()?;
+        Ok(names
+            .iter()
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|n| n.contains(".broken-"))
+            .collect())
+    };
+    assert_eq!(aside()?.len(), 3, "{:?}\n{}", aside()?, hub.log());
+    for name in ["leases.redb.broken-", "made.broken-", "ssh_host_ed25519_key.broken-"] {
+        hub.expect_log(&["ERROR", name])?;
+    }
+    let address = leased(&net.client, lab, "vpnc")?;
+    hub.process().kill9()?;
+    drop(hub);
+    // cut in the middle by a power failure
+    let database = std::fs::read(state.join("leases.redb"))?;
+    std::fs::write(state.join("leases.redb"), database.get(..database.len() / 3).unwrap_or_default())?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    assert_eq!(aside()?.len(), 4, "{:?}\n{}", aside()?, hub.log());
+    hub.stop()?;
+    drop(hub);
+    // and where the whole folder is a file
+    std::fs::remove_dir_all(&state)?;
+    std::fs::write(&state, "a file")?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    hub.expect_log(&["ERROR", "/var/lib/hubward is not a folder"])?;
+    assert_eq!(leased(&net.client, lab, "vpnc-memory")?, address, "the first of the pool");
+    hub.stop()?;
+    assert_eq!(std::fs::read_to_string(&state)?, "a file");
+    Ok(())
+}
+
+fn greedy(lab: &Lab) -> Result<()> {
+    let net = network(lab, &[])?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
+    for (number, (side, what)) in [
+        ("0.0.0.0/0", "all addresses"),
+        ("10.1.1.10/32", "a network connected to this gateway"),
+        ("10.48.66.181/32", "a next hop of this gateway"),
+        ("10.5.5.0/24", "an address pool of the configuration"),
+        ("127.0.0.0/8", "addresses that no network has"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let spoke = Spoke { local_net: side.into(), ..Spoke::default() };
+        let spoke = Charon::start(lab, &format!("s{number}"), &net.spoke, Build::Machine, &spoke.conf())?;
+        spoke.initiate_fails("net", secs(8))?;
+        hub.expect_log(&[what])?;
+        let why = hub.exec("why")?;
+        assert!(why.contains("as its side of a tunnel") && why.contains(what), "{why}");
+    }
+    let spoke = Charon::start(lab, "honest", &net.spoke, Build::Machine, &Spoke::default().conf())?;
+    spoke.initiate("net")?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(10))?;
     hub.stop()
 }
