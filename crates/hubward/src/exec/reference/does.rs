@@ -335,7 +335,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("match address", "The access list of what the entry protects."),
             (
                 "reverse-route",
-                "Routes to what the peer has, while an SA exists. Its options (`static`, `remote-peer`, …) are ignored, with a warning.",
+                "Routes to what the peer has, while an SA exists; with `static` always. Other options (`remote-peer`, …) are ignored, with a warning.",
             ),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             ("set peer", "The peer, by address; several are tried in turn. Names are not resolved."),
@@ -353,7 +353,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("match address", "The access list that a peer's proxies must lie in."),
             (
                 "reverse-route",
-                "Routes to what the peer has, while an SA exists. Its options are ignored, with a warning.",
+                "Routes to what the peer has, while an SA exists. Options other than `static`, which changes nothing here, are ignored, with a warning.",
             ),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             (
