@@ -519,7 +519,7 @@ impl Gateway {
     /// Does something with the guard, which depends on the configuration and on the names and networks here.
     fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
         let leased = guard::leased(&self.machine.names, &self.machine.leases);
-        let here = Here { names: &self.machine.names, leased: &leased };
+        let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
         act(&mut self.guard, &self.parsed, here)
     }
 
@@ -587,7 +587,11 @@ impl Gateway {
     fn try_reload(&mut self) -> anyhow::Result<()> {
         let text = check::read(&self.file)?;
         let before = Arc::clone(&self.parsed);
-        self.install(Arc::new(hubward_config::parse(&text)))?;
+        let parsed = hubward_config::parse(&text);
+        if !check::is_configuration(&parsed) {
+            anyhow::bail!("{} is no IOS configuration", self.file.display());
+        }
+        self.install(Arc::new(parsed))?;
         configure::keep_unsaved(&self.views, &before.document.print(), &text);
         self.views.note_saved(&text);
         Ok(())
@@ -602,7 +606,7 @@ impl Gateway {
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
         // before anything else: what is new in it must not leave in clear meanwhile
         let leased = guard::leased(&names, &self.machine.leases);
-        self.guard.set(&parsed, Here { names: &names, leased: &leased })?;
+        self.guard.set(&parsed, Here { names: &names, leased: &leased, absent: &[] })?;
         guard::command::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;

@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let store = Store::open(&arguments.state)?;
     guard::command::remember(&arguments.state, &names);
     // before anything is forwarded
-    let here = Here { names: &names, leased: &[] };
+    let here = Here { names: &names, leased: &[], absent: &[] };
     let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
     let mut machine = Machine::open(
         Some(&arguments.state),

@@ -17,6 +17,8 @@ const GETRULE: u16 = 7;
 const NEWSET: u16 = 9;
 const GETSET: u16 = 10;
 const NEWSETELEM: u16 = 12;
+const NEWGEN: u16 = 15;
+const GETGEN: u16 = 16;
 const GETSETELEM: u16 = 13;
 const IPV4: u8 = libc::NFPROTO_IPV4 as u8;
 /// `NLA_F_NESTED`.
@@ -251,6 +253,25 @@ impl Nftables {
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The number of changes that any program has made to nf_tables in this namespace: as long as it stays, all tables are as
+    /// they were.
+    pub fn generation(&self) -> Result<u32, Error> {
+        let mut found = None;
+        let message = request(GETGEN, 0);
+        self.netlink.request("look for changes of", "the packet filter", message, |kind, body| {
+            if kind == SUBSYSTEM << 8 | NEWGEN {
+                let mut attributes = Attributes(body.get(4..).unwrap_or_default());
+                let id = attributes.find(|(kind, _)| *kind == 1).map(|(_, data)| data);
+                found = id.and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
+            }
+            Ok(())
+        })?;
+        found.ok_or(Error::Answer {
+            operation: "looking for changes of the packet filter",
+            reason: "no number in it",
+        })
     }
 
     /// The counted rules of a table: comment and count, in the order of chains and rules. Nothing where there is no table.

@@ -163,15 +163,16 @@ impl Network {
         Ok(table)
     }
 
-    /// Guards the networks behind the tunnel on the interface that leads to the gateway, if that was wanted. While none does,
-    /// what was guarded is guarded still.
+    /// Guards the networks behind the tunnel, if that was wanted. While nothing leads to the gateway, what was guarded is
+    /// guarded still.
     pub(crate) fn guard(&self, gateway: IpAddr) -> anyhow::Result<()> {
         let Some(Guard { filters, networks: Some((networks, except)) }) = &self.guard else { return Ok(()) };
+        let IpAddr::V4(address) = gateway else { return Ok(()) };
         let how = Lookup { mark: FWMARK, ..Lookup::default() };
         let Ok(way) = route::lookup(&self.netlink, gateway, how) else { return Ok(()) };
         let link = link::by_index(&self.netlink, way.interface)?;
         filters
-            .replace(&client_rules(CLIENT, &link.name, networks, except))
+            .replace(&client_rules(CLIENT, &link.name, address, networks, except))
             .context("the guard cannot be put in place")
     }
 

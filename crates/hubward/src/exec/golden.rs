@@ -183,7 +183,7 @@ fn guarded(parsed: &Parsed, interfaces: &[InterfaceView], wall: Duration) -> Vie
     grant(1, "10.2.0.0/16", SPOKE, 0);
     grant(2, "10.77.0.0/24", CLIENT, 90_000);
     granted.remove(ChildId(2), wall - Duration::from_secs(90_000));
-    let ruleset = rules(parsed, Here { names: &names, leased: &[] }, &granted);
+    let ruleset = rules(parsed, Here { names: &names, leased: &[], absent: &[] }, &granted);
     let counted =
         |(one, packets): (&Guarded, u64)| (one.comment.clone(), Counted { packets, bytes: packets * 84 });
     let counts = ruleset.guarded.iter().zip(15..).map(counted).collect();

@@ -2,7 +2,7 @@
 
 use super::rules::{GRANTED, Here, TABLE};
 use super::{Guard, ranges};
-use crate::apply::{Names, map_interfaces};
+use crate::apply::Names;
 use crate::choices::Choices;
 use crate::store::Store;
 use crate::{check, run};
@@ -18,6 +18,9 @@ use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Bytes of the longest name of a link: `IFNAMSIZ` without the 0 at its end.
+const LINK_NAME: usize = 15;
 
 /// The table of the client's guard.
 pub(crate) const CLIENT: &str = "hubward_guard_client";
@@ -39,7 +42,10 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
     let names = names(&parsed.config, &arguments.map, &arguments.state)?;
     // the only thing that opens no store is another Hubward that has it
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
-    let here = Here { names: &names, leased: &[] };
+    let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
+    let absent: Vec<_> = names.iter().filter(|(_, linux)| !links.contains(linux)).collect();
+    let absent: Vec<_> = absent.into_iter().map(|(ios, _)| ios.clone()).collect();
+    let here = Here { names: &names, leased: &[], absent: &absent };
     let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close();
     match guard.news().unwrap_or_default() {
@@ -142,29 +148,19 @@ fn remembered(state: &Path) -> Option<Names> {
     Some(pairs.map(|(ios, linux)| (ios.to_owned(), linux.to_owned())).collect())
 }
 
-/// The Linux names of interfaces that need not be there yet: what is given counts, then what the last run used, and only where
-/// nothing is known of one what a run would guess.
+/// The Linux names of interfaces that need not be there yet: what is given counts, then what the last run used. Nothing is
+/// guessed: not all cards may be there, and what is borne by an interface that is not known is closed everywhere.
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
-    let known = !names.is_empty();
     for pair in given {
         let (ios, linux) = pair.split_once('=').context("--map takes IOS-NAME=LINUX-NAME")?;
+        if linux.is_empty() || linux.len() > LINK_NAME {
+            bail!("--map {pair}: a Linux interface has a name of 1 to {LINK_NAME} bytes");
+        }
         names.retain(|_, other| other != linux);
         names.insert(hubward_config::long_name(ios), linux.to_owned());
     }
     names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
-    if known {
-        return Ok(names);
-    }
-    let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
-    let there: Vec<_> = names
-        .iter()
-        .filter(|(_, linux)| links.contains(linux))
-        .map(|(ios, linux)| format!("{ios}={linux}"))
-        .collect();
-    for (ios, linux) in map_interfaces(config, &there, given.is_empty())? {
-        names.entry(ios).or_insert(linux);
-    }
     Ok(names)
 }
 
@@ -192,7 +188,10 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         let given = ["Fa0/0=wan8".to_owned()];
         assert_eq!(names(&config, &given, empty.path()).unwrap()["FastEthernet0/0"], "wan8");
-        assert!(names(&config, &["Fa0/0".to_owned()], empty.path()).is_err());
+        for wrong in ["Fa0/0", "Fa0/0=", "Fa0/0=sixteen-bytes-up"] {
+            assert!(names(&config, &[wrong.to_owned()], empty.path()).is_err(), "{wrong}");
+        }
+        assert!(names(&config, &[], empty.path()).unwrap().is_empty(), "no card is guessed");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub(crate) struct Guard {
     new: Vec<Place>,
     /// Whether readers know it as it is.
     told: bool,
+    /// The kernel's number of changes when the table was last known to be whole.
+    generation: Option<u32>,
 }
 
 impl Guard {
@@ -66,6 +68,7 @@ impl Guard {
             store,
             new: Vec::new(),
             told: false,
+            generation: None,
         };
         let tried = Nftables::open().map_err(anyhow::Error::from).and_then(|filters| {
             guard.take_over(&filters)?;
@@ -208,21 +211,34 @@ impl Guard {
             );
         }
         self.told &= gone.is_empty();
-        let there = match self.filters.as_ref().map(|filters| filters.exists(rules::TABLE)) {
-            Some(Ok(there)) => there,
-            // not to be asked is no reason to say that it is gone
-            Some(Err(_)) | None => true,
-        };
+        let there = self.is_whole();
         if !there {
             tracing::warn!(
-                "another program removed the guard (nftables table {}); it is set again",
+                "another program removed the guard (nftables table {}) or some of it; it is set again",
                 rules::TABLE
             );
+            self.ruleset = Ruleset::default();
         }
         if !there || !gone.is_empty() || self.ruleset == Ruleset::default() {
             self.set_or_tell(parsed, here);
         }
         self.save();
+    }
+
+    /// Whether the kernel has the table with all its rules. It is looked at when anything of the packet filter has changed.
+    fn is_whole(&mut self) -> bool {
+        // not to be asked is no reason to say that it is gone
+        let Some(Ok(generation)) = self.filters.as_ref().map(Nftables::generation) else { return true };
+        if self.generation == Some(generation) {
+            return true;
+        }
+        let counters = self.filters.as_ref().map(|filters| filters.counters(rules::TABLE));
+        let Some(Ok(there)) = counters else { return true };
+        let rules = self.ruleset.table.chains.iter().flat_map(|chain| &chain.rules);
+        let whole = there.len() == rules.filter(|rule| rule.counter.is_some()).count()
+            && self.filters.as_ref().is_some_and(|filters| filters.exists(rules::TABLE).unwrap_or(true));
+        self.generation = whole.then_some(generation);
+        whole
     }
 
     /// Writes down what the store does not have yet.

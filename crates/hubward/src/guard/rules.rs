@@ -73,6 +73,8 @@ pub(crate) struct Here<'a> {
     pub(crate) names: &'a Names,
     /// Networks of interfaces that DHCP gave, with the interface's name in the configuration.
     pub(crate) leased: &'a [(String, Ipv4Net)],
+    /// Interfaces of the configuration whose links are not there, and may have got another name.
+    pub(crate) absent: &'a [String],
 }
 
 /// The table of a configuration.
@@ -113,6 +115,17 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         let chain = build.map(config, interface);
         guard.push(Rule::new(vec![], Verdict::Jump(chain)));
     }
+    // a link that is not there may come under another name: what it bears is closed on all that are no other interface's
+    for interface in bearers().filter(|interface| here.absent.contains(&interface.name)) {
+        let chain = build.map(config, interface);
+        let name = format!("absent_{}", build.chains.len());
+        let others = here.names.iter().filter(|(ios, _)| !here.absent.contains(*ios));
+        let mut rules: Vec<_> =
+            others.map(|(_, link)| Rule::new(vec![Test::LeavesBy(link.clone())], Verdict::Return)).collect();
+        rules.push(Rule::new(vec![], Verdict::Jump(chain)));
+        build.chains.push(Chain { name: name.clone(), hook: None, rules });
+        guard.push(Rule::new(vec![], Verdict::Jump(name)));
+    }
     // without a crypto map on any interface no tunnel can lead to clients, and the default route would
     if bearers().next().is_none() {
         guard.push(Rule::new(vec![], Verdict::Jump("pools".into())));
@@ -137,20 +150,35 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
     Ruleset { table, guarded: build.guarded }
 }
 
-/// A table for the client: these networks leave by no interface but the tunnel.
-pub(crate) fn client_rules(name: &str, link: &str, networks: &[Ipv4Net], except: &[Ipv4Net]) -> Table {
+/// A table for the client: these networks leave by nothing but the tunnel, whichever way out the machine has by then.
+/// What is in `except` leaves by `link` as if there were no client, and the gateway is reached by whichever way.
+pub(crate) fn client_rules(
+    name: &str,
+    link: &str,
+    gateway: Ipv4Addr,
+    networks: &[Ipv4Net],
+    except: &[Ipv4Net],
+) -> Table {
     let mut build = Builder::default();
     let mut rules = vec![
         Rule::new(vec![Test::Mark(FWMARK)], Verdict::Accept),
+        Rule::new(vec![Test::LeavesBy("lo".into())], Verdict::Accept),
+        Rule::new(vec![Test::LeavesByPrefix(INTERFACE_PREFIX.into())], Verdict::Accept),
         Rule::new(vec![Test::destination(net([224, 0, 0, 0], 4))], Verdict::Accept),
         Rule::new(vec![Test::destination(net([255, 255, 255, 255], 32))], Verdict::Accept),
+        Rule::new(vec![Test::destination(Ipv4Net::from(gateway))], Verdict::Accept),
     ];
     let by = || Test::LeavesBy(link.to_owned());
     rules.extend(except.iter().map(|net| Rule::new(vec![by(), Test::destination(*net)], Verdict::Accept)));
     for net in networks {
-        let tests = vec![by(), Test::destination(*net)];
         let packets = format!("ip any to {}", place(*net));
-        rules.push(build.drop(Kind::Granted, None, "the client's tunnel", packets, tests));
+        rules.push(build.drop(
+            Kind::Granted,
+            None,
+            "the client's tunnel",
+            packets,
+            vec![Test::destination(*net)],
+        ));
     }
     let hooked = |chain: &str, hook| Chain {
         name: chain.into(),
@@ -308,7 +336,8 @@ impl Builder {
     /// Private destinations by outside interfaces, but where a route of the configuration leads there.
     fn private(&mut self, config: &Config, here: Here<'_>, outside: &BTreeSet<String>) -> Vec<Rule> {
         let mut jumps = Vec::new();
-        let mut unknown = false;
+        // where nothing of the configuration leads outside, the machine's own routes do
+        let mut unknown = outside.is_empty() || here.absent.iter().any(|name| outside.contains(name));
         for name in outside {
             let Some(link) = here.names.get(name) else {
                 unknown = true;

@@ -98,7 +98,7 @@ fn names() -> Names {
 }
 
 fn with(parsed: &Parsed, names: &Names, granted: &Granted) -> Ruleset {
-    rules(parsed, Here { names, leased: &[] }, granted)
+    rules(parsed, Here { names, leased: &[], absent: &[] }, granted)
 }
 
 fn of(text: &str) -> Ruleset {
@@ -368,7 +368,7 @@ fn what_a_peer_was_granted_stays_in_but_never_what_the_gateway_needs() {
     );
     // the network that DHCP gave is a connected one
     let leased = [("FastEthernet0/0".to_owned(), "10.9.0.0/30".parse::<Ipv4Net>().unwrap())];
-    let hub = rules(&parsed, Here { names: &names(), leased: &leased }, &granted(&pairs));
+    let hub = rules(&parsed, Here { names: &names(), leased: &leased, absent: &[] }, &granted(&pairs));
     expect(&hub, &[("wan", "10.1.1.1", "10.9.0.2", true), ("wan", "10.1.1.1", "10.9.0.4", false)]);
 }
 
@@ -517,14 +517,46 @@ fn comments_differ_even_where_they_are_long() {
 #[test]
 fn a_client_keeps_its_networks_in() {
     let nets = ["10.1.0.0/16".parse().unwrap()];
-    let table = client_rules("t", "eth0", &nets, &["10.1.7.0/24".parse().unwrap()]);
+    let gateway = "10.1.9.9".parse().unwrap();
+    let table = client_rules("t", "eth0", gateway, &nets, &["10.1.7.0/24".parse().unwrap()]);
     let passes =
         |by, to, mark| Filter(&table).passes(Hook::Output, &Packet { mark, ..packet(by, "192.0.2.7", to) });
     assert!(!passes("eth0", "10.1.1.1", 0));
+    // a machine that has moved to another network leaks no more than before, and finds its gateway
+    assert!(!passes("wlan0", "10.1.1.1", 0) && !passes("wlan0", "10.1.7.1", 0));
+    assert!(passes("wlan0", "10.1.9.9", 0) && passes("wlan0", "10.2.1.1", 0));
     assert!(
         passes("eth0", "10.1.7.1", 0)
             && passes("eth0", "10.1.1.1", FWMARK)
             && passes("hubward0", "10.1.1.1", 0)
     );
     assert!(passes("eth0", "10.2.1.1", 0));
+}
+
+/// At boot a card may have another name than at the last run: then what it bears is closed on each link that is no other
+/// interface's.
+#[test]
+fn a_card_that_is_not_there_yet_is_closed_under_whichever_name_it_comes() {
+    let text = "crypto map m 10 ipsec-isakmp\n match address 110\ninterface FastEthernet0/0\n crypto map m\n\
+                interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n\
+                access-list 110 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
+    let parsed = hubward_config::parse(text);
+    let names = names();
+    let absent = ["FastEthernet0/0".to_owned()];
+    let hub = rules(&parsed, Here { names: &names, leased: &[], absent: &absent }, &Granted::default());
+    let passes = |by: &'static str, to| Filter(&hub.table).passes(Hook::Forward, &packet(by, "10.1.1.7", to));
+    assert!(!passes("wan", "10.2.1.1") && !passes("enp9s0", "10.2.1.1"));
+    assert!(passes("lan", "10.2.1.1") && passes("enp9s0", "10.3.1.1"));
+}
+
+/// The machine's own default route is the way out where the configuration has none.
+#[test]
+fn private_networks_are_closed_where_nothing_of_the_configuration_leads_outside() {
+    let mut parsed = hubward_config::parse("interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n");
+    parsed.config.closed.private = true;
+    let names = names();
+    let hub = rules(&parsed, Here { names: &names, leased: &[], absent: &[] }, &Granted::default());
+    let passes = |by: &'static str, to| Filter(&hub.table).passes(Hook::Forward, &packet(by, "10.1.1.7", to));
+    assert!(!passes("enp9s0", "192.168.7.1") && passes("enp9s0", "192.0.2.1"));
+    assert!(passes("lan", "10.1.1.9"));
 }
