@@ -102,11 +102,12 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         }
     }
     let outside = outside(parsed, here);
-    // what is connected behind another interface leads to no tunnel, whatever a wide line says
+    // what a line of the configuration leads to by another interface leads to no tunnel as long as it leaves there, whatever a
+    // wide line says
     for interface in config.interfaces.iter().filter(|i| i.crypto_map.is_none() && !outside.contains(&i.name))
     {
         let Some(link) = link(interface) else { continue };
-        for net in connected(interface, here) {
+        for net in leads_by(config, here, &interface.name) {
             let tests = vec![Test::LeavesBy(link.clone()), Test::destination(net)];
             guard.push(Rule::new(tests, Verdict::Accept));
         }
