@@ -60,7 +60,7 @@ pub(crate) struct Arguments {
     /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the
     /// configuration protects then stays in until Hubward is back, or `hubward release` is given.
     #[arg(long)]
-    guard: bool,
+    pub(crate) guard: bool,
     /// Leave the addresses of the interfaces alone.
     #[arg(long)]
     no_addresses: bool,
@@ -95,7 +95,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     hubward_crypto::choice::choose(&hubward_linux::clock::now);
     hubward_crypto::selftest::selftest()?;
     let text = check::read(&arguments.file)?;
-    let (parsed, status) = check::started(&arguments.file, &text, &choices)?;
+    let started = check::started(&arguments.file, &text, &choices);
+    let (parsed, status) = started.inspect_err(|_| guard::command::stand_in(arguments))?;
     let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };

@@ -1,7 +1,7 @@
 //! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
 
 use super::rules::{GRANTED, Here, TABLE};
-use super::{Guard, ranges};
+use super::{Guard, View, ranges};
 use crate::apply::Names;
 use crate::choices::Choices;
 use crate::store::Store;
@@ -30,6 +30,41 @@ pub(crate) const CLIENT: &str = "hubward_guard_client";
 pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
     run::log_to_stderr("warn");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    match set(arguments)? {
+        view if view.missing.is_some() => println!("There is no guard."),
+        view => println!(
+            "The guard is in place: {} lines and pools of {}, {} granted networks.",
+            view.guarded.len(),
+            arguments.file.display(),
+            view.granted.len()
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// After a start that was refused. A service whose start is refused is guarded all the same, as with `--guard` everybody is; a
+/// guard that is there already, of what ran before, stays as it is.
+pub(crate) fn stand_in(arguments: &run::Arguments) {
+    if !arguments.guard && std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return;
+    }
+    if Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false) {
+        tracing::warn!(
+            "the start is refused, and the guard that is there stays (`hubward release` removes it)"
+        );
+        return;
+    }
+    match set(arguments) {
+        Ok(view) if view.missing.is_none() => {
+            tracing::warn!("the start is refused, and the guard is in place (`hubward release` removes it)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!("the start is refused, and there is no guard: {error:#}"),
+    }
+}
+
+/// Sets the guard of a configuration that nobody runs.
+fn set(arguments: &run::Arguments) -> anyhow::Result<View> {
     privilege::require(Capability::NetAdmin, "a guard")?;
     let choices = Choices::of(&arguments.options)?;
     let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
@@ -48,16 +83,7 @@ pub(crate) fn guard(arguments: &run::Arguments) -> anyhow::Result<ExitCode> {
     let here = Here { names: &names, leased: &[], absent: &absent };
     let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
     guard.close();
-    match guard.news().unwrap_or_default() {
-        view if view.missing.is_some() => println!("There is no guard."),
-        view => println!(
-            "The guard is in place: {} lines and pools of {}, {} granted networks.",
-            view.guarded.len(),
-            arguments.file.display(),
-            view.granted.len()
-        ),
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(guard.news().unwrap_or_default())
 }
 
 /// `hubward release`: takes the guard away and says what it kept in.
