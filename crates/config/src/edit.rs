@@ -108,7 +108,7 @@ impl Position {
 
 /// The prompts of modes whose commands have no effect.
 fn opaque_prompt(line: &str) -> &'static str {
-    const PROMPTS: [(&str, &str); 12] = [
+    const PROMPTS: [(&str, &str); 13] = [
         ("archive", "config-archive"),
         ("class-map", "config-cmap"),
         ("control-plane", "config-cp"),
@@ -116,6 +116,7 @@ fn opaque_prompt(line: &str) -> &'static str {
         ("crypto ikev2", "config-ikev2"),
         ("crypto ipsec profile", "ipsec-profile"),
         ("crypto pki", "ca-trustpoint"),
+        ("interface range", "config-if-range"),
         ("ip vrf", "config-vrf"),
         ("policy-map", "config-pmap"),
         ("route-map", "config-route-map"),
