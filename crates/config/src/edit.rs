@@ -12,14 +12,21 @@ use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
-use crate::parse::{Numbers, Trace, TracedCommand, end_of, read};
+use crate::parse::{Numbers, Trace, TracedCommand, end_of, reach, read};
 use crate::placing::is_global;
+
+mod refused;
+use refused::Refused;
 
 pub use crate::blocks::RawEnd;
 
 /// Where typed lines go: the lines that opened the modes around, the outermost first. None is the global mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Position(Vec<Opener>);
+pub struct Position {
+    openers: Vec<Opener>,
+    /// The line above, if it was refused and the next ones may belong to it.
+    refused: Option<Refused>,
+}
 
 /// A line that opened a mode, spelled out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +56,21 @@ pub enum Wrong {
 }
 
 impl Position {
-    /// Whether this is the global mode.
+    /// Whether this is the global mode, and not that of a line that was refused.
     pub fn is_global(&self) -> bool {
-        self.0.is_empty()
+        self.openers.is_empty() && self.refused.as_ref().is_none_or(|refused| refused.opener.is_none())
     }
 
-    /// Leaves the innermost mode: `exit`. The global mode stays.
+    /// Leaves the innermost mode, or what a refused line would have opened: `exit`. The global mode stays.
     pub fn leave(&mut self) {
-        self.0.pop();
+        if !self.refused.take().is_some_and(|refused| refused.opener.is_some()) {
+            self.openers.pop();
+        }
     }
 
     /// What stands in the parentheses of the prompt.
     pub fn prompt(&self) -> &'static str {
-        let Some(opener) = self.0.last() else { return "config" };
+        let Some(opener) = self.openers.last() else { return "config" };
         match opener.mode {
             Mode::Acl(_, true) => "config-ext-nacl",
             Mode::Acl(_, false) => "config-std-nacl",
@@ -71,7 +80,7 @@ impl Position {
     }
 
     fn mode(&self) -> Option<In> {
-        self.0.last().map_or(Some(In::Global), |opener| opener.mode.kind())
+        self.openers.last().map_or(Some(In::Global), |opener| opener.mode.kind())
     }
 
     /// The forms of the commands that may come here: the mode's own, and every global one.
@@ -99,7 +108,7 @@ impl Position {
 
 /// The prompts of modes whose commands have no effect.
 fn opaque_prompt(line: &str) -> &'static str {
-    const PROMPTS: [(&str, &str); 12] = [
+    const PROMPTS: [(&str, &str); 13] = [
         ("archive", "config-archive"),
         ("class-map", "config-cmap"),
         ("control-plane", "config-cp"),
@@ -107,6 +116,7 @@ fn opaque_prompt(line: &str) -> &'static str {
         ("crypto ikev2", "config-ikev2"),
         ("crypto ipsec profile", "ipsec-profile"),
         ("crypto pki", "ca-trustpoint"),
+        ("interface range", "config-if-range"),
         ("ip vrf", "config-vrf"),
         ("policy-map", "config-pmap"),
         ("route-map", "config-route-map"),
@@ -156,9 +166,9 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };
-    let mut next = Position(chain(&traces, trace.under));
+    let mut next = Position { openers: chain(&traces, trace.under), refused: None };
     if let Some(mode) = trace.opens {
-        next.0.push(Opener { line: trace.spelled.trim().to_string(), mode });
+        next.openers.push(Opener { line: trace.spelled.trim().to_string(), mode });
     }
     let mut editor = Editor { old: &old, traces: &traces, place, entry: &[] };
     // written as its neighbours are, and spelled out
@@ -185,14 +195,15 @@ fn joined(lines: &[&str], tail: &[&str]) -> String {
 /// The lines that open the modes of a position, and the typed one as it stands under them.
 fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
     let indented = |(depth, opener): (usize, &Opener)| format!("{}{}", " ".repeat(depth), opener.line);
-    let openers = position.0.iter().enumerate().map(indented).collect();
-    let unknown = matches!(position.0.last(), Some(Opener { mode: Mode::Opaque(_, Sub::Anything), .. }));
+    let openers = position.openers.iter().enumerate().map(indented).collect();
+    let unknown =
+        matches!(position.openers.last(), Some(Opener { mode: Mode::Opaque(_, Sub::Anything), .. }));
     // a mode whose commands are not known takes what stands under it; a global command ends it
     let ends = unknown && !command.starts_with([' ', '\t']) && {
         let (before, behind) = without_negation(command);
         is_global(&words(behind), !before.is_empty())
     };
-    let indentation = if ends { String::new() } else { " ".repeat(position.0.len()) };
+    let indentation = if ends { String::new() } else { " ".repeat(position.openers.len()) };
     (openers, format!("{indentation}{}", command.trim()))
 }
 
@@ -226,10 +237,6 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
     let all = words(command);
     let (before, _) = without_negation(command);
     let given = if before.is_empty() { &all[..] } else { all.get(1..).unwrap_or_default() };
-    let reach = |lookup: &Lookup| match lookup {
-        Lookup::Command(..) | Lookup::Incomplete { .. } => usize::MAX,
-        Lookup::Ambiguous(word) | Lookup::Invalid { word, .. } => *word,
-    };
     let modes = position.mode().into_iter().filter(|mode| *mode != In::Global).chain([In::Global]);
     let found = modes.map(|mode| lookup(mode, given, !before.is_empty()));
     // of two that came as far, the mode's own

@@ -369,7 +369,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
 }
 
 /// How far into a line a lookup came.
-fn reach(lookup: &Lookup) -> usize {
+pub(crate) fn reach(lookup: &Lookup) -> usize {
     match lookup {
         Lookup::Command(..) | Lookup::Incomplete { .. } => usize::MAX,
         Lookup::Ambiguous(word) | Lookup::Invalid { word, .. } => *word,

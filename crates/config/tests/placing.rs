@@ -195,6 +195,12 @@ fn interface_commands_that_begin_as_global_ones_do_not_end_the_interface() {
         "ip arp inspection trust",
         "mpls ip",
         "mpls mtu 1500",
+        "mpls l2transport route 10.0.0.1 1",
+        "performance monitor context C profile application-experience",
+        "crypto engine accelerator",
+        "crypto engine slot 0 inside",
+        "crypto engine 0",
+        "ip igmp snooping tcn flood",
         "mpls label protocol ldp",
         "mpls traffic-eng tunnels",
         "crypto ipsec fragmentation before-encryption",
@@ -243,6 +249,43 @@ fn interface_commands_that_begin_as_global_ones_do_not_end_the_interface() {
                 assert_eq!(parsed.config.interfaces[0].crypto_map.as_deref(), Some("CM"), "{text:?}");
                 assert!(parsed.diagnostics.iter().any(|said| said.line == 5), "{text:?}");
             }
+        }
+    }
+}
+
+/// The lines of `interface range` are not read, and change no interface, however they are indented.
+fn lines_of_several_interfaces_are_no_others() {
+    for opener in ["interface range GigabitEthernet0/1 - 2", "int ran Gi0/1 , Gi0/3", "interface range Fa0/1"]
+    {
+        for blank in ["", " "] {
+            let children = [
+                "ip address 10.9.9.1 255.255.255.0",
+                "crypto map M",
+                "ip nat inside",
+                "no shutdown",
+                "shutdown",
+            ];
+            let lines: String = children.iter().map(|line| format!("{blank}{line}\n")).collect();
+            let text = format!(
+                "interface GigabitEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n{opener}\n{lines}\
+                 crypto map M 10 ipsec-isakmp\n set peer 192.0.2.2\ninterface GigabitEthernet0/9\n shutdown\n"
+            );
+            let parsed = parse(&text);
+            let names: Vec<_> = parsed.config.interfaces.iter().map(|i| i.name.as_str()).collect();
+            assert_eq!(names, ["GigabitEthernet0/0", "GigabitEthernet0/9"], "{text}");
+            let first = &parsed.config.interfaces[0];
+            assert!(!first.shutdown && first.crypto_map.is_none(), "{text}");
+            assert!(said(&parsed, 3, Code::Unenforced), "{text}: {:?}", parsed.diagnostics);
+            assert!(openers(&parsed, 2).is_empty(), "{text}");
+            for place in 3..3 + children.len() {
+                let above = openers(&parsed, place);
+                assert!(
+                    above.first().is_some_and(|above| above.starts_with("interface range")),
+                    "{place} {above:?}: {text}"
+                );
+            }
+            assert_eq!(parsed.config.maps.len(), 1, "{text}");
+            assert_eq!(parsed.config.maps[0].entries[0].peers.len(), 1, "{text}");
         }
     }
 }
@@ -586,6 +629,7 @@ fn main() {
     let mut trials = trials![
         the_commands_of_submodes_are_theirs,
         interface_commands_that_begin_as_global_ones_do_not_end_the_interface,
+        lines_of_several_interfaces_are_no_others,
         commands_of_lines_and_of_crypto_modes_that_begin_as_global_ones_stay_there,
         indentation_decides_what_both_modes_have,
         a_line_that_nobody_has_ends_no_mode,

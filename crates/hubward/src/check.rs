@@ -36,6 +36,11 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
             .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
         return Err(lost.collect::<Vec<_>>().join("; "));
     }
+    let emptied = hubward_config::check::emptied(&old.config, &new.config);
+    if !emptied.is_empty() {
+        let remedy = "enter the new one first, or remove the whole of what it belongs to";
+        return Err(format!("{}; {remedy}", emptied.join("; ")));
+    }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
     let known = |d: &&Diagnostic| old.diagnostics.iter().any(|o| o.code == d.code && o.message == d.message);
     let broken: Vec<_> = new
@@ -359,6 +364,63 @@ interface FastEthernet0/0
             // what the running one lacks already stays as it is
             assert_eq!(replaced(&after, &after), Ok(()), "{lost}");
         }
+    }
+
+    /// A configuration in which an entry in use stays and has lost the last of something it needs is refused as a whole.
+    #[test]
+    fn a_tunnel_in_use_is_not_emptied_by_a_reload() {
+        let permit = "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
+        let named = RUNNING.replace("access-list 101 permit", "ip access-list extended 101\n permit");
+        let sets = "10.2.0.0 0.0.255.255\ncrypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n";
+        for (running, from, to, lost) in [
+            (
+                RUNNING,
+                permit,
+                "access-list 101 deny ip any any\n",
+                "access list 101 of crypto map M 10 would lose its last `permit`",
+            ),
+            (&named, " permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n", "", "last `permit`"),
+            (RUNNING, " match address 101\n", "", "crypto map M 10 would lose its last `match address`"),
+            (RUNNING, " set peer 203.0.113.10\n", "", "crypto map M 10 would lose its last `set peer`"),
+            (
+                RUNNING,
+                sets,
+                &sets.replace(" set transform-set AES\n", ""),
+                "crypto map M 10 would lose its last `set transform-set`",
+            ),
+            (
+                RUNNING,
+                "D 10\n set transform-set AES\n",
+                "D 10\n",
+                "crypto dynamic-map D 10 would lose its last `set transform-set`",
+            ),
+            (
+                RUNNING,
+                " pre-shared-key address 203.0.113.10 key k\n",
+                "",
+                "crypto keyring K would lose its last key",
+            ),
+            (
+                RUNNING,
+                " match identity address 203.0.113.10\n",
+                "",
+                "crypto isakmp profile P would lose its last `match identity`",
+            ),
+        ] {
+            let after = running.replace(from, to);
+            assert_ne!(after, running, "{lost}");
+            let refused = replaced(running, &after).unwrap_err();
+            assert!(refused.contains(lost), "{refused}");
+            assert_eq!(replaced(&after, running), Ok(()), "{lost}");
+        }
+        // whoever removes the whole entry means it
+        let entry = "crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n set isakmp-profile P\n match address 101\n";
+        let without = RUNNING.replace(entry, "");
+        assert_ne!(without, RUNNING);
+        assert_eq!(replaced(RUNNING, &without), Ok(()));
+        // what is not whole yet may lose what it has
+        let more = format!("{RUNNING}crypto map M 20 ipsec-isakmp\n set peer 203.0.113.20\n");
+        assert_eq!(replaced(&more, &more.replace(" set peer 203.0.113.20\n", "")), Ok(()));
     }
 
     /// What no tunnel in use needs may come in any order.

@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::{Addressing, Interface};
 
@@ -8,6 +8,12 @@ const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks afte
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
+    // its lines are those of several interfaces, and must not become another's
+    opens(
+        In::Global,
+        "interface range",
+        Fate::Unenforced("configures several interfaces at once, and is not read"),
+    ),
     fold(In::Interface, "description", "= <LINE:text>", description),
     fold(
         In::Interface,
@@ -87,6 +93,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
+
+/// The names of the commands that an interface has as rows, for modes that have them too and do not read them.
+pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
+    let own = ROWS.iter().filter(|row| row.mode == In::Interface);
+    own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
+}
 
 /// The long name of an interface: `fa0/0`, `FastEthernet 0/0` and `FastEthernet0/0` are one.
 pub fn long_name(typed: &str) -> String {

@@ -95,7 +95,7 @@ pub(super) const INTERFACE: &[Names] = &[
     ),
     (
         Is(Forwarding("routes multicast")),
-        "ip igmp; ip multicast rate-limit; ip multicast ttl-threshold; ip multicast helper-map; \
+        "ip igmp; ip igmp snooping; ip multicast rate-limit; ip multicast ttl-threshold; ip multicast helper-map; \
          ip multicast netflow; ip cgmp; ip dvmrp; ip mrm; ip sap; ip sdr; ip mfib; ip rgmp; ip urd",
     ),
     (
@@ -152,12 +152,12 @@ pub(super) const INTERFACE: &[Names] = &[
     ),
     (
         Is(Unsupported("flows are not exported")),
-        "flow-sampler; ip flow-sampler; ip flow monitor; netflow-sampler; ip route-cache flow",
+        "flow-sampler; ip flow-sampler; ip flow monitor; netflow-sampler; ip route-cache flow; \
+         performance monitor",
     ),
     (
         Is(Unsupported("the global setting applies")),
-        "crypto ipsec fragmentation; crypto ipsec security-association; crypto engine accelerator; \
-         crypto engine slot; crypto engine outside; crypto ipsec nat-transparency",
+        "crypto ipsec fragmentation; crypto ipsec security-association; crypto ipsec nat-transparency",
     ),
     (Is(Unsupported("GET VPN is not implemented")), "crypto gdoi"),
     (
@@ -186,7 +186,7 @@ pub(super) const INTERFACE: &[Names] = &[
     (Is(Inert("the host keeps the time")), "ntp broadcast; ntp disable; ntp multicast"),
     (
         Is(Inert("belongs to hardware that Linux looks after")),
-        "carrier-delay; network-clock; synchronous mode; peakdetect; dfs band; dfs; dampening; crc; \
+        "crypto engine; crypto engine accelerator; crypto engine slot; crypto engine outside; carrier-delay; network-clock; synchronous mode; peakdetect; dfs band; dfs; dampening; crc; \
          framing; linecode; cablelength; cable; dce-terminal-timing-enable; dcd-txstart; \
          down-when-looped; half-duplex; full-duplex; ignore-dcd; ignore-hw; ignore; invert; ring-speed; \
          nrzi-encoding; scramble; transmitter-delay; transmit-clock-internal; dte-invert-txc; \

@@ -151,6 +151,10 @@ pub(super) const GLOBAL: &[Names] = &[
          performance monitor; mediatrace",
     ),
     (Opens(Unsupported("the server lends by pool alone"), Sub::DhcpClass), "ip dhcp class"),
+    (
+        Opens(Unenforced("configures several interfaces at once, and is not read"), Sub::InterfaceRange),
+        "interface range",
+    ),
     (Opens(Unsupported("IPv6 is not configured"), Sub::Dhcp6Pool), "ipv6 dhcp pool"),
     (Opens(Unsupported("nothing is done at set times"), Sub::Kron), "kron occurrence; kron policy-list"),
     (Opens(Unenforced("limits what users may see and do"), Sub::View), "parser view"),

@@ -79,6 +79,9 @@ impl Session {
 
     fn configure(&mut self, line: String, work: &mut Work) {
         let position = self.configuring.clone().unwrap_or_default();
+        if let Some(why) = position.belongs_to_refused(&line) {
+            return self.wrong(&line, &Refusal::Failed(why), work);
+        }
         self.state = State::Running;
         work.effect(Effect::Configure(position, line));
     }
@@ -91,7 +94,11 @@ impl Session {
                 self.configuring = Some(position);
                 self.prompt("", &mut work);
             }
-            Err(refusal) => self.wrong(line.lines().next().unwrap_or_default(), &refusal, &mut work),
+            Err(refusal) => {
+                self.tell(line.lines().next().unwrap_or_default(), &refusal, &mut work);
+                self.configuring = self.configuring.take().map(|position| position.after_refused(line));
+                self.prompt("", &mut work);
+            }
         }
         self.work(&mut work);
         work.effects()

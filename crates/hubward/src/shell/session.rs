@@ -524,15 +524,20 @@ impl Session {
         }
     }
 
-    /// The error texts of IOS; the caret stands under the first wrong character, the prompt counted.
+    /// Tells why a line is refused, and asks for the next.
     pub(super) fn wrong(&mut self, line: &str, refusal: &Refusal, work: &mut Work) {
+        self.tell(line, refusal, work);
+        self.prompt("", work);
+    }
+
+    /// The error texts of IOS; the caret stands under the first wrong character, the prompt counted.
+    pub(super) fn tell(&self, line: &str, refusal: &Refusal, work: &mut Work) {
         if let Refusal::Invalid(place) = refusal {
             let before = line.get(..*place).map_or(0, |before| before.chars().count());
             let column = self.prompt_text().chars().count() + before;
             crlf(&format!("{:>1$}\n", "^", column + 1), &mut work.out);
         }
         crlf(&format!("{refusal}\n"), &mut work.out);
-        self.prompt("", work);
     }
 
     pub(super) fn prompt_text(&self) -> String {

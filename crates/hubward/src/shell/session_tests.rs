@@ -61,6 +61,14 @@ impl Talk {
                         edit::Wrong::Invalid(place) => Refusal::Invalid(place),
                         _ => Refusal::Incomplete,
                     });
+                    // tunnels and lines that nothing holds are what a gateway refuses
+                    let is_refused = ["interface Tunnel", "ip access-group", "username refused"]
+                        .iter()
+                        .any(|start| line.trim().starts_with(start));
+                    let outcome = outcome.and_then(|change| match is_refused {
+                        true => Err(Refusal::Failed("this does not exist here".into())),
+                        false => Ok(change),
+                    });
                     let outcome = outcome.map(|change| {
                         self.running = change.text.unwrap_or(std::mem::take(&mut self.running));
                         change.position
@@ -253,4 +261,48 @@ fn a_paste_is_taken_line_by_line() {
     let paste = "show version\n".repeat(500);
     talk.keys(paste.as_bytes());
     assert_eq!(talk.ran.len(), 500);
+}
+
+/// The lines under a refused line of a pasted text change nothing else, whatever was open before.
+#[test]
+fn lines_under_a_refused_line_do_not_go_elsewhere() {
+    for paste in [
+        "interface Tunnel9\r ip address 10.9.9.1 255.255.255.0\r ip nat inside\r shutdown\r exit\r",
+        "interface Tunnel9\rip address 10.9.9.1 255.255.255.0\rip nat inside\rshutdown\rfrob\rexit\r",
+        "interface\r ip address 10.9.9.1 255.255.255.0\r shutdown\r",
+        "interfrob Tunnel9\r ip address 10.9.9.1 255.255.255.0\r shutdown\r",
+        "no interface FastEthernet0/0\rip address 10.9.9.1 255.255.255.0\rshutdown\r",
+    ] {
+        let mut talk = Talk::begin(0, "");
+        talk.keys(b"conf t\rinterface FastEthernet0/0\r");
+        let before = talk.running.clone();
+        let shown = talk.keys(paste.as_bytes());
+        assert_eq!(talk.running, before, "{paste:?}: {shown}");
+        if paste.contains("Tunnel9\r") {
+            let sentence = "% `shutdown` belongs to the refused `interf";
+            assert!(shown.contains(sentence), "{paste:?}: {shown}");
+        }
+        if paste.starts_with("interface") {
+            assert!(shown.ends_with("Hub(config)#"), "{paste:?}: {shown}");
+        }
+        talk.keys(b"hostname Other\rinterface FastEthernet0/0\r shutdown\r");
+        assert!(talk.running.contains("hostname Other") && talk.running.contains(" shutdown"), "{paste:?}");
+    }
+}
+
+/// A refused line of the mode itself, or a word that is spelled wrong, does not leave the mode; `exit` leaves what was refused.
+#[test]
+fn a_refused_setting_leaves_the_mode_open() {
+    let mut talk = Talk::begin(0, "");
+    let shown = talk.keys(b"conf t\rinterface FastEthernet0/0\rip access-group 101 in\r");
+    assert!(shown.ends_with("Hub(config-if)#"), "{shown}");
+    assert!(talk.keys(b"ip addresss dhcp\r").ends_with("Hub(config-if)#"));
+    assert!(talk.keys(b"frob\r").ends_with("Hub(config-if)#"));
+    talk.keys(b"shutdown\r");
+    assert!(talk.running.contains(" shutdown\n"), "{}", talk.running);
+    assert!(talk.keys(b"interface Tunnel9\rexit\r").ends_with("Hub(config)#"), "not configuration mode");
+    assert!(talk.keys(b"exit\r").ends_with("Hub#"));
+    // what is said of a refused line shows no password
+    let shown = talk.keys(b"conf t\rinterface Tunnel9\r tunnel key 4711secret\r password hidden\rend\r");
+    assert_eq!(shown.matches("hidden").count(), 1, "typed, and not repeated: {shown}");
 }

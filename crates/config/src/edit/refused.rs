@@ -1,0 +1,88 @@
+//! What comes behind a refused line. A text that is pasted goes on after one of its lines was refused, and the lines that stand
+//! under that line must not change whatever happened to be open before it.
+
+use super::{Opener, Position, chain, entry_lines, joined, without_negation};
+use crate::command::In;
+use crate::command::table::lookup;
+use crate::document::Class;
+use crate::form::words;
+use crate::parse::{Numbers, reach, read};
+use crate::placing::indentation;
+use crate::secret::public_part;
+
+/// A line that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The line, without what may be secret.
+    line: String,
+    /// How far it is indented.
+    column: usize,
+    /// Lines that are indented further belong to it.
+    heads: bool,
+    /// The mode that it would have opened.
+    pub(super) opener: Option<Opener>,
+}
+
+impl Position {
+    /// Where the next line goes after `line` was refused here. A line that would have left the mode leaves it all the same.
+    pub fn after_refused(&self, line: &str) -> Self {
+        let command = line.lines().next().unwrap_or_default();
+        let mut refused =
+            Refused { line: shown(command), column: indentation(command), heads: true, opener: None };
+        let Some((under, opener)) = placed(&self.openers, command) else {
+            // of no known meaning; if it is more of a global command than of one of this mode, it was meant as that
+            let openers = if self.is_more_global(command) { Vec::new() } else { self.openers.clone() };
+            return Self { openers, refused: Some(refused) };
+        };
+        // a wrong setting of this mode has no lines of its own
+        refused.heads = opener.is_some() || under != self.openers;
+        refused.opener = opener;
+        Self { openers: under, refused: Some(refused) }
+    }
+
+    /// Why a line is not to be entered here: it belongs to a line above that was refused.
+    pub fn belongs_to_refused(&self, line: &str) -> Option<String> {
+        let refused = self.refused.as_ref()?;
+        let command = line.lines().next().unwrap_or_default();
+        let is_deeper = refused.heads && indentation(command) > refused.column;
+        let belongs = is_deeper
+            || refused.opener.as_ref().is_some_and(|opener| {
+                let mut within = self.openers.clone();
+                within.push(opener.clone());
+                placed(&within, command).is_none_or(|(under, _)| lines(&under).starts_with(&lines(&within)))
+            });
+        belongs.then(|| format!("`{}` belongs to the refused `{}`", shown(command), refused.line))
+    }
+
+    fn is_more_global(&self, command: &str) -> bool {
+        let all = words(command);
+        let negated = !without_negation(command).0.is_empty();
+        let given = if negated { all.get(1..).unwrap_or_default() } else { &all[..] };
+        let reach = |mode| reach(&lookup(mode, given, negated));
+        self.mode().is_none_or(|mode| reach(In::Global) > reach(mode))
+    }
+}
+
+fn lines(openers: &[Opener]) -> Vec<&str> {
+    openers.iter().map(|opener| opener.line.as_str()).collect()
+}
+
+/// What may be repeated of a line.
+fn shown(line: &str) -> String {
+    let public = public_part(line).trim().chars();
+    public.filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
+}
+
+/// The modes around a line that is entered under these openers, and the one that it opens; `None` if it is no command there.
+fn placed(openers: &[Opener], command: &str) -> Option<(Vec<Opener>, Option<Opener>)> {
+    let position = Position { openers: openers.to_vec(), refused: None };
+    let (mut text, entry) = entry_lines(&position, command);
+    let place = text.len();
+    text.push(entry);
+    let text: Vec<&str> = text.iter().map(String::as_str).collect();
+    let (parsed, traces) = read(&joined(&text, &[]), Numbers::Left);
+    let class = parsed.document.lines.get(place).map(|line| line.class);
+    let trace = traces.get(place).filter(|_| class != Some(Class::Unknown))?;
+    let opener = trace.opens.map(|mode| Opener { line: trace.spelled.trim().to_string(), mode });
+    Some((chain(&traces, trace.under), opener))
+}
