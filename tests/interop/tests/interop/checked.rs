@@ -28,6 +28,16 @@ pub(crate) enum Outcome {
     Missing,
 }
 
+impl Verdict {
+    /// What it said of a tunnel below its name.
+    pub(crate) fn why(&self, tunnel: &str) -> String {
+        let mut lines =
+            self.text.lines().skip_while(|line| !line.starts_with(&format!("{tunnel}: "))).skip(1);
+        let below = lines.by_ref().take_while(|line| line.starts_with(' ')).map(str::trim);
+        below.collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// Runs it; fails if it panics or ends with a status that it does not have.
 pub(crate) fn check(file: &Path) -> Result<Verdict> {
     let mut command = Command::new(binary()?);

@@ -8,12 +8,16 @@
 //!
 //! The hub's LAN sends to the branches, to the client and to an address of the pool that nobody has, all the time. Each case is
 //! tried with SAs, and without: then no peer can be reached and the SAs are cleared. A table tells how long it took.
+//!
+//! The hub's addresses, two default routes and its forwarding are the machine's, so that a packet finds its way out whether Hubward
+//! runs or not. What shows it is a flow that nothing protects: it has to be seen outside in every case, and where the program ends,
+//! between its end and its return. In the end the guard is taken away, and then every protected flow has to be seen, too.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use hubward_interop::capture::Capture;
@@ -22,9 +26,9 @@ use hubward_interop::hubward::{binary, edit, faults_binary, hub_cfg};
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
-use hubward_interop::process::Proc;
+use hubward_interop::process::{self, Proc};
 use hubward_interop::service::{Event, Service, Unit, WATCHDOG, status_words};
-use hubward_interop::topology::{Client, POOL_FIRST, PRIVATE, Reference, SPOKE_INSIDE};
+use hubward_interop::topology::{Client, HUB_ROUTER, POOL_FIRST, PRIVATE, Reference, SPOKE_INSIDE};
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 use rustix::process::Signal;
@@ -47,12 +51,20 @@ pub(crate) const CASES: &[Case] = &[
 
 /// A fault's marker in a binary: the variable that names the folder of orders.
 const MARKER: &[u8] = b"HUBWARD_INJECT_FAULTS";
+/// What the log says when the state cannot be written.
+const NOT_KEPT: &str = "leases would not outlive a restart";
 /// A part that died is told within this time.
 const NOTICED: Duration = secs(2);
 /// An address of the pool that no client has.
 const IDLE: Ipv4Addr = Ipv4Addr::new(10, 5, 5, 200);
 const BRANCH: Ipv4Addr = Ipv4Addr::new(10, 60, 1, 2);
 const BRANCH_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 3, 3, 2);
+/// A host of the LAN that no access list selects, and somebody on the internet: nothing protects what the one sends to the other.
+const OTHER: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 10);
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
+/// The flows from the LAN that are protected: to the static branch, the dynamic branch, the client, nobody.
+const FLOWS: [(&str, Ipv4Addr); 4] =
+    [("static", SPOKE_INSIDE), ("dynamic", BRANCH_INSIDE), ("client", POOL_FIRST), ("nobody", IDLE)];
 /// The legs of `inet` to the peers.
 const LEGS: [&str; 3] = ["to-spoke", "to-branch", "to-client"];
 /// Where the configuration has the static entry for the spoke.
@@ -64,9 +76,31 @@ fn config() -> Result<String> {
     edit(&hub_cfg()?, "crypto map mymap 10", &format!("{STATIC}crypto map mymap 10"))
 }
 
+/// Addresses are the machine's.
 fn unit(program: &Path, config: String) -> Unit {
-    let map = hubward_interop::hubward::MAP.iter().map(|argument| (*argument).to_owned()).collect();
-    Unit { program: program.to_owned(), config, arguments: map, before: String::new() }
+    let mut unit = addressing(program, config);
+    unit.arguments.push("--no-addresses".to_owned());
+    unit
+}
+
+/// Addresses are Hubward's.
+fn addressing(program: &Path, config: String) -> Unit {
+    let arguments = hubward_interop::hubward::MAP.iter().map(|argument| (*argument).to_owned()).collect();
+    Unit { program: program.to_owned(), config, arguments, before: String::new() }
+}
+
+/// The machine's own ways out, over and above what Hubward makes of the configuration's.
+fn ways_out(hub: &Ns) -> Result<()> {
+    for metric in [0, 700] {
+        hub.ip(&format!("route replace default via {HUB_ROUTER} dev eth0 metric {metric}"))?;
+    }
+    Ok(())
+}
+
+/// The machine has its own addresses and ways out.
+fn own(net: &Reference) -> Result<()> {
+    net.address_hub()?;
+    ways_out(&net.hub)
 }
 
 /// What a case must lead to.
@@ -92,9 +126,9 @@ struct Site<'a> {
     vpnc: Option<Vpnc>,
     service: Service,
     capture: Capture,
-    /// Prints a line for each packet in clear.
-    clear: Proc,
-    /// To the static branch, the dynamic branch, the client, nobody.
+    /// Prints a line for each packet in clear, and for each of the flow that nothing protects.
+    outside: Proc,
+    /// One for each of [`FLOWS`], and the one that nothing protects.
     flows: Vec<Proc>,
     connected: bool,
     /// Packets in clear that have a line in the table.
@@ -113,9 +147,12 @@ impl<'a> Site<'a> {
         branch.address("eth0", "10.60.1.2/24")?;
         branch.address("lo", "10.3.3.2/24")?;
         branch.default_route(Ipv4Addr::new(10, 60, 1, 1))?;
+        net.inet.address("lo", &format!("{OUTSIDE}/32"))?;
+        net.hub.address("eth1", "192.168.9.1/24")?;
+        net.hub_lan.address("eth0", &format!("{OTHER}/24"))?;
         prepare(&net)?;
         let capture = Capture::start(lab, &net.inet, "to-hub")?;
-        let clear = watch(lab, &net.inet)?;
+        let outside = watch(lab, &net.inet)?;
         let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
         let other = Spoke { local: BRANCH, local_net: "10.3.0.0/16".into(), ..Spoke::default() };
         let branch = Charon::start(lab, "branch", &branch, Build::Machine, &other.conf())?;
@@ -123,11 +160,15 @@ impl<'a> Site<'a> {
         // before that nothing tells which networks lie behind the dynamic map
         branch.initiate("net")?;
         let mut flows = Vec::new();
-        for (name, to) in
-            [("static", SPOKE_INSIDE), ("dynamic", BRANCH_INSIDE), ("client", POOL_FIRST), ("nobody", IDLE)]
-        {
+        let other = OTHER.to_string();
+        for (name, to, from) in FLOWS.map(|(name, to)| (name, to, &[][..])).into_iter().chain([(
+            "outside",
+            OUTSIDE,
+            &["-I", &other][..],
+        )]) {
             let mut command = net.hub_lan.command("ping");
-            command.args(["-n", "-i", "0.05", "-W", "1", &to.to_string()]);
+            // as often as the shortest absence of the program asks for
+            command.args(["-n", "-i", "0.02", "-W", "1"]).args(from).arg(to.to_string());
             flows.push(lab.spawn(&format!("lan-to-{name}"), &command)?);
         }
         let table = format!(
@@ -144,7 +185,7 @@ impl<'a> Site<'a> {
             vpnc,
             service,
             capture,
-            clear,
+            outside,
             flows,
             connected,
             accounted,
@@ -157,7 +198,23 @@ impl<'a> Site<'a> {
 
     /// Packets in clear so far.
     fn clear(&self) -> usize {
-        self.clear.log().lines().filter(|line| line.contains(" IP ")).count()
+        let other = format!("> {OUTSIDE}:");
+        let log = self.outside.log();
+        log.lines().filter(|line| line.contains(" IP ") && !line.contains(&other)).count()
+    }
+
+    /// Fails unless the flow that nothing protects was seen outside between the two: the way out was there, and so was the eye.
+    fn could_see(&self, what: &str, from: Instant, to: Instant) -> Result<()> {
+        let since = |at: Instant| (SystemTime::now() - at.elapsed()).duration_since(UNIX_EPOCH);
+        let (from, to) = (since(from)?.as_secs_f64(), since(to)?.as_secs_f64());
+        let other = format!("> {OUTSIDE}:");
+        wait::until(&format!("what nothing protects, outside, {what}"), secs(1), || {
+            Ok(self.outside.log().lines().filter(|line| line.contains(&other)).any(|line| {
+                let at = line.split(' ').next().and_then(|at| at.parse::<f64>().ok());
+                at.is_some_and(|at| (from..=to).contains(&at))
+            }))
+        })
+        .with_context(|| format!("nothing could be seen in {:.3} s", to - from))
     }
 
     fn replies(&self, flow: usize) -> usize {
@@ -240,6 +297,7 @@ impl<'a> Site<'a> {
         let before = told.map_or(0, |told| self.service.log().matches(told).count());
         let then = Instant::now();
         act(self)?;
+        let acted = Instant::now();
         let mut row = format!("{name:<40} {:<4}", if with { "yes" } else { "no" });
         let after = |at: Instant| format!("{:.1} s", at.saturating_duration_since(then).as_secs_f32());
         let told_after = match told {
@@ -257,6 +315,7 @@ impl<'a> Site<'a> {
                 let (at, ended) = self.service.ended_since(then, within + secs(3))?;
                 ensure!(status_words(ended) == status, "it ended with {}, not {status}", status_words(ended));
                 let ready = self.service.ready_since(then, secs(10))?;
+                self.could_see("while the program was gone", at, ready)?;
                 self.connected = false;
                 // of what has no time for a word, systemd tells
                 let told_after = told.map_or_else(|| after(at), |_| told_after);
@@ -279,6 +338,7 @@ impl<'a> Site<'a> {
                 "-".to_owned()
             };
         if matches!(expect, Expect::Stays { .. }) {
+            self.could_see("after it", acted, Instant::now())?;
             ensure!(self.service.pid() == pid, "it was started anew");
         }
         self.accounted = self.clear();
@@ -290,13 +350,23 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Prints the table; fails if a packet was in clear on the outside, as tshark sees it too.
+    /// Prints the table; fails if a packet was in clear on the outside, as tshark sees it too, or if no flow would have been in
+    /// clear without the guard.
     fn finish(self, what: &str) -> Result<()> {
         println!("{what}\n{}", self.table);
         let wire = self.capture.finish()?;
         ensure!(wire.frames.len() > 50, "hardly anything was on the wire: {} frames", wire.frames.len());
         ensure!(self.failed.is_empty(), "packets in clear: {}\n{}", self.failed.join("; "), self.table);
-        wire.expect_no_cleartext(&PRIVATE)
+        wire.expect_no_cleartext(&PRIVATE)?;
+        drop(self.service);
+        self.net.hub.run(&["nft", "delete", "table", "ip", "hubward_guard"])?;
+        for (name, to) in FLOWS {
+            let line = format!("> {to}:");
+            wait::until(&format!("the flow to {name}, outside, without the guard"), secs(5), || {
+                Ok(self.outside.log().lines().any(|seen| seen.contains(&line)))
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -320,16 +390,17 @@ fn call(peer: &Charon, flows: &[Proc], flow: usize) -> Result<()> {
     last
 }
 
-/// Tells of each packet of the protected networks on the outside wire at once, by which it is known what let it out.
+/// Tells of each packet of the protected networks on the outside wire at once, by which it is known what let it out, and of what
+/// nothing protects; when it was, in seconds since 1970, comes first.
 fn watch(lab: &Lab, inet: &Ns) -> Result<Proc> {
-    let mut filter = String::new();
+    let mut filter = format!("dst host {OUTSIDE}");
     for (network, length) in PRIVATE {
-        let or = if filter.is_empty() { "" } else { " or " };
-        let _ = write!(filter, "{or}net {network}/{length}");
+        let _ = write!(filter, " or net {network}/{length}");
     }
     let mut command = inet.command("tcpdump");
     command.args([
         "-l",
+        "-tt",
         "--immediate-mode",
         "-n",
         "-q",
@@ -348,7 +419,7 @@ fn watch(lab: &Lab, inet: &Ns) -> Result<Proc> {
 fn ends(lab: &Lab) -> Result<()> {
     let program = lab.dir().join("hubward-program");
     std::fs::copy(binary()?, &program)?;
-    let mut site = Site::build(lab, &unit(&program, config()?), |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit(&program, config()?), own)?;
     let ends = |status, told| Expect::Ends { status, told, within: NOTICED };
     site.both("kill -9", ends("signal 9", None), |site| site.service.signal(Signal::KILL))?;
     site.both("SIGTERM, started again", ends("0", None), |site| site.service.restart())?;
@@ -362,8 +433,10 @@ fn ends(lab: &Lab) -> Result<()> {
     let runs = std::fs::metadata(format!("/proc/{}/exe", site.service.pid()))?.ino();
     ensure!(runs == std::fs::metadata(&program)?.ino(), "the old program runs");
     site.both("SIGSTOP for 3 s", Expect::Stays { told: None }, |site| {
+        let stopped = Instant::now();
         site.service.signal(Signal::STOP)?;
         std::thread::sleep(secs(3));
+        site.could_see("while it stood still", stopped + secs(1), Instant::now())?;
         site.service.signal(Signal::CONT)
     })?;
     site.both("reload, the command", Expect::Stays { told: Some("is ready") }, |site| {
@@ -391,7 +464,7 @@ fn ends(lab: &Lab) -> Result<()> {
 
 /// The threads that carry packets and IKE.
 fn packet_threads(lab: &Lab) -> Result<()> {
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), own)?;
     for thread in ["esp-out", "gateway", "esp-in", "isakmp"] {
         let order = format!("panic-{thread}");
         let act = |site: &Site<'_>| site.service.order(&order);
@@ -409,7 +482,7 @@ fn packet_threads(lab: &Lab) -> Result<()> {
 fn serving_threads(lab: &Lab) -> Result<()> {
     let pool = "ip dhcp pool lan\n network 10.1.0.0 255.255.254.0\n!\n";
     let config = edit(&config()?, "ip local pool", &format!("{pool}ip local pool"))?;
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config), |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config), own)?;
     for (thread, with) in [
         ("signals", true),
         ("aaa", false),
@@ -438,7 +511,7 @@ fn serving_threads(lab: &Lab) -> Result<()> {
 
 /// The TUN is deleted or set down; a thread hangs, which the program notices itself before the watchdog does.
 fn tun_and_hangs(lab: &Lab) -> Result<()> {
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), own)?;
     site.both("ip link del hubward0", dies("hubward0 is gone"), |site| {
         site.net.hub.ip("link del hubward0").map(drop)
     })?;
@@ -461,6 +534,32 @@ impl Site<'_> {
         ensure!(self.service.log().contains(what), "the log does not say that {what}");
         Ok(())
     }
+
+    /// How often the log says so.
+    fn told(&self, what: &str) -> usize {
+        self.service.log().matches(what).count()
+    }
+
+    /// A file as the program sees it.
+    fn of_the_service(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.service.pid()))
+    }
+
+    /// Leases are not kept, until what keeps them from it is mended.
+    fn keeps_again(&self, mend: impl Fn(&Self) -> Result<()>) -> Result<()> {
+        const KEPT: &str = "leases are kept again";
+        let before = self.told(KEPT);
+        wait::holds(
+            "that leases are not kept",
+            Duration::from_millis(500),
+            || Ok(self.told(KEPT) == before),
+        )?;
+        mend(self)?;
+        wait::until(&format!("{KEPT:?} in the log"), secs(20), || Ok(self.told(KEPT) > before))?;
+        let size = std::fs::metadata(self.of_the_service("/var/lib/hubward/leases.redb"))?.len();
+        ensure!(size > 0, "the log says that {KEPT}, and there is nothing");
+        Ok(())
+    }
 }
 
 /// The state folder is on a small disk that gets full, or is full or read-only, and what is in it is no database.
@@ -471,37 +570,56 @@ fn state(lab: &Lab) -> Result<()> {
         "mkdir -p \"$d/kept\" && mount -t tmpfs -o size=2m tmpfs /var/lib && mkdir -p /var/lib/hubward && \
                    cp -a \"$d/kept/.\" /var/lib/hubward/ || exit\n[ ! -e \"$d/disk\" ] || . \"$d/disk\""
             .to_owned();
-    let mut site = Site::build(lab, &unit, |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit, own)?;
     let kept = site.service.dir().join("kept");
-    let killed = Expect::Ends { status: "signal 9", told: None, within: NOTICED };
+    // what is wrong with the state is told by the run that comes then
+    let killed = |told| Expect::Ends { status: "signal 9", told, within: secs(5) };
+    let kill = |site: &Site<'_>| site.service.signal(Signal::KILL);
     let fill = |site: &Site<'_>| -> Result<()> {
-        let disk = format!("/proc/{}/root/var/lib/fill", site.service.pid());
+        let disk = site.of_the_service("/var/lib/fill");
         // as much as there is room for
         let _full = std::fs::write(&disk, vec![0; 4 << 20]);
-        ensure!(std::fs::write(format!("{disk}.more"), [0; 8192]).is_err(), "the disk is not full");
+        ensure!(std::fs::write(disk.with_extension("more"), [0; 8192]).is_err(), "the disk is not full");
         Ok(())
     };
+    let free = |site: &Site<'_>| Ok(std::fs::remove_file(site.of_the_service("/var/lib/fill"))?);
     site.both("the disk gets full", Expect::Stays { told: None }, fill)?;
-    // a client that comes now gets its address, although it cannot be written down
+    // a client that comes now gets its address; that is written where the database has room, or else it is told that it cannot be
+    let (before, full) = (site.told(NOT_KEPT), SystemTime::now());
     site.connect()?;
+    let told = || site.told(NOT_KEPT) > before;
+    let database = site.of_the_service("/var/lib/hubward/leases.redb");
+    wait::until("the lease to be written, or the log to tell that it is not", secs(5), || {
+        Ok(told() || std::fs::metadata(&database)?.modified()? > full)
+    })?;
+    if told() {
+        site.keeps_again(free)?
+    } else {
+        free(&site)?
+    }
     std::fs::create_dir_all(&kept)?;
-    for (name, content) in [("empty", &b""[..]), ("corrupt", &[0x5a; 9000][..])] {
+    for (name, content, told) in
+        [("empty", &b""[..], None), ("corrupt", &[0x5a; 9000][..], Some("Leases that it knew are forgotten"))]
+    {
         std::fs::write(kept.join("leases.redb"), content)?;
-        site.both(&format!("started with a state that is {name}"), killed, |site| {
-            site.service.signal(Signal::KILL)
-        })?;
+        site.both(&format!("started with a state that is {name}"), killed(told), kill)?;
         site.connect()?;
     }
     std::fs::remove_file(kept.join("leases.redb"))?;
-    for (name, disk) in [
-        ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill"),
-        ("read-only", "mount -o remount,ro /var/lib"),
-    ] {
+    let writable = |site: &Site<'_>| -> Result<()> {
+        let mut mount = std::process::Command::new("nsenter");
+        mount.args(["-m", "-t", &site.service.pid().to_string(), "mount", "-o", "remount,rw", "/var/lib"]);
+        process::run(&mut mount, secs(5)).map(drop)
+    };
+    let cases: [(_, _, &dyn Fn(&Site<'_>) -> Result<()>); 2] = [
+        ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill", &free),
+        ("read-only", "mount -o remount,ro /var/lib", &writable),
+    ];
+    for (name, disk, mend) in cases {
         std::fs::write(site.service.dir().join("disk"), format!("{disk}\n"))?;
-        site.both(&format!("started with a state that is {name}"), killed, |site| {
-            site.service.signal(Signal::KILL)
-        })?;
+        site.both(&format!("started with a state that is {name}"), killed(Some(NOT_KEPT)), kill)?;
         site.connect()?;
+        site.keeps_again(mend)?;
     }
     site.finish("the state")
 }
@@ -509,14 +627,15 @@ fn state(lab: &Lab) -> Result<()> {
 /// The way out is lost and comes back; a reload that cannot be taken.
 fn routes_and_reloads(lab: &Lab) -> Result<()> {
     let config = config()?;
-    let mut site = Site::build(lab, &unit(&binary()?, config.clone()), |_| Ok(()))?;
+    let mut site = Site::build(lab, &unit(&binary()?, config.clone()), own)?;
     site.both("ip route del default", Expect::Stays { told: None }, |site| {
         site.net.hub.ip("route del default").map(drop)
     })?;
     site.with("the outside link is down for 2 s", Expect::Stays { told: None }, |site| {
         site.net.hub.ip("link set eth0 down")?;
         std::thread::sleep(secs(2));
-        site.net.hub.ip("link set eth0 up").map(drop)
+        site.net.hub.ip("link set eth0 up")?;
+        ways_out(&site.net.hub)
     })?;
     let dangling = edit(&config, " set isakmp-profile L2L\n match", " set isakmp-profile NOBODY\n match")?;
     let unenforced =
@@ -546,7 +665,7 @@ fn routes_and_reloads(lab: &Lab) -> Result<()> {
     site.finish("routes and reloads")
 }
 
-/// The outside address comes by DHCP, from another Hubward that lends for a minute, and dies.
+/// The outside address comes by DHCP (Hubward sets it, and the route that comes with it), from another Hubward that lends for a minute, and dies.
 fn lease(lab: &Lab) -> Result<()> {
     const MINUTE: Duration = secs(60);
     let lending = "hostname isp\nip dhcp excluded-address 10.48.67.160 10.48.67.180\nip dhcp pool hub\n \
@@ -559,20 +678,32 @@ fn lease(lab: &Lab) -> Result<()> {
     let mut running = None;
     let prepare = |net: &Reference| -> Result<()> {
         running = Some(Service::start(lab, "isp", &net.inet, &lender)?);
+        net.hub.address("eth1", "10.1.1.1/23")?;
         Ok(())
     };
-    let mut site = Site::build(lab, &unit(&binary()?, config), prepare)?;
+    let mut site = Site::build(lab, &addressing(&binary()?, config), prepare)?;
     let told = "lost its DHCP address";
+    // the machine has another way out by the same link, with an address that keeps it when the leased one goes
+    let address = "172.16.9.2/24 dev eth0";
+    let other_way = |net: &Reference| -> Result<()> {
+        net.hub.ip(&format!("addr add {address}"))?;
+        net.hub.ip(&format!("route add default via {HUB_ROUTER} dev eth0 onlink metric 700")).map(drop)
+    };
+    other_way(&site.net)?;
     // a provider that is gone
     drop(running);
     let then = Instant::now();
     wait::until("the lease to end", MINUTE + secs(10), || Ok(site.service.log().contains(told)))?;
     let lost = then.elapsed();
-    // nothing leads out, and the LAN goes on sending
+    // the LAN goes on sending
+    let gone = Instant::now();
     std::thread::sleep(secs(2));
+    site.could_see("without the lease", gone, Instant::now())?;
     let clear = site.clear();
     let _ = writeln!(site.table, "the lease is lost after {:.0} s; in clear: {clear}", lost.as_secs_f32());
     ensure!(clear == 0, "{clear} packets in clear when the lease was lost");
+    // with its address the route goes, too
+    site.net.hub.ip(&format!("addr del {address}"))?;
     let _again = Service::start(lab, "isp2", &site.net.inet, &lender)?;
     let then = Instant::now();
     wait::until("another lease", secs(70), || {
@@ -587,6 +718,7 @@ fn lease(lab: &Lab) -> Result<()> {
         then.elapsed().as_secs_f32(),
         site.clear()
     );
+    other_way(&site.net)?;
     site.finish("a lost lease")
 }
 

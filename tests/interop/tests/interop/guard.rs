@@ -23,6 +23,7 @@ use hubward_interop::ping;
 use hubward_interop::topology::{CLIENT, Client, HUB, HUB_HOST, POOL_FIRST, Reference, SPOKE_HOST};
 use hubward_interop::wait::{self, secs};
 
+use crate::machine::SmallDisk;
 use crate::{Case, case};
 
 pub(crate) const CASES: &[Case] = &[
@@ -233,16 +234,26 @@ fn granted(lab: &Lab) -> Result<()> {
 fn last_moment(lab: &Lab) -> Result<()> {
     let stage = Stage::new(lab)?;
     let config = hub_cfg()?;
+    // what the disk cannot know is what the end came before: then the kernel's table alone tells of the grant
+    let disk = SmallDisk::mount(&lab.dir().join("hub").join("varlib"), "size=1m,mode=755")?;
+    disk.remount("ro")?;
     let mut hub = start(lab, &stage, &config)?;
+    hub.expect_log(&["leases would not outlive a restart", "Read-only file system"])?;
     let spoke = Charon::start(lab, "spoke", &stage.net.spoke, Build::Machine, &Spoke::default().conf())?;
-    // whichever comes first: the disk knows of the grant, or the end
     spoke.initiate("net")?;
+    // both ends have the SAs
+    ping::answered(&stage.net.hub_lan, SPOKE_HOST, 1)?;
     hub.process().kill9()?;
     drop(spoke);
+    assert_eq!(std::fs::read_dir(&disk.0)?.count(), 0, "the disk knows something");
     stage.stays_in("killed at once", &[SPOKE_HOST])?;
+    stage.others_pass("killed at once")?;
     let mut hub = start(lab, &stage, &config)?;
+    let shown = hub.exec("show crypto guard")?;
+    assert!(shown.contains("10.2.0.0/16"), "not taken from the kernel's table:\n{shown}");
     stage.stays_in("started again", &[SPOKE_HOST])?;
     hub.stop()?;
+    assert_eq!(std::fs::read_dir(&disk.0)?.count(), 0, "the disk knows something");
     stage.stays_in("and stopped", &[SPOKE_HOST])?;
     Hubward::release(lab, "hub", &stage.net.hub)?;
     stage.leaves("released", &[SPOKE_HOST])

@@ -235,10 +235,10 @@ fn cards(lab: &Lab) -> Result<()> {
 }
 
 /// A small disk of its own for a Hubward's `/var/lib`; gone at the end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    fn mount(folder: &Path, options: &str) -> Result<Self> {
+    pub(crate) fn mount(folder: &Path, options: &str) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "hubward-test"]).arg(folder);
@@ -246,7 +246,7 @@ impl SmallDisk {
         Ok(Self(folder.to_owned()))
     }
 
-    fn remount(&self, options: &str) -> Result<()> {
+    pub(crate) fn remount(&self, options: &str) -> Result<()> {
         let mut mount = Command::new("mount");
         mount.args(["-o", &format!("remount,{options}")]).arg(&self.0);
         process::run(&mut mount, secs(10)).map(drop)
