@@ -17,6 +17,7 @@ pub(crate) fn settle(parsed: &mut Parsed) {
             Change::Stops(line, message) => stops(parsed, line, message),
         }
     }
+    disorder(parsed);
     holes(parsed);
 }
 
@@ -97,7 +98,9 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
 
 /// IPv6 on an interface whose IPv4 packets are filtered or protected: the IPv6 packets are neither.
 fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change> + 'b {
-    const GUARDED: [&str; 8] = [
+    const IPV6: [&str; 5] =
+        ["ipv6 address", "ipv6 enable", "ipv6 unnumbered", "ipv6 dhcp client pd", "ipv6 nd"];
+    const GUARDED: [&str; 9] = [
         "crypto map",
         "ip access-group",
         "ip inspect",
@@ -106,12 +109,11 @@ fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change>
         "ipv6 traffic-filter",
         "zone-member",
         "ip ips",
+        "ip audit",
     ];
     let is_guarded = GUARDED.iter().any(|words| block.having(words).next().is_some());
-    let lines = block
-        .below
-        .iter()
-        .filter(move |line| is_guarded && (line.begins("ipv6 address") || line.begins("ipv6 enable")));
+    let lines =
+        block.below.iter().filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
     lines.map(|line| {
         let text = format!(
             "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
@@ -153,6 +155,43 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
     });
     if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
         line.class = Class::Unsupported;
+    }
+}
+
+/// A router sorts the lines of an access list by their numbers; here they stand as they are written. Where that is not the same,
+/// no line of the list that denies may let anything by any more, and what uses the list knows that it is not whole.
+fn disorder(parsed: &mut Parsed) {
+    let mut found = Vec::new();
+    for acl in &mut parsed.config.acls {
+        // a line without a number gets the next ten
+        let (mut last, mut is_sorted) = (0_u32, true);
+        for entry in &mut acl.entries {
+            let number = entry.number.unwrap_or_else(|| last.saturating_add(10));
+            if number <= last {
+                (is_sorted, entry.inexact) = (false, true);
+                found.push((entry.line, acl.name.clone()));
+            }
+            last = last.max(number);
+        }
+        for entry in acl.entries.iter_mut().filter(|entry| !is_sorted && !entry.permit) {
+            entry.inexact = true;
+        }
+    }
+    for (line, list) in found {
+        parsed.diagnostics.push(Diagnostic {
+            severity: Severity::Error,
+            code: Code::Unsupported,
+            line,
+            column: 1,
+            message: format!(
+                "the number of this line is not greater than those before it in access list {list}: a router would sort it in, \
+                 and the list is not used here"
+            ),
+            remedy: "write the lines in the order of their numbers".into(),
+        });
+        if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
+            line.class = Class::Unsupported;
+        }
     }
 }
 
@@ -207,6 +246,7 @@ fn hole(permit: bool, line: u32) -> AclEntry {
         destination_port: None,
         inexact: true,
         vague: true,
+        number: None,
         line,
     }
 }
@@ -242,6 +282,8 @@ mod tests {
             "interface FastEthernet0/0\n ip virtual-reassembly in\n",
             "interface FastEthernet0/0\n ipv6 address 2001:db8::1/64\n",
             "no service dhcp\n",
+            "ip audit notify log\nip audit po max-events 100\n",
+            "ip access-list resequence VPN 10 10\n",
         ] {
             assert!(open(text).is_empty(), "{text}: {:?}", open(text));
         }
@@ -267,6 +309,15 @@ mod tests {
                 vec!["fragments"],
             ),
             ("interface FastEthernet0/0\n ip vrf forwarding GUEST\n", vec!["vrf"]),
+            ("interface FastEthernet0/0\n ip vrf select source\n ip vrf receive GUEST\n", vec!["vrf", "vrf"]),
+            ("vrf selection source 10.0.0.0 255.0.0.0 vrf GUEST\n", vec!["vrf"]),
+            ("route-map R permit 10\n set vrf GUEST\n", vec!["vrf"]),
+            ("ip receive access-list 101\n", vec!["control-plane"]),
+            ("interface FastEthernet0/0\n ip audit AUDIT in\n", vec!["ips"]),
+            (
+                "interface FastEthernet0/0\n crypto map M\n ipv6 unnumbered Loopback0\n ipv6 dhcp client pd P\n ipv6 nd other-config-flag\n",
+                vec!["ipv6", "ipv6", "ipv6"],
+            ),
             ("interface FastEthernet0/0\n vrf forwarding GUEST\n ip access-group 101 in\n", vec!["vrf"]),
             ("interface FastEthernet0/0\n ipv6 traffic-filter V6 in\n", vec!["ipv6"]),
             ("interface FastEthernet0/0\n crypto map M\n ipv6 address 2001:db8::1/64\n", vec!["ipv6"]),
@@ -296,5 +347,27 @@ mod tests {
         assert_eq!(list("A"), [(true, false, 2), (false, true, 3), (false, true, 4), (true, false, 5)]);
         assert_eq!(list("S"), [(false, true, 7), (true, false, 8)]);
         assert_eq!(list("10"), [(true, true, 9)]);
+    }
+
+    /// A router sorts lines by their numbers, so what is written first may come last there.
+    #[test]
+    fn a_list_whose_numbers_do_not_ascend_is_not_used() {
+        let lines = |text: &str| {
+            let parsed =
+                parse(&format!("ip access-list extended A\n{text}ip access-list resequence A 10 10\n"));
+            let told: Vec<_> =
+                parsed.diagnostics.iter().filter(|d| d.code == Code::Unsupported).map(|d| d.line).collect();
+            (parsed.config.acls[0].entries.iter().map(|entry| entry.inexact).collect::<Vec<_>>(), told)
+        };
+        let permit = |number: &str| format!(" {number} permit ip host 10.0.0.1 any\n");
+        let deny = |number: &str| format!(" {number} deny ip host 10.0.0.9 any\n");
+        let fine = (vec![false; 3], vec![]);
+        assert_eq!(lines(&[deny("10"), permit("20"), permit("25")].concat()), fine);
+        assert_eq!(lines(&[deny(""), permit("15"), permit("")].concat()), fine, "10, 15, 25");
+        let sorted_in = (vec![true, false, true], vec![4]);
+        assert_eq!(lines(&[deny("20"), permit("30"), permit("10")].concat()), sorted_in, "nothing is let by");
+        assert_eq!(lines(&[permit(""), permit("10")].concat()), (vec![false, true], vec![3]));
+        let taken_back = format!("{}{} no{}", permit("20"), permit("10"), permit("10"));
+        assert_eq!(lines(&taken_back), (vec![], vec![]), "the same line, whatever its number");
     }
 }

@@ -373,6 +373,13 @@ impl Wildcard {
         let length = u8::try_from(bits.leading_zeros()).ok()?;
         ipnet::Ipv4Net::new(self.address, length).ok().map(|net| net.trunc())
     }
+
+    /// The smallest network that holds every address that is meant.
+    pub fn covering(&self) -> ipnet::Ipv4Net {
+        let length = u8::try_from(u32::from(self.wildcard).leading_zeros()).unwrap_or(0);
+        ipnet::Ipv4Net::new(self.address, length)
+            .map_or_else(|_| ipnet::Ipv4Net::default(), |net| net.trunc())
+    }
 }
 
 /// One line of an access list.
@@ -395,6 +402,8 @@ pub struct AclEntry {
     pub inexact: bool,
     /// Whether not even its addresses are known (object groups, host names): they are `any` here, and the line may mean less.
     pub vague: bool,
+    /// The number in front of it, where one is given.
+    pub number: Option<u32>,
     /// Line.
     pub line: u32,
 }
@@ -602,6 +611,9 @@ pub struct EntryTerms {
     pub reverse_route: bool,
     /// `reverse-route static`: the same whether one is up or not.
     pub reverse_route_static: bool,
+    /// The start does without the entry: nothing is negotiated for it, and the packets of its access list must take no other
+    /// entry's SA. Never set in what [`parse`](crate::parse()) gives.
+    pub left_out: bool,
 }
 
 /// `crypto dynamic-map`.

@@ -5,6 +5,7 @@ use crate::capture::{Capture, Ways};
 use crate::routes::Static;
 use anyhow::{anyhow, bail};
 use hubward_config::model::{Addressing, Config, Interface};
+use hubward_config::verdict::{has_no_link, takes_card};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, Route, RouteKind};
@@ -41,6 +42,11 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> 
         if !config.interfaces.iter().any(|interface| interface.name == ios) {
             bail!("--map {pair}: the configuration has no interface {ios}");
         }
+        if has_no_link(&ios) {
+            bail!(
+                "--map {pair}: tunnel interfaces and templates do not exist here, and no link stands for one"
+            );
+        }
         if !links.iter().any(|link| link.name == linux) {
             bail!("--map {pair}: this machine has no interface {linux}");
         }
@@ -73,7 +79,7 @@ fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String
     };
     let needing = config.interfaces.iter().filter(|interface| {
         (is_busy(interface) || bears(interface))
-            && is_physical(&interface.name)
+            && takes_card(&interface.name)
             && !names.contains_key(&interface.name)
     });
     needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
@@ -88,25 +94,6 @@ fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
 /// Whether an interface has something to do.
 fn is_busy(interface: &Interface) -> bool {
     !interface.shutdown && (interface.address != Addressing::None || interface.crypto_map.is_some())
-}
-
-/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a tunnel is none, and must not
-/// take the place of one.
-fn is_physical(name: &str) -> bool {
-    const KINDS: [&str; 10] = [
-        "Ethernet",
-        "FastEthernet",
-        "GigabitEthernet",
-        "TwoGigabitEthernet",
-        "FiveGigabitEthernet",
-        "TenGigabitEthernet",
-        "TwentyFiveGigE",
-        "TwentyFiveGigabitEthernet",
-        "FortyGigabitEthernet",
-        "HundredGigE",
-    ];
-    let kind = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
-    !name.contains('.') && KINDS.contains(&kind)
 }
 
 /// Whether a link is a network card, or what containers and virtual machines have for one: a bridge or a tunnel of somebody

@@ -5,7 +5,7 @@ use crate::files;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
-use hubward_config::document::Class;
+use hubward_config::document::{Class, Line};
 use hubward_config::verdict::{Outcome, Reason};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,8 +20,8 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
 /// Refuses to put a configuration in the place of a running one: one with lines that nothing holds and that were not allowed,
 /// one with a tunnel that does not exist here, one that lacks an interface or a part of a tunnel in use, and one with lines that
 /// have no effect although they should and that the running one does not have. A router would not have taken such lines from
-/// its console either. One that may gets its choices.
-pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<(), String> {
+/// its console either. One that may gets its choices, and what the program ends with under it is given back.
+pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<u8, String> {
     let judgement = choices.apply_again(new);
     may_start(&judgement)?;
     let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
@@ -50,7 +50,7 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
         .filter(|d| !known(d))
         .map(|d| format!("line {}: {} ({})", d.line, d.message, d.remedy))
         .collect();
-    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
+    if broken.is_empty() { Ok(status(new, &judgement)) } else { Err(broken.join("; ")) }
 }
 
 /// The exit status of a configuration that starts and of which something differs.
@@ -80,7 +80,7 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     crate::say(&out);
     Ok(match refusal {
         Some(_) => ExitCode::FAILURE,
-        None => status(&parsed, &judgement),
+        None => status(&parsed, &judgement).into(),
     })
 }
 
@@ -88,9 +88,12 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// It is no configuration, or does not start with these choices.
-pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Result<(Parsed, ExitCode)> {
+pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Result<(Parsed, u8)> {
     let mut parsed = parse(file, text)?;
-    let judgement = choices.apply(&mut parsed)?;
+    let (judgement, unknown) = choices.apply_known(&mut parsed);
+    for name in unknown {
+        tracing::warn!("--without {name}: no tunnel, group or peer of {} is called so", file.display());
+    }
     tell(&parsed, None);
     if let Err(refusal) = may_start(&judgement) {
         let options = choices.options_for(&judgement);
@@ -129,15 +132,25 @@ fn parse(file: &Path, text: &str) -> anyhow::Result<Parsed> {
 /// Whether a text is a configuration: it has commands, and more of its lines are commands than not. Prose, keys and settings of
 /// other programs are none; a text with configurations in it may be one.
 pub(crate) fn is_configuration(parsed: &Parsed) -> bool {
-    let count = |unknown: bool| {
-        let lines = parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
-        lines.filter(|line| (line.class == Class::Unknown) == unknown).count()
-    };
-    count(false) > count(true)
+    let is_unknown = |line: &&Line| line.class == Class::Unknown;
+    let lines = || parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
+    lines().filter(|line| configures(line)).count() > lines().filter(is_unknown).count()
+}
+
+/// Whether a line sets something, also what has no effect here. `end`, `exit` and `do …` set nothing, and one word that has no
+/// effect may stand in any text.
+fn configures(line: &Line) -> bool {
+    let mut words = line.text.split_whitespace();
+    let (first, more) = (words.next().unwrap_or_default(), words.next().is_some());
+    match line.class {
+        Class::Blank | Class::Unknown => false,
+        Class::Implemented | Class::Unsupported => true,
+        Class::NoOp | Class::Inert => more && !first.eq_ignore_ascii_case("do"),
+    }
 }
 
 /// What a configuration that starts ends with: whether anything of it is not as it says.
-fn status(parsed: &Parsed, judgement: &Judgement) -> ExitCode {
+fn status(parsed: &Parsed, judgement: &Judgement) -> u8 {
     let is_different = |told: &Diagnostic| {
         matches!(
             told.code,
@@ -147,7 +160,7 @@ fn status(parsed: &Parsed, judgement: &Judgement) -> ExitCode {
     let held = !judgement.verdicts.iter().any(differs)
         && parsed.config.chosen.without.is_empty()
         && !parsed.diagnostics.iter().any(is_different);
-    if held { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) }
+    if held { 0 } else { DIFFERS }
 }
 
 const FORWARDS_IPV6: &str =
@@ -339,7 +352,7 @@ interface FastEthernet0/0
  crypto map M
 ";
 
-    fn replaced(before: &str, after: &str) -> Result<(), String> {
+    fn replaced(before: &str, after: &str) -> Result<u8, String> {
         let old = hubward_config::parse(before);
         may_replace(&old, &mut hubward_config::parse(after), &Choices::default())
     }
@@ -458,6 +471,9 @@ interface FastEthernet0/0
             "[Interface]\nPrivateKey = x\nAddress = 10.0.0.1/24\n",
         ] {
             assert!(!is(text), "{text}");
+        }
+        for text in ["end\n", "exit\n", "do show run\n", "banner\n", "service\n", "gateway\nprocess\nend\n"] {
+            assert!(!is(text), "nothing is configured by {text}");
         }
         assert!(is("hostname Hub\n"));
         assert!(is(&format!("# How to\n\n```\n{RUNNING}```\nThat is all.\n")));

@@ -106,11 +106,17 @@ impl Choices {
         Err(WrongUse(format!("no tunnel, group or peer is called {}; known: {known}", unknown.join(", "))))
     }
 
+    /// The same for a start, which goes on although a tunnel that was left out is gone from the file: the names that no tunnel,
+    /// group or peer has.
+    pub(crate) fn apply_known(&self, parsed: &mut Parsed) -> (Judgement, Vec<String>) {
+        let judgement = self.judge(parsed);
+        let unknown = self.put(parsed, &judgement);
+        (judgement, unknown)
+    }
+
     /// The same for a configuration that takes the place of a running one: what was left out may be gone meanwhile.
     pub(crate) fn apply_again(&self, parsed: &mut Parsed) -> Judgement {
-        let judgement = self.judge(parsed);
-        self.put(parsed, &judgement);
-        judgement
+        self.apply_known(parsed).0
     }
 
     fn put(&self, parsed: &mut Parsed, judgement: &Judgement) -> Vec<String> {
@@ -146,12 +152,14 @@ impl Allowed {
             self.guard = true;
             return Ok(());
         }
-        if let Some(kind) = Kind::named(item) {
+        // lines of no kind of their own have nothing in common that leave could be given for
+        let named = |kind: &Kind| *kind != Kind::Other;
+        if let Some(kind) = Kind::named(item).filter(named) {
             self.kinds.insert(kind);
             return Ok(());
         }
         if !item.trim().contains(char::is_whitespace) {
-            let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+            let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| named(kind)).map(|kind| kind.name()).collect();
             let kinds = kinds.join(", ");
             return Err(WrongUse(format!("`{item}` is no kind of lines ({kinds}, guard) and no whole line")));
         }
@@ -240,10 +248,10 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_kind_is_wrong_use() {
-        for word in ["access-groups", "", "all"] {
+        for word in ["access-groups", "", "all", "other"] {
             let given = Options { without: vec![], allow_unenforced: vec![word.into()] };
             let Err(WrongUse(why)) = Choices::of(&given) else { panic!("{word}") };
-            assert!(why.contains("access-group, "), "{why}");
+            assert!(why.contains("access-group, ") && !why.contains("other,"), "{why}");
         }
     }
 
@@ -252,6 +260,8 @@ mod tests {
         let mut parsed = hubward_config::parse("interface Tunnel7\n tunnel source FastEthernet0/0\n");
         let Err(WrongUse(why)) = choices(&["Tunnel8"], &[]).apply(&mut parsed) else { panic!() };
         assert!(why.contains("called Tunnel8; known: Tunnel7"), "{why}");
+        let (_, unknown) = choices(&["Tunnel7", "Tunnel8"], &[]).apply_known(&mut parsed);
+        assert_eq!(unknown, ["Tunnel8"], "a start goes on");
         let judgement = choices(&["Tunnel7"], &[]).apply(&mut parsed).unwrap();
         assert!(judgement.missing.is_empty());
         assert_eq!(parsed.config.chosen.without, ["Tunnel7"]);

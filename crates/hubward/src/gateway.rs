@@ -34,6 +34,7 @@ use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -120,6 +121,8 @@ pub(crate) struct Gateway {
     pub(crate) capture_again: Duration,
     /// What the start was told to do without.
     pub(crate) choices: Arc<Choices>,
+    /// The exit status of the configuration in force: whether something of it differs.
+    pub(crate) status: Arc<AtomicU8>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
     pub(crate) authenticator: Authenticator,
@@ -600,7 +603,8 @@ impl Gateway {
     /// Puts a configuration in force; what it does not change is left alone.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         let mut parsed = Arc::unwrap_or_clone(parsed);
-        check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
+        let status =
+            check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
         let parsed = Arc::new(parsed);
         let names = self.machine.prepare(&parsed.config)?;
         self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
@@ -610,6 +614,7 @@ impl Gateway {
         guard::command::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
+        self.status.store(status, Ordering::Relaxed);
         self.authenticator.configure(&self.parsed.config);
         self.leases.configure(&self.parsed.config.pools);
         // a lease goes before the address that takes its place comes

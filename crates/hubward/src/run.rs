@@ -41,7 +41,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -97,6 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let text = check::read(&arguments.file)?;
     let started = check::started(&arguments.file, &text, &choices);
     let (parsed, status) = started.inspect_err(|_| guard::command::stand_in(arguments))?;
+    let status = Arc::new(AtomicU8::new(status));
     let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -189,6 +190,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),
+        status: Arc::clone(&status),
         dhcp: crate::dhcp::Clients::new(store.clone()),
         lending: Servers::new(store, Arc::clone(&supervisor)),
         authenticator,
@@ -228,7 +230,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
         guard::command::release_at_the_terminal();
     }
-    Ok((end, status))
+    Ok((end, status.load(Ordering::Relaxed).into()))
 }
 
 /// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.

@@ -298,6 +298,26 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     CryptoAcl { name: acl.name.clone(), lines }
 }
 
+/// The list of an entry that is left out. A line that says more than an SA can hold closes too much rather than too little, as
+/// in the guard; of one whose addresses are not known nothing can be said here.
+fn closing_acl(acl: &config::Acl) -> CryptoAcl {
+    let widened = |entry: &config::AclEntry| Selector {
+        local: AddressRange::prefix(entry.source.covering().into()),
+        remote: AddressRange::prefix(entry.destination.covering().into()),
+        protocol: entry.protocol,
+        local_port: None,
+        remote_port: None,
+    };
+    let lines = acl.entries.iter().filter_map(|entry| {
+        let selector = match selector(entry) {
+            None if entry.permit && !entry.vague => Some(widened(entry)),
+            known => known,
+        };
+        Some(CryptoAclLine { permit: entry.permit, selector: selector?, line: MOVES })
+    });
+    CryptoAcl { name: acl.name.clone(), lines: lines.collect() }
+}
+
 fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec<String>) -> EntryTerms {
     let sets = terms.transform_sets.iter().filter_map(|name| {
         config.transform_sets.iter().find(|set| set.name == *name).and_then(transform_set)
@@ -306,7 +326,11 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
     let acl = terms.acl.as_ref().map(|name| {
         let empty = || CryptoAcl { name: name.clone(), lines: Vec::new() };
         let found = config.acls.iter().find(|acl| acl.name == *name);
-        Arc::new(found.map_or_else(empty, |acl| crypto_acl(acl, left_out)))
+        Arc::new(match found {
+            None => empty(),
+            Some(acl) if terms.left_out => closing_acl(acl),
+            Some(acl) => crypto_acl(acl, left_out),
+        })
     });
     let crypto = &config.crypto;
     let kilobytes = match terms.kilobytes {

@@ -30,7 +30,9 @@ impl Lab {
         let pid = std::process::id();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("{PREFIX}{pid}-{number}");
-        let safe: String = test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        // a control socket in a folder of it has a path of at most 107 bytes
+        let name = test.chars().take(48);
+        let safe: String = name.map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let dir =
             std::env::temp_dir().join(format!("hubward-interop-{pid}")).join(format!("{number}-{safe}"));
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;

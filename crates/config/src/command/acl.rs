@@ -30,8 +30,8 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Acl, "deny", ENTRY, deny),
     fate(In::Acl, "remark", Fate::NoOp),
     fate(In::Acl, "evaluate", Fate::Unsupported("reflexive lists are not implemented")),
-    fold(In::Acl, "<1-2147483647:number> permit", ENTRY, permit),
-    fold(In::Acl, "<1-2147483647:number> deny", ENTRY, deny),
+    fold(In::Acl, "<1-2147483647:number> permit", ENTRY, numbered_permit),
+    fold(In::Acl, "<1-2147483647:number> deny", ENTRY, numbered_deny),
     fate(In::Acl, "<number> remark", Fate::NoOp),
 ];
 
@@ -80,7 +80,7 @@ fn numbered(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
     } else {
         return Err(cursor.problem("permit, deny or remark"));
     };
-    push(fold, cursor, place, is_extended, permit)
+    push(fold, cursor, place, is_extended, permit, None)
 }
 
 fn extended(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
@@ -103,13 +103,31 @@ fn named(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, is_extended: bool) -> Res
 }
 
 fn permit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let Mode::Acl(place, is_extended) = fold.mode else { return Ok(()) };
-    push(fold, cursor, place, is_extended, true)
+    line(fold, cursor, true, None)
 }
 
 fn deny(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    line(fold, cursor, false, None)
+}
+
+fn numbered_permit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let number = fold.argument(0).parse().ok();
+    line(fold, cursor, true, number)
+}
+
+fn numbered_deny(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+    let number = fold.argument(0).parse().ok();
+    line(fold, cursor, false, number)
+}
+
+fn line(
+    fold: &mut Fold<'_>,
+    cursor: &mut Cursor<'_>,
+    permit: bool,
+    number: Option<u32>,
+) -> Result<(), Problem> {
     let Mode::Acl(place, is_extended) = fold.mode else { return Ok(()) };
-    push(fold, cursor, place, is_extended, false)
+    push(fold, cursor, place, is_extended, permit, number)
 }
 
 fn push(
@@ -118,6 +136,7 @@ fn push(
     place: usize,
     is_extended: bool,
     permit: bool,
+    number: Option<u32>,
 ) -> Result<(), Problem> {
     let mut found = AclEntry {
         permit,
@@ -128,6 +147,7 @@ fn push(
         destination_port: None,
         inexact: false,
         vague: false,
+        number,
         line: fold.line,
     };
     if is_extended {
@@ -148,6 +168,9 @@ fn push(
         let (destination_port, inexact) = port(cursor)?;
         found.destination_port = destination_port;
         found.inexact |= inexact;
+        let has_ports = found.source_port.is_some() || found.destination_port.is_some();
+        // of other protocols nothing here reads ports
+        found.inexact |= has_ports && !matches!(found.protocol, Some(6 | 17));
         while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
             // logging changes nothing; anything else narrows the line in a way that this model does not hold
             found.inexact |= !crate::form::is(word, "log") && !crate::form::is(word, "log-input");
@@ -164,7 +187,7 @@ fn push(
     }
     if let Some(acl) = fold.config.acls.get_mut(place) {
         if fold.no {
-            acl.entries.retain(|known| AclEntry { line: found.line, ..known.clone() } != found);
+            acl.entries.retain(|known| AclEntry { line: found.line, number, ..known.clone() } != found);
         } else {
             acl.entries.push(found);
         }

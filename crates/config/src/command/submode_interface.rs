@@ -87,6 +87,7 @@ pub(super) const INTERFACE: &[Names] = &[
          bridge-group * output-type-list; bridge-group * input-pattern-list; \
          bridge-group * output-pattern-list",
     ),
+    (Is(Unenforced("puts packets into a VRF")), "ip vrf receive; ip vrf select; ip vrf autoclassify"),
     (
         Is(Unenforced("demands authentication of hosts")),
         "ip admission; ip auth-proxy; dot1x; authentication; access-session; mab; eou; cts manual; \
@@ -104,7 +105,7 @@ pub(super) const INTERFACE: &[Names] = &[
          ip split-horizon; ip next-hop-self; ip dampening-change; ip dampening-interval; \
          ip authentication mode; ip authentication key-chain; ip bgp fast-external-fallover; ip irdp; \
          isis; clns; ospfv3; eigrp; bfd; ip advertise-map; bgp-policy; ip gdp; appletalk; ipx; decnet; \
-         vines; xns; apollo; ip vrf receive; ip vrf select; ip vrf autoclassify; ipv6 router isis; \
+         vines; xns; apollo; ipv6 router isis; \
          ip flowspec; ip fast-reroute",
     ),
     (

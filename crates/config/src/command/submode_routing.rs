@@ -1,6 +1,7 @@
 //! Commands of routing protocols, route maps, VRFs and key chains by name. They share the fate of what opens their mode.
 
-use super::submode::Says::{Elsewhere, Nests, Shares};
+use super::Fate::Unenforced;
+use super::submode::Says::{Elsewhere, Is, Nests, Shares};
 use super::submode::{Modes, Sub};
 
 /// Commands of every routing protocol.
@@ -66,18 +67,21 @@ pub(super) const ROUTING: Modes = &[
     (Sub::RouterTemplate, &[(Shares, TEMPLATE)]),
     (
         Sub::RouteMap,
-        &[(
-            Shares,
-            "match as-path; match clns; match community; match extcommunity; match interface; match ip; \
+        &[
+            (Is(Unenforced("puts packets into a VRF")), "set vrf"),
+            (
+                Shares,
+                "match as-path; match clns; match community; match extcommunity; match interface; match ip; \
              match ipv6; match length; match local-preference; match mdt-group; match metric; \
              match mpls-label; match policy-list; match route-type; match rpki; match security-group; \
              match source-protocol; match tag; match track; match; set as-path; set automatic-tag; \
              set clns; set comm-list; set community; set dampening; set default; set extcomm-list; \
              set extcommunity; set global; set interface; set ip; set ipv6; set level; \
              set local-preference; set metric; set metric-type; set mpls-label; set nlri; set origin; \
-             set tag; set traffic-index; set vrf; set weight; set; continue; description; on-match; \
+             set tag; set traffic-index; set weight; set; continue; description; on-match; \
              sequence",
-        )],
+            ),
+        ],
     ),
     (
         Sub::Vrf,

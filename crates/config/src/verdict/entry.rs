@@ -1,5 +1,6 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
+use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
@@ -130,6 +131,8 @@ struct Found<'w, 'p> {
     flows: Vec<Flow>,
     unknown: bool,
     idle: bool,
+    /// It is on no interface, up or shut.
+    unused: bool,
 }
 
 impl<'w, 'p> Found<'w, 'p> {
@@ -143,6 +146,7 @@ impl<'w, 'p> Found<'w, 'p> {
             flows: Vec::new(),
             unknown: false,
             idle: false,
+            unused: false,
         }
     }
 
@@ -152,7 +156,8 @@ impl<'w, 'p> Found<'w, 'p> {
             line: self.line,
             outcome: Outcome::of(self.missing, self.differs),
             flows: self.flows,
-            unknown: self.unknown,
+            // of what is on no interface nothing is meant to be carried: it closes no more than the networks it names
+            unknown: self.unknown && !self.unused,
             idle: self.idle,
         }
     }
@@ -212,18 +217,26 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// Where the maps of the entry are.
     fn applied<'m>(&mut self, maps: impl Iterator<Item = &'m str>, nowhere: impl Fn() -> String) {
-        let (mut missing, mut shut) = (Vec::new(), Vec::new());
+        let (mut missing, mut shut, mut is_used) = (Vec::new(), Vec::new(), false);
         for map in maps {
             match self.world.applied(map) {
-                Applied::Yes => return,
+                Applied::Yes => {
+                    self.differs.extend_from_slice(self.world.doubts(map));
+                    return;
+                }
                 Applied::NotHere(reasons) => missing.extend(reasons),
-                Applied::Nowhere(reason) => shut.push(reason.unwrap_or_else(|| {
-                    Reason::new(self.line, format!("crypto map {map} is on no interface"))
-                })),
+                Applied::Nowhere(Some(reason)) => {
+                    is_used = true;
+                    shut.push(reason);
+                }
+                Applied::Nowhere(None) => {
+                    shut.push(Reason::new(self.line, format!("crypto map {map} is on no interface")));
+                }
             }
         }
         if missing.is_empty() {
             self.idle = true;
+            self.unused = !is_used;
             if shut.is_empty() {
                 shut.push(Reason::new(self.line, nowhere()));
             }
@@ -235,6 +248,11 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// What is said for all entries of a map and not done.
     fn whole_map(&mut self, map: &CryptoMap) {
+        let aaa = &self.world.config.aaa;
+        let login = map.xauth_list.as_ref().map(|(list, _)| list);
+        for (name, lists) in [(map.authorization_list.as_ref(), &aaa.network), (login, &aaa.login)] {
+            self.differs.extend(undefined(name, lists, self.line));
+        }
         for word in ["isakmp-profile", "redundancy", "gdoi"] {
             for block in self.world.called(&format!("crypto map {} {word}", map.name)) {
                 self.differs.extend(self.world.told(block.head.line));
@@ -325,6 +343,11 @@ impl<'w, 'p> Found<'w, 'p> {
         }
         if profile.matches.is_empty() && self.missing.is_empty() {
             self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
+        }
+        let aaa = &self.world.config.aaa;
+        let lists = [(&profile.authorization_list, &aaa.network), (&profile.xauth_list, &aaa.login)];
+        for (name, lists) in lists {
+            self.differs.extend(undefined(name.as_ref(), lists, profile.line));
         }
         for name in &profile.keyrings {
             if name != "default" && self.world.config.keyrings.iter().all(|ring| ring.name != *name) {

@@ -82,13 +82,15 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
     let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();
     let mut why_missing = Vec::new();
     let mut why_differs = Vec::new();
-    let mut ways: Vec<(&CryptoMap, Option<&String>, Option<&String>)> = Vec::new();
+    let mut ways: Vec<(&CryptoMap, Option<&Profile>, Option<&String>, Option<&String>)> = Vec::new();
     for map in maps {
-        ways.push((map, map.authorization_list.as_ref(), map.xauth_list.as_ref().map(|(list, _)| list)));
+        let login = map.xauth_list.as_ref().map(|(list, _)| list);
+        ways.push((map, None, map.authorization_list.as_ref(), login));
     }
     for profile in &profiles {
         for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
-            ways.push((map, profile.authorization_list.as_ref(), profile.xauth_list.as_ref()));
+            let (network, login) = (profile.authorization_list.as_ref(), profile.xauth_list.as_ref());
+            ways.push((map, Some(profile), network, login));
         }
         for block in world.called(&format!("crypto isakmp profile {}", profile.name)) {
             for line in block.having("virtual-template") {
@@ -99,12 +101,23 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
             }
         }
     }
-    for (map, network, login) in ways {
+    for (map, profile, network, login) in ways {
         let mut lacking = lists(world, network, &config.aaa.network, &["local"]);
         lacking.extend(lists(world, login, &config.aaa.login, &["local", "local-case", "none"]));
+        let line = profile.map_or(group.line, |profile| profile.line);
+        let undefined: Vec<_> = [(network, &config.aaa.network), (login, &config.aaa.login)]
+            .into_iter()
+            .filter_map(|(name, lists)| undefined(name, lists, line))
+            .collect();
         match world.applied(&map.name) {
-            Applied::Yes if lacking.is_empty() => return,
-            Applied::Yes => why_missing.extend(lacking),
+            Applied::Yes if lacking.is_empty() && undefined.is_empty() => {
+                differs.extend_from_slice(world.doubts(&map.name));
+                return;
+            }
+            Applied::Yes => {
+                why_missing.extend(lacking);
+                why_differs.extend(undefined);
+            }
             Applied::NotHere(reasons) => why_missing.extend(reasons),
             Applied::Nowhere(reason) => why_differs.push(reason.unwrap_or_else(|| {
                 Reason::new(group.line, format!("crypto map {} is on no interface", map.name))
@@ -117,6 +130,16 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
     }
     missing.extend(why_missing);
     differs.extend(why_differs);
+}
+
+/// Why nobody is let in by a list of methods that is named and not there.
+pub(super) fn undefined(name: Option<&String>, lists: &[AaaList], line: u32) -> Option<Reason> {
+    // without a line, `default` is what IOS does of itself
+    let name = name.filter(|name| *name != "default" && lists.iter().all(|list| list.name != **name))?;
+    Some(Reason::new(
+        line,
+        format!("AAA list {name} is not defined; nobody is let in by it, on a router neither"),
+    ))
 }
 
 /// Whether an entry of a map names a profile, also by its dynamic map.

@@ -11,8 +11,9 @@ mod other;
 pub(crate) mod world;
 
 pub use networks::Flow;
+pub use world::{has_no_link, takes_card};
 
-use crate::model::Config;
+use crate::model::{Config, EntryTerms};
 use crate::parse::Parsed;
 use lines::blocks;
 use world::World;
@@ -159,11 +160,24 @@ fn take_out(config: &mut Config, name: &str) {
     let Some((map, sequence)) = name.rsplit_once('/') else { return };
     let Ok(sequence) = sequence.parse::<u16>() else { return };
     for known in config.maps.iter_mut().filter(|known| known.name == map) {
-        known.entries.retain(|entry| entry.sequence != sequence || entry.dynamic.is_some());
+        known.entries.retain_mut(|entry| {
+            if entry.sequence != sequence || entry.dynamic.is_some() {
+                return true;
+            }
+            entry.peers.clear();
+            keep_list(&mut entry.terms)
+        });
     }
     for known in config.dynamic_maps.iter_mut().filter(|known| known.name == map) {
-        known.entries.retain(|entry| entry.sequence != sequence);
+        known.entries.retain_mut(|entry| entry.sequence != sequence || keep_list(&mut entry.terms));
     }
+}
+
+/// Leaves of an entry the access list alone: without it, the next entry with a wider one would carry the packets, to another
+/// peer. Tells whether there is one.
+fn keep_list(terms: &mut EntryTerms) -> bool {
+    *terms = EntryTerms { acl: terms.acl.take(), left_out: true, ..EntryTerms::default() };
+    terms.acl.is_some()
 }
 
 #[cfg(test)]

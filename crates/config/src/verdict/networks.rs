@@ -50,7 +50,7 @@ pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
     for entry in &acl.entries {
-        let flow = (covering(entry.source), covering(entry.destination));
+        let flow = (entry.source.covering(), entry.destination.covering());
         if !entry.permit {
             let whole = !entry.inexact
                 && entry.protocol.is_none()
@@ -85,7 +85,7 @@ fn carries_nothing_here(entry: &AclEntry) -> bool {
         _ => false,
     };
     let own = entry.source.prefix().is_some_and(|net| net.prefix_len() == 32);
-    tunnels && own && covering(entry.destination).prefix_len() == 0
+    tunnels && own && entry.destination.covering().prefix_len() == 0
 }
 
 fn without((source, destination): Flow, from: Ipv4Net, to: Ipv4Net) -> Vec<Flow> {
@@ -96,13 +96,6 @@ fn without((source, destination): Flow, from: Ipv4Net, to: Ipv4Net) -> Vec<Flow>
     let narrower = if source.contains(&from) { from } else { source };
     let elsewhere = outside(source, from).into_iter().map(|source| (source, destination));
     elsewhere.chain(outside(destination, to).into_iter().map(|to| (narrower, to))).collect()
-}
-
-/// The smallest network that holds all that an address with don't-care bits means.
-pub(super) fn covering(of: crate::model::Wildcard) -> Ipv4Net {
-    let length = u32::from(of.wildcard).leading_zeros();
-    let length = u8::try_from(length).unwrap_or(0);
-    Ipv4Net::new(of.address, length).map_or(anywhere(), |net| net.trunc())
 }
 
 /// The networks that make up the ranges of a pool.

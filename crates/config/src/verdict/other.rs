@@ -2,7 +2,7 @@
 
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, of_pool, permitted};
-use super::world::{World, is_tunnel};
+use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::command::long_name;
 use crate::model::IdentityMatch;
@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let mut out = tunnels(world);
+    out.extend(undefined(world));
     out.extend(templates(world));
     out.extend(peers(world));
     out.extend(easy_vpn(world));
@@ -66,6 +67,32 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         match out.iter_mut().find(|known| known.name == name) {
             Some(known) => known.unknown |= verdict.unknown,
             None => out.push(verdict),
+        }
+    }
+    out
+}
+
+/// Tunnel interfaces that routes lead through and that nothing defines.
+fn undefined(world: &World<'_>) -> Vec<Verdict> {
+    let defined: BTreeSet<_> = world.having("interface").map(Block::interface).collect();
+    let mut out: Vec<Verdict> = Vec::new();
+    for route in &world.config.routes {
+        let Some(name) = route.interface.as_deref().map(long_name) else { continue };
+        if !has_no_link(&name) || defined.contains(&name) {
+            continue;
+        }
+        let reason = Reason::new(route.line, format!("leads through {name}, which is not defined"));
+        match out.iter_mut().find(|known| known.name == name) {
+            Some(Verdict { outcome: Outcome::Missing(reasons), .. }) => reasons.push(reason),
+            Some(_) => {}
+            None => out.push(Verdict {
+                flows: world.routed(&name),
+                name,
+                line: route.line,
+                outcome: Outcome::Missing(vec![reason]),
+                unknown: false,
+                idle: false,
+            }),
         }
     }
     out

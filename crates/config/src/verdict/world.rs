@@ -23,6 +23,8 @@ pub(super) struct World<'p> {
     places: BTreeMap<String, Vec<usize>>,
     /// Where each crypto map is applied.
     applied: BTreeMap<String, Applied>,
+    /// Why the tunnels of a crypto map do not come up without more than the configuration, by the map.
+    doubts: BTreeMap<String, Vec<Reason>>,
 }
 
 /// Where a crypto map is applied.
@@ -52,6 +54,30 @@ pub(crate) fn is_tunnel(name: &str) -> bool {
         .any(|kind| name.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
 }
 
+/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a tunnel is none.
+pub fn takes_card(name: &str) -> bool {
+    const KINDS: [&str; 10] = [
+        "Ethernet",
+        "FastEthernet",
+        "GigabitEthernet",
+        "TwoGigabitEthernet",
+        "FiveGigabitEthernet",
+        "TenGigabitEthernet",
+        "TwentyFiveGigE",
+        "TwentyFiveGigabitEthernet",
+        "FortyGigabitEthernet",
+        "HundredGigE",
+    ];
+    let kind = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    !name.contains('.') && KINDS.contains(&kind)
+}
+
+/// Whether an interface is of a kind that does not exist here, so that no link can stand for it: a tunnel interface, or what
+/// others are made from.
+pub fn has_no_link(name: &str) -> bool {
+    is_tunnel(name) || is_template(name)
+}
+
 pub(crate) fn is_template(name: &str) -> bool {
     name.starts_with("Virtual-Template")
 }
@@ -68,9 +94,12 @@ impl<'p> World<'p> {
             places.entry(key(block.head.text)).or_default().push(place);
         }
         let config = &parsed.config;
-        let mut world = Self { parsed, config, blocks, routing, places, applied: BTreeMap::new() };
+        let (applied, doubts) = Default::default();
+        let mut world = Self { parsed, config, blocks, routing, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
+        let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
+        world.doubts = doubts.collect();
         world
     }
 
@@ -88,6 +117,39 @@ impl<'p> World<'p> {
     /// Where a crypto map is applied.
     pub(super) fn applied(&self, map: &str) -> Applied {
         self.applied.get(map).cloned().unwrap_or(Applied::Nowhere(None))
+    }
+
+    /// Why the tunnels of a crypto map that is applied do not come up without more than the configuration.
+    pub(super) fn doubts(&self, map: &str) -> &[Reason] {
+        self.doubts.get(map).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn doubts_of(&self, map: &str) -> Vec<Reason> {
+        let bears = |interface: &&Interface| {
+            interface.crypto_map.as_deref() == Some(map) && !interface.shutdown && interface.vrf.is_none()
+        };
+        let bearers = self.config.interfaces.iter().filter(bears);
+        let here = bearers.filter(|interface| !is_tunnel(&interface.name) && !is_template(&interface.name));
+        let doubt = |interface: &Interface| {
+            let name = &interface.name;
+            let negotiated = self
+                .having("interface")
+                .filter(|block| block.interface() == *name)
+                .any(|block| block.having("ip address negotiated").next().is_some());
+            let text = match (takes_card(name), interface.address == Addressing::None) {
+                (_, true) if negotiated => format!(
+                    "{name} gets its address by PPP, which does not exist here: --map {name}=NAME, a link that has the address"
+                ),
+                (false, true) => {
+                    format!("{name} has no address, and is no network card: it needs --map {name}=NAME")
+                }
+                (false, false) => format!("{name} is no network card, and needs --map {name}=NAME"),
+                (true, true) => format!("{name} bears the crypto map and has no address"),
+                (true, false) => return None,
+            };
+            Some(Reason::new(interface.line, text))
+        };
+        here.filter_map(doubt).collect()
     }
 
     /// What is told of a line that does not do what it says.

@@ -16,7 +16,7 @@ use hubward_proto::flow::selector::{AddressRange, Flow};
 use hubward_proto::flow::tables::{Tables, Verdict as Classified};
 use hubward_proto::ike::io::Limit;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path};
-use hubward_proto::ike::policy::{MapEntryKind, Policy};
+use hubward_proto::ike::policy::{EntryTerms, MapEntryKind, Policy};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::protocol;
 use ipnet::Ipv4Net;
@@ -255,12 +255,22 @@ impl Kernel {
         for (interface, link) in links {
             let Some(map) = self.policy.map_of(*interface) else { continue };
             for entry in &map.entries {
+                let may_call = matches!(&entry.kind, MapEntryKind::Static { peers, .. } if !peers.is_empty());
                 let (terms, peer): (Vec<_>, _) = match &entry.kind {
                     MapEntryKind::Static { peers, terms } => (vec![terms], peers.first()),
                     MapEntryKind::Dynamic { entries, .. } => {
                         (entries.iter().map(|entry| &entry.terms).collect(), None)
                     }
                 };
+                // what is left out is in front of SAs with wider proxies, which are other entries'
+                let left_out = |terms: &&&EntryTerms| !may_call && terms.transform_sets.is_empty();
+                let lists = terms.iter().filter(left_out).filter_map(|terms| terms.acl.as_ref());
+                let nets = lists.flat_map(|acl| &acl.lines).filter(|line| line.permit);
+                plan.left_out.extend(nets.filter_map(|line| Net::of(&line.selector, None)).map(|net| Rule {
+                    interface: link.index,
+                    net,
+                    verdict: Verdict::Block,
+                }));
                 for line in terms.iter().filter_map(|terms| terms.acl.as_ref()).flat_map(|acl| &acl.lines) {
                     let Some(net) = Net::of(&line.selector, None) else { continue };
                     let number = u32::try_from(plan.lines.len()).unwrap_or(u32::MAX).min(LINES as u32);

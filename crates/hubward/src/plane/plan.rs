@@ -139,6 +139,8 @@ pub(super) fn prefix(range: AddressRange) -> Option<Ipv4Net> {
 pub(super) struct Plan {
     /// SAs, the oldest first.
     pub(super) sas: Vec<Rule>,
+    /// Lines of entries that are left out: their packets take no SA with a wider proxy.
+    pub(super) left_out: Vec<Rule>,
     /// The lines of the crypto maps, in their order.
     pub(super) lines: Vec<Rule>,
     /// Client pools: packets to an address of which no client has it must not leave.
@@ -159,7 +161,7 @@ impl Plan {
             }
         }
         // the newest first: the kernel holds one policy for a selector, and the first that is added stays
-        for rule in self.sas.iter().rev() {
+        for rule in self.left_out.iter().chain(self.sas.iter().rev()) {
             let length = 33 - u32::from(rule.net.remote.prefix_len());
             rule.add(&mut policies, (length << 8) + rule.net.width());
         }
@@ -389,5 +391,20 @@ mod tests {
         assert!(gone.is_empty());
         let (set, gone) = difference(&rekeyed, &BTreeMap::new());
         assert!(set.is_empty() && gone.len() == 3);
+    }
+
+    /// A line of an entry that is left out stands before an SA with a wider proxy, not before one with a narrower.
+    #[test]
+    fn what_is_left_out_takes_no_wider_sa() {
+        let mut plan = Plan::default();
+        plan.sas.push(sa(1, net("10.1.0.0/16", "10.0.0.0/8")));
+        plan.sas.push(sa(2, net("10.1.0.0/16", "10.2.2.0/24")));
+        plan.left_out.push(Rule { verdict: Verdict::Block, ..sa(0, net("10.1.0.0/16", "10.2.0.0/16")) });
+        let policies = plan.policies();
+        let mut out: Vec<_> = policies.iter().filter(|((way, _), _)| *way == Direction::Out).collect();
+        out.sort_by_key(|(_, (priority, _))| *priority);
+        let order: Vec<_> = out.iter().map(|((_, of), _)| of.destination.to_string()).collect();
+        assert_eq!(order, ["10.2.2.0/24", "10.2.0.0/16", "10.0.0.0/8"]);
+        assert!(matches!(out[1].1.1, Action::Block));
     }
 }

@@ -5,7 +5,7 @@ use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use crate::ike::io::Acquire;
 use crate::ike::path::InterfaceId;
-use crate::ike::policy::{CryptoAcl, MapEntryKind, Policy};
+use crate::ike::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub struct Tables {
     lines: SelectorIndex<Line>,
     /// The rules that deny something, by their entry; of two interfaces with the same map the first.
     denying: BTreeMap<EntryRef, u32>,
+    /// Whether some entry is left out: it has nothing to negotiate, and its packets must take no SA of an entry behind it.
+    closes: bool,
     /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
     pools: Vec<AddressRange>,
     /// Where the routes lead; only where several interfaces bear a crypto map.
@@ -56,6 +58,8 @@ struct Rule {
     entry: EntryRef,
     acl: Arc<CryptoAcl>,
     initiates: bool,
+    /// Nothing is negotiated for the entry: it has neither peers nor transform sets.
+    closed: bool,
 }
 
 impl Tables {
@@ -66,17 +70,26 @@ impl Tables {
         for interface in &policy.interfaces {
             let Some(map) = policy.map_of(interface.id) else { continue };
             interfaces += 1;
-            let mut add = |acl: &Option<Arc<CryptoAcl>>, sequence, dynamic, initiates| {
+            let mut add = |terms: &EntryTerms, sequence, dynamic, initiates: bool| {
                 let entry = EntryRef { map: map.name.clone(), sequence, dynamic };
-                rules.extend(acl.clone().map(|acl| Rule { interface: interface.id, entry, acl, initiates }));
+                let closed = !initiates && terms.transform_sets.is_empty();
+                rules.extend(terms.acl.clone().map(|acl| Rule {
+                    interface: interface.id,
+                    entry,
+                    acl,
+                    initiates,
+                    closed,
+                }));
             };
             for entry in &map.entries {
                 match &entry.kind {
-                    MapEntryKind::Static { terms, .. } => add(&terms.acl, entry.sequence, None, true),
+                    MapEntryKind::Static { terms, peers } => {
+                        add(terms, entry.sequence, None, !peers.is_empty());
+                    }
                     MapEntryKind::Dynamic { name, entries } => {
                         for dynamic in entries {
                             let behind = Some((name.clone(), dynamic.sequence));
-                            add(&dynamic.terms.acl, entry.sequence, behind, false);
+                            add(&dynamic.terms, entry.sequence, behind, false);
                         }
                     }
                 }
@@ -100,7 +113,8 @@ impl Tables {
                 denying.entry(rule.entry.clone()).or_insert(place);
             }
         }
-        Self { rules, interfaces, lines, denying, pools, ..Self::default() }
+        let closes = rules.iter().any(|rule| rule.closed);
+        Self { rules, interfaces, lines, denying, closes, pools, ..Self::default() }
     }
 
     /// Whether several interfaces bear a crypto map, so that the routes decide between them.
@@ -162,14 +176,33 @@ impl Tables {
     }
 
     /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the selector of a wider line
-    /// that permits has it.
+    /// that permits has it. Nor is a flow that an entry before it has which is left out: that leaves by no SA at all.
     pub fn denies(&self, entry: &EntryRef, flow: &Flow) -> bool {
+        if self.closes && self.is_closed_before(entry, flow) {
+            return true;
+        }
         // most crypto ACLs deny nothing
         if self.denying.is_empty() {
             return false;
         }
         let Some(rule) = self.denying.get(entry) else { return false };
         self.hit(flow, *rule).is_some_and(|line| line.rule == *rule && !line.permit)
+    }
+
+    /// Whether an entry of the same map that is left out has a flow before this entry.
+    fn is_closed_before(&self, entry: &EntryRef, flow: &Flow) -> bool {
+        let place =
+            |entry: &EntryRef| (entry.sequence, entry.dynamic.as_ref().map(|(_, sequence)| *sequence));
+        let mut from = 0;
+        while let Some(line) = self.hit(flow, from) {
+            from = line.rule + 1;
+            let Some(rule) = self.rules.get(line.rule as usize) else { break };
+            let before = rule.entry.map == entry.map && place(&rule.entry) < place(entry);
+            if before && line.permit && rule.closed {
+                return true;
+            }
+        }
+        false
     }
 
     /// Everything that must be captured even without an SA: what the static entries permit, and the pools.
@@ -231,6 +264,7 @@ mod tests {
                 lines: vec![CryptoAclLine { permit: true, selector, line: 0 }],
             }),
             initiates: true,
+            closed: false,
         };
         let tables = Tables::of(vec![rule(0, "first"), rule(1, "second")], 2, Vec::new());
         assert!(tables.needs_exits());
@@ -255,5 +289,51 @@ mod tests {
         assert_eq!(called(&tables), Some(InterfaceId(0)));
         let inside = ("10.2.2.0/24".parse().unwrap(), None);
         assert_eq!(called(&tables.with_exits(vec![default, inside]).unwrap()), None, "it leaves elsewhere");
+    }
+
+    /// What an entry carries that is left out does not go to the peer of a wider entry behind it, whether that has an SA or not.
+    #[test]
+    fn the_packets_of_an_entry_that_is_left_out_take_no_other() {
+        let rule = |sequence, remote: &str, closed: bool| Rule {
+            interface: InterfaceId(0),
+            entry: EntryRef { map: "M".into(), sequence, dynamic: None },
+            acl: Arc::new(CryptoAcl {
+                name: "100".into(),
+                lines: vec![CryptoAclLine {
+                    permit: true,
+                    selector: Selector::between(
+                        AddressRange::ANY_V4,
+                        AddressRange::prefix(remote.parse().unwrap()),
+                    ),
+                    line: 0,
+                }],
+            }),
+            initiates: !closed,
+            closed,
+        };
+        let flow = |destination: &str| Flow {
+            source: "10.1.1.1".parse().unwrap(),
+            destination: destination.parse().unwrap(),
+            protocol: 1,
+            source_port: None,
+            destination_port: None,
+        };
+        let rules =
+            vec![rule(5, "10.2.2.0/24", false), rule(10, "10.2.0.0/16", true), rule(20, "10.0.0.0/8", false)];
+        let tables = Tables::of(rules, 1, Vec::new());
+        let (gone, wider, narrower) = (flow("10.2.1.1"), flow("10.3.1.1"), flow("10.2.2.2"));
+        assert!(matches!(tables.classify(&gone), Verdict::Drop));
+        let of = |sequence, dynamic| EntryRef { map: "M".into(), sequence, dynamic };
+        let clients = of(30, Some(("D".to_string(), 10)));
+        assert!(tables.denies(&of(20, None), &gone) && tables.denies(&clients, &gone));
+        // what is not its own goes as before, and so does what an entry in front of it has
+        assert!(matches!(tables.classify(&wider), Verdict::Protect(acquire) if acquire.entry.sequence == 20));
+        assert!(!tables.denies(&of(20, None), &wider));
+        assert!(
+            matches!(tables.classify(&narrower), Verdict::Protect(acquire) if acquire.entry.sequence == 5)
+        );
+        assert!(!tables.denies(&of(5, None), &narrower));
+        let other = EntryRef { map: "N".into(), sequence: 20, dynamic: None };
+        assert!(!tables.denies(&other, &gone), "another interface's map");
     }
 }
