@@ -82,6 +82,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         }
         _ => {}
     }
+    out.extend(routes_half_read(parsed));
     for block in blocks.iter().filter(|block| block.head.begins("control-plane")) {
         let polices =
             |line: &&Spelled<'_>| line.begins("service-policy") || line.begins("management-interface");
@@ -94,6 +95,26 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         }
     }
     out
+}
+
+/// Static routes through a tunnel that are not understood: where they lead, nothing is closed.
+fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
+    let is_route = |text: &str| text.trim_start().starts_with("ip route ");
+    let by_tunnel = |text: &str| {
+        text.split_whitespace().any(|word| is_tunnel(&crate::long_name(word)) || word.starts_with("Tunnel"))
+    };
+    let lines = parsed.document.lines.iter().zip(1..);
+    let found = lines.filter(|(line, _)| line.class == Class::Unknown && is_route(&line.text));
+    let found = found.filter(|(line, _)| by_tunnel(&line.text));
+    found
+        .map(|(line, number)| {
+            let text = format!(
+                "`{}` leads into a tunnel, and is not understood: nobody knows what is to be closed",
+                line.text.trim()
+            );
+            Change::Stops(number, text)
+        })
+        .collect()
 }
 
 /// IPv6 on an interface whose IPv4 packets are filtered or protected: the IPv6 packets are neither.

@@ -352,9 +352,9 @@ interface FastEthernet0/0
  crypto map M
 ";
 
-    fn replaced(before: &str, after: &str) -> Result<u8, String> {
+    fn replaced(before: &str, after: &str) -> Result<(), String> {
         let old = hubward_config::parse(before);
-        may_replace(&old, &mut hubward_config::parse(after), &Choices::default())
+        may_replace(&old, &mut hubward_config::parse(after), &Choices::default()).map(drop)
     }
 
     /// A configuration in which a tunnel in use has lost a part is refused as a whole.

@@ -320,7 +320,7 @@ impl<'w, 'p> Found<'w, 'p> {
             }
         }
         self.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
-        self.flows.extend(self.world.less_inside(permitted(acl)));
+        self.flows.extend(permitted(acl));
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
         }

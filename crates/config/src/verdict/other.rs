@@ -6,6 +6,7 @@ use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::command::long_name;
 use crate::model::IdentityMatch;
+use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
@@ -37,12 +38,25 @@ fn because(block: &Block<'_>) -> Vec<Reason> {
 
 /// `interface TunnelN` and its like.
 fn tunnels(world: &World<'_>) -> Vec<Verdict> {
-    let routes_by_policy: BTreeSet<String> = world
+    let by_policy: Vec<Vec<&str>> = world
         .having("route-map")
         .flat_map(|block| &block.below)
-        .filter(|line| line.begins("set interface"))
-        .map(|line| long_name(&line.text.split_whitespace().skip(2).collect::<String>()))
+        .filter(|line| line.begins("set"))
+        .map(|line| line.text.split_whitespace().collect())
         .collect();
+    // `set [default] interface TunnelN` and `set ip [default] next-hop …` into the tunnel's own network
+    let routes_by_policy = |name: &str, own: &[Ipv4Net]| {
+        by_policy.iter().any(|words| match words.as_slice() {
+            ["set", "interface", to @ ..] | ["set", "default", "interface", to @ ..] => {
+                long_name(&to.concat()) == name
+            }
+            ["set", "ip", to @ ..] => to
+                .iter()
+                .filter_map(|word| word.parse::<Ipv4Addr>().ok())
+                .any(|hop| own.iter().any(|net| net.contains(&hop))),
+            _ => false,
+        })
+    };
     let mut out: Vec<Verdict> = Vec::new();
     for block in world.having("interface") {
         let name = block.interface();
@@ -54,7 +68,7 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         verdict.flows = world.routed(&name);
         let over = ["ip ospf", "ip eigrp", "ip rip", "ip router", "ip nhrp", "ip pim"];
         verdict.unknown = world.routing
-            || routes_by_policy.contains(&name)
+            || routes_by_policy(&name, &verdict.flows.iter().map(|(_, net)| *net).collect::<Vec<_>>())
             || over.iter().any(|words| block.having(words).next().is_some());
         let model = world.config.interfaces.iter().find(|known| known.name == name);
         if model.is_some_and(|interface| interface.shutdown) {
@@ -201,7 +215,7 @@ fn peers(world: &World<'_>) -> Vec<Verdict> {
         let own = entries.filter(|entry| peer.parse().is_ok_and(|peer| entry.peers.contains(&peer)));
         for name in own.filter_map(|entry| entry.terms.acl.as_ref()) {
             if let Some(acl) = world.config.acls.iter().find(|acl| acl.name == *name) {
-                verdict.flows.extend(world.less_inside(permitted(acl)));
+                verdict.flows.extend(permitted(acl));
                 verdict.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
             }
         }

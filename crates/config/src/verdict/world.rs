@@ -177,22 +177,6 @@ impl<'p> World<'p> {
         nets.map(|net| net.trunc()).collect()
     }
 
-    /// Flows less what reaches its destination on the inside, where no crypto map is.
-    pub(super) fn less_inside(&self, flows: Vec<Flow>) -> Vec<Flow> {
-        let inside = self.connected(|interface| interface.crypto_map.is_none());
-        let behind =
-            |hop: Option<Ipv4Addr>| hop.is_some_and(|hop| inside.iter().any(|net| net.contains(&hop)));
-        let routes = self.config.routes.iter().filter(|route| behind(route.next_hop));
-        let routes = routes.map(|route| route.destination).filter(|net| net.prefix_len() > 0);
-        let holes: Vec<_> = inside.iter().copied().chain(routes).collect();
-        let cut = flows.into_iter().flat_map(|(source, destination)| {
-            // a network around the destination is a worse way than the tunnel's own route
-            let narrower: Vec<_> = holes.iter().filter(|hole| destination.contains(*hole)).copied().collect();
-            less(destination, &narrower).into_iter().map(move |destination| (source, destination))
-        });
-        cut.collect()
-    }
-
     /// What static routes send through an interface, and its own networks, from wherever.
     pub(super) fn routed(&self, name: &str) -> Vec<Flow> {
         let own = self.config.interfaces.iter().find(|interface| interface.name == name);
@@ -200,10 +184,24 @@ impl<'p> World<'p> {
             Some(Addressing::Static(nets)) => nets.iter().map(|net| net.trunc()).collect(),
             _ => Vec::new(),
         };
-        let leads = |route: &&crate::model::Route| match &route.interface {
+        // a next hop may lie behind another route through the tunnel
+        let mut behind: Vec<Ipv4Net> = own.clone();
+        let through = |route: &crate::model::Route, behind: &[Ipv4Net]| match &route.interface {
             Some(interface) => long_name(interface) == name,
-            None => route.next_hop.is_some_and(|hop| own.iter().any(|net: &Ipv4Net| net.contains(&hop))),
+            None => route.next_hop.is_some_and(|hop| behind.iter().any(|net| net.contains(&hop))),
         };
+        loop {
+            let found = self.config.routes.iter().filter(|route| through(route, &behind));
+            let new: Vec<_> = found
+                .map(|route| route.destination)
+                .filter(|net| net.prefix_len() > 0 && !behind.contains(net))
+                .collect();
+            if new.is_empty() {
+                break;
+            }
+            behind.extend(new);
+        }
+        let leads = |route: &&crate::model::Route| through(route, &behind);
         let is_missing = |route: &crate::model::Route| {
             route.interface.as_deref().is_some_and(|name| is_tunnel(&long_name(name)))
         };
@@ -331,7 +329,9 @@ impl<'p> World<'p> {
             self.config.keyrings.iter().filter(|ring| searched(&ring.name)).flat_map(|ring| &ring.keys);
         let fits = |of: &KeyPeer| match (of, peer) {
             (KeyPeer::Address(net), Some(peer)) => net.contains(&peer),
-            _ => true,
+            // nobody looks the name of an address up
+            (KeyPeer::Hostname(_), Some(_)) => false,
+            (_, None) => true,
         };
         let mut found = FoundKey::None;
         for key in default.chain(rings).filter(|key| fits(&key.peer)) {
