@@ -626,6 +626,16 @@ pub(crate) struct InterfaceView {
 mod tests {
     use super::*;
 
+    /// A filter of a tunnel interface has no effect because there is none, so no link may become one.
+    #[test]
+    fn no_link_stands_for_a_tunnel_interface() {
+        let config = hubward_config::parse("interface Tunnel0\ninterface Virtual-Template1\n").config;
+        for pair in ["Tunnel0=gre1", "tu0=lo", "Virtual-Template1=eth0"] {
+            let error = map_interfaces(&config, &[pair.to_string()], false).unwrap_err();
+            assert!(error.to_string().contains("do not exist here"), "{error}");
+        }
+    }
+
     #[test]
     fn only_physical_ethernet_interfaces_take_a_card_by_guess() {
         let text = "interface Loopback0\n ip address 10.9.0.1 255.255.255.255\n\

@@ -142,10 +142,13 @@ pub(crate) fn is_configuration(parsed: &Parsed) -> bool {
 fn configures(line: &Line) -> bool {
     let mut words = line.text.split_whitespace();
     let (first, more) = (words.next().unwrap_or_default(), words.next().is_some());
+    if ["end", "exit", "quit", "do"].iter().any(|word| first.eq_ignore_ascii_case(word)) {
+        return false;
+    }
     match line.class {
         Class::Blank | Class::Unknown => false,
         Class::Implemented | Class::Unsupported => true,
-        Class::NoOp | Class::Inert => more && !first.eq_ignore_ascii_case("do"),
+        Class::NoOp | Class::Inert => more,
     }
 }
 
@@ -446,6 +449,17 @@ interface FastEthernet0/0
         let beside = format!("{RUNNING}crypto map OTHER 10 ipsec-isakmp\n match address LATER\n");
         assert_eq!(replaced(RUNNING, &beside), Ok(()));
         assert_eq!(replaced(RUNNING, &RUNNING.replace(" crypto map M\n", "")), Ok(()), "that is an order");
+    }
+
+    /// The program ends with what the configuration in force comes to, not the one of its start.
+    #[test]
+    fn another_configuration_has_an_exit_status_of_its_own() {
+        let hub = include_str!("../../../examples/hub.cfg");
+        let old = hubward_config::parse(hub);
+        let status =
+            |text: &str| may_replace(&old, &mut hubward_config::parse(text), &Choices::default()).unwrap();
+        assert_eq!(status(hub), 0);
+        assert_eq!(status(&hub.replace("ip classless\n", "ip classless\nip policy frobnicate\n")), DIFFERS);
     }
 
     /// What is not allowed at the start is refused at the console too, and what is allowed is not.

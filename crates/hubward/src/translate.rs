@@ -430,3 +430,52 @@ pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
     let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low.into(), pool.high.into()));
     ranges.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_config::verdict::{leave_out, verdicts};
+    use hubward_proto::flow::selector::Flow;
+    use hubward_proto::flow::tables::{Tables, Verdict};
+
+    /// From the file to the packet: what `--without M/10` leaves out goes neither in clear nor to the peer of the wider entry, also
+    /// where its access list says more than an SA can hold, and nothing is said of the list at each start.
+    #[test]
+    fn what_is_left_out_does_not_go_to_another_peer() {
+        for line in [
+            "permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255",
+            "permit tcp 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255 range 20 25",
+            "permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.253.255",
+        ] {
+            let text = format!(
+                "crypto isakmp policy 10\n encr aes\n authentication pre-share\n group 14\n\
+                 crypto isakmp key k address 0.0.0.0 0.0.0.0\n\
+                 crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
+                 ip access-list extended A\n {line}\n\
+                 ip access-list extended B\n permit ip 10.1.0.0 0.0.255.255 10.0.0.0 0.255.255.255\n\
+                 crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n match address A\n\
+                 crypto map M 20 ipsec-isakmp\n set peer 203.0.113.20\n set transform-set AES\n match address B\n\
+                 interface FastEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map M\n"
+            );
+            let mut parsed = hubward_config::parse(&text);
+            let all = verdicts(&parsed);
+            assert!(leave_out(&mut parsed.config, &all, &["M/10".to_string()]).is_empty());
+            let (policy, complaints) = policy(&parsed.config, &[Some(Ipv4Addr::new(198, 51, 100, 2))]);
+            assert!(complaints.is_empty(), "{complaints:?}");
+            let tables = Tables::build(&policy, Vec::new());
+            let flow = |destination: [u8; 4]| Flow {
+                source: Ipv4Addr::new(10, 1, 1, 1).into(),
+                destination: Ipv4Addr::from(destination).into(),
+                protocol: 6,
+                source_port: Some(1024),
+                destination_port: Some(22),
+            };
+            let wide = EntryRef { map: "M".into(), sequence: 20, dynamic: None };
+            assert!(matches!(tables.classify(&flow([10, 2, 1, 1])), Verdict::Drop), "{line}");
+            assert!(tables.denies(&wide, &flow([10, 2, 1, 1])), "{line}");
+            let Verdict::Protect(acquire) = tables.classify(&flow([10, 9, 1, 1])) else { panic!("{line}") };
+            assert_eq!(acquire.entry, wide);
+            assert!(!tables.denies(&wide, &flow([10, 9, 1, 1])), "{line}");
+        }
+    }
+}
