@@ -63,7 +63,7 @@ impl Position {
 
     /// Leaves the innermost mode, or what a refused line would have opened: `exit`. The global mode stays.
     pub fn leave(&mut self) {
-        if !self.refused.take().is_some_and(|refused| refused.opener.is_some()) {
+        if self.refused.take().is_none_or(|refused| refused.opener.is_none()) {
             self.openers.pop();
         }
     }
