@@ -36,9 +36,12 @@ pub(crate) const CASES: &[Case] = &[
     case("check_of_any_file_ends_with_a_status_that_means_something", NEEDS, statuses),
 ];
 
+/// Tunnels, and what becomes of each.
+type Tunnels = &'static [(&'static str, Outcome)];
+
 /// What works: tunnels that have to work in every later version, too. With each configuration stands what becomes of all that
 /// it has, and `true` where it needs no option, unless it is that somebody else translates addresses.
-const WORKS: [(&str, &[(&str, Outcome)], bool); 19] = [
+const WORKS: [(&str, Tunnels, bool); 19] = [
     ("018:270", &[("HQ-MAP/10", Outcome::Works)], true),
     ("018:292", &[("Branch-MAP/10", Outcome::Works)], true),
     ("018:338", &[("HQ-MAP/10", Outcome::Works)], true),

@@ -28,7 +28,9 @@ use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
 use hubward_interop::process::{self, Proc};
 use hubward_interop::service::{Event, Service, Unit, WATCHDOG, status_words};
-use hubward_interop::topology::{Client, HUB_ROUTER, POOL_FIRST, PRIVATE, Reference, SPOKE_INSIDE};
+use hubward_interop::topology::{
+    Client, HUB_ROUTER, POOL_FIRST, POOL_SECOND, PRIVATE, Reference, SPOKE_INSIDE,
+};
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 use rustix::process::Signal;
@@ -53,6 +55,8 @@ pub(crate) const CASES: &[Case] = &[
 const MARKER: &[u8] = b"HUBWARD_INJECT_FAULTS";
 /// What the log says when the state cannot be written.
 const NOT_KEPT: &str = "leases would not outlive a restart";
+/// What it says when that is over.
+const KEPT: &str = "leases are kept again";
 /// A part that died is told within this time.
 const NOTICED: Duration = secs(2);
 /// An address of the pool that no client has.
@@ -111,6 +115,9 @@ enum Expect {
     /// It goes on; the log tells, where there is something to tell.
     Stays { told: Option<&'static str> },
 }
+
+/// Something that is done to a site.
+type Act<'a> = &'a dyn Fn(&Site<'_>) -> Result<()>;
 
 /// A part of it died.
 const fn dies(told: &'static str) -> Expect {
@@ -172,7 +179,7 @@ impl<'a> Site<'a> {
             flows.push(lab.spawn(&format!("lan-to-{name}"), &command)?);
         }
         let table = format!(
-            "{:<40} {:<4} {:>7} {:>9} {:>7} {:>7} {:>6}\n",
+            "{:<44} {:<4} {:>7} {:>9} {:>7} {:>7} {:>6}\n",
             "case", "SAs", "told", "status", "ready", "back", "clear"
         );
         let vpnc = None;
@@ -298,7 +305,7 @@ impl<'a> Site<'a> {
         let then = Instant::now();
         act(self)?;
         let acted = Instant::now();
-        let mut row = format!("{name:<40} {:<4}", if with { "yes" } else { "no" });
+        let mut row = format!("{name:<44} {:<4}", if with { "yes" } else { "no" });
         let after = |at: Instant| format!("{:.1} s", at.saturating_duration_since(then).as_secs_f32());
         let told_after = match told {
             Some(told) => {
@@ -547,7 +554,6 @@ impl Site<'_> {
 
     /// Leases are not kept, until what keeps them from it is mended.
     fn keeps_again(&self, mend: impl Fn(&Self) -> Result<()>) -> Result<()> {
-        const KEPT: &str = "leases are kept again";
         let before = self.told(KEPT);
         wait::holds(
             "that leases are not kept",
@@ -564,7 +570,9 @@ impl Site<'_> {
 
 /// The state folder is on a small disk that gets full, or is full or read-only, and what is in it is no database.
 fn state(lab: &Lab) -> Result<()> {
-    let mut unit = unit(&binary()?, config()?);
+    let second = "username second password 0 second\n";
+    let mut unit =
+        unit(&binary()?, edit(&config()?, "username gfullage", &format!("{second}username gfullage"))?);
     // a disk of the service's own, gone with it; what the run before left is there again
     unit.before =
         "mkdir -p \"$d/kept\" && mount -t tmpfs -o size=2m tmpfs /var/lib && mkdir -p /var/lib/hubward && \
@@ -584,19 +592,23 @@ fn state(lab: &Lab) -> Result<()> {
     };
     let free = |site: &Site<'_>| Ok(std::fs::remove_file(site.of_the_service("/var/lib/fill"))?);
     site.both("the disk gets full", Expect::Stays { told: None }, fill)?;
-    // a client that comes now gets its address; that is written where the database has room, or else it is told that it cannot be
-    let (before, full) = (site.told(NOT_KEPT), SystemTime::now());
-    site.connect()?;
-    let told = || site.told(NOT_KEPT) > before;
+    // a client that was never here gets an address; that is written where the database has room, or else it is told that it cannot
+    let full = SystemTime::now();
+    site.net.inet.ip("link set to-client up")?;
+    drop(site.vpnc.take());
+    let profile = Profile { user: "second".into(), password: "second".into(), ..Profile::default() };
+    let mut vpnc = Vpnc::start(lab, "vpnc-second", &site.net.client, &profile)?;
+    let address = Vpnc::address(&vpnc.wait_up()?)?;
+    ensure!(address == POOL_SECOND, "the second client has {address}");
+    drop(vpnc);
+    let keeps = || site.told(NOT_KEPT) == site.told(KEPT);
     let database = site.of_the_service("/var/lib/hubward/leases.redb");
     wait::until("the lease to be written, or the log to tell that it is not", secs(5), || {
-        Ok(told() || std::fs::metadata(&database)?.modified()? > full)
+        Ok(!keeps() || std::fs::metadata(&database)?.modified()? > full)
     })?;
-    if told() {
-        site.keeps_again(free)?
-    } else {
-        free(&site)?
-    }
+    free(&site)?;
+    wait::until("leases to be kept again", secs(20), || Ok(keeps()))?;
+    site.connect()?;
     std::fs::create_dir_all(&kept)?;
     for (name, content, told) in
         [("empty", &b""[..], None), ("corrupt", &[0x5a; 9000][..], Some("Leases that it knew are forgotten"))]
@@ -611,7 +623,7 @@ fn state(lab: &Lab) -> Result<()> {
         mount.args(["-m", "-t", &site.service.pid().to_string(), "mount", "-o", "remount,rw", "/var/lib"]);
         process::run(&mut mount, secs(5)).map(drop)
     };
-    let cases: [(_, _, &dyn Fn(&Site<'_>) -> Result<()>); 2] = [
+    let cases: [(_, _, Act<'_>); 2] = [
         ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill", &free),
         ("read-only", "mount -o remount,ro /var/lib", &writable),
     ];

@@ -218,6 +218,15 @@ fn granted(lab: &Lab) -> Result<()> {
     stage.others_pass("after clear crypto sa")?;
     hub.process().kill9()?;
     stage.stays_in("after kill -9", &[SPOKE_HOST])?;
+    // what does not start, and what is no configuration, leaves what was there
+    let refused = edit(&config, "  crypto map mymap\n", "  ip access-group 104 in\n  crypto map mymap\n")?;
+    let prose = "Dear colleague,\nthe configuration of the hub follows tomorrow.\n";
+    for text in [refused.as_str(), prose] {
+        let (status, out, err) =
+            Hubward::once(lab, "hub", &stage.net.hub, text, "run", &[&MAP[..], OWN].concat())?;
+        assert!(!status.success(), "{status}\n{out}{err}");
+        stage.stays_in("after a start that was refused", &[SPOKE_HOST, POOL_FIRST])?;
+    }
     let mut hub = start(lab, &stage, &config)?;
     stage.stays_in("started again", &[SPOKE_HOST])?;
     hub.stop()?;
