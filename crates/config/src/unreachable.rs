@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Route};
+use crate::verdict::has_no_link;
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 
@@ -13,13 +14,14 @@ pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
             true => format!("{name} is no network card"),
             false => format!("nothing defines {name}"),
         };
+        let unless = match has_no_link(name) {
+            true => "",
+            false => "unless `--map` gives it a link of this machine, ",
+        };
         say(
             found,
             route.line,
-            format!(
-                "{what}: unless `--map` gives it a link of this machine, {} is unreachable",
-                route.destination
-            ),
+            format!("{what}: {unless}{} is unreachable", route.destination),
             "what a tunnel should carry must not take another way in clear; lead the route by an interface that is here",
         );
     }

@@ -82,7 +82,7 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
     let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();
     let mut why_missing = Vec::new();
     let mut why_differs = Vec::new();
-    let mut ways: Vec<(&CryptoMap, Option<&Profile>, Option<&String>, Option<&String>)> = Vec::new();
+    let mut ways = Vec::new();
     for map in maps {
         let login = map.xauth_list.as_ref().map(|(list, _)| list);
         ways.push((map, None, map.authorization_list.as_ref(), login));
