@@ -310,6 +310,22 @@ mod tests {
         }
     }
 
+    /// A static route through a tunnel that is not read whole closes nothing, so the start stops.
+    #[test]
+    fn a_half_read_route_into_a_tunnel_stops_the_start() {
+        for (line, stops) in [
+            ("ip route 10.24.0.0 255.255.0.0 Tunnel7 bogus", true),
+            ("ip route 10.24.0.0/16 Tunnel7", true),
+            ("ip route 10.24.0.0 255.0.255.0 Tunnel7", true),
+            ("ip route 10.24.0.0 255.255.0.0 192.0.2.1 bogus", false),
+            ("ip route 10.24.0.0 255.255.0.0 Tunnel7 250", false),
+        ] {
+            let parsed = crate::parse(&format!("hostname a\n{line}\n"));
+            let told = crate::diagnostic::unenforced(&parsed);
+            assert_eq!(told.iter().any(|one| one.line == 2), stops, "{line}: {told:?}");
+        }
+    }
+
     #[test]
     fn lines_that_restrict_or_translate_stop_the_start() {
         let nat = "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n";

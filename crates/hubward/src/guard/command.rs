@@ -68,6 +68,9 @@ fn set(arguments: &run::Arguments) -> anyhow::Result<View> {
     privilege::require(Capability::NetAdmin, "a guard")?;
     let choices = Choices::of(&arguments.options)?;
     let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
+    if !check::is_configuration(&parsed) {
+        bail!("{} is no IOS configuration; a guard that is there stays as it is", arguments.file.display());
+    }
     // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
     let judgement = choices.judge(&parsed);
     let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();

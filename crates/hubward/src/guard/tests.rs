@@ -560,3 +560,18 @@ fn private_networks_are_closed_where_nothing_of_the_configuration_leads_outside(
     assert!(!passes("enp9s0", "192.168.7.1") && passes("enp9s0", "192.0.2.1"));
     assert!(passes("lan", "10.1.1.9"));
 }
+
+/// What a left-out entry names stays reachable by an inside interface, and by that one only.
+#[test]
+fn what_is_left_out_leaves_by_an_inside_interface_and_by_no_other() {
+    let text = "interface FastEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map m\n\
+                interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n\
+                ip route 10.3.0.0 255.255.0.0 10.1.1.2\nip route 0.0.0.0 0.0.0.0 198.51.100.1\n";
+    let mut parsed = hubward_config::parse(text);
+    parsed.config.closed.flows = vec![("0.0.0.0/0".parse().unwrap(), "10.0.0.0/8".parse().unwrap())];
+    let names = names();
+    let hub = rules(&parsed, Here { names: &names, leased: &[], absent: &[] }, &Granted::default());
+    let passes = |by: &'static str, to| Filter(&hub.table).passes(Hook::Forward, &packet(by, "10.1.1.7", to));
+    assert!(passes("lan", "10.3.1.1") && passes("lan", "10.1.1.9"));
+    assert!(!passes("wan", "10.3.1.1") && !passes("wan", "10.1.1.9") && !passes("lan", "10.4.1.1"));
+}

@@ -227,6 +227,9 @@ fn granted(lab: &Lab) -> Result<()> {
         assert!(!status.success(), "{status}\n{out}{err}");
         stage.stays_in("after a start that was refused", &[SPOKE_HOST, POOL_FIRST])?;
     }
+    let (status, ..) = Hubward::once(lab, "hub", &stage.net.hub, prose, "guard", &MAP)?;
+    assert!(!status.success());
+    stage.stays_in("after a guard of prose", &[SPOKE_HOST, POOL_FIRST])?;
     let mut hub = start(lab, &stage, &config)?;
     stage.stays_in("started again", &[SPOKE_HOST])?;
     hub.stop()?;
