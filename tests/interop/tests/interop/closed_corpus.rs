@@ -59,8 +59,9 @@ const WORKS: [(&str, Tunnels, bool); 19] = [
     ("046", &[("GRE-CMAP/10", Outcome::Works), ("Tunnel1", Outcome::Missing)], false),
     ("049", &[("VPN-MAP/10", Outcome::Works), ("Tunnel0", Outcome::Missing)], false),
     ("057", &[("VPN-MAP/10", Outcome::Works), ("Tunnel0", Outcome::Missing)], false),
-    ("058:21", &[("IPSEC-MAP/10", Outcome::Works)], true),
-    ("058:35", &[("IPSEC-MAP/10", Outcome::Works)], true),
+    // parts of configurations, whose interface has no address: they work with the machine's own
+    ("058:21", &[("IPSEC-MAP/10", Outcome::Differs)], true),
+    ("058:35", &[("IPSEC-MAP/10", Outcome::Differs)], true),
 ];
 
 /// Configurations at a time: each spends most of its time waiting.
