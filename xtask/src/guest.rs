@@ -139,7 +139,8 @@ fn first_files(folder: &Path, kernel: &Kernel, command: &str) -> Result<PathBuf>
              for folder in /run /tmp /var/lib; do mount -t tmpfs t $folder; done\n\
              export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root\n\
              ip link set lo up; for module in tun veth nf_tables xfrm_user esp4 authenc echainiv seqiv des_generic; do modprobe $module; done\n\
-             echo \"guest: Linux $(uname -r) is up\"\n{command}\necho {STATUS} $?\n\
+             echo \"guest: Linux $(uname -r) is up\"\n\
+             timeout 60 swanctl --version >/dev/null 2>&1\n{command}\necho {STATUS} $?\n\
              echo o >/proc/sysrq-trigger; sleep 60\n",
             modules.display()
         ),

@@ -309,7 +309,8 @@ impl Charon {
     }
 
     fn load(&self) -> Result<()> {
-        self.swanctl(&["--load-all"], secs(15)).map(drop)
+        // the first of an emulated machine reads all of its libraries from a cold disk
+        self.swanctl(&["--load-all"], secs(90)).map(drop)
     }
 
     /// Replaces the configuration of the running instance.
