@@ -121,14 +121,7 @@ impl Netlink {
         let mut buffer = Zeroizing::new(vec![0; BUFFER]);
         let mut interrupted = false;
         loop {
-            let length = match recv(&self.fd, buffer.as_mut_slice(), RecvFlags::empty()) {
-                Ok((length, _)) => length,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::AGAIN) => {
-                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
-                }
-                Err(error) => return Err(error).context(operation, &object),
-            };
+            let length = self.receive(operation, &object, &mut buffer)?;
             for answer in Messages(buffer.get(..length).unwrap_or_default()) {
                 if answer.sequence != *sequence {
                     continue;
@@ -155,6 +148,25 @@ impl Netlink {
 }
 
 impl Netlink {
+    /// Waits for answers, and says how many bytes of the buffer they take.
+    fn receive(
+        &self,
+        operation: &'static str,
+        object: &impl std::fmt::Display,
+        buffer: &mut [u8],
+    ) -> Result<usize, Error> {
+        loop {
+            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
+                Ok((length, _)) => return Ok(length),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => {
+                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
+                }
+                Err(error) => return Err(error).context(operation, object),
+            }
+        }
+    }
+
     /// Sends requests to a subsystem of netfilter that are carried out all or none, in one step. The kernel tells the first
     /// that it refused.
     pub(crate) fn batch(
@@ -187,14 +199,7 @@ impl Netlink {
         send(&self.fd, &bytes, SendFlags::empty()).context(operation, &object)?;
         let mut buffer = vec![0; BUFFER];
         loop {
-            let length = match recv(&self.fd, buffer.as_mut_slice(), RecvFlags::empty()) {
-                Ok((length, _)) => length,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(rustix::io::Errno::AGAIN) => {
-                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
-                }
-                Err(error) => return Err(error).context(operation, &object),
-            };
+            let length = self.receive(operation, &object, &mut buffer)?;
             for answer in Messages(buffer.get(..length).unwrap_or_default()) {
                 if answer.kind != ERROR_MESSAGE || !ours(answer.sequence) {
                     continue;
