@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity, unenforced};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry, Wildcard};
+use crate::model::{Acl, AclEntry};
 use crate::parse::Parsed;
 use crate::verdict::lines::{Block, Spelled, blocks};
 use crate::verdict::world::{is_template, is_tunnel};
@@ -258,18 +258,7 @@ fn is_number(word: &str) -> bool {
 }
 
 fn hole(permit: bool, line: u32) -> AclEntry {
-    AclEntry {
-        permit,
-        protocol: None,
-        source: Wildcard::ANY,
-        destination: Wildcard::ANY,
-        source_port: None,
-        destination_port: None,
-        inexact: true,
-        vague: true,
-        number: None,
-        line,
-    }
+    AclEntry { inexact: true, vague: true, ..AclEntry::of_all(permit, line) }
 }
 
 #[cfg(test)]

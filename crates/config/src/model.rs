@@ -408,6 +408,24 @@ pub struct AclEntry {
     pub line: u32,
 }
 
+impl AclEntry {
+    /// A line that speaks of every packet.
+    pub(crate) const fn of_all(permit: bool, line: u32) -> Self {
+        Self {
+            permit,
+            protocol: None,
+            source: Wildcard::ANY,
+            destination: Wildcard::ANY,
+            source_port: None,
+            destination_port: None,
+            inexact: false,
+            vague: false,
+            number: None,
+            line,
+        }
+    }
+}
+
 /// `crypto isakmp policy`, with IOS's defaults for what is not said.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IsakmpPolicy {

@@ -1,6 +1,8 @@
 //! Real configurations: every line is kept and accounted for. One trial a file of `HUBWARD_CORPUS`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use hubward_config::document::Class;
 use hubward_config::edit::{Position, RawEnd, enter};
 use hubward_config::parse;
@@ -19,27 +21,6 @@ const KNOWN: [&str; 8] = [
     "pre-shared-key",
     "set ",
 ];
-
-fn files() -> Vec<PathBuf> {
-    let Some(folder) = std::env::var_os("HUBWARD_CORPUS") else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in
-            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "txt" || extension == "cfg") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    assert!(!found.is_empty(), "HUBWARD_CORPUS holds no configuration");
-    found
-}
 
 /// Lines of a configuration that is typed in: each line reads all before it.
 const TYPED: usize = 120;
@@ -117,7 +98,7 @@ fn check(path: &PathBuf) -> Result<(), Failed> {
 fn table() -> Result<(), Failed> {
     let mut classes: BTreeMap<Class, usize> = BTreeMap::new();
     let mut heads: BTreeMap<String, usize> = BTreeMap::new();
-    for path in files() {
+    for path in common::corpus() {
         let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
         for line in parse(&text).document.lines {
             *classes.entry(line.class).or_default() += 1;
@@ -144,7 +125,7 @@ fn main() {
     if absent {
         trials.push(Trial::test("corpus (HUBWARD_CORPUS is not set)", || Ok(())).with_ignored_flag(true));
     } else {
-        for path in files() {
+        for path in common::corpus() {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let typed = path.clone();
             trials.push(Trial::test(format!("corpus::typed::{name}"), move || type_in(&typed)));

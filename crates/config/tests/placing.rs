@@ -2,6 +2,8 @@
 //! commands from `data/submode-commands.tsv`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use hubward_config::diagnostic::{Code, Severity};
 use hubward_config::document::Class;
 use hubward_config::{Parsed, parse};
@@ -47,25 +49,6 @@ fn is_by_unknown(parsed: &Parsed, place: usize) -> bool {
     let lines = &parsed.document.lines;
     let under = lines[place].under.is_some_and(|under| lines[under].class == Class::Unknown);
     under || lines.iter().any(|line| line.under == Some(place))
-}
-
-fn files() -> Vec<PathBuf> {
-    let Some(folder) = std::env::var_os("HUBWARD_CORPUS") else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "txt" || extension == "cfg") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    assert!(!found.is_empty(), "HUBWARD_CORPUS holds no configuration");
-    found
 }
 
 /// Every line of a file stands in the same mode, however the file is indented. Which of two lines that are no commands stands
@@ -649,7 +632,7 @@ fn main() {
         let name = "placing (HUBWARD_CORPUS is not set)";
         trials.push(Trial::test(name, || Ok(())).with_ignored_flag(true));
     }
-    for path in files() {
+    for path in common::corpus() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         trials.push(Trial::test(format!("same_modes::{name}"), move || same_modes(&path)));
     }

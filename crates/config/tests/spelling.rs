@@ -1,25 +1,15 @@
 //! Lines spelled out: `show running-config` prints what a form says, so that must mean what was read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
 use hubward_config::diagnostic::Code;
 use hubward_config::{Parsed, parse, spell_out};
 use std::path::PathBuf;
 
 fn files() -> Vec<PathBuf> {
-    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples")];
-    folders.extend(std::env::var_os("HUBWARD_CORPUS").map(PathBuf::from));
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "txt" || extension == "cfg") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
+    let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let found = [common::configurations(&examples), common::corpus()].concat();
     assert!(found.len() >= 2);
     found
 }

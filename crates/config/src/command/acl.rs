@@ -138,18 +138,7 @@ fn push(
     permit: bool,
     number: Option<u32>,
 ) -> Result<(), Problem> {
-    let mut found = AclEntry {
-        permit,
-        protocol: None,
-        source: Wildcard::ANY,
-        destination: Wildcard::ANY,
-        source_port: None,
-        destination_port: None,
-        inexact: false,
-        vague: false,
-        number,
-        line: fold.line,
-    };
+    let mut found = AclEntry { number, ..AclEntry::of_all(permit, fold.line) };
     if is_extended {
         found.inexact = cursor.keyword("object-group");
         found.protocol = match found.inexact {
