@@ -82,6 +82,10 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         }
         _ => {}
     }
+    let idle = crate::settings::idle(&blocks, &open, |block| {
+        block.head.begins("interface") && unused(parsed, block).is_some()
+    });
+    out.extend(idle.into_iter().map(|(line, why)| Change::Quiet(line, why)));
     out.extend(routes_half_read(parsed));
     for block in blocks.iter().filter(|block| block.head.begins("control-plane")) {
         let polices =
@@ -336,8 +340,15 @@ mod tests {
             ),
             ("interface FastEthernet0/0\n ip vrf forwarding GUEST\n", vec!["vrf"]),
             ("interface FastEthernet0/0\n ip vrf select source\n ip vrf receive GUEST\n", vec!["vrf", "vrf"]),
-            ("vrf selection source 10.0.0.0 255.0.0.0 vrf GUEST\n", vec!["vrf"]),
-            ("route-map R permit 10\n set vrf GUEST\n", vec!["vrf"]),
+            (
+                "vrf selection source 10.0.0.0 255.0.0.0 vrf GUEST\ninterface FastEthernet0/0\n ip vrf select source\n",
+                vec!["vrf", "vrf"],
+            ),
+            (
+                "route-map R permit 10\n set vrf GUEST\ninterface FastEthernet0/0\n ip policy route-map R\n",
+                vec!["vrf"],
+            ),
+            ("route-map R permit 10\n set vrf GUEST\nip local policy route-map R\n", vec!["vrf"]),
             ("ip receive access-list 101\n", vec!["control-plane"]),
             ("interface FastEthernet0/0\n ip audit AUDIT in\n", vec!["ips"]),
             (

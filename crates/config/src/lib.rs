@@ -20,6 +20,7 @@ pub mod pcf;
 mod placing;
 pub mod reference;
 pub mod secret;
+mod settings;
 mod unreachable;
 pub mod verdict;
 
