@@ -91,7 +91,7 @@ pub(super) const INTERFACE: &[Names] = &[
     (
         Is(Unenforced("demands authentication of hosts")),
         "ip admission; ip auth-proxy; dot1x; authentication; access-session; mab; eou; cts manual; \
-         cts dot1x; cts role-based; cts layer3; macsec; mka; device-tracking attach-policy; \
+         cts dot1x; cts role-based; cts layer3; device-tracking attach-policy; \
          ip device tracking maximum",
     ),
     (
@@ -161,6 +161,7 @@ pub(super) const INTERFACE: &[Names] = &[
         "crypto ipsec fragmentation; crypto ipsec security-association; crypto ipsec nat-transparency",
     ),
     (Is(Unsupported("GET VPN is not implemented")), "crypto gdoi"),
+    (Is(Unsupported("MACsec is not implemented")), "macsec; mka"),
     (
         Is(Unsupported("is not implemented for interfaces")),
         "ip ddns update; ip dhcp-client; ip dhcp update; ip dhcp limit; ip dhcp use; ip dns view-group; \

@@ -204,7 +204,7 @@ pub(super) const GLOBAL: &[Names] = &[
         "snmp mib community-map; wsma agent; wsma profile; telemetry ietf subscription; \
          app-hosting appid; iox; virtual-service; cns config; cns image; cns exec; cwmp agent; onep; \
          ap profile; dot11 ssid; wlan; license smart; resource policy; pnp profile; service-insertion; \
-         service-chain; service-list mdns-sd; ip http client profile; sdwan; guestshell; call admission; \
+         service-chain; service-list mdns-sd; ip http client profile; guestshell; call admission; \
          snmp mib bulkstat; kerberos; netconf-yang; restconf; process cpu; ip ssh pubkey-chain",
     ),
     (
@@ -213,6 +213,7 @@ pub(super) const GLOBAL: &[Names] = &[
          nat64 map-t; nat66; ip dfp agent; router lisp; router mobile; ip mobile router; \
          ip mobile home-agent; ip mobile; ipv6 mobile; lisp; ip wccp check",
     ),
+    (Opens(Unsupported("SD-WAN is not implemented"), Sub::Anything), "sdwan"),
     (Is(Forwarding("redirects packets to caches")), "ip wccp"),
     (Is(Forwarding("routes multicast")), "ip mroute; ip msdp; ip pim; ip igmp; ip multicast"),
 ];

@@ -6,7 +6,7 @@ use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
 use super::{Outcome, Reason, Verdict};
 use crate::document::Class;
-use crate::model::{CryptoMap, EntryTerms, IdentityMatch, Profile, TransformSet};
+use crate::model::{Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, Profile, TransformSet};
 use std::net::Ipv4Addr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -183,6 +183,7 @@ impl<'w, 'p> Found<'w, 'p> {
                 (Some("ipsec-manual"), _) => self.lacks(head.line, "manual keys are not implemented"),
                 (Some("gdoi"), _) => {
                     self.unknown = true;
+                    self.fail_close(head.word(2).unwrap_or_default());
                     self.lacks(head.line, "GET VPN is not implemented");
                 }
                 (Some("ipsec-isakmp"), Some("profile")) => {
@@ -212,6 +213,28 @@ impl<'w, 'p> Found<'w, 'p> {
                 };
                 self.lacks(line.line, text);
             }
+        }
+    }
+
+    /// `crypto map NAME gdoi fail-close`: while there are no keys, the router sends in clear only what a list denies.
+    fn fail_close(&mut self, map: &str) {
+        let blocks = &self.world.blocks;
+        let opens = |block: &Block<'_>| {
+            block.head.begins(&format!("crypto map {map} gdoi")) && block.head.has("fail-close")
+        };
+        for place in blocks.iter().enumerate().filter(|(_, block)| opens(block)).map(|(place, _)| place) {
+            // it opens no mode here, so its lines stand behind it
+            let behind = blocks.iter().skip(place + 1).map(|block| &block.head);
+            let own = behind.take_while(|line| line.begins("match address") || line.begins("activate"));
+            let (lists, activates): (Vec<_>, Vec<_>) = own.partition(|line| line.begins("match"));
+            let Some(activates) = activates.first() else { continue };
+            let list = |line: &&Spelled<'_>| {
+                self.world.config.acls.iter().find(|acl| Some(acl.name.as_str()) == line.word(2))
+            };
+            let denied = lists.first().and_then(list).map(|acl| acl.entries.clone());
+            let mut entries = denied.unwrap_or_default();
+            entries.push(AclEntry::of_all(true, activates.line));
+            self.flows.extend(permitted(&Acl { name: map.to_string(), entries, line: activates.line }));
         }
     }
 

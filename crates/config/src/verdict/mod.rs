@@ -6,6 +6,7 @@
 mod entry;
 mod group;
 pub(crate) mod lines;
+mod link;
 mod networks;
 mod other;
 pub(crate) mod world;
@@ -100,6 +101,7 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     let mut all = entry::verdicts(&world);
     all.extend(group::verdicts(&world));
     all.extend(other::verdicts(&world));
+    all.extend(link::verdicts(&world));
     all.sort_by_key(|verdict| verdict.line);
     let mut out: Vec<Verdict> = Vec::new();
     for verdict in all {
@@ -151,12 +153,14 @@ pub fn leave_out(config: &mut Config, verdicts: &[Verdict], without: &[String]) 
     without.iter().filter(|name| !known(name)).cloned().collect()
 }
 
-/// The crypto map entry, the dynamic one or the group of a name. What else has verdicts is not in the model.
+/// The crypto map entry, the dynamic one, the group or the interface with MACsec of a name. What else has verdicts is not in the
+/// model.
 fn take_out(config: &mut Config, name: &str) {
     if let Some(group) = name.strip_prefix("group ") {
         config.groups.retain(|known| known.name != group);
         return;
     }
+    link::shut(config, name);
     let Some((map, sequence)) = name.rsplit_once('/') else { return };
     let Ok(sequence) = sequence.parse::<u16>() else { return };
     for known in config.maps.iter_mut().filter(|known| known.name == map) {

@@ -68,6 +68,7 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         verdict.flows = world.routed(&name);
         let over = ["ip ospf", "ip eigrp", "ip rip", "ip router", "ip nhrp", "ip pim"];
         verdict.unknown = world.routing
+            || block.having("tunnel mode sdwan").next().is_some()
             || routes_by_policy(&name, &verdict.flows.iter().map(|(_, net)| *net).collect::<Vec<_>>())
             || over.iter().any(|words| block.having(words).next().is_some());
         let model = world.config.interfaces.iter().find(|known| known.name == name);
