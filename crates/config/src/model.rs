@@ -629,8 +629,8 @@ pub struct EntryTerms {
     pub reverse_route: bool,
     /// `reverse-route static`: the same whether one is up or not.
     pub reverse_route_static: bool,
-    /// The start does without the entry: nothing is negotiated for it, and the packets of its access list must take no other
-    /// entry's SA. Never set in what [`parse`](crate::parse()) gives.
+    /// The start does without the entry: nothing is negotiated for it, the packets of its access list must take no other entry's
+    /// SA, and a peer that a dynamic entry without a list would have served is served by none behind it. Never set in what [`parse`](crate::parse()) gives.
     pub left_out: bool,
 }
 

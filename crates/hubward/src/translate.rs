@@ -319,9 +319,13 @@ fn closing_acl(acl: &config::Acl) -> CryptoAcl {
 }
 
 fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec<String>) -> EntryTerms {
-    let sets = terms.transform_sets.iter().filter_map(|name| {
-        config.transform_sets.iter().find(|set| set.name == *name).and_then(transform_set)
-    });
+    let set =
+        |name: &String| config.transform_sets.iter().find(|set| set.name == *name).and_then(transform_set);
+    let mut sets: Vec<_> = terms.transform_sets.iter().filter_map(set).collect();
+    // of what it would take not all is known, so it refuses every offer
+    if terms.left_out && sets.len() < terms.transform_sets.len() {
+        sets.clear();
+    }
     // an access list that is named but not there permits nothing; it must not turn into "anything"
     let acl = terms.acl.as_ref().map(|name| {
         let empty = || CryptoAcl { name: name.clone(), lines: Vec::new() };
@@ -339,7 +343,7 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
         None => crypto.kilobytes,
     };
     EntryTerms {
-        transform_sets: sets.collect(),
+        transform_sets: sets,
         acl,
         profile: terms.profile.clone(),
         pfs: terms.pfs.and_then(DhGroup::from_number),
@@ -353,6 +357,7 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
             config::DfBit::Set => DfBit::Set,
             config::DfBit::Clear => DfBit::Clear,
         },
+        left_out: terms.left_out,
     }
 }
 
@@ -437,6 +442,31 @@ mod tests {
     use hubward_config::verdict::{leave_out, verdicts};
     use hubward_proto::flow::selector::Flow;
     use hubward_proto::flow::tables::{Tables, Verdict};
+
+    /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform sets where all are known, and
+    /// every offer otherwise. One whose offers are not known must not be passed over.
+    #[test]
+    fn a_dynamic_entry_that_is_left_out_refuses() {
+        for (named, kept) in [("AES", 1), ("AH", 0), ("AES AH", 0), ("NOPE", 0)] {
+            let text = format!(
+                "crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
+                 crypto ipsec transform-set AH ah-sha-hmac esp-aes\n\
+                 crypto dynamic-map D 20\n set transform-set {named}\n set isakmp-profile P\n set pfs group14\n\
+                 crypto dynamic-map D 30\n set transform-set AES\n\
+                 crypto map M 65000 ipsec-isakmp dynamic D\n"
+            );
+            let mut parsed = hubward_config::parse(&text);
+            let all = verdicts(&parsed);
+            assert!(leave_out(&mut parsed.config, &all, &["D/20".to_string()]).is_empty());
+            let (policy, _) = policy(&parsed.config, &[]);
+            let MapEntryKind::Dynamic { entries, .. } = &policy.maps[0].entries[0].kind else { panic!() };
+            let [refusing, serving] = entries.as_slice() else { panic!("{named}: {entries:?}") };
+            assert!(refusing.terms.left_out && !serving.terms.left_out, "{named}");
+            assert_eq!(refusing.terms.transform_sets.len(), kept, "{named}");
+            assert_eq!(refusing.terms.profile.as_deref(), Some("P"), "{named}: whom else it would not serve");
+            assert!(refusing.terms.pfs.is_some() && refusing.terms.acl.is_none(), "{named}");
+        }
+    }
 
     /// From the file to the packet: what `--without M/10` leaves out goes neither in clear nor to the peer of the wider entry, also
     /// where its access list says more than an SA can hold, and nothing is said of the list at each start.

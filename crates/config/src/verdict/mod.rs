@@ -173,14 +173,21 @@ fn take_out(config: &mut Config, name: &str) {
         });
     }
     for known in config.dynamic_maps.iter_mut().filter(|known| known.name == map) {
-        known.entries.retain_mut(|entry| entry.sequence != sequence || keep_list(&mut entry.terms));
+        for entry in known.entries.iter_mut().filter(|entry| entry.sequence == sequence) {
+            let offers = (entry.terms.transform_sets.clone(), entry.terms.pfs);
+            if !keep_list(&mut entry.terms) {
+                // without a list it took whom it knew by his profile and his offer, and so he is refused
+                (entry.terms.transform_sets, entry.terms.pfs) = offers;
+            }
+        }
     }
 }
 
-/// Leaves of an entry the access list alone: without it, the next entry with a wider one would carry the packets, to another
-/// peer. Tells whether there is one.
+/// Leaves of an entry the access list and the profile alone: without the list, the next entry with a wider one would carry the
+/// packets, to another peer. Tells whether there is one.
 fn keep_list(terms: &mut EntryTerms) -> bool {
-    *terms = EntryTerms { acl: terms.acl.take(), left_out: true, ..EntryTerms::default() };
+    let (acl, profile) = (terms.acl.take(), terms.profile.take());
+    *terms = EntryTerms { acl, profile, left_out: true, ..EntryTerms::default() };
     terms.acl.is_some()
 }
 

@@ -226,6 +226,7 @@ impl Profile {
                 replay_window: 64,
                 reverse_route: false,
                 df: DfBit::Copy,
+                left_out: false,
             },
             networks: self.networks.clone(),
             nat_traversal: !self.no_nat_traversal,

@@ -370,6 +370,9 @@ pub struct EntryTerms {
     pub reverse_route: bool,
     /// `crypto ipsec df-bit`.
     pub df: DfBit,
+    /// The entry is there to refuse: whose offer its transform sets take gets nothing, nor an entry behind it. Without transform
+    /// sets that is any offer.
+    pub left_out: bool,
 }
 
 /// A crypto ACL: what to protect, seen from this gateway.

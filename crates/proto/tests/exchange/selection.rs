@@ -2,9 +2,11 @@
 
 use super::hub_and_spoke;
 use super::support::*;
+use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::policy::{
-    CryptoAcl, CryptoAclLine, DynamicEntry, EntryTerms, KeyPeer, MapEntry, MapEntryKind, Policy, PresharedKey,
+    CryptoAcl, CryptoAclLine, DynamicEntry, EntryTerms, KeyPeer, MapEntry, MapEntryKind, Policy,
+    PresharedKey, TransformSet,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,4 +106,39 @@ fn an_entry_of_another_profile_serves_nobody_else() {
     let world = tunnel_with(policy);
     assert!(world.nodes.iter().all(|node| node.inbound.is_empty()));
     assert!(world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves")));
+}
+
+/// What a dynamic entry that is left out would have taken is refused, and not served by the entry behind it; what its transform
+/// sets do not take goes on, as on a router.
+#[test]
+fn an_entry_that_is_left_out_refuses_whom_it_would_have_served() {
+    let of = |left_out: EntryTerms| {
+        let mut policy = hub_policy();
+        let entries =
+            [(5, EntryTerms { left_out: true, ..left_out }), (10, EntryTerms { profile: None, ..terms() })];
+        let entries = entries.map(|(sequence, terms)| DynamicEntry { sequence, terms, line: 1 });
+        let kind = MapEntryKind::Dynamic { name: "dynmap".into(), entries: entries.into() };
+        Arc::make_mut(&mut policy.maps[0]).entries = vec![MapEntry { sequence: 10, kind, line: 1 }];
+        tunnel_with(policy)
+    };
+    let another = TransformSet {
+        suite: EspSuite::new(EspCipher::Aes256, Some(EspAuth::Sha1)).unwrap(),
+        ..terms().transform_sets[0].clone()
+    };
+    for (left_out, served) in [
+        (terms(), false),
+        (EntryTerms { transform_sets: vec![], ..terms() }, false),
+        (EntryTerms { profile: Some("OTHER".into()), ..terms() }, true),
+        (EntryTerms { transform_sets: vec![another], ..terms() }, true),
+    ] {
+        let world = of(left_out.clone());
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), served, "{left_out:?}");
+        let refused =
+            world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves"));
+        assert_ne!(refused, served, "{left_out:?}");
+        if served {
+            let entry = &world.nodes[0].engine.inspect().children[0].entry;
+            assert_eq!(entry.dynamic, Some(("dynmap".into(), 10)));
+        }
+    }
 }

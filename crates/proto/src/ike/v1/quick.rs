@@ -383,7 +383,12 @@ impl Engine {
         let mut closest = None;
         let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
         for found in entries {
-            match choose_phase2(&Self::wish(sa, found.terms, selector), offered) {
+            let choice = choose_phase2(&Self::wish(sa, found.terms, selector), offered);
+            if found.terms.left_out && (choice.is_ok() || found.terms.transform_sets.is_empty()) {
+                self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
+                return Err(no_entry(selector, profile));
+            }
+            match choice {
                 Ok(choice) => {
                     self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
                     return Ok(((found.entry, found.terms.clone()), choice));
