@@ -37,12 +37,8 @@ const NEVER: &[(&str, &str)] = &[
     ("ip device tracking", "only keeps a table of hosts"),
     ("ip dhcp snooping trust", "exempts the interface from a check"),
     ("ip drp access-group", "DRP does not exist here"),
-    ("ip igmp access-group", MULTICAST),
-    ("ip igmp filter", MULTICAST),
     ("ip ips memory", "only sets how much memory it takes"),
     ("ip ips notify", REPORTS),
-    ("ip multicast boundary", MULTICAST),
-    ("ip pim neighbor-filter", MULTICAST),
     ("ip rsvp access-group", "RSVP does not exist here"),
     ("ip traffic-export", "packets are not copied to monitors"),
     ("ip urlfilter alert", REPORTS),
@@ -57,7 +53,10 @@ const NEVER: &[(&str, &str)] = &[
 const ONLY_IP: &str = "only IP is forwarded here";
 const OWN: &str = "is for a router that authenticates itself to a switch";
 const REPORTS: &str = "only reports";
-const MULTICAST: &str = "multicast is not routed here";
+
+/// Filters of an interface for multicast.
+const MULTICAST: [&str; 4] =
+    ["ip igmp access-group", "ip igmp filter", "ip multicast boundary", "ip pim neighbor-filter"];
 
 /// Global commands that have an effect only where a line of another mode begins so.
 const SWITCHED: &[(&[&str], &[&str], &str)] = &[
@@ -84,6 +83,11 @@ pub(crate) fn idle(
     for line in blocks.iter().flat_map(Block::lines).filter(|line| is_open(line)) {
         let never = NEVER.iter().find(|(words, _)| line.begins(words));
         out.extend(never.map(|(_, why)| (line.line, *why)));
+    }
+    if !heads().any(|line| line.begins("ip multicast-routing")) {
+        let filters = blocks.iter().flat_map(|block| &block.below).filter(|line| is_open(line));
+        let filters = filters.filter(|line| MULTICAST.iter().any(|words| line.begins(words)));
+        out.extend(filters.map(|line| (line.line, "there is no `ip multicast-routing`")));
     }
     let mut quiet = |words: &str, why: &'static str| {
         out.extend(heads().filter(|line| line.begins(words) && is_open(line)).map(|line| (line.line, why)));
@@ -324,6 +328,7 @@ mod tests {
                 vec![3, 4],
             ),
             ("interface FastEthernet0/0\n mab\n source template T\n", vec![3]),
+            ("interface FastEthernet0/0\n ip multicast boundary 10\nip multicast-routing\n", vec![3]),
             ("interface FastEthernet0/0\n ip dhcp snooping limit rate 5\n", vec![3]),
             ("interface FastEthernet0/0\n ip verify source\n", vec![3]),
         ] {

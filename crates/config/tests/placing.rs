@@ -581,7 +581,7 @@ fn commands_that_restrict_or_route_are_never_inert() {
         ("interface FastEthernet0/0", "mac access-group M in"),
         ("interface FastEthernet0/0", "ip admission A"),
         ("interface FastEthernet0/0", "ip ips A in"),
-        ("interface FastEthernet0/0", "dot1x pae authenticator"),
+        ("interface FastEthernet0/0", "dot1x port-control auto"),
         (
             "interface FastEthernet0/0",
             "rate-limit input 8000 1500 2000 conform-action transmit exceed-action drop",
@@ -595,7 +595,7 @@ fn commands_that_restrict_or_route_are_never_inert() {
         ("control-plane", "service-policy input COPP"),
         ("crypto map M 10 ipsec-isakmp", "set ip access-group 10 in"),
     ] {
-        let parsed = parse(&format!("{opener}\n {command}\n"));
+        let parsed = parse(&format!("{opener}\n {command}\nip multicast-routing\n"));
         assert_eq!(parsed.document.lines[1].class, Class::Unsupported, "{opener}: {command}");
         let told = said(&parsed, 2, Code::Unenforced) || said(&parsed, 2, Code::Forwarding);
         assert!(told, "{opener}: {command}: {:?}", parsed.diagnostics);

@@ -114,7 +114,7 @@ fn access_controls_stop_the_start() {
         "line vty 0 4\n authorization exec CONSOLE\n",
         "crypto isakmp client configuration group g\n max-logins 1\n",
         "crypto isakmp client configuration group g\n group-lock\n",
-        "aaa authentication login clients group radius local\n",
+        "aaa authentication login clients group radius local\ncrypto map M client authentication list clients\n",
         "ip nat inside source list 1 interface FastEthernet0/0 overload\ninterface FastEthernet0/0\n ip nat outside\n",
     ] {
         assert!(parse(text).diagnostics.iter().any(|d| d.code == Code::Unenforced), "{text}");
