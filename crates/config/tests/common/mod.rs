@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Every configuration under a folder, in order.
-pub fn configurations(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn configurations(folder: &Path) -> Vec<PathBuf> {
     let (mut found, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in
@@ -23,7 +23,7 @@ pub fn configurations(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The configurations of `HUBWARD_CORPUS`; none when it is not set.
-pub fn corpus() -> Vec<PathBuf> {
+pub(crate) fn corpus() -> Vec<PathBuf> {
     let folder = std::env::var_os("HUBWARD_CORPUS").map(PathBuf::from);
     folder.map(|folder| configurations(&folder)).unwrap_or_default()
 }
