@@ -26,7 +26,7 @@ Runs every step, or only those named:
   deny      cargo deny: bans, licences, sources
   clippy    all targets, warnings are errors
   test      unit, vector, golden, exchange and simulation tests
-  build     release build of hubward
+  build     release build of hubward, and the program of the fault trials
   gates     instructions of the packet path and of a handshake against xtask/gates.txt
   lab       cargo lab: the reference network, from end to end
   interop   Hubward against strongSwan, vpnc and dnsmasq; nothing may be missing

@@ -90,35 +90,47 @@ impl Step {
                     ["test", "--workspace", "--exclude", "hubward-interop", "--locked", "--no-fail-fast"];
                 cargo(&arguments, &[], tally)
             }
-            Self::Build => cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally),
+            Self::Build => build(tally),
             Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
-                // the program whose threads fail on order, which no release build can be
-                // as a part of the workspace, because then only it is compiled anew after the step `test`
-                let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
-                let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
-                cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
                 // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
-                let program = target().join("release").join("hubward");
-                let program = program.to_str().context("the target folder's name is not UTF-8")?;
-                let faults = target().join("debug").join("hubward-faults");
-                let faults = faults.to_str().context("the target folder's name is not UTF-8")?;
-                let programs = [("HUBWARD_BIN", program), ("HUBWARD_FAULTS_BIN", faults)];
-                cargo(&arguments, &[&[("HUBWARD_REQUIRE", "1")], &programs[..]].concat(), tally)
+                let programs = programs()?;
+                let mut environment = vec![("HUBWARD_REQUIRE", "1")];
+                environment.extend(programs.iter().map(|(name, path)| (*name, path.as_str())));
+                cargo(&arguments, &environment, tally)
             }
             Self::Kernel => kernel(tally),
         }
     }
 }
 
+/// The program as it is delivered, and the one whose threads fail on order, which no release build can be.
+fn build(tally: &mut Tally) -> Result<()> {
+    // as a part of the workspace, because then only it is compiled anew after the step `test`
+    let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
+    let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
+    cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
+    cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally)
+}
+
+/// Where the step `build` put its two programs, by the variables that tell the interop tests.
+fn programs() -> Result<[(&'static str, String); 2]> {
+    let built = |name: &'static str, profile: &str, program: &str| -> Result<(&'static str, String)> {
+        let path = match std::env::var_os(name) {
+            Some(path) => PathBuf::from(path),
+            None => target().canonicalize()?.join(profile).join(program),
+        };
+        Ok((name, path.to_str().with_context(|| format!("{name} is not UTF-8"))?.to_owned()))
+    };
+    Ok([built("HUBWARD_BIN", "release", "hubward")?, built("HUBWARD_FAULTS_BIN", "debug", "hubward-faults")?])
+}
+
 /// The tests of the kernel as data plane, in a kernel that has ESP.
 fn kernel(tally: &mut Tally) -> Result<()> {
-    let built = || target().canonicalize().map(|target| target.join("release").join("hubward"));
-    let program = std::env::var_os("HUBWARD_BIN").map_or_else(built, |path| Ok(PathBuf::from(path)))?;
     let output = cargo_command()
         .args(["test", "--package", "hubward-interop", "--locked", "--no-run", "--message-format=json"])
         .stderr(Stdio::inherit())
@@ -133,15 +145,16 @@ fn kernel(tally: &mut Tally) -> Result<()> {
         .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
         .find(|path| path.contains("/deps/interop-"))
         .context("cargo names no test program")?;
-    if [Path::new(tests), &program].iter().any(|path| path.starts_with("/tmp")) {
+    let programs = programs()?;
+    let paths = programs.iter().map(|(_, path)| path.as_str()).chain([tests]);
+    if paths.map(Path::new).any(|path| path.starts_with("/tmp")) {
         bail!(
             "the guest has a /tmp of its own and does not see the programs there: the checkout has to be elsewhere"
         );
     }
-    let command = format!(
-        "HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 HUBWARD_BIN={} {tests} --color never --test-threads=2",
-        program.display()
-    );
+    let variables = programs.map(|(name, path)| format!("{name}={path}")).join(" ");
+    let command =
+        format!("HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 {variables} {tests} --color never --test-threads=2");
     guest::run_in_guest(&target().canonicalize()?.join("guest"), &command, |line| tally.line(line))
 }
 
