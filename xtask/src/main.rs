@@ -4,6 +4,7 @@
 //! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
 
 mod debian;
+mod deny;
 mod gates;
 mod guest;
 mod python;
@@ -23,7 +24,7 @@ Runs every step, or only those named:
   packages  Debian packages that the tests need (as root or with sudo)
   python    a virtual environment with Netmiko, NAPALM, Ansible, pyATS and parsers, from PyPI
   fmt       rustfmt, check only
-  deny      cargo deny: bans, licences, sources
+  deny      dependencies: bans, licences, sources
   clippy    all targets, warnings are errors
   test      unit, vector, golden, exchange and simulation tests
   build     release build of hubward, and the program of the fault trials

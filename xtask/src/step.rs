@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
+use crate::deny;
 use crate::gates;
 use crate::guest;
 use crate::python;
@@ -72,7 +73,7 @@ impl Step {
         match self {
             Self::Packages => debian::install(),
             Self::Python => python::install(&target()),
-            Self::Deny => deny(),
+            Self::Deny => deny::check(),
             Self::Fmt => {
                 component("fmt", "rustfmt")?;
                 cargo(&["fmt", "--all", "--check"], &[], tally)
@@ -214,25 +215,6 @@ fn component(subcommand: &str, component: &str) -> Result<()> {
         bail!("cargo {subcommand} is missing: rustup component add {component}");
     }
     Ok(())
-}
-
-/// `cargo deny`, installed first if it is not there; a debug build of it compiles in half the time and is quick enough.
-fn deny() -> Result<()> {
-    let mut tally = Tally::default();
-    let there = cargo_command()
-        .args(["deny", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !there {
-        cargo(&["install", "--locked", "--debug", "cargo-deny"], &[], &mut tally)?;
-    }
-    cargo(
-        &["deny", "--color", "never", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"],
-        &[],
-        &mut tally,
-    )
 }
 
 enum Outcome {
