@@ -14,7 +14,7 @@ use crate::tally::Tally;
 /// More than that many hundredths above what was accepted is a failure.
 const MORE: u64 = 5;
 
-/// Packets of one time (`crates/proto/examples/work.rs`).
+/// Packets of one time (`bench/src/bin/work.rs`).
 const BATCH: u64 = 64;
 /// Look-ups of one time.
 const LOOKUPS: u64 = 1000;
@@ -87,13 +87,13 @@ pub(crate) fn check(tally: &mut Tally) -> Result<()> {
 }
 
 fn build() -> Result<PathBuf> {
-    let arguments = ["build", "--release", "--locked", "--package", "hubward-proto", "--example", "work"];
-    if !crate::step::cargo_command().args(arguments).status()?.success() {
-        bail!("crates/proto/examples/work.rs does not build");
+    // together with the program itself, because then all that both need has the same features and is compiled once
+    let packages = ["--package", "hubward", "--package", "hubward-bench"];
+    let arguments = ["build", "--release", "--locked", "--bin", "hubward", "--bin", "work"];
+    if !crate::step::cargo_command().args(arguments).args(packages).status()?.success() {
+        bail!("bench/src/bin/work.rs does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    Ok(target.join("release/examples/work"))
+    Ok(crate::step::target().join("release/work"))
 }
 
 /// What each gate counts, by its name.

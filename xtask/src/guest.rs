@@ -155,6 +155,13 @@ fn first_files(folder: &Path, kernel: &Kernel, command: &str) -> Result<PathBuf>
     Ok(archive)
 }
 
+/// Gets what [`run_in_guest`] takes from the network.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
+    let kernel = Kernel::get(folder)?;
+    println!("{} is there", kernel.image().display());
+    Ok(())
+}
+
 /// Runs a shell command in the guest; each line that it says goes to `said`. Fails when the command does, or takes too long.
 pub(crate) fn run_in_guest(folder: &Path, command: &str, mut said: impl FnMut(&str)) -> Result<()> {
     let kernel = Kernel::get(folder)?;

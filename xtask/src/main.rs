@@ -1,18 +1,23 @@
 //! `cargo ci`: installs what the tests need and runs everything.
 //!
+//! Steps that wait for the network, and the release build, run beside the others (`runner.rs`).
 //! A step's failure does not stop the steps after it (but for those that need what it makes), so that one run tells
 //! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
 
 mod debian;
+mod deny;
 mod gates;
 mod guest;
+mod programs;
 mod python;
+mod runner;
 mod step;
 mod tally;
 
 use std::process::ExitCode;
 
-use step::{Runner, Step};
+use runner::Runner;
+use step::Step;
 
 /// Folders of test data; with all of them set, a skipped test is a failure.
 const DATA: [&str; 4] = ["HUBWARD_VECTORS", "HUBWARD_CORPUS", "HUBWARD_CAPTURES", "HUBWARD_REFERENCE"];
@@ -22,10 +27,11 @@ const USAGE: &str = "usage: cargo ci [STEP…]
 Runs every step, or only those named:
   packages  Debian packages that the tests need (as root or with sudo)
   python    a virtual environment with Netmiko, NAPALM, Ansible, pyATS and parsers, from PyPI
+  guest     Debian's kernel for the step `kernel`, from Debian
   fmt       rustfmt, check only
-  deny      cargo deny: bans, licences, sources
+  deny      dependencies: bans, licences, sources
   clippy    all targets, warnings are errors
-  test      unit, vector, golden, exchange and simulation tests
+  test      unit, vector, golden, exchange and simulation tests; compiles those of interop, too
   build     release build of hubward
   gates     instructions of the packet path and of a handshake against xtask/gates.txt
   lab       cargo lab: the reference network, from end to end
@@ -37,6 +43,12 @@ fn main() -> ExitCode {
     match arguments.next().as_deref() {
         Some("ci") => {}
         Some("gates") => return gates::command(arguments),
+        // what `cargo ci` starts beside itself
+        Some("step") => {
+            let step =
+                arguments.next().and_then(|name| Step::ALL.into_iter().find(|step| step.name() == name));
+            return step.map_or(ExitCode::from(2), runner::step);
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -56,9 +68,5 @@ fn main() -> ExitCode {
         chosen = Step::ALL.to_vec();
     }
     let complete = DATA.iter().all(|name| std::env::var_os(name).is_some());
-    let mut runner = Runner::default();
-    for step in chosen {
-        runner.run(step);
-    }
-    runner.conclude(complete)
+    Runner::run(&chosen).conclude(complete)
 }

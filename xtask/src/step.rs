@@ -1,15 +1,16 @@
-//! The steps of `cargo ci`, their order, and the table at the end.
+//! The steps of `cargo ci` and their order.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 use crate::debian;
+use crate::deny;
 use crate::gates;
 use crate::guest;
+use crate::programs;
 use crate::python;
 use crate::tally::Tally;
 
@@ -18,6 +19,7 @@ use crate::tally::Tally;
 pub(crate) enum Step {
     Packages,
     Python,
+    Guest,
     Fmt,
     Deny,
     Clippy,
@@ -30,9 +32,10 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Packages,
         Self::Python,
+        Self::Guest,
         Self::Fmt,
         Self::Deny,
         Self::Clippy,
@@ -48,6 +51,7 @@ impl Step {
         match self {
             Self::Packages => "packages",
             Self::Python => "python",
+            Self::Guest => "guest",
             Self::Deny => "deny",
             Self::Fmt => "fmt",
             Self::Clippy => "clippy",
@@ -61,18 +65,38 @@ impl Step {
     }
 
     /// Steps that make no sense when this earlier one has failed.
-    const fn depends_on(self) -> Option<Self> {
+    pub(crate) const fn depends_on(self) -> Option<Self> {
         match self {
             Self::Lab | Self::Interop | Self::Kernel => Some(Self::Build),
             _ => None,
         }
     }
 
-    fn run(self, tally: &mut Tally) -> Result<()> {
+    /// Steps that run beside the others, one after the other: they wait for the network, or their compiler works on another folder.
+    pub(crate) const fn runs_beside(self) -> bool {
+        matches!(self, Self::Packages | Self::Python | Self::Guest | Self::Build | Self::Gates)
+    }
+
+    /// Steps beside that have to end before this one begins. From `lab` on nothing else may want a processor.
+    pub(crate) const fn waits_for(self) -> &'static [Self] {
+        match self {
+            Self::Test => &[Self::Packages],
+            Self::Lab | Self::Interop | Self::Kernel => &Self::ALL,
+            _ => &[],
+        }
+    }
+
+    /// Whether its counts are of no test program.
+    pub(crate) const fn counts_itself(self) -> bool {
+        matches!(self, Self::Gates)
+    }
+
+    pub(crate) fn run(self, tally: &mut Tally) -> Result<()> {
         match self {
             Self::Packages => debian::install(),
             Self::Python => python::install(&target()),
-            Self::Deny => deny(),
+            Self::Guest => guest::prepare(&guest_folder()?),
+            Self::Deny => deny::check(),
             Self::Fmt => {
                 component("fmt", "rustfmt")?;
                 cargo(&["fmt", "--all", "--check"], &[], tally)
@@ -85,68 +109,70 @@ impl Step {
                     tally,
                 )
             }
-            Self::Test => {
-                let arguments =
-                    ["test", "--workspace", "--exclude", "hubward-interop", "--locked", "--no-fail-fast"];
-                cargo(&arguments, &[], tally)
+            Self::Test => programs::run(threads(), tally),
+            Self::Build => {
+                let packages = ["--package", "hubward", "--package", "hubward-bench"];
+                let what = ["--bin", "hubward", "--bin", "work"];
+                cargo(&[&["build", "--release", "--locked"][..], &packages, &what].concat(), &[], tally)
             }
-            Self::Build => cargo(&["build", "--release", "--package", "hubward", "--locked"], &[], tally),
             Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
-            Self::Interop => {
-                // the program whose threads fail on order, which no release build can be
-                // as a part of the workspace, because then only it is compiled anew after the step `test`
-                let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
-                let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
-                cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
-                // tests that must not lose a packet need a processor when they want one
-                let threads = format!("--test-threads={}", threads());
-                let arguments =
-                    ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
-                let program = target().join("release").join("hubward");
-                let program = program.to_str().context("the target folder's name is not UTF-8")?;
-                let faults = target().join("debug").join("hubward-faults");
-                let faults = faults.to_str().context("the target folder's name is not UTF-8")?;
-                let programs = [("HUBWARD_BIN", program), ("HUBWARD_FAULTS_BIN", faults)];
-                cargo(&arguments, &[&[("HUBWARD_REQUIRE", "1")], &programs[..]].concat(), tally)
-            }
+            Self::Interop => interop(tally),
             Self::Kernel => kernel(tally),
         }
     }
 }
 
+/// The gateway as it is delivered, and the one whose threads fail on order, by the variables that tell the interop tests.
+fn gateways() -> Result<[(&'static str, String); 2]> {
+    let built = |name: &'static str, profile: &str, program: &str| -> Result<(&'static str, String)> {
+        let path = match std::env::var_os(name) {
+            Some(path) => PathBuf::from(path),
+            None => target().canonicalize()?.join(profile).join(program),
+        };
+        Ok((name, path.to_str().with_context(|| format!("{name} is not UTF-8"))?.to_owned()))
+    };
+    Ok([built("HUBWARD_BIN", "release", "hubward")?, built("HUBWARD_FAULTS_BIN", "debug", "hubward-faults")?])
+}
+
+/// The program of the interop tests, compiled.
+fn interop_program() -> Result<programs::Program> {
+    let mut programs = programs::compile()?.into_iter();
+    programs
+        .find(|program| program.name == programs::INTEROP)
+        .context("cargo names no program of the interop tests")
+}
+
+fn interop(tally: &mut Tally) -> Result<()> {
+    let mut command = interop_program()?.command();
+    command.args(["--color", "never"]).env("HUBWARD_REQUIRE", "1").envs(gateways()?);
+    show("interop", &mut command, tally)
+}
+
 /// The tests of the kernel as data plane, in a kernel that has ESP.
 fn kernel(tally: &mut Tally) -> Result<()> {
-    let built = || target().canonicalize().map(|target| target.join("release").join("hubward"));
-    let program = std::env::var_os("HUBWARD_BIN").map_or_else(built, |path| Ok(PathBuf::from(path)))?;
-    let output = cargo_command()
-        .args(["test", "--package", "hubward-interop", "--locked", "--no-run", "--message-format=json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("start cargo")?;
-    if !output.status.success() {
-        bail!("the tests do not compile");
-    }
-    let messages = String::from_utf8_lossy(&output.stdout).into_owned();
-    let tests = messages
-        .lines()
-        .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
-        .find(|path| path.contains("/deps/interop-"))
-        .context("cargo names no test program")?;
-    if [Path::new(tests), &program].iter().any(|path| path.starts_with("/tmp")) {
+    let tests = interop_program()?.path;
+    let tests = tests.to_str().context("the target folder's name is not UTF-8")?;
+    let gateways = gateways()?;
+    let paths = gateways.iter().map(|(_, path)| path.as_str()).chain([tests]);
+    if paths.map(Path::new).any(|path| path.starts_with("/tmp")) {
         bail!(
             "the guest has a /tmp of its own and does not see the programs there: the checkout has to be elsewhere"
         );
     }
-    let command = format!(
-        "HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 HUBWARD_BIN={} {tests} --color never --test-threads=2",
-        program.display()
-    );
-    guest::run_in_guest(&target().canonicalize()?.join("guest"), &command, |line| tally.line(line))
+    let variables = gateways.map(|(name, path)| format!("{name}={path}")).join(" ");
+    let command =
+        format!("HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 {variables} {tests} --color never --test-threads=2");
+    guest::run_in_guest(&guest_folder()?, &command, |line| tally.line(line))
+}
+
+fn guest_folder() -> Result<PathBuf> {
+    std::fs::create_dir_all(target())?;
+    Ok(target().canonicalize()?.join("guest"))
 }
 
 /// Where cargo puts what it builds.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
 }
@@ -167,16 +193,21 @@ pub(crate) fn cargo_command() -> Command {
 }
 
 /// Runs cargo, shows its output as it comes and counts the tests in it.
-fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) -> Result<()> {
+pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) -> Result<()> {
     println!("$ cargo {}", arguments.join(" "));
-    let mut child = cargo_command()
-        .args(arguments)
-        .envs(environment.iter().copied())
+    let mut command = cargo_command();
+    command.args(arguments).envs(environment.iter().copied());
+    show(&format!("cargo {}", arguments.first().copied().unwrap_or_default()), &mut command, tally)
+}
+
+/// Runs a program likewise.
+fn show(name: &str, command: &mut Command, tally: &mut Tally) -> Result<()> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .context("start cargo")?;
-    let output = child.stdout.take().context("cargo's output")?;
+        .with_context(|| format!("start {name}"))?;
+    let output = child.stdout.take().with_context(|| format!("the output of {name}"))?;
     for line in BufReader::new(output).split(b'\n') {
         let line = line?;
         let line = String::from_utf8_lossy(&line);
@@ -185,7 +216,7 @@ fn cargo(arguments: &[&str], environment: &[(&str, &str)], tally: &mut Tally) ->
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!("cargo {}: {status}", arguments.first().copied().unwrap_or_default());
+        bail!("{name}: {status}");
     }
     Ok(())
 }
@@ -201,102 +232,4 @@ fn component(subcommand: &str, component: &str) -> Result<()> {
         bail!("cargo {subcommand} is missing: rustup component add {component}");
     }
     Ok(())
-}
-
-/// `cargo deny`, installed first if it is not there; a debug build of it compiles in half the time and is quick enough.
-fn deny() -> Result<()> {
-    let mut tally = Tally::default();
-    let there = cargo_command()
-        .args(["deny", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !there {
-        cargo(&["install", "--locked", "--debug", "cargo-deny"], &[], &mut tally)?;
-    }
-    cargo(
-        &["deny", "--color", "never", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"],
-        &[],
-        &mut tally,
-    )
-}
-
-enum Outcome {
-    Passed,
-    Failed(String),
-    NotRun(&'static str),
-}
-
-/// Runs steps and remembers how each went.
-#[derive(Default)]
-pub(crate) struct Runner {
-    done: Vec<(Step, Outcome, Duration, Tally)>,
-}
-
-impl Runner {
-    /// Runs one step.
-    pub(crate) fn run(&mut self, step: Step) {
-        println!("\n===== {} =====", step.name());
-        let blocked = step.depends_on().filter(|earlier| {
-            self.done.iter().any(|(s, outcome, ..)| s == earlier && !matches!(outcome, Outcome::Passed))
-        });
-        let start = Instant::now();
-        let mut tally = Tally::default();
-        let outcome = match blocked {
-            Some(earlier) => Outcome::NotRun(earlier.name()),
-            None => match step.run(&mut tally) {
-                Ok(()) => Outcome::Passed,
-                Err(e) => Outcome::Failed(format!("{e:#}")),
-            },
-        };
-        if let Outcome::Failed(why) = &outcome {
-            println!("{} failed: {why}", step.name());
-        }
-        self.done.push((step, outcome, start.elapsed(), tally));
-    }
-
-    /// Prints the table and the closing line. `complete` says that all data folders were given: then a skipped test
-    /// is a failure.
-    pub(crate) fn conclude(self, complete: bool) -> ExitCode {
-        println!("\n{:<10} {:>7}  {:>6} {:>6} {:>7}  outcome", "step", "time", "passed", "failed", "skipped");
-        let mut total = Tally::default();
-        let mut good = true;
-        for (step, outcome, time, tally) in &self.done {
-            let text = match outcome {
-                Outcome::Passed => "ok".to_owned(),
-                Outcome::Failed(why) => format!("FAILED: {}", why.lines().next().unwrap_or_default()),
-                Outcome::NotRun(earlier) => format!("NOT RUN: {earlier} failed"),
-            };
-            good &= matches!(outcome, Outcome::Passed);
-            let seconds = time.as_secs();
-            println!(
-                "{:<10} {:>4}:{:02}  {:>6} {:>6} {:>7}  {text}",
-                step.name(),
-                seconds / 60,
-                seconds % 60,
-                tally.passed,
-                tally.failed,
-                tally.skipped
-            );
-            total.add(tally);
-            // a step that fails without a failed test still counts in the closing line
-            if matches!(outcome, Outcome::Failed(_)) && tally.failed == 0 {
-                total.failed += 1;
-            }
-        }
-        for name in &total.failed_names {
-            println!("failed: {name}");
-        }
-        for name in &total.skipped_names {
-            println!("skipped: {name}");
-        }
-        if complete && total.skipped > 0 {
-            println!("all data folders are given, so no test may be skipped");
-            good = false;
-        }
-        println!();
-        println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
-        if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    }
 }

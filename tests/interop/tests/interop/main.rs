@@ -1,6 +1,9 @@
 //! Hubward against real peers: the promises, each in network namespaces of its own.
 //!
 //! `cargo test -p hubward-interop -- FILTER` as root; see `hubward_interop::needs` for what is reported as ignored.
+//!
+//! Most trials wait most of the time, for a lifetime to end or a peer to give up: so several run for each processor, but of those
+//! that want one for themselves ([`BUSY`]) no more than there are. `--test-threads=1` runs one after the other.
 
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
@@ -23,6 +26,7 @@ mod machine;
 mod nat;
 mod negative;
 mod openssh;
+mod pace;
 mod path_mtu;
 mod rekey;
 mod reload;
@@ -36,9 +40,13 @@ mod spoke_dhcp;
 mod terminal;
 mod why;
 
+use std::sync::Arc;
+
 use hubward_interop::lab::{Lab, sweep};
 use hubward_interop::needs::{self, BASE, Need};
+use hubward_interop::trixie;
 use libtest_mimic::{Arguments, Failed, Trial};
+use pace::Pace;
 
 /// One test: its name, what it needs beyond [`BASE`], and its steps.
 pub(crate) struct Case {
@@ -56,11 +64,39 @@ pub(crate) const fn case(
     Case { name, needs, run }
 }
 
+/// Trials that keep a processor busy, and those that measure loss, throughput or how long something takes: by the beginning
+/// of their names. [`crate::pace`] never has more of them run than there are processors.
+const BUSY: &[&str] = &[
+    "automation::",
+    "closed_corpus::",
+    "crash::",
+    "headquarters::",
+    "kernel::",
+    "l2l::tcp_",
+    "path_mtu::",
+    "rekey::a_volume_",
+    "rekey::strongswan_renews_phase_2_thirty_times",
+    "soak::",
+];
+
+/// Trials at a time for each processor.
+const AT_A_TIME: usize = 3;
+
 fn main() {
-    let arguments = Arguments::from_args();
+    // `cargo ci test` has made beforehand what takes minutes and no trial; whether it is there the trials find out
+    if std::env::var_os("HUBWARD_PREPARE").is_some() {
+        match trixie::root() {
+            Ok(root) => println!("the Debian trixie root is {}", root.display()),
+            Err(e) => println!("no Debian trixie root: {e:#}"),
+        }
+        return;
+    }
+    let mut arguments = Arguments::from_args();
     if !arguments.list {
         sweep();
     }
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = *arguments.test_threads.get_or_insert(processors * AT_A_TIME);
     let everything = [
         // the long ones first, so that they run beside the others
         ("rekey", rekey::CASES),
@@ -92,19 +128,30 @@ fn main() {
     // in Debian's kernel under QEMU, where `cargo ci kernel` sets this
     let in_guest: &[(&str, &[Case])] = &[("kernel", kernel::CASES)];
     let topics = if needs::in_guest() { in_guest } else { &everything };
+    let pace = Arc::new(Pace::new(processors.min(threads)));
+    let all = topics
+        .iter()
+        .flat_map(|(topic, cases)| cases.iter().map(move |case| (format!("{topic}::{}", case.name), case)));
+    let (busy, waiting): (Vec<_>, Vec<_>) = all.partition(|(name, _)| is_busy(name));
     let trials =
-        topics.iter().flat_map(|(topic, cases)| cases.iter().map(move |case| trial(topic, case))).collect();
-    libtest_mimic::run(&arguments, trials).exit();
+        pace::spread(busy, waiting).into_iter().map(|(name, case)| trial(name, case, &pace)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    pace.tell_longest();
+    conclusion.exit();
 }
 
-fn trial(topic: &str, case: &'static Case) -> Trial {
-    let name = format!("{topic}::{}", case.name);
+fn is_busy(name: &str) -> bool {
+    BUSY.iter().any(|busy| name.starts_with(busy))
+}
+
+fn trial(name: String, case: &'static Case, pace: &Arc<Pace>) -> Trial {
     // the trixie root takes minutes to make: only when a test that needs it is about to run
     let cheap = |need: &&Need| **need != Need::Trixie || !needs::required();
     let missing: Vec<String> =
         BASE.iter().chain(case.needs).filter(cheap).filter_map(|need| need.missing()).collect();
     if missing.is_empty() {
-        return Trial::test(name, move || run(case));
+        let (pace, named) = (Arc::clone(pace), name.clone());
+        return Trial::test(name, move || pace.run(&named, is_busy(&named), || run(case)));
     }
     let why = missing.join(", ");
     let only_data = BASE.iter().chain(case.needs).all(|need| need.is_data() || need.missing().is_none());

@@ -4,9 +4,9 @@
 //! well; `lookup-SAS` finds the SA of a flow among so many; `handshake-GROUP` is a main mode and a quick mode of two engines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-#[path = "../tests/support/pair.rs"]
+#[path = "../../../crates/proto/tests/support/pair.rs"]
 mod pair;
-#[path = "../tests/support/mod.rs"]
+#[path = "../../../crates/proto/tests/support/mod.rs"]
 mod support;
 
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite};
