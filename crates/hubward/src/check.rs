@@ -1,7 +1,7 @@
 //! `hubward check`, and what the remarks on a configuration mean for its start.
 
+use crate::base::files;
 use crate::choices::{Choices, Judgement, Options, differs, quoted};
-use crate::files;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity};
@@ -77,7 +77,7 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
         let options = choices.options_for(&judgement);
         out.push_str(&format!("start it with: hubward run {}{options}\n", quoted(&name)));
     }
-    crate::say(&out);
+    crate::base::program::say(&out);
     Ok(match refusal {
         Some(_) => ExitCode::FAILURE,
         None => status(&parsed, &judgement).into(),

@@ -1,6 +1,6 @@
 //! What a start does without: tunnels that are left out by their names, and lines that nothing holds and that were allowed.
 
-use crate::files;
+use crate::base::files;
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Kind, Unenforced, unenforced};
 use hubward_config::verdict::{Outcome, Verdict, leave_out, verdicts};

@@ -3,14 +3,17 @@
 //! A target panics when something is wrong: that is what it is for.
 #![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc)]
 
-use crate::exec::{Desk, Format, Refusal, find};
+use crate::base::format::Format;
+use crate::exec::find;
+use crate::manage::configure;
+use crate::manage::desk::{Desk, Refusal};
+use crate::shell::enabled::Enabled;
 use crate::shell::filter;
-use crate::shell::serve::Enabled;
 use crate::shell::session::{Effect, Session, Terminal};
 use crate::views::Views;
 use crate::why::offline::tell;
 use crate::why::recording::Recording;
-use crate::{configure, plane, ssh};
+use crate::{plane, ssh};
 use hubward_config::edit;
 use hubward_proto::esp::sad::Sad;
 use russh::keys::PrivateKey;

@@ -1,56 +1,36 @@
 //! Hubward: an IPsec hub and spoke that runs Cisco IOS configurations on Linux.
 #![forbid(unsafe_code)]
 
-mod aaa;
-mod apply;
-mod capture;
+mod base;
 mod check;
 mod choices;
 mod client;
-mod configure;
-mod console_lines;
 mod dataplane;
 mod debug;
-mod dhcp;
-mod dhcp_server;
 mod exec;
-mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
 mod guard;
 mod lab;
-mod lease;
 mod log;
-mod log_buffer;
-mod logging;
-mod monitors;
-mod networks;
+mod machine;
+mod manage;
 mod plane;
-mod routes;
 mod run;
 mod shell;
-mod snapshot;
 mod ssh;
-mod store;
 mod supervise;
-mod syslog;
 mod translate;
-mod typed_password;
 mod views;
 mod why;
 
-use crate::gateway::End;
+use crate::base::message::End;
+use crate::base::program::{SOCKET, WRONG_USE, say};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The control socket, unless `--socket` says otherwise.
-const SOCKET: &str = "/run/hubward/control.sock";
-
-/// The exit status of wrong use, `EX_USAGE` of sysexits.h.
-const WRONG_USE: u8 = 64;
 
 #[derive(Parser)]
 #[command(name = "hubward", version, about = "An IPsec hub that runs Cisco IOS configurations on Linux")]
@@ -69,10 +49,10 @@ enum Verb {
         options: choices::Options,
     },
     /// Run a configuration.
-    Run(run::Arguments),
+    Run(crate::run::arguments::Arguments),
     /// Set the guard of a configuration, with the options of `run`, and end: from then on nothing leaves in clear that it
     /// protects. For the time before Hubward runs; also where it would not start.
-    Guard(run::Arguments),
+    Guard(crate::run::arguments::Arguments),
     /// Remove the guard, and say what it protected.
     Release {
         /// The control socket of a gateway that must not be running.
@@ -138,18 +118,22 @@ pub fn main() -> ExitCode {
             End::Restart => Err(run::restart()),
             End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
-        Verb::Guard(arguments) => guard::command::guard(&arguments),
-        Verb::Release { socket } => guard::command::release(&socket),
+        Verb::Guard(arguments) => run::guard::guard(&arguments),
+        Verb::Release { socket } => run::guard::release(&socket),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
         Verb::Console { socket } => shell::console::open(&socket),
         Verb::Exec { classic, socket, line } => {
-            let format = if classic { exec::Format::Classic } else { exec::Format::Modern };
+            let format = if classic {
+                crate::base::format::Format::Classic
+            } else {
+                crate::base::format::Format::Modern
+            };
             ask(&socket, format, &line.join(" "))
         }
         Verb::Why { pcap: Some(pcap), config: Some(config), .. } => explain_capture(&pcap, &config),
         Verb::Why { who, socket, .. } => {
-            ask(&socket, exec::Format::Modern, &format!("why {}", who.unwrap_or_default()))
+            ask(&socket, crate::base::format::Format::Modern, &format!("why {}", who.unwrap_or_default()))
         }
     };
     done.unwrap_or_else(|error| {
@@ -159,8 +143,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Gives the running gateway a command.
-fn ask(socket: &Path, format: exec::Format, line: &str) -> anyhow::Result<ExitCode> {
-    exec::ask(socket, format, line).map(|text| {
+fn ask(socket: &Path, format: crate::base::format::Format, line: &str) -> anyhow::Result<ExitCode> {
+    crate::shell::socket::ask(socket, format, line).map(|text| {
         say(&text);
         if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     })
@@ -174,9 +158,4 @@ fn explain_capture(pcap: &Path, config: &Path) -> anyhow::Result<ExitCode> {
     why::offline::tell(&recording, &parsed, &mut text)?;
     say(&String::from_utf8_lossy(&text));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints; whoever read it may be gone (`| head`).
-fn say(text: &str) {
-    let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
 }

@@ -1,11 +1,11 @@
 //! The inner address, the routes into the tunnel and name resolution; all of it is taken back.
 
-use crate::guard::command::CLIENT;
-use crate::guard::rules::client_rules;
+use crate::guard::rules::{CLIENT, client_rules};
 use anyhow::Context as _;
+use hubward_linux::marks::{FWMARK, TABLE};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::nftables::Nftables;
-use hubward_linux::owned::{FWMARK, Ledger, TABLE, capture_rule, sweep};
+use hubward_linux::owned::{Ledger, capture_rule, sweep};
 use hubward_linux::route::{self, Lookup, Route, RouteKind};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::sysctl::Setting;

@@ -1,7 +1,7 @@
 //! What is known of a connection before anybody is asked: the profile and the command line.
 
-use crate::client::Connect;
-use crate::files;
+use crate::base::files;
+use crate::client::arguments::Connect;
 use anyhow::{Context as _, anyhow, bail};
 use hubward_crypto::password::{decode_pcf, reveal};
 use hubward_crypto::secret::Secret;

@@ -1,25 +1,26 @@
 //! One session of the client: the engine, the packet workers and the person at the terminal.
 
-use crate::client::Connect;
+use crate::base::clock::now;
+use crate::base::counters::Drops;
+use crate::base::message::Message;
+use crate::client::arguments::Connect;
 use crate::client::credentials::{self, Known};
 use crate::client::network::Network;
 use crate::client::profile::{self, Profile};
 use crate::dataplane::offload::Offloads;
-use crate::dataplane::{self, Drops, Shared, now};
-use crate::gateway::Message;
-use crate::log::Log;
+use crate::dataplane::{self, Shared};
+use crate::log::events::Log;
 use crate::run;
 use crate::supervise::{self, BEAT, FAILED, GATEWAY, Heart, Supervisor};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
-use hubward_linux::SocketOptions;
 use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::marks::FWMARK;
 use hubward_linux::monitor::Monitor;
-use hubward_linux::owned::FWMARK;
 use hubward_linux::terminal::Modes;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
-use hubward_linux::{notify, privilege, random};
+use hubward_linux::{SocketOptions, notify, privilege, random};
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
@@ -43,7 +44,7 @@ const OUTSIDE: InterfaceId = InterfaceId(0);
 
 /// `hubward client connect`.
 pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
-    run::log_to_stderr("warn");
+    crate::log::subscribe::log_to_stderr("warn");
     privilege::forbid_core_dumps()?;
     let mut profile = profile::read(&arguments)?;
     let terminal = Modes::of(std::io::stdin());

@@ -1,8 +1,10 @@
 //! ESP in: opened in batches, gathered, and given to the TUN.
 
-use super::{PACKET, Shared, WAIT, count, now, tun_is_gone, wait};
+use super::{PACKET, Shared, WAIT, count, tun_is_gone};
+use crate::base::clock::now;
+use crate::base::message::Message;
+use crate::base::wait::wait;
 use crate::dataplane::offload::header_of;
-use crate::gateway::Message;
 use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Received, RecvBatch};

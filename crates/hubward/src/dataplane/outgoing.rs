@@ -1,8 +1,10 @@
 //! Cleartext out: read from the TUN until it is dry, protected in batches, and sent.
 
-use super::{PACKET, Shared, WAIT, count, now, tun_is_gone, wait};
+use super::{PACKET, Shared, WAIT, count, tun_is_gone};
+use crate::base::clock::now;
+use crate::base::message::Message;
+use crate::base::wait::wait;
 use crate::dataplane::offload::undone;
-use crate::gateway::Message;
 use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Outgoing, SendBatch};

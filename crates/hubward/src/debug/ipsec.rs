@@ -1,7 +1,6 @@
 //! Lines of `debug crypto ipsec`: the key engine, which IOS asks for SPIs and hands pairs to.
 
-use super::About;
-use super::line::{Class, Line, Tag};
+use super::line::{About, Class, Line, Tag};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::{ChildId, Mode, Spi};
 use hubward_proto::flow::selector::{AddressRange, Selector};

@@ -1,7 +1,7 @@
 //! Lines of `debug crypto isakmp`.
 
-use super::line::{Class, Line, Tag};
-use super::{About, engine, ipsec};
+use super::line::{About, Class, Line, Tag};
+use super::{engine, ipsec};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::trace::{
     ConfigAnswer, EngineStep, Fsm, FsmInput, IdentityPayload, PayloadName, Phase1Judged, Phase2Judged, Trace,

@@ -1,7 +1,17 @@
 //! A line of `debug crypto` and its tag, in either layout.
 
-use crate::exec::Format;
+use crate::base::format::Format;
+use hubward_proto::ike::path::Path;
 use std::borrow::Cow;
+
+/// What a step belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// Connection id of the ISAKMP SA, 0 before there is one.
+    pub(super) conn: u32,
+    /// The path, the peer's address on it.
+    pub(super) path: Path,
+}
 
 /// The option that a line belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,16 +12,7 @@ pub(crate) use line::{Class, Line};
 pub(crate) use options::{Debugging, Options, Switch, name};
 
 use hubward_proto::ike::event::{Event, EventKind};
-use hubward_proto::ike::path::Path;
-
-/// What a step belongs to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct About {
-    /// Connection id of the ISAKMP SA, 0 before there is one.
-    pub(super) conn: u32,
-    /// The path, the peer's address on it.
-    pub(super) path: Path,
-}
+use line::About;
 
 /// The lines of an event, of every class; none for what is no step.
 pub(crate) fn lines(event: &Event) -> Vec<Line> {

@@ -1,6 +1,6 @@
 //! Which debugging is on.
 
-use super::Class;
+use super::line::Class;
 use hubward_proto::ike::trace::TraceScope;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;

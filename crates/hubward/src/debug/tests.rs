@@ -1,11 +1,12 @@
 //! The reference document's spoke and client against an engine of its hub's configuration: the acceptance rows of its debug output.
 
 use super::*;
-use crate::exec::Format;
-use crate::{aaa, translate};
+use crate::base::format::Format;
+use crate::gateway::aaa;
+use crate::translate;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Answer, Effect, Input, Question};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, VrfId};
+use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::time::Instant;
 use std::net::Ipv4Addr;

@@ -1,9 +1,11 @@
 //! `debug crypto`, `undebug`, `show debugging`, `show crypto debug-condition`.
 
-use super::layout::{Format, Layout};
-use super::{Answers, Arguments, Context, Desk, Output, PATIENCE, Refusal, shown};
+use crate::base::format::Format;
+use crate::base::message::Message;
 use crate::debug::{Class, Options, Switch, name};
-use crate::gateway::Message;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::desk::{Answers, Desk, PATIENCE, Refusal};
 use serde::Serialize;
 use std::io::{self, Write};
 

@@ -1,19 +1,21 @@
 //! Every `show` command's text in both layouts, and its JSON, against files in `golden/`; and what the acceptance rows say of
 //! them. `HUBWARD_BLESS=1` writes the files anew: read what it changed.
 
-use super::layout::Shown;
 use super::table::{self, ROWS, Run};
-use super::{Caller, Context, Format, PRIVILEGED};
-use crate::apply::{AddressedBy, InterfaceView};
-use crate::console_lines::{LineName, UserLine};
+use crate::base::console_lines::{LineName, UserLine};
+use crate::base::format::Format;
 use crate::dataplane::offload::Offloads;
+use crate::exec::command::{Caller, Context};
+use crate::exec::layout::Shown;
 use crate::guard::View;
 use crate::guard::granted::{Granted, place};
 use crate::guard::rules::{Guarded, Here, rules};
-use crate::log_buffer::LogLine;
-use crate::routes::Static;
-use crate::snapshot::{Carried, Dropped, Flow, Logged, Pair, Snapshot, Traffic, in_order, peers};
-use crate::why::{Cause, Failure};
+use crate::log::buffer::Logged;
+use crate::log::line::LogLine;
+use crate::machine::view::{AddressedBy, InterfaceView, Static};
+use crate::manage::desk::PRIVILEGED;
+use crate::views::snapshot::{Carried, Dropped, Flow, Pair, Snapshot, Traffic, in_order, peers};
+use crate::why::failure::{Cause, Failure};
 use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
@@ -232,7 +234,7 @@ fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot {
             classes: [crate::debug::Class::Isakmp].into(),
             peers: [std::net::Ipv4Addr::new(10, 100, 2, 102)].into(),
         },
-        told: crate::logging::Told { dropped: 0, console: 2, monitor: 1, trap: 1 },
+        told: crate::log::logging::Told { dropped: 0, console: 2, monitor: 1, trap: 1 },
         log: Logged {
             size: 65_536,
             messages: 2,

@@ -1,10 +1,12 @@
 //! `write`, `copy`, `configure replace`, `show archive config differences`, `reload`: what keeps, compares and replaces
 //! configurations.
 
-use super::layout::{Format, Layout};
-use super::{Answers, Arguments, Context, Desk, Output, Refusal, shown};
-use crate::configure::{self, Place};
-use crate::gateway::{End, Message};
+use crate::base::format::Format;
+use crate::base::message::{End, Message};
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::configure::{self, Place};
+use crate::manage::desk::{Answers, Desk, Refusal};
 use hubward_config::difference::{self, Difference};
 use serde::Serialize;
 use std::io::{self, Write};

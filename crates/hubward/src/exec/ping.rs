@@ -1,12 +1,17 @@
 //! `ping`: echoes through the tunnels, as packets of this router's own go.
 
-use super::{Arguments, Context, Refusal};
+use crate::exec::command::{Arguments, Context};
+use crate::manage::desk::Refusal;
 use hubward_linux::icmp::{self, Outcome, Ping};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub(super) fn ping(context: &Context, arguments: &Arguments, out: &mut dyn Write) -> super::Outcome {
+pub(super) fn ping(
+    context: &Context,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+) -> crate::manage::desk::Outcome {
     match wanted(context, arguments) {
         Ok((ping, count)) => send(&ping, count, out).map(Ok),
         Err(refusal) => Ok(Err(refusal)),

@@ -1,10 +1,11 @@
 //! `show access-lists`, with the packets that crypto access lists selected.
 
-use super::layout::{Format, Layout};
 use super::show_map::acl_text;
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::Snapshot;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
 use crate::translate;
+use crate::views::snapshot::Snapshot;
 use hubward_config::model::{Acl, AclEntry, Wildcard};
 use hubward_proto::flow::selector::Selector;
 use serde::Serialize;

@@ -1,7 +1,9 @@
 //! `show running-config`, `show startup-config` and `show archive`. They hold secrets: whoever is not privileged gets none of it.
 
-use super::layout::{Format, Layout};
-use super::{Arguments, Context, Output, PRIVILEGED, Refusal, shown};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::desk::{PRIVILEGED, Refusal};
 use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};

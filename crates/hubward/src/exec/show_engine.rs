@@ -1,8 +1,9 @@
 //! `show crypto engine`: who does the packets, and every SA with its algorithms and counters.
 
-use super::layout::{Format, Layout};
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::{Pair, Snapshot};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::views::snapshot::{Pair, Snapshot};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::ike::snapshot::IsakmpView;

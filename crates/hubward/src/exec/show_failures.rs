@@ -1,10 +1,15 @@
 //! `why [PEER|USER]` and `show crypto isakmp failures`: what went wrong, in words.
 
-use super::layout::{Date, Format, Layout};
-use super::{Arguments, Context, Output, PRIVILEGED, shown};
-use crate::snapshot::Snapshot;
+use crate::base::date::Date;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::desk::PRIVILEGED;
 use crate::translate;
-use crate::why::{Explanation, Failure, explain, notes, print};
+use crate::views::snapshot::Snapshot;
+use crate::why::explanation::Explanation;
+use crate::why::failure::Failure;
+use crate::why::{explain, notes, print};
 use hubward_config::Parsed;
 use serde::Serialize;
 use std::io::{self, Write};

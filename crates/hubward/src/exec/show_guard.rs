@@ -1,11 +1,14 @@
 //! `show crypto guard`, `clear crypto guard`: what must not leave in clear, and what peers were granted.
 
-use super::layout::{Format, Layout, age};
-use super::{Answers, Arguments, Context, Desk, Output, PATIENCE, Refusal, shown};
-use crate::gateway::Message;
+use crate::base::date::age;
+use crate::base::format::Format;
+use crate::base::message::Message;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
 use crate::guard::rules::{Kind, TABLE};
 use crate::guard::{granted, ranges};
-use crate::snapshot::Snapshot;
+use crate::manage::desk::{Answers, Desk, PATIENCE, Refusal};
+use crate::views::snapshot::Snapshot;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 use std::io::{self, Write};

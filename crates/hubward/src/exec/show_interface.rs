@@ -1,9 +1,12 @@
 //! `show ip interface [brief]` and `show interfaces`.
 
-use super::layout::{Format, Layout, age};
-use super::{Arguments, Context, Output, Refusal, shown};
-use crate::apply::{AddressedBy, InterfaceView};
-use crate::snapshot::Snapshot;
+use crate::base::date::age;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::machine::view::{AddressedBy, InterfaceView};
+use crate::manage::desk::Refusal;
+use crate::views::snapshot::Snapshot;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;

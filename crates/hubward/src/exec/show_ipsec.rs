@@ -1,9 +1,10 @@
 //! `show crypto ipsec sa` and `show crypto ipsec transform-set`.
 
-use super::layout::{Format, Layout, address_and_mask, left};
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::{Carried, Flow, Pair, Snapshot, Traffic};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::{Layout, address_and_mask, left};
 use crate::translate;
+use crate::views::snapshot::{Carried, Flow, Pair, Snapshot, Traffic};
 use hubward_config::model::MapEntry;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::{Direction, Mode};

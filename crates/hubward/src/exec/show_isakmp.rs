@@ -1,8 +1,10 @@
 //! `show crypto isakmp sa [detail]` and `show crypto isakmp peers`.
 
-use super::layout::{Format, Layout, clock_time, left};
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::Snapshot;
+use crate::base::date::clock_time;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::{Layout, left};
+use crate::views::snapshot::Snapshot;
 use hubward_crypto::suite::{HashAlg, IkeCipher};
 use hubward_proto::ike::snapshot::IsakmpView;
 use serde::Serialize;

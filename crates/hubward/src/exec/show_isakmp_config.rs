@@ -1,8 +1,10 @@
 //! `show crypto isakmp policy`, `profile` and `key`: what the configuration says of phase 1.
 
-use super::layout::{Format, Layout};
-use super::{Arguments, Context, Output, PRIVILEGED, shown};
-use crate::snapshot::Snapshot;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::desk::PRIVILEGED;
+use crate::views::snapshot::Snapshot;
 use hubward_config::model::{IdentityMatch, IsakmpPolicy, Key, KeyPeer};
 use hubward_crypto::suite::DhGroup;
 use serde::Serialize;

@@ -1,10 +1,11 @@
 //! `show crypto map` and `show crypto dynamic-map`.
 
-use super::layout::{Format, Layout, acl_range, acl_side, port_suffix, protocol_name};
 use super::show_ipsec::transforms;
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::{Flow, Snapshot};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::{Layout, acl_range, acl_side, port_suffix, protocol_name};
 use crate::translate;
+use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Wildcard};
 use serde::Serialize;
 use std::io::{self, Write};

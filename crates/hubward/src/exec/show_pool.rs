@@ -1,8 +1,10 @@
 //! `show ip local pool`.
 
-use super::layout::{Format, Layout};
-use super::{Arguments, Context, Output, Refusal, shown};
-use crate::snapshot::Snapshot;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::manage::desk::Refusal;
+use crate::views::snapshot::Snapshot;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,10 +1,11 @@
 //! `show ip route` and `show arp`: what the kernel has.
 
-use super::layout::{Format, Layout, as_text};
 use super::show_interface::mac_text;
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::Snapshot;
-use hubward_linux::owned::PROTOCOL;
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::{Layout, as_text};
+use crate::views::snapshot::Snapshot;
+use hubward_linux::marks::PROTOCOL;
 use hubward_linux::route::{Route, RouteKind};
 use ipnet::{IpNet, Ipv4Net};
 use serde::Serialize;

@@ -1,10 +1,12 @@
 //! `show crypto session`: what there is with each peer, both phases together.
 
-use super::layout::{Format, Layout, address_and_mask, age, clock_time, left, protocol_name};
 use super::show_isakmp::capabilities;
-use super::{Arguments, Context, Output, shown};
-use crate::snapshot::{Flow, Snapshot};
+use crate::base::date::{age, clock_time};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::{Layout, address_and_mask, left, protocol_name};
 use crate::translate;
+use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::model::{CryptoMap, MapEntry};
 use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::path::ISAKMP_PORT;
@@ -185,10 +187,10 @@ impl FlowRow {
         let traffic = flow.traffic();
         let current = flow.current();
         let limit = current.and_then(|pair| pair.view.kilobytes).unwrap_or(0);
-        let rest = |carried: Option<crate::snapshot::Carried>| {
+        let rest = |carried: Option<crate::views::snapshot::Carried>| {
             limit.saturating_sub(carried.unwrap_or_default().bytes.div_ceil(1024))
         };
-        let halves = |pair: &crate::snapshot::Pair| {
+        let halves = |pair: &crate::views::snapshot::Pair| {
             usize::from(pair.inbound.is_some()) + usize::from(pair.outbound.is_some())
         };
         let origin = if flow.entry.dynamic.is_some() { "dynamic crypto map" } else { "crypto map" };

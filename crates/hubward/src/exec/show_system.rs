@@ -1,10 +1,12 @@
 //! `show version`, `users`, `logging`, `clock`, `privilege` and `debugging`.
 
-use super::layout::{Date, Format, Layout, age_in_words, clock_time};
-use super::{Arguments, Context, Output, shown};
-use crate::console_lines::{LineName, UserLine};
-use crate::log_buffer::{Body, LogLine, Stamps};
-use crate::snapshot::Snapshot;
+use crate::base::console_lines::{LineName, UserLine};
+use crate::base::date::{Date, age_in_words, clock_time};
+use crate::base::format::Format;
+use crate::exec::command::{Arguments, Context, Output, shown};
+use crate::exec::layout::Layout;
+use crate::log::line::{Body, LogLine, Stamps};
+use crate::views::snapshot::Snapshot;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,10 +1,17 @@
 //! The table of exec commands: what each looks like, who may give it, what it does. The forms are in the language of the
 //! configuration's commands; help and completion come from them too.
 
-use super::*;
+use super::{
+    debug, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard, show_interface,
+    show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route, show_session, show_system,
+};
+use crate::exec::command::{Arguments, Context, Output};
+use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
+use crate::views::Views;
 use hubward_config::automaton::{self, Form};
 use hubward_config::form::words;
 use hubward_proto::ike::io::Command;
+use std::io::Write;
 use std::sync::LazyLock;
 
 /// One command.

@@ -1,6 +1,7 @@
 //! What comes over the control socket.
 
-use super::{Refusal, table::find};
+use super::table::find;
+use crate::manage::desk::Refusal;
 
 /// Every command cut short, changed by a byte, repeated and joined: understood or refused, with nothing in the refusal that a
 /// terminal would take for more than text.

@@ -2,15 +2,15 @@
 //! there before anything is forwarded and outlives the program, however that ends: a gateway that is dead protects nothing,
 //! and must not let it through either.
 
-pub(crate) mod command;
 pub(crate) mod granted;
+pub(crate) mod mapping;
 pub(crate) mod ranges;
 pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
 
-use crate::apply::Names;
-use crate::store::{GRANTED, Store, wall_clock};
+use crate::base::store::{GRANTED, Store, wall_clock};
+use crate::machine::view::Names;
 use crate::translate;
 use granted::{Grant, Granted, Place};
 use hubward_config::Parsed;

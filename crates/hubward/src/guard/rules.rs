@@ -6,14 +6,17 @@
 
 use super::granted::Granted;
 use super::ranges::{self, Range};
-use crate::apply::Names;
+use crate::machine::view::Names;
 use hubward_config::Parsed;
 use hubward_config::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Wildcard};
+use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
-use hubward_linux::owned::{FWMARK, INTERFACE_PREFIX};
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+
+/// The table of the client's guard.
+pub(crate) const CLIENT: &str = "hubward_guard_client";
 
 /// The name of the table.
 pub(crate) const TABLE: &str = "hubward_guard";

@@ -2,10 +2,10 @@
 
 use super::granted::{Granted, place};
 use super::rules::{Here, Kind, Ruleset, client_rules, count_on, rules};
-use crate::apply::Names;
+use crate::machine::view::Names;
 use hubward_config::Parsed;
+use hubward_linux::marks::{CLEAR_MARK, FWMARK};
 use hubward_linux::nftables::{Counted, Hook, Rule, Table, Test, Verdict};
-use hubward_linux::owned::{CLEAR_MARK, FWMARK};
 use hubward_proto::esp::sa::ChildId;
 use hubward_proto::flow::selector::AddressRange;
 use ipnet::Ipv4Net;

@@ -91,7 +91,9 @@ impl Place {
     pub(crate) fn wait_ready(&self) -> anyhow::Result<()> {
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
-            if crate::exec::ask(&self.socket, crate::exec::Format::Modern, "show version").is_ok() {
+            if crate::shell::socket::ask(&self.socket, crate::base::format::Format::Modern, "show version")
+                .is_ok()
+            {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -101,7 +103,7 @@ impl Place {
 
     /// Gives it a command.
     pub(crate) fn exec(&self, line: &str) -> anyhow::Result<String> {
-        crate::exec::ask(&self.socket, crate::exec::Format::Modern, line)
+        crate::shell::socket::ask(&self.socket, crate::base::format::Format::Modern, line)
     }
 
     /// The last lines of its log.

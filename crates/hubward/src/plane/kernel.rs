@@ -2,7 +2,7 @@
 //! packet workers would have told. The gateway thread alone speaks to it.
 
 use super::plan::{self, LINES, MARK, Name, Net, Plan, Rule, Said, Verdict};
-use crate::gateway::Message;
+use crate::base::message::Message;
 use anyhow::{Context as _, anyhow};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_linux::xfrm::{

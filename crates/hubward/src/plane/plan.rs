@@ -2,7 +2,7 @@
 //! the one with the lowest priority decides. SAs come first, by the length of the remote prefix and the newest of equal ones,
 //! then the lines of the crypto maps in their order, then the pools of clients.
 
-use hubward_linux::owned::FWMARK;
+use hubward_linux::marks::FWMARK;
 use hubward_linux::xfrm::{Action, Direction, Mode, Policy, Priorities, Reqids, Selector, Template};
 use hubward_proto::flow::selector::{AddressRange, Selector as Proxy};
 use hubward_proto::wire::ip::protocol;

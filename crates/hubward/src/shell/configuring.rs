@@ -3,21 +3,11 @@
 use super::editor::Echo;
 use super::pager::crlf;
 use super::session::{Effect, Session, State, Work};
-use crate::exec::Refusal;
-use hubward_config::automaton::Form;
+use crate::manage::desk::Refusal;
 use hubward_config::edit::{Position, RawEnd};
-use std::sync::LazyLock;
 
 /// Bytes of a raw text.
 const RAW: usize = 64 * 1024;
-
-static FORMS: LazyLock<Vec<Form>> =
-    LazyLock::new(|| ["do <LINE:command>", "end", "exit"].iter().map(|form| Form::compile(form)).collect());
-
-/// What the shell understands in every mode of the configuration.
-pub(super) fn forms() -> Vec<&'static Form> {
-    FORMS.iter().collect()
-}
 
 impl Session {
     /// A line was entered in configuration mode.

@@ -5,9 +5,9 @@
 
 use super::serve::{self, Input, Login};
 use super::session::Terminal;
-use crate::console_lines::LineName;
-use crate::dataplane::now;
-use crate::exec::{Desk, PRIVILEGED};
+use crate::base::clock::now;
+use crate::base::console_lines::LineName;
+use crate::manage::desk::{Desk, PRIVILEGED};
 use crate::supervise;
 use anyhow::Context as _;
 use hubward_linux::terminal::{RawMode, is_terminal, size};

@@ -1,6 +1,6 @@
 //! Output filters: `| include`, `exclude`, `begin`, `section`, `count`, with IOS regular expressions.
 
-use crate::exec::Refusal;
+use crate::manage::desk::Refusal;
 use regex::{Regex, RegexBuilder};
 use std::io::{self, Write};
 

@@ -3,8 +3,11 @@
 mod configuring;
 pub(crate) mod console;
 mod editor;
+pub(crate) mod enabled;
 pub(crate) mod filter;
+pub(crate) mod forms;
 mod key;
 pub(crate) mod pager;
 pub(crate) mod serve;
 pub(crate) mod session;
+pub(crate) mod socket;

@@ -3,11 +3,15 @@
 use super::filter::Filtering;
 use super::pager::crlf;
 use super::session::{Effect, Job, Session, Terminal};
-use crate::configure;
-use crate::console_lines::Occupied;
-use crate::dataplane::now;
-use crate::exec::{Answers, Caller, Desk, Format, answered};
-use crate::monitors::Subscription;
+use crate::base::clock::now;
+use crate::base::console_lines::Occupied;
+use crate::base::format::Format;
+use crate::exec::answered;
+use crate::exec::command::Caller;
+use crate::log::monitors::Subscription;
+use crate::manage::configure;
+use crate::manage::desk::{Answers, Desk};
+use crate::shell::enabled::Enabled;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -35,17 +39,6 @@ pub(crate) enum Input {
     Ended,
     /// The transport is gone.
     Gone,
-}
-
-/// What becomes of a password given to `enable`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Enabled {
-    /// It is the one of this level.
-    Right,
-    /// It is not.
-    Wrong,
-    /// No password is configured for this level: nobody gets there by this line.
-    NotSet,
 }
 
 /// Checks a password for a privilege level.
@@ -347,7 +340,7 @@ impl Write for Output<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console_lines::LineName;
+    use crate::base::console_lines::LineName;
     use std::sync::mpsc::sync_channel;
 
     fn login(desk: &Desk, length: usize) -> Login {

@@ -1,18 +1,18 @@
 //! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in, effects out; no I/O.
 
-use super::configuring;
 use super::editor::{Asked, Echo, Editor};
 use super::filter::{self, Filter};
 use super::key::{Key, Keys};
 use super::pager::{Page, Pager, crlf};
-use super::serve::Enabled;
-use crate::exec::{Format, PRIVILEGED, Question, Refusal, allowed_forms};
-use hubward_config::automaton::{self, Form, Matched, Outcome};
+use crate::base::format::Format;
+use crate::manage::desk::{PRIVILEGED, Question, Refusal};
+use crate::shell::enabled::Enabled;
+use crate::shell::forms::{Local, configuration_forms, forms, own};
+use hubward_config::automaton::{self, Matched, Outcome};
 use hubward_config::edit::{Position, RawEnd};
 use hubward_config::form::words;
 use hubward_config::help;
 use std::collections::VecDeque;
-use std::sync::LazyLock;
 
 /// Bytes that may be typed ahead while a command runs.
 const AHEAD: usize = 256 * 1024;
@@ -120,56 +120,6 @@ pub(super) enum State {
         wrong: u8,
     },
     Closed,
-}
-
-/// What the session does itself.
-const LOCAL: [(&str, Local); 13] = [
-    ("configure terminal", Local::Configure),
-    ("disable [<0-15:level>]", Local::Disable),
-    ("enable [<0-15:level>]", Local::Enable),
-    ("exit", Local::Exit),
-    ("logout", Local::Exit),
-    ("quit", Local::Exit),
-    ("show history", Local::History),
-    ("terminal length <0-512:lines>", Local::Length),
-    ("terminal monitor", Local::Monitor(true)),
-    ("terminal no monitor", Local::Monitor(false)),
-    ("terminal show-format classic", Local::Format(Format::Classic)),
-    ("terminal show-format modern", Local::Format(Format::Modern)),
-    ("terminal width <0-512:columns>", Local::Width),
-];
-
-#[derive(Clone, Copy, Debug)]
-enum Local {
-    Configure,
-    Disable,
-    Enable,
-    Exit,
-    Format(Format),
-    History,
-    Length,
-    Monitor(bool),
-    Width,
-}
-
-static LOCAL_FORMS: LazyLock<Vec<Form>> =
-    LazyLock::new(|| LOCAL.iter().map(|(form, _)| Form::compile(form)).collect());
-
-/// The session's own commands and the lowest privilege that may give each, for the command reference.
-#[cfg(test)]
-pub(crate) fn reference() -> impl Iterator<Item = (&'static str, u8)> {
-    LOCAL.iter().map(|(form, local)| (*form, if matches!(local, Local::Configure) { PRIVILEGED } else { 0 }))
-}
-
-/// The session's own commands of a privilege.
-fn own(privilege: u8) -> impl Iterator<Item = (Local, &'static Form)> {
-    let rows = LOCAL.iter().map(|(_, local)| *local).zip(LOCAL_FORMS.iter());
-    rows.filter(move |(local, _)| privilege >= PRIVILEGED || !matches!(local, Local::Configure))
-}
-
-/// Every command of a privilege: the session's own first.
-pub(super) fn forms(privilege: u8) -> Vec<&'static Form> {
-    own(privilege).map(|(_, form)| form).chain(allowed_forms(privilege)).collect()
 }
 
 impl Session {
@@ -393,14 +343,14 @@ impl Session {
 
     fn choices(&self, before: &str) -> Vec<help::Choice> {
         match (&self.configuring, before.trim_start().strip_prefix("do ")) {
-            (Some(position), None) => position.choices(&configuring::forms(), before),
+            (Some(position), None) => position.choices(&configuration_forms(), before),
             (_, command) => help::choices(&forms(self.privilege), command.unwrap_or(before)),
         }
     }
 
     fn completed(&self, line: &str) -> Option<String> {
         match (&self.configuring, line.trim_start().strip_prefix("do ")) {
-            (Some(position), None) => position.complete(&configuring::forms(), line),
+            (Some(position), None) => position.complete(&configuration_forms(), line),
             (Some(_), Some(command)) => {
                 Some(format!("do {}", help::complete(&forms(self.privilege), command)?))
             }

@@ -1,9 +1,10 @@
 //! Who may log in by which line, and what `enable` asks.
 
-use crate::aaa;
-use crate::console_lines::LineName;
-use crate::exec::Desk;
-use crate::shell::serve::{CheckEnable, Enabled};
+use crate::base::console_lines::LineName;
+use crate::gateway::aaa;
+use crate::manage::desk::Desk;
+use crate::shell::enabled::Enabled;
+use crate::shell::serve::CheckEnable;
 use hubward_config::model::{AclEntry, Config, LineKind, LineLogin, TerminalLine, User, Wildcard};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;

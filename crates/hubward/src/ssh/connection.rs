@@ -2,9 +2,11 @@
 
 use super::auth;
 use super::limits::Place;
-use crate::console_lines::{LineName, Occupied};
-use crate::dataplane::now;
-use crate::exec::{self, Caller, Desk, Format};
+use crate::base::clock::now;
+use crate::base::console_lines::{LineName, Occupied};
+use crate::base::format::Format;
+use crate::exec::command::Caller;
+use crate::manage::desk::Desk;
 use crate::shell::pager::crlf;
 use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
@@ -194,7 +196,7 @@ impl Connection {
 
 /// Gives a command, with its filter.
 fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Result<()> {
-    match exec::filtered(line, caller, desk, out)? {
+    match crate::shell::socket::filtered(line, caller, desk, out)? {
         Ok(()) => Ok(()),
         Err(refusal) => write!(out, "{refusal}"),
     }

@@ -1,6 +1,6 @@
 //! The host key: an Ed25519 key, made at the first start and kept in the state folder.
 
-use crate::files;
+use crate::base::files;
 use anyhow::Context as _;
 use hubward_linux::owned::set_aside;
 use hubward_linux::random;

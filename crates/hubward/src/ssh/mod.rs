@@ -13,7 +13,7 @@ mod tests;
 
 use auth::opens;
 
-use crate::exec::Desk;
+use crate::manage::desk::Desk;
 use crate::supervise::{Heart, Supervisor};
 use connection::Connection;
 use limits::Admission;

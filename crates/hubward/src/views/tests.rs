@@ -1,7 +1,10 @@
 //! What many readers of a hub with many tunnels cost.
 
 use super::*;
-use crate::exec::{Caller, Desk, Format, filtered};
+use crate::base::format::Format;
+use crate::exec::command::Caller;
+use crate::manage::desk::Desk;
+use crate::shell::socket::filtered;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::{ChildSa, DfBit, Direction, Half, Mode, Spi};
@@ -306,11 +309,7 @@ fn counters_are_cleared() {
     send(2);
     views.ordered();
     assert_eq!(seen(), (3, 800, 2));
-    views.logging.buffer.push(crate::log_buffer::LogLine::new(
-        Duration::ZERO,
-        tracing::Level::INFO,
-        "a line",
-    ));
+    views.logging.buffer.push(crate::log::line::LogLine::new(Duration::ZERO, tracing::Level::INFO, "a line"));
     views.ordered();
     assert_eq!(views.snapshot().log.lines.len(), 1);
     views.clear_log();

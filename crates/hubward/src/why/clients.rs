@@ -1,8 +1,8 @@
 //! What goes wrong with clients: their groups, their users, their addresses.
 
-use super::Failure;
-use super::causes::{Explanation, profile_line};
 use super::rivals::readings;
+use crate::why::explanation::{Explanation, profile_line};
+use crate::why::failure::Failure;
 use hubward_config::Parsed;
 use hubward_config::model::{AaaList, Group, Pool};
 use hubward_proto::ike::event::Untrusted;

@@ -1,7 +1,8 @@
 //! docs/why.md has a section for every cause, and each sentence that it quotes is said by `why` of gateways that are configured so.
 
 use super::world::{CLIENT_ADDRESS, HUB, HUB_ADDRESS, Login, SPOKE, SPOKE_ADDRESS, Side, Way, World, edit};
-use super::{Cause, Explanation};
+use crate::why::explanation::Explanation;
+use crate::why::failure::Cause;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::explain::Refusal;

@@ -1,7 +1,7 @@
 //! Lifetimes that differ: no failure, as the shorter one holds, but the reason why a peer that keeps to its own loses the tunnel
 //! when the shorter one is over.
 
-use super::causes::{Explanation, line_of};
+use crate::why::explanation::{Explanation, line_of};
 use hubward_config::Parsed;
 use hubward_proto::ike::policy::{MapEntryKind, Policy};
 use hubward_proto::ike::snapshot::{ChildView, IsakmpView};

@@ -5,9 +5,12 @@
 
 use super::attempt::{Attempt, Step, attempts};
 use super::recording::Recording;
-use super::{Explanation, Record, explain, print};
-use crate::exec::Date;
-use crate::{aaa, translate};
+use super::{explain, print};
+use crate::base::date::Date;
+use crate::gateway::aaa;
+use crate::translate;
+use crate::why::explanation::Explanation;
+use crate::why::record::Record;
 use hubward_config::Parsed;
 use hubward_config::model::{Addressing, Interface, KeyPeer};
 use hubward_proto::ike::engine::Engine;

@@ -1,6 +1,6 @@
 //! Explanations as text.
 
-use super::Explanation;
+use crate::why::explanation::Explanation;
 use hubward_config::Parsed;
 use hubward_config::secret::public_part;
 use std::io::{self, Write};

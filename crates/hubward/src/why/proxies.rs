@@ -1,7 +1,7 @@
 //! Networks that a peer proposes, held against the access lists that should mirror them.
 
-use super::causes::Explanation;
 use crate::translate;
+use crate::why::explanation::Explanation;
 use hubward_config::Parsed;
 use hubward_config::model::AclEntry;
 use hubward_proto::flow::selector::{AddressRange, Selector};

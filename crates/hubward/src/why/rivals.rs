@@ -1,7 +1,7 @@
 //! Identities that fit more than one ISAKMP profile alike: IOS takes the first configured and says nothing.
 
-use super::Failure;
-use super::causes::{Explanation, matches_of, profile_line};
+use crate::why::explanation::{Explanation, matches_of, profile_line};
+use crate::why::failure::Failure;
 use hubward_config::Parsed;
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::lookup;

@@ -2,7 +2,8 @@
 //! the first difference and the lines of the configuration. Clients are in [`super::client_tests`].
 
 use super::world::{HUB, HUB_ADDRESS, SPOKE, Way, World, differing, edit, line};
-use super::{Cause, FAILURES, Record};
+use crate::why::failure::Cause;
+use crate::why::record::{FAILURES, Record};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,11 +1,14 @@
 //! Gateways and clients that talk to each other, message by message, and what the hub notes of it: each test gives them
 //! configurations that do not fit.
 
-use super::{Explanation, Record, explain, lifetime};
+use super::{explain, lifetime};
+use crate::base::store::Store;
 use crate::client::profile::Profile;
-use crate::lease::Leases;
-use crate::store::Store;
-use crate::{aaa, translate};
+use crate::gateway::aaa;
+use crate::gateway::lease::Leases;
+use crate::translate;
+use crate::why::explanation::Explanation;
+use crate::why::record::Record;
 use hubward_config::Parsed;
 use hubward_crypto::secret::Secret;
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};

@@ -90,7 +90,7 @@ fn chapter(level: usize, heading: &str, text: String) -> Chapter {
 /// Every exec command: its form, its level, and whether it has JSON.
 fn exec_commands() -> Vec<(&'static str, u8, bool)> {
     let rows = ROWS.iter().map(|row| (row.form, row.privilege, matches!(row.run, Run::Show(_))));
-    let own = crate::shell::session::reference().map(|(form, level)| (form, level, false));
+    let own = crate::shell::forms::reference().map(|(form, level)| (form, level, false));
     let mut all: Vec<_> = rows.chain(own).collect();
     all.sort_by_key(|(form, ..)| name(form));
     all

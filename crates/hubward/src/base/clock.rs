@@ -1,0 +1,8 @@
+//! The gateway's clock.
+
+use hubward_proto::time::Instant;
+
+/// The monotonic clock that goes on during suspend.
+pub(crate) fn now() -> Instant {
+    Instant::from_origin(hubward_linux::clock::now())
+}

@@ -1,0 +1,111 @@
+//! The packet workers: one thread takes cleartext from the TUN and sends ESP, one takes ESP and gives cleartext to the TUN.
+//! They read the policy tables through an `ArcSwap`, share the SA database with the gateway, and never wait for it.
+
+pub(crate) mod incoming;
+pub(crate) mod offload;
+pub(crate) mod outgoing;
+
+use crate::base::clock::now;
+use crate::base::counters::Drops;
+use crate::base::message::Message;
+use crate::base::wait::wait;
+use crate::dataplane::offload::Offloads;
+use crate::supervise::Heart;
+use arc_swap::ArcSwap;
+use hubward_linux::RecvBatch;
+use hubward_linux::clear::ClearSocket;
+use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::tun::Tun;
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::unreachable::UnreachableSocket;
+use hubward_proto::esp::sa::ChildId;
+use hubward_proto::esp::sad::{Sa, Sad};
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::io::Input;
+use hubward_proto::time::Instant;
+use rustix::event::{PollFd, PollFlags};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+/// Bytes of the longest packet.
+pub(crate) const PACKET: usize = 65_535;
+
+/// What the workers share with the gateway.
+pub(crate) struct Shared {
+    pub(crate) sad: Arc<Sad>,
+    pub(crate) tables: ArcSwap<Tables>,
+    pub(crate) tun: Tun,
+    pub(crate) natt: UdpSocket,
+    pub(crate) esp: Option<EspSocket>,
+    pub(crate) clear: Option<ClearSocket>,
+    pub(crate) unreachable: UnreachableSocket,
+    pub(crate) stop: AtomicBool,
+    pub(crate) drops: Arc<Drops>,
+    pub(crate) offloads: Arc<Offloads>,
+}
+
+/// The longest wait of a worker, in milliseconds: its heart must beat (`supervise::BEAT`).
+pub(crate) const WAIT: i64 = 400;
+
+/// Batches that a socket may give before its worker looks around.
+const TURN: usize = 16;
+
+/// Whether an error of the TUN says that it is gone, and not that it has nothing to give or no room.
+pub(crate) fn tun_is_gone(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::BADFD, Errno::NODEV, Errno::BADF]
+        .iter()
+        .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
+}
+
+/// Whether the TUN is there and up, for the supervisor.
+pub(crate) fn check_tun(tun: &Tun) -> Result<(), String> {
+    match tun.is_up() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("somebody has set {} down", tun.name())),
+        Err(error) if error.is_not_found() => Err(format!("{} is gone", tun.name())),
+        // what could not be asked is not known: reading and writing tell too
+        Err(_) => Ok(()),
+    }
+}
+
+/// When each child last carried something: in, out.
+pub(crate) type LastTraffic = BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>;
+
+/// Tells the engine what the children carried since it was told last.
+pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraffic) {
+    for (id, halves) in sad.pairs() {
+        let last = |sa: Option<std::sync::Arc<Sa>>| sa.and_then(|sa| sa.counters.last());
+        let seen = (last(halves.inbound), last(halves.outbound));
+        // unanswered traffic must go on being looked at
+        let unanswered = seen.1 > seen.0;
+        if seen != (None, None) && (told.get(&id) != Some(&seen) || unanswered) {
+            told.insert(id, seen);
+            let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
+            engine.handle(now(), input);
+        }
+    }
+}
+
+fn count(counter: &AtomicU64, packets: usize) {
+    counter.fetch_add(packets as u64, Ordering::Relaxed);
+}
+
+/// IKE on UDP 500.
+pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway: &SyncSender<Message>) {
+    let mut batch = RecvBatch::new(16, PACKET);
+    while !shared.stop.load(Ordering::Relaxed) {
+        heart.beat();
+        wait(&mut [PollFd::new(socket, PollFlags::IN)], WAIT);
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
+            for received in batch.datagrams().filter(|received| !received.truncated) {
+                let (from, to, bytes) = (received.from, received.to, received.data.to_vec());
+                let _full = gateway.try_send(Message::Datagram { from, to, port: 500, bytes });
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `aaa`: login lists and network lists, with the local database.
+
+use crate::base::message::Message;
+use crate::supervise::{BEAT, Heart, Supervisor};
+use crate::translate;
+use hubward_config::model::{AaaList, Config};
+use hubward_config::secret::Password;
+use hubward_crypto::password;
+use hubward_crypto::secret::Secret;
+use hubward_proto::ike::event::Untrusted;
+use hubward_proto::ike::io::{Answer, AskId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+
+/// Logins that may wait to be checked.
+const WAITING: usize = 64;
+
+/// Somebody who wants in.
+pub(crate) struct Login {
+    pub(crate) id: AskId,
+    pub(crate) list: String,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+}
+
+/// Checks passwords on a thread of its own: scrypt and PBKDF2 take their time on purpose, and no peer may wait for
+/// another's.
+pub(crate) struct Authenticator {
+    config: Arc<Config>,
+    logins: SyncSender<(Arc<Config>, Login)>,
+}
+
+impl Authenticator {
+    /// Starts the thread; its answers go to the gateway as [`Message::Answer`].
+    pub(crate) fn start(
+        supervisor: &Arc<Supervisor>,
+        config: &Config,
+        gateway: SyncSender<Message>,
+    ) -> std::io::Result<Self> {
+        let (logins, waiting) = sync_channel(WAITING);
+        supervisor.spawn("aaa", move |heart| check_logins(heart, &waiting, &gateway))?;
+        Ok(Self { config: Arc::new(config.clone()), logins })
+    }
+
+    /// Uses another configuration from the next login on.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        self.config = Arc::new(config.clone());
+    }
+
+    /// Has a login checked, or refuses it at once when too many wait.
+    pub(crate) fn check(&self, login: Login) -> Option<Answer> {
+        let refused = self.logins.try_send((Arc::clone(&self.config), login)).is_err();
+        refused.then(|| {
+            tracing::warn!("a login was refused: {WAITING} others wait to be checked");
+            Answer::Rejected { reason: "too many logins at once".into() }
+        })
+    }
+}
+
+fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<Message>) {
+    loop {
+        heart.beat();
+        let (config, login) = match waiting.recv_timeout(BEAT) {
+            Ok(login) => login,
+            Err(RecvTimeoutError::Timeout) => continue,
+            // the gateway has ended
+            Err(RecvTimeoutError::Disconnected) => return heart.retire(),
+        };
+        let answer = authenticate(&config, &login.list, &login.user, &login.password);
+        if let Answer::Rejected { reason } = &answer {
+            let (user, list) = (Untrusted::new(login.user.as_bytes()), &login.list);
+            tracing::warn!(
+                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
+            );
+        }
+        if !heart.send(gateway, Message::Answer(login.id, answer)) {
+            return heart.retire();
+        }
+    }
+}
+
+/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a
+/// wrong password, and is refused in the same way.
+pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secret) -> Answer {
+    let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
+    let Some(list) = named(&config.aaa.login, list) else {
+        return rejected("the login list is not configured");
+    };
+    by_methods(config, &list.methods, user, given)
+}
+
+/// Checks a user by methods, in their order.
+pub(crate) fn by_methods(config: &Config, methods: &[String], user: &str, given: &Secret) -> Answer {
+    let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
+    for method in methods {
+        match method.as_str() {
+            "none" => return Answer::Accepted { user: user.into() },
+            "local" | "local-case" => {
+                let exact = method == "local-case";
+                let known = config.users.iter().find(|known| match exact {
+                    true => known.name == user,
+                    false => known.name.eq_ignore_ascii_case(user),
+                });
+                let stored = known.and_then(|known| known.password.as_ref());
+                return match checked(config, stored, given) {
+                    Some(Ok(true)) => {
+                        Answer::Accepted { user: known.map_or(user, |known| &known.name).into() }
+                    }
+                    Some(Ok(false)) => rejected("wrong password"),
+                    Some(Err(error)) => rejected(&error),
+                    None => rejected("unknown user"),
+                };
+            }
+            // a method that cannot be asked is an error, and the next one is tried
+            _ => {}
+        }
+    }
+    rejected("no method of the list can be asked")
+}
+
+/// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of each type that any user has
+/// is checked, so that the time tells neither whether the user exists nor how the password is stored.
+fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option<Result<bool, String>> {
+    let mut decoys: BTreeMap<u8, &Password> = BTreeMap::new();
+    for password in config.users.iter().filter_map(|user| user.password.as_ref()) {
+        decoys.entry(password.kind()).or_insert(password);
+    }
+    let mut verdict = None;
+    for (kind, decoy) in decoys {
+        let own = stored.filter(|stored| stored.kind() == kind);
+        let done = password::verify(kind, own.unwrap_or(decoy).expose(), given.expose());
+        if own.is_some() {
+            verdict = Some(done.map_err(|error| error.to_string()));
+        }
+    }
+    verdict
+}
+
+/// Looks a group up by `aaa authorization network LIST`.
+pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
+    let local =
+        named(&config.aaa.network, list).is_some_and(|list| list.methods.iter().any(|m| m == "local"));
+    let found = local.then(|| translate::client_group(config, group)).flatten();
+    Answer::Group(found.map(Arc::new))
+}
+
+fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
+    lists.iter().find(|list| list.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With passwords of several types, each user passes with its own and with nobody else's, which was checked too.
+    #[test]
+    fn nobody_passes_with_a_decoys_password() {
+        let text = "username a password 0 alpha\nusername b password 7 0201024E070A0E2649\nusername c password 0 gamma\n\
+                    aaa new-model\naaa authentication login x local\n";
+        let config = hubward_config::parse(text).config;
+        let passes = |user: &str, given: &str| {
+            let answer = authenticate(&config, "x", user, &Secret::new(given.as_bytes()));
+            matches!(answer, Answer::Accepted { .. })
+        };
+        for (user, own) in [("a", "alpha"), ("b", "gfullage"), ("c", "gamma"), ("nobody", "")] {
+            for given in ["alpha", "gfullage", "gamma"] {
+                assert_eq!(passes(user, given), own == given, "{user} {given}");
+            }
+        }
+    }
+
+    /// The reference hub's user passes by the list that the client profile names; nobody else does.
+    #[test]
+    fn the_reference_user() {
+        let config = hubward_config::parse(include_str!("../../../../examples/hub.cfg")).config;
+        let check = |user: &str, given: &str| {
+            authenticate(&config, "clientauth", user, &Secret::new(given.as_bytes()))
+        };
+        assert!(matches!(check("gfullage", "gfullage"), Answer::Accepted { .. }));
+        assert!(matches!(check("gfullage", "wrong"), Answer::Rejected { .. }));
+        assert!(matches!(check("nobody", "gfullage"), Answer::Rejected { .. }));
+        let no_list = authenticate(&config, "absent", "gfullage", &Secret::new(*b"gfullage"));
+        assert!(matches!(no_list, Answer::Rejected { .. }));
+    }
+}

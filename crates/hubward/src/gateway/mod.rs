@@ -1,0 +1,611 @@
+//! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
+
+pub(crate) mod aaa;
+pub(crate) mod lease;
+pub(crate) mod networks;
+pub(crate) mod startup;
+
+use crate::base::clock::now;
+use crate::base::message::{End, Message, NotConfigured};
+use crate::choices::Choices;
+use crate::dataplane::{self, Shared};
+use crate::gateway::aaa::{Authenticator, Login};
+use crate::gateway::lease::Leases;
+use crate::gateway::networks::Networks;
+use crate::guard::rules::Here;
+use crate::guard::{self, Guard};
+use crate::log::events::Log;
+use crate::log::logging::Logging;
+use crate::machine::apply::Machine;
+use crate::machine::dhcp;
+use crate::machine::dhcp_server::Servers;
+use crate::plane::Plane;
+use crate::plane::kernel::{Link, Links};
+use crate::supervise::{self, BEAT, Heart};
+use crate::views::Views;
+use crate::{check, translate};
+use hubward_config::Parsed;
+use hubward_linux::monitor::Monitor;
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::{clock, link, random};
+use hubward_proto::esp::inbound::Notice;
+use hubward_proto::esp::sa::Direction;
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::event::EventKind;
+use hubward_proto::ike::io::{Answer, AskId, Command, Effect, Input, LeaseError, Question};
+use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_PORT, Path, VrfId};
+use hubward_proto::ike::policy::Policy;
+use hubward_proto::time::Instant;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// Everything that the gateway owns.
+pub(crate) struct Gateway {
+    pub(crate) engine: Engine,
+    pub(crate) parsed: Arc<Parsed>,
+    /// What it tells its readers.
+    pub(crate) views: Arc<Views>,
+    pub(crate) machine: Machine,
+    pub(crate) leases: Leases,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) plane: Plane,
+    pub(crate) isakmp: Arc<UdpSocket>,
+    pub(crate) monitor: Monitor,
+    pub(crate) addresses: Vec<Option<Ipv4Addr>>,
+    pub(crate) file: std::path::PathBuf,
+    /// The folder of what outlives a restart.
+    pub(crate) state: std::path::PathBuf,
+    pub(crate) log: Log,
+    pub(crate) logging: Arc<Logging>,
+    pub(crate) last_traffic: dataplane::LastTraffic,
+    /// What keeps cleartext in.
+    pub(crate) guard: Guard,
+    /// What lies behind the tunnels.
+    pub(crate) networks: Networks,
+    /// When the routes of those that are gone are removed.
+    pub(crate) recapture: Option<Instant>,
+    /// How long the next failure of that waits.
+    pub(crate) capture_again: Duration,
+    /// What the start was told to do without.
+    pub(crate) choices: Arc<Choices>,
+    /// The exit status of the configuration in force: whether something of it differs.
+    pub(crate) status: Arc<AtomicU8>,
+    pub(crate) dhcp: dhcp::Clients,
+    pub(crate) lending: Servers,
+    pub(crate) authenticator: Authenticator,
+}
+
+/// How long a route may outlive its tunnel: many that go at a time go at once.
+const RECAPTURE: Duration = Duration::from_millis(100);
+
+/// After how long routes that could not be set are tried again; twice as long each time, up to a minute.
+pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to every peer and takes
+    /// everything back.
+    pub(crate) fn run(mut self, heart: &Heart, messages: &Receiver<Message>) -> End {
+        self.views.installed(&self.machine.names, &self.machine.statics);
+        let mut tick = now();
+        self.link_mtus();
+        self.machine.announce();
+        self.tell_of_the_guard();
+        let end = loop {
+            heart.beat();
+            if let Some(fault) = heart.supervisor().fault() {
+                tracing::error!("{}", supervise::told(fault));
+                break End::Failed;
+            }
+            let engine = self.engine.poll_timeout().map(|(at, _)| at);
+            let dhcp = self.dhcp.poll_timeout();
+            // a DHCP answer is looked for every 50 ms while one is awaited
+            let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
+            let deadline =
+                [engine, dhcp, look, self.recapture].into_iter().flatten().fold(tick, Instant::min);
+            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
+                Ok(Message::Stop(end)) => break end,
+                Ok(message) => self.message(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break End::Stop,
+            }
+            if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
+                self.engine.handle_timeout(now());
+            }
+            self.leases_of_interfaces();
+            if tick <= now() {
+                tick = now() + Duration::from_secs(1);
+                self.every_second();
+            }
+            self.effects();
+        };
+        heart.supervisor().stop();
+        self.engine.handle(now(), Input::Command(Command::Shutdown));
+        self.effects();
+        self.guard.close();
+        // whoever starts it again finds the leases of before, as after a crash
+        if end != End::Failed {
+            self.dhcp.release();
+        }
+        end
+    }
+
+    /// What DHCP gave or took.
+    fn leases_of_interfaces(&mut self) {
+        for change in self.dhcp.step(now()) {
+            self.lease_changed(change);
+            self.views.installed(&self.machine.names, &self.machine.statics);
+            self.addresses_may_have_changed();
+        }
+    }
+
+    fn lease_changed(&mut self, change: dhcp::Change) {
+        let config = &self.parsed.config;
+        let done = match change {
+            dhcp::Change::Bound(name, lease) => {
+                tracing::info!(
+                    "%DHCP-6-ADDRESS_ASSIGN: Interface {name} assigned DHCP address {}",
+                    lease.address
+                );
+                self.machine.lease_bound(config, &name, &lease)
+            }
+            dhcp::Change::Lost(name, lease) => {
+                tracing::warn!("{name} lost its DHCP address {}", lease.address);
+                self.machine.lease_lost(config, &name, &lease)
+            }
+        };
+        if let Err(error) = done {
+            tracing::error!("a DHCP lease could not be applied: {error:#}");
+        }
+        self.with_guard(Guard::set_or_tell);
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Datagram { from, to, port, bytes } => {
+                let Some(path) = self.path(from, to, port) else { return };
+                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
+            }
+            Message::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
+            Message::Limit(child, limit) => self.engine.handle(now(), Input::Expire { child, limit }),
+            Message::Kernel(event) => {
+                if let Plane::Kernel(kernel) = &mut self.plane
+                    && let Some(message) = kernel.told(event, &self.shared.tables.load(), now())
+                {
+                    self.message(message);
+                }
+            }
+            Message::Notice(Notice::Seen(child)) => self.engine.handle(now(), Input::InboundSeen { child }),
+            Message::Notice(Notice::Moved(child, remote, remote_port)) => {
+                self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
+            }
+            Message::Notice(Notice::Refused(child, refused)) => {
+                self.log.refused_packet(now(), child, refused);
+                if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
+                    self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
+                }
+            }
+            Message::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
+                let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
+                let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
+                self.engine.handle(now(), Input::UnknownSpi { path, spi });
+            }
+            Message::Notice(_) => {}
+            Message::Order(command, done) => {
+                self.engine.handle(now(), Input::Command(command));
+                self.effects();
+                self.views.ordered();
+                // whoever asked may be gone
+                let _gone = done.send(());
+            }
+            Message::Trace(scope, done) => {
+                self.engine.trace(scope);
+                // whoever asked may be gone
+                let _gone = done.send(());
+            }
+            Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
+            Message::ClearGuard(net, done) => {
+                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
+                self.tell_of_the_guard();
+                // whoever asked may be gone
+                let _gone = done.send(count);
+            }
+            Message::Reload => self.reload(),
+            Message::Configure { base, parsed, done } => {
+                let outcome = match Arc::ptr_eq(&base, &self.parsed) {
+                    true => {
+                        self.install(parsed).map_err(|error| NotConfigured::Refused(format!("{error:#}")))
+                    }
+                    false => Err(NotConfigured::Overtaken),
+                };
+                self.effects();
+                // whoever asked may be gone
+                let _gone = done.send(outcome);
+            }
+            Message::Stop(_) => {}
+        }
+    }
+
+    /// The path of a datagram: the interface whose address it was sent to.
+    fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
+        let to = to?;
+        let bears = |index: &usize| {
+            self.parsed.config.interfaces.get(*index).is_some_and(|interface| interface.crypto_map.is_some())
+        };
+        let index = (0..self.addresses.len())
+            .filter(|index| self.addresses.get(*index).copied().flatten().map(IpAddr::V4) == Some(to))
+            .find(bears)?;
+        Some(Path {
+            local: to,
+            local_port: port,
+            remote: from.ip(),
+            remote_port: from.port(),
+            interface: InterfaceId(u16::try_from(index).ok()?),
+            vrf: VrfId(0),
+            encapsulation: if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
+        })
+    }
+
+    fn effects(&mut self) {
+        let mut routes_changed = false;
+        let (mut new, mut new_reverse) = (Vec::new(), Vec::new());
+        while let Some(effect) = self.engine.poll() {
+            match effect {
+                Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
+                Effect::NatKeepalive { path } => {
+                    let to = SocketAddr::new(path.remote, path.remote_port);
+                    let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));
+                }
+                Effect::Install { child, direction } => {
+                    if let Err(error) = self.shared.sad.install(&child, direction) {
+                        tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
+                    }
+                    if let Plane::Kernel(kernel) = &mut self.plane
+                        && let Err(error) = kernel.install(&child, direction)
+                    {
+                        tracing::error!("tunnel {} cannot be used: {error:#}", child.id.0);
+                    }
+                    routes_changed |= self.plane.is_kernel();
+                    if direction == Direction::Outbound {
+                        self.guard.installed(&self.parsed.config, &child);
+                    }
+                    // also where it could not be installed: what should be protected must not leave in clear
+                    if direction == Direction::Outbound {
+                        let remote = child.selector.remote;
+                        let terms = translate::terms_of(&self.parsed.config, &child.entry);
+                        let reverse = terms.is_some_and(|terms| terms.reverse_route);
+                        let reverse = reverse.then_some(child.path.interface);
+                        if self.networks.add(child.id, remote, reverse) {
+                            new.push(remote);
+                            new_reverse.extend(reverse.map(|interface| (remote, interface)));
+                        }
+                    }
+                }
+                Effect::Repath { child, path } => {
+                    self.shared.sad.repath(child, path);
+                    if let Plane::Kernel(kernel) = &mut self.plane {
+                        kernel.repath(child, path);
+                        routes_changed = true;
+                    }
+                }
+                Effect::Remove { child, .. } => {
+                    if let Plane::Kernel(kernel) = &mut self.plane {
+                        kernel.remove(child, &self.shared.sad, now());
+                    }
+                    let halves = self.shared.sad.remove(child);
+                    self.views.carried(child, &halves);
+                    self.last_traffic.remove(&child);
+                    self.guard.removed(child);
+                    let gone = self.networks.remove(child);
+                    if self.plane.is_kernel() {
+                        routes_changed = true;
+                    } else if gone {
+                        self.capture_within(RECAPTURE);
+                    }
+                }
+                Effect::Ask { id, question } => {
+                    if let Some(answer) = self.answer(id, question) {
+                        self.engine.handle(now(), Input::Answer { id, answer });
+                    }
+                }
+                Effect::Release { address, .. } => {
+                    self.leases.release(address);
+                    self.views.released(address);
+                }
+                Effect::Assign(_) | Effect::Unassign { .. } => {}
+                Effect::Event(event) => match event.kind {
+                    EventKind::Trace(_) => self.logging.step(event),
+                    _ => {
+                        self.views.failures().event(clock::wall(), &event);
+                        self.log.event(now(), &event);
+                    }
+                },
+            }
+        }
+        if self.guard.has_new() {
+            self.with_guard(Guard::commit);
+        }
+        if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
+            self.capture();
+        } else if !new.is_empty() {
+            match self.machine.capture_more(&self.parsed.config, new, &new_reverse) {
+                Ok(true) => {}
+                Ok(false) => self.capture(),
+                Err(error) => {
+                    tracing::error!("the routes into the tunnel could not be set: {error:#}");
+                    // whatever it was, all of them are looked at once more
+                    self.capture_within(CAPTURE_AGAIN);
+                }
+            }
+        }
+        while let Some(change) = self.engine.poll_view() {
+            self.views.changed(change);
+        }
+    }
+
+    fn transmit(&self, path: &Path, bytes: &[u8]) {
+        let to = SocketAddr::new(path.remote, path.remote_port);
+        let sent = match path.encapsulation {
+            Encapsulation::Native => self.isakmp.send_to(bytes, to, Some(path.local)),
+            Encapsulation::Udp => {
+                let marked = [&[0; 4], bytes].concat();
+                self.shared.natt.send_to(&marked, to, Some(path.local))
+            }
+        };
+        if let Err(error) = sent {
+            // the engine repeats what is not answered
+            tracing::debug!("an IKE message to {to} was not sent: {error}");
+        }
+    }
+
+    /// Answers at once what can be; a password is checked elsewhere and comes back as a message.
+    fn answer(&mut self, id: AskId, question: Question) -> Option<Answer> {
+        Some(match question {
+            Question::Authenticate { list, user, password, .. } => {
+                return self.authenticator.check(Login { id, list, user, password });
+            }
+            Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
+            Question::Lease { pool, owner, wanted } => {
+                let lease = self.leases.lease(&pool, &owner, wanted);
+                if let Ok(address) = lease {
+                    self.views.leased(address);
+                }
+                if lease == Err(LeaseError::Exhausted) {
+                    tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
+                }
+                Answer::Lease(lease)
+            }
+            Question::Credentials { .. } => Answer::Credentials(None),
+        })
+    }
+
+    /// The routes are looked at in this time, or earlier where that was due already.
+    fn capture_within(&mut self, time: Duration) {
+        let at = now() + time;
+        self.recapture = Some(self.recapture.map_or(at, |due| due.min(at)));
+    }
+
+    /// Brings the routes into the TUN in line with the tunnels.
+    pub(crate) fn capture(&mut self) {
+        let tried_again = self.recapture.take().is_some_and(|at| at <= now());
+        let tables = self.shared.tables.load();
+        let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
+        drop(tables);
+        let mut reverse = translate::reverse_routes(&self.parsed.config);
+        reverse.extend(self.networks.reverse());
+        match self.machine.capture(&self.parsed.config, ranges, &reverse) {
+            Ok(()) => self.capture_again = CAPTURE_AGAIN,
+            Err(error) => {
+                tracing::error!("the routes into the tunnel could not be set: {error:#}");
+                if tried_again {
+                    self.capture_again = (self.capture_again * 2).min(Duration::from_secs(60));
+                }
+                self.capture_within(self.capture_again);
+            }
+        }
+        let links = self.links();
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            kernel.commit(&links, self.machine.elsewhere());
+        }
+        let tables = self.shared.tables.load();
+        if !tables.needs_exits() {
+            return;
+        }
+        if let Some(new) = tables.with_exits(self.machine.exits(&self.parsed.config)) {
+            self.shared.tables.store(Arc::new(new));
+        }
+    }
+
+    /// The interfaces with a crypto map, as Linux has them now.
+    fn links(&self) -> Links {
+        let mut links = Links::new();
+        for (index, interface) in self.parsed.config.interfaces.iter().enumerate() {
+            if interface.crypto_map.is_some()
+                && let Ok(id) = u16::try_from(index)
+                && let Some(name) = self.machine.names.get(&interface.name)
+                && let Ok(link) = link::by_name(&self.machine.netlink, name)
+            {
+                let address = self.addresses.get(index).copied().flatten();
+                links.insert(InterfaceId(id), Link { index: link.index, address });
+            }
+        }
+        links
+    }
+
+    /// Tells the kernel what the configuration says, if the kernel carries the packets.
+    pub(crate) fn configure_plane(&mut self, policy: &Arc<Policy>) {
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            kernel.configure(Arc::clone(policy), translate::pool_ranges(&self.parsed.config));
+        }
+    }
+
+    fn every_second(&mut self) {
+        // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
+        match random::seed() {
+            Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
+            Err(error) => tracing::debug!("no fresh entropy: {error}"),
+        }
+        if let Plane::Kernel(kernel) = &mut self.plane {
+            for message in kernel.poll(&self.shared.sad, now) {
+                self.message(message);
+            }
+        }
+        self.leases.retry();
+        dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
+        self.with_guard(Guard::every_second);
+        self.tell_of_the_guard();
+        match self.monitor.read() {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(_) => {
+                self.link_mtus();
+                self.machine.announce();
+                self.addresses_may_have_changed();
+                // a link that went down or came up, or a route that somebody took away
+                self.set_routes();
+            }
+            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+
+    /// Does something with the guard, which depends on the configuration and on the names and networks here.
+    fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
+        let leased = guard::leased(&self.machine.names, &self.machine.leases);
+        let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
+        act(&mut self.guard, &self.parsed, here)
+    }
+
+    fn tell_of_the_guard(&mut self) {
+        if let Some(news) = self.guard.news() {
+            self.views.guarded(news);
+        }
+    }
+
+    /// How long packets on the outside interfaces may be.
+    fn link_mtus(&self) {
+        let machine = &self.machine;
+        let views =
+            crate::machine::view::interface_views(&machine.netlink, &machine.names, &self.parsed.config);
+        let views = views.unwrap_or_default();
+        for (index, view) in views.iter().enumerate() {
+            if let Ok(index) = u16::try_from(index) {
+                let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
+                self.shared.sad.set_link(InterfaceId(index), mtu);
+            }
+        }
+    }
+
+    /// DHCP, or an administrator, gave an interface another address.
+    fn addresses_may_have_changed(&mut self) {
+        let Ok(addresses) = self.machine.addresses(&self.parsed.config) else { return };
+        for (index, (old, new)) in self.addresses.iter().zip(&addresses).enumerate() {
+            if old != new {
+                let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
+                let name = self.parsed.config.interfaces.get(index).map_or("", |interface| &interface.name);
+                tracing::info!(
+                    "{name} has another address: {}",
+                    new.map_or("none".into(), |new| new.to_string())
+                );
+                self.engine.handle(now(), Input::Moved { interface, address: new.map(IpAddr::V4) });
+            }
+        }
+        if self.addresses != addresses {
+            self.addresses = addresses;
+            // what DHCP gave is never a peer's side of a tunnel
+            let (mut policy, _) = translate::policy(&self.parsed.config, &self.addresses);
+            policy.reserved.extend(self.machine.reserved());
+            self.engine.handle(now(), Input::Policy(Arc::new(policy)));
+            self.set_routes();
+        }
+    }
+
+    fn set_routes(&mut self) {
+        if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
+            tracing::error!("the routes could not be set: {error:#}");
+        }
+        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.capture();
+    }
+
+    /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is applied, and what it does
+    /// not change is left alone.
+    fn reload(&mut self) {
+        if let Err(error) = self.try_reload() {
+            tracing::error!("the old configuration stays: {error:#}");
+            return;
+        }
+        tracing::info!("the configuration was read again");
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<()> {
+        let text = check::read(&self.file)?;
+        let before = Arc::clone(&self.parsed);
+        let parsed = hubward_config::parse(&text);
+        if !check::is_configuration(&parsed) {
+            anyhow::bail!("{} is no IOS configuration", self.file.display());
+        }
+        self.install(Arc::new(parsed))?;
+        startup::keep_unsaved(&self.views, &before.document.print(), &text);
+        self.views.note_saved(&text);
+        Ok(())
+    }
+
+    /// Puts a configuration in force; what it does not change is left alone.
+    fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
+        let mut parsed = Arc::unwrap_or_clone(parsed);
+        let status =
+            check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
+        let parsed = Arc::new(parsed);
+        let names = self.machine.prepare(&parsed.config)?;
+        self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
+        // before anything else: what is new in it must not leave in clear meanwhile
+        let leased = guard::leased(&names, &self.machine.leases);
+        self.guard.set(&parsed, Here { names: &names, leased: &leased, absent: &[] })?;
+        crate::guard::mapping::remember(&self.state, &names);
+        check::tell(&parsed, Some(&self.parsed));
+        self.parsed = parsed;
+        self.status.store(status, Ordering::Relaxed);
+        self.authenticator.configure(&self.parsed.config);
+        self.leases.configure(&self.parsed.config.pools);
+        // a lease goes before the address that takes its place comes
+        for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
+            self.lease_changed(change);
+        }
+        let tun = (!self.plane.is_kernel()).then_some(&self.shared.tun);
+        if let Err(error) = self.machine.apply(&self.parsed.config, names, tun) {
+            tracing::error!("not everything of the new configuration could be applied: {error:#}");
+        }
+        if let Err(error) = self.start_dhcp() {
+            tracing::error!("DHCP could not be started: {error:#}");
+        }
+        if let Ok(addresses) = self.machine.addresses(&self.parsed.config) {
+            self.addresses = addresses;
+        }
+        let (mut policy, left_out) = translate::policy(&self.parsed.config, &self.addresses);
+        policy.reserved.extend(self.machine.reserved());
+        for line in left_out {
+            tracing::warn!("{line}");
+        }
+        let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
+        self.shared.tables.store(Arc::new(tables));
+        let policy = Arc::new(policy);
+        self.configure_plane(&policy);
+        self.engine.handle(now(), Input::Policy(policy));
+        self.capture();
+        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.configured(Arc::clone(&self.parsed));
+        Ok(())
+    }
+
+    /// Starts the DHCP clients and servers that are not running yet, and ends the servers that should not.
+    pub(crate) fn start_dhcp(&mut self) -> anyhow::Result<()> {
+        let machine = &self.machine;
+        if !machine.keeps_addresses() {
+            let adopted = |name: &str| machine.has_address(name);
+            self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
+        }
+        self.lending.configure(&self.parsed.config, machine.names())
+    }
+}

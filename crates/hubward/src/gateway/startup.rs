@@ -1,0 +1,26 @@
+//! Copies of a startup configuration beside it, so that nothing is lost that was typed or edited.
+
+use crate::base::files;
+use crate::views::Views;
+use std::path::Path;
+
+/// The file was read again: what was typed at consoles and never saved is not in it. `running` was in force before.
+pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
+    if running == &*views.saved() || running == text {
+        return;
+    }
+    match keep(views.file(), ".unsaved", running) {
+        Ok(name) => {
+            tracing::warn!("what was typed at consoles was not saved; the configuration before is in {name}")
+        }
+        Err(error) => tracing::error!("what was typed at consoles was not saved, and is lost: {error:#}"),
+    }
+}
+
+/// Keeps a text next to a file, by the file's name with something behind it, and gives that name.
+pub(crate) fn keep(path: &Path, behind: &str, text: &str) -> anyhow::Result<String> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(behind);
+    files::replace(&path.with_file_name(&name), text.as_bytes())?;
+    Ok(name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,33 @@
+//! Which link is which interface, remembered for when no gateway runs.
+
+use crate::machine::view::Names;
+use std::path::{Path, PathBuf};
+
+/// Bytes of the longest name of a link: `IFNAMSIZ` without the 0 at its end.
+pub(crate) const LINK_NAME: usize = 15;
+
+fn mapping(state: &Path) -> PathBuf {
+    state.join("interfaces")
+}
+
+/// Writes down which Linux interface is which, for the next boot: then the guard is set before they are there.
+pub(crate) fn remember(state: &Path, names: &Names) {
+    let text: String = names.iter().map(|(ios, linux)| format!("{ios}={linux}\n")).collect();
+    let path = mapping(state);
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return;
+    }
+    let fresh = path.with_extension("new");
+    let written = std::fs::create_dir_all(state)
+        .and_then(|()| std::fs::write(&fresh, text))
+        .and_then(|()| std::fs::rename(&fresh, &path));
+    if let Err(error) = written {
+        tracing::warn!("{}: the names of interfaces are not remembered: {error}", path.display());
+    }
+}
+
+pub(crate) fn remembered(state: &Path) -> Option<Names> {
+    let text = std::fs::read_to_string(mapping(state)).ok()?;
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    Some(pairs.map(|(ios, linux)| (ios.to_owned(), linux.to_owned())).collect())
+}

@@ -1,0 +1,10 @@
+//! The log: from events and the program's own messages to the buffer, terminals, syslog and standard error.
+
+pub(crate) mod buffer;
+pub(crate) mod events;
+pub(crate) mod layer;
+pub(crate) mod line;
+pub(crate) mod logging;
+pub(crate) mod monitors;
+pub(crate) mod subscribe;
+mod syslog;

@@ -1,0 +1,205 @@
+//! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links.
+
+use crate::base::store::{DHCP_CLIENT, Store, wall_clock};
+use hubward_config::model::{Addressing, Config};
+use hubward_linux::marks::FWMARK;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::{SocketOptions, link, random};
+use hubward_proto::dhcp::{Client, Effect, Lease};
+use hubward_proto::time::Instant;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// The clients of all interfaces.
+pub(crate) struct Clients {
+    running: BTreeMap<String, Running>,
+    /// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
+    store: Store,
+}
+
+struct Running {
+    client: Client,
+    socket: PacketSocket,
+    lease: Option<Lease>,
+    /// When the stored lease ends.
+    stored: Option<Instant>,
+}
+
+/// What changed for an interface (by its Linux name).
+pub(crate) enum Change {
+    Bound(String, Lease),
+    Lost(String, Lease),
+}
+
+impl Running {
+    /// Gives the lease back.
+    fn release(&mut self) {
+        self.client.release();
+        self.stored = None;
+        while let Some(Effect::Send(packet)) = self.client.poll() {
+            let _lost = self.socket.send(&packet, BROADCAST);
+        }
+    }
+}
+
+impl Clients {
+    /// None yet.
+    pub(crate) fn new(store: Store) -> Self {
+        Self { running: BTreeMap::new(), store }
+    }
+
+    /// Writes down the leases that changed, so that the process after a crash asks for the same addresses.
+    fn remember(&mut self, now: Instant) {
+        let mut rows = Vec::new();
+        for (name, running) in &mut self.running {
+            let expires = running.client.expires();
+            if expires == running.stored {
+                continue;
+            }
+            running.stored = expires;
+            rows.push((
+                name.clone(),
+                running.lease.as_ref().zip(expires).map(|(lease, expires)| {
+                    let until = (wall_clock() + expires.since(now)).as_secs();
+                    [&lease.address.addr().octets()[..], &until.to_be_bytes()].concat()
+                }),
+            ));
+        }
+        self.store.write(DHCP_CLIENT, &rows);
+    }
+
+    fn forget(&self, name: &str) {
+        self.store.write(DHCP_CLIENT, &[(name.to_string(), None)]);
+    }
+
+    /// A client for each interface that wants one and has a link. An address that is there already is another client's work
+    /// and is left to it.
+    pub(crate) fn start(
+        &mut self,
+        config: &Config,
+        names: &BTreeMap<String, String>,
+        adopted: impl Fn(&str) -> bool,
+        now: Instant,
+    ) -> anyhow::Result<()> {
+        let netlink = Netlink::open()?;
+        let remembered = self.store.rows(DHCP_CLIENT);
+        let host_name = config.hostname.clone().unwrap_or_default();
+        for interface in &config.interfaces {
+            let Some(name) = names.get(&interface.name) else { continue };
+            if interface.address != Addressing::Dhcp || interface.shutdown || self.running.contains_key(name)
+            {
+                continue;
+            }
+            if adopted(name) {
+                tracing::info!("{} ({name}) has an address already; it is adopted", interface.name);
+                continue;
+            }
+            let link = link::by_name(&netlink, name)?;
+            let Some(mac) = link.mac else {
+                tracing::warn!("{} ({name}) has no Ethernet address, so no DHCP", interface.name);
+                continue;
+            };
+            let socket =
+                PacketSocket::open(link.index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(68))?;
+            let mut client = Client::new(mac, &host_name, random::seed()?, now);
+            if let Some(address) = remembered.get(name).and_then(|row| still_lent(row)) {
+                tracing::info!("{} ({name}) asks for {address}, which it had before", interface.name);
+                client = client.reboot(address);
+            }
+            self.running.insert(name.clone(), Running { client, socket, lease: None, stored: None });
+        }
+        Ok(())
+    }
+
+    /// Ends the clients of interfaces that another configuration gives no client, and their leases.
+    pub(crate) fn stop_unwanted(&mut self, config: &Config, names: &BTreeMap<String, String>) -> Vec<Change> {
+        let wanted: Vec<_> = config
+            .interfaces
+            .iter()
+            .filter(|interface| interface.address == Addressing::Dhcp && !interface.shutdown)
+            .filter_map(|interface| names.get(&interface.name))
+            .collect();
+        let all = std::mem::take(&mut self.running);
+        let (kept, ended) = all.into_iter().partition(|(name, _)| wanted.contains(&name));
+        self.running = kept;
+        let mut changes = Vec::new();
+        for (name, mut running) in ended {
+            running.release();
+            self.forget(&name);
+            changes.extend(running.lease.take().map(|lease| Change::Lost(name, lease)));
+        }
+        changes
+    }
+
+    /// The next moment at which a client has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.running.values().map(|running| running.client.poll_timeout()).min()
+    }
+
+    /// Takes what arrived, does what is due, and tells what changed.
+    pub(crate) fn step(&mut self, now: Instant) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut buffer = [0; 2048];
+        for (name, running) in &mut self.running {
+            while let Ok(packet) = running.socket.recv(&mut buffer) {
+                running.client.handle(now, buffer.get(..packet.length).unwrap_or_default());
+            }
+            running.client.handle_timeout(now);
+            while let Some(effect) = running.client.poll() {
+                match effect {
+                    Effect::Send(packet) => {
+                        if let Err(error) = running.socket.send(&packet, BROADCAST) {
+                            tracing::debug!("DHCP on {name}: {error}");
+                        }
+                    }
+                    Effect::Unicast { from, to, message } => {
+                        if let Err(error) = unicast(from, to, &message) {
+                            tracing::debug!("DHCP on {name}: {error}");
+                        }
+                    }
+                    Effect::Bound(lease) => {
+                        running.lease = Some(lease.clone());
+                        changes.push(Change::Bound(name.clone(), lease));
+                    }
+                    Effect::Lost => {
+                        changes.extend(running.lease.take().map(|lease| Change::Lost(name.clone(), lease)))
+                    }
+                }
+            }
+        }
+        self.remember(now);
+        changes
+    }
+
+    /// Gives every lease back.
+    pub(crate) fn release(&mut self) {
+        for running in self.running.values_mut() {
+            running.release();
+        }
+        for name in self.running.keys() {
+            self.forget(name);
+        }
+    }
+
+    /// Whether any client waits for packets, so that the gateway looks often.
+    pub(crate) fn waiting(&self) -> bool {
+        self.running.values().any(|running| running.lease.is_none())
+    }
+}
+
+/// The address of a stored lease, while it lasts.
+fn still_lent(row: &[u8]) -> Option<Ipv4Addr> {
+    let (address, until) = row.split_first_chunk::<4>()?;
+    let until = u64::from_be_bytes(*until.first_chunk::<8>()?);
+    (wall_clock().as_secs() < until).then(|| Ipv4Addr::from(*address))
+}
+
+/// Sends a renewal from port 68; its answer is seen by the packet socket. The mark keeps it out of the tunnels.
+fn unicast(from: Ipv4Addr, to: Ipv4Addr, message: &[u8]) -> anyhow::Result<()> {
+    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 64 << 10 };
+    let socket = UdpSocket::bind(SocketAddr::from((from, 68)), &options)?;
+    socket.send_to(message, SocketAddr::from((to, 67)), None)?;
+    Ok(())
+}

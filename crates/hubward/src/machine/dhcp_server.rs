@@ -1,0 +1,238 @@
+//! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its own.
+
+use crate::base::clock::now;
+use crate::base::store::{DHCP_SERVER, Store, wall_clock};
+use crate::supervise::{Heart, Supervisor};
+use hubward_config::model::{Addressing, Config, DhcpPool};
+use hubward_linux::link;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
+use hubward_proto::dhcp::server::{Binding, Fixed, FixedClient, Pool, Server};
+use hubward_proto::time::Instant;
+use ipnet::Ipv4Net;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// `lease` when it is not said.
+const LEASE: Duration = Duration::from_secs(86_400);
+
+/// The running servers; they end when this is dropped.
+pub(crate) struct Servers {
+    running: Vec<Serving>,
+    store: Store,
+    supervisor: Arc<Supervisor>,
+}
+
+/// A server on its link.
+struct Serving {
+    interface: String,
+    pool: Pool,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Servers {
+    /// None yet.
+    pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
+        Self { running: Vec::new(), store, supervisor }
+    }
+
+    /// Ends the servers whose pool is gone or another now, starts what is new, and leaves the rest alone.
+    pub(crate) fn configure(
+        &mut self,
+        config: &Config,
+        names: &BTreeMap<String, String>,
+    ) -> anyhow::Result<()> {
+        let netlink = Netlink::open()?;
+        let mut wanted = Vec::new();
+        for configured in config.dhcp_pools.iter().filter(|_| !config.dhcp_off) {
+            if configured.host.is_some() && !alone(config, configured) {
+                continue;
+            }
+            match place(config, configured) {
+                Some(placed) => wanted.push(placed),
+                None => tracing::warn!(
+                    "ip dhcp pool {}: no interface has an address in its network",
+                    configured.name
+                ),
+            }
+        }
+        let is = |serving: &Serving, placed: &(String, Pool)| {
+            serving.interface == placed.0 && serving.pool == placed.1
+        };
+        self.running.retain(|serving| {
+            let kept = wanted.iter().any(|placed| is(serving, placed));
+            if !kept {
+                tracing::info!(
+                    "addresses of {} are lent on {} no longer",
+                    serving.pool.network,
+                    serving.interface
+                );
+            }
+            kept
+        });
+        for (interface, pool) in wanted {
+            let known = |serving: &Serving| serving.interface == interface && serving.pool == pool;
+            if self.running.iter().any(known) {
+                continue;
+            }
+            let Some(name) = names.get(&interface) else { continue };
+            let index = link::by_name(&netlink, name)?.index;
+            let socket = PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
+            tracing::info!("addresses of {} are lent on {interface}", pool.network);
+            let stop = Arc::new(AtomicBool::new(false));
+            let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
+            let mut written = Written { store: self.store.clone(), bindings: server.bindings().clone() };
+            let stopped = Arc::clone(&stop);
+            let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
+            let thread = self.supervisor.spawn("dhcp", work)?;
+            self.running.push(Serving { interface, pool, stop, thread: Some(thread) });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a pool with `host` has to be served for itself: no pool with `network` holds its address, and it is the first such
+/// pool of its link.
+fn alone(config: &Config, configured: &DhcpPool) -> bool {
+    let Some(address) = configured.host.map(|host| host.addr()) else { return false };
+    let in_network =
+        config.dhcp_pools.iter().any(|pool| pool.network.is_some_and(|net| net.contains(&address)));
+    let link = |pool: &DhcpPool| place(config, pool).map(|(interface, _)| interface);
+    let first = config.dhcp_pools.iter().find(|pool| pool.host.is_some() && link(pool) == link(configured));
+    !in_network && first.is_some_and(|first| first.name == configured.name)
+}
+
+/// A pool with `host`, for the server of its network.
+fn host(configured: &DhcpPool, network: Ipv4Net) -> Option<Fixed> {
+    let address = configured.host?.addr();
+    let client = match (&configured.client_identifier, configured.hardware) {
+        (Some(identifier), _) => FixedClient::Identifier(identifier.clone()),
+        (None, Some(mac)) => FixedClient::Hardware(mac),
+        (None, None) => return None,
+    };
+    let options = (configured.routers.clone(), configured.dns.clone(), configured.domain.clone());
+    let (routers, dns, domain) = options;
+    network.contains(&address).then_some(Fixed { address, client, routers, dns, domain })
+}
+
+/// The interface that a pool serves, and the pool as the server knows it.
+fn place(config: &Config, configured: &DhcpPool) -> Option<(String, Pool)> {
+    let dynamic = configured.network;
+    let inside = configured.host.map(|host| host.addr());
+    let (interface, address) = config.interfaces.iter().find_map(|interface| match &interface.address {
+        Addressing::Static(nets) if !interface.shutdown => {
+            let serves = |net: &&Ipv4Net| {
+                dynamic.is_some_and(|network| network.contains(&net.addr()))
+                    || inside.is_some_and(|host| net.contains(&host))
+            };
+            nets.iter().find(serves).map(|net| (interface, net))
+        }
+        _ => None,
+    })?;
+    let network = dynamic.unwrap_or(*address).trunc();
+    let fixed = config.dhcp_pools.iter().filter_map(|pool| host(pool, network)).collect();
+    let pool = Pool {
+        network,
+        server: address.addr(),
+        excluded: config.dhcp_excluded.clone(),
+        routers: configured.routers.clone(),
+        dns: configured.dns.clone(),
+        domain: configured.domain.clone(),
+        lease: configured.lease.map_or(LEASE, |seconds| Duration::from_secs(seconds.into())),
+        dynamic: dynamic.is_some(),
+        fixed,
+    };
+    Some((interface.name.clone(), pool))
+}
+
+/// The leases as they are in the database.
+struct Written {
+    store: Store,
+    bindings: BTreeMap<Ipv4Addr, Binding>,
+}
+
+impl Written {
+    /// Writes down what changed: by address, the end in seconds since 1970, then the owner. A client is told of its lease only
+    /// after that.
+    fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) {
+        if self.bindings == *bindings {
+            return;
+        }
+        let gone = self.bindings.keys().filter(|address| !bindings.contains_key(address));
+        let mut rows: Vec<_> = gone.map(|address| (address.to_string(), None)).collect();
+        for (address, binding) in
+            bindings.iter().filter(|(address, new)| self.bindings.get(address) != Some(new))
+        {
+            let until = (wall_clock() + binding.until.since(now)).as_secs();
+            rows.push((address.to_string(), Some([&until.to_be_bytes()[..], &binding.owner].concat())));
+        }
+        self.store.write(DHCP_SERVER, &rows);
+        self.bindings.clone_from(bindings);
+    }
+}
+
+/// The leases that an earlier server wrote down; those that ended are kept for their owners.
+fn stored(store: &Store, now: Instant) -> Vec<(Ipv4Addr, Binding)> {
+    store
+        .rows(DHCP_SERVER)
+        .into_iter()
+        .filter_map(|(address, row)| {
+            let (until, owner) = row.split_first_chunk::<8>()?;
+            let left = Duration::from_secs(u64::from_be_bytes(*until)).saturating_sub(wall_clock());
+            Some((address.parse().ok()?, Binding { owner: owner.to_vec(), until: now + left }))
+        })
+        .collect()
+}
+
+fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
+    let mut buffer = [0; 2048];
+    while !stop.load(Ordering::Relaxed) {
+        heart.beat();
+        let patience = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+        // an interrupted wait is a wait that ended
+        let _ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience));
+        while let Ok(packet) = socket.recv(&mut buffer) {
+            let bytes = buffer.get(..packet.length).unwrap_or_default();
+            let answer = server.handle(now(), bytes);
+            written.update(now(), server.bindings());
+            if let Some(answer) = answer
+                && let Err(error) = socket.send(&answer, BROADCAST)
+            {
+                tracing::debug!("a DHCP answer was not sent: {error}");
+            }
+        }
+    }
+    heart.retire();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_serves_the_link_that_lies_in_its_network() {
+        let text = "ip dhcp excluded-address 10.2.2.1 10.2.2.9\nip dhcp pool lan\n network 10.2.2.0 255.255.255.0\n \
+                    default-router 10.2.2.2\ninterface FastEthernet0/1\n ip address 10.2.2.2 255.255.255.0\n";
+        let config = hubward_config::parse(text).config;
+        let (interface, pool) = place(&config, &config.dhcp_pools[0]).unwrap();
+        assert_eq!(interface, "FastEthernet0/1");
+        assert_eq!(pool.network.to_string(), "10.2.2.0/24");
+        assert_eq!(pool.excluded.len(), 1);
+        assert_eq!(pool.lease, LEASE);
+    }
+}

@@ -1,0 +1,8 @@
+//! The machine under the gateway: links, addresses, routes, and what of its traffic Hubward takes.
+
+pub(crate) mod apply;
+pub(crate) mod capture;
+pub(crate) mod dhcp;
+pub(crate) mod dhcp_server;
+pub(crate) mod routes;
+pub(crate) mod view;

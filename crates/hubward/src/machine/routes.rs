@@ -1,0 +1,617 @@
+//! `ip route`: the static routes of the configuration and the default routes of DHCP, held against the routes of the machine.
+//!
+//! Of routes with one prefix the configuration's own with the lowest distance is used; Linux knows the distance as metric.
+//! A line by an interface that Hubward does not have (a tunnel that is not implemented, a name that nothing defines, an
+//! interface without a card) becomes an unreachable route of its own distance.
+//! A route that somebody else made (an `ifupdown` default route has metric 0) never wins in silence: a route of distance 1
+//! is put in front of it, and any other loss is told.
+
+use crate::machine::apply::Machine;
+use crate::machine::view::{Names, Static};
+use hubward_config::model::{self, Addressing, Config};
+use hubward_linux::address::{self, Address};
+use hubward_linux::link::{self, Link};
+use hubward_linux::marks::PROTOCOL;
+use hubward_linux::route::{self, Route, RouteKind};
+use hubward_proto::dhcp::Lease;
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
+const CONNECTED: u8 = 2;
+/// The distance of a default route that DHCP gave.
+const DHCP_DISTANCE: u8 = 254;
+/// By how many others a line may lead.
+const DEPTH: usize = 16;
+/// `ip route … dhcp`, in the place of an interface.
+const BY_DHCP: &str = "dhcp";
+
+/// What of the machine decides about routes.
+struct Surroundings {
+    addresses: Vec<Address>,
+    links: Vec<Link>,
+    main: Vec<Route>,
+}
+
+impl Machine {
+    /// Brings the main table in line with `ip route` and the leases. What leaves by a link that is down is withdrawn, so that
+    /// the route with the next higher distance takes over; what leaves by an interface that Hubward does not have is
+    /// unreachable, for what a tunnel should carry must not follow another route in clear.
+    pub(crate) fn apply_routes(&mut self, config: &Config) -> anyhow::Result<()> {
+        let around = Surroundings {
+            addresses: address::list(&self.netlink)?,
+            links: link::list(&self.netlink)?,
+            main: route::list(&self.netlink)?.into_iter().filter(|r| r.table == route::MAIN).collect(),
+        };
+        let mut wanted = self.wanted(config, &around);
+        let mut told = BTreeSet::new();
+        for place in 0..wanted.len() {
+            let Some((before, rest)) = wanted.split_at_mut_checked(place) else { break };
+            let Some((route, after)) = rest.split_first_mut() else { break };
+            let better = before.iter().chain(after.iter()).any(|other| {
+                other.route.destination == route.route.destination && other.distance < route.distance
+            });
+            rank(route, better, &around, &mut told);
+            if let (RouteKind::Unreachable, Some(name)) = (route.route.kind, &route.interface) {
+                told.insert(format!(
+                    "{} [{}] is unreachable here: its route leads by {name}, which Hubward does not have",
+                    route.route.destination, route.distance
+                ));
+            }
+        }
+        for line in told.difference(&self.told) {
+            tracing::warn!("{line}");
+        }
+        self.told = told;
+        let ours: Vec<_> = around.main.iter().filter(|route| route.protocol == PROTOCOL).collect();
+        for new in wanted.iter().map(|new| &new.route).filter(|new| !ours.iter().any(|old| same(new, old))) {
+            let hop = new.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
+            if let Err(error) = route::prepend(&self.netlink, new) {
+                tracing::warn!("the route to {}{hop} is not installed: {error}", new.destination);
+            }
+        }
+        // the new ones stand before the old ones go: no packet is without a route
+        for old in ours.into_iter().filter(|old| !wanted.iter().any(|new| same(&new.route, old))) {
+            match route::remove(&self.netlink, old) {
+                Err(error) if !error.is_not_found() => {
+                    tracing::warn!("the route to {} is left behind: {error}", old.destination);
+                }
+                _ => {}
+            }
+        }
+        self.statics = wanted;
+        Ok(())
+    }
+
+    /// The routes that the lines and the leases stand for right now.
+    fn wanted(&self, config: &Config, around: &Surroundings) -> Vec<Static> {
+        let mut lines = Lines {
+            config,
+            names: &self.names,
+            leases: &self.leases,
+            around,
+            ways: vec![None; config.routes.len()],
+            depth: 0,
+        };
+        let mut wanted = Vec::new();
+        for (place, line) in config.routes.iter().enumerate() {
+            for way in lines.ways(place) {
+                wanted.push(lines.installed(line, way));
+            }
+        }
+        settle(&mut wanted);
+        for (name, lease) in &self.leases {
+            let Some(router) = lease.router else { continue };
+            let Some(link) = around.links.iter().find(|link| link.name == *name) else { continue };
+            let mut route = Route::new(IpNet::V4(Ipv4Net::default()));
+            route.gateway = Some(IpAddr::V4(router));
+            route.interface = link.index;
+            let interface = ios_name(&self.names, name);
+            wanted.push(Static { route, distance: DHCP_DISTANCE, interface, hidden: None });
+        }
+        wanted
+    }
+}
+
+/// Where a line leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// Out by a link, to a next hop or straight to the destination.
+    Out { link: u32, hop: Option<Ipv4Addr>, onlink: bool },
+    /// `Null0`.
+    Null,
+    /// By this interface of the configuration, which Hubward does not have.
+    Absent(String),
+}
+
+/// An interface that a line names, on this machine.
+enum Place<'a> {
+    /// Its link works.
+    Up(&'a Link),
+    /// It is down, or `shutdown`: as on IOS the routes by it go.
+    Down,
+    /// Hubward does not have it.
+    Absent,
+}
+
+/// What the next hop of a line lies in; of two with the same prefix the last one here counts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Holder<'a> {
+    /// The destination of another line, by its number; the lower distance counts.
+    Line(std::cmp::Reverse<u8>, std::cmp::Reverse<usize>),
+    /// The network of an interface that Hubward does not have.
+    Absent(&'a str),
+    /// The network of an interface that is down.
+    Down,
+    /// A connected network, by the link's number.
+    Link(u32),
+}
+
+/// Resolves the lines of `ip route`, each once: next hops lead by other lines, as far as it takes.
+struct Lines<'a> {
+    config: &'a Config,
+    names: &'a Names,
+    /// By the link's name.
+    leases: &'a BTreeMap<String, Lease>,
+    around: &'a Surroundings,
+    /// What was found for each line; `Some` and empty while it is looked for, so that a line never leads by itself.
+    ways: Vec<Option<Vec<Way>>>,
+    /// How many lines lead by another one right now.
+    depth: usize,
+}
+
+impl Lines<'_> {
+    /// Where a line leads: nowhere while its interface is down or its next hop unknown, to several places for `dhcp`.
+    fn ways(&mut self, place: usize) -> Vec<Way> {
+        match self.ways.get_mut(place) {
+            Some(Some(known)) => return known.clone(),
+            Some(unknown) => *unknown = Some(Vec::new()),
+            None => return Vec::new(),
+        }
+        self.depth += 1;
+        let found = match self.config.routes.get(place).filter(|_| self.depth <= DEPTH) {
+            Some(line) => self.look(place, line),
+            None => Vec::new(),
+        };
+        self.depth -= 1;
+        if let Some(known) = self.ways.get_mut(place) {
+            *known = Some(found.clone());
+        }
+        found
+    }
+
+    fn look(&mut self, place: usize, line: &model::Route) -> Vec<Way> {
+        match (line.interface.as_deref(), line.next_hop) {
+            (Some(name), _) if name.starts_with("Null") => vec![Way::Null],
+            (name, _) if name == Some(BY_DHCP) || line.by_dhcp => {
+                self.by_dhcp(name.filter(|name| *name != BY_DHCP))
+            }
+            (Some(name), hop) => match self.place(name) {
+                Place::Up(link) => vec![Way::Out { link: link.index, hop, onlink: false }],
+                Place::Down => Vec::new(),
+                Place::Absent => vec![Way::Absent(name.to_string())],
+            },
+            (None, Some(hop)) => self.by_hop(place, hop),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// An interface of the configuration, or a name that it does not define.
+    fn place(&self, name: &str) -> Place<'_> {
+        let defined = self.config.interfaces.iter().find(|interface| interface.name == name);
+        let shut = defined.is_some_and(|interface| interface.shutdown);
+        match self.names.get(name) {
+            // what a tunnel carried is closed, whoever shut it
+            _ if shut && is_tunnel(name) => Place::Absent,
+            _ if shut => Place::Down,
+            None => Place::Absent,
+            Some(linux) => {
+                let link = self.around.links.iter().find(|link| link.name == *linux && link.running);
+                link.map_or(Place::Down, Place::Up)
+            }
+        }
+    }
+
+    /// The routers that DHCP gave an interface, or any.
+    fn by_dhcp(&self, only: Option<&str>) -> Vec<Way> {
+        if let Some(name) = only
+            && matches!(self.place(name), Place::Absent)
+        {
+            return vec![Way::Absent(name.to_string())];
+        }
+        let fits = |name: &str| only.is_none() || ios_name(self.names, name).as_deref() == only;
+        let leases = self.leases.iter().filter(|(name, _)| fits(name));
+        let found: Vec<_> = leases
+            .filter_map(|(name, lease)| {
+                let link = self.around.links.iter().find(|link| link.name == *name && link.running)?;
+                Some(Way::Out { link: link.index, hop: Some(lease.router?), onlink: false })
+            })
+            .collect();
+        if !found.is_empty() || only.is_some() {
+            return found;
+        }
+        // nobody can lend anything to an interface that is not here; where another one may still get a lease it is waited for
+        let asking = self.config.interfaces.iter().filter(|interface| interface.address == Addressing::Dhcp);
+        let mut places = asking.map(|interface| (interface, self.place(&interface.name))).peekable();
+        let first = places.peek().map(|(interface, _)| interface.name.clone());
+        match places.all(|(_, place)| matches!(place, Place::Absent)) {
+            true => first.map(Way::Absent).into_iter().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// By the longest prefix that holds the next hop: a connected network, or another line than the default route. A next hop
+    /// in neither is put on the interface that bears the crypto map.
+    fn by_hop(&mut self, place: usize, hop: Ipv4Addr) -> Vec<Way> {
+        let config = self.config;
+        let mut holders = Vec::new();
+        for address in &self.around.addresses {
+            if let IpNet::V4(net) = address.net
+                && net.contains(&hop)
+            {
+                holders.push((net.prefix_len(), Holder::Link(address.interface)));
+            }
+        }
+        for interface in &config.interfaces {
+            let Addressing::Static(nets) = &interface.address else { continue };
+            for net in nets.iter().filter(|net| net.contains(&hop)) {
+                match self.place(&interface.name) {
+                    // the machine's own addresses tell whether the network is connected
+                    Place::Up(_) => {}
+                    Place::Down => holders.push((net.prefix_len(), Holder::Down)),
+                    Place::Absent => holders.push((net.prefix_len(), Holder::Absent(&interface.name))),
+                }
+            }
+        }
+        for (other, line) in config.routes.iter().enumerate() {
+            let length = line.destination.prefix_len();
+            if other != place && length > 0 && line.destination.contains(&hop) && !self.ways(other).is_empty()
+            {
+                use std::cmp::Reverse;
+                holders.push((length, Holder::Line(Reverse(line.distance), Reverse(other))));
+            }
+        }
+        match holders.into_iter().max() {
+            Some((_, Holder::Link(index))) => {
+                let link = self.around.links.iter().find(|link| link.index == index && link.running);
+                link.map(|link| Way::Out { link: link.index, hop: Some(hop), onlink: false })
+                    .into_iter()
+                    .collect()
+            }
+            Some((_, Holder::Down)) => Vec::new(),
+            Some((_, Holder::Absent(name))) => vec![Way::Absent(name.to_string())],
+            Some((_, Holder::Line(_, std::cmp::Reverse(other)))) => {
+                let through = self.ways(other).into_iter().map(|way| match way {
+                    // the other line says that its whole network is at that link
+                    Way::Out { link, hop: None, .. } => Way::Out { link, hop: Some(hop), onlink: true },
+                    way => way,
+                });
+                through.collect()
+            }
+            None => self.by_bearer(hop),
+        }
+    }
+
+    fn by_bearer(&self, hop: Ipv4Addr) -> Vec<Way> {
+        let bearers = self.config.interfaces.iter().filter(|i| i.crypto_map.is_some() && !i.shutdown);
+        let mut absent = None;
+        for bearer in bearers {
+            match self.place(&bearer.name) {
+                Place::Absent => absent = absent.or(Some(Way::Absent(bearer.name.clone()))),
+                // the network of the next hop may come with a lease
+                _ if bearer.address == Addressing::Dhcp => return Vec::new(),
+                Place::Down => return Vec::new(),
+                Place::Up(link) => {
+                    return vec![Way::Out { link: link.index, hop: Some(hop), onlink: true }];
+                }
+            }
+        }
+        absent.into_iter().collect()
+    }
+
+    /// The route that stands for a line that leads some way.
+    fn installed(&self, line: &model::Route, way: Way) -> Static {
+        let mut route = Route::new(IpNet::V4(line.destination));
+        let interface = match way {
+            Way::Null => {
+                route.kind = RouteKind::Blackhole;
+                Some("Null0".to_string())
+            }
+            Way::Absent(name) => {
+                route.kind = RouteKind::Unreachable;
+                Some(name)
+            }
+            Way::Out { link, hop, onlink } => {
+                route.interface = link;
+                route.gateway = hop.map(IpAddr::V4);
+                route.onlink = onlink;
+                let found = self.around.links.iter().find(|found| found.index == link);
+                found.and_then(|found| ios_name(self.names, &found.name))
+            }
+        };
+        Static { route, distance: line.distance, interface, hidden: None }
+    }
+}
+
+/// Of routes to one destination with one distance IOS uses all by turns; here one is used. That is the unreachable one where
+/// it stands for a tunnel, and otherwise one that leads somewhere.
+fn settle(wanted: &mut Vec<Static>) {
+    let closed = |found: &Static| {
+        let absent = found.route.kind == RouteKind::Unreachable;
+        (absent, absent && found.interface.as_deref().is_some_and(is_tunnel))
+    };
+    let equals: Vec<_> = wanted
+        .iter()
+        .map(|found| {
+            let (absent, tunnel) = closed(found);
+            (found.route.destination, found.distance, absent, tunnel)
+        })
+        .collect();
+    wanted.retain(|found| {
+        let (absent, tunnel) = closed(found);
+        let mut others = equals.iter().filter(|(destination, distance, ..)| {
+            (*destination, *distance) == (found.route.destination, found.distance)
+        });
+        match absent {
+            true => tunnel || others.all(|(.., absent, _)| *absent),
+            false => !others.any(|(.., tunnel)| *tunnel),
+        }
+    });
+}
+
+/// Whether packets by such an interface are wrapped, and as a rule encrypted.
+fn is_tunnel(name: &str) -> bool {
+    ["Tunnel", "Virtual-Template", "Virtual-Access"].iter().any(|kind| name.starts_with(kind))
+}
+
+/// Gives a route its metric, so that it wins over what others made, or says why it does not.
+fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTreeSet<String>) {
+    route.route.metric = u32::from(route.distance);
+    let foreign = around.main.iter().filter(|other| {
+        other.protocol != PROTOCOL
+            && other.destination == route.route.destination
+            && !same(&route.route, other)
+    });
+    let Some(other) = foreign.min_by_key(|other| other.metric) else { return };
+    let same_way = other.gateway == route.route.gateway && other.interface == route.route.interface;
+    if other.metric > route.route.metric || better || same_way {
+        return;
+    }
+    let describe = |route: &Route| {
+        let hop = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
+        format!("{}{hop}", route.destination)
+    };
+    let (own, other_name) = (describe(&route.route), describe(other));
+    let connected = other.protocol == CONNECTED;
+    if route.distance == 1 && !route.route.onlink && !connected {
+        route.route.metric = 0;
+        told.insert(format!(
+            "the route to {own} is used in the place of this machine's own route to {other_name}, which is used again when \
+             Hubward ends"
+        ));
+        return;
+    }
+    let why = match (connected, route.route.onlink) {
+        (true, _) => "that network is connected".to_owned(),
+        (_, true) => format!(
+            "its next hop lies in no connected network, and this machine has a route to {other_name} (metric {}) that \
+             Hubward did not make; correct the next hop, or remove the other route with `ip route del`",
+            other.metric
+        ),
+        _ => format!(
+            "this machine has a route to {other_name} (metric {}) that Hubward did not make; remove it with `ip route del`, \
+             or give the route of the configuration distance 1",
+            other.metric
+        ),
+    };
+    told.insert(format!("the route to {own} [{}] is not used: {why}", route.distance));
+    route.hidden = Some(why);
+}
+
+fn same(wanted: &Route, there: &Route) -> bool {
+    wanted.destination == there.destination
+        && wanted.metric == there.metric
+        && wanted.kind == there.kind
+        && wanted.gateway == there.gateway
+        && (wanted.interface == there.interface || wanted.kind != RouteKind::Unicast)
+        && there.protocol == PROTOCOL
+}
+
+fn ios_name(names: &Names, linux: &str) -> Option<String> {
+    names.iter().find(|(_, name)| *name == linux).map(|(ios, _)| ios.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_linux::link::Statistics;
+
+    /// The outside is eth0, the LAN eth1; Serial0/0 is mapped, and its cable is out.
+    const BASE: &str = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map CM\n\
+        interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n\
+        interface Serial0/0\n ip address 192.0.2.1 255.255.255.252\n\
+        interface GigabitEthernet0/2\n ip address 172.16.10.1 255.255.255.0\n shutdown\n\
+        interface Tunnel7\n ip address 10.255.7.1 255.255.255.252\n\
+        interface Tunnel8\n ip address 10.255.8.1 255.255.255.252\n shutdown\n\
+        interface Dialer1\n ip address negotiated\n\
+        interface Loopback0\n ip address 10.1.255.1 255.255.255.255\n\
+        interface BVI1\n ip address 10.1.64.1 255.255.255.0\n";
+
+    fn surroundings() -> (Names, Surroundings) {
+        let names = [("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1"), ("Serial0/0", "eth2")];
+        let names = names.map(|(ios, linux)| (ios.to_string(), linux.to_string()));
+        let link = |index: u32, running| Link {
+            index,
+            name: format!("eth{}", index - 1),
+            kind: None,
+            up: true,
+            running,
+            carrier: running,
+            loopback: false,
+            mtu: 1500,
+            mac: None,
+            statistics: Statistics::default(),
+        };
+        let address = |interface, net: &str| Address {
+            interface,
+            net: net.parse().unwrap(),
+            protocol: PROTOCOL,
+            label: None,
+        };
+        let around = Surroundings {
+            addresses: vec![
+                address(1, "198.51.100.2/29"),
+                address(2, "10.1.1.1/24"),
+                address(3, "192.0.2.1/30"),
+            ],
+            links: vec![link(1, true), link(2, true), link(3, false)],
+            main: Vec::new(),
+        };
+        (names.into(), around)
+    }
+
+    /// What stands for these lines: `10.78.0.0/16 [1] unreachable Tunnel7`, `… via 10.1.1.2 eth1 onlink`.
+    fn resolved(lines: &str) -> Vec<String> {
+        let config = hubward_config::parse(&format!("{BASE}{lines}")).config;
+        let (names, around) = surroundings();
+        let mut resolver = Lines {
+            config: &config,
+            names: &names,
+            leases: &BTreeMap::new(),
+            around: &around,
+            ways: vec![None; config.routes.len()],
+            depth: 0,
+        };
+        let mut found = Vec::new();
+        for (place, line) in config.routes.iter().enumerate() {
+            for way in resolver.ways(place) {
+                found.push(resolver.installed(line, way));
+            }
+        }
+        settle(&mut found);
+        found.iter().map(|found| text(found, &around)).collect()
+    }
+
+    fn text(found: &Static, around: &Surroundings) -> String {
+        let route = &found.route;
+        let link = around.links.iter().find(|link| link.index == route.interface);
+        let hop = route.gateway.map(|hop| format!("via {hop} ")).unwrap_or_default();
+        let way = match route.kind {
+            RouteKind::Unreachable => format!("unreachable {}", found.interface.as_deref().unwrap()),
+            RouteKind::Blackhole => "Null0".to_string(),
+            _ => format!("{hop}{}{}", link.unwrap().name, if route.onlink { " onlink" } else { "" }),
+        };
+        format!("{} [{}] {way}", route.destination, found.distance)
+    }
+
+    #[test]
+    fn a_route_by_an_interface_that_is_not_here_is_unreachable_and_does_not_follow_another() {
+        let rows: &[(&str, &[&str])] = &[
+            ("Tunnel7", &["unreachable Tunnel7"]),
+            ("Tunnel7 10.255.7.2", &["unreachable Tunnel7"]),
+            // in the tunnel's own subnet
+            ("10.255.7.2", &["unreachable Tunnel7"]),
+            ("Tunnel8", &["unreachable Tunnel8"]),
+            ("10.255.8.2", &["unreachable Tunnel8"]),
+            // not implemented, not defined, without a card
+            ("Dialer1", &["unreachable Dialer1"]),
+            ("BVI1", &["unreachable BVI1"]),
+            ("10.1.64.9", &["unreachable BVI1"]),
+            ("Loopback0", &["unreachable Loopback0"]),
+            ("GigabitEthernet0/7", &["unreachable GigabitEthernet0/7"]),
+            ("GigabitEthernet0/1.20 10.1.20.2", &["unreachable GigabitEthernet0/1.20"]),
+            ("Dialer2 dhcp", &["unreachable Dialer2"]),
+            // here
+            ("Null0", &["Null0"]),
+            ("10.1.1.2", &["via 10.1.1.2 eth1"]),
+            ("GigabitEthernet0/1", &["eth1"]),
+            ("GigabitEthernet0/1 10.1.1.2", &["via 10.1.1.2 eth1"]),
+            ("203.0.113.9", &["via 203.0.113.9 eth0 onlink"]),
+            // down, or shut: as on IOS the route goes
+            ("Serial0/0", &[]),
+            ("192.0.2.2", &[]),
+            ("GigabitEthernet0/2", &[]),
+            ("GigabitEthernet0/2 172.16.10.9", &[]),
+            ("172.16.10.9", &[]),
+            ("dhcp", &[]),
+        ];
+        for (way, wanted) in rows {
+            let wanted: Vec<_> = wanted.iter().map(|wanted| format!("10.78.0.0/16 [5] {wanted}")).collect();
+            assert_eq!(resolved(&format!("ip route 10.78.0.0 255.255.0.0 {way} 5\n")), wanted, "{way}");
+        }
+    }
+
+    #[test]
+    fn next_hops_are_found_by_other_routes_as_on_a_router() {
+        let rows: &[(&str, &[&str])] = &[
+            (
+                "ip route 10.99.0.0 255.255.0.0 Tunnel7\nip route 10.78.0.0 255.255.0.0 10.99.0.1\n",
+                &["10.99.0.0/16 [1] unreachable Tunnel7", "10.78.0.0/16 [1] unreachable Tunnel7"],
+            ),
+            (
+                "ip route 10.79.0.0 255.255.0.0 10.78.0.1\nip route 10.78.0.0 255.255.0.0 10.99.0.1\n\
+                 ip route 10.99.0.1 255.255.255.255 Dialer1\n",
+                &[
+                    "10.79.0.0/16 [1] unreachable Dialer1",
+                    "10.78.0.0/16 [1] unreachable Dialer1",
+                    "10.99.0.1/32 [1] unreachable Dialer1",
+                ],
+            ),
+            (
+                "ip route 10.77.0.0 255.255.0.0 10.1.1.2\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
+                &["10.77.0.0/16 [1] via 10.1.1.2 eth1", "10.78.0.0/16 [1] via 10.1.1.2 eth1"],
+            ),
+            (
+                "ip route 10.77.0.0 255.255.0.0 GigabitEthernet0/1\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
+                &["10.77.0.0/16 [1] eth1", "10.78.0.0/16 [1] via 10.77.0.1 eth1 onlink"],
+            ),
+            (
+                "ip route 10.0.0.0 255.0.0.0 Null0 250\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
+                &["10.0.0.0/8 [250] Null0", "10.78.0.0/16 [1] Null0"],
+            ),
+            // the one that is used is what counts: the better one's interface is down
+            (
+                "ip route 10.77.0.0 255.255.0.0 Serial0/0\nip route 10.77.0.0 255.255.0.0 10.1.1.2 200\n\
+                 ip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
+                &["10.77.0.0/16 [200] via 10.1.1.2 eth1", "10.78.0.0/16 [1] via 10.1.1.2 eth1"],
+            ),
+            // nothing leads by itself
+            (
+                "ip route 10.77.0.0 255.255.0.0 10.78.0.1\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
+                &["10.77.0.0/16 [1] via 10.77.0.1 eth0 onlink", "10.78.0.0/16 [1] via 10.77.0.1 eth0 onlink"],
+            ),
+            // the default route holds no next hop
+            (
+                "ip route 0.0.0.0 0.0.0.0 Tunnel7\nip route 10.78.0.0 255.255.0.0 203.0.113.9\n",
+                &["0.0.0.0/0 [1] unreachable Tunnel7", "10.78.0.0/16 [1] via 203.0.113.9 eth0 onlink"],
+            ),
+        ];
+        for (lines, wanted) in rows {
+            assert_eq!(resolved(lines), *wanted, "{lines}");
+        }
+        // as deep as anybody wants: no stack overflows
+        let chain: String = (0..250)
+            .map(|n| format!("ip route 10.{n}.0.0 255.255.0.0 10.{}.0.1\n", n + 1))
+            .filter(|line| !line.contains("10.1."))
+            .collect();
+        assert!(resolved(&chain).len() > 200);
+    }
+
+    #[test]
+    fn of_equal_routes_a_tunnel_that_is_not_here_closes_and_another_interface_does_not() {
+        let to = |way: &str| format!("ip route 10.78.0.0 255.255.0.0 {way}\n");
+        for (ways, wanted) in [
+            (["Tunnel7", "10.1.1.2"], vec!["10.78.0.0/16 [1] unreachable Tunnel7"]),
+            (["10.1.1.2", "Tunnel7"], vec!["10.78.0.0/16 [1] unreachable Tunnel7"]),
+            (["Dialer1", "10.1.1.2"], vec!["10.78.0.0/16 [1] via 10.1.1.2 eth1"]),
+            (["10.1.1.2", "Dialer1"], vec!["10.78.0.0/16 [1] via 10.1.1.2 eth1"]),
+            (
+                ["Tunnel7", "10.1.1.2 200"],
+                vec!["10.78.0.0/16 [1] unreachable Tunnel7", "10.78.0.0/16 [200] via 10.1.1.2 eth1"],
+            ),
+        ] {
+            assert_eq!(resolved(&(to(ways[0]) + &to(ways[1]))), wanted, "{ways:?}");
+        }
+    }
+}

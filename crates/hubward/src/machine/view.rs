@@ -1,0 +1,105 @@
+//! What is shown of the machine: its interfaces and the static routes of the configuration.
+
+use hubward_config::model::{Addressing, Config};
+use hubward_linux::netlink::Netlink;
+use hubward_linux::route::Route;
+use hubward_linux::{address, link};
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::BTreeMap;
+
+/// The Linux names of the configuration's interfaces.
+pub(crate) type Names = BTreeMap<String, String>;
+
+/// Who gave an interface its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressedBy {
+    /// `ip address A M`.
+    Configuration,
+    /// `ip address dhcp`.
+    Dhcp,
+    /// The machine had it already, and the configuration does not name it.
+    Host,
+    /// It has none.
+    Nothing,
+}
+
+/// An interface for `show`.
+#[derive(Clone, Debug)]
+pub(crate) struct InterfaceView {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    /// Of its link, when it has one.
+    pub(crate) index: Option<u32>,
+    pub(crate) shutdown: bool,
+    pub(crate) up: bool,
+    pub(crate) running: bool,
+    pub(crate) mtu: u32,
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) net: Option<Ipv4Net>,
+    pub(crate) secondary: Vec<Ipv4Net>,
+    pub(crate) addressing: AddressedBy,
+    pub(crate) crypto_map: Option<String>,
+    pub(crate) statistics: link::Statistics,
+}
+
+/// The interfaces of the configuration with their links, in its order.
+pub(crate) fn interface_views(
+    netlink: &Netlink,
+    names: &Names,
+    config: &Config,
+) -> anyhow::Result<Vec<InterfaceView>> {
+    let there = address::list(netlink)?;
+    let links = link::list(netlink)?;
+    let views = config.interfaces.iter().map(|interface| {
+        let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
+        let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
+        let on_link: Vec<_> = of_link
+            .filter_map(|address| match address.net {
+                IpNet::V4(net) => Some(net),
+                IpNet::V6(_) => None,
+            })
+            .collect();
+        let configured = match &interface.address {
+            Addressing::Static(nets) => nets.as_slice(),
+            Addressing::None | Addressing::Dhcp => &[],
+        };
+        // a router goes on showing the addresses of an interface that is shut
+        let on_link = if interface.shutdown { configured.to_vec() } else { on_link };
+        // the kernel lists them by age; the first of the configuration is the primary one
+        let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
+        InterfaceView {
+            name: interface.name.clone(),
+            description: interface.description.clone(),
+            index: link.map(|link| link.index),
+            shutdown: interface.shutdown,
+            up: link.is_some_and(|link| link.up),
+            running: link.is_some_and(|link| link.running),
+            mtu: link.map_or(1500, |link| link.mtu),
+            mac: link.and_then(|link| link.mac),
+            net: first,
+            secondary: on_link.iter().filter(|net| Some(**net) != first).copied().collect(),
+            addressing: match (&interface.address, first) {
+                (Addressing::Dhcp, _) => AddressedBy::Dhcp,
+                (Addressing::Static(nets), Some(net)) if nets.contains(&net) => AddressedBy::Configuration,
+                (_, Some(_)) => AddressedBy::Host,
+                _ => AddressedBy::Nothing,
+            },
+            crypto_map: interface.crypto_map.clone(),
+            statistics: link.map(|link| link.statistics).unwrap_or_default(),
+        }
+    });
+    Ok(views.collect())
+}
+
+/// A static route as it is installed, or kept for when a better one goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Static {
+    /// The route.
+    pub(crate) route: Route,
+    /// IOS's administrative distance.
+    pub(crate) distance: u8,
+    /// The IOS name of the interface it leaves by.
+    pub(crate) interface: Option<String>,
+    /// Why it is not used although no other route of the configuration is better.
+    pub(crate) hidden: Option<String>,
+}

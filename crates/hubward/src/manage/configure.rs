@@ -1,0 +1,292 @@
+//! Changes to the running configuration from a console, and its way into a file. Every change takes the road of a file: a new
+//! text is read, compared with the old one and put in force as a whole by the gateway, which leaves alone what did not change.
+
+use crate::base::files;
+use crate::base::message::{Message, NotConfigured};
+use crate::check;
+use crate::gateway::startup::keep;
+use crate::manage::desk::{Desk, Refusal};
+use crate::manage::typed_password;
+use hubward_config::Parsed;
+use hubward_config::edit::{self, Position, Wrong};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the gateway may take for a configuration.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a change is made anew because another console's came first.
+const ATTEMPTS: usize = 10;
+
+/// Held by who saves.
+static SAVING: Mutex<()> = Mutex::new(());
+
+/// Enters a line in a mode, and gives the mode of the next.
+pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Position, Refusal> {
+    let obfuscate = desk.views.parsed().config.password_encryption;
+    let protected = typed_password::protect(line, position, obfuscate);
+    let entered = protected.as_deref().unwrap_or(line);
+    attempt(desk, |running| {
+        let text = running.document.print();
+        let change = edit::enter(&text, position, entered).map_err(|wrong| {
+            // the place is one in what was typed, not in what that became
+            let as_typed = protected.as_ref().and_then(|_| edit::enter(&text, position, line).err());
+            refused(as_typed.unwrap_or(wrong), line)
+        })?;
+        Ok((change.text, change.position))
+    })
+}
+
+/// Puts another configuration in the place of the running one.
+pub(crate) fn replace(desk: &Desk, text: &str) -> Result<(), Refusal> {
+    attempt(desk, |_| Ok((Some(text.to_string()), ())))
+}
+
+/// Makes a new text out of the running configuration and puts it in force.
+fn attempt<T>(
+    desk: &Desk,
+    make: impl Fn(&Parsed) -> Result<(Option<String>, T), Refusal>,
+) -> Result<T, Refusal> {
+    for _ in 0..ATTEMPTS {
+        let base = desk.views.parsed();
+        let (text, made) = make(&base)?;
+        let Some(text) = text else { return Ok(made) };
+        let parsed = Arc::new(hubward_config::parse(&text));
+        let (done, outcome) = std::sync::mpsc::channel();
+        let unanswered = || Refusal::Failed("The gateway does not answer".into());
+        desk.gateway.send(Message::Configure { base, parsed, done }).map_err(|_| unanswered())?;
+        match outcome.recv_timeout(PATIENCE).map_err(|_| unanswered())? {
+            Ok(()) => return Ok(made),
+            Err(NotConfigured::Refused(why)) => return Err(Refusal::Failed(why)),
+            Err(NotConfigured::Overtaken) => {}
+        }
+    }
+    Err(Refusal::Failed("Another console changes the configuration all the time; try again".into()))
+}
+
+/// What is said of a line that is no command.
+pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
+    match wrong {
+        Wrong::Incomplete => Refusal::Incomplete,
+        Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
+        Wrong::Invalid(place) => Refusal::Invalid(place),
+    }
+}
+
+/// What may be repeated to whoever typed it.
+fn printable(line: &str) -> String {
+    line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
+}
+
+/// A place where a configuration is kept, as IOS names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `running-config`, `system:running-config`
+    Running,
+    /// `startup-config`, `nvram:startup-config`: the file that the gateway was started with.
+    Startup,
+    /// `flash:NAME`: a file next to it.
+    Flash(String),
+}
+
+impl Place {
+    /// Reads a name. A file's is plain: nobody gets out of the folder by it.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        match lower.as_str() {
+            "running-config" | "system:running-config" => return Some(Self::Running),
+            "startup-config" | "nvram:startup-config" | "nvram:" => return Some(Self::Startup),
+            _ => {}
+        }
+        let name = ["flash:", "bootflash:", "disk0:"].iter().find_map(|device| {
+            text.get(..device.len()).filter(|start| start.eq_ignore_ascii_case(device))?;
+            text.get(device.len()..)
+        })?;
+        let name = name.trim_start_matches('/');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let good = !name.is_empty() && !name.starts_with('.') && name.len() <= 64 && name.chars().all(plain);
+        good.then(|| Self::Flash(name.to_string()))
+    }
+
+    fn path(&self, desk: &Desk) -> Option<PathBuf> {
+        match self {
+            Self::Running => None,
+            Self::Startup => Some(desk.views.file().to_path_buf()),
+            Self::Flash(name) => Some(desk.views.file().with_file_name(name)),
+        }
+    }
+
+    /// The configuration that is there.
+    pub(crate) fn read(&self, desk: &Desk) -> Result<String, Refusal> {
+        let Some(path) = self.path(desk) else { return Ok(desk.views.parsed().document.print()) };
+        let bytes = files::read(&path, files::CONFIGURATION)
+            .map_err(|_| Refusal::Failed(format!("Error opening {self} (No such file or directory)")))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        match self {
+            Self::Flash(_) if !is_configuration(&text) => {
+                Err(Refusal::Failed(format!("Error opening {self} (Not a configuration)")))
+            }
+            _ => Ok(text),
+        }
+    }
+
+    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before. What there is
+    /// to say of it, as lines.
+    pub(crate) fn save(&self, desk: &Desk) -> Result<String, Refusal> {
+        let Some(path) = self.path(desk) else { return Ok(String::new()) };
+        // the folder may hold the files of others
+        if matches!(self, Self::Flash(_)) && std::fs::symlink_metadata(&path).is_ok() {
+            let there = files::read(&path, files::CONFIGURATION);
+            if !there.is_ok_and(|bytes| is_configuration(&String::from_utf8_lossy(&bytes))) {
+                let why = "(File is there and is not a configuration)";
+                return Err(Refusal::Failed(format!("Error writing {self} {why}")));
+            }
+        }
+        // of two who save at once, the later one saves what is newer
+        let _saving = SAVING.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = desk.views.parsed().document.print();
+        let failed = |error: anyhow::Error| {
+            tracing::error!("the configuration was not saved: {error:#}");
+            Refusal::Failed(format!("Error writing {self} ({})", error.root_cause()))
+        };
+        let is_startup = path == desk.views.file();
+        let told = if is_startup { keep_edited(desk, &path, &text).map_err(failed)? } else { String::new() };
+        files::replace(&path, text.as_bytes()).map_err(failed)?;
+        if is_startup {
+            desk.views.note_saved(&text);
+        }
+        // the next snapshot shows it
+        desk.views.ordered();
+        Ok(told)
+    }
+}
+
+/// Somebody may have edited the startup configuration since it was read, and not reloaded it yet: that is not lost when it is
+/// overwritten.
+fn keep_edited(desk: &Desk, path: &Path, text: &str) -> anyhow::Result<String> {
+    let Ok(there) = check::read(path) else { return Ok(String::new()) };
+    if there == *desk.views.saved() || there == text || there.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let name = keep(path, ".edited", &there)?;
+    tracing::warn!("the startup configuration was edited since it was read; what was there is in {name}");
+    Ok(format!("% The file was edited since it was read; what was there is now flash:{name}\n"))
+}
+
+/// Whether a file is what `flash:` is for, or empty. Keys, settings and lists of users are none.
+fn is_configuration(text: &str) -> bool {
+    text.trim().is_empty() || check::is_configuration(&hubward_config::parse(text))
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running => f.write_str("system:running-config"),
+            Self::Startup => f.write_str("nvram:startup-config"),
+            Self::Flash(name) => write!(f, "flash:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::startup::keep_unsaved;
+
+    /// The place of a wrong word is that in the typed line, though the password in front of it was hashed.
+    #[test]
+    fn what_is_wrong_behind_a_password_has_its_place() {
+        let desk = crate::views::tests::desk();
+        for line in ["username a secret zebra foo", "enable secret zebra foo"] {
+            let refused = enter(&desk, &Position::default(), line);
+            assert_eq!(refused, Err(Refusal::Invalid(line.len() - 3)), "{line}");
+        }
+    }
+
+    /// `flash:` is for configurations: another file in their folder is neither shown nor replaced.
+    #[test]
+    fn what_is_no_configuration_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = crate::views::tests::desk_of(&folder.path().join("hub.cfg"));
+        let running = desk.views.parsed().document.print();
+        let flash = |name: &str| Place::named(&format!("flash:{name}")).unwrap();
+        for (name, text) in [
+            ("shadow", "root:$6$abc:19000:0:99999:7:::\ndaemon:*:19000::::::\n"),
+            ("key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END OPENSSH PRIVATE KEY-----\n"),
+            ("settings.toml", "[ssh]\naddress = \"0.0.0.0:22\"\n"),
+            ("binary", "\u{0}\u{1}\n"),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            assert!(matches!(flash(name).read(&desk), Err(Refusal::Failed(_))), "{name}");
+            assert!(matches!(flash(name).save(&desk), Err(Refusal::Failed(_))), "{name}");
+            assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), text);
+        }
+        for name in ["new.cfg", "old.cfg", "empty"] {
+            if name != "new.cfg" {
+                let text = if name == "empty" {
+                    ""
+                } else {
+                    "hostname Old\n! not a command:\nfrobnicate\nip routing\n"
+                };
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            flash(name).save(&desk).unwrap();
+            assert_eq!(flash(name).read(&desk).as_ref(), Ok(&running));
+        }
+    }
+
+    /// Saving does not undo what somebody wrote into the file meanwhile.
+    #[test]
+    fn an_edited_file_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, edited) = (folder.path().join("hub.cfg"), folder.path().join("hub.cfg.edited"));
+        let desk = crate::views::tests::desk_of(&file);
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""), "there is no file yet");
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        assert!(!edited.exists());
+        std::fs::write(&file, "hostname Edited\n").unwrap();
+        let told = Place::Startup.save(&desk).unwrap();
+        assert!(told.contains("flash:hub.cfg.edited"), "{told}");
+        assert_eq!(std::fs::read_to_string(&edited).unwrap(), "hostname Edited\n");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), desk.views.parsed().document.print());
+        std::fs::remove_file(&edited).unwrap();
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        // it was read again since
+        std::fs::write(&file, "hostname Edited\n").unwrap();
+        desk.views.note_saved("hostname Edited\n");
+        assert_eq!(Place::Startup.save(&desk).as_deref(), Ok(""));
+        assert!(!edited.exists());
+    }
+
+    /// Reading the file again does not undo in silence what somebody typed meanwhile.
+    #[test]
+    fn an_unsaved_configuration_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, unsaved) = (folder.path().join("hub.cfg"), folder.path().join("hub.cfg.unsaved"));
+        let desk = crate::views::tests::desk_of(&file);
+        let saved = desk.views.saved().to_string();
+        keep_unsaved(&desk.views, &saved, "hostname Edited\n");
+        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Typed\n");
+        assert!(!unsaved.exists(), "nothing was typed, or it is in the file");
+        keep_unsaved(&desk.views, "hostname Typed\n", "hostname Edited\n");
+        assert_eq!(std::fs::read_to_string(&unsaved).unwrap(), "hostname Typed\n");
+    }
+
+    #[test]
+    fn places_have_the_names_of_ios() {
+        assert_eq!(Place::named("running-config"), Some(Place::Running));
+        assert_eq!(Place::named("NVRAM:startup-config"), Some(Place::Startup));
+        assert_eq!(Place::named("flash:/backup.cfg"), Some(Place::Flash("backup.cfg".into())));
+        for name in [
+            "flash:",
+            "flash:../x",
+            "flash:.profile",
+            "flash:a/b",
+            "/etc/passwd",
+            "tftp://10.0.0.1/x",
+            "flash:é",
+        ] {
+            assert_eq!(Place::named(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Who carries the packets: Hubward's own workers, or the kernel where it can do all that the configuration says.
+
+mod fit;
+pub(crate) mod kernel;
+mod plan;
+
+use crate::base::message::Message;
+use crate::dataplane::{self, Shared};
+use crate::supervise::Heart;
+use anyhow::Context as _;
+use hubward_linux::RecvBatch;
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::xfrm::{self, Events, Xfrm};
+use hubward_proto::ike::path::NATT_PORT;
+use hubward_proto::ike::policy::Policy;
+use hubward_proto::time::Instant;
+use kernel::Kernel;
+use rustix::event::{PollFd, PollFlags};
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+
+/// `--dataplane`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Choice {
+    /// Hubward's own packet workers, behind a TUN.
+    User,
+    /// The kernel's ESP (xfrm); where it cannot do what the configuration says, Hubward does not start.
+    Kernel,
+    /// The kernel's ESP where it can do all that the configuration says, else Hubward's own packet workers.
+    Auto,
+}
+
+/// Who carries the packets.
+pub(crate) enum Plane {
+    User,
+    Kernel(Box<Kernel>),
+}
+
+/// Which data plane it became, and why, for `show crypto engine brief`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) name: Name,
+    pub(crate) why: String,
+}
+
+/// The name of a data plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    User,
+    Kernel,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user space",
+            Self::Kernel => "kernel (xfrm)",
+        })
+    }
+}
+
+impl Default for Chosen {
+    fn default() -> Self {
+        Self { name: Name::User, why: "--dataplane user, the default".into() }
+    }
+}
+
+impl Plane {
+    /// Takes the plane that was chosen, if it can do what the policy says.
+    pub(crate) fn choose(choice: Choice, policy: &Policy, now: Instant) -> anyhow::Result<(Self, Chosen)> {
+        let kernel = match choice {
+            Choice::User => {
+                sweep();
+                return Ok((Self::User, Chosen::default()));
+            }
+            Choice::Kernel | Choice::Auto => Self::kernel(policy, now),
+        };
+        match (kernel, choice) {
+            (Ok(plane), Choice::Auto) => {
+                let why = "the kernel can do all that the configuration says".into();
+                Ok((plane, Chosen { name: Name::Kernel, why }))
+            }
+            (Ok(plane), _) => Ok((plane, Chosen { name: Name::Kernel, why: "--dataplane kernel".into() })),
+            (Err(error), Choice::Auto) => {
+                sweep();
+                Ok((Self::User, Chosen { name: Name::User, why: format!("{error:#}") }))
+            }
+            (Err(error), _) => Err(error).context("--dataplane kernel"),
+        }
+    }
+
+    fn kernel(policy: &Policy, now: Instant) -> anyhow::Result<Self> {
+        fit::fits(policy)?;
+        let xfrm = Xfrm::open().context("this kernel does no ESP")?;
+        fit::probe(policy, &xfrm)?;
+        Ok(Self::Kernel(Box::new(Kernel::new(xfrm, now)?)))
+    }
+
+    /// Whether another policy can take the place of the one in force without another plane.
+    pub(crate) fn can_do(&self, policy: &Policy) -> anyhow::Result<()> {
+        match self {
+            Self::User => Ok(()),
+            Self::Kernel(kernel) => {
+                fit::fits(policy)?;
+                fit::probe(policy, kernel.xfrm())
+            }
+        }
+    }
+
+    /// Whether the kernel does it.
+    pub(crate) fn is_kernel(&self) -> bool {
+        matches!(self, Self::Kernel(_))
+    }
+
+    /// Leaves ESP to the kernel, and keeps IKE out of its policies.
+    pub(crate) fn prepare(&self, isakmp: &UdpSocket, natt: &UdpSocket) -> anyhow::Result<()> {
+        if self.is_kernel() {
+            xfrm::exempt(isakmp)?;
+            xfrm::exempt(natt)?;
+            xfrm::encapsulate(natt)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what a run with the other plane left behind, that was killed: its policies would keep packets from the TUN.
+fn sweep() {
+    // a kernel without xfrm has no leftovers
+    let Ok(xfrm) = Xfrm::open() else { return };
+    match xfrm.sweep() {
+        Ok(removed) => {
+            for leftover in removed {
+                tracing::info!("removed a leftover of an earlier run: {leftover}");
+            }
+        }
+        Err(error) => tracing::debug!("leftovers of the kernel's data plane were not looked for: {error}"),
+    }
+}
+
+/// Batches that a socket may give before its worker looks around.
+const TURN: usize = 16;
+
+/// IKE on UDP 4500, of which the kernel has taken ESP and NAT keepalives.
+pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>) {
+    let mut batch = RecvBatch::new(16, dataplane::PACKET);
+    while !shared.stop.load(Ordering::Relaxed) {
+        heart.beat();
+        crate::base::wait::wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], dataplane::WAIT);
+        let mut turn = 0..TURN;
+        while turn.next().is_some() && matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
+            for received in batch.datagrams().filter(|received| !received.truncated) {
+                let Some(message) = received.data.strip_prefix(&[0; 4]) else { continue };
+                let (from, to, bytes) = (received.from, received.to, message.to_vec());
+                // the peer repeats what is not answered
+                let _full = gateway.try_send(Message::Datagram { from, to, port: NATT_PORT, bytes });
+            }
+        }
+    }
+}
+
+/// Hands the kernel's news on until `stopped`.
+pub(crate) fn listen(
+    heart: &Heart,
+    mut events: Events,
+    gateway: &SyncSender<Message>,
+    stopped: impl Fn() -> bool,
+) {
+    while !stopped() {
+        heart.beat();
+        crate::base::wait::wait(&mut [PollFd::new(&events, PollFlags::IN)], dataplane::WAIT);
+        match events.read() {
+            Ok(news) => {
+                for event in news {
+                    // what is lost comes again: another acquire, or the next look at the counters
+                    let _full = gateway.try_send(Message::Kernel(event));
+                }
+            }
+            Err(error) => {
+                tracing::warn!("the kernel's news of SAs could not be read: {error}");
+                heart.sleep(std::time::Duration::from_secs(1));
+            }
+        }
+    }
+}

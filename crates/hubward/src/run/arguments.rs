@@ -1,0 +1,42 @@
+//! The arguments of `hubward run` and `hubward guard`.
+
+use crate::base::program::SOCKET;
+use crate::choices::Options;
+use crate::dataplane::offload::Offload;
+use crate::plane::Choice;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration.
+    pub(crate) file: PathBuf,
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
+    /// are the network cards in order.
+    #[arg(long = "map", value_name = "IOS=LINUX")]
+    pub(crate) map: Vec<String>,
+    #[command(flatten)]
+    pub(crate) options: Options,
+    /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the
+    /// configuration protects then stays in until Hubward is back, or `hubward release` is given.
+    #[arg(long)]
+    pub(crate) guard: bool,
+    /// Leave the addresses of the interfaces alone.
+    #[arg(long)]
+    pub(super) no_addresses: bool,
+    /// The control socket.
+    #[arg(long, default_value = SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// Where SSH listens, if the configuration opens a vty line to somebody.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
+    pub(super) ssh: SocketAddr,
+    /// Do without an offload of the kernel; may be given several times. See `show crypto engine brief`.
+    #[arg(long, value_name = "OFFLOAD")]
+    pub(super) no_offload: Vec<Offload>,
+    /// Who carries the packets. See `show crypto engine brief`.
+    #[arg(long, value_enum, default_value = "user", value_name = "PLANE")]
+    pub(super) dataplane: Choice,
+    /// The folder for leases, the SSH host key, and the list of what was changed.
+    #[arg(long, default_value = "/var/lib/hubward")]
+    pub(crate) state: PathBuf,
+}

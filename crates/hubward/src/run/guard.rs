@@ -1,0 +1,206 @@
+//! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
+
+use crate::base::store::Store;
+use crate::check;
+use crate::choices::Choices;
+use crate::guard::mapping::{LINK_NAME, remembered};
+use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
+use crate::guard::{Guard, View, ranges};
+use crate::machine::view::Names;
+use anyhow::{Context as _, bail};
+use hubward_config::model::Config;
+use hubward_config::verdict::leave_out;
+use hubward_linux::link;
+use hubward_linux::netlink::Netlink;
+use hubward_linux::nftables::Nftables;
+use hubward_linux::privilege::{self, Capability};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// `hubward guard FILE`: sets the guard of a configuration and ends. A configuration that would be refused is guarded too:
+/// that it does not run is no reason to let it leak.
+pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<ExitCode> {
+    crate::log::subscribe::log_to_stderr("warn");
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    match set(arguments)? {
+        view if view.missing.is_some() => println!("There is no guard."),
+        view => println!(
+            "The guard is in place: {} lines and pools of {}, {} granted networks.",
+            view.guarded.len(),
+            arguments.file.display(),
+            view.granted.len()
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// After a start that was refused. A service whose start is refused is guarded all the same, as with `--guard` everybody is; a
+/// guard that is there already, of what ran before, stays as it is.
+pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
+    if !arguments.guard && std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return;
+    }
+    if Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false) {
+        tracing::warn!(
+            "the start is refused, and the guard that is there stays (`hubward release` removes it)"
+        );
+        return;
+    }
+    match set(arguments) {
+        Ok(view) if view.missing.is_none() => {
+            tracing::warn!("the start is refused, and the guard is in place (`hubward release` removes it)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::error!("the start is refused, and there is no guard: {error:#}"),
+    }
+}
+
+/// Sets the guard of a configuration that nobody runs.
+fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
+    privilege::require(Capability::NetAdmin, "a guard")?;
+    let choices = Choices::of(&arguments.options)?;
+    let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
+    if !check::is_configuration(&parsed) {
+        bail!("{} is no IOS configuration; a guard that is there stays as it is", arguments.file.display());
+    }
+    // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
+    let judgement = choices.judge(&parsed);
+    let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();
+    for name in leave_out(&mut parsed.config, &judgement.verdicts, &without) {
+        tracing::warn!("no tunnel, group or peer is called {name}");
+    }
+    let names = names(&parsed.config, &arguments.map, &arguments.state)?;
+    // the only thing that opens no store is another Hubward that has it
+    let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
+    let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
+    let absent: Vec<_> = names.iter().filter(|(_, linux)| !links.contains(linux)).collect();
+    let absent: Vec<_> = absent.into_iter().map(|(ios, _)| ios.clone()).collect();
+    let here = Here { names: &names, leased: &[], absent: &absent };
+    let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
+    guard.close();
+    Ok(guard.news().unwrap_or_default())
+}
+
+/// `hubward release`: takes the guard away and says what it kept in.
+pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
+    if UnixStream::connect(socket).is_ok() {
+        bail!("Hubward is running and keeps its guard in place; stop it first (systemctl stop hubward)");
+    }
+    let filters = Nftables::open()?;
+    let mut told = None;
+    for table in [TABLE, CLIENT] {
+        let kept_in = kept_in(&filters, table)?;
+        if filters.remove(table)? {
+            told.get_or_insert_with(BTreeSet::new).extend(kept_in);
+        }
+    }
+    match told {
+        Some(kept_in) => print!("{}", farewell(&kept_in)),
+        None => println!("There is no guard."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for whoever ended the gateway by Ctrl-C.
+pub(crate) fn release_at_the_terminal() {
+    let removed = || -> anyhow::Result<Option<BTreeSet<String>>> {
+        let filters = Nftables::open()?;
+        let kept_in = kept_in(&filters, TABLE)?;
+        Ok(filters.remove(TABLE)?.then_some(kept_in))
+    };
+    match removed() {
+        Ok(Some(kept_in)) => eprintln!("{}(--guard leaves it in place.)", farewell(&kept_in)),
+        Ok(None) => {}
+        Err(error) => tracing::error!("the guard is left in place: {error:#}"),
+    }
+}
+
+/// What a table keeps in, in words.
+fn kept_in(filters: &Nftables, table: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut kept: BTreeSet<_> = filters.counters(table)?.into_iter().map(|(comment, _)| comment).collect();
+    for set in filters.sets(table)? {
+        let Some(local) = set.name.strip_prefix(GRANTED) else { continue };
+        kept.extend(
+            set.ranges
+                .into_iter()
+                .map(|range| format!("ip {local} to {}, granted to a peer", ranges::told(range))),
+        );
+    }
+    Ok(kept)
+}
+
+fn farewell(kept_in: &BTreeSet<String>) -> String {
+    if kept_in.is_empty() {
+        return "The guard is removed. It kept nothing in.\n".into();
+    }
+    let mut text =
+        "The guard is removed. While Hubward does not run nothing protects these packets, and they leave in \
+                    clear:\n"
+            .to_owned();
+    for line in kept_in {
+        let _never = writeln!(text, "  {line}");
+    }
+    text
+}
+
+/// The Linux names of interfaces that need not be there yet: what is given counts, then what the last run used. Nothing is
+/// guessed: not all cards may be there, and what is borne by an interface that is not known is closed everywhere.
+fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
+    let mut names = remembered(state).unwrap_or_default();
+    for pair in given {
+        let (ios, linux) = pair.split_once('=').context("--map takes IOS-NAME=LINUX-NAME")?;
+        if linux.is_empty() || linux.len() > LINK_NAME {
+            bail!("--map {pair}: a Linux interface has a name of 1 to {LINK_NAME} bytes");
+        }
+        names.retain(|_, other| other != linux);
+        names.insert(hubward_config::long_name(ios), linux.to_owned());
+    }
+    names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::mapping::remember;
+
+    #[test]
+    fn the_names_of_the_last_run_count_although_the_links_are_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = hubward_config::parse("interface FastEthernet0/0\ninterface FastEthernet0/1\n").config;
+        let text = |names: &Names| {
+            names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect::<Vec<_>>().join(" ")
+        };
+        let was = [("FastEthernet0/0", "wan7"), ("FastEthernet0/1", "lan7"), ("FastEthernet9/9", "gone7")];
+        remember(
+            folder.path(),
+            &was.iter().map(|(ios, linux)| (ios.to_string(), linux.to_string())).collect(),
+        );
+        let remembered = names(&config, &[], folder.path()).unwrap();
+        assert_eq!(text(&remembered), "FastEthernet0/0=wan7 FastEthernet0/1=lan7");
+        // what is given counts first
+        let given = ["Fa0/0=lan7".to_owned()];
+        assert_eq!(text(&names(&config, &given, folder.path()).unwrap()), "FastEthernet0/0=lan7");
+        let empty = tempfile::tempdir().unwrap();
+        let given = ["Fa0/0=wan8".to_owned()];
+        assert_eq!(names(&config, &given, empty.path()).unwrap()["FastEthernet0/0"], "wan8");
+        for wrong in ["Fa0/0", "Fa0/0=", "Fa0/0=sixteen-bytes-up"] {
+            assert!(names(&config, &[wrong.to_owned()], empty.path()).is_err(), "{wrong}");
+        }
+        assert!(names(&config, &[], empty.path()).unwrap().is_empty(), "no card is guessed");
+    }
+
+    #[test]
+    fn a_farewell_names_every_network() {
+        let kept = ["ip 10.1.0.0/16 to 10.2.0.0/16 (mymap 10)", "ip any to 10.5.5.0/24"].map(str::to_owned);
+        let text = farewell(&kept.into());
+        assert!(
+            text.contains("clear:\n  ip 10.1.0.0/16 to 10.2.0.0/16 (mymap 10)\n  ip any to 10.5.5.0/24\n"),
+            "{text}"
+        );
+        assert!(farewell(&BTreeSet::new()).contains("nothing"));
+    }
+}

@@ -1,0 +1,328 @@
+//! `hubward run`: brings everything up, runs the gateway, and takes everything down again.
+
+pub(crate) mod arguments;
+pub(crate) mod guard;
+
+use crate::base::clock::now;
+use crate::base::counters::Drops;
+use crate::base::message::{End, Message};
+use crate::base::store::Store;
+use crate::choices::Choices;
+use crate::dataplane::offload::Offloads;
+use crate::dataplane::{self, Shared};
+use crate::gateway::Gateway;
+use crate::gateway::aaa::Authenticator;
+use crate::gateway::lease::Leases;
+use crate::gateway::networks::Networks;
+use crate::guard::Guard;
+use crate::guard::rules::Here;
+use crate::log::events::Log;
+use crate::log::logging::Logging;
+use crate::log::subscribe::subscribe;
+use crate::machine::apply::{Machine, map_interfaces};
+use crate::machine::dhcp_server::Servers;
+use crate::manage::desk::Desk;
+use crate::plane::{self, Plane};
+use crate::run::arguments::Arguments;
+use crate::supervise::{self, GATEWAY, Heart, Supervisor};
+use crate::views::Views;
+use crate::{check, translate};
+use arc_swap::ArcSwap;
+use hubward_linux::clear::ClearSocket;
+use hubward_linux::esp_raw::EspSocket;
+use hubward_linux::marks::{CLEAR_MARK, FWMARK};
+use hubward_linux::monitor::Monitor;
+use hubward_linux::privilege::Capability;
+use hubward_linux::tun::{Tun, TunOptions};
+use hubward_linux::udp::UdpSocket;
+use hubward_linux::unreachable::UnreachableSocket;
+use hubward_linux::xfrm::Events;
+use hubward_linux::{SocketOptions, notify, privilege, random};
+use hubward_proto::esp::sad::Sad;
+use hubward_proto::flow::tables::Tables;
+use hubward_proto::ike::engine::Engine;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
+    let choices = Choices::of(&arguments.options)?;
+    let supervisor = Supervisor::new();
+    let logging = Logging::start(&supervisor);
+    subscribe("info", Arc::clone(&logging));
+    privilege::forbid_core_dumps()?;
+    // the state folder, leases and keys are nobody else's to read, started by whomever
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    privilege::require(Capability::NetAdmin, "a gateway")?;
+    privilege::require(Capability::NetRaw, "a gateway")?;
+    hubward_crypto::choice::choose(&hubward_linux::clock::now);
+    hubward_crypto::selftest::selftest()?;
+    let text = check::read(&arguments.file)?;
+    let started = check::started(&arguments.file, &text, &choices);
+    let (parsed, status) = started.inspect_err(|_| crate::run::guard::stand_in(arguments))?;
+    let status = Arc::new(AtomicU8::new(status));
+    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
+    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
+    // the ports first: two gateways must not undo each other's work
+    let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
+    let natt = UdpSocket::bind(everywhere(4500), &options)?;
+    let (wanted, _) = translate::policy(&parsed.config, &[]);
+    let (plane, chosen) = Plane::choose(arguments.dataplane, &wanted, now())?;
+    tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
+    plane.prepare(&isakmp, &natt)?;
+    // before anything can be asked of it
+    let events = if plane.is_kernel() { Some(Events::open()?) } else { None };
+    let esp = match plane.is_kernel() {
+        true => None,
+        false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
+    };
+    let store = Store::open(&arguments.state)?;
+    crate::guard::mapping::remember(&arguments.state, &names);
+    // before anything is forwarded
+    let here = Here { names: &names, leased: &[], absent: &[] };
+    let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
+    let mut machine = Machine::open(
+        Some(&arguments.state),
+        &parsed.config,
+        names.clone(),
+        arguments.no_addresses,
+        arguments.map.is_empty(),
+    )?;
+    // what happens from here on is news
+    let monitor = Monitor::open()?;
+    let tun = Tun::create(&TunOptions::default())?;
+    machine.apply(&parsed.config, names, (!plane.is_kernel()).then_some(&tun))?;
+    let addresses = machine.addresses(&parsed.config)?;
+    let (mut policy, left_out) = translate::policy(&parsed.config, &addresses);
+    policy.reserved.extend(machine.reserved());
+    for line in left_out {
+        tracing::warn!("{line}");
+    }
+    let mut leases = Leases::open(store.clone());
+    leases.configure(&parsed.config.pools);
+    let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
+    let offloads = Arc::new(match plane.is_kernel() {
+        true => Offloads::default(),
+        false => Offloads::start(&arguments.no_offload, &tun, &natt),
+    });
+    let shared = Arc::new(Shared {
+        sad: Arc::new(Sad::new()),
+        tables: ArcSwap::from_pointee(tables),
+        tun,
+        natt,
+        esp,
+        clear: Some(ClearSocket::open(CLEAR_MARK)?),
+        unreachable: UnreachableSocket::open()?,
+        stop: AtomicBool::new(false),
+        drops: Arc::new(Drops::default()),
+        offloads,
+    });
+    let parsed = Arc::new(parsed);
+    let views = Arc::new(Views::new(
+        Arc::clone(&parsed),
+        Arc::new(machine.names().clone()),
+        Arc::clone(&shared.sad),
+        Arc::clone(&shared.drops),
+        Arc::clone(&shared.offloads),
+        chosen,
+        arguments.file.clone(),
+        Arc::clone(&logging),
+    ));
+    let (sender, receiver) = sync_channel(1024);
+    let authenticator = Authenticator::start(&supervisor, &parsed.config, sender.clone())?;
+    let policy = Arc::new(policy);
+    let mut gateway = Gateway {
+        engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
+        parsed,
+        views: Arc::clone(&views),
+        machine,
+        leases,
+        shared: Arc::clone(&shared),
+        plane,
+        isakmp: Arc::clone(&isakmp),
+        monitor,
+        addresses,
+        file: arguments.file.clone(),
+        state: arguments.state.clone(),
+        log: Log::default(),
+        logging,
+        last_traffic: BTreeMap::new(),
+        guard,
+        networks: Networks::default(),
+        recapture: None,
+        capture_again: crate::gateway::CAPTURE_AGAIN,
+        choices: Arc::new(choices),
+        status: Arc::clone(&status),
+        dhcp: crate::machine::dhcp::Clients::new(store.clone()),
+        lending: Servers::new(store, Arc::clone(&supervisor)),
+        authenticator,
+    };
+    gateway.start_dhcp()?;
+    gateway.configure_plane(&policy);
+    gateway.capture();
+    let workers = match events {
+        Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &sender, events)?,
+        None => workers(&supervisor, &shared, &isakmp, &sender)?,
+    };
+    gateway.engine.watch();
+    let desk = Desk { views, gateway: sender.clone() };
+    crate::ssh::start(
+        &supervisor,
+        crate::ssh::Settings { address: arguments.ssh, state: arguments.state.clone() },
+        desk.clone(),
+    )?;
+    crate::shell::socket::serve(&supervisor, &arguments.socket, desk)?;
+    signals(&supervisor, sender)?;
+    watch(&supervisor, &shared)?;
+    tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
+    let _unsupervised = notify::notify("READY=1");
+    let end = supervisor.work(GATEWAY, |heart| {
+        let end = gateway.run(heart, &receiver);
+        heart.retire();
+        end
+    });
+    // a gateway that panicked could not tell it itself
+    if let (None, Some(fault)) = (end, supervisor.fault()) {
+        tracing::error!("{}", supervise::told(fault));
+    }
+    let end = end.unwrap_or(End::Failed);
+    shared.stop.store(true, Ordering::Relaxed);
+    supervise::join(workers);
+    let _gone = std::fs::remove_file(&arguments.socket);
+    if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        crate::run::guard::release_at_the_terminal();
+    }
+    Ok((end, status.load(Ordering::Relaxed).into()))
+}
+
+/// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
+pub(crate) fn restart() -> anyhow::Error {
+    let program = std::env::current_exe().ok().and_then(|path| in_place(&path));
+    let program = program.unwrap_or_else(|| "/proc/self/exe".into());
+    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
+    anyhow::Error::new(error).context("the program could not begin anew")
+}
+
+/// The program that stands where this one was started: an upgrade that came meanwhile is what runs then. Of a file that was
+/// replaced the kernel says that it is deleted.
+fn in_place(path: &Path) -> Option<PathBuf> {
+    let name = path.to_str().map(|text| text.strip_suffix(" (deleted)").unwrap_or(text));
+    name.map(PathBuf::from).filter(|path| path.exists())
+}
+
+/// Begins to watch the threads, and the TUN where packets go through it.
+pub(crate) fn watch(supervisor: &Arc<Supervisor>, shared: &Arc<Shared>) -> std::io::Result<()> {
+    let shared = Arc::clone(shared);
+    // the TUN of a gateway whose packets the kernel carries is not even up
+    let kernel = shared.esp.is_none();
+    supervisor.start(move || if kernel { Ok(()) } else { dataplane::check_tun(&shared.tun) })
+}
+
+/// Starts the packet workers.
+pub(crate) fn workers(
+    supervisor: &Arc<Supervisor>,
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
+    let seed = random::seed()?;
+    let (out_shared, out_gateway) = (Arc::clone(shared), gateway.clone());
+    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
+    let outgoing = move |heart: &Heart| dataplane::outgoing::run(heart, &out_shared, &out_gateway, seed);
+    let incoming = move |heart: &Heart| dataplane::incoming::run(heart, &in_shared, &in_gateway);
+    Ok(vec![
+        supervisor.spawn("esp-out", outgoing)?,
+        supervisor.spawn("esp-in", incoming)?,
+        isakmp_worker(supervisor, shared, isakmp, gateway)?,
+    ])
+}
+
+fn isakmp_worker(
+    supervisor: &Arc<Supervisor>,
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let (shared, gateway, socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, &gateway))
+}
+
+/// The same where the kernel carries the packets: IKE on both ports, and what the kernel tells.
+fn workers_beside_the_kernel(
+    supervisor: &Arc<Supervisor>,
+    shared: &Arc<Shared>,
+    isakmp: &Arc<UdpSocket>,
+    gateway: &SyncSender<Message>,
+    events: Events,
+) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
+    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
+    let (news_shared, news_gateway) = (Arc::clone(shared), gateway.clone());
+    let stopped = move || news_shared.stop.load(Ordering::Relaxed);
+    Ok(vec![
+        supervisor.spawn("isakmp-natt", move |heart| plane::isakmp_natt(heart, &in_shared, &in_gateway))?,
+        isakmp_worker(supervisor, shared, isakmp, gateway)?,
+        supervisor.spawn("xfrm", move |heart| plane::listen(heart, events, &news_gateway, stopped))?,
+    ])
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
+pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: SyncSender<Message>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    supervisor.spawn("signals", move |heart: &Heart| {
+        runtime.block_on(async {
+            let (terminate, interrupt, hangup) = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::hangup()),
+            );
+            let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (terminate, interrupt, hangup)
+            else {
+                tracing::error!("signals cannot be received");
+                return;
+            };
+            loop {
+                let message = tokio::select! {
+                    _ = terminate.recv() => Message::Stop(End::Stop),
+                    _ = interrupt.recv() => Message::Stop(End::Interrupt),
+                    _ = hangup.recv() => Message::Reload,
+                    () = heart.beating() => return,
+                };
+                let stop = matches!(message, Message::Stop(_));
+                if stop {
+                    // from here on the end has a bound, whatever the gateway does
+                    heart.supervisor().stop();
+                    heart.retire();
+                }
+                let _gone = heart.send(&gateway, message);
+                if stop {
+                    return;
+                }
+            }
+        });
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_is_found_where_the_old_program_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("hubward");
+        let replaced = folder.path().join("hubward (deleted)");
+        assert_eq!(in_place(&replaced), None, "deleted, and nothing in its place");
+        std::fs::write(&program, "new").unwrap();
+        assert_eq!(in_place(&replaced), Some(program.clone()));
+        assert_eq!(in_place(&program), Some(program));
+    }
+}

@@ -1,0 +1,238 @@
+//! The local control socket: a few lines in, their output back. `terminal show-format classic` holds for the lines behind it.
+
+use crate::base::clock::now;
+use crate::base::console_lines::LineName;
+use crate::base::format::Format;
+use crate::dataplane;
+use crate::exec::command::Caller;
+use crate::exec::run;
+use crate::manage::desk::{Desk, Outcome, PRIVILEGED, Refusal};
+use crate::shell::console::{self, HELLO};
+use crate::shell::filter::{self, Filtering};
+use crate::supervise::{self, BEAT, Heart, Supervisor};
+use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags};
+use std::io::{BufWriter, Read as _, Write};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Bytes of the lines of a connection.
+const LINES: u64 = 4096;
+/// Ends an answer: what comes without it was cut off.
+const END: u8 = 0;
+/// Commands at a time.
+const AT_ONCE: usize = 128;
+/// Bytes of a command's stack: outputs are written as they are made.
+const STACK: usize = 512 * 1024;
+/// How long a reader may leave its output waiting.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Serves the socket: mode 0600, each connection on a thread of its own.
+pub(crate) fn serve(supervisor: &Arc<Supervisor>, path: &Path, desk: Desk) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    // a socket that somebody still serves is another gateway's
+    if UnixStream::connect(path).is_ok() {
+        anyhow::bail!("another Hubward answers at {}", path.display());
+    }
+    remove_socket(path)?;
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen at {}", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    supervisor.spawn("exec", move |heart| accept(heart, &listener, &desk))?;
+    Ok(())
+}
+
+/// Takes connections for ever.
+fn accept(heart: &Heart, listener: &UnixListener, desk: &Desk) {
+    let running = Arc::new(AtomicUsize::new(0));
+    loop {
+        heart.beat();
+        crate::base::wait::wait(&mut [PollFd::new(listener, PollFlags::IN)], dataplane::WAIT);
+        let mut stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => {
+                // a descriptor too many: the next one may find a place again
+                heart.sleep(BEAT);
+                continue;
+            }
+        };
+        if running.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
+            running.fetch_sub(1, Ordering::Relaxed);
+            let _gone = stream.write_all(b"% Too many commands at once\n\0");
+            continue;
+        }
+        let (desk, counted) = (desk.clone(), Arc::clone(&running));
+        let started = std::thread::Builder::new().name("command".into()).stack_size(STACK).spawn(move || {
+            if let Some(Err(error)) = supervise::guarded("command", || answer(stream, &desk)) {
+                tracing::debug!("a command was not answered: {error:#}");
+            }
+            counted.fetch_sub(1, Ordering::Relaxed);
+        });
+        if started.is_err() {
+            running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Removes what a gateway that was killed left; anything but a socket is somebody's file.
+fn remove_socket(path: &Path) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {
+            std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        Ok(_) => anyhow::bail!("{} is there already and is no socket; give another --socket", path.display()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// What comes over a connection; `None` when that is too much: what is cut off must not be obeyed.
+fn lines(first: [u8; 1], stream: &mut UnixStream) -> anyhow::Result<Option<String>> {
+    let mut text = first.to_vec();
+    stream.take(LINES).read_to_end(&mut text)?;
+    Ok((text.len() as u64 <= LINES).then(|| String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut first = [0];
+    if stream.read(&mut first)? == 1 && first == [HELLO] {
+        return console::serve(stream, desk);
+    }
+    let Some(text) = lines(first, &mut stream)? else {
+        stream.write_all(Refusal::Invalid(0).to_string().as_bytes())?;
+        stream.write_all(&[END])?;
+        anyhow::bail!("more than {LINES} bytes of commands");
+    };
+    let last = u16::try_from(AT_ONCE).unwrap_or(u16::MAX);
+    let place = desk.views.lines.enter((0..=last).map(LineName::Console), "", "", PRIVILEGED, now());
+    let line = place.as_ref().map(|place| place.line);
+    let mut caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line };
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line {
+            "terminal show-format classic" => caller.format = Format::Classic,
+            "terminal show-format modern" => caller.format = Format::Modern,
+            _ => {
+                let mut out = BufWriter::new(&stream);
+                let outcome = filtered(line, caller, desk, &mut out)?;
+                out.flush()?;
+                drop(out);
+                if let Err(refusal) = outcome {
+                    stream.write_all(refusal.to_string().as_bytes())?;
+                    break;
+                }
+            }
+        }
+    }
+    stream.write_all(&[END])?;
+    Ok(())
+}
+
+/// Carries a command out, with the output filter behind it.
+pub(crate) fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
+    let (command, filter) = match filter::command(line) {
+        Ok((command, Some(filter))) => (command, filter),
+        Ok((command, None)) => return run(command, caller, desk, out),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut through = Through { filtering: Filtering::new(&filter), out };
+    let outcome = run(command, caller, desk, &mut through)?;
+    if outcome.is_ok() {
+        through.filtering.finish(through.out)?;
+    }
+    Ok(outcome)
+}
+
+/// An output behind a filter.
+struct Through<'a> {
+    filtering: Filtering<'a>,
+    out: &'a mut dyn Write,
+}
+
+impl Write for Through<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.filtering.write(bytes, self.out)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// `hubward exec LINE`: asks the running gateway.
+pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<String> {
+    let mut stream = UnixStream::connect(path)
+        .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;
+    let classic = if format == Format::Classic { "terminal show-format classic\n" } else { "" };
+    let mut text = Vec::new();
+    let talked = stream
+        .write_all([classic, line].concat().as_bytes())
+        .and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+    // a gateway that refuses the connection answers and hangs up without listening: its word counts, not the broken pipe
+    let talked = stream.read_to_end(&mut text).and(talked);
+    if text.pop() != Some(END) {
+        talked?;
+        anyhow::bail!("the gateway at {} broke off its answer", path.display());
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many bytes as a connection may bring, and one more, with which nothing is obeyed.
+    #[test]
+    fn the_longest_line() {
+        for surplus in [0, 1] {
+            let (mut client, mut server) = UnixStream::pair().unwrap();
+            let text = "x".repeat(usize::try_from(LINES).unwrap() + surplus);
+            client.write_all(text.as_bytes()).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut first = [0];
+            server.read_exact(&mut first).unwrap();
+            let read = lines(first, &mut server).unwrap();
+            assert_eq!(read, (surplus == 0).then_some(text));
+        }
+    }
+
+    /// As many commands at a time as there may be, and one more, which is refused; when one ends there is room again.
+    #[test]
+    fn commands_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let supervisor = Supervisor::new();
+        serve(&supervisor, &path, crate::views::tests::desk()).unwrap();
+        let mut open: Vec<_> = (0..AT_ONCE).map(|_| UnixStream::connect(&path).unwrap()).collect();
+        let refused = ask(&path, Format::Modern, "show privilege").unwrap();
+        assert_eq!(refused, "% Too many commands at once\n");
+        open.pop();
+        // a place is free a moment after its command has answered
+        let when_free = |format, lines| {
+            let mut tries = (0..250).map(|_| {
+                std::thread::sleep(Duration::from_millis(20));
+                ask(&path, format, lines).unwrap()
+            });
+            tries.find(|text| *text != refused).expect("there is no room though a command ended")
+        };
+        assert_eq!(when_free(Format::Modern, "show privilege"), "Current privilege level is 15\n");
+        let both = when_free(Format::Classic, "show privilege\nshow nothing\nshow privilege");
+        assert_eq!(both, "Current privilege level is 15\n% Invalid input detected at '^' marker.\n");
+        let filtered = "show privilege | exclude level\nshow privilege | count 15\nshow privilege | x";
+        assert_eq!(
+            when_free(Format::Modern, filtered),
+            "Number of lines which match regexp = 1\n% Invalid input detected at '^' marker.\n"
+        );
+        assert!(serve(&supervisor, &path, crate::views::tests::desk()).is_err(), "another gateway's socket");
+    }
+}

@@ -1,0 +1,328 @@
+//! Watches the program's threads. One rule holds for all that the gateway cannot do without: when such a thread panics, ends
+//! unasked or hangs, or the TUN is gone, the program says goodbye to its peers where it still can and ends with status
+//! [`FAILED`], so that whoever supervises it starts it again. The guard in the kernel keeps closed what was protected meanwhile.
+//! A thread that only serves somebody (a command, a session) dies alone ([`guarded`]).
+//!
+//! A [`Heart`] beats at least every [`BEAT`]; the thread "supervisor" looks every [`TICK`]. It counts its own looks, and never
+//! asks a clock: after SIGSTOP and SIGCONT, or a suspended machine, nobody was silent. systemd's watchdog is fed only if
+//! every heart has beaten, so that it also ends a program whose supervisor hangs.
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub(crate) mod injection;
+#[cfg(test)]
+mod tests;
+
+use crate::base::message::Message;
+use hubward_linux::notify;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+/// The exit status of a program a part of which died or hung: EX_SOFTWARE of sysexits(3).
+pub(crate) const FAILED: u8 = 70;
+/// The thread that owns the engine; it is the program's first.
+pub(crate) const GATEWAY: &str = "gateway";
+
+/// Every worker's heart beats at least that often: longer waits are cut.
+pub(crate) const BEAT: Duration = Duration::from_millis(400);
+/// How often the supervisor looks.
+const TICK: Duration = Duration::from_millis(250);
+/// The watchdog is fed while no worker has been silent for longer.
+const MOVES: Duration = Duration::from_secs(1);
+/// `WatchdogSec` of the unit that is delivered, and what is taken where there is none.
+const WATCHDOG: Duration = Duration::from_secs(10);
+/// How long the gateway may take to say goodbye after a fault.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long an end that was asked for may take: less than `TimeoutStopSec`.
+const STOP: Duration = Duration::from_secs(8);
+/// How long the end waits for its worker threads.
+const JOIN: Duration = Duration::from_millis(500);
+
+/// Watches over workers.
+pub(crate) struct Supervisor {
+    workers: Mutex<Vec<Watched>>,
+    /// What went wrong first.
+    fault: OnceLock<String>,
+    /// An end was asked for: threads may end.
+    stopping: AtomicBool,
+    /// Looks since the end began.
+    ending: AtomicU64,
+    /// After so many looks without a beat a worker hangs.
+    patience: u64,
+}
+
+struct Watched {
+    worker: Arc<Worker>,
+    beats: u64,
+    silent: u64,
+}
+
+struct Worker {
+    name: String,
+    beats: AtomicU64,
+    /// It may end.
+    retired: AtomicBool,
+}
+
+/// A worker's sign of life.
+pub(crate) struct Heart {
+    worker: Arc<Worker>,
+    supervisor: Arc<Supervisor>,
+}
+
+/// What a look leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// All move: the watchdog may know.
+    Feed,
+    /// Not all of them do, or the end has begun.
+    Wait,
+    /// The end did not come by itself.
+    Exit(String),
+}
+
+fn looks(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX)
+}
+
+impl Supervisor {
+    /// Without workers yet. How long a thread may be silent depends on `WATCHDOG_USEC` (sd_watchdog_enabled(3)): what hangs is
+    /// told, and the program has ended, before systemd ends it without a word.
+    pub(crate) fn new() -> Arc<Self> {
+        let told = std::env::var("WATCHDOG_USEC").ok().and_then(|text| text.parse().ok());
+        Self::within(told.map_or(WATCHDOG, Duration::from_micros))
+    }
+
+    fn within(watchdog: Duration) -> Arc<Self> {
+        // what is left of the time when a thread has hung: to say goodbye, and to be late on a busy machine
+        let patience = watchdog.saturating_sub(GOODBYE * 2).max(GOODBYE);
+        Arc::new(Self {
+            workers: Mutex::default(),
+            fault: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            ending: AtomicU64::new(0),
+            patience: looks(patience),
+        })
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread whose end, unless [`Heart::retire`] announced it, and whose silence are faults.
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        name: &str,
+        work: impl FnOnce(&Heart) + Send + 'static,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let (supervisor, own) = (Arc::clone(self), name.to_string());
+        Builder::new().name(name.into()).spawn(move || {
+            supervisor.work(&own, work);
+        })
+    }
+
+    /// The same on the calling thread; `None` when it panicked.
+    pub(crate) fn work<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&Heart) -> T) -> Option<T> {
+        let worker =
+            Arc::new(Worker { name: name.into(), beats: AtomicU64::new(0), retired: AtomicBool::new(false) });
+        self.workers().push(Watched { worker: Arc::clone(&worker), beats: 0, silent: 0 });
+        let heart = Heart { worker: Arc::clone(&worker), supervisor: Arc::clone(self) };
+        // what the panic may have left half done is not used again: the program ends
+        let done = catch_unwind(AssertUnwindSafe(|| work(&heart)));
+        self.workers().retain(|watched| !Arc::ptr_eq(&watched.worker, &worker));
+        match &done {
+            Err(panic) => self.fail(format!("the thread {name} panicked: {}", words(panic.as_ref()))),
+            Ok(_) if worker.retired.load(Ordering::Relaxed) || self.stopping.load(Ordering::Relaxed) => {}
+            Ok(_) => self.fail(format!("the thread {name} has ended")),
+        }
+        done.ok()
+    }
+
+    /// Begins to look. `check` says what else must be true, and must not wait.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        check: impl Fn() -> Result<(), String> + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.spawn("supervisor", move |heart| {
+            let supervisor = &heart.supervisor;
+            loop {
+                sleep(TICK);
+                heart.beat();
+                match supervisor.look(&check) {
+                    Verdict::Wait => {}
+                    Verdict::Feed => {
+                        let _unsupervised = notify::notify("WATCHDOG=1");
+                    }
+                    Verdict::Exit(why) => exit(why),
+                }
+            }
+        })
+        .map(drop)
+    }
+
+    /// One look at everything.
+    fn look(&self, check: &dyn Fn() -> Result<(), String>) -> Verdict {
+        if let Some(fault) = self.fault.get()
+            && self.ending.load(Ordering::Relaxed) >= looks(GOODBYE)
+        {
+            return Verdict::Exit(fault.clone());
+        }
+        if self.fault.get().is_some() || self.stopping.load(Ordering::Relaxed) {
+            let ended = self.ending.fetch_add(1, Ordering::Relaxed) + 1;
+            if ended >= looks(STOP) {
+                return Verdict::Exit(format!("the end took more than {} s", STOP.as_secs()));
+            }
+            return Verdict::Wait;
+        }
+        if let Err(why) = check() {
+            self.fail(why);
+            return Verdict::Wait;
+        }
+        let mut longest = 0;
+        let mut hung = None;
+        for watched in self.workers().iter_mut() {
+            let beats = watched.worker.beats.load(Ordering::Relaxed);
+            watched.silent = if beats == watched.beats { watched.silent + 1 } else { 0 };
+            watched.beats = beats;
+            longest = longest.max(watched.silent);
+            if watched.silent >= self.patience {
+                hung.get_or_insert_with(|| watched.worker.name.clone());
+            }
+        }
+        if let Some(name) = hung {
+            let seconds = (TICK * u32::try_from(self.patience).unwrap_or(u32::MAX)).as_secs();
+            let why = format!("the thread {name} has not moved for {seconds} s");
+            self.fail(why.clone());
+            // nobody else could say goodbye
+            return if name == GATEWAY { Verdict::Exit(why) } else { Verdict::Wait };
+        }
+        if longest > looks(MOVES) { Verdict::Wait } else { Verdict::Feed }
+    }
+
+    /// Something is broken: the program has to end.
+    pub(crate) fn fail(&self, why: String) {
+        // the first one is told: what comes after it may be its consequence
+        let _later = self.fault.set(why);
+    }
+
+    /// What went wrong, if something did.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    /// From now on threads may end, and the program has [`STOP`] to do so.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Heart {
+    /// It moves.
+    pub(crate) fn beat(&self) {
+        self.worker.beats.fetch_add(1, Ordering::Relaxed);
+        #[cfg(any(test, feature = "fault-injection"))]
+        injection::point(&self.worker.name);
+    }
+
+    /// Beats for as long as the thread's runtime turns.
+    pub(crate) async fn beating(&self) {
+        loop {
+            self.beat();
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Waits a time that may be long.
+    pub(crate) fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
+        loop {
+            self.beat();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            sleep(left.min(BEAT));
+        }
+    }
+
+    /// Sends the gateway what must not be lost, however long its queue is full; false when it is gone.
+    pub(crate) fn send(&self, gateway: &SyncSender<Message>, mut message: Message) -> bool {
+        loop {
+            match gateway.try_send(message) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => {
+                    message = back;
+                    self.beat();
+                    sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    /// The worker was asked to end.
+    pub(crate) fn retire(&self) {
+        self.worker.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whoever watches it.
+    pub(crate) fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+}
+
+/// What a thread that ended without being joined said of it.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why")
+}
+
+/// Runs what serves somebody: a panic in it is told, and ends nothing else. `None` when it panicked.
+pub(crate) fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(any(test, feature = "fault-injection"))]
+        injection::point(name);
+        work()
+    }));
+    done.inspect_err(|panic| {
+        tracing::error!(
+            "%HUBWARD-3-SESSION: the thread {name} panicked: {}; the others go on",
+            words(panic.as_ref())
+        );
+    })
+    .ok()
+}
+
+/// Waits a moment for threads that were told to end.
+pub(crate) fn join(threads: Vec<JoinHandle<()>>) {
+    let until = Instant::now() + JOIN;
+    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// The log's line for a fault.
+pub(crate) fn told(why: &str) -> String {
+    let again = match std::env::var_os("NOTIFY_SOCKET") {
+        Some(_) => "systemd starts it again",
+        None => "it was not started by systemd, so nothing starts it again",
+    };
+    format!("%HUBWARD-2-FAULT: {why}; the program ends with status {FAILED}: {again}")
+}
+
+/// Ends the program where it cannot end itself. A log that nobody takes must not hold that up.
+fn exit(why: String) -> ! {
+    let (sender, logged) = sync_channel(1);
+    let tell = move || {
+        tracing::error!("{}", told(&why));
+        let _late = sender.send(());
+    };
+    if Builder::new().name("last words".into()).spawn(tell).is_ok() {
+        let _stuck = logged.recv_timeout(JOIN);
+    }
+    std::process::exit(FAILED.into())
+}
