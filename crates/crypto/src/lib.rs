@@ -5,6 +5,7 @@ pub mod choice;
 pub mod cipher;
 pub mod des;
 pub mod dh;
+pub mod digest;
 pub mod esp;
 pub mod mac;
 mod midstate;

@@ -1,5 +1,6 @@
 //! Hashes and HMAC (RFC 2104), which is also the IKEv1 prf (RFC 2409 section 4).
 
+use crate::digest::Digest;
 use crate::midstate::{Midstates, SHA1, SHA256};
 use crate::sha1_lanes::{self, Lanes};
 use crate::suite::HashAlg;
@@ -7,33 +8,7 @@ use hmac::Hmac;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
-use std::ops::Deref;
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
-/// The output of a hash or an HMAC: up to 64 bytes, wiped when dropped.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Digest {
-    bytes: [u8; 64],
-    len: usize,
-}
-
-impl Digest {
-    pub(crate) fn new(value: &[u8]) -> Self {
-        let mut bytes = [0; 64];
-        let len = value.len().min(64);
-        for (to, from) in bytes.iter_mut().zip(value) {
-            *to = *from;
-        }
-        Self { bytes, len }
-    }
-}
-
-impl Deref for Digest {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
+use zeroize::Zeroize;
 
 /// Hashes the concatenation of `parts`.
 pub fn hash(algorithm: HashAlg, parts: &[&[u8]]) -> Digest {

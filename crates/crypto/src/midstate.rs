@@ -1,7 +1,7 @@
 //! HMAC with SHA-1 and SHA-256 (RFC 2104) from the states that the hash has behind the padded key: a message costs its own
 //! blocks and one or two more.
 
-use crate::mac::Digest;
+use crate::digest::Digest;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A hash of 64-byte blocks.

@@ -1,10 +1,10 @@
 //! Addresses of interfaces.
 
 use crate::error::Error;
+use crate::marks::{Made, PROTOCOL};
 use crate::netlink::{
     Attributes, CREATE, EXCLUSIVE, Message, Netlink, address_of, family, number_at, text_of,
 };
-use crate::owned::{Made, PROTOCOL};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -13,6 +13,7 @@ mod error;
 pub mod esp_raw;
 pub mod icmp;
 pub mod link;
+pub mod marks;
 pub mod monitor;
 pub mod neighbour;
 pub mod netlink;

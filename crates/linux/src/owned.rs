@@ -4,6 +4,7 @@
 //! and kernel settings, which bear no mark, a [`Ledger`] on disk tells what was changed.
 
 use crate::error::{Context, Error};
+use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE, RULE_PRIORITY, TABLE};
 use crate::netlink::Netlink;
 use crate::rule::{Family, Rule};
 use crate::sysctl::{self, Setting};
@@ -11,33 +12,6 @@ use crate::{address, link, route, rule};
 use ipnet::IpNet;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-
-/// Protocol number of Hubward's routes, rules and addresses (`ip route show proto 111`).
-pub const PROTOCOL: u8 = 111;
-/// Firewall mark of Hubward's own sockets, so that its IKE and ESP packets are not captured by its own table ("HW").
-pub const FWMARK: u32 = 0x4857;
-/// Firewall mark of what Hubward sends on in clear: its lower half keeps it from being captured, as [`FWMARK`] does, and the
-/// rest tells it from IKE and ESP, of which alone no guard wants to know anything.
-pub const CLEAR_MARK: u32 = 0x1_0000 | FWMARK;
-/// The bits of a firewall mark that keep a packet from being captured.
-pub const CAPTURE_MASK: u32 = 0xffff;
-/// Routing table of the captured prefixes of the global routing instance; VRFs count up from here.
-pub const TABLE: u32 = 11_100;
-/// First of the priorities of Hubward's routing rules.
-pub const RULE_PRIORITY: u32 = 11_100;
-/// How many priorities, and how many tables, are Hubward's.
-pub const RANGE: u32 = 100;
-/// Start of the name of every interface that Hubward makes.
-pub const INTERFACE_PREFIX: &str = "hubward";
-
-/// Whether something was made or was there before; what was there is adopted and never removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// It is new: whoever made it removes it.
-    New,
-    /// It was there already.
-    AlreadyThere,
-}
 
 /// The rule that captures: every packet that bears neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in [`TABLE`] before the main table.
 pub fn capture_rule(family: Family) -> Rule {

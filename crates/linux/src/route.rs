@@ -1,10 +1,10 @@
 //! Routes.
 
 use crate::error::Error;
+use crate::marks::{Made, PROTOCOL};
 use crate::netlink::{
     Attributes, CREATE, EXCLUSIVE, Message, Netlink, REPLACE, address_of, family, number_at, short_at,
 };
-use crate::owned::{Made, PROTOCOL};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,8 +1,8 @@
 //! Routing policy rules: which table decides for which packet.
 
 use crate::error::Error;
+use crate::marks::{Made, PROTOCOL};
 use crate::netlink::{Attributes, CREATE, EXCLUSIVE, Message, Netlink, address_of, number_at, text_of};
-use crate::owned::{Made, PROTOCOL};
 use ipnet::IpNet;
 
 const HEADER: usize = 12;

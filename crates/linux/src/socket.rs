@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 /// What a socket of the data plane or of IKE is opened with, beside its address.
 #[derive(Debug, Clone, Default)]
 pub struct SocketOptions {
-    /// Firewall mark of everything sent (`SO_MARK`, needs CAP_NET_ADMIN): see [`crate::owned::FWMARK`].
+    /// Firewall mark of everything sent (`SO_MARK`, needs CAP_NET_ADMIN): see [`crate::marks::FWMARK`].
     pub mark: Option<u32>,
     /// Use this interface only, by name (`SO_BINDTODEVICE`).
     pub interface: Option<String>,

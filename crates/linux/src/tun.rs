@@ -1,7 +1,7 @@
 //! The TUN interface by which cleartext comes in and goes out, with a virtio header before each packet.
 
 use crate::error::{Context, Error, check};
-use crate::owned::INTERFACE_PREFIX;
+use crate::marks::INTERFACE_PREFIX;
 use crate::privilege::{self, Capability};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::writev;

@@ -6,105 +6,24 @@
 
 mod event;
 mod layout;
+mod numbers;
 mod policy;
 mod sa;
+mod selector;
 
 pub use event::{Event, Events};
+pub use numbers::{Priorities, Reqids};
 pub use policy::{Action, Direction, Policy, Template};
 pub use sa::{Algorithms, Encapsulation, Limits, Mode, Resume, Sa, SaId, SaState};
+pub use selector::Selector;
 
 use crate::error::{Context, Error};
 use crate::netlink::{CREATE, EXCLUSIVE, Message, Netlink};
 use crate::socket::{set_option, set_option_bytes};
 use ipnet::Ipv4Net;
-use std::fmt;
+use numbers::{DELPOLICY, DELSA, GETPOLICY, GETSA, NEWPOLICY, NEWSA, UPDPOLICY};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
-
-const NEWSA: u16 = 0x10;
-const DELSA: u16 = 0x11;
-const GETSA: u16 = 0x12;
-const NEWPOLICY: u16 = 0x13;
-const DELPOLICY: u16 = 0x14;
-const GETPOLICY: u16 = 0x15;
-const ACQUIRE: u16 = 0x17;
-const EXPIRE: u16 = 0x18;
-const UPDPOLICY: u16 = 0x19;
-const MAPPING: u16 = 0x26;
-
-/// `XFRM_INF`: no limit.
-const UNLIMITED: u64 = u64::MAX;
-
-/// Request numbers of Hubward's SAs and of its policies' templates ("HW" in the upper half).
-#[derive(Debug, Clone, Copy)]
-pub struct Reqids;
-
-impl Reqids {
-    /// Every SA of Hubward's. Which policy leads into which SA is said by its SPI; the number says whose it is.
-    pub const SA: u32 = 0x4857_0000;
-    /// The first number of templates that no SA fits: they make the kernel ask for one. The number of each is one of its own,
-    /// because the kernel asks once for all templates that it cannot tell apart.
-    pub const ASK: u32 = 0x4857_0001;
-    /// The last.
-    pub const LAST: u32 = 0x4857_ffff;
-
-    /// Whether a request number is Hubward's.
-    pub const fn are_ours(reqid: u32) -> bool {
-        reqid >= Self::SA && reqid <= Self::LAST
-    }
-}
-
-/// Priorities of Hubward's policies; a policy with a lower one is asked first.
-#[derive(Debug, Clone, Copy)]
-pub struct Priorities;
-
-impl Priorities {
-    /// The first.
-    pub const FIRST: u32 = 0x4800_0000;
-    /// The last.
-    pub const LAST: u32 = 0x48ff_ffff;
-
-    /// Whether a priority is Hubward's.
-    pub const fn are_ours(priority: u32) -> bool {
-        priority >= Self::FIRST && priority <= Self::LAST
-    }
-}
-
-/// Which packets a policy, or an SA, speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Selector {
-    /// Networks of the source.
-    pub source: Ipv4Net,
-    /// Networks of the destination.
-    pub destination: Ipv4Net,
-    /// IP protocol; `None` is any.
-    pub protocol: Option<u8>,
-    /// TCP or UDP port; `None` is any. A fragment counts as having the ports 0.
-    pub source_port: Option<u16>,
-    /// TCP or UDP port; `None` is any.
-    pub destination_port: Option<u16>,
-    /// Index of the interface that the packet's route leaves by; 0 is any.
-    pub interface: u32,
-}
-
-impl Selector {
-    /// Every packet between two networks.
-    pub const fn between(source: Ipv4Net, destination: Ipv4Net) -> Self {
-        Self { source, destination, protocol: None, source_port: None, destination_port: None, interface: 0 }
-    }
-}
-
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = |port: Option<u16>| port.map(|port| format!(":{port}")).unwrap_or_default();
-        write!(f, "{}{} to ", self.source, port(self.source_port))?;
-        write!(f, "{}{}", self.destination, port(self.destination_port))?;
-        match self.protocol {
-            Some(protocol) => write!(f, " protocol {protocol}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// A socket for requests. It belongs to the network namespace of the thread that opened it.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The field with AVX-512 IFMA: digits of 52 bits, numbers below twice the prime.
 
-use super::{Comb, Field, Power, digits};
+use super::digits;
+use super::power::{Comb, Field, Power};
 use crate::simd::ifma::{DIGIT, Digits, Ifma};
 
 /// The field of a prime of at most `52 L - 2` bits, in `V` vectors.

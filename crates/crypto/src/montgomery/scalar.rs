@@ -3,7 +3,8 @@
 //! Every prime here ends in 64 ones, so that the multiple of p that clears the lowest word `t` is `t` itself, and that word
 //! carries on just `t`.
 
-use super::{Comb, Field, Power, digits};
+use super::digits;
+use super::power::{Comb, Field, Power};
 
 struct Numbers<const N: usize> {
     prime: [u64; N],

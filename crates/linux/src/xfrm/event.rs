@@ -1,7 +1,10 @@
 //! What the kernel tells: a packet that wants an SA, an SA that reached a limit, a peer that moved.
 
 use super::layout::Reader;
-use super::{ACQUIRE, EXPIRE, MAPPING, SaState, Selector, policy};
+use super::numbers::{ACQUIRE, EXPIRE, MAPPING};
+use super::policy;
+use super::sa::SaState;
+use super::selector::Selector;
 use crate::error::{Context, Error};
 use crate::netlink::{Attributes, Messages, open_socket};
 use rustix::io::Errno;

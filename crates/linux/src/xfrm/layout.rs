@@ -1,7 +1,7 @@
 //! The structures that SAs, policies and events have in common (linux/xfrm.h). They are written and read field by field; the
 //! offsets are those of 64-bit systems, where `__u64` is aligned to eight bytes.
 
-use super::Selector;
+use super::selector::Selector;
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 

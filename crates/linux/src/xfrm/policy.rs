@@ -1,7 +1,9 @@
 //! Policies: `struct xfrm_userpolicy_info` and the template of an SA.
 
 use super::layout::{CARRIED, LIMITS, Reader, SELECTOR, Writer};
-use super::{Mode, Priorities, Reqids, Selector, UNLIMITED};
+use super::numbers::{Priorities, Reqids, UNLIMITED};
+use super::sa::Mode;
+use super::selector::Selector;
 use crate::netlink::{Attributes, Message};
 use std::fmt;
 use std::net::Ipv4Addr;

@@ -1,7 +1,8 @@
 //! Security associations: `struct xfrm_usersa_info` and its attributes.
 
 use super::layout::{CARRIED, ID, LIMITS, Reader, SELECTOR, Writer};
-use super::{Selector, UNLIMITED};
+use super::numbers::{Reqids, UNLIMITED};
+use super::selector::Selector;
 use crate::error::Error;
 use crate::netlink::{Attributes, Message};
 use std::fmt;
@@ -151,7 +152,7 @@ pub struct Sa<'a> {
     pub id: SaId,
     /// The sender.
     pub source: Ipv4Addr,
-    /// Whose it is: [`super::Reqids`].
+    /// Whose it is: [`Reqids`].
     pub reqid: u32,
     /// Tunnel or transport.
     pub mode: Mode,
@@ -179,7 +180,7 @@ impl<'a> Sa<'a> {
         Self {
             id,
             source: Ipv4Addr::UNSPECIFIED,
-            reqid: super::Reqids::SA,
+            reqid: Reqids::SA,
             mode: Mode::Tunnel,
             algorithms,
             encapsulation: None,

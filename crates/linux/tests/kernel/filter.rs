@@ -2,8 +2,8 @@
 
 use crate::{Pair, Test};
 use hubward_linux::clear::ClearSocket;
+use hubward_linux::marks::{CLEAR_MARK, FWMARK};
 use hubward_linux::nftables::{Chain, Counted, Hook, Nftables, Rule, Set, Table, Test as Is, Verdict};
-use hubward_linux::owned::{CLEAR_MARK, FWMARK};
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;

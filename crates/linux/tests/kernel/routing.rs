@@ -1,13 +1,14 @@
 //! Interfaces, addresses, routes, rules, settings, the sweep and the monitor.
 
 use crate::{Pair, Test, eventually};
+use hubward_linux::marks::{FWMARK, Made, PROTOCOL, TABLE};
 use hubward_linux::monitor::{Change, Monitor};
 use hubward_linux::netns::NetNs;
-use hubward_linux::owned::{self, FWMARK, Ledger, Made, PROTOCOL, TABLE, capture_rule, sweep};
+use hubward_linux::owned::{self, Ledger, capture_rule, sweep};
 use hubward_linux::route::{self, Lookup, Route, RouteKind};
 use hubward_linux::rule::{self, Family, Rule};
 use hubward_linux::sysctl::{self, Setting};
-use hubward_linux::{address, link, neighbour};
+use hubward_linux::{address, link, marks, neighbour};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::process::Command;
@@ -231,7 +232,7 @@ fn rules() {
             source: Some(net("10.0.0.0/8")),
             destination: Some(net("10.9.0.0/16")),
             arrived_by: Some("eth0".to_owned()),
-            ..Rule::new(Family::V4, owned::RULE_PRIORITY + 5, TABLE + 1)
+            ..Rule::new(Family::V4, marks::RULE_PRIORITY + 5, TABLE + 1)
         },
     ];
     for rule in &written {

@@ -3,8 +3,8 @@
 use crate::{Pair, Test, eventually};
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::icmp::{Outcome, Ping, ping};
+use hubward_linux::marks::FWMARK;
 use hubward_linux::netns::NetNs;
-use hubward_linux::owned::FWMARK;
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{Error, Outgoing, RecvBatch, SendBatch, SocketOptions, link};

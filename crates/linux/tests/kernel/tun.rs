@@ -3,8 +3,9 @@
 use crate::{Pair, Test, eventually};
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::icmp::{Outcome, Ping, ping};
+use hubward_linux::marks::{CLEAR_MARK, FWMARK, TABLE};
 use hubward_linux::netns::NetNs;
-use hubward_linux::owned::{CLEAR_MARK, FWMARK, Ledger, TABLE, capture_rule, sweep};
+use hubward_linux::owned::{Ledger, capture_rule, sweep};
 use hubward_linux::route::{self, Route};
 use hubward_linux::rule::{self, Family};
 use hubward_linux::tun::{Offload, Tun, TunOptions, VnetHeader};

@@ -3,7 +3,8 @@
 use crate::ike::v1::keys::Cookies;
 use crate::ike::v1::vendor::{Vendor, Vendors};
 use crate::wire::registry::payload;
-use hubward_crypto::mac::{Digest, equal, hash};
+use hubward_crypto::digest::Digest;
+use hubward_crypto::mac::{equal, hash};
 use hubward_crypto::suite::HashAlg;
 use std::net::{IpAddr, SocketAddr};
 

@@ -10,7 +10,7 @@
 )]
 
 use hubward_crypto::dh::DhPrivate;
-use hubward_crypto::mac::Digest;
+use hubward_crypto::digest::Digest;
 use hubward_crypto::random::Random;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};

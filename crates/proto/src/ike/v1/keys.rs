@@ -1,7 +1,8 @@
 //! Key derivation and authentication hashes of IKEv1 (RFC 2409 section 5 and appendix B).
 
 use crate::wire::isakmp::Cookie;
-use hubward_crypto::mac::{Digest, equal, hmac};
+use hubward_crypto::digest::Digest;
+use hubward_crypto::mac::{equal, hmac};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspSuite, HashAlg, IkeCipher};
 

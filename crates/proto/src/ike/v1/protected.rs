@@ -13,7 +13,7 @@ use crate::limits;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
 use crate::wire::registry::{exchange, payload};
-use hubward_crypto::mac::Digest;
+use hubward_crypto::digest::Digest;
 
 /// The payloads of a protected message behind its verified HASH payload.
 pub(crate) struct Opened<'a> {
