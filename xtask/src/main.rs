@@ -8,6 +8,7 @@ mod debian;
 mod deny;
 mod gates;
 mod guest;
+mod layers;
 mod programs;
 mod python;
 mod runner;
@@ -29,6 +30,7 @@ Runs every step, or only those named:
   python    a virtual environment with Netmiko, NAPALM, Ansible, pyATS and parsers, from PyPI
   guest     Debian's kernel for the step `kernel`, from Debian
   fmt       rustfmt, check only
+  layers    which file names which, against xtask/layers.toml
   deny      dependencies: bans, licences, sources
   clippy    all targets, warnings are errors
   test      unit, vector, golden, exchange and simulation tests; compiles those of interop, too

@@ -10,6 +10,7 @@ use crate::debian;
 use crate::deny;
 use crate::gates;
 use crate::guest;
+use crate::layers;
 use crate::programs;
 use crate::python;
 use crate::tally::Tally;
@@ -21,6 +22,7 @@ pub(crate) enum Step {
     Python,
     Guest,
     Fmt,
+    Layers,
     Deny,
     Clippy,
     Test,
@@ -32,11 +34,12 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Packages,
         Self::Python,
         Self::Guest,
         Self::Fmt,
+        Self::Layers,
         Self::Deny,
         Self::Clippy,
         Self::Test,
@@ -54,6 +57,7 @@ impl Step {
             Self::Guest => "guest",
             Self::Deny => "deny",
             Self::Fmt => "fmt",
+            Self::Layers => "layers",
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::Build => "build",
@@ -88,7 +92,7 @@ impl Step {
 
     /// Whether its counts are of no test program.
     pub(crate) const fn counts_itself(self) -> bool {
-        matches!(self, Self::Gates)
+        matches!(self, Self::Gates | Self::Layers)
     }
 
     pub(crate) fn run(self, tally: &mut Tally) -> Result<()> {
@@ -101,6 +105,7 @@ impl Step {
                 component("fmt", "rustfmt")?;
                 cargo(&["fmt", "--all", "--check"], &[], tally)
             }
+            Self::Layers => layers::check(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), tally),
             Self::Clippy => {
                 component("clippy", "clippy")?;
                 cargo(
