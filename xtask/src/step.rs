@@ -94,18 +94,13 @@ impl Step {
             Self::Gates => gates::check(tally),
             Self::Lab => cargo(&["lab"], &[], tally),
             Self::Interop => {
-                // the program whose threads fail on order, which no release build can be
-                // as a part of the workspace, because then only it is compiled anew after the step `test`
-                let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
-                let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
-                cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
+                let faults = faults_binary(tally)?;
                 // tests that must not lose a packet need a processor when they want one
                 let threads = format!("--test-threads={}", threads());
                 let arguments =
                     ["test", "--package", "hubward-interop", "--locked", "--no-fail-fast", "--", &threads];
                 let program = target().join("release").join("hubward");
                 let program = program.to_str().context("the target folder's name is not UTF-8")?;
-                let faults = target().join("debug").join("hubward-faults");
                 let faults = faults.to_str().context("the target folder's name is not UTF-8")?;
                 let programs = [("HUBWARD_BIN", program), ("HUBWARD_FAULTS_BIN", faults)];
                 cargo(&arguments, &[&[("HUBWARD_REQUIRE", "1")], &programs[..]].concat(), tally)
@@ -115,10 +110,23 @@ impl Step {
     }
 }
 
+/// The program whose threads fail on order, which no release build can be.
+fn faults_binary(tally: &mut Tally) -> Result<PathBuf> {
+    // as a part of the workspace, because then only it is compiled anew after the step `test`
+    let faults = ["build", "--workspace", "--exclude", "hubward-interop", "--locked"];
+    let faulty = ["--features", "hubward/fault-injection", "--bin", "hubward-faults"];
+    cargo(&[&faults[..], &faulty].concat(), &[], tally)?;
+    target()
+        .canonicalize()
+        .map(|target| target.join("debug").join("hubward-faults"))
+        .context("the target folder")
+}
+
 /// The tests of the kernel as data plane, in a kernel that has ESP.
 fn kernel(tally: &mut Tally) -> Result<()> {
     let built = || target().canonicalize().map(|target| target.join("release").join("hubward"));
     let program = std::env::var_os("HUBWARD_BIN").map_or_else(built, |path| Ok(PathBuf::from(path)))?;
+    let faults = faults_binary(tally)?;
     let output = cargo_command()
         .args(["test", "--package", "hubward-interop", "--locked", "--no-run", "--message-format=json"])
         .stderr(Stdio::inherit())
@@ -133,15 +141,14 @@ fn kernel(tally: &mut Tally) -> Result<()> {
         .filter_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next())
         .find(|path| path.contains("/deps/interop-"))
         .context("cargo names no test program")?;
-    if [Path::new(tests), &program].iter().any(|path| path.starts_with("/tmp")) {
+    if [Path::new(tests), &program, &faults].iter().any(|path| path.starts_with("/tmp")) {
         bail!(
             "the guest has a /tmp of its own and does not see the programs there: the checkout has to be elsewhere"
         );
     }
-    let command = format!(
-        "HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 HUBWARD_BIN={} {tests} --color never --test-threads=2",
-        program.display()
-    );
+    let programs = format!("HUBWARD_BIN={} HUBWARD_FAULTS_BIN={}", program.display(), faults.display());
+    let command =
+        format!("HUBWARD_GUEST=1 HUBWARD_REQUIRE=1 {programs} {tests} --color never --test-threads=2");
     guest::run_in_guest(&target().canonicalize()?.join("guest"), &command, |line| tally.line(line))
 }
 

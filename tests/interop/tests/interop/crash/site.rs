@@ -463,10 +463,10 @@ fn call(peer: &Charon, flows: &[Proc], flow: usize, pace: Pace) -> Result<()> {
         if last.is_ok() {
             break;
         }
-        let _none = peer
-            .swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "1"], secs(5) * pace.patience);
-        let called =
-            peer.swanctl(&["--initiate", "--child", "net", "--timeout", "4"], secs(8) * pace.patience);
+        let timeout = secs(8) * pace.patience;
+        let _none = peer.swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "1"], timeout);
+        let limit = (4 * pace.patience).to_string();
+        let called = peer.swanctl(&["--initiate", "--child", "net", "--timeout", &limit], timeout);
         last = carries(secs(3)).with_context(|| format!("{called:?}"));
     }
     last
