@@ -294,6 +294,9 @@ fn hangs(lab: &Lab) -> Result<()> {
     site.finish("threads that hang")
 }
 
+/// What mends the state folder.
+type Mend<'a> = &'a dyn Fn(&Site<'_>) -> Result<()>;
+
 /// Leases are not kept, until what keeps them from it is mended.
 fn keeps_again(site: &Site<'_>, mend: impl Fn(&Site<'_>) -> Result<()>) -> Result<()> {
     let before = site.told(KEPT);
@@ -364,7 +367,7 @@ fn state(lab: &Lab) -> Result<()> {
         mount.args(["-m", "-t", &site.service.pid().to_string(), "mount", "-o", "remount,rw", "/var/lib"]);
         process::run(&mut mount, secs(5)).map(drop)
     };
-    let cases: [(_, _, &dyn Fn(&Site<'_>) -> Result<()>); 2] = [
+    let cases: [(_, _, Mend<'_>); 2] = [
         ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill", &free),
         ("read-only", "mount -o remount,ro /var/lib", &writable),
     ];
