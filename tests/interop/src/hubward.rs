@@ -204,10 +204,7 @@ impl Hubward {
 
     /// The same for somebody who stays for so many seconds after the last key.
     pub fn console_for(&self, typed: &str, seconds: u32) -> Result<String> {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg("{ printf %s \"$2\"; sleep \"$3\"; } | \"$0\" console --socket \"$1\"");
-        command.arg(binary()?).arg(&self.socket).arg(typed).arg(seconds.to_string());
-        process::run(&mut command, secs(10 + u64::from(seconds)))
+        console_for(&self.socket, typed, seconds)
     }
 
     /// The log so far.
@@ -256,6 +253,14 @@ impl Hubward {
     }
 }
 
+/// `hubward console` of somebody who types this, and stays for so many seconds: what he is shown.
+pub(crate) fn console_for(socket: &Path, typed: &str, seconds: u32) -> Result<String> {
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("{ printf %s \"$2\"; sleep \"$3\"; } | \"$0\" console --socket \"$1\"");
+    command.arg(binary()?).arg(socket).arg(typed).arg(seconds.to_string());
+    process::run(&mut command, secs(10 + u64::from(seconds)))
+}
+
 /// A running `hubward client connect`.
 #[derive(Debug)]
 pub struct Client {
@@ -288,7 +293,8 @@ pub(crate) fn sandbox(dir: &Path) -> Result<PathBuf> {
     if !dir.join("etc").exists() {
         let mut copy = Command::new("cp");
         copy.args(["-a", "/etc"]).arg(dir.join("etc"));
-        process::run(&mut copy, secs(30)).context("copy /etc")?;
+        // an emulated machine reads it from a cold disk
+        process::run(&mut copy, secs(90)).context("copy /etc")?;
         // a name server link would point out of the copy
         let resolv = dir.join("etc/resolv.conf");
         let _ = fs::remove_file(&resolv);

@@ -116,7 +116,8 @@ impl Service {
             logs: lab.dir().to_owned(),
             name: name.to_owned(),
         };
-        this.ready_since(Instant::now() - secs(1), secs(20))?;
+        // an emulated machine reads the program from a cold disk
+        this.ready_since(Instant::now() - secs(1), secs(60))?;
         Ok(this)
     }
 
@@ -162,8 +163,18 @@ impl Service {
     /// `hubward exec LINE`
     pub fn exec(&self, line: &str) -> Result<String> {
         let mut command = Command::new(hubward::binary()?);
-        command.arg("exec").arg("--socket").arg(self.dir.join("control.sock")).arg(line);
+        command.arg("exec").arg("--socket").arg(self.socket()).arg(line);
         process::run(&mut command, secs(10))
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("control.sock")
+    }
+
+    /// `hubward console` of somebody who types this, and stays for so many seconds: what he is shown.
+    pub fn console_for(&self, typed: &str, seconds: u32) -> Result<String> {
+        hubward::console_for(&self.socket(), typed, seconds)
     }
 
     /// What happened since then.

@@ -346,8 +346,11 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
     };
     tokio::select! {
         ended = &mut served => {
-            if let Err(error) = ended {
-                tracing::debug!("the SSH connection from {from} ended: {error}");
+            match ended {
+                Ok(()) => {}
+                // the protocol has a task of its own, of which this is all that is heard when it panics
+                Err(russh::Error::Join(_)) => panicked(from),
+                Err(error) => tracing::debug!("the SSH connection from {from} ended: {error}"),
             }
         }
         why = late => {
@@ -355,6 +358,11 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
             let _gone = hold.shutdown(std::net::Shutdown::Both);
         }
     }
+}
+
+/// Tells of a connection that died.
+pub(super) fn panicked(from: SocketAddr) {
+    tracing::error!("%HUBWARD-3-SESSION: an SSH connection from {from} panicked; the others go on");
 }
 
 fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
@@ -414,6 +422,8 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
+        #[cfg(any(test, feature = "fault-injection"))]
+        supervise::injection::point("connection");
         if self.channels.len() < CHANNELS {
             let id = channel.id();
             let (read, write) = channel.split();

@@ -194,7 +194,7 @@ fn accept(
     let running = tokio::spawn(connection::run(stream, connection, Arc::new(config), grace));
     tokio::spawn(async move {
         if running.await.is_err_and(|error| error.is_panic()) {
-            tracing::error!("%HUBWARD-3-SESSION: an SSH connection from {from} panicked; the others go on");
+            connection::panicked(from);
         }
     });
 }

@@ -7,46 +7,61 @@
 //! ```
 //!
 //! The hub's LAN sends to the branches, to the client and to an address of the pool that nobody has, all the time. Each case is
-//! tried with SAs, and without: then no peer can be reached and the SAs are cleared. A table tells how long it took.
+//! tried with SAs, and without: then no peer can be reached and the SAs are cleared. A table tells how long it took, and how long SAs
+//! or their absence took before. Only the lost DHCP lease is tried once: with the address, every SA has lost its end. Two threads are
+//! there only with the kernel as data plane: they fail in the guest of the topic `kernel`.
 //!
 //! The hub's addresses, two default routes and its forwarding are the machine's, so that a packet finds its way out whether Hubward
 //! runs or not. What shows it is a flow that nothing protects: it has to be seen outside in every case, and where the program ends,
 //! between its end and its return. In the end the guard is taken away, and then every protected flow has to be seen, too.
 
+mod site;
+
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use hubward_interop::capture::Capture;
-use hubward_interop::charon::{Build, Charon, Spoke};
 use hubward_interop::hubward::{binary, edit, faults_binary, hub_cfg};
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
-use hubward_interop::net::Ns;
-use hubward_interop::process::{self, Proc};
-use hubward_interop::service::{Event, Service, Unit, WATCHDOG, status_words};
-use hubward_interop::topology::{
-    Client, HUB_ROUTER, POOL_FIRST, POOL_SECOND, PRIVATE, Reference, SPOKE_INSIDE,
-};
+use hubward_interop::process;
+use hubward_interop::service::{Event, Service, Unit, WATCHDOG};
+use hubward_interop::tmux::Terminal;
+use hubward_interop::topology::{Client, HUB_ROUTER, POOL_SECOND, Reference};
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 use rustix::process::Signal;
 
-use crate::{Case, case};
+use crate::{Case, case, openssh};
+use site::{Expect, KERNEL, NOTICED, Row, Site, addressing, config, dies, own, unit, ways_out};
 
 const PEERS: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("vpnc")];
 const FAULTS: &[Need] = &[Need::Hubward, Need::HubwardFaults, Need::StrongSwan, Need::Tool("vpnc")];
 
+const SESSIONS: &[Need] = &[
+    Need::Hubward,
+    Need::HubwardFaults,
+    Need::StrongSwan,
+    Need::Tool("vpnc"),
+    Need::Tool("tmux"),
+    Need::Tool("ssh"),
+    Need::Tool("ssh-keygen"),
+];
+
 pub(crate) const CASES: &[Case] = &[
     case("a_lost_dhcp_lease_and_what_comes_after", PEERS, lease),
+    case("a_full_disk_and_a_corrupt_state", PEERS, state),
     case("killed_stopped_restarted_upgraded", PEERS, ends),
     case("a_packet_thread_panics", FAULTS, packet_threads),
     case("a_serving_thread_panics", FAULTS, serving_threads),
-    case("the_tun_is_lost_or_a_thread_hangs", FAULTS, tun_and_hangs),
-    case("a_full_disk_and_a_corrupt_state", PEERS, state),
+    case("another_serving_thread_panics", FAULTS, more_serving_threads),
+    case("a_thread_hangs", FAULTS, hangs),
+    case("stopped_for_good", PEERS, stopped),
+    case("the_tun_is_lost", PEERS, tun),
+    case("a_session_panics", SESSIONS, sessions),
     case("a_lost_default_route_and_bad_reloads", PEERS, routes_and_reloads),
     case("a_release_build_cannot_be_made_to_fail", FAULTS, release),
 ];
@@ -57,515 +72,241 @@ const MARKER: &[u8] = b"HUBWARD_INJECT_FAULTS";
 const NOT_KEPT: &str = "leases would not outlive a restart";
 /// What it says when that is over.
 const KEPT: &str = "leases are kept again";
-/// A part that died is told within this time.
-const NOTICED: Duration = secs(2);
-/// An address of the pool that no client has.
-const IDLE: Ipv4Addr = Ipv4Addr::new(10, 5, 5, 200);
-const BRANCH: Ipv4Addr = Ipv4Addr::new(10, 60, 1, 2);
-const BRANCH_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 3, 3, 2);
-/// A host of the LAN that no access list selects, and somebody on the internet: nothing protects what the one sends to the other.
-const OTHER: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 10);
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
-/// The flows from the LAN that are protected: to the static branch, the dynamic branch, the client, nobody.
-const FLOWS: [(&str, Ipv4Addr); 4] =
-    [("static", SPOKE_INSIDE), ("dynamic", BRANCH_INSIDE), ("client", POOL_FIRST), ("nobody", IDLE)];
-/// The legs of `inet` to the peers.
-const LEGS: [&str; 3] = ["to-spoke", "to-branch", "to-client"];
-/// Where the configuration has the static entry for the spoke.
-const STATIC: &str = "access-list 102 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
-                      crypto map mymap 5 ipsec-isakmp\n set peer 10.100.2.102\n set transform-set myset\n \
-                      set isakmp-profile L2L\n match address 102\n";
 
-fn config() -> Result<String> {
-    edit(&hub_cfg()?, "crypto map mymap 10", &format!("{STATIC}crypto map mymap 10"))
+/// Of this signal, which leaves no time for a word, or by what was asked for.
+fn ends_with(status: &'static str) -> Expect {
+    Expect::Ends { status, told: None, within: NOTICED }
 }
 
-/// Addresses are the machine's.
-fn unit(program: &Path, config: String) -> Unit {
-    let mut unit = addressing(program, config);
-    unit.arguments.push("--no-addresses".to_owned());
-    unit
+/// A package's new file takes the old one's place.
+fn upgrade(program: &Path) -> Result<()> {
+    let new = program.with_extension("new");
+    std::fs::copy(program, &new)?;
+    Ok(std::fs::rename(&new, program)?)
 }
 
-/// Addresses are Hubward's.
-fn addressing(program: &Path, config: String) -> Unit {
-    let arguments = hubward_interop::hubward::MAP.iter().map(|argument| (*argument).to_owned()).collect();
-    Unit { program: program.to_owned(), config, arguments, before: String::new() }
-}
-
-/// The machine's own ways out, over and above what Hubward makes of the configuration's.
-fn ways_out(hub: &Ns) -> Result<()> {
-    for metric in [0, 700] {
-        hub.ip(&format!("route replace default via {HUB_ROUTER} dev eth0 metric {metric}"))?;
-    }
+/// Fails unless the program that runs is the one that is installed.
+fn runs(site: &Site<'_>, program: &Path) -> Result<()> {
+    let runs = std::fs::metadata(format!("/proc/{}/exe", site.service.pid()))?.ino();
+    ensure!(runs == std::fs::metadata(program)?.ino(), "the old program runs");
     Ok(())
 }
 
-/// The machine has its own addresses and ways out.
-fn own(net: &Reference) -> Result<()> {
-    net.address_hub()?;
-    ways_out(&net.hub)
-}
-
-/// What a case must lead to.
-#[derive(Clone, Copy)]
-enum Expect {
-    /// It ends with this status, and is started again; the log tells why, unless nobody could.
-    Ends { status: &'static str, told: Option<&'static str>, within: Duration },
-    /// It goes on; the log tells, where there is something to tell.
-    Stays { told: Option<&'static str> },
-}
-
-/// Something that is done to a site.
-type Act<'a> = &'a dyn Fn(&Site<'_>) -> Result<()>;
-
-/// A part of it died.
-const fn dies(told: &'static str) -> Expect {
-    Expect::Ends { status: "70", told: Some(told), within: NOTICED }
-}
-
-/// The network, its peers, its traffic, and the table.
-struct Site<'a> {
-    lab: &'a Lab,
-    net: Reference,
-    spoke: Charon,
-    branch: Charon,
-    vpnc: Option<Vpnc>,
-    service: Service,
-    capture: Capture,
-    /// Prints a line for each packet in clear, and for each of the flow that nothing protects.
-    outside: Proc,
-    /// One for each of [`FLOWS`], and the one that nothing protects.
-    flows: Vec<Proc>,
-    connected: bool,
-    /// Packets in clear that have a line in the table.
-    accounted: usize,
-    table: String,
-    failed: Vec<String>,
-}
-
-impl<'a> Site<'a> {
-    fn build(lab: &'a Lab, unit: &Unit, prepare: impl FnOnce(&Reference) -> Result<()>) -> Result<Self> {
-        let net = Reference::build(lab, Client::Direct)?;
-        net.address_spoke()?;
-        let branch = lab.ns("branch")?;
-        branch.cable("eth0", &net.inet, "to-branch")?;
-        net.inet.address("to-branch", "10.60.1.1/24")?;
-        branch.address("eth0", "10.60.1.2/24")?;
-        branch.address("lo", "10.3.3.2/24")?;
-        branch.default_route(Ipv4Addr::new(10, 60, 1, 1))?;
-        net.inet.address("lo", &format!("{OUTSIDE}/32"))?;
-        net.hub.address("eth1", "192.168.9.1/24")?;
-        net.hub_lan.address("eth0", &format!("{OTHER}/24"))?;
-        prepare(&net)?;
-        let capture = Capture::start(lab, &net.inet, "to-hub")?;
-        let outside = watch(lab, &net.inet)?;
-        let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
-        let other = Spoke { local: BRANCH, local_net: "10.3.0.0/16".into(), ..Spoke::default() };
-        let branch = Charon::start(lab, "branch", &branch, Build::Machine, &other.conf())?;
-        let service = Service::start(lab, "hub", &net.hub, unit)?;
-        // before that nothing tells which networks lie behind the dynamic map
-        branch.initiate("net")?;
-        let mut flows = Vec::new();
-        let other = OTHER.to_string();
-        for (name, to, from) in FLOWS.map(|(name, to)| (name, to, &[][..])).into_iter().chain([(
-            "outside",
-            OUTSIDE,
-            &["-I", &other][..],
-        )]) {
-            let mut command = net.hub_lan.command("ping");
-            // as often as the shortest absence of the program asks for
-            command.args(["-n", "-i", "0.02", "-W", "1"]).args(from).arg(to.to_string());
-            flows.push(lab.spawn(&format!("lan-to-{name}"), &command)?);
-        }
-        let table = format!(
-            "{:<44} {:<4} {:>7} {:>9} {:>7} {:>7} {:>6}\n",
-            "case", "SAs", "told", "status", "ready", "back", "clear"
-        );
-        let vpnc = None;
-        let (connected, accounted, failed) = (false, 0, Vec::new());
-        let mut this = Self {
-            lab,
-            net,
-            spoke,
-            branch,
-            vpnc,
-            service,
-            capture,
-            outside,
-            flows,
-            connected,
-            accounted,
-            table,
-            failed,
-        };
-        this.connect()?;
-        Ok(this)
-    }
-
-    /// Packets in clear so far.
-    fn clear(&self) -> usize {
-        let other = format!("> {OUTSIDE}:");
-        let log = self.outside.log();
-        log.lines().filter(|line| line.contains(" IP ") && !line.contains(&other)).count()
-    }
-
-    /// Fails unless the flow that nothing protects was seen outside between the two: the way out was there, and so was the eye.
-    fn could_see(&self, what: &str, from: Instant, to: Instant) -> Result<()> {
-        let since = |at: Instant| (SystemTime::now() - at.elapsed()).duration_since(UNIX_EPOCH);
-        let (from, to) = (since(from)?.as_secs_f64(), since(to)?.as_secs_f64());
-        let other = format!("> {OUTSIDE}:");
-        wait::until(&format!("what nothing protects, outside, {what}"), secs(1), || {
-            Ok(self.outside.log().lines().filter(|line| line.contains(&other)).any(|line| {
-                let at = line.split(' ').next().and_then(|at| at.parse::<f64>().ok());
-                at.is_some_and(|at| (from..=to).contains(&at))
-            }))
-        })
-        .with_context(|| format!("nothing could be seen in {:.3} s", to - from))
-    }
-
-    fn replies(&self, flow: usize) -> usize {
-        replies(&self.flows, flow)
-    }
-
-    /// Every peer has a tunnel that carries.
-    fn connect(&mut self) -> Result<()> {
-        for leg in LEGS {
-            self.net.inet.ip(&format!("link set {leg} up"))?;
-        }
-        if let Some(mut old) = self.vpnc.take() {
-            old.process().kill9()?;
-        }
-        let (spoke, branch, flows) = (&self.spoke, &self.branch, &self.flows);
-        let vpnc = std::thread::scope(|scope| -> Result<Vpnc> {
-            let peers =
-                [(spoke, 0), (branch, 1)].map(|(peer, flow)| scope.spawn(move || call(peer, flows, flow)));
-            let mut vpnc = Vpnc::start(self.lab, "vpnc", &self.net.client, &Profile::default())?;
-            vpnc.wait_up()?;
-            for peer in peers {
-                peer.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
-            }
-            Ok(vpnc)
-        })?;
-        self.vpnc = Some(vpnc);
-        let before = self.replies(2);
-        wait::until("the client's tunnel to carry", secs(15), || Ok(self.replies(2) > before))?;
-        self.connected = true;
-        Ok(())
-    }
-
-    /// No peer can be reached, and there is no SA.
-    fn disconnect(&mut self) -> Result<()> {
-        for leg in LEGS {
-            self.net.inet.ip(&format!("link set {leg} down"))?;
-        }
-        self.service.exec("clear crypto sa")?;
-        self.service.exec("clear crypto isakmp")?;
-        self.connected = false;
-        let before = self.replies(0);
-        std::thread::sleep(Duration::from_millis(200));
-        ensure!(self.replies(0) == before, "the spoke answers although there is no way to it");
-        Ok(())
-    }
-
-    /// Both ways.
-    fn both(&mut self, name: &str, expect: Expect, act: impl Fn(&Self) -> Result<()>) -> Result<()> {
-        self.with(name, expect, &act)?;
-        self.without(name, expect, &act)
-    }
-
-    fn with(&mut self, name: &str, expect: Expect, act: impl Fn(&Self) -> Result<()>) -> Result<()> {
-        if !self.connected {
-            self.connect()?;
-        }
-        self.case(name, true, expect, &act).with_context(|| format!("{name}, with SAs"))
-    }
-
-    fn without(&mut self, name: &str, expect: Expect, act: impl Fn(&Self) -> Result<()>) -> Result<()> {
-        self.disconnect()?;
-        self.case(name, false, expect, &act).with_context(|| format!("{name}, without SAs"))
-    }
-
-    fn case(
-        &mut self,
-        name: &str,
-        with: bool,
-        expect: Expect,
-        act: &dyn Fn(&Self) -> Result<()>,
-    ) -> Result<()> {
-        let (clear, pid) = (self.clear(), self.service.pid());
-        if clear > self.accounted {
-            self.failed.push(format!("before {name}, when SAs came or went: {}", clear - self.accounted));
-        }
-        let (told, within) = match expect {
-            Expect::Ends { told, within, .. } => (told, within),
-            Expect::Stays { told } => (told, NOTICED),
-        };
-        let before = told.map_or(0, |told| self.service.log().matches(told).count());
-        let then = Instant::now();
-        act(self)?;
-        let acted = Instant::now();
-        let mut row = format!("{name:<44} {:<4}", if with { "yes" } else { "no" });
-        let after = |at: Instant| format!("{:.1} s", at.saturating_duration_since(then).as_secs_f32());
-        let told_after = match told {
-            Some(told) => {
-                wait::until(&format!("{told:?} in the log"), within, || {
-                    Ok(self.service.log().matches(told).count() > before)
-                })?;
-                after(Instant::now())
-            }
-            None => "-".to_owned(),
-        };
-        match expect {
-            Expect::Ends { status, .. } => {
-                // told, then up to three seconds for goodbyes
-                let (at, ended) = self.service.ended_since(then, within + secs(3))?;
-                ensure!(status_words(ended) == status, "it ended with {}, not {status}", status_words(ended));
-                let ready = self.service.ready_since(then, secs(10))?;
-                self.could_see("while the program was gone", at, ready)?;
-                self.connected = false;
-                // of what has no time for a word, systemd tells
-                let told_after = told.map_or_else(|| after(at), |_| told_after);
-                let _ = write!(row, " {told_after:>7} {status:>9} {:>7}", after(ready));
-            }
-            Expect::Stays { .. } => {
-                let _ = write!(row, " {told_after:>7} {:>9} {:>7}", "-", "-");
-            }
-        }
-        let back =
-            if with {
-                let answered = self.replies(0);
-                wait::until("the static branch to answer again", secs(15), || {
-                    Ok(self.replies(0) > answered + 2)
-                })?;
-                after(Instant::now())
-            } else {
-                // what the LAN sends must find no way
-                std::thread::sleep(Duration::from_millis(500));
-                "-".to_owned()
-            };
-        if matches!(expect, Expect::Stays { .. }) {
-            self.could_see("after it", acted, Instant::now())?;
-            ensure!(self.service.pid() == pid, "it was started anew");
-        }
-        self.accounted = self.clear();
-        let clear = self.accounted - clear;
-        let _ = writeln!(self.table, "{row} {back:>7} {clear:>6}");
-        if clear > 0 {
-            self.failed.push(format!("{name}, {} SAs: {clear}", if with { "with" } else { "without" }));
-        }
-        Ok(())
-    }
-
-    /// Prints the table; fails if a packet was in clear on the outside, as tshark sees it too, or if no flow would have been in
-    /// clear without the guard.
-    fn finish(self, what: &str) -> Result<()> {
-        println!("{what}\n{}", self.table);
-        let wire = self.capture.finish()?;
-        ensure!(wire.frames.len() > 50, "hardly anything was on the wire: {} frames", wire.frames.len());
-        ensure!(self.failed.is_empty(), "packets in clear: {}\n{}", self.failed.join("; "), self.table);
-        wire.expect_no_cleartext(&PRIVATE)?;
-        drop(self.service);
-        self.net.hub.run(&["nft", "delete", "table", "ip", "hubward_guard"])?;
-        for (name, to) in FLOWS {
-            let line = format!("> {to}:");
-            wait::until(&format!("the flow to {name}, outside, without the guard"), secs(5), || {
-                Ok(self.outside.log().lines().any(|seen| seen.contains(&line)))
-            })?;
-        }
-        Ok(())
-    }
-}
-
-fn replies(flows: &[Proc], flow: usize) -> usize {
-    flows.get(flow).map_or(0, |flow| flow.log().matches("bytes from").count())
-}
-
-/// Has a peer begin anew until its tunnel carries: its SAs may be with a hub that is gone, and both ends may call at a time.
-fn call(peer: &Charon, flows: &[Proc], flow: usize) -> Result<()> {
-    let mut last = Ok(());
-    for _ in 0..4 {
-        let _none = peer.swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "1"], secs(5));
-        let before = replies(flows, flow);
-        let called = peer.swanctl(&["--initiate", "--child", "net", "--timeout", "4"], secs(8));
-        last = wait::until("the tunnel to carry", secs(3), || Ok(replies(flows, flow) > before));
-        if last.is_ok() {
-            return Ok(());
-        }
-        last = last.with_context(|| format!("{called:?}"));
-    }
-    last
-}
-
-/// Tells of each packet of the protected networks on the outside wire at once, by which it is known what let it out, and of what
-/// nothing protects; when it was, in seconds since 1970, comes first.
-fn watch(lab: &Lab, inet: &Ns) -> Result<Proc> {
-    let mut filter = format!("dst host {OUTSIDE}");
-    for (network, length) in PRIVATE {
-        let _ = write!(filter, " or net {network}/{length}");
-    }
-    let mut command = inet.command("tcpdump");
-    command.args([
-        "-l",
-        "-tt",
-        "--immediate-mode",
-        "-n",
-        "-q",
-        "-i",
-        "to-hub",
-        "-Z",
-        "root",
-        &format!("ip and ({filter})"),
-    ]);
-    let mut process = lab.spawn("in-clear", &command)?;
-    process.wait_log("listening on", secs(10))?;
-    Ok(process)
-}
-
-/// `kill -9`, SIGTERM and a start, SIGSTOP for a while and for good, `reload`, and an upgrade.
+/// `kill -9`, SIGTERM and a start, SIGSTOP for a while, `reload`, and an upgrade.
 fn ends(lab: &Lab) -> Result<()> {
     let program = lab.dir().join("hubward-program");
     std::fs::copy(binary()?, &program)?;
     let mut site = Site::build(lab, &unit(&program, config()?), own)?;
-    let ends = |status, told| Expect::Ends { status, told, within: NOTICED };
-    site.both("kill -9", ends("signal 9", None), |site| site.service.signal(Signal::KILL))?;
-    site.both("SIGTERM, started again", ends("0", None), |site| site.service.restart())?;
-    site.both("upgrade of the program, restart", ends("0", None), |site| {
-        // as a package does it: the new file takes the old one's place
-        let new = program.with_extension("new");
-        std::fs::copy(&program, &new)?;
-        std::fs::rename(&new, &program)?;
-        site.service.restart()
-    })?;
-    let runs = std::fs::metadata(format!("/proc/{}/exe", site.service.pid()))?.ino();
-    ensure!(runs == std::fs::metadata(&program)?.ino(), "the old program runs");
-    site.both("SIGSTOP for 3 s", Expect::Stays { told: None }, |site| {
-        let stopped = Instant::now();
-        site.service.signal(Signal::STOP)?;
-        std::thread::sleep(secs(3));
-        site.could_see("while it stood still", stopped + secs(1), Instant::now())?;
-        site.service.signal(Signal::CONT)
-    })?;
-    site.both("reload, the command", Expect::Stays { told: Some("is ready") }, |site| {
-        site.service.exec("reload").map(drop)
-    })?;
-    site.without("reload, after an upgrade", Expect::Stays { told: Some("is ready") }, |site| {
-        let new = program.with_extension("new");
-        std::fs::copy(&program, &new)?;
-        std::fs::rename(&new, &program)?;
-        site.service.exec("reload").map(drop)
-    })?;
-    let runs = std::fs::metadata(format!("/proc/{}/exe", site.service.pid()))?.ino();
-    ensure!(runs == std::fs::metadata(&program)?.ino(), "the old program runs after reload");
-    let stopped = Instant::now();
-    let stop = |site: &Site<'_>| site.service.signal(Signal::STOP);
-    site.with("SIGSTOP for good", Expect::Ends { status: "signal 6", told: None, within: WATCHDOG }, stop)?;
-    let events = site.service.since(stopped);
-    let bitten = events.iter().find(|(_, event)| matches!(event, Event::Bitten)).map(|(at, _)| *at);
-    let bitten = bitten.context("the watchdog did not bite")?;
-    let fed = |(at, event): &&(Instant, Event)| matches!(event, Event::Fed) && *at < bitten;
-    let last = events.iter().rfind(fed).map_or(stopped, |(at, _)| *at);
-    ensure!(bitten - last >= WATCHDOG, "it was ended although it was fed");
+    site.both(&[
+        Row::new("SIGSTOP for 3 s", Expect::Stays { told: None }, |site| {
+            let stopped = Instant::now();
+            site.service.signal(Signal::STOP)?;
+            std::thread::sleep(secs(3));
+            site.could_see("while it stood still", stopped + secs(1), Instant::now())?;
+            site.service.signal(Signal::CONT)
+        }),
+        Row::new("kill -9", ends_with("signal 9"), |site| site.service.signal(Signal::KILL)),
+        Row::new("SIGTERM, started again", ends_with("0"), |site| site.service.restart()),
+        Row::new("upgrade of the program, restart", ends_with("0"), |site| {
+            upgrade(&program)?;
+            site.service.restart()
+        })
+        .check(|site| runs(site, &program)),
+        Row::new("reload, the command", Expect::BeginsAnew, |site| site.service.exec("reload").map(drop)),
+        Row::new("reload, after an upgrade", Expect::BeginsAnew, |site| {
+            upgrade(&program)?;
+            site.service.exec("reload").map(drop)
+        })
+        .check(|site| runs(site, &program)),
+    ])?;
     site.finish("killed, stopped, restarted")
+}
+
+/// SIGSTOP for good, which only systemd's watchdog can end.
+fn stopped(lab: &Lab) -> Result<()> {
+    let mut site = Site::build(lab, &unit(&binary()?, config()?), own)?;
+    let bites = Expect::Ends { status: "signal 6", told: None, within: WATCHDOG };
+    let stop = Row::new("SIGSTOP for good", bites, |site| site.service.signal(Signal::STOP));
+    site.both(&[stop.check(|site| {
+        // it was fed last before it was stopped; to be ready counts
+        let events = site.service.since(site.began - secs(2));
+        let bitten = events.iter().rfind(|(_, event)| matches!(event, Event::Bitten)).map(|(at, _)| *at);
+        let bitten = bitten.filter(|at| *at > site.began).context("the watchdog did not bite")?;
+        let fed =
+            |(at, event): &&(Instant, Event)| matches!(event, Event::Fed | Event::Ready) && *at < bitten;
+        let last = events.iter().rfind(fed).map(|(at, _)| *at).context("it was never fed")?;
+        ensure!(bitten - last >= WATCHDOG, "it was ended although it was fed");
+        Ok(())
+    })])?;
+    site.finish("stopped for good")
+}
+
+/// Panics of threads that the program cannot do without.
+fn panics(lab: &Lab, config: String, threads: &[&str]) -> Result<()> {
+    let mut site = Site::build(lab, &unit(&faults_binary()?, config), own)?;
+    let rows: Vec<Row<'_>> = threads.iter().map(|thread| Row::panics(thread)).collect();
+    site.both(&rows)?;
+    site.finish("panics of threads")
 }
 
 /// The threads that carry packets and IKE.
 fn packet_threads(lab: &Lab) -> Result<()> {
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), own)?;
-    for thread in ["esp-out", "gateway", "esp-in", "isakmp"] {
-        let order = format!("panic-{thread}");
-        let act = |site: &Site<'_>| site.service.order(&order);
-        let told = dies("%HUBWARD-2-FAULT");
-        match thread {
-            "esp-out" | "gateway" => site.both(&format!("panic in {thread}"), told, act)?,
-            _ => site.with(&format!("panic in {thread}"), told, act)?,
-        }
-        site.service_told(&format!("the thread {thread} panicked"))?;
-    }
-    site.finish("panics of packet threads")
+    panics(lab, config()?, &["esp-out", "gateway", "esp-in", "isakmp"])
 }
 
-/// The threads beside them; and those that serve one person, which end nothing else.
+/// Threads beside them.
 fn serving_threads(lab: &Lab) -> Result<()> {
+    panics(lab, config()?, &["signals", "aaa", "log", "exec"])
+}
+
+/// The other threads beside them.
+fn more_serving_threads(lab: &Lab) -> Result<()> {
     let pool = "ip dhcp pool lan\n network 10.1.0.0 255.255.254.0\n!\n";
     let config = edit(&config()?, "ip local pool", &format!("{pool}ip local pool"))?;
-    let mut site = Site::build(lab, &unit(&faults_binary()?, config), own)?;
-    for (thread, with) in [
-        ("signals", true),
-        ("aaa", false),
-        ("log", true),
-        ("exec", false),
-        ("ssh", true),
-        ("dhcp", false),
-        ("supervisor", true),
+    panics(lab, config, &["ssh", "dhcp", "supervisor"])
+}
+
+/// The threads that are there only where the kernel carries the packets, in the guest of the topic `kernel`.
+pub(crate) fn beside_the_kernel(lab: &Lab) -> Result<()> {
+    let mut unit = unit(&faults_binary()?, config()?);
+    unit.arguments.extend(["--dataplane", "kernel"].map(str::to_owned));
+    let mut site = Site::paced(lab, &unit, KERNEL, own)?;
+    let brief = site.service.exec("show crypto engine brief")?;
+    ensure!(brief.contains("kernel (xfrm)"), "another data plane: {brief}");
+    site.both(&[
+        Row::panics("isakmp-natt"),
+        Row::panics("xfrm"),
+        Row::new("kill -9", ends_with("signal 9"), |site| site.service.signal(Signal::KILL)),
+    ])?;
+    site.finish("threads beside the kernel")
+}
+
+/// Threads that serve one person: what they serve ends, and nothing else. Somebody is at a console all the time.
+fn sessions(lab: &Lab) -> Result<()> {
+    const WORKS: &str = "Current privilege level is 15";
+    let home = lab.subdir("keys")?;
+    let (key, blob) = openssh::key(&home, "ed25519", &["ed25519"])?;
+    let admin = "username admin privilege 15 secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWFF/\naaa new-model\n";
+    let chain = format!("ip ssh pubkey-chain\n username admin\n{}!\n", openssh::key_string(&blob));
+    let mut text = config()?;
+    for (from, to) in [
+        ("no logging on\n", "logging buffered 65536 informational\n"),
+        ("aaa new-model\n", admin),
+        ("no ip http server\n", &format!("no ip http server\n{chain}")),
+        ("  password 7 121A0C041104\n", "  login local\n  transport input ssh\n"),
     ] {
-        let order = format!("panic-{thread}");
-        let act = |site: &Site<'_>| site.service.order(&order);
-        let name = format!("panic in {thread}");
-        match with {
-            true => site.with(&name, dies("%HUBWARD-2-FAULT"), act)?,
-            false => site.without(&name, dies("%HUBWARD-2-FAULT"), act)?,
+        text = edit(&text, from, to)?;
+    }
+    let mut unit = unit(&faults_binary()?, text);
+    unit.arguments.extend(["--ssh", "10.1.1.1:22"].map(str::to_owned));
+    let mut site = Site::build(lab, &unit, own)?;
+    let mut command = Command::new(binary()?);
+    command.arg("console").arg("--socket").arg(site.service.socket());
+    let other = Terminal::start(lab, "terminal", &command, 100, 24)?;
+    other.until_last("Hub#", secs(10))?;
+    let goes_on = |_: &Site<'_>| {
+        other.clear()?;
+        other.line("show privilege")?;
+        wait::until("an answer at the other console", secs(5), || Ok(other.screen()?.contains(WORKS)))
+    };
+    let ssh = |site: &Site<'_>| -> Result<String> {
+        let whom = ["admin@10.1.1.1", "show privilege"];
+        openssh::client(&site.net.hub_lan, "ssh", &home, &key, &whom).map(|(_, out, _)| out)
+    };
+    let by_ssh = |order: &'static str| {
+        move |site: &Site<'_>| -> Result<()> {
+            site.service.order(order)?;
+            let out = ssh(site)?;
+            ensure!(!out.contains(WORKS), "{order}, and the session has answered: {out}");
+            ensure!(ssh(site)?.contains(WORKS), "the next session does not answer");
+            Ok(())
         }
-        site.service_told(&format!("the thread {thread} panicked"))?;
-    }
-    site.with("panic in a command", Expect::Stays { told: Some("%HUBWARD-3-SESSION") }, |site| {
-        site.service.order("panic-command")?;
-        ensure!(site.service.exec("show version").is_err(), "a command that panicked has answered");
-        site.service.exec("show version").map(drop)
-    })?;
-    site.finish("panics of threads that serve")
+    };
+    let told = |told| Expect::Stays { told: Some(told) };
+    site.both(&[
+        Row::new("panic in a command", told("%HUBWARD-3-SESSION: the thread command panicked"), |site| {
+            site.service.order("panic-command")?;
+            ensure!(site.service.exec("show version").is_err(), "a command that panicked has answered");
+            site.service.exec("show version").map(drop)
+        })
+        .check(goes_on),
+        Row::new("panic in a console", told("%HUBWARD-3-SESSION: the thread console panicked"), |site| {
+            site.service.order("panic-console")?;
+            let shown = site.service.console_for("show privilege\n", 1)?;
+            ensure!(!shown.contains(WORKS), "a console that panicked has answered: {shown}");
+            let shown = site.service.console_for("show privilege\n", 1)?;
+            ensure!(shown.contains(WORKS), "the next console does not answer: {shown}");
+            Ok(())
+        })
+        .check(goes_on),
+        Row::new("panic in a monitor", told("%HUBWARD-3-SESSION: the thread monitor panicked"), |site| {
+            // what the log tells at the end of a configuration
+            let told = "%SYS-5-CONFIG_I";
+            let typed = "terminal monitor\nconfigure terminal\nend\nshow privilege\n";
+            site.service.order("panic-monitor")?;
+            let shown = site.service.console_for(typed, 1)?;
+            ensure!(shown.contains(WORKS), "its session has ended with it: {shown}");
+            ensure!(!shown.contains(told), "a monitor that panicked tells: {shown}");
+            let shown = site.service.console_for(typed, 1)?;
+            ensure!(shown.contains(told), "the next monitor tells nothing: {shown}");
+            Ok(())
+        })
+        .check(goes_on),
+        Row::new("panic in a vty", told("%HUBWARD-3-SESSION: the thread vty panicked"), by_ssh("panic-vty"))
+            .check(goes_on),
+        Row::new(
+            "panic in an SSH connection",
+            told("%HUBWARD-3-SESSION: an SSH connection from"),
+            by_ssh("panic-connection"),
+        )
+        .check(goes_on),
+    ])?;
+    site.finish("panics of threads that serve one person")
 }
 
-/// The TUN is deleted or set down; a thread hangs, which the program notices itself before the watchdog does.
-fn tun_and_hangs(lab: &Lab) -> Result<()> {
+/// The TUN is deleted or set down.
+fn tun(lab: &Lab) -> Result<()> {
+    let mut site = Site::build(lab, &unit(&binary()?, config()?), own)?;
+    site.both(&[
+        Row::new("ip link del hubward0", dies("hubward0 is gone"), |site| {
+            site.net.hub.ip("link del hubward0").map(drop)
+        }),
+        Row::new("ip link set hubward0 down", dies("has set hubward0 down"), |site| {
+            site.net.hub.ip("link set hubward0 down").map(drop)
+        }),
+    ])?;
+    site.finish("the TUN")
+}
+
+/// A thread hangs, which the program notices itself before the watchdog does.
+fn hangs(lab: &Lab) -> Result<()> {
     let mut site = Site::build(lab, &unit(&faults_binary()?, config()?), own)?;
-    site.both("ip link del hubward0", dies("hubward0 is gone"), |site| {
-        site.net.hub.ip("link del hubward0").map(drop)
-    })?;
-    site.both("ip link set hubward0 down", dies("has set hubward0 down"), |site| {
-        site.net.hub.ip("link set hubward0 down").map(drop)
-    })?;
-    for thread in ["gateway", "esp-in"] {
-        let order = format!("hang-{thread}");
-        let then = Instant::now();
-        let hangs = Expect::Ends { status: "70", told: Some("has not moved for"), within: WATCHDOG };
-        site.with(&format!("{thread} hangs"), hangs, |site| site.service.order(&order))?;
-        let events = site.service.since(then);
-        ensure!(!events.iter().any(|(_, event)| matches!(event, Event::Bitten)), "systemd had to end it");
-    }
-    site.finish("the TUN, and threads that hang")
+    let rows = ["gateway", "esp-in"].map(|thread| {
+        let (order, told) = (format!("hang-{thread}"), format!("the thread {thread} has not moved for"));
+        let hangs = Expect::Ends { status: "70", told: Some(told), within: WATCHDOG };
+        Row::new(format!("{thread} hangs"), hangs, move |site| site.service.order(&order)).check(|site| {
+            let events = site.service.since(site.began);
+            ensure!(!events.iter().any(|(_, event)| matches!(event, Event::Bitten)), "systemd had to end it");
+            Ok(())
+        })
+    });
+    site.both(&rows)?;
+    site.finish("threads that hang")
 }
 
-impl Site<'_> {
-    fn service_told(&self, what: &str) -> Result<()> {
-        ensure!(self.service.log().contains(what), "the log does not say that {what}");
-        Ok(())
-    }
+/// What mends the state folder.
+type Mend<'a> = &'a dyn Fn(&Site<'_>) -> Result<()>;
 
-    /// How often the log says so.
-    fn told(&self, what: &str) -> usize {
-        self.service.log().matches(what).count()
-    }
-
-    /// A file as the program sees it.
-    fn of_the_service(&self, path: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root{path}", self.service.pid()))
-    }
-
-    /// Leases are not kept, until what keeps them from it is mended.
-    fn keeps_again(&self, mend: impl Fn(&Self) -> Result<()>) -> Result<()> {
-        let before = self.told(KEPT);
-        wait::holds(
-            "that leases are not kept",
-            Duration::from_millis(500),
-            || Ok(self.told(KEPT) == before),
-        )?;
-        mend(self)?;
-        wait::until(&format!("{KEPT:?} in the log"), secs(20), || Ok(self.told(KEPT) > before))?;
-        let size = std::fs::metadata(self.of_the_service("/var/lib/hubward/leases.redb"))?.len();
-        ensure!(size > 0, "the log says that {KEPT}, and there is nothing");
-        Ok(())
-    }
+/// Leases are not kept, until what keeps them from it is mended.
+fn keeps_again(site: &Site<'_>, mend: impl Fn(&Site<'_>) -> Result<()>) -> Result<()> {
+    let before = site.told(KEPT);
+    let not_yet = || Ok(site.told(KEPT) == before);
+    wait::holds("that leases are not kept", Duration::from_millis(500), not_yet)?;
+    mend(site)?;
+    wait::until(&format!("{KEPT:?} in the log"), secs(20), || Ok(site.told(KEPT) > before))?;
+    let size = std::fs::metadata(site.of_the_service("/var/lib/hubward/leases.redb"))?.len();
+    ensure!(size > 0, "the log says that {KEPT}, and there is nothing");
+    Ok(())
 }
 
 /// The state folder is on a small disk that gets full, or is full or read-only, and what is in it is no database.
@@ -581,7 +322,10 @@ fn state(lab: &Lab) -> Result<()> {
     let mut site = Site::build(lab, &unit, own)?;
     let kept = site.service.dir().join("kept");
     // what is wrong with the state is told by the run that comes then
-    let killed = |told| Expect::Ends { status: "signal 9", told, within: secs(5) };
+    let killed = |told: Option<&str>| {
+        let told = told.map(str::to_owned);
+        Expect::Ends { status: "signal 9", told, within: secs(5) }
+    };
     let kill = |site: &Site<'_>| site.service.signal(Signal::KILL);
     let fill = |site: &Site<'_>| -> Result<()> {
         let disk = site.of_the_service("/var/lib/fill");
@@ -591,11 +335,11 @@ fn state(lab: &Lab) -> Result<()> {
         Ok(())
     };
     let free = |site: &Site<'_>| Ok(std::fs::remove_file(site.of_the_service("/var/lib/fill"))?);
-    site.both("the disk gets full", Expect::Stays { told: None }, fill)?;
+    site.both(&[Row::new("the disk gets full", Expect::Stays { told: None }, fill)])?;
     // a client that was never here gets an address; that is written where the database has room, or else it is told that it cannot
     let full = SystemTime::now();
     site.net.inet.ip("link set to-client up")?;
-    drop(site.vpnc.take());
+    site.end_client()?;
     let profile = Profile { user: "second".into(), password: "second".into(), ..Profile::default() };
     let mut vpnc = Vpnc::start(lab, "vpnc-second", &site.net.client, &profile)?;
     let address = Vpnc::address(&vpnc.wait_up()?)?;
@@ -614,24 +358,25 @@ fn state(lab: &Lab) -> Result<()> {
         [("empty", &b""[..], None), ("corrupt", &[0x5a; 9000][..], Some("Leases that it knew are forgotten"))]
     {
         std::fs::write(kept.join("leases.redb"), content)?;
-        site.both(&format!("started with a state that is {name}"), killed(told), kill)?;
+        site.both(&[Row::new(format!("started with a state that is {name}"), killed(told), kill)])?;
         site.connect()?;
     }
     std::fs::remove_file(kept.join("leases.redb"))?;
     let writable = |site: &Site<'_>| -> Result<()> {
-        let mut mount = std::process::Command::new("nsenter");
+        let mut mount = Command::new("nsenter");
         mount.args(["-m", "-t", &site.service.pid().to_string(), "mount", "-o", "remount,rw", "/var/lib"]);
         process::run(&mut mount, secs(5)).map(drop)
     };
-    let cases: [(_, _, Act<'_>); 2] = [
+    let cases: [(_, _, Mend<'_>); 2] = [
         ("on a full disk", "head -c 4M /dev/zero > /var/lib/fill", &free),
         ("read-only", "mount -o remount,ro /var/lib", &writable),
     ];
     for (name, disk, mend) in cases {
         std::fs::write(site.service.dir().join("disk"), format!("{disk}\n"))?;
-        site.both(&format!("started with a state that is {name}"), killed(Some(NOT_KEPT)), kill)?;
+        let name = format!("started with a state that is {name}");
+        site.both(&[Row::new(name, killed(Some(NOT_KEPT)), kill)])?;
         site.connect()?;
-        site.keeps_again(mend)?;
+        keeps_again(&site, mend)?;
     }
     site.finish("the state")
 }
@@ -640,40 +385,39 @@ fn state(lab: &Lab) -> Result<()> {
 fn routes_and_reloads(lab: &Lab) -> Result<()> {
     let config = config()?;
     let mut site = Site::build(lab, &unit(&binary()?, config.clone()), own)?;
-    site.both("ip route del default", Expect::Stays { told: None }, |site| {
-        site.net.hub.ip("route del default").map(drop)
-    })?;
-    site.with("the outside link is down for 2 s", Expect::Stays { told: None }, |site| {
-        site.net.hub.ip("link set eth0 down")?;
-        std::thread::sleep(secs(2));
-        site.net.hub.ip("link set eth0 up")?;
-        ways_out(&site.net.hub)
-    })?;
     let dangling = edit(&config, " set isakmp-profile L2L\n match", " set isakmp-profile NOBODY\n match")?;
     let unenforced =
         edit(&config, "  crypto map mymap\n", "  crypto map mymap\n  ip access-group OUTSIDE-IN in\n")?;
     let unenforced = format!("ip access-list extended OUTSIDE-IN\n deny ip any any\n{unenforced}");
     let syntax = edit(&config, "ip route 0.0.0.0 0.0.0.0 10.48.66.181", "ip route 0.0.0.0 0.0.0.0")?;
     let prose = "Dear colleague,\nthe configuration of the hub follows tomorrow.\n".to_owned();
-    for (name, with, text) in [
-        ("reload: a line is wrong", true, syntax),
-        ("reload: a profile is missing", false, dangling),
-        ("reload: a line is not enforced", true, unenforced),
-        ("reload: prose", false, prose),
-        ("reload: nothing", true, String::new()),
-    ] {
-        let stays = Expect::Stays { told: Some("the old configuration stays") };
-        let act = |site: &Site<'_>| site.service.reload(&text);
-        if with { site.with(name, stays, act)? } else { site.without(name, stays, act)? }
-    }
-    site.with(
-        "reload: the file is missing",
-        Expect::Stays { told: Some("the old configuration stays") },
-        |site| {
-            std::fs::remove_file(site.service.dir().join("hubward.cfg"))?;
-            site.service.signal(Signal::HUP)
-        },
-    )?;
+    let stays = || Expect::Stays { told: Some("the old configuration stays") };
+    let mut rows = vec![
+        Row::new("ip route del default", Expect::Stays { told: None }, |site| {
+            site.net.hub.ip("route del default").map(drop)
+        }),
+        Row::new("the outside link is down for 2 s", Expect::Stays { told: None }, |site| {
+            site.net.hub.ip("link set eth0 down")?;
+            std::thread::sleep(secs(2));
+            site.net.hub.ip("link set eth0 up")?;
+            ways_out(&site.net.hub)
+        }),
+    ];
+    rows.extend(
+        [
+            ("reload: a line is wrong", syntax),
+            ("reload: a profile is missing", dangling),
+            ("reload: a line is not enforced", unenforced),
+            ("reload: prose", prose),
+            ("reload: nothing", String::new()),
+        ]
+        .map(|(name, text)| Row::new(name, stays(), move |site| site.service.reload(&text))),
+    );
+    rows.push(Row::new("reload: the file is missing", stays(), |site| {
+        std::fs::remove_file(site.service.dir().join("hubward.cfg"))?;
+        site.service.signal(Signal::HUP)
+    }));
+    site.both(&rows)?;
     site.finish("routes and reloads")
 }
 

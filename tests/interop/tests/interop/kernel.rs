@@ -12,16 +12,19 @@ use hubward_interop::vpnc::{NatMode, Profile};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
-use crate::{Case, case, l2l, rekey, remote_access};
+use crate::{Case, case, crash, l2l, rekey, remote_access};
 
 const STRONGSWAN: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Xfrm];
 
 const IPERF: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("iperf3"), Need::Xfrm];
 const VPNC: &[Need] = &[Need::Hubward, Need::Tool("vpnc"), Need::Xfrm];
+const FAULTS: &[Need] =
+    &[Need::Hubward, Need::HubwardFaults, Need::StrongSwan, Need::Tool("vpnc"), Need::Xfrm];
 const DHCP: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Tool("dnsmasq"), Need::Xfrm];
 
 pub(crate) const CASES: &[Case] = &[
     // the long ones first, so that they run beside the others
+    case("a_thread_beside_the_kernel_panics", FAULTS, crash::beside_the_kernel),
     case("strongswan_rekeys_both_phases", STRONGSWAN, |lab| rekey::by_strongswan(lab, Build::Kernel)),
     case("spoke_asks_and_strongswan_hub_rekeys_both_phases_udp4500", DHCP, rekey::by_strongswan_hub),
     case("hub_and_strongswan_protocol_50", STRONGSWAN, hub_and_strongswan),

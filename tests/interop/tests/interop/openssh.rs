@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use hubward_interop::hubward::edit;
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
+use hubward_interop::net::Ns;
 use hubward_interop::process;
 use hubward_interop::topology::Client;
 use hubward_interop::wait::secs;
@@ -24,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[case(
 )];
 
 /// Makes a key pair; its private file, and its public blob in base64.
-fn key(home: &Path, name: &str, kind: &[&str]) -> Result<(PathBuf, String)> {
+pub(crate) fn key(home: &Path, name: &str, kind: &[&str]) -> Result<(PathBuf, String)> {
     let file = home.join(name);
     let mut keygen = Command::new("ssh-keygen");
     keygen.args(["-q", "-N", "", "-C", "admin@lab", "-f"]).arg(&file).arg("-t").args(kind);
@@ -35,9 +36,26 @@ fn key(home: &Path, name: &str, kind: &[&str]) -> Result<(PathBuf, String)> {
 }
 
 /// `key-string`, as a router's administrator pastes it: in lines.
-fn key_string(blob: &str) -> String {
+pub(crate) fn key_string(blob: &str) -> String {
     let lines: Vec<&str> = (0..blob.len()).step_by(72).map(|at| &blob[at..blob.len().min(at + 72)]).collect();
     format!("  key-string\n   {}\n   exit\n", lines.join("\n   "))
+}
+
+/// Runs `ssh` or `sftp` with a key, its files in a folder; whether it succeeded, and both outputs.
+pub(crate) fn client(
+    ns: &Ns,
+    program: &str,
+    home: &Path,
+    key: &Path,
+    more: &[&str],
+) -> Result<(bool, String, String)> {
+    let mut command = ns.command(program);
+    command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]);
+    command.args(["-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=10"]);
+    command.arg("-o").arg(format!("UserKnownHostsFile={}", home.join("known_hosts").display()));
+    command.arg("-i").arg(key).args(more);
+    let (status, out, err) = process::output(&mut command, secs(30))?;
+    Ok((status.success(), out, err))
 }
 
 fn keys(lab: &Lab) -> Result<()> {
@@ -59,15 +77,8 @@ fn keys(lab: &Lab) -> Result<()> {
     let config = edit(&managed_hub()?, "no ip http server\n", &format!("no ip http server\n{chain}"))?;
     let scene = Scene::with_arguments(lab, Client::Direct, &config, &["--ssh", "10.1.1.1:22"])?;
 
-    let ssh = |program: &str, key: &Path, more: &[&str]| -> Result<(bool, String, String)> {
-        let mut command = scene.net.hub_lan.command(program);
-        command.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]);
-        command.args(["-o", "StrictHostKeyChecking=accept-new", "-o", "ConnectTimeout=10"]);
-        command.arg("-o").arg(format!("UserKnownHostsFile={}", home.join("known_hosts").display()));
-        command.arg("-i").arg(key).args(more);
-        let (status, out, err) = process::output(&mut command, secs(30))?;
-        Ok((status.success(), out, err))
-    };
+    let ssh =
+        |program: &str, key: &Path, more: &[&str]| client(&scene.net.hub_lan, program, &home, key, more);
     for key in [&ed25519, &rsa, &ecdsa] {
         let (success, out, err) = ssh("ssh", key, &["admin@10.1.1.1", "show privilege"])?;
         if !success || out != "Current privilege level is 15\n" {
