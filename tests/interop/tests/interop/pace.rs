@@ -6,16 +6,26 @@ use std::time::{Duration, Instant};
 /// Trials whose times are told at the end.
 const TOLD: usize = 15;
 
+/// Between the starts of two trials: to build a network and start peers in it wants more of a processor than what comes after.
+const APART: Duration = Duration::from_secs(1);
+
 /// Lends processors to trials that want one for themselves, and remembers how long each trial took.
 pub(crate) struct Pace {
     free: Mutex<usize>,
     returned: Condvar,
+    /// When the next trial may start.
+    next: Mutex<Instant>,
     took: Mutex<Vec<(Duration, String)>>,
 }
 
 impl Pace {
     pub(crate) fn new(processors: usize) -> Self {
-        Self { free: Mutex::new(processors), returned: Condvar::new(), took: Mutex::default() }
+        Self {
+            free: Mutex::new(processors),
+            returned: Condvar::new(),
+            next: Mutex::new(Instant::now()),
+            took: Mutex::default(),
+        }
     }
 
     /// Runs a trial, which does not panic; a busy one when a processor is free.
@@ -24,6 +34,12 @@ impl Pace {
             let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
             let waited = self.returned.wait_while(free, |free| *free == 0);
             *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        }
+        {
+            // whoever comes meanwhile waits for the lock and then for its own second
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            *next = Instant::now() + APART;
         }
         let start = Instant::now();
         let outcome = trial();
