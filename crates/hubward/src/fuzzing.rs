@@ -20,7 +20,6 @@ use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -113,7 +112,7 @@ fn react(session: &mut Session, effects: Vec<Effect>, running: &mut String, writ
 
 /// What a client sends to the SSH server, up to its end: it ends too, has said little, and nobody is logged in.
 pub fn ssh_client(data: &[u8]) {
-    let (gateway, _messages) = sync_channel(1);
+    let gateway = Arc::default();
     let parsed = Arc::new(hubward_config::parse(HUB));
     let file = PathBuf::from("/nonexistent");
     let views = Views::new(

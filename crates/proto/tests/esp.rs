@@ -6,7 +6,7 @@ use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice, Refused};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
-use hubward_proto::esp::sad::{Counted, Sad};
+use hubward_proto::esp::sad::{Counted, Reached, Sad};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big::Told;
@@ -299,6 +299,9 @@ fn volume_limits() {
     assert!(matches!(push(), Outcome::Queued));
     assert!(matches!(push(), Outcome::QueuedAndSoft(ChildId(1))));
     assert!(matches!(push(), Outcome::Drop(DropReason::Exhausted(ChildId(1)))));
+    // whoever lost that message reads it here
+    let sa = sad.get(ChildId(1), Direction::Outbound).unwrap();
+    assert_eq!(sa.reached(), Reached { seen: false, soft: true, hard: true });
 }
 
 /// A peer that sends more than it gets, and counts nothing itself: the receiving half asks too, later than the sending half would.

@@ -1,33 +1,79 @@
-//! What reaches the gateway thread.
+//! What reaches the thread that owns the engine, by where it comes from: the lanes of [`crate::base::inbox::Inbox`].
 
 use hubward_config::Parsed;
-use hubward_proto::esp::inbound::Notice;
-use hubward_proto::esp::sa::ChildId;
+use hubward_proto::esp::inbound::{Notice, Refused};
+use hubward_proto::esp::sa::{ChildId, EntryRef};
 use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Limit};
+use hubward_proto::ike::path::InterfaceId;
 use hubward_proto::ike::trace::TraceScope;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-/// What reaches the gateway.
+/// What the inbox gives.
 pub(crate) enum Message {
-    /// An IKE message, without its non-ESP marker.
-    Datagram { from: SocketAddr, to: Option<IpAddr>, port: u16, bytes: Vec<u8> },
-    /// A packet waits for a tunnel.
-    Acquire(Acquire),
-    /// A child SA reached a limit.
-    Limit(ChildId, Limit),
-    /// News of the kernel's data plane.
-    Kernel(hubward_linux::xfrm::Event),
-    /// Something that the packet path saw.
-    Notice(Notice),
-    /// An operator's order, and who waits until it was carried out.
-    Order(Command, Sender<()>),
-    /// Whose steps are told from now on, and who waits for that.
-    Trace(TraceScope, Sender<()>),
+    Datagram(Datagram),
+    News(News),
     /// An answer that took its time: a password that was checked, a person at the terminal.
     Answer(AskId, Answer),
+    Request(Request),
+}
+
+/// An IKE message, without its non-ESP marker. It may be lost: a peer repeats what is not answered.
+pub(crate) struct Datagram {
+    pub(crate) from: SocketAddr,
+    /// The address that it was sent to, where the kernel says it.
+    pub(crate) to: Option<IpAddr>,
+    /// The port that it was sent to.
+    pub(crate) port: u16,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What the data plane tells.
+pub(crate) enum News {
+    /// A packet waits for a tunnel.
+    Acquire(Acquire),
+    /// An SA of this child has reached something that its counters say.
+    Reached(ChildId),
+    /// The kernel's data plane says that a volume limit is reached.
+    Limit(ChildId, Limit),
+    /// Something else that the packet path saw.
+    Notice(Notice),
+    /// News of the kernel's data plane.
+    Kernel(hubward_linux::xfrm::Event),
+}
+
+/// What two pieces of news have in common of which only the later one need be told.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Same {
+    Acquire(InterfaceId, EntryRef, usize),
+    Reached(ChildId),
+    Moved(ChildId),
+    Refused(ChildId, Refused),
+}
+
+impl News {
+    /// What it replaces where that still waits; so there is never more of it than there are tunnels.
+    pub(crate) fn same(&self) -> Option<Same> {
+        match self {
+            Self::Acquire(acquire) => {
+                Some(Same::Acquire(acquire.interface, acquire.entry.clone(), acquire.acl_line))
+            }
+            Self::Reached(child) => Some(Same::Reached(*child)),
+            Self::Notice(Notice::Moved(child, ..)) => Some(Same::Moved(*child)),
+            Self::Notice(Notice::Refused(child, refused)) => Some(Same::Refused(*child, *refused)),
+            Self::Limit(..) | Self::Notice(_) | Self::Kernel(_) => None,
+        }
+    }
+}
+
+/// What people and the system ask for.
+pub(crate) enum Request {
+    /// An operator's order, and who waits until it was carried out.
+    Order(Command, Sender<()>),
+    /// Whose steps are logged from now on, and who waits for that.
+    Trace(TraceScope, Sender<()>),
     /// Forget granted networks that share an address with this one, or all; and who waits for how many they were.
     ClearGuard(Option<Ipv4Net>, Sender<usize>),
     /// SIGHUP: read the configuration again.

@@ -6,6 +6,7 @@ pub(crate) mod counters;
 pub(crate) mod date;
 pub(crate) mod files;
 pub(crate) mod format;
+pub(crate) mod inbox;
 pub(crate) mod message;
 pub(crate) mod program;
 pub(crate) mod store;

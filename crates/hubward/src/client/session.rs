@@ -2,16 +2,18 @@
 
 use crate::base::clock::now;
 use crate::base::counters::Drops;
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
+use crate::base::message::{Datagram, End, News, Request};
 use crate::client::arguments::Connect;
 use crate::client::credentials::{self, Known};
 use crate::client::network::Network;
 use crate::client::profile::{self, Profile};
+use crate::dataplane::Shared;
 use crate::dataplane::offload::Offloads;
-use crate::dataplane::{self, Shared};
+use crate::gateway::drive::{self, Drives, Reports, drive};
 use crate::log::events::Log;
 use crate::run;
-use crate::supervise::{self, BEAT, FAILED, GATEWAY, Heart, Supervisor};
+use crate::supervise::{self, FAILED, GATEWAY, Heart, Supervisor};
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
 use hubward_linux::esp_raw::EspSocket;
@@ -30,13 +32,12 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Answer, AskId, Assignment, Command, Effect, Input, Question};
 use hubward_proto::ike::path::{Encapsulation, InterfaceId, NATT_PORT, Path, VrfId};
 use hubward_proto::ike::policy::{Interface, Policy};
-use std::collections::BTreeMap;
+use hubward_proto::time::Instant;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// The one interface of the client's policy.
@@ -48,13 +49,13 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     privilege::forbid_core_dumps()?;
     let mut profile = profile::read(&arguments)?;
     let terminal = Modes::of(std::io::stdin());
-    let (sender, receiver) = sync_channel(1024);
+    let inbox = Arc::new(Inbox::default());
     let asking = Arc::new(AtomicBool::new(true));
     let supervisor = Supervisor::new();
     stop_while_asking(&supervisor, Arc::clone(&asking), terminal.clone())?;
     ask_for_what_is_missing(&mut profile)?;
     asking.store(false, Ordering::Relaxed);
-    run::signals(&supervisor, sender.clone())?;
+    run::signals(&supervisor, Arc::clone(&inbox))?;
     let gateway = resolve(profile.gateway.as_deref().unwrap_or_default())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -89,17 +90,17 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         policy: Policy { connections: vec![Arc::new(connection)], ..Policy::default() },
         known: Known { user: profile.user.clone(), password: profile.password.clone() },
         profile,
-        sender: sender.clone(),
+        inbox: Arc::clone(&inbox),
         log: Log::default(),
-        last_traffic: BTreeMap::new(),
+        reports: Reports::default(),
         refused: false,
     };
     session.look_at_addresses();
-    let workers = run::workers(&supervisor, &shared, &isakmp, &sender)?;
+    let workers = run::workers(&supervisor, &shared, &isakmp, &inbox)?;
     run::watch(&supervisor, &shared)?;
     tell(format_args!("Connecting to {gateway} …"));
     let outcome = supervisor.work(GATEWAY, |heart| {
-        let outcome = session.run(heart, &receiver);
+        let outcome = session.run(heart, &inbox);
         heart.retire();
         outcome
     });
@@ -131,10 +132,11 @@ fn stop_while_asking(
     asking: Arc<AtomicBool>,
     terminal: Option<Modes>,
 ) -> anyhow::Result<()> {
-    let (sender, stopped) = sync_channel(1);
-    run::signals(supervisor, sender)?;
+    let stopped = Arc::new(Inbox::default());
+    run::signals(supervisor, Arc::clone(&stopped))?;
     std::thread::Builder::new().name("asking".into()).spawn(move || {
-        if stopped.recv().is_ok() && asking.load(Ordering::Relaxed) {
+        while stopped.take(Duration::from_secs(3600)).is_none() {}
+        if asking.load(Ordering::Relaxed) {
             if let Some(terminal) = terminal {
                 terminal.restore(std::io::stdin());
             }
@@ -177,39 +179,86 @@ struct Session {
     policy: Policy,
     profile: Profile,
     known: Known,
-    sender: SyncSender<Message>,
+    inbox: Arc<Inbox>,
     log: Log,
-    last_traffic: dataplane::LastTraffic,
+    reports: Reports,
     /// The gateway does not want this user.
     refused: bool,
 }
 
-impl Session {
-    fn run(&mut self, heart: &Heart, messages: &Receiver<Message>) -> anyhow::Result<ExitCode> {
-        let name = self.profile.name.clone();
-        self.engine.handle(now(), Input::Command(Command::Connect { connection: name.clone() }));
-        let mut tick = now();
-        let mut failed = false;
-        // a fault of another part is told when everything has been taken back
-        while !failed && heart.supervisor().fault().is_none() {
-            heart.beat();
-            self.effects()?;
-            failed = self.refused;
-            let deadline = self.engine.poll_timeout().map(|(at, _)| at).unwrap_or(tick).min(tick);
-            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
-                // SIGHUP: the terminal is gone
-                Ok(Message::Stop(_) | Message::Reload) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(message) => self.message(message),
-                Err(RecvTimeoutError::Timeout) => {}
+impl Drives for Session {
+    fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn datagram(&mut self, datagram: Datagram) {
+        let Datagram { from, to, port, bytes } = datagram;
+        // nobody but the gateway has anything to say to a client
+        if Some(from.ip()) != Some(self.gateway) || to != self.local {
+            return;
+        }
+        let Some(local) = to else { return };
+        let path = Path {
+            local,
+            local_port: port,
+            remote: from.ip(),
+            remote_port: from.port(),
+            interface: OUTSIDE,
+            vrf: VrfId(0),
+            encapsulation: if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
+        };
+        self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
+    }
+
+    fn news(&mut self, news: News) {
+        match news {
+            News::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
+            News::Reached(child) => self.reports.reached(&mut self.engine, &self.shared.sad, child),
+            News::Notice(Notice::Moved(child, remote, remote_port)) => {
+                self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
             }
-            if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
-                self.engine.handle_timeout(now());
-            }
-            if tick <= now() {
-                tick = now() + Duration::from_secs(1);
-                self.every_second();
+            // a client has no data plane of the kernel, and no record of what was refused
+            News::Limit(..) | News::Kernel(_) | News::Notice(_) => {}
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Option<End> {
+        match request {
+            Request::Stop(end) => Some(end),
+            // SIGHUP: the terminal is gone
+            Request::Reload => Some(End::Stop),
+            // nobody asks a client
+            Request::Order(..) | Request::Trace(..) | Request::ClearGuard(..) | Request::Configure { .. } => {
+                None
             }
         }
+    }
+
+    fn turn(&mut self) -> anyhow::Result<Option<End>> {
+        self.effects()?;
+        Ok(self.refused.then_some(End::Stop))
+    }
+
+    fn every_second(&mut self) {
+        self.reports.all(&mut self.engine, &self.shared.sad);
+        match self.monitor.read() {
+            Ok(changes) if changes.is_empty() => {}
+            Ok(_) => self.look_at_addresses(),
+            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
+        }
+    }
+}
+
+impl Session {
+    fn run(&mut self, heart: &Heart, inbox: &Inbox) -> anyhow::Result<ExitCode> {
+        let name = self.profile.name.clone();
+        self.engine.handle(now(), Input::Command(Command::Connect { connection: name.clone() }));
+        // a fault of another part is told when everything has been taken back
+        drive(self, heart, inbox)?;
         heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Disconnect { connection: name }));
         self.engine.handle(now(), Input::Command(Command::Shutdown));
@@ -220,48 +269,7 @@ impl Session {
                 "What went through the tunnel still does not leave in clear; `hubward release` ends that."
             ));
         }
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
-
-    fn message(&mut self, message: Message) {
-        let input = match message {
-            Message::Datagram { from, to, port, bytes } => {
-                // nobody but the gateway has anything to say to a client
-                if Some(from.ip()) != Some(self.gateway) || to != self.local {
-                    return;
-                }
-                let Some(local) = to else { return };
-                let encapsulation =
-                    if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native };
-                let path = Path {
-                    local,
-                    local_port: port,
-                    remote: from.ip(),
-                    remote_port: from.port(),
-                    interface: OUTSIDE,
-                    vrf: VrfId(0),
-                    encapsulation,
-                };
-                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
-                return;
-            }
-            Message::Limit(child, limit) => Input::Expire { child, limit },
-            Message::Notice(Notice::Seen(child)) => Input::InboundSeen { child },
-            Message::Notice(Notice::Moved(child, remote, remote_port)) => {
-                Input::PeerMoved { child, remote, remote_port }
-            }
-            Message::Answer(id, answer) => Input::Answer { id, answer },
-            Message::Acquire(acquire) => Input::Acquire(acquire),
-            Message::Kernel(_)
-            | Message::Notice(_)
-            | Message::Order(..)
-            | Message::Trace(..)
-            | Message::ClearGuard(..)
-            | Message::Reload
-            | Message::Configure { .. }
-            | Message::Stop(_) => return,
-        };
-        self.engine.handle(now(), input);
+        Ok(if self.refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 
     fn effects(&mut self) -> anyhow::Result<()> {
@@ -270,17 +278,14 @@ impl Session {
                 Effect::Transmit { path, bytes } => {
                     // another one than configured when a gateway sent us there
                     self.gateway = path.remote;
-                    self.transmit(&path, &bytes);
+                    drive::transmit(&self.isakmp, &self.shared.natt, &path, &bytes);
                 }
-                Effect::NatKeepalive { path } => {
-                    let to = SocketAddr::new(path.remote, path.remote_port);
-                    let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));
-                }
+                Effect::NatKeepalive { path } => drive::keep_nat_open(&self.shared.natt, &path),
                 Effect::Install { child, direction } => self.shared.sad.install(&child, direction)?,
                 Effect::Repath { child, path } => self.shared.sad.repath(child, path),
                 Effect::Remove { child, .. } => {
                     self.shared.sad.remove(child);
-                    self.last_traffic.remove(&child);
+                    self.reports.forget(child);
                 }
                 Effect::Ask { id, question } => self.ask(id, question),
                 Effect::Assign(assignment) => self.assigned(&assignment)?,
@@ -300,24 +305,9 @@ impl Session {
         Ok(())
     }
 
-    fn transmit(&self, path: &Path, bytes: &[u8]) {
-        let to = SocketAddr::new(path.remote, path.remote_port);
-        let sent = match path.encapsulation {
-            Encapsulation::Native => self.isakmp.send_to(bytes, to, Some(path.local)),
-            Encapsulation::Udp => {
-                let marked = [&[0; 4], bytes].concat();
-                self.shared.natt.send_to(&marked, to, Some(path.local))
-            }
-        };
-        if let Err(error) = sent {
-            // the engine repeats what is not answered
-            tracing::debug!("an IKE message to {to} was not sent: {error}");
-        }
-    }
-
     /// A person types slowly: the question is put on a thread of its own.
     fn ask(&mut self, id: AskId, question: Question) {
-        let sender = self.sender.clone();
+        let inbox = Arc::clone(&self.inbox);
         let Question::Credentials { fields, message, again, .. } = question else {
             self.engine.handle(now(), Input::Answer { id, answer: Answer::Credentials(None) });
             return;
@@ -326,7 +316,7 @@ impl Session {
         let known = Known { user: self.known.user.clone(), password };
         let asking = std::thread::Builder::new().name("ask".into()).spawn(move || {
             let answers = credentials::answers(&known, &fields, message.as_deref());
-            let _gone = sender.send(Message::Answer(id, Answer::Credentials(answers)));
+            let _gone = inbox.answer(id, Answer::Credentials(answers));
         });
         if let Err(error) = asking {
             tracing::error!("cannot ask: {error}");
@@ -354,20 +344,6 @@ impl Session {
         }
         let _unsupervised = notify::notify("READY=1");
         Ok(())
-    }
-
-    fn every_second(&mut self) {
-        // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
-        match random::seed() {
-            Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
-            Err(error) => tracing::debug!("no fresh entropy: {error}"),
-        }
-        dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
-        match self.monitor.read() {
-            Ok(changes) if changes.is_empty() => {}
-            Ok(_) => self.look_at_addresses(),
-            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
-        }
     }
 
     /// The address towards the gateway may be another now: another network, another lease.

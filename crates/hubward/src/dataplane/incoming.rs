@@ -2,7 +2,8 @@
 
 use super::{PACKET, Shared, WAIT, count, tun_is_gone};
 use crate::base::clock::now;
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
+use crate::base::message::{Datagram, News};
 use crate::base::wait::wait;
 use crate::dataplane::offload::header_of;
 use crate::supervise::Heart;
@@ -11,13 +12,11 @@ use hubward_linux::{Received, RecvBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::flow::coalesce::{Coalescer, Super};
 use hubward_proto::flow::too_big;
-use hubward_proto::ike::io::Limit;
 use hubward_proto::ike::path::{Encapsulation, NATT_PORT};
 use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 /// Datagrams of one call.
@@ -31,14 +30,14 @@ const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 struct Incomer<'a> {
     heart: &'a Heart,
     shared: &'a Shared,
-    gateway: &'a SyncSender<Message>,
+    gateway: &'a Inbox,
     inbound: Inbound,
     coalescer: Coalescer,
     told_unknown: Option<Instant>,
 }
 
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.
-pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>) {
+pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     let (tcp, udp) = shared.offloads.gathers();
     let mut worker = Incomer {
         heart,
@@ -92,10 +91,7 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>)
 }
 
 /// The ESP packets of a datagram, or of several that the kernel gathered; IKE among them goes to the gateway.
-fn arrived_by_udp<'a>(
-    gateway: &SyncSender<Message>,
-    received: Received<'a>,
-) -> impl Iterator<Item = Arrived<'a>> {
+fn arrived_by_udp<'a>(gateway: &Inbox, received: Received<'a>) -> impl Iterator<Item = Arrived<'a>> {
     let Received { data, segment, from, to, tos, truncated, .. } = received;
     let data = if truncated { &mut [] } else { data };
     data.chunks_mut(segment).filter_map(move |bytes| {
@@ -104,7 +100,7 @@ fn arrived_by_udp<'a>(
             return None;
         }
         if let Some(message) = bytes.strip_prefix(&[0; 4]) {
-            let _full = gateway.try_send(Message::Datagram { from, to, port: 4500, bytes: message.to_vec() });
+            gateway.datagram(Datagram { from, to, port: 4500, bytes: message.to_vec() });
             return None;
         }
         let (remote, remote_port) = (from.ip(), from.port());
@@ -143,18 +139,13 @@ impl Incomer<'_> {
                     // a flood of them must not keep the gateway busy
                     if self.told_unknown.is_none_or(|last| last + UNKNOWN_SPI <= now()) {
                         self.told_unknown = Some(now());
-                        let _full = self.gateway.try_send(Message::Notice(notice));
+                        self.gateway.news(News::Notice(notice));
                     }
                 }
-                Notice::NearlyExhausted(child) => {
-                    let _full = self.gateway.try_send(Message::Limit(child, Limit::Soft));
+                Notice::Seen(child) | Notice::NearlyExhausted(child) | Notice::Exhausted(child) => {
+                    self.gateway.news(News::Reached(child));
                 }
-                Notice::Exhausted(child) => {
-                    let _full = self.gateway.try_send(Message::Limit(child, Limit::Hard));
-                }
-                notice => {
-                    let _full = self.gateway.try_send(Message::Notice(notice));
-                }
+                notice => self.gateway.news(News::Notice(notice)),
             }
         }
     }

@@ -5,9 +5,9 @@ pub(crate) mod incoming;
 pub(crate) mod offload;
 pub(crate) mod outgoing;
 
-use crate::base::clock::now;
 use crate::base::counters::Drops;
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
+use crate::base::message::Datagram;
 use crate::base::wait::wait;
 use crate::dataplane::offload::Offloads;
 use crate::supervise::Heart;
@@ -18,17 +18,11 @@ use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::tun::Tun;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
-use hubward_proto::esp::sa::ChildId;
-use hubward_proto::esp::sad::{Sa, Sad};
+use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
-use hubward_proto::ike::engine::Engine;
-use hubward_proto::ike::io::Input;
-use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 /// Bytes of the longest packet.
 pub(crate) const PACKET: usize = 65_535;
@@ -72,30 +66,12 @@ pub(crate) fn check_tun(tun: &Tun) -> Result<(), String> {
     }
 }
 
-/// When each child last carried something: in, out.
-pub(crate) type LastTraffic = BTreeMap<ChildId, (Option<Instant>, Option<Instant>)>;
-
-/// Tells the engine what the children carried since it was told last.
-pub(crate) fn report_traffic(engine: &mut Engine, sad: &Sad, told: &mut LastTraffic) {
-    for (id, halves) in sad.pairs() {
-        let last = |sa: Option<std::sync::Arc<Sa>>| sa.and_then(|sa| sa.counters.last());
-        let seen = (last(halves.inbound), last(halves.outbound));
-        // unanswered traffic must go on being looked at
-        let unanswered = seen.1 > seen.0;
-        if seen != (None, None) && (told.get(&id) != Some(&seen) || unanswered) {
-            told.insert(id, seen);
-            let input = Input::Traffic { child: id, last_inbound: seen.0, last_outbound: seen.1 };
-            engine.handle(now(), input);
-        }
-    }
-}
-
 fn count(counter: &AtomicU64, packets: usize) {
     counter.fetch_add(packets as u64, Ordering::Relaxed);
 }
 
 /// IKE on UDP 500.
-pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway: &SyncSender<Message>) {
+pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway: &Inbox) {
     let mut batch = RecvBatch::new(16, PACKET);
     while !shared.stop.load(Ordering::Relaxed) {
         heart.beat();
@@ -104,7 +80,7 @@ pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway
         while turn.next().is_some() && matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
             for received in batch.datagrams().filter(|received| !received.truncated) {
                 let (from, to, bytes) = (received.from, received.to, received.data.to_vec());
-                let _full = gateway.try_send(Message::Datagram { from, to, port: 500, bytes });
+                gateway.datagram(Datagram { from, to, port: 500, bytes });
             }
         }
     }

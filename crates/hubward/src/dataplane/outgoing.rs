@@ -2,7 +2,8 @@
 
 use super::{PACKET, Shared, WAIT, count, tun_is_gone};
 use crate::base::clock::now;
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
+use crate::base::message::News;
 use crate::base::wait::wait;
 use crate::dataplane::offload::undone;
 use crate::supervise::Heart;
@@ -13,7 +14,7 @@ use hubward_proto::esp::sa::EntryRef;
 use hubward_proto::flow::segment::{Segments, Transport, finish_checksum};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big;
-use hubward_proto::ike::io::{Acquire, Limit};
+use hubward_proto::ike::io::Acquire;
 use hubward_proto::ike::path::{Encapsulation, InterfaceId};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::Ipv4;
@@ -23,7 +24,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 /// Packets that one system call sends.
@@ -109,7 +109,7 @@ impl Asked {
 struct Outgoer<'a> {
     heart: &'a Heart,
     shared: &'a Shared,
-    gateway: &'a SyncSender<Message>,
+    gateway: &'a Inbox,
     outbound: Outbound,
     sender: SendBatch,
     waiting: Vec<Waiting>,
@@ -121,7 +121,7 @@ struct Outgoer<'a> {
 }
 
 /// Cleartext out. It ends with the TUN, which is a fault.
-pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>, seed: [u8; 32]) {
+pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
     let read = buffer.get_mut(line - VnetHeader::LEN..).unwrap_or_default();
@@ -201,7 +201,7 @@ impl Outgoer<'_> {
         match outcome {
             Outcome::Queued => {}
             Outcome::QueuedAndSoft(child) => {
-                let _full = self.gateway.try_send(Message::Limit(child, Limit::Soft));
+                self.gateway.news(News::Reached(child));
             }
             Outcome::Acquire(acquire) => self.keep(now, cleartext, segment, acquire, since),
             Outcome::Clear => self.send_clear(cleartext),
@@ -212,7 +212,7 @@ impl Outgoer<'_> {
             Outcome::Drop(DropReason::Malformed) => count(&drops.malformed, packets),
             Outcome::Drop(DropReason::NoSa) => count(&drops.no_sa, packets),
             Outcome::Drop(DropReason::Exhausted(child)) => {
-                let _full = self.gateway.try_send(Message::Limit(child, Limit::Hard));
+                self.gateway.news(News::Reached(child));
             }
         }
     }
@@ -245,7 +245,7 @@ impl Outgoer<'_> {
             }
         };
         if since.is_none() && self.asked.is_due(now, &acquire) {
-            let _full = self.gateway.try_send(Message::Acquire(acquire.clone()));
+            self.gateway.news(News::Acquire(acquire.clone()));
         }
         if lost {
             count(&self.shared.drops.no_sa, cleartext.packets());

@@ -1,7 +1,7 @@
 //! `debug crypto`, `undebug`, `show debugging`, `show crypto debug-condition`.
 
 use crate::base::format::Format;
-use crate::base::message::Message;
+use crate::base::message::Request;
 use crate::debug::{Class, Options, Switch, name};
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
@@ -37,7 +37,7 @@ fn class(arguments: &Arguments) -> Option<Class> {
 fn turn(desk: &Desk, switch: Switch) -> Result<String, Refusal> {
     let (options, told) = desk.views.logging.debugging.switch(switch);
     let (done, wait) = std::sync::mpsc::channel();
-    let sent = desk.gateway.send(Message::Trace(options.scope(), done)).is_ok();
+    let sent = desk.gateway.request(Request::Trace(options.scope(), done));
     if !sent || wait.recv_timeout(PATIENCE).is_err() {
         return Err(Refusal::Failed("The gateway does not answer".into()));
     }

@@ -2,7 +2,7 @@
 //! configurations.
 
 use crate::base::format::Format;
-use crate::base::message::{End, Message};
+use crate::base::message::{End, Request};
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::configure::{self, Place};
@@ -90,7 +90,7 @@ pub(super) fn reload(desk: &Desk, _: &Arguments, answers: &Answers<'_>) -> Resul
         .name("reload".into())
         .spawn(move || {
             std::thread::sleep(Duration::from_millis(200));
-            let _gone = gateway.send(Message::Stop(End::Restart));
+            let _gone = gateway.request(Request::Stop(End::Restart));
         })
         .map_err(|_| Refusal::Failed("The gateway does not answer".into()))?;
     Ok(String::new())

@@ -29,7 +29,7 @@ mod tests;
 
 pub(crate) use table::{allowed_forms, find};
 
-use crate::base::message::Message;
+use crate::base::message::Request;
 use crate::exec::command::{Caller, Context};
 use crate::manage::desk::{Answers, Desk, Outcome, PATIENCE, Refusal};
 use std::io::Write;
@@ -87,7 +87,7 @@ pub(crate) fn answered(
         Run::Order(order) => {
             return Ok(order(&arguments).and_then(|command| {
                 let (sender, receiver) = std::sync::mpsc::channel();
-                let sent = desk.gateway.send(Message::Order(command, sender)).is_ok();
+                let sent = desk.gateway.request(Request::Order(command, sender));
                 match sent && receiver.recv_timeout(PATIENCE).is_ok() {
                     true => Ok(()),
                     false => Err(Refusal::Failed("The gateway does not answer".into())),

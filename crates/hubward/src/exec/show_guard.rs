@@ -2,7 +2,7 @@
 
 use crate::base::date::age;
 use crate::base::format::Format;
-use crate::base::message::Message;
+use crate::base::message::Request;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::guard::rules::{Kind, TABLE};
@@ -27,7 +27,7 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
     };
     let net = arguments.get("network").map(network).transpose()?;
     let (sender, receiver) = std::sync::mpsc::channel();
-    let sent = desk.gateway.send(Message::ClearGuard(net, sender)).is_ok();
+    let sent = desk.gateway.request(Request::ClearGuard(net, sender));
     let count = sent.then(|| receiver.recv_timeout(PATIENCE).ok()).flatten();
     let count = count.ok_or_else(|| Refusal::Failed("The gateway does not answer".into()))?;
     desk.views.ordered();

@@ -1,6 +1,6 @@
 //! `aaa`: login lists and network lists, with the local database.
 
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::translate;
 use hubward_config::model::{AaaList, Config};
@@ -32,11 +32,11 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Starts the thread; its answers go to the gateway as [`Message::Answer`].
+    /// Starts the thread; its answers go to the gateway as [`crate::base::message::Message::Answer`].
     pub(crate) fn start(
         supervisor: &Arc<Supervisor>,
         config: &Config,
-        gateway: SyncSender<Message>,
+        gateway: Arc<Inbox>,
     ) -> std::io::Result<Self> {
         let (logins, waiting) = sync_channel(WAITING);
         supervisor.spawn("aaa", move |heart| check_logins(heart, &waiting, &gateway))?;
@@ -58,7 +58,7 @@ impl Authenticator {
     }
 }
 
-fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &SyncSender<Message>) {
+fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &Inbox) {
     loop {
         heart.beat();
         let (config, login) = match waiting.recv_timeout(BEAT) {
@@ -74,7 +74,7 @@ fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway
                 "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
             );
         }
-        if !heart.send(gateway, Message::Answer(login.id, answer)) {
+        if !gateway.answer(login.id, answer) {
             return heart.retire();
         }
     }

@@ -1,15 +1,18 @@
 //! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
 
 pub(crate) mod aaa;
+pub(crate) mod drive;
 pub(crate) mod lease;
 pub(crate) mod networks;
 pub(crate) mod startup;
 
 use crate::base::clock::now;
-use crate::base::message::{End, Message, NotConfigured};
+use crate::base::inbox::Inbox;
+use crate::base::message::{Datagram, End, News, NotConfigured, Request};
 use crate::choices::Choices;
-use crate::dataplane::{self, Shared};
+use crate::dataplane::Shared;
 use crate::gateway::aaa::{Authenticator, Login};
+use crate::gateway::drive::{Drives, Reports, drive};
 use crate::gateway::lease::Leases;
 use crate::gateway::networks::Networks;
 use crate::guard::rules::Here;
@@ -21,13 +24,13 @@ use crate::machine::dhcp;
 use crate::machine::dhcp_server::Servers;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
-use crate::supervise::{self, BEAT, Heart};
+use crate::supervise::{self, Heart};
 use crate::views::Views;
 use crate::{check, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::udp::UdpSocket;
-use hubward_linux::{clock, link, random};
+use hubward_linux::{clock, link};
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::tables::Tables;
@@ -40,7 +43,6 @@ use hubward_proto::time::Instant;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// Everything that the gateway owns.
@@ -61,7 +63,7 @@ pub(crate) struct Gateway {
     pub(crate) state: std::path::PathBuf,
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
-    pub(crate) last_traffic: dataplane::LastTraffic,
+    pub(crate) reports: Reports,
     /// What keeps cleartext in.
     pub(crate) guard: Guard,
     /// What lies behind the tunnels.
@@ -85,43 +87,117 @@ const RECAPTURE: Duration = Duration::from_millis(100);
 /// After how long routes that could not be set are tried again; twice as long each time, up to a minute.
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
+impl Drives for Gateway {
+    fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        // a DHCP answer is looked for every 50 ms while one is awaited
+        let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
+        [self.dhcp.poll_timeout(), look, self.recapture].into_iter().flatten().min()
+    }
+
+    fn datagram(&mut self, datagram: Datagram) {
+        let Some(path) = self.path(datagram.from, datagram.to, datagram.port) else { return };
+        self.engine.handle(now(), Input::Datagram { path, bytes: &datagram.bytes });
+    }
+
+    fn news(&mut self, news: News) {
+        match news {
+            News::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
+            News::Reached(child) => self.reports.reached(&mut self.engine, &self.shared.sad, child),
+            News::Limit(child, limit) => self.engine.handle(now(), Input::Expire { child, limit }),
+            News::Kernel(event) => {
+                if let Plane::Kernel(kernel) = &mut self.plane
+                    && let Some(news) = kernel.told(event, &self.shared.tables.load(), now())
+                {
+                    self.news(news);
+                }
+            }
+            News::Notice(Notice::Seen(child)) => self.engine.handle(now(), Input::InboundSeen { child }),
+            News::Notice(Notice::Moved(child, remote, remote_port)) => {
+                self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
+            }
+            News::Notice(Notice::Refused(child, refused)) => {
+                self.log.refused_packet(now(), child, refused);
+                if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
+                    self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
+                }
+            }
+            News::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
+                let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
+                let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
+                self.engine.handle(now(), Input::UnknownSpi { path, spi });
+            }
+            News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Option<End> {
+        match request {
+            Request::Order(command, done) => {
+                self.engine.handle(now(), Input::Command(command));
+                self.effects();
+                self.views.ordered();
+                // whoever asked may be gone
+                let _gone = done.send(());
+            }
+            Request::Trace(scope, done) => {
+                self.engine.trace(scope);
+                // whoever asked may be gone
+                let _gone = done.send(());
+            }
+            Request::ClearGuard(net, done) => {
+                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
+                self.tell_of_the_guard();
+                // whoever asked may be gone
+                let _gone = done.send(count);
+            }
+            Request::Reload => self.reload(),
+            Request::Configure { base, parsed, done } => {
+                let outcome = match Arc::ptr_eq(&base, &self.parsed) {
+                    true => {
+                        self.install(parsed).map_err(|error| NotConfigured::Refused(format!("{error:#}")))
+                    }
+                    false => Err(NotConfigured::Overtaken),
+                };
+                self.effects();
+                // whoever asked may be gone
+                let _gone = done.send(outcome);
+            }
+            Request::Stop(end) => return Some(end),
+        }
+        None
+    }
+
+    fn turn(&mut self) -> anyhow::Result<Option<End>> {
+        self.leases_of_interfaces();
+        self.effects();
+        Ok(None)
+    }
+
+    fn every_second(&mut self) {
+        self.look_around();
+    }
+}
+
 impl Gateway {
     /// Runs until it is told to stop, or another part of the program fails; then says goodbye to every peer and takes
     /// everything back.
-    pub(crate) fn run(mut self, heart: &Heart, messages: &Receiver<Message>) -> End {
+    pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
-        let mut tick = now();
         self.link_mtus();
         self.machine.announce();
         self.tell_of_the_guard();
-        let end = loop {
-            heart.beat();
-            if let Some(fault) = heart.supervisor().fault() {
-                tracing::error!("{}", supervise::told(fault));
-                break End::Failed;
-            }
-            let engine = self.engine.poll_timeout().map(|(at, _)| at);
-            let dhcp = self.dhcp.poll_timeout();
-            // a DHCP answer is looked for every 50 ms while one is awaited
-            let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
-            let deadline =
-                [engine, dhcp, look, self.recapture].into_iter().flatten().fold(tick, Instant::min);
-            match messages.recv_timeout(deadline.since(now()).min(BEAT)) {
-                Ok(Message::Stop(end)) => break end,
-                Ok(message) => self.message(message),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break End::Stop,
-            }
-            if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now()) {
-                self.engine.handle_timeout(now());
-            }
-            self.leases_of_interfaces();
-            if tick <= now() {
-                tick = now() + Duration::from_secs(1);
-                self.every_second();
-            }
-            self.effects();
-        };
+        let end = drive(&mut self, heart, inbox).unwrap_or_else(|error| {
+            tracing::error!("{error:#}");
+            End::Failed
+        });
+        if let (End::Failed, Some(fault)) = (end, heart.supervisor().fault()) {
+            tracing::error!("{}", supervise::told(fault));
+        }
+        inbox.close();
         heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
@@ -163,72 +239,6 @@ impl Gateway {
         self.with_guard(Guard::set_or_tell);
     }
 
-    fn message(&mut self, message: Message) {
-        match message {
-            Message::Datagram { from, to, port, bytes } => {
-                let Some(path) = self.path(from, to, port) else { return };
-                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes });
-            }
-            Message::Acquire(acquire) => self.engine.handle(now(), Input::Acquire(acquire)),
-            Message::Limit(child, limit) => self.engine.handle(now(), Input::Expire { child, limit }),
-            Message::Kernel(event) => {
-                if let Plane::Kernel(kernel) = &mut self.plane
-                    && let Some(message) = kernel.told(event, &self.shared.tables.load(), now())
-                {
-                    self.message(message);
-                }
-            }
-            Message::Notice(Notice::Seen(child)) => self.engine.handle(now(), Input::InboundSeen { child }),
-            Message::Notice(Notice::Moved(child, remote, remote_port)) => {
-                self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
-            }
-            Message::Notice(Notice::Refused(child, refused)) => {
-                self.log.refused_packet(now(), child, refused);
-                if let Some(sa) = self.shared.sad.get(child, Direction::Inbound) {
-                    self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
-                }
-            }
-            Message::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
-                let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
-                let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
-                self.engine.handle(now(), Input::UnknownSpi { path, spi });
-            }
-            Message::Notice(_) => {}
-            Message::Order(command, done) => {
-                self.engine.handle(now(), Input::Command(command));
-                self.effects();
-                self.views.ordered();
-                // whoever asked may be gone
-                let _gone = done.send(());
-            }
-            Message::Trace(scope, done) => {
-                self.engine.trace(scope);
-                // whoever asked may be gone
-                let _gone = done.send(());
-            }
-            Message::Answer(id, answer) => self.engine.handle(now(), Input::Answer { id, answer }),
-            Message::ClearGuard(net, done) => {
-                let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
-                self.tell_of_the_guard();
-                // whoever asked may be gone
-                let _gone = done.send(count);
-            }
-            Message::Reload => self.reload(),
-            Message::Configure { base, parsed, done } => {
-                let outcome = match Arc::ptr_eq(&base, &self.parsed) {
-                    true => {
-                        self.install(parsed).map_err(|error| NotConfigured::Refused(format!("{error:#}")))
-                    }
-                    false => Err(NotConfigured::Overtaken),
-                };
-                self.effects();
-                // whoever asked may be gone
-                let _gone = done.send(outcome);
-            }
-            Message::Stop(_) => {}
-        }
-    }
-
     /// The path of a datagram: the interface whose address it was sent to.
     fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
         let to = to?;
@@ -254,11 +264,10 @@ impl Gateway {
         let (mut new, mut new_reverse) = (Vec::new(), Vec::new());
         while let Some(effect) = self.engine.poll() {
             match effect {
-                Effect::Transmit { path, bytes } => self.transmit(&path, &bytes),
-                Effect::NatKeepalive { path } => {
-                    let to = SocketAddr::new(path.remote, path.remote_port);
-                    let _lost = self.shared.natt.send_to(&[0xff], to, Some(path.local));
+                Effect::Transmit { path, bytes } => {
+                    drive::transmit(&self.isakmp, &self.shared.natt, &path, &bytes);
                 }
+                Effect::NatKeepalive { path } => drive::keep_nat_open(&self.shared.natt, &path),
                 Effect::Install { child, direction } => {
                     if let Err(error) = self.shared.sad.install(&child, direction) {
                         tracing::error!("tunnel {} cannot be used: {error}", child.id.0);
@@ -297,7 +306,7 @@ impl Gateway {
                     }
                     let halves = self.shared.sad.remove(child);
                     self.views.carried(child, &halves);
-                    self.last_traffic.remove(&child);
+                    self.reports.forget(child);
                     self.guard.removed(child);
                     let gone = self.networks.remove(child);
                     if self.plane.is_kernel() {
@@ -343,21 +352,6 @@ impl Gateway {
         }
         while let Some(change) = self.engine.poll_view() {
             self.views.changed(change);
-        }
-    }
-
-    fn transmit(&self, path: &Path, bytes: &[u8]) {
-        let to = SocketAddr::new(path.remote, path.remote_port);
-        let sent = match path.encapsulation {
-            Encapsulation::Native => self.isakmp.send_to(bytes, to, Some(path.local)),
-            Encapsulation::Udp => {
-                let marked = [&[0; 4], bytes].concat();
-                self.shared.natt.send_to(&marked, to, Some(path.local))
-            }
-        };
-        if let Err(error) = sent {
-            // the engine repeats what is not answered
-            tracing::debug!("an IKE message to {to} was not sent: {error}");
         }
     }
 
@@ -442,19 +436,14 @@ impl Gateway {
         }
     }
 
-    fn every_second(&mut self) {
-        // who learned the generator's state, or started a copy of this machine, must not know the keys of tomorrow
-        match random::seed() {
-            Ok(entropy) => self.engine.handle(now(), Input::Reseed(entropy)),
-            Err(error) => tracing::debug!("no fresh entropy: {error}"),
-        }
+    fn look_around(&mut self) {
         if let Plane::Kernel(kernel) = &mut self.plane {
-            for message in kernel.poll(&self.shared.sad, now) {
-                self.message(message);
+            for news in kernel.poll(&self.shared.sad, now) {
+                self.news(news);
             }
         }
         self.leases.retry();
-        dataplane::report_traffic(&mut self.engine, &self.shared.sad, &mut self.last_traffic);
+        self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
         match self.monitor.read() {

@@ -2,7 +2,7 @@
 //! text is read, compared with the old one and put in force as a whole by the gateway, which leaves alone what did not change.
 
 use crate::base::files;
-use crate::base::message::{Message, NotConfigured};
+use crate::base::message::{NotConfigured, Request};
 use crate::check;
 use crate::gateway::startup::keep;
 use crate::manage::desk::{Desk, Refusal};
@@ -54,7 +54,9 @@ fn attempt<T>(
         let parsed = Arc::new(hubward_config::parse(&text));
         let (done, outcome) = std::sync::mpsc::channel();
         let unanswered = || Refusal::Failed("The gateway does not answer".into());
-        desk.gateway.send(Message::Configure { base, parsed, done }).map_err(|_| unanswered())?;
+        if !desk.gateway.request(Request::Configure { base, parsed, done }) {
+            return Err(unanswered());
+        }
         match outcome.recv_timeout(PATIENCE).map_err(|_| unanswered())? {
             Ok(()) => return Ok(made),
             Err(NotConfigured::Refused(why)) => return Err(Refusal::Failed(why)),

@@ -1,10 +1,9 @@
 //! The port of management: what people and programs may ask of the gateway, and how it refuses.
 
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
 use crate::views::Views;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 /// The privilege of whoever may do everything.
@@ -19,7 +18,7 @@ pub(crate) struct Desk {
     /// What there is to show.
     pub(crate) views: Arc<Views>,
     /// Who takes orders.
-    pub(crate) gateway: SyncSender<Message>,
+    pub(crate) gateway: Arc<Inbox>,
 }
 
 /// Why a command is not carried out.

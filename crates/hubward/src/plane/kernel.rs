@@ -2,7 +2,7 @@
 //! packet workers would have told. The gateway thread alone speaks to it.
 
 use super::plan::{self, LINES, MARK, Name, Net, Plan, Rule, Said, Verdict};
-use crate::base::message::Message;
+use crate::base::message::News;
 use anyhow::{Context as _, anyhow};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_linux::xfrm::{
@@ -301,17 +301,17 @@ impl Kernel {
     }
 
     /// What an event means to the gateway.
-    pub(crate) fn told(&mut self, event: Event, tables: &Tables, now: Instant) -> Option<Message> {
+    pub(crate) fn told(&mut self, event: Event, tables: &Tables, now: Instant) -> Option<News> {
         match event {
             Event::Acquire { flow, reqid } if Reqids::are_ours(reqid) => {
                 match tables.classify(&flow_of(&flow)) {
-                    Classified::Protect(acquire) => Some(Message::Acquire(acquire)),
+                    Classified::Protect(acquire) => Some(News::Acquire(acquire)),
                     Classified::Drop | Classified::Clear => None,
                 }
             }
             Event::Expire { state, hard } => {
                 let (child, _) = self.owners.get(&state.id)?;
-                Some(Message::Limit(*child, if hard { Limit::Hard } else { Limit::Soft }))
+                Some(News::Limit(*child, if hard { Limit::Hard } else { Limit::Soft }))
             }
             Event::Moved { destination, spi, source, port } => {
                 let (child, _) = self.owners.get(&SaId { destination, spi })?;
@@ -321,7 +321,7 @@ impl Kernel {
                     return None;
                 }
                 pair.moved = Some(now);
-                Some(Message::Notice(Notice::Moved(*child, source.into(), port)))
+                Some(News::Notice(Notice::Moved(*child, source.into(), port)))
             }
             Event::Acquire { .. } => None,
             Event::Lost => {
@@ -333,7 +333,7 @@ impl Kernel {
     }
 
     /// Reads the counters when it is time; gives what they tell: the first packet in, an SA that is gone, packets refused.
-    pub(crate) fn poll(&mut self, sad: &Sad, clock: impl Fn() -> Instant) -> Vec<Message> {
+    pub(crate) fn poll(&mut self, sad: &Sad, clock: impl Fn() -> Instant) -> Vec<News> {
         let now = clock();
         if self.poll_at > now {
             return Vec::new();
@@ -354,13 +354,13 @@ impl Kernel {
         }
         // the kernel ends an SA at its hard limit, and somebody may have flushed them
         let gone = self.owners.iter().filter(|(id, _)| !there.contains(id));
-        messages.extend(gone.map(|(_, (child, _))| Message::Limit(*child, Limit::Hard)));
+        messages.extend(gone.map(|(_, (child, _))| News::Limit(*child, Limit::Hard)));
         let took = clock().since(now);
         self.poll_at = now + POLL.max(took * POLL_SHARE);
         messages
     }
 
-    fn count(&mut self, state: &SaState, sad: &Sad, now: Instant) -> Vec<Message> {
+    fn count(&mut self, state: &SaState, sad: &Sad, now: Instant) -> Vec<News> {
         let Some((child, direction)) = self.owners.get(&state.id).copied() else { return Vec::new() };
         let Some(sa) = sad.get(child, direction) else { return Vec::new() };
         let counted = Counted {
@@ -388,7 +388,7 @@ impl Kernel {
         if forged {
             messages.push(Notice::Refused(child, Refused::Icv));
         }
-        messages.into_iter().map(Message::Notice).collect()
+        messages.into_iter().map(News::Notice).collect()
     }
 }
 

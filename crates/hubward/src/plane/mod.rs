@@ -4,7 +4,8 @@ mod fit;
 pub(crate) mod kernel;
 mod plan;
 
-use crate::base::message::Message;
+use crate::base::inbox::Inbox;
+use crate::base::message::{Datagram, News};
 use crate::dataplane::{self, Shared};
 use crate::supervise::Heart;
 use anyhow::Context as _;
@@ -18,7 +19,6 @@ use kernel::Kernel;
 use rustix::event::{PollFd, PollFlags};
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
 
 /// `--dataplane`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -142,7 +142,7 @@ fn sweep() {
 const TURN: usize = 16;
 
 /// IKE on UDP 4500, of which the kernel has taken ESP and NAT keepalives.
-pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &SyncSender<Message>) {
+pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     let mut batch = RecvBatch::new(16, dataplane::PACKET);
     while !shared.stop.load(Ordering::Relaxed) {
         heart.beat();
@@ -152,28 +152,26 @@ pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &SyncSender<M
             for received in batch.datagrams().filter(|received| !received.truncated) {
                 let Some(message) = received.data.strip_prefix(&[0; 4]) else { continue };
                 let (from, to, bytes) = (received.from, received.to, message.to_vec());
-                // the peer repeats what is not answered
-                let _full = gateway.try_send(Message::Datagram { from, to, port: NATT_PORT, bytes });
+                gateway.datagram(Datagram { from, to, port: NATT_PORT, bytes });
             }
         }
     }
 }
 
 /// Hands the kernel's news on until `stopped`.
-pub(crate) fn listen(
-    heart: &Heart,
-    mut events: Events,
-    gateway: &SyncSender<Message>,
-    stopped: impl Fn() -> bool,
-) {
+pub(crate) fn listen(heart: &Heart, mut events: Events, gateway: &Inbox, stopped: impl Fn() -> bool) {
     while !stopped() {
         heart.beat();
+        if !gateway.has_room() {
+            // the kernel keeps some, and says when it lost others
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            continue;
+        }
         crate::base::wait::wait(&mut [PollFd::new(&events, PollFlags::IN)], dataplane::WAIT);
         match events.read() {
             Ok(news) => {
                 for event in news {
-                    // what is lost comes again: another acquire, or the next look at the counters
-                    let _full = gateway.try_send(Message::Kernel(event));
+                    gateway.news(News::Kernel(event));
                 }
             }
             Err(error) => {

@@ -5,13 +5,15 @@ pub(crate) mod guard;
 
 use crate::base::clock::now;
 use crate::base::counters::Drops;
-use crate::base::message::{End, Message};
+use crate::base::inbox::Inbox;
+use crate::base::message::{End, Request};
 use crate::base::store::Store;
 use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::{self, Shared};
 use crate::gateway::Gateway;
 use crate::gateway::aaa::Authenticator;
+use crate::gateway::drive::Reports;
 use crate::gateway::lease::Leases;
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
@@ -41,14 +43,12 @@ use hubward_linux::{SocketOptions, notify, privilege, random};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
@@ -136,8 +136,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         arguments.file.clone(),
         Arc::clone(&logging),
     ));
-    let (sender, receiver) = sync_channel(1024);
-    let authenticator = Authenticator::start(&supervisor, &parsed.config, sender.clone())?;
+    let inbox = Arc::new(Inbox::default());
+    let authenticator = Authenticator::start(&supervisor, &parsed.config, Arc::clone(&inbox))?;
     let policy = Arc::new(policy);
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
@@ -154,7 +154,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         state: arguments.state.clone(),
         log: Log::default(),
         logging,
-        last_traffic: BTreeMap::new(),
+        reports: Reports::default(),
         guard,
         networks: Networks::default(),
         recapture: None,
@@ -169,23 +169,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     gateway.configure_plane(&policy);
     gateway.capture();
     let workers = match events {
-        Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &sender, events)?,
-        None => workers(&supervisor, &shared, &isakmp, &sender)?,
+        Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &inbox, events)?,
+        None => workers(&supervisor, &shared, &isakmp, &inbox)?,
     };
     gateway.engine.watch();
-    let desk = Desk { views, gateway: sender.clone() };
+    let desk = Desk { views, gateway: Arc::clone(&inbox) };
     crate::ssh::start(
         &supervisor,
         crate::ssh::Settings { address: arguments.ssh, state: arguments.state.clone() },
         desk.clone(),
     )?;
     crate::shell::socket::serve(&supervisor, &arguments.socket, desk)?;
-    signals(&supervisor, sender)?;
+    signals(&supervisor, Arc::clone(&inbox))?;
     watch(&supervisor, &shared)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");
     let end = supervisor.work(GATEWAY, |heart| {
-        let end = gateway.run(heart, &receiver);
+        let end = gateway.run(heart, &inbox);
         heart.retire();
         end
     });
@@ -231,11 +231,11 @@ pub(crate) fn workers(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
-    gateway: &SyncSender<Message>,
+    gateway: &Arc<Inbox>,
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
     let seed = random::seed()?;
-    let (out_shared, out_gateway) = (Arc::clone(shared), gateway.clone());
-    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
+    let (out_shared, out_gateway) = (Arc::clone(shared), Arc::clone(gateway));
+    let (in_shared, in_gateway) = (Arc::clone(shared), Arc::clone(gateway));
     let outgoing = move |heart: &Heart| dataplane::outgoing::run(heart, &out_shared, &out_gateway, seed);
     let incoming = move |heart: &Heart| dataplane::incoming::run(heart, &in_shared, &in_gateway);
     Ok(vec![
@@ -249,9 +249,9 @@ fn isakmp_worker(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
-    gateway: &SyncSender<Message>,
+    gateway: &Arc<Inbox>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
-    let (shared, gateway, socket) = (Arc::clone(shared), gateway.clone(), Arc::clone(isakmp));
+    let (shared, gateway, socket) = (Arc::clone(shared), Arc::clone(gateway), Arc::clone(isakmp));
     supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, &gateway))
 }
 
@@ -260,11 +260,11 @@ fn workers_beside_the_kernel(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
-    gateway: &SyncSender<Message>,
+    gateway: &Arc<Inbox>,
     events: Events,
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
-    let (in_shared, in_gateway) = (Arc::clone(shared), gateway.clone());
-    let (news_shared, news_gateway) = (Arc::clone(shared), gateway.clone());
+    let (in_shared, in_gateway) = (Arc::clone(shared), Arc::clone(gateway));
+    let (news_shared, news_gateway) = (Arc::clone(shared), Arc::clone(gateway));
     let stopped = move || news_shared.stop.load(Ordering::Relaxed);
     Ok(vec![
         supervisor.spawn("isakmp-natt", move |heart| plane::isakmp_natt(heart, &in_shared, &in_gateway))?,
@@ -274,7 +274,7 @@ fn workers_beside_the_kernel(
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
-pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: SyncSender<Message>) -> anyhow::Result<()> {
+pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: Arc<Inbox>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     supervisor.spawn("signals", move |heart: &Heart| {
         runtime.block_on(async {
@@ -289,19 +289,19 @@ pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: SyncSender<Message>
                 return;
             };
             loop {
-                let message = tokio::select! {
-                    _ = terminate.recv() => Message::Stop(End::Stop),
-                    _ = interrupt.recv() => Message::Stop(End::Interrupt),
-                    _ = hangup.recv() => Message::Reload,
+                let request = tokio::select! {
+                    _ = terminate.recv() => Request::Stop(End::Stop),
+                    _ = interrupt.recv() => Request::Stop(End::Interrupt),
+                    _ = hangup.recv() => Request::Reload,
                     () = heart.beating() => return,
                 };
-                let stop = matches!(message, Message::Stop(_));
+                let stop = matches!(request, Request::Stop(_));
                 if stop {
                     // from here on the end has a bound, whatever the gateway does
                     heart.supervisor().stop();
                     heart.retire();
                 }
-                let _gone = heart.send(&gateway, message);
+                let _gone = gateway.request(request);
                 if stop {
                     return;
                 }

@@ -12,12 +12,11 @@ pub(crate) mod injection;
 #[cfg(test)]
 mod tests;
 
-use crate::base::message::Message;
 use hubward_linux::notify;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
@@ -246,21 +245,6 @@ impl Heart {
                 return;
             }
             sleep(left.min(BEAT));
-        }
-    }
-
-    /// Sends the gateway what must not be lost, however long its queue is full; false when it is gone.
-    pub(crate) fn send(&self, gateway: &SyncSender<Message>, mut message: Message) -> bool {
-        loop {
-            match gateway.try_send(message) {
-                Ok(()) => return true,
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(back)) => {
-                    message = back;
-                    self.beat();
-                    sleep(Duration::from_millis(1));
-                }
-            }
         }
     }
 

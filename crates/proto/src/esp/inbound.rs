@@ -51,7 +51,7 @@ pub enum Notice {
     },
     /// The volume limit is nearly used up: the pair should be renewed. Told once.
     NearlyExhausted(ChildId),
-    /// The volume limit is used up.
+    /// The volume limit is used up. Told once.
     Exhausted(ChildId),
     /// A packet was refused; of each kind only the first few of a second are told.
     Refused(ChildId, Refused),
@@ -240,9 +240,11 @@ impl Inside {
         }
         let carried = sa.counters.bytes.load(Ordering::Relaxed);
         if sa.child.hard_bytes.is_some_and(|limit| carried >= limit) {
-            self.notices.push(Notice::Exhausted(sa.child.id));
+            if !sa.hard.swap(true, Ordering::Relaxed) {
+                self.notices.push(Notice::Exhausted(sa.child.id));
+            }
         } else if sa.child.inbound_soft_bytes().is_some_and(|limit| carried >= limit)
-            && !sa.soft_told.swap(true, Ordering::Relaxed)
+            && !sa.soft.swap(true, Ordering::Relaxed)
         {
             self.notices.push(Notice::NearlyExhausted(sa.child.id));
         }

@@ -3,7 +3,7 @@
 //! is allocated per packet once the arena has grown.
 
 use crate::esp::sa::{ChildId, DfBit, Mode};
-use crate::esp::sad::Sad;
+use crate::esp::sad::{Sa, Sad};
 use crate::esp::view::{OutboundSa, OutboundView};
 use crate::flow::fragment::fragments;
 use crate::flow::segment::Segments;
@@ -44,6 +44,12 @@ pub enum DropReason {
     NoSa,
     /// The SA's volume or sequence numbers are used up.
     Exhausted(ChildId),
+}
+
+/// The SA carries nothing more, which stays true whoever is told.
+fn exhausted(sa: &Sa) -> Outcome {
+    sa.hard.store(true, Ordering::Relaxed);
+    Outcome::Drop(DropReason::Exhausted(sa.child.id))
 }
 
 /// ESP packets of one length ready to be sent; the last may be shorter.
@@ -276,7 +282,7 @@ impl Batch {
         };
         let count = u32::try_from(segments.count()).unwrap_or(u32::MAX);
         let Some(first) = sa.next_sequences(count) else {
-            return Outcome::Drop(DropReason::Exhausted(sa.child.id));
+            return exhausted(sa);
         };
         let (mut packets, mut carried) = (0, 0);
         let mut outcome = Outcome::Queued;
@@ -336,7 +342,7 @@ impl Batch {
             Mode::Transport => (packet.payload(), packet.protocol()),
         };
         let Some(sequence) = sa.next_sequences(1) else {
-            return Outcome::Drop(DropReason::Exhausted(sa.child.id));
+            return exhausted(sa);
         };
         let framed = self.frame(found, sequence, 0, next_header, |arena| arena.extend_from_slice(plain));
         if matches!(framed, Outcome::Queued | Outcome::QueuedAndSoft(_)) {
@@ -361,7 +367,7 @@ impl Batch {
         let id = sa.child.id;
         let sent = sa.counters.bytes.load(Ordering::Relaxed) + carried;
         if sa.child.hard_bytes.is_some_and(|limit| sent >= limit) {
-            return Outcome::Drop(DropReason::Exhausted(id));
+            return exhausted(sa);
         }
         let suite = sa.child.suite;
         let cipher = suite.cipher();
@@ -395,7 +401,7 @@ impl Batch {
             self.protect(found.view);
         }
         let soft = sa.child.soft_bytes.is_some_and(|limit| sent >= limit) || sequence >= 1 << 31;
-        let tell = soft && !sa.soft_told.swap(true, Ordering::Relaxed);
+        let tell = soft && !sa.soft.swap(true, Ordering::Relaxed);
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
     }
 

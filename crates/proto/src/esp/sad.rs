@@ -74,15 +74,38 @@ pub struct Sa {
     pub(crate) highest: AtomicU32,
     /// Inbound: a packet verified.
     pub(crate) seen: AtomicBool,
-    /// The soft limit was told.
-    pub(crate) soft_told: AtomicBool,
+    /// The volume limit is nearly used up.
+    pub(crate) soft: AtomicBool,
+    /// The volume limit or the sequence numbers are used up.
+    pub(crate) hard: AtomicBool,
     /// Inbound: refusals of each kind that were told in the second behind them.
     refusals: [AtomicU64; Refused::KINDS],
     /// Inbound: the second in which a move was told last, plus one.
     moved: AtomicU64,
 }
 
+/// What is true of an SA from some moment on until its end. The packet workers set it, and whoever drives the engine reads
+/// it; so nothing is lost when a message about it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Inbound: a packet verified.
+    pub seen: bool,
+    /// The volume limit is nearly used up: time to rekey.
+    pub soft: bool,
+    /// The volume limit or the sequence numbers are used up: the SA carries nothing more.
+    pub hard: bool,
+}
+
 impl Sa {
+    /// What it has reached.
+    pub fn reached(&self) -> Reached {
+        Reached {
+            seen: self.seen.load(Ordering::Relaxed),
+            soft: self.soft.load(Ordering::Relaxed),
+            hard: self.hard.load(Ordering::Relaxed),
+        }
+    }
+
     /// The outer path now.
     pub fn path(&self) -> Path {
         *self.path.lock().unwrap_or_else(PoisonError::into_inner)
@@ -287,7 +310,8 @@ impl Sad {
             highest: AtomicU32::new(0),
             counters: Counters::default(),
             seen: AtomicBool::new(false),
-            soft_told: AtomicBool::new(false),
+            soft: AtomicBool::new(false),
+            hard: AtomicBool::new(false),
             refusals: Default::default(),
             moved: AtomicU64::new(0),
             child: Arc::clone(child),

@@ -1,0 +1,285 @@
+//! The inbox of the thread that owns the engine: four lanes that are served in turn, so that a flood of datagrams delays nothing
+//! else by more than one of them, and nothing but datagrams is ever dropped.
+//!
+//! - **Datagrams**: at most [`DATAGRAMS`] wait; what comes then is dropped and counted.
+//! - **News** of the data plane: of what tells the same of the same tunnel only the latest waits, so that there is a bound
+//!   without dropping anything; who reads the kernel's events waits while too many wait here ([`Inbox::has_room`]).
+//! - **Answers**: not more than there are questions.
+//! - **Requests**: not more than people and programs that may ask, each of whom waits for the end of his.
+
+use crate::base::message::{Datagram, Message, News, Request, Same};
+use hubward_proto::ike::io::{Answer, AskId};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Datagrams that wait.
+pub(crate) const DATAGRAMS: usize = 1024;
+/// News that wait before the kernel's events are left with the kernel.
+const NEWS: usize = 8192;
+
+/// The inbox. Whoever has something for the engine's owner shares it.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    lanes: Mutex<Lanes>,
+    filled: Condvar,
+    /// Datagrams that were dropped since this was looked at.
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Lanes {
+    datagrams: VecDeque<Datagram>,
+    /// By their order.
+    news: BTreeMap<u64, News>,
+    /// Which of them tells what.
+    same: BTreeMap<Same, u64>,
+    /// The number of the next news.
+    next: u64,
+    answers: VecDeque<(AskId, Answer)>,
+    requests: VecDeque<Request>,
+    /// Which lane is looked at first.
+    turn: Lane,
+    /// Nobody takes anything any more.
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Lane {
+    #[default]
+    Requests,
+    Answers,
+    News,
+    Datagrams,
+}
+
+impl Lane {
+    const fn next(self) -> Self {
+        match self {
+            Self::Requests => Self::Answers,
+            Self::Answers => Self::News,
+            Self::News => Self::Datagrams,
+            Self::Datagrams => Self::Requests,
+        }
+    }
+}
+
+impl Lanes {
+    fn take(&mut self) -> Option<Message> {
+        for _ in 0..4 {
+            let lane = self.turn;
+            self.turn = lane.next();
+            let taken = match lane {
+                Lane::Requests => self.requests.pop_front().map(Message::Request),
+                Lane::Answers => self.answers.pop_front().map(|(id, answer)| Message::Answer(id, answer)),
+                Lane::News => self.news.pop_first().map(|(_, news)| {
+                    if let Some(same) = news.same() {
+                        self.same.remove(&same);
+                    }
+                    Message::News(news)
+                }),
+                Lane::Datagrams => self.datagrams.pop_front().map(Message::Datagram),
+            };
+            if taken.is_some() {
+                return taken;
+            }
+        }
+        None
+    }
+}
+
+impl Inbox {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts something in, if somebody will take it; whether that is so.
+    fn put(&self, put: impl FnOnce(&mut Lanes)) -> bool {
+        let mut lanes = self.lanes();
+        if lanes.closed {
+            return false;
+        }
+        put(&mut lanes);
+        drop(lanes);
+        self.filled.notify_one();
+        true
+    }
+
+    /// An IKE message; dropped where too many wait.
+    pub(crate) fn datagram(&self, datagram: Datagram) {
+        let mut full = false;
+        self.put(|lanes| {
+            full = lanes.datagrams.len() >= DATAGRAMS;
+            if !full {
+                lanes.datagrams.push_back(datagram);
+            }
+        });
+        if full {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// News of the data plane.
+    pub(crate) fn news(&self, news: News) {
+        self.put(|lanes| {
+            let number = lanes.next;
+            let place = news.same().map_or(number, |same| *lanes.same.entry(same).or_insert(number));
+            lanes.next += 1;
+            lanes.news.insert(place, news);
+        });
+    }
+
+    /// Whether another of the kernel's events may come in.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lanes().news.len() < NEWS
+    }
+
+    /// An answer to a question of the engine; false where nobody takes it any more.
+    pub(crate) fn answer(&self, id: AskId, answer: Answer) -> bool {
+        self.put(|lanes| lanes.answers.push_back((id, answer)))
+    }
+
+    /// A request; false where nobody takes it any more.
+    pub(crate) fn request(&self, request: Request) -> bool {
+        self.put(|lanes| lanes.requests.push_back(request))
+    }
+
+    /// The next message, if there is one within this time.
+    pub(crate) fn take(&self, time: Duration) -> Option<Message> {
+        let until = Instant::now() + time;
+        let mut lanes = self.lanes();
+        loop {
+            if let Some(message) = lanes.take() {
+                return Some(message);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            (lanes, _) = self.filled.wait_timeout(lanes, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing is taken any more: who waits for an answer learns that there will be none.
+    pub(crate) fn close(&self) {
+        let mut lanes = self.lanes();
+        *lanes = Lanes { closed: true, ..Lanes::default() };
+    }
+
+    /// Datagrams that were dropped since this was asked last.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_proto::esp::inbound::Notice;
+    use hubward_proto::esp::sa::ChildId;
+    use std::net::Ipv4Addr;
+    use std::sync::mpsc::channel;
+
+    fn datagram() -> Datagram {
+        let from = (Ipv4Addr::new(192, 0, 2, 1), 500).into();
+        Datagram { from, to: None, port: 500, bytes: vec![0; 28] }
+    }
+
+    /// How many datagrams are taken before something else is.
+    fn before(inbox: &Inbox, is: impl Fn(&Message) -> bool) -> usize {
+        (0..DATAGRAMS)
+            .take_while(|_| {
+                // a flood goes on
+                inbox.datagram(datagram());
+                let taken = inbox.take(Duration::ZERO).unwrap();
+                assert!(is(&taken) || matches!(taken, Message::Datagram(_)), "out of turn");
+                !is(&taken)
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_flood_of_datagrams_delays_nothing_else_and_drops_nothing_else() {
+        let inbox = Inbox::default();
+        for _ in 0..DATAGRAMS + 100 {
+            inbox.datagram(datagram());
+        }
+        assert_eq!(inbox.dropped(), 100);
+        for round in 0..100 {
+            assert!(inbox.request(Request::Reload));
+            assert!(before(&inbox, |taken| matches!(taken, Message::Request(Request::Reload))) <= 8);
+            assert!(inbox.answer(AskId(round), Answer::Credentials(None)));
+            assert!(before(&inbox, |taken| matches!(taken, Message::Answer(id, _) if id.0 == round)) <= 8);
+            inbox.news(News::Reached(ChildId(7)));
+            assert!(before(&inbox, |taken| matches!(taken, Message::News(News::Reached(_)))) <= 8);
+        }
+        // all at once, and many of each: each lane in its order, none lost
+        for number in 0..5000 {
+            inbox.request(Request::Reload);
+            inbox.answer(AskId(number), Answer::Credentials(None));
+            inbox.news(News::Reached(ChildId(number)));
+        }
+        let (mut requests, mut answers, mut news) = (0, 0, 0);
+        while let Some(message) = inbox.take(Duration::ZERO) {
+            match message {
+                Message::Request(_) => requests += 1,
+                Message::Answer(id, _) => {
+                    assert_eq!(id.0, answers);
+                    answers += 1;
+                }
+                Message::News(News::Reached(child)) => {
+                    assert_eq!(child.0, news);
+                    news += 1;
+                }
+                Message::News(_) | Message::Datagram(_) => {}
+            }
+        }
+        assert_eq!((requests, answers, news), (5000, 5000, 5000));
+    }
+
+    #[test]
+    fn of_what_tells_the_same_the_latest_waits_in_the_first_place() {
+        let inbox = Inbox::default();
+        let moved =
+            |last| News::Notice(Notice::Moved(ChildId(1), Ipv4Addr::new(192, 0, 2, last).into(), 4500));
+        inbox.news(moved(1));
+        inbox.news(News::Reached(ChildId(2)));
+        for last in 2..100 {
+            inbox.news(moved(last));
+            inbox.news(News::Reached(ChildId(2)));
+        }
+        let first = inbox.take(Duration::ZERO);
+        assert!(
+            matches!(first, Some(Message::News(News::Notice(Notice::Moved(_, to, _)))) if to == Ipv4Addr::new(192, 0, 2, 99))
+        );
+        assert!(matches!(inbox.take(Duration::ZERO), Some(Message::News(News::Reached(ChildId(2))))));
+        assert!(inbox.take(Duration::ZERO).is_none());
+        // it can be told again
+        inbox.news(News::Reached(ChildId(2)));
+        assert!(inbox.take(Duration::ZERO).is_some());
+    }
+
+    #[test]
+    fn who_waits_for_a_gateway_that_ended_learns_it() {
+        let inbox = Inbox::default();
+        let (done, waits) = channel();
+        let order = hubward_proto::ike::io::Command::ClearIsakmp { connection: None };
+        assert!(inbox.request(Request::Order(order, done)));
+        inbox.close();
+        assert!(waits.recv_timeout(Duration::from_secs(5)).is_err());
+        assert!(!inbox.request(Request::Reload));
+        assert!(!inbox.answer(AskId(1), Answer::Credentials(None)));
+        assert!(inbox.take(Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn what_comes_wakes_the_one_who_waits() {
+        let inbox = std::sync::Arc::new(Inbox::default());
+        let other = std::sync::Arc::clone(&inbox);
+        let waiting = std::thread::spawn(move || other.take(Duration::from_secs(30)).is_some());
+        std::thread::sleep(Duration::from_millis(20));
+        inbox.news(News::Reached(ChildId(1)));
+        assert!(waiting.join().unwrap());
+    }
+}
