@@ -1,7 +1,8 @@
 //! The inbox of the thread that owns the engine: four lanes that are served in turn, so that a flood of datagrams delays nothing
 //! else by more than one of them, and nothing but datagrams is ever dropped.
 //!
-//! - **Datagrams**: at most [`DATAGRAMS`] wait; what comes then is dropped and counted.
+//! - **Datagrams**: at most [`DATAGRAMS`] wait that begin an exchange, and as many that go on with one; what comes then is
+//!   dropped and counted. The two take turns: anybody can send the former, with any source address.
 //! - **News** of the data plane: of what tells the same of the same tunnel only the latest waits, so that there is a bound
 //!   without dropping anything; who reads the kernel's events waits while too many wait here ([`Inbox::has_room`]).
 //! - **Answers**: not more than there are questions.
@@ -30,7 +31,10 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct Lanes {
-    datagrams: VecDeque<Datagram>,
+    first: VecDeque<Datagram>,
+    further: VecDeque<Datagram>,
+    /// Whether one that goes on with an exchange was taken last.
+    took_further: bool,
     /// By their order.
     news: BTreeMap<u64, News>,
     /// Which of them tells what.
@@ -79,13 +83,22 @@ impl Lanes {
                     }
                     Message::News(news)
                 }),
-                Lane::Datagrams => self.datagrams.pop_front().map(Message::Datagram),
+                Lane::Datagrams => self.datagram().map(Message::Datagram),
             };
             if taken.is_some() {
                 return taken;
             }
         }
         None
+    }
+
+    fn datagram(&mut self) -> Option<Datagram> {
+        self.took_further = !self.took_further;
+        let (one, other) = match self.took_further {
+            true => (&mut self.further, &mut self.first),
+            false => (&mut self.first, &mut self.further),
+        };
+        one.pop_front().or_else(|| other.pop_front())
     }
 }
 
@@ -110,9 +123,10 @@ impl Inbox {
     pub(crate) fn datagram(&self, datagram: Datagram) {
         let mut full = false;
         self.put(|lanes| {
-            full = lanes.datagrams.len() >= DATAGRAMS;
+            let lane = if datagram.is_first() { &mut lanes.first } else { &mut lanes.further };
+            full = lane.len() >= DATAGRAMS;
             if !full {
-                lanes.datagrams.push_back(datagram);
+                lane.push_back(datagram);
             }
         });
         if full {
@@ -236,6 +250,29 @@ mod tests {
             }
         }
         assert_eq!((requests, answers, news), (5000, 5000, 5000));
+    }
+
+    #[test]
+    fn a_flood_of_first_messages_drops_no_other() {
+        let inbox = Inbox::default();
+        let further = |number: u8| Datagram { bytes: [vec![1; 27], vec![number]].concat(), ..datagram() };
+        for number in 0..100 {
+            for _ in 0..100 {
+                inbox.datagram(datagram());
+            }
+            inbox.datagram(further(number));
+        }
+        let mut next = 0;
+        for taken in 0..=usize::from(u8::MAX) {
+            if let Some(Message::Datagram(datagram)) = inbox.take(Duration::ZERO)
+                && !datagram.is_first()
+            {
+                assert_eq!(datagram.bytes.last(), Some(&next));
+                next += 1;
+                assert!(taken <= usize::from(next) * 2);
+            }
+        }
+        assert_eq!(next, 100);
     }
 
     #[test]

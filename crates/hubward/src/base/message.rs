@@ -30,6 +30,14 @@ pub(crate) struct Datagram {
     pub(crate) bytes: Vec<u8>,
 }
 
+impl Datagram {
+    /// Whether it begins an exchange with somebody new: it has no cookie of ours (RFC 2408, section 3.1), so that no more is
+    /// known of who sent it than he wrote there.
+    pub(crate) fn is_first(&self) -> bool {
+        self.bytes.get(8..16).is_none_or(|responder| responder == [0; 8])
+    }
+}
+
 /// What the data plane tells.
 pub(crate) enum News {
     /// A packet waits for a tunnel.

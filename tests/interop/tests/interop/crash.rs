@@ -15,7 +15,7 @@
 //! runs or not. What shows it is a flow that nothing protects: it has to be seen outside in every case, and where the program ends,
 //! between its end and its return. In the end the guard is taken away, and then every protected flow has to be seen, too.
 
-mod site;
+pub(crate) mod site;
 
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt as _;

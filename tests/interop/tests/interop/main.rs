@@ -17,6 +17,7 @@ mod debug;
 #[path = "../../../../crates/proto/tests/support/document.rs"]
 mod document;
 mod document_excused;
+mod flood;
 mod guard;
 mod harness_selfcheck;
 mod headquarters;
@@ -70,6 +71,7 @@ const BUSY: &[&str] = &[
     "automation::",
     "closed_corpus::",
     "crash::",
+    "flood::",
     "headquarters::",
     "kernel::",
     "l2l::tcp_",
@@ -117,6 +119,7 @@ fn main() {
         ("combined", combined::CASES),
         ("debug", debug::CASES),
         ("nat", nat::CASES),
+        ("flood", flood::CASES),
         ("negative", negative::CASES),
         ("openssh", openssh::CASES),
         ("path_mtu", path_mtu::CASES),
