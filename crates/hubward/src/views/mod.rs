@@ -34,6 +34,11 @@ use std::time::Duration;
 /// hundredth of the time, however many readers there are.
 const PAUSE_PER_SA: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// On a busy machine making takes longer than [`QUICK`]: then the pause is so many times as long, up to the slowest. Otherwise each of many
+/// readers would get a snapshot of his own.
+const QUICK: Duration = Duration::from_millis(20);
+const MAKING_SHARE: u32 = 10;
+const SLOWEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The gateway as its readers see it.
 pub(crate) struct Views {
@@ -89,6 +94,8 @@ struct Newest {
     snapshot: Option<Arc<Snapshot>>,
     orders: u64,
     made: u64,
+    /// How long making it took.
+    took: Duration,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -335,6 +342,7 @@ impl Views {
             let orders = self.orders.load(Ordering::Acquire);
             let pause =
                 (PAUSE_PER_SA * u32::try_from(snapshot.size()).unwrap_or(u32::MAX)).min(LONGEST_PAUSE);
+            let pause = pause.max((newest.took.saturating_sub(QUICK) * MAKING_SHARE).min(SLOWEST_PAUSE));
             let age = now().since(snapshot.now);
             if age < pause {
                 if newest.orders == orders {
@@ -348,6 +356,7 @@ impl Views {
         // the old one goes first, unless somebody still reads it
         newest.snapshot = None;
         let snapshot = Arc::new(self.make());
+        newest.took = now().since(snapshot.now);
         newest.made += 1;
         newest.snapshot = Some(Arc::clone(&snapshot));
         snapshot
