@@ -343,6 +343,13 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
                 remark.message.push_str("; nor have the lines under it");
             }
             parsed.diagnostics.push(remark);
+            // a misspelt `crypto map` in a file without indentation ends the entry before it all the same: what follows is
+            // not that one's
+            let is_crypto = all.first().is_some_and(|word| word.text.eq_ignore_ascii_case("crypto"));
+            let in_interface = matches!(around, Mode::Interface(_) | Mode::Opaque(_, Sub::InterfaceRange));
+            if is_crypto && !in_interface && open.first().is_some_and(|base| column <= base.column) {
+                open.clear();
+            }
         }
     }
     // the lines indented under a line are not the mode's around it

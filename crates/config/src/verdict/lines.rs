@@ -49,6 +49,21 @@ impl<'p> Block<'p> {
         self.below.iter().filter(move |line| line.begins(words))
     }
 
+    /// The second of two lines that begin with these words and say different things, of which the later would replace the
+    /// earlier: no router prints that, so the line that begins another entry between them is lost.
+    pub(crate) fn twice(&self, words: &str) -> Option<&Spelled<'p>> {
+        let first = self.having(words).next()?;
+        if self.having(&format!("no {words}")).next().is_some() {
+            return None;
+        }
+        self.having(words).find(|line| line.text != first.text)
+    }
+
+    /// The first line below that is not understood.
+    pub(crate) fn unread(&self) -> Option<&Spelled<'p>> {
+        self.below.iter().find(|line| line.class == Class::Unknown)
+    }
+
     /// The name of the interface that it opens.
     pub(crate) fn interface(&self) -> String {
         let words: Vec<_> = self.head.text.split_whitespace().skip(1).collect();

@@ -8,6 +8,7 @@ mod group;
 pub(crate) mod lines;
 mod link;
 mod networks;
+mod orphan;
 mod other;
 pub(crate) mod world;
 
@@ -102,6 +103,7 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     all.extend(group::verdicts(&world));
     all.extend(other::verdicts(&world));
     all.extend(link::verdicts(&world));
+    all.extend(orphan::verdicts(&world));
     all.sort_by_key(|verdict| verdict.line);
     let mut out: Vec<Verdict> = Vec::new();
     for verdict in all {

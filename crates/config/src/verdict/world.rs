@@ -1,10 +1,11 @@
 //! What verdicts look at: the configuration, its lines, and which networks are reached otherwise.
 
 use super::Reason;
-use super::lines::Block;
+use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, less};
 use crate::command::long_name;
 use crate::diagnostic::Code;
+use crate::document::Class;
 use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile};
 use crate::parse::Parsed;
 use crate::secret::Password;
@@ -150,6 +151,26 @@ impl<'p> World<'p> {
             Some(Reason::new(interface.line, text))
         };
         here.filter_map(doubt).collect()
+    }
+
+    /// A line that is not understood and has a word: what nothing defines may have been meant by it.
+    pub(super) fn unread(&self, word: &str) -> Option<u32> {
+        let lines = self.blocks.iter().flat_map(Block::lines);
+        let mut unread = lines.filter(|line| line.class == Class::Unknown && line.has(word));
+        unread.next().map(|line| line.line)
+    }
+
+    /// The lines of a profile that keep its peers out of the global table: `vrf X`, and the VRF of `match identity address`.
+    pub(super) fn vrfs_of(&self, profile: &Profile) -> Vec<u32> {
+        let is_address = |word: &str| word.parse::<Ipv4Addr>().is_ok();
+        let names_vrf = |line: &&Spelled<'_>| {
+            let behind = line.text.split_whitespace().skip(4).take_while(|word| !word.starts_with('!'));
+            line.begins("vrf")
+                || line.begins("match identity address") && behind.into_iter().any(|word| !is_address(word))
+        };
+        let blocks = self.called(&format!("crypto isakmp profile {}", profile.name));
+        let lines = blocks.flat_map(|block| &block.below);
+        lines.filter(|line| line.class != Class::Unknown).filter(names_vrf).map(|line| line.line).collect()
     }
 
     /// What is told of a line that does not do what it says.
