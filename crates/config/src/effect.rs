@@ -41,6 +41,8 @@ fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
     interface.vrf.is_some().then_some(IN_VRF)
 }
 
+const TAKEN_BACK: &str = "a later line takes it back";
+
 /// Of a VRF's interface only the line that says so must be allowed.
 const IN_VRF: &str = "the interface is in a VRF, and is shut here";
 
@@ -55,6 +57,10 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         let why = unused(parsed, block);
         for line in &block.below {
             let Some(kind) = kind_of(line.line) else { continue };
+            if block.taken_back(line) {
+                out.push(Change::Quiet(line.line, TAKEN_BACK));
+                continue;
+            }
             match why.filter(|why| kind != Kind::Vrf || *why != IN_VRF) {
                 Some(why) => out.push(Change::Quiet(line.line, why)),
                 None => used.push((kind, line.line)),
@@ -64,6 +70,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
             out.extend(ipv6_beside_filters(block));
         }
     }
+    out.extend(taken_back(&blocks).map(|line| Change::Quiet(line, TAKEN_BACK)));
     let is_used = |kind: Kind| used.iter().any(|(used, _)| *used == kind);
     let rules: Vec<_> = open.iter().filter(|one| one.header.is_none()).collect();
     if !is_used(Kind::Zone) {
@@ -90,7 +97,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     for block in blocks.iter().filter(|block| block.head.begins("control-plane")) {
         let polices =
             |line: &&Spelled<'_>| line.begins("service-policy") || line.begins("management-interface");
-        for line in block.below.iter().filter(polices) {
+        for line in block.below.iter().filter(polices).filter(|line| !block.taken_back(line)) {
             let text = format!(
                 "`{}` polices what reaches the router itself, and that is not enforced",
                 line.front()
@@ -99,6 +106,16 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         }
     }
     out
+}
+
+/// Global lines, and those of modes other than interfaces, that a later one takes back.
+fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
+    let negated: Vec<_> = blocks.iter().map(|block| &block.head).filter(|head| head.begins("no")).collect();
+    let heads = blocks.iter().map(|block| &block.head);
+    let heads = heads.filter(move |head| negated.iter().any(|later| later.takes_back(head)));
+    let others = blocks.iter().filter(|block| !block.head.begins("interface"));
+    let below = others.flat_map(|block| block.below.iter().filter(|line| block.taken_back(line)));
+    heads.chain(below).map(|line| line.line)
 }
 
 /// Static routes through a tunnel that are not understood: where they lead, nothing is closed.
@@ -136,9 +153,10 @@ fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change>
         "ip ips",
         "ip audit",
     ];
-    let is_guarded = GUARDED.iter().any(|words| block.having(words).next().is_some());
-    let lines =
-        block.below.iter().filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
+    let stays = |line: &&Spelled<'_>| !block.taken_back(line);
+    let is_guarded = GUARDED.iter().any(|words| block.having(words).any(|line| stays(&line)));
+    let lines = block.below.iter().filter(stays);
+    let lines = lines.filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
     lines.map(|line| {
         let text = format!(
             "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
@@ -301,6 +319,37 @@ mod tests {
         ] {
             assert!(open(text).is_empty(), "{text}: {:?}", open(text));
         }
+    }
+
+    /// An interface may be opened again, and what was said may be taken back there.
+    #[test]
+    fn an_interface_given_twice_is_looked_at_as_a_whole() {
+        let one = "interface FastEthernet0/0\n";
+        for (first, second, lines) in [
+            (" crypto map M\n", " ipv6 address 2001:db8::1/64\n", vec![4]),
+            (" ipv6 address 2001:db8::1/64\n", " crypto map M\n", vec![2]),
+            (" ip access-group 3 in\n", " ipv6 enable\n", vec![2, 4]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group in\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group 3 out\n", vec![2]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n ip access-group 4 in\n", vec![5]),
+            (" no ip access-group 3 in\n", " ip access-group 3 in\n", vec![4]),
+            (" ip access-group 3 in\n", " shutdown\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n ipv6 enable\n", vec![]),
+            (" crypto map M\n", " ipv6 enable\n no ipv6 enable\n", vec![]),
+            (" mab\n", " authentication port-control auto\n", vec![2, 4]),
+            (" ip inspect FW in\n", " no ip inspect FW in\n", vec![]),
+        ] {
+            let text = format!("{one}{first}interface fa0/0\n{second}");
+            let found: Vec<_> = unenforced(&parse(&text)).iter().map(|one| one.line).collect();
+            assert_eq!(found, lines, "{text}");
+            let once = unenforced(&parse(&format!("{one}{first}{second}"))).len();
+            assert_eq!(once, lines.len(), "in one block: {text}");
+        }
+        let taken = "control-plane\n service-policy input C\n no service-policy input C\n";
+        assert_eq!(open(taken), [""; 0]);
+        assert_eq!(open("ip tcp intercept list 101\nno ip tcp intercept list 101\n"), [""; 0]);
     }
 
     /// A static route through a tunnel that is not read whole closes nothing, so the start stops.
