@@ -1,5 +1,6 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
+use super::barren;
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
@@ -49,6 +50,8 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                     found.lines(world.called(&format!("crypto map {} {}", of.name, entry.sequence)));
                 }
                 found.whole_map(of);
+                found.differs.extend(barren::led_past(config, &of.name, &entry.terms));
+                found.differs.extend(barren::xauth(config, of, None, &entry.terms));
             }
             found.terms(&entry.terms);
             let names_list = |line: &&Spelled<'_>| {
@@ -95,6 +98,13 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::M
     found.unread(blocks.find_map(Block::unread).filter(|_| lacks_some));
     found.unknown |= entry.terms.acl.is_none() && !found.missing.is_empty();
     found.vrfs(Some(&entry.peers), &entry.terms);
+    let config = world.config;
+    if matches!(world.applied(&map.name), Applied::Yes) {
+        found.differs.extend(barren::led_past(config, &map.name, &entry.terms));
+    }
+    found.differs.extend(barren::xauth(config, map, Some(&entry.peers), &entry.terms));
+    found.differs.extend(barren::captured(map, entry));
+    found.differs.extend(barren::hidden_key(config, &entry.peers, &entry.terms));
     if !entry.peers.is_empty() {
         found.keys(Some(&entry.peers), &entry.terms, false);
     }
@@ -444,6 +454,10 @@ impl<'w, 'p> Found<'w, 'p> {
         self.flows.extend(permitted(acl));
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
+        } else if barren::selects_nothing(acl) {
+            self.fault(format!(
+                "access list {name} permits nothing, so that it selects nothing, on a router too"
+            ));
         }
     }
 
@@ -473,6 +487,7 @@ impl<'w, 'p> Found<'w, 'p> {
         if profile.matches.is_empty() && self.missing.is_empty() {
             self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
         }
+        self.differs.extend(barren::hidden_profile(self.world.config, profile));
         let aaa = &self.world.config.aaa;
         let lists = [(&profile.authorization_list, &aaa.network), (&profile.xauth_list, &aaa.login)];
         for (name, lists) in lists {

@@ -3,6 +3,7 @@
 //!
 //! What is told of a tunnel and what is closed in its place come of the same [`Verdict`], so that neither can be forgotten.
 
+mod barren;
 mod entry;
 mod group;
 pub(crate) mod lines;
