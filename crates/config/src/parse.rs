@@ -81,6 +81,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     // the modes around a line, the outermost first; none is the global mode
     let mut open: Vec<Open> = Vec::new();
     let mut ended = false;
+    let mut behind_end: Vec<u32> = Vec::new();
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
@@ -90,6 +91,9 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         let number = if numbers == Numbers::Kept { number } else { 0 };
         let trimmed = line.trim();
         let mut block = 0;
+        if ended && configures_behind_end(trimmed) {
+            behind_end.push(number);
+        }
         let class = if ended || trimmed.is_empty() || trimmed.starts_with('!') {
             Class::Blank
         } else if trimmed.eq_ignore_ascii_case("end") {
@@ -132,8 +136,39 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.spelled = trace.spelled.trim().to_string();
     }
     crate::check::check(&mut parsed);
+    parsed.diagnostics.extend(unread_behind_end(&lines, &behind_end));
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     (parsed, traces)
+}
+
+/// Whether a line behind the first `end` may be meant to configure something. Another `end`, a comment, a prompt of the exec mode
+/// and what saves the configuration are not.
+fn configures_behind_end(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let harmless = ["end", "exit", "quit", "write", "wr", "copy"];
+    let prompt = first.find(['#', '>']).and_then(|place| first.get(..place));
+    let is_comment = line.starts_with(['!', '#']) || !line.contains(char::is_alphanumeric);
+    !(is_comment
+        || harmless.iter().any(|word| first.eq_ignore_ascii_case(word))
+        || prompt.is_some_and(|name| !name.contains("(config")))
+}
+
+/// What stands behind the first `end` is not read, so that nobody knows what of it would restrict or protect something.
+fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
+    let (first, last) = (*behind.first()?, *behind.last()?);
+    let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
+    let what = match behind.len() {
+        1 => format!("`{}` stands", shown(line)),
+        count => format!("`{}` and {} more lines up to line {last} stand", shown(line), count - 1),
+    };
+    Some(Diagnostic {
+        severity: Severity::Error,
+        code: Code::Unenforced,
+        line: first,
+        column: 1,
+        message: format!("{what} behind the first `end`, where nothing is read"),
+        remedy: "put the lines before `end`, or remove them".into(),
+    })
 }
 
 /// The place of the `end` of a configuration, counted in lines from 0: what is behind it is no configuration. A line of a banner
