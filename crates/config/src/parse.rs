@@ -10,6 +10,7 @@ use crate::document::{Class, Document, Line};
 use crate::form::{Cursor, Word, words};
 use crate::model::Config;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
+use crate::secret::shown;
 
 /// A configuration that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -517,13 +518,6 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
     }
 }
 
-/// The command's first words, for messages: what follows may be a secret.
-fn shown(line: &str) -> String {
-    let given = words(crate::secret::public_part(line));
-    let kept: Vec<_> = given.iter().take(3).map(|word| word.text).collect();
-    kept.join(" ")
-}
-
 fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) -> Class {
     // taking away what does not exist is done already
     let (severity, code, class, message, remedy) = match fate {
@@ -553,7 +547,7 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
             Severity::Warning,
             Code::Forwarding,
             Class::Unsupported,
-            format!("{reason}, and that is not implemented: packets are forwarded without it"),
+            format!("{reason}, and that is not implemented: {}", crate::effect::FORWARDED),
             "do it elsewhere, for instance with nftables, or remove the line",
         ),
     };

@@ -108,6 +108,26 @@ pub fn public_part(line: &str) -> &str {
     line
 }
 
+/// The letters of a line that a message shows.
+const SHOWN: usize = 72;
+
+/// A line as messages show it: all its words up to where a secret may begin, and of a very long one the first.
+pub(crate) fn shown(line: &str) -> String {
+    let mut out = String::new();
+    for word in public_part(line).split_whitespace() {
+        if !out.is_empty() && out.len() + word.len() >= SHOWN {
+            out.push_str(" …");
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        // one word may be as long as the line
+        out.extend(word.chars().take(SHOWN));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::public_part;

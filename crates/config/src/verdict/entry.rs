@@ -444,7 +444,19 @@ impl<'w, 'p> Found<'w, 'p> {
             self.unknown |= self.undefined(name, text);
             return;
         };
-        for entry in &acl.entries {
+        let unsorted: Vec<_> =
+            acl.entries.iter().filter(|entry| self.world.is_unsorted(entry.line)).collect();
+        for entry in &unsorted {
+            let text = format!(
+                "the numbers of access list {name} must ascend, and that of this line does not: the list is not used here"
+            );
+            self.missing.push(Reason::new(entry.line, text));
+        }
+        // where the numbers are wrong, no line that denies is exact any more
+        let judged = acl.entries.iter().filter(|entry| {
+            unsorted.is_empty() || entry.vague || entry.permit && !self.world.is_unsorted(entry.line)
+        });
+        for entry in judged {
             if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
                 let text = format!("this line of access list {name} says more than an SA can hold here");
                 self.missing.push(Reason::new(entry.line, text));

@@ -3,7 +3,7 @@
 use crate::command::long_name;
 use crate::document::Class;
 use crate::parse::Parsed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One line: its number from 1, and its command spelled out.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +19,9 @@ impl<'p> Spelled<'p> {
         self.text.split_whitespace().nth(place)
     }
 
-    /// The front of the line, for messages: what follows may be a secret.
+    /// The line as messages show it: what follows may be a secret.
     pub(crate) fn front(&self) -> String {
-        let kept: Vec<_> = crate::secret::public_part(self.text).split_whitespace().take(3).collect();
-        kept.join(" ")
+        crate::secret::shown(self.text)
     }
 
     /// Whether a word stands anywhere in the line.
@@ -79,10 +78,12 @@ impl<'p> Block<'p> {
         self.having(words).find(|line| line.text != first.text)
     }
 
-    /// Whether a later line below takes this one back: `no` and what it begins with, or the rest of it without the name in it
-    /// (`no ip access-group in`).
-    pub(crate) fn taken_back(&self, line: &Spelled<'_>) -> bool {
-        self.below.iter().any(|later| later.takes_back(line))
+    /// The lines below that a later one takes back: `no` and what it begins with, or the rest of it without the name in it (`no
+    /// ip access-group in`).
+    pub(crate) fn taken_back(&self) -> BTreeSet<u32> {
+        let negated: Vec<_> = self.having("no").collect();
+        let taken = self.below.iter().filter(|line| negated.iter().any(|later| later.takes_back(line)));
+        taken.map(|line| line.line).collect()
     }
 
     /// The first line below that is not understood.

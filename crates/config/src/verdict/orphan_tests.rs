@@ -145,7 +145,7 @@ fn other_misspelt_crypto_headers_stop_the_start() {
         ),
         (
             format!("{ENTRY}crypto key ring K\n pre-shared-key address 198.51.100.20 key s3cret\n"),
-            "pre-shared-key address 198.51.100.20",
+            "pre-shared-key address 198.51.100.20 key",
         ),
     ] {
         let all = names(&lines);
