@@ -390,6 +390,24 @@ interface FastEthernet0/0
         }
     }
 
+    /// Below a line that is lost or misspelt stands what is nobody's, or falls into the entry before it.
+    #[test]
+    fn an_entry_that_loses_its_first_line_by_a_reload_is_refused() {
+        let second = "crypto map M 20 ipsec-isakmp\n set peer 203.0.113.20\n set transform-set AES\n match address 102\n";
+        let running = RUNNING.replace("crypto map M 65000", &format!("{second}crypto map M 65000"));
+        assert_eq!(replaced(&running, &running), Ok(()));
+        for (from, to, name) in [
+            ("crypto map M 20 ipsec-isakmp\n", "", "M/10"),
+            ("crypto map M 20", "crypto mpa M 20", "crypto mpa M 20"),
+            ("crypto map M 10 ipsec-isakmp\n", "", "set peer 203.0.113.10"),
+            ("crypto map M 10", "crypto mpa M 10", "crypto mpa M 10"),
+            ("crypto dynamic-map D", "crypto dynamic-mpa D", "crypto dynamic-mpa D 10"),
+        ] {
+            let refused = replaced(&running, &running.replace(from, to)).unwrap_err();
+            assert!(refused.contains(&format!("{name} does not exist here")), "{name}: {refused}");
+        }
+    }
+
     /// A configuration in which an entry in use stays and has lost the last of something it needs is refused as a whole.
     #[test]
     fn a_tunnel_in_use_is_not_emptied_by_a_reload() {
