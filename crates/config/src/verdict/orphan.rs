@@ -84,7 +84,33 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
         out.push(verdict(name, vec![reason], flows(world, orphan)));
     }
     out.extend(on_interfaces(world));
+    out.extend(single_lines(world, &found));
     out
+}
+
+/// A line without others below it that names a crypto map or a dynamic one: it may have bound a dynamic map to the map, or asked
+/// its peers for Xauth.
+fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
+    let config = world.config;
+    let names: Vec<_> = config
+        .maps
+        .iter()
+        .map(|map| &map.name)
+        .chain(config.dynamic_maps.iter().map(|map| &map.name))
+        .collect();
+    let told =
+        |head: &Spelled<'_>| found.iter().filter_map(|one| one.head).any(|known| known.line == head.line);
+    let heads = world.blocks.iter().map(|block| &block.head);
+    let heads = heads.filter(|head| is_unread_crypto(head) && !told(head) && !head.begins("crypto map ipv6"));
+    let naming = heads.filter(|head| names.iter().any(|name| head.has(name)));
+    let told = naming.map(|head| {
+        let text = format!(
+            "`{}` is not understood, and names a crypto map: what it may have said of it is lost",
+            head.front()
+        );
+        verdict(name_of(head), vec![Reason::new(head.line, text)], Vec::new())
+    });
+    told.collect()
 }
 
 /// What closes the networks that are named, and private ones where none is.

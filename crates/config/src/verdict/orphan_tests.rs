@@ -199,6 +199,23 @@ fn a_misspelt_crypto_map_of_an_interface_stops_the_start() {
     assert!(found.outcome.is_missing() && found.unknown);
 }
 
+/// One line may bind a dynamic map, or ask for Xauth.
+#[test]
+fn a_misspelt_line_that_names_a_map_in_use_stops_the_start() {
+    let dynamic = "crypto dynamic-map DM 10\n set transform-set TS\n";
+    for line in [
+        "crypto mpa CM 65000 ipsec-isakmp dynamic DM",
+        "crypto map CM 65000 ipsec-isakmp dynmic DM",
+        "crypto mpa CM client authentication list X",
+        "crypto mpa CM isakmp authorization list X",
+    ] {
+        let all = missing(&format!("{ENTRY}{dynamic}{line}\n"));
+        assert_eq!(all.len(), 1, "{line}: {all:?}");
+        assert!(all[0].unknown, "{line}");
+    }
+    assert_eq!(names(&format!("{ENTRY}crypto isakmp agressive-mode disable\n")), [""; 0]);
+}
+
 /// A router sends in clear there too, so that is told and starts.
 #[test]
 fn a_crypto_map_that_nothing_describes_stops_no_start() {
