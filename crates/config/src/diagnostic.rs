@@ -1,5 +1,7 @@
 //! What the configuration check has to say.
 
+use crate::document::Class;
+
 /// How much a diagnostic matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -138,6 +140,8 @@ pub enum Kind {
     Vrf,
     /// The zone-based firewall.
     Zone,
+    /// What stands behind `end`.
+    AfterEnd,
     /// Any other.
     Other,
 }
@@ -181,11 +185,12 @@ const BEGINNINGS: &[(&str, Kind)] = &[
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Aaa,
         Self::AccessGroup,
         Self::AccessList,
         Self::Admission,
+        Self::AfterEnd,
         Self::ClientPolicy,
         Self::ControlPlane,
         Self::CryptoFilter,
@@ -215,6 +220,7 @@ impl Kind {
             Self::AccessGroup => "access-group",
             Self::AccessList => "access-list",
             Self::Admission => "admission",
+            Self::AfterEnd => "after-end",
             Self::ClientPolicy => "client-policy",
             Self::ControlPlane => "control-plane",
             Self::CryptoFilter => "crypto-filter",
@@ -294,7 +300,11 @@ pub fn unenforced(parsed: &crate::parse::Parsed) -> Vec<Unenforced> {
         let header = line.and_then(|line| line.under).and_then(|under| lines.get(under));
         let header = header.map(|header| public(&header.spelled));
         let text = line.map(|line| public(&line.spelled)).unwrap_or_default();
-        let kind = Kind::of(header.as_deref(), &text);
+        // a line that says something and counts as blank is one that is not read
+        let kind = match line.map(|line| line.class) {
+            Some(Class::Blank) => Kind::AfterEnd,
+            _ => Kind::of(header.as_deref(), &text),
+        };
         Unenforced { line: told.line, kind, header, text, message: told.message.clone() }
     });
     described.collect()
@@ -310,6 +320,30 @@ mod tests {
             assert_eq!(Kind::named(kind.name()), Some(kind));
         }
         assert_eq!(Kind::named("access-groups"), None);
+    }
+
+    /// A script may go on with `configure terminal`: a filter in it would be lost without a word.
+    #[test]
+    fn lines_behind_the_first_end_stop_the_start() {
+        let before = "hostname a\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\nend\n";
+        for (behind, line) in [
+            (
+                "configure terminal\ninterface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n",
+                Some(5),
+            ),
+            ("!\nR1(config)#ip access-list standard 3\n", Some(6)),
+            ("end\n! comment\n\nexit\n", None),
+            ("R1#\nR1#exit\nRouter>\n\u{1a}\nwr mem\n", None),
+        ] {
+            let parsed = crate::parse(&format!("{before}{behind}"));
+            let found: Vec<_> = unenforced(&parsed).iter().map(|one| (one.kind, one.line)).collect();
+            let expected: Vec<_> = line.map(|line| (Kind::AfterEnd, line)).into_iter().collect();
+            assert_eq!(found, expected, "{behind}");
+            assert_eq!(parsed.document.print(), format!("{before}{behind}"));
+        }
+        // the `end` of a banner is none
+        let text = "banner motd #\nend\n#\nhostname a\n";
+        assert!(unenforced(&crate::parse(text)).is_empty());
     }
 
     /// A line is named with its mode, so that leave for one interface is none for another.

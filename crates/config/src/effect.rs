@@ -6,7 +6,8 @@ use crate::document::Class;
 use crate::model::{Acl, AclEntry};
 use crate::parse::Parsed;
 use crate::verdict::lines::{Block, Spelled, blocks};
-use crate::verdict::world::{is_template, is_tunnel};
+use crate::verdict::world::{has_no_link, is_template, is_tunnel};
+use std::collections::BTreeMap;
 
 /// Puts right what was said of lines one by one.
 pub(crate) fn settle(parsed: &mut Parsed) {
@@ -19,6 +20,48 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     }
     disorder(parsed);
     holes(parsed);
+    held_otherwise(parsed);
+}
+
+/// What is said of a line that changes forwarding.
+pub(crate) const FORWARDED: &str = "packets are forwarded without it";
+
+/// What holds of lines that change forwarding and without which packets are not forwarded either, by how they begin.
+const HELD: &[(&str, &str)] = &[
+    (
+        "crypto ipsec profile",
+        "the tunnel interfaces that it protects do not exist here, and what they would carry is closed",
+    ),
+    ("ip route vrf", VRF),
+    ("ip vrf", VRF),
+    ("virtual-template", "the tunnel interface does not exist here, and what it would carry is closed"),
+    ("vrf", VRF),
+];
+const VRF: &str = "an interface in a VRF is shut here, and an entry for peers in one does not exist";
+const TUNNEL: &str = "the interface does not exist here, and what it would carry is closed";
+
+/// Of tunnel interfaces and VRFs it is not true that packets are forwarded without them.
+fn held_otherwise(parsed: &mut Parsed) {
+    let mut held: BTreeMap<u32, &str> = BTreeMap::new();
+    for block in blocks(parsed) {
+        let name = block.interface();
+        let absent = block.head.begins("interface") && has_no_link(&name);
+        for line in block.lines() {
+            let known = HELD.iter().find(|(words, _)| line.begins(words)).map(|(_, holds)| *holds);
+            held.extend(known.or(absent.then_some(TUNNEL)).map(|holds| (line.line, holds)));
+        }
+    }
+    // where an interface is given again, its head is not among its lines
+    let lines = parsed.document.lines.iter().zip(1..);
+    let heads = lines.filter(|(line, _)| line.under.is_none() && line.spelled.starts_with("interface "));
+    for (_, line) in heads {
+        held.entry(line).or_insert(TUNNEL);
+    }
+    for told in parsed.diagnostics.iter_mut().filter(|told| told.code == Code::Forwarding) {
+        let Some(holds) = held.get(&told.line) else { continue };
+        told.message = told.message.replace(FORWARDED, holds);
+        told.remedy = "leave the tunnel out with --without, or remove the line".into();
+    }
 }
 
 enum Change {
@@ -41,6 +84,8 @@ fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
     interface.vrf.is_some().then_some(IN_VRF)
 }
 
+const TAKEN_BACK: &str = "a later line takes it back";
+
 /// Of a VRF's interface only the line that says so must be allowed.
 const IN_VRF: &str = "the interface is in a VRF, and is shut here";
 
@@ -53,8 +98,13 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     let mut used: Vec<(Kind, u32)> = Vec::new();
     for block in blocks.iter().filter(|block| block.head.begins("interface")) {
         let why = unused(parsed, block);
+        let taken = block.taken_back();
         for line in &block.below {
             let Some(kind) = kind_of(line.line) else { continue };
+            if taken.contains(&line.line) {
+                out.push(Change::Quiet(line.line, TAKEN_BACK));
+                continue;
+            }
             match why.filter(|why| kind != Kind::Vrf || *why != IN_VRF) {
                 Some(why) => out.push(Change::Quiet(line.line, why)),
                 None => used.push((kind, line.line)),
@@ -64,6 +114,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
             out.extend(ipv6_beside_filters(block));
         }
     }
+    out.extend(taken_back(&blocks).map(|line| Change::Quiet(line, TAKEN_BACK)));
     let is_used = |kind: Kind| used.iter().any(|(used, _)| *used == kind);
     let rules: Vec<_> = open.iter().filter(|one| one.header.is_none()).collect();
     if !is_used(Kind::Zone) {
@@ -88,9 +139,10 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     out.extend(idle.into_iter().map(|(line, why)| Change::Quiet(line, why)));
     out.extend(routes_half_read(parsed));
     for block in blocks.iter().filter(|block| block.head.begins("control-plane")) {
+        let taken = block.taken_back();
         let polices =
             |line: &&Spelled<'_>| line.begins("service-policy") || line.begins("management-interface");
-        for line in block.below.iter().filter(polices) {
+        for line in block.below.iter().filter(polices).filter(|line| !taken.contains(&line.line)) {
             let text = format!(
                 "`{}` polices what reaches the router itself, and that is not enforced",
                 line.front()
@@ -99,6 +151,15 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         }
     }
     out
+}
+
+/// Global lines, and those of modes other than interfaces, that a later one takes back.
+fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
+    let negated: Vec<_> = blocks.iter().map(|block| &block.head).filter(|head| head.begins("no")).collect();
+    let heads = blocks.iter().map(|block| &block.head);
+    let heads = heads.filter(move |head| negated.iter().any(|later| later.takes_back(head)));
+    let others = blocks.iter().filter(|block| !block.head.begins("interface"));
+    heads.map(|line| line.line).chain(others.flat_map(Block::taken_back))
 }
 
 /// Static routes through a tunnel that are not understood: where they lead, nothing is closed.
@@ -136,9 +197,11 @@ fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change>
         "ip ips",
         "ip audit",
     ];
-    let is_guarded = GUARDED.iter().any(|words| block.having(words).next().is_some());
-    let lines =
-        block.below.iter().filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
+    let taken = block.taken_back();
+    let stays = move |line: &&Spelled<'_>| !taken.contains(&line.line);
+    let is_guarded = GUARDED.iter().any(|words| block.having(words).any(|line| stays(&line)));
+    let lines = block.below.iter().filter(stays);
+    let lines = lines.filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
     lines.map(|line| {
         let text = format!(
             "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
@@ -183,6 +246,9 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
     }
 }
 
+/// How it is said that the numbers of a list do not ascend.
+pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
+
 /// A router sorts the lines of an access list by their numbers; here they stand as they are written. Where that is not the same,
 /// no line of the list that denies may let anything by any more, and what uses the list knows that it is not whole.
 fn disorder(parsed: &mut Parsed) {
@@ -209,8 +275,7 @@ fn disorder(parsed: &mut Parsed) {
             line,
             column: 1,
             message: format!(
-                "the number of this line is not greater than those before it in access list {list}: a router would sort it in, \
-                 and the list is not used here"
+                "{UNSORTED} in access list {list}: a router would sort it in, and the list is not used here"
             ),
             remedy: "write the lines in the order of their numbers".into(),
         });
@@ -301,6 +366,83 @@ mod tests {
         ] {
             assert!(open(text).is_empty(), "{text}: {:?}", open(text));
         }
+    }
+
+    /// A line that is cut off says something else than what is refused.
+    #[test]
+    fn a_refusal_names_the_whole_line() {
+        let long = "ip route 10.0.0.0 255.0.0.0 10.9.9.9 name a-name-that-is-longer-than-what-a-message-shows multicast x";
+        for (text, line, words) in [
+            ("crypto map M local-address Loopback0\n", 1, "`crypto map M local-address Loopback0` is not"),
+            (
+                "ip route vrf G 10.0.0.0 255.0.0.0 10.1.1.1\n",
+                1,
+                "`ip route vrf G 10.0.0.0 255.0.0.0 10.1.1.1`",
+            ),
+            (
+                "crypto ipsec transform-set A ah-sha-hmac esp-aes\n",
+                1,
+                "`crypto ipsec transform-set A ah-sha-hmac esp-aes`",
+            ),
+            ("username a privilege 99 secret 5 abc\n", 1, "`username a privilege 99 secret`"),
+            (long, 1, "`ip route 10.0.0.0 255.0.0.0 10.9.9.9 name …`"),
+        ] {
+            let told = parse(text).diagnostics;
+            let found = told.iter().any(|told| told.line == line && told.message.contains(words));
+            assert!(found, "{text}: {told:?}");
+        }
+    }
+
+    /// What is closed, or shut, is not forwarded without the line.
+    #[test]
+    fn of_tunnels_and_vrfs_it_is_not_said_that_packets_are_forwarded_without_them() {
+        let text = "interface Tunnel7\n tunnel source FastEthernet0/0\n ip nhrp network-id 1\n ip ospf 1 area 0\n\
+                    interface Tunnel7\n tunnel protection ipsec profile P\n\
+                    crypto ipsec profile P\n set transform-set A\nvrf definition G\nip vrf H\n\
+                    interface Virtual-Template1\n tunnel mode ipsec ipv4\n\
+                    crypto isakmp profile Q\n vrf G\n virtual-template 1\n match identity address 10.0.0.1\n\
+                    ip route vrf G 10.0.0.0 255.0.0.0 10.1.1.1\n";
+        let told = parse(text).diagnostics;
+        let forwarding: Vec<_> = told.iter().filter(|told| told.code == Code::Forwarding).collect();
+        assert!(forwarding.len() >= 10, "{forwarding:?}");
+        for told in forwarding {
+            assert!(!told.message.contains(FORWARDED), "{told:?}");
+            assert!(told.message.contains("closed") || told.message.contains("VRF"), "{told:?}");
+        }
+        // of what is only not done, it is
+        let told = parse("router ospf 1\ninterface FastEthernet0/0\n ip policy route-map R\n").diagnostics;
+        assert_eq!(told.iter().filter(|told| told.message.contains(FORWARDED)).count(), 2, "{told:?}");
+    }
+
+    /// An interface may be opened again, and what was said may be taken back there.
+    #[test]
+    fn an_interface_given_twice_is_looked_at_as_a_whole() {
+        let one = "interface FastEthernet0/0\n";
+        for (first, second, lines) in [
+            (" crypto map M\n", " ipv6 address 2001:db8::1/64\n", vec![4]),
+            (" ipv6 address 2001:db8::1/64\n", " crypto map M\n", vec![2]),
+            (" ip access-group 3 in\n", " ipv6 enable\n", vec![2, 4]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group in\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group 3 out\n", vec![2]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n ip access-group 4 in\n", vec![5]),
+            (" no ip access-group 3 in\n", " ip access-group 3 in\n", vec![4]),
+            (" ip access-group 3 in\n", " shutdown\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group 3 in\n ipv6 enable\n", vec![]),
+            (" crypto map M\n", " ipv6 enable\n no ipv6 enable\n", vec![]),
+            (" mab\n", " authentication port-control auto\n", vec![2, 4]),
+            (" ip inspect FW in\n", " no ip inspect FW in\n", vec![]),
+        ] {
+            let text = format!("{one}{first}interface fa0/0\n{second}");
+            let found: Vec<_> = unenforced(&parse(&text)).iter().map(|one| one.line).collect();
+            assert_eq!(found, lines, "{text}");
+            let once = unenforced(&parse(&format!("{one}{first}{second}"))).len();
+            assert_eq!(once, lines.len(), "in one block: {text}");
+        }
+        let taken = "control-plane\n service-policy input C\n no service-policy input C\n";
+        assert_eq!(open(taken), [""; 0]);
+        assert_eq!(open("ip tcp intercept list 101\nno ip tcp intercept list 101\n"), [""; 0]);
     }
 
     /// A static route through a tunnel that is not read whole closes nothing, so the start stops.

@@ -10,6 +10,7 @@ use crate::document::{Class, Document, Line};
 use crate::form::{Cursor, Word, words};
 use crate::model::Config;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
+use crate::secret::shown;
 
 /// A configuration that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +82,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     // the modes around a line, the outermost first; none is the global mode
     let mut open: Vec<Open> = Vec::new();
     let mut ended = false;
+    let mut behind_end: Vec<u32> = Vec::new();
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(line) = lines.get(index) {
@@ -90,6 +92,9 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         let number = if numbers == Numbers::Kept { number } else { 0 };
         let trimmed = line.trim();
         let mut block = 0;
+        if ended && configures_behind_end(trimmed) {
+            behind_end.push(number);
+        }
         let class = if ended || trimmed.is_empty() || trimmed.starts_with('!') {
             Class::Blank
         } else if trimmed.eq_ignore_ascii_case("end") {
@@ -132,8 +137,39 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.spelled = trace.spelled.trim().to_string();
     }
     crate::check::check(&mut parsed);
+    parsed.diagnostics.extend(unread_behind_end(&lines, &behind_end));
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     (parsed, traces)
+}
+
+/// Whether a line behind the first `end` may be meant to configure something. Another `end`, a comment, a prompt of the exec mode
+/// and what saves the configuration are not.
+fn configures_behind_end(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let harmless = ["end", "exit", "quit", "write", "wr", "copy"];
+    let prompt = first.find(['#', '>']).and_then(|place| first.get(..place));
+    let is_comment = line.starts_with(['!', '#']) || !line.contains(char::is_alphanumeric);
+    !(is_comment
+        || harmless.iter().any(|word| first.eq_ignore_ascii_case(word))
+        || prompt.is_some_and(|name| !name.contains("(config")))
+}
+
+/// What stands behind the first `end` is not read, so that nobody knows what of it would restrict or protect something.
+fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
+    let (first, last) = (*behind.first()?, *behind.last()?);
+    let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
+    let what = match behind.len() {
+        1 => format!("`{}` stands", shown(line)),
+        count => format!("`{}` and {} more lines up to line {last} stand", shown(line), count - 1),
+    };
+    Some(Diagnostic {
+        severity: Severity::Error,
+        code: Code::Unenforced,
+        line: first,
+        column: 1,
+        message: format!("{what} behind the first `end`, where nothing is read"),
+        remedy: "put the lines before `end`, or remove them".into(),
+    })
 }
 
 /// The place of the `end` of a configuration, counted in lines from 0: what is behind it is no configuration. A line of a banner
@@ -343,6 +379,13 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
                 remark.message.push_str("; nor have the lines under it");
             }
             parsed.diagnostics.push(remark);
+            // a misspelt `crypto map` in a file without indentation ends the entry before it all the same: what follows is
+            // not that one's
+            let is_crypto = all.first().is_some_and(|word| word.text.eq_ignore_ascii_case("crypto"));
+            let in_interface = matches!(around, Mode::Interface(_) | Mode::Opaque(_, Sub::InterfaceRange));
+            if is_crypto && !in_interface && open.first().is_some_and(|base| column <= base.column) {
+                open.clear();
+            }
         }
     }
     // the lines indented under a line are not the mode's around it
@@ -475,13 +518,6 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
     }
 }
 
-/// The command's first words, for messages: what follows may be a secret.
-fn shown(line: &str) -> String {
-    let given = words(crate::secret::public_part(line));
-    let kept: Vec<_> = given.iter().take(3).map(|word| word.text).collect();
-    kept.join(" ")
-}
-
 fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) -> Class {
     // taking away what does not exist is done already
     let (severity, code, class, message, remedy) = match fate {
@@ -511,7 +547,7 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
             Severity::Warning,
             Code::Forwarding,
             Class::Unsupported,
-            format!("{reason}, and that is not implemented: packets are forwarded without it"),
+            format!("{reason}, and that is not implemented: {}", crate::effect::FORWARDED),
             "do it elsewhere, for instance with nftables, or remove the line",
         ),
     };

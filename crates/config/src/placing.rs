@@ -95,6 +95,11 @@ pub(crate) fn is_global(given: &[Word<'_>], negated: bool) -> bool {
     look(Mode::Global, given, negated).is_ok()
 }
 
+/// Whether a mode has a line, spelled out or abbreviated.
+pub(crate) fn knows(mode: Mode, given: &[Word<'_>]) -> bool {
+    look(mode, given, false).is_ok()
+}
+
 /// Places a line that is indented by `column`, and that has lines under it if it `heads` some. Ends modes whose lines it cannot
 /// be among.
 pub(crate) fn place(

@@ -38,10 +38,35 @@ impl std::fmt::Debug for Password {
 fn announces_secret(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let abbreviates = |keyword: &str| word.len() >= 2 && keyword.starts_with(&word);
-    ["k", "key", "md5", "psk"].contains(&word.as_str())
+    ["k", "key", "md5", "psk", "pmk", "pin", "pkcs12", "pem", "unlock"].contains(&word.as_str())
         || ["password", "secret", "key-string", "community", "passphrase"].into_iter().any(abbreviates)
-        || word.ends_with("-key")
-        || word.ends_with("-psk")
+        || ["-key", "-psk"].into_iter().any(|end| word.ends_with(end))
+        || ["passw", "secret", "community", "hmac-"].into_iter().any(|part| word.contains(part))
+}
+
+/// Families that name secrets by words that are none elsewhere: a word of theirs, and what announces the secret behind it.
+const FAMILIES: &[(&str, &[&str])] = &[
+    ("standby", &["authentication"]),
+    ("vrrp", &["authentication"]),
+    ("glbp", &["authentication"]),
+    ("hsrp", &["authentication"]),
+    ("nhrp", &["authentication"]),
+    ("authentication", &["text"]),
+    ("snmp-server", &["host", "sha", "priv", "user"]),
+    // IPsec of OSPF by keys that are written down
+    ("ospf", &["spi"]),
+    ("ospfv3", &["spi"]),
+    ("area", &["spi"]),
+    ("license", &["0", "7"]),
+    ("gsm", &["profile"]),
+    ("cellular", &["profile"]),
+];
+
+/// Where a word with a user's name and password in front of an `@` stops being public: `ftp://user:password@host`.
+fn before_user(word: &str) -> Option<usize> {
+    let (user, _) = word.rsplit_once('@')?;
+    let start = user.find("://").map_or(0, |place| place + "://".len());
+    user.get(start..)?.contains(':').then_some(start)
 }
 
 /// The front of a configuration line up to where a secret may begin: what a message, a log or a screen may show.
@@ -54,26 +79,217 @@ pub fn public_part(line: &str) -> &str {
         }
         _ => false,
     };
-    // these families name secrets by words that are none elsewhere
-    let family = words.iter().map(|word| word.text.to_ascii_lowercase()).find(|word| word != "no");
-    let more: &[&str] = match family.as_deref() {
-        Some("standby" | "vrrp" | "glbp") => &["authentication"],
-        Some("snmp-server") => &["host", "sha", "priv"],
-        _ => &[],
+    let skipped = match words.as_slice() {
+        // a number that both ends of a tunnel write into their packets
+        [first, key, ..]
+            if first.text.eq_ignore_ascii_case("tunnel") && key.text.eq_ignore_ascii_case("key") =>
+        {
+            2
+        }
+        _ => usize::from(whose),
     };
-    let also =
-        |word: &str| more.iter().any(|known| word.len() > 2 && known.starts_with(&word.to_ascii_lowercase()));
-    let mut behind = words.into_iter().skip(usize::from(whose));
-    let secret = behind.find(|word| announces_secret(word.text) || also(word.text));
-    let end = secret.map_or(line.len(), |word| {
-        usize::try_from(word.column.saturating_sub(1)).unwrap_or(0).saturating_add(word.text.len())
-    });
-    line.get(..end).unwrap_or_default()
+    let mut families: Vec<&[&str]> = Vec::new();
+    for (place, word) in words.iter().enumerate() {
+        let start = usize::try_from(word.column.saturating_sub(1)).unwrap_or(0);
+        if let Some(user) = before_user(word.text) {
+            return line.get(..start.saturating_add(user)).unwrap_or_default();
+        }
+        let lower = word.text.to_ascii_lowercase();
+        let also = |known: &&str| lower.len() > 2 && known.starts_with(&lower) || **known == lower;
+        let in_family = families.iter().copied().flatten().any(also);
+        if place >= skipped && (announces_secret(word.text) || in_family) {
+            return line.get(..start.saturating_add(word.text.len())).unwrap_or_default();
+        }
+        let own = FAMILIES
+            .iter()
+            .filter(|(family, _)| lower.len() > 3 && family.starts_with(&lower) || *family == lower);
+        families.extend(own.map(|(_, words)| *words));
+    }
+    line
+}
+
+/// The letters of a line that a message shows.
+const SHOWN: usize = 72;
+
+/// A line as messages show it: all its words up to where a secret may begin, and of a very long one the first.
+pub(crate) fn shown(line: &str) -> String {
+    let mut out = String::new();
+    for word in public_part(line).split_whitespace() {
+        if !out.is_empty() && out.len() + word.len() >= SHOWN {
+            out.push_str(" …");
+            break;
+        }
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        // one word may be as long as the line
+        out.extend(word.chars().take(SHOWN));
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::public_part;
+
+    /// Commands of IOS with secrets, known here by name or not, each with the mode it stands in.
+    const SECRETS: &[(&str, &[&str])] = &[
+        (
+            "",
+            &[
+                "crypto isakmp key SECRET address 10.0.0.1",
+                "crypto isakmp key 6 SECRET hostname x",
+                "crypto pki import T pkcs12 flash:x SECRET",
+                "crypto pki export T pem terminal 3des SECRET",
+                "crypto key encrypt write rsa name K passphrase SECRET",
+                "enable password SECRET",
+                "enable secret 5 SECRET",
+                "enable algorithm-type scrypt secret SECRET",
+                "username u password 0 SECRET",
+                "username u privilege 15 secret 9 SECRET",
+                "username u pass SECRET",
+                "tacacs-server key SECRET",
+                "tacacs-server host 10.0.0.1 key 7 SECRET",
+                "radius-server key SECRET",
+                "radius-server host 10.0.0.1 auth-port 1812 key SECRET",
+                "snmp-server community SECRET RO",
+                "snmp-server host 10.0.0.1 SECRET",
+                "snmp-server host 10.0.0.1 version 2c SECRET",
+                "snmp-server user u g v3 auth md5 SECRET priv des SECRET",
+                "snmp-server user u g v3 encrypted auth sha SECRET",
+                "snmp mib community-map SECRET context c",
+                "ntp authentication-key 1 md5 SECRET 7",
+                "ip ftp password 7 SECRET",
+                "ip http client password SECRET",
+                "ip wccp 61 password SECRET",
+                "ip msdp password peer 10.0.0.1 SECRET",
+                "mpls ldp neighbor 10.0.0.1 password SECRET",
+                "mpls ldp password required for 1 SECRET",
+                "vtp password SECRET",
+                "key config-key password-encrypt SECRET",
+                "ip host x SECRET:SECRET@y",
+                "boot host ftp://user:SECRET@10.0.0.1/x",
+                "chat-script C \"\" \"Password:\" SECRET",
+                "cts credentials id x password SECRET",
+                "vpdn l2tp tunnel password SECRET",
+                "bogus password SECRET",
+                "bogus secret SECRET",
+                "bogus shared-key SECRET",
+            ],
+        ),
+        (
+            "interface FastEthernet0/0",
+            &[
+                "ip nhrp authentication SECRET",
+                "ip nhrp auth SECRET",
+                "ipv6 nhrp authentication SECRET",
+                "ip ospf authentication-key SECRET",
+                "ip ospf message-digest-key 1 md5 SECRET",
+                "ipv6 ospf authentication ipsec spi 256 md5 SECRET",
+                "ipv6 ospf encryption ipsec spi 256 esp aes-cbc 128 SECRET sha1 SECRET",
+                "ospfv3 authentication ipsec spi 500 sha1 SECRET",
+                "isis password SECRET level-1",
+                "ip rsvp authentication key SECRET",
+                "ip rip authentication text SECRET",
+                "standby 1 authentication SECRET",
+                "standby 1 authentication md5 key-string SECRET",
+                "vrrp 1 authentication text SECRET",
+                "glbp 1 authentication md5 key-string 7 SECRET",
+                "glbp 1 auth text SECRET",
+                "ppp chap password 0 SECRET",
+                "ppp pap sent-username u password SECRET",
+                "ppp eap password SECRET",
+                "encryption key 1 size 128bit SECRET transmit-key",
+                "wpa-psk ascii SECRET",
+                "sap pmk SECRET",
+            ],
+        ),
+        ("interface Tunnel7", &["ip nhrp authentication SECRET"]),
+        ("key chain K", &["key-string SECRET", "key-string 7 SECRET"]),
+        ("router bgp 1", &["neighbor 10.0.0.1 password SECRET", "neighbor P password 7 SECRET"]),
+        ("router isis", &["area-password SECRET", "domain-password SECRET"]),
+        ("router eigrp X", &["authentication mode hmac-sha-256 SECRET"]),
+        (
+            "router ospf 1",
+            &[
+                "area 0 virtual-link 10.0.0.1 authentication-key SECRET",
+                "area 0 virtual-link 10.0.0.1 message-digest-key 1 md5 SECRET",
+                "area 1 authentication ipsec spi 256 md5 SECRET",
+            ],
+        ),
+        ("line vty 0 4", &["password SECRET", "password 7 SECRET"]),
+        ("radius server R", &["key SECRET", "pac key SECRET"]),
+        ("tacacs server T", &["key 7 SECRET"]),
+        ("aaa group server radius G", &["server-private 10.0.0.1 key SECRET"]),
+        ("aaa server radius dynamic-author", &["client 10.0.0.1 server-key SECRET"]),
+        ("crypto isakmp client configuration group G", &["key SECRET", "key 6 SECRET"]),
+        (
+            "crypto keyring K",
+            &["pre-shared-key address 10.0.0.1 key SECRET", "pre-shared-key hostname x key SECRET"],
+        ),
+        ("crypto isakmp peer address 10.0.0.1", &["set aggressive-mode password SECRET"]),
+        (
+            "crypto ikev2 keyring K",
+            &["pre-shared-key SECRET", "pre-shared-key local SECRET", "pre-shared-key hex SECRET"],
+        ),
+        ("crypto ikev2 profile P", &["authentication local pre-share key SECRET"]),
+        (
+            "crypto map M 10 ipsec-manual",
+            &["set session-key inbound esp 256 cipher SECRET authenticator SECRET"],
+        ),
+        ("crypto ipsec client ezvpn E", &["group G key SECRET", "username u password SECRET"]),
+        ("crypto pki trustpoint T", &["password SECRET", "enrollment url http://u:SECRET@10.0.0.1"]),
+        ("vpdn-group 1", &["l2tp tunnel password 0 SECRET"]),
+        ("l2tp-class L", &["password SECRET", "digest secret SECRET hash sha"]),
+        ("dot11 ssid S", &["wpa-psk ascii 0 SECRET"]),
+        (
+            "sip-ua",
+            &[
+                "credentials username u password SECRET realm x",
+                "authentication username u password 7 SECRET",
+            ],
+        ),
+        ("ephone 1", &["username u password SECRET", "pin SECRET"]),
+        ("controller Cellular 0", &["lte sim unlock SECRET"]),
+        ("ip sla 1", &["http get http://u:SECRET@10.0.0.1", "ftp get ftp://u:SECRET@10.0.0.1/x"]),
+        ("archive", &["path ftp://u:SECRET@10.0.0.1/x"]),
+        ("call-home", &["mail-server u:SECRET@10.0.0.1 priority 1"]),
+        ("ip ddns update method D", &["add http://u:SECRET@example.com/x"]),
+        ("parameter-map type content-scan global", &["license 0 SECRET"]),
+        ("ldap server L", &["bind authenticate root-dn cn=x password SECRET"]),
+        ("bogus mode", &["key SECRET", "password SECRET", "shared-secret SECRET"]),
+    ];
+
+    #[test]
+    fn no_diagnostic_contains_a_secret_of_any_command() {
+        let hidden = |what: &str, said: &str| assert!(!said.contains("SECRET"), "{what}: {said}");
+        for (mode, lines) in SECRETS {
+            for line in *lines {
+                hidden(line, public_part(line));
+                let mode = if mode.is_empty() { String::new() } else { format!("{mode}\n ") };
+                // also with something wrong behind it, taken back, abbreviated in front, and behind `end`
+                for line in [
+                    format!("{mode}{line}"),
+                    format!("{mode}{line} bogus words"),
+                    format!("{mode}no {line}"),
+                    format!("hostname a\nend\n{line}"),
+                ] {
+                    let parsed = crate::parse(&format!("{line}\n"));
+                    for told in &parsed.diagnostics {
+                        hidden(&line, &told.message);
+                        hidden(&line, &told.remedy);
+                    }
+                    for one in crate::diagnostic::unenforced(&parsed) {
+                        hidden(&line, &one.name());
+                    }
+                    for verdict in crate::verdict::verdicts(&parsed) {
+                        hidden(&line, &verdict.name);
+                        verdict.outcome.reasons().iter().for_each(|reason| hidden(&line, &reason.text));
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn secrets_are_cut_off() {
@@ -109,6 +325,10 @@ mod tests {
         }
         for line in [
             " authentication pre-share",
+            " tunnel key 100",
+            " ip ospf authentication message-digest",
+            " crypto isakmp client configuration group G",
+            "aaa authentication login default local",
             "interface FastEthernet0/0",
             " set peer 10.0.0.1",
             "crypto keyring spokes",

@@ -4,7 +4,7 @@ use crate::base::files;
 use crate::choices::{Choices, Judgement, Options, differs, quoted};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
-use hubward_config::diagnostic::{Code, Diagnostic, Severity};
+use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
 use hubward_config::verdict::{Outcome, Reason};
 use std::collections::BTreeSet;
@@ -114,7 +114,7 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
         tracing::warn!("{FORWARDS_IPV6}");
     }
     for line in &judgement.allowed {
-        tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, line.kind.name(), line.name());
+        tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, leave(line), line.name());
     }
     let status = status(&parsed, &judgement);
     Ok((parsed, status))
@@ -272,7 +272,7 @@ pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
         lines.push(format!("  {} does not exist here: {}", verdict.name, why.join("; ")));
     }
     for line in &judgement.refused {
-        lines.push(format!("  line {}: {} ({})", line.line, line.message, line.kind.name()));
+        lines.push(format!("  line {}: {} ({})", line.line, line.message, leave(line)));
     }
     match lines.is_empty() {
         true => Ok(()),
@@ -281,6 +281,14 @@ pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
              leave tunnels out by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
             lines.join("\n")
         )),
+    }
+}
+
+/// What leave for a line is called: its kind, or the line itself where it has none.
+fn leave(line: &Unenforced) -> String {
+    match line.kind {
+        Kind::Other => format!("--allow-unenforced {}", quoted(&line.name())),
+        kind => kind.name().to_string(),
     }
 }
 
@@ -379,6 +387,24 @@ interface FastEthernet0/0
             assert!(refused.contains(lost) && refused.contains("not defined"), "{refused}");
             // what the running one lacks already stays as it is
             assert_eq!(replaced(&after, &after), Ok(()), "{lost}");
+        }
+    }
+
+    /// Below a line that is lost or misspelt stands what is nobody's, or falls into the entry before it.
+    #[test]
+    fn an_entry_that_loses_its_first_line_by_a_reload_is_refused() {
+        let second = "crypto map M 20 ipsec-isakmp\n set peer 203.0.113.20\n set transform-set AES\n match address 102\n";
+        let running = RUNNING.replace("crypto map M 65000", &format!("{second}crypto map M 65000"));
+        assert_eq!(replaced(&running, &running), Ok(()));
+        for (from, to, name) in [
+            ("crypto map M 20 ipsec-isakmp\n", "", "M/10"),
+            ("crypto map M 20", "crypto mpa M 20", "crypto mpa M 20"),
+            ("crypto map M 10 ipsec-isakmp\n", "", "set peer 203.0.113.10"),
+            ("crypto map M 10", "crypto mpa M 10", "crypto mpa M 10"),
+            ("crypto dynamic-map D", "crypto dynamic-mpa D", "crypto dynamic-mpa D 10"),
+        ] {
+            let refused = replaced(&running, &running.replace(from, to)).unwrap_err();
+            assert!(refused.contains(&format!("{name} does not exist here")), "{name}: {refused}");
         }
     }
 

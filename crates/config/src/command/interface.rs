@@ -160,7 +160,7 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
         return Ok(());
     }
     if name.starts_with("Tunnel") || name.starts_with("Virtual-Template") {
-        fold.fate = Some(Fate::Forwarding("tunnel interfaces are not implemented"));
+        fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
     let line = fold.line;
     let place = entry(

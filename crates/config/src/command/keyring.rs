@@ -25,7 +25,9 @@ fn keyring(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
     }
     if cursor.keyword("vrf") {
         cursor.rest();
-        fold.fate = Some(Fate::Unsupported("VRFs are not implemented; the keyring serves the global table"));
+        fold.fate = Some(Fate::Unsupported(
+            "VRFs are not implemented; an entry whose peers may use the keyring does not exist here",
+        ));
     }
     let line = fold.line;
     let place = entry(

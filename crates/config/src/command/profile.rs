@@ -94,7 +94,9 @@ fn match_identity(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pr
         let mask = cursor.optional_address();
         if cursor.peek().is_some_and(|word| !word.starts_with('!')) {
             cursor.rest();
-            fold.fate = Some(Fate::Unsupported("VRFs are not implemented; every interface matches"));
+            fold.fate = Some(Fate::Unsupported(
+                "VRFs are not implemented; an entry whose peers may come by the profile does not exist here",
+            ));
         }
         IdentityMatch::Address(network(address, mask).ok_or(problem)?)
     } else if cursor.keyword("host") {

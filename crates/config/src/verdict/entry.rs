@@ -1,12 +1,13 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
+use super::barren;
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
 use super::{Outcome, Reason, Verdict};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, Profile, TransformSet};
+use crate::model::{Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, Profile, TransformSet};
 use std::net::Ipv4Addr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -20,14 +21,9 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                 Some(dynamic) if config.dynamic_maps.iter().all(|known| known.name != *dynamic) => {
                     let text =
                         format!("dynamic map {dynamic} is not defined; it serves nobody on a router either");
-                    out.push(Verdict {
-                        name,
-                        line: entry.line,
-                        outcome: Outcome::Differs(vec![Reason::new(entry.line, text)]),
-                        flows: Vec::new(),
-                        unknown: false,
-                        idle: false,
-                    });
+                    let mut found = Found::new(world, &name, entry.line);
+                    found.unknown = found.undefined(dynamic, text);
+                    out.push(found.verdict());
                 }
                 Some(_) => {}
             }
@@ -54,8 +50,20 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                     found.lines(world.called(&format!("crypto map {} {}", of.name, entry.sequence)));
                 }
                 found.whole_map(of);
+                found.differs.extend(barren::led_past(config, &of.name, &entry.terms));
+                found.differs.extend(barren::xauth(config, of, None, &entry.terms));
             }
             found.terms(&entry.terms);
+            let names_list = |line: &&Spelled<'_>| {
+                line.text
+                    .split_whitespace()
+                    .any(|word| word == "address" || world.config.acls.iter().any(|acl| acl.name == word))
+            };
+            let unread = world.called(&head).filter_map(Block::unread).find(|line| {
+                entry.terms.transform_sets.is_empty() || entry.terms.acl.is_none() && names_list(line)
+            });
+            found.unread(unread);
+            found.vrfs(None, &entry.terms);
             let by_map = maps.iter().any(|map| map.authorization_list.is_some());
             found.keys(None, &entry.terms, by_map);
             found.unknown |= entry.terms.acl.is_none();
@@ -84,6 +92,19 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::M
         found.fault("there is no `match address`; the entry is disabled on a router too");
     }
     found.terms(&entry.terms);
+    let lacks_some =
+        entry.peers.is_empty() || entry.terms.acl.is_none() || entry.terms.transform_sets.is_empty();
+    let mut blocks = world.called(&format!("crypto map {} {}", map.name, entry.sequence));
+    found.unread(blocks.find_map(Block::unread).filter(|_| lacks_some));
+    found.unknown |= entry.terms.acl.is_none() && !found.missing.is_empty();
+    found.vrfs(Some(&entry.peers), &entry.terms);
+    let config = world.config;
+    if matches!(world.applied(&map.name), Applied::Yes) {
+        found.differs.extend(barren::led_past(config, &map.name, &entry.terms));
+    }
+    found.differs.extend(barren::xauth(config, map, Some(&entry.peers), &entry.terms));
+    found.differs.extend(barren::captured(map, entry));
+    found.differs.extend(barren::hidden_key(config, &entry.peers, &entry.terms));
     if !entry.peers.is_empty() {
         found.keys(Some(&entry.peers), &entry.terms, false);
     }
@@ -168,6 +189,88 @@ impl<'w, 'p> Found<'w, 'p> {
         self.differs.push(reason);
     }
 
+    /// What nothing defines: no router has it either, unless the line that was to define it is not understood here. Tells
+    /// whether that is so.
+    fn undefined(&mut self, name: &str, text: String) -> bool {
+        let Some(line) = self.world.unread(name) else {
+            self.fault(text);
+            return false;
+        };
+        self.lacks(line, format!("this line names {name}, which is not defined, and is not understood"));
+        true
+    }
+
+    /// A line of an entry that lacks a part, and may have been that part.
+    fn unread(&mut self, line: Option<&Spelled<'_>>) {
+        if let Some(line) = line {
+            let text =
+                format!("`{}` is not understood, and the entry lacks what it may have said", line.front());
+            self.lacks(line.line, text);
+        }
+    }
+
+    /// Profiles and keyrings of VRFs by which the entry's peers may come.
+    fn vrfs(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms) {
+        let (world, config) = (self.world, self.world.config);
+        let is_peer =
+            |net: &ipnet::Ipv4Net| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
+        // a profile that the entry names is told with it
+        let others = config.profiles.iter().filter(|_| terms.profile.is_none());
+        for profile in others {
+            let comes = profile.matches.iter().any(|matched| match matched {
+                IdentityMatch::Address(net) => is_peer(net),
+                IdentityMatch::Group(_) => peers.is_none(),
+                _ => true,
+            });
+            for line in world.vrfs_of(profile).into_iter().filter(|_| comes) {
+                let text = format!(
+                    "profile {} keeps peers that may come by this entry in a VRF; VRFs are not implemented",
+                    profile.name
+                );
+                self.lacks(line, text);
+            }
+        }
+        let profile = terms.profile.as_ref();
+        let profile = profile.and_then(|name| config.profiles.iter().find(|known| known.name == *name));
+        let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
+        let searched = config.keyrings.iter().filter(|ring| only.is_empty() || only.contains(&ring.name));
+        for ring in searched {
+            let serves = ring.keys.iter().any(|key| match &key.peer {
+                KeyPeer::Address(net) => is_peer(net),
+                KeyPeer::Hostname(_) => peers.is_none(),
+            });
+            for block in world.called(&format!("crypto keyring {} vrf", ring.name)).filter(|_| serves) {
+                let text = format!(
+                    "keyring {} has keys for peers of a VRF, which peers of this entry must not use; VRFs are not implemented",
+                    ring.name
+                );
+                self.lacks(block.head.line, text);
+            }
+        }
+    }
+
+    /// An entry into which the lines of the next one have fallen, whose own first line is lost.
+    fn fallen(&mut self, block: &Block<'_>) {
+        let replaced = ["match address", "set transform-set", "set isakmp-profile"];
+        for line in replaced.iter().filter_map(|words| block.twice(words)) {
+            let text = format!(
+                "`{}` stands beside another of its kind: the line that begins another entry seems to be missing",
+                line.front()
+            );
+            self.lacks(line.line, text);
+        }
+        if block.twice("match address").is_none() {
+            return;
+        }
+        for line in block.having("match address") {
+            let list = self.world.config.acls.iter().find(|acl| Some(acl.name.as_str()) == line.word(2));
+            match list {
+                Some(list) => self.flows.extend(permitted(list)),
+                None => self.unknown = true,
+            }
+        }
+    }
+
     fn lacks(&mut self, line: u32, text: impl Into<String>) {
         self.missing.push(Reason::new(line, text));
     }
@@ -195,6 +298,7 @@ impl<'w, 'p> Found<'w, 'p> {
                 }
                 _ => {}
             }
+            self.fallen(block);
             for line in &block.below {
                 let text = if line.begins("set ikev2-profile") {
                     "IKEv2 is not implemented"
@@ -296,9 +400,11 @@ impl<'w, 'p> Found<'w, 'p> {
         if let Some(name) = &terms.profile {
             let profile = self.world.config.profiles.iter().find(|profile| profile.name == *name);
             match profile {
-                None => self.fault(format!(
-                    "ISAKMP profile {name} is not defined; it serves nobody on a router either"
-                )),
+                None => {
+                    let text =
+                        format!("ISAKMP profile {name} is not defined; it serves nobody on a router either");
+                    self.undefined(name, text);
+                }
                 Some(profile) => self.profile(profile),
             }
         }
@@ -322,7 +428,8 @@ impl<'w, 'p> Found<'w, 'p> {
         let undefined: Vec<_> =
             terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
         for name in undefined {
-            self.fault(format!("transform set {name} is not defined"));
+            let text = format!("transform set {name} is not defined");
+            self.undefined(&name, text);
         }
         match reasons.len() {
             0 => {}
@@ -333,10 +440,23 @@ impl<'w, 'p> Found<'w, 'p> {
 
     fn access_list(&mut self, name: &str) {
         let Some(acl) = self.world.config.acls.iter().find(|acl| acl.name == name) else {
-            self.fault(format!("access list {name} is not defined; nothing is protected on a router either"));
+            let text = format!("access list {name} is not defined; nothing is protected on a router either");
+            self.unknown |= self.undefined(name, text);
             return;
         };
-        for entry in &acl.entries {
+        let unsorted: Vec<_> =
+            acl.entries.iter().filter(|entry| self.world.is_unsorted(entry.line)).collect();
+        for entry in &unsorted {
+            let text = format!(
+                "the numbers of access list {name} must ascend, and that of this line does not: the list is not used here"
+            );
+            self.missing.push(Reason::new(entry.line, text));
+        }
+        // where the numbers are wrong, no line that denies is exact any more
+        let judged = acl.entries.iter().filter(|entry| {
+            unsorted.is_empty() || entry.vague || entry.permit && !self.world.is_unsorted(entry.line)
+        });
+        for entry in judged {
             if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
                 let text = format!("this line of access list {name} says more than an SA can hold here");
                 self.missing.push(Reason::new(entry.line, text));
@@ -346,13 +466,25 @@ impl<'w, 'p> Found<'w, 'p> {
         self.flows.extend(permitted(acl));
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
+        } else if barren::selects_nothing(acl) {
+            self.fault(format!(
+                "access list {name} permits nothing, so that it selects nothing, on a router too"
+            ));
         }
     }
 
     fn profile(&mut self, profile: &Profile) {
+        for line in self.world.vrfs_of(profile) {
+            self.lacks(line, "VRFs are not implemented");
+        }
         for block in self.world.called(&format!("crypto isakmp profile {}", profile.name)) {
-            for line in block.having("vrf") {
-                self.lacks(line.line, "VRFs are not implemented");
+            let replaced = ["keyring", "client authentication list", "isakmp authorization list"];
+            for line in replaced.iter().filter_map(|words| block.twice(words)) {
+                let text = format!(
+                    "`{}` stands beside another of its kind: the line that begins another profile seems to be missing",
+                    line.front()
+                );
+                self.lacks(line.line, text);
             }
             if profile.matches.is_empty() {
                 for line in block.having("match certificate") {
@@ -367,6 +499,7 @@ impl<'w, 'p> Found<'w, 'p> {
         if profile.matches.is_empty() && self.missing.is_empty() {
             self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
         }
+        self.differs.extend(barren::hidden_profile(self.world.config, profile));
         let aaa = &self.world.config.aaa;
         let lists = [(&profile.authorization_list, &aaa.network), (&profile.xauth_list, &aaa.login)];
         for (name, lists) in lists {
@@ -374,7 +507,7 @@ impl<'w, 'p> Found<'w, 'p> {
         }
         for name in &profile.keyrings {
             if name != "default" && self.world.config.keyrings.iter().all(|ring| ring.name != *name) {
-                self.fault(format!("keyring {name} is not defined"));
+                self.undefined(name, format!("keyring {name} is not defined"));
             }
         }
     }

@@ -14,8 +14,21 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
 fn verdict(world: &World<'_>, group: &Group) -> Verdict {
     let config = world.config;
     let (mut missing, mut differs) = (Vec::new(), Vec::new());
+    // the pools of two groups whose lines stand in one
+    let mut fallen = Vec::new();
     let at = |text: String| Reason::new(group.line, text);
     for block in world.having(&format!("crypto isakmp client configuration group {}", group.name)) {
+        for line in ["key", "pool", "acl"].iter().filter_map(|words| block.twice(words)) {
+            let text = format!(
+                "`{}` stands beside another of its kind: the line that begins another group seems to be missing",
+                line.front()
+            );
+            missing.push(Reason::new(line.line, text));
+        }
+        if block.twice("pool").is_some() {
+            let names: Vec<_> = block.having("pool").filter_map(|line| line.word(1)).collect();
+            fallen = of_pool(config.pools.iter().filter(|pool| names.contains(&pool.name.as_str())));
+        }
         for line in &block.below {
             if matches!(line.class, Class::Unsupported | Class::Unknown) {
                 differs.extend(world.told(line.line));
@@ -63,7 +76,7 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
         name: format!("group {}", group.name),
         line: group.line,
         outcome: Outcome::of(missing, differs),
-        flows: pools.into_iter().map(|net| (anywhere(), net)).collect(),
+        flows: pools.into_iter().chain(fallen).map(|net| (anywhere(), net)).collect(),
         unknown: false,
         idle: false,
     }
@@ -88,6 +101,10 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         ways.push((map, None, map.authorization_list.as_ref(), login));
     }
     for profile in &profiles {
+        for line in world.vrfs_of(profile) {
+            missing
+                .push(Reason::new(line, "its profile keeps its clients in a VRF; VRFs are not implemented"));
+        }
         for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
             let (network, login) = (profile.authorization_list.as_ref(), profile.xauth_list.as_ref());
             ways.push((map, Some(profile), network, login));

@@ -3,6 +3,7 @@
 use crate::command::long_name;
 use crate::document::Class;
 use crate::parse::Parsed;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One line: its number from 1, and its command spelled out.
 #[derive(Clone, Copy, Debug)]
@@ -18,15 +19,33 @@ impl<'p> Spelled<'p> {
         self.text.split_whitespace().nth(place)
     }
 
-    /// The front of the line, for messages: what follows may be a secret.
+    /// The line as messages show it: what follows may be a secret.
     pub(crate) fn front(&self) -> String {
-        let kept: Vec<_> = crate::secret::public_part(self.text).split_whitespace().take(3).collect();
-        kept.join(" ")
+        crate::secret::shown(self.text)
     }
 
     /// Whether a word stands anywhere in the line.
     pub(crate) fn has(&self, word: &str) -> bool {
         self.text.split_whitespace().any(|own| own == word)
+    }
+
+    /// Whether this line stands behind another and takes it back.
+    pub(crate) fn takes_back(&self, earlier: &Spelled<'_>) -> bool {
+        let mut own = self.text.split_whitespace();
+        if self.line <= earlier.line || !own.next().is_some_and(|word| word.eq_ignore_ascii_case("no")) {
+            return false;
+        }
+        let own: Vec<_> = own.map(str::to_ascii_lowercase).collect();
+        let other: Vec<_> = earlier.text.split_whitespace().map(str::to_ascii_lowercase).collect();
+        let without_name = || match (own.as_slice(), other.as_slice()) {
+            ([family, command, direction], [its_family, its_command, _, its_direction]) => {
+                (family, command, direction) == (its_family, its_command, its_direction)
+            }
+            _ => false,
+        };
+        // one word may be a whole family: `no ip` takes nothing back
+        let whole = own.len() >= 2 || own.len() == other.len();
+        whole && (other.starts_with(&own) || without_name())
     }
 
     /// Whether the line begins with these words, in whatever case: what is no command here is as it was written.
@@ -49,6 +68,29 @@ impl<'p> Block<'p> {
         self.below.iter().filter(move |line| line.begins(words))
     }
 
+    /// The second of two lines that begin with these words and say different things, of which the later would replace the
+    /// earlier: no router prints that, so the line that begins another entry between them is lost.
+    pub(crate) fn twice(&self, words: &str) -> Option<&Spelled<'p>> {
+        let first = self.having(words).next()?;
+        if self.having(&format!("no {words}")).next().is_some() {
+            return None;
+        }
+        self.having(words).find(|line| line.text != first.text)
+    }
+
+    /// The lines below that a later one takes back: `no` and what it begins with, or the rest of it without the name in it (`no
+    /// ip access-group in`).
+    pub(crate) fn taken_back(&self) -> BTreeSet<u32> {
+        let negated: Vec<_> = self.having("no").collect();
+        let taken = self.below.iter().filter(|line| negated.iter().any(|later| later.takes_back(line)));
+        taken.map(|line| line.line).collect()
+    }
+
+    /// The first line below that is not understood.
+    pub(crate) fn unread(&self) -> Option<&Spelled<'p>> {
+        self.below.iter().find(|line| line.class == Class::Unknown)
+    }
+
     /// The name of the interface that it opens.
     pub(crate) fn interface(&self) -> String {
         let words: Vec<_> = self.head.text.split_whitespace().skip(1).collect();
@@ -63,10 +105,12 @@ impl<'p> Block<'p> {
     }
 }
 
-/// Every global command in order. Comments and blank lines are left out.
+/// Every global command in order, an interface that is given again once, with all its lines. Comments and blank lines are left
+/// out.
 pub(crate) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
     let lines = &parsed.document.lines;
     let mut out: Vec<Block<'_>> = Vec::new();
+    let mut interfaces: BTreeMap<String, usize> = BTreeMap::new();
     // the block of each line, for the lines below it
     let mut places: Vec<Option<usize>> = Vec::with_capacity(lines.len());
     for (number, line) in (1..).zip(lines) {
@@ -84,8 +128,18 @@ pub(crate) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
                 place
             }
             None => {
-                out.push(Block { head: spelled, below: Vec::new() });
-                out.len() - 1
+                let block = Block { head: spelled, below: Vec::new() };
+                // what one part of it says of the other counts, whichever comes first
+                let is_interface = line.class != Class::Unknown && block.head.begins("interface");
+                let known = is_interface.then(|| block.interface()).and_then(|name| {
+                    let next = out.len();
+                    let place = *interfaces.entry(name).or_insert(next);
+                    (place < next).then_some(place)
+                });
+                known.unwrap_or_else(|| {
+                    out.push(block);
+                    out.len() - 1
+                })
             }
         };
         places.push(Some(place));

@@ -3,11 +3,13 @@
 //!
 //! What is told of a tunnel and what is closed in its place come of the same [`Verdict`], so that neither can be forgotten.
 
+mod barren;
 mod entry;
 mod group;
 pub(crate) mod lines;
 mod link;
 mod networks;
+mod orphan;
 mod other;
 pub(crate) mod world;
 
@@ -102,6 +104,7 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     all.extend(group::verdicts(&world));
     all.extend(other::verdicts(&world));
     all.extend(link::verdicts(&world));
+    all.extend(orphan::verdicts(&world));
     all.sort_by_key(|verdict| verdict.line);
     let mut out: Vec<Verdict> = Vec::new();
     for verdict in all {

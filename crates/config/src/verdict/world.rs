@@ -1,15 +1,16 @@
 //! What verdicts look at: the configuration, its lines, and which networks are reached otherwise.
 
 use super::Reason;
-use super::lines::Block;
+use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, less};
 use crate::command::long_name;
 use crate::diagnostic::Code;
+use crate::document::Class;
 use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile};
 use crate::parse::Parsed;
 use crate::secret::Password;
 use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// A configuration as verdicts look at it.
@@ -19,6 +20,8 @@ pub(super) struct World<'p> {
     pub(super) blocks: Vec<Block<'p>>,
     /// A routing protocol runs, over whichever interface.
     pub(super) routing: bool,
+    /// Lines of access lists whose numbers do not ascend.
+    unsorted: BTreeSet<u32>,
     /// The places of blocks by the first four words of their heads, in small letters: what names an entry of a crypto map.
     places: BTreeMap<String, Vec<usize>>,
     /// Where each crypto map is applied.
@@ -95,7 +98,10 @@ impl<'p> World<'p> {
         }
         let config = &parsed.config;
         let (applied, doubts) = Default::default();
-        let mut world = Self { parsed, config, blocks, routing, places, applied, doubts };
+        let told = parsed.diagnostics.iter();
+        let unsorted = told.filter(|told| told.message.starts_with(crate::effect::UNSORTED));
+        let unsorted = unsorted.map(|told| told.line).collect();
+        let mut world = Self { parsed, config, blocks, routing, unsorted, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
         let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
@@ -150,6 +156,31 @@ impl<'p> World<'p> {
             Some(Reason::new(interface.line, text))
         };
         here.filter_map(doubt).collect()
+    }
+
+    /// A line that is not understood and has a word: what nothing defines may have been meant by it.
+    pub(super) fn unread(&self, word: &str) -> Option<u32> {
+        let lines = self.blocks.iter().flat_map(Block::lines);
+        let mut unread = lines.filter(|line| line.class == Class::Unknown && line.has(word));
+        unread.next().map(|line| line.line)
+    }
+
+    /// Whether a line of an access list has a number that is not greater than those before it.
+    pub(super) fn is_unsorted(&self, line: u32) -> bool {
+        self.unsorted.contains(&line)
+    }
+
+    /// The lines of a profile that keep its peers out of the global table: `vrf X`, and the VRF of `match identity address`.
+    pub(super) fn vrfs_of(&self, profile: &Profile) -> Vec<u32> {
+        let is_address = |word: &str| word.parse::<Ipv4Addr>().is_ok();
+        let names_vrf = |line: &&Spelled<'_>| {
+            let behind = line.text.split_whitespace().skip(4).take_while(|word| !word.starts_with('!'));
+            line.begins("vrf")
+                || line.begins("match identity address") && behind.into_iter().any(|word| !is_address(word))
+        };
+        let blocks = self.called(&format!("crypto isakmp profile {}", profile.name));
+        let lines = blocks.flat_map(|block| &block.below);
+        lines.filter(|line| line.class != Class::Unknown).filter(names_vrf).map(|line| line.line).collect()
     }
 
     /// What is told of a line that does not do what it says.

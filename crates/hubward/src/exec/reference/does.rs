@@ -176,7 +176,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("crypto isakmp profile", "Enters a profile: how peers of certain identities are authenticated."),
             (
                 "crypto keyring",
-                "Enters a keyring: pre-shared keys for profiles. With `vrf` it serves the global table all the same.",
+                "Enters a keyring: pre-shared keys for profiles. With `vrf` an entry whose peers may use it does not exist here.",
             ),
             (
                 "crypto map",
@@ -306,7 +306,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "match identity",
-                "The identities of the peers: a group, an address or network, a host or user name, or a domain. VRFs are ignored, with a warning.",
+                "The identities of the peers: a group, an address or network, a host or user name, or a domain. VRFs are not implemented: an entry whose peers may come by such a profile does not exist here.",
             ),
             ("self-identity", "What phase 1 tells these peers of ourselves."),
         ],

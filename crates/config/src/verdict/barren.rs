@@ -1,0 +1,319 @@
+//! Tunnels that the configuration describes whole and that come up on no router, or carry nothing: their packets are led past
+//! the crypto map, their peers are asked what they cannot answer, something before them takes what is theirs.
+
+use super::Reason;
+use crate::model::{
+    Acl, AclEntry, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile,
+    Route,
+};
+use ipnet::Ipv4Net;
+use std::cmp::Reverse;
+use std::net::Ipv4Addr;
+
+/// Lines of an access list whose packets leave by an interface that does not bear the map.
+pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Reason> {
+    if terms.reverse_route {
+        return Vec::new();
+    }
+    let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let mut out = Vec::new();
+    for line in list.iter().flat_map(|acl| &acl.entries).filter(|line| line.permit && !line.vague) {
+        let Some(net) = line.destination.prefix() else { continue };
+        let Some((blamed, interface)) = way(config, net) else { continue };
+        if interface.crypto_map.as_deref() != Some(map) {
+            let text = format!(
+                "packets to {net}, which line {} of the access list selects, leave by {}, which does not bear the crypto map, on a \
+                 router too",
+                line.line, interface.name
+            );
+            out.push(Reason::new(blamed, text));
+        }
+    }
+    out
+}
+
+/// The interface by which all of a network is reached, if only one is the best, and the line that says so.
+fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
+    let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
+    let rank = |route: &Route| (Reverse(route.destination.prefix_len()), route.distance);
+    let best = covering.clone().min_by_key(|route| rank(route));
+    if let Some((length, interface)) = connected(config, |known| known.contains(&net))
+        && best.is_none_or(|route| route.destination.prefix_len() <= length)
+    {
+        return Some((interface.line, interface));
+    }
+    let best = best?;
+    // of several that are as good, nobody knows which is taken
+    if covering.filter(|route| rank(route) == rank(best)).count() > 1 {
+        return None;
+    }
+    Some((best.line, leads_by(config, best)?))
+}
+
+/// The interface of a route, by its next hop where it names none.
+fn leads_by<'c>(config: &'c Config, route: &Route) -> Option<&'c Interface> {
+    let name = match (&route.interface, route.next_hop) {
+        (Some(name), _) => name.clone(),
+        (None, Some(hop)) => connected(config, |net| net.contains(&hop))?.1.name.clone(),
+        (None, None) => return None,
+    };
+    let here = |interface: &&Interface| !interface.shutdown && interface.vrf.is_none();
+    config.interfaces.iter().filter(here).find(|interface| interface.name == name)
+}
+
+/// The interface with the longest of its networks that are meant.
+fn connected(config: &Config, is: impl Fn(&Ipv4Net) -> bool) -> Option<(u8, &Interface)> {
+    let here = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
+    let nets = here.flat_map(|interface| match &interface.address {
+        Addressing::Static(nets) => nets.iter().map(|net| (net.trunc(), interface)).collect(),
+        Addressing::None | Addressing::Dhcp => Vec::new(),
+    });
+    let meant = nets.filter(|(net, _)| is(net)).map(|(net, interface)| (net.prefix_len(), interface));
+    meant.max_by_key(|(length, _)| *length)
+}
+
+/// Every key with the keyring it is in, in the order in which they are looked at.
+fn keys(config: &Config) -> impl Iterator<Item = (usize, &Key)> {
+    let rings = std::iter::once(&config.default_keys).chain(config.keyrings.iter().map(|ring| &ring.keys));
+    rings.enumerate().flat_map(|(ring, keys)| keys.iter().map(move |key| (ring, key)))
+}
+
+fn length(key: &Key, peer: Ipv4Addr) -> Option<u8> {
+    match &key.peer {
+        KeyPeer::Address(net) => net.contains(&peer).then(|| net.prefix_len()),
+        KeyPeer::Hostname(_) => None,
+    }
+}
+
+/// The key that a peer has without a profile: the best of the first keyring that has one.
+fn key_of(config: &Config, peer: Ipv4Addr) -> Option<&Key> {
+    let fitting = keys(config).filter_map(|(ring, key)| Some((ring, length(key, peer)?, key)));
+    fitting.min_by_key(|(ring, length, _)| (*ring, Reverse(*length))).map(|(_, _, key)| key)
+}
+
+/// `crypto map M client authentication list L` asks every peer without a profile for Xauth, those of other gateways too.
+/// `peers` are an entry's; a dynamic one has none, and serves those that no other entry of the map names.
+pub(super) fn xauth(
+    config: &Config,
+    map: &CryptoMap,
+    peers: Option<&[Ipv4Addr]>,
+    terms: &EntryTerms,
+) -> Vec<Reason> {
+    let Some((list, line)) = map.xauth_list.as_ref().filter(|_| terms.profile.is_none()) else {
+        return Vec::new();
+    };
+    let asked: Vec<_> = match peers {
+        Some(peers) => peers.iter().filter_map(|peer| key_of(config, *peer)).collect(),
+        None => {
+            let others: Vec<_> = map.entries.iter().flat_map(|entry| &entry.peers).collect();
+            let serves = |key: &Key| others.iter().all(|peer| length(key, **peer).is_none());
+            keys(config).map(|(_, key)| key).filter(|key| serves(key)).collect()
+        }
+    };
+    let asked = asked.into_iter().filter(|key| !key.no_xauth);
+    let reasons = asked.map(|key| {
+        let text = format!(
+            "its peer is asked for Xauth (list {list}), because its key in line {} is not `no-xauth`; a gateway cannot answer",
+            key.line
+        );
+        Reason::new(*line, text)
+    });
+    reasons.collect()
+}
+
+/// A dynamic entry of the same map in front of a static one takes its peer.
+pub(super) fn captured(map: &CryptoMap, entry: &MapEntry) -> Option<Reason> {
+    let mut dynamic = map.entries.iter().filter(|other| other.dynamic.is_some());
+    let before = dynamic.find(|other| other.sequence < entry.sequence)?;
+    let text = format!(
+        "the dynamic entry {} stands in front of it and captures its peer: the tunnel fails or gets that one's terms, on a router too",
+        before.sequence
+    );
+    Some(Reason::new(entry.line, text))
+}
+
+/// A key for exactly this peer behind another one for more peers, which is not the same: phase 1 fails.
+pub(super) fn hidden_key(config: &Config, peers: &[Ipv4Addr], terms: &EntryTerms) -> Vec<Reason> {
+    let mut out = Vec::new();
+    for peer in peers.iter().filter(|_| terms.profile.is_none()) {
+        let Some(used) = key_of(config, *peer) else { continue };
+        let own = keys(config).map(|(_, key)| key).find(|key| length(key, *peer) == Some(32));
+        if let Some(own) = own.filter(|own| own.key != used.key) {
+            let text = format!(
+                "the key for {peer} is never used: the keyring with that of line {} is searched first",
+                used.line
+            );
+            out.push(Reason::new(own.line, text));
+        }
+    }
+    out
+}
+
+/// A profile all of whose peers an earlier one takes.
+pub(super) fn hidden_profile(config: &Config, profile: &Profile) -> Option<Reason> {
+    let earlier = config.profiles.iter().take_while(|other| other.name != profile.name);
+    let taken = |matched| earlier.clone().any(|other: &Profile| other.matches.contains(matched));
+    if profile.matches.is_empty() || !profile.matches.iter().all(taken) {
+        return None;
+    }
+    let text = format!(
+        "ISAKMP profile {} is never chosen: an earlier one matches the same identities, on a router too",
+        profile.name
+    );
+    Some(Reason::new(profile.line, text))
+}
+
+/// Whether an access list selects nothing: it has no `permit`, or what denies stands before each.
+pub(super) fn selects_nothing(acl: &Acl) -> bool {
+    let covers = |deny: &AclEntry, permit: &AclEntry| {
+        let inside = |one: Option<Ipv4Net>, other: Ipv4Net| one.is_some_and(|net| net.contains(&other));
+        !deny.permit
+            && !deny.inexact
+            && deny.protocol.is_none()
+            && inside(deny.source.prefix(), permit.source.covering())
+            && inside(deny.destination.prefix(), permit.destination.covering())
+    };
+    let mut before: Vec<&AclEntry> = Vec::new();
+    for entry in &acl.entries {
+        if entry.permit && !before.iter().any(|deny| covers(deny, entry)) {
+            return false;
+        }
+        before.push(entry);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::verdict::{Outcome, verdicts};
+
+    const BASE: &str = "\
+crypto isakmp policy 10
+ encr aes
+ authentication pre-share
+ group 14
+crypto ipsec transform-set TS esp-aes esp-sha-hmac
+access-list 101 permit ip 10.20.0.0 0.0.255.255 10.30.0.0 0.0.255.255
+crypto map CM 10 ipsec-isakmp
+ set peer 198.51.100.20
+ set transform-set TS
+ match address 101
+interface GigabitEthernet0/0
+ ip address 203.0.113.2 255.255.255.248
+ crypto map CM
+interface GigabitEthernet0/1
+ ip address 10.20.0.1 255.255.0.0
+ip route 0.0.0.0 0.0.0.0 203.0.113.1
+";
+    const KEY: &str = "crypto isakmp key s3cret address 198.51.100.20\n";
+
+    /// Why `CM/10` differs; nothing if it works.
+    fn why(text: &str) -> Vec<String> {
+        let all = verdicts(&crate::parse(text));
+        let verdict = all.iter().find(|verdict| verdict.name == "CM/10").expect("a verdict");
+        match &verdict.outcome {
+            Outcome::Works => Vec::new(),
+            Outcome::Differs(reasons) => reasons.iter().map(|reason| reason.text.clone()).collect(),
+            Outcome::Missing(reasons) => panic!("{text}: {reasons:?}"),
+        }
+    }
+
+    /// Each is a fault, and the same without it works.
+    #[test]
+    fn a_tunnel_that_check_itself_says_to_fail_does_not_work() {
+        let good = format!("{BASE}{KEY}");
+        assert_eq!(why(&good), [""; 0]);
+        let xauth =
+            "aaa new-model\naaa authentication login X local\ncrypto map CM client authentication list X\n";
+        let aside = "ip route 10.30.0.0 255.255.0.0 10.20.0.7\n";
+        let hidden = "crypto isakmp key other address 0.0.0.0\ncrypto keyring K\n pre-shared-key address 198.51.100.20 key mine\n";
+        let profiles = "crypto isakmp profile A\n match identity address 198.51.100.20\n\
+                        crypto isakmp profile B\n match identity address 198.51.100.20\n";
+        for (text, because) in [
+            (format!("{good}{xauth}"), Some("asked for Xauth")),
+            (format!("{BASE}{}{xauth}", KEY.replace(".20\n", ".20 no-xauth\n")), None),
+            (format!("{good}{aside}"), Some("leave by GigabitEthernet0/1")),
+            (
+                format!("{good}ip route 10.30.0.0 255.255.0.0 GigabitEthernet0/1\n"),
+                Some("leave by GigabitEthernet0/1"),
+            ),
+            (format!("{good}ip route 10.0.0.0 255.0.0.0 10.20.0.7\n"), Some("leave by GigabitEthernet0/1")),
+            (
+                format!(
+                    "{good}ip route 10.30.0.0 255.255.0.0 203.0.113.1\nip route 10.0.0.0 255.0.0.0 10.20.0.7\n"
+                ),
+                None,
+            ),
+            (
+                format!(
+                    "{good}ip route 10.30.0.0 255.255.0.0 203.0.113.1\nip route 10.30.0.0 255.255.0.0 10.20.0.7 250\n"
+                ),
+                None,
+            ),
+            (format!("{good}{aside}crypto map CM 10 ipsec-isakmp\n reverse-route\n"), None),
+            (
+                good.replace("10.30.0.0 0.0.255.255", "10.20.7.0 0.0.0.255"),
+                Some("leave by GigabitEthernet0/1"),
+            ),
+            (good.replace("101 permit", "101 deny"), Some("selects nothing")),
+            (
+                good.replace(
+                    "access-list 101 permit",
+                    "access-list 101 deny ip any any\naccess-list 101 permit",
+                ),
+                Some("selects nothing"),
+            ),
+            (
+                good.replace(
+                    "access-list 101 permit",
+                    "access-list 101 deny ip any 10.30.1.0 0.0.0.255\naccess-list 101 permit",
+                ),
+                None,
+            ),
+            (
+                format!(
+                    "{good}crypto dynamic-map D 10\n set transform-set TS\ncrypto map CM 5 ipsec-isakmp dynamic D\n"
+                ),
+                Some("captures"),
+            ),
+            (
+                format!(
+                    "{good}crypto dynamic-map D 10\n set transform-set TS\ncrypto map CM 65000 ipsec-isakmp dynamic D\n"
+                ),
+                None,
+            ),
+            (format!("{BASE}{hidden}"), Some("is never used")),
+            (format!("{BASE}{}", hidden.replace("other", "mine")), None),
+            (
+                format!("{good}{profiles}").replace(" set peer", " set isakmp-profile B\n set peer"),
+                Some("never chosen"),
+            ),
+            (format!("{good}{profiles}").replace(" set peer", " set isakmp-profile A\n set peer"), None),
+        ] {
+            let found = why(&text);
+            match because {
+                Some(words) => {
+                    assert!(found.iter().any(|why| why.contains(words)), "{words}: {found:?}\n{text}")
+                }
+                None => assert_eq!(found, [""; 0], "{text}"),
+            }
+        }
+    }
+
+    /// A dynamic entry serves other gateways and clients alike; only a key that no other entry's peer has is a gateway's.
+    #[test]
+    fn a_dynamic_entry_whose_gateways_are_asked_for_xauth_differs() {
+        let lines = "aaa new-model\naaa authentication login X local\ncrypto map CM client authentication list X\n\
+                     crypto dynamic-map D 20\n set transform-set TS\n match address 101\ncrypto map CM 65000 ipsec-isakmp dynamic D\n";
+        for (key, differs) in
+            [("198.51.100.20", false), ("198.51.100.77", true), ("198.51.100.77 no-xauth", false)]
+        {
+            let text = format!("{BASE}{KEY}crypto isakmp key other address {key}\n{lines}");
+            let all = verdicts(&crate::parse(
+                &text.replace(".20\ncrypto isakmp key other", ".20 no-xauth\ncrypto isakmp key other"),
+            ));
+            let verdict = all.iter().find(|verdict| verdict.name == "D/20").expect("a verdict");
+            assert_eq!(verdict.outcome != Outcome::Works, differs, "{key}: {:?}", verdict.outcome);
+        }
+    }
+}
