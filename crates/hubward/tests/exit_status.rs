@@ -108,9 +108,30 @@ fn what_starts_and_differs_is_3() {
         "hostname A\nrouter ospf 1\n",
         "hostname A\nip cef\nfrobnicate\n",
         "hostname A\ncrypto map M 10 ipsec-isakmp\n",
+        // what leads by no link is unreachable
+        "ip route 10.78.0.0 255.255.0.0 Dialer1\n",
+        "ip route 10.78.0.0 255.255.0.0 Serial0/0\n",
+        "ip route 10.78.0.0 255.255.0.0 Vlan9\n",
+        "ip route 10.78.0.0 255.255.0.0 NVI0\n",
+        "ip route 10.78.0.0 255.255.0.0 GigabitEthernet0/9\n",
+        "interface Vlan1\n ip address 10.40.0.1 255.255.0.0\n",
     ] {
         assert_eq!(code(&["check", &written(&folder, "a.cfg", text.as_bytes())]), Some(3), "{text}");
     }
+}
+
+/// The same command line can be checked and run.
+#[test]
+fn with_the_links_that_are_named_the_check_is_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "interface Vlan1\n ip address 10.40.0.1 255.255.0.0\nip route 10.78.0.0 255.255.0.0 Vlan1\n";
+    let file = written(&folder, "a.cfg", text.as_bytes());
+    assert_eq!(code(&["check", &file]), Some(3));
+    assert_eq!(code(&["check", &file, "--map", "Vlan1=br0"]), Some(0));
+    assert_eq!(
+        code(&["check", &example("hub.cfg"), "--map", "FastEthernet0/0=a", "--map", "FastEthernet0/1=b"]),
+        Some(0)
+    );
 }
 
 #[test]
@@ -126,6 +147,10 @@ fn wrong_use_is_64() {
         &["check", &hub, "--allow-unenforced", "nta"],
         &["check", &hub, "--allow-unenforced"],
         &["run", &hub, "--allow-unenforced", "@/nowhere/at/all"],
+        &["run", &hub, "--map", "GigabitEthernet0/0"],
+        &["check", &hub, "--map", "GigabitEthernet0/0"],
+        &["check", &hub, "--map", "FastEthernet9/9=eth0"],
+        &["check", &hub, "--map", "Tunnel1=eth0"],
     ] {
         assert_eq!(code(wrong), Some(64), "{wrong:?}");
     }

@@ -2,7 +2,7 @@
 
 use crate::base::store::Store;
 use crate::check;
-use crate::choices::Choices;
+use crate::choices::{Choices, mapping};
 use crate::guard::mapping::{LINK_NAME, remembered};
 use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
@@ -68,11 +68,12 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     }
     // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
     let judgement = choices.judge(&parsed);
-    let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();
-    for name in leave_out(&mut parsed.config, &judgement.verdicts, &without) {
+    let without: Vec<_> = judgement.without.iter().chain(&judgement.missing).cloned().collect();
+    leave_out(&mut parsed.config, &judgement.verdicts, &without);
+    for name in &judgement.unknown {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
-    let names = names(&parsed.config, &arguments.map, &arguments.state)?;
+    let names = names(&parsed.config, &arguments.options.map, &arguments.state)?;
     // the only thing that opens no store is another Hubward that has it
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
@@ -151,12 +152,12 @@ fn farewell(kept_in: &BTreeSet<String>) -> String {
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
     for pair in given {
-        let (ios, linux) = pair.split_once('=').context("--map takes IOS-NAME=LINUX-NAME")?;
-        if linux.is_empty() || linux.len() > LINK_NAME {
+        let (ios, linux) = mapping(pair)?;
+        if linux.len() > LINK_NAME {
             bail!("--map {pair}: a Linux interface has a name of 1 to {LINK_NAME} bytes");
         }
         names.retain(|_, other| other != linux);
-        names.insert(hubward_config::long_name(ios), linux.to_owned());
+        names.insert(ios, linux.to_owned());
     }
     names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
     Ok(names)

@@ -67,8 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let text = check::read(&arguments.file)?;
     let started = check::started(&arguments.file, &text, &choices);
     let (parsed, status) = started.inspect_err(|_| crate::run::guard::stand_in(arguments))?;
-    let status = Arc::new(AtomicU8::new(status));
-    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
+    let names = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
+    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &names)));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         &parsed.config,
         names.clone(),
         arguments.no_addresses,
-        arguments.map.is_empty(),
+        arguments.options.map.is_empty(),
     )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
