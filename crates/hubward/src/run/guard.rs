@@ -28,13 +28,20 @@ pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Res
     match set(arguments)? {
         view if view.missing.is_some() => println!("There is no guard."),
         view => println!(
-            "The guard is in place: {} lines and pools of {}, {} granted networks.",
-            view.guarded.len(),
+            "The guard is in place: {} of {}, {}.",
+            counted(view.guarded.len(), "line or pool", "lines and pools"),
             arguments.file.display(),
-            view.granted.len()
+            counted(view.granted.len(), "granted network", "granted networks")
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {more}"),
+    }
 }
 
 /// After a start that was refused. A service whose start is refused is guarded all the same, as with `--guard` everybody is; a
@@ -103,6 +110,37 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
         None => println!("There is no guard."),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `hubward release --show`: what the guard keeps in, asked of the kernel, whether a gateway runs or not.
+pub(crate) fn show() -> anyhow::Result<ExitCode> {
+    privilege::require(Capability::NetAdmin, "a look at the guard")?;
+    let filters = Nftables::open()?;
+    let mut kept = None;
+    for table in [TABLE, CLIENT] {
+        if filters.exists(table)? {
+            kept.get_or_insert_with(BTreeSet::new).extend(kept_in(&filters, table)?);
+        }
+    }
+    let mut text = match &kept {
+        None => "There is no guard.\n".to_owned(),
+        Some(kept) if kept.is_empty() => "The guard is in place. It keeps nothing in.\n".into(),
+        Some(_) => "The guard is in place. These packets do not leave in clear:\n".into(),
+    };
+    for line in kept.iter().flatten() {
+        let _never = writeln!(text, "  {line}");
+    }
+    crate::base::program::say(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells somebody whom no gateway answered that what it protected is still kept in, if he may know.
+pub(crate) fn tell_of_a_guard_without_a_gateway(socket: &Path) {
+    if UnixStream::connect(socket).is_err()
+        && Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false)
+    {
+        eprintln!("The guard is in place; `hubward release --show` says what it keeps in.");
+    }
 }
 
 /// The same for whoever ended the gateway by Ctrl-C.
@@ -192,6 +230,12 @@ mod tests {
             assert!(names(&config, &[wrong.to_owned()], empty.path()).is_err(), "{wrong}");
         }
         assert!(names(&config, &[], empty.path()).unwrap().is_empty(), "no card is guessed");
+    }
+
+    #[test]
+    fn one_line_is_not_one_lines() {
+        let told = |number| counted(number, "line or pool", "lines and pools");
+        assert_eq!([told(0), told(1), told(2)], ["0 lines and pools", "1 line or pool", "2 lines and pools"]);
     }
 
     #[test]
