@@ -29,7 +29,10 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             Code::Unreachable,
             interface.line,
             format!("{} has no link here: {} is unreachable", interface.name, nets.join(", ")),
-            &format!("make the link and name it with `--map {}=NAME`, or shut the interface", interface.name),
+            &format!(
+                "make the link and name it with `--map {}=NAME` (and the others then too), or shut the interface",
+                interface.name
+            ),
         );
     }
     let absent = absent(config);

@@ -42,6 +42,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Read a configuration and say what each line will do here.
+    ///
+    /// It judges by --map, --without and --allow-unenforced, which mean the same as for `run`; the other options of `run` change no
+    /// verdict, and are not taken.
     Check {
         /// The configuration.
         file: PathBuf,
