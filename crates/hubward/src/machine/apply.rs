@@ -3,7 +3,7 @@
 
 use crate::choices::mapping;
 use crate::machine::capture::{Capture, Ways};
-use crate::machine::routes::CONNECTED_DISTANCE;
+use crate::machine::routes;
 use crate::machine::view::{Names, Static};
 use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
@@ -360,14 +360,9 @@ impl Machine {
         let bearers = self.bearers(config);
         self.bearer = bearers.values().next().copied();
         // the network of an interface that is not here may hold a pool, or what a crypto map carries: that goes into its tunnel
-        let absent: Vec<_> = self.statics.iter().filter(|one| one.distance == CONNECTED_DISTANCE).collect();
-        let is_absent = |route: &Route| {
-            let same =
-                |one: &&Static| one.route.destination == route.destination && one.route.kind == route.kind;
-            route.protocol == marks::PROTOCOL && absent.iter().any(same)
-        };
+        let statics = &self.statics;
         let main = route::list(&self.netlink)?.into_iter().filter_map(|route| match route.destination {
-            IpNet::V4(net) if route.table == route::MAIN && !is_absent(&route) => {
+            IpNet::V4(net) if route.table == route::MAIN && !routes::is_absent_network(statics, &route) => {
                 let bearer = bearers.values().find(|index| **index == route.interface).copied();
                 Some((net, route.metric, route.kind, bearer))
             }

@@ -152,8 +152,13 @@ fn absent_networks(config: &Config, names: &Names, around: &Surroundings) -> Vec
     out
 }
 
+/// Whether a route of the machine stands for the network of an interface that Hubward does not have.
+pub(crate) fn is_absent_network(statics: &[Static], route: &Route) -> bool {
+    statics.iter().any(|known| known.distance == CONNECTED_DISTANCE && same(&known.route, route))
+}
+
 /// The distance of a connected network.
-pub(crate) const CONNECTED_DISTANCE: u8 = 0;
+const CONNECTED_DISTANCE: u8 = 0;
 
 /// Where a line leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -625,6 +630,12 @@ mod tests {
         let mut route = absent_networks(&config, &surroundings().0, &around).remove(0);
         rank(&mut route, false, &around, &mut BTreeSet::new());
         assert_eq!(route.route.metric, 1);
+        // that of a line of the configuration is another one, which crypto maps heed
+        let statics = [route];
+        let mut there = statics[0].route.clone();
+        assert!(is_absent_network(&statics, &there));
+        there.metric = 5;
+        assert!(!is_absent_network(&statics, &there));
     }
 
     #[test]
