@@ -1,6 +1,7 @@
 //! What a start does without: tunnels that are left out by their names, and lines that nothing holds and that were allowed.
 
 use crate::base::files;
+use crate::base::program::{WrongUse, mapping};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Kind, Unenforced, unenforced};
 use hubward_config::model::Config;
@@ -24,11 +25,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ITEM")]
     pub(crate) allow_unenforced: Vec<String>,
 }
-
-/// Wrong use of the program: its exit status is 64.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct WrongUse(pub(crate) String);
 
 /// What was chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,19 +178,6 @@ impl Choices {
             }
         }
         out
-    }
-}
-
-/// The interface of IOS and the link of `--map`.
-///
-/// # Errors
-/// It is not two names.
-pub(crate) fn mapping(pair: &str) -> Result<(String, &str), WrongUse> {
-    match pair.split_once('=') {
-        Some((ios, linux)) if !ios.is_empty() && !linux.is_empty() => {
-            Ok((hubward_config::long_name(ios), linux))
-        }
-        _ => Err(WrongUse(format!("--map takes IOS-NAME=LINUX-NAME, not {pair:?}"))),
     }
 }
 

@@ -26,7 +26,7 @@ mod views;
 mod why;
 
 use crate::base::message::End;
-use crate::base::program::{NOT_YET, NotYet, SOCKET, WRONG_USE, say};
+use crate::base::program::{NOT_YET, NotYet, SOCKET, WRONG_USE, WrongUse, say};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");
-        if error.is::<choices::WrongUse>() {
+        if error.is::<WrongUse>() {
             ExitCode::from(WRONG_USE)
         } else if error.is::<NotYet>() {
             ExitCode::from(NOT_YET)

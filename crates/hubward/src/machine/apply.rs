@@ -1,10 +1,9 @@
 //! The configuration on the Linux side: interfaces, addresses, routes, and what leads cleartext into the TUN. Everything that
 //! is made is marked and removed again; what was there is left alone.
 
-use crate::choices::mapping;
+use crate::base::program::mapping;
 use crate::machine::capture::{Capture, Ways};
-use crate::machine::routes;
-use crate::machine::view::{Names, Static};
+use crate::machine::view::{Names, Static, is_absent_network};
 use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::verdict::{has_no_link, takes_card};
@@ -362,7 +361,7 @@ impl Machine {
         // the network of an interface that is not here may hold a pool, or what a crypto map carries: that goes into its tunnel
         let statics = &self.statics;
         let main = route::list(&self.netlink)?.into_iter().filter_map(|route| match route.destination {
-            IpNet::V4(net) if route.table == route::MAIN && !routes::is_absent_network(statics, &route) => {
+            IpNet::V4(net) if route.table == route::MAIN && !is_absent_network(statics, &route) => {
                 let bearer = bearers.values().find(|index| **index == route.interface).copied();
                 Some((net, route.metric, route.kind, bearer))
             }

@@ -8,7 +8,7 @@
 //! is put in front of it, and any other loss is told.
 
 use crate::machine::apply::Machine;
-use crate::machine::view::{Names, Static};
+use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
 use hubward_config::model::{self, Addressing, Config};
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
@@ -151,14 +151,6 @@ fn absent_networks(config: &Config, names: &Names, around: &Surroundings) -> Vec
     }
     out
 }
-
-/// Whether a route of the machine stands for the network of an interface that Hubward does not have.
-pub(crate) fn is_absent_network(statics: &[Static], route: &Route) -> bool {
-    statics.iter().any(|known| known.distance == CONNECTED_DISTANCE && same(&known.route, route))
-}
-
-/// The distance of a connected network.
-const CONNECTED_DISTANCE: u8 = 0;
 
 /// Where a line leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -460,15 +452,6 @@ fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTre
     route.hidden = Some(why);
 }
 
-fn same(wanted: &Route, there: &Route) -> bool {
-    wanted.destination == there.destination
-        && wanted.metric == there.metric
-        && wanted.kind == there.kind
-        && wanted.gateway == there.gateway
-        && (wanted.interface == there.interface || wanted.kind != RouteKind::Unicast)
-        && there.protocol == PROTOCOL
-}
-
 fn ios_name(names: &Names, linux: &str) -> Option<String> {
     names.iter().find(|(_, name)| *name == linux).map(|(ios, _)| ios.clone())
 }
@@ -476,6 +459,7 @@ fn ios_name(names: &Names, linux: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::view::is_absent_network;
     use hubward_linux::link::Statistics;
 
     /// The outside is eth0, the LAN eth1; Serial0/0 is mapped, and its cable is out.

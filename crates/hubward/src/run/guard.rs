@@ -1,8 +1,9 @@
 //! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
 
+use crate::base::program::mapping;
 use crate::base::store::Store;
 use crate::check;
-use crate::choices::{Choices, mapping};
+use crate::choices::Choices;
 use crate::guard::mapping::{LINK_NAME, remembered};
 use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
