@@ -42,6 +42,8 @@ pub enum Code {
     AggressivePsk,
     /// A next hop in no connected network.
     OffLink,
+    /// A network that is unreachable, because the interface that leads there has no link here.
+    Unreachable,
     /// Xauth that would be asked of LAN-to-LAN peers.
     XauthOnLan,
     /// A crypto map entry or profile that lacks a part.
@@ -67,6 +69,7 @@ impl Code {
             Self::Weak => "weak",
             Self::AggressivePsk => "aggressive-psk",
             Self::OffLink => "off-link",
+            Self::Unreachable => "unreachable",
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",
             Self::Password => "password",

@@ -26,3 +26,4 @@ pub mod verdict;
 
 pub use command::long_name;
 pub use parse::{Parsed, end_of, lines_under, parse, spell_out};
+pub use unreachable::say_unreachable;

@@ -71,6 +71,8 @@ pub struct Chosen {
     pub without: Vec<String>,
     /// Lines that are not held and were allowed, with the lines that open their modes: `HEADER: LINE`.
     pub allowed: Vec<String>,
+    /// The interfaces to which `--map` gives a link of this machine; without any, the Ethernet cards are taken in order.
+    pub mapped: Vec<String>,
 }
 
 /// What must not leave this machine in clear because the tunnel of the configuration that would carry it is left out.

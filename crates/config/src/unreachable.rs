@@ -1,17 +1,45 @@
-//! Routes whose packets are dropped here: by interfaces that are no network cards, and by `Null0` in front of a crypto map.
+//! Networks that are unreachable here, because their interface or that of their route has no link, and routes to `Null0` in front
+//! of a crypto map.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Route};
-use crate::verdict::has_no_link;
+use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
+use crate::parse::Parsed;
+use crate::verdict::{has_card, has_no_link};
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 
-pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+/// Says anew which networks are unreachable, by what the start was told since the configuration was read.
+pub fn say_unreachable(parsed: &mut Parsed) {
+    parsed.diagnostics.retain(|told| told.code != Code::Unreachable);
+    unreachable(&parsed.config, &mut parsed.diagnostics);
+    parsed.diagnostics.sort_by_key(|told| (told.line, told.column));
+}
+
+/// The networks of interfaces that have no link here, and what routes lead by those.
+fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
+    for interface in &config.interfaces {
+        let Addressing::Static(nets) = &interface.address else { continue };
+        // tunnels have verdicts
+        if is_here(config, &interface.name) || interface.vrf.is_some() || has_no_link(&interface.name) {
+            continue;
+        }
+        let nets: Vec<_> = nets.iter().map(|net| net.trunc().to_string()).collect();
+        say(
+            found,
+            Code::Unreachable,
+            interface.line,
+            format!("{} has no link here: {} is unreachable", interface.name, nets.join(", ")),
+            &format!(
+                "make the link and name it with `--map {}=NAME` (and the others then too), or shut the interface",
+                interface.name
+            ),
+        );
+    }
     let absent = absent(config);
     for (route, name) in config.routes.iter().zip(&absent) {
         let Some(name) = name else { continue };
         let what = match config.interfaces.iter().any(|interface| interface.name == *name) {
-            true => format!("{name} is no network card"),
+            true => format!("{name} has no link here"),
             false => format!("nothing defines {name}"),
         };
         let unless = match has_no_link(name) {
@@ -20,11 +48,16 @@ pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
         };
         say(
             found,
+            Code::Unreachable,
             route.line,
             format!("{what}: {unless}{} is unreachable", route.destination),
             "what a tunnel should carry must not take another way in clear; lead the route by an interface that is here",
         );
     }
+}
+
+pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    unreachable(config, found);
     let mut said = BTreeSet::new();
     for map in &config.maps {
         for entry in &map.entries {
@@ -41,19 +74,23 @@ pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn say(found: &mut Vec<Diagnostic>, line: u32, message: String, remedy: &str) {
-    let (severity, code) = (Severity::Warning, Code::OffLink);
+fn say(found: &mut Vec<Diagnostic>, code: Code, line: u32, message: String, remedy: &str) {
+    let severity = Severity::Warning;
     found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
 }
 
-/// For each route the interface by which it leads and that is no network card, or that nothing defines.
+/// Whether an interface is defined and has a link here. The routes of one that is shut go, as on a router, unless it is a tunnel.
+fn is_here(config: &Config, name: &str) -> bool {
+    let defined = config.interfaces.iter().find(|interface| interface.name == name);
+    let shut = |interface: &Interface| interface.shutdown && !has_no_link(name);
+    name.starts_with("Null")
+        || name == "dhcp"
+        || defined.is_some_and(|interface| has_card(config, name) || shut(interface))
+}
+
+/// For each route the interface by which it leads and that has no link here, or that nothing defines.
 fn absent(config: &Config) -> Vec<Option<String>> {
-    let here = |name: &str| {
-        let kind = name.split(|character: char| character.is_ascii_digit()).next().unwrap_or_default();
-        let defined = config.interfaces.iter().any(|interface| interface.name == name);
-        let card = ["Ethernet", "Vlan", "GigE"].iter().any(|part| kind.contains(part));
-        name.starts_with("Null") || name == "dhcp" || (defined && card)
-    };
+    let here = |name: &str| is_here(config, name);
     let networks: Vec<(Ipv4Net, Option<&str>)> = config
         .interfaces
         .iter()
@@ -106,7 +143,7 @@ fn null_routes(
         let message = dropped(route, acl, line, net, entry);
         let remedy = "`reverse-route` under the crypto map entry makes a better route, as does one by the interface with the \
                       crypto map";
-        say(found, route.line, message, remedy);
+        say(found, Code::OffLink, route.line, message, remedy);
     }
 }
 
@@ -133,7 +170,8 @@ mod tests {
 
     fn said(text: &str) -> Vec<(u32, String)> {
         let parsed = crate::parse(text);
-        let about = parsed.diagnostics.iter().filter(|one| one.code == Code::OffLink);
+        let about =
+            parsed.diagnostics.iter().filter(|one| matches!(one.code, Code::OffLink | Code::Unreachable));
         about.map(|one| (one.line, one.message.clone())).collect()
     }
 
@@ -142,8 +180,8 @@ mod tests {
         let base = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n\
                     interface Tunnel7\n ip address 10.255.7.1 255.255.255.252\n";
         for (line, interface) in [
-            ("ip route 10.78.0.0 255.255.0.0 Tunnel7", Some("Tunnel7 is no network card")),
-            ("ip route 10.78.0.0 255.255.0.0 10.255.7.2", Some("Tunnel7 is no network card")),
+            ("ip route 10.78.0.0 255.255.0.0 Tunnel7", Some("Tunnel7 has no link here")),
+            ("ip route 10.78.0.0 255.255.0.0 10.255.7.2", Some("Tunnel7 has no link here")),
             ("ip route 10.78.0.0 255.255.0.0 Dialer1", Some("nothing defines Dialer1")),
             (
                 "ip route 10.78.0.0 255.255.0.0 GigabitEthernet0/9 10.9.0.1",
@@ -170,6 +208,36 @@ mod tests {
             "{base}ip route 10.99.0.0 255.255.0.0 Tunnel7\nip route 10.78.0.0 255.255.0.0 10.99.0.1\n"
         ));
         assert_eq!(behind.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6], "{behind:?}");
+    }
+
+    /// The network of an interface without a link went out by the default route, and nothing was said.
+    #[test]
+    fn the_network_of_an_interface_that_is_not_here_is_named() {
+        for (name, below, told) in [
+            ("Vlan1", "", true),
+            ("Loopback0", "", true),
+            ("BVI1", "", true),
+            ("GigabitEthernet0/1.30", "", true),
+            ("Dialer1", "", true),
+            ("GigabitEthernet0/1", "", false),
+            ("Vlan1", " shutdown\n", false),
+        ] {
+            let text = format!("interface {name}\n ip address 10.40.0.1 255.255.0.0\n{below}");
+            let said = said(&text);
+            assert_eq!(
+                said.iter().any(|(_, text)| text.contains("10.40.0.0/16 is unreachable")),
+                told,
+                "{said:?}"
+            );
+            // a link that is named is here, and then nothing else is
+            let mut parsed =
+                crate::parse(&format!("{text}interface FastEthernet9\n ip address 10.9.0.1 255.255.0.0\n"));
+            parsed.config.chosen.mapped = vec![name.to_string()];
+            super::say_unreachable(&mut parsed);
+            let about = parsed.diagnostics.iter().filter(|one| one.code == Code::Unreachable);
+            let about: Vec<_> = about.map(|one| one.message.as_str()).collect();
+            assert_eq!(about, ["FastEthernet9 has no link here: 10.9.0.0/16 is unreachable"], "{name}");
+        }
     }
 
     #[test]

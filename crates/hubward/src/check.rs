@@ -2,27 +2,63 @@
 
 use crate::base::files;
 use crate::choices::{Choices, Judgement, Options, differs, quoted};
+use crate::machine::apply::without_card;
+use crate::machine::view::Names;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
-use hubward_config::verdict::{Outcome, Reason};
+use hubward_config::model::Config;
+use hubward_config::verdict::{Outcome, Reason, Verdict};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Reads a configuration; a banner in another character set harms nothing.
+///
+/// # Errors
+/// There is none, or it is no text of bytes.
 pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     let bytes = files::read(file, files::CONFIGURATION)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    // editors of Windows put a byte order mark in front
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    if is_utf16(bytes) {
+        anyhow::bail!(
+            "{} is no IOS configuration: its characters have two bytes (UTF-16); save it as UTF-8 or ASCII",
+            file.display()
+        );
+    }
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// Whether a text is in UTF-16, as some editors of Windows write it: it says so, or every other byte is 0 and the others are not.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let sample = bytes.get(..4096).unwrap_or(bytes);
+    let zeros =
+        |odd| sample.iter().enumerate().filter(|(place, byte)| place % 2 == odd && **byte == 0).count();
+    let (some, others) = (zeros(0).max(zeros(1)), zeros(0).min(zeros(1)));
+    [&b"\xff\xfe"[..], b"\xfe\xff"].iter().any(|mark| bytes.starts_with(mark))
+        || (some * 10 > sample.len() * 4 && others * 20 < sample.len())
 }
 
 /// Refuses to put a configuration in the place of a running one: one with lines that nothing holds and that were not allowed,
 /// one with a tunnel that does not exist here, one that lacks an interface or a part of a tunnel in use, and one with lines that
 /// have no effect although they should and that the running one does not have. A router would not have taken such lines from
 /// its console either. One that may gets its choices, and what the program ends with under it is given back.
+///
+/// What is said is what the change makes worse, without numbers of lines: who typed one has not seen the whole text.
 pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<u8, String> {
-    let judgement = choices.apply_again(new);
+    let judgement = choices.apply_known(new);
+    let before = choices.judge(old);
+    let mut worse = no_longer_here(&before, &judgement);
+    let refused_before: Vec<_> = before.refused.iter().map(Unenforced::name).collect();
+    for line in judgement.refused.iter().filter(|line| !refused_before.contains(&line.name())) {
+        worse.push(format!("`{}` is not taken: {} ({})", line.name(), line.message, line.kind.name()));
+    }
+    if !worse.is_empty() {
+        return Err(worse.join("; "));
+    }
+    // what was not allowed before either: the rule of a start
     may_start(&judgement)?;
     let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
     // SAs know interfaces by their places
@@ -36,7 +72,10 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
             .map(|one| format!("{} needs the {} {}, which is not defined", one.owner, one.what, one.name));
         return Err(lost.collect::<Vec<_>>().join("; "));
     }
-    let emptied = hubward_config::check::emptied(&old.config, &new.config);
+    let mut emptied = hubward_config::check::emptied(&old.config, &new.config);
+    if emptied.is_empty() {
+        emptied = ended(old, &before, new, &judgement);
+    }
     if !emptied.is_empty() {
         let remedy = "enter the new one first, or remove the whole of what it belongs to";
         return Err(format!("{}; {remedy}", emptied.join("; ")));
@@ -48,13 +87,81 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
         .iter()
         .filter(is_error)
         .filter(|d| !known(d))
-        .map(|d| format!("line {}: {} ({})", d.line, d.message, d.remedy))
+        .map(|d| format!("`{}`: {} ({})", text_of(new, d.line), d.message, d.remedy))
         .collect();
     if broken.is_empty() { Ok(status(new, &judgement)) } else { Err(broken.join("; ")) }
 }
 
+/// The tunnels that would not exist here any more, or not yet, each with what is new of its reasons.
+fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
+    let mut out = Vec::new();
+    for verdict in after.verdicts.iter().filter(|verdict| after.missing.contains(&verdict.name)) {
+        let old = before.verdicts.iter().find(|old| old.name == verdict.name);
+        let known = |reason: &&Reason| {
+            old.is_some_and(|old| old.outcome.reasons().iter().any(|old| old.text == reason.text))
+        };
+        let why: Vec<_> = verdict.outcome.reasons().iter().filter(|reason| !known(reason)).collect();
+        if !why.is_empty() {
+            let why: Vec<_> = why.into_iter().take(SHOWN).map(|reason| reason.text.as_str()).collect();
+            out.push(format!("{} would not exist here: {}", verdict.name, why.join("; ")));
+        }
+    }
+    out
+}
+
+/// The tunnels and groups that came up before and would not any more, although they stay. Whoever takes a crypto map from its
+/// interface, or shuts that, means it.
+fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> Vec<String> {
+    let mut out = Vec::new();
+    for now in after.verdicts.iter().filter(|now| !now.idle && !after.without.contains(&now.name)) {
+        let was = before.verdicts.iter().find(|was| was.name == now.name && !was.idle);
+        if !was.is_some_and(|was| faults(old, was).is_empty()) {
+            continue;
+        }
+        let faults = faults(new, now);
+        if !faults.is_empty() {
+            out.push(format!("{} would not work any more: {}", now.name, faults.join("; ")));
+        }
+    }
+    // users are asked for where a list is local
+    let local = |parsed: &Parsed| {
+        let config = &parsed.config;
+        let lists = config.maps.iter().filter_map(|map| map.xauth_list.as_ref().map(|(list, _)| list));
+        let lists = lists.chain(config.profiles.iter().filter_map(|profile| profile.xauth_list.as_ref()));
+        let is_local = |name: &String| {
+            let mut known = config.aaa.login.iter().filter(|list| list.name == *name);
+            known.any(|list| list.methods.iter().any(|method| method.starts_with("local")))
+        };
+        lists.into_iter().any(is_local)
+    };
+    if local(old) && local(new) && !old.config.users.is_empty() && new.config.users.is_empty() {
+        out.push("the clients of this gateway would lose the last `username`".into());
+    }
+    out
+}
+
+/// Why a tunnel does not come up: its reasons but for lines that are not implemented, and routes to `Null0`, which are orders.
+fn faults<'v>(parsed: &Parsed, verdict: &'v Verdict) -> Vec<&'v str> {
+    let told = |reason: &Reason| {
+        parsed.diagnostics.iter().any(|told| {
+            is_different(told)
+                && told.line == reason.line
+                && (told.message == reason.text || reason.line != verdict.line)
+        })
+    };
+    let routed = |reason: &Reason| parsed.config.routes.iter().any(|route| route.line == reason.line);
+    let reasons = verdict.outcome.reasons().iter();
+    reasons.filter(|reason| !told(reason) && !routed(reason)).map(|reason| reason.text.as_str()).collect()
+}
+
+/// A line of a configuration, without a secret.
+fn text_of(parsed: &Parsed, line: u32) -> String {
+    let place = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    parsed.document.lines.get(place).map(|line| shown(line.text.trim())).unwrap_or_default()
+}
+
 /// The exit status of a configuration that starts and of which something differs.
-const DIFFERS: u8 = 3;
+pub(crate) const DIFFERS: u8 = 3;
 
 /// `hubward check`: the exit status is 0 when everything of the file is held, 3 when it starts and something differs, and 1 when
 /// it does not start.
@@ -64,7 +171,7 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     let mut parsed = parse(file, &text)?;
     let judgement = choices.apply(&mut parsed)?;
     let name = file.display().to_string();
-    let mut out = tunnels(&judgement, &choices);
+    let mut out = tunnels(&judgement);
     let refusal = may_start(&judgement).err();
     if let Some(refusal) = &refusal {
         out.push_str(&format!("{refusal}\n\n"));
@@ -72,6 +179,9 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     out.push_str(&remarks(&name, &text, &parsed));
     if forwards_ipv6() {
         out.push_str(&format!("warning: {FORWARDS_IPV6}\n"));
+    }
+    for line in &judgement.idle {
+        out.push_str(&format!("warning: {}\n", allowed_for_nothing(line)));
     }
     if refusal.is_some() {
         let options = choices.options_for(&judgement);
@@ -90,11 +200,15 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
 /// It is no configuration, or does not start with these choices.
 pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Result<(Parsed, u8)> {
     let mut parsed = parse(file, text)?;
-    let (judgement, unknown) = choices.apply_known(&mut parsed);
-    for name in unknown {
+    choices.fit(&parsed.config)?;
+    let judgement = choices.apply_known(&mut parsed);
+    for name in &judgement.unknown {
         tracing::warn!("--without {name}: no tunnel, group or peer of {} is called so", file.display());
     }
-    tell(&parsed, None);
+    for line in &judgement.idle {
+        tracing::warn!("{}", allowed_for_nothing(line));
+    }
+    // the summary has what stops the start
     if let Err(refusal) = may_start(&judgement) {
         let options = choices.options_for(&judgement);
         anyhow::bail!(
@@ -102,9 +216,10 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
             quoted(&file.display().to_string())
         );
     }
+    tell(&parsed, None);
     for verdict in &judgement.verdicts {
         let reasons: Vec<_> = verdict.outcome.reasons().iter().map(reason).collect();
-        if choices.without.contains(&verdict.name) {
+        if judgement.without.contains(&verdict.name) {
             tracing::warn!("{} is left out; its networks are unreachable", verdict.name);
         } else if differs(verdict) {
             tracing::warn!("{} differs: {}", verdict.name, reasons.join("; "));
@@ -123,6 +238,9 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
 /// Reads a text that has to be a configuration.
 fn parse(file: &Path, text: &str) -> anyhow::Result<Parsed> {
     let parsed = hubward_config::parse(text);
+    if parsed.document.lines.iter().all(|line| line.class == Class::Blank) {
+        anyhow::bail!("{} is no IOS configuration: it is empty", file.display());
+    }
     if !is_configuration(&parsed) {
         anyhow::bail!("{} is no IOS configuration: fewer of its lines are commands than not", file.display());
     }
@@ -152,18 +270,30 @@ fn configures(line: &Line) -> bool {
     }
 }
 
+/// Whether a remark is of something that is not as it says.
+fn is_different(told: &Diagnostic) -> bool {
+    matches!(
+        told.code,
+        Code::Unsupported
+            | Code::Unenforced
+            | Code::Forwarding
+            | Code::Unknown
+            | Code::Invalid
+            | Code::Unreachable
+    )
+}
+
 /// What a configuration that starts ends with: whether anything of it is not as it says.
 fn status(parsed: &Parsed, judgement: &Judgement) -> u8 {
-    let is_different = |told: &Diagnostic| {
-        matches!(
-            told.code,
-            Code::Unsupported | Code::Unenforced | Code::Forwarding | Code::Unknown | Code::Invalid
-        )
-    };
     let held = !judgement.verdicts.iter().any(differs)
         && parsed.config.chosen.without.is_empty()
         && !parsed.diagnostics.iter().any(is_different);
     if held { 0 } else { DIFFERS }
+}
+
+/// The same where the links are known: whether an interface of it has none.
+pub(crate) fn status_here(status: u8, config: &Config, names: &Names) -> u8 {
+    if status == 0 && !without_card(config, names).is_empty() { DIFFERS } else { status }
 }
 
 const FORWARDS_IPV6: &str =
@@ -174,16 +304,20 @@ fn forwards_ipv6() -> bool {
     std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").is_ok_and(|text| text.trim() == "1")
 }
 
+fn allowed_for_nothing(line: &str) -> String {
+    format!("--allow-unenforced '{line}': the configuration has no such line that is not held")
+}
+
 fn reason(reason: &Reason) -> String {
     format!("line {}: {}", reason.line, reason.text)
 }
 
 /// What becomes of each tunnel, group and peer.
-fn tunnels(judgement: &Judgement, choices: &Choices) -> String {
+fn tunnels(judgement: &Judgement) -> String {
     let mut out = String::new();
     for verdict in &judgement.verdicts {
         let becomes = match &verdict.outcome {
-            _ if choices.without.contains(&verdict.name) => "left out; its networks are unreachable",
+            _ if judgement.without.contains(&verdict.name) => "left out; its networks are unreachable",
             Outcome::Works => "works",
             Outcome::Differs(_) => "differs",
             Outcome::Missing(_) => "does not exist here",
@@ -363,6 +497,37 @@ interface FastEthernet0/0
  crypto map M
 ";
 
+    /// An editor of Windows writes a mark in front of the first line, or two bytes for each character.
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line_and_utf_16_is_called_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.cfg");
+        let told = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            read(&file).and_then(|text| parse(&file, &text)).map(|parsed| parsed.config.hostname)
+        };
+        assert_eq!(told(b"\xef\xbb\xbfhostname R1\n").unwrap().as_deref(), Some("R1"));
+        let wide =
+            |text: &str, order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<_>>();
+        for bytes in [
+            wide("\u{feff}hostname R1\n", u16::to_le_bytes),
+            wide("\u{feff}hostname R1\n", u16::to_be_bytes),
+            wide("hostname R1\nip cef\n", u16::to_le_bytes),
+            wide("hostname R1\nip cef\n", u16::to_be_bytes),
+        ] {
+            let why = told(&bytes).unwrap_err().to_string();
+            assert!(why.contains("UTF-16") && !why.contains("fewer"), "{why}");
+        }
+        for empty in ["", "\n\n", "!\n"] {
+            let why = told(empty.as_bytes()).unwrap_err().to_string();
+            assert!(why.ends_with("it is empty"), "{why}");
+        }
+        let why = told(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01\0\0\0\0\0\0\0")
+            .unwrap_err()
+            .to_string();
+        assert!(!why.contains("UTF-16"), "{why}");
+    }
+
     fn replaced(before: &str, after: &str) -> Result<(), String> {
         let old = hubward_config::parse(before);
         may_replace(&old, &mut hubward_config::parse(after), &Choices::default()).map(drop)
@@ -465,6 +630,113 @@ interface FastEthernet0/0
         assert_eq!(replaced(&more, &more.replace(" set peer 203.0.113.20\n", "")), Ok(()));
     }
 
+    /// The last key by `crypto isakmp key` was taken away in silence.
+    #[test]
+    fn what_a_tunnel_cannot_come_up_without_is_not_taken_away() {
+        let text = |keys: &str, more: &str| {
+            format!(
+                "{keys}crypto isakmp policy 10\n authentication pre-share\n group 14\n encr aes\n\
+                 crypto isakmp policy 20\n authentication pre-share\n group 14\n encr aes\n\
+                 crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
+                 access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+                 crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n match address 101\n\
+                 {more}interface FastEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map M\n"
+            )
+        };
+        let dynamic =
+            "crypto dynamic-map D 10\n set transform-set AES\ncrypto map M 65000 ipsec-isakmp dynamic D\n";
+        let clients = "aaa new-model\naaa authentication login U local\naaa authorization network G local\n\
+                       username ada password 0 x\nip local pool P 10.9.9.1 10.9.9.9\n\
+                       crypto isakmp client configuration group staff\n key g\n pool P\n\
+                       crypto dynamic-map D 10\n set transform-set AES\n\
+                       crypto map M client authentication list U\ncrypto map M isakmp authorization list G\n\
+                       crypto map M client configuration address respond\ncrypto map M 65000 ipsec-isakmp dynamic D\n";
+        let own = "crypto isakmp key k address 203.0.113.10\n";
+        let any = "crypto isakmp key k address 0.0.0.0 0.0.0.0\n";
+        let by_name = "crypto isakmp key k hostname branch.example\n";
+        let only_branches = format!("{by_name}crypto isakmp key k address 203.0.113.10 no-xauth\n");
+        for (running, gone, refused) in [
+            (text(own, ""), own, true),
+            (text(any, ""), any, true),
+            (text(any, dynamic), any, true),
+            // another one still serves it
+            (text(&format!("{own}{any}"), ""), own, false),
+            (text(&format!("{own}{any}"), ""), any, false),
+            // of the names only the last one
+            (text(&only_branches, dynamic), by_name, false),
+            (
+                text(own, ""),
+                "crypto isakmp policy 20\n authentication pre-share\n group 14\n encr aes\n",
+                false,
+            ),
+            (text(own, ""), "crypto ipsec transform-set AES esp-aes esp-sha-hmac\n", true),
+            (text(own, ""), " ip address 198.51.100.2 255.255.255.248\n", true),
+            (text(own, clients), "ip local pool P 10.9.9.1 10.9.9.9\n", true),
+            (text(own, clients), " pool P\n", true),
+            (text(own, clients), " key g\n", true),
+            (text(own, clients), "aaa authentication login U local\n", true),
+            (text(own, clients), "aaa authorization network G local\n", true),
+            (text(own, clients), "username ada password 0 x\n", true),
+            // who does that means it
+            (text(own, ""), " crypto map M\n", false),
+        ] {
+            let after = running.replacen(gone, "", 1);
+            assert_ne!(after, running, "{gone}");
+            assert_eq!(replaced(&running, &running), Ok(()), "{running}");
+            let done = replaced(&running, &after);
+            assert_eq!(done.is_err(), refused, "{gone}: {done:?}");
+            if let Err(why) = done {
+                assert!(!why.contains("--without") && !why.contains("line "), "{gone}: {why}");
+            }
+            assert_eq!(replaced(&after, &running), Ok(()), "{gone}");
+        }
+        // both policies
+        let none = text(own, "").replace("crypto isakmp policy", "!");
+        assert!(replaced(&text(own, ""), &none).unwrap_err().contains("M/10 would not exist here"));
+    }
+
+    /// What was typed is refused for what it does, in words for who typed it.
+    #[test]
+    fn a_refusal_at_the_console_names_what_the_change_makes_worse_and_nothing_else() {
+        let weak = RUNNING.replace(" match address 101\n", " match address 101\n set nat demux\n");
+        let tunnel = format!("{weak}interface Tunnel7\n tunnel source FastEthernet0/0\n");
+        let why = replaced(&weak, &tunnel).unwrap_err();
+        assert_eq!(why, "Tunnel7 would not exist here: `tunnel source FastEthernet0/0` is not implemented");
+        let filter = format!("{weak} ip access-group 101 in\n");
+        let why = replaced(&weak, &filter).unwrap_err();
+        assert!(
+            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not taken: "),
+            "{why}"
+        );
+        for word in ["--without", "--allow", "line ", "does not start", "nat demux"] {
+            assert!(!why.contains(word), "{word}: {why}");
+        }
+        // a reason that it had before is not said again
+        let list = weak.replace("10.2.0.0 0.0.255.255", "10.2.0.0 0.0.255.255 log fragments");
+        let why = replaced(&weak, &list).unwrap_err();
+        assert!(why.starts_with("M/10 would not exist here: ") && !why.contains("nat demux"), "{why}");
+    }
+
+    /// With `--map` the verdict is about the link that it names, for `check` and for `run`.
+    #[test]
+    fn a_tunnel_on_a_mapped_interface_works() {
+        let text = RUNNING.replace("FastEthernet0/0", "Dialer1");
+        let text = format!("{text}ip route 0.0.0.0 0.0.0.0 Dialer1\n");
+        let negotiated = text.replace("ip address 198.51.100.2 255.255.255.248", "ip address negotiated");
+        let judged = |text: &str, map: &[&str]| {
+            let map = map.iter().map(|pair| (*pair).to_string()).collect();
+            let choices = Choices::of(&Options { map, ..Options::default() }).unwrap();
+            let mut parsed = hubward_config::parse(text);
+            let judgement = choices.apply(&mut parsed).unwrap();
+            (judgement.verdicts.iter().any(differs), status(&parsed, &judgement))
+        };
+        assert_eq!(judged(&text, &[]), (true, DIFFERS));
+        assert_eq!(judged(&text, &["Dialer1=eth0"]), (false, 0));
+        assert_eq!(judged(&text, &["di1=eth0"]), (false, 0));
+        // whose address comes by PPP on the router, it has that of its link: that differs, and the tunnel works
+        assert_eq!(judged(&negotiated, &["Dialer1=eth0"]), (false, DIFFERS));
+    }
+
     /// What no tunnel in use needs may come in any order.
     #[test]
     fn an_entry_that_is_being_typed_may_lack_its_parts() {
@@ -494,9 +766,9 @@ interface FastEthernet0/0
         let filtered = format!("{RUNNING} ip access-group 101 in\n");
         assert!(replaced(RUNNING, &filtered).unwrap_err().contains("access-group"));
         let tunnel = format!("{RUNNING}interface Tunnel7\n tunnel source FastEthernet0/0\n");
-        assert!(replaced(RUNNING, &tunnel).unwrap_err().contains("Tunnel7 does not exist here"));
+        assert!(replaced(RUNNING, &tunnel).unwrap_err().contains("Tunnel7 would not exist here"));
         let list = RUNNING.replace("10.2.0.0 0.0.255.255", "10.2.0.0 0.0.255.255 log fragments");
-        assert!(replaced(RUNNING, &list).unwrap_err().contains("M/10 does not exist here"));
+        assert!(replaced(RUNNING, &list).unwrap_err().contains("M/10 would not exist here"));
     }
 
     #[test]
@@ -591,7 +863,7 @@ interface FastEthernet0/0
             let choices = Choices::default();
             let judgement = choices.judge(&parsed);
             told.extend(may_start(&judgement).err());
-            told.push(tunnels(&judgement, &choices));
+            told.push(tunnels(&judgement));
             told.push(choices.options_for(&judgement));
             let (policy, left_out) =
                 crate::translate::policy(&parsed.config, &vec![None; parsed.config.interfaces.len()]);

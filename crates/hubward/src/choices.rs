@@ -1,34 +1,39 @@
 //! What a start does without: tunnels that are left out by their names, and lines that nothing holds and that were allowed.
 
 use crate::base::files;
+use crate::base::program::{WrongUse, mapping};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Kind, Unenforced, unenforced};
-use hubward_config::verdict::{Outcome, Verdict, leave_out, verdicts};
+use hubward_config::model::Config;
+use hubward_config::verdict::{Outcome, Verdict, has_no_link, leave_out, verdicts};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The options of `check` and `run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Options {
+    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
+    /// are the network cards in order. `check` does not look whether this machine has them.
+    #[arg(long = "map", value_name = "IOS=LINUX")]
+    pub(crate) map: Vec<String>,
     /// Start without a tunnel, a group or a peer, by the name that `check` prints; its networks are unreachable then. May be
     /// given several times.
     #[arg(long, value_name = "NAME")]
-    without: Vec<String>,
+    pub(crate) without: Vec<String>,
     /// Start although a line is not held: a kind of lines such as "nat", a line with its mode such as "interface
     /// GigabitEthernet0/0: ip access-group OUTSIDE-IN in", or @FILE with one of these a line. May be given several times.
     #[arg(long, value_name = "ITEM")]
-    allow_unenforced: Vec<String>,
+    pub(crate) allow_unenforced: Vec<String>,
 }
-
-/// Wrong use of the program: its exit status is 64.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct WrongUse(pub(crate) String);
 
 /// What was chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Choices {
-    /// Names of verdicts.
+    /// `--map`, as it was given.
+    given: Vec<String>,
+    /// The interfaces that it names.
+    mapped: Vec<String>,
+    /// Names of verdicts, as they were given.
     pub(crate) without: Vec<String>,
     /// Lines that need not be held.
     pub(crate) allowed: Allowed,
@@ -47,6 +52,12 @@ pub(crate) struct Allowed {
 /// What a configuration and the choices come to.
 pub(crate) struct Judgement {
     pub(crate) verdicts: Vec<Verdict>,
+    /// Names of tunnels that are left out.
+    pub(crate) without: Vec<String>,
+    /// Names that were given and that no tunnel, group or peer has.
+    pub(crate) unknown: Vec<String>,
+    /// Lines that were allowed and that the configuration does not have.
+    pub(crate) idle: Vec<String>,
     /// Names of tunnels that do not exist here and are not left out.
     pub(crate) missing: Vec<String>,
     /// Lines that are not held and not allowed.
@@ -77,17 +88,45 @@ impl Choices {
         for item in items {
             allowed.add(&item)?;
         }
-        Ok(Self { without: options.without.clone(), allowed })
+        let mapped = options.map.iter().map(|pair| Ok(mapping(pair)?.0)).collect::<Result<_, WrongUse>>()?;
+        Ok(Self { given: options.map.clone(), mapped, without: options.without.clone(), allowed })
+    }
+
+    /// Refuses links for interfaces that a configuration does not have, or that can have none.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub(crate) fn fit(&self, config: &Config) -> Result<(), WrongUse> {
+        for (place, name) in self.mapped.iter().enumerate() {
+            let why = if !config.interfaces.iter().any(|interface| interface.name == *name) {
+                "the configuration has no such interface"
+            } else if has_no_link(name) {
+                "tunnel interfaces and templates do not exist here, and no link stands for one"
+            } else if self.mapped.iter().take(place).any(|before| before == name) {
+                "it is mapped already"
+            } else {
+                continue;
+            };
+            return Err(WrongUse(format!("--map {name}=…: {why}")));
+        }
+        Ok(())
     }
 
     /// Judges a configuration, as it was read.
     pub(crate) fn judge(&self, parsed: &Parsed) -> Judgement {
         let verdicts = verdicts(parsed);
-        let is_left_out = |verdict: &&Verdict| self.without.contains(&verdict.name);
+        let found: Vec<_> = self.without.iter().map(|given| (given, called(&verdicts, given))).collect();
+        let unknown =
+            found.iter().filter(|(_, name)| name.is_none()).map(|(given, _)| (*given).clone()).collect();
+        let without: Vec<_> = found.into_iter().filter_map(|(_, name)| name).collect();
+        let is_left_out = |verdict: &&Verdict| without.contains(&verdict.name);
         let missing = verdicts.iter().filter(|verdict| verdict.outcome.is_missing() && !is_left_out(verdict));
         let missing = missing.map(|verdict| verdict.name.clone()).collect();
-        let (allowed, refused) = unenforced(parsed).into_iter().partition(|line| self.allowed.covers(line));
-        Judgement { verdicts, missing, refused, allowed }
+        let lines = unenforced(parsed);
+        let there: BTreeSet<_> = lines.iter().map(|line| spelled(&line.name())).collect();
+        let idle = self.allowed.lines.difference(&there).cloned().collect();
+        let (allowed, refused) = lines.into_iter().partition(|line| self.allowed.covers(line));
+        Judgement { verdicts, without, unknown, idle, missing, refused, allowed }
     }
 
     /// Takes what is left out from a configuration that was read, closes what it would have carried, and keeps what was
@@ -96,39 +135,35 @@ impl Choices {
     /// # Errors
     /// Names that no tunnel, group or peer has, with those that there are.
     pub(crate) fn apply(&self, parsed: &mut Parsed) -> Result<Judgement, WrongUse> {
-        let judgement = self.judge(parsed);
-        let unknown = self.put(parsed, &judgement);
-        if unknown.is_empty() {
+        self.fit(&parsed.config)?;
+        let judgement = self.apply_known(parsed);
+        if judgement.unknown.is_empty() {
             return Ok(judgement);
         }
         let names: Vec<_> = judgement.verdicts.iter().map(|verdict| verdict.name.as_str()).collect();
         let known = if names.is_empty() { "there are none".into() } else { names.join(", ") };
-        Err(WrongUse(format!("no tunnel, group or peer is called {}; known: {known}", unknown.join(", "))))
+        let unknown = judgement.unknown.join(", ");
+        Err(WrongUse(format!("no tunnel, group or peer is called {unknown}; known: {known}")))
     }
 
-    /// The same for a start, which goes on although a tunnel that was left out is gone from the file: the names that no tunnel,
-    /// group or peer has.
-    pub(crate) fn apply_known(&self, parsed: &mut Parsed) -> (Judgement, Vec<String>) {
+    /// The same for a start, which goes on although a tunnel that was left out is gone from the file, and for a configuration
+    /// that takes the place of a running one.
+    pub(crate) fn apply_known(&self, parsed: &mut Parsed) -> Judgement {
+        parsed.config.chosen.mapped.clone_from(&self.mapped);
         let judgement = self.judge(parsed);
-        let unknown = self.put(parsed, &judgement);
-        (judgement, unknown)
-    }
-
-    /// The same for a configuration that takes the place of a running one: what was left out may be gone meanwhile.
-    pub(crate) fn apply_again(&self, parsed: &mut Parsed) -> Judgement {
-        self.apply_known(parsed).0
-    }
-
-    fn put(&self, parsed: &mut Parsed, judgement: &Judgement) -> Vec<String> {
-        let unknown = leave_out(&mut parsed.config, &judgement.verdicts, &self.without);
+        leave_out(&mut parsed.config, &judgement.verdicts, &judgement.without);
         parsed.config.chosen.allowed = judgement.allowed.iter().map(Unenforced::name).collect();
-        unknown
+        hubward_config::say_unreachable(parsed);
+        judgement
     }
 
     /// The options that make a configuration start, as a shell takes them.
     pub(crate) fn options_for(&self, judgement: &Judgement) -> String {
         let mut out = String::new();
-        for name in self.without.iter().chain(&judgement.missing) {
+        for pair in &self.given {
+            out.push_str(&format!(" --map {}", quoted(pair)));
+        }
+        for name in judgement.without.iter().chain(&judgement.missing) {
             out.push_str(&format!(" --without {}", quoted(name)));
         }
         let mut given = BTreeSet::new();
@@ -143,6 +178,25 @@ impl Choices {
             }
         }
         out
+    }
+}
+
+/// The name of the verdict that somebody means: small letters and short names of interfaces will do if they mean only one.
+fn called(verdicts: &[Verdict], given: &str) -> Option<String> {
+    let names = || verdicts.iter().map(|verdict| &verdict.name);
+    if let Some(exact) = names().find(|name| *name == given) {
+        return Some(exact.clone());
+    }
+    // `macsec Gi0/1`
+    let long = match given.rsplit_once(' ') {
+        Some((kind, interface)) => format!("{kind} {}", hubward_config::long_name(interface)),
+        None => hubward_config::long_name(given),
+    };
+    let mut alike =
+        names().filter(|name| name.eq_ignore_ascii_case(given) || name.eq_ignore_ascii_case(&long));
+    match (alike.next(), alike.next()) {
+        (Some(one), None) => Some(one.clone()),
+        _ => None,
     }
 }
 
@@ -209,7 +263,8 @@ mod tests {
 
     fn choices(without: &[&str], allow: &[&str]) -> Choices {
         let strings = |words: &[&str]| words.iter().map(|word| (*word).to_string()).collect();
-        Choices::of(&Options { without: strings(without), allow_unenforced: strings(allow) }).unwrap()
+        let (without, allow_unenforced) = (strings(without), strings(allow));
+        Choices::of(&Options { without, allow_unenforced, ..Options::default() }).unwrap()
     }
 
     const FILTERS: &str = "interface FastEthernet0/0\n ip access-group OUT in\n ip verify unicast reverse-path\n\
@@ -242,14 +297,14 @@ mod tests {
             .unwrap();
         let given = choices(&[], &[&format!("@{}", file.path().display())]);
         assert_eq!(refused(&given, FILTERS), [2, 6]);
-        let missing = Options { without: vec![], allow_unenforced: vec!["@/nowhere/at/all".into()] };
+        let missing = Options { allow_unenforced: vec!["@/nowhere/at/all".into()], ..Options::default() };
         assert!(Choices::of(&missing).is_err());
     }
 
     #[test]
     fn a_word_that_is_no_kind_is_wrong_use() {
         for word in ["access-groups", "", "all", "other"] {
-            let given = Options { without: vec![], allow_unenforced: vec![word.into()] };
+            let given = Options { allow_unenforced: vec![word.into()], ..Options::default() };
             let Err(WrongUse(why)) = Choices::of(&given) else { panic!("{word}") };
             assert!(why.contains("access-group, ") && !why.contains("other,"), "{why}");
         }
@@ -260,14 +315,65 @@ mod tests {
         let mut parsed = hubward_config::parse("interface Tunnel7\n tunnel source FastEthernet0/0\n");
         let Err(WrongUse(why)) = choices(&["Tunnel8"], &[]).apply(&mut parsed) else { panic!() };
         assert!(why.contains("called Tunnel8; known: Tunnel7"), "{why}");
-        let (_, unknown) = choices(&["Tunnel7", "Tunnel8"], &[]).apply_known(&mut parsed);
-        assert_eq!(unknown, ["Tunnel8"], "a start goes on");
+        let judgement = choices(&["Tunnel7", "Tunnel8"], &[]).apply_known(&mut parsed);
+        assert_eq!(judgement.unknown, ["Tunnel8"], "a start goes on");
         let judgement = choices(&["Tunnel7"], &[]).apply(&mut parsed).unwrap();
         assert!(judgement.missing.is_empty());
         assert_eq!(parsed.config.chosen.without, ["Tunnel7"]);
         // a tunnel that went out of the file meanwhile makes no reload fail
         let mut later = hubward_config::parse("hostname Hub\n");
-        assert!(choices(&["Tunnel7"], &[]).apply_again(&mut later).missing.is_empty());
+        assert!(choices(&["Tunnel7"], &[]).apply_known(&mut later).missing.is_empty());
+    }
+
+    #[test]
+    fn a_tunnel_is_left_out_by_a_short_name_or_in_small_letters() {
+        let text = "interface Tunnel1\n tunnel source FastEthernet0/0\ninterface Tunnel11\n tunnel source FastEthernet0/0\n\
+                    crypto isakmp client configuration group Staff\n key 6 AbCd\n\
+                    crypto map Cm 10 ipsec-manual\ncrypto map CM 10 ipsec-manual\n";
+        for (given, wanted) in [
+            ("tunnel1", &["Tunnel1"][..]),
+            ("Tu1", &["Tunnel1"]),
+            ("tu11", &["Tunnel11"]),
+            ("group staff", &["group Staff"]),
+            ("Cm/10", &["Cm/10"]),
+            // that may be two
+            ("cm/10", &[]),
+            ("Tu", &[]),
+        ] {
+            let judgement = choices(&[given], &[]).judge(&hubward_config::parse(text));
+            assert_eq!(judgement.without, wanted, "{given}");
+            assert_eq!(judgement.unknown.is_empty(), !wanted.is_empty(), "{given}");
+            assert!(wanted.iter().all(|name| !judgement.missing.contains(&(*name).to_string())));
+        }
+    }
+
+    #[test]
+    fn an_allowed_line_that_the_configuration_does_not_have_is_told() {
+        let gone = "interface FastEthernet0/7: ip access-group OUT in";
+        let there = "int fa0/0: ip access-group OUT in";
+        let judgement = choices(&[], &[gone, there]).judge(&hubward_config::parse(FILTERS));
+        assert_eq!(judgement.idle, [gone]);
+    }
+
+    #[test]
+    fn a_map_of_no_two_names_or_of_no_interface_is_wrong_use() {
+        for wrong in ["GigabitEthernet0/0", "=eth0", "Gi0/0=", ""] {
+            assert!(
+                Choices::of(&Options { map: vec![wrong.into()], ..Options::default() }).is_err(),
+                "{wrong}"
+            );
+        }
+        let config = hubward_config::parse("interface FastEthernet0/0\ninterface Tunnel1\n").config;
+        for (given, fits) in [
+            (&["Fa0/0=eth0"][..], true),
+            (&["FastEthernet9/9=eth0"], false),
+            (&["Tunnel1=eth0"], false),
+            (&["Fa0/0=eth0", "fa0/0=eth1"], false),
+        ] {
+            let map = given.iter().map(|pair| (*pair).to_string()).collect();
+            let choices = Choices::of(&Options { map, ..Options::default() }).unwrap();
+            assert_eq!(choices.fit(&config).is_ok(), fits, "{given:?}");
+        }
     }
 
     /// With the options that are printed nothing is missing and nothing refused any more.
@@ -284,7 +390,11 @@ mod tests {
         let of = |option: &str| -> Vec<String> {
             words.chunks(2).filter(|pair| pair[0] == option).map(|pair| pair[1].clone()).collect()
         };
-        let options = Options { without: of("--without"), allow_unenforced: of("--allow-unenforced") };
+        let options = Options {
+            map: of("--map"),
+            without: of("--without"),
+            allow_unenforced: of("--allow-unenforced"),
+        };
         assert!(options.without.contains(&"group it's".to_string()), "{printed}");
         let judgement = Choices::of(&options).unwrap().judge(&parsed);
         assert!(judgement.missing.is_empty() && judgement.refused.is_empty(), "{printed}");

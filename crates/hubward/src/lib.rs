@@ -26,7 +26,7 @@ mod views;
 mod why;
 
 use crate::base::message::End;
-use crate::base::program::{SOCKET, WRONG_USE, say};
+use crate::base::program::{NOT_YET, NotYet, SOCKET, WRONG_USE, WrongUse, say};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Read a configuration and say what each line will do here.
+    ///
+    /// It judges by --map, --without and --allow-unenforced, which mean the same as for `run`; the other options of `run` change no
+    /// verdict, and are not taken.
     Check {
         /// The configuration.
         file: PathBuf,
@@ -55,6 +58,9 @@ enum Verb {
     Guard(crate::run::arguments::Arguments),
     /// Remove the guard, and say what it protected.
     Release {
+        /// Say what it protects, and remove nothing; also while a gateway runs.
+        #[arg(long)]
+        show: bool,
         /// The control socket of a gateway that must not be running.
         #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
@@ -119,7 +125,8 @@ pub fn main() -> ExitCode {
             End::Failed => Ok(ExitCode::from(supervise::FAILED)),
         }),
         Verb::Guard(arguments) => run::guard::guard(&arguments),
-        Verb::Release { socket } => run::guard::release(&socket),
+        Verb::Release { show: true, .. } => run::guard::show(),
+        Verb::Release { socket, .. } => run::guard::release(&socket),
         Verb::Client { verb } => client::run(verb),
         Verb::Lab(arguments) => lab::run(&arguments),
         Verb::Console { socket } => shell::console::open(&socket),
@@ -138,15 +145,26 @@ pub fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         eprintln!("hubward: {error:#}");
-        if error.is::<choices::WrongUse>() { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
+        if error.is::<WrongUse>() {
+            ExitCode::from(WRONG_USE)
+        } else if error.is::<NotYet>() {
+            ExitCode::from(NOT_YET)
+        } else {
+            ExitCode::FAILURE
+        }
     })
 }
 
 /// Gives the running gateway a command.
 fn ask(socket: &Path, format: crate::base::format::Format, line: &str) -> anyhow::Result<ExitCode> {
-    crate::shell::socket::ask(socket, format, line).map(|text| {
+    let answered = crate::shell::socket::ask(socket, format, line);
+    let answered = answered.inspect_err(|_| run::guard::tell_of_a_guard_without_a_gateway(socket));
+    answered.map(|text| {
         say(&text);
-        if text.starts_with('%') { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        match crate::shell::socket::is_refusal(&text, line) {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        }
     })
 }
 

@@ -14,7 +14,7 @@ mod other;
 pub(crate) mod world;
 
 pub use networks::Flow;
-pub use world::{has_no_link, takes_card};
+pub use world::{has_card, has_no_link, takes_card};
 
 use crate::model::{Config, EntryTerms};
 use crate::parse::Parsed;

@@ -75,6 +75,15 @@ pub fn takes_card(name: &str) -> bool {
     !name.contains('.') && KINDS.contains(&kind)
 }
 
+/// Whether an interface has a link here, by what the start was told: with any `--map` those that it names, else the Ethernet
+/// cards.
+pub fn has_card(config: &Config, name: &str) -> bool {
+    match config.chosen.mapped.is_empty() {
+        true => takes_card(name),
+        false => config.chosen.mapped.iter().any(|mapped| mapped == name),
+    }
+}
+
 /// Whether an interface is of a kind that does not exist here, so that no link can stand for it: a tunnel interface, or what
 /// others are made from.
 pub fn has_no_link(name: &str) -> bool {
@@ -142,7 +151,13 @@ impl<'p> World<'p> {
                 .having("interface")
                 .filter(|block| block.interface() == *name)
                 .any(|block| block.having("ip address negotiated").next().is_some());
-            let text = match (takes_card(name), interface.address == Addressing::None) {
+            let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
+            let text = match (has_card(self.config, name), interface.address == Addressing::None) {
+                // what has no address in the configuration uses that of its link
+                (true, true) if given && (negotiated || !takes_card(name)) => return None,
+                (false, _) if takes_card(name) => {
+                    format!("{name} has no link here, because --map names others: it needs --map {name}=NAME")
+                }
                 (_, true) if negotiated => format!(
                     "{name} gets its address by PPP, which does not exist here: --map {name}=NAME, a link that has the address"
                 ),

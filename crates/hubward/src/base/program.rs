@@ -6,6 +6,33 @@ pub(crate) const SOCKET: &str = "/run/hubward/control.sock";
 /// The exit status of wrong use, `EX_USAGE` of sysexits.h.
 pub(crate) const WRONG_USE: u8 = 64;
 
+/// Wrong use of the program: its exit status is 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUse(pub(crate) String);
+
+/// The interface of IOS and the link of `--map`.
+///
+/// # Errors
+/// It is not two names.
+pub(crate) fn mapping(pair: &str) -> Result<(String, &str), WrongUse> {
+    match pair.split_once('=') {
+        Some((ios, linux)) if !ios.is_empty() && !linux.is_empty() => {
+            Ok((hubward_config::long_name(ios), linux))
+        }
+        _ => Err(WrongUse(format!("--map takes IOS-NAME=LINUX-NAME, not {pair:?}"))),
+    }
+}
+
+/// The exit status of a start that this machine was not ready for, `EX_TEMPFAIL` of sysexits.h.
+pub(crate) const NOT_YET: u8 = 75;
+
+/// Why this machine is not ready for a configuration that may be started: a link, a port or a device is not there. That may
+/// change by itself, and a refused configuration does not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(crate) struct NotYet(pub(crate) anyhow::Error);
+
 /// Prints; whoever read it may be gone (`| head`).
 pub(crate) fn say(text: &str) {
     let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());

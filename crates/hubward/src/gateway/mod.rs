@@ -555,7 +555,7 @@ impl Gateway {
         crate::guard::mapping::remember(&self.state, &names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
-        self.status.store(status, Ordering::Relaxed);
+        self.status.store(check::status_here(status, &self.parsed.config, &names), Ordering::Relaxed);
         self.authenticator.configure(&self.parsed.config);
         self.leases.configure(&self.parsed.config.pools);
         // a lease goes before the address that takes its place comes

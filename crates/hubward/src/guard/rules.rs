@@ -210,6 +210,19 @@ struct Builder {
     comments: BTreeSet<String>,
 }
 
+/// What a rule says of itself, with a sign where the kernel keeps no more of it.
+pub(super) fn shortened(said: &str) -> String {
+    if said.len() <= COMMENT {
+        return said.to_owned();
+    }
+    const MORE: &str = " …)";
+    let room = said.floor_char_boundary(COMMENT - MORE.len());
+    let kept = said.get(..room).unwrap_or_default();
+    // not in the middle of a word
+    let kept = kept.rsplit_once(' ').map_or(kept, |(words, _)| words);
+    format!("{kept}{MORE}")
+}
+
 impl Builder {
     /// A rule that drops, counts and says what it guards.
     fn drop(
@@ -222,17 +235,11 @@ impl Builder {
     ) -> Rule {
         let by = interface.map(|name| format!(" by {name}")).unwrap_or_default();
         let said = format!("{packets}{by} ({from})");
-        let mut comment: String = said.clone();
+        let mut comment = shortened(&said);
         let mut number = 1;
-        loop {
-            while comment.len() > COMMENT {
-                comment.pop();
-            }
-            if self.comments.insert(comment.clone()) {
-                break;
-            }
+        while !self.comments.insert(comment.clone()) {
             number += 1;
-            comment = format!("#{number} {said}");
+            comment = shortened(&format!("#{number} {said}"));
         }
         self.guarded.push(Guarded {
             kind,

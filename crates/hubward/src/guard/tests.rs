@@ -138,6 +138,16 @@ access-list 120 permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255
 access-list 120 permit ip host 10.1.1.7 10.2.7.0 0.0.0.127
 ";
 
+/// What a long rule says of itself ended in the middle of a word.
+#[test]
+fn a_guarded_thing_with_a_long_name_is_cut_between_words() {
+    let long = "ip 10.20.0.0/16 to 100.64.0.0/10 by GigabitEthernet0/0/0.100 (a tunnel that is left out, whose networks are not known, and more)";
+    let cut = super::rules::shortened(long);
+    assert!(cut.len() <= 120 && cut.ends_with(" …)"), "{cut}");
+    assert!(long.starts_with(&format!("{} ", cut.trim_end_matches(" …)"))), "{cut}");
+    assert_eq!(super::rules::shortened("ip any to any"), "ip any to any");
+}
+
 #[test]
 fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic() {
     let hub = of(HUB);

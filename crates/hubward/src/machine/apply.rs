@@ -1,9 +1,10 @@
 //! The configuration on the Linux side: interfaces, addresses, routes, and what leads cleartext into the TUN. Everything that
 //! is made is marked and removed again; what was there is left alone.
 
+use crate::base::program::mapping;
 use crate::machine::capture::{Capture, Ways};
-use crate::machine::view::{Names, Static};
-use anyhow::{anyhow, bail};
+use crate::machine::view::{Names, Static, is_absent_network};
+use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::verdict::{has_no_link, takes_card};
 use hubward_linux::netlink::Netlink;
@@ -33,9 +34,7 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> 
         .collect();
     let mut names = Names::new();
     for pair in given {
-        let (ios, linux) =
-            pair.split_once('=').ok_or_else(|| anyhow!("--map takes IOS-NAME=LINUX-NAME, not {pair:?}"))?;
-        let ios = hubward_config::long_name(ios);
+        let (ios, linux) = mapping(pair)?;
         if !config.interfaces.iter().any(|interface| interface.name == ios) {
             bail!("--map {pair}: the configuration has no interface {ios}");
         }
@@ -82,9 +81,9 @@ fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String
     needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
 }
 
-/// The interfaces that have something to do and no link.
-fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
-    let busy = config.interfaces.iter().filter(|interface| is_busy(interface));
+/// The interfaces that have something to do and no link, although they could have one. What is left out has none.
+pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
+    let busy = config.interfaces.iter().filter(|one| is_busy(one) && !has_no_link(&one.name));
     busy.filter(|one| !names.contains_key(&one.name)).map(|one| one.name.clone()).collect()
 }
 
@@ -359,8 +358,10 @@ impl Machine {
     ) -> anyhow::Result<()> {
         let bearers = self.bearers(config);
         self.bearer = bearers.values().next().copied();
+        // the network of an interface that is not here may hold a pool, or what a crypto map carries: that goes into its tunnel
+        let statics = &self.statics;
         let main = route::list(&self.netlink)?.into_iter().filter_map(|route| match route.destination {
-            IpNet::V4(net) if route.table == route::MAIN => {
+            IpNet::V4(net) if route.table == route::MAIN && !is_absent_network(statics, &route) => {
                 let bearer = bearers.values().find(|index| **index == route.interface).copied();
                 Some((net, route.metric, route.kind, bearer))
             }
@@ -582,7 +583,8 @@ mod tests {
         assert_eq!(guesses(&config, &names, &["eth1"]), [pair("FastEthernet4", "eth1")]);
         let names: Names = wanted.into();
         let without = without_card(&config, &names);
-        assert!(without.contains("Loopback0") && without.contains("Vlan1") && without.contains("Tunnel7"));
+        assert!(without.contains("Loopback0") && without.contains("Vlan1"));
+        assert!(!without.contains("Tunnel7"), "no link can stand for a tunnel, left out or not");
         assert!(!without.contains("FastEthernet0") && !without.contains("FastEthernet1"), "{without:?}");
         assert!(!without.contains("GigabitEthernet0/0"));
     }

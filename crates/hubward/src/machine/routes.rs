@@ -3,11 +3,12 @@
 //! Of routes with one prefix the configuration's own with the lowest distance is used; Linux knows the distance as metric.
 //! A line by an interface that Hubward does not have (a tunnel that is not implemented, a name that nothing defines, an
 //! interface without a card) becomes an unreachable route of its own distance.
+//! The network of an interface that Hubward does not have is unreachable too, as a connected one (distance 0).
 //! A route that somebody else made (an `ifupdown` default route has metric 0) never wins in silence: a route of distance 1
 //! is put in front of it, and any other loss is told.
 
 use crate::machine::apply::Machine;
-use crate::machine::view::{Names, Static};
+use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
 use hubward_config::model::{self, Addressing, Config};
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
@@ -54,10 +55,15 @@ impl Machine {
             });
             rank(route, better, &around, &mut told);
             if let (RouteKind::Unreachable, Some(name)) = (route.route.kind, &route.interface) {
-                told.insert(format!(
-                    "{} [{}] is unreachable here: its route leads by {name}, which Hubward does not have",
-                    route.route.destination, route.distance
-                ));
+                let destination = route.route.destination;
+                told.insert(match route.distance {
+                    CONNECTED_DISTANCE => {
+                        format!("{destination} is unreachable here: it is the network of {name}, which Hubward does not have")
+                    }
+                    distance => format!(
+                        "{destination} [{distance}] is unreachable here: its route leads by {name}, which Hubward does not have"
+                    ),
+                });
             }
         }
         for line in told.difference(&self.told) {
@@ -101,6 +107,12 @@ impl Machine {
             }
         }
         settle(&mut wanted);
+        let absent = absent_networks(config, &self.names, around);
+        // a connected network comes before every static route to it
+        wanted.retain(|found| {
+            found.distance > 1 || !absent.iter().any(|net| net.route.destination == found.route.destination)
+        });
+        wanted.extend(absent);
         for (name, lease) in &self.leases {
             let Some(router) = lease.router else { continue };
             let Some(link) = around.links.iter().find(|link| link.name == *name) else { continue };
@@ -112,6 +124,32 @@ impl Machine {
         }
         wanted
     }
+}
+
+/// The networks of the interfaces that Hubward does not have: on a router packets to them leave by no other interface. Not where
+/// the very same network is connected to a link that is here, nor of an interface that is shut. Where an interface gets a link
+/// later, this is asked anew.
+fn absent_networks(config: &Config, names: &Names, around: &Surroundings) -> Vec<Static> {
+    let connected: BTreeSet<IpNet> = around.addresses.iter().map(|address| address.net.trunc()).collect();
+    let mut out: Vec<Static> = Vec::new();
+    let absent = config.interfaces.iter().filter(|one| !one.shutdown && !names.contains_key(&one.name));
+    for interface in absent {
+        let Addressing::Static(nets) = &interface.address else { continue };
+        for net in nets.iter().map(|net| IpNet::V4(net.trunc())) {
+            if connected.contains(&net) || out.iter().any(|known| known.route.destination == net) {
+                continue;
+            }
+            let mut route = Route::new(net);
+            route.kind = RouteKind::Unreachable;
+            out.push(Static {
+                route,
+                distance: CONNECTED_DISTANCE,
+                interface: Some(interface.name.clone()),
+                hidden: None,
+            });
+        }
+    }
+    out
 }
 
 /// Where a line leads.
@@ -367,7 +405,8 @@ fn is_tunnel(name: &str) -> bool {
 
 /// Gives a route its metric, so that it wins over what others made, or says why it does not.
 fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTreeSet<String>) {
-    route.route.metric = u32::from(route.distance);
+    // 0 is what the kernel gives networks that are connected, and those come first
+    route.route.metric = u32::from(route.distance.max(1));
     let foreign = around.main.iter().filter(|other| {
         other.protocol != PROTOCOL
             && other.destination == route.route.destination
@@ -393,6 +432,10 @@ fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTre
         return;
     }
     let why = match (connected, route.route.onlink) {
+        _ if route.distance == CONNECTED_DISTANCE && !connected => format!(
+            "this machine has a route to {other_name} (metric {}) that Hubward did not make",
+            other.metric
+        ),
         (true, _) => "that network is connected".to_owned(),
         (_, true) => format!(
             "its next hop lies in no connected network, and this machine has a route to {other_name} (metric {}) that \
@@ -409,15 +452,6 @@ fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTre
     route.hidden = Some(why);
 }
 
-fn same(wanted: &Route, there: &Route) -> bool {
-    wanted.destination == there.destination
-        && wanted.metric == there.metric
-        && wanted.kind == there.kind
-        && wanted.gateway == there.gateway
-        && (wanted.interface == there.interface || wanted.kind != RouteKind::Unicast)
-        && there.protocol == PROTOCOL
-}
-
 fn ios_name(names: &Names, linux: &str) -> Option<String> {
     names.iter().find(|(_, name)| *name == linux).map(|(ios, _)| ios.clone())
 }
@@ -425,6 +459,7 @@ fn ios_name(names: &Names, linux: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::view::is_absent_network;
     use hubward_linux::link::Statistics;
 
     /// The outside is eth0, the LAN eth1; Serial0/0 is mapped, and its cable is out.
@@ -540,6 +575,51 @@ mod tests {
             let wanted: Vec<_> = wanted.iter().map(|wanted| format!("10.78.0.0/16 [5] {wanted}")).collect();
             assert_eq!(resolved(&format!("ip route 10.78.0.0 255.255.0.0 {way} 5\n")), wanted, "{way}");
         }
+    }
+
+    /// The network of an interface without a card went out by the default route in clear.
+    #[test]
+    fn the_network_of_an_interface_that_is_not_here_is_unreachable() {
+        let more = "interface Vlan1\n ip address 10.40.0.1 255.255.0.0\n ip address 10.41.0.1 255.255.255.0 secondary\n\
+                    interface GigabitEthernet0/1.30\n ip address 10.30.0.1 255.255.255.0\n\
+                    interface Vlan2\n ip address 10.42.0.1 255.255.0.0\n shutdown\n\
+                    interface Vlan3\n ip address 10.1.1.7 255.255.255.0\n\
+                    interface Vlan4\n ip address 10.1.0.1 255.255.0.0\n\
+                    interface Vlan5\n ip address 10.40.0.2 255.255.0.0\n";
+        let config = hubward_config::parse(&format!("{BASE}{more}")).config;
+        let (mut names, around) = surroundings();
+        let found = |names: &Names| {
+            let found = absent_networks(&config, names, &around);
+            found.iter().map(|found| text(found, &around)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            found(&names),
+            [
+                "10.255.7.0/30 [0] unreachable Tunnel7",
+                "10.1.255.1/32 [0] unreachable Loopback0",
+                "10.1.64.0/24 [0] unreachable BVI1",
+                "10.40.0.0/16 [0] unreachable Vlan1",
+                "10.41.0.0/24 [0] unreachable Vlan1",
+                "10.30.0.0/24 [0] unreachable GigabitEthernet0/1.30",
+                // that of Vlan3 is connected to eth1, which also has the narrower one of Vlan4
+                "10.1.0.0/16 [0] unreachable Vlan4",
+            ]
+        );
+        // a mapped interface is here, also while its link is down
+        for (ios, linux) in [("Vlan1", "eth8"), ("Vlan5", "eth9")] {
+            names.insert(ios.into(), linux.into());
+        }
+        assert!(!found(&names).iter().any(|line| line.starts_with("10.40.") || line.starts_with("10.41.")));
+        // it stands behind what the kernel connects, whenever that comes
+        let mut route = absent_networks(&config, &surroundings().0, &around).remove(0);
+        rank(&mut route, false, &around, &mut BTreeSet::new());
+        assert_eq!(route.route.metric, 1);
+        // that of a line of the configuration is another one, which crypto maps heed
+        let statics = [route];
+        let mut there = statics[0].route.clone();
+        assert!(is_absent_network(&statics, &there));
+        there.metric = 5;
+        assert!(!is_absent_network(&statics, &there));
     }
 
     #[test]

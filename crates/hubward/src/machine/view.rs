@@ -1,8 +1,9 @@
 //! What is shown of the machine: its interfaces and the static routes of the configuration.
 
 use hubward_config::model::{Addressing, Config};
+use hubward_linux::marks::PROTOCOL;
 use hubward_linux::netlink::Netlink;
-use hubward_linux::route::Route;
+use hubward_linux::route::{Route, RouteKind};
 use hubward_linux::{address, link};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeMap;
@@ -102,4 +103,22 @@ pub(crate) struct Static {
     pub(crate) interface: Option<String>,
     /// Why it is not used although no other route of the configuration is better.
     pub(crate) hidden: Option<String>,
+}
+
+/// Whether a route of the machine stands for the network of an interface that Hubward does not have.
+pub(crate) fn is_absent_network(statics: &[Static], route: &Route) -> bool {
+    statics.iter().any(|known| known.distance == CONNECTED_DISTANCE && same(&known.route, route))
+}
+
+/// The distance of a connected network.
+pub(crate) const CONNECTED_DISTANCE: u8 = 0;
+
+/// Whether a route of the machine is the one that Hubward wanted.
+pub(crate) fn same(wanted: &Route, there: &Route) -> bool {
+    wanted.destination == there.destination
+        && wanted.metric == there.metric
+        && wanted.kind == there.kind
+        && wanted.gateway == there.gateway
+        && (wanted.interface == there.interface || wanted.kind != RouteKind::Unicast)
+        && there.protocol == PROTOCOL
 }

@@ -121,9 +121,8 @@ impl Place {
     /// The configuration that is there.
     pub(crate) fn read(&self, desk: &Desk) -> Result<String, Refusal> {
         let Some(path) = self.path(desk) else { return Ok(desk.views.parsed().document.print()) };
-        let bytes = files::read(&path, files::CONFIGURATION)
+        let text = check::read(&path)
             .map_err(|_| Refusal::Failed(format!("Error opening {self} (No such file or directory)")))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
         match self {
             Self::Flash(_) if !is_configuration(&text) => {
                 Err(Refusal::Failed(format!("Error opening {self} (Not a configuration)")))

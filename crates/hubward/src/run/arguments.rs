@@ -11,10 +11,6 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     /// The configuration.
     pub(crate) file: PathBuf,
-    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
-    /// are the network cards in order.
-    #[arg(long = "map", value_name = "IOS=LINUX")]
-    pub(crate) map: Vec<String>,
     #[command(flatten)]
     pub(crate) options: Options,
     /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the

@@ -1,5 +1,6 @@
 //! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
 
+use crate::base::program::mapping;
 use crate::base::store::Store;
 use crate::check;
 use crate::choices::Choices;
@@ -28,13 +29,20 @@ pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Res
     match set(arguments)? {
         view if view.missing.is_some() => println!("There is no guard."),
         view => println!(
-            "The guard is in place: {} lines and pools of {}, {} granted networks.",
-            view.guarded.len(),
+            "The guard is in place: {} of {}, {}.",
+            counted(view.guarded.len(), "line or pool", "lines and pools"),
             arguments.file.display(),
-            view.granted.len()
+            counted(view.granted.len(), "granted network", "granted networks")
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {more}"),
+    }
 }
 
 /// After a start that was refused. A service whose start is refused is guarded all the same, as with `--guard` everybody is; a
@@ -68,11 +76,12 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     }
     // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
     let judgement = choices.judge(&parsed);
-    let without: Vec<_> = choices.without.iter().chain(&judgement.missing).cloned().collect();
-    for name in leave_out(&mut parsed.config, &judgement.verdicts, &without) {
+    let without: Vec<_> = judgement.without.iter().chain(&judgement.missing).cloned().collect();
+    leave_out(&mut parsed.config, &judgement.verdicts, &without);
+    for name in &judgement.unknown {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
-    let names = names(&parsed.config, &arguments.map, &arguments.state)?;
+    let names = names(&parsed.config, &arguments.options.map, &arguments.state)?;
     // the only thing that opens no store is another Hubward that has it
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
@@ -102,6 +111,37 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
         None => println!("There is no guard."),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `hubward release --show`: what the guard keeps in, asked of the kernel, whether a gateway runs or not.
+pub(crate) fn show() -> anyhow::Result<ExitCode> {
+    privilege::require(Capability::NetAdmin, "a look at the guard")?;
+    let filters = Nftables::open()?;
+    let mut kept = None;
+    for table in [TABLE, CLIENT] {
+        if filters.exists(table)? {
+            kept.get_or_insert_with(BTreeSet::new).extend(kept_in(&filters, table)?);
+        }
+    }
+    let mut text = match &kept {
+        None => "There is no guard.\n".to_owned(),
+        Some(kept) if kept.is_empty() => "The guard is in place. It keeps nothing in.\n".into(),
+        Some(_) => "The guard is in place. These packets do not leave in clear:\n".into(),
+    };
+    for line in kept.iter().flatten() {
+        let _never = writeln!(text, "  {line}");
+    }
+    crate::base::program::say(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells somebody whom no gateway answered that what it protected is still kept in, if he may know.
+pub(crate) fn tell_of_a_guard_without_a_gateway(socket: &Path) {
+    if UnixStream::connect(socket).is_err()
+        && Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false)
+    {
+        eprintln!("The guard is in place; `hubward release --show` says what it keeps in.");
+    }
 }
 
 /// The same for whoever ended the gateway by Ctrl-C.
@@ -151,12 +191,12 @@ fn farewell(kept_in: &BTreeSet<String>) -> String {
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
     for pair in given {
-        let (ios, linux) = pair.split_once('=').context("--map takes IOS-NAME=LINUX-NAME")?;
-        if linux.is_empty() || linux.len() > LINK_NAME {
+        let (ios, linux) = mapping(pair)?;
+        if linux.len() > LINK_NAME {
             bail!("--map {pair}: a Linux interface has a name of 1 to {LINK_NAME} bytes");
         }
         names.retain(|_, other| other != linux);
-        names.insert(hubward_config::long_name(ios), linux.to_owned());
+        names.insert(ios, linux.to_owned());
     }
     names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
     Ok(names)
@@ -191,6 +231,12 @@ mod tests {
             assert!(names(&config, &[wrong.to_owned()], empty.path()).is_err(), "{wrong}");
         }
         assert!(names(&config, &[], empty.path()).unwrap().is_empty(), "no card is guessed");
+    }
+
+    #[test]
+    fn one_line_is_not_one_lines() {
+        let told = |number| counted(number, "line or pool", "lines and pools");
+        assert_eq!([told(0), told(1), told(2)], ["0 lines and pools", "1 line or pool", "2 lines and pools"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::base::clock::now;
 use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
+use crate::base::program::{NotYet, WrongUse};
 use crate::base::store::Store;
 use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
@@ -30,6 +31,7 @@ use crate::supervise::{self, GATEWAY, Heart, Supervisor};
 use crate::views::Views;
 use crate::{check, translate};
 use arc_swap::ArcSwap;
+use hubward_config::Parsed;
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
 use hubward_linux::marks::{CLEAR_MARK, FWMARK};
@@ -67,8 +69,23 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let text = check::read(&arguments.file)?;
     let started = check::started(&arguments.file, &text, &choices);
     let (parsed, status) = started.inspect_err(|_| crate::run::guard::stand_in(arguments))?;
-    let status = Arc::new(AtomicU8::new(status));
-    let names = map_interfaces(&parsed.config, &arguments.map, arguments.map.is_empty())?;
+    bring_up(arguments, parsed, status, choices, supervisor, logging).map_err(|error| {
+        // what is mapped wrongly is so tomorrow
+        if error.is::<WrongUse>() { error } else { NotYet(error).into() }
+    })
+}
+
+/// Brings up a configuration that may be started, and runs it.
+fn bring_up(
+    arguments: &Arguments,
+    parsed: Parsed,
+    status: u8,
+    choices: Choices,
+    supervisor: Arc<Supervisor>,
+    logging: Arc<Logging>,
+) -> anyhow::Result<(End, ExitCode)> {
+    let names = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
+    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &names)));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -94,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
         &parsed.config,
         names.clone(),
         arguments.no_addresses,
-        arguments.map.is_empty(),
+        arguments.options.map.is_empty(),
     )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;

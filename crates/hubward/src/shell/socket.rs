@@ -127,7 +127,7 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
                 out.flush()?;
                 drop(out);
                 if let Err(refusal) = outcome {
-                    stream.write_all(refusal.to_string().as_bytes())?;
+                    stream.write_all(told(&refusal, line).as_bytes())?;
                     break;
                 }
             }
@@ -135,6 +135,23 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     }
     stream.write_all(&[END])?;
     Ok(())
+}
+
+/// What is said of a refused line. Nobody sees a prompt in front of it, so the line stands above the sign at the wrong word.
+fn told(refusal: &Refusal, line: &str) -> String {
+    match refusal {
+        Refusal::Invalid(place) => {
+            let blanks = line.get(..*place).unwrap_or(line).chars().count();
+            format!("{line}\n{:blanks$}^\n{refusal}", "")
+        }
+        _ => refusal.to_string(),
+    }
+}
+
+/// Whether an answer is the refusal of a line.
+pub(crate) fn is_refusal(text: &str, line: &str) -> bool {
+    let pointed = text.strip_prefix(line).and_then(|rest| rest.strip_prefix('\n'));
+    text.starts_with('%') || pointed.is_some_and(|rest| rest.trim_start_matches(' ').starts_with("^\n%"))
 }
 
 /// Carries a command out, with the output filter behind it.
@@ -206,6 +223,16 @@ mod tests {
         }
     }
 
+    /// `hubward exec` said that there was a sign, and showed none.
+    #[test]
+    fn the_sign_stands_below_the_wrong_word_and_the_status_knows_it() {
+        let line = "show ip rout x";
+        let text = told(&Refusal::Invalid(13), line);
+        assert_eq!(text, "show ip rout x\n             ^\n% Invalid input detected at '^' marker.\n");
+        assert!(is_refusal(&text, line) && is_refusal("% Incomplete command.\n", line));
+        assert!(!is_refusal("show ip rout x\n", line) && !is_refusal("a\n ^\n% b\n", line));
+    }
+
     /// As many commands at a time as there may be, and one more, which is refused; when one ends there is room again.
     #[test]
     fn commands_at_once() {
@@ -227,11 +254,12 @@ mod tests {
         };
         assert_eq!(when_free(Format::Modern, "show privilege"), "Current privilege level is 15\n");
         let both = when_free(Format::Classic, "show privilege\nshow nothing\nshow privilege");
-        assert_eq!(both, "Current privilege level is 15\n% Invalid input detected at '^' marker.\n");
+        let at = "% Invalid input detected at '^' marker.\n";
+        assert_eq!(both, format!("Current privilege level is 15\nshow nothing\n     ^\n{at}"));
         let filtered = "show privilege | exclude level\nshow privilege | count 15\nshow privilege | x";
         assert_eq!(
             when_free(Format::Modern, filtered),
-            "Number of lines which match regexp = 1\n% Invalid input detected at '^' marker.\n"
+            format!("Number of lines which match regexp = 1\nshow privilege | x\n                 ^\n{at}")
         );
         assert!(serve(&supervisor, &path, crate::views::tests::desk()).is_err(), "another gateway's socket");
     }

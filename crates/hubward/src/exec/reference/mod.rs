@@ -22,7 +22,8 @@ completes a word.
 ";
 
 const EXEC: &str = "\
-`hubward console`, a login by SSH and `hubward exec` take these. *Level* is the lowest privilege level that may give the command;
+`hubward console` and a login by SSH take these; `hubward exec` those that need no session (not `terminal length`, `enable`,
+`configure terminal` and the like: lines of the configuration are typed at the console). *Level* is the lowest privilege level that may give the command;
 for anybody below, it does not exist. The console and `hubward exec` have level 15. *JSON* says whether `| json` behind the command gives its rows as
 JSON ([show-json.md](show-json.md)).
 
