@@ -1,7 +1,7 @@
 //! Forms compiled, and lines run through them: every form of a mode at once, word by word, as IOS does.
 
-use crate::command::long_name;
 use crate::form::Word;
+use crate::interface_name::long_name;
 use std::net::Ipv4Addr;
 
 /// What a position of a form takes.

@@ -1,8 +1,8 @@
 //! What only the whole configuration shows: dangling names, hidden entries, weak and open spots.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer, Route};
-use crate::parse::Parsed;
+use crate::model::{Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer};
+use crate::parsed::Parsed;
 
 pub(crate) fn check(parsed: &mut Parsed) {
     crate::effect::settle(parsed);
@@ -233,39 +233,6 @@ fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
         let message = format!("the {what} {name} is not defined; until it is, this has no effect");
         say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
     }
-}
-
-/// Static routes to Null0 that are the best way to what a crypto map should protect: packets never come to the map.
-pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv4Net, u32)> {
-    if terms.reverse_route {
-        return Vec::new();
-    }
-    let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-    let mut out: Vec<(u32, ipnet::Ipv4Net, u32)> = Vec::new();
-    for entry in acl.iter().flat_map(|acl| &acl.entries).filter(|entry| entry.permit) {
-        let Some(destination) = entry.destination.prefix() else { continue };
-        let covers = |route: &&Route| route.destination.contains(&destination);
-        let best = config
-            .routes
-            .iter()
-            .filter(covers)
-            .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.distance));
-        let connected = config.interfaces.iter().filter(|interface| !interface.shutdown).any(|interface| {
-            let longest = best.map_or(0, |route| route.destination.prefix_len());
-            match &interface.address {
-                Addressing::Static(nets) => {
-                    nets.iter().any(|net| net.contains(&destination) && net.prefix_len() >= longest)
-                }
-                _ => false,
-            }
-        });
-        let is_null =
-            |route: &&Route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null"));
-        if let Some(route) = best.filter(is_null).filter(|_| !connected) {
-            out.push((route.line, destination, entry.line));
-        }
-    }
-    out
 }
 
 /// Lists of `access-class` of which a line is not understood: whom that line may deny does not come in.

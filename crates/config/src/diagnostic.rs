@@ -1,7 +1,5 @@
 //! What the configuration check has to say.
 
-use crate::document::Class;
-
 /// How much a diagnostic matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -292,30 +290,10 @@ impl Unenforced {
     }
 }
 
-/// The lines of a configuration that nothing holds, in order.
-pub fn unenforced(parsed: &crate::parse::Parsed) -> Vec<Unenforced> {
-    let lines = &parsed.document.lines;
-    let public = |text: &str| crate::secret::public_part(text).trim().to_string();
-    let found = parsed.diagnostics.iter().filter(|told| told.code == Code::Unenforced);
-    let described = found.map(|told| {
-        let place = usize::try_from(told.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let line = lines.get(place);
-        let header = line.and_then(|line| line.under).and_then(|under| lines.get(under));
-        let header = header.map(|header| public(&header.spelled));
-        let text = line.map(|line| public(&line.spelled)).unwrap_or_default();
-        // a line that says something and counts as blank is one that is not read
-        let kind = match line.map(|line| line.class) {
-            Some(Class::Blank) => Kind::AfterEnd,
-            _ => Kind::of(header.as_deref(), &text),
-        };
-        Unenforced { line: told.line, kind, header, text, message: told.message.clone() }
-    });
-    described.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parsed::unenforced;
 
     #[test]
     fn each_kind_has_a_name_of_its_own() {

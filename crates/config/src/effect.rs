@@ -1,12 +1,12 @@
 //! What only the whole configuration shows of a line's effect: a filter of an interface that is shut filters nothing, a bare
 //! `control-plane` polices nothing, and an access list of which a line was not understood is not the list that was meant.
 
-use crate::diagnostic::{Code, Diagnostic, Kind, Severity, unenforced};
+use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
 use crate::model::{Acl, AclEntry};
-use crate::parse::Parsed;
+use crate::parsed::{Parsed, unenforced};
 use crate::verdict::lines::{Block, Spelled, blocks};
-use crate::verdict::world::{has_no_link, is_template, is_tunnel};
+use crate::verdict::world::{UNSORTED, has_no_link, is_template, is_tunnel};
 use std::collections::BTreeMap;
 
 /// Puts right what was said of lines one by one.
@@ -166,7 +166,8 @@ fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
 fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     let is_route = |text: &str| text.trim_start().starts_with("ip route ");
     let by_tunnel = |text: &str| {
-        text.split_whitespace().any(|word| is_tunnel(&crate::long_name(word)) || word.starts_with("Tunnel"))
+        text.split_whitespace()
+            .any(|word| is_tunnel(&crate::interface_name::long_name(word)) || word.starts_with("Tunnel"))
     };
     let lines = parsed.document.lines.iter().zip(1..);
     let found = lines.filter(|(line, _)| line.class == Class::Unknown && is_route(&line.text));
@@ -245,9 +246,6 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
         line.class = Class::Unsupported;
     }
 }
-
-/// How it is said that the numbers of a list do not ascend.
-pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
 
 /// A router sorts the lines of an access list by their numbers; here they stand as they are written. Where that is not the same,
 /// no line of the list that denies may let anything by any more, and what uses the list knows that it is not whole.
@@ -456,7 +454,7 @@ mod tests {
             ("ip route 10.24.0.0 255.255.0.0 Tunnel7 250", false),
         ] {
             let parsed = crate::parse(&format!("hostname a\n{line}\n"));
-            let told = crate::diagnostic::unenforced(&parsed);
+            let told = crate::parsed::unenforced(&parsed);
             assert_eq!(told.iter().any(|one| one.line == 2), stops, "{line}: {told:?}");
         }
     }

@@ -6,22 +6,11 @@ use crate::command::submode::{Says, Sub};
 use crate::command::table::Lookup;
 use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::document::{Class, Document, Line};
+use crate::document::{Class, Line};
 use crate::form::{Cursor, Word, words};
-use crate::model::Config;
+use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::shown;
-
-/// A configuration that was read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parsed {
-    /// Every line.
-    pub document: Document,
-    /// What it means.
-    pub config: Config,
-    /// What there is to say, in the order of the lines.
-    pub diagnostics: Vec<Diagnostic>,
-}
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]

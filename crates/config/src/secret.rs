@@ -279,7 +279,7 @@ mod tests {
                         hidden(&line, &told.message);
                         hidden(&line, &told.remedy);
                     }
-                    for one in crate::diagnostic::unenforced(&parsed) {
+                    for one in crate::parsed::unenforced(&parsed) {
                         hidden(&line, &one.name());
                     }
                     for verdict in crate::verdict::verdicts(&parsed) {

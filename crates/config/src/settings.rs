@@ -220,7 +220,7 @@ fn lines_by_lists(blocks: &[Block<'_>], still: &[u32]) -> Vec<(u32, &'static str
 
 #[cfg(test)]
 mod tests {
-    use crate::diagnostic::unenforced;
+    use crate::parsed::unenforced;
 
     /// The lines that stop the start.
     fn open(text: &str) -> Vec<u32> {

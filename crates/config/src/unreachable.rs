@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
-use crate::parse::Parsed;
+use crate::parsed::Parsed;
 use crate::verdict::{has_card, has_no_link};
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;

@@ -2,6 +2,7 @@
 
 use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
 use crate::form::{Cursor, Problem};
+use crate::interface_name::long_name;
 use crate::model::{Addressing, Interface};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks after");
@@ -98,35 +99,6 @@ pub(super) const ROWS: &[Row] = &[
 pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
     let own = ROWS.iter().filter(|row| row.mode == In::Interface);
     own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
-}
-
-/// The long name of an interface: `fa0/0`, `FastEthernet 0/0` and `FastEthernet0/0` are one.
-pub fn long_name(typed: &str) -> String {
-    const KINDS: [&str; 16] = [
-        "FastEthernet",
-        "GigabitEthernet",
-        "TenGigabitEthernet",
-        "Ethernet",
-        "Serial",
-        "Loopback",
-        "Tunnel",
-        "Vlan",
-        "Dialer",
-        "ATM",
-        "BVI",
-        "Port-channel",
-        "Virtual-Template",
-        "Cellular",
-        "Async",
-        "Null",
-    ];
-    let digits = typed.find(|character: char| character.is_ascii_digit()).unwrap_or(typed.len());
-    let (kind, number) = typed.split_at(digits);
-    let kind = kind.trim();
-    let lower = kind.to_ascii_lowercase();
-    let found =
-        KINDS.iter().find(|known| !lower.is_empty() && known.to_ascii_lowercase().starts_with(&lower));
-    format!("{}{number}", found.copied().unwrap_or(kind))
 }
 
 /// Whether `no interface` may remove an interface: one that configuration made.

@@ -27,8 +27,6 @@ use crate::form::{Cursor, Problem};
 use crate::model::Config;
 use crate::secret::Password;
 
-pub use interface::long_name;
-
 /// Where a line stands: the object that the commands of a submode change, by its place in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {

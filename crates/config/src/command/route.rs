@@ -71,7 +71,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
             cursor.next();
         }
         next_hop = cursor.optional_address();
-        interface = Some(super::interface::long_name(&name));
+        interface = Some(crate::interface_name::long_name(&name));
     }
     let (mut distance, mut by_dhcp) = (1, false);
     while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {

@@ -1,11 +1,10 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
-use super::barren;
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
-use super::{Outcome, Reason, Verdict};
+use super::{Outcome, Reason, Verdict, barren};
 use crate::document::Class;
 use crate::model::{Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, Profile, TransformSet};
 use std::net::Ipv4Addr;
@@ -390,7 +389,7 @@ impl<'w, 'p> Found<'w, 'p> {
     /// Transform sets, access list and profile.
     fn terms(&mut self, terms: &EntryTerms) {
         self.transform_sets(terms);
-        for (line, destination, _) in crate::check::nulls(self.world.config, terms) {
+        for (line, destination, _) in super::nulls::nulls(self.world.config, terms) {
             let text = format!("packets to {destination} are dropped by this route, on a router too");
             self.differs.push(Reason::new(line, text));
         }

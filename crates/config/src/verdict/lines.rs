@@ -1,8 +1,8 @@
 //! The lines of a configuration by the command that opens their mode.
 
-use crate::command::long_name;
 use crate::document::Class;
-use crate::parse::Parsed;
+use crate::interface_name::long_name;
+use crate::parsed::Parsed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One line: its number from 1, and its command spelled out.

@@ -4,7 +4,7 @@
 use super::lines::{Block, Spelled};
 use super::world::{Applied, World, is_tunnel};
 use super::{Outcome, Reason, Verdict};
-use crate::command::long_name;
+use crate::interface_name::long_name;
 use crate::model::{AclEntry, Config, Interface};
 use std::net::Ipv4Addr;
 

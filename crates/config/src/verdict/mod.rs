@@ -9,6 +9,7 @@ mod group;
 pub(crate) mod lines;
 mod link;
 mod networks;
+pub(crate) mod nulls;
 mod orphan;
 mod other;
 pub(crate) mod world;
@@ -17,7 +18,7 @@ pub use networks::Flow;
 pub use world::{has_card, has_no_link, takes_card};
 
 use crate::model::{Config, EntryTerms};
-use crate::parse::Parsed;
+use crate::parsed::Parsed;
 use lines::blocks;
 use world::World;
 

@@ -4,7 +4,7 @@ use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, of_pool, permitted};
 use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
-use crate::command::long_name;
+use crate::interface_name::long_name;
 use crate::model::IdentityMatch;
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;

@@ -3,15 +3,18 @@
 use super::Reason;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, less};
-use crate::command::long_name;
 use crate::diagnostic::Code;
 use crate::document::Class;
+use crate::interface_name::long_name;
 use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile};
-use crate::parse::Parsed;
+use crate::parsed::Parsed;
 use crate::secret::Password;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+
+/// How it is said that the numbers of a list do not ascend.
+pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
 
 /// A configuration as verdicts look at it.
 pub(super) struct World<'p> {
@@ -108,7 +111,7 @@ impl<'p> World<'p> {
         let config = &parsed.config;
         let (applied, doubts) = Default::default();
         let told = parsed.diagnostics.iter();
-        let unsorted = told.filter(|told| told.message.starts_with(crate::effect::UNSORTED));
+        let unsorted = told.filter(|told| told.message.starts_with(UNSORTED));
         let unsorted = unsorted.map(|told| told.line).collect();
         let mut world = Self { parsed, config, blocks, routing, unsorted, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));

@@ -1,0 +1,30 @@
+//! Names of interfaces.
+
+/// The long name of an interface: `fa0/0`, `FastEthernet 0/0` and `FastEthernet0/0` are one.
+pub fn long_name(typed: &str) -> String {
+    const KINDS: [&str; 16] = [
+        "FastEthernet",
+        "GigabitEthernet",
+        "TenGigabitEthernet",
+        "Ethernet",
+        "Serial",
+        "Loopback",
+        "Tunnel",
+        "Vlan",
+        "Dialer",
+        "ATM",
+        "BVI",
+        "Port-channel",
+        "Virtual-Template",
+        "Cellular",
+        "Async",
+        "Null",
+    ];
+    let digits = typed.find(|character: char| character.is_ascii_digit()).unwrap_or(typed.len());
+    let (kind, number) = typed.split_at(digits);
+    let kind = kind.trim();
+    let lower = kind.to_ascii_lowercase();
+    let found =
+        KINDS.iter().find(|known| !lower.is_empty() && known.to_ascii_lowercase().starts_with(&lower));
+    format!("{}{number}", found.copied().unwrap_or(kind))
+}

@@ -1,0 +1,36 @@
+//! Routes to Null0 beside a tunnel.
+
+use crate::model::{Addressing, Config, EntryTerms, Route};
+
+/// Static routes to Null0 that are the best way to what a crypto map should protect: packets never come to the map.
+pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv4Net, u32)> {
+    if terms.reverse_route {
+        return Vec::new();
+    }
+    let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let mut out: Vec<(u32, ipnet::Ipv4Net, u32)> = Vec::new();
+    for entry in acl.iter().flat_map(|acl| &acl.entries).filter(|entry| entry.permit) {
+        let Some(destination) = entry.destination.prefix() else { continue };
+        let covers = |route: &&Route| route.destination.contains(&destination);
+        let best = config
+            .routes
+            .iter()
+            .filter(covers)
+            .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.distance));
+        let connected = config.interfaces.iter().filter(|interface| !interface.shutdown).any(|interface| {
+            let longest = best.map_or(0, |route| route.destination.prefix_len());
+            match &interface.address {
+                Addressing::Static(nets) => {
+                    nets.iter().any(|net| net.contains(&destination) && net.prefix_len() >= longest)
+                }
+                _ => false,
+            }
+        });
+        let is_null =
+            |route: &&Route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null"));
+        if let Some(route) = best.filter(is_null).filter(|_| !connected) {
+            out.push((route.line, destination, entry.line));
+        }
+    }
+    out
+}
