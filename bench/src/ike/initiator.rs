@@ -10,12 +10,14 @@ use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{RecvBatch, SocketOptions};
-use hubward_proto::esp::sa::{Direction, EntryRef, Mode};
+use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::engine::Engine;
-use hubward_proto::ike::io::{Acquire, Effect, Input};
-use hubward_proto::ike::path::{Encapsulation, ISAKMP_PORT, InterfaceId, NATT_PORT, Path, VrfId};
-use hubward_proto::ike::policy::{
+use hubward_proto::ike::io::{Effect, Input};
+use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
+use hubward_proto::path::{Encapsulation, ISAKMP_PORT, Mode, NATT_PORT, Path};
+use hubward_proto::policy::{
     Authentication, CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Global, Interface, IsakmpPolicy,
     KeyPeer, Keyring, MapEntry, MapEntryKind, Policy, PresharedKey, TransformSet,
 };

@@ -2,10 +2,10 @@
 
 use crate::base::files;
 use crate::base::program::{WrongUse, mapping};
-use hubward_config::Parsed;
-use hubward_config::diagnostic::{Kind, Unenforced, unenforced};
+use hubward_config::diagnostic::{Kind, Unenforced};
 use hubward_config::model::Config;
 use hubward_config::verdict::{Outcome, Verdict, has_no_link, leave_out, verdicts};
+use hubward_config::{Parsed, unenforced};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,19 +1,12 @@
 //! Where a datagram came from or goes to.
 
+use crate::names::{InterfaceId, VrfId};
 use std::net::IpAddr;
 
 /// The UDP port of ISAKMP.
 pub const ISAKMP_PORT: u16 = 500;
 /// The UDP port that ISAKMP and ESP share once a NAT was found (RFC 3947, RFC 3948).
 pub const NATT_PORT: u16 = 4500;
-
-/// An interface of the configuration, by its place in [`crate::ike::policy::Policy::interfaces`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InterfaceId(pub u16);
-
-/// A routing instance; 0 is the global table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct VrfId(pub u16);
 
 /// How IKE and ESP travel between two gateways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,4 +35,25 @@ pub struct Path {
     pub vrf: VrfId,
     /// Native or in UDP 4500.
     pub encapsulation: Encapsulation,
+}
+
+/// Tunnel or transport mode (RFC 4301 section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The whole inner packet is wrapped.
+    Tunnel,
+    /// The payload alone is wrapped; the selectors name the gateways themselves.
+    Transport,
+}
+
+/// `crypto ipsec df-bit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DfBit {
+    /// The outer header has the inner packet's bit.
+    #[default]
+    Copy,
+    /// Always set.
+    Set,
+    /// Never set.
+    Clear,
 }

@@ -3,13 +3,13 @@
 //! Values that could be secret are never shown: of keys, nonces, hashes and of every mode-config and Xauth attribute only
 //! the length. Whatever the bytes are, the line has no control characters, is bounded, and printing it cannot fail.
 
-use super::attribute::{Attribute, Value};
-use super::ike1::{Config, Delete, Notify, Proposal, parse_sa};
-use super::isakmp::{Chain, Header, MessageError};
-use super::reader::{Reader, Truncated};
-use super::registry::{config, exchange, id, ike, ipsec, notify, payload, protocol};
-use crate::ike::event::Untrusted;
 use crate::ike::v1::vendor::Vendor;
+use crate::names::Untrusted;
+use crate::wire::attribute::{Attribute, Value};
+use crate::wire::ike1::{Config, Delete, Notify, Proposal, parse_sa};
+use crate::wire::isakmp::{Chain, Header, MessageError};
+use crate::wire::reader::{Reader, Truncated};
+use crate::wire::registry::{config, exchange, id, ike, ipsec, notify, payload, protocol};
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 

@@ -5,16 +5,17 @@ use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice, Refused};
 use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::{Counted, Reached, Sad};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big::Told;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
-use hubward_proto::ike::policy::{
+use hubward_proto::limits;
+use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
+use hubward_proto::policy::{
     CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Interface, MapEntry, MapEntryKind, Policy,
 };
-use hubward_proto::limits;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip;
 use std::net::Ipv4Addr;
@@ -349,7 +350,7 @@ fn mutated_packets_are_refused() {
 #[test]
 fn a_packet_without_an_sa_follows_the_policy() {
     let sad = Sad::new();
-    let tables = Tables::build(&hubward_proto::ike::policy::Policy::default(), vec![range("10.5.5.0/24")]);
+    let tables = Tables::build(&hubward_proto::policy::Policy::default(), vec![range("10.5.5.0/24")]);
     let mut outbound = Outbound::new(&sad, [5; 32]);
     let pool = outbound.push(&tables, Instant::ORIGIN, &packet("10.1.1.1", "10.5.5.9", 10));
     assert!(matches!(pool, Outcome::Drop(DropReason::NoSa)));

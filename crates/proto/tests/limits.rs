@@ -13,9 +13,9 @@ mod support;
 
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::path::Path;
-use hubward_proto::ike::policy::Policy;
 use hubward_proto::limits;
+use hubward_proto::path::Path;
+use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::isakmp::MessageError;
 use peer::Bench;

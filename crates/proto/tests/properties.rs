@@ -3,11 +3,12 @@
 
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
 use hubward_proto::ike::identity::Proxy;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::wire::attribute::{Attribute, Value};
 use hubward_proto::wire::ike1::{Config, Delete, Notify, Proposal, Transform, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::{Cookie, Header};

@@ -5,9 +5,9 @@ use crate::support::{HUB, Node, World, client_policy, hub_policy, ip, spoke_poli
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Answer, Command, CredentialField, Input, Question};
-use hubward_proto::ike::policy::Policy;
 use hubward_proto::ike::trace::TraceScope;
 use hubward_proto::limits;
+use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::{Config, Delete, Notify, Proposal, write_sa};

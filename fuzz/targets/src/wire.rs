@@ -3,10 +3,10 @@
 use hubward_proto::ike::identity::{Identity, Proxy};
 use hubward_proto::ike::v1::vendor::Vendor;
 use hubward_proto::limits;
+use hubward_proto::print::{Message, Payloads};
 use hubward_proto::wire::attribute::{self, Attribute};
 use hubward_proto::wire::ike1::{Config, Delete, Notify, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
-use hubward_proto::wire::print::{Message, Payloads};
 use hubward_proto::wire::registry::{config, payload};
 
 /// A datagram as it comes in; also with the length that the header should state, so that it is read further.

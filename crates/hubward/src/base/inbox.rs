@@ -191,7 +191,7 @@ impl Inbox {
 mod tests {
     use super::*;
     use hubward_proto::esp::inbound::Notice;
-    use hubward_proto::esp::sa::ChildId;
+    use hubward_proto::names::ChildId;
     use std::net::Ipv4Addr;
     use std::sync::mpsc::channel;
 

@@ -2,10 +2,10 @@
 
 use hubward_config::Parsed;
 use hubward_proto::esp::inbound::{Notice, Refused};
-use hubward_proto::esp::sa::{ChildId, EntryRef};
-use hubward_proto::ike::io::{Acquire, Answer, AskId, Command, Limit};
-use hubward_proto::ike::path::InterfaceId;
+use hubward_proto::flow::tables::Acquire;
+use hubward_proto::ike::io::{Answer, AskId, Command, Limit};
 use hubward_proto::ike::trace::TraceScope;
+use hubward_proto::names::{ChildId, EntryRef, InterfaceId};
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -6,9 +6,9 @@ use anyhow::{Context as _, anyhow, bail};
 use hubward_crypto::password::{decode_pcf, reveal};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
-use hubward_proto::esp::sa::{DfBit, Mode};
-use hubward_proto::ike::path::InterfaceId;
-use hubward_proto::ike::policy::{
+use hubward_proto::names::InterfaceId;
+use hubward_proto::path::{DfBit, Mode};
+use hubward_proto::policy::{
     Authentication, Connection, EntryTerms, IsakmpPolicy, Keepalive, Phase1Mode, SelfIdentity, TransformSet,
 };
 use serde::Deserialize;

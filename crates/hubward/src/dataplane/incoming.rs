@@ -12,7 +12,7 @@ use hubward_linux::{Received, RecvBatch};
 use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::flow::coalesce::{Coalescer, Super};
 use hubward_proto::flow::too_big;
-use hubward_proto::ike::path::{Encapsulation, NATT_PORT};
+use hubward_proto::path::{Encapsulation, NATT_PORT};
 use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 use std::os::fd::AsFd as _;

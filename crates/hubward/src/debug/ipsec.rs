@@ -2,9 +2,10 @@
 
 use super::line::{About, Class, Line, Tag};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
-use hubward_proto::esp::sa::{ChildId, Mode, Spi};
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::trace::Pair;
+use hubward_proto::names::{ChildId, Spi};
+use hubward_proto::path::Mode;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The number of ESP for SPIs.

@@ -1,7 +1,7 @@
 //! A line of `debug crypto` and its tag, in either layout.
 
 use crate::base::format::Format;
-use hubward_proto::ike::path::Path;
+use hubward_proto::path::Path;
 use std::borrow::Cow;
 
 /// What a step belongs to.

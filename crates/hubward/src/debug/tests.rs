@@ -6,8 +6,9 @@ use crate::gateway::aaa;
 use crate::translate;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Answer, Effect, Input, Question};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::trace::TraceScope;
+use hubward_proto::names::{InterfaceId, VrfId};
+use hubward_proto::path::{Encapsulation, Path};
 use hubward_proto::time::Instant;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -275,8 +276,8 @@ fn blocks_keep_their_indents() {
 /// What a peer calls itself steers no terminal.
 #[test]
 fn a_hostile_identity_is_escaped() {
-    use hubward_proto::ike::event::{ConnId, Untrusted};
     use hubward_proto::ike::trace::{IdentityPayload, Trace};
+    use hubward_proto::names::{ConnId, Untrusted};
     let payload = IdentityPayload {
         next: 8,
         kind: 11,

@@ -22,14 +22,14 @@ use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeC
 use hubward_linux::neighbour::Neighbour;
 use hubward_linux::nftables::Counted;
 use hubward_linux::route::Route;
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sa::{ChildSa, Half};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::ike::event::{ConnId, Untrusted};
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::misfit::Phase1Misfit;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase1Offer};
 use hubward_proto::ike::snapshot::{ChildView, IsakmpState, IsakmpView};
+use hubward_proto::names::{ChildId, ConnId, EntryRef, InterfaceId, Spi, Untrusted, VrfId};
+use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;

@@ -82,7 +82,7 @@ pub(super) fn capabilities(sa: &IsakmpView) -> String {
 impl SaRow {
     fn new(sa: &IsakmpView, snapshot: &Snapshot) -> Self {
         let (encryption, key_bits) = sa.cipher.map_or(("", None), cipher);
-        let text = |untrusted: &hubward_proto::ike::event::Untrusted| untrusted.to_string();
+        let text = |untrusted: &hubward_proto::names::Untrusted| untrusted.to_string();
         Self {
             conn_id: sa.conn_id.0,
             local: sa.path.local,

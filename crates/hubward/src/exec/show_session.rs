@@ -9,8 +9,8 @@ use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::model::{CryptoMap, MapEntry};
 use hubward_proto::flow::selector::Selector;
-use hubward_proto::ike::path::ISAKMP_PORT;
 use hubward_proto::ike::snapshot::IsakmpView;
+use hubward_proto::path::ISAKMP_PORT;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -254,7 +254,7 @@ impl Sessions {
             let live = sas.iter().rev().find(|sa| !sa.deleted);
             let path = live.or(sas.last()).map(|sa| sa.path).or(flows.first().map(|flow| flow.path))?;
             let view = live.or(sas.last());
-            let untrusted = |text: &hubward_proto::ike::event::Untrusted| text.to_string();
+            let untrusted = |text: &hubward_proto::names::Untrusted| text.to_string();
             Some(SessionRow {
                 interface: snapshot.interface_name(&path).to_string(),
                 username: view.and_then(|sa| sa.user.as_ref()).map(untrusted),

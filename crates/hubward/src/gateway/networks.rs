@@ -1,9 +1,8 @@
 //! The networks behind the tunnels, which the routes into the TUN follow. Several tunnels may lead to the same network, and
 //! while one is rekeyed two do.
 
-use hubward_proto::esp::sa::ChildId;
 use hubward_proto::flow::selector::AddressRange;
-use hubward_proto::ike::path::InterfaceId;
+use hubward_proto::names::{ChildId, InterfaceId};
 use std::collections::BTreeMap;
 
 /// What lies behind which tunnel.

@@ -2,8 +2,8 @@
 //! configuration names them, so they are remembered: for a week after their last tunnel, over every end of the program.
 
 use super::ranges::{self, Range};
-use hubward_proto::esp::sa::ChildId;
 use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::names::ChildId;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

@@ -2,8 +2,8 @@
 //! that nobody can fill the disk.
 
 use hubward_proto::esp::inbound::Refused;
-use hubward_proto::esp::sa::ChildId;
 use hubward_proto::ike::event::{Event, EventKind};
+use hubward_proto::names::ChildId;
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -132,8 +132,8 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hubward_proto::ike::event::Untrusted;
     use hubward_proto::ike::explain::Refusal;
+    use hubward_proto::names::Untrusted;
 
     #[test]
     fn lines_of_a_kind_and_one_more() {

@@ -223,9 +223,10 @@ impl Logging {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hubward_proto::ike::event::{ConnId, EventKind};
-    use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+    use hubward_proto::ike::event::EventKind;
     use hubward_proto::ike::trace::Trace;
+    use hubward_proto::names::{ConnId, InterfaceId, VrfId};
+    use hubward_proto::path::{Encapsulation, Path};
     use std::net::Ipv4Addr;
     use std::sync::mpsc::channel;
 

@@ -5,8 +5,8 @@ use super::plan::{LINES, Net};
 use anyhow::{Context as _, anyhow, bail};
 use hubward_crypto::suite::EspSuite;
 use hubward_linux::xfrm::Xfrm;
-use hubward_proto::esp::sa::{DfBit, Mode};
-use hubward_proto::ike::policy::{EntryTerms, MapEntryKind, Policy};
+use hubward_proto::path::{DfBit, Mode};
+use hubward_proto::policy::{EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeSet;
 
 /// The terms of all entries, with the names of their maps and their sequence numbers.

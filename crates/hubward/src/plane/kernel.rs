@@ -10,13 +10,14 @@ use hubward_linux::xfrm::{
     Template, Xfrm,
 };
 use hubward_proto::esp::inbound::{Notice, Refused};
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, Direction};
+use hubward_proto::esp::sa::{ChildSa, Direction};
 use hubward_proto::esp::sad::{Counted, Sad};
 use hubward_proto::flow::selector::{AddressRange, Flow};
 use hubward_proto::flow::tables::{Tables, Verdict as Classified};
 use hubward_proto::ike::io::Limit;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path};
-use hubward_proto::ike::policy::{EntryTerms, MapEntryKind, Policy};
+use hubward_proto::names::{ChildId, InterfaceId};
+use hubward_proto::path::{DfBit, Encapsulation, Path};
+use hubward_proto::policy::{EntryTerms, MapEntryKind, Policy};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::protocol;
 use ipnet::Ipv4Net;

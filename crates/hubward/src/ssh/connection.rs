@@ -12,7 +12,7 @@ use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
 use crate::supervise;
 use hubward_config::model::LineLogin;
-use hubward_proto::ike::event::Untrusted;
+use hubward_proto::names::Untrusted;
 use russh::keys::PublicKey;
 use russh::server::{
     Auth, ChannelOpenHandle, Config, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,

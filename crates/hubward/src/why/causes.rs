@@ -13,10 +13,10 @@ use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::lookup::{self, FoundKey};
 use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
-use hubward_proto::ike::path::NATT_PORT;
-use hubward_proto::ike::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntryKind, Policy};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
+use hubward_proto::path::NATT_PORT;
+use hubward_proto::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntryKind, Policy};
 use hubward_proto::wire::registry::notify;
 use std::net::IpAddr;
 

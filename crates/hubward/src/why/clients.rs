@@ -5,12 +5,12 @@ use crate::why::explanation::{Explanation, profile_line};
 use crate::why::failure::Failure;
 use hubward_config::Parsed;
 use hubward_config::model::{AaaList, Group, Pool};
-use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::io::LeaseError;
 use hubward_proto::ike::lookup;
-use hubward_proto::ike::policy::{IsakmpProfile, Policy};
 use hubward_proto::ike::snapshot::IsakmpState;
+use hubward_proto::names::Untrusted;
+use hubward_proto::policy::{IsakmpProfile, Policy};
 
 pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();

@@ -4,12 +4,12 @@ use super::world::{CLIENT_ADDRESS, HUB, HUB_ADDRESS, Login, SPOKE, SPOKE_ADDRESS
 use crate::why::explanation::Explanation;
 use crate::why::failure::Cause;
 use hubward_proto::flow::selector::AddressRange;
-use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::identity::IdentityError;
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
-use hubward_proto::ike::reserved::Reserved;
 use hubward_proto::ike::snapshot::IsakmpState;
+use hubward_proto::names::{InterfaceId, Untrusted, VrfId};
+use hubward_proto::path::{Encapsulation, Path};
+use hubward_proto::policy::reserved::Reserved;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;

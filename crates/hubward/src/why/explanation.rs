@@ -1,7 +1,7 @@
 //! A failure in words, and the lines of the configuration that it names.
 
 use hubward_config::Parsed;
-use hubward_proto::ike::policy::{IsakmpProfile, Policy};
+use hubward_proto::policy::{IsakmpProfile, Policy};
 use serde::Serialize;
 
 /// One line of a comparison.
@@ -84,7 +84,7 @@ pub(super) fn line_of(parsed: &Parsed, command: &str) -> Option<u32> {
 
 /// The identities that profiles match.
 pub(super) fn matches_of<'p>(profiles: impl IntoIterator<Item = &'p IsakmpProfile>) -> String {
-    use hubward_proto::ike::policy::IdentityMatch;
+    use hubward_proto::policy::IdentityMatch;
     let shown = profiles.into_iter().flat_map(|profile| {
         profile.matches.iter().map(move |one| {
             let text = match one {

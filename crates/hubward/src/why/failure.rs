@@ -1,9 +1,9 @@
 //! What went wrong with a peer.
 
 use hubward_proto::flow::selector::Selector;
-use hubward_proto::ike::event::Untrusted;
 use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::path::Path;
+use hubward_proto::names::Untrusted;
+use hubward_proto::path::Path;
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 
 use crate::why::explanation::{Explanation, line_of};
 use hubward_config::Parsed;
-use hubward_proto::ike::policy::{MapEntryKind, Policy};
 use hubward_proto::ike::snapshot::{ChildView, IsakmpView};
+use hubward_proto::policy::{MapEntryKind, Policy};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) fn notes<'v>(
 }
 
 fn phase1(sa: &IsakmpView, policy: &Policy) -> Option<Explanation> {
-    let fits = |known: &&hubward_proto::ike::policy::IsakmpPolicy| {
+    let fits = |known: &&hubward_proto::policy::IsakmpPolicy| {
         (Some(known.cipher), Some(known.hash), Some(known.group)) == (sa.cipher, sa.hash, sa.group)
     };
     let ours = policy.proposals.iter().find(fits)?;

@@ -3,7 +3,7 @@
 use super::offline::tell;
 use super::recording::{Recording, RecordingError};
 use super::world::{HUB, Login, SPOKE, Way, World, edit, line};
-use hubward_proto::ike::path::{NATT_PORT, Path};
+use hubward_proto::path::{NATT_PORT, Path};
 use std::net::IpAddr;
 
 /// A pcap file of raw IP packets (link type 101).

@@ -5,7 +5,7 @@ use crate::why::explanation::Explanation;
 use hubward_config::Parsed;
 use hubward_config::model::AclEntry;
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::ike::policy::{CryptoAcl, CryptoAclLine};
+use hubward_proto::policy::{CryptoAcl, CryptoAclLine};
 use std::net::IpAddr;
 
 /// No access list of the entries that could serve the peer takes what it proposes. `entries` are their access lists, and their

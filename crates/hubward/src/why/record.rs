@@ -3,9 +3,10 @@
 use crate::why::failure::{Cause, Failure};
 use hubward_proto::esp::inbound::Refused;
 use hubward_proto::esp::sa::ChildSa;
-use hubward_proto::ike::event::{ConnId, Event, EventKind, Untrusted};
+use hubward_proto::ike::event::{Event, EventKind};
 use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::path::Path;
+use hubward_proto::names::{ConnId, Untrusted};
+use hubward_proto::path::Path;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a packet capture holds of IPsec: IKE messages, and how many ESP packets went each way. Files as tcpdump and Wireshark write
 //! them, pcap and pcapng, with Ethernet (and VLAN tags), Linux cooked or raw IP frames.
 
-use hubward_proto::ike::path::{ISAKMP_PORT, NATT_PORT};
+use hubward_proto::path::{ISAKMP_PORT, NATT_PORT};
 use hubward_proto::wire::ip::{Ipv4, protocol};
 use pcap_parser::traits::PcapNGPacketBlock as _;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};

@@ -5,7 +5,7 @@ use crate::why::failure::Failure;
 use hubward_config::Parsed;
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::lookup;
-use hubward_proto::ike::policy::{IsakmpProfile, Policy};
+use hubward_proto::policy::{IsakmpProfile, Policy};
 use std::net::IpAddr;
 
 /// Profiles that fit the peer's identity as well as `taken`, which took it.

@@ -4,7 +4,8 @@
 use super::world::{HUB, HUB_ADDRESS, SPOKE, Way, World, differing, edit, line};
 use crate::why::failure::Cause;
 use crate::why::record::{FAILURES, Record};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::names::{InterfaceId, VrfId};
+use hubward_proto::path::{Encapsulation, Path};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

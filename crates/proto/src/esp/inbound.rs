@@ -1,10 +1,10 @@
 //! ESP in: the SPI finds the SA, the window is asked, the batch is opened in place, the window moves, and what came out is
 //! held against the SA's selectors and lease.
 
-use crate::esp::sa::{ChildId, Mode};
 use crate::esp::sad::{Counters, Sa, Sad};
 use crate::esp::view::{InboundSa, InboundView};
-use crate::ike::path::{Encapsulation, Path};
+use crate::names::ChildId;
+use crate::path::{Encapsulation, Mode, Path};
 use crate::reuse::reuse;
 use crate::time::Instant;
 use crate::wire::ip::{Ipv4, header, protocol};

@@ -2,14 +2,13 @@
 //! together. Packets of equal length that follow each other on one path make a run, which the kernel can send as one. Nothing
 //! is allocated per packet once the arena has grown.
 
-use crate::esp::sa::{ChildId, DfBit, Mode};
 use crate::esp::sad::{Sa, Sad};
 use crate::esp::view::{OutboundSa, OutboundView};
 use crate::flow::fragment::fragments;
 use crate::flow::segment::Segments;
-use crate::flow::tables::{Tables, Verdict};
-use crate::ike::io::Acquire;
-use crate::ike::path::Path;
+use crate::flow::tables::{Acquire, Tables, Verdict};
+use crate::names::ChildId;
+use crate::path::{DfBit, Mode, Path};
 use crate::reuse::reuse;
 use crate::time::Instant;
 use crate::wire::ip::{Ipv4, protocol};

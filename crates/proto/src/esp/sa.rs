@@ -1,39 +1,11 @@
 //! A child SA pair as the engine negotiated it and the data plane runs it.
 
 use crate::flow::selector::Selector;
-use crate::ike::path::Path;
+use crate::names::{ChildId, EntryRef, Spi};
+use crate::path::{DfBit, Mode, Path};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
 use std::net::IpAddr;
-
-/// A security parameter index: chosen by the receiver, never below 256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Spi(pub u32);
-
-/// Names a child SA pair for as long as the gateway runs; never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ChildId(pub u64);
-
-/// Tunnel or transport mode (RFC 4301 section 4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// The whole inner packet is wrapped.
-    Tunnel,
-    /// The payload alone is wrapped; the selectors name the gateways themselves.
-    Transport,
-}
-
-/// `crypto ipsec df-bit`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DfBit {
-    /// The outer header has the inner packet's bit.
-    #[default]
-    Copy,
-    /// Always set.
-    Set,
-    /// Never set.
-    Clear,
-}
 
 /// Which half of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,15 +64,4 @@ impl ChildSa {
         let (soft, hard) = (self.soft_bytes?, self.hard_bytes?);
         Some(soft + hard.saturating_sub(soft) / 2)
     }
-}
-
-/// Names a crypto map entry in the running policy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EntryRef {
-    /// The crypto map's name; for the VPN client its connection's name.
-    pub map: String,
-    /// Sequence number in the map.
-    pub sequence: u16,
-    /// Name and sequence number in the dynamic map behind a dynamic entry.
-    pub dynamic: Option<(String, u16)>,
 }

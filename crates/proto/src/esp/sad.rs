@@ -2,12 +2,13 @@
 //! ([`crate::esp::view`]), which tells which SA an SPI names or a flow takes.
 
 use crate::esp::inbound::Refused;
-use crate::esp::sa::{ChildId, ChildSa, Direction};
+use crate::esp::sa::{ChildSa, Direction};
 use crate::esp::view::{Change, Feed, InboundView, OutboundView};
 use crate::flow::mtu::{self, PathMtu, plaintext_mtu};
 use crate::flow::too_big::Told;
-use crate::ike::path::{Encapsulation, InterfaceId, Path};
 use crate::limits;
+use crate::names::{ChildId, InterfaceId};
+use crate::path::{Encapsulation, Path};
 use crate::time::Instant;
 use hubward_crypto::cipher::CryptoError;
 use hubward_crypto::esp::EspKeys;

@@ -2,11 +2,11 @@
 //! two batches.
 
 use crate::esp::replay::ReplayWindow;
-use crate::esp::sa::{ChildId, EntryRef};
 use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
-use crate::ike::path::Path;
+use crate::names::{ChildId, EntryRef};
+use crate::path::Path;
 use slab::Slab;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,6 @@
 //! How long an inner packet may be, and how long a packet may be on the path of an SA.
 
-use crate::esp::sa::Mode;
-use crate::ike::path::Encapsulation;
+use crate::path::{Encapsulation, Mode};
 use crate::time::Instant;
 use hubward_crypto::esp::HEADER_LEN;
 use hubward_crypto::suite::EspSuite;

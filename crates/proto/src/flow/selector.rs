@@ -1,6 +1,6 @@
 //! Traffic selectors: which inner packets an SA or a crypto ACL line speaks of.
 
-use crate::wire::ip::protocol;
+use crate::wire::ip::{Ipv4, protocol};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -184,6 +184,21 @@ impl Flow {
             protocol: self.protocol,
             source_port: self.destination_port,
             destination_port: self.source_port,
+        }
+    }
+}
+
+impl Ipv4<'_> {
+    /// The packet's flow; a later fragment shows no ports.
+    pub fn flow(&self) -> Flow {
+        let has_ports = matches!(self.protocol(), protocol::TCP | protocol::UDP) && !self.later_fragment();
+        let ports = self.payload().first_chunk::<4>().filter(|_| has_ports);
+        Flow {
+            source: IpAddr::V4(self.source()),
+            destination: IpAddr::V4(self.destination()),
+            protocol: self.protocol(),
+            source_port: ports.map(|[a, b, ..]| u16::from_be_bytes([*a, *b])),
+            destination_port: ports.map(|[.., a, b]| u16::from_be_bytes([*a, *b])),
         }
     }
 }

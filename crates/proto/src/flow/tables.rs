@@ -1,13 +1,24 @@
 //! What the configuration says of cleartext that leaves by an interface with a crypto map, as an immutable table.
 
-use crate::esp::sa::EntryRef;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
-use crate::ike::io::Acquire;
-use crate::ike::path::InterfaceId;
-use crate::ike::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
+use crate::names::{EntryRef, InterfaceId};
+use crate::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A packet that waits for an SA.
+#[derive(Clone, Debug)]
+pub struct Acquire {
+    /// The interface it would leave by.
+    pub interface: InterfaceId,
+    /// The crypto map entry whose ACL permits it.
+    pub entry: EntryRef,
+    /// Index of the permit line in the entry's ACL.
+    pub acl_line: usize,
+    /// The packet's flow.
+    pub flow: Flow,
+}
 
 /// What to do with a packet that no SA carries.
 #[derive(Clone, Debug)]
@@ -249,7 +260,7 @@ pub fn prefixes(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<ipnet::Ip
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ike::policy::CryptoAclLine;
+    use crate::policy::CryptoAclLine;
 
     /// Two interfaces whose maps protect the same networks: the route decides which of them calls its peer.
     #[test]

@@ -1,6 +1,6 @@
 //! ICMP "fragmentation needed and DF set" (RFC 792, RFC 1191): told to inner hosts, and heard from routers on the way.
 
-use crate::ike::path::Encapsulation;
+use crate::path::Encapsulation;
 use crate::wire::ip::{Ipv4, checksum, header, protocol};
 use std::net::{IpAddr, Ipv4Addr};
 

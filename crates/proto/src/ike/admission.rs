@@ -10,13 +10,13 @@
 //! aggressive mode costs as much and shows nothing, so it has an account and a bound of its own.
 
 use crate::ike::engine::Engine;
-use crate::ike::event::ConnId;
 use crate::ike::explain::Refusal;
-use crate::ike::path::Path;
-use crate::ike::policy::Phase1Mode;
 use crate::ike::sa::{IsakmpSa, Seen, State};
 use crate::ike::trace::Trace;
 use crate::limits;
+use crate::names::ConnId;
+use crate::path::Path;
+use crate::policy::Phase1Mode;
 use crate::time::Instant;
 use crate::wire::isakmp::Header;
 use crate::wire::registry::{exchange, notify};

@@ -5,13 +5,13 @@
 //! tunnel is up the list is back at its start, so that the first peer is called first again when the tunnel is gone
 //! (`set peer A default`).
 
-use crate::esp::sa::EntryRef;
+use crate::flow::tables::Acquire;
 use crate::ike::engine::Engine;
-use crate::ike::io::Acquire;
 use crate::ike::lookup::key_for_address;
-use crate::ike::path::{Encapsulation, Path};
-use crate::ike::policy::MapEntryKind;
-use crate::ike::sa::{IsakmpSa, PeerId, PendingChild};
+use crate::ike::sa::{IsakmpSa, PendingChild};
+use crate::names::{EntryRef, PeerId};
+use crate::path::{Encapsulation, Path};
+use crate::policy::MapEntryKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -1,17 +1,18 @@
 //! Child SA pairs: installing, renewing and ending them. They belong to the peer; phase 1 may come and go under them.
 
-use crate::esp::sa::{ChildId, ChildSa, Direction};
+use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
-use crate::ike::path::{Encapsulation, InterfaceId, Path};
-use crate::ike::policy::Connection;
-use crate::ike::sa::{Child, Exchange, IsakmpSa, PeerId, PendingChild};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, PendingChild};
 use crate::ike::trace::{EngineStep, Pair, Trace};
 use crate::ike::v1::quick;
 use crate::limits;
+use crate::names::{ChildId, InterfaceId, PeerId};
+use crate::path::{Encapsulation, Path};
+use crate::policy::Connection;
 use crate::time::Instant;
 use crate::wire::ike1::Delete;
 use crate::wire::registry::protocol;
@@ -199,13 +200,12 @@ impl Engine {
     /// How many pairs a peer may have: one for each ACL line that could serve it, and some.
     pub(super) fn children_limit(&self, interface: InterfaceId) -> usize {
         let lines: usize = self.policy.map_of(interface).map_or(0, |map| {
-            let acl =
-                |terms: &crate::ike::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
+            let acl = |terms: &crate::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
             map.entries
                 .iter()
                 .map(|entry| match &entry.kind {
-                    crate::ike::policy::MapEntryKind::Static { terms, .. } => acl(terms),
-                    crate::ike::policy::MapEntryKind::Dynamic { entries, .. } => {
+                    crate::policy::MapEntryKind::Static { terms, .. } => acl(terms),
+                    crate::policy::MapEntryKind::Dynamic { entries, .. } => {
                         entries.iter().map(|entry| acl(&entry.terms)).sum()
                     }
                 })
@@ -290,7 +290,7 @@ impl Engine {
     /// A pair for a packet, or for `invalid-spi-recovery`.
     pub(super) fn request_child(
         &mut self,
-        interface: crate::ike::path::InterfaceId,
+        interface: crate::names::InterfaceId,
         peer: IpAddr,
         profile: Option<String>,
         child: PendingChild,
@@ -339,11 +339,11 @@ impl Engine {
         };
         let path = Path {
             local,
-            local_port: crate::ike::path::ISAKMP_PORT,
+            local_port: crate::path::ISAKMP_PORT,
             remote: peer,
-            remote_port: crate::ike::path::ISAKMP_PORT,
+            remote_port: crate::path::ISAKMP_PORT,
             interface,
-            vrf: crate::ike::path::VrfId::default(),
+            vrf: crate::names::VrfId::default(),
             encapsulation: Encapsulation::Native,
         };
         self.call_peer(path, profile, Some(child));
@@ -362,7 +362,7 @@ impl Engine {
         if remotes.is_empty() {
             remotes.push(AddressRange::ANY_V4);
         }
-        let entry = crate::esp::sa::EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
+        let entry = crate::names::EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
         for remote in remotes {
             let selector = Selector::between(local, remote);
             sa.pending.push(PendingChild { entry: entry.clone(), selector, replaces: None, unanswered: 0 });

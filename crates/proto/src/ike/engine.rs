@@ -3,21 +3,21 @@
 //! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`, one concern a file;
 //! child SAs are in `child.rs`, peers in `peer.rs`.
 
-use crate::esp::sa::{ChildId, EntryRef};
 use crate::ike::admission::{Admission, Stage};
-use crate::ike::event::{ConnId, Event, EventKind};
+use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
 use crate::ike::io::{Answer, AskId, Command, Effect, Input, Limit, Question};
-use crate::ike::path::{InterfaceId, Path};
-use crate::ike::policy::{Phase1Mode, Policy};
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PeerId, Seen, State};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, Seen, State};
 use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
 use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
 use crate::ike::watch::Watched;
 use crate::limits;
+use crate::names::{ChildId, ConnId, EntryRef, InterfaceId, PeerId};
+use crate::path::Path;
+use crate::policy::{Phase1Mode, Policy};
 use crate::time::{Instant, Now};
 use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
@@ -224,7 +224,7 @@ impl Engine {
             group_name: peer.and_then(|peer| peer.group.clone()),
             user: peer
                 .and_then(|peer| peer.user.as_ref())
-                .map(|user| crate::ike::event::Untrusted::new(user.as_bytes())),
+                .map(|user| crate::names::Untrusted::new(user.as_bytes())),
             assigned: peer.and_then(|peer| {
                 let given = peer.connection.as_ref().and_then(|(_, address)| *address);
                 peer.lease.as_ref().map(|lease| lease.address).or(given).map(IpAddr::V4)

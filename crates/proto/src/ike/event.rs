@@ -1,41 +1,10 @@
 //! What the engine tells, typed once; logs, IOS `debug` lines and explanations are renderings of it. No event
 //! carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
 
-use crate::esp::sa::{ChildId, EntryRef, Spi};
 use crate::flow::selector::Selector;
-use crate::ike::path::Path;
-use std::fmt;
+use crate::names::{ChildId, ConnId, EntryRef, Spi, Untrusted};
+use crate::path::Path;
 use std::net::IpAddr;
-
-/// Text or bytes from a peer; displays escaped and at most 128 characters long.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Untrusted(Vec<u8>);
-
-impl Untrusted {
-    /// Wraps what a peer sent.
-    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        let mut bytes = bytes.into();
-        bytes.truncate(256);
-        Self(bytes)
-    }
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in String::from_utf8_lossy(&self.0).chars().take(128) {
-            if character == ' ' || character.is_alphanumeric() || character.is_ascii_punctuation() {
-                write!(f, "{character}")?;
-            } else {
-                write!(f, "{}", character.escape_default())?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Connection id of an ISAKMP SA, as `show crypto isakmp sa` prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId(pub u32);
 
 /// One thing that happened, with the SA or path concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Why something was refused: typed, counted, and explained in words. No variant carries a secret.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::event::Untrusted;
 use crate::ike::identity::IdentityError;
 use crate::ike::io::LeaseError;
 use crate::ike::misfit::{Phase1Misfit, Phase2Misfit};
-use crate::ike::reserved::Reserved;
 use crate::ike::snapshot::IsakmpState;
+use crate::names::Untrusted;
+use crate::policy::reserved::Reserved;
 use crate::wire::isakmp::MessageError;
 use crate::wire::reader::Truncated;
 

@@ -9,9 +9,9 @@
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
-use crate::ike::path::Path;
 use crate::ike::sa::IsakmpSa;
 use crate::limits;
+use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::isakmp::{Chain, Header};
 use crate::wire::reader::Reader;

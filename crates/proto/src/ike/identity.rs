@@ -1,9 +1,9 @@
 //! Identification payloads: who a peer says it is in phase 1, which addresses it speaks for in phase 2.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::event::Untrusted;
-use crate::ike::policy::{IdentityMatch, SelfIdentity};
 use crate::limits;
+use crate::names::Untrusted;
+use crate::policy::{IdentityMatch, SelfIdentity};
 use crate::wire::reader::{Reader, Truncated};
 use crate::wire::registry::id;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,10 +1,11 @@
 //! The engine's one interface: what goes in and what comes out.
 
-use crate::esp::sa::{ChildId, ChildSa, Direction, EntryRef};
-use crate::flow::selector::Flow;
+use crate::esp::sa::{ChildSa, Direction};
+use crate::flow::tables::Acquire;
 use crate::ike::event::Event;
-use crate::ike::path::{InterfaceId, Path};
-use crate::ike::policy::{ClientGroup, Policy};
+use crate::names::{ChildId, InterfaceId};
+use crate::path::Path;
+use crate::policy::{ClientGroup, Policy};
 use crate::time::Instant;
 use hubward_crypto::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr};
@@ -89,19 +90,6 @@ pub enum Limit {
     Soft,
     /// Stop using it.
     Hard,
-}
-
-/// A packet that waits for an SA.
-#[derive(Clone, Debug)]
-pub struct Acquire {
-    /// The interface it would leave by.
-    pub interface: InterfaceId,
-    /// The crypto map entry whose ACL permits it.
-    pub entry: EntryRef,
-    /// Index of the permit line in the entry's ACL.
-    pub acl_line: usize,
-    /// The packet's flow.
-    pub flow: Flow,
 }
 
 /// An operator's order.

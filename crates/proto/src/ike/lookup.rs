@@ -1,10 +1,9 @@
 //! Which key, which profile and which crypto map entry serve a peer: IOS's rules, as pure functions of the policy.
 
-use crate::esp::sa::EntryRef;
 use crate::flow::selector::Selector;
 use crate::ike::identity::Identity;
-use crate::ike::path::InterfaceId;
-use crate::ike::policy::{
+use crate::names::{EntryRef, InterfaceId};
+use crate::policy::{
     CryptoAcl, EntryTerms, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
 };
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! What a peer offered, held against what is configured, when nothing fits: the evidence of a refusal.
 
-use crate::ike::policy::{Authentication, EntryTerms, IsakmpPolicy};
 use crate::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference, phase1_difference};
+use crate::policy::{Authentication, EntryTerms, IsakmpPolicy};
 use crate::wire::ike1::{Proposal, Transform};
 use crate::wire::registry::{ike, ipsec, protocol};
 use hubward_crypto::suite::{DhGroup, EspSuite};

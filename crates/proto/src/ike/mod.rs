@@ -13,12 +13,9 @@ pub mod io;
 pub mod lookup;
 pub mod misfit;
 pub mod natt;
-pub mod path;
 mod peer;
-pub mod policy;
 pub mod proposal;
 mod redirect;
-pub mod reserved;
 mod retransmit;
 #[cfg(test)]
 mod rogue;

@@ -4,12 +4,13 @@ use crate::ike::engine::{Engine, Reconnect};
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
-use crate::ike::path::{Encapsulation, ISAKMP_PORT, Path, VrfId};
-use crate::ike::policy::{Connection, Phase1Mode, Policy};
-use crate::ike::sa::{IsakmpSa, Peer, PeerId, PendingChild};
+use crate::ike::sa::{IsakmpSa, Peer, PendingChild};
 use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
 use crate::ike::v1::vendor::Vendor;
+use crate::names::{PeerId, VrfId};
+use crate::path::{Encapsulation, ISAKMP_PORT, Path};
+use crate::policy::{Connection, Phase1Mode, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const RETIRE: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// The newest established SA of a peer that is not on its way out.
-    pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::ike::event::ConnId> {
+    pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::names::ConnId> {
         self.established_with(peer)
             .filter(|sa| sa.established().is_some_and(|e| e.gate.authorized().is_some()))
             .max_by_key(|sa| (sa.established().is_some_and(|e| e.retire.is_none()), sa.created, sa.id))
@@ -263,7 +264,7 @@ impl Engine {
 
     /// Another SA of the same peer took over. A client deletes its old SA itself, and would take our delete as the loss of its
     /// session; but it has one old SA, and not as many as it likes to begin.
-    pub(crate) fn retire_older(&mut self, newest: crate::ike::event::ConnId, peer: PeerId) {
+    pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let older: Vec<_> = self

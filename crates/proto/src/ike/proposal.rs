@@ -1,9 +1,10 @@
 //! Proposals: what is offered, what is chosen, and what differed first when nothing fits.
 
-use crate::esp::sa::{Mode, Spi};
 use crate::ike::natt::Dialect;
-use crate::ike::policy::{Authentication, IsakmpPolicy, TransformSet};
 use crate::ike::trace::{Phase1Judged, Phase2Judged, TRANSFORMS};
+use crate::names::Spi;
+use crate::path::Mode;
+use crate::policy::{Authentication, IsakmpPolicy, TransformSet};
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::{Proposal, Transform};
 use crate::wire::registry::{ike, ipsec, protocol};

@@ -1,8 +1,8 @@
 //! Repetition of messages that are not answered: by the initiator of an exchange, with the time between two sendings
 //! doubling.
 
-use crate::ike::path::Path;
 use crate::limits;
+use crate::path::Path;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -59,7 +59,8 @@ impl Retransmit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ike::path::{Encapsulation, InterfaceId, VrfId};
+    use crate::names::{InterfaceId, VrfId};
+    use crate::path::Encapsulation;
 
     /// Seven sendings, then the message is given up after 63.5 seconds.
     #[test]

@@ -3,15 +3,15 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use crate::esp::sa::EntryRef;
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::event::{ConnId, EventKind};
+use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Command, Input};
-use crate::ike::policy::SelfIdentity;
 use crate::ike::sa::PendingChild;
 use crate::ike::v1::protected::with_hash;
 use crate::limits;
+use crate::names::{ConnId, EntryRef};
+use crate::policy::SelfIdentity;
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::{Config, Delete, Notify};
 use crate::wire::isakmp::Writer;

@@ -1,16 +1,13 @@
 //! What the engine remembers of a phase-1 SA, of a peer and of a child SA pair.
 
-use crate::esp::sa::{ChildId, ChildSa, EntryRef};
+use crate::esp::sa::ChildSa;
 use crate::flow::selector::Selector;
 use crate::ike::authorization::Gate;
-use crate::ike::event::ConnId;
 use crate::ike::fragment::Pieces;
 use crate::ike::identity::Identity;
 use crate::ike::io::{CredentialField, LeaseOwner};
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
-use crate::ike::path::Path;
-use crate::ike::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::ike::proposal::{Lifetimes, Phase1Suite};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::snapshot::ChildView;
@@ -19,6 +16,9 @@ use crate::ike::v1::keys::{Cookies, Phase1Keys};
 use crate::ike::v1::vendor::Vendors;
 use crate::ike::v1::{aggressive, main_mode, quick};
 use crate::limits;
+use crate::names::{ChildId, ConnId, EntryRef, PeerId};
+use crate::path::Path;
+use crate::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::time::Instant;
 use crate::wire::attribute::Attribute;
 use crate::wire::isakmp::Cookie;
@@ -26,10 +26,6 @@ use hubward_crypto::suite::DhGroup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-
-/// A peer: what phase-1 SAs and child SAs have in common. Lives as long as one of them does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PeerId(pub(crate) u64);
 
 /// An ISAKMP SA in any state.
 pub(crate) struct IsakmpSa {
@@ -90,7 +86,7 @@ impl IsakmpSa {
 
     /// Where the SA stands for the dialect of ESP in UDP.
     pub(crate) fn udp_dialect(&self) -> Option<Dialect> {
-        self.dialect.filter(|_| self.path.encapsulation == crate::ike::path::Encapsulation::Udp)
+        self.dialect.filter(|_| self.path.encapsulation == crate::path::Encapsulation::Udp)
     }
 }
 

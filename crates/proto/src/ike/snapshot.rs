@@ -1,8 +1,8 @@
 //! What `show` commands read: a copy of the engine's state at one moment.
 
-use crate::esp::sa::{ChildSa, EntryRef};
-use crate::ike::event::{ConnId, Untrusted};
-use crate::ike::path::Path;
+use crate::esp::sa::ChildSa;
+use crate::names::{ConnId, EntryRef, Untrusted};
+use crate::path::Path;
 use crate::time::Instant;
 use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
 use std::net::IpAddr;

@@ -2,16 +2,16 @@
 //! somebody traces; otherwise a step costs a comparison. No step carries a secret: of keys, nonces and what a user answers
 //! there is nothing here.
 
-use crate::esp::sa::{ChildId, Mode, Spi};
 use crate::flow::selector::Selector;
 use crate::ike::engine::Engine;
-use crate::ike::event::{ConnId, Event, EventKind, Untrusted};
+use crate::ike::event::{Event, EventKind};
 use crate::ike::io::Effect;
-use crate::ike::path::Path;
 use crate::ike::proposal::{Phase1Difference, Phase2Difference};
 use crate::ike::sa::IsakmpSa;
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::v1::vendor::Vendor;
+use crate::names::{ChildId, ConnId, Spi, Untrusted};
+use crate::path::{Mode, Path};
 use crate::wire::attribute::Attribute;
 use crate::wire::isakmp::Chain;
 use crate::wire::registry::payload;

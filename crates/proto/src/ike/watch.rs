@@ -1,11 +1,10 @@
 //! Views for a reader that keeps them: the engine says which SA changed, once however often it did, and gives its view. So
 //! what `show` costs the engine depends on what happens and not on who reads.
 
-use crate::esp::sa::ChildId;
 use crate::ike::engine::Engine;
-use crate::ike::event::ConnId;
 use crate::ike::sa::Child;
 use crate::ike::snapshot::{ChildView, IsakmpView};
+use crate::names::{ChildId, ConnId};
 use std::collections::BTreeSet;
 
 /// What changed since it was last told.

@@ -1,10 +1,12 @@
 //! What the configuration wants of IKE, as plain data: made by the program from the typed configuration, read by
 //! the engine and by the flow tables. Order is meaning: everything is searched from the front.
 
-use crate::esp::sa::{DfBit, Mode};
+pub mod reserved;
+
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::path::{InterfaceId, VrfId};
-use crate::ike::reserved::Reserved;
+use crate::names::{InterfaceId, VrfId};
+use crate::path::{DfBit, Mode};
+use crate::policy::reserved::Reserved;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspSuite, HashAlg, IkeCipher};
 use std::net::{IpAddr, Ipv4Addr};
@@ -71,7 +73,7 @@ impl Policy {
     }
 
     /// The terms of a crypto map entry or of a client connection.
-    pub fn terms(&self, entry: &crate::esp::sa::EntryRef) -> Option<&EntryTerms> {
+    pub fn terms(&self, entry: &crate::names::EntryRef) -> Option<&EntryTerms> {
         if let Some(connection) = self.connections.iter().find(|connection| connection.name == entry.map) {
             return Some(&connection.terms);
         }
@@ -398,7 +400,7 @@ pub struct CryptoAclLine {
 /// An interface, as far as IKE is concerned.
 #[derive(Clone, Debug)]
 pub struct Interface {
-    /// Its number in [`crate::ike::path::Path`].
+    /// Its number in [`crate::path::Path`].
     pub id: InterfaceId,
     /// Its IOS name.
     pub name: String,

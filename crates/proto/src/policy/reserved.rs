@@ -2,7 +2,7 @@
 //! branches it would take the traffic of this gateway's own hosts, of its next hop, or of everything.
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::policy::{EntryTerms, Policy};
+use crate::policy::{EntryTerms, Policy};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -83,7 +83,7 @@ pub fn reserved(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ike::policy::{CryptoAcl, CryptoAclLine};
+    use crate::policy::{CryptoAcl, CryptoAclLine};
     use std::sync::Arc;
 
     fn range(text: &str) -> AddressRange {

@@ -1,7 +1,6 @@
 //! IPv4 headers of inner packets (RFC 791), as far as selecting and checking needs them.
 
-use crate::flow::selector::Flow;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// IP protocol numbers.
 pub mod protocol {
@@ -89,19 +88,6 @@ impl<'a> Ipv4<'a> {
     /// What the header announces.
     pub fn payload(&self) -> &'a [u8] {
         self.bytes.get(self.header_len..).unwrap_or_default()
-    }
-
-    /// The packet's flow; a later fragment shows no ports.
-    pub fn flow(&self) -> Flow {
-        let has_ports = matches!(self.protocol(), protocol::TCP | protocol::UDP) && !self.later_fragment();
-        let ports = self.payload().first_chunk::<4>().filter(|_| has_ports);
-        Flow {
-            source: IpAddr::V4(self.source()),
-            destination: IpAddr::V4(self.destination()),
-            protocol: self.protocol(),
-            source_port: ports.map(|[a, b, ..]| u16::from_be_bytes([*a, *b])),
-            destination_port: ports.map(|[.., a, b]| u16::from_be_bytes([*a, *b])),
-        }
     }
 }
 

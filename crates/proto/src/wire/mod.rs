@@ -4,6 +4,5 @@ pub mod attribute;
 pub mod ike1;
 pub mod ip;
 pub mod isakmp;
-pub mod print;
 pub mod reader;
 pub mod registry;

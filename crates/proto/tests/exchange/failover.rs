@@ -5,7 +5,7 @@ use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::ike::policy::{Keepalive, KeyPeer, MapEntryKind, Policy};
+use hubward_proto::policy::{Keepalive, KeyPeer, MapEntryKind, Policy};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

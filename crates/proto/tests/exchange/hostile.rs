@@ -9,10 +9,10 @@ use hubward_crypto::suite::DhGroup;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::ike::path::Path;
-use hubward_proto::ike::policy::{IdentityMatch, Keepalive, Policy, SelfIdentity};
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
+use hubward_proto::path::Path;
+use hubward_proto::policy::{IdentityMatch, Keepalive, Policy, SelfIdentity};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::{Delete, Notify};
@@ -254,7 +254,7 @@ fn a_client_does_not_pile_up_sas() {
 /// Cisco routers do.
 #[test]
 fn a_wildcard_peer_gets_nothing_of_the_hubs_own_as_its_side() {
-    use hubward_proto::ike::reserved::Reserved;
+    use hubward_proto::policy::reserved::Reserved;
     let mut hub = hub_policy();
     hub.reserved = vec![
         (net("10.1.1.0/24"), Reserved::Connected),

@@ -7,8 +7,8 @@ use super::{hub_and_client, hub_and_spoke};
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::ike::path::InterfaceId;
-use hubward_proto::ike::policy::{Keepalive, Policy};
+use hubward_proto::names::InterfaceId;
+use hubward_proto::policy::{Keepalive, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -183,7 +183,7 @@ fn unknown_groups_look_like_known_ones() {
         let mut policy = client_policy("10.51.82.100");
         let mut connection = (*policy.connections[0]).clone();
         connection.key = hubward_crypto::secret::Secret::new(*b"guessed!");
-        connection.identity = hubward_proto::ike::policy::SelfIdentity::KeyId(group.into());
+        connection.identity = hubward_proto::policy::SelfIdentity::KeyId(group.into());
         policy.connections = vec![connection.into()];
         world.nodes[1] = Node::new("10.51.82.100", policy, 3);
         world.trace.clear();
@@ -246,7 +246,7 @@ fn nat_floats_to_4500() {
     world.run(Duration::from_secs(2));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
     let child = world.nodes[0].inbound.values().next().unwrap();
-    assert_eq!(child.path.encapsulation, hubward_proto::ike::path::Encapsulation::Udp);
+    assert_eq!(child.path.encapsulation, hubward_proto::path::Encapsulation::Udp);
     assert!(child.path.remote_port >= 20_000);
 }
 
@@ -276,7 +276,7 @@ fn phase_2_is_renewed() {
 #[test]
 fn phase_1_is_renewed_under_its_children() {
     let mut world = hub_and_spoke();
-    let shorten = |mut policy: hubward_proto::ike::policy::Policy| {
+    let shorten = |mut policy: hubward_proto::policy::Policy| {
         policy.proposals[0].lifetime = Duration::from_secs(300);
         policy
     };

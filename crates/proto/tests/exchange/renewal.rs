@@ -5,14 +5,14 @@ use super::support::*;
 use super::{hub_and_client, hub_and_spoke};
 use hubward_crypto::suite::DhGroup;
 use hubward_proto::ike::io::{Command, Input, Limit};
-use hubward_proto::ike::policy::{MapEntryKind, Policy};
+use hubward_proto::policy::{MapEntryKind, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Changes the terms of every crypto map entry.
 pub(crate) fn with_terms(
     mut policy: Policy,
-    change: impl Fn(&mut hubward_proto::ike::policy::EntryTerms),
+    change: impl Fn(&mut hubward_proto::policy::EntryTerms),
 ) -> Policy {
     for map in &mut policy.maps {
         for entry in &mut Arc::make_mut(map).entries {
@@ -99,7 +99,7 @@ fn crossing_renewals_leave_one_tunnel() {
 /// `{ HASH(1), SA, Ni, KE, IDci, IDcr } -->` with `set pfs`, also when renewed by the responder.
 #[test]
 fn perfect_forward_secrecy() {
-    let pfs = |terms: &mut hubward_proto::ike::policy::EntryTerms| terms.pfs = Some(DhGroup::Modp1024);
+    let pfs = |terms: &mut hubward_proto::policy::EntryTerms| terms.pfs = Some(DhGroup::Modp1024);
     let mut world = hub_and_spoke();
     world.nodes[0] = Node::new(HUB, with_terms(hub_policy(), pfs), 1);
     world.nodes[1] =

@@ -4,7 +4,7 @@ use super::hub_and_spoke;
 use super::support::*;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::ike::policy::{
+use hubward_proto::policy::{
     CryptoAcl, CryptoAclLine, DynamicEntry, EntryTerms, KeyPeer, MapEntry, MapEntryKind, Policy,
     PresharedKey, TransformSet,
 };

@@ -3,14 +3,14 @@
 use super::peer::{Bench, Peer, clear, phase1_sa, quick_mode};
 use super::support::{hub_policy, ip, net, spoke_policy, test_group};
 use super::{bench, from};
-use hubward_proto::esp::sa::EntryRef;
 use hubward_proto::flow::selector::{Flow, Selector};
+use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::explain::Refusal;
-use hubward_proto::ike::io::{Acquire, Input};
-use hubward_proto::ike::path::InterfaceId;
-use hubward_proto::ike::policy::{CryptoAclLine, MapEntryKind, Policy};
+use hubward_proto::ike::io::Input;
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
+use hubward_proto::names::{EntryRef, InterfaceId};
+use hubward_proto::policy::{CryptoAclLine, MapEntryKind, Policy};
 use hubward_proto::wire::isakmp::{Cookie, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
 use std::sync::Arc;

@@ -13,15 +13,17 @@ pub mod traffic;
 use hubward_crypto::random::Random;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
-use hubward_proto::esp::sa::{ChildId, ChildSa, Direction, EntryRef, Mode};
+use hubward_proto::esp::sa::{ChildSa, Direction};
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::{Event, EventKind};
 use hubward_proto::ike::io::{
-    Acquire, Answer, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
+    Answer, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
 };
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
-use hubward_proto::ike::policy::*;
+use hubward_proto::names::{ChildId, EntryRef, InterfaceId, VrfId};
+use hubward_proto::path::{Encapsulation, Mode, Path};
+use hubward_proto::policy::*;
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -2,9 +2,10 @@
 
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
-use hubward_proto::esp::sa::{ChildId, ChildSa, DfBit, EntryRef, Half, Mode, Spi};
+use hubward_proto::esp::sa::{ChildSa, Half};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::ike::path::{Encapsulation, InterfaceId, Path, VrfId};
+use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -1,10 +1,11 @@
 //! Inner traffic over the test network: what the data plane would report to the engines, and how many packets found no SA.
 
 use super::{Node, World};
-use hubward_proto::esp::sa::{ChildId, ChildSa};
+use hubward_proto::esp::sa::ChildSa;
 use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::io::Input;
-use hubward_proto::ike::path::Path;
+use hubward_proto::names::ChildId;
+use hubward_proto::path::Path;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

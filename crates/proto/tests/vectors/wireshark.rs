@@ -7,10 +7,10 @@ use hubward_crypto::esp::{EspKeys, OpenError, OpenJob, open};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_proto::ike::v1::keys::Cookies;
+use hubward_proto::print::Payloads;
 use hubward_proto::wire::ike1::Config;
 use hubward_proto::wire::ip::Ipv4;
 use hubward_proto::wire::isakmp::{Cookie, Header};
-use hubward_proto::wire::print::Payloads;
 use hubward_proto::wire::registry::{config, payload};
 use std::path::Path;
 

@@ -10,15 +10,12 @@
 
 use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
 use crate::ike::engine::Engine;
-use crate::ike::event::Untrusted;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
 use crate::ike::lookup::{self, Demands};
 use crate::ike::misfit::Phase1Misfit;
 use crate::ike::natt::Dialect;
-use crate::ike::path::Path;
-use crate::ike::policy::{ClientGroup, SelfIdentity};
 use crate::ike::proposal::{Phase1Choice, choose_phase1, offer_phase1};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, IsakmpSa, State};
@@ -26,6 +23,9 @@ use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
+use crate::names::Untrusted;
+use crate::path::Path;
+use crate::policy::{ClientGroup, SelfIdentity};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};

@@ -5,14 +5,14 @@
 //! ```
 
 use super::protected::open;
-use crate::esp::sa::Spi;
 use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
-use crate::ike::path::Path;
-use crate::ike::sa::{Exchange, IsakmpSa, PeerId};
+use crate::ike::sa::{Exchange, IsakmpSa};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
+use crate::names::{PeerId, Spi};
+use crate::path::Path;
 use crate::time::Instant;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Cookie, Header};
@@ -176,7 +176,7 @@ impl Engine {
     }
 
     /// The SA of a client that this one has renewed, while both are there and the client still has children.
-    fn renewed_by(&self, sa: &IsakmpSa, peer: crate::ike::sa::PeerId) -> Option<crate::ike::event::ConnId> {
+    fn renewed_by(&self, sa: &IsakmpSa, peer: crate::names::PeerId) -> Option<crate::names::ConnId> {
         let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let carries = self.children_of(peer).any(|child| !child.superseded);
         let older = self

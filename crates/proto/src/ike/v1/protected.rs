@@ -3,13 +3,13 @@
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
-use crate::ike::path::Path;
 use crate::ike::sa::{Answer, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::limits;
+use crate::path::Path;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
 use crate::wire::registry::{exchange, payload};

@@ -13,7 +13,7 @@
 
 use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
-use crate::esp::sa::{ChildId, EntryRef, Half, Spi};
+use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::authorization::AuthorizedPeer;
 use crate::ike::engine::Engine;
@@ -21,19 +21,20 @@ use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lookup;
 use crate::ike::misfit::Phase2Misfit;
-use crate::ike::path::Path;
-use crate::ike::policy::{EntryTerms, TransformSet};
 use crate::ike::proposal::{
     Lifetimes, Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2,
     offer_phase2,
 };
-use crate::ike::reserved::reserved;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
+use crate::names::{ChildId, EntryRef, Spi};
+use crate::path::Path;
+use crate::policy::reserved::reserved;
+use crate::policy::{EntryTerms, TransformSet};
 use crate::wire::attribute::{self, Attribute};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, Header, Writer};
@@ -455,7 +456,7 @@ impl Engine {
     /// hub itself, which is within that; the SA's inner sources are held to the address in any case.
     fn check_client_selector(
         &self,
-        peer: crate::ike::sa::PeerId,
+        peer: crate::names::PeerId,
         selector: &Selector,
         authorized: &AuthorizedPeer,
     ) -> Result<Option<std::net::IpAddr>, Refusal> {
@@ -479,7 +480,7 @@ impl Engine {
     }
 
     /// Whether the peer's side of a selector is exactly the address of somebody else's lease.
-    fn is_leased_to_another(&self, peer: crate::ike::sa::PeerId, selector: &Selector) -> bool {
+    fn is_leased_to_another(&self, peer: crate::names::PeerId, selector: &Selector) -> bool {
         let leases =
             self.peers.iter().filter(|(id, _)| **id != peer).filter_map(|(_, other)| other.lease.as_ref());
         leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address.into()))
@@ -488,8 +489,8 @@ impl Engine {
     /// Without mode-config a client's proxy is accepted only where a crypto ACL names it.
     fn static_client(&self, selector: &Selector) -> bool {
         self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
-            crate::ike::policy::MapEntryKind::Static { .. } => false,
-            crate::ike::policy::MapEntryKind::Dynamic { entries, .. } => entries
+            crate::policy::MapEntryKind::Static { .. } => false,
+            crate::policy::MapEntryKind::Dynamic { entries, .. } => entries
                 .iter()
                 .any(|entry| entry.terms.acl.as_ref().is_some_and(|acl| lookup::permits(acl, selector))),
         })

@@ -14,15 +14,16 @@
 use super::protected::{open, with_hash};
 use crate::ike::authorization::{AuthorizedPeer, XauthPassed};
 use crate::ike::engine::Engine;
-use crate::ike::event::{EventKind, Untrusted};
+use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
-use crate::ike::path::Path;
-use crate::ike::policy::ClientGroup;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, Lease};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
 use crate::limits;
+use crate::names::Untrusted;
+use crate::path::Path;
+use crate::policy::ClientGroup;
 use crate::wire::attribute::{Attribute, Value};
 use crate::wire::ike1::Config;
 use crate::wire::isakmp::{Header, Writer};
@@ -344,7 +345,7 @@ impl Engine {
 
     /// Who holds the lease: group, user, and the device, told apart by address, and by port as well when another of the same
     /// user is at the same address.
-    fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::ike::sa::PeerId) -> LeaseOwner {
+    fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::names::PeerId) -> LeaseOwner {
         let peer = self.peers.get(&peer_id);
         if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
             return lease.owner.clone();
