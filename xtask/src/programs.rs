@@ -50,6 +50,9 @@ pub(crate) fn compile() -> Result<Vec<Program>> {
     if !status.success() {
         bail!("the tests do not compile: {status}");
     }
+    if programs.is_empty() {
+        bail!("cargo names no test program");
+    }
     Ok(programs)
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -82,11 +82,22 @@ impl Runner {
     fn print_ended(&mut self, needed: &[Step]) {
         loop {
             let ended = if self.beside.left.iter().any(|step| needed.contains(step)) {
-                self.beside.ended.recv().ok()
+                self.beside.ended.recv().map_err(|_| TryRecvError::Disconnected)
             } else {
-                self.beside.ended.try_recv().ok()
+                self.beside.ended.try_recv()
             };
-            let Some((step, time, result)) = ended else { return };
+            let (step, time, result) = match ended {
+                Ok(ended) => ended,
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    // their thread has ended without a word of these
+                    for step in std::mem::take(&mut self.beside.left) {
+                        let lost = Outcome::Failed("it ended without an outcome".to_owned());
+                        self.note(step, lost, Duration::ZERO, Tally::default());
+                    }
+                    return;
+                }
+            };
             self.beside.left.retain(|left| *left != step);
             println!("\n===== {} (ran beside the others) =====", step.name());
             match std::fs::read(log(step)) {

@@ -37,6 +37,11 @@ pub(crate) enum Plane {
     Kernel(Box<Kernel>),
 }
 
+/// The kernel cannot do what the configuration says, and was to do it.
+#[derive(Debug, thiserror::Error)]
+#[error("--dataplane kernel")]
+pub(crate) struct Unfit;
+
 /// Which data plane it became, and why, for `show crypto engine brief`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
@@ -86,7 +91,7 @@ impl Plane {
                 sweep();
                 Ok((Self::User, Chosen { name: Name::User, why: format!("{error:#}") }))
             }
-            (Err(error), _) => Err(error).context("--dataplane kernel"),
+            (Err(error), _) => Err(error).context(Unfit),
         }
     }
 

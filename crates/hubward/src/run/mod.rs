@@ -70,8 +70,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let started = check::started(&arguments.file, &text, &choices);
     let (parsed, status) = started.inspect_err(|_| crate::run::guard::stand_in(arguments))?;
     bring_up(arguments, parsed, status, choices, supervisor, logging).map_err(|error| {
-        // what is mapped wrongly is so tomorrow
-        if error.is::<WrongUse>() { error } else { NotYet(error).into() }
+        crate::run::guard::stand_in(arguments);
+        // what is mapped wrongly is so tomorrow, and so is what a data plane cannot do
+        match error.is::<WrongUse>() || error.is::<plane::Unfit>() {
+            true => error,
+            false => NotYet(error).into(),
+        }
     })
 }
 

@@ -302,7 +302,14 @@ fn boot(lab: &Lab) -> Result<()> {
     assert!(status.success(), "{status}\n{out}{err}");
     stage.stays_in("guarded by remembered names", &protected)?;
     Hubward::release(lab, "hub", hub_ns)?;
-    stage.leaves("released", &protected)
+    stage.leaves("released", &protected)?;
+    // a start that waits for a link of the inside protects the outside meanwhile
+    hub_ns.ip("link set eth1 name eth9")?;
+    let asked = [&MAP[..], OWN, &["--guard"]].concat();
+    let (status, out, err) = Hubward::once(lab, "hub", hub_ns, &protecting()?, "run", &asked)?;
+    assert_eq!(status.code(), Some(75), "{out}{err}");
+    assert!(filters(hub_ns)?.contains("hubward_guard"), "{out}{err}");
+    Hubward::release(lab, "hub", hub_ns).map(drop)
 }
 
 fn flushed(lab: &Lab) -> Result<()> {
