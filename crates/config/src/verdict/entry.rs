@@ -483,6 +483,14 @@ impl<'w, 'p> Found<'w, 'p> {
             );
             self.missing.push(Reason::new(entry.line, text));
         }
+        // a line that was read as one of the list is told below
+        let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
+        for line in self.world.unread_of_list(name).filter(of_list) {
+            let text =
+                format!("`{}` is not understood, and seems to be a part of access list {name}", line.front());
+            self.missing.push(Reason::new(line.line, text));
+            self.unknown = true;
+        }
         // where the numbers are wrong, no line that denies is exact any more
         let judged = acl.entries.iter().filter(|entry| {
             unsorted.is_empty() || entry.vague || entry.permit && !self.world.is_unsorted(entry.line)
