@@ -21,7 +21,10 @@ impl<'p> Spelled<'p> {
 
     /// The line as messages show it: what follows may be a secret.
     pub(crate) fn front(&self) -> String {
-        crate::secret::shown(self.text)
+        match self.class {
+            Class::Unknown => crate::secret::shown_unread(self.text),
+            _ => crate::secret::shown(self.text),
+        }
     }
 
     /// Whether a word stands anywhere in the line.

@@ -172,7 +172,7 @@ fn name_of(head: &Spelled<'_>) -> String {
             format!("{map}/{sequence}")
         }
         _ => {
-            let kept = crate::secret::public_part(head.text).split_whitespace();
+            let kept = crate::secret::public_part_of_unread(head.text).split_whitespace();
             kept.take_while(|word| *word != "ipsec-isakmp").take(8).collect::<Vec<_>>().join(" ")
         }
     }
