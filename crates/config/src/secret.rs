@@ -51,8 +51,9 @@ fn is_slip(word: &str) -> bool {
     // so short a word is many others with one letter changed: `kex`
     let letters = ["e", "k", "y"].iter().all(|letter| word.contains(letter));
     let long = ["password", "key-string", "passphrase", "community", "pre-shared-key"];
+    let last = word.rsplit('-').next().unwrap_or(word);
     near(word, "secret", 1)
-        || near(word, "key", 1) && (letters || word.len() < 3)
+        || near(last, "key", 1) && (letters || last.len() < 3)
         || long.into_iter().any(|keyword| near(word, keyword, 2))
 }
 
