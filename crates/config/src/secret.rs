@@ -112,7 +112,9 @@ pub fn public_part_of_unread(line: &str) -> &str {
             let lower = word.text.to_ascii_lowercase();
             lower.len() > 2 && keyword.starts_with(&lower)
                 || lower == keyword
-                || near(&lower, keyword, if keyword.len() < 6 { 1 } else { 2 })
+                || keyword == "map" && near(&lower, keyword, 1)
+                // shorter ones are too many other words: `vpn`
+                || keyword.len() > 5 && near(&lower, keyword, 2)
         })
     };
     let carries = |carrier: &&[&str]| carrier.iter().enumerate().all(|(place, word)| is_meant(place, word));
@@ -443,6 +445,7 @@ mod tests {
             ("no username bob bogus SECRET", "no username bob"),
             (" enable bogus SECRET", " enable bogus"),
             ("enable", "enable"),
+            ("VPN to the office", "VPN to the office"),
             ("crypto mpa CM 10 ipsec-isakmp", "crypto mpa CM 10 ipsec-isakmp"),
             ("crypto isakmp polcy 20", "crypto isakmp polcy 20"),
             ("ip acess-list extended VPN", "ip acess-list extended VPN"),
