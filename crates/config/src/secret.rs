@@ -119,7 +119,7 @@ pub fn public_part_of_unread(line: &str) -> &str {
     };
     let carries = |carrier: &&[&str]| carrier.iter().enumerate().all(|(place, word)| is_meant(place, word));
     let is_open = || is_meant(0, "crypto") && OPEN.iter().any(|word| is_meant(1, word) || is_meant(2, word));
-    if !CARRIERS.iter().any(|carrier| carries(carrier)) || is_open() {
+    if !CARRIERS.iter().any(carries) || is_open() {
         return public;
     }
     let Some(second) = own.get(1) else { return public };
