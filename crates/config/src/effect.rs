@@ -422,7 +422,9 @@ mod tests {
             (" ip access-group 3 in\n", " ipv6 enable\n", vec![2, 4]),
             (" ip access-group 3 in\n", " no ip access-group 3 in\n", vec![]),
             (" ip access-group 3 in\n", " no ip access-group in\n", vec![]),
-            (" ip access-group 3 in\n", " no ip access-group\n", vec![]),
+            (" ip access-group 3 in\n", " no ip access-group\n", vec![2]),
+            (" ip access-group 3 in\n", " no ip access-group 3\n", vec![2]),
+            (" vrf forwarding GUEST\n", " no vrf forwarding\n", vec![]),
             (" ip access-group 3 in\n", " no ip access-group 3 out\n", vec![2]),
             (" ip access-group 3 in\n", " no ip access-group 3 in\n ip access-group 4 in\n", vec![5]),
             (" no ip access-group 3 in\n", " ip access-group 3 in\n", vec![4]),
@@ -441,6 +443,15 @@ mod tests {
         let taken = "control-plane\n service-policy input C\n no service-policy input C\n";
         assert_eq!(open(taken), [""; 0]);
         assert_eq!(open("ip tcp intercept list 101\nno ip tcp intercept list 101\n"), [""; 0]);
+        let nat = "interface FastEthernet0/0\n ip nat outside\ninterface FastEthernet0/1\n ip nat inside\n\
+                   ip nat inside source list 1 interface FastEthernet0/0 overload\n";
+        let whole = "no ip nat inside source list 1 interface FastEthernet0/0 overload\n";
+        // IOS calls the first incomplete
+        for (line, is_taken) in [("no ip nat\n", false), ("no ip nat inside source\n", false), (whole, true)]
+        {
+            let stops = unenforced(&parse(&format!("{nat}{line}")));
+            assert_eq!(!stops.iter().any(|one| one.line == 5), is_taken, "{line}: {stops:?}");
+        }
     }
 
     /// A static route through a tunnel that is not read whole closes nothing, so the start stops.

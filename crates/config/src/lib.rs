@@ -23,6 +23,7 @@ mod placing;
 pub mod reference;
 pub mod secret;
 mod settings;
+mod slip;
 mod unreachable;
 pub mod verdict;
 

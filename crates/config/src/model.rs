@@ -688,6 +688,13 @@ pub struct MapEntry {
     pub line: u32,
 }
 
+impl MapEntry {
+    /// Whether it has a peer, a list or transform sets itself; one that points to a dynamic map has none on a router.
+    pub fn has_own_terms(&self) -> bool {
+        !self.peers.is_empty() || self.terms.acl.is_some() || !self.terms.transform_sets.is_empty()
+    }
+}
+
 /// `crypto ipsec df-bit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DfBit {

@@ -10,7 +10,7 @@ use crate::document::{Class, Line};
 use crate::form::{Cursor, Word, words};
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
-use crate::secret::shown;
+use crate::secret::{shown, shown_half_read, shown_unread};
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
@@ -148,8 +148,8 @@ fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
     let (first, last) = (*behind.first()?, *behind.last()?);
     let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
     let what = match behind.len() {
-        1 => format!("`{}` stands", shown(line)),
-        count => format!("`{}` and {} more lines up to line {last} stand", shown(line), count - 1),
+        1 => format!("`{}` stands", shown_unread(line)),
+        count => format!("`{}` and {} more lines up to line {last} stand", shown_unread(line), count - 1),
     };
     Some(Diagnostic {
         severity: Severity::Error,
@@ -420,7 +420,7 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
         column,
         message: format!(
             "`{}` is not a command that Hubward knows; the line is kept and has no effect",
-            shown(line)
+            shown_unread(line)
         ),
         remedy: "check the spelling, or remove the line".into(),
     };
@@ -429,7 +429,7 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
         code: Code::Invalid,
         line: entered.number,
         column,
-        message: format!("`{}` has no effect: {problem}", shown(line)),
+        message: format!("`{}` has no effect: {problem}", shown_half_read(line, column)),
         remedy: "correct the line".into(),
     };
     match lookup {
@@ -495,7 +495,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                         column: problem.column,
                         message: format!(
                             "`{}` has no effect: {} is expected here",
-                            shown(line),
+                            shown_half_read(line, problem.column),
                             problem.expected
                         ),
                         remedy: "correct the line".into(),

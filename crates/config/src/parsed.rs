@@ -1,7 +1,7 @@
 //! A configuration that was read.
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Unenforced};
-use crate::document::{Class, Document};
+use crate::document::{Class, Document, Line};
 use crate::model::Config;
 
 /// A configuration that was read.
@@ -18,14 +18,20 @@ pub struct Parsed {
 /// The lines of a configuration that nothing holds, in order.
 pub fn unenforced(parsed: &Parsed) -> Vec<Unenforced> {
     let lines = &parsed.document.lines;
-    let public = |text: &str| crate::secret::public_part(text).trim().to_string();
+    let public = |line: &Line| {
+        let part = match line.class {
+            Class::Blank | Class::Unknown => crate::secret::public_part_of_unread(&line.spelled),
+            _ => crate::secret::public_part(&line.spelled),
+        };
+        part.trim().to_string()
+    };
     let found = parsed.diagnostics.iter().filter(|told| told.code == Code::Unenforced);
     let described = found.map(|told| {
         let place = usize::try_from(told.line.saturating_sub(1)).unwrap_or(usize::MAX);
         let line = lines.get(place);
         let header = line.and_then(|line| line.under).and_then(|under| lines.get(under));
-        let header = header.map(|header| public(&header.spelled));
-        let text = line.map(|line| public(&line.spelled)).unwrap_or_default();
+        let header = header.map(public);
+        let text = line.map(public).unwrap_or_default();
         // a line that says something and counts as blank is one that is not read
         let kind = match line.map(|line| line.class) {
             Some(Class::Blank) => Kind::AfterEnd,

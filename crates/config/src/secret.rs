@@ -1,6 +1,7 @@
 //! Passwords and keys as the configuration spells them.
 
 use crate::form::words;
+use crate::slip::near;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A password or key with its type number (0 clear, 5 MD5-crypt, 6 AES, 7 obfuscated, 8 PBKDF2, 9 scrypt). `Debug` shows
@@ -42,6 +43,89 @@ fn announces_secret(word: &str) -> bool {
         || ["password", "secret", "key-string", "community", "passphrase"].into_iter().any(abbreviates)
         || ["-key", "-psk"].into_iter().any(|end| word.ends_with(end))
         || ["passw", "secret", "community", "hmac-"].into_iter().any(|part| word.contains(part))
+        || is_slip(&word)
+}
+
+/// Whether a word is meant as one that announces a secret.
+fn is_slip(word: &str) -> bool {
+    // so short a word is many others with one letter changed: `kex`
+    let letters = ["e", "k", "y"].iter().all(|letter| word.contains(letter));
+    let long = ["password", "key-string", "passphrase", "community", "pre-shared-key"];
+    let last = word.rsplit('-').next().unwrap_or(word);
+    near(word, "secret", 1)
+        || near(last, "key", 1) && (letters || last.len() < 3)
+        || long.into_iter().any(|keyword| near(word, keyword, 2))
+}
+
+/// Commands that may have a secret, by their first word, or their first two.
+const CARRIERS: &[&[&str]] = &[
+    &["enable"],
+    &["username"],
+    &["crypto"],
+    &["snmp-server"],
+    &["snmp", "mib"],
+    &["tacacs-server"],
+    &["radius-server"],
+    &["tacacs", "server"],
+    &["radius", "server"],
+    &["key"],
+    &["password"],
+    &["secret"],
+    &["pre-shared-key"],
+    &["ip", "ftp"],
+    &["ip", "http"],
+    &["ip", "nhrp"],
+    &["ip", "ospf"],
+    &["ip", "rip"],
+    &["ntp"],
+    &["vtp"],
+    &["vpdn"],
+    &["ppp"],
+    &["standby"],
+    &["vrrp"],
+    &["glbp"],
+];
+
+/// Words behind `crypto`, or behind it and another, of commands that have no secret in their line.
+const OPEN: [&str; 10] = [
+    "map",
+    "dynamic-map",
+    "keyring",
+    "policy",
+    "profile",
+    "client",
+    "keepalive",
+    "peer",
+    "transform-set",
+    "security-association",
+];
+
+/// The front of a line that is not understood: where a keyword may be misspelt or missing, nobody knows where the secret of a
+/// command that may have one begins, and only its first two words are shown.
+pub fn public_part_of_unread(line: &str) -> &str {
+    let public = public_part(line);
+    let all = words(line);
+    let negated = all.first().is_some_and(|word| ["no", "default"].contains(&word.text));
+    let own = all.get(usize::from(negated)..).unwrap_or_default();
+    let is_meant = |place: usize, keyword: &str| {
+        own.get(place).is_some_and(|word| {
+            let lower = word.text.to_ascii_lowercase();
+            lower.len() > 2 && keyword.starts_with(&lower)
+                || lower == keyword
+                || keyword == "map" && near(&lower, keyword, 1)
+                // shorter ones are too many other words: `vpn`
+                || keyword.len() > 5 && near(&lower, keyword, 2)
+        })
+    };
+    let carries = |carrier: &&[&str]| carrier.iter().enumerate().all(|(place, word)| is_meant(place, word));
+    let is_open = || is_meant(0, "crypto") && OPEN.iter().any(|word| is_meant(1, word) || is_meant(2, word));
+    if !CARRIERS.iter().any(carries) || is_open() {
+        return public;
+    }
+    let Some(second) = own.get(1) else { return public };
+    let start = usize::try_from(second.column.saturating_sub(1)).unwrap_or(0);
+    let end = start.saturating_add(second.text.len()).min(public.len());
+    line.get(..end).unwrap_or_default()
 }
 
 /// Families that name secrets by words that are none elsewhere: a word of theirs, and what announces the secret behind it.
@@ -113,8 +197,28 @@ const SHOWN: usize = 72;
 
 /// A line as messages show it: all its words up to where a secret may begin, and of a very long one the first.
 pub(crate) fn shown(line: &str) -> String {
+    shortened(public_part(line))
+}
+
+/// A line that is not understood as messages show it.
+pub(crate) fn shown_unread(line: &str) -> String {
+    let public = public_part_of_unread(line);
+    let is_cut = public.len() < public_part(line).len();
+    format!("{}{}", shortened(public), if is_cut { " …" } else { "" })
+}
+
+/// A line whose command is known and that goes wrong at a column: where only a number is wrong, or more is expected, its keywords
+/// are read, and all up to the secret is public.
+pub(crate) fn shown_half_read(line: &str, column: u32) -> String {
+    let all = words(line);
+    let wrong = all.iter().find(|word| word.column == column);
+    let is_read = wrong.is_none_or(|word| word.text.chars().all(|digit| digit.is_ascii_digit()));
+    if is_read { shown(line) } else { shown_unread(line) }
+}
+
+fn shortened(public: &str) -> String {
     let mut out = String::new();
-    for word in public_part(line).split_whitespace() {
+    for word in public.split_whitespace() {
         if !out.is_empty() && out.len() + word.len() >= SHOWN {
             out.push_str(" …");
             break;
@@ -130,7 +234,7 @@ pub(crate) fn shown(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::public_part;
+    use super::{public_part, public_part_of_unread};
 
     /// Commands of IOS with secrets, known here by name or not, each with the mode it stands in.
     const SECRETS: &[(&str, &[&str])] = &[
@@ -260,12 +364,54 @@ mod tests {
         ("bogus mode", &["key SECRET", "password SECRET", "shared-secret SECRET"]),
     ];
 
+    /// The same with a keyword that is misspelt or missing, which the secret itself must not look like.
+    const MISSPELT: &[(&str, &[&str])] = &[
+        (
+            "",
+            &[
+                "enable secert XYZZY",
+                "enable secert 5 XYZZY",
+                "enable pasword XYZZY",
+                "enbale secret XYZZY",
+                "enbale scrt XYZZY",
+                "username admin pasword XYZZY",
+                "username admin privilege 15 scrt XYZZY",
+                "usrename admin privilege 15 pw XYZZY",
+                "username admin privilege 15 XYZZY",
+                "crypto isakmp kye XYZZY address 10.0.0.1",
+                "crypto isakmp keey XYZZY address 10.0.0.1",
+                "crypto isakmp address 10.0.0.1 XYZZY",
+                "crypto iskamp kay XYZZY address 10.0.0.1",
+                "cyrpto isakmp kye XYZZY address 10.0.0.1",
+                "snmp-server comunity XYZZY RO",
+                "snmp-sever communty XYZZY RO",
+                "tacacs-server kye XYZZY",
+                "tacacs-server host 10.0.0.1 kye XYZZY",
+                "radius-server host 10.0.0.1 kye XYZZY",
+                "key config-kye password-encrypt XYZZY",
+                "key confg-key pw XYZZY",
+                "ip ftp pasword XYZZY",
+                "ip http client pasword XYZZY",
+                "ntp authentication-kye 1 mdd5 XYZZY",
+            ],
+        ),
+        ("line vty 0 4", &["pasword XYZZY", "passwrod 7 XYZZY"]),
+        (
+            "crypto keyring K",
+            &["pre-shared-key address 10.0.0.1 kye XYZZY", "pre-shared-kye address 10.0.0.1 kay XYZZY"],
+        ),
+    ];
+
     #[test]
     fn no_diagnostic_contains_a_secret_of_any_command() {
-        let hidden = |what: &str, said: &str| assert!(!said.contains("SECRET"), "{what}: {said}");
-        for (mode, lines) in SECRETS {
+        let hidden = |what: &str, said: &str| {
+            assert!(!said.contains("SECRET") && !said.contains("XYZZY"), "{what}: {said}");
+        };
+        let well_spelt = SECRETS.iter().flat_map(|(_, lines)| *lines);
+        well_spelt.for_each(|line| hidden(line, public_part(line)));
+        for (mode, lines) in SECRETS.iter().chain(MISSPELT) {
             for line in *lines {
-                hidden(line, public_part(line));
+                hidden(line, public_part_of_unread(line));
                 let mode = if mode.is_empty() { String::new() } else { format!("{mode}\n ") };
                 // also with something wrong behind it, taken back, abbreviated in front, and behind `end`
                 for line in [
@@ -289,6 +435,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What of an unknown line tells no secret is shown.
+    #[test]
+    fn of_an_unknown_line_as_much_is_shown_as_is_surely_no_secret() {
+        for (line, public) in [
+            ("crypto isakmp bogus SECRET address 10.0.0.1", "crypto isakmp"),
+            ("no username bob bogus SECRET", "no username bob"),
+            (" enable bogus SECRET", " enable bogus"),
+            ("enable", "enable"),
+            ("VPN to the office", "VPN to the office"),
+            ("crypto mpa CM 10 ipsec-isakmp", "crypto mpa CM 10 ipsec-isakmp"),
+            ("crypto isakmp polcy 20", "crypto isakmp polcy 20"),
+            ("ip acess-list extended VPN", "ip acess-list extended VPN"),
+            ("bogus line of some words", "bogus line of some words"),
+        ] {
+            assert_eq!(public_part_of_unread(line), public, "{line}");
+        }
+        assert_eq!(super::shown_unread("username a bogus SECRET"), "username a …");
     }
 
     #[test]
@@ -332,6 +497,8 @@ mod tests {
             "interface FastEthernet0/0",
             " set peer 10.0.0.1",
             "crypto keyring spokes",
+            "ip ssh server algorithm kex diffie-hellman-group14-sha1",
+            "secure boot-image",
             "é\u{a0}x",
         ] {
             assert_eq!(public_part(line), line);

@@ -9,6 +9,7 @@ use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
 use hubward_config::model::Config;
+use hubward_config::secret::{public_part, public_part_of_unread};
 use hubward_config::verdict::{Outcome, Reason, Verdict};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -157,7 +158,8 @@ fn faults<'v>(parsed: &Parsed, verdict: &'v Verdict) -> Vec<&'v str> {
 /// A line of a configuration, without a secret.
 fn text_of(parsed: &Parsed, line: u32) -> String {
     let place = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-    parsed.document.lines.get(place).map(|line| shown(line.text.trim())).unwrap_or_default()
+    let line = parsed.document.lines.get(place);
+    line.map(|line| shown(line.text.trim(), line.class == Class::Unknown)).unwrap_or_default()
 }
 
 /// The exit status of a configuration that starts and of which something differs.
@@ -369,7 +371,8 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
     let number = usize::try_from(diagnostic.line.saturating_sub(1)).unwrap_or(0);
     // a line may hold a key; only what stands in front of it is shown
     let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
-    let shown = shown(line);
+    let unread = matches!(diagnostic.code, Code::Unknown | Code::Invalid);
+    let shown = shown(line, unread);
     // the column is the whole line's, and may be within the sign that stands for the rest
     let column = shown.floor_char_boundary(usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0));
     let end = shown.len().max(column);
@@ -386,8 +389,11 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
 }
 
 /// A line without the secret at its end.
-fn shown(line: &str) -> String {
-    let public = hubward_config::secret::public_part(line);
+fn shown(line: &str, unread: bool) -> String {
+    let public = match unread {
+        true => public_part_of_unread(line),
+        false => public_part(line),
+    };
     if public.len() == line.len() { line.to_string() } else { format!("{public} …") }
 }
 

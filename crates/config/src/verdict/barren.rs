@@ -20,7 +20,15 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     for line in list.iter().flat_map(|acl| &acl.entries).filter(|line| line.permit && !line.vague) {
         let Some(net) = line.destination.prefix() else { continue };
         let Some((blamed, interface)) = way(config, net) else { continue };
-        if interface.crypto_map.as_deref() != Some(map) {
+        let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
+        // of two uplinks with a map each, one stands by for the other
+        let stands_by = || {
+            config.routes.iter().any(|route| {
+                let as_long = route.destination.contains(&net) && is_best_length(config, route, net);
+                as_long && leads_by(config, route).is_some_and(bears)
+            })
+        };
+        if !bears(interface) && !stands_by() {
             let text = format!(
                 "packets to {net}, which line {} of the access list selects, leave by {}, which does not bear the crypto map, on a \
                  router too",
@@ -48,6 +56,15 @@ fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
         return None;
     }
     Some((best.line, leads_by(config, best)?))
+}
+
+/// Whether a route is among the narrowest of those that lead to all of a network, at whatever distance.
+fn is_best_length(config: &Config, route: &Route, net: Ipv4Net) -> bool {
+    let covering = config.routes.iter().filter(|other| other.destination.contains(&net));
+    let length = route.destination.prefix_len();
+    let own = connected(config, |known| known.contains(&net));
+    covering.map(|other| other.destination.prefix_len()).max() == Some(length)
+        && own.is_none_or(|(own, _)| length > own)
 }
 
 /// The interface of a route, by its next hop where it names none.
@@ -106,7 +123,9 @@ pub(super) fn xauth(
         Some(peers) => peers.iter().filter_map(|peer| key_of(config, *peer)).collect(),
         None => {
             let others: Vec<_> = map.entries.iter().flat_map(|entry| &entry.peers).collect();
-            let serves = |key: &Key| others.iter().all(|peer| length(key, **peer).is_none());
+            // a key for many is that of clients, who can answer
+            let is_host = |key: &Key| matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() == 32);
+            let serves = |key: &Key| is_host(key) && others.iter().all(|peer| length(key, **peer).is_none());
             keys(config).map(|(_, key)| key).filter(|key| serves(key)).collect()
         }
     };
@@ -138,7 +157,10 @@ pub(super) fn hidden_key(config: &Config, peers: &[Ipv4Addr], terms: &EntryTerms
     for peer in peers.iter().filter(|_| terms.profile.is_none()) {
         let Some(used) = key_of(config, *peer) else { continue };
         let own = keys(config).map(|(_, key)| key).find(|key| length(key, *peer) == Some(32));
-        if let Some(own) = own.filter(|own| own.key != used.key) {
+        // what is not written in clear may be the same in another spelling
+        let is_clear = |key: &Key| key.key.kind() == 0;
+        let is_other = |own: &&Key| is_clear(own) && is_clear(used) && own.key != used.key;
+        if let Some(own) = own.filter(is_other) {
             let text = format!(
                 "the key for {peer} is never used: the keyring with that of line {} is searched first",
                 used.line
@@ -226,6 +248,8 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
         let xauth =
             "aaa new-model\naaa authentication login X local\ncrypto map CM client authentication list X\n";
         let aside = "ip route 10.30.0.0 255.255.0.0 10.20.0.7\n";
+        let second = "interface GigabitEthernet0/2\n ip address 192.0.2.2 255.255.255.0\n crypto map CM2\n\
+             crypto map CM2 10 ipsec-isakmp\n set peer 198.51.100.20\n set transform-set TS\n match address 101\n";
         let hidden = "crypto isakmp key other address 0.0.0.0\ncrypto keyring K\n pre-shared-key address 198.51.100.20 key mine\n";
         let profiles = "crypto isakmp profile A\n match identity address 198.51.100.20\n\
                         crypto isakmp profile B\n match identity address 198.51.100.20\n";
@@ -284,6 +308,18 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
             ),
             (format!("{BASE}{hidden}"), Some("is never used")),
             (format!("{BASE}{}", hidden.replace("other", "mine")), None),
+            (format!("{BASE}{}", hidden.replace("key other", "key 6 ABCDEFGH")), None),
+            // another uplink with a map of its own, by which the map's interface is left or which stands by for it
+            (format!("{good}{second}ip route 0.0.0.0 0.0.0.0 192.0.2.1 250\n"), None),
+            (
+                format!("{good}{second}ip route 0.0.0.0 0.0.0.0 192.0.2.1 250\n")
+                    .replace("203.0.113.1\n", "203.0.113.1 251\n"),
+                None,
+            ),
+            (
+                format!("{good}{second}ip route 10.30.0.0 255.255.0.0 192.0.2.1\n"),
+                Some("leave by GigabitEthernet0/2"),
+            ),
             (
                 format!("{good}{profiles}").replace(" set peer", " set isakmp-profile B\n set peer"),
                 Some("never chosen"),
@@ -305,9 +341,14 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
     fn a_dynamic_entry_whose_gateways_are_asked_for_xauth_differs() {
         let lines = "aaa new-model\naaa authentication login X local\ncrypto map CM client authentication list X\n\
                      crypto dynamic-map D 20\n set transform-set TS\n match address 101\ncrypto map CM 65000 ipsec-isakmp dynamic D\n";
-        for (key, differs) in
-            [("198.51.100.20", false), ("198.51.100.77", true), ("198.51.100.77 no-xauth", false)]
-        {
+        for (key, differs) in [
+            ("198.51.100.20", false),
+            ("198.51.100.77", true),
+            ("198.51.100.77 no-xauth", false),
+            // those of clients
+            ("0.0.0.0 0.0.0.0", false),
+            ("198.51.0.0 255.255.0.0", false),
+        ] {
             let text = format!("{BASE}{KEY}crypto isakmp key other address {key}\n{lines}");
             let all = verdicts(&crate::parse(
                 &text.replace(".20\ncrypto isakmp key other", ".20 no-xauth\ncrypto isakmp key other"),

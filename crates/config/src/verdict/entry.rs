@@ -6,7 +6,9 @@ use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
 use super::{Outcome, Reason, Verdict, barren};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, Profile, TransformSet};
+use crate::model::{
+    Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, MapEntry, Profile, TransformSet,
+};
 use std::net::Ipv4Addr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -16,6 +18,9 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
         for entry in &map.entries {
             let name = format!("{}/{}", map.name, entry.sequence);
             match &entry.dynamic {
+                Some(dynamic) if entry.has_own_terms() => {
+                    out.push(beside_dynamic(world, map, &name, entry, dynamic));
+                }
                 None => out.push(fixed(world, map, &name, entry)),
                 Some(dynamic) if config.dynamic_maps.iter().all(|known| known.name != *dynamic) => {
                     let text =
@@ -73,7 +78,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::MapEntry) -> Verdict {
+fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Verdict {
     let mut found = Found::new(world, name, entry.line);
     found.lines(world.called(&format!("crypto map {} {}", map.name, entry.sequence)));
     found.applied(std::iter::once(map.name.as_str()), || {
@@ -107,6 +112,33 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &crate::model::M
     if !entry.peers.is_empty() {
         found.keys(Some(&entry.peers), &entry.terms, false);
     }
+    found.verdict()
+}
+
+/// An entry that points to a dynamic map and has lines of its own: a number that is given twice, or the lines of another entry
+/// whose first line is lost. Only the dynamic map is served.
+fn beside_dynamic(
+    world: &World<'_>,
+    map: &CryptoMap,
+    name: &str,
+    entry: &MapEntry,
+    dynamic: &str,
+) -> Verdict {
+    let mut found = Found::new(world, name, entry.line);
+    let text = format!(
+        "this entry points to the dynamic map {dynamic} and has a peer, a list or a transform set of its own, which are not \
+         used: its number is given twice, or the line that begins another entry is missing"
+    );
+    found.lacks(entry.line, text);
+    found.lines(world.called(&format!("crypto map {} {}", map.name, entry.sequence)));
+    match &entry.terms.acl {
+        Some(list) => found.access_list(list),
+        None => found.unknown = true,
+    }
+    found.unknown |= found.flows.is_empty();
+    found.applied(std::iter::once(map.name.as_str()), || {
+        format!("crypto map {} is on no interface", map.name)
+    });
     found.verdict()
 }
 
@@ -450,6 +482,14 @@ impl<'w, 'p> Found<'w, 'p> {
                 "the numbers of access list {name} must ascend, and that of this line does not: the list is not used here"
             );
             self.missing.push(Reason::new(entry.line, text));
+        }
+        // a line that was read as one of the list is told below
+        let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
+        for line in self.world.unread_of_list(name).filter(of_list) {
+            let text =
+                format!("`{}` is not understood, and seems to be a part of access list {name}", line.front());
+            self.missing.push(Reason::new(line.line, text));
+            self.unknown = true;
         }
         // where the numbers are wrong, no line that denies is exact any more
         let judged = acl.entries.iter().filter(|entry| {

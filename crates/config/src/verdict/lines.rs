@@ -5,6 +5,24 @@ use crate::interface_name::long_name;
 use crate::parsed::Parsed;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Commands that `no` takes back without what stands behind them: of these an interface, or the router, has only one.
+const WHOLE: [&str; 14] = [
+    "authentication port-control",
+    "crypto map",
+    "dot1x port-control",
+    "encapsulation",
+    "ip address",
+    "ip directed-broadcast",
+    "ip mtu",
+    "ip policy route-map",
+    "ip unnumbered",
+    "ip verify unicast reverse-path",
+    "ip vrf forwarding",
+    "ipv6 address",
+    "switchport port-security",
+    "vrf forwarding",
+];
+
 /// One line: its number from 1, and its command spelled out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spelled<'p> {
@@ -21,7 +39,10 @@ impl<'p> Spelled<'p> {
 
     /// The line as messages show it: what follows may be a secret.
     pub(crate) fn front(&self) -> String {
-        crate::secret::shown(self.text)
+        match self.class {
+            Class::Unknown => crate::secret::shown_unread(self.text),
+            _ => crate::secret::shown(self.text),
+        }
     }
 
     /// Whether a word stands anywhere in the line.
@@ -37,15 +58,19 @@ impl<'p> Spelled<'p> {
         }
         let own: Vec<_> = own.map(str::to_ascii_lowercase).collect();
         let other: Vec<_> = earlier.text.split_whitespace().map(str::to_ascii_lowercase).collect();
+        // `no ip access-group in`
         let without_name = || match (own.as_slice(), other.as_slice()) {
             ([family, command, direction], [its_family, its_command, _, its_direction]) => {
                 (family, command, direction) == (its_family, its_command, its_direction)
             }
             _ => false,
         };
-        // one word may be a whole family: `no ip` takes nothing back
-        let whole = own.len() >= 2 || own.len() == other.len();
-        whole && (other.starts_with(&own) || without_name())
+        // what is a whole command without the rest; others are incomplete, and take nothing back
+        let is_whole = || {
+            let words = own.join(" ");
+            WHOLE.contains(&words.as_str()) && other.starts_with(&own)
+        };
+        own == other || without_name() || is_whole()
     }
 
     /// Whether the line begins with these words, in whatever case: what is no command here is as it was written.
@@ -78,8 +103,7 @@ impl<'p> Block<'p> {
         self.having(words).find(|line| line.text != first.text)
     }
 
-    /// The lines below that a later one takes back: `no` and what it begins with, or the rest of it without the name in it (`no
-    /// ip access-group in`).
+    /// The lines below that a later one takes back: `no` and all of it, or what IOS takes for all of it.
     pub(crate) fn taken_back(&self) -> BTreeSet<u32> {
         let negated: Vec<_> = self.having("no").collect();
         let taken = self.below.iter().filter(|line| negated.iter().any(|later| later.takes_back(line)));

@@ -17,7 +17,7 @@ pub(crate) mod world;
 pub use networks::Flow;
 pub use world::{has_card, has_no_link, takes_card};
 
-use crate::model::{Config, EntryTerms};
+use crate::model::{Config, EntryTerms, MapEntry};
 use crate::parsed::Parsed;
 use lines::blocks;
 use world::World;
@@ -168,6 +168,7 @@ fn take_out(config: &mut Config, name: &str) {
     let Some((map, sequence)) = name.rsplit_once('/') else { return };
     let Ok(sequence) = sequence.parse::<u16>() else { return };
     for known in config.maps.iter_mut().filter(|known| known.name == map) {
+        part_from_dynamic(&mut known.entries, sequence);
         known.entries.retain_mut(|entry| {
             if entry.sequence != sequence || entry.dynamic.is_some() {
                 return true;
@@ -185,6 +186,19 @@ fn take_out(config: &mut Config, name: &str) {
             }
         }
     }
+}
+
+/// Makes of an entry that points to a dynamic map, and has lines of its own, two of one number: that with the lines first, as the
+/// lost one stood in front of the dynamic one. The dynamic map is served as before.
+fn part_from_dynamic(entries: &mut Vec<MapEntry>, sequence: u16) {
+    let both =
+        |entry: &MapEntry| entry.sequence == sequence && entry.dynamic.is_some() && entry.has_own_terms();
+    let Some(place) = entries.iter().position(both) else { return };
+    let Some(entry) = entries.get_mut(place) else { return };
+    let own = MapEntry { dynamic: None, ..entry.clone() };
+    entry.peers.clear();
+    entry.terms = EntryTerms::default();
+    entries.insert(place, own);
 }
 
 /// Leaves of an entry the access list and the profile alone: without the list, the next entry with a wider one would carry the

@@ -3,13 +3,16 @@
 
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, of_pool, permitted};
-use super::world::World;
+use super::world::{World, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::command::submode::Sub;
 use crate::command::{Fate, Mode};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::form::words;
+use crate::interface_name::long_name;
 use crate::placing::knows;
+use crate::slip::near;
 
 /// Commands of crypto submodes that no other mode has, so that they tell what was meant even without their first line.
 const TELLING: [&str; 13] = [
@@ -85,7 +88,39 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     }
     out.extend(on_interfaces(world));
     out.extend(single_lines(world, &found));
+    out.extend(behind_end(world));
     out
+}
+
+/// What stands behind `end` is not read. Where a tunnel seems to be there, nobody knows what it should protect.
+fn behind_end(world: &World<'_>) -> Option<Verdict> {
+    let lines = &world.parsed.document.lines;
+    let place = |line: u32| usize::try_from(line).ok()?.checked_sub(1);
+    // a line that says something and counts as blank is one that is not read
+    let is_unread = |told: &&Diagnostic| {
+        let line = place(told.line).and_then(|place| lines.get(place));
+        told.code == Code::Unenforced && line.is_some_and(|line| line.class == Class::Blank)
+    };
+    let first = world.parsed.diagnostics.iter().find(is_unread)?.line;
+    let mut spelled = (first..).zip(lines.get(place(first)?..)?).map(|(line, read)| Spelled {
+        line,
+        text: &read.spelled,
+        class: Class::Unknown,
+    });
+    let found = spelled.find(|line| begins_tunnel(line))?;
+    let text = format!("`{}` stands behind `end`, where nothing is read", found.front());
+    Some(verdict("behind end".into(), vec![Reason::new(found.line, text)], Vec::new()))
+}
+
+/// Whether a line as it was written, in full or abbreviated, is of `crypto`, a tunnel interface or an entry.
+fn begins_tunnel(line: &Spelled<'_>) -> bool {
+    let first = line.word(0).unwrap_or_default().to_ascii_lowercase();
+    let begins = |keyword: &str, least: usize| first.len() >= least && keyword.starts_with(&first);
+    let interface = || long_name(&line.text.split_whitespace().skip(1).collect::<String>());
+    begins("crypto", 2)
+        || is_crypto(line)
+        || is_telling(line)
+        || begins("interface", 3) && is_tunnel(&interface())
 }
 
 /// A line without others below it that names a crypto map or a dynamic one: it may have bound a dynamic map to the map, or asked
@@ -102,7 +137,16 @@ fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
         |head: &Spelled<'_>| found.iter().filter_map(|one| one.head).any(|known| known.line == head.line);
     let heads = world.blocks.iter().map(|block| &block.head);
     let heads = heads.filter(|head| is_unread_crypto(head) && !told(head) && !head.begins("crypto map ipv6"));
-    let naming = heads.filter(|head| names.iter().any(|name| head.has(name)));
+    // a map may be called like any other word
+    let names_map = |head: &Spelled<'_>| {
+        let mut pairs = head.text.split_whitespace().zip(head.text.split_whitespace().skip(1));
+        pairs.any(|(before, name)| {
+            let is_map =
+                near(before, "map", 1) || near(before, "dynamic-map", 2) || near(before, "dynamic", 2);
+            is_map && names.iter().any(|known| *known == name)
+        })
+    };
+    let naming = heads.filter(|head| names_map(head));
     let told = naming.map(|head| {
         let text = format!(
             "`{}` is not understood, and names a crypto map: what it may have said of it is lost",
@@ -128,7 +172,7 @@ fn name_of(head: &Spelled<'_>) -> String {
             format!("{map}/{sequence}")
         }
         _ => {
-            let kept = crate::secret::public_part(head.text).split_whitespace();
+            let kept = crate::secret::public_part_of_unread(head.text).split_whitespace();
             kept.take_while(|word| *word != "ipsec-isakmp").take(8).collect::<Vec<_>>().join(" ")
         }
     }

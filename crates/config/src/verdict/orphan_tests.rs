@@ -239,3 +239,51 @@ fn what_stands_in_its_place_is_no_orphan() {
     let outcome = &verdicts(&parse(&format!("{BASE}{ENTRY}{REST}")))[0].outcome;
     assert_eq!(*outcome, Outcome::Works);
 }
+
+/// Nothing is read behind `end`: what a tunnel there should protect is closed with all private networks.
+#[test]
+fn a_tunnel_behind_end_stops_the_start() {
+    for line in [
+        ENTRY,
+        "cry map CM 10 ipsec-isakmp\n",
+        "cyrpto map CM 10 ipsec-isakmp\n",
+        "configure terminal\nhostname B\ncrypto isakmp policy 20\n",
+        "interface GigabitEthernet0/0\n crypto map CM\n",
+        "interface Tunnel0\n ip address 10.9.9.1 255.255.255.252\n",
+        "int tu 0\n",
+        " match address 101\n",
+    ] {
+        let text = format!("{BASE}{REST}end\n{line}");
+        let mut parsed = parse(&text);
+        let all = verdicts(&parsed);
+        let found = all.iter().find(|verdict| verdict.name == "behind end").expect(line);
+        assert!(found.outcome.is_missing() && found.unknown, "{line}");
+        assert!(leave_out(&mut parsed.config, &all, &["behind end".to_string()]).is_empty());
+        assert!(parsed.config.closed.private);
+        // nor does it stop being told as a line that is not read
+        assert!(crate::unenforced(&parsed).iter().any(|one| one.kind == crate::diagnostic::Kind::AfterEnd));
+    }
+    for line in [
+        "",
+        "hostname B\n",
+        "interface GigabitEthernet0/1\n",
+        "! crypto map CM\n",
+        "R1#show crypto map\n",
+        "write memory\n",
+    ] {
+        let all = verdicts(&parse(&format!("{BASE}{REST}end\n{line}")));
+        assert!(all.iter().all(|verdict| verdict.name != "behind end"), "{line}");
+    }
+}
+
+#[test]
+fn a_line_that_has_the_name_of_a_map_as_a_word_is_not_of_the_map() {
+    let named = |line: &str| {
+        let text = format!("{BASE}{ENTRY}{line}\n{REST}").replace("CM", "server");
+        let all = verdicts(&parse(&text));
+        all.into_iter().filter(|one| one.outcome.is_missing()).map(|one| one.name).collect::<Vec<_>>()
+    };
+    assert_eq!(named("crypto ipsec server send-update"), [""; 0]);
+    assert_eq!(named("crypto isakmp bogus server"), [""; 0]);
+    assert_eq!(named("crypto mpa server client authentication list X").len(), 1);
+}

@@ -9,6 +9,7 @@ use crate::interface_name::long_name;
 use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile};
 use crate::parsed::Parsed;
 use crate::secret::Password;
+use crate::slip::near;
 use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -25,6 +26,8 @@ pub(super) struct World<'p> {
     pub(super) routing: bool,
     /// Lines of access lists whose numbers do not ascend.
     unsorted: BTreeSet<u32>,
+    /// Lines that are not understood and may be of access lists.
+    like_lists: Vec<Spelled<'p>>,
     /// The places of blocks by the first four words of their heads, in small letters: what names an entry of a crypto map.
     places: BTreeMap<String, Vec<usize>>,
     /// Where each crypto map is applied.
@@ -113,7 +116,10 @@ impl<'p> World<'p> {
         let told = parsed.diagnostics.iter();
         let unsorted = told.filter(|told| told.message.starts_with(UNSORTED));
         let unsorted = unsorted.map(|told| told.line).collect();
-        let mut world = Self { parsed, config, blocks, routing, unsorted, places, applied, doubts };
+        let unread = blocks.iter().flat_map(Block::lines).filter(|line| line.class == Class::Unknown);
+        let like_lists = unread.filter(|line| is_like_list(line)).copied().collect();
+        let mut world =
+            Self { parsed, config, blocks, routing, unsorted, like_lists, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
         let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
@@ -181,6 +187,11 @@ impl<'p> World<'p> {
         let lines = self.blocks.iter().flat_map(Block::lines);
         let mut unread = lines.filter(|line| line.class == Class::Unknown && line.has(word));
         unread.next().map(|line| line.line)
+    }
+
+    /// Lines that are not understood and seem to be meant as a part of an access list.
+    pub(super) fn unread_of_list(&self, name: &str) -> impl Iterator<Item = &Spelled<'p>> {
+        self.like_lists.iter().filter(move |line| says_list(line, name))
     }
 
     /// Whether a line of an access list has a number that is not greater than those before it.
@@ -391,6 +402,32 @@ impl<'p> World<'p> {
         }
         found
     }
+}
+
+/// The words that may stand behind the name of an access list, or in front of it.
+const OF_LISTS: [&str; 4] = ["permit", "deny", "extended", "standard"];
+
+/// Whether a line begins with a word that is meant as `access-list`, or with `ip` and such a word.
+fn begins_list(line: &Spelled<'_>) -> bool {
+    let is_list = |place: usize| line.word(place).is_some_and(|word| near(word, "access-list", 2));
+    is_list(0) || line.begins("ip") && is_list(1)
+}
+
+/// Whether a line may be meant as one of an access list. A line within a list begins with no name.
+fn is_like_list(line: &Spelled<'_>) -> bool {
+    let within = |word: &str| word == "no" || word.parse::<u32>().is_ok() || OF_LISTS.contains(&word);
+    !line.word(0).is_some_and(within) && (begins_list(line) || OF_LISTS.iter().any(|word| line.has(word)))
+}
+
+/// Whether a line that may be one of an access list is one of the list of this name.
+fn says_list(line: &Spelled<'_>, name: &str) -> bool {
+    let place = |word: &str| line.text.split_whitespace().position(|own| own == word);
+    let Some(named) = place(name) else { return false };
+    let beside = |word: &str| match word {
+        "permit" | "deny" => place(word).is_some_and(|place| place > named),
+        _ => place(word).is_some_and(|place| place + 1 == named),
+    };
+    begins_list(line) || OF_LISTS.iter().any(|word| beside(word))
 }
 
 /// The first four words of a line.

@@ -396,6 +396,10 @@ fn entries<'c>(config: &'c Config, interface: &Interface) -> Vec<(String, &'c En
             found.push((format!("{} {}", map.name, entry.sequence), &entry.terms));
             continue;
         };
+        // lines of another entry that fell into this one: no SA carries what their list permits
+        if entry.terms.acl.is_some() {
+            found.push((format!("{} {}", map.name, entry.sequence), &entry.terms));
+        }
         let Some(dynamic) = config.dynamic_maps.iter().find(|map| map.name == *dynamic) else { continue };
         let mut behind: Vec<_> = dynamic.entries.iter().collect();
         behind.sort_by_key(|entry| entry.sequence);

@@ -183,6 +183,16 @@ fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic(
 }
 
 /// A map that is on no interface leads nobody to clients: their addresses are not the default route's either.
+/// Lines of another entry that fell into the one that points to a dynamic map: no SA carries what their list permits.
+#[test]
+fn a_list_beside_a_dynamic_map_is_closed() {
+    let fallen = HUB.replace("dynamic DYN\n", "dynamic DYN\n match address 140\n")
+        + "access-list 140 permit ip 10.1.0.0 0.0.255.255 10.4.0.0 0.0.255.255\n";
+    let rows = |passes| [("wan", "10.1.1.1", "10.4.0.1", passes), ("wan", "10.1.1.1", "10.3.0.1", false)];
+    expect(&of(HUB), &rows(true));
+    expect(&of(&fallen), &rows(false));
+}
+
 #[test]
 fn pools_are_closed_where_no_interface_bears_a_crypto_map() {
     let text = HUB.replace("0\n crypto map M\n", "0\n");
