@@ -575,7 +575,7 @@ interface FastEthernet0/0
             ("crypto dynamic-map D", "crypto dynamic-mpa D", "crypto dynamic-mpa D 10"),
         ] {
             let refused = replaced(&running, &running.replace(from, to)).unwrap_err();
-            assert!(refused.contains(&format!("{name} does not exist here")), "{name}: {refused}");
+            assert!(refused.contains(&format!("{name} would not exist here")), "{name}: {refused}");
         }
     }
 
