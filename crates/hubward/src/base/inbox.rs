@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(crate) const DATAGRAMS: usize = 1024;
 /// News that wait before the kernel's events are left with the kernel.
 const NEWS: usize = 8192;
+/// Datagrams that news let go first because they came earlier. With those that have a turn of their own that makes eight.
+const EARLIER: usize = 3;
 
 /// The inbox. Whoever has something for the engine's owner shares it.
 #[derive(Default)]
@@ -32,15 +34,18 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 struct Lanes {
     first: VecDeque<Datagram>,
-    further: VecDeque<Datagram>,
+    /// With their places in the order of all that has one.
+    further: VecDeque<(u64, Datagram)>,
     /// Whether one that goes on with an exchange was taken last.
     took_further: bool,
     /// By their order.
     news: BTreeMap<u64, News>,
     /// Which of them tells what.
     same: BTreeMap<Same, u64>,
-    /// The number of the next news.
+    /// The next place.
     next: u64,
+    /// Datagrams that were taken since the last news because they came before the next.
+    earlier: usize,
     answers: VecDeque<(AskId, Answer)>,
     requests: VecDeque<Request>,
     /// Which lane is looked at first.
@@ -77,12 +82,7 @@ impl Lanes {
             let taken = match lane {
                 Lane::Requests => self.requests.pop_front().map(Message::Request),
                 Lane::Answers => self.answers.pop_front().map(|(id, answer)| Message::Answer(id, answer)),
-                Lane::News => self.news.pop_first().map(|(_, news)| {
-                    if let Some(same) = news.same() {
-                        self.same.remove(&same);
-                    }
-                    Message::News(news)
-                }),
+                Lane::News => self.news(),
                 Lane::Datagrams => self.datagram().map(Message::Datagram),
             };
             if taken.is_some() {
@@ -92,13 +92,29 @@ impl Lanes {
         None
     }
 
+    /// News; or what came before them and goes on with an exchange: the last message of a quick mode comes before the first
+    /// packet. That may not hold news up for long.
+    fn news(&mut self) -> Option<Message> {
+        let (place, _) = self.news.first_key_value()?;
+        if self.earlier < EARLIER && self.further.front().is_some_and(|(further, _)| further < place) {
+            self.earlier += 1;
+            return self.further.pop_front().map(|(_, datagram)| Message::Datagram(datagram));
+        }
+        self.earlier = 0;
+        let (_, news) = self.news.pop_first()?;
+        if let Some(same) = news.same() {
+            self.same.remove(&same);
+        }
+        Some(Message::News(news))
+    }
+
     fn datagram(&mut self) -> Option<Datagram> {
         self.took_further = !self.took_further;
-        let (one, other) = match self.took_further {
-            true => (&mut self.further, &mut self.first),
-            false => (&mut self.first, &mut self.further),
-        };
-        one.pop_front().or_else(|| other.pop_front())
+        let further = |lanes: &mut Self| lanes.further.pop_front().map(|(_, datagram)| datagram);
+        match self.took_further {
+            true => further(self).or_else(|| self.first.pop_front()),
+            false => self.first.pop_front().or_else(|| further(self)),
+        }
     }
 }
 
@@ -123,10 +139,13 @@ impl Inbox {
     pub(crate) fn datagram(&self, datagram: Datagram) {
         let mut full = false;
         self.put(|lanes| {
-            let lane = if datagram.is_first() { &mut lanes.first } else { &mut lanes.further };
-            full = lane.len() >= DATAGRAMS;
-            if !full {
-                lane.push_back(datagram);
+            let is_first = datagram.is_first();
+            full = if is_first { lanes.first.len() } else { lanes.further.len() } >= DATAGRAMS;
+            if !full && is_first {
+                lanes.first.push_back(datagram);
+            } else if !full {
+                lanes.further.push_back((lanes.next, datagram));
+                lanes.next += 1;
             }
         });
         if full {
@@ -273,6 +292,33 @@ mod tests {
             }
         }
         assert_eq!(next, 100);
+    }
+
+    /// The last message of a quick mode, then the first packet of its child SA.
+    #[test]
+    fn news_do_not_overtake_a_message_that_came_before_them() {
+        let inbox = Inbox::default();
+        let further = || Datagram { bytes: vec![1; 28], ..datagram() };
+        for _ in 0..20 {
+            inbox.datagram(further());
+            inbox.news(News::Reached(ChildId(1)));
+            assert!(matches!(inbox.take(Duration::ZERO), Some(Message::Datagram(_))));
+            assert!(matches!(inbox.take(Duration::ZERO), Some(Message::News(_))));
+        }
+        // a flood of them does not hold news up
+        for _ in 0..DATAGRAMS {
+            inbox.datagram(further());
+        }
+        for _ in 0..50 {
+            inbox.news(News::Reached(ChildId(1)));
+            let before = (0..DATAGRAMS)
+                .take_while(|_| {
+                    inbox.datagram(further());
+                    matches!(inbox.take(Duration::ZERO), Some(Message::Datagram(_)))
+                })
+                .count();
+            assert!(before <= 8, "{before}");
+        }
     }
 
     #[test]
