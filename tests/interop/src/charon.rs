@@ -297,7 +297,7 @@ impl Charon {
         };
         let mut process = lab.spawn(&format!("{name}-charon-start"), &command)?;
         let socket = dir.join("charon.vici");
-        wait::until(&format!("charon {name}"), secs(15), || {
+        wait::until(&format!("charon {name}"), secs(60), || {
             if !process.alive() {
                 bail!("charon has ended");
             }
@@ -339,7 +339,7 @@ impl Charon {
     /// Initiates a child that is expected to fail.
     pub fn initiate_fails(&self, child: &str, timeout: Duration) -> Result<String> {
         let limit = timeout.as_secs().to_string();
-        match self.swanctl(&["--initiate", "--child", child, "--timeout", &limit], timeout + secs(10)) {
+        match self.swanctl(&["--initiate", "--child", child, "--timeout", &limit], timeout + secs(60)) {
             Ok(text) => bail!("the child {child} came up, which it must not:\n{text}"),
             Err(e) => Ok(format!("{e:#}")),
         }
@@ -347,22 +347,22 @@ impl Charon {
 
     /// Rekeys a child SA (quick mode from this side).
     pub fn rekey_child(&self, child: &str) -> Result<()> {
-        self.swanctl(&["--rekey", "--child", child], secs(10)).map(drop)
+        self.swanctl(&["--rekey", "--child", child], secs(60)).map(drop)
     }
 
     /// Starts a new phase 1 from this side; IKEv1 has no other rekey of phase 1.
     pub fn rekey_ike(&self, connection: &str) -> Result<()> {
-        self.swanctl(&["--rekey", "--ike", connection], secs(10)).map(drop)
+        self.swanctl(&["--rekey", "--ike", connection], secs(60)).map(drop)
     }
 
     /// Deletes the IKE SA and its children, telling the peer.
     pub fn terminate(&self, connection: &str) -> Result<()> {
-        self.swanctl(&["--terminate", "--ike", connection, "--timeout", "5"], secs(10)).map(drop)
+        self.swanctl(&["--terminate", "--ike", connection, "--timeout", "5"], secs(60)).map(drop)
     }
 
     /// `swanctl --list-sas`; empty when there is none.
     pub fn sas(&self) -> Result<String> {
-        self.swanctl(&["--list-sas"], secs(10))
+        self.swanctl(&["--list-sas"], secs(60))
     }
 
     /// Number of installed child SAs.
