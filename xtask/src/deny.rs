@@ -172,15 +172,15 @@ mod tests {
     use super::*;
 
     fn errors_of(line: &str) -> Vec<String> {
-        errors(&package(line).unwrap(), Path::new("/work/ours"))
+        errors(&package(line).unwrap(), Path::new("/project"))
     }
 
     #[test]
     fn what_is_in_order_is_not_mentioned() {
         for line in [
-            "ours v0.1.0 (/work/ours/crates/ours);MIT OR Apache-2.0",
+            "ours v0.1.0 (/project/crates/ours);MIT OR Apache-2.0",
             "serde_derive v1.0.229 (proc-macro);MIT OR Apache-2.0",
-            "macros v1.0.0 (proc-macro) (/work/ours/macros);MIT",
+            "macros v1.0.0 (proc-macro) (/project/macros);MIT",
             "subtle v2.6.1;BSD-3-Clause (*)",
         ] {
             assert_eq!(errors_of(line), Vec::<String>::new(), "{line}");

@@ -182,7 +182,6 @@ fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic(
     );
 }
 
-/// A map that is on no interface leads nobody to clients: their addresses are not the default route's either.
 /// Lines of another entry that fell into the one that points to a dynamic map: no SA carries what their list permits.
 #[test]
 fn a_list_beside_a_dynamic_map_is_closed() {
@@ -193,6 +192,7 @@ fn a_list_beside_a_dynamic_map_is_closed() {
     expect(&of(&fallen), &rows(false));
 }
 
+/// A map that is on no interface leads nobody to clients: their addresses are not the default route's either.
 #[test]
 fn pools_are_closed_where_no_interface_bears_a_crypto_map() {
     let text = HUB.replace("0\n crypto map M\n", "0\n");

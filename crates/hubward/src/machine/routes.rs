@@ -92,21 +92,7 @@ impl Machine {
 
     /// The routes that the lines and the leases stand for right now.
     fn wanted(&self, config: &Config, around: &Surroundings) -> Vec<Static> {
-        let mut lines = Lines {
-            config,
-            names: &self.names,
-            leases: &self.leases,
-            around,
-            ways: vec![None; config.routes.len()],
-            depth: 0,
-        };
-        let mut wanted = Vec::new();
-        for (place, line) in config.routes.iter().enumerate() {
-            for way in lines.ways(place) {
-                wanted.push(lines.installed(line, way));
-            }
-        }
-        settle(&mut wanted);
+        let mut wanted = of_lines(config, &self.names, &self.leases, around);
         let absent = absent_networks(config, &self.names, around);
         // a connected network comes before every static route to it
         wanted.retain(|found| {
@@ -372,6 +358,25 @@ impl Lines<'_> {
     }
 }
 
+/// The routes that the lines stand for, one for each destination and distance.
+fn of_lines(
+    config: &Config,
+    names: &Names,
+    leases: &BTreeMap<String, Lease>,
+    around: &Surroundings,
+) -> Vec<Static> {
+    let ways = vec![None; config.routes.len()];
+    let mut lines = Lines { config, names, leases, around, ways, depth: 0 };
+    let mut wanted = Vec::new();
+    for (place, line) in config.routes.iter().enumerate() {
+        for way in lines.ways(place) {
+            wanted.push(lines.installed(line, way));
+        }
+    }
+    settle(&mut wanted);
+    wanted
+}
+
 /// Of routes to one destination with one distance IOS uses all by turns; here one is used. That is the unreachable one where
 /// it stands for a tunnel, and otherwise one that leads somewhere.
 fn settle(wanted: &mut Vec<Static>) {
@@ -510,21 +515,7 @@ mod tests {
     fn resolved(lines: &str) -> Vec<String> {
         let config = hubward_config::parse(&format!("{BASE}{lines}")).config;
         let (names, around) = surroundings();
-        let mut resolver = Lines {
-            config: &config,
-            names: &names,
-            leases: &BTreeMap::new(),
-            around: &around,
-            ways: vec![None; config.routes.len()],
-            depth: 0,
-        };
-        let mut found = Vec::new();
-        for (place, line) in config.routes.iter().enumerate() {
-            for way in resolver.ways(place) {
-                found.push(resolver.installed(line, way));
-            }
-        }
-        settle(&mut found);
+        let found = of_lines(&config, &names, &BTreeMap::new(), &around);
         found.iter().map(|found| text(found, &around)).collect()
     }
 
