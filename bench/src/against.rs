@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use crate::machine;
+
 /// What both measured in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Figures {
@@ -63,12 +65,18 @@ pub(crate) fn program(path: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Large ones without a fraction.
+fn figure(value: f64) -> String {
+    if value < 1000.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
 /// The table, with the figures of each round.
 pub(crate) fn table(program: &Path, comparisons: &[Comparison]) -> Result<String> {
     let mut text = String::new();
+    let version = machine::version(program).map_or(String::new(), |version| format!(", {version}"));
     writeln!(
         text,
-        "\n**New (this build) against old ({})**\n\nThe ratio new to old within each round: its median and its quartiles.\n\n\
+        "\n**New (this build) against old ({}{version})**\n\nThe ratio new to old within each round: its median and its quartiles.\n\n\
          | | measure | new/old | quartiles | new/old in each round |\n|---|---|---|---|---|",
         program.display()
     )?;
@@ -77,7 +85,7 @@ pub(crate) fn table(program: &Path, comparisons: &[Comparison]) -> Result<String
         let rounds: Vec<String> = comparison
             .rounds
             .iter()
-            .map(|Figures { round, new, old }| format!("{round}: {new:.2}/{old:.2}"))
+            .map(|Figures { round, new, old }| format!("{round}: {}/{}", figure(*new), figure(*old)))
             .collect();
         writeln!(
             text,
@@ -105,7 +113,7 @@ pub(crate) fn json(program: &Path, comparisons: &[Comparison]) -> Value {
             })
         })
         .collect();
-    json!({ "program": program.display().to_string(), "ratios_new_to_old": comparisons })
+    json!({ "program": program.display().to_string(), "version": machine::version(program), "ratios_new_to_old": comparisons })
 }
 
 #[cfg(test)]
@@ -150,14 +158,14 @@ mod tests {
 
     #[test]
     fn table_and_json_have_ratio_and_rounds() {
-        let all = [comparison(&[(110.0, 100.0), (120.0, 100.0)])];
+        let all = [comparison(&[(110.0, 100.0), (1200.0, 1000.0)])];
         let text = table(Path::new("/old/hubward"), &all).unwrap();
         assert!(text.contains("old (/old/hubward)"), "{text}");
-        let line = "| gcm | Mbit/s | 1.150 | 1.125–1.175 | 1: 110.00/100.00, 2: 120.00/100.00 |";
+        let line = "| gcm | Mbit/s | 1.150 | 1.125–1.175 | 1: 110.00/100.00, 2: 1200/1000 |";
         assert!(text.contains(line), "{text}");
         let value = json(Path::new("/old/hubward"), &all);
         let of = &value["ratios_new_to_old"][0];
-        assert_eq!((of["median"].as_f64(), of["rounds"][1]["new"].as_f64()), (Some(1.15), Some(120.0)));
+        assert_eq!((of["median"].as_f64(), of["rounds"][1]["new"].as_f64()), (Some(1.15), Some(1200.0)));
     }
 
     #[test]

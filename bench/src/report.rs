@@ -176,13 +176,16 @@ fn pairs<'a>(rows: &'a [&Row], others: &'a [&Row]) -> impl Iterator<Item = (&'a 
     })
 }
 
+/// A measure with its unit, and how a row has it, if it has.
+type Measure = (&'static str, fn(&Row) -> Option<f64>);
+
 /// What each of the programs of `--against` measured beside its counterpart.
 fn comparisons(groups: &Group<'_>) -> Vec<Comparison> {
     let mut all = Vec::new();
     for ((link, load), peers) in groups {
         let (rate, cost) =
             if load.counts_packets() { ("kpps", "µs a packet") } else { ("Mbit/s", "CPU s/GB") };
-        let measures: [(&'static str, fn(&Row) -> Option<f64>); 4] = [
+        let measures: [Measure; 4] = [
             (rate, |row| Some(if row.load.counts_packets() { row.rate() } else { row.megabits() })),
             (cost, |row| Some(row.cost())),
             ("ping, ms", |row| row.round_trip),

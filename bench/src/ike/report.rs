@@ -77,9 +77,12 @@ fn figures(rows: &[Row], group: Group, other: &Responder, value: fn(&Row) -> f64
         .collect()
 }
 
+/// A measure with its unit, and how a row has it.
+type Measure = (&'static str, fn(&Row) -> f64);
+
 /// This build beside the program of `--against`.
 fn comparisons(rows: &[Row], old: &Responder) -> Vec<Comparison> {
-    let measures: [(&'static str, fn(&Row) -> f64); 3] = [
+    let measures: [Measure; 3] = [
         ("handshakes for a CPU second", Row::rate),
         ("handshakes a second", Row::speed),
         ("KiB for a peer", Row::memory),
