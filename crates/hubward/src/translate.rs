@@ -441,6 +441,9 @@ pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
 }
 
 #[cfg(test)]
+mod table_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use hubward_config::verdict::{leave_out, verdicts};
