@@ -9,12 +9,59 @@ use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
 use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The line of what a reload compares: a line that is added above must not end the tunnels of those below it.
 const MOVES: u32 = 0;
+
+/// What a configuration means, without what depends on the machine under it: the addresses of interfaces, and what is reserved
+/// because of them.
+pub(crate) struct Translation {
+    policy: Policy,
+    /// What could not be translated, a line each.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl Translation {
+    /// Translates a configuration.
+    pub(crate) fn of(config: &config::Config) -> Self {
+        let (policy, left_out) = policy(config, &[]);
+        Self { policy, left_out }
+    }
+
+    /// The policy of a gateway whose interfaces have no addresses.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The policy on a machine: with the address of each interface in the configuration's order, and what no peer of a dynamic
+    /// entry may get because of the machine.
+    pub(crate) fn on(
+        &self,
+        addresses: &[Option<Ipv4Addr>],
+        machine: Vec<(AddressRange, Reserved)>,
+    ) -> Policy {
+        let mut policy = self.policy.clone();
+        for (index, interface) in policy.interfaces.iter_mut().enumerate() {
+            interface.address = addresses.get(index).copied().flatten().map(IpAddr::V4);
+        }
+        let mut reserved = own(addresses);
+        reserved.append(&mut policy.reserved);
+        reserved.dedup();
+        reserved.extend(machine);
+        policy.reserved = reserved;
+        policy
+    }
+}
+
+/// The numbers of the interfaces, by name.
+pub(crate) fn interface_ids(config: &config::Config) -> BTreeMap<String, InterfaceId> {
+    let numbered = config.interfaces.iter().zip(0..=u16::MAX);
+    numbered.map(|(interface, number)| (interface.name.clone(), InterfaceId(number))).collect()
+}
 
 /// The policy, and what was left out.
 pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
@@ -107,8 +154,7 @@ fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(Add
             config::Addressing::None | config::Addressing::Dhcp => &[],
         })
     };
-    let mut reserved: Vec<_> =
-        addresses.iter().flatten().map(|address| (host(*address), Reserved::Own)).collect();
+    let mut reserved = own(addresses);
     reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
     reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
@@ -118,6 +164,12 @@ fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(Add
     reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
     reserved.dedup();
     reserved
+}
+
+/// The addresses that the interfaces have.
+fn own(addresses: &[Option<Ipv4Addr>]) -> Vec<(AddressRange, Reserved)> {
+    let known = addresses.iter().flatten();
+    known.map(|address| (AddressRange::host(IpAddr::V4(*address)), Reserved::Own)).collect()
 }
 
 fn secret(
@@ -442,6 +494,26 @@ mod tests {
     use hubward_config::verdict::{leave_out, verdicts};
     use hubward_proto::flow::selector::Flow;
     use hubward_proto::flow::tables::{Tables, Verdict};
+
+    /// A gateway translates once, and gives the policy its addresses when it knows them.
+    #[test]
+    fn addresses_can_be_given_later() {
+        let text = "hostname R1\ninterface FastEthernet0/0\n ip address dhcp\n crypto map M\n\
+            interface FastEthernet0/1\n ip address 10.1.0.1 255.255.0.0\n\
+            interface FastEthernet0/2\n ip address 10.1.0.1 255.255.0.0\n shutdown\n\
+            ip route 0.0.0.0 0.0.0.0 198.51.100.1\n\
+            crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n";
+        let config = hubward_config::parse(text).config;
+        let translation = Translation::of(&config);
+        let (dhcp, lan) = (Some(Ipv4Addr::new(198, 51, 100, 2)), Some(Ipv4Addr::new(10, 1, 0, 1)));
+        for addresses in [[None, None, None], [dhcp, lan, None], [None, lan, None], [lan, lan, None]] {
+            let machine = (AddressRange::host(IpAddr::V4(Ipv4Addr::LOCALHOST)), Reserved::NextHop);
+            let (mut wanted, _) = policy(&config, &addresses);
+            wanted.reserved.push(machine);
+            let found = translation.on(&addresses, vec![machine]);
+            assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{addresses:?}");
+        }
+    }
 
     /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform sets where all are known, and
     /// every offer otherwise. One whose offers are not known must not be passed over.
