@@ -186,10 +186,10 @@ impl Machine {
         let ids = BTreeMap::new();
         let demand = Demand { config, ids: &ids, ranges: &[], reverse: &[] };
         let now = Situation { names: &names, ..self.situation(demand) };
-        let seen = Seen::look(self.netlink(), None)?;
-        let planned = plan::plan(&now, &seen, self.executor.standing(), &[]);
-        let addresses = planned.expected.addresses_of(config, &names);
-        let reserved = reserved(&planned.expected, &names, &plan::leases_in_force(&now));
+        let seen = Seen::look_at_addresses(self.netlink())?;
+        let (expected, leases) = plan::expected(&now, &seen, self.executor.standing());
+        let addresses = expected.addresses_of(config, &names);
+        let reserved = reserved(&expected, &names, &leases);
         Ok(Prepared { names, addresses, reserved })
     }
 
@@ -206,16 +206,16 @@ impl Machine {
             tracing::warn!("{name} has no interface of this machine; map one with --map {name}=NAME");
         }
         self.cardless = cardless;
-        self.bring_in_line(demand, Trust::Eyes);
+        self.bring_in_line(demand, Base::AsSeen);
     }
 
     /// Brings what follows from leases, links, routes and tunnels in line with them. What an administrator did to links and
     /// addresses by hand stays.
     pub(crate) fn follow(&mut self, demand: Demand<'_>) {
-        self.bring_in_line(demand, Trust::Memory);
+        self.bring_in_line(demand, Base::AsMade);
     }
 
-    fn bring_in_line(&mut self, demand: Demand<'_>, trust: Trust) {
+    fn bring_in_line(&mut self, demand: Demand<'_>, base: Base) {
         let mut undone = Vec::new();
         for round in 1..=ROUNDS {
             let now = self.situation(demand);
@@ -234,7 +234,7 @@ impl Machine {
                 undone.iter().chain(self.executor.undone()).filter_map(Undone::refused).collect();
             let mut standing = self.executor.standing().clone();
             standing.correct_routes(&seen);
-            if trust == Trust::Eyes {
+            if base == Base::AsSeen {
                 standing.correct_base(&seen);
             }
             let planned = plan::plan(&now, &seen, &standing, &refused);
@@ -326,7 +326,7 @@ impl Machine {
         &self,
         config: &Config,
     ) -> anyhow::Result<(Vec<Option<Ipv4Addr>>, Vec<(AddressRange, Reserved)>)> {
-        let seen = Seen::look(self.netlink(), None)?;
+        let seen = Seen::look_at_addresses(self.netlink())?;
         Ok((seen.addresses_of(config, &self.names), reserved(&seen, &self.names, &self.leases)))
     }
 
@@ -375,9 +375,9 @@ pub(crate) enum More {
 
 /// Whether links, addresses and settings stand as they were made, or as the machine shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trust {
-    Memory,
-    Eyes,
+enum Base {
+    AsMade,
+    AsSeen,
 }
 
 /// What the machine has that no peer of a dynamic entry may get: addresses and networks that DHCP or somebody else gave the

@@ -2,6 +2,7 @@
 //! in the ledger and removed again; what was there is left alone.
 
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
+use crate::machine::view::same;
 use hubward_linux::Error;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
@@ -79,7 +80,8 @@ impl Executor {
                 continue;
             }
             if !last && failed.is_some_and(|stage| stage < step.stage()) {
-                return true;
+                again = true;
+                break;
             }
             again |= step.changes_routes();
             match self.make(&step) {
@@ -106,7 +108,7 @@ impl Executor {
     pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
         let mut done = true;
         for route in routes {
-            if self.standing.captured.get(&route.destination) == Some(&route) {
+            if self.standing.captured.get(&route.destination).is_some_and(|old| same(&route, old)) {
                 continue;
             }
             let step = Step::Capture(route);

@@ -86,8 +86,6 @@ pub(crate) struct Planned {
     /// What an operator should know of the routes, a line each.
     pub(crate) notices: BTreeSet<String>,
     pub(crate) captures: Captures,
-    /// What the machine is expected to show once the links and the addresses are as planned.
-    pub(crate) expected: Seen,
 }
 
 /// One change of the machine.
@@ -157,15 +155,7 @@ impl Step {
 /// not planned goes. `refused` are routes that the kernel did not take, so that nothing is led by them.
 pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &[&Route]) -> Planned {
     let leases = leases_in_force(now);
-    let mut plan = Plan {
-        links: links(now, seen),
-        addresses: addresses(now, &leases),
-        tun: now.carrier.tun(),
-        settings: settings(now.carrier),
-        rules: vec![owned::capture_rule(Family::V4)],
-        ..Plan::default()
-    };
-    let expected = seen.expected(&plan.links, &away(standing, &plan), &plan.addresses);
+    let (mut plan, expected) = base(now, &leases, seen, standing);
     let Statics { routes: statics, notices } = routes::statics(now.config, now.names, &leases, &expected);
     plan.routes = statics.iter().map(|found| found.route.clone()).collect();
     let crypto = crypto_links(now, &expected);
@@ -175,12 +165,33 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let prefixes = tables::prefixes(now.ranges.iter().copied());
     if plan.tun.is_some() {
         let filter = captures.filter(&prefixes);
-        let bearing = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
-        let links = bearing.filter_map(|interface| now.names.get(&interface.name));
-        plan.guards = links.map(|name| (name.clone(), filter)).collect();
+        let there = guarded(now).filter(|name| expected.link(name).is_some());
+        plan.guards = there.map(|name| (name.clone(), filter)).collect();
     }
     plan.captured = captures.routes(&prefixes);
-    Planned { plan, statics, notices, captures, expected }
+    Planned { plan, statics, notices, captures }
+}
+
+/// What the machine is expected to show once links and addresses are as a configuration has them, and the leases that it
+/// leaves in force.
+pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Seen, BTreeMap<String, Lease>) {
+    let leases = leases_in_force(now);
+    let (_, expected) = base(now, &leases, seen, standing);
+    (expected, leases)
+}
+
+/// The plan without its routes, and what the machine will show when it is carried out.
+fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, standing: &Plan) -> (Plan, Seen) {
+    let plan = Plan {
+        links: links(now, seen),
+        addresses: addresses(now, leases),
+        tun: now.carrier.tun(),
+        settings: settings(now.carrier),
+        rules: vec![owned::capture_rule(Family::V4)],
+        ..Plan::default()
+    };
+    let expected = seen.expected(&plan.links, &away(standing, &plan), &plan.addresses);
+    (plan, expected)
 }
 
 impl Carrier {
@@ -194,7 +205,7 @@ impl Carrier {
 }
 
 /// The leases of interfaces that still want one: another configuration ends the others.
-pub(crate) fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
+fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
     let asking = |name: &str| {
         now.config.interfaces.iter().any(|interface| {
             interface.address == Addressing::Dhcp
@@ -302,7 +313,7 @@ impl Plan {
         let new = after
             .captured
             .iter()
-            .filter(|(net, new)| !before.captured.get(*net).is_some_and(|old| same(new, old)));
+            .filter(|(net, new)| before.captured.get(*net).is_none_or(|old| !same(new, old)));
         steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
         let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
         steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
@@ -361,9 +372,19 @@ impl Plan {
 /// What is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel, and not on the TUN.
 pub(crate) const TUN_MTU: u32 = 1500;
 
-/// The settings that a plan for a situation is held against.
-pub(crate) fn settings_of(now: &Situation<'_>) -> impl Iterator<Item = Setting> {
+/// The links of all interfaces with a crypto map: what comes in by one that is shut goes on being looked at.
+fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
+    let names = now.names;
     let bearing = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
-    let guarded = bearing.filter_map(|interface| now.names.get(&interface.name)).cloned();
-    settings(now.carrier).into_keys().chain(guarded.map(Setting::RpFilter))
+    bearing.filter_map(|interface| names.get(&interface.name))
 }
+
+/// The settings that a plan for a situation is held against.
+pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
+    let guards = guarded(now).cloned().map(Setting::RpFilter);
+    settings(now.carrier).into_keys().chain(guards).collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -59,6 +59,12 @@ impl Seen {
         })
     }
 
+    /// Looks at links and addresses only.
+    pub(crate) fn look_at_addresses(netlink: &Netlink) -> Result<Self, Error> {
+        let (links, addresses) = (link::list(netlink)?, address::list(netlink)?);
+        Ok(Self { links, addresses, ..Self::default() })
+    }
+
     /// The link of this name.
     pub(crate) fn link(&self, name: &str) -> Option<&Link> {
         self.links.iter().find(|link| link.name == name)
