@@ -17,6 +17,9 @@ use std::time::Duration;
 /// The line of what a reload compares: a line that is added above must not end the tunnels of those below it.
 const MOVES: u32 = 0;
 
+/// The address of each interface that has one; the primary one where it has several.
+pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
+
 /// What a configuration means, without what depends on the machine under it: the addresses of interfaces, and what is reserved
 /// because of them.
 pub(crate) struct Translation {
@@ -28,7 +31,7 @@ pub(crate) struct Translation {
 impl Translation {
     /// Translates a configuration.
     pub(crate) fn of(config: &config::Config) -> Self {
-        let (policy, left_out) = policy(config, &[]);
+        let (policy, left_out) = policy(config, &Addresses::new());
         Self { policy, left_out }
     }
 
@@ -37,16 +40,12 @@ impl Translation {
         &self.policy
     }
 
-    /// The policy on a machine: with the address of each interface in the configuration's order, and what no peer of a dynamic
-    /// entry may get because of the machine.
-    pub(crate) fn on(
-        &self,
-        addresses: &[Option<Ipv4Addr>],
-        machine: Vec<(AddressRange, Reserved)>,
-    ) -> Policy {
+    /// The policy on a machine: with the addresses of the interfaces, and what no peer of a dynamic entry may get because of
+    /// the machine.
+    pub(crate) fn on(&self, addresses: &Addresses, machine: Vec<(AddressRange, Reserved)>) -> Policy {
         let mut policy = self.policy.clone();
-        for (index, interface) in policy.interfaces.iter_mut().enumerate() {
-            interface.address = addresses.get(index).copied().flatten().map(IpAddr::V4);
+        for interface in &mut policy.interfaces {
+            interface.address = addresses.get(&interface.id).copied();
         }
         let mut reserved = own(addresses);
         reserved.append(&mut policy.reserved);
@@ -57,14 +56,8 @@ impl Translation {
     }
 }
 
-/// The numbers of the interfaces, by name.
-pub(crate) fn interface_ids(config: &config::Config) -> BTreeMap<String, InterfaceId> {
-    let numbered = config.interfaces.iter().zip(0..=u16::MAX);
-    numbered.map(|(interface, number)| (interface.name.clone(), InterfaceId(number))).collect()
-}
-
 /// The policy, and what was left out.
-pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
+pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy, Vec<String>) {
     let mut left_out = Vec::new();
     let hostname = config.hostname.clone().unwrap_or_else(|| "Router".into());
     let fqdn = match &config.domain_name {
@@ -117,12 +110,11 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
     let interfaces = config
         .interfaces
         .iter()
-        .enumerate()
-        .map(|(index, interface)| Interface {
-            id: InterfaceId(u16::try_from(index).unwrap_or(u16::MAX)),
+        .map(|interface| Interface {
+            id: InterfaceId(interface.number),
             name: interface.name.clone(),
             vrf: VrfId(0),
-            address: addresses.get(index).copied().flatten().map(IpAddr::V4),
+            address: addresses.get(&InterfaceId(interface.number)).copied(),
             crypto_map: interface.crypto_map.clone().filter(|_| !interface.shutdown),
         })
         .collect();
@@ -145,7 +137,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
 
 /// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
 /// of static entries, and the pools.
-fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(AddressRange, Reserved)> {
+fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
     let host = |address: Ipv4Addr| AddressRange::host(IpAddr::V4(address));
     let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
     let nets = || {
@@ -167,9 +159,8 @@ fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(Add
 }
 
 /// The addresses that the interfaces have.
-fn own(addresses: &[Option<Ipv4Addr>]) -> Vec<(AddressRange, Reserved)> {
-    let known = addresses.iter().flatten();
-    known.map(|address| (AddressRange::host(IpAddr::V4(*address)), Reserved::Own)).collect()
+fn own(addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
+    addresses.values().map(|address| (AddressRange::host(*address), Reserved::Own)).collect()
 }
 
 fn secret(
@@ -307,14 +298,14 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, entry: &EntryRef) -> Opti
 /// interface that bears the crypto map.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
     let mut routes = Vec::new();
-    for (number, interface) in config.interfaces.iter().enumerate() {
-        let (Some(map), Ok(number)) = (&interface.crypto_map, u16::try_from(number)) else { continue };
+    for interface in &config.interfaces {
+        let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
         for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
             let acl = config.acls.iter().find(|acl| Some(&acl.name) == entry.terms.acl.as_ref());
             let lines = acl.map(|acl| acl.entries.as_slice()).unwrap_or_default();
             let permits = lines.iter().filter(|line| line.permit).filter_map(selector);
-            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(number))));
+            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(interface.number))));
         }
     }
     routes
@@ -505,8 +496,11 @@ mod tests {
             crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n";
         let config = hubward_config::parse(text).config;
         let translation = Translation::of(&config);
-        let (dhcp, lan) = (Some(Ipv4Addr::new(198, 51, 100, 2)), Some(Ipv4Addr::new(10, 1, 0, 1)));
-        for addresses in [[None, None, None], [dhcp, lan, None], [None, lan, None], [lan, lan, None]] {
+        let (dhcp, lan) = (Ipv4Addr::new(198, 51, 100, 2), Ipv4Addr::new(10, 1, 0, 1));
+        let rows: &[&[(u16, Ipv4Addr)]] = &[&[], &[(0, dhcp), (1, lan)], &[(1, lan)], &[(0, lan), (1, lan)]];
+        for row in rows {
+            let addresses = row.iter().map(|(number, address)| (InterfaceId(*number), IpAddr::V4(*address)));
+            let addresses = addresses.collect();
             let machine = (AddressRange::host(IpAddr::V4(Ipv4Addr::LOCALHOST)), Reserved::NextHop);
             let (mut wanted, _) = policy(&config, &addresses);
             wanted.reserved.push(machine);
@@ -530,7 +524,7 @@ mod tests {
             let mut parsed = hubward_config::parse(&text);
             let all = verdicts(&parsed);
             assert!(leave_out(&mut parsed.config, &all, &["D/20".to_string()]).is_empty());
-            let (policy, _) = policy(&parsed.config, &[]);
+            let (policy, _) = policy(&parsed.config, &Addresses::new());
             let MapEntryKind::Dynamic { entries, .. } = &policy.maps[0].entries[0].kind else { panic!() };
             let [refusing, serving] = entries.as_slice() else { panic!("{named}: {entries:?}") };
             assert!(refusing.terms.left_out && !serving.terms.left_out, "{named}");
@@ -562,7 +556,8 @@ mod tests {
             let mut parsed = hubward_config::parse(&text);
             let all = verdicts(&parsed);
             assert!(leave_out(&mut parsed.config, &all, &["M/10".to_string()]).is_empty());
-            let (policy, complaints) = policy(&parsed.config, &[Some(Ipv4Addr::new(198, 51, 100, 2))]);
+            let (policy, complaints) =
+                policy(&parsed.config, &[(InterfaceId(0), Ipv4Addr::new(198, 51, 100, 2).into())].into());
             assert!(complaints.is_empty(), "{complaints:?}");
             let tables = Tables::build(&policy, Vec::new());
             let flow = |destination: [u8; 4]| Flow {

@@ -7,6 +7,7 @@ use crate::machine::execute::{Executor, Undone};
 use crate::machine::plan::{self, Carrier, Plan, Situation, Stage};
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static};
+use crate::translate::Addresses;
 use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::verdict::{has_no_link, takes_card};
@@ -15,7 +16,6 @@ use hubward_linux::{address, link, marks, neighbour};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::Exit;
-use hubward_proto::names::InterfaceId;
 use hubward_proto::policy::reserved::Reserved;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +100,8 @@ fn is_card(link: &link::Link) -> bool {
 pub(crate) struct Machine {
     executor: Executor,
     pub(crate) names: Names,
+    /// The links of all interfaces that there have been: one that comes back gets its own.
+    known: Names,
     carrier: Carrier,
     keep_addresses: bool,
     /// Whether interfaces without a link get one by order.
@@ -123,8 +125,6 @@ pub(crate) struct Machine {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) config: &'a Config,
-    /// The numbers of its interfaces.
-    pub(crate) ids: &'a BTreeMap<String, InterfaceId>,
     /// The networks that are captured.
     pub(crate) ranges: &'a [AddressRange],
     /// The networks to which `reverse-route` makes a route.
@@ -136,8 +136,8 @@ pub(crate) struct Demand<'a> {
 pub(crate) struct Prepared {
     /// The links of its interfaces.
     pub(crate) names: Names,
-    /// The address of each interface, in the configuration's order.
-    pub(crate) addresses: Vec<Option<Ipv4Addr>>,
+    /// Their addresses.
+    pub(crate) addresses: Addresses,
     /// See [`Machine::reserved`].
     pub(crate) reserved: Vec<(AddressRange, Reserved)>,
 }
@@ -159,6 +159,7 @@ impl Machine {
         let shut: Vec<_> = shut.filter_map(|interface| names.get(&interface.name).cloned()).collect();
         Ok(Self {
             executor: Executor::open(Netlink::open()?, state, &shut)?,
+            known: names.clone(),
             names,
             carrier: Carrier::Kernel,
             keep_addresses,
@@ -181,10 +182,13 @@ impl Machine {
     /// What another configuration needs of this machine, and what it will find once it is applied: links for interfaces that
     /// had nothing to do so far, and their addresses. An error leaves everything as it was.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
-        let known: Vec<_> = self.names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect();
+        let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
+        let here = self.names.iter().filter(|(ios, _)| stays(ios));
+        let taken = |linux: &String| self.names.iter().any(|(ios, name)| name == linux && stays(ios));
+        let back = self.known.iter().filter(|(ios, linux)| stays(ios) && !taken(linux));
+        let known: Vec<_> = here.chain(back).map(|(ios, linux)| format!("{ios}={linux}")).collect();
         let names = map_interfaces(config, &known, self.guess)?;
-        let ids = BTreeMap::new();
-        let demand = Demand { config, ids: &ids, ranges: &[], reverse: &[] };
+        let demand = Demand { config, ranges: &[], reverse: &[] };
         let now = Situation { names: &names, ..self.situation(demand) };
         let seen = Seen::look_at_addresses(self.netlink())?;
         let (expected, leases) = plan::expected(&now, &seen, self.executor.standing());
@@ -195,6 +199,7 @@ impl Machine {
 
     /// The links of the configuration that is about to be applied.
     pub(crate) fn adopt(&mut self, names: Names) {
+        self.known.extend(names.clone());
         self.names = names;
     }
 
@@ -259,7 +264,6 @@ impl Machine {
         Situation {
             config: demand.config,
             names: &self.names,
-            ids: demand.ids,
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
@@ -320,12 +324,12 @@ impl Machine {
         self.announced = reachable;
     }
 
-    /// The address of each interface of the configuration right now, and what no peer of a dynamic entry may get because of
+    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic entry may get because of
     /// the machine.
     pub(crate) fn addresses(
         &self,
         config: &Config,
-    ) -> anyhow::Result<(Vec<Option<Ipv4Addr>>, Vec<(AddressRange, Reserved)>)> {
+    ) -> anyhow::Result<(Addresses, Vec<(AddressRange, Reserved)>)> {
         let seen = Seen::look_at_addresses(self.netlink())?;
         Ok((seen.addresses_of(config, &self.names), reserved(&seen, &self.names, &self.leases)))
     }

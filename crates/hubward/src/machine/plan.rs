@@ -38,8 +38,6 @@ pub(crate) struct Situation<'a> {
     pub(crate) config: &'a Config,
     /// The links of its interfaces.
     pub(crate) names: &'a Names,
-    /// The numbers of its interfaces.
-    pub(crate) ids: &'a BTreeMap<String, InterfaceId>,
     pub(crate) carrier: &'a Carrier,
     /// `--no-addresses`: somebody else addresses the links.
     pub(crate) keep_addresses: bool,
@@ -251,7 +249,7 @@ fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
     let open = now.config.interfaces.iter().filter(|one| one.crypto_map.is_some() && !one.shutdown);
     let found = open.filter_map(|interface| {
         let link = seen.link(now.names.get(&interface.name)?)?;
-        Some((*now.ids.get(&interface.name)?, link.index))
+        Some((InterfaceId(interface.number), link.index))
     });
     found.collect()
 }

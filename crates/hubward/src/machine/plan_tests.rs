@@ -6,7 +6,7 @@ use hubward_linux::address::Address;
 use hubward_linux::link::{Link, Statistics};
 use hubward_linux::marks::TABLE;
 use hubward_linux::route::{MAIN, RouteKind};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 const TUN: u32 = 9;
 
@@ -150,11 +150,9 @@ impl Lab {
                 (number.parse::<u32>().unwrap() < 4).then(|| (one.name.clone(), format!("eth{number}")))
             })
             .collect();
-        let ids = crate::translate::interface_ids(config);
         let now = Situation {
             config,
             names: &names,
-            ids: &ids,
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
@@ -720,11 +718,9 @@ fn another_configuration_finds_its_addresses() {
     let names = [("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1")]
         .map(|(ios, linux)| (ios.to_string(), linux.to_string()));
     let expected = |names: Names| {
-        let ids = BTreeMap::new();
         let now = Situation {
             config: &config,
             names: &names,
-            ids: &ids,
             carrier: &lab.carrier,
             keep_addresses: false,
             leases: &lab.leases,
@@ -732,7 +728,8 @@ fn another_configuration_finds_its_addresses() {
             reverse: &[],
         };
         let (seen, _) = expected(&now, &lab.seen, &lab.standing);
-        seen.addresses_of(&config, &names).into_iter().map(|one| one.map(IpAddr::V4)).collect::<Vec<_>>()
+        let found = seen.addresses_of(&config, &names);
+        (0..4).map(|number| found.get(&InterfaceId(number)).copied()).collect::<Vec<_>>()
     };
     let address = |text: &str| Some(text.parse().unwrap());
     assert_eq!(expected(names.clone().into()), [address("198.51.100.2"), address("10.8.0.5"), None, None]);

@@ -1,6 +1,7 @@
 //! What the machine shows when it is looked at, and what it is expected to show after a change.
 
 use crate::machine::view::Names;
+use crate::translate::Addresses;
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::Error;
 use hubward_linux::address::{self, Address};
@@ -10,9 +11,10 @@ use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Rule};
 use hubward_linux::sysctl::{self, Setting};
+use hubward_proto::names::InterfaceId;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
 pub(crate) const CONNECTED: u8 = 2;
@@ -117,19 +119,20 @@ impl Seen {
         after
     }
 
-    /// The address of each interface of the configuration, in its order. A configured one counts before it is there.
-    pub(crate) fn addresses_of(&self, config: &Config, names: &Names) -> Vec<Option<Ipv4Addr>> {
-        let found = config.interfaces.iter().map(|interface| {
+    /// The addresses of a configuration's interfaces. A configured one counts before it is there.
+    pub(crate) fn addresses_of(&self, config: &Config, names: &Names) -> Addresses {
+        let found = config.interfaces.iter().filter_map(|interface| {
             let name = names.get(&interface.name).filter(|_| !interface.shutdown)?;
             let link = self.link(name)?;
             let mut on_link = self.addresses.iter().filter(|address| address.interface == link.index);
-            match &interface.address {
+            let address = match &interface.address {
                 Addressing::Static(nets) => nets.first().map(|net| net.addr()),
                 _ => on_link.find_map(|address| match address.net {
                     IpNet::V4(net) => Some(net.addr()),
                     IpNet::V6(_) => None,
                 }),
-            }
+            };
+            Some((InterfaceId(interface.number), IpAddr::V4(address?)))
         });
         found.collect()
     }

@@ -132,10 +132,8 @@ fn bring_up(
         tracing::warn!("{line}");
     }
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
-    let (ids, reverse) =
-        (translate::interface_ids(&parsed.config), translate::reverse_routes(&parsed.config));
-    let demand = Demand { config: &parsed.config, ids: &ids, ranges: &tables.captured(), reverse: &reverse };
-    machine.apply(demand);
+    let reverse = translate::reverse_routes(&parsed.config);
+    machine.apply(Demand { config: &parsed.config, ranges: &tables.captured(), reverse: &reverse });
     if let Some(why) = machine.unfounded() {
         anyhow::bail!("{why}");
     }
