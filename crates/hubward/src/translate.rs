@@ -20,6 +20,42 @@ const MOVES: u32 = 0;
 /// The address of each interface that has one; the primary one where it has several.
 pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
 
+/// What a configuration means, without what depends on the machine under it: the addresses of interfaces, and what is reserved
+/// because of them.
+pub(crate) struct Translation {
+    policy: Policy,
+    /// What could not be translated, a line each.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl Translation {
+    /// Translates a configuration.
+    pub(crate) fn of(config: &config::Config) -> Self {
+        let (policy, left_out) = policy(config, &Addresses::new());
+        Self { policy, left_out }
+    }
+
+    /// The policy of a gateway whose interfaces have no addresses.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The policy on a machine: with the addresses of the interfaces, and what no peer of a dynamic entry may get because of
+    /// the machine.
+    pub(crate) fn on(&self, addresses: &Addresses, machine: Vec<(AddressRange, Reserved)>) -> Policy {
+        let mut policy = self.policy.clone();
+        for interface in &mut policy.interfaces {
+            interface.address = addresses.get(&interface.id).copied();
+        }
+        let mut reserved = own(addresses);
+        reserved.append(&mut policy.reserved);
+        reserved.dedup();
+        reserved.extend(machine);
+        policy.reserved = reserved;
+        policy
+    }
+}
+
 /// The policy, and what was left out.
 pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy, Vec<String>) {
     let mut left_out = Vec::new();
@@ -110,8 +146,7 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
             config::Addressing::None | config::Addressing::Dhcp => &[],
         })
     };
-    let mut reserved: Vec<_> =
-        addresses.values().map(|address| (AddressRange::host(*address), Reserved::Own)).collect();
+    let mut reserved = own(addresses);
     reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
     reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
@@ -121,6 +156,11 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
     reserved.dedup();
     reserved
+}
+
+/// The addresses that the interfaces have.
+fn own(addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
+    addresses.values().map(|address| (AddressRange::host(*address), Reserved::Own)).collect()
 }
 
 fn secret(
@@ -449,6 +489,29 @@ mod tests {
     use hubward_config::verdict::{leave_out, verdicts};
     use hubward_proto::flow::selector::Flow;
     use hubward_proto::flow::tables::{Tables, Verdict};
+
+    /// A gateway translates once, and gives the policy its addresses when it knows them.
+    #[test]
+    fn addresses_can_be_given_later() {
+        let text = "hostname R1\ninterface FastEthernet0/0\n ip address dhcp\n crypto map M\n\
+            interface FastEthernet0/1\n ip address 10.1.0.1 255.255.0.0\n\
+            interface FastEthernet0/2\n ip address 10.1.0.1 255.255.0.0\n shutdown\n\
+            ip route 0.0.0.0 0.0.0.0 198.51.100.1\n\
+            crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n";
+        let config = hubward_config::parse(text).config;
+        let translation = Translation::of(&config);
+        let (dhcp, lan) = (Ipv4Addr::new(198, 51, 100, 2), Ipv4Addr::new(10, 1, 0, 1));
+        let rows: &[&[(u16, Ipv4Addr)]] = &[&[], &[(0, dhcp), (1, lan)], &[(1, lan)], &[(0, lan), (1, lan)]];
+        for row in rows {
+            let addresses = row.iter().map(|(number, address)| (InterfaceId(*number), IpAddr::V4(*address)));
+            let addresses = addresses.collect();
+            let machine = (AddressRange::host(IpAddr::V4(Ipv4Addr::LOCALHOST)), Reserved::NextHop);
+            let (mut wanted, _) = policy(&config, &addresses);
+            wanted.reserved.push(machine);
+            let found = translation.on(&addresses, vec![machine]);
+            assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{addresses:?}");
+        }
+    }
 
     /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform sets where all are known, and
     /// every offer otherwise. One whose offers are not known must not be passed over.

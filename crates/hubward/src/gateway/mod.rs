@@ -4,30 +4,32 @@ pub(crate) mod aaa;
 pub(crate) mod drive;
 pub(crate) mod lease;
 pub(crate) mod networks;
+pub(crate) mod resolved;
 pub(crate) mod startup;
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
 use crate::base::message::{Datagram, End, News, NotConfigured, Request};
+use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
 use crate::gateway::aaa::{Authenticator, Login};
 use crate::gateway::drive::{Drives, Reports, drive};
 use crate::gateway::lease::Leases;
 use crate::gateway::networks::Networks;
+use crate::gateway::resolved::{Ready, Resolved};
 use crate::guard::rules::Here;
 use crate::guard::{self, Guard};
 use crate::log::events::Log;
 use crate::log::logging::Logging;
-use crate::machine::apply::Machine;
+use crate::machine::apply::{Demand, Machine, More};
 use crate::machine::dhcp;
 use crate::machine::dhcp_server::Servers;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::supervise::{self, Heart};
-use crate::translate::Addresses;
+use crate::translate::{self, Addresses, Translation};
 use crate::views::Views;
-use crate::{check, translate};
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
 use hubward_linux::udp::UdpSocket;
@@ -51,6 +53,8 @@ use std::time::Duration;
 pub(crate) struct Gateway {
     pub(crate) engine: Engine,
     pub(crate) parsed: Arc<Parsed>,
+    /// What it means, whatever the addresses are.
+    pub(crate) translation: Translation,
     /// What it tells its readers.
     pub(crate) views: Arc<Views>,
     pub(crate) machine: Machine,
@@ -70,7 +74,7 @@ pub(crate) struct Gateway {
     pub(crate) guard: Guard,
     /// What lies behind the tunnels.
     pub(crate) networks: Networks,
-    /// When the routes of those that are gone are removed.
+    /// When the routes of those that are gone are removed, or what the machine did not take is tried again.
     pub(crate) recapture: Option<Instant>,
     /// How long the next failure of that waits.
     pub(crate) capture_again: Duration,
@@ -86,7 +90,7 @@ pub(crate) struct Gateway {
 /// How long a route may outlive its tunnel: many that go at a time go at once.
 const RECAPTURE: Duration = Duration::from_millis(100);
 
-/// After how long routes that could not be set are tried again; twice as long each time, up to a minute.
+/// After how long what could not be done to the machine is tried again; twice as long each time, up to a minute.
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Drives for Gateway {
@@ -215,28 +219,25 @@ impl Gateway {
     fn leases_of_interfaces(&mut self) {
         for change in self.dhcp.step(now()) {
             self.lease_changed(change);
-            self.views.installed(&self.machine.names, &self.machine.statics);
+            self.follow();
             self.addresses_may_have_changed();
         }
     }
 
+    /// What DHCP lent is known; the machine follows later.
     fn lease_changed(&mut self, change: dhcp::Change) {
-        let config = &self.parsed.config;
-        let done = match change {
+        match change {
             dhcp::Change::Bound(name, lease) => {
                 tracing::info!(
                     "%DHCP-6-ADDRESS_ASSIGN: Interface {name} assigned DHCP address {}",
                     lease.address
                 );
-                self.machine.lease_bound(config, &name, &lease)
+                self.machine.leases.insert(name, lease);
             }
             dhcp::Change::Lost(name, lease) => {
                 tracing::warn!("{name} lost its DHCP address {}", lease.address);
-                self.machine.lease_lost(config, &name, &lease)
+                self.machine.leases.remove(&name);
             }
-        };
-        if let Err(error) = done {
-            tracing::error!("a DHCP lease could not be applied: {error:#}");
         }
         self.with_guard(Guard::set_or_tell);
     }
@@ -337,16 +338,13 @@ impl Gateway {
             self.with_guard(Guard::commit);
         }
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {
-            self.capture();
+            self.follow();
         } else if !new.is_empty() {
-            match self.machine.capture_more(&self.parsed.config, new, &new_reverse) {
-                Ok(true) => {}
-                Ok(false) => self.capture(),
-                Err(error) => {
-                    tracing::error!("the routes into the tunnel could not be set: {error:#}");
-                    // whatever it was, all of them are looked at once more
-                    self.capture_within(CAPTURE_AGAIN);
-                }
+            match self.machine.capture_more(new, &new_reverse) {
+                More::Done => {}
+                More::Everything => self.follow(),
+                // whatever it was, all of them are looked at once more
+                More::Undone => self.capture_within(CAPTURE_AGAIN),
             }
         }
         while let Some(change) = self.engine.poll_view() {
@@ -375,30 +373,37 @@ impl Gateway {
         })
     }
 
-    /// The routes are looked at in this time, or earlier where that was due already.
+    /// The machine is looked at in this time, or earlier where that was due already.
     fn capture_within(&mut self, time: Duration) {
         let at = now() + time;
         self.recapture = Some(self.recapture.map_or(at, |due| due.min(at)));
     }
 
-    /// Brings the routes into the TUN in line with the tunnels.
-    pub(crate) fn capture(&mut self) {
+    /// Brings the machine in line with its links, the leases, and the tunnels.
+    pub(crate) fn follow(&mut self) {
+        self.bring_in_line(Machine::follow);
+    }
+
+    /// Lets the machine do something about the configuration and the networks behind the tunnels, and tells the plane and the
+    /// readers what came of it. What is left undone is tried again.
+    fn bring_in_line(&mut self, act: impl FnOnce(&mut Machine, Demand<'_>)) {
         let tried_again = self.recapture.take().is_some_and(|at| at <= now());
-        let tables = self.shared.tables.load();
-        let ranges = tables.captured().into_iter().chain(self.networks.ranges()).collect();
-        drop(tables);
-        let mut reverse = translate::reverse_routes(&self.parsed.config);
+        let config = &self.parsed.config;
+        let ranges = self.shared.tables.load().captured();
+        let ranges: Vec<_> = ranges.into_iter().chain(self.networks.ranges()).collect();
+        let mut reverse = translate::reverse_routes(config);
         reverse.extend(self.networks.reverse());
-        match self.machine.capture(&self.parsed.config, ranges, &reverse) {
-            Ok(()) => self.capture_again = CAPTURE_AGAIN,
-            Err(error) => {
-                tracing::error!("the routes into the tunnel could not be set: {error:#}");
+        act(&mut self.machine, Demand { config, ranges: &ranges, reverse: &reverse });
+        match self.machine.undone() {
+            None => self.capture_again = CAPTURE_AGAIN,
+            Some(_) => {
                 if tried_again {
                     self.capture_again = (self.capture_again * 2).min(Duration::from_secs(60));
                 }
                 self.capture_within(self.capture_again);
             }
         }
+        self.views.installed(&self.machine.names, &self.machine.statics);
         let links = self.links();
         if let Plane::Kernel(kernel) = &mut self.plane {
             kernel.commit(&links, self.machine.elsewhere());
@@ -407,7 +412,7 @@ impl Gateway {
         if !tables.needs_exits() {
             return;
         }
-        if let Some(new) = tables.with_exits(self.machine.exits(&self.parsed.config)) {
+        if let Some(new) = tables.with_exits(self.machine.exits()) {
             self.shared.tables.store(Arc::new(new));
         }
     }
@@ -418,7 +423,7 @@ impl Gateway {
         for interface in &self.parsed.config.interfaces {
             if interface.crypto_map.is_some()
                 && let Some(name) = self.machine.names.get(&interface.name)
-                && let Ok(link) = link::by_name(&self.machine.netlink, name)
+                && let Ok(link) = link::by_name(self.machine.netlink(), name)
             {
                 let id = InterfaceId(interface.number);
                 let address = self.addresses.get(&id).and_then(|address| match address {
@@ -455,7 +460,7 @@ impl Gateway {
                 self.machine.announce();
                 self.addresses_may_have_changed();
                 // a link that went down or came up, or a route that somebody took away
-                self.set_routes();
+                self.follow();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
         }
@@ -478,7 +483,7 @@ impl Gateway {
     fn link_mtus(&self) {
         let machine = &self.machine;
         let views =
-            crate::machine::view::interface_views(&machine.netlink, &machine.names, &self.parsed.config);
+            crate::machine::view::interface_views(machine.netlink(), &machine.names, &self.parsed.config);
         let views = views.unwrap_or_default();
         for (interface, view) in self.parsed.config.interfaces.iter().zip(&views) {
             let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
@@ -488,7 +493,7 @@ impl Gateway {
 
     /// DHCP, or an administrator, gave an interface another address.
     fn addresses_may_have_changed(&mut self) {
-        let Ok(addresses) = self.machine.addresses(&self.parsed.config) else { return };
+        let Ok((addresses, reserved)) = self.machine.addresses(&self.parsed.config) else { return };
         for known in &self.parsed.config.interfaces {
             let interface = InterfaceId(known.number);
             let address = addresses.get(&interface).copied();
@@ -504,19 +509,10 @@ impl Gateway {
         if self.addresses != addresses {
             self.addresses = addresses;
             // what DHCP gave is never a peer's side of a tunnel
-            let (mut policy, _) = translate::policy(&self.parsed.config, &self.addresses);
-            policy.reserved.extend(self.machine.reserved());
+            let policy = self.translation.on(&self.addresses, reserved);
             self.engine.handle(now(), Input::Policy(Arc::new(policy)));
-            self.set_routes();
+            self.follow();
         }
-    }
-
-    fn set_routes(&mut self) {
-        if let Err(error) = self.machine.apply_routes(&self.parsed.config) {
-            tracing::error!("the routes could not be set: {error:#}");
-        }
-        self.views.installed(&self.machine.names, &self.machine.statics);
-        self.capture();
     }
 
     /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is applied, and what it does
@@ -542,52 +538,62 @@ impl Gateway {
         Ok(())
     }
 
-    /// Puts a configuration in force; what it does not change is left alone.
+    /// Puts a configuration in force; what it does not change is left alone. An error leaves the one before in force, whole.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
+        let resolved = self.resolve(parsed)?;
+        let ready = self.prepare(resolved)?;
+        self.apply(ready);
+        Ok(())
+    }
+
+    /// What the configuration means, and whether it may take the place of the one in force.
+    fn resolve(&self, parsed: Arc<Parsed>) -> anyhow::Result<Resolved> {
         let mut parsed = Arc::unwrap_or_clone(parsed);
         parsed.config.keep_numbers(&self.parsed.config);
         let status =
             check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
-        let parsed = Arc::new(parsed);
-        let names = self.machine.prepare(&parsed.config)?;
-        self.plane.can_do(&translate::policy(&parsed.config, &self.addresses).0)?;
-        // before anything else: what is new in it must not leave in clear meanwhile
-        let leased = guard::leased(&names, &self.machine.leases);
-        self.guard.set(&parsed, Here { names: &names, leased: &leased, absent: &[] })?;
-        crate::guard::mapping::remember(&self.state, &names);
+        Ok(Resolved::new(parsed, status))
+    }
+
+    /// Whether the machine and the plane can do it. Last, and in one step, the guard closes what must not leave in clear
+    /// meanwhile.
+    fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
+        let machine = self.machine.prepare(&resolved.parsed.config)?;
+        self.plane.can_do(resolved.translation.policy())?;
+        let leased = guard::leased(&machine.names, &self.machine.leases);
+        let here = Here { names: &machine.names, leased: &leased, absent: &[] };
+        self.guard.set(&resolved.parsed, here)?;
+        Ok(Ready { resolved, machine })
+    }
+
+    /// Nothing of this can fail: what the machine does not take is told and tried again, and the rest is in force.
+    fn apply(&mut self, ready: Ready) {
+        let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
+        crate::guard::mapping::remember(&self.state, &machine.names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
-        self.status.store(check::status_here(status, &self.parsed.config, &names), Ordering::Relaxed);
+        self.translation = translation;
+        self.status.store(check::status_here(status, &self.parsed.config, &machine.names), Ordering::Relaxed);
         self.authenticator.configure(&self.parsed.config);
         self.leases.configure(&self.parsed.config.pools);
-        // a lease goes before the address that takes its place comes
-        for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
+        self.machine.adopt(machine.names);
+        for change in self.dhcp.stop_unwanted(&self.parsed.config, &self.machine.names) {
             self.lease_changed(change);
         }
-        let tun = (!self.plane.is_kernel()).then_some(&self.shared.tun);
-        if let Err(error) = self.machine.apply(&self.parsed.config, names, tun) {
-            tracing::error!("not everything of the new configuration could be applied: {error:#}");
+        for line in &self.translation.left_out {
+            tracing::warn!("{line}");
         }
+        self.addresses = machine.addresses;
+        let policy = Arc::new(self.translation.on(&self.addresses, machine.reserved));
+        let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
+        self.shared.tables.store(Arc::new(tables));
+        self.configure_plane(&policy);
+        self.bring_in_line(Machine::apply);
         if let Err(error) = self.start_dhcp() {
             tracing::error!("DHCP could not be started: {error:#}");
         }
-        if let Ok(addresses) = self.machine.addresses(&self.parsed.config) {
-            self.addresses = addresses;
-        }
-        let (mut policy, left_out) = translate::policy(&self.parsed.config, &self.addresses);
-        policy.reserved.extend(self.machine.reserved());
-        for line in left_out {
-            tracing::warn!("{line}");
-        }
-        let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
-        self.shared.tables.store(Arc::new(tables));
-        let policy = Arc::new(policy);
-        self.configure_plane(&policy);
         self.engine.handle(now(), Input::Policy(policy));
-        self.capture();
-        self.views.installed(&self.machine.names, &self.machine.statics);
         self.views.configured(Arc::clone(&self.parsed));
-        Ok(())
     }
 
     /// Starts the DHCP clients and servers that are not running yet, and ends the servers that should not.

@@ -1,9 +1,14 @@
 //! Which packets are led to the crypto maps: those whose route, the one that IOS would choose, leaves by an interface that bears
 //! one. A pure function of the routes.
 
-use hubward_linux::route::RouteKind;
-use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
+use hubward_linux::marks::TABLE;
+use hubward_linux::route::{Route, RouteKind};
+use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::tables::{self, Exit};
+use hubward_proto::names::InterfaceId;
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 /// Where the routes of a machine lead, as far as crypto maps are concerned.
 #[derive(Debug, Default)]
@@ -125,10 +130,163 @@ impl Ways {
     }
 }
 
+/// A network to which `reverse-route` makes a route, and the interface whose crypto map has that.
+pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
+
+/// The links of the interfaces with a crypto map, by the interface's number: their indices.
+pub(crate) type CryptoLinks = BTreeMap<InterfaceId, u32>;
+
+/// How strictly the kernel holds the source of a packet against the way back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReversePath {
+    /// The way back leads out by the interface by which the packet came.
+    Strict,
+    /// There is a way back.
+    Loose,
+}
+
+impl ReversePath {
+    /// As `rp_filter` has it.
+    pub(crate) const fn value(self) -> &'static str {
+        match self {
+            Self::Strict => "1",
+            Self::Loose => "2",
+        }
+    }
+}
+
+/// What was captured when everything was planned last, and why: enough to capture one network more without looking at the
+/// others.
+#[derive(Debug, Default)]
+pub(crate) struct Captures {
+    ways: Ways,
+    links: CryptoLinks,
+    /// The index of the TUN; `None`: the kernel carries the packets.
+    tun: Option<u32>,
+    /// The peers of static entries.
+    peers: BTreeSet<Ipv4Addr>,
+    elsewhere: Vec<Ipv4Net>,
+}
+
+impl Captures {
+    /// From the routes of the main table, in the kernel's order.
+    pub(crate) fn new<'r>(
+        main: impl IntoIterator<Item = &'r Route>,
+        links: CryptoLinks,
+        tun: Option<u32>,
+        peers: BTreeSet<Ipv4Addr>,
+        reverse: &[ReverseRoute],
+    ) -> Self {
+        let main = main.into_iter().filter_map(|route| {
+            let out = links.values().find(|index| **index == route.interface).copied();
+            Some((v4(route.destination)?, route.metric, route.kind, out))
+        });
+        let ways = Ways::new(main, reverse.iter().flat_map(|route| leaving(&links, route)));
+        Self { ways, links, tun, peers, elsewhere: Vec::new() }
+    }
+
+    /// The routes of Hubward's own table for all these networks, by destination: into the TUN, or for the kernel to where its
+    /// policies are asked.
+    pub(crate) fn routes(&mut self, prefixes: &[IpNet]) -> BTreeMap<IpNet, Route> {
+        let mut wanted = BTreeMap::new();
+        self.elsewhere.clear();
+        for net in prefixes.iter().copied().filter_map(v4) {
+            for (part, capture) in self.ways.capture(net) {
+                if capture == Capture::Elsewhere {
+                    self.elsewhere.push(part);
+                }
+                if let Some(route) = self.route(net, part, capture) {
+                    wanted.entry(route.destination).or_insert(route);
+                }
+            }
+        }
+        self.elsewhere.sort();
+        self.elsewhere.dedup();
+        wanted
+    }
+
+    /// Like [`Self::routes`] for ranges that are new, by what was found then: a peer that comes must not cost more where there
+    /// are many. `None`: everything has to be looked at.
+    pub(crate) fn more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
+        let prefixes = tables::prefixes(ranges);
+        if self.tun.is_none() || self.filter(&prefixes) == ReversePath::Loose {
+            return None;
+        }
+        for route in reverse {
+            for (net, index) in leaving(&self.links, route) {
+                self.ways.add_reverse(net, index);
+            }
+        }
+        let mut routes = Vec::new();
+        for net in prefixes.iter().copied().filter_map(v4) {
+            let said = self.ways.capture(net);
+            routes.extend(said.into_iter().filter_map(|(part, capture)| self.route(net, part, capture)));
+        }
+        Some(routes)
+    }
+
+    /// The route of Hubward's own table that says what becomes of a part of a captured prefix; `None` where the table has to say
+    /// nothing.
+    fn route(&self, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
+        let route = Route { table: TABLE, ..Route::new(IpNet::V4(part)) };
+        let by = |interface| Route { interface, ..route.clone() };
+        match (capture, self.tun) {
+            (Capture::Crypto(_), Some(tun)) => Some(by(tun)),
+            // the kernel's policies are asked of packets that have a route: it is the main table's, or this
+            (Capture::Crypto(None), None) => self.links.values().next().copied().map(by),
+            (Capture::Crypto(Some(link)), None) => self.ways.is_reverse(part).then(|| by(link)),
+            // without a wider prefix that is captured, the main table is asked anyway
+            (Capture::Elsewhere | Capture::Dropped, Some(_)) if part == net => None,
+            (Capture::Elsewhere | Capture::Dropped, _) => Some(Route { kind: RouteKind::Throw, ..route }),
+        }
+    }
+
+    /// Cleartext that comes in by an interface with a crypto map although its source lies behind a tunnel must have been
+    /// encrypted. Strict reverse path filtering drops it: its way back, the TUN, is not the way by which it came. Where a peer
+    /// itself may lie behind a tunnel this would drop its ESP too, and is left out.
+    pub(crate) fn filter(&self, prefixes: &[IpNet]) -> ReversePath {
+        match prefixes.iter().any(|prefix| self.is_outside(prefix)) {
+            true => ReversePath::Loose,
+            false => ReversePath::Strict,
+        }
+    }
+
+    /// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the configuration.
+    fn is_outside(&self, prefix: &IpNet) -> bool {
+        let IpNet::V4(prefix) = prefix else { return prefix.prefix_len() == 0 };
+        prefix.prefix_len() == 0 || self.peers.range(prefix.network()..=prefix.broadcast()).next().is_some()
+    }
+
+    /// Networks of which [`Self::routes`] found that their routes lead elsewhere.
+    pub(crate) fn elsewhere(&self) -> &[Ipv4Net] {
+        &self.elsewhere
+    }
+
+    /// Where the routes lead, seen from the interfaces with a crypto map.
+    pub(crate) fn exits(&self) -> impl Iterator<Item = Exit> {
+        let number =
+            |index: u32| self.links.iter().find(|(_, found)| **found == index).map(|(number, _)| *number);
+        self.ways.exits().map(move |(net, link)| (IpNet::V4(net), link.and_then(number)))
+    }
+}
+
+/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which it leaves.
+fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
+    let Some(index) = links.get(interface).copied() else { return Vec::new() };
+    let nets = tables::prefixes([*range]).into_iter().filter_map(v4);
+    nets.map(|net| (net, index)).collect()
+}
+
+fn v4(net: IpNet) -> Option<Ipv4Net> {
+    match net {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
 
     const OUTSIDE: u32 = 2;
     const INSIDE: u32 = 3;

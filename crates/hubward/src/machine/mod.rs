@@ -4,5 +4,8 @@ pub(crate) mod apply;
 pub(crate) mod capture;
 pub(crate) mod dhcp;
 pub(crate) mod dhcp_server;
+pub(crate) mod execute;
+pub(crate) mod plan;
 pub(crate) mod routes;
+pub(crate) mod seen;
 pub(crate) mod view;

@@ -7,20 +7,17 @@
 //! A route that somebody else made (an `ifupdown` default route has metric 0) never wins in silence: a route of distance 1
 //! is put in front of it, and any other loss is told.
 
-use crate::machine::apply::Machine;
+use crate::machine::seen::{CONNECTED, Seen};
 use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
 use hubward_config::model::{self, Addressing, Config};
-use hubward_linux::address::{self, Address};
-use hubward_linux::link::{self, Link};
+use hubward_linux::link::Link;
 use hubward_linux::marks::PROTOCOL;
-use hubward_linux::route::{self, Route, RouteKind};
+use hubward_linux::route::{Route, RouteKind};
 use hubward_proto::dhcp::Lease;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
-const CONNECTED: u8 = 2;
 /// The distance of a default route that DHCP gave.
 const DHCP_DISTANCE: u8 = 254;
 /// By how many others a line may lead.
@@ -28,94 +25,71 @@ const DEPTH: usize = 16;
 /// `ip route … dhcp`, in the place of an interface.
 const BY_DHCP: &str = "dhcp";
 
-/// What of the machine decides about routes.
-struct Surroundings {
-    addresses: Vec<Address>,
-    links: Vec<Link>,
-    main: Vec<Route>,
+/// The static routes that a configuration stands for on a machine, and what an operator should know of them, a line each.
+#[derive(Debug, Default)]
+pub(crate) struct Statics {
+    pub(crate) routes: Vec<Static>,
+    pub(crate) notices: BTreeSet<String>,
 }
 
-impl Machine {
-    /// Brings the main table in line with `ip route` and the leases. What leaves by a link that is down is withdrawn, so that
-    /// the route with the next higher distance takes over; what leaves by an interface that Hubward does not have is
-    /// unreachable, for what a tunnel should carry must not follow another route in clear.
-    pub(crate) fn apply_routes(&mut self, config: &Config) -> anyhow::Result<()> {
-        let around = Surroundings {
-            addresses: address::list(&self.netlink)?,
-            links: link::list(&self.netlink)?,
-            main: route::list(&self.netlink)?.into_iter().filter(|r| r.table == route::MAIN).collect(),
-        };
-        let mut wanted = self.wanted(config, &around);
-        let mut told = BTreeSet::new();
-        for place in 0..wanted.len() {
-            let Some((before, rest)) = wanted.split_at_mut_checked(place) else { break };
-            let Some((route, after)) = rest.split_first_mut() else { break };
-            let better = before.iter().chain(after.iter()).any(|other| {
-                other.route.destination == route.route.destination && other.distance < route.distance
-            });
-            rank(route, better, &around, &mut told);
-            if let (RouteKind::Unreachable, Some(name)) = (route.route.kind, &route.interface) {
-                let destination = route.route.destination;
-                told.insert(match route.distance {
-                    CONNECTED_DISTANCE => {
-                        format!("{destination} is unreachable here: it is the network of {name}, which Hubward does not have")
-                    }
-                    distance => format!(
-                        "{destination} [{distance}] is unreachable here: its route leads by {name}, which Hubward does not have"
-                    ),
-                });
-            }
-        }
-        for line in told.difference(&self.told) {
-            tracing::warn!("{line}");
-        }
-        self.told = told;
-        let ours: Vec<_> = around.main.iter().filter(|route| route.protocol == PROTOCOL).collect();
-        for new in wanted.iter().map(|new| &new.route).filter(|new| !ours.iter().any(|old| same(new, old))) {
-            let hop = new.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-            if let Err(error) = route::prepend(&self.netlink, new) {
-                tracing::warn!("the route to {}{hop} is not installed: {error}", new.destination);
-            }
-        }
-        // the new ones stand before the old ones go: no packet is without a route
-        for old in ours.into_iter().filter(|old| !wanted.iter().any(|new| same(&new.route, old))) {
-            match route::remove(&self.netlink, old) {
-                Err(error) if !error.is_not_found() => {
-                    tracing::warn!("the route to {} is left behind: {error}", old.destination);
-                }
-                _ => {}
-            }
-        }
-        self.statics = wanted;
-        Ok(())
-    }
-
-    /// The routes that the lines and the leases stand for right now.
-    fn wanted(&self, config: &Config, around: &Surroundings) -> Vec<Static> {
-        let mut wanted = of_lines(config, &self.names, &self.leases, around);
-        let absent = absent_networks(config, &self.names, around);
-        // a connected network comes before every static route to it
-        wanted.retain(|found| {
-            found.distance > 1 || !absent.iter().any(|net| net.route.destination == found.route.destination)
+/// The routes of `ip route` and the leases (by link). What leaves by a link that is down is withdrawn, so that the route with
+/// the next higher distance takes over; what leaves by an interface that Hubward does not have is unreachable, for what a
+/// tunnel should carry must not follow another route in clear.
+pub(crate) fn statics(
+    config: &Config,
+    names: &Names,
+    leases: &BTreeMap<String, Lease>,
+    around: &Seen,
+) -> Statics {
+    let mut wanted = wanted(config, names, leases, around);
+    let mut notices = BTreeSet::new();
+    for place in 0..wanted.len() {
+        let Some((before, rest)) = wanted.split_at_mut_checked(place) else { break };
+        let Some((route, after)) = rest.split_first_mut() else { break };
+        let better = before.iter().chain(after.iter()).any(|other| {
+            other.route.destination == route.route.destination && other.distance < route.distance
         });
-        wanted.extend(absent);
-        for (name, lease) in &self.leases {
-            let Some(router) = lease.router else { continue };
-            let Some(link) = around.links.iter().find(|link| link.name == *name) else { continue };
-            let mut route = Route::new(IpNet::V4(Ipv4Net::default()));
-            route.gateway = Some(IpAddr::V4(router));
-            route.interface = link.index;
-            let interface = ios_name(&self.names, name);
-            wanted.push(Static { route, distance: DHCP_DISTANCE, interface, hidden: None });
+        rank(route, better, around, &mut notices);
+        if let (RouteKind::Unreachable, Some(name)) = (route.route.kind, &route.interface) {
+            let destination = route.route.destination;
+            notices.insert(match route.distance {
+                CONNECTED_DISTANCE => {
+                    format!("{destination} is unreachable here: it is the network of {name}, which Hubward does not have")
+                }
+                distance => format!(
+                    "{destination} [{distance}] is unreachable here: its route leads by {name}, which Hubward does not have"
+                ),
+            });
         }
-        wanted
     }
+    Statics { routes: wanted, notices }
+}
+
+/// The routes that the lines and the leases stand for right now.
+fn wanted(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, around: &Seen) -> Vec<Static> {
+    let mut wanted = of_lines(config, names, leases, around);
+    let absent = absent_networks(config, names, around);
+    // a connected network comes before every static route to it
+    wanted.retain(|found| {
+        found.distance > 1 || !absent.iter().any(|net| net.route.destination == found.route.destination)
+    });
+    wanted.extend(absent);
+    for (name, lease) in leases {
+        let Some(router) = lease.router else { continue };
+        let Some(link) = around.link(name) else { continue };
+        let mut route = Route::new(IpNet::V4(Ipv4Net::default()));
+        route.gateway = Some(IpAddr::V4(router));
+        route.interface = link.index;
+        let interface = ios_name(names, name);
+        wanted.push(Static { route, distance: DHCP_DISTANCE, interface, hidden: None });
+    }
+    wanted
 }
 
 /// The networks of the interfaces that Hubward does not have: on a router packets to them leave by no other interface. Not where
 /// the very same network is connected to a link that is here, nor of an interface that is shut. Where an interface gets a link
 /// later, this is asked anew.
-fn absent_networks(config: &Config, names: &Names, around: &Surroundings) -> Vec<Static> {
+fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static> {
     let connected: BTreeSet<IpNet> = around.addresses.iter().map(|address| address.net.trunc()).collect();
     let mut out: Vec<Static> = Vec::new();
     let absent = config.interfaces.iter().filter(|one| !one.shutdown && !names.contains_key(&one.name));
@@ -178,7 +152,7 @@ struct Lines<'a> {
     names: &'a Names,
     /// By the link's name.
     leases: &'a BTreeMap<String, Lease>,
-    around: &'a Surroundings,
+    around: &'a Seen,
     /// What was found for each line; `Some` and empty while it is looked for, so that a line never leads by itself.
     ways: Vec<Option<Vec<Way>>>,
     /// How many lines lead by another one right now.
@@ -359,12 +333,7 @@ impl Lines<'_> {
 }
 
 /// The routes that the lines stand for, one for each destination and distance.
-fn of_lines(
-    config: &Config,
-    names: &Names,
-    leases: &BTreeMap<String, Lease>,
-    around: &Surroundings,
-) -> Vec<Static> {
+fn of_lines(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, around: &Seen) -> Vec<Static> {
     let ways = vec![None; config.routes.len()];
     let mut lines = Lines { config, names, leases, around, ways, depth: 0 };
     let mut wanted = Vec::new();
@@ -409,7 +378,7 @@ fn is_tunnel(name: &str) -> bool {
 }
 
 /// Gives a route its metric, so that it wins over what others made, or says why it does not.
-fn rank(route: &mut Static, better: bool, around: &Surroundings, told: &mut BTreeSet<String>) {
+fn rank(route: &mut Static, better: bool, around: &Seen, told: &mut BTreeSet<String>) {
     // 0 is what the kernel gives networks that are connected, and those come first
     route.route.metric = u32::from(route.distance.max(1));
     let foreign = around.main.iter().filter(|other| {
@@ -465,6 +434,7 @@ fn ios_name(names: &Names, linux: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::machine::view::is_absent_network;
+    use hubward_linux::address::Address;
     use hubward_linux::link::Statistics;
 
     /// The outside is eth0, the LAN eth1; Serial0/0 is mapped, and its cable is out.
@@ -478,7 +448,7 @@ mod tests {
         interface Loopback0\n ip address 10.1.255.1 255.255.255.255\n\
         interface BVI1\n ip address 10.1.64.1 255.255.255.0\n";
 
-    fn surroundings() -> (Names, Surroundings) {
+    fn surroundings() -> (Names, Seen) {
         let names = [("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1"), ("Serial0/0", "eth2")];
         let names = names.map(|(ios, linux)| (ios.to_string(), linux.to_string()));
         let link = |index: u32, running| Link {
@@ -499,14 +469,14 @@ mod tests {
             protocol: PROTOCOL,
             label: None,
         };
-        let around = Surroundings {
+        let around = Seen {
             addresses: vec![
                 address(1, "198.51.100.2/29"),
                 address(2, "10.1.1.1/24"),
                 address(3, "192.0.2.1/30"),
             ],
             links: vec![link(1, true), link(2, true), link(3, false)],
-            main: Vec::new(),
+            ..Seen::default()
         };
         (names.into(), around)
     }
@@ -519,7 +489,7 @@ mod tests {
         found.iter().map(|found| text(found, &around)).collect()
     }
 
-    fn text(found: &Static, around: &Surroundings) -> String {
+    fn text(found: &Static, around: &Seen) -> String {
         let route = &found.route;
         let link = around.links.iter().find(|link| link.index == route.interface);
         let hop = route.gateway.map(|hop| format!("via {hop} ")).unwrap_or_default();

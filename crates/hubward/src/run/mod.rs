@@ -9,6 +9,7 @@ use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
 use crate::base::program::{NotYet, WrongUse};
 use crate::base::store::Store;
+use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::{self, Shared};
@@ -22,15 +23,15 @@ use crate::guard::rules::Here;
 use crate::log::events::Log;
 use crate::log::logging::Logging;
 use crate::log::subscribe::subscribe;
-use crate::machine::apply::{Machine, map_interfaces};
+use crate::machine::apply::{Demand, Machine, Prepared, map_interfaces};
 use crate::machine::dhcp_server::Servers;
+use crate::machine::plan::Carrier;
 use crate::manage::desk::Desk;
 use crate::plane::{self, Plane};
 use crate::run::arguments::Arguments;
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
-use crate::translate::Addresses;
+use crate::translate::{self, Translation};
 use crate::views::Views;
-use crate::{check, translate};
 use arc_swap::ArcSwap;
 use hubward_config::Parsed;
 use hubward_linux::clear::ClearSocket;
@@ -96,8 +97,8 @@ fn bring_up(
     // the ports first: two gateways must not undo each other's work
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
-    let (wanted, _) = translate::policy(&parsed.config, &Addresses::new());
-    let (plane, chosen) = Plane::choose(arguments.dataplane, &wanted, now())?;
+    let translation = Translation::of(&parsed.config);
+    let (plane, chosen) = Plane::choose(arguments.dataplane, translation.policy(), now())?;
     tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
     plane.prepare(&isakmp, &natt)?;
     // before anything can be asked of it
@@ -114,23 +115,30 @@ fn bring_up(
     let mut machine = Machine::open(
         Some(&arguments.state),
         &parsed.config,
-        names.clone(),
+        names,
         arguments.no_addresses,
         arguments.options.map.is_empty(),
     )?;
     // what happens from here on is news
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
-    machine.apply(&parsed.config, names, (!plane.is_kernel()).then_some(&tun))?;
-    let addresses = machine.addresses(&parsed.config)?;
-    let (mut policy, left_out) = translate::policy(&parsed.config, &addresses);
-    policy.reserved.extend(machine.reserved());
-    for line in left_out {
+    if !plane.is_kernel() {
+        machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
+    }
+    let Prepared { names, addresses, reserved } = machine.prepare(&parsed.config)?;
+    machine.adopt(names);
+    let policy = translation.on(&addresses, reserved);
+    for line in &translation.left_out {
         tracing::warn!("{line}");
+    }
+    let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
+    let reverse = translate::reverse_routes(&parsed.config);
+    machine.apply(Demand { config: &parsed.config, ranges: &tables.captured(), reverse: &reverse });
+    if let Some(why) = machine.unfounded() {
+        anyhow::bail!("{why}");
     }
     let mut leases = Leases::open(store.clone());
     leases.configure(&parsed.config.pools);
-    let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let offloads = Arc::new(match plane.is_kernel() {
         true => Offloads::default(),
         false => Offloads::start(&arguments.no_offload, &tun, &natt),
@@ -164,6 +172,7 @@ fn bring_up(
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
         parsed,
+        translation,
         views: Arc::clone(&views),
         machine,
         leases,
@@ -189,7 +198,7 @@ fn bring_up(
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);
-    gateway.capture();
+    gateway.follow();
     let workers = match events {
         Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &inbox, events)?,
         None => workers(&supervisor, &shared, &isakmp, &inbox)?,

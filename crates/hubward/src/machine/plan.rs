@@ -1,0 +1,388 @@
+//! What a configuration asks of the machine, as a value, and the steps from what stands to it. Pure: it neither looks at the
+//! machine nor at a clock, so that the tests are tables.
+
+use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
+use crate::machine::routes::{self, Statics};
+use crate::machine::seen::Seen;
+use crate::machine::view::{Names, Static, is_absent_network, same};
+use hubward_config::model::{Addressing, Config};
+use hubward_linux::marks::PROTOCOL;
+use hubward_linux::owned;
+use hubward_linux::route::Route;
+use hubward_linux::rule::{Family, Rule};
+use hubward_linux::sysctl::Setting;
+use hubward_proto::dhcp::Lease;
+use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::tables;
+use hubward_proto::names::InterfaceId;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who carries the packets, as far as the machine is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// Hubward's own workers, behind this TUN.
+    Tun {
+        /// The index of its link.
+        index: u32,
+        /// The name of its link.
+        name: String,
+    },
+    /// The kernel's xfrm.
+    Kernel,
+}
+
+/// What a plan is made of, besides what the machine shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Situation<'a> {
+    pub(crate) config: &'a Config,
+    /// The links of its interfaces.
+    pub(crate) names: &'a Names,
+    pub(crate) carrier: &'a Carrier,
+    /// `--no-addresses`: somebody else addresses the links.
+    pub(crate) keep_addresses: bool,
+    /// What DHCP lent, by link.
+    pub(crate) leases: &'a BTreeMap<String, Lease>,
+    /// The networks that the crypto maps, the pools and the tunnels speak for.
+    pub(crate) ranges: &'a [AddressRange],
+    /// The networks to which `reverse-route` makes a route.
+    pub(crate) reverse: &'a [ReverseRoute],
+}
+
+/// The state of the machine as far as it is Hubward's: as it shall be, or, as the same value, as it stands.
+///
+/// Filter rules (`ip access-group`, NAT) have their place in front of all of this, as a first stage: a rule has to stand
+/// before the link that it filters comes up and before a route leads packets past it. nftables puts a whole table in the place
+/// of another in one transaction, so they need no order among themselves, and a table is a field here and one step. Until
+/// there are such rules, the one table that Hubward has is the guard's ([`crate::guard`]): it outlives the program, depends on
+/// what peers were granted, and is put in place before anything here is carried out, for that same reason.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Plan {
+    /// Which links are up, by name. Others are not Hubward's business.
+    pub(crate) links: BTreeMap<String, bool>,
+    /// Addresses and their links, as the configuration and the leases have them.
+    pub(crate) addresses: Vec<(String, IpNet)>,
+    /// The TUN that takes packets, by index.
+    pub(crate) tun: Option<u32>,
+    /// Settings of the kernel, for as long as Hubward runs.
+    pub(crate) settings: BTreeMap<Setting, &'static str>,
+    pub(crate) rules: Vec<Rule>,
+    /// Static routes in the main table; routes of interfaces that are not here are unreachable.
+    pub(crate) routes: Vec<Route>,
+    /// The reverse path filter of links with a crypto map.
+    pub(crate) guards: BTreeMap<String, ReversePath>,
+    /// Hubward's own table: what is led to the crypto maps, reverse routes, and what is not.
+    pub(crate) captured: BTreeMap<IpNet, Route>,
+}
+
+/// A plan, and what was found on the way.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    /// The static routes with their distances, for `show ip route`.
+    pub(crate) statics: Vec<Static>,
+    /// What an operator should know of the routes, a line each.
+    pub(crate) notices: BTreeSet<String>,
+    pub(crate) captures: Captures,
+}
+
+/// One change of the machine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    LinkDown(String),
+    AddressAway(String, IpNet),
+    LinkUp(String),
+    AddressOn(String, IpNet),
+    Set(Setting, &'static str),
+    /// The TUN takes packets of 1500 bytes, and is up.
+    OpenTun(u32),
+    AddRule(Rule),
+    /// A route of the main table, in front of others of its prefix and metric.
+    RouteOn(Route),
+    RouteAway(Route),
+    Guard(String, ReversePath),
+    /// A route of Hubward's own table, in the place of another to its prefix.
+    Capture(Route),
+    /// The end of one.
+    Release(Route),
+}
+
+/// What builds on what: a step is only as good as those of the stages before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Links, addresses, settings and rules.
+    Base,
+    /// The main table, whose routes lead by the links and their addresses.
+    Main,
+    /// Hubward's own table, which follows where the main table leads.
+    Own,
+}
+
+impl Step {
+    /// The stage that a step belongs to.
+    pub(crate) const fn stage(&self) -> Stage {
+        match self {
+            Self::LinkDown(_)
+            | Self::AddressAway(..)
+            | Self::LinkUp(_)
+            | Self::AddressOn(..)
+            | Self::Set(..)
+            | Self::OpenTun(_)
+            | Self::AddRule(_) => Stage::Base,
+            Self::RouteOn(_) | Self::RouteAway(_) => Stage::Main,
+            Self::Guard(..) | Self::Capture(_) | Self::Release(_) => Stage::Own,
+        }
+    }
+
+    /// Whether the main table may look otherwise afterwards than was expected: the kernel makes and removes routes with links
+    /// and addresses, and may refuse one.
+    pub(crate) const fn changes_routes(&self) -> bool {
+        matches!(
+            self,
+            Self::LinkDown(_)
+                | Self::AddressAway(..)
+                | Self::LinkUp(_)
+                | Self::AddressOn(..)
+                | Self::RouteOn(_)
+                | Self::RouteAway(_)
+        )
+    }
+}
+
+/// Makes the plan for a situation on a machine that looks like this. `standing` is what Hubward has done so far: what of it is
+/// not planned goes. `refused` are routes that the kernel did not take, so that nothing is led by them.
+pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &[&Route]) -> Planned {
+    let leases = leases_in_force(now);
+    let (mut plan, expected) = base(now, &leases, seen, standing);
+    let Statics { routes: statics, notices } = routes::statics(now.config, now.names, &leases, &expected);
+    plan.routes = statics.iter().map(|found| found.route.clone()).collect();
+    let crypto = crypto_links(now, &expected);
+    let peers = now.config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
+    let main = main_table(&expected, &statics, refused);
+    let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse);
+    let prefixes = tables::prefixes(now.ranges.iter().copied());
+    if plan.tun.is_some() {
+        let filter = captures.filter(&prefixes);
+        let there = guarded(now).filter(|name| expected.link(name).is_some());
+        plan.guards = there.map(|name| (name.clone(), filter)).collect();
+    }
+    plan.captured = captures.routes(&prefixes);
+    Planned { plan, statics, notices, captures }
+}
+
+/// What the machine is expected to show once links and addresses are as a configuration has them, and the leases that it
+/// leaves in force.
+pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Seen, BTreeMap<String, Lease>) {
+    let leases = leases_in_force(now);
+    let (_, expected) = base(now, &leases, seen, standing);
+    (expected, leases)
+}
+
+/// The plan without its routes, and what the machine will show when it is carried out.
+fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, standing: &Plan) -> (Plan, Seen) {
+    let plan = Plan {
+        links: links(now, seen),
+        addresses: addresses(now, leases),
+        tun: now.carrier.tun(),
+        settings: settings(now.carrier),
+        rules: vec![owned::capture_rule(Family::V4)],
+        ..Plan::default()
+    };
+    let expected = seen.expected(&plan.links, &away(standing, &plan), &plan.addresses);
+    (plan, expected)
+}
+
+impl Carrier {
+    /// The index of the TUN.
+    const fn tun(&self) -> Option<u32> {
+        match self {
+            Self::Tun { index, .. } => Some(*index),
+            Self::Kernel => None,
+        }
+    }
+}
+
+/// The leases of interfaces that still want one: another configuration ends the others.
+fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
+    let asking = |name: &str| {
+        now.config.interfaces.iter().any(|interface| {
+            interface.address == Addressing::Dhcp
+                && !interface.shutdown
+                && now.names.get(&interface.name).is_some_and(|link| link == name)
+        })
+    };
+    let leases = now.leases.iter().filter(|(name, _)| asking(name));
+    leases.map(|(name, lease)| (name.clone(), lease.clone())).collect()
+}
+
+/// An interface that is shut and whose link is not there is as good as shut.
+fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
+    let named = now.config.interfaces.iter().filter_map(|one| Some((now.names.get(&one.name)?, one)));
+    let wanted = named.filter(|(name, interface)| !interface.shutdown || seen.link(name).is_some());
+    wanted.map(|(name, interface)| (name.clone(), !interface.shutdown)).collect()
+}
+
+fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(String, IpNet)> {
+    let mut wanted = Vec::new();
+    for interface in now.config.interfaces.iter().filter(|interface| !interface.shutdown) {
+        if let (Some(name), Addressing::Static(nets), false) =
+            (now.names.get(&interface.name), &interface.address, now.keep_addresses)
+        {
+            wanted.extend(nets.iter().map(|net| (name.clone(), IpNet::V4(*net))));
+        }
+    }
+    wanted.extend(leases.iter().map(|(name, lease)| (name.clone(), IpNet::V4(lease.address))));
+    wanted
+}
+
+fn settings(carrier: &Carrier) -> BTreeMap<Setting, &'static str> {
+    let of_carrier = match carrier {
+        Carrier::Tun { name, .. } => (Setting::RpFilter(name.clone()), "0"),
+        // the kernel asks for an SA once, and again only after this time
+        Carrier::Kernel => (Setting::XfrmAcquireExpires, "1"),
+    };
+    [(Setting::IpForward, "1"), of_carrier].into()
+}
+
+/// The links of the interfaces with a crypto map that are not shut.
+fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
+    let open = now.config.interfaces.iter().filter(|one| one.crypto_map.is_some() && !one.shutdown);
+    let found = open.filter_map(|interface| {
+        let link = seen.link(now.names.get(&interface.name)?)?;
+        Some((InterfaceId(interface.number), link.index))
+    });
+    found.collect()
+}
+
+/// The main table as it will be, in the kernel's order: a route that is added stands in front of its equals. The network of an
+/// interface that is not here is left out: it may hold a pool, or what a crypto map carries, and that goes into its tunnel.
+fn main_table<'t>(expected: &'t Seen, statics: &'t [Static], refused: &[&Route]) -> Vec<&'t Route> {
+    let there = |new: &Route| expected.main.iter().any(|old| same(new, old));
+    let added = statics.iter().map(|found| &found.route).filter(|new| !there(new) && !refused.contains(&new));
+    let stays =
+        |old: &&Route| old.protocol != PROTOCOL || statics.iter().any(|found| same(&found.route, old));
+    let table = added.rev().chain(expected.main.iter().filter(stays));
+    table.filter(|route| !is_absent_network(statics, route)).collect()
+}
+
+/// Addresses that stand and are not planned.
+fn away(standing: &Plan, plan: &Plan) -> Vec<(String, IpNet)> {
+    standing.addresses.iter().filter(|old| !plan.addresses.contains(old)).cloned().collect()
+}
+
+impl Plan {
+    /// The steps from what stands to what is planned, in the order in which they have to be made.
+    ///
+    /// Addresses and links go before others come: the kernel takes the other addresses of a network with the first of it, and
+    /// an address may move from one link to another. Routes are the other way round, so that no packet is without one. Links,
+    /// settings and guards that are not planned any more are left as they are until Hubward ends.
+    pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let turned = |up: bool| {
+            let changed = after
+                .links
+                .iter()
+                .filter(move |(name, to)| **to == up && before.links.get(*name) != Some(&up));
+            changed.map(|(name, _)| name.clone())
+        };
+        steps.extend(turned(false).map(Step::LinkDown));
+        let away = away(before, after);
+        steps.extend(away.iter().cloned().map(|(link, net)| Step::AddressAway(link, net)));
+        steps.extend(turned(true).map(Step::LinkUp));
+        let taken_along = |on: &(String, IpNet)| {
+            away.iter().any(|(link, net)| *link == on.0 && net.trunc() == on.1.trunc())
+        };
+        let on = after.addresses.iter().filter(|on| !before.addresses.contains(on) || taken_along(on));
+        steps.extend(on.cloned().map(|(link, net)| Step::AddressOn(link, net)));
+        let changed =
+            after.settings.iter().filter(|(setting, value)| before.settings.get(*setting) != Some(*value));
+        steps.extend(changed.map(|(setting, value)| Step::Set(setting.clone(), value)));
+        steps.extend(after.tun.filter(|_| before.tun != after.tun).map(Step::OpenTun));
+        let rules = after.rules.iter().filter(|rule| !before.rules.contains(rule));
+        steps.extend(rules.cloned().map(Step::AddRule));
+
+        let new = after.routes.iter().filter(|new| !before.routes.iter().any(|old| same(new, old)));
+        steps.extend(new.cloned().map(Step::RouteOn));
+        let old = before.routes.iter().filter(|old| !after.routes.iter().any(|new| same(new, old)));
+        steps.extend(old.cloned().map(Step::RouteAway));
+
+        let guards = after.guards.iter().filter(|(link, filter)| before.guards.get(*link) != Some(*filter));
+        steps.extend(guards.map(|(link, filter)| Step::Guard(link.clone(), *filter)));
+        let new = after
+            .captured
+            .iter()
+            .filter(|(net, new)| before.captured.get(*net).is_none_or(|old| !same(new, old)));
+        steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
+        let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
+        steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
+        steps
+    }
+
+    /// A step was made.
+    pub(crate) fn note(&mut self, step: &Step) {
+        match step {
+            Step::LinkDown(name) => drop(self.links.insert(name.clone(), false)),
+            Step::LinkUp(name) => drop(self.links.insert(name.clone(), true)),
+            Step::AddressAway(link, net) => self.addresses.retain(|old| (&old.0, &old.1) != (link, net)),
+            Step::AddressOn(link, net) => {
+                let new = (link.clone(), *net);
+                if !self.addresses.contains(&new) {
+                    self.addresses.push(new);
+                }
+            }
+            Step::Set(setting, value) => drop(self.settings.insert(setting.clone(), value)),
+            Step::OpenTun(index) => self.tun = Some(*index),
+            Step::AddRule(rule) => self.rules.push(rule.clone()),
+            Step::RouteOn(route) => self.routes.push(route.clone()),
+            Step::RouteAway(route) => self.routes.retain(|old| old != route),
+            Step::Guard(link, filter) => drop(self.guards.insert(link.clone(), *filter)),
+            Step::Capture(route) => drop(self.captured.insert(route.destination, route.clone())),
+            Step::Release(route) => drop(self.captured.remove(&route.destination)),
+        }
+    }
+
+    /// Corrects what routes and guards are known to stand by what the machine shows: the kernel takes routes away with a link
+    /// or with the last address of one, and anybody else may.
+    pub(crate) fn correct_routes(&mut self, seen: &Seen) {
+        let ours = |route: &&Route| route.protocol == PROTOCOL;
+        self.routes = seen.main.iter().filter(ours).cloned().collect();
+        let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
+        self.captured = own.collect();
+        self.guards.retain(|link, filter| {
+            let setting = Setting::RpFilter(link.clone());
+            seen.settings.get(&setting).is_some_and(|value| value == filter.value())
+        });
+    }
+
+    /// Corrects everything else. Only another configuration does this: an administrator who shuts a link by hand has it shut
+    /// until then.
+    pub(crate) fn correct_base(&mut self, seen: &Seen) {
+        self.links = seen.links.iter().map(|link| (link.name.clone(), link.up)).collect();
+        self.addresses.retain(|(link, net)| seen.has(link, *net));
+        let open =
+            |index: u32| seen.links.iter().any(|link| link.index == index && link.up && link.mtu == TUN_MTU);
+        self.tun = self.tun.filter(|index| open(*index));
+        self.settings.retain(|setting, value| seen.settings.get(setting).is_some_and(|now| now == value));
+        self.rules.retain(|rule| seen.rules.contains(rule));
+    }
+}
+
+/// What is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel, and not on the TUN.
+pub(crate) const TUN_MTU: u32 = 1500;
+
+/// The links of all interfaces with a crypto map: what comes in by one that is shut goes on being looked at.
+fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
+    let names = now.names;
+    let bearing = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
+    bearing.filter_map(|interface| names.get(&interface.name))
+}
+
+/// The settings that a plan for a situation is held against.
+pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
+    let guards = guarded(now).cloned().map(Setting::RpFilter);
+    settings(now.carrier).into_keys().chain(guards).collect()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,741 @@
+//! Tables of plans: a configuration on a machine, and the steps that follow. The machine is a model of what the kernel shows.
+
+use super::*;
+use crate::machine::seen::CONNECTED;
+use hubward_linux::address::Address;
+use hubward_linux::link::{Link, Statistics};
+use hubward_linux::marks::TABLE;
+use hubward_linux::route::{MAIN, RouteKind};
+use std::net::Ipv4Addr;
+
+const TUN: u32 = 9;
+
+/// The IOS configuration of a row. `0 198.51.100.2/29 map` is GigabitEthernet0/0 with that address and the crypto map, `1 dhcp`
+/// and `2 10.1.1.1/24 10.1.2.1/24 shut` are others; whatever does not begin with a digit is a line of IOS.
+fn config(lines: &[&str]) -> Config {
+    let mut text = "crypto isakmp policy 10\n encr aes\n\
+        crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
+        ip access-list extended TO-SPOKE\n permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n\
+        crypto map CM 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n match address TO-SPOKE\n"
+        .to_string();
+    for line in lines {
+        if !line.starts_with(|first: char| first.is_ascii_digit()) {
+            text += &format!("{line}\n");
+            continue;
+        }
+        let mut words = line.split(' ');
+        text += &format!("interface GigabitEthernet0/{}\n", words.next().unwrap());
+        let mut secondary = "";
+        for word in words {
+            match word {
+                "map" => text += " crypto map CM\n",
+                "shut" => text += " shutdown\n",
+                "dhcp" => text += " ip address dhcp\n",
+                net => {
+                    let net: ipnet::Ipv4Net = net.parse().unwrap();
+                    text += &format!(" ip address {} {}{secondary}\n", net.addr(), net.netmask());
+                    secondary = " secondary";
+                }
+            }
+        }
+    }
+    hubward_config::parse(&text).config
+}
+
+/// A gateway on a machine with four network cards, eth0 to eth3, which work.
+struct Lab {
+    seen: Seen,
+    standing: Plan,
+    carrier: Carrier,
+    keep_addresses: bool,
+    leases: BTreeMap<String, Lease>,
+    ranges: Vec<AddressRange>,
+    reverse: Vec<ReverseRoute>,
+    refused: Vec<Route>,
+}
+
+impl Lab {
+    /// The machine of a row, by what is special about it:
+    /// `eth1 down`, `no eth1`, `eth1 10.9.0.1/24` (somebody else's address), `route 10.9.0.0/16 via 10.1.1.9 eth1 5` (somebody
+    /// else's route, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`, `kernel` (it carries the packets), `no addresses`,
+    /// `range 10.2.0.0/16` (what is captured) and `reverse 10.2.0.0/16`.
+    fn new(special: &[&str]) -> Self {
+        let link = |index: u32, name: String| Link {
+            index,
+            name,
+            kind: None,
+            up: true,
+            running: true,
+            carrier: true,
+            loopback: false,
+            mtu: 1500,
+            mac: None,
+            statistics: Statistics::default(),
+        };
+        let mut links: Vec<_> = (0..4).map(|number| link(number + 1, format!("eth{number}"))).collect();
+        links.push(Link { up: false, ..link(TUN, "hubward0".into()) });
+        let mut lab = Self {
+            seen: Seen { links, ..Seen::default() },
+            standing: Plan::default(),
+            carrier: Carrier::Tun { index: TUN, name: "hubward0".into() },
+            keep_addresses: false,
+            leases: BTreeMap::new(),
+            ranges: Vec::new(),
+            reverse: Vec::new(),
+            refused: Vec::new(),
+        };
+        for line in special {
+            lab.change(line);
+        }
+        lab
+    }
+
+    fn change(&mut self, line: &str) {
+        let words: Vec<_> = line.split(' ').collect();
+        match words.as_slice() {
+            ["no", "addresses"] => self.keep_addresses = true,
+            ["no", name] => self.seen.links.retain(|link| link.name != *name),
+            ["kernel"] => self.carrier = Carrier::Kernel,
+            ["range", net] => self.ranges.push(AddressRange::prefix(net.parse().unwrap())),
+            ["reverse", net] => {
+                self.reverse.push((AddressRange::prefix(net.parse().unwrap()), InterfaceId(0)));
+            }
+            ["lease", name, net, router] => {
+                let lease = lease(net, router);
+                self.leases.insert((*name).to_string(), lease);
+            }
+            ["lost", name] => drop(self.leases.remove(*name)),
+            ["route", net, "via", hop, name, metric] => {
+                let mut route = Route { protocol: 3, ..Route::new(net.parse().unwrap()) };
+                route.gateway = Some(hop.parse().unwrap());
+                route.interface = self.index(name);
+                route.metric = metric.parse().unwrap();
+                self.seen.main.push(route);
+            }
+            ["refuses", net] => {
+                let net: IpNet = net.parse().unwrap();
+                self.refused.push(Route { interface: self.index("eth1"), metric: 1, ..Route::new(net) });
+            }
+            [name, "down"] => {
+                let link = self.seen.links.iter_mut().find(|link| link.name == *name).unwrap();
+                (link.carrier, link.running) = (false, false);
+            }
+            [name, net] => self.address(name, net.parse().unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn index(&self, name: &str) -> u32 {
+        self.seen.link(name).unwrap().index
+    }
+
+    fn name(&self, index: u32) -> String {
+        let link = self.seen.links.iter().find(|link| link.index == index);
+        link.map_or_else(|| index.to_string(), |link| link.name.clone())
+    }
+
+    fn address(&mut self, name: &str, net: IpNet) {
+        let interface = self.index(name);
+        self.seen.addresses.push(Address { interface, net, protocol: 0, label: None });
+        self.seen.main.push(Route { interface, protocol: CONNECTED, ..Route::new(net) });
+    }
+
+    /// The plan for a configuration.
+    fn plan(&self, config: &Config) -> Planned {
+        let names: Names = config
+            .interfaces
+            .iter()
+            .filter_map(|one| {
+                let number = one.name.strip_prefix("GigabitEthernet0/")?;
+                (number.parse::<u32>().unwrap() < 4).then(|| (one.name.clone(), format!("eth{number}")))
+            })
+            .collect();
+        let now = Situation {
+            config,
+            names: &names,
+            carrier: &self.carrier,
+            keep_addresses: self.keep_addresses,
+            leases: &self.leases,
+            ranges: &self.ranges,
+            reverse: &self.reverse,
+        };
+        plan(&now, &self.seen, &self.standing, &self.refused.iter().collect::<Vec<_>>())
+    }
+
+    /// The steps to a configuration, as the model of the kernel carries them out.
+    fn steps(&mut self, config: &Config) -> Vec<Step> {
+        self.standing.correct_routes(&self.seen);
+        let planned = self.plan(config);
+        let steps = Plan::difference(&self.standing, &planned.plan);
+        for step in &steps {
+            self.carry_out(step);
+            self.standing.note(step);
+        }
+        steps
+    }
+
+    fn carry_out(&mut self, step: &Step) {
+        match step {
+            Step::LinkDown(name) => self.turn(name, false),
+            Step::LinkUp(name) => self.turn(name, true),
+            Step::AddressOn(name, net) if !self.seen.has(name, *net) => self.address(name, *net),
+            Step::AddressOn(..) => {}
+            Step::AddRule(rule) => self.seen.rules.push(rule.clone()),
+            Step::AddressAway(name, net) => {
+                let index = self.index(name);
+                let network = net.trunc();
+                let mut of_network = self.seen.addresses.iter().filter(|there| there.net.trunc() == network);
+                // with the first of a network all others go
+                let first = of_network.next().is_some_and(|there| there.net == *net);
+                self.seen.addresses.retain(|there| {
+                    there.interface != index || !(there.net == *net || first && there.net.trunc() == network)
+                });
+                if first {
+                    let connected =
+                        |route: &Route| route.protocol == CONNECTED && route.destination == network;
+                    self.seen.main.retain(|route| !connected(route));
+                }
+            }
+            Step::Set(setting, value) => drop(self.seen.settings.insert(setting.clone(), (*value).into())),
+            Step::OpenTun(index) => {
+                let tun = self.seen.links.iter_mut().find(|link| link.index == *index).unwrap();
+                (tun.up, tun.mtu) = (true, TUN_MTU);
+            }
+            Step::RouteOn(route) => self.seen.main.insert(0, route.clone()),
+            Step::RouteAway(route) => self.seen.main.retain(|there| there != route),
+            Step::Guard(name, filter) => {
+                let setting = Setting::RpFilter(name.clone());
+                self.seen.settings.insert(setting, filter.value().into());
+            }
+            Step::Capture(route) => {
+                self.seen.own.retain(|there| there.destination != route.destination);
+                self.seen.own.push(route.clone());
+            }
+            Step::Release(route) => self.seen.own.retain(|there| there != route),
+        }
+    }
+
+    fn turn(&mut self, name: &str, up: bool) {
+        let Some(link) = self.seen.links.iter_mut().find(|link| link.name == *name) else { return };
+        (link.up, link.running) = (up, up && link.carrier);
+        let index = link.index;
+        if !up {
+            self.seen.main.retain(|route| route.interface != index);
+        }
+    }
+
+    /// `on 10.1.1.1/24 eth1`, `route 10.9.0.0/16 via 10.1.1.2 eth1 metric 5`, `capture 10.2.0.0/16 hubward0`.
+    fn words(&self, step: &Step) -> String {
+        match step {
+            Step::LinkDown(name) => format!("down {name}"),
+            Step::LinkUp(name) => format!("up {name}"),
+            Step::AddressAway(name, net) => format!("away {net} {name}"),
+            Step::AddressOn(name, net) => format!("on {net} {name}"),
+            Step::Set(setting, value) => format!("set {setting:?} {value}"),
+            Step::OpenTun(index) => format!("open {}", self.name(*index)),
+            Step::AddRule(rule) => format!("rule {}", rule.priority),
+            Step::RouteOn(route) => format!("route {}", self.route(route)),
+            Step::RouteAway(route) => format!("no route {}", self.route(route)),
+            Step::Guard(name, filter) => format!("guard {name} {filter:?}"),
+            Step::Capture(route) => format!("capture {}", self.route(route)),
+            Step::Release(route) => format!("release {}", self.route(route)),
+        }
+    }
+
+    fn route(&self, route: &Route) -> String {
+        let hop = route.gateway.map(|hop| format!("via {hop} ")).unwrap_or_default();
+        let way = match route.kind {
+            RouteKind::Unicast => format!("{hop}{}", self.name(route.interface)),
+            kind => format!("{kind:?}").to_lowercase(),
+        };
+        let onlink = if route.onlink { " onlink" } else { "" };
+        match route.table {
+            MAIN => format!("{} {way}{onlink} metric {}", route.destination, route.metric),
+            TABLE => format!("{} {way}", route.destination),
+            other => panic!("table {other}"),
+        }
+    }
+}
+
+fn lease(net: &str, router: &str) -> Lease {
+    let router: Ipv4Addr = router.parse().unwrap();
+    Lease { address: net.parse().unwrap(), router: Some(router), dns: Vec::new(), server: router }
+}
+
+/// The steps of one stage, in words.
+fn of_stage(lab: &Lab, steps: &[Step], stage: Stage) -> Vec<String> {
+    steps.iter().filter(|step| step.stage() == stage).map(|step| lab.words(step)).collect()
+}
+
+/// A second look finds nothing to do, whatever was done.
+fn settled(lab: &mut Lab, config: &Config, name: &str) {
+    let left: Vec<_> = lab.steps(config).iter().map(|step| lab.words(step)).collect();
+    assert!(left.is_empty(), "{name}: {left:?} the second time");
+}
+
+const OUTSIDE: &str = "0 198.51.100.2/29 map";
+const LAN: &str = "1 10.1.1.1/24";
+
+#[test]
+fn links_and_addresses_go_before_others_come() {
+    // what is in force, what is special about the machine, what comes, and the steps
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let rows: &[Row] = &[
+        ("nothing changes", &[OUTSIDE, LAN], &[], &[OUTSIDE, LAN], &[]),
+        ("an address more", &[OUTSIDE], &[], &[OUTSIDE, LAN], &["up eth1", "on 10.1.1.1/24 eth1"]),
+        ("an address less", &[OUTSIDE, LAN], &[], &[OUTSIDE, "1"], &["away 10.1.1.1/24 eth1"]),
+        (
+            "another address",
+            &[OUTSIDE, LAN],
+            &[],
+            &[OUTSIDE, "1 10.1.9.1/24"],
+            &["away 10.1.1.1/24 eth1", "on 10.1.9.1/24 eth1"],
+        ),
+        (
+            "an address moves to a link that comes before its old one",
+            &[OUTSIDE, "1 10.1.9.1/24", "2 10.1.1.1/24"],
+            &[],
+            &[OUTSIDE, "1 10.1.1.1/24", "2 10.1.9.1/24"],
+            &["away 10.1.9.1/24 eth1", "away 10.1.1.1/24 eth2", "on 10.1.1.1/24 eth1", "on 10.1.9.1/24 eth2"],
+        ),
+        (
+            "a secondary address comes",
+            &[OUTSIDE, LAN],
+            &[],
+            &[OUTSIDE, "1 10.1.1.1/24 10.1.7.1/24"],
+            &["on 10.1.7.1/24 eth1"],
+        ),
+        (
+            "a secondary address of another network goes",
+            &[OUTSIDE, "1 10.1.1.1/24 10.1.7.1/24"],
+            &[],
+            &[OUTSIDE, LAN],
+            &["away 10.1.7.1/24 eth1"],
+        ),
+        (
+            "the first of a network goes, and takes the second with it",
+            &[OUTSIDE, "1 10.1.1.1/24 10.1.1.2/24 10.1.7.1/24"],
+            &[],
+            &[OUTSIDE, "1 10.1.1.2/24 10.1.7.1/24"],
+            &["away 10.1.1.1/24 eth1", "on 10.1.1.2/24 eth1"],
+        ),
+        (
+            "an interface is shut",
+            &[OUTSIDE, LAN],
+            &[],
+            &[OUTSIDE, "1 10.1.1.1/24 shut"],
+            &["down eth1", "away 10.1.1.1/24 eth1"],
+        ),
+        (
+            "and opened again",
+            &[OUTSIDE, "1 10.1.1.1/24 shut"],
+            &[],
+            &[OUTSIDE, LAN],
+            &["up eth1", "on 10.1.1.1/24 eth1"],
+        ),
+        (
+            "one is shut, and another takes its address",
+            &[OUTSIDE, LAN],
+            &[],
+            &[OUTSIDE, "1 10.1.1.1/24 shut", "2 10.1.1.1/24"],
+            &["down eth1", "away 10.1.1.1/24 eth1", "up eth2", "on 10.1.1.1/24 eth2"],
+        ),
+        (
+            "an interface that is shut has no link",
+            &[OUTSIDE],
+            &["no eth1"],
+            &[OUTSIDE, "1 10.1.1.1/24 shut"],
+            &[],
+        ),
+        (
+            "somebody else addresses the links",
+            &[],
+            &["no addresses", "eth1 10.9.0.1/24"],
+            &[OUTSIDE, LAN],
+            &["up eth0", "up eth1"],
+        ),
+        (
+            "a lease",
+            &[OUTSIDE, "1 dhcp"],
+            &["lease eth1 10.8.0.5/24 10.8.0.1"],
+            &[OUTSIDE, "1 dhcp"],
+            &["on 10.8.0.5/24 eth1"],
+        ),
+        (
+            "an address in the place of a lease",
+            &[OUTSIDE, "1 dhcp"],
+            &["lease eth1 10.8.0.5/24 10.8.0.1", "."],
+            &[OUTSIDE, "1 10.8.0.5/24 10.8.0.6/24"],
+            &["on 10.8.0.6/24 eth1"],
+        ),
+        (
+            "a lease of an interface that is shut",
+            &[OUTSIDE, "1 dhcp"],
+            &["lease eth1 10.8.0.5/24 10.8.0.1", "."],
+            &[OUTSIDE, "1 dhcp shut"],
+            &["down eth1", "away 10.8.0.5/24 eth1"],
+        ),
+    ];
+    for (name, before, special, after, wanted) in rows {
+        let mut lab = Lab::new(&[]);
+        lab.steps(&config(before));
+        for line in *special {
+            match *line {
+                // what was so far is in force too
+                "." => drop(lab.steps(&config(before))),
+                line => lab.change(line),
+            }
+        }
+        let after = config(after);
+        let steps = lab.steps(&after);
+        assert_eq!(of_stage(&lab, &steps, Stage::Base), *wanted, "{name}");
+        settled(&mut lab, &after, name);
+        let there = lab.standing.addresses.iter().filter(|(link, _)| lab.seen.link(link).is_some());
+        assert!(there.clone().all(|(link, net)| lab.seen.has(link, *net)), "{name}: all are there");
+    }
+}
+
+#[test]
+fn static_routes_follow_distance_links_and_leases() {
+    // lines, what is special about the machine, and the routes
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let rows: &[Row] = &[
+        ("none", &[], &[], &[]),
+        (
+            "a next hop in a network that comes with the same plan",
+            &["ip route 10.7.0.0 255.255.0.0 10.1.1.2"],
+            &[],
+            &["route 10.7.0.0/16 via 10.1.1.2 eth1 metric 1"],
+        ),
+        (
+            "by distance: both, the kernel takes the lower metric",
+            &["ip route 10.7.0.0 255.255.0.0 10.1.1.2", "ip route 10.7.0.0 255.255.0.0 198.51.100.1 200"],
+            &[],
+            &[
+                "route 10.7.0.0/16 via 10.1.1.2 eth1 metric 1",
+                "route 10.7.0.0/16 via 198.51.100.1 eth0 metric 200",
+            ],
+        ),
+        (
+            "the floating one while the link is down",
+            &["ip route 10.7.0.0 255.255.0.0 10.1.1.2", "ip route 10.7.0.0 255.255.0.0 198.51.100.1 200"],
+            &["eth1 down"],
+            &["route 10.7.0.0/16 via 198.51.100.1 eth0 metric 200"],
+        ),
+        (
+            "by an interface that is not here",
+            &["ip route 10.7.0.0 255.255.0.0 GigabitEthernet0/7", "ip route 0.0.0.0 0.0.0.0 198.51.100.1"],
+            &[],
+            &["route 10.7.0.0/16 unreachable metric 1", "route 0.0.0.0/0 via 198.51.100.1 eth0 metric 1"],
+        ),
+        (
+            "the network of an interface that is not here",
+            &["7 10.40.0.1/16"],
+            &[],
+            &["route 10.40.0.0/16 unreachable metric 1"],
+        ),
+        (
+            "Null0",
+            &["ip route 10.0.0.0 255.0.0.0 Null0 250"],
+            &[],
+            &["route 10.0.0.0/8 blackhole metric 250"],
+        ),
+        (
+            "a lease's router is the default route of last choice",
+            &["2 dhcp"],
+            &["lease eth2 10.8.0.5/24 10.8.0.1"],
+            &["route 0.0.0.0/0 via 10.8.0.1 eth2 metric 254"],
+        ),
+        (
+            "a lease that is lost",
+            &["2 dhcp", "ip route 10.7.0.0 255.255.0.0 dhcp"],
+            &["lease eth2 10.8.0.5/24 10.8.0.1", ".", "lost eth2"],
+            &[
+                "no route 10.7.0.0/16 via 10.8.0.1 eth2 metric 1",
+                "no route 0.0.0.0/0 via 10.8.0.1 eth2 metric 254",
+            ],
+        ),
+        (
+            "a next hop in no network lies out by the crypto map",
+            &["ip route 10.7.0.0 255.255.0.0 203.0.113.9"],
+            &[],
+            &["route 10.7.0.0/16 via 203.0.113.9 eth0 onlink metric 1"],
+        ),
+        (
+            "in front of somebody else's",
+            &["ip route 10.7.0.0 255.255.0.0 10.1.1.2"],
+            &["route 10.7.0.0/16 via 10.1.1.9 eth1 0"],
+            &["route 10.7.0.0/16 via 10.1.1.2 eth1 metric 0"],
+        ),
+    ];
+    for (name, lines, special, wanted) in rows {
+        let config = config(&[&[OUTSIDE, LAN], *lines].concat());
+        let mut lab = Lab::new(&[]);
+        for line in *special {
+            match *line {
+                "." => drop(lab.steps(&config)),
+                line => lab.change(line),
+            }
+        }
+        let mut steps = lab.steps(&config);
+        let mut found = of_stage(&lab, &steps, Stage::Main);
+        found.sort();
+        let mut wanted = wanted.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "{name}");
+        // the new ones stand before the old ones go
+        steps.retain(|step| step.stage() == Stage::Main);
+        assert!(steps.is_sorted_by_key(|step| matches!(step, Step::RouteAway(_))), "{name}");
+        settled(&mut lab, &config, name);
+    }
+}
+
+#[test]
+fn a_lost_default_route_gives_way_to_that_of_a_lease() {
+    let config = config(&[OUTSIDE, "1 dhcp", "ip route 0.0.0.0 0.0.0.0 198.51.100.1"]);
+    let mut lab = Lab::new(&["lease eth1 10.8.0.5/24 10.8.0.1"]);
+    lab.steps(&config);
+    lab.change("eth0 down");
+    let steps = lab.steps(&config);
+    assert_eq!(
+        of_stage(&lab, &steps, Stage::Main),
+        ["no route 0.0.0.0/0 via 198.51.100.1 eth0 metric 1"],
+        "that of the lease stood all the time"
+    );
+}
+
+#[test]
+fn captured_routes_follow_the_main_table() {
+    const DEFAULT: &str = "ip route 0.0.0.0 0.0.0.0 198.51.100.1";
+    // lines, what is special about the machine, and the steps in Hubward's own table
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let rows: &[Row] = &[
+        ("nothing to protect", &[DEFAULT], &[], &["guard eth0 Strict"]),
+        (
+            "into the TUN",
+            &[DEFAULT],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0"],
+        ),
+        (
+            "without any route",
+            &[],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0"],
+        ),
+        (
+            "led elsewhere",
+            &[DEFAULT, "ip route 10.2.0.0 255.255.0.0 10.1.1.2"],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict"],
+        ),
+        (
+            "a part is led elsewhere",
+            &[DEFAULT, "ip route 10.2.7.0 255.255.255.0 10.1.1.2"],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0", "capture 10.2.7.0/24 throw"],
+        ),
+        (
+            "a part is a network that comes with the same plan",
+            &[DEFAULT, "2 10.2.7.1/24"],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0", "capture 10.2.7.0/24 throw"],
+        ),
+        (
+            "a part leads nowhere",
+            &[DEFAULT, "ip route 10.2.7.0 255.255.255.0 Null0"],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0", "capture 10.2.7.0/24 throw"],
+        ),
+        (
+            "the network of an interface that is not here goes into its tunnel",
+            &[DEFAULT, "7 10.2.0.1/16"],
+            &["range 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0"],
+        ),
+        (
+            "Null0 does not hold what reverse-route leads out",
+            &[DEFAULT, "ip route 10.0.0.0 255.0.0.0 Null0 250"],
+            &["range 10.2.0.0/16", "reverse 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0"],
+        ),
+        (
+            "a peer lies behind a tunnel",
+            &[DEFAULT],
+            &["range 203.0.113.0/24"],
+            &["guard eth0 Loose", "capture 203.0.113.0/24 hubward0"],
+        ),
+        (
+            "everything lies behind a tunnel",
+            &[DEFAULT],
+            &["range 0.0.0.0/0"],
+            &["guard eth0 Loose", "capture 0.0.0.0/0 hubward0", "capture 10.1.1.0/24 throw"],
+        ),
+        (
+            "the kernel carries the packets: the main table leads them to its policies",
+            &[DEFAULT],
+            &["kernel", "range 10.2.0.0/16"],
+            &[],
+        ),
+        (
+            "the kernel, without any route",
+            &[],
+            &["kernel", "range 10.2.0.0/16"],
+            &["capture 10.2.0.0/16 eth0"],
+        ),
+        (
+            "the kernel, with Null0 and a reverse route",
+            &[DEFAULT, "ip route 10.0.0.0 255.0.0.0 Null0 250"],
+            &["kernel", "range 10.2.0.0/16", "reverse 10.2.0.0/16"],
+            &["capture 10.2.0.0/16 eth0"],
+        ),
+        (
+            "the kernel, led elsewhere",
+            &[DEFAULT, "ip route 10.2.0.0 255.255.0.0 10.1.1.2"],
+            &["kernel", "range 10.2.0.0/16"],
+            &["capture 10.2.0.0/16 throw"],
+        ),
+        (
+            "a route that the kernel does not take leads nobody",
+            &[DEFAULT, "ip route 10.2.0.0 255.255.0.0 GigabitEthernet0/1"],
+            &["range 10.2.0.0/16", "refuses 10.2.0.0/16"],
+            &["guard eth0 Strict", "capture 10.2.0.0/16 hubward0"],
+        ),
+    ];
+    for (name, lines, special, wanted) in rows {
+        let config = config(&[&[OUTSIDE, LAN], *lines].concat());
+        let mut lab = Lab::new(special);
+        let steps = lab.steps(&config);
+        assert_eq!(of_stage(&lab, &steps, Stage::Own), *wanted, "{name}");
+        if lab.refused.is_empty() {
+            settled(&mut lab, &config, name);
+        }
+    }
+}
+
+#[test]
+fn what_is_captured_stays_so_while_it_changes() {
+    let config = config(&[OUTSIDE, LAN]);
+    let mut lab = Lab::new(&["range 10.2.0.0/16", "range 10.3.0.0/16"]);
+    lab.steps(&config);
+    lab.ranges =
+        [("10.2.0.0/17"), ("10.3.0.0/16")].map(|net| AddressRange::prefix(net.parse().unwrap())).into();
+    let steps = lab.steps(&config);
+    assert_eq!(
+        of_stage(&lab, &steps, Stage::Own),
+        ["capture 10.2.0.0/17 hubward0", "release 10.2.0.0/16 hubward0"]
+    );
+    // one that somebody took away comes again
+    lab.seen.own.retain(|route| route.destination.prefix_len() != 17);
+    let steps = lab.steps(&config);
+    assert_eq!(of_stage(&lab, &steps, Stage::Own), ["capture 10.2.0.0/17 hubward0"]);
+}
+
+#[test]
+fn a_start_and_a_change_of_one_address() {
+    let lines = [OUTSIDE, LAN, "2 10.1.2.1/24", "ip route 0.0.0.0 0.0.0.0 198.51.100.1"];
+    let mut lab = Lab::new(&["range 10.2.0.0/16"]);
+    let all = |lab: &Lab, steps: &[Step]| steps.iter().map(|step| lab.words(step)).collect::<Vec<_>>();
+    let steps = lab.steps(&config(&lines));
+    assert_eq!(
+        all(&lab, &steps),
+        [
+            "up eth0",
+            "up eth1",
+            "up eth2",
+            "on 198.51.100.2/29 eth0",
+            "on 10.1.1.1/24 eth1",
+            "on 10.1.2.1/24 eth2",
+            "set IpForward 1",
+            "set RpFilter(\"hubward0\") 0",
+            "open hubward0",
+            "rule 11100",
+            "route 0.0.0.0/0 via 198.51.100.1 eth0 metric 1",
+            "guard eth0 Strict",
+            "capture 10.2.0.0/16 hubward0",
+        ]
+    );
+    let changed = [OUTSIDE, LAN, "2 10.1.3.1/24", "ip route 0.0.0.0 0.0.0.0 198.51.100.1"];
+    // a reload holds what it did against what the machine shows
+    lab.standing.correct_base(&lab.seen);
+    let steps = lab.steps(&config(&changed));
+    assert_eq!(all(&lab, &steps), ["away 10.1.2.1/24 eth2", "on 10.1.3.1/24 eth2"]);
+}
+
+#[test]
+fn a_reload_repairs_what_somebody_changed_and_a_look_around_does_not() {
+    let config = config(&[OUTSIDE, LAN]);
+    let mut lab = Lab::new(&[]);
+    lab.steps(&config);
+    lab.turn("eth1", false);
+    lab.seen.addresses.retain(|there| there.interface != 2);
+    lab.seen.settings.insert(Setting::IpForward, "0".into());
+    let steps = lab.steps(&config);
+    assert!(of_stage(&lab, &steps, Stage::Base).is_empty());
+    lab.standing.correct_base(&lab.seen);
+    let steps = lab.steps(&config);
+    assert_eq!(of_stage(&lab, &steps, Stage::Base), ["up eth1", "on 10.1.1.1/24 eth1", "set IpForward 1"]);
+    // and the filter that keeps cleartext out
+    lab.seen.settings.insert(Setting::RpFilter("eth0".into()), "0".into());
+    let steps = lab.steps(&config);
+    assert_eq!(of_stage(&lab, &steps, Stage::Own), ["guard eth0 Strict"]);
+}
+
+#[test]
+fn a_peer_that_comes_is_captured_as_if_everything_were_planned() {
+    let lines =
+        [OUTSIDE, LAN, "ip route 10.2.7.0 255.255.255.0 10.1.1.2", "ip route 10.0.0.0 255.0.0.0 Null0 250"];
+    let config = config(&lines);
+    for (range, reverse) in [("10.2.0.0/16", true), ("10.2.0.0/16", false), ("192.168.5.0/24", false)] {
+        let mut lab = Lab::new(&["range 10.3.0.0/16"]);
+        lab.steps(&config);
+        let mut captures = lab.plan(&config).captures;
+        let range = AddressRange::prefix(range.parse().unwrap());
+        let reverse: Vec<_> = reverse.then_some((range, InterfaceId(0))).into_iter().collect();
+        let more = captures.more(vec![range], &reverse).unwrap();
+        lab.ranges.push(range);
+        lab.reverse.extend(reverse);
+        let steps = lab.steps(&config);
+        let all: Vec<_> = steps
+            .into_iter()
+            .filter_map(|step| match step {
+                Step::Capture(route) => Some(route),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(more, all);
+    }
+    // one that may hold a peer decides about all
+    let outside = AddressRange::prefix("203.0.113.0/24".parse().unwrap());
+    assert!(Lab::new(&[]).plan(&config).captures.more(vec![outside], &[]).is_none());
+    assert!(Lab::new(&["kernel"]).plan(&config).captures.more(Vec::new(), &[]).is_none());
+}
+
+#[test]
+fn another_configuration_finds_its_addresses() {
+    let config = config(&[OUTSIDE, "1 dhcp", "2 dhcp", "3 10.1.3.1/24 shut"]);
+    let lab = Lab::new(&["lease eth1 10.8.0.5/24 10.8.0.1", "eth2 10.9.0.1/24"]);
+    let names = [("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1")]
+        .map(|(ios, linux)| (ios.to_string(), linux.to_string()));
+    let expected = |names: Names| {
+        let now = Situation {
+            config: &config,
+            names: &names,
+            carrier: &lab.carrier,
+            keep_addresses: false,
+            leases: &lab.leases,
+            ranges: &[],
+            reverse: &[],
+        };
+        let (seen, _) = expected(&now, &lab.seen, &lab.standing);
+        let found = seen.addresses_of(&config, &names);
+        (0..4).map(|number| found.get(&InterfaceId(number)).copied()).collect::<Vec<_>>()
+    };
+    let address = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(expected(names.clone().into()), [address("198.51.100.2"), address("10.8.0.5"), None, None]);
+    let mut more = Names::from(names);
+    more.insert("GigabitEthernet0/2".into(), "eth2".into());
+    more.insert("GigabitEthernet0/3".into(), "eth3".into());
+    let adopted = [address("198.51.100.2"), address("10.8.0.5"), address("10.9.0.1"), None];
+    assert_eq!(expected(more), adopted, "what the machine has already is adopted");
+}

@@ -1,0 +1,146 @@
+//! What the machine shows when it is looked at, and what it is expected to show after a change.
+
+use crate::machine::view::Names;
+use crate::translate::Addresses;
+use hubward_config::model::{Addressing, Config};
+use hubward_linux::Error;
+use hubward_linux::address::{self, Address};
+use hubward_linux::link::{self, Link};
+use hubward_linux::marks::{PROTOCOL, TABLE};
+use hubward_linux::netlink::Netlink;
+use hubward_linux::route::{self, Route, RouteKind};
+use hubward_linux::rule::{self, Rule};
+use hubward_linux::sysctl::{self, Setting};
+use hubward_proto::names::InterfaceId;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
+pub(crate) const CONNECTED: u8 = 2;
+
+/// What the machine shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) links: Vec<Link>,
+    pub(crate) addresses: Vec<Address>,
+    /// The main table, in the kernel's order.
+    pub(crate) main: Vec<Route>,
+    /// Hubward's own table.
+    pub(crate) own: Vec<Route>,
+    pub(crate) rules: Vec<Rule>,
+    /// The settings that were asked for, as far as they could be read.
+    pub(crate) settings: BTreeMap<Setting, String>,
+}
+
+impl Seen {
+    /// Looks at everything, and at these settings. Nothing is changed.
+    pub(crate) fn look(
+        netlink: &Netlink,
+        settings: impl IntoIterator<Item = Setting>,
+    ) -> Result<Self, Error> {
+        let (mut main, mut own) = (Vec::new(), Vec::new());
+        for route in route::list(netlink)? {
+            match route.table {
+                route::MAIN => main.push(route),
+                TABLE => own.push(route),
+                _ => {}
+            }
+        }
+        let values = settings.into_iter().filter_map(|setting| {
+            let value = sysctl::get(&setting).ok()?;
+            Some((setting, value))
+        });
+        Ok(Self {
+            links: link::list(netlink)?,
+            addresses: address::list(netlink)?,
+            main,
+            own,
+            rules: rule::list(netlink)?,
+            settings: values.collect(),
+        })
+    }
+
+    /// Looks at links and addresses only.
+    pub(crate) fn look_at_addresses(netlink: &Netlink) -> Result<Self, Error> {
+        let (links, addresses) = (link::list(netlink)?, address::list(netlink)?);
+        Ok(Self { links, addresses, ..Self::default() })
+    }
+
+    /// The link of this name.
+    pub(crate) fn link(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// Whether a link has this address.
+    pub(crate) fn has(&self, link: &str, net: IpNet) -> bool {
+        let index = self.link(link).map(|link| link.index);
+        self.addresses.iter().any(|there| Some(there.interface) == index && there.net == net)
+    }
+
+    /// What the machine will show once links are up or down (by name) and addresses went and came, each with its link. The
+    /// kernel makes and removes the routes of connected networks itself; it tells whether a link that comes up works only
+    /// afterwards, so such a link is expected to work no better than now.
+    pub(crate) fn expected(
+        &self,
+        links: &BTreeMap<String, bool>,
+        away: &[(String, IpNet)],
+        on: &[(String, IpNet)],
+    ) -> Self {
+        let mut after = self.clone();
+        for link in &mut after.links {
+            match links.get(&link.name) {
+                Some(true) => link.up = true,
+                Some(false) => {
+                    (link.up, link.running) = (false, false);
+                    after.main.retain(|route| route.interface != link.index);
+                }
+                None => {}
+            }
+        }
+        for (name, net) in away {
+            let Some(index) = self.link(name).map(|link| link.index) else { continue };
+            after.addresses.retain(|there| there.interface != index || there.net != *net);
+            let network = net.trunc();
+            let others = |there: &Address| there.interface == index && there.net.trunc() == network;
+            if !after.addresses.iter().any(others) {
+                after.main.retain(|route| !is_connected(route, index, network));
+            }
+        }
+        for (name, net) in on.iter().filter(|(name, net)| !self.has(name, *net)) {
+            let Some(link) = after.links.iter().find(|link| link.name == *name) else { continue };
+            let (interface, network) = (link.index, net.trunc());
+            after.addresses.push(Address { interface, net: *net, protocol: PROTOCOL, label: None });
+            let known = after.main.iter().any(|route| is_connected(route, interface, network));
+            if link.up && !known && network.prefix_len() < network.max_prefix_len() {
+                after.main.push(Route { interface, protocol: CONNECTED, ..Route::new(network) });
+            }
+        }
+        after
+    }
+
+    /// The addresses of a configuration's interfaces. A configured one counts before it is there.
+    pub(crate) fn addresses_of(&self, config: &Config, names: &Names) -> Addresses {
+        let found = config.interfaces.iter().filter_map(|interface| {
+            let name = names.get(&interface.name).filter(|_| !interface.shutdown)?;
+            let link = self.link(name)?;
+            let mut on_link = self.addresses.iter().filter(|address| address.interface == link.index);
+            let address = match &interface.address {
+                Addressing::Static(nets) => nets.first().map(|net| net.addr()),
+                _ => on_link.find_map(|address| match address.net {
+                    IpNet::V4(net) => Some(net.addr()),
+                    IpNet::V6(_) => None,
+                }),
+            };
+            Some((InterfaceId(interface.number), IpAddr::V4(address?)))
+        });
+        found.collect()
+    }
+}
+
+fn is_connected(route: &Route, interface: u32, network: IpNet) -> bool {
+    route.protocol == CONNECTED
+        && route.kind == RouteKind::Unicast
+        && route.interface == interface
+        && route.destination == network
+}
