@@ -1,84 +1,14 @@
-//! `aaa`: login lists and network lists, with the local database.
+//! `aaa`: login lists and network lists, by the users and groups of the configuration. Passwords take their time
+//! on purpose, so that the engine's questions are answered on threads of their own: [`super::asks`].
 
-use crate::base::inbox::Inbox;
-use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::translate;
 use hubward_config::model::{AaaList, AaaMethod, Config};
 use hubward_config::secret::Password;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
-use hubward_proto::ike::io::{Answer, AskId};
-use hubward_proto::names::Untrusted;
+use hubward_proto::ike::io::Answer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-
-/// Logins that may wait to be checked.
-const WAITING: usize = 64;
-
-/// Somebody who wants in.
-pub(crate) struct Login {
-    pub(crate) id: AskId,
-    pub(crate) list: String,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
-}
-
-/// Checks passwords on a thread of its own: scrypt and PBKDF2 take their time on purpose, and no peer may wait for
-/// another's.
-pub(crate) struct Authenticator {
-    config: Arc<Config>,
-    logins: SyncSender<(Arc<Config>, Login)>,
-}
-
-impl Authenticator {
-    /// Starts the thread; its answers go to the gateway as [`crate::base::message::Message::Answer`].
-    pub(crate) fn start(
-        supervisor: &Arc<Supervisor>,
-        config: &Config,
-        gateway: Arc<Inbox>,
-    ) -> std::io::Result<Self> {
-        let (logins, waiting) = sync_channel(WAITING);
-        supervisor.spawn("aaa", move |heart| check_logins(heart, &waiting, &gateway))?;
-        Ok(Self { config: Arc::new(config.clone()), logins })
-    }
-
-    /// Uses another configuration from the next login on.
-    pub(crate) fn configure(&mut self, config: &Config) {
-        self.config = Arc::new(config.clone());
-    }
-
-    /// Has a login checked, or refuses it at once when too many wait.
-    pub(crate) fn check(&self, login: Login) -> Option<Answer> {
-        let refused = self.logins.try_send((Arc::clone(&self.config), login)).is_err();
-        refused.then(|| {
-            tracing::warn!("a login was refused: {WAITING} others wait to be checked");
-            Answer::Rejected { reason: "too many logins at once".into() }
-        })
-    }
-}
-
-fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &Inbox) {
-    loop {
-        heart.beat();
-        let (config, login) = match waiting.recv_timeout(BEAT) {
-            Ok(login) => login,
-            Err(RecvTimeoutError::Timeout) => continue,
-            // the gateway has ended
-            Err(RecvTimeoutError::Disconnected) => return heart.retire(),
-        };
-        let answer = authenticate(&config, &login.list, &login.user, &login.password);
-        if let Answer::Rejected { reason } = &answer {
-            let (user, list) = (Untrusted::new(login.user.as_bytes()), &login.list);
-            tracing::warn!(
-                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
-            );
-        }
-        if !gateway.answer(login.id, answer) {
-            return heart.retire();
-        }
-    }
-}
 
 /// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a
 /// wrong password, and is refused in the same way.
@@ -145,10 +75,10 @@ fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option
     verdict
 }
 
-/// Looks a group up by `aaa authorization network LIST`.
-pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
-    let local =
-        named(&config.aaa.network, list).is_some_and(|list| list.methods.contains(&AaaMethod::Local));
+/// Looks a group up by `aaa authorization network LIST`; without a list nobody knows it.
+pub(crate) fn authorize(config: &Config, list: Option<&str>, group: &str) -> Answer {
+    let list = list.and_then(|list| named(&config.aaa.network, list));
+    let local = list.is_some_and(|list| list.methods.contains(&AaaMethod::Local));
     let found = local.then(|| translate::client_group(config, group)).flatten();
     Answer::Group(found.map(Arc::new))
 }

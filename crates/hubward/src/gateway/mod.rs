@@ -1,6 +1,7 @@
 //! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
 
 pub(crate) mod aaa;
+pub(crate) mod asks;
 pub(crate) mod drive;
 pub(crate) mod lease;
 pub(crate) mod networks;
@@ -11,9 +12,8 @@ use crate::base::inbox::Inbox;
 use crate::base::message::{Datagram, End, News, NotConfigured, Request};
 use crate::choices::Choices;
 use crate::dataplane::Shared;
-use crate::gateway::aaa::{Authenticator, Login};
+use crate::gateway::asks::Asks;
 use crate::gateway::drive::{Drives, Reports, drive};
-use crate::gateway::lease::Leases;
 use crate::gateway::networks::Networks;
 use crate::guard::rules::Here;
 use crate::guard::{self, Guard};
@@ -36,7 +36,7 @@ use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
-use hubward_proto::ike::io::{Answer, AskId, Command, Effect, Input, LeaseError, Question};
+use hubward_proto::ike::io::{Command, Effect, Input};
 use hubward_proto::names::{InterfaceId, VrfId};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, NATT_PORT, Path};
 use hubward_proto::policy::Policy;
@@ -53,7 +53,6 @@ pub(crate) struct Gateway {
     /// What it tells its readers.
     pub(crate) views: Arc<Views>,
     pub(crate) machine: Machine,
-    pub(crate) leases: Leases,
     pub(crate) shared: Arc<Shared>,
     pub(crate) plane: Plane,
     pub(crate) isakmp: Arc<UdpSocket>,
@@ -79,7 +78,8 @@ pub(crate) struct Gateway {
     pub(crate) status: Arc<AtomicU8>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
-    pub(crate) authenticator: Authenticator,
+    /// Whoever answers the engine's questions.
+    pub(crate) asks: Asks,
 }
 
 /// How long a route may outlive its tunnel: many that go at a time go at once.
@@ -317,14 +317,12 @@ impl Gateway {
                     }
                 }
                 Effect::Ask { id, question } => {
-                    if let Some(answer) = self.answer(id, question) {
+                    // most answers come back as messages
+                    if let Some(answer) = self.asks.ask(id, question) {
                         self.engine.handle(now(), Input::Answer { id, answer });
                     }
                 }
-                Effect::Release { address, .. } => {
-                    self.leases.release(address);
-                    self.views.released(address);
-                }
+                Effect::Release { address, .. } => self.asks.release(address),
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
                 Effect::Event(event) => match event.kind {
                     EventKind::Trace(_) => self.logging.step(event),
@@ -354,27 +352,6 @@ impl Gateway {
         while let Some(change) = self.engine.poll_view() {
             self.views.changed(change);
         }
-    }
-
-    /// Answers at once what can be; a password is checked elsewhere and comes back as a message.
-    fn answer(&mut self, id: AskId, question: Question) -> Option<Answer> {
-        Some(match question {
-            Question::Authenticate { list, user, password, .. } => {
-                return self.authenticator.check(Login { id, list, user, password });
-            }
-            Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
-            Question::Lease { pool, owner, wanted } => {
-                let lease = self.leases.lease(&pool, &owner, wanted);
-                if let Ok(address) = lease {
-                    self.views.leased(address);
-                }
-                if lease == Err(LeaseError::Exhausted) {
-                    tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
-                }
-                Answer::Lease(lease)
-            }
-            Question::Credentials { .. } => Answer::Credentials(None),
-        })
     }
 
     /// The routes are looked at in this time, or earlier where that was due already.
@@ -443,7 +420,7 @@ impl Gateway {
                 self.news(news);
             }
         }
-        self.leases.retry();
+        self.asks.look();
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
@@ -557,8 +534,7 @@ impl Gateway {
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.status.store(check::status_here(status, &self.parsed.config, &names), Ordering::Relaxed);
-        self.authenticator.configure(&self.parsed.config);
-        self.leases.configure(&self.parsed.config.pools);
+        self.asks.configure(&self.parsed.config);
         // a lease goes before the address that takes its place comes
         for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
             self.lease_changed(change);

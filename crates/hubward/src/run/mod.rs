@@ -13,9 +13,9 @@ use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::{self, Shared};
 use crate::gateway::Gateway;
-use crate::gateway::aaa::Authenticator;
+use crate::gateway::asks::{Asks, disk};
 use crate::gateway::drive::Reports;
-use crate::gateway::lease::Leases;
+use crate::gateway::lease::{LeaseStore, Leases};
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
 use crate::guard::rules::Here;
@@ -127,8 +127,6 @@ fn bring_up(
     for line in left_out {
         tracing::warn!("{line}");
     }
-    let mut leases = Leases::open(store.clone());
-    leases.configure(&parsed.config.pools);
     let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
     let offloads = Arc::new(match plane.is_kernel() {
         true => Offloads::default(),
@@ -158,14 +156,15 @@ fn bring_up(
         Arc::clone(&logging),
     ));
     let inbox = Arc::new(Inbox::default());
-    let authenticator = Authenticator::start(&supervisor, &parsed.config, Arc::clone(&inbox))?;
+    let leases = Leases::open(LeaseStore::Local(store.clone()));
+    let asks = Asks::start(&supervisor, &parsed.config, leases, &inbox, &views)?;
+    disk::start(&supervisor, &store)?;
     let policy = Arc::new(policy);
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
         parsed,
         views: Arc::clone(&views),
         machine,
-        leases,
         shared: Arc::clone(&shared),
         plane,
         isakmp: Arc::clone(&isakmp),
@@ -183,8 +182,8 @@ fn bring_up(
         choices: Arc::new(choices),
         status: Arc::clone(&status),
         dhcp: crate::machine::dhcp::Clients::new(store.clone()),
-        lending: Servers::new(store, Arc::clone(&supervisor)),
-        authenticator,
+        lending: Servers::new(store.clone(), Arc::clone(&supervisor)),
+        asks,
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);
@@ -216,6 +215,8 @@ fn bring_up(
     }
     let end = end.unwrap_or(End::Failed);
     shared.stop.store(true, Ordering::Relaxed);
+    // where the disk hangs, the supervisor ends the program
+    store.close();
     supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
     if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {

@@ -169,6 +169,10 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
                 .line(group.map(|group| group.line))
                 .advise("Here: `max-users` and `max-logins` of the group.")
         }
+        LeaseError::Busy => {
+            Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
+                .advise("Here: look whether the disk of the state folder (`--state`) still answers.")
+        }
     }
 }
 
