@@ -9,7 +9,7 @@ pub(crate) mod startup;
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, End, News, NotConfigured, Request};
+use crate::base::message::{Datagram, End, LinkPacket, News, NotConfigured, Request};
 use crate::choices::Choices;
 use crate::dataplane::Shared;
 use crate::gateway::asks::Asks;
@@ -94,9 +94,7 @@ impl Drives for Gateway {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // a DHCP answer is looked for every 50 ms while one is awaited
-        let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
-        [self.dhcp.poll_timeout(), look, self.recapture].into_iter().flatten().min()
+        [self.dhcp.poll_timeout(), self.recapture].into_iter().flatten().min()
     }
 
     fn datagram(&mut self, datagram: Datagram) {
@@ -133,6 +131,10 @@ impl Drives for Gateway {
             }
             News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}
         }
+    }
+
+    fn dhcp(&mut self, packet: LinkPacket) {
+        self.dhcp.packet(now(), &packet);
     }
 
     fn request(&mut self, request: Request) -> Option<End> {

@@ -23,6 +23,7 @@ use crate::log::events::Log;
 use crate::log::logging::Logging;
 use crate::log::subscribe::subscribe;
 use crate::machine::apply::{Machine, map_interfaces};
+use crate::machine::dhcp::Clients;
 use crate::machine::dhcp_server::Servers;
 use crate::manage::desk::Desk;
 use crate::plane::{self, Plane};
@@ -181,7 +182,7 @@ fn bring_up(
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),
         status: Arc::clone(&status),
-        dhcp: crate::machine::dhcp::Clients::new(store.clone()),
+        dhcp: Clients::new(store.clone(), Arc::clone(&supervisor), Arc::clone(&inbox)),
         lending: Servers::new(store.clone(), Arc::clone(&supervisor)),
         asks,
     };
