@@ -43,6 +43,20 @@ fn a_lease_that_comes_late_is_the_clients() {
     assert!(world.nodes[0].released.is_empty());
 }
 
+/// The client repeats its first message while its group is looked up: that is one SA, and one question.
+#[test]
+fn a_first_message_that_is_repeated_meanwhile_asks_once() {
+    let mut world = hub_and_clients(groups, &["10.51.82.100"]);
+    let first = world.trace.len();
+    world.run(Duration::from_secs(15));
+    assert!(world.trace.len() > first, "the client repeats it");
+    assert_eq!(world.nodes[0].unanswered.len(), 1);
+    assert_eq!(world.nodes[0].engine.inspect().isakmp.len(), 1);
+    world.answer(0);
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[0], &world.nodes[1]));
+}
+
 /// The SA goes while the lease is asked for: whoever keeps the leases learns that nobody uses it.
 #[test]
 fn a_lease_that_comes_too_late_is_given_back() {
