@@ -301,9 +301,50 @@ pub struct AaaList {
     /// Name.
     pub name: String,
     /// Methods, in order.
-    pub methods: Vec<String>,
+    pub methods: Vec<AaaMethod>,
     /// Line.
     pub line: u32,
+}
+
+/// One method of a list: who is asked, and in which way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AaaMethod {
+    /// `local`: the users of this configuration; their names in either case.
+    Local,
+    /// `local-case`: the same, with their names as they are written.
+    LocalCase,
+    /// `none`: everybody passes.
+    None,
+    /// `enable`: the enable password.
+    Enable,
+    /// `line`: the line's password.
+    Line,
+    /// `if-authenticated`: whoever has logged in.
+    IfAuthenticated,
+    /// `krb5`.
+    Krb5,
+    /// `krb5-telnet`.
+    Krb5Telnet,
+    /// `ldap`.
+    Ldap,
+    /// `group NAME`: RADIUS or TACACS+ servers.
+    Group(String),
+    /// `cache NAME`: what the servers of a group answered before.
+    Cache(String),
+    /// Another word, in lower case.
+    Other(String),
+}
+
+impl AaaMethod {
+    /// Whether the users or groups of this configuration answer.
+    pub const fn is_local(&self) -> bool {
+        matches!(self, Self::Local | Self::LocalCase)
+    }
+
+    /// Whether a server answers, which is not implemented.
+    pub const fn asks_a_server(&self) -> bool {
+        matches!(self, Self::Group(_) | Self::Krb5 | Self::Ldap)
+    }
 }
 
 /// How an interface gets its address.

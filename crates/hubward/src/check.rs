@@ -9,7 +9,7 @@ use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
 use hubward_config::is_hardware;
-use hubward_config::model::{Addressing, Config, Interface};
+use hubward_config::model::{AaaMethod, Addressing, Config, Interface};
 use hubward_config::secret::{public_part, public_part_of_unread};
 use hubward_config::verdict::{Outcome, Reason, Verdict};
 use std::collections::BTreeSet;
@@ -142,7 +142,7 @@ fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> V
         let lists = lists.chain(config.profiles.iter().filter_map(|profile| profile.xauth_list.as_ref()));
         let is_local = |name: &String| {
             let mut known = config.aaa.login.iter().filter(|list| list.name == *name);
-            known.any(|list| list.methods.iter().any(|method| method.starts_with("local")))
+            known.any(|list| list.methods.iter().any(AaaMethod::is_local))
         };
         lists.into_iter().any(is_local)
     };

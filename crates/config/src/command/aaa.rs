@@ -2,7 +2,7 @@
 
 use super::{Fate, Fold, In, REST, Row, fate, fold, opens};
 use crate::form::{Cursor, Problem};
-use crate::model::AaaList;
+use crate::model::{AaaList, AaaMethod};
 
 const TEXTS: Fate = Fate::Inert("logins show texts of their own");
 
@@ -72,15 +72,22 @@ fn list(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<AaaList, Problem
     let name = fold.argument(0);
     let mut methods = Vec::new();
     while let Some(word) = cursor.next() {
-        let word = word.to_ascii_lowercase();
-        if word == "group" {
-            methods.push(format!("group {}", cursor.word("a server group")?));
-        } else {
-            methods.push(word);
-        }
+        methods.push(match word.to_ascii_lowercase().as_str() {
+            "local" => AaaMethod::Local,
+            "local-case" => AaaMethod::LocalCase,
+            "none" => AaaMethod::None,
+            "enable" => AaaMethod::Enable,
+            "line" => AaaMethod::Line,
+            "if-authenticated" => AaaMethod::IfAuthenticated,
+            "krb5" => AaaMethod::Krb5,
+            "krb5-telnet" => AaaMethod::Krb5Telnet,
+            "ldap" => AaaMethod::Ldap,
+            "group" => AaaMethod::Group(cursor.word("a server group")?.to_string()),
+            "cache" => AaaMethod::Cache(cursor.word("a server group")?.to_string()),
+            other => AaaMethod::Other(other.to_string()),
+        });
     }
-    let elsewhere = |method: &String| method.starts_with("group") || method == "krb5" || method == "ldap";
-    if methods.iter().any(elsewhere) {
+    if methods.iter().any(AaaMethod::asks_a_server) {
         fold.fate = Some(Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"));
     }
     Ok(AaaList { name, methods, line: fold.line })

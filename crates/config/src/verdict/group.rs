@@ -5,7 +5,7 @@ use super::world::{Applied, World, readable};
 use super::{Outcome, Reason, Verdict};
 use crate::diagnostic::Code;
 use crate::document::Class;
-use crate::model::{AaaList, CryptoMap, Group, IdentityMatch, Profile};
+use crate::model::{AaaList, AaaMethod, CryptoMap, Group, IdentityMatch, Profile};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     world.config.groups.iter().map(|group| verdict(world, group)).collect()
@@ -119,8 +119,9 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         }
     }
     for (map, profile, network, login) in ways {
-        let mut lacking = lists(world, network, &config.aaa.network, &["local"]);
-        lacking.extend(lists(world, login, &config.aaa.login, &["local", "local-case", "none"]));
+        let mut lacking = lists(world, network, &config.aaa.network, |method| *method == AaaMethod::Local);
+        let checks = |method: &AaaMethod| method.is_local() || *method == AaaMethod::None;
+        lacking.extend(lists(world, login, &config.aaa.login, checks));
         let line = profile.map_or(group.line, |profile| profile.line);
         let undefined: Vec<_> = [(network, &config.aaa.network), (login, &config.aaa.login)]
             .into_iter()
@@ -176,11 +177,16 @@ fn uses(world: &World<'_>, map: &CryptoMap, profile: &str) -> bool {
 }
 
 /// What is wrong with a list of methods of which none can be asked here.
-fn lists(world: &World<'_>, name: Option<&String>, lists: &[AaaList], can: &[&str]) -> Vec<Reason> {
+fn lists(
+    world: &World<'_>,
+    name: Option<&String>,
+    lists: &[AaaList],
+    can: impl Fn(&AaaMethod) -> bool,
+) -> Vec<Reason> {
     let Some(list) = name.and_then(|name| lists.iter().find(|list| list.name == *name)) else {
         return Vec::new();
     };
-    if list.methods.iter().any(|method| can.contains(&method.as_str())) {
+    if list.methods.iter().any(can) {
         return Vec::new();
     }
     let told =

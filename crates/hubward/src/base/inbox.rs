@@ -1,14 +1,15 @@
-//! The inbox of the thread that owns the engine: four lanes that are served in turn, so that a flood of datagrams delays nothing
-//! else by more than one of them, and nothing but datagrams is ever dropped.
+//! The inbox of the thread that owns the engine: five lanes that are served in turn, so that a flood of datagrams delays nothing
+//! else by more than one of them, and nothing but packets from a network is ever dropped.
 //!
 //! - **Datagrams**: at most [`DATAGRAMS`] wait that begin an exchange, and as many that go on with one; what comes then is
 //!   dropped and counted. The two take turns: anybody can send the former, with any source address.
 //! - **News** of the data plane: of what tells the same of the same tunnel only the latest waits, so that there is a bound
 //!   without dropping anything; who reads the kernel's events waits while too many wait here ([`Inbox::has_room`]).
 //! - **Answers**: not more than there are questions.
+//! - **DHCP**: at most [`DHCP_PACKETS`] of each link wait; what comes then is dropped.
 //! - **Requests**: not more than people and programs that may ask, each of whom waits for the end of his.
 
-use crate::base::message::{Datagram, Message, News, Request, Same};
+use crate::base::message::{Datagram, LinkPacket, Message, News, Request, Same};
 use hubward_proto::ike::io::{Answer, AskId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Datagrams that wait.
 pub(crate) const DATAGRAMS: usize = 1024;
+/// Packets for the DHCP client of a link that wait.
+const DHCP_PACKETS: usize = 64;
 /// News that wait before the kernel's events are left with the kernel.
 const NEWS: usize = 8192;
 /// Datagrams that news let go first because they came earlier. With those that have a turn of their own that makes eight.
@@ -47,6 +50,7 @@ struct Lanes {
     /// Datagrams that were taken since the last news because they came before the next.
     earlier: usize,
     answers: VecDeque<(AskId, Answer)>,
+    dhcp: VecDeque<LinkPacket>,
     requests: VecDeque<Request>,
     /// Which lane is looked at first.
     turn: Lane,
@@ -54,11 +58,15 @@ struct Lanes {
     closed: bool,
 }
 
+/// How many [`Lane`]s there are.
+const LANES: usize = 5;
+
 #[derive(Clone, Copy, Default)]
 enum Lane {
     #[default]
     Requests,
     Answers,
+    Dhcp,
     News,
     Datagrams,
 }
@@ -67,7 +75,8 @@ impl Lane {
     const fn next(self) -> Self {
         match self {
             Self::Requests => Self::Answers,
-            Self::Answers => Self::News,
+            Self::Answers => Self::Dhcp,
+            Self::Dhcp => Self::News,
             Self::News => Self::Datagrams,
             Self::Datagrams => Self::Requests,
         }
@@ -76,12 +85,13 @@ impl Lane {
 
 impl Lanes {
     fn take(&mut self) -> Option<Message> {
-        for _ in 0..4 {
+        for _ in 0..LANES {
             let lane = self.turn;
             self.turn = lane.next();
             let taken = match lane {
                 Lane::Requests => self.requests.pop_front().map(Message::Request),
                 Lane::Answers => self.answers.pop_front().map(|(id, answer)| Message::Answer(id, answer)),
+                Lane::Dhcp => self.dhcp.pop_front().map(Message::Dhcp),
                 Lane::News => self.news(),
                 Lane::Datagrams => self.datagram().map(Message::Datagram),
             };
@@ -171,6 +181,16 @@ impl Inbox {
     /// An answer to a question of the engine; false where nobody takes it any more.
     pub(crate) fn answer(&self, id: AskId, answer: Answer) -> bool {
         self.put(|lanes| lanes.answers.push_back((id, answer)))
+    }
+
+    /// A packet for a DHCP client; dropped where too many wait.
+    pub(crate) fn dhcp(&self, packet: LinkPacket) {
+        self.put(|lanes| {
+            // a flood on one link takes nothing from the others
+            if lanes.dhcp.iter().filter(|waits| waits.link == packet.link).count() < DHCP_PACKETS {
+                lanes.dhcp.push_back(packet);
+            }
+        });
     }
 
     /// A request; false where nobody takes it any more.
@@ -265,10 +285,33 @@ mod tests {
                     assert_eq!(child.0, news);
                     news += 1;
                 }
-                Message::News(_) | Message::Datagram(_) => {}
+                Message::News(_) | Message::Datagram(_) | Message::Dhcp(_) => {}
             }
         }
         assert_eq!((requests, answers, news), (5000, 5000, 5000));
+    }
+
+    /// Whoever floods a link with DHCP fills one lane, which is bounded, and nobody starves: neither the lane nor the others.
+    #[test]
+    fn a_flood_of_dhcp_is_bounded_and_a_flood_of_datagrams_starves_no_dhcp() {
+        let inbox = Inbox::default();
+        let packet = |number: u8| LinkPacket { link: "eth0".into(), bytes: vec![number] };
+        for _ in 0..10 * DHCP_PACKETS {
+            inbox.dhcp(packet(7));
+        }
+        assert!(inbox.answer(AskId(1), Answer::Credentials(None)));
+        assert!(inbox.request(Request::Reload));
+        let first: Vec<_> = (0..3).filter_map(|_| inbox.take(Duration::ZERO)).collect();
+        assert_eq!(first.iter().filter(|message| matches!(message, Message::Dhcp(_))).count(), 1);
+        inbox.dhcp(LinkPacket { link: "eth1".into(), bytes: Vec::new() });
+        let waited: Vec<_> = std::iter::from_fn(|| inbox.take(Duration::ZERO)).collect();
+        assert_eq!(waited.len(), DHCP_PACKETS, "one of them is the other link's");
+        assert!(matches!(waited.last(), Some(Message::Dhcp(packet)) if &*packet.link == "eth1"));
+        for round in 0..50 {
+            inbox.dhcp(packet(round));
+            let is = |taken: &Message| matches!(taken, Message::Dhcp(packet) if packet.bytes == [round]);
+            assert!(before(&inbox, is) <= 8);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Client addresses by owner.
@@ -34,17 +34,38 @@ pub(crate) type Rows = BTreeMap<String, Vec<u8>>;
 /// Tables by name.
 type Content = BTreeMap<&'static str, Rows>;
 
-/// The rows; without a folder everything is forgotten at the end.
+/// Rows of a table, or what is removed from it.
+type Changes = Vec<(String, Option<Vec<u8>>)>;
+
+/// The rows; without a folder everything is forgotten at the end. Rows are read from memory, so that nobody who reads waits
+/// for the disk; nor does who writes them by [`Store::write_soon`].
 #[derive(Clone, Default)]
-pub(crate) struct Store(Arc<Mutex<Kept>>);
+pub(crate) struct Store(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    content: Mutex<Content>,
+    /// Held for as long as the disk takes; `content` may be taken meanwhile, and not the other way round.
+    kept: Mutex<Kept>,
+    soon: Mutex<Soon>,
+    /// Something is to be written soon.
+    came: Condvar,
+}
+
+/// What is to be written by whoever calls [`Store::write_waiting`].
+#[derive(Default)]
+struct Soon {
+    /// Whether somebody does.
+    served: bool,
+    changes: Vec<(&'static str, Changes)>,
+}
 
 #[derive(Default)]
 struct Kept {
     /// The file, if there is to be one.
     path: Option<PathBuf>,
     database: Option<Database>,
-    content: Content,
-    /// Whether what the file had is in `content`; otherwise it must not be overwritten.
+    /// Whether what the file had is in memory; otherwise it must not be overwritten.
     read: bool,
     /// Why the file does not have what it should, as it was told.
     trouble: Option<String>,
@@ -68,40 +89,95 @@ impl Store {
     /// Only where another Hubward has it. Whatever else goes wrong is told, and nothing is kept meanwhile.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(NAME);
-        let mut kept = Kept { path: Some(path.clone()), ..Kept::default() };
-        if let Err(Fault::Locked) = kept.reopen() {
+        let shared = Shared::default();
+        let opened = {
+            let mut kept = locked(&shared.kept);
+            kept.path = Some(path.clone());
+            kept.reopen(&shared.content)
+        };
+        if let Err(Fault::Locked) = opened {
             bail!(
                 "another Hubward keeps its state in {} (it has {} open); --state names another folder",
                 folder.display(),
                 path.display()
             );
         }
-        Ok(Self(Arc::new(Mutex::new(kept))))
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // a thread that panicked left rows that are whole
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        Ok(Self(Arc::new(shared)))
     }
 
     /// The rows of a table.
     pub(crate) fn rows(&self, table: &'static str) -> Rows {
-        self.kept().content.get(table).cloned().unwrap_or_default()
+        locked(&self.0.content).get(table).cloned().unwrap_or_default()
     }
 
-    /// Sets rows, or removes those without a value.
+    /// Sets rows, or removes those without a value; returns when the disk has them.
     pub(crate) fn write(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
         if rows.is_empty() {
             return;
         }
-        let mut kept = self.kept();
-        let content = kept.content.entry(table).or_default();
+        self.set(table, rows);
+        self.put(table, rows);
+    }
+
+    /// The same without waiting for the disk, where somebody else does ([`Store::write_waiting`]).
+    pub(crate) fn write_soon(&self, table: &'static str, rows: Changes) {
+        if rows.is_empty() {
+            return;
+        }
+        self.set(table, &rows);
+        let mut soon = locked(&self.0.soon);
+        if soon.served {
+            soon.changes.push((table, rows));
+            self.0.came.notify_one();
+        } else {
+            drop(soon);
+            self.put(table, &rows);
+        }
+    }
+
+    /// What [`Store::write_soon`] is told waits for [`Store::write_waiting`] from now on.
+    pub(crate) fn serve(&self) {
+        locked(&self.0.soon).served = true;
+    }
+
+    /// Waits this long for something to be written, and writes it; then tries again to keep what could not be kept, every
+    /// now and then.
+    pub(crate) fn write_waiting(&self, time: Duration) {
+        let mut soon = locked(&self.0.soon);
+        if soon.changes.is_empty() && !time.is_zero() {
+            (soon, _) = self.0.came.wait_timeout(soon, time).unwrap_or_else(PoisonError::into_inner);
+        }
+        let changes = std::mem::take(&mut soon.changes);
+        drop(soon);
+        for (table, rows) in changes {
+            self.put(table, &rows);
+        }
+        self.retry();
+    }
+
+    /// Writes what waits, and closes the file: nothing is kept from now on.
+    pub(crate) fn close(&self) {
+        self.write_waiting(Duration::ZERO);
+        let mut kept = locked(&self.0.kept);
+        kept.path = None;
+        if let Some(database) = kept.database.take() {
+            guarded_drop(database);
+        }
+    }
+
+    fn set(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
+        let mut content = locked(&self.0.content);
+        let content = content.entry(table).or_default();
         for (key, value) in rows {
             match value {
                 Some(value) => drop(content.insert(key.clone(), value.clone())),
                 None => drop(content.remove(key)),
             }
         }
+    }
+
+    fn put(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
+        let mut kept = locked(&self.0.kept);
         match kept.database.take() {
             Some(database) => match guarded(|| put(&database, table, rows)) {
                 Ok(()) => kept.database = Some(database),
@@ -111,46 +187,50 @@ impl Store {
                     kept.tell(Some(fault.words()));
                 }
             },
-            None => drop(kept.reopen()),
+            None => drop(kept.reopen(&self.0.content)),
         }
     }
 
-    /// Tries again to keep what could not be kept, every now and then.
-    pub(crate) fn retry(&self) {
-        let mut kept = self.kept();
+    fn retry(&self) {
+        let mut kept = locked(&self.0.kept);
         let waited = kept.tried.is_none_or(|at| at.elapsed() >= AGAIN);
         if kept.path.is_some() && kept.database.is_none() && waited {
-            drop(kept.reopen());
+            drop(kept.reopen(&self.0.content));
         }
     }
 
     /// Why nothing is kept right now, if so.
     #[cfg(test)]
     fn trouble(&self) -> Option<String> {
-        self.kept().trouble.clone()
+        locked(&self.0.kept).trouble.clone()
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // a thread that panicked left rows that are whole
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Kept {
-    /// Opens the database; at the first time its rows are taken over, later it is given those in memory.
-    fn reopen(&mut self) -> Result<(), Fault> {
+    /// Opens the database; at the first time its rows are taken over into memory, later it is given those there.
+    fn reopen(&mut self, memory: &Mutex<Content>) -> Result<(), Fault> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         self.tried = Some(Instant::now());
-        let mut opened = folder_of(&path).and_then(|()| self.open_file(&path));
+        let mut opened = folder_of(&path).and_then(|()| self.open_file(&path, memory));
         if let Err(Fault::Broken(why)) = &opened {
             let moved = set_aside(&path);
             if self.trouble.as_ref() != Some(why) {
                 tracing::error!("{why}; {moved}. Leases that it knew are forgotten");
             }
             self.read = true;
-            opened = self.open_file(&path);
+            opened = self.open_file(&path, memory);
         }
         let outcome = opened.map(|database| self.database = Some(database));
         self.tell(outcome.as_ref().err().map(Fault::words));
         outcome
     }
 
-    fn open_file(&mut self, path: &Path) -> Result<Database, Fault> {
+    fn open_file(&mut self, path: &Path, memory: &Mutex<Content>) -> Result<Database, Fault> {
         let new = !path.exists();
         let opened = guarded(|| {
             let database = Database::create(path).map_err(|error| fault(path, &error))?;
@@ -161,15 +241,16 @@ impl Kept {
             Ok((database, content)) => {
                 if !self.read {
                     self.read = true;
-                    let since = std::mem::replace(&mut self.content, content);
+                    let mut memory = locked(memory);
+                    let since = std::mem::replace(&mut *memory, content);
                     if since.values().all(BTreeMap::is_empty) {
                         return Ok(database);
                     }
                     for (table, rows) in since {
-                        self.content.entry(table).or_default().extend(rows);
+                        memory.entry(table).or_default().extend(rows);
                     }
                 }
-                let all = self.content.clone();
+                let all = locked(memory).clone();
                 match guarded(|| put_all(&database, &all)) {
                     Ok(()) => Ok(database),
                     Err(fault) => {
@@ -185,7 +266,7 @@ impl Kept {
                 } else if let (Fault::Disk(_), false) = (&fault, self.read) {
                     // it cannot be written, but perhaps read
                     if let Ok(content) = guarded(|| copy_of(path)) {
-                        self.content = content;
+                        *locked(memory) = content;
                         self.read = true;
                     }
                 }
@@ -490,5 +571,30 @@ mod tests {
         assert_eq!(copied.get(LEASES).unwrap().len(), 1);
         assert_eq!(copied.get(DHCP_CLIENT).unwrap().len(), 1);
         assert!(copy_of(&folder.path().join("absent")).is_err());
+    }
+
+    /// Nobody but whoever writes waits for the disk: here it hangs.
+    #[test]
+    fn what_is_written_soon_does_not_wait_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.write_soon(GRANTED, vec![row("at once", b"1")]);
+        assert!(locked(&store.0.soon).changes.is_empty(), "nobody else writes it");
+        store.serve();
+        let hangs = locked(&store.0.kept);
+        store.write_soon(GRANTED, vec![row("soon", b"1"), row("changed", b"1")]);
+        store.write_soon(GRANTED, vec![("soon".into(), None), row("changed", b"2")]);
+        let expected =
+            [("at once".to_string(), b"1".to_vec()), ("changed".to_string(), b"2".to_vec())].into();
+        assert_eq!(store.rows(GRANTED), expected);
+        drop(hangs);
+        // half a minute is not waited for what is there
+        let began = Instant::now();
+        store.write_waiting(Duration::from_secs(30));
+        assert!(began.elapsed() < Duration::from_secs(20));
+        store.close();
+        store.write(GRANTED, &[row("late", b"3")]);
+        drop(store);
+        assert_eq!(Store::open(folder.path()).unwrap().rows(GRANTED), expected);
     }
 }

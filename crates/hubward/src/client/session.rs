@@ -3,7 +3,7 @@
 use crate::base::clock::now;
 use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, End, News, Request};
+use crate::base::message::{Datagram, End, LinkPacket, News, Request};
 use crate::client::arguments::Connect;
 use crate::client::credentials::{self, Known};
 use crate::client::network::Network;
@@ -226,6 +226,9 @@ impl Drives for Session {
             News::Limit(..) | News::Kernel(_) | News::Notice(_) => {}
         }
     }
+
+    /// The addresses of a client's machine are not its business.
+    fn dhcp(&mut self, _: LinkPacket) {}
 
     fn request(&mut self, request: Request) -> Option<End> {
         match request {

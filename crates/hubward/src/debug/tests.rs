@@ -65,7 +65,9 @@ impl Hub {
                 }
                 Effect::Ask { id, question } => {
                     let answer = match question {
-                        Question::Authorize { list, group } => aaa::authorize(&self.config, &list, &group),
+                        Question::Authorize { list, group } => {
+                            aaa::authorize(&self.config, list.as_deref(), &group)
+                        }
                         Question::Authenticate { user, .. } => Answer::Accepted { user },
                         Question::Lease { .. } => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1))),
                         Question::Credentials { .. } => Answer::Credentials(None),

@@ -1,84 +1,14 @@
-//! `aaa`: login lists and network lists, with the local database.
+//! `aaa`: login lists and network lists, by the users and groups of the configuration. Passwords take their time
+//! on purpose, so that the engine's questions are answered on threads of their own: [`super::asks`].
 
-use crate::base::inbox::Inbox;
-use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::translate;
-use hubward_config::model::{AaaList, Config};
+use hubward_config::model::{AaaList, AaaMethod, Config};
 use hubward_config::secret::Password;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
-use hubward_proto::ike::io::{Answer, AskId};
-use hubward_proto::names::Untrusted;
+use hubward_proto::ike::io::Answer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-
-/// Logins that may wait to be checked.
-const WAITING: usize = 64;
-
-/// Somebody who wants in.
-pub(crate) struct Login {
-    pub(crate) id: AskId,
-    pub(crate) list: String,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
-}
-
-/// Checks passwords on a thread of its own: scrypt and PBKDF2 take their time on purpose, and no peer may wait for
-/// another's.
-pub(crate) struct Authenticator {
-    config: Arc<Config>,
-    logins: SyncSender<(Arc<Config>, Login)>,
-}
-
-impl Authenticator {
-    /// Starts the thread; its answers go to the gateway as [`crate::base::message::Message::Answer`].
-    pub(crate) fn start(
-        supervisor: &Arc<Supervisor>,
-        config: &Config,
-        gateway: Arc<Inbox>,
-    ) -> std::io::Result<Self> {
-        let (logins, waiting) = sync_channel(WAITING);
-        supervisor.spawn("aaa", move |heart| check_logins(heart, &waiting, &gateway))?;
-        Ok(Self { config: Arc::new(config.clone()), logins })
-    }
-
-    /// Uses another configuration from the next login on.
-    pub(crate) fn configure(&mut self, config: &Config) {
-        self.config = Arc::new(config.clone());
-    }
-
-    /// Has a login checked, or refuses it at once when too many wait.
-    pub(crate) fn check(&self, login: Login) -> Option<Answer> {
-        let refused = self.logins.try_send((Arc::clone(&self.config), login)).is_err();
-        refused.then(|| {
-            tracing::warn!("a login was refused: {WAITING} others wait to be checked");
-            Answer::Rejected { reason: "too many logins at once".into() }
-        })
-    }
-}
-
-fn check_logins(heart: &Heart, waiting: &Receiver<(Arc<Config>, Login)>, gateway: &Inbox) {
-    loop {
-        heart.beat();
-        let (config, login) = match waiting.recv_timeout(BEAT) {
-            Ok(login) => login,
-            Err(RecvTimeoutError::Timeout) => continue,
-            // the gateway has ended
-            Err(RecvTimeoutError::Disconnected) => return heart.retire(),
-        };
-        let answer = authenticate(&config, &login.list, &login.user, &login.password);
-        if let Answer::Rejected { reason } = &answer {
-            let (user, list) = (Untrusted::new(login.user.as_bytes()), &login.list);
-            tracing::warn!(
-                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
-            );
-        }
-        if !gateway.answer(login.id, answer) {
-            return heart.retire();
-        }
-    }
-}
 
 /// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a
 /// wrong password, and is refused in the same way.
@@ -91,32 +21,40 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
 }
 
 /// Checks a user by methods, in their order.
-pub(crate) fn by_methods(config: &Config, methods: &[String], user: &str, given: &Secret) -> Answer {
-    let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
+pub(crate) fn by_methods(config: &Config, methods: &[AaaMethod], user: &str, given: &Secret) -> Answer {
     for method in methods {
-        match method.as_str() {
-            "none" => return Answer::Accepted { user: user.into() },
-            "local" | "local-case" => {
-                let exact = method == "local-case";
-                let known = config.users.iter().find(|known| match exact {
-                    true => known.name == user,
-                    false => known.name.eq_ignore_ascii_case(user),
-                });
-                let stored = known.and_then(|known| known.password.as_ref());
-                return match checked(config, stored, given) {
-                    Some(Ok(true)) => {
-                        Answer::Accepted { user: known.map_or(user, |known| &known.name).into() }
-                    }
-                    Some(Ok(false)) => rejected("wrong password"),
-                    Some(Err(error)) => rejected(&error),
-                    None => rejected("unknown user"),
-                };
-            }
+        match method {
+            AaaMethod::None => return Answer::Accepted { user: user.into() },
+            AaaMethod::Local => return by_users(config, user, given, str::eq_ignore_ascii_case),
+            AaaMethod::LocalCase => return by_users(config, user, given, |known, user| known == user),
             // a method that cannot be asked is an error, and the next one is tried
-            _ => {}
+            AaaMethod::Enable
+            | AaaMethod::Line
+            | AaaMethod::IfAuthenticated
+            | AaaMethod::Krb5
+            | AaaMethod::Krb5Telnet
+            | AaaMethod::Ldap
+            | AaaMethod::Group(_)
+            | AaaMethod::Cache(_)
+            | AaaMethod::Other(_) => {}
         }
     }
-    rejected("no method of the list can be asked")
+    Answer::Rejected { reason: "no method of the list can be asked".into() }
+}
+
+/// Checks a user by `username`, whose name is compared in this way.
+fn by_users(config: &Config, user: &str, given: &Secret, same: impl Fn(&str, &str) -> bool) -> Answer {
+    let known = config.users.iter().find(|known| same(&known.name, user));
+    let stored = known.and_then(|known| known.password.as_ref());
+    let reason = match checked(config, stored, given) {
+        Some(Ok(true)) => {
+            return Answer::Accepted { user: known.map_or(user, |known| &known.name).into() };
+        }
+        Some(Ok(false)) => "wrong password".into(),
+        Some(Err(error)) => error,
+        None => "unknown user".into(),
+    };
+    Answer::Rejected { reason }
 }
 
 /// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of each type that any user has
@@ -137,10 +75,10 @@ fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option
     verdict
 }
 
-/// Looks a group up by `aaa authorization network LIST`.
-pub(crate) fn authorize(config: &Config, list: &str, group: &str) -> Answer {
-    let local =
-        named(&config.aaa.network, list).is_some_and(|list| list.methods.iter().any(|m| m == "local"));
+/// Looks a group up by `aaa authorization network LIST`; without a list nobody knows it.
+pub(crate) fn authorize(config: &Config, list: Option<&str>, group: &str) -> Answer {
+    let list = list.and_then(|list| named(&config.aaa.network, list));
+    let local = list.is_some_and(|list| list.methods.contains(&AaaMethod::Local));
     let found = local.then(|| translate::client_group(config, group)).flatten();
     Answer::Group(found.map(Arc::new))
 }
@@ -152,6 +90,30 @@ fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What cannot be asked is passed over, and refuses in the end; in whatever order.
+    #[test]
+    fn methods_are_tried_in_their_order() {
+        let answer = |methods: &str, user: &str| {
+            let text = format!(
+                "username Anna password 0 right\naaa new-model\naaa authentication login x {methods}\n"
+            );
+            let config = hubward_config::parse(&text).config;
+            match authenticate(&config, "x", user, &Secret::new(*b"right")) {
+                Answer::Accepted { user } => user,
+                Answer::Rejected { reason } => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(answer("local", "anna"), "Anna");
+        assert_eq!(answer("local-case", "anna"), "unknown user");
+        assert_eq!(answer("local-case", "Anna"), "Anna");
+        assert_eq!(answer("none", "anybody"), "anybody");
+        assert_eq!(answer("local none", "anybody"), "unknown user", "an answer ends the list");
+        let elsewhere = "group radius cache local enable line if-authenticated krb5 krb5-telnet ldap mine";
+        assert_eq!(answer(elsewhere, "Anna"), "no method of the list can be asked");
+        assert_eq!(answer(&format!("{elsewhere} LOCAL"), "Anna"), "Anna");
+    }
 
     /// With passwords of several types, each user passes with its own and with nobody else's, which was checked too.
     #[test]

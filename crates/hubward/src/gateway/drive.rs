@@ -3,7 +3,7 @@
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, End, Message, News, Request};
+use crate::base::message::{Datagram, End, LinkPacket, Message, News, Request};
 use crate::supervise::{BEAT, Heart};
 use hubward_linux::random;
 use hubward_linux::udp::UdpSocket;
@@ -34,6 +34,9 @@ pub(crate) trait Drives {
 
     /// The data plane tells something.
     fn news(&mut self, news: News);
+
+    /// A packet for a DHCP client came.
+    fn dhcp(&mut self, packet: LinkPacket);
 
     /// Somebody asks for something; the end, where that was asked for.
     fn request(&mut self, request: Request) -> Option<End>;
@@ -69,6 +72,7 @@ pub(crate) fn drive(it: &mut impl Drives, heart: &Heart, inbox: &Inbox) -> anyho
             Some(Message::Datagram(datagram)) => it.datagram(datagram),
             Some(Message::News(news)) => it.news(news),
             Some(Message::Answer(id, answer)) => it.engine().handle(now(), Input::Answer { id, answer }),
+            Some(Message::Dhcp(packet)) => it.dhcp(packet),
             Some(Message::Request(request)) => {
                 if let Some(end) = it.request(request) {
                     return Ok(end);

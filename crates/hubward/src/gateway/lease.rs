@@ -1,19 +1,48 @@
 //! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
 
-use crate::base::store::{LEASES, Store};
+use crate::base::store::{LEASES, Rows, Store};
 use hubward_config::model::Pool;
 use hubward_proto::ike::io::{LeaseError, LeaseOwner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+/// Where leases are kept. Whatever it is may take its time: nobody but the leases' own thread waits for it.
+pub(crate) enum LeaseStore {
+    /// This machine's database.
+    Local(Store),
+    /// One that answers when the test says so.
+    #[cfg(test)]
+    Stuck(std::sync::mpsc::Receiver<()>),
+}
+
+impl LeaseStore {
+    fn rows(&self) -> Rows {
+        match self {
+            Self::Local(store) => store.rows(LEASES),
+            #[cfg(test)]
+            Self::Stuck(_) => Rows::new(),
+        }
+    }
+
+    /// Sets rows, or removes those without a value; returns when they are kept.
+    fn write(&self, rows: &[(String, Option<Vec<u8>>)]) {
+        match self {
+            Self::Local(store) => store.write(LEASES, rows),
+            #[cfg(test)]
+            Self::Stuck(until) => until.recv().unwrap(),
+        }
+    }
+}
+
 /// The leases of all pools.
 pub(crate) struct Leases {
-    store: Store,
+    store: LeaseStore,
     pools: Vec<Pool>,
     /// The address of each owner; it stays the owner's after its session, as long as nobody else needs it.
     owned: BTreeMap<String, Ipv4Addr>,
-    /// Addresses in use by a session.
-    in_use: BTreeSet<Ipv4Addr>,
+    /// Addresses in use, with how often they were granted and not released: an answer that came too
+    /// late is given back while the owner has asked again.
+    in_use: BTreeMap<Ipv4Addr, u32>,
     /// Addresses of ended sessions, the longest unused first.
     released: Vec<Ipv4Addr>,
 }
@@ -25,18 +54,13 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
 
 impl Leases {
     /// With the leases of the process before this one.
-    pub(crate) fn open(store: Store) -> Self {
-        let rows = store.rows(LEASES);
+    pub(crate) fn open(store: LeaseStore) -> Self {
+        let rows = store.rows();
         let known =
             rows.into_iter().filter_map(|(key, row)| Some((key, Ipv4Addr::from(*row.first_chunk::<4>()?))));
         let owned: BTreeMap<_, _> = known.collect();
         let released = owned.values().copied().collect();
-        Self { store, pools: Vec::new(), owned, in_use: BTreeSet::new(), released }
-    }
-
-    /// Tries again to write down what could not be, every now and then.
-    pub(crate) fn retry(&self) {
-        self.store.retry();
+        Self { store, pools: Vec::new(), owned, in_use: BTreeMap::new(), released }
     }
 
     /// The pools that are configured now.
@@ -66,25 +90,35 @@ impl Leases {
             .flat_map(|(low, high)| u32::from(*low)..=u32::from(*high))
             .map(Ipv4Addr::from)
             .find(|address| !known.contains(address));
-        let reused =
-            self.released.iter().copied().find(|address| inside(address) && !self.in_use.contains(address));
+        let reused = self
+            .released
+            .iter()
+            .copied()
+            .find(|address| inside(address) && !self.in_use.contains_key(address));
         let address = had.or(wanted.filter(free)).or(fresh).or(reused).ok_or(LeaseError::Exhausted)?;
         let gone = self.owned.extract_if(.., |other, given| *given == address && *other != key);
         let mut rows: Vec<_> = gone.map(|(other, _)| (other, None)).collect();
         if self.owned.insert(key.clone(), address) != Some(address) {
             rows.push((key, Some(address.octets().to_vec())));
         }
-        self.store.write(LEASES, &rows);
+        if !rows.is_empty() {
+            self.store.write(&rows);
+        }
         self.released.retain(|other| *other != address);
-        self.in_use.insert(address);
+        *self.in_use.entry(address).or_default() += 1;
         Ok(address)
     }
 
-    /// The owner's session ended.
-    pub(crate) fn release(&mut self, address: Ipv4Addr) {
-        if self.in_use.remove(&address) {
-            self.released.push(address);
+    /// What was granted once is not used any more; whether the address is free now.
+    pub(crate) fn release(&mut self, address: Ipv4Addr) -> bool {
+        let Some(uses) = self.in_use.get_mut(&address) else { return false };
+        *uses -= 1;
+        if *uses > 0 {
+            return false;
         }
+        self.in_use.remove(&address);
+        self.released.push(address);
+        true
     }
 }
 
@@ -103,26 +137,41 @@ mod tests {
     #[test]
     fn an_owner_keeps_its_address_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let mut leases = Leases::open(Store::open(folder.path()).unwrap());
+        let mut leases = Leases::open(LeaseStore::Local(Store::open(folder.path()).unwrap()));
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         let second = leases.lease("p", &owner("b", "2"), None).unwrap();
         assert_eq!((first.to_string(), second.to_string()), ("10.5.5.1".into(), "10.5.5.2".into()));
         drop(leases);
-        let mut leases = Leases::open(Store::open(folder.path()).unwrap());
+        let mut leases = Leases::open(LeaseStore::Local(Store::open(folder.path()).unwrap()));
         leases.configure(&[pool()]);
         assert_eq!(leases.lease("p", &owner("b", "2"), None), Ok(second));
     }
 
     #[test]
     fn an_address_is_given_to_nobody_else_while_it_is_used() {
-        let mut leases = Leases::open(Store::default());
+        let mut leases = Leases::open(LeaseStore::Local(Store::default()));
         leases.configure(&[pool()]);
         let first = leases.lease("p", &owner("a", "1"), None).unwrap();
         leases.lease("p", &owner("b", "2"), None).unwrap();
         assert_eq!(leases.lease("p", &owner("c", "3"), Some(first)), Err(LeaseError::Exhausted));
-        leases.release(first);
+        assert!(leases.release(first));
+        assert!(!leases.release(first), "it is free already");
         assert_eq!(leases.lease("p", &owner("c", "3"), None), Ok(first));
         assert_eq!(leases.lease("q", &owner("c", "3"), None), Err(LeaseError::NoPool));
+    }
+
+    /// The owner asked again before it was known that nobody took the first answer.
+    #[test]
+    fn an_address_that_was_granted_twice_is_free_when_it_was_released_twice() {
+        let mut leases = Leases::open(LeaseStore::Local(Store::default()));
+        leases.configure(&[pool()]);
+        let address = leases.lease("p", &owner("a", "1"), None).unwrap();
+        assert_eq!(leases.lease("p", &owner("a", "1"), None), Ok(address));
+        leases.lease("p", &owner("b", "2"), None).unwrap();
+        assert!(!leases.release(address));
+        assert_eq!(leases.lease("p", &owner("c", "3"), None), Err(LeaseError::Exhausted));
+        assert!(leases.release(address));
+        assert_eq!(leases.lease("p", &owner("c", "3"), None), Ok(address));
     }
 }

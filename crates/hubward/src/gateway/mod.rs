@@ -1,6 +1,7 @@
 //! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
 
 pub(crate) mod aaa;
+pub(crate) mod asks;
 pub(crate) mod drive;
 pub(crate) mod lease;
 pub(crate) mod networks;
@@ -9,13 +10,12 @@ pub(crate) mod startup;
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, End, News, NotConfigured, Request};
+use crate::base::message::{Datagram, End, LinkPacket, News, NotConfigured, Request};
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
-use crate::gateway::aaa::{Authenticator, Login};
+use crate::gateway::asks::Asks;
 use crate::gateway::drive::{Drives, Reports, drive};
-use crate::gateway::lease::Leases;
 use crate::gateway::networks::Networks;
 use crate::gateway::resolved::{Ready, Resolved};
 use crate::guard::rules::Here;
@@ -39,7 +39,7 @@ use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
-use hubward_proto::ike::io::{Answer, AskId, Command, Effect, Input, LeaseError, Question};
+use hubward_proto::ike::io::{Command, Effect, Input};
 use hubward_proto::names::{InterfaceId, VrfId};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, NATT_PORT, Path};
 use hubward_proto::policy::Policy;
@@ -58,7 +58,6 @@ pub(crate) struct Gateway {
     /// What it tells its readers.
     pub(crate) views: Arc<Views>,
     pub(crate) machine: Machine,
-    pub(crate) leases: Leases,
     pub(crate) shared: Arc<Shared>,
     pub(crate) plane: Plane,
     pub(crate) isakmp: Arc<UdpSocket>,
@@ -84,7 +83,8 @@ pub(crate) struct Gateway {
     pub(crate) status: Arc<AtomicU8>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
-    pub(crate) authenticator: Authenticator,
+    /// Whoever answers the engine's questions.
+    pub(crate) asks: Asks,
 }
 
 /// How long a route may outlive its tunnel: many that go at a time go at once.
@@ -99,9 +99,7 @@ impl Drives for Gateway {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // a DHCP answer is looked for every 50 ms while one is awaited
-        let look = self.dhcp.waiting().then(|| now() + Duration::from_millis(50));
-        [self.dhcp.poll_timeout(), look, self.recapture].into_iter().flatten().min()
+        [self.dhcp.poll_timeout(), self.recapture].into_iter().flatten().min()
     }
 
     fn datagram(&mut self, datagram: Datagram) {
@@ -138,6 +136,10 @@ impl Drives for Gateway {
             }
             News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}
         }
+    }
+
+    fn dhcp(&mut self, packet: LinkPacket) {
+        self.dhcp.packet(now(), &packet);
     }
 
     fn request(&mut self, request: Request) -> Option<End> {
@@ -316,14 +318,12 @@ impl Gateway {
                     }
                 }
                 Effect::Ask { id, question } => {
-                    if let Some(answer) = self.answer(id, question) {
+                    // most answers come back as messages
+                    if let Some(answer) = self.asks.ask(id, question) {
                         self.engine.handle(now(), Input::Answer { id, answer });
                     }
                 }
-                Effect::Release { address, .. } => {
-                    self.leases.release(address);
-                    self.views.released(address);
-                }
+                Effect::Release { address, .. } => self.asks.release(address),
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
                 Effect::Event(event) => match event.kind {
                     EventKind::Trace(_) => self.logging.step(event),
@@ -350,27 +350,6 @@ impl Gateway {
         while let Some(change) = self.engine.poll_view() {
             self.views.changed(change);
         }
-    }
-
-    /// Answers at once what can be; a password is checked elsewhere and comes back as a message.
-    fn answer(&mut self, id: AskId, question: Question) -> Option<Answer> {
-        Some(match question {
-            Question::Authenticate { list, user, password, .. } => {
-                return self.authenticator.check(Login { id, list, user, password });
-            }
-            Question::Authorize { list, group } => aaa::authorize(&self.parsed.config, &list, &group),
-            Question::Lease { pool, owner, wanted } => {
-                let lease = self.leases.lease(&pool, &owner, wanted);
-                if let Ok(address) = lease {
-                    self.views.leased(address);
-                }
-                if lease == Err(LeaseError::Exhausted) {
-                    tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
-                }
-                Answer::Lease(lease)
-            }
-            Question::Credentials { .. } => Answer::Credentials(None),
-        })
     }
 
     /// The machine is looked at in this time, or earlier where that was due already.
@@ -449,7 +428,7 @@ impl Gateway {
                 self.news(news);
             }
         }
-        self.leases.retry();
+        self.asks.look();
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
@@ -574,9 +553,9 @@ impl Gateway {
         self.parsed = parsed;
         self.translation = translation;
         self.status.store(check::status_here(status, &self.parsed.config, &machine.names), Ordering::Relaxed);
-        self.authenticator.configure(&self.parsed.config);
-        self.leases.configure(&self.parsed.config.pools);
+        self.asks.configure(&self.parsed.config);
         self.machine.adopt(machine.names);
+        // a lease goes before the address that takes its place comes
         for change in self.dhcp.stop_unwanted(&self.parsed.config, &self.machine.names) {
             self.lease_changed(change);
         }

@@ -245,7 +245,7 @@ impl Guard {
     /// Writes down what the store does not have yet.
     fn save(&mut self) {
         let rows = self.granted.unsaved();
-        self.store.write(GRANTED, &rows);
+        self.store.write_soon(GRANTED, rows);
     }
 
     /// Forgets granted networks that share an address with this one, or all, but not where a tunnel is; how many.

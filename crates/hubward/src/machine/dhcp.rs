@@ -1,6 +1,11 @@
-//! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links.
+//! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links. A thread
+//! for each link reads the socket, and what came reaches the clients through the gateway's inbox; their timers are the gateway's.
 
+use crate::base::inbox::Inbox;
+use crate::base::message::LinkPacket;
 use crate::base::store::{DHCP_CLIENT, Store, wall_clock};
+use crate::machine::dhcp_packets::{Stop, receive};
+use crate::supervise::{Heart, Supervisor};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::marks::FWMARK;
 use hubward_linux::netlink::Netlink;
@@ -11,17 +16,23 @@ use hubward_proto::dhcp::{Client, Effect, Lease};
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
     /// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
     store: Store,
+    supervisor: Arc<Supervisor>,
+    gateway: Arc<Inbox>,
 }
 
 struct Running {
     client: Client,
-    socket: PacketSocket,
+    /// The same that the link's thread reads.
+    socket: Arc<PacketSocket>,
+    /// Ends that thread.
+    _stop: Stop,
     lease: Option<Lease>,
     /// When the stored lease ends.
     stored: Option<Instant>,
@@ -46,8 +57,8 @@ impl Running {
 
 impl Clients {
     /// None yet.
-    pub(crate) fn new(store: Store) -> Self {
-        Self { running: BTreeMap::new(), store }
+    pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>, gateway: Arc<Inbox>) -> Self {
+        Self { running: BTreeMap::new(), store, supervisor, gateway }
     }
 
     /// Writes down the leases that changed, so that the process after a crash asks for the same addresses.
@@ -67,11 +78,11 @@ impl Clients {
                 }),
             ));
         }
-        self.store.write(DHCP_CLIENT, &rows);
+        self.store.write_soon(DHCP_CLIENT, rows);
     }
 
     fn forget(&self, name: &str) {
-        self.store.write(DHCP_CLIENT, &[(name.to_string(), None)]);
+        self.store.write_soon(DHCP_CLIENT, vec![(name.to_string(), None)]);
     }
 
     /// A client for each interface that wants one and has a link. An address that is there already is another client's work
@@ -101,16 +112,43 @@ impl Clients {
                 tracing::warn!("{} ({name}) has no Ethernet address, so no DHCP", interface.name);
                 continue;
             };
-            let socket =
-                PacketSocket::open(link.index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(68))?;
+            let socket = Arc::new(PacketSocket::open(
+                link.index,
+                Layer::Network,
+                ETHERTYPE_IPV4,
+                &udp_port_filter(68),
+            )?);
+            let stop = self.listen(name, Arc::clone(&socket))?;
             let mut client = Client::new(mac, &host_name, random::seed()?, now);
             if let Some(address) = remembered.get(name).and_then(|row| still_lent(row)) {
                 tracing::info!("{} ({name}) asks for {address}, which it had before", interface.name);
                 client = client.reboot(address);
             }
-            self.running.insert(name.clone(), Running { client, socket, lease: None, stored: None });
+            self.running
+                .insert(name.clone(), Running { client, socket, _stop: stop, lease: None, stored: None });
         }
         Ok(())
+    }
+
+    /// Starts the thread that reads a link's packets.
+    fn listen(&self, name: &str, socket: Arc<PacketSocket>) -> std::io::Result<Stop> {
+        let (stop, gateway, link) = (Stop::default(), Arc::clone(&self.gateway), Arc::<str>::from(name));
+        let stopped = stop.flag();
+        self.supervisor.spawn("dhcp-client", move |heart: &Heart| {
+            let take = |buffer: &mut [u8]| socket.recv(buffer).map(|packet| packet.length);
+            receive(heart, &*socket, take, &stopped, |bytes| {
+                gateway.dhcp(LinkPacket { link: Arc::clone(&link), bytes: bytes.to_vec() });
+            });
+        })?;
+        Ok(stop)
+    }
+
+    /// A packet came in on a link; [`Self::step`] tells what follows from it.
+    pub(crate) fn packet(&mut self, now: Instant, packet: &LinkPacket) {
+        // the client may have ended meanwhile
+        if let Some(running) = self.running.get_mut(&*packet.link) {
+            running.client.handle(now, &packet.bytes);
+        }
     }
 
     /// Ends the clients of interfaces that another configuration gives no client, and their leases.
@@ -138,14 +176,10 @@ impl Clients {
         self.running.values().map(|running| running.client.poll_timeout()).min()
     }
 
-    /// Takes what arrived, does what is due, and tells what changed.
+    /// Does what is due, and tells what changed.
     pub(crate) fn step(&mut self, now: Instant) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut buffer = [0; 2048];
         for (name, running) in &mut self.running {
-            while let Ok(packet) = running.socket.recv(&mut buffer) {
-                running.client.handle(now, buffer.get(..packet.length).unwrap_or_default());
-            }
             running.client.handle_timeout(now);
             while let Some(effect) = running.client.poll() {
                 match effect {
@@ -181,11 +215,6 @@ impl Clients {
         for name in self.running.keys() {
             self.forget(name);
         }
-    }
-
-    /// Whether any client waits for packets, so that the gateway looks often.
-    pub(crate) fn waiting(&self) -> bool {
-        self.running.values().any(|running| running.lease.is_none())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::base::clock::now;
 use crate::base::store::{DHCP_SERVER, Store, wall_clock};
-use crate::supervise::{Heart, Supervisor};
+use crate::machine::dhcp_packets::{Stop, receive};
+use crate::supervise::{self, Heart, Supervisor};
 use hubward_config::model::{Addressing, Config, DhcpPool};
 use hubward_linux::link;
 use hubward_linux::netlink::Netlink;
@@ -10,11 +11,10 @@ use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocke
 use hubward_proto::dhcp::server::{Binding, Fixed, FixedClient, Pool, Server};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,16 +32,15 @@ pub(crate) struct Servers {
 struct Serving {
     interface: String,
     pool: Pool,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
+        self.stop.now();
+        // what it lent last should be known to whoever serves the link next; a disk that hangs stops nobody
+        supervise::join(self.thread.take().into_iter().collect());
     }
 }
 
@@ -94,10 +93,10 @@ impl Servers {
             let index = link::by_name(&netlink, name)?.index;
             let socket = PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
             tracing::info!("addresses of {} are lent on {interface}", pool.network);
-            let stop = Arc::new(AtomicBool::new(false));
+            let stop = Stop::default();
             let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
             let mut written = Written { store: self.store.clone(), bindings: server.bindings().clone() };
-            let stopped = Arc::clone(&stop);
+            let stopped = stop.flag();
             let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
             let thread = self.supervisor.spawn("dhcp", work)?;
             self.running.push(Serving { interface, pool, stop, thread: Some(thread) });
@@ -200,24 +199,16 @@ fn stored(store: &Store, now: Instant) -> Vec<(Ipv4Addr, Binding)> {
 }
 
 fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
-    let mut buffer = [0; 2048];
-    while !stop.load(Ordering::Relaxed) {
-        heart.beat();
-        let patience = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-        // an interrupted wait is a wait that ended
-        let _ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience));
-        while let Ok(packet) = socket.recv(&mut buffer) {
-            let bytes = buffer.get(..packet.length).unwrap_or_default();
-            let answer = server.handle(now(), bytes);
-            written.update(now(), server.bindings());
-            if let Some(answer) = answer
-                && let Err(error) = socket.send(&answer, BROADCAST)
-            {
-                tracing::debug!("a DHCP answer was not sent: {error}");
-            }
+    let take = |buffer: &mut [u8]| socket.recv(buffer).map(|packet| packet.length);
+    receive(heart, socket, take, stop, |bytes| {
+        let answer = server.handle(now(), bytes);
+        heart.away(|| written.update(now(), server.bindings()));
+        if let Some(answer) = answer
+            && let Err(error) = socket.send(&answer, BROADCAST)
+        {
+            tracing::debug!("a DHCP answer was not sent: {error}");
         }
-    }
-    heart.retire();
+    });
 }
 
 #[cfg(test)]

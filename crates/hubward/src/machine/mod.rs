@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod capture;
 pub(crate) mod dhcp;
+mod dhcp_packets;
 pub(crate) mod dhcp_server;
 pub(crate) mod execute;
 pub(crate) mod plan;

@@ -14,9 +14,9 @@ use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::{self, Shared};
 use crate::gateway::Gateway;
-use crate::gateway::aaa::Authenticator;
+use crate::gateway::asks::{Asks, disk};
 use crate::gateway::drive::Reports;
-use crate::gateway::lease::Leases;
+use crate::gateway::lease::{LeaseStore, Leases};
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
 use crate::guard::rules::Here;
@@ -24,6 +24,7 @@ use crate::log::events::Log;
 use crate::log::logging::Logging;
 use crate::log::subscribe::subscribe;
 use crate::machine::apply::{Demand, Machine, Prepared, map_interfaces};
+use crate::machine::dhcp::Clients;
 use crate::machine::dhcp_server::Servers;
 use crate::machine::plan::Carrier;
 use crate::manage::desk::Desk;
@@ -137,8 +138,6 @@ fn bring_up(
     if let Some(why) = machine.unfounded() {
         anyhow::bail!("{why}");
     }
-    let mut leases = Leases::open(store.clone());
-    leases.configure(&parsed.config.pools);
     let offloads = Arc::new(match plane.is_kernel() {
         true => Offloads::default(),
         false => Offloads::start(&arguments.no_offload, &tun, &natt),
@@ -167,7 +166,9 @@ fn bring_up(
         Arc::clone(&logging),
     ));
     let inbox = Arc::new(Inbox::default());
-    let authenticator = Authenticator::start(&supervisor, &parsed.config, Arc::clone(&inbox))?;
+    let leases = Leases::open(LeaseStore::Local(store.clone()));
+    let asks = Asks::start(&supervisor, &parsed.config, leases, &inbox, &views)?;
+    disk::start(&supervisor, &store)?;
     let policy = Arc::new(policy);
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
@@ -175,7 +176,6 @@ fn bring_up(
         translation,
         views: Arc::clone(&views),
         machine,
-        leases,
         shared: Arc::clone(&shared),
         plane,
         isakmp: Arc::clone(&isakmp),
@@ -192,9 +192,9 @@ fn bring_up(
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),
         status: Arc::clone(&status),
-        dhcp: crate::machine::dhcp::Clients::new(store.clone()),
-        lending: Servers::new(store, Arc::clone(&supervisor)),
-        authenticator,
+        dhcp: Clients::new(store.clone(), Arc::clone(&supervisor), Arc::clone(&inbox)),
+        lending: Servers::new(store.clone(), Arc::clone(&supervisor)),
+        asks,
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);
@@ -226,6 +226,8 @@ fn bring_up(
     }
     let end = end.unwrap_or(End::Failed);
     shared.stop.store(true, Ordering::Relaxed);
+    // where the disk hangs, the supervisor ends the program
+    store.close();
     supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
     if end == End::Interrupt && !arguments.guard && std::io::IsTerminal::is_terminal(&std::io::stdin()) {

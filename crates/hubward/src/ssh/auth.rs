@@ -5,7 +5,7 @@ use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
 use crate::shell::serve::CheckEnable;
-use hubward_config::model::{AclEntry, Config, LineKind, LineLogin, TerminalLine, User, Wildcard};
+use hubward_config::model::{AaaMethod, AclEntry, Config, LineKind, LineLogin, TerminalLine, User, Wildcard};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
@@ -110,7 +110,7 @@ pub(super) fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
 
 /// Checks a password as the line wants it. Takes its time on purpose, and as much for an unknown user.
 pub(super) fn password(config: &Config, login: Option<&LineLogin>, name: &str, given: &str) -> bool {
-    let local = ["local-case".to_string()];
+    let local = [AaaMethod::LocalCase];
     let list =
         |name: &str| config.aaa.login.iter().find(|list| list.name == name).map(|list| &list.methods[..]);
     let methods = match login {

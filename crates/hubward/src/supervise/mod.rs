@@ -65,6 +65,8 @@ struct Worker {
     beats: AtomicU64,
     /// It may end.
     retired: AtomicBool,
+    /// It waits for something that is not the program's, and whose time nobody knows.
+    away: AtomicBool,
 }
 
 /// A worker's sign of life.
@@ -126,8 +128,12 @@ impl Supervisor {
 
     /// The same on the calling thread; `None` when it panicked.
     pub(crate) fn work<T>(self: &Arc<Self>, name: &str, work: impl FnOnce(&Heart) -> T) -> Option<T> {
-        let worker =
-            Arc::new(Worker { name: name.into(), beats: AtomicU64::new(0), retired: AtomicBool::new(false) });
+        let worker = Arc::new(Worker {
+            name: name.into(),
+            beats: AtomicU64::new(0),
+            retired: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+        });
         self.workers().push(Watched { worker: Arc::clone(&worker), beats: 0, silent: 0 });
         let heart = Heart { worker: Arc::clone(&worker), supervisor: Arc::clone(self) };
         // what the panic may have left half done is not used again: the program ends
@@ -185,7 +191,8 @@ impl Supervisor {
         let mut hung = None;
         for watched in self.workers().iter_mut() {
             let beats = watched.worker.beats.load(Ordering::Relaxed);
-            watched.silent = if beats == watched.beats { watched.silent + 1 } else { 0 };
+            let moves = beats != watched.beats || watched.worker.away.load(Ordering::Relaxed);
+            watched.silent = if moves { 0 } else { watched.silent + 1 };
             watched.beats = beats;
             longest = longest.max(watched.silent);
             if watched.silent >= self.patience {
@@ -225,6 +232,16 @@ impl Heart {
         self.worker.beats.fetch_add(1, Ordering::Relaxed);
         #[cfg(any(test, feature = "fault-injection"))]
         injection::point(&self.worker.name);
+    }
+
+    /// Does what may wait for a disk, however long that takes: the silence meanwhile is no fault. Only for
+    /// threads for which nobody waits that must go on.
+    pub(crate) fn away<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.worker.away.store(true, Ordering::Relaxed);
+        let done = work();
+        self.worker.away.store(false, Ordering::Relaxed);
+        self.beat();
+        done
     }
 
     /// Beats for as long as the thread's runtime turns.

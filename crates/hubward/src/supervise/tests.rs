@@ -159,3 +159,36 @@ fn a_fault_on_order_comes_once() {
     assert_eq!(words(point().unwrap_err().as_ref()), "a panic in esp-out was ordered");
     assert!(point().is_ok());
 }
+
+/// Whoever waits for a disk may wait; when it is back, its silence counts again.
+#[test]
+fn a_worker_that_is_away_does_not_hang() {
+    let supervisor = Supervisor::new();
+    let (ready, told) = channel();
+    let (order, orders) = channel::<()>();
+    let thread = supervisor
+        .spawn("leases", move |heart| {
+            heart.away(|| {
+                ready.send(()).unwrap();
+                orders.recv().unwrap();
+            });
+            ready.send(()).unwrap();
+            // silent, and not away
+            let _ended = orders.recv();
+            heart.retire();
+        })
+        .unwrap();
+    told.recv_timeout(PATIENCE).unwrap();
+    for _ in 0..=supervisor.patience {
+        assert_eq!(supervisor.look(&fine), Verdict::Feed);
+    }
+    assert_eq!(supervisor.fault(), None);
+    order.send(()).unwrap();
+    told.recv_timeout(PATIENCE).unwrap();
+    for _ in 0..=supervisor.patience {
+        supervisor.look(&fine);
+    }
+    assert!(supervisor.fault().is_some_and(|fault| fault.contains("leases has not moved")));
+    drop(order);
+    thread.join().unwrap();
+}

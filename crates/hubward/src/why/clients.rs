@@ -4,7 +4,7 @@ use super::rivals::readings;
 use crate::why::explanation::{Explanation, profile_line};
 use crate::why::failure::Failure;
 use hubward_config::Parsed;
-use hubward_config::model::{AaaList, Group, Pool};
+use hubward_config::model::{AaaList, AaaMethod, Group, Pool};
 use hubward_proto::ike::identity::Identity;
 use hubward_proto::ike::io::LeaseError;
 use hubward_proto::ike::lookup;
@@ -19,7 +19,7 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
     let lists = &parsed.config.aaa.login;
     if let Some((list, line)) = asked {
         let found = lists.iter().find(|known| known.name == *list);
-        let local = |list: &&AaaList| list.methods.iter().any(|method| method.starts_with("local"));
+        let local = |list: &&AaaList| list.methods.iter().any(AaaMethod::is_local);
         if found.filter(local).is_none() {
             let fault = match found {
                 Some(_) => "has no method that can be asked",
@@ -168,6 +168,10 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
             Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
                 .line(group.map(|group| group.line))
                 .advise("Here: `max-users` and `max-logins` of the group.")
+        }
+        LeaseError::Busy => {
+            Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
+                .advise("Here: look whether the disk of the state folder (`--state`) still answers.")
         }
     }
 }

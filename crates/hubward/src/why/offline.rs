@@ -356,7 +356,7 @@ impl Hub<'_> {
             Effect::Ask { id, question } => {
                 let config = &self.parsed.config;
                 let answer = match question {
-                    Question::Authorize { list, group } => aaa::authorize(config, &list, &group),
+                    Question::Authorize { list, group } => aaa::authorize(config, list.as_deref(), &group),
                     Question::Authenticate { list, user, password, .. } => {
                         aaa::authenticate(config, &list, &user, &password)
                     }

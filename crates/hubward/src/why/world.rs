@@ -5,7 +5,7 @@ use super::{explain, lifetime};
 use crate::base::store::Store;
 use crate::client::profile::Profile;
 use crate::gateway::aaa;
-use crate::gateway::lease::Leases;
+use crate::gateway::lease::{LeaseStore, Leases};
 use crate::translate;
 use crate::why::explanation::Explanation;
 use crate::why::record::Record;
@@ -77,7 +77,7 @@ impl Side {
     fn with(parsed: Parsed, policy: Policy, address: Ipv4Addr, seed: u8) -> Self {
         let policy = Arc::new(policy);
         let engine = Engine::new(Arc::clone(&policy), [seed; 32], Instant::ORIGIN);
-        let mut leases = Leases::open(Store::default());
+        let mut leases = Leases::open(LeaseStore::Local(Store::default()));
         leases.configure(&parsed.config.pools);
         Self {
             address,
@@ -148,7 +148,7 @@ impl Side {
             Question::Authenticate { list, user, password, .. } => {
                 aaa::authenticate(config, &list, &user, &password)
             }
-            Question::Authorize { list, group } => aaa::authorize(config, &list, &group),
+            Question::Authorize { list, group } => aaa::authorize(config, list.as_deref(), &group),
             Question::Lease { pool, owner, wanted } => {
                 Answer::Lease(self.leases.lease(&pool, &owner, wanted))
             }
@@ -264,7 +264,9 @@ impl World {
                     side.engine.handle(self.now, Input::Answer { id, answer });
                 }
                 Effect::Install { child, .. } => side.child = Some(child),
-                Effect::Release { address, .. } => side.leases.release(address),
+                Effect::Release { address, .. } => {
+                    let _free = side.leases.release(address);
+                }
                 _ => {}
             }
             return true;

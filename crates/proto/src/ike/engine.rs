@@ -7,9 +7,9 @@ use crate::ike::admission::{Admission, Stage};
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
-use crate::ike::io::{Answer, AskId, Command, Effect, Input, Limit, Question};
+use crate::ike::io::{Answer, AskId, Command, Effect, Input, LeaseOwner, Limit, Question};
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, Seen, State};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Lease, Peer, Seen, State};
 use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
 use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
@@ -23,7 +23,7 @@ use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
 use hubward_crypto::random::Random;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,10 +80,19 @@ enum Timer {
 }
 
 /// Who asked a question.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct AskFor {
     pub(super) conn: ConnId,
     pub(super) message_id: u32,
+    /// Whose lease was asked for, where it was one: it outlives its SA, because what the answer
+    /// grants has to be given back.
+    pub(super) lease: Option<AskedLease>,
+}
+
+/// A lease that was asked for.
+pub(super) struct AskedLease {
+    pub(super) peer: PeerId,
+    pub(super) pool: String,
+    pub(super) owner: LeaseOwner,
 }
 
 /// When the VPN client tries again.
@@ -297,10 +306,39 @@ impl Engine {
     }
 
     pub(super) fn ask(&mut self, conn: ConnId, message_id: u32, question: Question) {
+        self.ask_for(AskFor { conn, message_id, lease: None }, question);
+    }
+
+    /// Asks for an address of a pool.
+    pub(super) fn ask_for_lease(
+        &mut self,
+        conn: ConnId,
+        message_id: u32,
+        asked: AskedLease,
+        wanted: Option<Ipv4Addr>,
+    ) {
+        let question = Question::Lease { pool: asked.pool.clone(), owner: asked.owner.clone(), wanted };
+        self.ask_for(AskFor { conn, message_id, lease: Some(asked) }, question);
+    }
+
+    fn ask_for(&mut self, asked: AskFor, question: Question) {
         let id = AskId(self.next.ask);
         self.next.ask += 1;
-        self.asks.insert(id, AskFor { conn, message_id });
+        self.asks.insert(id, asked);
         self.effect(Effect::Ask { id, question });
+    }
+
+    /// Whether the authorization list has yet to answer for the client group of this SA.
+    pub(super) fn waits_for_group(&self, conn: ConnId) -> bool {
+        self.asks.values().any(|ask| ask.conn == conn && ask.message_id == 0 && ask.lease.is_none())
+    }
+
+    /// Whether another peer that is still there has asked for a lease of this owner.
+    pub(super) fn asked_by_another(&self, peer: PeerId, owner: &LeaseOwner) -> bool {
+        self.asks.values().any(|ask| {
+            let others = ask.lease.as_ref().is_some_and(|asked| asked.peer != peer && asked.owner == *owner);
+            others && self.sas.contains_key(&ask.conn)
+        })
     }
 
     // ---- names --------------------------------------------------------------------------------------------------
@@ -408,7 +446,7 @@ impl Engine {
             self.sas_of.remove(&(established.peer, sa.id));
         }
         self.arm(Timer::Isakmp(sa.id), None);
-        self.asks.retain(|_, ask| ask.conn != sa.id);
+        self.asks.retain(|_, ask| ask.conn != sa.id || ask.lease.is_some());
         self.drop_half_made_children(&sa);
         match &sa.state {
             State::Established(established) => self.phase1_ended(&sa, established.peer),
@@ -617,11 +655,21 @@ impl Engine {
 
     fn answer(&mut self, id: AskId, answer: Answer) {
         let Some(ask) = self.asks.remove(&id) else { return };
+        let mut granted = match (ask.lease, &answer) {
+            (Some(AskedLease { pool, owner, .. }), Answer::Lease(Ok(address))) => {
+                Some(Lease { pool, owner, address: *address })
+            }
+            _ => None,
+        };
         self.with_sa(ask.conn, |engine, sa| {
             let path = sa.path;
             let handled = match answer {
                 Answer::Group(group) => engine.group_answered(sa, group),
-                Answer::Lease(lease) => engine.lease_answered(sa, ask.message_id, lease),
+                Answer::Lease(Err(error)) => engine.lease_answered(sa, ask.message_id, Err(error)),
+                Answer::Lease(Ok(_)) => match granted.take() {
+                    Some(lease) => engine.lease_answered(sa, ask.message_id, Ok(lease)),
+                    None => Err(Refusal::Unexpected(exchange::TRANSACTION)),
+                },
                 Answer::Accepted { user } => engine.xauth_checked(sa, ask.message_id, Ok(user)),
                 Answer::Rejected { .. } => engine.xauth_checked(sa, ask.message_id, Err(())),
                 Answer::Challenge { message } => engine.xauth_challenged(sa, ask.message_id, &message),
@@ -631,6 +679,10 @@ impl Engine {
                 engine.refuse(Some(sa), path, refusal);
             }
         });
+        // its SA has gone meanwhile
+        if let Some(lease) = granted {
+            self.give_back(lease);
+        }
     }
 
     // ---- time ---------------------------------------------------------------------------------------------------

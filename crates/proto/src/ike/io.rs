@@ -144,8 +144,9 @@ pub enum Question {
     },
     /// Look a client group up by `aaa authorization network LIST`.
     Authorize {
-        /// The list.
-        list: String,
+        /// The list. Without one nobody knows the group; that is asked all the same, so that the time
+        /// of the answer does not tell whether a name is a group's.
+        list: Option<String>,
         /// The group's name.
         group: String,
     },
@@ -238,6 +239,9 @@ pub enum LeaseError {
     /// `max-users` or `max-logins`.
     #[error("the group's limit of users or logins is reached")]
     LimitReached,
+    /// Too many others wait for an address: whoever keeps the leases does not answer in time.
+    #[error("too many others wait for an address")]
+    Busy,
 }
 
 /// What the outside is to do.
@@ -284,7 +288,9 @@ pub enum Effect {
         /// The question.
         question: Question,
     },
-    /// A lease is free again (kept for its owner as long as nobody else needs it).
+    /// A lease is not used any more (its address is kept for the owner as long as nobody else needs it).
+    /// Each lease that an [`Answer::Lease`] grants is released once, also one that came too late; an
+    /// address that was granted twice is free when it was released twice.
     Release {
         /// The pool.
         pool: String,

@@ -4,7 +4,7 @@ use crate::ike::engine::{Engine, Reconnect};
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
-use crate::ike::sa::{IsakmpSa, Peer, PendingChild};
+use crate::ike::sa::{IsakmpSa, Lease, Peer, PendingChild};
 use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
 use crate::ike::v1::vendor::Vendor;
@@ -341,8 +341,13 @@ impl Engine {
             && let Some(lease) = peer.lease
         {
             self.step_on(None, peer.path, || Trace::AddressReturned);
-            self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
+            self.give_back(lease);
         }
+    }
+
+    /// Each lease that was granted is given back once, whether a peer had it or nobody any more.
+    pub(super) fn give_back(&mut self, lease: Lease) {
+        self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
     }
 
     // ---- the VPN client -----------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admission;
+mod answers;
 mod cisco;
 mod failover;
 mod hostile;

@@ -19,7 +19,7 @@ use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::{Event, EventKind};
 use hubward_proto::ike::io::{
-    Answer, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
+    Answer, AskId, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
 };
 use hubward_proto::names::{ChildId, InterfaceId, Service, VrfId};
 use hubward_proto::path::{Encapsulation, Mode, Path};
@@ -237,8 +237,14 @@ pub struct Node {
     pub passwords_asked: u32,
     /// The client's user types the same password whenever he is asked.
     pub insists: bool,
-    /// Owners whose leases were given back.
+    /// Owners whose leases were given back, as often as they were granted.
     pub released: Vec<LeaseOwner>,
+    /// How often each owner's lease is granted.
+    pub holds: BTreeMap<LeaseOwner, u32>,
+    /// Which questions are not answered at once.
+    pub slow: fn(&Question) -> bool,
+    /// Those that are not answered yet.
+    pub unanswered: Vec<(AskId, Question)>,
     pub keepalives: u32,
 }
 
@@ -258,6 +264,9 @@ impl Node {
             passwords_asked: 0,
             insists: false,
             released: vec![],
+            holds: BTreeMap::new(),
+            slow: |_| false,
+            unanswered: vec![],
             keepalives: 0,
         }
     }
@@ -279,8 +288,11 @@ impl Node {
                     self.users.iter().any(|(name, pass)| *name == user && password.matches(pass.as_bytes()));
                 if fits { Answer::Accepted { user } } else { Answer::Rejected { reason: "no".into() } }
             }
-            Question::Authorize { group, .. } => Answer::Group((group == "testgroup").then(test_group)),
+            Question::Authorize { list, group } => {
+                Answer::Group((list.is_some() && group == "testgroup").then(test_group))
+            }
             Question::Lease { owner, wanted, .. } => {
+                *self.holds.entry(owner.clone()).or_default() += 1;
                 if let Some(address) = self.leases.get(&owner) {
                     return Answer::Lease(Ok(*address));
                 }
@@ -379,6 +391,13 @@ impl World {
         self.input(node, Input::Acquire(acquire));
     }
 
+    /// Answers what was asked first and not answered at once.
+    pub fn answer(&mut self, node: usize) {
+        let (id, question) = self.nodes[node].unanswered.remove(0);
+        let answer = self.nodes[node].reply(question);
+        self.input(node, Input::Answer { id, answer });
+    }
+
     pub fn input(&mut self, node: usize, input: Input<'_>) {
         self.nodes[node].engine.handle(self.now, input);
         self.drain(node);
@@ -411,11 +430,20 @@ impl World {
                         node.outbound.remove(&child);
                     }
                 }
+                Effect::Ask { id, question } if (node.slow)(&question) => {
+                    node.unanswered.push((id, question));
+                }
                 Effect::Ask { id, question } => {
                     let answer = node.reply(question);
                     node.engine.handle(now, Input::Answer { id, answer });
                 }
-                Effect::Release { owner, .. } => node.released.push(owner),
+                Effect::Release { owner, .. } => {
+                    let holds = node.holds.get_mut(&owner).expect("a lease that was granted");
+                    *holds = holds.checked_sub(1).expect("a lease that was not released before");
+                    if *holds == 0 {
+                        node.released.push(owner);
+                    }
+                }
                 Effect::Assign(assignment) => node.assignment = Some(*assignment),
                 Effect::Unassign { .. } => node.assignment = None,
                 Effect::Event(event) => node.events.push(event),

@@ -58,6 +58,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a_packet_thread_panics", FAULTS, packet_threads),
     case("a_serving_thread_panics", FAULTS, serving_threads),
     case("another_serving_thread_panics", FAULTS, more_serving_threads),
+    case("a_thread_that_reads_dhcp_panics", FAULTS, dhcp_client),
     case("a_thread_hangs", FAULTS, hangs),
     case("stopped_for_good", PEERS, stopped),
     case("the_tun_is_lost", PEERS, tun),
@@ -156,14 +157,14 @@ fn packet_threads(lab: &Lab) -> Result<()> {
 
 /// Threads beside them.
 fn serving_threads(lab: &Lab) -> Result<()> {
-    panics(lab, config()?, &["signals", "aaa", "log", "exec"])
+    panics(lab, config()?, &["signals", "aaa", "log", "leases"])
 }
 
 /// The other threads beside them.
 fn more_serving_threads(lab: &Lab) -> Result<()> {
     let pool = "ip dhcp pool lan\n network 10.1.0.0 255.255.254.0\n!\n";
     let config = edit(&config()?, "ip local pool", &format!("{pool}ip local pool"))?;
-    panics(lab, config, &["ssh", "dhcp", "supervisor"])
+    panics(lab, config, &["ssh", "dhcp", "exec", "store", "supervisor"])
 }
 
 /// The threads that are there only where the kernel carries the packets, in the guest of the topic `kernel`.
@@ -421,9 +422,9 @@ fn routes_and_reloads(lab: &Lab) -> Result<()> {
     site.finish("routes and reloads")
 }
 
-/// The outside address comes by DHCP (Hubward sets it, and the route that comes with it), from another Hubward that lends for a minute, and dies.
-fn lease(lab: &Lab) -> Result<()> {
-    const MINUTE: Duration = secs(60);
+/// A hub whose outside address comes by DHCP (Hubward sets it, and the route that comes with it), and another Hubward that
+/// leases it for a minute.
+fn by_dhcp(program: &Path) -> Result<(Unit, Unit)> {
     let lending = "hostname isp\nip dhcp excluded-address 10.48.67.160 10.48.67.180\nip dhcp pool hub\n \
                    network 10.48.67.160 255.255.255.224\n default-router 10.48.67.161\n lease 0 0 1\n\
                    interface FastEthernet0/0\n ip address 10.48.67.161 255.255.255.224\n";
@@ -431,20 +432,45 @@ fn lease(lab: &Lab) -> Result<()> {
     let lender = Unit { program: binary()?, config: lending.to_owned(), arguments, before: String::new() };
     let config = edit(&config()?, "ip address 10.48.67.181 255.255.255.224", "ip address dhcp")?;
     let config = edit(&config, "ip route 0.0.0.0 0.0.0.0 10.48.66.181\n", "")?;
+    Ok((addressing(program, config), lender))
+}
+
+/// An address of the machine's own that keeps another way out when the leased one goes.
+const OTHER_ADDRESS: &str = "172.16.9.2/24 dev eth0";
+
+/// The machine has another way out by the same link.
+fn other_way(net: &Reference) -> Result<()> {
+    net.hub.ip(&format!("addr add {OTHER_ADDRESS}"))?;
+    net.hub.ip(&format!("route add default via {HUB_ROUTER} dev eth0 onlink metric 700")).map(drop)
+}
+
+/// The thread that reads the packets of an interface with `ip address dhcp`; the address is kept.
+fn dhcp_client(lab: &Lab) -> Result<()> {
+    let (hub, lender) = by_dhcp(&faults_binary()?)?;
     let mut running = None;
     let prepare = |net: &Reference| -> Result<()> {
         running = Some(Service::start(lab, "isp", &net.inet, &lender)?);
         net.hub.address("eth1", "10.1.1.1/23")?;
         Ok(())
     };
-    let mut site = Site::build(lab, &addressing(&binary()?, config), prepare)?;
-    let told = "lost its DHCP address";
-    // the machine has another way out by the same link, with an address that keeps it when the leased one goes
-    let address = "172.16.9.2/24 dev eth0";
-    let other_way = |net: &Reference| -> Result<()> {
-        net.hub.ip(&format!("addr add {address}"))?;
-        net.hub.ip(&format!("route add default via {HUB_ROUTER} dev eth0 onlink metric 700")).map(drop)
+    let mut site = Site::build(lab, &hub, prepare)?;
+    other_way(&site.net)?;
+    site.both(&[Row::panics("dhcp-client")])?;
+    site.finish("the thread that reads DHCP")
+}
+
+/// The outside address comes by DHCP from another Hubward that dies.
+fn lease(lab: &Lab) -> Result<()> {
+    const MINUTE: Duration = secs(60);
+    let (hub, lender) = by_dhcp(&binary()?)?;
+    let mut running = None;
+    let prepare = |net: &Reference| -> Result<()> {
+        running = Some(Service::start(lab, "isp", &net.inet, &lender)?);
+        net.hub.address("eth1", "10.1.1.1/23")?;
+        Ok(())
     };
+    let mut site = Site::build(lab, &hub, prepare)?;
+    let told = "lost its DHCP address";
     other_way(&site.net)?;
     // a provider that is gone
     drop(running);
@@ -459,7 +485,7 @@ fn lease(lab: &Lab) -> Result<()> {
     let _ = writeln!(site.table, "the lease is lost after {:.0} s; in clear: {clear}", lost.as_secs_f32());
     ensure!(clear == 0, "{clear} packets in clear when the lease was lost");
     // with its address the route goes, too
-    site.net.hub.ip(&format!("addr del {address}"))?;
+    site.net.hub.ip(&format!("addr del {OTHER_ADDRESS}"))?;
     let _again = Service::start(lab, "isp2", &site.net.inet, &lender)?;
     let then = Instant::now();
     wait::until("another lease", secs(70), || {

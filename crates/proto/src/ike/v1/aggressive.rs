@@ -285,14 +285,11 @@ impl Engine {
             demands,
         };
         if let Identity::KeyId(group) = &authorizing.identity {
-            // without a list nobody answers for the group; the peer must not see a difference
+            // without a list nobody answers for the group; the peer must see no difference, and no other time
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
             sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
-            match list {
-                Some(list) => self.ask(sa.id, 0, Question::Authorize { list, group }),
-                None => self.group_answered(sa, None)?,
-            }
+            self.ask(sa.id, 0, Question::Authorize { list, group });
             return Ok(None);
         }
         let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
@@ -327,7 +324,7 @@ impl Engine {
                 peer.group = Some(group.name.clone());
             }
             established.group = Some(group);
-            return Ok(());
+            return self.group_known(sa);
         }
         let State::AggressiveResponder(state) = std::mem::replace(&mut sa.state, State::Void) else {
             return Err(Refusal::Unexpected(exchange::AGGRESSIVE));

@@ -265,7 +265,7 @@ impl Engine {
         };
         if let Some(list) = established.demands.authorization_list.clone() {
             let group = String::from_utf8_lossy(group).into_owned();
-            self.ask(sa.id, 0, Question::Authorize { list, group });
+            self.ask(sa.id, 0, Question::Authorize { list: Some(list), group });
         }
     }
 

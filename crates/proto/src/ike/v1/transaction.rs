@@ -13,7 +13,7 @@
 
 use super::protected::{open, with_hash};
 use crate::ike::authorization::{AuthorizedPeer, XauthPassed};
-use crate::ike::engine::Engine;
+use crate::ike::engine::{AskedLease, Engine};
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
@@ -31,6 +31,7 @@ use crate::wire::registry::{config, exchange, payload};
 use hubward_crypto::secret::Secret;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Engine {
@@ -327,20 +328,50 @@ impl Engine {
             Trace::ConfigAsked(message.attributes.iter().map(|attribute| attribute.kind).collect())
         });
         self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
+        let id = sa.id;
         let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
-        let (peer_id, wanted) = (established.peer, wanted_address(message));
         let pool = established.group.as_ref().and_then(|group| group.pool.clone());
-        let (true, Some(pool)) = (established.demands.respond, pool) else {
+        // in main mode the list is asked for the group only after the identity, and may take its time
+        let waits = established.group.is_none() && self.waits_for_group(id);
+        if !established.demands.respond || (pool.is_none() && !waits) {
             return Err(Refusal::NoModeConfig);
-        };
+        }
         let waiting =
             Exchange::ConfigLease { identifier: message.identifier, requested: message.attributes.clone() };
         established.exchanges.insert(message_id, waiting);
-        let owner = self.lease_owner(sa, peer_id);
-        let current =
-            self.peers.get(&peer_id).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
-        self.ask(sa.id, message_id, Question::Lease { pool, owner, wanted: current.or(wanted) });
+        if let Some(pool) = pool {
+            self.request_lease(sa, message_id, pool, wanted_address(&message.attributes));
+        }
         Ok(())
+    }
+
+    /// The list has answered for a group: clients that asked for an address before that get theirs.
+    pub(crate) fn group_known(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
+        let Some(established) = sa.established_mut() else { return Ok(()) };
+        let pool = established.group.as_ref().and_then(|group| group.pool.clone());
+        let waits = |(id, exchange): (&u32, &Exchange)| match exchange {
+            Exchange::ConfigLease { requested, .. } => Some((*id, wanted_address(requested))),
+            _ => None,
+        };
+        let waiting: Vec<_> = established.exchanges.iter().filter_map(waits).collect();
+        let Some(pool) = pool else {
+            for (message_id, _) in &waiting {
+                established.exchanges.remove(message_id);
+            }
+            return if waiting.is_empty() { Ok(()) } else { Err(Refusal::NoModeConfig) };
+        };
+        for (message_id, wanted) in waiting {
+            self.request_lease(sa, message_id, pool.clone(), wanted);
+        }
+        Ok(())
+    }
+
+    /// Asks for a lease; a peer that has one gets the same again.
+    fn request_lease(&mut self, sa: &IsakmpSa, message_id: u32, pool: String, wanted: Option<Ipv4Addr>) {
+        let Some(peer) = sa.established().map(|established| established.peer) else { return };
+        let owner = self.lease_owner(sa, peer);
+        let current = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
+        self.ask_for_lease(sa.id, message_id, AskedLease { peer, pool, owner }, current.or(wanted));
     }
 
     /// Who holds the lease: group, user, and the device, told apart by address, and by port as well when another of the same
@@ -356,7 +387,7 @@ impl Engine {
         let taken = self.peers.iter().any(|(id, other)| {
             *id != peer_id && other.lease.as_ref().is_some_and(|lease| lease.owner == plain)
         });
-        if taken {
+        if taken || self.asked_by_another(peer_id, &plain) {
             return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
         }
         plain
@@ -367,30 +398,32 @@ impl Engine {
         &mut self,
         sa: &mut IsakmpSa,
         message_id: u32,
-        lease: Result<Ipv4Addr, LeaseError>,
+        lease: Result<Lease, LeaseError>,
     ) -> Result<(), Refusal> {
-        let now = self.now;
-        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
-        let Some(Exchange::ConfigLease { identifier, requested }) = established.exchanges.remove(&message_id)
-        else {
-            return Err(Refusal::Unexpected(exchange::TRANSACTION));
-        };
-        let address = match lease {
-            Ok(address) => address,
+        let lease = match lease {
+            Ok(lease) => lease,
             Err(error) => {
+                let waiting = |sa: &mut IsakmpSa| sa.established_mut()?.exchanges.remove(&message_id);
+                waiting(sa).ok_or(Refusal::Unexpected(exchange::TRANSACTION))?;
                 self.delete_isakmp(sa, "no inner address");
                 return Err(error.into());
             }
         };
-        let group = established.group.clone().ok_or(Refusal::NoModeConfig)?;
-        let remaining = established.expires.since(now);
-        established.config_used = true;
-        let peer = established.peer;
-        let owner = self.lease_owner(sa, peer);
-        if let Some(peer) = self.peers.get_mut(&peer)
-            && let Some(pool) = group.pool.clone()
-        {
-            peer.lease = Some(Lease { pool, owner, address });
+        let address = lease.address;
+        let (identifier, requested, group, remaining) = match self.claim(sa, message_id) {
+            Ok(claimed) => claimed,
+            Err(refusal) => {
+                self.give_back(lease);
+                return Err(refusal);
+            }
+        };
+        let peer = sa.established().and_then(|established| self.peers.get_mut(&established.peer));
+        let replaced = match peer {
+            Some(peer) => peer.lease.replace(lease),
+            None => Some(lease),
+        };
+        if let Some(replaced) = replaced {
+            self.give_back(replaced);
         }
         let version = self.policy.global.application_version.clone();
         let attributes = config_reply(&group, &requested, address, remaining, &version);
@@ -407,6 +440,23 @@ impl Engine {
         }
         self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
         Ok(())
+    }
+
+    /// Takes the request that an address was asked for, with what answers it: the identifier, the
+    /// attributes, the group, and how long the IKE SA lasts.
+    fn claim(
+        &self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+    ) -> Result<(u16, Vec<Attribute>, Arc<ClientGroup>, Duration), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
+        let Some(Exchange::ConfigLease { identifier, requested }) = established.exchanges.remove(&message_id)
+        else {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        let group = established.group.clone().ok_or(Refusal::NoModeConfig)?;
+        established.config_used = true;
+        Ok((identifier, requested, group, established.expires.since(self.now)))
     }
 
     /// What becomes of a client's request.
@@ -627,8 +677,9 @@ fn is_xauth(message: &Config) -> bool {
 }
 
 /// The address that a client names because it had it before.
-fn wanted_address(message: &Config) -> Option<Ipv4Addr> {
-    let octets: [u8; 4] = message.get(config::ADDRESS)?.bytes().try_into().ok()?;
+fn wanted_address(requested: &[Attribute]) -> Option<Ipv4Addr> {
+    let attribute = requested.iter().find(|attribute| attribute.kind == config::ADDRESS)?;
+    let octets: [u8; 4] = attribute.bytes().try_into().ok()?;
     let address = Ipv4Addr::from(octets);
     (!address.is_unspecified()).then_some(address)
 }

@@ -1,0 +1,22 @@
+//! The thread `store`, which waits for the disk in the place of whoever only wants something kept: what the guard remembers, and
+//! what DHCP leased the interfaces.
+
+use crate::base::store::Store;
+use crate::supervise::{BEAT, Heart, Supervisor};
+use std::sync::Arc;
+
+/// Starts the thread. It also tries again to keep what could not be kept.
+///
+/// # Errors
+/// The thread cannot be started.
+pub(crate) fn start(supervisor: &Arc<Supervisor>, store: &Store) -> std::io::Result<()> {
+    let store = store.clone();
+    store.serve();
+    let work = move |heart: &Heart| {
+        loop {
+            heart.beat();
+            heart.away(|| store.write_waiting(BEAT));
+        }
+    };
+    supervisor.spawn("store", work).map(drop)
+}

@@ -1,0 +1,324 @@
+//! The thread `leases`, which owns the leases of the pools and is the only one that waits for the disk they are on. What it
+//! is told it does in order: a release, and then the question of whoever comes next.
+
+use crate::base::inbox::Inbox;
+use crate::gateway::lease::Leases;
+use crate::supervise::{BEAT, Heart, Supervisor};
+use hubward_config::model::Pool;
+use hubward_proto::ike::io::{Answer, AskId, LeaseError, LeaseOwner};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Questions that may wait: with a disk that does not answer, peers ask again and again.
+const WAITING: usize = 4096;
+/// After how long the log says that the disk does not answer.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// What the thread is told.
+enum Order {
+    Lease { id: AskId, pool: String, owner: LeaseOwner, wanted: Option<Ipv4Addr> },
+    Release(Ipv4Addr),
+    Configure(Vec<Pool>),
+}
+
+/// Where the gateway asks for leases.
+pub(crate) struct LeaseDesk {
+    orders: Sender<Order>,
+    /// Questions that are not answered yet.
+    waiting: Arc<AtomicUsize>,
+    /// Since when the thread is at one order.
+    busy: Arc<Busy>,
+    /// Whether the log says that it takes long.
+    slow: bool,
+}
+
+#[derive(Default)]
+struct Busy(Mutex<Option<Instant>>);
+
+impl Busy {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn lasts(&self) -> Duration {
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+impl LeaseDesk {
+    /// Starts the thread. `shown` is told which addresses are in use, and which are free again.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub(crate) fn start(
+        supervisor: &Arc<Supervisor>,
+        leases: Leases,
+        gateway: &Arc<Inbox>,
+        shown: impl Fn(Ipv4Addr, bool) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (orders, ordered) = channel();
+        let (waiting, busy) = (Arc::new(AtomicUsize::new(0)), Arc::new(Busy::default()));
+        let mut task = Task {
+            leases,
+            gateway: Arc::clone(gateway),
+            waiting: Arc::clone(&waiting),
+            shown: Box::new(shown),
+        };
+        let at_work = Arc::clone(&busy);
+        supervisor.spawn("leases", move |heart| task.run(heart, &ordered, &at_work))?;
+        Ok(Self { orders, waiting, busy, slow: false })
+    }
+
+    /// Asks for a lease; refuses it at once where too many others wait.
+    pub(crate) fn ask(
+        &self,
+        id: AskId,
+        pool: String,
+        owner: LeaseOwner,
+        wanted: Option<Ipv4Addr>,
+    ) -> Option<Answer> {
+        let refused = Some(Answer::Lease(Err(LeaseError::Busy)));
+        if self.waiting.load(Ordering::Relaxed) >= WAITING {
+            return refused;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        match self.orders.send(Order::Lease { id, pool, owner, wanted }) {
+            Ok(()) => None,
+            // the thread has panicked, and the program ends
+            Err(_) => refused,
+        }
+    }
+
+    /// A lease is not used any more. There are never more of these than leases.
+    pub(crate) fn release(&self, address: Ipv4Addr) {
+        let _ended = self.orders.send(Order::Release(address));
+    }
+
+    /// Other pools from the next question on.
+    pub(crate) fn configure(&self, pools: &[Pool]) {
+        let _ended = self.orders.send(Order::Configure(pools.to_vec()));
+    }
+
+    /// Once a second: logs that the disk does not answer, and that it does again.
+    pub(crate) fn look(&mut self) {
+        let slow = self.busy.lasts() >= SLOW;
+        if slow && !self.slow {
+            tracing::error!(
+                "the disk of the state folder has not answered for {} s: clients get no address until it does",
+                SLOW.as_secs()
+            );
+        }
+        if self.slow && !slow {
+            tracing::info!("the disk of the state folder answers again");
+        }
+        self.slow = slow;
+    }
+}
+
+struct Task {
+    leases: Leases,
+    gateway: Arc<Inbox>,
+    waiting: Arc<AtomicUsize>,
+    shown: Box<dyn Fn(Ipv4Addr, bool) + Send>,
+}
+
+impl Task {
+    fn run(&mut self, heart: &Heart, ordered: &Receiver<Order>, busy: &Busy) {
+        loop {
+            heart.beat();
+            match ordered.recv_timeout(BEAT) {
+                Ok(order) => {
+                    busy.set(Some(Instant::now()));
+                    heart.away(|| self.carry_out(order));
+                    busy.set(None);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // the gateway has ended
+                Err(RecvTimeoutError::Disconnected) => return heart.retire(),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Lease { id, pool, owner, wanted } => {
+                let lease = self.leases.lease(&pool, &owner, wanted);
+                match lease {
+                    Ok(address) => (self.shown)(address, true),
+                    Err(LeaseError::Exhausted) => {
+                        tracing::warn!("%IP-4-POOL: local pool {pool} has no free address");
+                    }
+                    Err(LeaseError::NoPool | LeaseError::LimitReached | LeaseError::Busy) => {}
+                }
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                // a gateway that has ended needs no answer
+                let _ended = self.gateway.answer(id, Answer::Lease(lease));
+            }
+            Order::Release(address) => {
+                if self.leases.release(address) {
+                    (self.shown)(address, false);
+                }
+            }
+            Order::Configure(pools) => self.leases.configure(&pools),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::message::Message;
+    use crate::base::store::Store;
+    use crate::gateway::asks::logins::{Logins, Work};
+    use crate::gateway::lease::LeaseStore;
+    use hubward_crypto::secret::Secret;
+    use std::sync::mpsc::Sender;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn pool(last: u8) -> Pool {
+        Pool {
+            name: "p".into(),
+            low: Ipv4Addr::new(10, 5, 5, 1),
+            high: Ipv4Addr::new(10, 5, 5, last),
+            line: 1,
+        }
+    }
+
+    fn owner(user: &str) -> LeaseOwner {
+        LeaseOwner { group: "g".into(), user: Some(user.into()), device: user.into() }
+    }
+
+    struct Bench {
+        desk: LeaseDesk,
+        gateway: Arc<Inbox>,
+        supervisor: Arc<Supervisor>,
+        shown: Receiver<(Ipv4Addr, bool)>,
+    }
+
+    impl Bench {
+        /// With a pool of so many addresses.
+        fn new(store: LeaseStore, size: u8) -> Self {
+            let (supervisor, gateway) = (Supervisor::new(), Arc::new(Inbox::default()));
+            let mut leases = Leases::open(store);
+            leases.configure(&[pool(size)]);
+            let (show, shown) = channel();
+            let desk = LeaseDesk::start(&supervisor, leases, &gateway, move |address, in_use| {
+                let _ended = show.send((address, in_use));
+            });
+            Self { desk: desk.unwrap(), gateway, supervisor, shown }
+        }
+
+        fn stuck(size: u8) -> (Self, Sender<()>) {
+            let (go_on, until) = channel();
+            (Self::new(LeaseStore::Stuck(until), size), go_on)
+        }
+
+        fn ask(&self, id: u64, user: &str) -> Option<Answer> {
+            self.desk.ask(AskId(id), "p".into(), owner(user), None)
+        }
+
+        /// The next answer, which has to come through the inbox.
+        fn answer(&self) -> (u64, Answer) {
+            match self.gateway.take(PATIENCE) {
+                Some(Message::Answer(id, answer)) => (id.0, answer),
+                _ => panic!("no answer"),
+            }
+        }
+
+        fn lease(&self) -> (u64, Result<u8, LeaseError>) {
+            match self.answer() {
+                (id, Answer::Lease(lease)) => (id, lease.map(|address| address.octets()[3])),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_release_comes_before_the_question_after_it() {
+        let bench = Bench::new(LeaseStore::Local(Store::default()), 1);
+        for round in 0..50 {
+            assert!(bench.ask(round * 2, "a").is_none(), "it comes through the inbox");
+            assert_eq!(bench.lease(), (round * 2, Ok(1)));
+            // there is one address: who comes next gets it only after the release
+            bench.desk.release(Ipv4Addr::new(10, 5, 5, 1));
+            assert!(bench.ask(round * 2 + 1, "b").is_none());
+            bench.desk.release(Ipv4Addr::new(10, 5, 5, 1));
+            assert_eq!(bench.lease(), (round * 2 + 1, Ok(1)));
+        }
+        let shown: Vec<_> = bench.shown.try_iter().map(|(_, in_use)| in_use).collect();
+        assert_eq!(shown.iter().filter(|in_use| **in_use).count(), 100);
+        assert!(shown.chunks(2).all(|pair| pair.first() == Some(&true)));
+    }
+
+    #[test]
+    fn a_question_before_the_release_finds_no_address() {
+        let bench = Bench::new(LeaseStore::Local(Store::default()), 1);
+        bench.ask(1, "a");
+        bench.ask(2, "b");
+        bench.desk.release(Ipv4Addr::new(10, 5, 5, 1));
+        assert_eq!(bench.lease(), (1, Ok(1)));
+        assert_eq!(bench.lease(), (2, Err(LeaseError::Exhausted)));
+    }
+
+    #[test]
+    fn pools_change_between_two_questions() {
+        let bench = Bench::new(LeaseStore::Local(Store::default()), 1);
+        bench.ask(1, "a");
+        bench.ask(2, "b");
+        bench.desk.configure(&[pool(2)]);
+        bench.ask(3, "b");
+        bench.desk.configure(&[]);
+        bench.ask(4, "a");
+        let answers = [bench.lease(), bench.lease(), bench.lease(), bench.lease()];
+        let expected =
+            [(1, Ok(1)), (2, Err(LeaseError::Exhausted)), (3, Ok(2)), (4, Err(LeaseError::NoPool))];
+        assert_eq!(answers, expected);
+    }
+
+    /// A disk that hangs: leases wait, and nobody else does; nor is it taken for a thread that hangs.
+    #[test]
+    fn a_store_that_hangs_delays_no_other_question() {
+        let (bench, go_on) = Bench::stuck(9);
+        let text = "username a password 0 right\naaa new-model\naaa authentication login x local\n";
+        let config = hubward_config::parse(text).config;
+        let logins = Logins::start(&bench.supervisor, &config, &bench.gateway).unwrap();
+        assert!(bench.ask(1, "a").is_none());
+        assert!(bench.ask(2, "b").is_none());
+        for id in 10..20 {
+            let password = Secret::new(*b"right");
+            let check = Work::Check { list: "x".into(), user: "a".into(), password };
+            assert!(logins.put(AskId(id), check).is_none());
+            assert!(matches!(bench.answer(), (answered, Answer::Accepted { .. }) if answered == id));
+            let look_up = Work::LookUp { list: Some("x".into()), group: "g".into() };
+            assert!(logins.put(AskId(id), look_up).is_none());
+            assert!(matches!(bench.answer(), (answered, Answer::Group(None)) if answered == id));
+        }
+        assert!(bench.gateway.take(Duration::ZERO).is_none(), "no lease yet");
+        assert_eq!(bench.supervisor.fault(), None);
+        go_on.send(()).unwrap();
+        assert_eq!(bench.lease(), (1, Ok(1)));
+        go_on.send(()).unwrap();
+        assert_eq!(bench.lease(), (2, Ok(2)));
+    }
+
+    #[test]
+    fn of_too_many_questions_the_rest_is_refused_at_once() {
+        let (bench, go_on) = Bench::stuck(9);
+        for id in 0..WAITING as u64 {
+            assert!(bench.ask(id, "a").is_none());
+        }
+        assert!(matches!(bench.ask(9999, "a"), Some(Answer::Lease(Err(LeaseError::Busy)))));
+        go_on.send(()).unwrap();
+        // the owner has its address now, and nothing is left to be written
+        for id in 0..WAITING as u64 {
+            assert_eq!(bench.lease(), (id, Ok(1)));
+        }
+        assert!(bench.ask(9999, "a").is_none());
+        assert_eq!(bench.lease(), (9999, Ok(1)));
+    }
+}

@@ -1,0 +1,278 @@
+//! The threads `aaa`, which check users and look client groups up. scrypt and PBKDF2 take their time on purpose, and no peer may
+//! wait for another's: there are several threads, and one of them is always free for what needs no password, which comes
+//! first. So a method that waits for a server stops neither the other logins nor the groups.
+
+use crate::base::inbox::Inbox;
+use crate::gateway::aaa;
+use crate::supervise::{BEAT, Heart, Supervisor};
+use hubward_config::model::Config;
+use hubward_crypto::secret::Secret;
+use hubward_proto::ike::io::{Answer, AskId};
+use hubward_proto::limits;
+use hubward_proto::names::Untrusted;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The threads.
+const THREADS: usize = 3;
+/// Logins that are checked at a time: more would take the processors from the packets.
+const CHECKING: usize = THREADS - 1;
+/// Logins that may wait to be checked.
+const LOGINS: usize = 64;
+/// Client groups that may wait to be looked up: as many as SAs may be half open.
+const GROUPS: usize = limits::HALF_OPEN;
+
+/// What is asked.
+pub(crate) enum Work {
+    /// A user against `aaa authentication login LIST`.
+    Check { list: String, user: String, password: Secret },
+    /// A client group by `aaa authorization network LIST`.
+    LookUp { list: Option<String>, group: String },
+}
+
+/// A question, with the configuration that was in force when it was asked.
+struct Job {
+    id: AskId,
+    config: Arc<Config>,
+    work: Work,
+}
+
+/// What waits for the threads.
+#[derive(Default)]
+struct Queue {
+    lanes: Mutex<Lanes>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Lanes {
+    groups: VecDeque<Job>,
+    logins: VecDeque<Job>,
+    /// Logins that are being checked.
+    checking: usize,
+    /// The gateway has ended.
+    closed: bool,
+}
+
+impl Lanes {
+    fn next(&mut self) -> Option<Job> {
+        if let Some(group) = self.groups.pop_front() {
+            return Some(group);
+        }
+        let login = if self.checking < CHECKING { self.logins.pop_front() } else { None };
+        self.checking += usize::from(login.is_some());
+        login
+    }
+}
+
+/// The gateway has ended: nobody asks any more.
+struct Closed;
+
+impl Queue {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there was room.
+    fn put(&self, job: Job) -> bool {
+        let mut lanes = self.lanes();
+        let (lane, room) = match job.work {
+            Work::Check { .. } => (&mut lanes.logins, LOGINS),
+            Work::LookUp { .. } => (&mut lanes.groups, GROUPS),
+        };
+        let fits = lane.len() < room;
+        if fits {
+            lane.push_back(job);
+            self.changed.notify_all();
+        }
+        fits
+    }
+
+    /// What may be begun now, if there is something within this time.
+    fn take(&self, time: Duration) -> Result<Option<Job>, Closed> {
+        let mut lanes = self.lanes();
+        if let Some(job) = lanes.next() {
+            return Ok(Some(job));
+        }
+        if !lanes.closed {
+            (lanes, _) = self.changed.wait_timeout(lanes, time).unwrap_or_else(PoisonError::into_inner);
+        }
+        match lanes.closed {
+            true => Err(Closed),
+            false => Ok(lanes.next()),
+        }
+    }
+
+    /// A login has been checked.
+    fn checked(&self) {
+        self.lanes().checking -= 1;
+        self.changed.notify_all();
+    }
+}
+
+/// Where the gateway has users checked and groups looked up.
+pub(crate) struct Logins {
+    config: Arc<Config>,
+    queue: Arc<Queue>,
+}
+
+impl Drop for Logins {
+    fn drop(&mut self) {
+        self.queue.lanes().closed = true;
+        self.queue.changed.notify_all();
+    }
+}
+
+impl Logins {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub(crate) fn start(
+        supervisor: &Arc<Supervisor>,
+        config: &Config,
+        gateway: &Arc<Inbox>,
+    ) -> std::io::Result<Self> {
+        let queue = Arc::new(Queue::default());
+        for _ in 0..THREADS {
+            let (queue, gateway) = (Arc::clone(&queue), Arc::clone(gateway));
+            supervisor.spawn("aaa", move |heart| work(heart, &queue, &gateway))?;
+        }
+        Ok(Self { config: Arc::new(config.clone()), queue })
+    }
+
+    /// Uses another configuration for what is asked from now on.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        self.config = Arc::new(config.clone());
+    }
+
+    /// Has something answered, or refuses it at once when too many wait.
+    pub(crate) fn put(&self, id: AskId, work: Work) -> Option<Answer> {
+        let refusal = match work {
+            Work::Check { .. } => Answer::Rejected { reason: "too many logins at once".into() },
+            Work::LookUp { .. } => Answer::Group(None),
+        };
+        if self.queue.put(Job { id, config: Arc::clone(&self.config), work }) {
+            return None;
+        }
+        match refusal {
+            Answer::Group(_) => tracing::warn!("a client was refused: {GROUPS} others wait for their groups"),
+            _ => tracing::warn!("a login was refused: {LOGINS} others wait to be checked"),
+        }
+        Some(refusal)
+    }
+}
+
+fn work(heart: &Heart, queue: &Queue, gateway: &Inbox) {
+    loop {
+        heart.beat();
+        let Job { id, config, work } = match queue.take(BEAT) {
+            Ok(Some(job)) => job,
+            Ok(None) => continue,
+            Err(Closed) => return heart.retire(),
+        };
+        let answer = match work {
+            Work::LookUp { list, group } => aaa::authorize(&config, list.as_deref(), &group),
+            Work::Check { list, user, password } => {
+                let answer = aaa::authenticate(&config, &list, &user, &password);
+                queue.checked();
+                if let Answer::Rejected { reason } = &answer {
+                    let user = Untrusted::new(user.as_bytes());
+                    tracing::warn!(
+                        "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
+                    );
+                }
+                answer
+            }
+        };
+        if !gateway.answer(id, answer) {
+            return heart.retire();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::message::Message;
+
+    fn job(id: u64, work: Work) -> Job {
+        Job { id: AskId(id), config: Arc::default(), work }
+    }
+
+    fn check(id: u64) -> Job {
+        job(id, Work::Check { list: "x".into(), user: "u".into(), password: Secret::new(*b"p") })
+    }
+
+    fn look_up(id: u64) -> Job {
+        job(id, Work::LookUp { list: None, group: "g".into() })
+    }
+
+    fn taken(queue: &Queue) -> Option<u64> {
+        queue.take(Duration::ZERO).ok().flatten().map(|job| job.id.0)
+    }
+
+    /// However many logins wait, a group is looked up next, and a thread is free for it.
+    #[test]
+    fn logins_hold_up_no_group() {
+        let queue = Queue::default();
+        for id in 0..10 {
+            assert!(queue.put(check(id)));
+        }
+        assert_eq!(taken(&queue), Some(0));
+        assert!(queue.put(look_up(100)));
+        assert_eq!(taken(&queue), Some(100), "before the logins that came earlier");
+        // one that waits for a server does not stop the next
+        assert_eq!(taken(&queue), Some(1));
+        assert_eq!(taken(&queue), None, "the last thread is kept free");
+        assert!(queue.put(look_up(101)));
+        assert_eq!(taken(&queue), Some(101));
+        queue.checked();
+        assert_eq!(taken(&queue), Some(2));
+        assert_eq!(taken(&queue), None);
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused() {
+        let queue = Queue::default();
+        assert_eq!((0..LOGINS as u64 + 5).filter(|id| queue.put(check(*id))).count(), LOGINS);
+        assert_eq!((0..GROUPS as u64 + 5).filter(|id| queue.put(look_up(*id))).count(), GROUPS);
+        queue.lanes().closed = true;
+        queue.lanes().groups.clear();
+        queue.lanes().logins.clear();
+        assert!(queue.take(Duration::from_secs(20)).is_err());
+    }
+
+    /// A login is judged by the configuration in force when it came.
+    #[test]
+    fn answers_come_through_the_inbox() {
+        let (supervisor, gateway) = (Supervisor::new(), Arc::new(Inbox::default()));
+        let before = "aaa new-model\naaa authentication login x none\naaa authorization network n local\n\
+                      crypto isakmp client configuration group g\n key secret\n";
+        let config = hubward_config::parse(before).config;
+        let mut logins = Logins::start(&supervisor, &config, &gateway).unwrap();
+        let ask = |logins: &Logins, id| {
+            let password = Secret::new(*b"any");
+            let refused = logins.put(AskId(id), Work::Check { list: "x".into(), user: "u".into(), password });
+            assert!(refused.is_none());
+        };
+        let answer = || match gateway.take(Duration::from_secs(20)) {
+            Some(Message::Answer(id, answer)) => (id.0, answer),
+            _ => panic!("no answer"),
+        };
+        ask(&logins, 1);
+        assert!(matches!(answer(), (1, Answer::Accepted { .. })));
+        for (id, list, known) in [(2, Some("n"), true), (3, Some("x"), false), (4, None, false)] {
+            let list = list.map(str::to_string);
+            assert!(logins.put(AskId(id), Work::LookUp { list, group: "g".into() }).is_none());
+            assert!(
+                matches!(answer(), (answered, Answer::Group(group)) if answered == id && group.is_some() == known)
+            );
+        }
+        logins.configure(&hubward_config::parse("").config);
+        ask(&logins, 5);
+        assert!(matches!(answer(), (5, Answer::Rejected { .. })));
+        assert_eq!(supervisor.fault(), None);
+    }
+}

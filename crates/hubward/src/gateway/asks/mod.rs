@@ -1,0 +1,77 @@
+//! What the engine asks and what takes its time: passwords, client groups, leases. Each is answered on a thread of its own, and
+//! the answers come back through the inbox, so that nobody else's messages wait for a disk or a password.
+
+pub(crate) mod disk;
+pub(crate) mod leases;
+pub(crate) mod logins;
+
+use crate::base::inbox::Inbox;
+use crate::gateway::asks::leases::LeaseDesk;
+use crate::gateway::asks::logins::{Logins, Work};
+use crate::gateway::lease::Leases;
+use crate::supervise::Supervisor;
+use crate::views::Views;
+use hubward_config::model::Config;
+use hubward_proto::ike::io::{Answer, AskId, Question};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Whoever answers the engine's questions.
+pub(crate) struct Asks {
+    logins: Logins,
+    leases: LeaseDesk,
+}
+
+impl Asks {
+    /// Starts the threads; their answers go to the gateway as [`crate::base::message::Message::Answer`].
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub(crate) fn start(
+        supervisor: &Arc<Supervisor>,
+        config: &Config,
+        mut leases: Leases,
+        gateway: &Arc<Inbox>,
+        views: &Arc<Views>,
+    ) -> std::io::Result<Self> {
+        leases.configure(&config.pools);
+        let views = Arc::clone(views);
+        let shown = move |address, in_use| match in_use {
+            true => views.leased(address),
+            false => views.released(address),
+        };
+        Ok(Self {
+            logins: Logins::start(supervisor, config, gateway)?,
+            leases: LeaseDesk::start(supervisor, leases, gateway, shown)?,
+        })
+    }
+
+    /// Uses another configuration for what is asked from now on.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        self.logins.configure(config);
+        self.leases.configure(&config.pools);
+    }
+
+    /// Has a question answered; the answer at once where it is a refusal.
+    pub(crate) fn ask(&self, id: AskId, question: Question) -> Option<Answer> {
+        match question {
+            Question::Authenticate { list, user, password, .. } => {
+                self.logins.put(id, Work::Check { list, user, password })
+            }
+            Question::Authorize { list, group } => self.logins.put(id, Work::LookUp { list, group }),
+            Question::Lease { pool, owner, wanted } => self.leases.ask(id, pool, owner, wanted),
+            // nobody sits at a gateway
+            Question::Credentials { .. } => Some(Answer::Credentials(None)),
+        }
+    }
+
+    /// A lease is not used any more.
+    pub(crate) fn release(&self, address: Ipv4Addr) {
+        self.leases.release(address);
+    }
+
+    /// Once a second: logs that the leases wait for their disk, and that they do no longer.
+    pub(crate) fn look(&mut self) {
+        self.leases.look();
+    }
+}

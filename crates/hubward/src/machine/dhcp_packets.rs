@@ -1,0 +1,96 @@
+//! The packets of DHCP, which a thread for each link reads, for the clients and for the servers.
+
+use crate::supervise::Heart;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How long a thread waits for a packet before it looks whether it is to end.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+/// Ends a thread that reads, within [`LOOK`], when this is dropped. Nobody waits for that.
+#[derive(Default)]
+pub(super) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// What the thread looks at.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
+    /// Asks the thread to end.
+    pub(super) fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.now();
+    }
+}
+
+/// Hands every packet over until it is stopped. `take` reads one into the buffer and gives its length, or an error where
+/// there is none.
+pub(super) fn receive(
+    heart: &Heart,
+    socket: &impl AsFd,
+    take: impl Fn(&mut [u8]) -> io::Result<usize>,
+    stop: &AtomicBool,
+    mut hand_over: impl FnMut(&[u8]),
+) {
+    let mut buffer = [0; 2048];
+    while !stop.load(Ordering::Relaxed) {
+        heart.beat();
+        // an interrupted wait is a wait that ended
+        let _ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&LOOK));
+        while !stop.load(Ordering::Relaxed)
+            && let Ok(length) = take(&mut buffer)
+        {
+            heart.beat();
+            hand_over(buffer.get(..length).unwrap_or_default());
+        }
+    }
+    heart.retire();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::inbox::Inbox;
+    use crate::base::message::{LinkPacket, Message};
+    use crate::supervise::Supervisor;
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
+    #[test]
+    fn what_arrives_is_a_message_and_a_thread_that_is_stopped_ends() {
+        let (link, socket) = UnixDatagram::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let (supervisor, gateway, stop) = (Supervisor::new(), Arc::new(Inbox::default()), Stop::default());
+        let (to, stopped) = (Arc::clone(&gateway), stop.flag());
+        let thread = supervisor.spawn("dhcp-client", move |heart| {
+            receive(
+                heart,
+                &socket,
+                |buffer| socket.recv(buffer),
+                &stopped,
+                |bytes| {
+                    to.dhcp(LinkPacket { link: "eth0".into(), bytes: bytes.to_vec() });
+                },
+            );
+        });
+        for number in 0..100u8 {
+            link.send(&[number; 300]).unwrap();
+            let Some(Message::Dhcp(packet)) = gateway.take(Duration::from_secs(20)) else {
+                panic!("no packet")
+            };
+            assert_eq!((&*packet.link, packet.bytes), ("eth0", vec![number; 300]));
+        }
+        drop(stop);
+        thread.unwrap().join().unwrap();
+        assert_eq!(supervisor.fault(), None, "it was asked to end");
+    }
+}
