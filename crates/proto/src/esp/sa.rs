@@ -1,7 +1,8 @@
 //! A child SA pair as the engine negotiated it and the data plane runs it.
 
 use crate::flow::selector::Selector;
-use crate::names::{ChildId, EntryRef, Spi};
+use crate::flow::tables::Lookup;
+use crate::names::{ChildId, EntryRef, InterfaceId, Spi};
 use crate::path::{DfBit, Mode, Path};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
@@ -58,6 +59,16 @@ pub struct ChildSa {
 }
 
 impl ChildSa {
+    /// How the port that carries its packets finds it.
+    pub fn lookup(&self) -> Lookup {
+        self.port_interface().map_or(Lookup::BySelector, Lookup::ByInterface)
+    }
+
+    /// The interface whose packets it carries, for a route-based tunnel.
+    fn port_interface(&self) -> Option<InterfaceId> {
+        None
+    }
+
     /// Volume after which the receiving half asks for a rekey: half-way between what makes the sending half ask and the end, so that
     /// as a rule only one side renews, and a peer that counts nothing and sends more than it gets is renewed all the same.
     pub fn inbound_soft_bytes(&self) -> Option<u64> {
