@@ -563,7 +563,7 @@ impl Gateway {
         for change in self.dhcp.stop_unwanted(&self.parsed.config, &names) {
             self.lease_changed(change);
         }
-        let tun = (!self.plane.is_kernel()).then_some(&self.shared.tun);
+        let tun = (!self.plane.is_kernel()).then_some(self.shared.ports.by_selector());
         if let Err(error) = self.machine.apply(&self.parsed.config, names, tun) {
             tracing::error!("not everything of the new configuration could be applied: {error:#}");
         }
