@@ -28,3 +28,11 @@ pub fn long_name(typed: &str) -> String {
         KINDS.iter().find(|known| !lower.is_empty() && known.to_ascii_lowercase().starts_with(&lower));
     format!("{}{number}", found.copied().unwrap_or(kind))
 }
+
+/// Whether an interface, by its long name, is one that the router has, not one that the configuration made: `no interface`
+/// does not remove it.
+pub fn is_hardware(name: &str) -> bool {
+    const MADE: [&str; 7] =
+        ["Loopback", "Tunnel", "Vlan", "Dialer", "BVI", "Port-channel", "Virtual-Template"];
+    !name.contains('.') && !MADE.iter().any(|kind| name.starts_with(kind))
+}

@@ -62,6 +62,33 @@ pub struct Config {
     pub closed: Closed,
     /// What the start was told to do without; empty in what [`parse`](crate::parse()) gives.
     pub chosen: Chosen,
+    /// The first number that no interface has had, see [`Interface::number`].
+    pub first_free_number: u16,
+}
+
+impl Config {
+    /// Numbers the interfaces from 0, in their order.
+    pub(crate) fn number_interfaces(&mut self) {
+        for (interface, number) in self.interfaces.iter_mut().zip(0..) {
+            interface.number = number;
+            self.first_free_number = u16::saturating_add(number, 1);
+        }
+    }
+
+    /// Gives each interface the number that it has in `before`, and new ones numbers that none has had: a configuration that
+    /// takes the place of `before` moves or removes interfaces without another taking over what belonged to them.
+    ///
+    /// After 65,536 interfaces in one run the last number is given to all further ones.
+    pub fn keep_numbers(&mut self, before: &Self) {
+        self.first_free_number = before.first_free_number;
+        for interface in &mut self.interfaces {
+            let known = before.interfaces.iter().find(|known| known.name == interface.name);
+            interface.number = known.map_or(self.first_free_number, |known| known.number);
+            if known.is_none() {
+                self.first_free_number = self.first_free_number.saturating_add(1);
+            }
+        }
+    }
 }
 
 /// What a start was told to do without, for those who show it.
@@ -296,6 +323,9 @@ pub enum Addressing {
 pub struct Interface {
     /// Long name.
     pub name: String,
+    /// Identifies the interface as long as the program runs, whatever is added, moved or removed around it
+    /// ([`Config::keep_numbers`]).
+    pub number: u16,
     /// `description`.
     pub description: Option<String>,
     /// Address.
@@ -775,4 +805,33 @@ pub struct DhcpPool {
     pub lease: Option<u32>,
     /// Line.
     pub line: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    /// What is inserted, moved or removed around an interface leaves its number alone, and no number comes back to another.
+    #[test]
+    fn an_interface_keeps_its_number() {
+        let parse = |names: &str| {
+            let lines = names.split_whitespace().map(|name| format!("interface {name}\n"));
+            crate::parse(&lines.collect::<String>()).config
+        };
+        let numbers = |config: &super::Config| {
+            let of = |one: &super::Interface| format!("{}={}", one.name, one.number);
+            config.interfaces.iter().map(of).collect::<Vec<_>>().join(" ")
+        };
+        let mut running = parse("FastEthernet0/0 FastEthernet0/1");
+        for (typed, expected) in [
+            ("FastEthernet0/0 FastEthernet0/1", "FastEthernet0/0=0 FastEthernet0/1=1"),
+            ("Loopback0 FastEthernet0/0 FastEthernet0/1", "Loopback0=2 FastEthernet0/0=0 FastEthernet0/1=1"),
+            ("FastEthernet0/1 FastEthernet0/0 Loopback0", "FastEthernet0/1=1 FastEthernet0/0=0 Loopback0=2"),
+            ("FastEthernet0/0 FastEthernet0/1", "FastEthernet0/0=0 FastEthernet0/1=1"),
+            ("Loopback1 FastEthernet0/0 FastEthernet0/1", "Loopback1=3 FastEthernet0/0=0 FastEthernet0/1=1"),
+        ] {
+            let mut next = parse(typed);
+            next.keep_numbers(&running);
+            assert_eq!(numbers(&next), expected);
+            running = next;
+        }
+    }
 }

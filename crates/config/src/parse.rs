@@ -125,6 +125,7 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.under = trace.under;
         line.spelled = trace.spelled.trim().to_string();
     }
+    parsed.config.number_interfaces();
     crate::check::check(&mut parsed);
     parsed.diagnostics.extend(unread_behind_end(&lines, &behind_end));
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));

@@ -8,7 +8,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
-use hubward_config::model::Config;
+use hubward_config::is_hardware;
+use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::secret::{public_part, public_part_of_unread};
 use hubward_config::verdict::{Outcome, Reason, Verdict};
 use std::collections::BTreeSet;
@@ -43,7 +44,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 /// Refuses to put a configuration in the place of a running one: one with lines that nothing holds and that were not allowed,
-/// one with a tunnel that does not exist here, one that lacks an interface or a part of a tunnel in use, and one with lines that
+/// one with a tunnel that does not exist here, one that lacks a part of a tunnel in use, and one with lines that
 /// have no effect although they should and that the running one does not have. A router would not have taken such lines from
 /// its console either. One that may gets its choices, and what the program ends with under it is given back.
 ///
@@ -61,10 +62,10 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     }
     // what was not allowed before either: the rule of a start
     may_start(&judgement)?;
-    let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
-    // SAs know interfaces by their places
-    if !names(new).starts_with(&names(old)) {
-        return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
+    if let Some(gone) = gone_hardware(&old.config, &new.config) {
+        return Err(format!(
+            "the interface {gone} cannot be removed; `shutdown`, `no ip address` or `default interface` ends what it does"
+        ));
     }
     let lost = hubward_config::check::lost(&old.config, &new.config);
     if !lost.is_empty() {
@@ -108,6 +109,16 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
         }
     }
     out
+}
+
+/// A network interface with something to do that the new configuration no longer names: no router loses one by a
+/// configuration, and a file that was cut off must not end everything that came by it.
+fn gone_hardware<'c>(old: &'c Config, new: &Config) -> Option<&'c str> {
+    let busy =
+        |one: &&Interface| !one.shutdown && (one.crypto_map.is_some() || one.address != Addressing::None);
+    let stays = |name: &str| new.interfaces.iter().any(|interface| interface.name == name);
+    let mut busy = old.interfaces.iter().filter(busy).map(|interface| interface.name.as_str());
+    busy.find(|name| is_hardware(name) && !stays(name))
 }
 
 /// The tunnels and groups that came up before and would not any more, although they stay. Whoever takes a crypto map from its
@@ -561,6 +572,19 @@ interface FastEthernet0/0
         }
     }
 
+    /// Interfaces are put before others and removed; the hardware stays, and so does what a file that was cut off would end.
+    #[test]
+    fn interfaces_come_and_go_by_a_reload() {
+        let above = format!("interface Loopback0\n ip address 10.9.0.1 255.255.255.255\n{RUNNING}");
+        assert_eq!(replaced(RUNNING, &above), Ok(()));
+        assert_eq!(replaced(&above, RUNNING), Ok(()));
+        let renamed = RUNNING.replace("interface FastEthernet0/0", "interface FastEthernet0/9");
+        for text in [renamed.as_str(), "hostname cut\n", ""] {
+            let refused = replaced(RUNNING, text).unwrap_err();
+            assert!(refused.contains("FastEthernet0/0 cannot be removed"), "{refused}");
+        }
+    }
+
     /// Below a line that is lost or misspelt stands what is nobody's, or falls into the entry before it.
     #[test]
     fn an_entry_that_loses_its_first_line_by_a_reload_is_refused() {
@@ -872,7 +896,7 @@ interface FastEthernet0/0
             told.push(tunnels(&judgement));
             told.push(choices.options_for(&judgement));
             let (policy, left_out) =
-                crate::translate::policy(&parsed.config, &vec![None; parsed.config.interfaces.len()]);
+                crate::translate::policy(&parsed.config, &crate::translate::Addresses::new());
             told.push(format!("{policy:?}"));
             told.extend(left_out);
             let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();

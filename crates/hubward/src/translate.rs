@@ -9,6 +9,7 @@ use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
 use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,11 @@ use std::time::Duration;
 /// The line of what a reload compares: a line that is added above must not end the tunnels of those below it.
 const MOVES: u32 = 0;
 
+/// The address of each interface that has one; the primary one where it has several.
+pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
+
 /// The policy, and what was left out.
-pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
+pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy, Vec<String>) {
     let mut left_out = Vec::new();
     let hostname = config.hostname.clone().unwrap_or_else(|| "Router".into());
     let fqdn = match &config.domain_name {
@@ -70,12 +74,11 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
     let interfaces = config
         .interfaces
         .iter()
-        .enumerate()
-        .map(|(index, interface)| Interface {
-            id: InterfaceId(u16::try_from(index).unwrap_or(u16::MAX)),
+        .map(|interface| Interface {
+            id: InterfaceId(interface.number),
             name: interface.name.clone(),
             vrf: VrfId(0),
-            address: addresses.get(index).copied().flatten().map(IpAddr::V4),
+            address: addresses.get(&InterfaceId(interface.number)).copied(),
             crypto_map: interface.crypto_map.clone().filter(|_| !interface.shutdown),
         })
         .collect();
@@ -98,7 +101,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &[Option<Ipv4Addr>]) ->
 
 /// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
 /// of static entries, and the pools.
-fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(AddressRange, Reserved)> {
+fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
     let host = |address: Ipv4Addr| AddressRange::host(IpAddr::V4(address));
     let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
     let nets = || {
@@ -108,7 +111,7 @@ fn reserved(config: &config::Config, addresses: &[Option<Ipv4Addr>]) -> Vec<(Add
         })
     };
     let mut reserved: Vec<_> =
-        addresses.iter().flatten().map(|address| (host(*address), Reserved::Own)).collect();
+        addresses.values().map(|address| (AddressRange::host(*address), Reserved::Own)).collect();
     reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
     reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
@@ -255,14 +258,14 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, entry: &EntryRef) -> Opti
 /// interface that bears the crypto map.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
     let mut routes = Vec::new();
-    for (number, interface) in config.interfaces.iter().enumerate() {
-        let (Some(map), Ok(number)) = (&interface.crypto_map, u16::try_from(number)) else { continue };
+    for interface in &config.interfaces {
+        let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
         for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
             let acl = config.acls.iter().find(|acl| Some(&acl.name) == entry.terms.acl.as_ref());
             let lines = acl.map(|acl| acl.entries.as_slice()).unwrap_or_default();
             let permits = lines.iter().filter(|line| line.permit).filter_map(selector);
-            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(number))));
+            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(interface.number))));
         }
     }
     routes
@@ -458,7 +461,7 @@ mod tests {
             let mut parsed = hubward_config::parse(&text);
             let all = verdicts(&parsed);
             assert!(leave_out(&mut parsed.config, &all, &["D/20".to_string()]).is_empty());
-            let (policy, _) = policy(&parsed.config, &[]);
+            let (policy, _) = policy(&parsed.config, &Addresses::new());
             let MapEntryKind::Dynamic { entries, .. } = &policy.maps[0].entries[0].kind else { panic!() };
             let [refusing, serving] = entries.as_slice() else { panic!("{named}: {entries:?}") };
             assert!(refusing.terms.left_out && !serving.terms.left_out, "{named}");
@@ -490,7 +493,8 @@ mod tests {
             let mut parsed = hubward_config::parse(&text);
             let all = verdicts(&parsed);
             assert!(leave_out(&mut parsed.config, &all, &["M/10".to_string()]).is_empty());
-            let (policy, complaints) = policy(&parsed.config, &[Some(Ipv4Addr::new(198, 51, 100, 2))]);
+            let (policy, complaints) =
+                policy(&parsed.config, &[(InterfaceId(0), Ipv4Addr::new(198, 51, 100, 2).into())].into());
             assert!(complaints.is_empty(), "{complaints:?}");
             let tables = Tables::build(&policy, Vec::new());
             let flow = |destination: [u8; 4]| Flow {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An interface of the configuration, by its place in [`crate::policy::Policy::interfaces`].
+/// Identifies an interface of the configuration as long as the program runs; says nothing of its place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceId(pub u16);
 

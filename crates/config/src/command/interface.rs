@@ -2,7 +2,7 @@
 
 use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
 use crate::form::{Cursor, Problem};
-use crate::interface_name::long_name;
+use crate::interface_name::{is_hardware, long_name};
 use crate::model::{Addressing, Interface};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks after");
@@ -101,13 +101,6 @@ pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
     own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
 }
 
-/// Whether `no interface` may remove an interface: one that configuration made.
-fn removable(name: &str) -> bool {
-    const MADE: [&str; 7] =
-        ["Loopback", "Tunnel", "Vlan", "Dialer", "BVI", "Port-channel", "Virtual-Template"];
-    name.contains('.') || MADE.iter().any(|kind| name.starts_with(kind))
-}
-
 fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let hardware = cursor.problem("");
     let mut typed = fold.argument(0);
@@ -125,7 +118,7 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
         return Ok(());
     }
     if fold.no {
-        if !removable(&name) {
+        if is_hardware(&name) {
             return Err(Problem { expected: "an interface that is not hardware".into(), ..hardware });
         }
         fold.config.interfaces.retain(|interface| interface.name != name);

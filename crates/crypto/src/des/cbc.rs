@@ -138,8 +138,10 @@ impl Width {
 /// The keys of the blocks of a pass.
 struct PassKeys<'a, 'o> {
     direction: Direction,
-    /// The key of the first block, and its schedule.
-    first: Option<(&'a DesKey, Schedule)>,
+    /// The key of the first block.
+    first: Option<&'a DesKey>,
+    /// The schedule of the first block's key.
+    schedule: Schedule,
     /// Whether all blocks have that key.
     one: bool,
     /// The caller's, because moving them costs as much as a pass.
@@ -150,7 +152,7 @@ struct PassKeys<'a, 'o> {
 
 impl<'a, 'o> PassKeys<'a, 'o> {
     fn new(direction: Direction, own: &'o mut [Blocks; 3]) -> Self {
-        Self { direction, first: None, one: true, own, used: false }
+        Self { direction, first: None, schedule: Schedule::empty(), one: true, own, used: false }
     }
 
     /// The keys of all blocks of the next pass, in their order.
@@ -163,7 +165,7 @@ impl<'a, 'o> PassKeys<'a, 'o> {
     /// The key of the block at `place`; the places of a pass are set in their order.
     #[inline(always)]
     fn set(&mut self, place: usize, key: &'a DesKey) {
-        let is_first = self.first.as_ref().is_some_and(|(first, _)| std::ptr::eq(*first, key));
+        let is_first = self.first.is_some_and(|first| std::ptr::eq(first, key));
         if place == 0 {
             self.begin(key, is_first);
         } else if !(is_first && self.one) {
@@ -175,14 +177,15 @@ impl<'a, 'o> PassKeys<'a, 'o> {
     fn begin(&mut self, key: &'a DesKey, is_first: bool) {
         self.one = true;
         if !is_first {
-            self.first = Some((key, Schedule::new(&key.0, self.direction)));
+            self.first = Some(key);
+            self.schedule.set(&key.0, self.direction);
         }
     }
 
     /// The pass has blocks of several keys, and each gets its own.
     fn set_own(&mut self, place: usize, key: &DesKey) {
         self.used = true;
-        if let Some((first, _)) = self.first.as_ref().filter(|_| self.one) {
+        if let Some(first) = self.first.filter(|_| self.one) {
             for (keys, key) in self.own.iter_mut().zip(first.0.keys) {
                 keys.iter_mut().take(place).for_each(|place| *place = key);
             }
@@ -196,8 +199,8 @@ impl<'a, 'o> PassKeys<'a, 'o> {
     }
 
     fn pass(&self, width: Width, count: usize, blocks: &mut Blocks) {
-        if let Some((_, schedule)) = &self.first {
-            width.pass(count, blocks, schedule, (!self.one).then_some(&*self.own));
+        if self.first.is_some() {
+            width.pass(count, blocks, &self.schedule, (!self.one).then_some(&*self.own));
         }
     }
 }

@@ -81,25 +81,28 @@ impl Drop for Schedule {
 }
 
 impl Schedule {
-    /// The rounds in the order in which a block goes through them.
-    pub(super) fn new(keys: &Keys, direction: Direction) -> Self {
+    /// Of no key yet.
+    pub(super) const fn empty() -> Self {
+        Self { chain: 0, order: [(0, false); 3], masks: [[0; ROUND_BITS]; ROUNDS] }
+    }
+
+    /// Becomes that of these keys, the rounds in the order in which a block goes through them. In place, because moving a
+    /// schedule (18 KB) costs as much as a pass.
+    pub(super) fn set(&mut self, keys: &Keys, direction: Direction) {
         let backwards = direction == Direction::Decrypt;
-        let (chain, order) = match (keys.kind, direction) {
+        (self.chain, self.order) = match (keys.kind, direction) {
             (Kind::Single, _) => (1, [(0, backwards); 3]),
             (Kind::Triple, Direction::Encrypt) => (3, [(0, false), (1, true), (2, false)]),
             (Kind::Triple, Direction::Decrypt) => (3, [(2, true), (1, false), (0, true)]),
         };
-        let mut schedule = Self { chain, order, masks: [[0; ROUND_BITS]; ROUNDS] };
-        let mut masks = [[0; ROUND_BITS]; ROUNDS];
-        for (round, masks) in masks.iter_mut().enumerate().take(chain * 16) {
-            let (which, sources) = schedule.sources(round);
+        let order = self.order;
+        for (round, masks) in self.masks.iter_mut().enumerate().take(self.chain * 16) {
+            let (which, sources) = sources(&order, round);
             let key = keys.keys.get(which).copied().unwrap_or(0);
             for (mask, source) in masks.iter_mut().zip(sources) {
                 *mask = (key >> source & 1).wrapping_neg();
             }
         }
-        schedule.masks = masks;
-        schedule
     }
 
     /// How many DES follow each other.
@@ -118,9 +121,14 @@ impl Schedule {
     /// Which key a round uses, and which bits of it its own are. Depends on no key.
     #[inline(always)]
     pub(super) fn sources(&self, round: usize) -> (usize, &'static [u8; ROUND_BITS]) {
-        let (which, backwards) = self.order.get(round / 16).copied().unwrap_or_default();
-        let within = if backwards { 15 - round % 16 } else { round % 16 };
-        let [first, ..] = &SOURCES;
-        (which, SOURCES.get(within).unwrap_or(first))
+        sources(&self.order, round)
     }
+}
+
+#[inline(always)]
+fn sources(order: &[(usize, bool); 3], round: usize) -> (usize, &'static [u8; ROUND_BITS]) {
+    let (which, backwards) = order.get(round / 16).copied().unwrap_or_default();
+    let within = if backwards { 15 - round % 16 } else { round % 16 };
+    let [first, ..] = &SOURCES;
+    (which, SOURCES.get(within).unwrap_or(first))
 }

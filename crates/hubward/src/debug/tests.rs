@@ -34,10 +34,9 @@ struct Hub {
 impl Hub {
     fn new(remote: Ipv4Addr) -> Self {
         let config = hubward_config::parse(include_str!("../../../../examples/hub.cfg")).config;
-        let outside = config.interfaces.iter().position(|interface| interface.crypto_map.is_some()).unwrap();
-        let addresses: Vec<_> =
-            (0..config.interfaces.len()).map(|index| (index == outside).then_some(HUB)).collect();
-        let (policy, _) = translate::policy(&config, &addresses);
+        let outside = config.interfaces.iter().find(|interface| interface.crypto_map.is_some()).unwrap();
+        let outside = InterfaceId(outside.number);
+        let (policy, _) = translate::policy(&config, &[(outside, HUB.into())].into());
         let mut engine = Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN);
         engine.trace(TraceScope::All);
         let path = Path {
@@ -45,7 +44,7 @@ impl Hub {
             local_port: 500,
             remote: remote.into(),
             remote_port: 500,
-            interface: InterfaceId(u16::try_from(outside).unwrap()),
+            interface: outside,
             vrf: VrfId(0),
             encapsulation: Encapsulation::Native,
         };

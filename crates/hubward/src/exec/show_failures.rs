@@ -61,7 +61,7 @@ struct FailureRow {
 fn explained(context: &Context, about: impl Fn(&Failure) -> bool) -> Vec<FailureRow> {
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
-    let (policy, _) = translate::policy(config, &vec![None; config.interfaces.len()]);
+    let (policy, _) = translate::policy(config, &translate::Addresses::new());
     let moment = |wall| Date::new(wall).iso();
     let row = |failure: &Failure| {
         let explanation = explain(failure, &snapshot.parsed, &policy);
@@ -91,7 +91,7 @@ fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<S
 fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
-    let (policy, _) = translate::policy(config, &vec![None; config.interfaces.len()]);
+    let (policy, _) = translate::policy(config, &translate::Addresses::new());
     let of = |sa: &&hubward_proto::ike::snapshot::IsakmpView| {
         sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
     };

@@ -9,6 +9,7 @@ use hubward_config::model::MapEntry;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::names::InterfaceId;
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, Mode};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -164,6 +165,16 @@ pub(super) fn transform(suite: EspSuite) -> String {
     format!("{cipher}{auth}")
 }
 
+/// An interface with a crypto map.
+#[derive(Clone, Copy)]
+struct Bearer<'a> {
+    /// Where it is among the interfaces of the configuration, and of the snapshot.
+    place: usize,
+    id: InterfaceId,
+    name: &'a str,
+    map: &'a str,
+}
+
 struct Sas {
     snapshot: Arc<Snapshot>,
     only: Only,
@@ -171,26 +182,27 @@ struct Sas {
 }
 
 impl Sas {
-    fn interfaces(&self) -> impl Iterator<Item = (usize, &str, &str)> {
+    fn bearers(&self) -> impl Iterator<Item = Bearer<'_>> {
         let interfaces = self.snapshot.parsed.config.interfaces.iter().enumerate();
         interfaces
-            .filter_map(|(index, interface)| {
-                Some((index, interface.name.as_str(), interface.crypto_map.as_deref()?))
+            .filter_map(|(place, interface)| {
+                let id = InterfaceId(interface.number);
+                Some(Bearer { place, id, name: &interface.name, map: interface.crypto_map.as_deref()? })
             })
-            .filter(|(_, name, map)| match &self.only {
-                Only::Interface(wanted) => name == wanted,
-                Only::Map(wanted) => map == wanted,
+            .filter(|bearer| match &self.only {
+                Only::Interface(wanted) => bearer.name == wanted,
+                Only::Map(wanted) => bearer.map == wanted,
                 Only::All | Only::Peer(_) => true,
             })
     }
 
-    fn address(&self, index: usize) -> Option<IpAddr> {
-        let view = self.snapshot.interfaces.get(index)?;
+    fn address(&self, of: Bearer<'_>) -> Option<IpAddr> {
+        let view = self.snapshot.interfaces.get(of.place)?;
         view.net.map(|net| IpAddr::V4(net.addr()))
     }
 
-    fn mtu(&self, index: usize) -> u32 {
-        self.snapshot.interfaces.get(index).map_or(1500, |view| view.mtu)
+    fn mtu(&self, of: Bearer<'_>) -> u32 {
+        self.snapshot.interfaces.get(of.place).map_or(1500, |view| view.mtu)
     }
 
     fn wanted(&self, peer: IpAddr) -> bool {
@@ -198,30 +210,28 @@ impl Sas {
     }
 
     /// Flows with SAs, then what static entries permit and no SA carries.
-    fn rows_of(&self, index: usize, name: &str, map: &str) -> impl Iterator<Item = FlowRow> {
+    fn rows_of<'a>(&'a self, bearer: Bearer<'a>) -> impl Iterator<Item = FlowRow> + 'a {
         let flows = self.snapshot.flows.iter();
-        let here = move |flow: &&Flow| usize::from(flow.path.interface.0) == index;
+        let here = move |flow: &&Flow| flow.path.interface == bearer.id;
         let up = flows.filter(here).filter(|flow| self.wanted(flow.path.remote));
-        let (interface, crypto_map) = (name.to_string(), map.to_string());
-        let idle = self.idle(index, name, map);
-        up.map(move |flow| self.row(index, interface.clone(), crypto_map.clone(), flow)).chain(idle)
+        up.map(move |flow| self.row(bearer, flow)).chain(self.idle(bearer))
     }
 
-    fn row(&self, index: usize, interface: String, crypto_map: String, flow: &Flow) -> FlowRow {
+    fn row(&self, bearer: Bearer<'_>, flow: &Flow) -> FlowRow {
         let Traffic { inbound, outbound } = flow.traffic();
         let selector = &flow.selector;
         let current = flow.current();
         let outgoing = current.and_then(|pair| pair.outbound);
-        let mtu = self.mtu(index);
+        let mtu = self.mtu(bearer);
         let pairs = |direction| {
             let rows = flow.pairs.iter().filter_map(|pair| SaRow::new(pair, direction, &self.snapshot));
             rows.collect()
         };
         let config = &self.snapshot.parsed.config;
         FlowRow {
-            interface,
-            crypto_map,
-            local_address: self.address(index),
+            interface: bearer.name.to_string(),
+            crypto_map: bearer.map.to_string(),
+            local_address: self.address(bearer),
             local: Proxy::new(selector.local, selector, selector.local_port),
             remote: Proxy::new(selector.remote, selector, selector.remote_port),
             peers: vec![flow.path.remote],
@@ -244,16 +254,17 @@ impl Sas {
         }
     }
 
-    fn idle(&self, index: usize, name: &str, map: &str) -> Vec<FlowRow> {
+    fn idle(&self, bearer: Bearer<'_>) -> Vec<FlowRow> {
         let config = &self.snapshot.parsed.config;
         let carried: BTreeSet<_> = self
             .snapshot
             .flows
             .iter()
-            .filter(|flow| usize::from(flow.path.interface.0) == index && flow.entry.dynamic.is_none())
+            .filter(|flow| flow.path.interface == bearer.id && flow.entry.dynamic.is_none())
             .map(|flow| (flow.entry.sequence, flow.selector))
             .collect();
-        let entries = config.maps.iter().filter(|found| found.name == map).flat_map(|map| &map.entries);
+        let entries =
+            config.maps.iter().filter(|found| found.name == bearer.map).flat_map(|map| &map.entries);
         let mut rows = Vec::new();
         for entry in entries.filter(|entry| entry.dynamic.is_none()) {
             for selector in permitted(config, entry) {
@@ -264,9 +275,9 @@ impl Sas {
                 }
                 let Carried { packets, .. } = Carried::default();
                 rows.push(FlowRow {
-                    interface: name.to_string(),
-                    crypto_map: map.to_string(),
-                    local_address: self.address(index),
+                    interface: bearer.name.to_string(),
+                    crypto_map: bearer.map.to_string(),
+                    local_address: self.address(bearer),
                     local: Proxy::new(selector.local, &selector, selector.local_port),
                     remote: Proxy::new(selector.remote, &selector, selector.remote_port),
                     peers,
@@ -279,9 +290,9 @@ impl Sas {
                     verify_errors: 0,
                     identity_errors: 0,
                     replay_errors: 0,
-                    plaintext_mtu: usize::try_from(self.mtu(index)).unwrap_or(1500),
-                    path_mtu: self.mtu(index),
-                    ip_mtu: self.mtu(index),
+                    plaintext_mtu: usize::try_from(self.mtu(bearer)).unwrap_or(1500),
+                    path_mtu: self.mtu(bearer),
+                    ip_mtu: self.mtu(bearer),
                     current_outbound_spi: 0,
                     pfs_group: None,
                     inbound: Vec::new(),
@@ -304,17 +315,18 @@ impl Layout for Sas {
     type Row = FlowRow;
 
     fn rows(&self) -> impl Iterator<Item = FlowRow> {
-        self.interfaces().flat_map(|(index, name, map)| self.rows_of(index, name, map))
+        self.bearers().flat_map(|bearer| self.rows_of(bearer))
     }
 
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
-        for (index, name, map) in self.interfaces() {
-            let mut rows = self.rows_of(index, name, map).peekable();
+        for bearer in self.bearers() {
+            let mut rows = self.rows_of(bearer).peekable();
             if rows.peek().is_none() && matches!(self.only, Only::Peer(_)) {
                 continue;
             }
-            writeln!(out, "\ninterface: {name}")?;
-            let address = self.address(index).map(|address| address.to_string()).unwrap_or_default();
+            let map = bearer.map;
+            writeln!(out, "\ninterface: {}", bearer.name)?;
+            let address = self.address(bearer).map(|address| address.to_string()).unwrap_or_default();
             match format {
                 Format::Classic => writeln!(out, "    Crypto map tag: {map}, local addr. {address}\n")?,
                 Format::Modern => writeln!(out, "    Crypto map tag: {map}, local addr {address}\n")?,

@@ -25,6 +25,7 @@ use crate::machine::dhcp_server::Servers;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::supervise::{self, Heart};
+use crate::translate::Addresses;
 use crate::views::Views;
 use crate::{check, translate};
 use hubward_config::Parsed;
@@ -41,7 +42,7 @@ use hubward_proto::names::{InterfaceId, VrfId};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, NATT_PORT, Path};
 use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub(crate) struct Gateway {
     pub(crate) plane: Plane,
     pub(crate) isakmp: Arc<UdpSocket>,
     pub(crate) monitor: Monitor,
-    pub(crate) addresses: Vec<Option<Ipv4Addr>>,
+    pub(crate) addresses: Addresses,
     pub(crate) file: std::path::PathBuf,
     /// The folder of what outlives a restart.
     pub(crate) state: std::path::PathBuf,
@@ -243,18 +244,15 @@ impl Gateway {
     /// The path of a datagram: the interface whose address it was sent to.
     fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
         let to = to?;
-        let bears = |index: &usize| {
-            self.parsed.config.interfaces.get(*index).is_some_and(|interface| interface.crypto_map.is_some())
-        };
-        let index = (0..self.addresses.len())
-            .filter(|index| self.addresses.get(*index).copied().flatten().map(IpAddr::V4) == Some(to))
-            .find(bears)?;
+        let bearers = self.parsed.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
+        let mut ids = bearers.map(|interface| InterfaceId(interface.number));
+        let interface = ids.find(|id| self.addresses.get(id) == Some(&to))?;
         Some(Path {
             local: to,
             local_port: port,
             remote: from.ip(),
             remote_port: from.port(),
-            interface: InterfaceId(u16::try_from(index).ok()?),
+            interface,
             vrf: VrfId(0),
             encapsulation: if port == NATT_PORT { Encapsulation::Udp } else { Encapsulation::Native },
         })
@@ -417,14 +415,17 @@ impl Gateway {
     /// The interfaces with a crypto map, as Linux has them now.
     fn links(&self) -> Links {
         let mut links = Links::new();
-        for (index, interface) in self.parsed.config.interfaces.iter().enumerate() {
+        for interface in &self.parsed.config.interfaces {
             if interface.crypto_map.is_some()
-                && let Ok(id) = u16::try_from(index)
                 && let Some(name) = self.machine.names.get(&interface.name)
                 && let Ok(link) = link::by_name(&self.machine.netlink, name)
             {
-                let address = self.addresses.get(index).copied().flatten();
-                links.insert(InterfaceId(id), Link { index: link.index, address });
+                let id = InterfaceId(interface.number);
+                let address = self.addresses.get(&id).and_then(|address| match address {
+                    IpAddr::V4(address) => Some(*address),
+                    IpAddr::V6(_) => None,
+                });
+                links.insert(id, Link { index: link.index, address });
             }
         }
         links
@@ -479,26 +480,25 @@ impl Gateway {
         let views =
             crate::machine::view::interface_views(&machine.netlink, &machine.names, &self.parsed.config);
         let views = views.unwrap_or_default();
-        for (index, view) in views.iter().enumerate() {
-            if let Ok(index) = u16::try_from(index) {
-                let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
-                self.shared.sad.set_link(InterfaceId(index), mtu);
-            }
+        for (interface, view) in self.parsed.config.interfaces.iter().zip(&views) {
+            let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
+            self.shared.sad.set_link(InterfaceId(interface.number), mtu);
         }
     }
 
     /// DHCP, or an administrator, gave an interface another address.
     fn addresses_may_have_changed(&mut self) {
         let Ok(addresses) = self.machine.addresses(&self.parsed.config) else { return };
-        for (index, (old, new)) in self.addresses.iter().zip(&addresses).enumerate() {
-            if old != new {
-                let interface = InterfaceId(u16::try_from(index).unwrap_or(u16::MAX));
-                let name = self.parsed.config.interfaces.get(index).map_or("", |interface| &interface.name);
+        for known in &self.parsed.config.interfaces {
+            let interface = InterfaceId(known.number);
+            let address = addresses.get(&interface).copied();
+            if self.addresses.get(&interface).copied() != address {
                 tracing::info!(
-                    "{name} has another address: {}",
-                    new.map_or("none".into(), |new| new.to_string())
+                    "{} has another address: {}",
+                    known.name,
+                    address.map_or("none".into(), |new| new.to_string())
                 );
-                self.engine.handle(now(), Input::Moved { interface, address: new.map(IpAddr::V4) });
+                self.engine.handle(now(), Input::Moved { interface, address });
             }
         }
         if self.addresses != addresses {
@@ -545,6 +545,7 @@ impl Gateway {
     /// Puts a configuration in force; what it does not change is left alone.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         let mut parsed = Arc::unwrap_or_clone(parsed);
+        parsed.config.keep_numbers(&self.parsed.config);
         let status =
             check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
         let parsed = Arc::new(parsed);

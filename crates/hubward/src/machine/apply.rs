@@ -4,6 +4,7 @@
 use crate::base::program::mapping;
 use crate::machine::capture::{Capture, Ways};
 use crate::machine::view::{Names, Static, is_absent_network};
+use crate::translate::Addresses;
 use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::verdict::{has_no_link, takes_card};
@@ -103,6 +104,8 @@ pub(crate) struct Machine {
     pub(crate) netlink: Netlink,
     ledger: Ledger,
     pub(crate) names: Names,
+    /// The links of all interfaces that there have been: one that comes back gets its own.
+    known: Names,
     /// `None`: the kernel carries the packets.
     tun: Option<u32>,
     keep_addresses: bool,
@@ -159,6 +162,7 @@ impl Machine {
         let machine = Self {
             netlink,
             ledger,
+            known: names.clone(),
             names,
             tun: None,
             keep_addresses,
@@ -181,13 +185,18 @@ impl Machine {
     /// What another configuration needs of this machine before anything is changed: links for interfaces that had nothing
     /// to do so far.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Names> {
-        let known: Vec<_> = self.names.iter().map(|(ios, linux)| format!("{ios}={linux}")).collect();
+        let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
+        let here = self.names.iter().filter(|(ios, _)| stays(ios));
+        let taken = |linux: &String| self.names.iter().any(|(ios, name)| name == linux && stays(ios));
+        let back = self.known.iter().filter(|(ios, linux)| stays(ios) && !taken(linux));
+        let known: Vec<_> = here.chain(back).map(|(ios, linux)| format!("{ios}={linux}")).collect();
         map_interfaces(config, &known, self.guess)
     }
 
     /// Interfaces and addresses of the configuration, forwarding, and the TUN unless the kernel carries the packets. Addresses of the configuration before it that
     /// this one does not name are taken away.
     pub(crate) fn apply(&mut self, config: &Config, names: Names, tun: Option<&Tun>) -> anyhow::Result<()> {
+        self.known.extend(names.clone());
         self.names = names;
         let cardless = without_card(config, &self.names);
         for name in cardless.difference(&self.cardless) {
@@ -281,20 +290,21 @@ impl Machine {
     }
 
     /// The address of each interface of the configuration right now.
-    pub(crate) fn addresses(&self, config: &Config) -> anyhow::Result<Vec<Option<Ipv4Addr>>> {
+    pub(crate) fn addresses(&self, config: &Config) -> anyhow::Result<Addresses> {
         let there = address::list(&self.netlink)?;
         let links = link::list(&self.netlink)?;
-        let found = config.interfaces.iter().map(|interface| {
+        let found = config.interfaces.iter().filter_map(|interface| {
             let name = self.names.get(&interface.name).filter(|_| !interface.shutdown)?;
             let link = links.iter().find(|link| link.name == *name)?;
             let mut on_link = there.iter().filter(|address| address.interface == link.index);
-            match &interface.address {
+            let address = match &interface.address {
                 Addressing::Static(nets) => nets.first().map(|net| net.addr()),
                 _ => on_link.find_map(|address| match address.net {
                     IpNet::V4(net) => Some(net.addr()),
                     IpNet::V6(_) => None,
                 }),
-            }
+            };
+            Some((InterfaceId(interface.number), IpAddr::V4(address?)))
         });
         Ok(found.collect())
     }
@@ -469,14 +479,13 @@ impl Machine {
     /// The links of the interfaces with a crypto map, by the interface's number.
     fn bearers(&self, config: &Config) -> BTreeMap<InterfaceId, u32> {
         let mut bearers = BTreeMap::new();
-        for (number, interface) in config.interfaces.iter().enumerate() {
+        for interface in &config.interfaces {
             if interface.crypto_map.is_some()
                 && !interface.shutdown
                 && let Some(name) = self.names.get(&interface.name)
                 && let Ok(link) = link::by_name(&self.netlink, name)
-                && let Ok(number) = u16::try_from(number)
             {
-                bearers.insert(InterfaceId(number), link.index);
+                bearers.insert(InterfaceId(interface.number), link.index);
             }
         }
         bearers

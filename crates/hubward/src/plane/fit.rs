@@ -76,7 +76,7 @@ mod tests {
 
     fn policy(text: &str) -> Policy {
         let parsed = hubward_config::parse(text);
-        crate::translate::policy(&parsed.config, &[]).0
+        crate::translate::policy(&parsed.config, &crate::translate::Addresses::new()).0
     }
 
     #[test]

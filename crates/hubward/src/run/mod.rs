@@ -29,6 +29,7 @@ use crate::manage::desk::Desk;
 use crate::plane::{self, Plane};
 use crate::run::arguments::Arguments;
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
+use crate::translate::Addresses;
 use crate::views::Views;
 use crate::{check, translate};
 use arc_swap::ArcSwap;
@@ -96,7 +97,7 @@ fn bring_up(
     // the ports first: two gateways must not undo each other's work
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
-    let (wanted, _) = translate::policy(&parsed.config, &[]);
+    let (wanted, _) = translate::policy(&parsed.config, &Addresses::new());
     let (plane, chosen) = Plane::choose(arguments.dataplane, &wanted, now())?;
     tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
     plane.prepare(&isakmp, &natt)?;

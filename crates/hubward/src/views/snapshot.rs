@@ -312,8 +312,9 @@ impl Snapshot {
 
     /// The name of an interface of the configuration.
     pub(crate) fn interface_name(&self, path: &Path) -> &str {
-        let place = usize::from(path.interface.0);
-        self.parsed.config.interfaces.get(place).map_or("", |interface| &interface.name)
+        let mut interfaces = self.parsed.config.interfaces.iter();
+        let found = interfaces.find(|interface| interface.number == path.interface.0);
+        found.map_or("", |interface| &interface.name)
     }
 
     /// `hostname`, or what IOS is called without one.

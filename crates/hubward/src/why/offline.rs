@@ -261,18 +261,15 @@ fn keys(attempt: &Attempt, parsed: &Parsed, out: &mut dyn Write) -> io::Result<(
 fn judge(attempt: &Attempt, parsed: &Parsed) -> Judgement {
     let config = &parsed.config;
     let called = *attempt.called.ip();
-    let named = config.interfaces.iter().position(|interface| fixed_address(interface) == Some(called));
-    let outside = config.interfaces.iter().position(|interface| interface.crypto_map.is_some());
-    let at = named.or(outside);
-    let addresses: Vec<_> = config
-        .interfaces
-        .iter()
-        .enumerate()
-        .map(|(place, interface)| match Some(place) == at {
-            true => Some(called),
-            false => fixed_address(interface),
-        })
-        .collect();
+    let interfaces = || config.interfaces.iter();
+    let named = interfaces().find(|interface| fixed_address(interface) == Some(called));
+    let outside = interfaces().find(|interface| interface.crypto_map.is_some());
+    let id = |interface: &Interface| InterfaceId(interface.number);
+    let fixed = |interface| Some((id(interface), fixed_address(interface)?.into()));
+    let mut addresses: translate::Addresses = interfaces().filter_map(fixed).collect();
+    if let Some(interface) = named.or(outside) {
+        addresses.insert(id(interface), called.into());
+    }
     let policy = Arc::new(translate::policy(config, &addresses).0);
     let interface = policy
         .interfaces

@@ -68,9 +68,8 @@ pub(super) struct Side {
 impl Side {
     pub(super) fn new(text: &str, address: Ipv4Addr, seed: u8) -> Self {
         let parsed = hubward_config::parse(text);
-        let outside =
-            |interface: &hubward_config::model::Interface| interface.crypto_map.is_some().then_some(address);
-        let addresses: Vec<_> = parsed.config.interfaces.iter().map(outside).collect();
+        let outside = parsed.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
+        let addresses = outside.map(|interface| (InterfaceId(interface.number), address.into())).collect();
         let policy = translate::policy(&parsed.config, &addresses).0;
         Self::with(parsed, policy, address, seed)
     }

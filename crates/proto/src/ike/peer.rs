@@ -431,7 +431,10 @@ impl Engine {
         let changed: Vec<_> = self
             .children
             .values()
-            .filter(|child| old.terms(&child.sa.entry) != new.terms(&child.sa.entry))
+            .filter(|child| {
+                let serves = |policy: &Policy| policy.serves(&child.sa.entry, child.path.interface);
+                old.terms(&child.sa.entry) != new.terms(&child.sa.entry) || (serves(&old) && !serves(&new))
+            })
             .map(|child| child.sa.id)
             .collect();
         for id in changed {

@@ -72,6 +72,12 @@ impl Policy {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
+    /// Whether an interface still bears the crypto map of an entry, or is where a client connection leaves.
+    pub fn serves(&self, entry: &crate::names::EntryRef, interface: InterfaceId) -> bool {
+        self.connections.iter().any(|connection| connection.name == entry.map)
+            || self.map_of(interface).is_some_and(|map| map.name == entry.map)
+    }
+
     /// The terms of a crypto map entry or of a client connection.
     pub fn terms(&self, entry: &crate::names::EntryRef) -> Option<&EntryTerms> {
         if let Some(connection) = self.connections.iter().find(|connection| connection.name == entry.map) {

@@ -8,7 +8,7 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::names::InterfaceId;
-use hubward_proto::policy::{Keepalive, Policy};
+use hubward_proto::policy::{Interface, Keepalive, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,6 +220,48 @@ fn another_entry_ends_its_pairs() {
     world.run(Duration::from_secs(1));
     assert!(world.nodes.iter().all(|node| node.inbound.is_empty()));
     assert_eq!(world.nodes[0].engine.inspect().isakmp.len(), 1);
+}
+
+/// Interfaces come, move and go around the one with the crypto map: no packet is sent and nothing ends.
+#[test]
+fn other_interfaces_are_not_this_one() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    let sent = world.trace.len();
+    let mut policy = hub_policy();
+    let loopback = Interface {
+        id: InterfaceId(7),
+        name: "Loopback0".into(),
+        address: Some(ip("10.9.0.1")),
+        crypto_map: None,
+        ..policy.interfaces[0].clone()
+    };
+    policy.interfaces.insert(0, loopback);
+    world.input(0, Input::Policy(Arc::new(policy)));
+    world.input(0, Input::Policy(Arc::new(hub_policy())));
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.trace.len(), sent);
+    assert_eq!(world.nodes[0].inbound.len(), 1);
+}
+
+/// The interface loses its crypto map, or is removed: what it served ends on both sides.
+#[test]
+fn an_interface_without_its_map_serves_nobody() {
+    for removed in [false, true] {
+        let mut world = hub_and_spoke();
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        assert_eq!(world.nodes[0].inbound.len(), 1);
+        let mut policy = hub_policy();
+        match removed {
+            true => policy.interfaces.clear(),
+            false => policy.interfaces[0].crypto_map = None,
+        }
+        world.input(0, Input::Policy(Arc::new(policy)));
+        world.run(Duration::from_secs(1));
+        assert!(world.nodes.iter().all(|node| node.inbound.is_empty()), "removed: {removed}");
+    }
 }
 
 /// DHCP gives the spoke another address: the old tunnel goes without a word, traffic brings another.

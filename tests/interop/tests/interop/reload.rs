@@ -110,8 +110,8 @@ fn changes(lab: &Lab) -> Result<()> {
             edit(&routed, "ip route 10.77.0.0 255.255.0.0 10.9.9.2", "ip route 10.78.0.0 255.255.0.0")?,
             "ip route",
         ),
-        (edit(&routed, "interface FastEthernet1/0", "interface FastEthernet2/0")?, "restart"),
-        (String::new(), "restart"),
+        (edit(&routed, "interface FastEthernet1/0", "interface FastEthernet2/0")?, "cannot be removed"),
+        (String::new(), "cannot be removed"),
     ] {
         let before = hub.log().matches("the old configuration stays").count();
         hub.reload("hub", &broken)?;
@@ -121,6 +121,14 @@ fn changes(lab: &Lab) -> Result<()> {
         hub.expect_log(&["the old configuration stays", named])?;
         expect(&net.hub, "route show", "10.77.0.0/16 via 10.9.9.2", true)?;
     }
+
+    // interfaces above all others, and gone again: the numbers of the others do not depend on their places
+    let loopback = "interface Loopback0\n no ip address\n!\n";
+    let below = "interface Loopback7\n no ip address\n!\nip local pool ippool";
+    hub.reload("hub", &format!("{loopback}{}", edit(&routed, "ip local pool ippool", below)?))?;
+    wait_reloads(&hub, 5)?;
+    hub.reload("hub", &routed)?;
+    wait_reloads(&hub, 6)?;
 
     // another key for the second spoke ends its tunnel and no other
     let rekeyed = edit(
@@ -134,7 +142,7 @@ fn changes(lab: &Lab) -> Result<()> {
         bail!("the second spoke has no tunnel:\n{shown}");
     }
     hub.reload("hub", &rekeyed)?;
-    wait_reloads(&hub, 5)?;
+    wait_reloads(&hub, 7)?;
     wait::until("the second spoke's SA to end", secs(10), || {
         let shown = hub.exec("show crypto isakmp sa")?;
         Ok(!shown.lines().any(|line| line.contains("10.51.82.100") && line.contains("ACTIVE")))
