@@ -2,7 +2,7 @@
 
 use crate::flow::selector::Selector;
 use crate::flow::tables::Lookup;
-use crate::names::{ChildId, EntryRef, InterfaceId, Spi};
+use crate::names::{ChildId, Service, Spi};
 use crate::path::{DfBit, Mode, Path};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
@@ -35,7 +35,7 @@ pub struct ChildSa {
     /// [`crate::ike::io::Effect::Repath`].
     pub path: Path,
     /// Crypto map entry that serves it: map name and sequence number.
-    pub entry: EntryRef,
+    pub service: Service,
     /// The inner packets it carries.
     pub selector: Selector,
     /// Inner sources allowed inbound, narrower than the selector: the address leased to a client.
@@ -61,12 +61,10 @@ pub struct ChildSa {
 impl ChildSa {
     /// How the port that carries its packets finds it.
     pub fn lookup(&self) -> Lookup {
-        self.port_interface().map_or(Lookup::BySelector, Lookup::ByInterface)
-    }
-
-    /// The interface whose packets it carries, for a route-based tunnel.
-    fn port_interface(&self) -> Option<InterfaceId> {
-        None
+        match self.service {
+            Service::Tunnel(interface) => Lookup::ByInterface(interface),
+            Service::Entry(_) | Service::Dynamic { .. } | Service::Client(_) => Lookup::BySelector,
+        }
     }
 
     /// Volume after which the receiving half asks for a rekey: half-way between what makes the sending half ask and the end, so that
