@@ -15,7 +15,7 @@ use hubward_proto::esp::outbound::{Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow};
-use hubward_proto::flow::tables::Tables;
+use hubward_proto::flow::tables::{Lookup, Tables};
 use hubward_proto::names::ChildId;
 use hubward_proto::path::Encapsulation;
 use hubward_proto::time::Instant;
@@ -69,7 +69,7 @@ fn packets(cipher: &str, bytes: usize, times: usize, opens: bool) {
                 encapsulation: Encapsulation::Udp,
                 tos: 0,
             });
-            inbound.process(Instant::ORIGIN, arrived, |_| delivered += 1);
+            inbound.process(Instant::ORIGIN, arrived, |_, _| delivered += 1);
         }
     }
     assert_eq!(delivered, if opens { times * BATCH } else { 0 });
@@ -83,7 +83,7 @@ fn look_ups(sas: u32, times: usize) {
         let remote = AddressRange::prefix(ipnet::Ipv4Net::new(network(number), 24).unwrap().into());
         sad.install(&child(number, suite, remote), Direction::Outbound).unwrap();
     }
-    let view = sad.outbound_view();
+    let view = sad.outbound_view(Lookup::BySelector);
     let mut number = 1u32;
     for _ in 0..times * 1000 {
         number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

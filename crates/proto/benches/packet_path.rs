@@ -12,7 +12,7 @@ use hubward_proto::esp::sad::Sad;
 use hubward_proto::esp::view::OutboundView;
 use hubward_proto::flow::segment::{Segments, Transport};
 use hubward_proto::flow::selector::{AddressRange, Flow};
-use hubward_proto::flow::tables::Tables;
+use hubward_proto::flow::tables::{Lookup, Tables};
 use hubward_proto::time::Instant as Moment;
 use hubward_proto::wire::ip::{self, Ipv4};
 use pair::child;
@@ -104,7 +104,7 @@ fn view(sas: u32) -> OutboundView {
         let remote = AddressRange::prefix(ipnet::Ipv4Net::new(network(number), 24).unwrap().into());
         sad.install(&child(number, gcm(), remote), Direction::Outbound).unwrap();
     }
-    sad.outbound_view()
+    sad.outbound_view(Lookup::BySelector)
 }
 
 fn network(number: u32) -> Ipv4Addr {

@@ -131,7 +131,7 @@ impl Tunnel {
             tos: 3,
         });
         let (inbound, delivered) = (&mut self.inbound, &mut self.delivered);
-        allocations(|| inbound.process(Instant::ORIGIN, batch, |_| *delivered += 1))
+        allocations(|| inbound.process(Instant::ORIGIN, batch, |_, _| *delivered += 1))
     }
 }
 

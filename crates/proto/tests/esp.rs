@@ -8,7 +8,7 @@ use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::{Counted, Reached, Sad};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::flow::tables::Tables;
+use hubward_proto::flow::tables::{Lookup, Tables};
 use hubward_proto::flow::too_big::Told;
 use hubward_proto::limits;
 use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
@@ -115,7 +115,7 @@ impl Receiver {
             encapsulation: Encapsulation::Udp,
             tos: 0,
         });
-        self.inbound.process(self.now, batch, |_| {});
+        self.inbound.process(self.now, batch, |_, _| {});
         self.inbound.notices().collect()
     }
 
@@ -130,7 +130,7 @@ impl Receiver {
             encapsulation: Encapsulation::Native,
             tos: 0,
         });
-        self.inbound.process(self.now, batch, |packet| out.push(packet.to_vec()));
+        self.inbound.process(self.now, batch, |_, packet| out.push(packet.to_vec()));
         (out, self.inbound.notices().collect())
     }
 }
@@ -528,7 +528,7 @@ fn a_removed_child_is_gone_from_everywhere() {
         sad.install(child, Direction::Outbound).unwrap();
     }
     let flow = ip::Ipv4::parse(&packet("10.2.2.2", "10.1.1.1", 8)).unwrap().flow();
-    let carrier = || sad.outbound_view().by_flow(&flow, |_| false).map(|sa| sa.child.id);
+    let carrier = || sad.outbound_view(Lookup::BySelector).by_flow(&flow, |_| false).map(|sa| sa.child.id);
     let mut inbound = sad.inbound_view();
     assert_eq!(carrier(), Some(ChildId(2)), "the newest");
     sad.remove(ChildId(2));

@@ -6,6 +6,7 @@ use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::tables::Lookup;
 use hubward_proto::ike::identity::Proxy;
 use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
@@ -105,7 +106,7 @@ proptest! {
         flows in prop::collection::vec(flow(), 1..24),
     ) {
         let sad = Sad::new();
-        let mut following = sad.outbound_view();
+        let mut following = sad.outbound_view(Lookup::BySelector);
         let mut children: Vec<_> = selectors.into_iter().zip(1..).map(|(selector, id)| child(id, selector)).collect();
         for child in &children {
             sad.install(child, Direction::Outbound).unwrap();
@@ -115,7 +116,7 @@ proptest! {
                 sad.remove(children.remove(index.index(children.len())).id);
             }
         }
-        let beginning = sad.outbound_view();
+        let beginning = sad.outbound_view(Lookup::BySelector);
         // one that saw everything come and go, and one that begins now
         following.refresh();
         for (flow, view) in flows.iter().flat_map(|flow| [(flow, &following), (flow, &beginning)]) {

@@ -79,7 +79,7 @@ fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
         encapsulation: Encapsulation::Native,
         tos: 3,
     };
-    inbound.process(Instant::ORIGIN, std::iter::once(arrived), |inner| {
+    inbound.process(Instant::ORIGIN, std::iter::once(arrived), |_, inner| {
         let view = Ipv4::parse(inner).expect("what is delivered is an IPv4 packet");
         assert!(child.selector.remote.contains(IpAddr::V4(view.source())));
         assert!(child.selector.local.contains(IpAddr::V4(view.destination())));

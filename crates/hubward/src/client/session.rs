@@ -10,6 +10,7 @@ use crate::client::network::Network;
 use crate::client::profile::{self, Profile};
 use crate::dataplane::Shared;
 use crate::dataplane::offload::Offloads;
+use crate::dataplane::port::Ports;
 use crate::gateway::drive::{self, Drives, Reports, drive};
 use crate::log::events::Log;
 use crate::run;
@@ -65,11 +66,12 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
     let (network, tun) = Network::open(&arguments.state, !arguments.no_dns, arguments.guard)?;
-    let offloads = Arc::new(Offloads::start(&[], &tun, &natt));
+    let ports = Ports::new(tun, Vec::new());
+    let offloads = Arc::new(Offloads::start(&[], &ports, &natt));
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(Tables::default()),
-        tun,
+        ports,
         natt,
         esp: Some(esp),
         // what is routed into the tunnel never leaves in clear

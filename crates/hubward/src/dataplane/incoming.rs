@@ -1,20 +1,33 @@
-//! ESP in: opened in batches, gathered, and given to the TUN.
+//! ESP in: one worker for all sources and all ports.
+//!
+//! ```text
+//! UDP 4500, IP protocol 50 ─ read a batch ─> packets ─ steer ─> IKE: the gateway's inbox
+//!   ESP ─ SPI ─> SA; nobody's: counted, and told now and then
+//!   SA ─ window, open in place, window, selector and lease ─> inner packet
+//!   ─ port of the SA ─> gathered with others of its flow
+//!   ─ end of the batch ─> TUN of the port; what the engine must know: the inbox
+//! ```
 
-use super::{PACKET, Shared, WAIT, count, tun_is_gone};
+use super::{PACKET, Shared, WAIT, count};
 use crate::base::clock::now;
+use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, News};
+use crate::base::message::News;
 use crate::base::wait::wait;
 use crate::dataplane::offload::header_of;
+use crate::dataplane::steer::{Packet, Source, Steered, packets, steer};
 use crate::supervise::Heart;
+use hubward_linux::RecvBatch;
 use hubward_linux::tun::VnetHeader;
-use hubward_linux::{Received, RecvBatch};
-use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
+use hubward_proto::esp::inbound::{Inbound, Notice};
+use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::coalesce::{Coalescer, Super};
+use hubward_proto::flow::tables::Lookup;
 use hubward_proto::flow::too_big;
-use hubward_proto::path::{Encapsulation, NATT_PORT};
+use hubward_proto::path::NATT_PORT;
 use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,31 +39,24 @@ const TURN: usize = 16;
 /// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more peers than that.
 const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 
-/// The worker that takes ESP in.
-struct Incomer<'a> {
-    heart: &'a Heart,
-    shared: &'a Shared,
-    gateway: &'a Inbox,
-    inbound: Inbound,
-    coalescer: Coalescer,
-    told_unknown: Option<Instant>,
-}
-
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.
 pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
-    let (tcp, udp) = shared.offloads.gathers();
-    let mut worker = Incomer {
-        heart,
-        shared,
-        gateway,
-        inbound: Inbound::new(&shared.sad),
-        coalescer: Coalescer::new(tcp, udp),
-        told_unknown: None,
-    };
+    let ports = shared.ports.iter().map(|port| port.lookup());
+    let mut worker = Incomer::new(&shared.sad, gateway, &shared.drops, ports, shared.offloads.gathers());
     // two, because what comes by UDP comes in longer pieces
     let mut datagrams = RecvBatch::new(BATCH, PACKET);
-    let mut packets = RecvBatch::new(BATCH, PACKET);
+    let mut native = RecvBatch::new(BATCH, PACKET);
     let mut heard = vec![0; PACKET];
+    let write = |place: usize, packet: &[u8], whole: Option<Super>| {
+        let header = whole.map_or_else(VnetHeader::default, header_of);
+        let Some(port) = shared.ports.get(place) else { return };
+        if let Err(error) = port.tun().write(header, packet) {
+            count(&shared.drops.send, 1);
+            if let Some(fault) = port.gone(&error) {
+                heart.supervisor().fail(fault);
+            }
+        }
+    };
     while !shared.stop.load(Ordering::Relaxed) {
         heart.beat();
         let esp = shared.esp.as_ref().map_or(shared.natt.as_fd(), |esp| esp.as_fd());
@@ -59,53 +65,17 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
         wait(&mut fds, WAIT);
         // a packet that comes alone costs one system call to wait for it and one to take it
         worker.inbound.refresh();
-        let [by_udp, unreachable, native] = fds.map(|fd| !fd.revents().is_empty());
+        let [by_udp, unreachable, by_esp] = fds.map(|fd| !fd.revents().is_empty());
         if unreachable {
             hear(shared, &mut heard);
         }
-        let mut turn = 0..if by_udp { TURN } else { 0 };
-        while turn.next().is_some()
-            && matches!(shared.natt.recv_batch(&mut datagrams), Ok(count) if count > 0)
-        {
-            worker.open(datagrams.datagrams().flat_map(|received| arrived_by_udp(gateway, received)));
-            if !datagrams.may_have_left_some() {
-                break;
-            }
+        if by_udp {
+            worker.turn(Source::Udp, &mut datagrams, |batch| shared.natt.recv_batch(batch), write);
         }
-        let Some(esp) = shared.esp.as_ref().filter(|_| native) else { continue };
-        let mut turn = 0..TURN;
-        while turn.next().is_some() && matches!(esp.recv_batch(&mut packets), Ok(count) if count > 0) {
-            worker.open(packets.datagrams().filter(|received| !received.truncated).map(|received| Arrived {
-                local: received.to,
-                remote: received.from.ip(),
-                remote_port: 0,
-                encapsulation: Encapsulation::Native,
-                tos: received.tos,
-                bytes: received.data,
-            }));
-            if !packets.may_have_left_some() {
-                break;
-            }
+        if let Some(esp) = shared.esp.as_ref().filter(|_| by_esp) {
+            worker.turn(Source::Native, &mut native, |batch| esp.recv_batch(batch), write);
         }
     }
-}
-
-/// The ESP packets of a datagram, or of several that the kernel gathered; IKE among them goes to the gateway.
-fn arrived_by_udp<'a>(gateway: &Inbox, received: Received<'a>) -> impl Iterator<Item = Arrived<'a>> {
-    let Received { data, segment, from, to, tos, truncated, .. } = received;
-    let data = if truncated { &mut [] } else { data };
-    data.chunks_mut(segment).filter_map(move |bytes| {
-        if bytes.len() < 4 {
-            // one byte is a NAT keepalive
-            return None;
-        }
-        if let Some(message) = bytes.strip_prefix(&[0; 4]) {
-            gateway.datagram(Datagram { from, to, port: 4500, bytes: message.to_vec() });
-            return None;
-        }
-        let (remote, remote_port) = (from.ip(), from.port());
-        Some(Arrived { bytes, local: to, remote, remote_port, encapsulation: Encapsulation::Udp, tos })
-    })
 }
 
 /// What routers say of packets that are too long for them.
@@ -118,27 +88,104 @@ fn hear(shared: &Shared, packet: &mut [u8]) {
     }
 }
 
-impl Incomer<'_> {
-    fn open<'a>(&mut self, packets: impl Iterator<Item = Arrived<'a>>) {
-        let (heart, shared, coalescer) = (self.heart, self.shared, &mut self.coalescer);
-        let write = |packet: &[u8], whole: Option<Super>| {
-            let header = whole.map_or_else(VnetHeader::default, header_of);
-            if let Err(error) = shared.tun.write(header, packet) {
-                count(&shared.drops.send, 1);
-                if tun_is_gone(&error) {
-                    heart.supervisor().fail(format!("{} is gone: {error}", shared.tun.name()));
-                }
+/// The worker that takes ESP in: everything but reading and writing.
+struct Incomer<'a> {
+    gateway: &'a Inbox,
+    drops: &'a Drops,
+    inbound: Inbound,
+    /// In the order of the look-ups.
+    outlets: Vec<Outlet>,
+    told_unknown: Option<Instant>,
+}
+
+/// The way out by a port.
+struct Outlet {
+    port: Lookup,
+    coalescer: Coalescer,
+    /// Something was put in since the last flush.
+    used: bool,
+}
+
+impl<'a> Incomer<'a> {
+    /// `ports` in their order; `gathers` TCP, UDP.
+    fn new(
+        sad: &Sad,
+        gateway: &'a Inbox,
+        drops: &'a Drops,
+        ports: impl Iterator<Item = Lookup>,
+        (tcp, udp): (bool, bool),
+    ) -> Self {
+        let outlet = |port| Outlet { port, coalescer: Coalescer::new(tcp, udp), used: false };
+        let outlets = ports.map(outlet).collect();
+        Self { gateway, drops, inbound: Inbound::new(sad), outlets, told_unknown: None }
+    }
+
+    /// Takes what a source has, until it is dry or has had its turn.
+    fn turn(
+        &mut self,
+        source: Source,
+        batch: &mut RecvBatch,
+        read: impl Fn(&mut RecvBatch) -> io::Result<usize>,
+        write: impl Fn(usize, &[u8], Option<Super>),
+    ) {
+        for _ in 0..TURN {
+            if !matches!(read(batch), Ok(count) if count > 0) {
+                return;
             }
-        };
-        self.inbound.process(now(), packets, |packet| coalescer.push(packet, write));
-        self.coalescer.flush(write);
+            self.take(now(), source, batch.datagrams().flat_map(packets), &write);
+            if !batch.may_have_left_some() {
+                return;
+            }
+        }
+    }
+
+    /// Takes what one read brought. `write` gets the place of a port, a packet for it, and what the
+    /// packet is to be cut into.
+    fn take<'p>(
+        &mut self,
+        now: Instant,
+        source: Source,
+        packets: impl Iterator<Item = Packet<'p>>,
+        mut write: impl FnMut(usize, &[u8], Option<Super>),
+    ) {
+        let Self { gateway, drops, inbound, outlets, .. } = self;
+        let esp = packets.filter_map(|packet| match steer(source, packet) {
+            Steered::Esp(arrived) => Some(arrived),
+            Steered::Ike(datagram) => {
+                gateway.datagram(datagram);
+                None
+            }
+            Steered::Short => {
+                count(&drops.short, 1);
+                None
+            }
+            Steered::Keepalive => None,
+        });
+        inbound.process(now, esp, |port, packet| {
+            let place = outlets.binary_search_by_key(&port, |outlet| outlet.port);
+            let Some((place, outlet)) = place.ok().and_then(|place| Some((place, outlets.get_mut(place)?)))
+            else {
+                return count(&drops.send, 1);
+            };
+            outlet.used = true;
+            outlet.coalescer.push(packet, |packet, whole| write(place, packet, whole));
+        });
+        for (place, outlet) in outlets.iter_mut().enumerate().filter(|(_, outlet)| outlet.used) {
+            outlet.used = false;
+            outlet.coalescer.flush(|packet, whole| write(place, packet, whole));
+        }
+        self.tell(now);
+    }
+
+    /// Tells the gateway what the batch showed.
+    fn tell(&mut self, now: Instant) {
         for notice in self.inbound.notices() {
             match notice {
                 notice @ Notice::UnknownSpi { .. } => {
-                    count(&shared.drops.unknown_spi, 1);
+                    count(&self.drops.unknown_spi, 1);
                     // a flood of them must not keep the gateway busy
-                    if self.told_unknown.is_none_or(|last| last + UNKNOWN_SPI <= now()) {
-                        self.told_unknown = Some(now());
+                    if self.told_unknown.is_none_or(|last| last + UNKNOWN_SPI <= now) {
+                        self.told_unknown = Some(now);
                         self.gateway.news(News::Notice(notice));
                     }
                 }

@@ -1,21 +1,23 @@
-//! The packet workers: one thread takes cleartext from the TUN and sends ESP, one takes ESP and gives cleartext to the TUN.
-//! They read the policy tables through an `ArcSwap`, share the SA database with the gateway, and never wait for it.
+//! The packet workers: one thread for each port takes cleartext and sends ESP, one thread takes ESP and gives cleartext to
+//! the ports. They read the policy tables through an `ArcSwap`, share the SA database with the gateway, and never wait for it.
 
 pub(crate) mod incoming;
 pub(crate) mod offload;
 pub(crate) mod outgoing;
+pub(crate) mod port;
+mod steer;
 
 use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
 use crate::base::message::Datagram;
 use crate::base::wait::wait;
 use crate::dataplane::offload::Offloads;
+use crate::dataplane::port::Ports;
 use crate::supervise::Heart;
 use arc_swap::ArcSwap;
 use hubward_linux::RecvBatch;
 use hubward_linux::clear::ClearSocket;
 use hubward_linux::esp_raw::EspSocket;
-use hubward_linux::tun::Tun;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
 use hubward_proto::esp::sad::Sad;
@@ -31,8 +33,10 @@ pub(crate) const PACKET: usize = 65_535;
 pub(crate) struct Shared {
     pub(crate) sad: Arc<Sad>,
     pub(crate) tables: ArcSwap<Tables>,
-    pub(crate) tun: Tun,
+    pub(crate) ports: Ports,
     pub(crate) natt: UdpSocket,
+    /// IP protocol 50, unless the kernel carries the packets. One socket for all ports: each raw
+    /// socket gets every packet, and it must be handled once.
     pub(crate) esp: Option<EspSocket>,
     pub(crate) clear: Option<ClearSocket>,
     pub(crate) unreachable: UnreachableSocket,
@@ -46,25 +50,6 @@ pub(crate) const WAIT: i64 = 400;
 
 /// Batches that a socket may give before its worker looks around.
 const TURN: usize = 16;
-
-/// Whether an error of the TUN says that it is gone, and not that it has nothing to give or no room.
-pub(crate) fn tun_is_gone(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::BADFD, Errno::NODEV, Errno::BADF]
-        .iter()
-        .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
-}
-
-/// Whether the TUN is there and up, for the supervisor.
-pub(crate) fn check_tun(tun: &Tun) -> Result<(), String> {
-    match tun.is_up() {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(format!("somebody has set {} down", tun.name())),
-        Err(error) if error.is_not_found() => Err(format!("{} is gone", tun.name())),
-        // what could not be asked is not known: reading and writing tell too
-        Err(_) => Ok(()),
-    }
-}
 
 fn count(counter: &AtomicU64, packets: usize) {
     counter.fetch_add(packets as u64, Ordering::Relaxed);

@@ -1,7 +1,8 @@
 //! What the kernel does for the packet path: segmentation and gathering, on the TUN and on the UDP socket. Each is tried when
 //! the program starts, can be switched off, and is done by hand where it is off or not there.
 
-use hubward_linux::tun::{self, Tun, VnetHeader};
+use crate::dataplane::port::Ports;
+use hubward_linux::tun::{self, VnetHeader};
 use hubward_linux::udp::UdpSocket;
 use hubward_proto::flow::coalesce::Super;
 use hubward_proto::flow::segment::{Transport, Undone};
@@ -64,16 +65,17 @@ impl std::fmt::Display for State {
 }
 
 impl Offloads {
-    /// Tries what is not switched off.
-    pub(crate) fn start(off: &[Offload], tun: &Tun, natt: &UdpSocket) -> Self {
+    /// Tries what is not switched off, on all ports alike.
+    pub(crate) fn start(off: &[Offload], ports: &Ports, natt: &UdpSocket) -> Self {
+        let all_take = |offload| ports.iter().all(|port| port.tun().set_offload(offload).is_ok());
         let state = |offload, works: &dyn Fn() -> bool| match off.contains(&offload) {
             true => State::Off,
             false if works() => State::On,
             false => State::Unavailable,
         };
-        let tun_tcp = state(Offload::TunTcp, &|| tun.set_offload(tun::Offload::Tcp).is_ok());
+        let tun_tcp = state(Offload::TunTcp, &|| all_take(tun::Offload::Tcp));
         let tun_udp = match tun_tcp {
-            State::On => state(Offload::TunUdp, &|| tun.set_offload(tun::Offload::TcpUdp).is_ok()),
+            State::On => state(Offload::TunUdp, &|| all_take(tun::Offload::TcpUdp)),
             other => other,
         };
         Self {

@@ -1,11 +1,20 @@
-//! Cleartext out: read from the TUN until it is dry, protected in batches, and sent.
+//! Cleartext out: one worker for each port, which reads it until it is dry.
+//!
+//! ```text
+//! TUN ─ read ─> a packet, or many under one header, which are cut here
+//!   by selector: flow ─> SA; without one the crypto maps say: keep and Acquire, clear, drop
+//!   by interface: its newest SA; without one: keep and Acquire
+//! SA ─ frame ─> one arena, in runs of one SA and one length ─ seal ─> ESP, in place
+//!   ─ send ─> UDP 4500, a run as one message, or IP protocol 50, packet by packet
+//! ```
 
-use super::{PACKET, Shared, WAIT, count, tun_is_gone};
+use super::{PACKET, Shared, WAIT, count};
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
 use crate::base::message::News;
 use crate::base::wait::wait;
 use crate::dataplane::offload::undone;
+use crate::dataplane::port::Port;
 use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Outgoing, SendBatch};
@@ -108,6 +117,7 @@ impl Asked {
 struct Outgoer<'a> {
     heart: &'a Heart,
     shared: &'a Shared,
+    port: &'a Port,
     gateway: &'a Inbox,
     outbound: Outbound,
     sender: SendBatch,
@@ -119,16 +129,17 @@ struct Outgoer<'a> {
     told: (u64, u32),
 }
 
-/// Cleartext out. It ends with the TUN, which is a fault.
-pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox, seed: [u8; 32]) {
+/// Cleartext of a port out. It ends with the port's TUN, which is a fault.
+pub(crate) fn run(heart: &Heart, shared: &Shared, port: &Port, gateway: &Inbox, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
     let read = buffer.get_mut(line - VnetHeader::LEN..).unwrap_or_default();
     let mut worker = Outgoer {
         heart,
         shared,
+        port,
         gateway,
-        outbound: Outbound::new(&shared.sad, seed),
+        outbound: Outbound::of_port(&shared.sad, port.lookup(), seed),
         sender: SendBatch::new(BATCH),
         waiting: Vec::with_capacity(WAITING),
         asked: Asked::default(),
@@ -139,7 +150,7 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox, seed: [u8; 32
     while !shared.stop.load(Ordering::Relaxed) {
         heart.beat();
         let patience = if worker.waiting.is_empty() { WAIT } else { 20 };
-        wait(&mut [PollFd::new(&shared.tun, PollFlags::IN)], patience);
+        wait(&mut [PollFd::new(port.tun(), PollFlags::IN)], patience);
         let (tables, now) = (shared.tables.load(), now());
         worker.outbound.refresh();
         for waiting in std::mem::take(&mut worker.waiting) {
@@ -149,13 +160,12 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox, seed: [u8; 32
         }
         worker.flush();
         for _ in 0..TURN {
-            let (header, packet) = match shared.tun.read(read) {
+            let (header, packet) = match port.tun().read(read) {
                 Ok(read) => read,
-                Err(error) if tun_is_gone(&error) => {
-                    heart.supervisor().fail(format!("{} is gone: {error}", shared.tun.name()));
-                    return;
-                }
-                Err(_) => break,
+                Err(error) => match port.gone(&error) {
+                    Some(fault) => return heart.supervisor().fail(fault),
+                    None => break,
+                },
             };
             worker.read(&tables, now, header, packet);
             if worker.outbound.is_full() {
@@ -268,7 +278,7 @@ impl Outgoer<'_> {
             return;
         }
         self.told.1 += 1;
-        let (shared, answer) = (self.shared, &mut self.answer);
+        let (shared, tun, answer) = (self.shared, self.port.tun(), &mut self.answer);
         cleartext.each(&mut self.scratch, |bytes| {
             let Some(packet) = Ipv4::parse(bytes) else { return false };
             let sent = match &shared.clear {
@@ -276,7 +286,7 @@ impl Outgoer<'_> {
                     clear.send(answer)
                 }
                 None if too_big::answer(&packet, packet.destination(), mtu, answer) => {
-                    shared.tun.write(VnetHeader::default(), answer)
+                    tun.write(VnetHeader::default(), answer)
                 }
                 _ => Ok(()),
             };

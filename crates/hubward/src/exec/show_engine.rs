@@ -79,6 +79,7 @@ impl Layout for Dropped {
         let rows = [
             ("no SA for a packet to send", drops.no_sa),
             ("unknown SPI received", drops.unknown_spi),
+            ("too short for ESP", drops.short),
             ("not an IPv4 packet", drops.malformed),
             ("too long for the path", drops.too_big),
             ("not taken by the kernel", drops.send),

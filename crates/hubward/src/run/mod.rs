@@ -12,6 +12,7 @@ use crate::base::store::Store;
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::offload::Offloads;
+use crate::dataplane::port::Ports;
 use crate::dataplane::{self, Shared};
 use crate::gateway::Gateway;
 use crate::gateway::asks::{Asks, disk};
@@ -138,14 +139,15 @@ fn bring_up(
     if let Some(why) = machine.unfounded() {
         anyhow::bail!("{why}");
     }
+    let ports = Ports::new(tun, Vec::new());
     let offloads = Arc::new(match plane.is_kernel() {
         true => Offloads::default(),
-        false => Offloads::start(&arguments.no_offload, &tun, &natt),
+        false => Offloads::start(&arguments.no_offload, &ports, &natt),
     });
     let shared = Arc::new(Shared {
         sad: Arc::new(Sad::new()),
         tables: ArcSwap::from_pointee(tables),
-        tun,
+        ports,
         natt,
         esp,
         clear: Some(ClearSocket::open(CLEAR_MARK)?),
@@ -251,31 +253,35 @@ fn in_place(path: &Path) -> Option<PathBuf> {
     name.map(PathBuf::from).filter(|path| path.exists())
 }
 
-/// Begins to watch the threads, and the TUN where packets go through it.
+/// Begins to watch the threads, and the ports where packets go through them.
 pub(crate) fn watch(supervisor: &Arc<Supervisor>, shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
-    // the TUN of a gateway whose packets the kernel carries is not even up
+    // the port of a gateway whose packets the kernel carries is not even up
     let kernel = shared.esp.is_none();
-    supervisor.start(move || if kernel { Ok(()) } else { dataplane::check_tun(&shared.tun) })
+    supervisor.start(move || if kernel { Ok(()) } else { shared.ports.check() })
 }
 
-/// Starts the packet workers.
+/// Starts the packet workers: one for each port, one for what comes in, one for IKE.
 pub(crate) fn workers(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
     isakmp: &Arc<UdpSocket>,
     gateway: &Arc<Inbox>,
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
-    let seed = random::seed()?;
-    let (out_shared, out_gateway) = (Arc::clone(shared), Arc::clone(gateway));
+    let mut workers = Vec::new();
+    for port in shared.ports.iter() {
+        // each its own: two workers must not draw the same IVs
+        let seed = random::seed()?;
+        let (shared, port, gateway) = (Arc::clone(shared), Arc::clone(port), Arc::clone(gateway));
+        let name = port.worker();
+        let outgoing = move |heart: &Heart| dataplane::outgoing::run(heart, &shared, &port, &gateway, seed);
+        workers.push(supervisor.spawn(&name, outgoing)?);
+    }
     let (in_shared, in_gateway) = (Arc::clone(shared), Arc::clone(gateway));
-    let outgoing = move |heart: &Heart| dataplane::outgoing::run(heart, &out_shared, &out_gateway, seed);
     let incoming = move |heart: &Heart| dataplane::incoming::run(heart, &in_shared, &in_gateway);
-    Ok(vec![
-        supervisor.spawn("esp-out", outgoing)?,
-        supervisor.spawn("esp-in", incoming)?,
-        isakmp_worker(supervisor, shared, isakmp, gateway)?,
-    ])
+    workers.push(supervisor.spawn("esp-in", incoming)?);
+    workers.push(isakmp_worker(supervisor, shared, isakmp, gateway)?);
+    Ok(workers)
 }
 
 fn isakmp_worker(

@@ -444,6 +444,7 @@ impl Views {
             drops: Dropped {
                 no_sa: drops.no_sa.load(Ordering::Relaxed),
                 unknown_spi: drops.unknown_spi.load(Ordering::Relaxed),
+                short: drops.short.load(Ordering::Relaxed),
                 malformed: drops.malformed.load(Ordering::Relaxed),
                 too_big: drops.too_big.load(Ordering::Relaxed),
                 send: drops.send.load(Ordering::Relaxed),

@@ -127,6 +127,8 @@ pub(crate) struct Dropped {
     pub(crate) no_sa: u64,
     /// ESP for an unknown SPI.
     pub(crate) unknown_spi: u64,
+    /// Received, and too short for ESP.
+    pub(crate) short: u64,
     /// Not an IPv4 packet.
     pub(crate) malformed: u64,
     /// Longer than the path takes, and not to be fragmented.

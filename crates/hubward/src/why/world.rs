@@ -333,7 +333,7 @@ impl World {
             tos: 0,
         });
         let mut inbound = Inbound::new(&sad);
-        inbound.process(self.now, arrived, |_| {});
+        inbound.process(self.now, arrived, |_, _| {});
         for notice in inbound.notices() {
             if let Notice::Refused(_, refused) = notice {
                 hub.record.packet(self.now - Instant::ORIGIN, child.path, child, refused);

@@ -3,6 +3,7 @@
 
 use crate::esp::sad::{Counters, Sa, Sad};
 use crate::esp::view::{InboundSa, InboundView};
+use crate::flow::tables::Lookup;
 use crate::names::ChildId;
 use crate::path::{Encapsulation, Mode, Path};
 use crate::reuse::reuse;
@@ -146,12 +147,12 @@ impl Inbound {
         self.view.refresh();
     }
 
-    /// Opens a batch; `deliver` gets each inner packet that may go on, in order.
+    /// Opens a batch; `deliver` gets each inner packet that may go on, in order, and the port of its SA.
     pub fn process<'a>(
         &mut self,
         now: Instant,
         batch: impl Iterator<Item = Arrived<'a>>,
-        mut deliver: impl FnMut(&[u8]),
+        mut deliver: impl FnMut(Lookup, &[u8]),
     ) {
         self.view.refresh();
         let mut known: Vec<Known<'a>> = reuse(std::mem::take(&mut self.known));
@@ -170,7 +171,7 @@ impl Inbound {
         let [s1, s2, s3, s4, n1, n2, n3, n4] = packet.bytes.first_chunk::<8>().copied()?;
         let (spi, sequence) = (u32::from_be_bytes([s1, s2, s3, s4]), u32::from_be_bytes([n1, n2, n3, n4]));
         let found = self.view.find(spi).and_then(|at| self.view.get(at).map(|found| (at, found)));
-        let Some((at, InboundSa { sa, path, replay })) = found else {
+        let Some((at, InboundSa { sa, path, replay, .. })) = found else {
             let Arrived { local, remote, encapsulation, .. } = packet;
             self.inside.notices.push(Notice::UnknownSpi { spi, local, remote, encapsulation });
             return None;
@@ -187,7 +188,7 @@ impl Inbound {
     }
 
     /// Opens what is known, and delivers it.
-    fn open(&mut self, now: Instant, known: &mut Vec<Known<'_>>, deliver: &mut impl FnMut(&[u8])) {
+    fn open(&mut self, now: Instant, known: &mut Vec<Known<'_>>, deliver: &mut impl FnMut(Lookup, &[u8])) {
         let mut jobs = reuse(std::mem::take(&mut self.jobs));
         jobs.extend(known.iter_mut().filter_map(|known| {
             let keys = &self.view.get(known.at)?.sa.keys;
@@ -212,11 +213,11 @@ impl Inside {
     fn opened(
         &mut self,
         now: Instant,
-        InboundSa { sa, path, replay }: &mut InboundSa,
+        InboundSa { sa, path, replay, lookup }: &mut InboundSa,
         sequence: u32,
         packet: Arrived<'_>,
         outcome: Result<Range<usize>, OpenError>,
-        deliver: &mut impl FnMut(&[u8]),
+        deliver: &mut impl FnMut(Lookup, &[u8]),
     ) -> Result<(), Refused> {
         let length = packet.bytes.len();
         let plain = outcome.ok().and_then(|range| packet.bytes.get_mut(range));
@@ -228,7 +229,8 @@ impl Inside {
             return Err(Refused::Replay);
         }
         sa.highest.store(replay.highest(), Ordering::Relaxed);
-        let length = self.inner(sa, path, plain, packet.tos, deliver)?;
+        let mut deliver = |packet: &[u8]| deliver(*lookup, packet);
+        let length = self.inner(sa, path, plain, packet.tos, &mut deliver)?;
         sa.counters.count(now, 1, length as u64);
         if !sa.seen.load(Ordering::Relaxed) {
             sa.seen.store(true, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use crate::esp::sad::{Sa, Sad};
 use crate::esp::view::{OutboundSa, OutboundView};
 use crate::flow::fragment::fragments;
 use crate::flow::segment::Segments;
-use crate::flow::tables::{Acquire, Tables, Verdict};
+use crate::flow::tables::{Acquire, Lookup, Tables, Verdict};
 use crate::names::ChildId;
 use crate::path::{DfBit, Mode, Path};
 use crate::reuse::reuse;
@@ -161,10 +161,15 @@ struct Found<'a> {
 }
 
 impl Outbound {
-    /// For the SAs of `sad`; `seed` makes the IVs of the CBC ciphers unpredictable.
+    /// For packets whose SAs in `sad` are found by selector; `seed` makes the IVs of the CBC ciphers unpredictable.
     pub fn new(sad: &Sad, seed: [u8; 32]) -> Self {
+        Self::of_port(sad, Lookup::BySelector, seed)
+    }
+
+    /// For the packets of a port. Each has a seed of its own.
+    pub fn of_port(sad: &Sad, lookup: Lookup, seed: [u8; 32]) -> Self {
         Self {
-            view: sad.outbound_view(),
+            view: sad.outbound_view(lookup),
             batch: Batch {
                 arena: Vec::with_capacity(256 * 1024),
                 runs: Vec::with_capacity(BATCH),
@@ -255,7 +260,7 @@ fn find<'a>(
     let flow = packet.flow();
     let at = view.find(&flow, |entry| tables.denies(entry, &flow));
     let Some((at, found)) = at.and_then(|at| Some((at, view.get(at)?))) else {
-        return Err(match tables.classify(&flow) {
+        return Err(match tables.verdict(view.lookup(), &flow) {
             Verdict::Protect(acquire) => Outcome::Acquire(acquire),
             Verdict::Drop => Outcome::Drop(DropReason::NoSa),
             Verdict::Clear => Outcome::Clear,

@@ -1,6 +1,7 @@
 //! A child SA pair as the engine negotiated it and the data plane runs it.
 
 use crate::flow::selector::Selector;
+use crate::flow::tables::Lookup;
 use crate::names::{ChildId, Service, Spi};
 use crate::path::{DfBit, Mode, Path};
 use hubward_crypto::secret::Secret;
@@ -58,6 +59,14 @@ pub struct ChildSa {
 }
 
 impl ChildSa {
+    /// How the port that carries its packets finds it.
+    pub fn lookup(&self) -> Lookup {
+        match self.service {
+            Service::Tunnel(interface) => Lookup::ByInterface(interface),
+            Service::Entry(_) | Service::Dynamic { .. } | Service::Client(_) => Lookup::BySelector,
+        }
+    }
+
     /// Volume after which the receiving half asks for a rekey: half-way between what makes the sending half ask and the end, so that
     /// as a rule only one side renews, and a peer that counts nothing and sends more than it gets is renewed all the same.
     pub fn inbound_soft_bytes(&self) -> Option<u64> {

@@ -5,6 +5,7 @@ use crate::esp::inbound::Refused;
 use crate::esp::sa::{ChildSa, Direction};
 use crate::esp::view::{Change, Feed, InboundView, OutboundView};
 use crate::flow::mtu::{self, PathMtu, plaintext_mtu};
+use crate::flow::tables::Lookup;
 use crate::flow::too_big::Told;
 use crate::limits;
 use crate::names::{ChildId, InterfaceId};
@@ -212,8 +213,9 @@ struct Known {
     by_peer_spi: HashMap<u32, Vec<Arc<Sa>>>,
     /// MTUs of the interfaces, where they are known.
     links: BTreeMap<InterfaceId, u16>,
-    /// The views that follow. Of inbound ones there is one only, because the anti-replay windows are in it.
-    outbound: Vec<Weak<Feed>>,
+    /// The views that follow: of outbound ones each has the SAs of its port, of inbound ones there is one only, because the
+    /// anti-replay windows are in it.
+    outbound: Vec<(Lookup, Weak<Feed>)>,
     inbound: Weak<Feed>,
 }
 
@@ -237,26 +239,37 @@ impl Halves {
 }
 
 impl Known {
-    /// Tells the views.
-    fn tell(&mut self, direction: Direction, change: Change) {
-        match direction {
-            Direction::Inbound => {
-                self.inbound.upgrade().into_iter().for_each(|feed| feed.push(change.clone()))
-            }
-            Direction::Outbound => self.outbound.retain(|feed| match feed.upgrade() {
-                Some(feed) => {
-                    feed.push(change.clone());
-                    true
-                }
-                None => false,
-            }),
+    /// Tells the view of inbound SAs.
+    fn tell_inbound(&self, change: Change) {
+        if let Some(feed) = self.inbound.upgrade() {
+            feed.push(change);
         }
     }
 
-    /// What a view must know that begins now.
-    fn feed(&self, direction: Direction) -> Arc<Feed> {
+    /// Tells the views that have an SA of this child.
+    fn tell(&mut self, direction: Direction, child: &ChildSa, change: Change) {
+        match direction {
+            Direction::Inbound => self.tell_inbound(change),
+            Direction::Outbound => {
+                let of_child = child.lookup();
+                self.outbound.retain(|(lookup, feed)| match feed.upgrade() {
+                    Some(feed) => {
+                        if *lookup == of_child {
+                            feed.push(change.clone());
+                        }
+                        true
+                    }
+                    None => false,
+                });
+            }
+        }
+    }
+
+    /// What a view must know that begins now: the SAs of this direction that are its own.
+    fn feed(&self, direction: Direction, is_own: impl Fn(&ChildSa) -> bool) -> Arc<Feed> {
         let feed = Feed::default();
-        for sa in self.pairs.values().filter_map(|halves| halves.get(direction)) {
+        let sas = self.pairs.values().filter_map(|halves| halves.get(direction));
+        for sa in sas.filter(|sa| is_own(&sa.child)) {
             feed.push(Change::Installed(Arc::clone(sa)));
         }
         Arc::new(feed)
@@ -277,20 +290,20 @@ impl Sad {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The outbound SAs for a packet worker.
-    pub fn outbound_view(&self) -> OutboundView {
+    /// The outbound SAs of one port, for the worker that takes packets from it.
+    pub fn outbound_view(&self, lookup: Lookup) -> OutboundView {
         let mut known = self.known();
-        let feed = known.feed(Direction::Outbound);
-        known.outbound.push(Arc::downgrade(&feed));
-        OutboundView::new(feed)
+        let feed = known.feed(Direction::Outbound, |child| child.lookup() == lookup);
+        known.outbound.push((lookup, Arc::downgrade(&feed)));
+        OutboundView::new(lookup, feed)
     }
 
     /// The inbound SAs for the packet worker that opens packets. Another view that was there before knows none of them any
     /// longer: two windows would let a packet through twice.
     pub fn inbound_view(&self) -> InboundView {
         let mut known = self.known();
-        known.tell(Direction::Inbound, Change::Superseded);
-        let feed = known.feed(Direction::Inbound);
+        known.tell_inbound(Change::Superseded);
+        let feed = known.feed(Direction::Inbound, |_| true);
         known.inbound = Arc::downgrade(&feed);
         InboundView::new(feed)
     }
@@ -325,7 +338,7 @@ impl Sad {
                 known.by_peer_spi.entry(half.spi.0).or_default().push(Arc::clone(&sa));
             }
         }
-        known.tell(direction, Change::Installed(sa));
+        known.tell(direction, child, Change::Installed(sa));
         Ok(())
     }
 
@@ -344,8 +357,8 @@ impl Sad {
             }
         }
         for direction in [Direction::Inbound, Direction::Outbound] {
-            if halves.get(direction).is_some() {
-                known.tell(direction, Change::Removed(child));
+            if let Some(sa) = halves.get(direction) {
+                known.tell(direction, &sa.child, Change::Removed(child));
             }
         }
         halves
@@ -394,7 +407,7 @@ impl Sad {
             *sa.path.lock().unwrap_or_else(PoisonError::into_inner) = path;
             sa.path_mtu.forget();
             sa.path_mtu.set_link(link);
-            known.tell(direction, Change::Moved(child, path));
+            known.tell(direction, &sa.child, Change::Moved(child, path));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::esp::replay::ReplayWindow;
 use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
+use crate::flow::tables::Lookup;
 use crate::names::{ChildId, Service};
 use crate::path::Path;
 use slab::Slab;
@@ -54,15 +55,19 @@ pub(crate) struct OutboundSa {
     serial: u64,
 }
 
-/// The outbound SAs: which of them carries a flow.
+/// The outbound SAs of one port: which of them carries a packet.
 #[derive(Debug)]
 pub struct OutboundView {
     feed: Arc<Feed>,
+    lookup: Lookup,
     sas: Slab<OutboundSa>,
     by_child: HashMap<ChildId, usize>,
-    /// By selectors whose remote side is a prefix, and by those whose remote side is another range.
+    /// Of a port that finds its SAs by selector: those whose remote side is a prefix, and those
+    /// whose remote side is another range.
     prefixes: SelectorIndex<Place>,
     ranges: SelectorIndex<Place>,
+    /// Of a port that finds its SAs by its interface: where they are, the newest last.
+    of_interface: Vec<usize>,
     installed: u64,
 }
 
@@ -74,11 +79,14 @@ pub(crate) struct Place {
 }
 
 impl OutboundView {
-    pub(crate) fn new(feed: Arc<Feed>) -> Self {
+    /// `feed` tells of the SAs of this port only.
+    pub(crate) fn new(lookup: Lookup, feed: Arc<Feed>) -> Self {
         let mut view = Self {
             feed,
+            lookup,
             sas: Slab::new(),
             by_child: HashMap::new(),
+            of_interface: Vec::new(),
             prefixes: SelectorIndex::default(),
             ranges: SelectorIndex::default(),
             installed: 0,
@@ -112,15 +120,26 @@ impl OutboundView {
         let selector = selector_of(&sa);
         let at = self.sas.insert(OutboundSa { sa, path, serial });
         self.by_child.insert(child, at);
-        if let Some(selector) = selector {
-            self.index(&selector).insert(&selector, Place { serial, at });
+        match self.lookup {
+            Lookup::ByInterface(_) => self.of_interface.push(at),
+            Lookup::BySelector => {
+                if let Some(selector) = selector {
+                    self.index(&selector).insert(&selector, Place { serial, at });
+                }
+            }
         }
     }
 
     fn remove(&mut self, child: ChildId) {
-        let Some(gone) = self.by_child.remove(&child).and_then(|at| self.sas.try_remove(at)) else { return };
-        if let Some(selector) = selector_of(&gone.sa) {
-            self.index(&selector).remove(&selector, |place| place.serial == gone.serial);
+        let Some(at) = self.by_child.remove(&child) else { return };
+        let Some(gone) = self.sas.try_remove(at) else { return };
+        match self.lookup {
+            Lookup::ByInterface(_) => self.of_interface.retain(|place| *place != at),
+            Lookup::BySelector => {
+                if let Some(selector) = selector_of(&gone.sa) {
+                    self.index(&selector).remove(&selector, |place| place.serial == gone.serial);
+                }
+            }
         }
     }
 
@@ -131,9 +150,21 @@ impl OutboundView {
         }
     }
 
-    /// Where the SA is that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto
-    /// map entries the flow is none.
+    /// Which SAs are in it.
+    pub(crate) fn lookup(&self) -> Lookup {
+        self.lookup
+    }
+
+    /// Where the SA is that carries a flow. By selector: the longest remote prefix, the newest of equal ones; `denied` tells of
+    /// which crypto map entries the flow is none. By interface: the newest.
     pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<usize> {
+        match self.lookup {
+            Lookup::BySelector => self.find_by_selector(flow, denied),
+            Lookup::ByInterface(_) => self.of_interface.last().copied(),
+        }
+    }
+
+    fn find_by_selector(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<usize> {
         let allowed =
             |place: &Place| self.sas.get(place.at).is_some_and(|found| !denied(&found.sa.child.service));
         let newest = |index: &SelectorIndex<Place>, by_length: bool| {
@@ -179,6 +210,8 @@ pub(crate) struct InboundSa {
     pub(crate) sa: Arc<Sa>,
     pub(crate) path: Path,
     pub(crate) replay: ReplayWindow,
+    /// The port that its packets go to.
+    pub(crate) lookup: Lookup,
 }
 
 /// The inbound SAs: which of them an SPI names.
@@ -221,7 +254,8 @@ impl InboundView {
         let (child, spi, path) = (sa.child.id, sa.child.inbound.spi.0, sa.path());
         self.remove(child);
         let replay = ReplayWindow::behind(sa.child.replay_window, sa.highest.load(Ordering::Relaxed));
-        let at = self.sas.insert(InboundSa { sa, path, replay });
+        let lookup = sa.child.lookup();
+        let at = self.sas.insert(InboundSa { sa, path, replay, lookup });
         self.by_spi.insert(spi, at);
         self.by_child.insert(child, at);
     }

@@ -7,17 +7,34 @@ use crate::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How a port finds the SA for its packets, and so which SAs are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lookup {
+    /// By the packet's flow: the SAs of crypto maps and clients, by their selectors.
+    BySelector,
+    /// By the port alone: the newest child SA of this interface, whatever the packet's addresses
+    /// are. These are route-based tunnels.
+    ByInterface(InterfaceId),
+}
+
 /// A packet that waits for an SA.
 #[derive(Clone, Debug)]
 pub struct Acquire {
     /// The interface it would leave by.
     pub interface: InterfaceId,
-    /// The crypto map entry whose ACL permits it.
+    /// The crypto map entry whose ACL permits it, or the tunnel interface.
     pub service: Service,
-    /// Index of the permit line in the entry's ACL.
+    /// Index of the permit line in the entry's ACL; 0 for a tunnel interface.
     pub acl_line: usize,
     /// The packet's flow.
     pub flow: Flow,
+}
+
+impl Acquire {
+    /// A packet of a port whose SAs are found by its interface.
+    fn of_interface(interface: InterfaceId, flow: Flow) -> Self {
+        Self { interface, service: Service::Tunnel(interface), acl_line: 0, flow }
+    }
 }
 
 /// What to do with a packet that no SA carries.
@@ -184,6 +201,15 @@ impl Tables {
             Verdict::Drop
         } else {
             Verdict::Clear
+        }
+    }
+
+    /// The same for a packet of any port. A packet of an interface is never compared with crypto
+    /// maps, and nothing lets it leave in clear: it waits for an SA of its interface.
+    pub fn verdict(&self, lookup: Lookup, flow: &Flow) -> Verdict {
+        match lookup {
+            Lookup::BySelector => self.classify(flow),
+            Lookup::ByInterface(interface) => Verdict::Protect(Acquire::of_interface(interface, *flow)),
         }
     }
 

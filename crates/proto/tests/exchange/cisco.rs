@@ -6,6 +6,7 @@ use super::{exchanges, hub_and_client};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow};
+use hubward_proto::flow::tables::Lookup;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::explain::Refusal;
@@ -66,7 +67,7 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
             source_port: Some(53),
             destination_port: Some(1024),
         };
-        sad.outbound_view().by_flow(&flow, |_| false).map(|sa| sa.child.selector.local)
+        sad.outbound_view(Lookup::BySelector).by_flow(&flow, |_| false).map(|sa| sa.child.selector.local)
     };
     assert!(carried(HUB).is_some());
     assert_eq!(carried("10.1.1.10"), Some(AddressRange::ANY_V4));

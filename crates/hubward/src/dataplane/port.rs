@@ -1,0 +1,93 @@
+//! Ports: what cleartext enters and leaves by. Each has its own outgoing worker; what comes in is
+//! written to the port that its child SA belongs to.
+
+use hubward_linux::tun::Tun;
+use hubward_proto::flow::tables::Lookup;
+use hubward_proto::names::InterfaceId;
+use std::io;
+use std::sync::Arc;
+
+/// One port: a TUN, and how the SA for the packets that come out of it is found.
+#[derive(Debug)]
+pub(crate) struct Port {
+    lookup: Lookup,
+    tun: Tun,
+}
+
+impl Port {
+    /// How the SA for its packets is found, which is also how an SA names its port.
+    pub(crate) fn lookup(&self) -> Lookup {
+        self.lookup
+    }
+
+    /// Its TUN.
+    pub(crate) fn tun(&self) -> &Tun {
+        &self.tun
+    }
+
+    /// The name of the thread that takes packets from it.
+    pub(crate) fn worker(&self) -> String {
+        match self.lookup {
+            Lookup::BySelector => "esp-out".into(),
+            Lookup::ByInterface(_) => format!("esp-out-{}", self.tun.name()),
+        }
+    }
+
+    /// Whether it is there and up, for the supervisor.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self.tun.is_up() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!("somebody has set {} down", self.tun.name())),
+            Err(error) if error.is_not_found() => Err(format!("{} is gone", self.tun.name())),
+            // what could not be asked is not known: reading and writing tell too
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What to tell the supervisor of a failed read or write: nothing, unless the error says that
+    /// the TUN is gone, and not that it has nothing to give or no room.
+    pub(crate) fn gone(&self, error: &io::Error) -> Option<String> {
+        use rustix::io::Errno;
+        let gone = [Errno::BADFD, Errno::NODEV, Errno::BADF];
+        gone.iter()
+            .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
+            .then(|| format!("{} is gone: {error}", self.tun.name()))
+    }
+}
+
+/// All ports, in the order of their look-ups: first the one that finds SAs by selector, then those
+/// of interfaces.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    all: Vec<Arc<Port>>,
+}
+
+impl Ports {
+    /// `by_selector` takes what the routes of the crypto maps lead to; each of the others belongs
+    /// to an interface.
+    pub(crate) fn new(by_selector: Tun, of_interfaces: Vec<(InterfaceId, Tun)>) -> Self {
+        let by_selector = Arc::new(Port { lookup: Lookup::BySelector, tun: by_selector });
+        let of_interfaces = of_interfaces.into_iter();
+        let mut all: Vec<_> = of_interfaces
+            .map(|(id, tun)| Arc::new(Port { lookup: Lookup::ByInterface(id), tun }))
+            .chain([by_selector])
+            .collect();
+        all.sort_by_key(|port| port.lookup);
+        Self { all }
+    }
+
+    /// In the order of their look-ups.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Arc<Port>> {
+        self.all.iter()
+    }
+
+    /// The port at a place in that order.
+    pub(crate) fn get(&self, place: usize) -> Option<&Port> {
+        self.all.get(place).map(AsRef::as_ref)
+    }
+
+    /// Whether all of them are there and up, for the supervisor.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.iter().try_for_each(|port| port.check())
+    }
+}
