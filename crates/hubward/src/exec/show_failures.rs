@@ -127,7 +127,7 @@ fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
             if tunnels == 1 { "" } else { "s" },
             match solved {
                 true => "there is nothing to explain now",
-                false => "what failed since is not solved",
+                false => "a later failure is not solved yet",
             }
         )),
         (Some(sa), 0) => {
@@ -185,7 +185,7 @@ impl Layout for Why {
                 (None, _) => writeln!(out, "Nothing has failed since the start."),
                 (Some(who), None) => writeln!(
                     out,
-                    "Nothing is known of {} here: no SA stands with it, and nothing has failed since the start.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
+                    "Nothing is known of {} here: it has no SA, and nothing has failed since the start.\n  * Does it initiate to the right address? Are UDP 500 and 4500 open on the path?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before it reaches this router.",
                     who.escape_debug()
                 ),
             }?;

@@ -67,10 +67,10 @@ fn note(phase: u8, peer: IpAddr, theirs: Duration, ours: Duration) -> Explanatio
     let shorter = theirs.min(ours);
     Explanation::new(
         "lifetime",
-        format!("The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one holds, {shorter} seconds, and that is no fault."),
+        format!("The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one, {shorter} seconds, applies; that is not an error."),
     )
     .side("lifetime", theirs.to_string(), ours.to_string(), true)
     .advise(format!(
-        "Nothing has to change. Only if the tunnel stands still each time that {shorter} seconds are over: then the side with the longer lifetime does not keep to the shorter one; set the same on both sides."
+        "Nothing has to change, unless the tunnel stalls each time {shorter} seconds have passed: then the side with the longer lifetime ignores the shorter one; set the same lifetime on both sides."
     ))
 }

@@ -33,16 +33,16 @@ pub(super) fn no_mirror(
     if let Some((list, line)) = denied {
         let number = acl_line(parsed, list, line);
         let place = number.map_or_else(String::new, |number| format!("line {number} of "));
-        return sides(say(format!("and {place}access list {list} denies it")), selector, &line.selector)
+        return sides(say(format!("but {place}access list {list} denies it")), selector, &line.selector)
             .line(number)
-            .advise("Here: put the line that permits it in front of that one, or take that one out.")
+            .advise("Here: move the line that permits it before that one, or remove that one.")
             .advise(permit);
     }
     let permits = lines().filter(|(_, line)| line.permit);
     let Some((list, nearest)) = permits.max_by_key(|(_, line)| nearness(&line.selector, selector)) else {
         let names: Vec<_> = entries.iter().filter_map(|(acl, _)| Some((*acl)?.name.as_str())).collect();
         return say(format!(
-            "and the access list {} of the crypto map entry permits nothing or is not configured",
+            "but the access list {} of the crypto map entry permits nothing or is not configured",
             names.join(", ")
         ))
         .side("networks", format!("{theirs} <-> {ours}"), "", true)
@@ -50,10 +50,10 @@ pub(super) fn no_mirror(
         .advise(permit);
     };
     let number = acl_line(parsed, list, nearest);
-    let which = number.map_or_else(String::new, |number| format!("The nearest line here is {number}. "));
+    let which = number.map_or_else(String::new, |number| format!("The closest line here is {number}. "));
     let out = match nearest.selector == selector.mirrored() {
-        true => say(format!("and the line of access list {list} has them the wrong way round")),
-        false => say("and no line of a crypto access list is its mirror".into()),
+        true => say(format!("but the line of access list {list} has source and destination reversed")),
+        false => say("but no line of a crypto access list mirrors it".into()),
     };
     sides(out, selector, &nearest.selector)
         .line(number)

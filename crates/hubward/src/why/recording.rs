@@ -52,11 +52,11 @@ pub(crate) struct Recording {
 /// Why a file is no capture.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordingError {
-    #[error("this is no capture as tcpdump or Wireshark write it (pcap or pcapng)")]
+    #[error("this is not a capture in a format that tcpdump or Wireshark writes (pcap or pcapng)")]
     NoCapture,
-    #[error("the capture is damaged behind frame {0}")]
+    #[error("the capture is damaged after frame {0}")]
     Damaged(u64),
-    #[error("frames of link type {0} are not known; Ethernet, Linux cooked and raw IP are")]
+    #[error("frames of link type {0} are not supported; Ethernet, Linux cooked and raw IP are")]
     LinkType(i32),
     #[error("{0}")]
     Read(String),

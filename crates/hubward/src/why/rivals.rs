@@ -64,7 +64,7 @@ pub(super) fn ambiguous(
     let rival = rivals(failure, policy, taken).into_iter().find(|rival| better(rival))?;
     let name = name_of(failure);
     let verdict = format!(
-        "The identity {name} of {} fits the ISAKMP profiles {} and {} equally well; the one that comes first, {}, took it, {consequence}.",
+        "The identity {name} of {} matches the ISAKMP profiles {} and {} equally well; the first in the configuration, {}, was chosen, {consequence}.",
         failure.peer(),
         taken.name,
         rival.name,
@@ -75,7 +75,7 @@ pub(super) fn ambiguous(
         .side("identity", name.clone(), matches_of([taken, rival]), true)
         .line(lines.into_iter().flatten());
     Some(out.advise(format!(
-        "Here: say in profile {} whom it is for, more exactly than {} does, such as `match identity address {} 255.255.255.255`; or put {} first.",
+        "Here: give profile {} a more specific match than {} has, such as `match identity address {} 255.255.255.255`; or configure {} first.",
         rival.name,
         taken.name,
         failure.peer(),

@@ -95,9 +95,9 @@ fn wrong_wildcard_key(lab: &Lab) -> Result<()> {
     assert_eq!(charon.children()?, 0);
     let said = honest.explained(lab)?;
     for part in [
-        "10.51.82.100 calls 10.48.67.181, main mode",
+        "10.51.82.100 initiates to 10.48.67.181, main mode",
         "the pre-shared keys differ",
-        "10.100.2.102 calls 10.48.67.181, main mode",
+        "10.100.2.102 initiates to 10.48.67.181, main mode",
         "there are ESP packets both ways",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
