@@ -244,9 +244,10 @@ fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
             continue;
         };
         for entry in acl.entries.iter().filter(|entry| entry.inexact) {
-            let becomes = if entry.permit { "it lets nobody in" } else { "nobody whom it may mean comes in" };
+            let becomes =
+                if entry.permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
             let message = format!(
-                "line {} of access list {} says more than is understood of it: {becomes} by this terminal line",
+                "line {} of access list {} cannot be applied exactly: {becomes} on this terminal line",
                 entry.line, acl.name
             );
             let remedy = "name addresses in a standard list";
@@ -275,12 +276,12 @@ fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
                 && dynamic.sequence < entry.sequence
             {
                 let message = format!(
-                    "crypto map {} {} is dynamic and stands in front of the static entry {}: the dynamic entry captures the \
+                    "crypto map {} {} is dynamic and is before the static entry {}: the dynamic entry captures the \
                      static peer, whose tunnel then fails or gets the wrong terms",
                     map.name, dynamic.sequence, entry.sequence
                 );
                 let remedy = format!(
-                    "give the dynamic entry the highest number, such as crypto map {} 65000",
+                    "give the dynamic entry the highest sequence number, such as crypto map {} 65000",
                     map.name
                 );
                 say(found, Severity::Warning, Code::DynamicFirst, entry.line, message, remedy);
@@ -300,7 +301,7 @@ fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
                     Code::XauthOnLan,
                     *line,
                     message,
-                    "put `no-xauth` behind the key, or use ISAKMP profiles",
+                    "put `no-xauth` after the key, or use ISAKMP profiles",
                 );
             }
         }
@@ -328,8 +329,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
             });
             if let Some((other_name, other)) = hides {
                 let message = format!(
-                    "the key of keyring {name} for {net} is never found first: keyring {other_name} has one for the same \
-                         peers in line {} and is searched before it",
+                    "the key of keyring {name} for {net} is never the first match: keyring {other_name} has one for the same peers in line {} and is searched before it",
                     other.line
                 );
                 say(
@@ -349,7 +349,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
     if let Some(entry) = open_entry {
         for key in wildcards {
             let message = format!(
-                "everybody who knows this wildcard key may propose any networks: the dynamic map entry of line {} has no \
+                "anyone who knows this wildcard key may propose any networks: the dynamic map entry of line {} has no \
                  `match address`",
                 entry.line
             );
@@ -391,8 +391,7 @@ fn profiles(config: &Config, found: &mut Vec<Diagnostic>) {
         let by_group = profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(_)));
         if by_group {
             let message = format!(
-                "clients of profile {} come by aggressive mode with a group key: whoever records one attempt can try group \
-                 keys offline",
+                "clients of profile {} use aggressive mode with a group key: anyone who captures one attempt can guess group keys offline",
                 profile.name
             );
             say(
@@ -420,17 +419,22 @@ fn weak(config: &Config, found: &mut Vec<Diagnostic>) {
             spots.push(format!("group {}", policy.group));
         }
         if !spots.is_empty() {
-            let message =
-                format!("ISAKMP policy {} is weak by today's measure: {}", policy.priority, spots.join(", "));
-            let remedy = "once the peers can, add a policy with aes, sha256 and group 14 in front of it";
+            let message = format!(
+                "ISAKMP policy {} is weak by today's standards: {}",
+                policy.priority,
+                spots.join(", ")
+            );
+            let remedy =
+                "when the peers support it, add a policy with aes, sha256 and group 14 before this one";
             say(found, Severity::Notice, Code::Weak, policy.line, message, remedy);
         }
     }
     for set in &config.transform_sets {
         let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
         if matches!(cipher, Some("des" | "3des")) || set.auth.as_deref() == Some("md5") {
-            let message = format!("transform set {} is weak by today's measure", set.name);
-            let remedy = "once the peers can, put a set with esp-aes and esp-sha256-hmac in front of it";
+            let message = format!("transform set {} is weak by today's standards", set.name);
+            let remedy =
+                "when the peers support it, add a set with esp-aes and esp-sha256-hmac before this one";
             say(found, Severity::Notice, Code::Weak, set.line, message, remedy);
         }
     }
@@ -452,11 +456,10 @@ fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
             let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
             let message = match bearer {
                 Some(bearer) => format!(
-                    "next hop {hop} lies in no connected network; the route is installed on-link by {}, which bears the crypto \
-                     map",
+                    "next hop {hop} is in no connected network; the route is installed on-link by {}, which has the crypto map",
                     bearer.name
                 ),
-                None => format!("next hop {hop} lies in no connected network; the route stays inactive"),
+                None => format!("next hop {hop} is in no connected network; the route stays inactive"),
             };
             say(
                 found,

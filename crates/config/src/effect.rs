@@ -30,15 +30,18 @@ pub(crate) const FORWARDED: &str = "packets are forwarded without it";
 const HELD: &[(&str, &str)] = &[
     (
         "crypto ipsec profile",
-        "the tunnel interfaces that it protects do not exist here, and what they would carry is closed",
+        "the tunnel interfaces that it protects do not exist here, and the networks behind them are unreachable",
     ),
     ("ip route vrf", VRF),
     ("ip vrf", VRF),
-    ("virtual-template", "the tunnel interface does not exist here, and what it would carry is closed"),
+    (
+        "virtual-template",
+        "the tunnel interface does not exist here, and the networks behind it are unreachable",
+    ),
     ("vrf", VRF),
 ];
 const VRF: &str = "an interface in a VRF is shut here, and an entry for peers in one does not exist";
-const TUNNEL: &str = "the interface does not exist here, and what it would carry is closed";
+const TUNNEL: &str = "the interface does not exist here, and the networks behind it are unreachable";
 
 /// Of tunnel interfaces and VRFs it is not true that packets are forwarded without them.
 fn held_otherwise(parsed: &mut Parsed) {
@@ -84,7 +87,7 @@ fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
     interface.vrf.is_some().then_some(IN_VRF)
 }
 
-const TAKEN_BACK: &str = "a later line takes it back";
+const TAKEN_BACK: &str = "a later line negates it";
 
 /// Of a VRF's interface only the line that says so must be allowed.
 const IN_VRF: &str = "the interface is in a VRF, and is shut here";
@@ -125,7 +128,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     match (nat.is_empty(), is_used(Kind::Nat)) {
         (true, true) => {
             let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
-            out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no rule by which to translate")));
+            out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no translation rule")));
         }
         (false, false) => {
             let why = "no interface is inside or outside";
@@ -175,7 +178,7 @@ fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     found
         .map(|(line, number)| {
             let text = format!(
-                "`{}` leads into a tunnel, and is not understood: nobody knows what is to be closed",
+                "`{}` leads into a tunnel and is not understood: the networks to make unreachable are unknown",
                 line.text.trim()
             );
             Change::Stops(number, text)
@@ -205,7 +208,7 @@ fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change>
     let lines = lines.filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
     lines.map(|line| {
         let text = format!(
-            "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
+            "`{}` is on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
             line.front()
         );
         Change::Stops(line.line, text)
@@ -273,7 +276,7 @@ fn disorder(parsed: &mut Parsed) {
             line,
             column: 1,
             message: format!(
-                "{UNSORTED} in access list {list}: a router would sort it in, and the list is not used here"
+                "{UNSORTED} in access list {list}: a router would sort it into place, but the list is not used here"
             ),
             remedy: "write the lines in the order of their numbers".into(),
         });
@@ -405,7 +408,7 @@ mod tests {
         assert!(forwarding.len() >= 10, "{forwarding:?}");
         for told in forwarding {
             assert!(!told.message.contains(FORWARDED), "{told:?}");
-            assert!(told.message.contains("closed") || told.message.contains("VRF"), "{told:?}");
+            assert!(told.message.contains("unreachable") || told.message.contains("VRF"), "{told:?}");
         }
         // of what is only not done, it is
         let told = parse("router ospf 1\ninterface FastEthernet0/0\n ip policy route-map R\n").diagnostics;

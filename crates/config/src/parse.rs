@@ -148,15 +148,15 @@ fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
     let (first, last) = (*behind.first()?, *behind.last()?);
     let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
     let what = match behind.len() {
-        1 => format!("`{}` stands", shown_unread(line)),
-        count => format!("`{}` and {} more lines up to line {last} stand", shown_unread(line), count - 1),
+        1 => format!("`{}` is", shown_unread(line)),
+        count => format!("`{}` and {} more lines up to line {last} are", shown_unread(line), count - 1),
     };
     Some(Diagnostic {
         severity: Severity::Error,
         code: Code::Unenforced,
         line: first,
         column: 1,
-        message: format!("{what} behind the first `end`, where nothing is read"),
+        message: format!("{what} after the first `end`, where nothing is read"),
         remedy: "put the lines before `end`, or remove them".into(),
     })
 }
@@ -233,11 +233,11 @@ fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
         line: number,
         column: words(line).first().map_or(1, |word| word.column),
         message: format!(
-            "`{}` begins a text whose end `{}` does not come; what follows is read as commands",
+            "`{}` opens a text whose closing `{}` is missing; the lines after it are read as commands",
             shown(line),
             end.shown()
         ),
-        remedy: "end the text".into(),
+        remedy: "close the text".into(),
     }
 }
 
@@ -365,7 +365,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             };
             let mut remark = misfit(&entered, &wrong);
             if heads {
-                remark.message.push_str("; nor have the lines under it");
+                remark.message.push_str("; neither have the lines under it");
             }
             parsed.diagnostics.push(remark);
             // a misspelt `crypto map` in a file without indentation ends the entry before it all the same: what follows is
@@ -437,9 +437,7 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
         Lookup::Invalid { word, named: true, expected } => {
             invalid(column(word), format!("{expected} is expected here"))
         }
-        Lookup::Ambiguous(word) => {
-            invalid(column(word), "this word is the beginning of several keywords".into())
-        }
+        Lookup::Ambiguous(word) => invalid(column(word), "this word abbreviates several keywords".into()),
         _ => unknown(entered.all.first().map_or(1, |word| word.column)),
     }
 }
@@ -523,7 +521,7 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
             Code::Unsupported,
             Class::Unsupported,
             format!("is not implemented: {reason}"),
-            "remove the line if you can do without",
+            "remove the line if you do not need it",
         ),
         Fate::Unenforced(reason) => (
             Severity::Error,

@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 /// Lines that restrict nothing by themselves, whatever stands beside them, by how they begin.
 const NEVER: &[(&str, &str)] = &[
     ("aaa authentication arap", "AppleTalk does not exist here"),
-    ("aaa authentication attempts", "logins by SSH are held to limits of their own"),
+    ("aaa authentication attempts", "SSH logins have limits of their own"),
     ("aaa authentication nasi", "NASI does not exist here"),
     ("aaa authentication sgbp", "PPP does not exist here"),
     ("aaa authorization configuration", "no configuration is fetched from a server"),
     ("aaa authorization ipmobile", "Mobile IP does not exist here"),
-    ("aaa authorization reverse-access", "nobody goes on to other hosts from a line"),
-    ("aaa common-criteria", "a password may be as short as it was"),
+    ("aaa authorization reverse-access", "users cannot connect from a line to other hosts"),
+    ("aaa common-criteria", "no minimum length of passwords is enforced"),
     ("aaa memory", "no server is asked"),
     ("aaa nas", "no server is asked"),
-    ("aaa password", "a password may be as short as it was"),
+    ("aaa password", "no minimum length of passwords is enforced"),
     ("aaa pod", "no server is asked"),
     ("aaa processes", "no server is asked"),
     ("aaa session-mib", "there is no SNMP"),
@@ -123,7 +123,7 @@ pub(crate) fn idle(
     out
 }
 
-const NO_PORT: &str = "no port demands that its hosts authenticate themselves (`port-control auto`)";
+const NO_PORT: &str = "no port requires its hosts to authenticate (`port-control auto`)";
 
 /// Whether a line makes a port ask its hosts who they are.
 fn controls_port(line: &Spelled<'_>) -> bool {
@@ -188,7 +188,7 @@ fn lists(blocks: &[Block<'_>], is_open: &impl Fn(&Spelled<'_>) -> bool) -> Vec<(
             && !methods.is_empty()
             && methods.iter().all(|method| HARMLESS.contains(method))
         {
-            out.push((line.line, "lets users give the commands of their level"));
+            out.push((line.line, "lets users run the commands of their level"));
         }
     }
     out

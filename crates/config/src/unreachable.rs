@@ -30,7 +30,7 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             interface.line,
             format!("{} has no link here: {} is unreachable", interface.name, nets.join(", ")),
             &format!(
-                "make the link and name it with `--map {}=NAME` (and the others then too), or shut the interface",
+                "create the link and name it with `--map {}=NAME` (the others then need --map too), or shut down the interface",
                 interface.name
             ),
         );
@@ -51,7 +51,7 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             Code::Unreachable,
             route.line,
             format!("{what}: {unless}{} is unreachable", route.destination),
-            "what a tunnel should carry must not take another way in clear; lead the route by an interface that is here",
+            "traffic for a tunnel must not leave unencrypted by another interface; point the route to an interface that exists here",
         );
     }
 }
@@ -141,8 +141,7 @@ fn null_routes(
             continue;
         };
         let message = dropped(route, acl, line, net, entry);
-        let remedy = "`reverse-route` under the crypto map entry makes a better route, as does one by the interface with the \
-                      crypto map";
+        let remedy = "`reverse-route` in the crypto map entry installs a better route, as does `ip route` by the interface with the crypto map";
         say(found, Code::OffLink, route.line, message, remedy);
     }
 }

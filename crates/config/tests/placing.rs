@@ -570,7 +570,7 @@ fn a_text_without_an_end_is_told_and_takes_nothing() {
             parsed.diagnostics.iter().find(|said| said.line as usize == line && said.code == Code::Invalid);
         let said = said.unwrap_or_else(|| panic!("{opener}: {:?}", parsed.diagnostics));
         assert_eq!(said.severity, Severity::Error, "{opener}");
-        assert!(said.message.contains("does not come"), "{}", said.message);
+        assert!(said.message.contains("is missing"), "{}", said.message);
         assert_eq!(parsed.config.interfaces[0].crypto_map.as_deref(), Some("CM"), "{opener}");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if is_utf16(bytes) {
         anyhow::bail!(
-            "{} is no IOS configuration: its characters have two bytes (UTF-16); save it as UTF-8 or ASCII",
+            "{} is not an IOS configuration: it is encoded in UTF-16; save it as UTF-8 or ASCII",
             file.display()
         );
     }
@@ -54,7 +54,7 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     let mut worse = no_longer_here(&before, &judgement);
     let refused_before: Vec<_> = before.refused.iter().map(Unenforced::name).collect();
     for line in judgement.refused.iter().filter(|line| !refused_before.contains(&line.name())) {
-        worse.push(format!("`{}` is not taken: {} ({})", line.name(), line.message, line.kind.name()));
+        worse.push(format!("`{}` is not accepted: {} ({})", line.name(), line.message, line.kind.name()));
     }
     if !worse.is_empty() {
         return Err(worse.join("; "));
@@ -64,7 +64,7 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     let names = |parsed: &Parsed| parsed.config.interfaces.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
     // SAs know interfaces by their places
     if !names(new).starts_with(&names(old)) {
-        return Err("an interface can be removed, or put before another, only by a restart (reload)".into());
+        return Err("interfaces can be removed or reordered only by a restart (reload)".into());
     }
     let lost = hubward_config::check::lost(&old.config, &new.config);
     if !lost.is_empty() {
@@ -78,7 +78,7 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
         emptied = ended(old, &before, new, &judgement);
     }
     if !emptied.is_empty() {
-        let remedy = "enter the new one first, or remove the whole of what it belongs to";
+        let remedy = "enter the new one first, or remove everything that it belongs to";
         return Err(format!("{}; {remedy}", emptied.join("; ")));
     }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
@@ -121,7 +121,7 @@ fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> V
         }
         let faults = faults(new, now);
         if !faults.is_empty() {
-            out.push(format!("{} would not work any more: {}", now.name, faults.join("; ")));
+            out.push(format!("{} would no longer work: {}", now.name, faults.join("; ")));
         }
     }
     // users are asked for where a list is local
@@ -205,7 +205,7 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
     choices.fit(&parsed.config)?;
     let judgement = choices.apply_known(&mut parsed);
     for name in &judgement.unknown {
-        tracing::warn!("--without {name}: no tunnel, group or peer of {} is called so", file.display());
+        tracing::warn!("--without {name}: no tunnel, group or peer of {} has that name", file.display());
     }
     for line in &judgement.idle {
         tracing::warn!("{}", allowed_for_nothing(line));
@@ -231,7 +231,7 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
         tracing::warn!("{FORWARDS_IPV6}");
     }
     for line in &judgement.allowed {
-        tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, leave(line), line.name());
+        tracing::warn!("line {} is not enforced, as allowed ({}): {}", line.line, leave(line), line.name());
     }
     let status = status(&parsed, &judgement);
     Ok((parsed, status))
@@ -241,10 +241,10 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
 fn parse(file: &Path, text: &str) -> anyhow::Result<Parsed> {
     let parsed = hubward_config::parse(text);
     if parsed.document.lines.iter().all(|line| line.class == Class::Blank) {
-        anyhow::bail!("{} is no IOS configuration: it is empty", file.display());
+        anyhow::bail!("{} is not an IOS configuration: it is empty", file.display());
     }
     if !is_configuration(&parsed) {
-        anyhow::bail!("{} is no IOS configuration: fewer of its lines are commands than not", file.display());
+        anyhow::bail!("{} is not an IOS configuration: most of its lines are not commands", file.display());
     }
     Ok(parsed)
 }
@@ -299,7 +299,7 @@ pub(crate) fn status_here(status: u8, config: &Config, names: &Names) -> u8 {
 }
 
 const FORWARDS_IPV6: &str =
-    "this machine forwards IPv6 packets, and nothing of the configuration filters or protects them";
+    "this machine forwards IPv6 packets, but the configuration neither filters nor protects them";
 
 /// Whether somebody has the machine forward IPv6; Hubward never does.
 fn forwards_ipv6() -> bool {
@@ -307,7 +307,7 @@ fn forwards_ipv6() -> bool {
 }
 
 fn allowed_for_nothing(line: &str) -> String {
-    format!("--allow-unenforced '{line}': the configuration has no such line that is not held")
+    format!("--allow-unenforced '{line}': the configuration has no such unenforced line")
 }
 
 fn reason(reason: &Reason) -> String {
@@ -331,8 +331,7 @@ fn tunnels(judgement: &Judgement) -> String {
         let closed = verdict.idle || verdict.outcome.is_missing();
         if closed && verdict.unknown {
             out.push_str(
-                "    its networks are not known: without it, no private network is reached by an outside interface, unless a \
-                 route of the configuration other than the default leads there\n",
+                "    its networks are not known: without it, private networks are unreachable by outside interfaces, unless a route of the configuration other than the default leads there\n",
             );
         }
     }
@@ -417,8 +416,8 @@ pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
     match lines.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "this configuration does not start: Hubward would not protect or restrict what it says\n{}\n\
-             leave tunnels out by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
+            "this configuration does not start: Hubward would not protect or restrict all that it specifies\n{}\n\
+             leave out tunnels by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
             lines.join("\n")
         )),
     }
@@ -522,7 +521,7 @@ interface FastEthernet0/0
             wide("hostname R1\nip cef\n", u16::to_be_bytes),
         ] {
             let why = told(&bytes).unwrap_err().to_string();
-            assert!(why.contains("UTF-16") && !why.contains("fewer"), "{why}");
+            assert!(why.contains("UTF-16") && !why.contains("not commands"), "{why}");
         }
         for empty in ["", "\n\n", "!\n"] {
             let why = told(empty.as_bytes()).unwrap_err().to_string();
@@ -711,7 +710,7 @@ interface FastEthernet0/0
         let filter = format!("{weak} ip access-group 101 in\n");
         let why = replaced(&weak, &filter).unwrap_err();
         assert!(
-            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not taken: "),
+            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not accepted: "),
             "{why}"
         );
         for word in ["--without", "--allow", "line ", "does not start", "nat demux"] {

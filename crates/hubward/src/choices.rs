@@ -101,7 +101,7 @@ impl Choices {
             let why = if !config.interfaces.iter().any(|interface| interface.name == *name) {
                 "the configuration has no such interface"
             } else if has_no_link(name) {
-                "tunnel interfaces and templates do not exist here, and no link stands for one"
+                "tunnel interfaces and templates do not exist here, and no link can replace one"
             } else if self.mapped.iter().take(place).any(|before| before == name) {
                 "it is mapped already"
             } else {
@@ -143,7 +143,7 @@ impl Choices {
         let names: Vec<_> = judgement.verdicts.iter().map(|verdict| verdict.name.as_str()).collect();
         let known = if names.is_empty() { "there are none".into() } else { names.join(", ") };
         let unknown = judgement.unknown.join(", ");
-        Err(WrongUse(format!("no tunnel, group or peer is called {unknown}; known: {known}")))
+        Err(WrongUse(format!("no tunnel, group or peer has the name {unknown}; known: {known}")))
     }
 
     /// The same for a start, which goes on although a tunnel that was left out is gone from the file, and for a configuration
@@ -215,7 +215,9 @@ impl Allowed {
         if !item.trim().contains(char::is_whitespace) {
             let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| named(kind)).map(|kind| kind.name()).collect();
             let kinds = kinds.join(", ");
-            return Err(WrongUse(format!("`{item}` is no kind of lines ({kinds}, guard) and no whole line")));
+            return Err(WrongUse(format!(
+                "`{item}` is neither a kind of lines ({kinds}, guard) nor a whole line"
+            )));
         }
         self.lines.insert(spelled(item));
         Ok(())
@@ -314,7 +316,7 @@ mod tests {
     fn a_name_that_no_tunnel_has_is_told_with_those_that_there_are() {
         let mut parsed = hubward_config::parse("interface Tunnel7\n tunnel source FastEthernet0/0\n");
         let Err(WrongUse(why)) = choices(&["Tunnel8"], &[]).apply(&mut parsed) else { panic!() };
-        assert!(why.contains("called Tunnel8; known: Tunnel7"), "{why}");
+        assert!(why.contains("the name Tunnel8; known: Tunnel7"), "{why}");
         let judgement = choices(&["Tunnel7", "Tunnel8"], &[]).apply_known(&mut parsed);
         assert_eq!(judgement.unknown, ["Tunnel8"], "a start goes on");
         let judgement = choices(&["Tunnel7"], &[]).apply(&mut parsed).unwrap();

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::CryptoMap, "set peer", "<peer> = [dynamic] [default]", set_peer),
     fate(In::CryptoMap, "description", Fate::NoOp),
     fate(In::DynamicMap, "description", Fate::NoOp),
-    fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry takes any peer")),
+    fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry accepts any peer")),
     fold(In::CryptoMap, "set transform-set", "= <set>...", transform_set),
     fold(In::DynamicMap, "set transform-set", "= <set>...", transform_set),
     fold(In::CryptoMap, "set isakmp-profile = <name>", "", profile),
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::CryptoMap, "set df-bit", Fate::Unsupported("the global df-bit applies")),
     fate(In::CryptoMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
     fate(In::DynamicMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
-    fate(In::CryptoMap, "responder-only", Fate::Unsupported("the entry may also call its peer")),
+    fate(In::CryptoMap, "responder-only", Fate::Unsupported("the entry may also initiate")),
 ];
 
 /// The map-wide forms: `client …`, `isakmp …`, `local-address …`.
@@ -98,8 +98,7 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
                 map.respond = !no;
             } else if cursor.keyword("initiate") {
                 map.initiate = !no;
-                fate =
-                    (!no).then_some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
+                fate = (!no).then_some(Fate::Unsupported("addresses are assigned on request, not pushed"));
             } else {
                 return Err(cursor.problem("respond or initiate"));
             }
@@ -113,7 +112,8 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
         map.authorization_list = if no { None } else { Some(cursor.word("a list")?.to_string()) };
     } else if cursor.keyword("local-address") {
         cursor.rest();
-        fate = Some(Fate::Unsupported("tunnels end at the address of the interface that bears the map"));
+        fate =
+            Some(Fate::Unsupported("tunnels terminate at the address of the interface with the crypto map"));
     } else if cursor
         .peek()
         .is_some_and(|word| is(word, "isakmp-profile") || is(word, "redundancy") || is(word, "gdoi"))

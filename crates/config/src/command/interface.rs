@@ -5,7 +5,7 @@ use crate::form::{Cursor, Problem};
 use crate::interface_name::long_name;
 use crate::model::{Addressing, Interface};
 
-const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks after");
+const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
@@ -80,8 +80,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "dsl", NO_HARDWARE),
     fate(In::Interface, "hold-queue", NO_HARDWARE),
     fate(In::Interface, "load-interval", NO_HARDWARE),
-    fate(In::Interface, "bandwidth", Fate::Inert("only routing protocols and QoS look at it")),
-    fate(In::Interface, "delay", Fate::Inert("only routing protocols look at it")),
+    fate(In::Interface, "bandwidth", Fate::Inert("only routing protocols and QoS use it")),
+    fate(In::Interface, "delay", Fate::Inert("only routing protocols use it")),
     fate(In::Interface, "fair-queue", NO_HARDWARE),
     fate(In::Interface, "arp timeout", NO_HARDWARE),
     fate(In::Interface, "logging event", NO_HARDWARE),
@@ -216,7 +216,7 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
     let (no, name) = (fold.no, fold.argument(0));
     if cursor.keyword("redundancy") {
         cursor.rest();
-        fold.fate = Some(Fate::Unsupported("the map is not shared with another router"));
+        fold.fate = Some(Fate::Unsupported("the map has no failover to another router"));
     }
     cursor.finish()?;
     change(fold, |interface| interface.crypto_map = (!no).then_some(name));

@@ -38,9 +38,13 @@ pub(super) const ROWS: &[Row] = &[
     opens(
         In::Global,
         "crypto isakmp peer",
-        Fate::Unsupported("aggressive mode with per-peer attributes is not begun"),
+        Fate::Unsupported("aggressive mode with per-peer attributes is not initiated"),
     ),
-    fate(In::Global, "crypto isakmp xauth timeout", Fate::Inert("Xauth has 60 seconds")),
+    fate(
+        In::Global,
+        "crypto isakmp xauth timeout",
+        Fate::Inert("Xauth has a fixed time limit of 60 seconds"),
+    ),
     fate(
         In::Global,
         "crypto isakmp client configuration address-pool",

@@ -30,8 +30,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
         };
         if !bears(interface) && !stands_by() {
             let text = format!(
-                "packets to {net}, which line {} of the access list selects, leave by {}, which does not bear the crypto map, on a \
-                 router too",
+                "packets to {net}, which line {} of the access list selects, leave by {}, which does not have the crypto map, as on a router",
                 line.line, interface.name
             );
             out.push(Reason::new(blamed, text));
@@ -132,7 +131,7 @@ pub(super) fn xauth(
     let asked = asked.into_iter().filter(|key| !key.no_xauth);
     let reasons = asked.map(|key| {
         let text = format!(
-            "its peer is asked for Xauth (list {list}), because its key in line {} is not `no-xauth`; a gateway cannot answer",
+            "its peer is asked for Xauth (list {list}), because its key in line {} lacks `no-xauth`; a gateway cannot answer",
             key.line
         );
         Reason::new(*line, text)
@@ -145,7 +144,7 @@ pub(super) fn captured(map: &CryptoMap, entry: &MapEntry) -> Option<Reason> {
     let mut dynamic = map.entries.iter().filter(|other| other.dynamic.is_some());
     let before = dynamic.find(|other| other.sequence < entry.sequence)?;
     let text = format!(
-        "the dynamic entry {} stands in front of it and captures its peer: the tunnel fails or gets that one's terms, on a router too",
+        "the dynamic entry {} is before it and captures its peer: the tunnel fails or uses the terms of that entry, as on a router",
         before.sequence
     );
     Some(Reason::new(entry.line, text))
@@ -162,7 +161,7 @@ pub(super) fn hidden_key(config: &Config, peers: &[Ipv4Addr], terms: &EntryTerms
         let is_other = |own: &&Key| is_clear(own) && is_clear(used) && own.key != used.key;
         if let Some(own) = own.filter(is_other) {
             let text = format!(
-                "the key for {peer} is never used: the keyring with that of line {} is searched first",
+                "the key for {peer} is never used: the keyring with the key of line {} is searched first",
                 used.line
             );
             out.push(Reason::new(own.line, text));
@@ -179,7 +178,7 @@ pub(super) fn hidden_profile(config: &Config, profile: &Profile) -> Option<Reaso
         return None;
     }
     let text = format!(
-        "ISAKMP profile {} is never chosen: an earlier one matches the same identities, on a router too",
+        "ISAKMP profile {} is never chosen: an earlier one matches the same identities, as on a router",
         profile.name
     );
     Some(Reason::new(profile.line, text))

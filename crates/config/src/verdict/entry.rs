@@ -126,8 +126,7 @@ fn beside_dynamic(
 ) -> Verdict {
     let mut found = Found::new(world, name, entry.line);
     let text = format!(
-        "this entry points to the dynamic map {dynamic} and has a peer, a list or a transform set of its own, which are not \
-         used: its number is given twice, or the line that begins another entry is missing"
+        "this entry refers to the dynamic map {dynamic} and also has a peer, a list or a transform set of its own, which are not used: its sequence number occurs twice, or the line that opens another entry is missing"
     );
     found.lacks(entry.line, text);
     found.lines(world.called(&format!("crypto map {} {}", map.name, entry.sequence)));
@@ -227,15 +226,17 @@ impl<'w, 'p> Found<'w, 'p> {
             self.fault(text);
             return false;
         };
-        self.lacks(line, format!("this line names {name}, which is not defined, and is not understood"));
+        self.lacks(line, format!("this line is not understood, and names {name}, which is not defined"));
         true
     }
 
     /// A line of an entry that lacks a part, and may have been that part.
     fn unread(&mut self, line: Option<&Spelled<'_>>) {
         if let Some(line) = line {
-            let text =
-                format!("`{}` is not understood, and the entry lacks what it may have said", line.front());
+            let text = format!(
+                "`{}` is not understood, and the entry lacks a part that it may have set",
+                line.front()
+            );
             self.lacks(line.line, text);
         }
     }
@@ -255,7 +256,7 @@ impl<'w, 'p> Found<'w, 'p> {
             });
             for line in world.vrfs_of(profile).into_iter().filter(|_| comes) {
                 let text = format!(
-                    "profile {} keeps peers that may come by this entry in a VRF; VRFs are not implemented",
+                    "profile {} puts peers that may use this entry into a VRF; VRFs are not implemented",
                     profile.name
                 );
                 self.lacks(line, text);
@@ -285,7 +286,7 @@ impl<'w, 'p> Found<'w, 'p> {
         let replaced = ["match address", "set transform-set", "set isakmp-profile"];
         for line in replaced.iter().filter_map(|words| block.twice(words)) {
             let text = format!(
-                "`{}` stands beside another of its kind: the line that begins another entry seems to be missing",
+                "`{}` occurs twice: the line that opens another entry seems to be missing",
                 line.front()
             );
             self.lacks(line.line, text);
@@ -325,7 +326,7 @@ impl<'w, 'p> Found<'w, 'p> {
                     self.lacks(head.line, "IPsec profiles in crypto maps are not implemented");
                 }
                 (Some("ipsec-isakmp"), Some("dynamic")) if head.text.ends_with(" discover") => {
-                    self.differs.push(Reason::new(head.line, "peers are not looked for (`discover`)"));
+                    self.differs.push(Reason::new(head.line, "peers are not discovered (`discover`)"));
                 }
                 _ => {}
             }
@@ -422,7 +423,7 @@ impl<'w, 'p> Found<'w, 'p> {
     fn terms(&mut self, terms: &EntryTerms) {
         self.transform_sets(terms);
         for (line, destination, _) in super::nulls::nulls(self.world.config, terms) {
-            let text = format!("packets to {destination} are dropped by this route, on a router too");
+            let text = format!("packets to {destination} are dropped by this route, as on a router");
             self.differs.push(Reason::new(line, text));
         }
         if let Some(name) = &terms.acl {
@@ -453,7 +454,10 @@ impl<'w, 'p> Found<'w, 'p> {
             .iter()
             .filter(unusable)
             .map(|set| {
-                Reason::new(set.line, format!("transform set {} has what is not implemented", set.name))
+                Reason::new(
+                    set.line,
+                    format!("transform set {} has a transform that is not implemented", set.name),
+                )
             })
             .collect();
         let undefined: Vec<_> =
@@ -479,7 +483,7 @@ impl<'w, 'p> Found<'w, 'p> {
             acl.entries.iter().filter(|entry| self.world.is_unsorted(entry.line)).collect();
         for entry in &unsorted {
             let text = format!(
-                "the numbers of access list {name} must ascend, and that of this line does not: the list is not used here"
+                "the sequence numbers of access list {name} must ascend, but this line's does not: the list is not used here"
             );
             self.missing.push(Reason::new(entry.line, text));
         }
@@ -497,7 +501,8 @@ impl<'w, 'p> Found<'w, 'p> {
         });
         for entry in judged {
             if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
-                let text = format!("this line of access list {name} says more than an SA can hold here");
+                let text =
+                    format!("this line of access list {name} cannot be expressed as a proxy identity here");
                 self.missing.push(Reason::new(entry.line, text));
             }
         }
@@ -506,9 +511,7 @@ impl<'w, 'p> Found<'w, 'p> {
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
         } else if barren::selects_nothing(acl) {
-            self.fault(format!(
-                "access list {name} permits nothing, so that it selects nothing, on a router too"
-            ));
+            self.fault(format!("access list {name} permits nothing, so it selects nothing, as on a router"));
         }
     }
 
@@ -520,7 +523,7 @@ impl<'w, 'p> Found<'w, 'p> {
             let replaced = ["keyring", "client authentication list", "isakmp authorization list"];
             for line in replaced.iter().filter_map(|words| block.twice(words)) {
                 let text = format!(
-                    "`{}` stands beside another of its kind: the line that begins another profile seems to be missing",
+                    "`{}` occurs twice: the line that opens another profile seems to be missing",
                     line.front()
                 );
                 self.lacks(line.line, text);
@@ -536,7 +539,7 @@ impl<'w, 'p> Found<'w, 'p> {
             }
         }
         if profile.matches.is_empty() && self.missing.is_empty() {
-            self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
+            self.fault(format!("ISAKMP profile {} matches no peer", profile.name));
         }
         self.differs.extend(barren::hidden_profile(self.world.config, profile));
         let aaa = &self.world.config.aaa;

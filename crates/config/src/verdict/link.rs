@@ -49,8 +49,7 @@ fn macsec(world: &World<'_>) -> Vec<Verdict> {
         }
         // one line is enough to blame
         let lines = block.below.iter().filter(|line| line.begins("macsec") || line.begins("mka")).take(1);
-        let text =
-            "MACsec is not implemented; if the link of this machine has it by itself, take the line out";
+        let text = "MACsec is not implemented; if this machine's link has MACsec of its own, remove the line";
         let Some(mut verdict) = missing(world, format!("{MACSEC}{name}"), &name, because(lines, text)) else {
             continue;
         };
@@ -122,7 +121,7 @@ fn xconnect(world: &World<'_>) -> Vec<Verdict> {
             let peer = line.word(1).and_then(|word| word.parse::<Ipv4Addr>().ok());
             peer.is_some_and(|peer| is_selected(world, peer))
         };
-        let text = "frames are not carried to other routers, with the protection of a crypto map or without";
+        let text = "frames are not carried to other routers, with or without the protection of a crypto map";
         let reasons = because(block.having(word).filter(protected), text);
         if let Some(mut verdict) = missing(world, format!("xconnect {name}"), &interface, reasons) {
             verdict.flows = world.routed(&interface);

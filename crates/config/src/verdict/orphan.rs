@@ -77,7 +77,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
             }
             None => {
                 let text = format!(
-                    "`{}` belongs to no entry, profile, group or keyring: the line that begins it is missing",
+                    "`{}` belongs to no entry, profile, group or keyring: the line that opens one is missing",
                     first.front()
                 );
                 let own = first.front();
@@ -108,7 +108,7 @@ fn behind_end(world: &World<'_>) -> Option<Verdict> {
         class: Class::Unknown,
     });
     let found = spelled.find(|line| begins_tunnel(line))?;
-    let text = format!("`{}` stands behind `end`, where nothing is read", found.front());
+    let text = format!("`{}` is after `end`, where nothing is read", found.front());
     Some(verdict("behind end".into(), vec![Reason::new(found.line, text)], Vec::new()))
 }
 
@@ -149,7 +149,7 @@ fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
     let naming = heads.filter(|head| names_map(head));
     let told = naming.map(|head| {
         let text = format!(
-            "`{}` is not understood, and names a crypto map: what it may have said of it is lost",
+            "`{}` is not understood, and names a crypto map: what it sets for that map is ignored",
             head.front()
         );
         verdict(name_of(head), vec![Reason::new(head.line, text)], Vec::new())

@@ -197,7 +197,7 @@ impl World<'_> {
         };
         let blocks = self.having("crypto isakmp peer").filter(of);
         let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));
-        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        let text = "aggressive mode with per-peer attributes is not implemented";
         lines.map(|line| Reason::new(line.line, text)).collect()
     }
 }
@@ -207,7 +207,7 @@ fn peers(world: &World<'_>) -> Vec<Verdict> {
     let mut out = Vec::new();
     for block in world.having("crypto isakmp peer") {
         let lines = block.having("set aggressive-mode");
-        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        let text = "aggressive mode with per-peer attributes is not implemented";
         let reasons: Vec<_> = lines.map(|line| Reason::new(line.line, text)).collect();
         // `crypto isakmp peer address 10.0.0.1 [vrf X]`
         let Some(peer) = block.head.word(4).filter(|_| !reasons.is_empty()) else { continue };

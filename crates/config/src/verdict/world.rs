@@ -168,13 +168,13 @@ impl<'p> World<'p> {
                     format!("{name} has no link here, because --map names others: it needs --map {name}=NAME")
                 }
                 (_, true) if negotiated => format!(
-                    "{name} gets its address by PPP, which does not exist here: --map {name}=NAME, a link that has the address"
+                    "{name} gets its address by PPP, which does not exist here: it needs --map {name}=NAME with a link that has the address"
                 ),
                 (false, true) => {
-                    format!("{name} has no address, and is no network card: it needs --map {name}=NAME")
+                    format!("{name} has no address and is not a network card: it needs --map {name}=NAME")
                 }
-                (false, false) => format!("{name} is no network card, and needs --map {name}=NAME"),
-                (true, true) => format!("{name} bears the crypto map and has no address"),
+                (false, false) => format!("{name} is not a network card and needs --map {name}=NAME"),
+                (true, true) => format!("{name} has the crypto map but no address"),
                 (true, false) => return None,
             };
             Some(Reason::new(interface.line, text))
@@ -293,7 +293,7 @@ impl<'p> World<'p> {
         let up: Vec<_> = bearers.iter().filter(|interface| !interface.shutdown).collect();
         if up.is_empty() {
             let shut = bearers.first().map(|bearer| {
-                Reason::new(bearer.line, format!("{} bears the crypto map and is shut down", bearer.name))
+                Reason::new(bearer.line, format!("{} has the crypto map and is shut down", bearer.name))
             });
             return Applied::Nowhere(shut);
         }
@@ -304,7 +304,7 @@ impl<'p> World<'p> {
                 return Some(Reason::new(line, text));
             }
             (is_tunnel(&interface.name) || is_template(&interface.name)).then(|| {
-                Reason::new(line, format!("{} bears the crypto map and does not exist here", interface.name))
+                Reason::new(line, format!("{} has the crypto map and does not exist here", interface.name))
             })
         };
         let mut missing: Vec<_> = up.iter().filter_map(|interface| not_here(interface)).collect();
@@ -326,7 +326,7 @@ impl<'p> World<'p> {
             let name: String = head.text.split_whitespace().skip(4).collect();
             if bearers.iter().any(|bearer| bearer.name != long_name(&name)) {
                 let text = format!(
-                    "the peers call the address of {}, and tunnels end here at that of the interface that bears the map",
+                    "the peers initiate to the address of {}, but tunnels terminate here at the address of the interface with the crypto map",
                     long_name(&name)
                 );
                 out.push(Reason::new(head.line, text));
@@ -337,7 +337,7 @@ impl<'p> World<'p> {
                 line.word(2) == Some(map) && line.word(3).is_some_and(|word| word == "redundancy")
             });
             if let Some(line) = shared {
-                let text = "the peers call an address that this router shares with another, which is not implemented";
+                let text = "the peers initiate to an address that this router shares with another, which is not implemented";
                 out.push(Reason::new(line.line, text));
             }
         }
@@ -354,7 +354,7 @@ impl<'p> World<'p> {
         let why = |policy: &IsakmpPolicy| {
             let text = if policy.authentication != "pre-share" {
                 format!(
-                    "ISAKMP policy {} authenticates by {}, and certificates are not implemented",
+                    "ISAKMP policy {} authenticates by {}, but certificates are not implemented",
                     policy.priority, policy.authentication
                 )
             } else {
@@ -364,7 +364,7 @@ impl<'p> World<'p> {
         };
         if self.config.policies.is_empty() {
             let text =
-                "there is no `crypto isakmp policy`, and those that IOS has of itself are not implemented";
+                "there is no `crypto isakmp policy`, and the default policies of IOS are not implemented";
             return vec![Reason::new(line, text)];
         }
         self.config.policies.iter().map(why).collect()
@@ -374,7 +374,7 @@ impl<'p> World<'p> {
     pub(super) fn by_certificate(&self) -> Option<Reason> {
         let policy = self.config.policies.iter().find(|policy| policy.authentication != "pre-share")?;
         let text = format!(
-            "without a key the peer is authenticated by {} (ISAKMP policy {}), and certificates are not implemented",
+            "without a key the peer is authenticated by {} (ISAKMP policy {}), but certificates are not implemented",
             policy.authentication, policy.priority
         );
         Some(Reason::new(policy.line, text))

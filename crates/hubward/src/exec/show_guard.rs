@@ -33,8 +33,8 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
     desk.views.ordered();
     Ok(match count {
         0 => "No granted network without a tunnel is known there\n".into(),
-        1 => "1 granted network is not guarded any more\n".into(),
-        count => format!("{count} granted networks are not guarded any more\n"),
+        1 => "1 granted network is no longer guarded\n".into(),
+        count => format!("{count} granted networks are no longer guarded\n"),
     })
 }
 

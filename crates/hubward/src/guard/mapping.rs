@@ -22,7 +22,7 @@ pub(crate) fn remember(state: &Path, names: &Names) {
         .and_then(|()| std::fs::write(&fresh, text))
         .and_then(|()| std::fs::rename(&fresh, &path));
     if let Err(error) = written {
-        tracing::warn!("{}: the names of interfaces are not remembered: {error}", path.display());
+        tracing::warn!("{}: the names of interfaces could not be saved: {error}", path.display());
     }
 }
 

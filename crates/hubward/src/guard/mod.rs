@@ -81,15 +81,14 @@ impl Guard {
             Ok(()) => {}
             Err(error) if may_do_without => {
                 tracing::warn!(
-                    "there is no guard: what the configuration protects leaves in clear when Hubward ends: {error:#}"
+                    "there is no guard: what the configuration protects leaves unencrypted whenever Hubward is not running: {error:#}"
                 );
                 guard.filters = None;
                 guard.missing = Some(format!("{error:#}"));
             }
             Err(error) => {
                 return Err(error.context(
-                    "the guard cannot be put in place, so that what the configuration protects would leave in clear \
-                     whenever Hubward does not run; the kernel needs nf_tables (modprobe nf_tables), or start with \
+                    "the guard cannot be installed, so what the configuration protects would leave unencrypted whenever Hubward is not running; the kernel needs nf_tables (modprobe nf_tables), or start with \
                      --allow-unenforced guard",
                 ));
             }
@@ -196,7 +195,7 @@ impl Guard {
     /// Like [`Self::set`]; what goes wrong is told, and tried again.
     pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
         if let Err(error) = self.set(parsed, here) {
-            tracing::error!("the guard could not be changed, and is as it was before: {error:#}");
+            tracing::error!("the guard could not be changed, and stays as it was: {error:#}");
             // it is tried again within a second
             self.ruleset = Ruleset::default();
         }
@@ -207,7 +206,7 @@ impl Guard {
         let (gone, surplus) = self.granted.age(wall_clock());
         if surplus > 0 {
             tracing::warn!(
-                "more than {} networks were granted to peers: the {surplus} oldest are not guarded any more",
+                "more than {} networks were granted to peers: the {surplus} oldest are no longer guarded",
                 granted::MOST
             );
         }
@@ -215,7 +214,7 @@ impl Guard {
         let there = self.is_whole();
         if !there {
             tracing::warn!(
-                "another program removed the guard (nftables table {}) or some of it; it is set again",
+                "another program removed the guard (nftables table {}) or part of it; it has been restored",
                 rules::TABLE
             );
             self.ruleset = Ruleset::default();

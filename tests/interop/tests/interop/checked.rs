@@ -55,7 +55,7 @@ pub(crate) fn check(file: &Path) -> Result<Verdict> {
     // 1 is "it does not start like this, but with these options", or no configuration at all
     if status == 1 && options.is_empty() {
         ensure!(
-            text.contains("is no IOS configuration"),
+            text.contains("is not an IOS configuration"),
             "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
         );
     }

@@ -236,7 +236,7 @@ fn granted(lab: &Lab) -> Result<()> {
     stage.stays_in("after SIGTERM", &[SPOKE_HOST])?;
     let hub = start(lab, &stage, &config)?;
     let told = hub.exec("clear crypto guard 10.2.0.0/16")?;
-    assert!(told.contains("1 granted network is not guarded any more"), "{told}");
+    assert!(told.contains("1 granted network is no longer guarded"), "{told}");
     let shown = hub.exec("show crypto guard")?;
     assert!(!shown.contains("10.2.0.0/16"), "{shown}");
     stage.leaves("cleared", &[SPOKE_HOST])?;

@@ -385,7 +385,7 @@ fn greedy(lab: &Lab) -> Result<()> {
         spoke.initiate_fails("net", secs(8))?;
         hub.expect_log(&[what])?;
         let why = hub.exec("why")?;
-        assert!(why.contains("as its side of a tunnel") && why.contains(what), "{why}");
+        assert!(why.contains("as its proxy identity") && why.contains(what), "{why}");
     }
     let spoke = Charon::start(lab, "honest", &net.spoke, Build::Machine, &Spoke::default().conf())?;
     spoke.initiate("net")?;
