@@ -350,7 +350,7 @@ fn remarks(name: &str, text: &str, parsed: &Parsed) -> String {
     }
     let count = |class| parsed.document.lines.iter().filter(|line| line.class == class).count();
     out.push_str(&format!(
-        "{} lines: {} implemented, {} without need of an effect, {} inert, {} not implemented, {} unknown\n",
+        "{} lines: {} implemented, {} that need no effect, {} inert, {} not implemented, {} unknown\n",
         parsed.document.lines.iter().filter(|line| line.class != Class::Blank).count(),
         count(Class::Implemented),
         count(Class::NoOp),
