@@ -139,8 +139,8 @@ pub fn references(config: &Config) -> Vec<Reference> {
     out
 }
 
-/// The names that a tunnel in use needs, that nothing has in a new configuration, and that were whole in the one before: it
-/// would end tunnels that nobody wanted to end.
+/// The names that a tunnel in use needs, that a new configuration does not define, and that were
+/// defined in the old one: such a change would end tunnels by accident.
 pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     let before = references(old);
     let was_whole = |lost: &Reference| {
@@ -150,9 +150,10 @@ pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     references(new).into_iter().filter(|one| !one.exists && one.in_use && was_whole(one)).collect()
 }
 
-/// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map entry that was whole its
-/// peers, transform sets, access list or that list's last `permit`; a keyring its keys; a profile its `match identity`. As
-/// sentences. Whoever means to end a tunnel removes the whole entry.
+/// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map
+/// entry that was whole its peers, transform sets, access list or that list's last `permit`; a
+/// keyring its keys; a profile its `match identity`. As sentences. Whoever means to end a tunnel
+/// removes the whole entry.
 pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
     let applied = |config: &Config, map: &str| {
         config.interfaces.iter().any(|interface| interface.crypto_map.as_deref() == Some(map))
@@ -235,7 +236,8 @@ fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Lists of `access-class` of which a line is not understood: whom that line may deny does not come in.
+/// Lists of `access-class` with a line that is not understood: a user whom that line may deny is
+/// refused.
 fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
     for line in &config.lines {
         let Some(acl) =
@@ -319,7 +321,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
     for (index, (name, later)) in rings.iter().enumerate() {
         for key in *later {
             let KeyPeer::Address(net) = &key.peer else { continue };
-            // the first that hides it is told, not each
+            // only the first that hides it is reported
             let hides = rings.iter().take(index).find_map(|(other_name, earlier)| {
                 let other = earlier.iter().find(|other| match &other.peer {
                     KeyPeer::Address(wide) => wide.contains(net),
@@ -451,7 +453,7 @@ fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
         let routed = config.routes.iter().any(|other| {
             other != route && other.destination.prefix_len() > 0 && other.destination.contains(&hop)
         });
-        // behind an interface with DHCP the next hop may turn out to be connected
+        // the next hop may be in the network that an interface with DHCP gets
         if !connected && !routed && !dhcp && route.interface.is_none() {
             let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
             let message = match bearer {

@@ -1,5 +1,6 @@
-//! What only the whole configuration shows of a line's effect: a filter of an interface that is shut filters nothing, a bare
-//! `control-plane` polices nothing, and an access list of which a line was not understood is not the list that was meant.
+//! Effects of a line that depend on the whole configuration: a filter of an interface that is shut
+//! filters nothing, a bare `control-plane` polices nothing, and an access list with a line that was
+//! not understood is not the list that was intended.
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
@@ -23,10 +24,11 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     held_otherwise(parsed);
 }
 
-/// What is said of a line that changes forwarding.
+/// The message for a line that changes forwarding.
 pub(crate) const FORWARDED: &str = "packets are forwarded without it";
 
-/// What holds of lines that change forwarding and without which packets are not forwarded either, by how they begin.
+/// The consequences of lines that change forwarding and without which packets are not forwarded
+/// either, by how they begin.
 const HELD: &[(&str, &str)] = &[
     (
         "crypto ipsec profile",
@@ -68,9 +70,9 @@ fn held_otherwise(parsed: &mut Parsed) {
 }
 
 enum Change {
-    /// A line that is not held has no effect in the first place.
+    /// A line that is not enforced has no effect in the first place.
     Quiet(u32, &'static str),
-    /// A line has an effect that is not held.
+    /// A line has an effect that is not enforced.
     Stops(u32, String),
 }
 
@@ -89,7 +91,7 @@ fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
 
 const TAKEN_BACK: &str = "a later line negates it";
 
-/// Of a VRF's interface only the line that says so must be allowed.
+/// In a VRF's interface only the line that names the VRF must be allowed.
 const IN_VRF: &str = "the interface is in a VRF, and is shut here";
 
 fn changes(parsed: &Parsed) -> Vec<Change> {
@@ -250,8 +252,9 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
     }
 }
 
-/// A router sorts the lines of an access list by their numbers; here they stand as they are written. Where that is not the same,
-/// no line of the list that denies may let anything by any more, and what uses the list knows that it is not whole.
+/// A router sorts the lines of an access list by their numbers; here they stay in the order in
+/// which they are written. Where the two orders differ, no deny line of the list can be relied on,
+/// and users of the list learn that it is not exact.
 fn disorder(parsed: &mut Parsed) {
     let mut found = Vec::new();
     for acl in &mut parsed.config.acls {
@@ -286,8 +289,8 @@ fn disorder(parsed: &mut Parsed) {
     }
 }
 
-/// A line of an access list that was not understood stays in the list as one that may concern any packet, so that whatever uses
-/// the list knows that it is not whole.
+/// A line of an access list that was not understood stays in the list as one that may concern any
+/// packet, so that whatever uses the list knows that it is not whole.
 fn holes(parsed: &mut Parsed) {
     // without line numbers there is no order either
     let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
@@ -297,7 +300,8 @@ fn holes(parsed: &mut Parsed) {
             ["extended", "standard"].iter().any(|kind| block.head.begins(&format!("ip access-list {kind}")));
         let named = block.head.word(3).filter(|_| is_list);
         for line in block.lines() {
-            // a numbered list's line with a mistake stands where the mode before it was not left
+            // a line of a numbered list that has a mistake may be written where the mode before it
+            // was not left
             let numbered_list = line.word(1).filter(|name| line.begins("access-list") && is_number(name));
             let Some(list) = numbered_list.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
@@ -341,7 +345,7 @@ mod tests {
         unenforced(&parse(text)).iter().map(|one| one.kind.name()).collect()
     }
 
-    /// What newer releases print into every configuration, and what has no effect by itself.
+    /// What newer releases print in every configuration, and what has no effect on its own.
     #[test]
     fn lines_without_an_effect_stop_no_start() {
         for text in [
@@ -415,7 +419,7 @@ mod tests {
         assert_eq!(told.iter().filter(|told| told.message.contains(FORWARDED)).count(), 2, "{told:?}");
     }
 
-    /// An interface may be opened again, and what was said may be taken back there.
+    /// An interface may be opened again, and its lines may be negated there.
     #[test]
     fn an_interface_given_twice_is_looked_at_as_a_whole() {
         let one = "interface FastEthernet0/0\n";
@@ -449,7 +453,7 @@ mod tests {
         let nat = "interface FastEthernet0/0\n ip nat outside\ninterface FastEthernet0/1\n ip nat inside\n\
                    ip nat inside source list 1 interface FastEthernet0/0 overload\n";
         let whole = "no ip nat inside source list 1 interface FastEthernet0/0 overload\n";
-        // IOS calls the first incomplete
+        // IOS reports the first as incomplete
         for (line, is_taken) in [("no ip nat\n", false), ("no ip nat inside source\n", false), (whole, true)]
         {
             let stops = unenforced(&parse(&format!("{nat}{line}")));

@@ -8,14 +8,15 @@ use crate::form::{Word, words};
 /// One line of a help listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The keyword, or how the argument is written: `WORD`, `A.B.C.D`, `<1-10000>`; `<cr>` when the line may end.
+    /// The keyword, or how the argument is written: `WORD`, `A.B.C.D`, `<1-10000>`; `<cr>` when the
+    /// line may end.
     pub token: String,
     /// What it is.
     pub help: &'static str,
 }
 
-/// What may come next behind a line, for any forms (the configuration's or the exec commands'). Behind a blank: the next words;
-/// within a word: what the word may become.
+/// What may come next in a line, for any forms (the configuration's or the exec commands'). After a
+/// blank: the next words; within a word: its possible completions.
 pub fn choices(forms: &[&Form], line: &str) -> Vec<Choice> {
     let all = words(line);
     let within = !line.is_empty() && !line.ends_with(char::is_whitespace);
@@ -35,7 +36,7 @@ pub fn choices(forms: &[&Form], line: &str) -> Vec<Choice> {
     out
 }
 
-/// The line with its last word completed, if only one keyword begins so; with a blank behind it.
+/// The line with its last word completed and a blank after it, if only one keyword begins so.
 pub fn complete(forms: &[&Form], line: &str) -> Option<String> {
     let all = words(line);
     let (last, before): (&Word<'_>, &[Word<'_>]) = all.split_last()?;
@@ -81,7 +82,8 @@ pub(crate) fn explained(form: &Form) -> Vec<Choice> {
     out
 }
 
-/// The help text of a keyword or of an argument's name; the same word means the same everywhere, or nearly.
+/// The help text of a keyword or of an argument's name; the same word means the same everywhere, or
+/// nearly.
 fn help(token: &Token) -> &'static str {
     HELP.binary_search_by_key(&token.name(), |(name, _)| name)
         .ok()
@@ -108,7 +110,8 @@ pub(crate) fn prompt(mode: In) -> &'static str {
     }
 }
 
-/// Help behind a configuration line, in the mode with a prompt; `no` and `default` in front are looked through.
+/// Help for a configuration line, in the mode with a prompt; `no` and `default` at the beginning
+/// are skipped.
 pub fn configuration_choices(prompt: &str, line: &str) -> Vec<Choice> {
     let (forms, line) = configuration(prompt, line);
     choices(&forms, line)

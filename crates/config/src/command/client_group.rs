@@ -156,7 +156,7 @@ fn backup_gateway(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pr
     cursor.finish()
 }
 
-/// `banner D TEXT D`, where D is any character; the text may go on for several lines.
+/// `banner D TEXT D`, where D is any character; the text may continue over several lines.
 fn banner(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let missing = cursor.problem("a delimiter, the text, and the delimiter");
     cursor.rest();

@@ -148,7 +148,7 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
         for map in fold.config.maps.iter_mut().filter(|map| map.name == name) {
             map.entries.retain(|entry| entry.sequence != sequence);
         }
-        // a map of which nothing is left is no map
+        // a map without entries is not a map
         let empty = CryptoMap { name: name.clone(), ..CryptoMap::default() };
         fold.config.maps.retain(|map| *map != empty);
         cursor.rest();
@@ -248,7 +248,8 @@ fn set_peer(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
         fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
         return Ok(());
     };
-    // the first peer is called first again whenever the tunnel is gone, whether it is the default or not
+    // the first peer is tried first again whenever the tunnel has gone, whether it is the default
+    // or not
     let _default = cursor.keyword("default");
     if let Mode::CryptoMap(map, place) = fold.mode
         && let Some(found) = fold.config.maps.get_mut(map).and_then(|map| map.entries.get_mut(place))
@@ -322,7 +323,7 @@ fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
         let size = if no { None } else { Some(super::ipsec::read_replay(cursor)?) };
         change(fold, |terms| terms.replay_window = size);
     } else if no {
-        // nothing was done that could be taken back
+        // there is nothing to negate
     } else if cursor.keyword("level") {
         fold.fate = Some(Fate::Unsupported("one SA for each ACL line, not for each host"));
     } else if cursor.keyword("dfbit") || cursor.keyword("dummy") || cursor.keyword("ecn") {

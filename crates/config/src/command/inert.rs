@@ -1,5 +1,5 @@
-//! Commands without effect, each with its reason, and the families that are not implemented. Nothing here may change
-//! forwarding, filtering, NAT, routing or authentication without saying so.
+//! Commands without effect, each with its reason, and the families that are not implemented.
+//! Nothing here may change forwarding, filtering, NAT, routing or authentication without saying so.
 
 use super::{Action, Fate, In, REST, Row};
 

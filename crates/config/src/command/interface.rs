@@ -95,7 +95,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
 
-/// The names of the commands that an interface has as rows, for modes that have them too and do not read them.
+/// The names of the commands that an interface has as rows, for modes that have them too and do not
+/// read them.
 pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
     let own = ROWS.iter().filter(|row| row.mode == In::Interface);
     own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
@@ -229,7 +230,8 @@ fn shutdown(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
     cursor.finish()
 }
 
-/// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there is only that one here.
+/// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there
+/// is only that one here.
 fn vrf(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let (no, name) = (fold.no, fold.argument(0));
     cursor.rest();

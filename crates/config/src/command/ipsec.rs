@@ -97,7 +97,7 @@ fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
     }
     let place = entry(&mut fold.config.transform_sets, |known| known.name == name, TransformSet::default);
     if let Some(slot) = fold.config.transform_sets.get_mut(place) {
-        // who gives the transforms anew keeps the mode
+        // entering the transforms again keeps the mode
         *slot = TransformSet { transport: slot.transport, ..set };
     }
     fold.mode = Mode::TransformSet(place);

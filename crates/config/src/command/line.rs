@@ -48,7 +48,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "modem", Fate::Inert("there is no serial port")),
     fold(In::Global, "enable secret", "[level <0-15:level>] = [0|4|5|8|9] <password>", enable_secret),
     fold(In::Global, "enable password", "[level <0-15:level>] = [0|6|7] <password>", enable_password),
-    // a log of a session that is pasted; it takes no more words, or it would take wrong passwords too
+    // a log of a session that is pasted; it takes no more words, or it would take wrong passwords
+    // too
     Row { mode: In::Global, form: "enable", tail: "[<0-15:level>]", action: Action::Fate(Fate::NoOp) },
     fold(In::Global, "ip ssh time-out", "= <1-120:seconds>", time_out),
     fold(In::Global, "ip ssh authentication-retries", "= <0-5:count>", retries),

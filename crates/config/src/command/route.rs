@@ -65,7 +65,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let mut interface = None;
     if next_hop.is_none() {
         let mut name = cursor.word("a next hop or an interface")?.to_string();
-        // `dhcp 254` is no interface called dhcp254
+        // `dhcp 254` is not an interface called dhcp254
         let numbered =
             name.ends_with(|character: char| character.is_ascii_digit()) || name.eq_ignore_ascii_case("dhcp");
         if let Some(number) =

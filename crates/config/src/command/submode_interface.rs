@@ -1,4 +1,5 @@
-//! Commands of interfaces and terminal lines by name. What filters, restricts, translates or changes forwarding says so.
+//! Commands of interfaces and terminal lines by name. Those that filter, restrict, translate or
+//! change forwarding are marked.
 
 use super::Fate::{Forwarding, Inert, Unenforced, Unsupported};
 use super::submode::Says::{Elsewhere, Is, Opens};
@@ -6,7 +7,7 @@ use super::submode::{Names, Sub};
 
 /// Commands of interfaces.
 pub(super) const INTERFACE: &[Names] = &[
-    // global commands that begin as the interface's do
+    // global commands that begin like those of the interface
     (
         Elsewhere,
         "ip nat inside source; ip nat inside destination; ip nat outside source; ip nat pool; \

@@ -115,8 +115,8 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Ve
     found.verdict()
 }
 
-/// An entry that points to a dynamic map and has lines of its own: a number that is given twice, or the lines of another entry
-/// whose first line is lost. Only the dynamic map is served.
+/// An entry that points to a dynamic map and has lines of its own: a number that is given twice, or
+/// the lines of another entry whose first line is lost. Only the dynamic map is served.
 fn beside_dynamic(
     world: &World<'_>,
     map: &CryptoMap,
@@ -207,7 +207,8 @@ impl<'w, 'p> Found<'w, 'p> {
             line: self.line,
             outcome: Outcome::of(self.missing, self.differs),
             flows: self.flows,
-            // of what is on no interface nothing is meant to be carried: it closes no more than the networks it names
+            // of what is on no interface nothing is meant to be carried: it closes no more than the
+            // networks it names
             unknown: self.unknown && !self.unused,
             idle: self.idle,
         }
@@ -219,8 +220,8 @@ impl<'w, 'p> Found<'w, 'p> {
         self.differs.push(reason);
     }
 
-    /// What nothing defines: no router has it either, unless the line that was to define it is not understood here. Tells
-    /// whether that is so.
+    /// What nothing defines: no router has it either, unless the line that was to define it is not
+    /// understood here. Tells whether that is so.
     fn undefined(&mut self, name: &str, text: String) -> bool {
         let Some(line) = self.world.unread(name) else {
             self.fault(text);
@@ -241,12 +242,12 @@ impl<'w, 'p> Found<'w, 'p> {
         }
     }
 
-    /// Profiles and keyrings of VRFs by which the entry's peers may come.
+    /// Profiles and keyrings of VRFs that the entry's peers may use.
     fn vrfs(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms) {
         let (world, config) = (self.world, self.world.config);
         let is_peer =
             |net: &ipnet::Ipv4Net| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
-        // a profile that the entry names is told with it
+        // a profile that the entry names is reported with it
         let others = config.profiles.iter().filter(|_| terms.profile.is_none());
         for profile in others {
             let comes = profile.matches.iter().any(|matched| match matched {
@@ -352,14 +353,15 @@ impl<'w, 'p> Found<'w, 'p> {
         }
     }
 
-    /// `crypto map NAME gdoi fail-close`: while there are no keys, the router sends in clear only what a list denies.
+    /// `crypto map NAME gdoi fail-close`: while there are no keys, the router sends unencrypted
+    /// only what a list denies.
     fn fail_close(&mut self, map: &str) {
         let blocks = &self.world.blocks;
         let opens = |block: &Block<'_>| {
             block.head.begins(&format!("crypto map {map} gdoi")) && block.head.has("fail-close")
         };
         for place in blocks.iter().enumerate().filter(|(_, block)| opens(block)).map(|(place, _)| place) {
-            // it opens no mode here, so its lines stand behind it
+            // it opens no mode here, so its lines follow it
             let behind = blocks.iter().skip(place + 1).map(|block| &block.head);
             let own = behind.take_while(|line| line.begins("match address") || line.begins("activate"));
             let (lists, activates): (Vec<_>, Vec<_>) = own.partition(|line| line.begins("match"));
@@ -405,7 +407,7 @@ impl<'w, 'p> Found<'w, 'p> {
         }
     }
 
-    /// What is said for all entries of a map and not done.
+    /// Settings for all entries of a map that are not implemented.
     fn whole_map(&mut self, map: &CryptoMap) {
         let aaa = &self.world.config.aaa;
         let login = map.xauth_list.as_ref().map(|(list, _)| list);
@@ -487,7 +489,7 @@ impl<'w, 'p> Found<'w, 'p> {
             );
             self.missing.push(Reason::new(entry.line, text));
         }
-        // a line that was read as one of the list is told below
+        // a line that was read as part of the list is reported below
         let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
         for line in self.world.unread_of_list(name).filter(of_list) {
             let text =

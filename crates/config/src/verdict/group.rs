@@ -14,7 +14,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
 fn verdict(world: &World<'_>, group: &Group) -> Verdict {
     let config = world.config;
     let (mut missing, mut differs) = (Vec::new(), Vec::new());
-    // the pools of two groups whose lines stand in one
+    // the pools of two groups whose lines ended up in one
     let mut fallen = Vec::new();
     let at = |text: String| Reason::new(group.line, text);
     for block in world.having(&format!("crypto isakmp client configuration group {}", group.name)) {
@@ -148,9 +148,9 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
     differs.extend(why_differs);
 }
 
-/// Why nobody is let in by a list of methods that is named and not there.
+/// The reason why a list of methods that is named but not defined admits nobody.
 pub(super) fn undefined(name: Option<&String>, lists: &[AaaList], line: u32) -> Option<Reason> {
-    // without a line, `default` is what IOS does of itself
+    // without a line, `default` is the default behaviour of IOS
     let name = name.filter(|name| *name != "default" && lists.iter().all(|list| list.name != **name))?;
     Some(Reason::new(line, format!("AAA list {name} is not defined; it admits nobody, as on a router")))
 }
@@ -171,7 +171,7 @@ fn uses(world: &World<'_>, map: &CryptoMap, profile: &str) -> bool {
     })
 }
 
-/// What is wrong with a list of methods of which none can be asked here.
+/// The problem of a list of methods none of which is supported here.
 fn lists(world: &World<'_>, name: Option<&String>, lists: &[AaaList], can: &[&str]) -> Vec<Reason> {
     let Some(list) = name.and_then(|name| lists.iter().find(|list| list.name == *name)) else {
         return Vec::new();
