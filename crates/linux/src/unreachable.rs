@@ -1,4 +1,5 @@
-//! ICMP "destination unreachable" (RFC 792) as routers send it, among it what they say of packets that are too long.
+//! ICMP "destination unreachable" (RFC 792) as routers send it, among it what they say of packets
+//! that are too long.
 
 use crate::error::{Context, Error};
 use crate::privilege::{self, Capability};
@@ -30,7 +31,8 @@ impl UnreachableSocket {
         Ok(Self { socket })
     }
 
-    /// Receives one ICMP packet with its IP header; gives its length. `WouldBlock` when there is none.
+    /// Receives one ICMP packet with its IP header; gives its length. `WouldBlock` when there is
+    /// none.
     pub fn recv(&self, packet: &mut [u8]) -> io::Result<usize> {
         io::Read::read(&mut &self.socket, packet)
     }
