@@ -18,7 +18,7 @@ impl ClearSocket {
     /// Opens the socket; everything it sends has the firewall mark `mark`. Needs CAP_NET_RAW and
     /// CAP_NET_ADMIN.
     pub fn open(mark: u32) -> Result<Self, Error> {
-        privilege::require(Capability::NetRaw, "sending packets on in clear")?;
+        privilege::require(Capability::NetRaw, "sending unencrypted packets")?;
         // protocol 255 (IPPROTO_RAW) means IP_HDRINCL and receives nothing
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))
             .context("open", "a raw IPv4 socket")?;

@@ -215,7 +215,7 @@ impl Ledger {
         let (entries, whole) = (lines.clone().flatten().collect(), lines.clone().all(|line| line.is_some()));
         let trouble = (!whole).then(|| {
             let moved = set_aside(path);
-            format!("{} has lines that Hubward did not write; {moved}; the others count", path.display())
+            format!("{} has lines that Hubward did not write; {moved}; the others are used", path.display())
         });
         let mut ledger = begin(entries);
         if trouble.is_some() {
@@ -342,7 +342,7 @@ pub fn set_aside(path: &Path) -> String {
     let aside = aside.unwrap_or_else(|| named(seconds));
     match std::fs::rename(path, &aside) {
         Ok(()) => format!("it is now {}", aside.display()),
-        Err(error) => format!("it stays where it is, for it cannot be moved: {error}"),
+        Err(error) => format!("it stays in place, because it cannot be moved: {error}"),
     }
 }
 

@@ -90,7 +90,7 @@ impl PacketSocket {
             socket.attach(filter).context("set the filter of", &object)?;
         }
         crate::socket::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
-            .context("ask for the checksum state on", &object)?;
+            .context("enable the checksum state on", &object)?;
         let address = socket.address([0; 6], 0);
         let length = size_of::<libc::sockaddr_ll>() as u32;
         // SAFETY: the pointer and the length describe the address, which outlives the call.

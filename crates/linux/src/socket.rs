@@ -64,7 +64,7 @@ impl Datagrams {
             names.extend([(libc::IPPROTO_IP, libc::IP_PKTINFO), (libc::IPPROTO_IP, libc::IP_RECVTOS)]);
         }
         for (level, name) in names {
-            set_option(socket.as_fd(), level, name, 1).context("ask for packet information on", &object)?;
+            set_option(socket.as_fd(), level, name, 1).context("enable packet information on", &object)?;
         }
         let datagrams = Self { socket, ipv6, dont_fragment: Mutex::new(false) };
         datagrams.set_df(false).context("clear the DF bit of", &object)?;

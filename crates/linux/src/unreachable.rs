@@ -24,7 +24,7 @@ impl UnreachableSocket {
     /// Opens the socket in the thread's network namespace. Needs CAP_NET_RAW.
     pub fn open() -> Result<Self, Error> {
         const OBJECT: &str = "a raw ICMP socket";
-        privilege::require(Capability::NetRaw, "hearing of path MTUs")?;
+        privilege::require(Capability::NetRaw, "enabling path MTU notifications")?;
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).context("open", OBJECT)?;
         socket.set_nonblocking(true).context("configure", OBJECT)?;
         set_option(socket.as_fd(), SOL_RAW, ICMP_FILTER, BUT_UNREACHABLE).context("filter", OBJECT)?;

@@ -152,5 +152,5 @@ pub fn exempt(socket: &impl AsFd) -> Result<(), Error> {
 pub fn encapsulate(socket: &impl AsFd) -> Result<(), Error> {
     const UDP_ENCAP: i32 = 100;
     set_option(socket.as_fd(), libc::IPPROTO_UDP, UDP_ENCAP, i32::from(sa::ESP_IN_UDP))
-        .context("give ESP to the kernel from", "the UDP 4500 socket")
+        .context("pass ESP to the kernel from", "the UDP 4500 socket")
 }

@@ -12,7 +12,7 @@ use hubward_interop::wait::secs;
 pub(crate) struct Verdict {
     /// Its exit status.
     pub(crate) status: i32,
-    /// The options behind `start it with:`, as a shell would cut them.
+    /// The options after `start it with:`, split as a shell would split them.
     pub(crate) options: Vec<String>,
     /// Each tunnel, group and peer by its name, with the first word of its verdict.
     pub(crate) tunnels: Vec<(String, Outcome)>,
@@ -74,7 +74,8 @@ fn tunnel(line: &str) -> Option<(String, Outcome)> {
     (!name.starts_with(' ')).then(|| (name.to_owned(), outcome))
 }
 
-/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.
+/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied
+/// into one.
 fn options_of(printed: &str) -> Result<Vec<String>> {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("set -f; printf '%s\\n' {printed}"));

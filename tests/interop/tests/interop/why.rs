@@ -1,6 +1,7 @@
-//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence, what differs, and the lines of the
-//! configuration by number. Two engines in one process produce the other causes (`crates/hubward/src/why`), SHA-256 check values of 96
-//! bits among them: strongSwan can make those in the kernel alone.
+//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence,
+//! what differs, and the lines of the configuration by number. Two engines in one process produce
+//! the other causes (`crates/hubward/src/why`), SHA-256 check values of 96 bits among them:
+//! strongSwan can make those in the kernel alone.
 
 use std::net::Ipv4Addr;
 use std::process::Command;
@@ -37,7 +38,7 @@ pub(crate) const CASES: &[Case] = &[
 #[derive(Debug)]
 struct Said {
     verdict: String,
-    /// What differs: its name, theirs and ours, as they stand in the line.
+    /// What differs: its name, theirs and ours, as in the line.
     differing: Vec<String>,
     /// Lines of the configuration: number and text.
     lines: Vec<String>,
@@ -70,7 +71,7 @@ impl Said {
     }
 }
 
-/// Waits until `why` says of somebody what begins like this, and gives it.
+/// Waits until `why` prints an explanation that begins like this, and returns it.
 fn why(hub: &Hubward, who: impl std::fmt::Display, verdict: &str) -> Result<Said> {
     let text = hub.wait_show(&format!("why {who}"), verdict, secs(50))?;
     let failures = hub.exec("show crypto isakmp failures")?;
@@ -82,7 +83,7 @@ fn why(hub: &Hubward, who: impl std::fmt::Display, verdict: &str) -> Result<Said
     Ok(said)
 }
 
-/// A line of a configuration as `why` shows it: its number, and its text as far as it is no secret.
+/// A line of a configuration as `why` shows it: its number, and its text without secrets.
 fn line(config: &str, shown: &str) -> Result<String> {
     let start = shown.trim_end_matches(" …");
     let place = config.lines().position(|line| line.trim().starts_with(start));
@@ -176,7 +177,7 @@ fn exhausted_pool(lab: &Lab) -> Result<()> {
     ping::answered(&scene.net.client, HUB_HOST, 3)
 }
 
-/// vpnc encrypts whatever its interface is given: here the packets of a network behind the client.
+/// vpnc encrypts whatever its interface receives: here the packets of a network behind the client.
 fn outside(lab: &Lab) -> Result<()> {
     let config = hub_cfg()?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
@@ -196,7 +197,8 @@ fn outside(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// vpnc asks for 2147483 seconds: the tunnel is up, nothing failed, and `why` says what holds.
+/// vpnc proposes 2147483 seconds: the tunnel is up, nothing failed, and `why` says which lifetime
+/// applies.
 fn lifetimes(lab: &Lab) -> Result<()> {
     let config = hub_cfg()?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
@@ -252,8 +254,8 @@ fn dead_peer(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// strongSwan with another suite, another key and other networks, one after the other at one address: each time the newest failure is
-/// the one of now.
+/// strongSwan with another suite, another key and other networks, one after the other at one
+/// address: each time the newest failure is the one of now.
 fn misfits(lab: &Lab) -> Result<()> {
     let acl = "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.3.3.0 0.0.0.255";
     let config =
@@ -324,7 +326,7 @@ fn misfits(lab: &Lab) -> Result<()> {
         let differing: Vec<_> = Some(differing).filter(|text| !text.is_empty()).into_iter().collect();
         Said::first(&text)?.expect(&verdict, &differing, &refs(&[line(&config, at)?]));
     }
-    // and what fits comes up, which is told with each
+    // and what matches comes up, which is printed with each
     scene.net.client.address("lo", "10.3.3.1/32")?;
     let charon = Charon::start(lab, "right", &scene.net.client, Build::Machine, &spoke.conf())?;
     charon.initiate("net")?;
