@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Line, "authorization", Fate::Unenforced("restricts what users of this line may do")),
     fate(In::Line, "session-limit", Fate::Inert("users cannot connect from a line to other hosts")),
-    fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends a session that nobody uses")),
+    fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends an idle session")),
     fate(In::Line, "history size", Fate::NoOp),
     fate(In::Line, "rotary", Fate::Inert("there are no rotary groups")),
     fate(In::Line, "modem", Fate::Inert("there is no serial port")),
