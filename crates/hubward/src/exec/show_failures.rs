@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-/// Failures that `why` explains when it is not told whose.
+/// Failures that `why` explains without a peer or user.
 const NEWEST: usize = 3;
 
 /// `show crypto isakmp failures`
@@ -87,7 +87,7 @@ fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<S
     }
 }
 
-/// What there is to say of the lifetimes of SAs that stand with a peer or a user.
+/// Remarks on the lifetimes of established SAs with a peer or a user.
 fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
@@ -108,8 +108,8 @@ fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     notes.into_iter().map(with_texts).collect()
 }
 
-/// What stands with a peer or a user right now. Tunnels may stand although what failed behind them is not `solved`: the peer has
-/// another key since, and phase 1 does not come up again.
+/// The current state of a peer or a user. Tunnels may be up although a later failure is not
+/// `solved`: the peer's key has changed since, and phase 1 cannot be established again.
 fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
     let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
         sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
@@ -163,7 +163,7 @@ impl Layout for Failures {
 struct Why {
     who: Option<String>,
     standing: Option<String>,
-    /// What is worth knowing of what stands, and the texts of its lines.
+    /// Remarks on established SAs, and the texts of their lines.
     notes: Vec<(Explanation, Vec<String>)>,
     rows: Vec<FailureRow>,
 }

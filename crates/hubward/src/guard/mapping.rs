@@ -10,7 +10,8 @@ fn mapping(state: &Path) -> PathBuf {
     state.join("interfaces")
 }
 
-/// Writes down which Linux interface is which, for the next boot: then the guard is set before they are there.
+/// Writes down which Linux interface is which, for the next boot: then the guard is set before they
+/// are there.
 pub(crate) fn remember(state: &Path, names: &Names) {
     let text: String = names.iter().map(|(ios, linux)| format!("{ios}={linux}\n")).collect();
     let path = mapping(state);

@@ -1,4 +1,5 @@
-//! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what to change.
+//! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what
+//! to change.
 
 use super::rivals::{ambiguous, match_for, name_of};
 use super::words::{
@@ -196,7 +197,8 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
     }
 }
 
-/// The key that opened the exchange was found by address in all keyrings; the profile looks into its own.
+/// The key that opened the exchange was found by address in all keyrings; the profile looks into
+/// its own.
 fn another_keyring(profile: &str, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let (peer, local) = (failure.peer(), failure.path.local);
     let used = lookup::key_for_address(policy, &[], local, peer);
@@ -368,7 +370,7 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
     }
 }
 
-/// A peer's static entry, the dynamic one in front of it, and the latter's line.
+/// A peer's static entry, the dynamic one before it, and the latter's line.
 fn behind_dynamic(failure: &Failure, policy: &Policy) -> Option<(u16, u16, u32)> {
     let map = policy.map_of(failure.path.interface)?;
     let dynamic = map.entries.iter().find(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }))?;
@@ -409,7 +411,7 @@ fn all_terms(failure: &Failure, policy: &Policy) -> Vec<(EntryTerms, u32)> {
     out
 }
 
-/// The lines of all access lists by which crypto map entries select.
+/// The lines of all access lists that crypto map entries match.
 fn acl_lines(parsed: &Parsed, policy: &Policy) -> Vec<u32> {
     let terms = policy.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| match &entry.kind {
         MapEntryKind::Static { terms, .. } => vec![terms],
@@ -480,7 +482,8 @@ fn no_entry(
     proxies::no_mirror(peer, selector, &lists, parsed)
 }
 
-/// The peer refuses what we proposed. It does not say which part; what we proposed is all the evidence there is.
+/// The peer refuses what we proposed. It does not say which part; what we proposed is all the
+/// evidence there is.
 fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     let phase2 = failure.identity.is_some();

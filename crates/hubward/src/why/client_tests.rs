@@ -37,7 +37,8 @@ fn wrong_password() {
     assert_eq!(said.lines, [line(HUB, "aaa authentication login clientauth")]);
 }
 
-/// Whoever mistypes a password in capitals has a user all the same: names of the list's method `local` have no case.
+/// Whoever mistypes a password in capitals has a user all the same: names of the list's method
+/// `local` have no case.
 #[test]
 fn a_user_in_capitals() {
     let login = Login { user: "GFULLAGE", password: "sesame", ..Login::default() };

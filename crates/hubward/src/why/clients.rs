@@ -113,7 +113,7 @@ pub(super) fn silent(state: IsakmpState, failure: &Failure, parsed: &Parsed) -> 
     .advise("If it matches: the client may be behind a NAT with UDP 4500 blocked on the path.")
 }
 
-/// The client asked for an address, and nobody answers such a question.
+/// The client requested an address, and nothing here answers such a request.
 pub(super) fn no_mode_config(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     let out = |why: String| {
@@ -178,7 +178,7 @@ fn profile_of<'p>(failure: &Failure, policy: &'p Policy) -> Option<&'p IsakmpPro
     readings.find_map(|identity| lookup::profile_for(policy, failure.path.local, &identity))
 }
 
-/// The client's group: what it calls itself in aggressive mode.
+/// The client's group: its identity in aggressive mode.
 fn group_of<'c>(failure: &Failure, parsed: &'c Parsed) -> Option<&'c Group> {
     let name = failure.identity.as_ref()?.to_string();
     parsed.config.groups.iter().find(|group| group.name == name)

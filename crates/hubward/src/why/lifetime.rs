@@ -1,5 +1,5 @@
-//! Lifetimes that differ: no failure, as the shorter one holds, but the reason why a peer that keeps to its own loses the tunnel
-//! when the shorter one is over.
+//! Lifetimes that differ: not a failure, because the shorter one applies, but the reason why a peer
+//! that ignores it loses the tunnel when the shorter one has passed.
 
 use crate::why::explanation::{Explanation, line_of};
 use hubward_config::Parsed;
@@ -8,7 +8,7 @@ use hubward_proto::policy::{MapEntryKind, Policy};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What there is to say of the lifetimes of SAs that stand, one explanation for each phase and peer.
+/// Remarks on the lifetimes of established SAs, one explanation for each phase and peer.
 pub(crate) fn notes<'v>(
     isakmp: impl Iterator<Item = &'v IsakmpView>,
     children: impl Iterator<Item = &'v ChildView>,
@@ -56,7 +56,7 @@ fn phase2(sa: &ChildView, parsed: &Parsed, policy: &Policy) -> Option<Explanatio
     )))
 }
 
-/// What the peer wants, if it is something else. Who begins sees only what the other side shortened.
+/// What the peer proposes, if it differs. The initiator only sees what the other side shortened.
 fn wanted(offered: Option<Duration>, kept: Duration, ours: Duration, initiator: bool) -> Option<Duration> {
     let theirs = if initiator { Some(kept).filter(|kept| *kept < ours) } else { offered };
     theirs.filter(|theirs| *theirs != ours)

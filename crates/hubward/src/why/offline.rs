@@ -1,7 +1,8 @@
-//! `hubward why --pcap FILE --config CFG`: what this configuration would have said to the attempts that a capture holds, and what the
-//! capture itself tells. What can be judged without the keys of the recording is judged by the engine itself: the first message of
-//! each attempt, and of main mode the third, go into a fresh gateway. What is encrypted nobody can read afterwards; how often it was
-//! sent and what came back still says much.
+//! `hubward why --pcap FILE --config CFG`: how this configuration would have answered the attempts
+//! in a capture, and what the capture itself shows. What can be judged without the keys of the
+//! recording is judged by the engine itself: the first message of each attempt, and in main mode
+//! the third, go into a fresh engine. Encrypted messages cannot be read afterwards; how often they
+//! were sent and what came back is still informative.
 
 use super::attempt::{Attempt, Step, attempts};
 use super::recording::Recording;
@@ -151,7 +152,7 @@ fn message(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "    {clock} message {number} {} -> {}{times}", message.source, message.destination)
 }
 
-/// What the way of the messages tells by itself.
+/// What the sequence of messages shows by itself.
 fn outcome(attempt: &Attempt, esp: &[u64; 2], parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let [behind_caller, behind_called] = &attempt.behind;
@@ -213,7 +214,7 @@ fn outcome(attempt: &Attempt, esp: &[u64; 2], parsed: &Parsed, out: &mut dyn Wri
     }
 }
 
-/// What is to be said of an attempt whose phase 1 is through.
+/// The report on an attempt whose phase 1 is complete.
 fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Result<()> {
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let [behind_caller, behind_called] = &attempt.behind;

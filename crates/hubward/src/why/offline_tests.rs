@@ -1,4 +1,5 @@
-//! Captures of two gateways whose configurations do not fit, written as tcpdump would, read again and explained.
+//! Captures of two gateways whose configurations do not fit, written as tcpdump would, read again
+//! and explained.
 
 use super::offline::tell;
 use super::recording::{Recording, RecordingError};
@@ -54,7 +55,7 @@ fn told(file: &[u8], config: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// What is told of a spoke's call that is recorded and then judged by the hub's configuration.
+/// The report on an attempt of a spoke that is recorded and then judged by the hub's configuration.
 fn call(hub: &str, spoke: &str, way: Way) -> String {
     told(&pcap(&World::call(hub, spoke, way)), hub)
 }
@@ -90,7 +91,7 @@ fn no_common_proposal_is_explained_as_the_hub_would() {
     holds(&text, &[&format!("{:>5}  crypto isakmp policy 10", line(HUB, "crypto isakmp policy 10"))]);
 }
 
-/// The recording is of another hub, which took the call.
+/// The recording is of another hub, which accepted the attempt.
 #[test]
 fn another_hub_would_have_answered_otherwise() {
     let file = pcap(&World::call(HUB, SPOKE, Way::Open));

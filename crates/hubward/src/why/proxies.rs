@@ -1,4 +1,4 @@
-//! Networks that a peer proposes, held against the access lists that should mirror them.
+//! Networks that a peer proposes, compared with the access lists that should mirror them.
 
 use crate::translate;
 use crate::why::explanation::Explanation;
@@ -8,8 +8,8 @@ use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::policy::{CryptoAcl, CryptoAclLine};
 use std::net::IpAddr;
 
-/// No access list of the entries that could serve the peer takes what it proposes. `entries` are their access lists, and their
-/// own lines.
+/// No access list of the entries that could serve the peer takes what it proposes. `entries` are
+/// their access lists, and their own lines.
 pub(super) fn no_mirror(
     peer: IpAddr,
     selector: &Selector,
@@ -28,7 +28,7 @@ pub(super) fn no_mirror(
         let lists = entries.iter().filter_map(|(acl, _)| *acl);
         lists.flat_map(|acl| acl.lines.iter().map(move |line| (acl.name.as_str(), line)))
     };
-    // a deny line in front of what would permit it
+    // a deny line before the line that would permit it
     let denied = lines().find(|(_, line)| !line.permit && line.selector.covers(selector));
     if let Some((list, line)) = denied {
         let number = acl_line(parsed, list, line);

@@ -1,4 +1,5 @@
-//! Identities that fit more than one ISAKMP profile alike: IOS takes the first configured and says nothing.
+//! Identities that fit more than one ISAKMP profile alike: IOS takes the first configured and says
+//! nothing.
 
 use crate::why::explanation::{Explanation, matches_of, profile_line};
 use crate::why::failure::Failure;
@@ -46,7 +47,7 @@ pub(super) fn match_for(failure: &Failure) -> String {
     }
 }
 
-/// What the peer calls itself, as far as that is known: its address otherwise, which is what most call themselves.
+/// The peer's identity, if it is known; otherwise its address, which is the identity of most peers.
 pub(super) fn name_of(failure: &Failure) -> String {
     failure.identity.as_ref().map_or_else(|| failure.peer().to_string(), ToString::to_string)
 }

@@ -1,5 +1,6 @@
-//! Each cause is produced by gateways whose configurations do not fit, message by message; what `why` says first of it must name
-//! the first difference and the lines of the configuration. Clients are in [`super::client_tests`].
+//! Each cause is produced by gateways whose configurations do not fit, message by message; what
+//! `why` says first of it must name the first difference and the lines of the configuration.
+//! Clients are in [`super::client_tests`].
 
 use super::world::{HUB, HUB_ADDRESS, SPOKE, Way, World, differing, edit, line};
 use crate::why::failure::Cause;
@@ -89,7 +90,8 @@ fn a_profile_that_no_entry_serves() {
     assert!(said.advice[0].contains("set isakmp-profile L2L"));
 }
 
-/// The static entry of a peer would take what it offers, but the dynamic one in front of it captures the peer.
+/// The static entry of a peer would accept its proposal, but the dynamic one before it captures the
+/// peer.
 #[test]
 fn a_static_entry_behind_a_dynamic_one() {
     let hub = HUB.replace(
@@ -186,7 +188,8 @@ fn with_branch(profile: &str) -> String {
 
 const BRANCH: &str = "crypto isakmp profile Branch\n  keyring spokes\n  match identity address 0.0.0.0\n";
 
-/// Two profiles fit the spoke alike; the first takes it, and the crypto map entry is for the second.
+/// Two profiles fit the spoke alike; the first takes it, and the crypto map entry is for the
+/// second.
 #[test]
 fn an_ambiguous_identity() {
     let hub = edit(&with_branch(BRANCH), "set isakmp-profile L2L", "set isakmp-profile Branch");
@@ -211,7 +214,7 @@ fn an_ambiguous_identity() {
     assert_eq!(World::call(&hub, SPOKE, Way::Open).sides[0].explanations(), []);
 }
 
-/// The same where the first profile demands Xauth of a peer that knows none.
+/// The same if the first profile requires Xauth of a peer that does not support it.
 #[test]
 fn an_ambiguous_identity_that_is_asked_for_xauth() {
     let hub = edit(
@@ -248,7 +251,8 @@ fn an_ambiguous_identity_with_two_keyrings() {
     );
 }
 
-/// The key that opened phase 1 is the default keyring's; the profile that took the identity has another.
+/// The key that opened phase 1 is the default keyring's; the profile that took the identity has
+/// another.
 #[test]
 fn a_key_of_another_keyring() {
     let hub = edit(
@@ -297,7 +301,7 @@ fn a_transform_set_that_is_not_there() {
     assert_eq!(said.lines, [line(&hub, "crypto dynamic-map dynmap 10")]);
 }
 
-/// Two groups: neither side is told to have none.
+/// Two groups: neither side is reported to have none.
 #[test]
 fn two_groups_of_perfect_forward_secrecy() {
     let hub = edit(HUB, "set isakmp-profile L2L", "set isakmp-profile L2L\n  set pfs group5");
@@ -307,7 +311,7 @@ fn two_groups_of_perfect_forward_secrecy() {
     assert_eq!(said.advice, ["Here: `set pfs group2` in the crypto map entry; or there: group 5."]);
 }
 
-/// The advice for a peer that calls itself by its name.
+/// The advice for a peer whose identity is its name.
 #[test]
 fn a_name_that_no_profile_matches() {
     let name = "ip domain name example.com\ncrypto isakmp identity hostname\ncrypto isakmp policy 10";
@@ -325,7 +329,8 @@ fn lifetimes_that_differ() {
         "crypto ipsec transform-set",
         "crypto ipsec security-association lifetime seconds 1800\ncrypto ipsec transform-set",
     );
-    // the spoke's is shorter: the hub knows it from the offer; it is the hub's: the spoke is told
+    // the spoke's is shorter: the hub knows it from the proposal; the hub's is shorter: the spoke
+    // is notified
     let policy = line(HUB, "crypto isakmp policy 10");
     let global = line(&phase2, "crypto ipsec security-association");
     for (hub, spoke, of, phase, theirs, ours, lines) in [
@@ -365,7 +370,7 @@ fn lifetimes_that_differ() {
     ] {
         let world = World::call(hub, spoke, Way::Open);
         let side = &world.sides[of];
-        // the tunnel is up, and this is no failure
+        // the tunnel is up, and this is not a failure
         assert_eq!((side.up, side.explanations()), (1, vec![]));
         let [said] = &side.lifetimes()[..] else { panic!("{:#?}", side.lifetimes()) };
         let peer = ["10.100.2.102", "10.48.67.181"][of];
@@ -382,7 +387,7 @@ fn lifetimes_that_differ() {
     }
 }
 
-/// What the side that is refused has to say: not that nobody answers.
+/// What the refused side reports: not that there is no answer.
 #[test]
 fn a_peer_that_refuses() {
     let spoke = edit(SPOKE, "encr 3des", "encr aes 256");
@@ -439,7 +444,7 @@ fn a_nat_with_4500_blocked() {
         assert!(said.verdict.contains("nothing arrived on UDP port 4500"), "{}", said.verdict);
         assert!(said.advice[0].starts_with("Open UDP 4500"));
     }
-    // and when the tunnel comes up after all, that is told too
+    // and if the tunnel comes up after all, that is reported as well
     world.way = Way::Open;
     world.again();
     let failures = world.sides[0].record.failures();

@@ -1,6 +1,7 @@
 //! What each command does, in a sentence: for people, and for the command reference alone.
 
-/// What each exec command does, by its keywords up to the first that is optional or a choice; sorted.
+/// What each exec command does, by its keywords up to the first that is optional or a choice;
+/// sorted.
 pub(super) const EXEC: &[(&str, &str)] = &[
     ("clear access-list counters", "Resets the match counters of access lists."),
     ("clear counters", "Resets the packet counters of interfaces."),
@@ -94,8 +95,8 @@ pub(super) const EXEC: &[(&str, &str)] = &[
 
 type Described = [(&'static str, &'static str)];
 
-/// What each configuration command that works does, by mode and by its keywords up to the first that is optional or a choice;
-/// sorted. What it does not do of what IOS does is said too.
+/// What each implemented configuration command does, by mode and by its keywords up to the first
+/// that is optional or a choice; sorted. Deviations from IOS are included.
 pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
     (
         "Global configuration",

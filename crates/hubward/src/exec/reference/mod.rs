@@ -1,4 +1,5 @@
-//! The command reference, `docs/commands.md`, made from the tables. `HUBWARD_BLESS=1` writes it anew: read what it changed.
+//! The command reference, `docs/commands.md`, generated from the tables. `HUBWARD_BLESS=1`
+//! regenerates it: review the difference.
 
 mod does;
 
@@ -79,7 +80,7 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// A heading, its level, and what stands below it.
+/// A heading, its level, and the text below it.
 struct Chapter {
     level: usize,
     heading: String,
