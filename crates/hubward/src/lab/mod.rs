@@ -116,7 +116,7 @@ fn prove(
 ) -> anyhow::Result<Vec<Proof>> {
     let internet =
         Place::gateway(folder, "internet", &scene.internet, scene::INTERNET_CFG, scene::INTERNET_MAP)?;
-    account.say("internet: a router; it lends the spoke its address by DHCP");
+    account.say("internet: a router; it assigns the spoke its address by DHCP");
     let hub = Place::gateway(folder, "hub", &scene.hub, scene::HUB_CFG, scene::MAP)?;
     account.say("hub: runs examples/hub.cfg, unchanged");
     let spoke = Place::gateway(folder, "spoke", &scene.spoke, scene::SPOKE_CFG, scene::MAP)?;
@@ -190,7 +190,7 @@ fn keep(scene: &Scene, gateways: &[&Place], account: &mut Account) -> anyhow::Re
         account.say(&format!("a shell at {name}: nsenter --net={} sh", namespace.path().display()));
     }
     if !hubward_linux::privilege::has(hubward_linux::privilege::Capability::SysAdmin)? {
-        account.say("(as an ordinary user, enter the lab's user namespace too)");
+        account.say("(as an ordinary user, enter the lab's user namespace as well)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")?;

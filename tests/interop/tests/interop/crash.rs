@@ -74,7 +74,7 @@ const MARKER: &[u8] = b"HUBWARD_INJECT_FAULTS";
 /// What the log says when the state cannot be written.
 const NOT_KEPT: &str = "leases would not outlive a restart";
 /// What it says when that is over.
-const KEPT: &str = "leases are kept again";
+const KEPT: &str = "leases are saved again";
 
 /// Of this signal, which leaves no time for a word, or by what was asked for.
 fn ends_with(status: &'static str) -> Expect {

@@ -294,7 +294,7 @@ fn full_disk(lab: &Lab) -> Result<()> {
     std::fs::remove_file(fill)?;
     // if it was noticed, it is over within the time of a retry
     if hub.log().contains("leases would not outlive a restart") {
-        wait_log(&hub, "leases are kept again")?;
+        wait_log(&hub, "leases are saved again")?;
     }
     hub.stop()?;
     drop(hub);
@@ -310,7 +310,7 @@ fn full_disk(lab: &Lab) -> Result<()> {
     hub.expect_log(&["No space left on device"])?;
     let address = leased(&net.client, lab, "vpnc-third")?;
     std::fs::remove_file(fill)?;
-    wait_log(&hub, "leases are kept again")?;
+    wait_log(&hub, "leases are saved again")?;
     hub.stop()?;
     drop(hub);
     // read-only: what was kept is known, and the client has its address again
