@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of their own.
+/// Peers and tools of the interop tests. `dnsmasq-base` and `strongswan-charon` bring no service of
+/// their own.
 const PACKAGES: [&str; 27] = [
     "strongswan-charon",
     "strongswan-swanctl",
@@ -36,13 +37,14 @@ const PACKAGES: [&str; 27] = [
     "kmod",
 ];
 
-/// Nobody's services start while packages are installed: the tests start what they need, in namespaces of their own.
+/// Nobody's services start while packages are installed: the tests start what they need, in
+/// namespaces of their own.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<()> {
     if Command::new("dpkg-query").arg("--version").stdout(Stdio::null()).status().is_err() {
-        bail!("this is no Debian: install the counterparts of {} yourself", PACKAGES.join(" "));
+        bail!("this is not Debian: install the counterparts of {} yourself", PACKAGES.join(" "));
     }
     let missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !installed(name)).collect();
     if missing.is_empty() {

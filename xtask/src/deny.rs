@@ -1,5 +1,6 @@
-//! What is asked of the packages that this workspace needs: their licences, where they come from, and which may not be among them.
-//! cargo-deny asks the same and more, and takes longer to compile than most steps to run.
+//! What is asked of the packages that this workspace needs: their licences, where they come from,
+//! and which may not be among them. cargo-deny asks the same and more, and takes longer to compile
+//! than most steps to run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,7 +25,7 @@ const LICENCES: [&str; 7] = [
 /// One library of C for TLS or cryptography is enough: ring, for AES-GCM alone.
 const BANNED: [&str; 2] = ["openssl-sys", "aws-lc-sys"];
 
-/// A package as [`FORMAT`] tells of it.
+/// A package as printed by [`FORMAT`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Package {
     name: String,
@@ -114,7 +115,7 @@ fn doubles(packages: &BTreeSet<Package>) -> Vec<String> {
     doubles.map(|(name, versions)| format!("{name} is there as {}", versions.join(" and "))).collect()
 }
 
-/// Dependencies of which the workspace takes any version; crates.io has no package that does.
+/// Dependencies for which the workspace accepts any version; no package on crates.io does.
 fn any_version(manifest: &str) -> Vec<String> {
     let any = manifest.lines().filter(|line| line.contains("= \"*\""));
     any.map(|line| format!("Cargo.toml takes any version: {line}")).collect()

@@ -1,6 +1,7 @@
-//! `cargo gates`: instructions of the packet path, of look-ups and of a handshake, counted by valgrind and held against
-//! `xtask/gates.txt`. Instructions, because time says little on a machine that does other work; those of a processor with AVX2
-//! and without SHA and AVX-512 instructions, because that is what valgrind is, wherever it runs.
+//! `cargo gates`: instructions of the packet path, of look-ups and of a handshake, counted by
+//! valgrind and compared with `xtask/gates.txt`. Instructions, because time says little on a
+//! machine with other load; those of a processor with AVX2 but without SHA and AVX-512
+//! instructions, because valgrind emulates such a processor wherever it runs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -87,7 +88,8 @@ pub(crate) fn check(tally: &mut Tally) -> Result<()> {
 }
 
 fn build() -> Result<PathBuf> {
-    // together with the program itself, because then all that both need has the same features and is compiled once
+    // together with the program itself, because then all that both need has the same features and
+    // is compiled once
     let packages = ["--package", "hubward", "--package", "hubward-bench"];
     let arguments = ["build", "--release", "--locked", "--bin", "hubward", "--bin", "work"];
     if !crate::step::cargo_command().args(arguments).args(packages).status()?.success() {
@@ -128,7 +130,8 @@ fn count_all() -> Result<BTreeMap<String, u64>> {
     Ok(counted)
 }
 
-/// Instructions of one time, from runs of `times` and of twice as many: what comes before and after is in both.
+/// Instructions of one time, from runs of `times` and of twice as many: what comes before and after
+/// is in both.
 fn each(program: &Path, name: &str, times: u64) -> Result<u64> {
     let once = instructions(program, name, times)?;
     let twice = instructions(program, name, 2 * times)?;

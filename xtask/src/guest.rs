@@ -1,7 +1,9 @@
-//! Debian's kernel in QEMU: for what the kernel of the machine may not have, ESP (xfrm) first of all.
+//! Debian's kernel in QEMU: for what the kernel of the machine may not have, ESP (xfrm) first of
+//! all.
 //!
-//! The guest's root is the machine's own, read-only by 9p under a layer in memory; what it is to do is a command of this
-//! workspace, and what it says comes by the serial console. With `/dev/kvm` it is quick, without it is emulated.
+//! The guest's root is the machine's own, read-only by 9p with an in-memory overlay; its job is a
+//! command of this workspace, and its output arrives on the serial console. It is fast with
+//! `/dev/kvm` and emulated without.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,8 +19,8 @@ const KERNEL: &str = "linux-image-amd64";
 const EARLY: [&str; 4] = ["virtio_pci", "9pnet_virtio", "9p", "overlay"];
 /// Longer than it takes even without KVM on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(900);
-/// A guest that has said nothing by then will not: KVM is there and does not work, as it may be where the machine is a guest
-/// itself.
+/// A guest that has said nothing by then will not: KVM is there and does not work, as it may be
+/// where the machine is a guest itself.
 const FIRST_WORD: Duration = Duration::from_secs(15);
 /// What the guest says at its end, before the status of the command.
 const STATUS: &str = "guest-status:";
@@ -62,7 +64,7 @@ impl Kernel {
                     package_in(folder)?.context("apt-get downloaded no kernel")?
                 }
             };
-            // what was interrupted is done anew
+            // an interrupted download starts over
             let half = folder.join("unpacking");
             run(Command::new("rm").arg("-rf").arg(&half))?;
             run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&half))?;
@@ -112,7 +114,7 @@ fn newest() -> Result<String> {
     Ok(format!("linux-image-{}", name.with_context(|| format!("apt knows no {KERNEL}: run apt-get update"))?))
 }
 
-/// The file system that the guest begins with.
+/// The initial file system of the guest.
 fn first_files(folder: &Path, kernel: &Kernel, command: &str) -> Result<PathBuf> {
     let root = folder.join("initrd");
     if root.exists() {
@@ -162,7 +164,8 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs a shell command in the guest; each line that it says goes to `said`. Fails when the command does, or takes too long.
+/// Runs a shell command in the guest; each line that it says goes to `said`. Fails when the command
+/// does, or takes too long.
 pub(crate) fn run_in_guest(folder: &Path, command: &str, mut said: impl FnMut(&str)) -> Result<()> {
     let kernel = Kernel::get(folder)?;
     let archive = first_files(folder, &kernel, command)?;
@@ -241,7 +244,7 @@ fn boot(
             Ended::Mute => ended = Ended::Status(status),
         }
     }
-    // it is off already, or will not be by itself
+    // it is off already, or will not turn itself off
     let _ended = qemu.kill();
     qemu.wait()?;
     let _panicked = reader.join();

@@ -1,8 +1,9 @@
-//! `cargo ci layers`: which file names which, read with syn, against the order of rooms in `xtask/layers.toml`.
+//! `cargo ci layers`: which file names which, read with syn, against the order of rooms in
+//! `xtask/layers.toml`.
 //!
-//! A crate's files form rooms: a folder, or a file beside the folders. Rooms stand in rows, and a
-//! file may name only what stands in its own room or in a lower row. In crates without `knots`
-//! no circle of files is allowed, either.
+//! A crate's files form rooms: a folder, or a file next to the folders. Rooms are in rows, and a
+//! file may use only its own room or lower rows. In crates without `knots`, circles of files are
+//! not allowed either.
 //!
 //! Every path counts: `use`, `pub use`, qualified paths, `super::`, and paths inside macro calls.
 //! Links in comments and test modules (`#[cfg(test)]`) do not.
@@ -152,7 +153,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The module whose file holds this one.
+    /// The module whose file contains this one.
     fn file_of(&self, module: &Module) -> Module {
         let file = self.files.get(module);
         let mut outer = module.clone();
@@ -251,7 +252,7 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn module(&mut self, items: &[syn::Item]) {
-        // names first: a path may stand above the `use` that it leans on
+        // names first: a path may precede the `use` that it depends on
         for item in items {
             if let syn::Item::Use(item) = item
                 && !is_test(&item.attrs)
@@ -374,7 +375,7 @@ impl Names<'_> {
     }
 
     fn end(&mut self, path: &mut Vec<(String, usize)>) {
-        // a word alone is no path
+        // a single word is not a path
         if path.len() > 1 {
             self.path(path);
         }

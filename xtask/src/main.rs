@@ -1,8 +1,9 @@
 //! `cargo ci`: installs what the tests need and runs everything.
 //!
-//! Steps that wait for the network, and the release build, run beside the others (`runner.rs`).
-//! A step's failure does not stop the steps after it (but for those that need what it makes), so that one run tells
-//! everything. The last line counts the tests of all steps: `N passed, N failed, N skipped`.
+//! Steps that wait for the network, and the release build, run in parallel with the others
+//! (`runner.rs`). A failed step does not stop the steps after it (except those that need its
+//! result), so that one run reports everything. The last line counts the tests of all steps: `N
+//! passed, N failed, N skipped`.
 
 mod debian;
 mod deny;

@@ -1,5 +1,5 @@
-//! The test programs of the whole workspace: compiled in one go, so that nothing is compiled twice with other features, and run side
-//! by side, which `cargo test` does not do.
+//! The test programs of the whole workspace: compiled in one go, so that nothing is compiled twice
+//! with other features, and run side by side, which `cargo test` does not do.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail};
 use crate::step::{cargo, cargo_command};
 use crate::tally::Tally;
 
-/// What is compiled: all, and the program whose threads fail on order. That one comes with its package's tests.
+/// What is compiled: all, and the program whose threads fail on order. That one comes with its
+/// package's tests.
 const SELECTION: [&str; 4] = ["--workspace", "--locked", "--features", "hubward/fault-injection"];
 
 /// The program that `interop` and `kernel` run.
@@ -75,8 +76,8 @@ fn program(message: &str) -> Option<Program> {
     })
 }
 
-/// Runs all tests but those that need a built gateway and its peers, which only get what they take from the network; several
-/// programs at a time, the output of each in one piece.
+/// Runs all tests except those that need a built gateway and its peers; those only get what they
+/// need from the network. Several programs run at a time, the output of each in one piece.
 pub(crate) fn run(at_a_time: usize, tally: &mut Tally) -> Result<()> {
     let mut programs = compile()?;
     programs.sort_by_key(|program| LONG.iter().position(|name| *name == program.name).unwrap_or(LONG.len()));
@@ -134,7 +135,8 @@ fn run_one(program: &Program) -> Result<(bool, String)> {
 }
 
 impl Program {
-    /// Starts it as cargo does. All examples were built together with the tests: none has to build one.
+    /// Starts it as cargo does. All examples were built together with the tests: none has to build
+    /// one.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command

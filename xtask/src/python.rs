@@ -1,11 +1,13 @@
-//! The virtual environment with the network automation that logs in to Hubward in the interop tests.
+//! The virtual environment with the network automation that logs in to Hubward in the interop
+//! tests.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Debian's own Python, to which its package `python3-venv` belongs; another may come first in the search path.
+/// Debian's own Python, to which its package `python3-venv` belongs; another may come first in the
+/// search path.
 const DEBIAN: &str = "/usr/bin/python3";
 
 /// Makes the environment in the target folder, unless it is there from the same requirements.

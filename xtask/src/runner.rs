@@ -1,5 +1,6 @@
-//! Runs steps: one after the other, and beside them those that mostly wait for the network or use what the compiler leaves of the
-//! processors. What such a step says is kept in a file and printed in one piece, between two of the others.
+//! Runs steps: one after the other, and in parallel those that mostly wait for the network or use
+//! the processors that the compiler leaves free. The output of a parallel step is kept in a file
+//! and printed in one piece, between two of the others.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -99,7 +100,7 @@ impl Runner {
                 }
             };
             self.beside.left.retain(|left| *left != step);
-            println!("\n===== {} (ran beside the others) =====", step.name());
+            println!("\n===== {} (ran in parallel) =====", step.name());
             match std::fs::read(log(step)) {
                 Ok(said) => print!("{}", String::from_utf8_lossy(&said)),
                 Err(e) => println!("{}: {e}", log(step).display()),
@@ -115,8 +116,8 @@ impl Runner {
         }
     }
 
-    /// Prints the table and the closing line. `complete` says that all data folders were given: then a skipped test
-    /// is a failure.
+    /// Prints the table and the closing line. `complete` says that all data folders were given:
+    /// then a skipped test is a failure.
     pub(crate) fn conclude(self, complete: bool) -> ExitCode {
         println!("\n{:<10} {:>7}  {:>6} {:>6} {:>7}  outcome", "step", "time", "passed", "failed", "skipped");
         let mut total = Tally::default();
@@ -207,7 +208,8 @@ fn log(step: Step) -> PathBuf {
     target().join("ci").join(format!("{}.log", step.name()))
 }
 
-/// Runs a step as a program of its own, because its output is also that of the programs that it starts.
+/// Runs a step as a program of its own, because its output is also that of the programs that it
+/// starts.
 fn run_aside(step: Step) -> Result<Tally> {
     let path = log(step);
     std::fs::create_dir_all(target().join("ci"))?;
@@ -233,10 +235,11 @@ fn run_aside(step: Step) -> Result<Tally> {
     Err(Failed(tally, why.to_owned()).into())
 }
 
-/// What stands before the reason of a step that failed beside the others.
+/// The prefix of the reason why a parallel step failed.
 const WHY: &str = "why: ";
 
-/// The program that [`run_aside`] starts: a step whose counts are told in the words of cargo's tests.
+/// The program that [`run_aside`] starts: a step whose counts are printed in the format of cargo's
+/// tests.
 pub(crate) fn step(step: Step) -> ExitCode {
     let mut tally = Tally::default();
     let result = step.run(&mut tally);

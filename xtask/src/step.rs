@@ -76,12 +76,14 @@ impl Step {
         }
     }
 
-    /// Steps that run beside the others, one after the other: they wait for the network, or their compiler works on another folder.
+    /// Steps that run beside the others, one after the other: they wait for the network, or their
+    /// compiler works on another folder.
     pub(crate) const fn runs_beside(self) -> bool {
         matches!(self, Self::Packages | Self::Python | Self::Guest | Self::Build | Self::Gates)
     }
 
-    /// Steps beside that have to end before this one begins. From `lab` on nothing else may want a processor.
+    /// Parallel steps that have to end before this one starts. From `lab` on nothing else may use a
+    /// processor.
     pub(crate) const fn waits_for(self) -> &'static [Self] {
         match self {
             Self::Test => &[Self::Packages],
@@ -128,7 +130,8 @@ impl Step {
     }
 }
 
-/// The gateway as it is delivered, and the one whose threads fail on order, by the variables that tell the interop tests.
+/// The gateway as it is delivered, and the one whose threads fail on demand, in the variables that
+/// the interop tests read.
 fn gateways() -> Result<[(&'static str, String); 2]> {
     let built = |name: &'static str, profile: &str, program: &str| -> Result<(&'static str, String)> {
         let path = match std::env::var_os(name) {
@@ -186,8 +189,8 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Cargo, without what it told this program of its package: build scripts would take that for another surrounding, and build all
-/// that hangs on them again.
+/// Cargo, without the variables about this program's package: build scripts would take them for a
+/// different environment, and rebuild everything that depends on them.
 pub(crate) fn cargo_command() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");

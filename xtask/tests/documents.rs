@@ -67,7 +67,8 @@ fn every_path_in_every_document_exists() {
     let exists = |document: &Path, word: &str| {
         let word = word.trim_start_matches("./");
         let near = document.parent().unwrap().join(word);
-        // crates are left out where a path is in one: `proto/src/ike/io.rs`; a name alone is known from what stands before it
+        // crates are left out if a path is in one: `proto/src/ike/io.rs`; a single name is resolved
+        // by the text before it
         near.exists()
             || root.join(word).exists()
             || root.join("crates").join(word).exists()

@@ -1,4 +1,5 @@
-//! Forms compiled, and lines run through them: every form of a mode at once, word by word, as IOS does.
+//! Forms compiled, and lines run through them: every form of a mode at once, word by word, as IOS
+//! does.
 
 use crate::form::Word;
 use crate::interface_name::long_name;
@@ -26,7 +27,7 @@ pub enum Kind {
     Address,
     /// An interface's name, which has a long form.
     Interface,
-    /// The number of an interface, where it stands apart from the name: `FastEthernet 0/0`.
+    /// The number of an interface that is separate from the name: `FastEthernet 0/0`.
     Unit,
 }
 
@@ -102,7 +103,8 @@ pub struct Form {
     empty: bool,
 }
 
-/// A piece of a form while it is compiled: what it may begin and end with, and whether it may be absent.
+/// A fragment of a form during compilation: what it may begin and end with, and whether it is
+/// optional.
 struct Piece {
     first: Vec<usize>,
     last: Vec<usize>,
@@ -110,8 +112,8 @@ struct Piece {
 }
 
 impl Form {
-    /// Compiles a form. What is wrong with it shows in a test that compiles every form there is: an unclosed bracket ends at
-    /// the end, and an unknown kind of argument is a word.
+    /// Compiles a form. What is wrong with it shows in a test that compiles every form there is: an
+    /// unclosed bracket ends at the end, and an unknown kind of argument is a word.
     pub fn compile(text: &'static str) -> Self {
         let mut form = Self::default();
         let mut symbols = symbols(text).into_iter().peekable();
@@ -280,11 +282,13 @@ struct Path {
     place: Option<usize>,
     /// The last step of the way.
     step: Option<usize>,
-    /// How well the words fit, the first one counting most, among all ways of the same length; higher is better.
+    /// How well the words fit, the first one counting most, among all ways of the same length;
+    /// higher is better.
     rank: usize,
 }
 
-/// A word taken by a token. The ways of a line share their beginnings, so that a line costs in proportion to its length.
+/// A word taken by a token. The ways of a line share their beginnings, so that a line costs in
+/// proportion to its length.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     before: Option<usize>,
@@ -313,7 +317,7 @@ pub struct Misfit {
     pub word: usize,
     /// A form that fits up to here.
     pub form: usize,
-    /// What would have fitted; nothing is told of a first word.
+    /// What would have matched; empty for a first word.
     pub expected: Vec<Token>,
 }
 
@@ -324,7 +328,8 @@ pub struct Matched {
     pub form: usize,
     /// Each word's token and the word spelled out: keywords in full, arguments as given.
     pub words: Vec<(Token, String)>,
-    /// How many of the words name the setting; the rest are its value. Secrets are never part of the name.
+    /// How many of the words name the setting; the rest are its value. Secrets are never part of
+    /// the name.
     name: Vec<usize>,
     /// Whether every keyword was given in full.
     pub spelled_out: bool,
@@ -349,7 +354,8 @@ impl Matched {
         canonical(&self.words)
     }
 
-    /// Whether two lines set the same thing, so that the later one replaces the earlier. Meaningful for lines of one mode.
+    /// Whether two lines set the same thing, so that the later one replaces the earlier. Meaningful
+    /// for lines of one mode.
     pub fn same_setting(&self, other: &Self) -> bool {
         let name = |matched: &Self| {
             let words: Vec<_> =
@@ -384,7 +390,8 @@ pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
     let walk = Walk::new(forms, words);
     if let Some(place) = walk.failed {
         let form = walk.live.first().map_or(0, |path| path.form);
-        // a line that begins like nothing is often another mode's; no list of every command for that
+        // a line that begins like no command often belongs to another mode; a list of every command
+        // does not help
         let expected = if place == 0 { Vec::new() } else { walk.expected() };
         return Outcome::Invalid(Misfit { word: place, form, expected });
     }
@@ -428,7 +435,7 @@ impl<'a> Walk<'a> {
         let mut walk = Self { forms, words, live: start, steps: Vec::new(), failed: None };
         for (index, word) in words.iter().enumerate() {
             let live = walk.step(index, word.text);
-            // a comment may stand behind a whole command
+            // a comment may follow a complete command
             let comment = word.text.starts_with('!') && walk.live.iter().any(|path| walk.ends(path));
             if live.is_empty() || (comment && !live.iter().any(|path| walk.in_line(path))) {
                 if !comment || index == 0 {
@@ -508,8 +515,9 @@ impl<'a> Walk<'a> {
         taken
     }
 
-    /// The first word that several keywords begin with, among the ways that fit best up to it: in `password 0 p` the `0` is a
-    /// type, so that `p` is the password, and not also a keyword behind a password `0`.
+    /// The first word that several keywords begin with, among the paths that match best up to it:
+    /// in `password 0 p` the `0` is a type, so that `p` is the password, and not also a keyword
+    /// after a password `0`.
     fn ambiguous(&self) -> Option<usize> {
         let best = self.taken(self.live.iter().max_by_key(|path| path.rank)?);
         let ways: Vec<_> = self.live.iter().map(|path| (self.form(path), self.taken(path))).collect();
@@ -553,7 +561,7 @@ impl<'a> Walk<'a> {
             };
             let secret = matches!(token.name(), "key" | "password") && matches!(token, Token::Argument(..));
             if secret {
-                // nor is the type that stands before it
+                // nor is the type before it
                 name.pop_if(|last: &mut usize| {
                     *last + 1 == words.len()
                         && matches!(words.get(*last), Some((Token::Keyword(kind), _)) if kind.len() == 1)

@@ -1,4 +1,5 @@
-//! Blocks of text behind a command: banners, menus, macros, certificates, keys. Their lines are no commands.
+//! Blocks of text after a command: banners, menus, macros, certificates, keys. Their lines are not
+//! commands.
 
 use crate::form::{Word, words};
 
@@ -14,7 +15,7 @@ pub enum RawEnd {
 }
 
 impl RawEnd {
-    /// What must come before the command that a line begins is complete. `None` if it is complete already.
+    /// The end that completes the command that a line opens. `None` if it is complete already.
     pub fn of(line: &str) -> Option<Self> {
         Blocks::end(line)
     }
@@ -31,7 +32,7 @@ impl RawEnd {
     /// The end as a message names it.
     pub(crate) fn shown(&self) -> String {
         match self {
-            // the control character that `^C` stands for in what a router prints
+            // the control character that a router prints as `^C`
             Self::Contains(end) if end == "\u{3}" => "^C".into(),
             Self::Contains(end) | Self::Line(end) => end.clone(),
             Self::Leave => "exit".into(),
@@ -39,7 +40,7 @@ impl RawEnd {
     }
 }
 
-/// Texts between two delimiters: the words in front of the first delimiter. `*` is any word.
+/// Texts between two delimiters: the words before the first delimiter. `*` is any word.
 const DELIMITED: [&str; 13] = [
     "aaa authentication banner",
     "aaa authentication fail-message",
@@ -56,7 +57,7 @@ const DELIMITED: [&str; 13] = [
     "ip auth-proxy auth-proxy-banner ftp",
 ];
 
-/// The global banners. The banner of a client group has no such word in front of its delimiter.
+/// The global banners. The banner of a client group has no such word before its delimiter.
 const BANNERS: [&str; 7] = ["config-save", "exec", "incoming", "login", "motd", "prompt-timeout", "slip-ppp"];
 
 /// Whether a word is a command's, or the beginning of it. One letter may as well be a delimiter.
@@ -65,7 +66,7 @@ fn is(typed: &str, word: &str) -> bool {
         || typed.len() >= 2 && word.get(..typed.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed))
 }
 
-/// How many words stand in front of a line's first delimiter, if it begins a text between delimiters.
+/// How many words precede a line's first delimiter, if it opens a text between delimiters.
 fn before_delimiter(given: &[Word<'_>]) -> Option<usize> {
     let first = given.first()?;
     if first.text.len() >= 3 && is(first.text, "banner") {
@@ -82,7 +83,7 @@ fn before_delimiter(given: &[Word<'_>]) -> Option<usize> {
     })
 }
 
-/// A text behind its delimiter, up to the second one or to the end of the line; and the delimiter.
+/// A text after its delimiter, up to the second one or to the end of the line; and the delimiter.
 pub(crate) fn delimited(text: &str) -> Option<(&str, Option<&str>)> {
     let delimiter = match text.strip_prefix("^C") {
         Some(_) => "^C",
@@ -95,10 +96,12 @@ pub(crate) fn delimited(text: &str) -> Option<(&str, Option<&str>)> {
     })
 }
 
-/// Ends of blocks of raw text that may be looked for in vain; in a file with more the others are no blocks.
+/// Bound on unsuccessful searches for the end of a block of raw text; the remaining blocks of such
+/// a file are not treated as blocks.
 const ENDLESS: usize = 16;
 
-/// Finds where blocks of raw text end. A search in vain reads the rest of the file, so there are only so many.
+/// Finds where blocks of raw text end. A search in vain reads the rest of the file, so there are
+/// only so many.
 #[derive(Default)]
 pub(crate) struct Blocks {
     /// Ends that do not come any more.
@@ -108,7 +111,7 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// What ends the raw text behind a line: a banner's delimiter, `quit` behind a certificate.
+    /// What ends the raw text after a line: a banner's delimiter, `quit` after a certificate.
     pub(crate) fn end(line: &str) -> Option<RawEnd> {
         let given = words(line);
         let word = |place: usize| given.get(place).map_or("", |word| word.text);
@@ -159,7 +162,8 @@ impl Blocks {
 mod tests {
     use super::*;
 
-    /// Blocks without an end, each with a delimiter of its own: the rest of the file is read a bounded number of times.
+    /// Blocks without an end, each with a delimiter of its own: the rest of the file is read a
+    /// bounded number of times.
     #[test]
     fn endless_blocks() {
         let banners: Vec<String> = (0..5000u32)
@@ -177,7 +181,7 @@ mod tests {
         }
     }
 
-    /// One end after the other is missing; what was missing once is no reason to miss another.
+    /// Several ends are missing; an end that was missing once must not affect another search.
     #[test]
     fn ends_and_one_more() {
         let block = |unfinished: usize| {

@@ -139,8 +139,8 @@ pub fn references(config: &Config) -> Vec<Reference> {
     out
 }
 
-/// The names that a tunnel in use needs, that nothing has in a new configuration, and that were whole in the one before: it
-/// would end tunnels that nobody wanted to end.
+/// The names that a tunnel in use needs, that a new configuration does not define, and that were
+/// defined in the old one: such a change would end tunnels by accident.
 pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     let before = references(old);
     let was_whole = |lost: &Reference| {
@@ -150,9 +150,10 @@ pub fn lost(old: &Config, new: &Config) -> Vec<Reference> {
     references(new).into_iter().filter(|one| !one.exists && one.in_use && was_whole(one)).collect()
 }
 
-/// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map entry that was whole its
-/// peers, transform sets, access list or that list's last `permit`; a keyring its keys; a profile its `match identity`. As
-/// sentences. Whoever means to end a tunnel removes the whole entry.
+/// What parts of the VPN in use would lose the last of although they stay themselves: a crypto map
+/// entry that was whole its peers, transform sets, access list or that list's last `permit`; a
+/// keyring its keys; a profile its `match identity`. As sentences. Whoever means to end a tunnel
+/// removes the whole entry.
 pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
     let applied = |config: &Config, map: &str| {
         config.interfaces.iter().any(|interface| interface.crypto_map.as_deref() == Some(map))
@@ -235,7 +236,8 @@ fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Lists of `access-class` of which a line is not understood: whom that line may deny does not come in.
+/// Lists of `access-class` with a line that is not understood: a user whom that line may deny is
+/// refused.
 fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
     for line in &config.lines {
         let Some(acl) =
@@ -244,9 +246,10 @@ fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
             continue;
         };
         for entry in acl.entries.iter().filter(|entry| entry.inexact) {
-            let becomes = if entry.permit { "it lets nobody in" } else { "nobody whom it may mean comes in" };
+            let becomes =
+                if entry.permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
             let message = format!(
-                "line {} of access list {} says more than is understood of it: {becomes} by this terminal line",
+                "line {} of access list {} cannot be applied exactly: {becomes} on this terminal line",
                 entry.line, acl.name
             );
             let remedy = "name addresses in a standard list";
@@ -275,12 +278,12 @@ fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
                 && dynamic.sequence < entry.sequence
             {
                 let message = format!(
-                    "crypto map {} {} is dynamic and stands in front of the static entry {}: the dynamic entry captures the \
+                    "crypto map {} {} is dynamic and is before the static entry {}: the dynamic entry captures the \
                      static peer, whose tunnel then fails or gets the wrong terms",
                     map.name, dynamic.sequence, entry.sequence
                 );
                 let remedy = format!(
-                    "give the dynamic entry the highest number, such as crypto map {} 65000",
+                    "give the dynamic entry the highest sequence number, such as crypto map {} 65000",
                     map.name
                 );
                 say(found, Severity::Warning, Code::DynamicFirst, entry.line, message, remedy);
@@ -300,7 +303,7 @@ fn maps(config: &Config, found: &mut Vec<Diagnostic>) {
                     Code::XauthOnLan,
                     *line,
                     message,
-                    "put `no-xauth` behind the key, or use ISAKMP profiles",
+                    "put `no-xauth` after the key, or use ISAKMP profiles",
                 );
             }
         }
@@ -318,7 +321,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
     for (index, (name, later)) in rings.iter().enumerate() {
         for key in *later {
             let KeyPeer::Address(net) = &key.peer else { continue };
-            // the first that hides it is told, not each
+            // only the first that hides it is reported
             let hides = rings.iter().take(index).find_map(|(other_name, earlier)| {
                 let other = earlier.iter().find(|other| match &other.peer {
                     KeyPeer::Address(wide) => wide.contains(net),
@@ -328,8 +331,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
             });
             if let Some((other_name, other)) = hides {
                 let message = format!(
-                    "the key of keyring {name} for {net} is never found first: keyring {other_name} has one for the same \
-                         peers in line {} and is searched before it",
+                    "the key of keyring {name} for {net} is never the first match: keyring {other_name} has one for the same peers in line {} and is searched before it",
                     other.line
                 );
                 say(
@@ -349,7 +351,7 @@ fn keys(config: &Config, found: &mut Vec<Diagnostic>) {
     if let Some(entry) = open_entry {
         for key in wildcards {
             let message = format!(
-                "everybody who knows this wildcard key may propose any networks: the dynamic map entry of line {} has no \
+                "anyone who knows this wildcard key may propose any networks: the dynamic map entry of line {} has no \
                  `match address`",
                 entry.line
             );
@@ -391,8 +393,7 @@ fn profiles(config: &Config, found: &mut Vec<Diagnostic>) {
         let by_group = profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(_)));
         if by_group {
             let message = format!(
-                "clients of profile {} come by aggressive mode with a group key: whoever records one attempt can try group \
-                 keys offline",
+                "clients of profile {} use aggressive mode with a group key: anyone who captures one attempt can guess group keys offline",
                 profile.name
             );
             say(
@@ -420,17 +421,22 @@ fn weak(config: &Config, found: &mut Vec<Diagnostic>) {
             spots.push(format!("group {}", policy.group));
         }
         if !spots.is_empty() {
-            let message =
-                format!("ISAKMP policy {} is weak by today's measure: {}", policy.priority, spots.join(", "));
-            let remedy = "once the peers can, add a policy with aes, sha256 and group 14 in front of it";
+            let message = format!(
+                "ISAKMP policy {} is weak by today's standards: {}",
+                policy.priority,
+                spots.join(", ")
+            );
+            let remedy =
+                "when the peers support it, add a policy with aes, sha256 and group 14 before this one";
             say(found, Severity::Notice, Code::Weak, policy.line, message, remedy);
         }
     }
     for set in &config.transform_sets {
         let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
         if matches!(cipher, Some("des" | "3des")) || set.auth.as_deref() == Some("md5") {
-            let message = format!("transform set {} is weak by today's measure", set.name);
-            let remedy = "once the peers can, put a set with esp-aes and esp-sha256-hmac in front of it";
+            let message = format!("transform set {} is weak by today's standards", set.name);
+            let remedy =
+                "when the peers support it, add a set with esp-aes and esp-sha256-hmac before this one";
             say(found, Severity::Notice, Code::Weak, set.line, message, remedy);
         }
     }
@@ -447,16 +453,15 @@ fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
         let routed = config.routes.iter().any(|other| {
             other != route && other.destination.prefix_len() > 0 && other.destination.contains(&hop)
         });
-        // behind an interface with DHCP the next hop may turn out to be connected
+        // the next hop may be in the network that an interface with DHCP gets
         if !connected && !routed && !dhcp && route.interface.is_none() {
             let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
             let message = match bearer {
                 Some(bearer) => format!(
-                    "next hop {hop} lies in no connected network; the route is installed on-link by {}, which bears the crypto \
-                     map",
+                    "next hop {hop} is in no connected network; the route is installed on-link by {}, which has the crypto map",
                     bearer.name
                 ),
-                None => format!("next hop {hop} lies in no connected network; the route stays inactive"),
+                None => format!("next hop {hop} is in no connected network; the route stays inactive"),
             };
             say(
                 found,

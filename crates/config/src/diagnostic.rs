@@ -11,7 +11,7 @@ pub enum Severity {
     Error,
 }
 
-/// Stable names of what can be said.
+/// Stable names of diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Code {
     /// Accepted without effect, for a known reason.
@@ -28,9 +28,9 @@ pub enum Code {
     Invalid,
     /// A name that nothing defines.
     Dangling,
-    /// A dynamic crypto map entry in front of a static one.
+    /// A dynamic crypto map entry before a static one.
     DynamicFirst,
-    /// Two keys or profiles, of which one hides the other.
+    /// One of two keys or profiles hides the other.
     Shadowed,
     /// A wildcard key, and peers that may propose any proxy.
     AnyProxy,
@@ -92,7 +92,8 @@ pub struct Diagnostic {
     pub remedy: String,
 }
 
-/// The kinds of lines that stop the start because nothing holds what they say, by the names of `--allow-unenforced`.
+/// The kinds of lines that prevent the start because they are not enforced, by the names of
+/// `--allow-unenforced`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `ip access-group`.
@@ -103,7 +104,7 @@ pub enum Kind {
     Aaa,
     /// `ip admission`, `ip auth-proxy`, `dot1x`.
     Admission,
-    /// What a group demands of its clients.
+    /// What a group requires of its clients.
     ClientPolicy,
     /// What `control-plane` polices.
     ControlPlane,
@@ -141,7 +142,7 @@ pub enum Kind {
     Vrf,
     /// The zone-based firewall.
     Zone,
-    /// What stands behind `end`.
+    /// What follows `end`.
     AfterEnd,
     /// Any other.
     Other,
@@ -265,7 +266,7 @@ impl Kind {
     }
 }
 
-/// A line that nothing holds: it stops the start unless it is allowed.
+/// A line that is not enforced: it prevents the start unless it is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unenforced {
     /// Line, from 1.
@@ -274,7 +275,7 @@ pub struct Unenforced {
     pub kind: Kind,
     /// The line that opens its mode, spelled out.
     pub header: Option<String>,
-    /// The line, spelled out, up to where a secret may begin.
+    /// The line in full spelling, up to where a secret may begin.
     pub text: String,
     /// What it would do.
     pub message: String,
@@ -303,7 +304,7 @@ mod tests {
         assert_eq!(Kind::named("access-groups"), None);
     }
 
-    /// A script may go on with `configure terminal`: a filter in it would be lost without a word.
+    /// A script may continue with `configure terminal`: a filter in it would be lost silently.
     #[test]
     fn lines_behind_the_first_end_stop_the_start() {
         let before = "hostname a\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\nend\n";

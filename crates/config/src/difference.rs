@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// A line that only one of two configurations has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The lines that open the modes in which it stands, the outermost first.
+    /// The lines that open its modes, the outermost first.
     pub section: Vec<String>,
     /// The line, spelled out.
     pub line: String,
@@ -14,8 +14,9 @@ pub struct Difference {
     pub added: bool,
 }
 
-/// The lines by which two configurations differ, those of the second in its order, then those of the first in its order. Where
-/// a line stands in its section makes no difference, nor do blank lines, comments and abbreviations.
+/// The lines by which two configurations differ: those of the second in its order, then those of
+/// the first in its order. The position of a line in its section makes no difference, nor do blank
+/// lines, comments and abbreviations.
 pub fn differences(first: &str, second: &str) -> Vec<Difference> {
     let (first, second) = (lines(first), lines(second));
     let mut out = only(&second, &first, true);
@@ -66,14 +67,15 @@ fn section(traces: &[Trace], trace: &Trace) -> Vec<String> {
     out
 }
 
-/// As IOS prints it: a `+` before what the second has, a `-` before what the first has, under the lines of their sections.
+/// As IOS prints it: a `+` before what the second has, a `-` before what the first has, under the
+/// lines of their sections.
 pub fn print(differences: &[Difference]) -> String {
     let mut out = String::new();
     let mut section: &[String] = &[];
     for difference in differences {
         if difference.section != section {
             for (depth, line) in difference.section.iter().enumerate() {
-                // a section that is new as a whole was begun by its own line
+                // a section that is entirely new begins with its own line
                 let begun = differences.iter().any(|other| {
                     other.added == difference.added
                         && other.line == *line

@@ -1,9 +1,10 @@
-//! The document: every line of a configuration with what became of it. It prints back exactly what was read.
+//! The document: every line of a configuration with what became of it. It prints back exactly what
+//! was read.
 
 /// What a line is to Hubward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Blank, a comment, or behind `end`.
+    /// Blank, a comment, or after `end`.
     Blank,
     /// It has its effect.
     Implemented,
@@ -24,11 +25,11 @@ pub struct Line {
     pub text: String,
     /// What it is.
     pub class: Class,
-    /// The place of the line that opened the submode in which this one stands, counted from 0; for raw text the place of the
-    /// command that it belongs to.
+    /// The index of the line that opened the submode of this one, counted from 0; for raw text the
+    /// index of the command that it belongs to.
     pub under: Option<usize>,
-    /// The command spelled out: keywords and names of interfaces in full, without indentation. What is no command is as
-    /// written.
+    /// The command in full spelling: keywords and interface names in full, without indentation. A
+    /// line that is not a command is kept as written.
     pub spelled: String,
 }
 

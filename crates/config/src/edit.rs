@@ -1,9 +1,10 @@
 //! Lines typed in configuration mode: each changes the document where it belongs, as IOS does.
 //!
-//! What a typed line means is what it would mean at the end of the file, under the lines that opened its mode: that text is the
-//! reference. The document is then changed in place (a setting replaces the one before it, `no` takes lines away, what is new
-//! goes next to its like), and the change counts only if the two mean the same; where they do not, the reference itself is the
-//! new document. So a line can never mean something else than it would in a file.
+//! What a typed line means is what it would mean at the end of the file, under the lines that
+//! opened its mode: that text is the reference. The document is then changed in place (a setting
+//! replaces the one before it, `no` takes lines away, what is new goes next to its like), and the
+//! change counts only if the two mean the same; where they do not, the reference itself is the new
+//! document. So a line can never mean something else than it would in a file.
 
 use crate::automaton::Form;
 use crate::command::submode::Sub;
@@ -20,7 +21,8 @@ use refused::Refused;
 
 pub use crate::blocks::RawEnd;
 
-/// Where typed lines go: the lines that opened the modes around, the outermost first. None is the global mode.
+/// Where typed lines go: the lines that opened the modes around, the outermost first. None is the
+/// global mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     openers: Vec<Opener>,
@@ -51,7 +53,7 @@ pub enum Wrong {
     Incomplete,
     /// A word is the beginning of several.
     Ambiguous,
-    /// A word is wrong; where it stands in the line, in bytes from 0.
+    /// A word is wrong; its offset in the line, in bytes from 0.
     Invalid(usize),
 }
 
@@ -61,14 +63,15 @@ impl Position {
         self.openers.is_empty() && self.refused.as_ref().is_none_or(|refused| refused.opener.is_none())
     }
 
-    /// Leaves the innermost mode, or what a refused line would have opened: `exit`. The global mode stays.
+    /// Leaves the innermost mode, or what a refused line would have opened: `exit`. The global mode
+    /// stays.
     pub fn leave(&mut self) {
         if self.refused.take().is_none_or(|refused| refused.opener.is_none()) {
             self.openers.pop();
         }
     }
 
-    /// What stands in the parentheses of the prompt.
+    /// The text in the parentheses of the prompt.
     pub fn prompt(&self) -> &'static str {
         let Some(opener) = self.openers.last() else { return "config" };
         match opener.mode {
@@ -138,10 +141,11 @@ fn without_negation(line: &str) -> (&str, &str) {
     ("", line)
 }
 
-/// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its command: further lines.
+/// Enters a line into the configuration `text`, in the mode of `position`. Raw text belongs to its
+/// command: further lines.
 ///
 /// # Errors
-/// The line is no command here; the text stays as it is.
+/// The line is not a command here; the text does not change.
 pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
     let (command, raw) = typed.split_once('\n').map_or((typed, None), |(command, raw)| (command, Some(raw)));
     if command.trim().is_empty() || command.trim_start().starts_with('!') {
@@ -192,13 +196,13 @@ fn joined(lines: &[&str], tail: &[&str]) -> String {
     lines.iter().chain(tail).flat_map(|line| [*line, "\n"]).collect()
 }
 
-/// The lines that open the modes of a position, and the typed one as it stands under them.
+/// The lines that open the modes of a position, and the entered line as it is placed under them.
 fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
     let indented = |(depth, opener): (usize, &Opener)| format!("{}{}", " ".repeat(depth), opener.line);
     let openers = position.openers.iter().enumerate().map(indented).collect();
     let unknown =
         matches!(position.openers.last(), Some(Opener { mode: Mode::Opaque(_, Sub::Anything), .. }));
-    // a mode whose commands are not known takes what stands under it; a global command ends it
+    // a mode with unknown commands accepts any line; a global command ends it
     let ends = unknown && !command.starts_with([' ', '\t']) && {
         let (before, behind) = without_negation(command);
         is_global(&words(behind), !before.is_empty())
@@ -207,7 +211,8 @@ fn entry_lines(position: &Position, command: &str) -> (Vec<String>, String) {
     (openers, format!("{indentation}{}", command.trim()))
 }
 
-/// Spells a line out but for the words that IOS itself abbreviates in what it writes: `encr 3des`, `line con 0`.
+/// Spells a line out but for the words that IOS itself abbreviates in what it writes: `encr 3des`,
+/// `line con 0`.
 fn as_ios_writes(typed: &str, spelled: &str) -> String {
     const SHORT: [&str; 2] = ["encr", "con"];
     let mut typed = typed.split_whitespace();
@@ -232,7 +237,7 @@ fn chain(traces: &[Trace], under: Option<usize>) -> Vec<Opener> {
     out
 }
 
-/// What is wrong with a line that is no command.
+/// The error of a line that is not a command.
 fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -> Wrong {
     let all = words(command);
     let (before, _) = without_negation(command);
@@ -267,7 +272,7 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
 struct Editor<'a> {
     /// The document before, without `end`.
     old: &'a [&'a str],
-    /// Of the document before, and of the reference behind it.
+    /// Of the document before, and of the reference after it.
     traces: &'a [Trace],
     /// The typed line's place in the reference.
     place: usize,
@@ -292,7 +297,8 @@ impl<'a> Editor<'a> {
                 true => without.clone(),
                 false => self.with(&gone, None),
             };
-            // a setting that is back to its default needs no line; what has no effect shows nowhere else
+            // a setting that is back to its default needs no line; what has no effect shows nowhere
+            // else
             return if folds || !gone.is_empty() { vec![without, noted] } else { vec![noted] };
         }
         let undone: Vec<usize> = self.section().filter(|line| self.is_undone_by(*line, name)).collect();
@@ -356,7 +362,7 @@ impl<'a> Editor<'a> {
         new.folds && !old.negated && old.mode == new.mode && old.matched.same_setting(&new.matched)
     }
 
-    /// Whether a line begins with the words behind `no`.
+    /// Whether a line begins with the words after `no`.
     fn begins(&self, line: usize, name: &str) -> bool {
         let spelled = self.spelled(line);
         spelled.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -369,7 +375,7 @@ impl<'a> Editor<'a> {
         !before.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     }
 
-    /// Whether a line stands under one of these, or is one.
+    /// Whether a line is under one of these, or is one.
     fn is_within(&self, line: usize, of: &[usize]) -> bool {
         let mut next = Some(line);
         while let Some(place) = next {
@@ -408,7 +414,8 @@ impl<'a> Editor<'a> {
         out
     }
 
-    /// The line behind which a new one goes: the last of its command, else the last of its first word, else the last.
+    /// The line after which a new one is inserted: the last of its command, else the last with its
+    /// first word, else the last.
     fn last_like_it(&self) -> Option<usize> {
         let is_global = self.traces.get(self.place).is_some_and(|trace| trace.under.is_none());
         let section: Vec<usize> = self.section().collect();

@@ -73,7 +73,8 @@ fn a_setting_replaces_the_one_before_it() {
     assert_eq!(typing.position.prompt(), "config-if");
 }
 
-/// Under its opener, before the comments behind it; a global command does not take the indentation of the mode it was typed in.
+/// Under its opener, before the comments after it; a global command does not get the indentation of
+/// the mode it was typed in.
 #[test]
 fn lines_are_written_as_their_neighbours() {
     let mut typing =
@@ -160,7 +161,8 @@ fn a_mode_without_effects_takes_what_stands_under_it() {
     assert_eq!(typing.text, expected);
 }
 
-/// A command that a mode has by name only stays in it, also where there is a global one that begins alike.
+/// A command that a mode has by name only stays in it, even if there is a global one with the same
+/// beginning.
 #[test]
 fn what_a_mode_has_by_name_stays_in_it() {
     let mut typing = Typing::at("hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\n!\nend\n");
@@ -201,7 +203,8 @@ fn a_banner_is_one_command() {
     assert_eq!(typing.text, "hostname Hub\nend\n");
 }
 
-/// A configuration typed into itself changes nothing; typed into an empty one it means what the file means.
+/// A configuration typed into itself changes nothing; typed into an empty one it means what the
+/// file means.
 #[test]
 fn the_reference_configuration_typed_in() {
     let mut again = Typing::at(HUB);
@@ -229,7 +232,7 @@ fn a_banner_that_says_end() {
     assert_eq!(meaning(&typing.text).hostname.as_deref(), Some("B"));
 }
 
-/// What stands behind a password is not silently left out of it.
+/// Text after a password is not silently dropped.
 #[test]
 fn a_password_of_two_words_is_refused() {
     for line in ["enable secret zebra foo", "enable password 0 zebra foo", "enable secret level 7 zebra foo"]

@@ -1,5 +1,6 @@
-//! What only the whole configuration shows of a line's effect: a filter of an interface that is shut filters nothing, a bare
-//! `control-plane` polices nothing, and an access list of which a line was not understood is not the list that was meant.
+//! Effects of a line that depend on the whole configuration: a filter of an interface that is shut
+//! filters nothing, a bare `control-plane` polices nothing, and an access list with a line that was
+//! not understood is not the list that was intended.
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
@@ -23,22 +24,26 @@ pub(crate) fn settle(parsed: &mut Parsed) {
     held_otherwise(parsed);
 }
 
-/// What is said of a line that changes forwarding.
+/// The message for a line that changes forwarding.
 pub(crate) const FORWARDED: &str = "packets are forwarded without it";
 
-/// What holds of lines that change forwarding and without which packets are not forwarded either, by how they begin.
+/// The consequences of lines that change forwarding and without which packets are not forwarded
+/// either, by how they begin.
 const HELD: &[(&str, &str)] = &[
     (
         "crypto ipsec profile",
-        "the tunnel interfaces that it protects do not exist here, and what they would carry is closed",
+        "the tunnel interfaces that it protects do not exist here, and the networks behind them are unreachable",
     ),
     ("ip route vrf", VRF),
     ("ip vrf", VRF),
-    ("virtual-template", "the tunnel interface does not exist here, and what it would carry is closed"),
+    (
+        "virtual-template",
+        "the tunnel interface does not exist here, and the networks behind it are unreachable",
+    ),
     ("vrf", VRF),
 ];
 const VRF: &str = "an interface in a VRF is shut here, and an entry for peers in one does not exist";
-const TUNNEL: &str = "the interface does not exist here, and what it would carry is closed";
+const TUNNEL: &str = "the interface does not exist here, and the networks behind it are unreachable";
 
 /// Of tunnel interfaces and VRFs it is not true that packets are forwarded without them.
 fn held_otherwise(parsed: &mut Parsed) {
@@ -65,9 +70,9 @@ fn held_otherwise(parsed: &mut Parsed) {
 }
 
 enum Change {
-    /// A line that is not held has no effect in the first place.
+    /// A line that is not enforced has no effect in the first place.
     Quiet(u32, &'static str),
-    /// A line has an effect that is not held.
+    /// A line has an effect that is not enforced.
     Stops(u32, String),
 }
 
@@ -84,9 +89,9 @@ fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
     interface.vrf.is_some().then_some(IN_VRF)
 }
 
-const TAKEN_BACK: &str = "a later line takes it back";
+const TAKEN_BACK: &str = "a later line negates it";
 
-/// Of a VRF's interface only the line that says so must be allowed.
+/// In a VRF's interface only the line that names the VRF must be allowed.
 const IN_VRF: &str = "the interface is in a VRF, and is shut here";
 
 fn changes(parsed: &Parsed) -> Vec<Change> {
@@ -125,7 +130,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     match (nat.is_empty(), is_used(Kind::Nat)) {
         (true, true) => {
             let lines = used.iter().filter(|(kind, _)| *kind == Kind::Nat);
-            out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no rule by which to translate")));
+            out.extend(lines.map(|(_, line)| Change::Quiet(*line, "there is no translation rule")));
         }
         (false, false) => {
             let why = "no interface is inside or outside";
@@ -175,7 +180,7 @@ fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     found
         .map(|(line, number)| {
             let text = format!(
-                "`{}` leads into a tunnel, and is not understood: nobody knows what is to be closed",
+                "`{}` leads into a tunnel and is not understood: the networks to make unreachable are unknown",
                 line.text.trim()
             );
             Change::Stops(number, text)
@@ -205,7 +210,7 @@ fn ipv6_beside_filters<'b>(block: &'b Block<'_>) -> impl Iterator<Item = Change>
     let lines = lines.filter(move |line| is_guarded && IPV6.iter().any(|words| line.begins(words)));
     lines.map(|line| {
         let text = format!(
-            "`{}` stands on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
+            "`{}` is on an interface whose IPv4 packets are filtered or protected; its IPv6 packets are neither",
             line.front()
         );
         Change::Stops(line.line, text)
@@ -247,8 +252,9 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
     }
 }
 
-/// A router sorts the lines of an access list by their numbers; here they stand as they are written. Where that is not the same,
-/// no line of the list that denies may let anything by any more, and what uses the list knows that it is not whole.
+/// A router sorts the lines of an access list by their numbers; here they stay in the order in
+/// which they are written. Where the two orders differ, no deny line of the list can be relied on,
+/// and users of the list learn that it is not exact.
 fn disorder(parsed: &mut Parsed) {
     let mut found = Vec::new();
     for acl in &mut parsed.config.acls {
@@ -273,7 +279,7 @@ fn disorder(parsed: &mut Parsed) {
             line,
             column: 1,
             message: format!(
-                "{UNSORTED} in access list {list}: a router would sort it in, and the list is not used here"
+                "{UNSORTED} in access list {list}: a router would sort it into place, but the list is not used here"
             ),
             remedy: "write the lines in the order of their numbers".into(),
         });
@@ -283,8 +289,8 @@ fn disorder(parsed: &mut Parsed) {
     }
 }
 
-/// A line of an access list that was not understood stays in the list as one that may concern any packet, so that whatever uses
-/// the list knows that it is not whole.
+/// A line of an access list that was not understood stays in the list as one that may concern any
+/// packet, so that whatever uses the list knows that it is not whole.
 fn holes(parsed: &mut Parsed) {
     // without line numbers there is no order either
     let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
@@ -294,7 +300,8 @@ fn holes(parsed: &mut Parsed) {
             ["extended", "standard"].iter().any(|kind| block.head.begins(&format!("ip access-list {kind}")));
         let named = block.head.word(3).filter(|_| is_list);
         for line in block.lines() {
-            // a numbered list's line with a mistake stands where the mode before it was not left
+            // a line of a numbered list that has a mistake may be written where the mode before it
+            // was not left
             let numbered_list = line.word(1).filter(|name| line.begins("access-list") && is_number(name));
             let Some(list) = numbered_list.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
@@ -338,7 +345,7 @@ mod tests {
         unenforced(&parse(text)).iter().map(|one| one.kind.name()).collect()
     }
 
-    /// What newer releases print into every configuration, and what has no effect by itself.
+    /// What newer releases print in every configuration, and what has no effect on its own.
     #[test]
     fn lines_without_an_effect_stop_no_start() {
         for text in [
@@ -405,14 +412,14 @@ mod tests {
         assert!(forwarding.len() >= 10, "{forwarding:?}");
         for told in forwarding {
             assert!(!told.message.contains(FORWARDED), "{told:?}");
-            assert!(told.message.contains("closed") || told.message.contains("VRF"), "{told:?}");
+            assert!(told.message.contains("unreachable") || told.message.contains("VRF"), "{told:?}");
         }
         // of what is only not done, it is
         let told = parse("router ospf 1\ninterface FastEthernet0/0\n ip policy route-map R\n").diagnostics;
         assert_eq!(told.iter().filter(|told| told.message.contains(FORWARDED)).count(), 2, "{told:?}");
     }
 
-    /// An interface may be opened again, and what was said may be taken back there.
+    /// An interface may be opened again, and its lines may be negated there.
     #[test]
     fn an_interface_given_twice_is_looked_at_as_a_whole() {
         let one = "interface FastEthernet0/0\n";
@@ -446,7 +453,7 @@ mod tests {
         let nat = "interface FastEthernet0/0\n ip nat outside\ninterface FastEthernet0/1\n ip nat inside\n\
                    ip nat inside source list 1 interface FastEthernet0/0 overload\n";
         let whole = "no ip nat inside source list 1 interface FastEthernet0/0 overload\n";
-        // IOS calls the first incomplete
+        // IOS reports the first as incomplete
         for (line, is_taken) in [("no ip nat\n", false), ("no ip nat inside source\n", false), (whole, true)]
         {
             let stops = unenforced(&parse(&format!("{nat}{line}")));

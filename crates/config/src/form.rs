@@ -1,17 +1,19 @@
-//! The form language: what commands look like, as plain data. From the same forms come parsing, abbreviation, the errors with
-//! their column, help, completion, the spelled-out line, and the command reference.
+//! The form language: what commands look like, as plain data. From the same forms come parsing,
+//! abbreviation, the errors with their column, help, completion, the spelled-out line, and the
+//! command reference.
 //!
 //! ```text
 //! crypto isakmp key [0|6] <key> {address <A.B.C.D:peer> [<A.B.C.D:mask>]|hostname <host>} [no-xauth]
 //! ```
 //!
-//! A word stands for itself; `[a|b]` is optional, `{a|b}` a choice, a trailing `...` says "any number of times". Arguments:
-//! `<name>` is one word, `<1-10000:name>` a number, `<A.B.C.D:name>` an address or mask, `<LINE:name>` the rest of the line,
-//! `<IF:name>` an interface, `<UNIT:name>` its number where that stands apart.
+//! A word stands for itself; `[a|b]` is optional, `{a|b}` a choice, a trailing `...` means "any
+//! number of times". Arguments: `<name>` is one word, `<1-10000:name>` a number, `<A.B.C.D:name>`
+//! an address or mask, `<LINE:name>` the rest of the line, `<IF:name>` an interface, `<UNIT:name>`
+//! its number if that is separate.
 
 use std::net::Ipv4Addr;
 
-/// A word of a line and where it stands.
+/// A word of a line and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
     /// The word.
@@ -53,7 +55,7 @@ pub struct Problem {
     pub expected: String,
 }
 
-/// Reads the words behind a form.
+/// Reads the words that follow a form.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     words: Vec<Word<'a>>,

@@ -8,14 +8,15 @@ use crate::form::{Word, words};
 /// One line of a help listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The keyword, or how the argument is written: `WORD`, `A.B.C.D`, `<1-10000>`; `<cr>` when the line may end.
+    /// The keyword, or how the argument is written: `WORD`, `A.B.C.D`, `<1-10000>`; `<cr>` when the
+    /// line may end.
     pub token: String,
     /// What it is.
     pub help: &'static str,
 }
 
-/// What may come next behind a line, for any forms (the configuration's or the exec commands'). Behind a blank: the next words;
-/// within a word: what the word may become.
+/// What may come next in a line, for any forms (the configuration's or the exec commands'). After a
+/// blank: the next words; within a word: its possible completions.
 pub fn choices(forms: &[&Form], line: &str) -> Vec<Choice> {
     let all = words(line);
     let within = !line.is_empty() && !line.ends_with(char::is_whitespace);
@@ -35,7 +36,7 @@ pub fn choices(forms: &[&Form], line: &str) -> Vec<Choice> {
     out
 }
 
-/// The line with its last word completed, if only one keyword begins so; with a blank behind it.
+/// The line with its last word completed and a blank after it, if only one keyword begins so.
 pub fn complete(forms: &[&Form], line: &str) -> Option<String> {
     let all = words(line);
     let (last, before): (&Word<'_>, &[Word<'_>]) = all.split_last()?;
@@ -81,7 +82,8 @@ pub(crate) fn explained(form: &Form) -> Vec<Choice> {
     out
 }
 
-/// The help text of a keyword or of an argument's name; the same word means the same everywhere, or nearly.
+/// The help text of a keyword or of an argument's name; the same word means the same everywhere, or
+/// nearly.
 fn help(token: &Token) -> &'static str {
     HELP.binary_search_by_key(&token.name(), |(name, _)| name)
         .ok()
@@ -108,7 +110,8 @@ pub(crate) fn prompt(mode: In) -> &'static str {
     }
 }
 
-/// Help behind a configuration line, in the mode with a prompt; `no` and `default` in front are looked through.
+/// Help for a configuration line, in the mode with a prompt; `no` and `default` at the beginning
+/// are skipped.
 pub fn configuration_choices(prompt: &str, line: &str) -> Vec<Choice> {
     let (forms, line) = configuration(prompt, line);
     choices(&forms, line)
@@ -171,7 +174,7 @@ const HELP: &[(&str, &str)] = &[
     ("client", "Clients that dial in"),
     ("client-identifier", "A DHCP client by its identifier"),
     ("clock", "The time"),
-    ("columns", "Columns; 0 has no end"),
+    ("columns", "Columns; 0 for no limit"),
     ("command", "A command of exec mode"),
     ("comment", "A comment"),
     ("comp-lzs", "Compression by LZS"),
@@ -193,8 +196,8 @@ const HELP: &[(&str, &str)] = &[
     ("debug-condition", "The peers that debugging is for"),
     ("debugging", "Debugging options that are on"),
     ("default", "The default"),
-    ("default-router", "Routers told to DHCP clients"),
-    ("deny", "Leave out what matches"),
+    ("default-router", "Default routers for DHCP clients"),
+    ("deny", "Exclude what matches"),
     ("des", "DES - Data Encryption Standard (56 bit keys)"),
     ("description", "A text for people"),
     ("destination", "Destination address"),
@@ -208,7 +211,7 @@ const HELP: &[(&str, &str)] = &[
     ("distance", "Distance of the route"),
     ("dn", "The certificate's distinguished name"),
     ("dns", "DNS servers for clients"),
-    ("dns-server", "DNS servers told to DHCP clients"),
+    ("dns-server", "DNS servers for DHCP clients"),
     ("do", "Run a command of exec mode"),
     ("domain", "Domain of clients"),
     ("domain-name", "Domain"),
@@ -240,9 +243,9 @@ const HELP: &[(&str, &str)] = &[
     ("esp-sha384-hmac", "ESP with HMAC-SHA-384"),
     ("esp-sha512-hmac", "ESP with HMAC-SHA-512"),
     ("established", "Established TCP connections"),
-    ("excluded-address", "Addresses that DHCP does not lend"),
+    ("excluded-address", "Addresses that DHCP does not assign"),
     ("exec", "Sessions on this line"),
-    ("exec-timeout", "End a session that nobody uses"),
+    ("exec-timeout", "End an idle session"),
     ("exit", "Leave this mode"),
     ("extended", "Extended access list"),
     ("failures", "What went wrong with peers, and why"),
@@ -268,7 +271,7 @@ const HELP: &[(&str, &str)] = &[
     ("group24", "Diffie-Hellman group 24"),
     ("group5", "Diffie-Hellman group 5"),
     ("gt", "Only greater ports"),
-    ("guard", "What must not leave in clear"),
+    ("guard", "What must not leave unencrypted"),
     ("hardware-address", "A DHCP client by its address on the wire"),
     ("hash", "Hash algorithm of the protection suite"),
     ("high", "Last address"),
@@ -279,22 +282,22 @@ const HELP: &[(&str, &str)] = &[
     ("icmp", "Internet Control Message Protocol"),
     ("identifier", "Identifier in hexadecimal"),
     ("identity", "Identity"),
-    ("idle-time", "Delete SAs that carry nothing for so long"),
-    ("if-authenticated", "Whoever is authenticated"),
+    ("idle-time", "Delete SAs that are idle for this time"),
+    ("if-authenticated", "Any authenticated user"),
     ("igmp", "Internet Group Management Protocol"),
-    ("in", "Those that come in"),
+    ("in", "Incoming"),
     ("infinite", "For ever"),
     ("informational", "Severity 6"),
     ("initiate", "Push addresses to clients"),
     ("input", "Protocols by which a user may come"),
     ("interface", "An interface"),
     ("interfaces", "Status and counters of interfaces"),
-    ("invalid-spi-recovery", "Call a peer that sends an unknown SPI"),
+    ("invalid-spi-recovery", "Initiate to a peer that sends an unknown SPI"),
     ("ip", "IP"),
     ("ipinip", "IP in IP"),
     ("ipsec", "IPsec policy"),
     ("ipsec-isakmp", "SAs are negotiated by IKE"),
-    ("ipsec-manual", "Keys by hand"),
+    ("ipsec-manual", "Manual keys"),
     ("ipv4", "An IPv4 address"),
     ("ipv6", "IPv6"),
     ("isakmp", "ISAKMP policy"),
@@ -315,11 +318,11 @@ const HELP: &[(&str, &str)] = &[
     ("level", "Level"),
     ("lifetime", "Lifetime"),
     ("line", "A terminal line"),
-    ("lines", "Rows; 0 has no end"),
+    ("lines", "Rows; 0 for no paging"),
     ("list", "A list of methods"),
     ("local", "Local"),
     ("local-address", "The local address"),
-    ("local-case", "Local users, upper and lower case told apart"),
+    ("local-case", "Local users, with case-sensitive names"),
     ("localtime", "In local time"),
     ("log", "Log what matches"),
     ("log-input", "Log what matches, with its interface"),
@@ -343,10 +346,10 @@ const HELP: &[(&str, &str)] = &[
     ("nat-transparency", "NAT traversal"),
     ("negotiated", "Address by PPP"),
     ("neq", "All ports but this"),
-    ("netmask", "Mask told to clients"),
+    ("netmask", "Mask sent to clients"),
     ("network", "Network, or services such as IPsec"),
     ("new-model", "AAA instead of line passwords"),
-    ("no", "Take it back"),
+    ("no", "Negate a command"),
     ("no-xauth", "No extended authentication for this peer"),
     ("none", "No check"),
     ("nopassword", "No password"),
@@ -355,12 +358,12 @@ const HELP: &[(&str, &str)] = &[
     ("number", "Number"),
     ("object", "A tracked object"),
     ("object-group", "A group of addresses or services"),
-    ("on", "Logging at all"),
-    ("on-demand", "Ask only when traffic stays unanswered"),
+    ("on", "Enable logging"),
+    ("on-demand", "Send DPD messages only when traffic goes unanswered"),
     ("one-time", "One login only"),
     ("option", "What else must match"),
     ("ospf", "OSPF"),
-    ("out", "Those that go out"),
+    ("out", "Outgoing"),
     ("pad", "X.3 PAD"),
     ("password", "A password"),
     ("password-encryption", "Obfuscate passwords"),
@@ -368,9 +371,9 @@ const HELP: &[(&str, &str)] = &[
     ("peer", "The peer's address"),
     ("peers", "Peers that are authenticated"),
     ("per-host", "An SA for each host"),
-    ("periodic", "Ask all the time"),
+    ("periodic", "Send DPD messages periodically"),
     ("permanent", "Keep the route when its interface is down"),
-    ("permit", "Take what matches"),
+    ("permit", "Include what matches"),
     ("pfs", "Perfect forward secrecy"),
     ("pim", "Protocol Independent Multicast"),
     ("ping", "Send echoes"),
@@ -386,16 +389,16 @@ const HELP: &[(&str, &str)] = &[
     ("protocol", "Protocol number"),
     ("pubkey-chain", "Public keys of users"),
     ("range", "Only a range of ports"),
-    ("recycle", "When addresses are given again"),
+    ("recycle", "When addresses are reused"),
     ("redundancy", "Shared with another router"),
-    ("reload", "Begin anew with the startup configuration"),
+    ("reload", "Restart with the startup configuration"),
     ("remark", "A text for people"),
-    ("remote", "The peer's end"),
+    ("remote", "The peer"),
     ("repeat", "How many"),
     ("replace", "Replace the running configuration"),
     ("replay", "Anti-replay"),
     ("require", "Never tunnel mode"),
-    ("reset", "For all peers again"),
+    ("reset", "Debug all peers again"),
     ("respond", "Answer clients that ask for an address"),
     ("rest", "Options"),
     ("retry", "Seconds between retries"),
@@ -415,20 +418,20 @@ const HELP: &[(&str, &str)] = &[
     ("seconds", "Lifetime in seconds"),
     ("secret", "A hashed password"),
     ("security-association", "Parameters of security associations"),
-    ("self-identity", "How this router names itself"),
+    ("self-identity", "Identity that this router sends"),
     ("sequence", "Sequence of the entry"),
     ("server", "Address of a server"),
     ("service", "Services"),
-    ("session", "What there is with each peer"),
+    ("session", "SAs with each peer"),
     ("set", "Set values"),
     ("severity", "Severity"),
     ("sha", "Secure Hash Standard"),
     ("sha256", "Secure Hash Standard 2 (256 bit)"),
     ("sha384", "Secure Hash Standard 2 (384 bit)"),
     ("sha512", "Secure Hash Standard 2 (512 bit)"),
-    ("show", "Show what goes on"),
+    ("show", "Show the state of the gateway"),
     ("show-timezone", "With the time zone"),
-    ("shutdown", "Take the interface down"),
+    ("shutdown", "Shut the interface down"),
     ("size", "Size"),
     ("source", "Source address"),
     ("spi-matching", "Match SPIs behind NAT"),
@@ -442,7 +445,7 @@ const HELP: &[(&str, &str)] = &[
     ("terminal", "To this terminal"),
     ("text", "A text"),
     ("time-out", "Seconds for logging in"),
-    ("timeout", "How long to wait for each"),
+    ("timeout", "How long to wait for each answer"),
     ("timestamps", "Time stamps of the log"),
     ("to", "startup-config or flash:NAME"),
     ("track", "Only while an object is up"),
@@ -466,7 +469,7 @@ const HELP: &[(&str, &str)] = &[
     ("view", "A view"),
     ("virtual-reassembly", "Reassembly of fragments"),
     ("vrf", "A VRF"),
-    ("vrf-also", "From VRFs too"),
+    ("vrf-also", "From VRFs as well"),
     ("vty", "Virtual terminal"),
     ("warnings", "Severity 4"),
     ("who", "Address of a peer, or name of a user"),

@@ -1,6 +1,7 @@
 //! The Cisco IOS configuration language: text to document, typed model and diagnostics.
 //!
-//! [`parse`] never fails and never drops a line. No I/O, no clock, no randomness; passwords stay as written.
+//! [`parse`] never fails and never drops a line. No I/O, no clock, no randomness; passwords stay as
+//! written.
 #![forbid(unsafe_code)]
 
 pub mod automaton;

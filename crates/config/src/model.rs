@@ -48,7 +48,7 @@ pub struct Config {
     pub crypto: CryptoGlobal,
     /// `ip dhcp pool`.
     pub dhcp_pools: Vec<DhcpPool>,
-    /// `no service dhcp`: nothing is lent.
+    /// `no service dhcp`: no address is assigned.
     pub dhcp_off: bool,
     /// `line`, in order.
     pub lines: Vec<TerminalLine>,
@@ -58,9 +58,11 @@ pub struct Config {
     pub ssh: Ssh,
     /// `ip dhcp excluded-address`.
     pub dhcp_excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
-    /// What the tunnels carried that are left out here; empty in what [`parse`](crate::parse()) gives.
+    /// What the tunnels carried that are left out here; empty in what [`parse`](crate::parse())
+    /// gives.
     pub closed: Closed,
-    /// What the start was told to do without; empty in what [`parse`](crate::parse()) gives.
+    /// What the start was told to leave out or allow; empty in what [`parse`](crate::parse())
+    /// returns.
     pub chosen: Chosen,
     /// The first number that no interface has had, see [`Interface::number`].
     pub first_free_number: u16,
@@ -91,29 +93,33 @@ impl Config {
     }
 }
 
-/// What a start was told to do without, for those who show it.
+/// What a start was told to leave out or allow, for display.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chosen {
     /// Tunnels and groups that are left out, by the names of their verdicts.
     pub without: Vec<String>,
-    /// Lines that are not held and were allowed, with the lines that open their modes: `HEADER: LINE`.
+    /// Lines that are not enforced and were allowed, with the lines that open their modes: `HEADER:
+    /// LINE`.
     pub allowed: Vec<String>,
-    /// The interfaces to which `--map` gives a link of this machine; without any, the Ethernet cards are taken in order.
+    /// The interfaces to which `--map` gives a link of this machine; without any, the Ethernet
+    /// cards are taken in order.
     pub mapped: Vec<String>,
 }
 
-/// What must not leave this machine in clear because the tunnel of the configuration that would carry it is left out.
+/// What must not leave this machine unencrypted because the tunnel that would carry it is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closed {
     /// Sources and destinations that are unreachable, by whichever interface.
     pub flows: Vec<(ipnet::Ipv4Net, ipnet::Ipv4Net)>,
-    /// A tunnel's networks are not known (a routing protocol ran over it, or its access list cannot be read): no private
-    /// destination (RFC 1918, RFC 6598) and no network of the configuration leaves by an outside interface, unless a route of
-    /// the configuration other than the default leads there.
+    /// A tunnel's networks are not known (a routing protocol ran over it, or its access list cannot
+    /// be read): no private destination (RFC 1918, RFC 6598) and no network of the configuration
+    /// leaves by an outside interface, unless a route of the configuration other than the default
+    /// leads there.
     pub private: bool,
 }
 
-/// `logging`, `service timestamps`. Levels are severities, 0 (emergencies) to 7 (debugging); `None` is nothing at all.
+/// `logging`, `service timestamps`. Levels are severities, 0 (emergencies) to 7 (debugging); `None`
+/// is nothing at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// `logging buffered`.
@@ -160,7 +166,7 @@ pub struct LogHost {
     pub port: u16,
 }
 
-/// The time in front of a line.
+/// The time stamp of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
     /// None.
@@ -203,7 +209,7 @@ pub enum LineKind {
     Other,
 }
 
-/// How a line asks who somebody is.
+/// How a terminal line authenticates users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineLogin {
     /// `no login`: it does not ask.
@@ -447,7 +453,7 @@ impl Wildcard {
         ipnet::Ipv4Net::new(self.address, length).ok().map(|net| net.trunc())
     }
 
-    /// The smallest network that holds every address that is meant.
+    /// The smallest network that contains every matching address.
     pub fn covering(&self) -> ipnet::Ipv4Net {
         let length = u8::try_from(u32::from(self.wildcard).leading_zeros()).unwrap_or(0);
         ipnet::Ipv4Net::new(self.address, length)
@@ -470,12 +476,13 @@ pub struct AclEntry {
     pub source_port: Option<u16>,
     /// `eq` on the destination side.
     pub destination_port: Option<u16>,
-    /// Whether the line says more than this model can (ranges, flags), or is no command at all: it must not be used for crypto,
-    /// and nobody may be let in because of it.
+    /// Whether the line has conditions that this model cannot express (ranges, flags), or is not a
+    /// command at all: it must not be used for crypto, and nobody may be admitted because of it.
     pub inexact: bool,
-    /// Whether not even its addresses are known (object groups, host names): they are `any` here, and the line may mean less.
+    /// Whether not even its addresses are known (object groups, host names): they are `any` here,
+    /// and the line may mean less.
     pub vague: bool,
-    /// The number in front of it, where one is given.
+    /// Its sequence number, if it has one.
     pub number: Option<u32>,
     /// Line.
     pub line: u32,
@@ -702,8 +709,9 @@ pub struct EntryTerms {
     pub reverse_route: bool,
     /// `reverse-route static`: the same whether one is up or not.
     pub reverse_route_static: bool,
-    /// The start does without the entry: nothing is negotiated for it, the packets of its access list must take no other entry's
-    /// SA, and a peer that a dynamic entry without a list would have served is served by none behind it. Never set in what [`parse`](crate::parse()) gives.
+    /// The entry is left out: nothing is negotiated for it, the packets of its access list must not
+    /// use another entry's SA, and a peer that a dynamic entry without a list would have served is
+    /// not served by a later entry. Never set in what [`parse`](crate::parse()) returns.
     pub left_out: bool,
 }
 
@@ -760,7 +768,8 @@ pub struct MapEntry {
 }
 
 impl MapEntry {
-    /// Whether it has a peer, a list or transform sets itself; one that points to a dynamic map has none on a router.
+    /// Whether it has a peer, a list or transform sets itself; one that points to a dynamic map has
+    /// none on a router.
     pub fn has_own_terms(&self) -> bool {
         !self.peers.is_empty() || self.terms.acl.is_some() || !self.terms.transform_sets.is_empty()
     }

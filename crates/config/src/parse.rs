@@ -15,9 +15,9 @@ use crate::secret::{shown, shown_half_read, shown_unread};
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
-    /// The line spelled out, behind its own indentation.
+    /// The line in full spelling, after its own indentation.
     pub(crate) spelled: String,
-    /// The line that opened the submode in which this one stands; for raw text the command it belongs to.
+    /// The line that opened the submode of this one; for raw text the command that it belongs to.
     pub(crate) under: Option<usize>,
     /// The command, if it is one.
     pub(crate) command: Option<TracedCommand>,
@@ -30,7 +30,7 @@ pub(crate) struct Trace {
 pub(crate) struct TracedCommand {
     pub(crate) mode: In,
     pub(crate) matched: Matched,
-    /// `no` or `default` stands in front.
+    /// The line begins with `no` or `default`.
     pub(crate) negated: bool,
     /// It changes the model.
     pub(crate) folds: bool,
@@ -49,8 +49,9 @@ pub fn parse(text: &str) -> Parsed {
     read(text, Numbers::Kept).0
 }
 
-/// The same configuration with every command spelled out: keywords and interface names in full, arguments as given, without
-/// the comment that may follow a command. What is not a command stays as it is. It means the same.
+/// The same configuration with every command spelled out: keywords and interface names in full,
+/// arguments as given, without the comment that may follow a command. What is not a command stays
+/// as it is. It means the same.
 pub fn spell_out(text: &str) -> String {
     let (_, traces) = read(text, Numbers::Kept);
     let lines: Vec<_> = traces.into_iter().map(|trace| trace.spelled).collect();
@@ -61,7 +62,7 @@ pub fn spell_out(text: &str) -> String {
     out
 }
 
-/// Reads a configuration, and tells what became of each line.
+/// Reads a configuration, and reports the effect of each line.
 pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut parsed = Parsed::default();
     let mut traces: Vec<Trace> = Vec::new();
@@ -93,17 +94,17 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             open.pop();
             Class::NoOp
         } else if trimmed.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("do ")) {
-            // an exec command in a script: it configures nothing, in whichever mode it stands
+            // an exec command in a script: it configures nothing, whichever mode is open
             Class::NoOp
         } else {
             let following = lines.get(index + 1..).unwrap_or_default();
-            // a command that begins a block of raw text
+            // a command that opens a block of raw text
             block = blocks.length(trimmed, following).unwrap_or_else(|end| {
                 parsed.diagnostics.push(endless(line, number, &end));
                 0
             });
             let (text, behind) = following.split_at_checked(block).unwrap_or((following, &[]));
-            // lines that are indented further stand under this one, whatever it is
+            // lines that are indented further belong to this one, whatever it is
             let heads = text.is_empty() && is_deeper(behind, indentation(line));
             let at = At { line, index, number, block: text, heads };
             command(&mut parsed, &mut open, at, &mut trace)
@@ -132,8 +133,8 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     (parsed, traces)
 }
 
-/// Whether a line behind the first `end` may be meant to configure something. Another `end`, a comment, a prompt of the exec mode
-/// and what saves the configuration are not.
+/// Whether a line after the first `end` may be meant to configure something. Another `end`, a
+/// comment, an exec prompt and a command that saves the configuration are not.
 fn configures_behind_end(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
     let harmless = ["end", "exit", "quit", "write", "wr", "copy"];
@@ -144,26 +145,27 @@ fn configures_behind_end(line: &str) -> bool {
         || prompt.is_some_and(|name| !name.contains("(config")))
 }
 
-/// What stands behind the first `end` is not read, so that nobody knows what of it would restrict or protect something.
+/// Lines after the first `end` are not read, so they may contain restrictions and protection that
+/// are unknown here.
 fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
     let (first, last) = (*behind.first()?, *behind.last()?);
     let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
     let what = match behind.len() {
-        1 => format!("`{}` stands", shown_unread(line)),
-        count => format!("`{}` and {} more lines up to line {last} stand", shown_unread(line), count - 1),
+        1 => format!("`{}` is", shown_unread(line)),
+        count => format!("`{}` and {} more lines up to line {last} are", shown_unread(line), count - 1),
     };
     Some(Diagnostic {
         severity: Severity::Error,
         code: Code::Unenforced,
         line: first,
         column: 1,
-        message: format!("{what} behind the first `end`, where nothing is read"),
+        message: format!("{what} after the first `end`, where nothing is read"),
         remedy: "put the lines before `end`, or remove them".into(),
     })
 }
 
-/// The place of the `end` of a configuration, counted in lines from 0: what is behind it is no configuration. A line of a banner
-/// that says `end` is none.
+/// The index of the `end` of a configuration, counted in lines from 0: what follows is not
+/// configuration. An `end` in a banner does not count.
 pub fn end_of(text: &str) -> Option<usize> {
     let says_end = |line: &str| line.trim().eq_ignore_ascii_case("end");
     let first = text.lines().position(says_end)?;
@@ -178,8 +180,9 @@ pub fn end_of(text: &str) -> Option<usize> {
     traces.iter().position(|trace| says_end(&trace.spelled) && !is_raw(trace))
 }
 
-/// The places of the lines that stand under a command of the global mode, however they are indented and wherever it is given
-/// again, counted from 0. `opener` is spelled out: `interface FastEthernet0/0`. Comments and what ends a mode are left out.
+/// The indexes of the lines under a command of the global mode, however they are indented and
+/// wherever the command occurs again, counted from 0. `opener` is in full spelling: `interface
+/// FastEthernet0/0`. Comments and lines that end a mode are left out.
 pub fn lines_under(text: &str, opener: &str) -> Vec<usize> {
     let (_, traces) = read(text, Numbers::Left);
     let top = |trace: &Trace| {
@@ -207,7 +210,8 @@ fn push(parsed: &mut Parsed, text: &str, class: Class) {
     parsed.document.lines.push(Line { text, class, under: None, spelled });
 }
 
-/// Whether a line ends the innermost mode. `exit-address-family` and its like are commands of that mode.
+/// Whether a line ends the innermost mode. `exit-address-family` and its like are commands of that
+/// mode.
 fn leaves(line: &str, open: &[Open]) -> bool {
     let is = |word: &str| line.eq_ignore_ascii_case(word);
     let mode = open.last().map(|open| open.mode);
@@ -234,23 +238,23 @@ fn endless(line: &str, number: u32, end: &RawEnd) -> Diagnostic {
         line: number,
         column: words(line).first().map_or(1, |word| word.column),
         message: format!(
-            "`{}` begins a text whose end `{}` does not come; what follows is read as commands",
+            "`{}` opens a text whose closing `{}` is missing; the lines after it are read as commands",
             shown(line),
             end.shown()
         ),
-        remedy: "end the text".into(),
+        remedy: "close the text".into(),
     }
 }
 
-/// A line where it stands.
+/// A line with its position.
 struct At<'a> {
     line: &'a str,
     /// Counted from 0.
     index: usize,
     number: u32,
-    /// Raw text behind the line.
+    /// Raw text after the line.
     block: &'a [&'a str],
-    /// Lines that are indented further stand under it.
+    /// Lines that are indented further belong to it.
     heads: bool,
 }
 
@@ -261,7 +265,7 @@ struct Entered<'a> {
     all: &'a [Word<'a>],
     /// Without `no` or `default`.
     given: &'a [Word<'a>],
-    /// Raw text behind the line.
+    /// Raw text after the line.
     block: &'a [&'a str],
     negation: Option<Negation>,
 }
@@ -272,7 +276,8 @@ enum Negation {
     Default,
 }
 
-/// A line's words as its form has them, behind its own indentation. The rest of a line that is a text stays as it is written.
+/// A line's words as its form has them, after its own indentation. Text that runs to the end of a
+/// line stays as it is written.
 fn spelled_out(entered: &Entered<'_>, matched: &Matched) -> String {
     let line = entered.line;
     let indentation = line.get(..line.len() - line.trim_start().len()).unwrap_or_default();
@@ -343,7 +348,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
                 Says::Nests(sub) => (None, Some(sub)),
                 Says::Shares | Says::Elsewhere => (None, None),
             };
-            // what shares the fate of its mode was told with it
+            // a line that shares the effect of its mode was reported with it
             let fate = own.or(shared).unwrap_or(Fate::NoOp);
             class = fated(parsed, fate, &entered, own.is_none());
             below = Mode::Opaque(fate, Sub::Loose);
@@ -356,7 +361,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
                 class = fated(parsed, fate, &entered, true);
                 below = Mode::Opaque(fate, Sub::Anything);
             }
-            // told with the line that opened it
+            // reported with the line that opened it
             _ => below = around,
         },
         Placed::Nowhere { inner, outer } => {
@@ -366,11 +371,11 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             };
             let mut remark = misfit(&entered, &wrong);
             if heads {
-                remark.message.push_str("; nor have the lines under it");
+                remark.message.push_str("; neither have the lines under it");
             }
             parsed.diagnostics.push(remark);
-            // a misspelt `crypto map` in a file without indentation ends the entry before it all the same: what follows is
-            // not that one's
+            // a misspelt `crypto map` in a file without indentation ends the entry before it all
+            // the same: what follows is not that one's
             let is_crypto = all.first().is_some_and(|word| word.text.eq_ignore_ascii_case("crypto"));
             let in_interface = matches!(around, Mode::Interface(_) | Mode::Opaque(_, Sub::InterfaceRange));
             if is_crypto && !in_interface && open.first().is_some_and(|base| column <= base.column) {
@@ -409,7 +414,7 @@ pub(crate) fn reach(lookup: &Lookup) -> usize {
     }
 }
 
-/// What to say of a line that is no command.
+/// The diagnostic for a line that is not a command.
 fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
     let line = entered.line;
     let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
@@ -438,9 +443,7 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
         Lookup::Invalid { word, named: true, expected } => {
             invalid(column(word), format!("{expected} is expected here"))
         }
-        Lookup::Ambiguous(word) => {
-            invalid(column(word), "this word is the beginning of several keywords".into())
-        }
+        Lookup::Ambiguous(word) => invalid(column(word), "this word abbreviates several keywords".into()),
         _ => unknown(entered.all.first().map_or(1, |word| word.column)),
     }
 }
@@ -524,7 +527,7 @@ fn fated(parsed: &mut Parsed, fate: Fate, entered: &Entered<'_>, quiet: bool) ->
             Code::Unsupported,
             Class::Unsupported,
             format!("is not implemented: {reason}"),
-            "remove the line if you can do without",
+            "remove the line if you do not need it",
         ),
         Fate::Unenforced(reason) => (
             Severity::Error,

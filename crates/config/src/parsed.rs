@@ -15,7 +15,7 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The lines of a configuration that nothing holds, in order.
+/// The lines of a configuration that are not enforced, in order.
 pub fn unenforced(parsed: &Parsed) -> Vec<Unenforced> {
     let lines = &parsed.document.lines;
     let public = |line: &Line| {

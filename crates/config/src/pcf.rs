@@ -11,13 +11,13 @@ pub struct Pcf {
     pub host: Option<String>,
     /// `GroupName`.
     pub group: Option<String>,
-    /// `GroupPwd`, in clear.
+    /// `GroupPwd`, in clear text.
     pub group_password: Option<Password>,
     /// `enc_GroupPwd`, obfuscated; decoding is the caller's.
     pub group_password_encoded: Option<String>,
     /// `Username`.
     pub user: Option<String>,
-    /// `UserPassword`, in clear.
+    /// `UserPassword`, in clear text.
     pub user_password: Option<Password>,
     /// `enc_UserPassword`, obfuscated; decoding is the caller's.
     pub user_password_encoded: Option<String>,
@@ -29,7 +29,8 @@ pub struct Pcf {
     pub backup_servers: Vec<String>,
 }
 
-/// Reads a profile. Keys are case-insensitive; a leading `!` (read-only) is taken off; what is not known is left alone.
+/// Reads a profile. Keys are case-insensitive; a leading `!` (read-only) is taken off; what is not
+/// known is left alone.
 pub fn parse(text: &str) -> Pcf {
     let mut pcf = Pcf { nat: true, ..Pcf::default() };
     for line in text.lines() {

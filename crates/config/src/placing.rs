@@ -1,6 +1,7 @@
-//! Where a line stands. As on IOS, the command decides: a line belongs to the innermost open mode that has it, whether it does
-//! anything here or not, and only a line that no open mode has is tried globally. Indentation decides one case: what both the
-//! open mode and the global mode have is global if it stands flush left and the lines of this block are indented.
+//! Where a line belongs. As on IOS, the command decides: a line belongs to the innermost open mode
+//! that has it, whether it is implemented here or not, and only a line that no open mode has is
+//! tried globally. Indentation decides one case: a command that both the open mode and the global
+//! mode have is global if it is flush left and the lines of this block are indented.
 
 use crate::automaton::Matched;
 use crate::command::submode::{Named, Place, Says, Sub, find};
@@ -39,7 +40,7 @@ pub(crate) enum Placed {
     Nowhere { inner: Option<Lookup>, outer: Lookup },
 }
 
-/// How far a line is indented, in columns; a tab goes on to the next multiple of 8.
+/// How far a line is indented, in columns; a tab advances to the next multiple of 8.
 pub(crate) fn indentation(line: &str) -> usize {
     let mut column = 0;
     for character in line.chars().take_while(|character| character.is_whitespace()) {
@@ -63,7 +64,8 @@ fn look(mode: Mode, given: &[Word<'_>], negated: bool) -> Result<Candidate, Opti
     {
         return Err(None);
     }
-    // any word begins like one of so many global names; what is abbreviated there is a row
+    // so many global names exist that any word begins like one of them; abbreviated ones have a row
+    // of their own
     let named = named.filter(|named| named.exact || mode != Mode::Global);
     let by_name = |named: Named| Candidate { has: Has::Name(named.says), exact: named.exact };
     match (mode.kind().map(|kind| lookup(kind, given, negated)), named) {
@@ -71,7 +73,7 @@ fn look(mode: Mode, given: &[Word<'_>], negated: bool) -> Result<Candidate, Opti
             Some(named) if named.exact && !matched.spelled_out => Ok(by_name(named)),
             _ => Ok(Candidate { exact: matched.spelled_out, has: Has::Row(row, matched) }),
         },
-        // a wrong `ip address` is no `ip address-pool`
+        // a wrong `ip address` is not an `ip address-pool`
         (
             Some(wrong @ (Lookup::Incomplete { named: true, .. } | Lookup::Invalid { named: true, .. })),
             Some(named),
@@ -81,7 +83,8 @@ fn look(mode: Mode, given: &[Word<'_>], negated: bool) -> Result<Candidate, Opti
     }
 }
 
-/// The submode of a line that a row says to open one; `None` if this line of the row's family opens none.
+/// The submode of a line that a row says to open one; `None` if this line of the row's family opens
+/// none.
 pub(crate) fn opened(mode: Mode, given: &[Word<'_>]) -> Option<Sub> {
     match mode.place().and_then(|place| find(place, given)).map(|named| named.says) {
         Some(Says::Opens(_, sub) | Says::Nests(sub)) => Some(sub),
@@ -100,8 +103,8 @@ pub(crate) fn knows(mode: Mode, given: &[Word<'_>]) -> bool {
     look(mode, given, false).is_ok()
 }
 
-/// Places a line that is indented by `column`, and that has lines under it if it `heads` some. Ends modes whose lines it cannot
-/// be among.
+/// Places a line that is indented by `column`, and that has lines under it if it `heads` some. Ends
+/// modes whose lines it cannot be among.
 pub(crate) fn place(
     open: &mut Vec<Open>,
     given: &[Word<'_>],
@@ -109,11 +112,12 @@ pub(crate) fn place(
     column: usize,
     heads: bool,
 ) -> Placed {
-    // the commands of an unknown mode are not known; only the indentation tells that a line is none of them
+    // the commands of an unknown mode are not known; only indentation shows that a line does not
+    // belong to it
     while open.pop_if(|open| open.mode == Mode::Unknown && column <= open.column).is_some() {}
     let unknown = |open: &Open| matches!(open.mode, Mode::Unknown | Mode::Opaque(_, Sub::Anything));
     if let Some(around) = open.last().filter(|open| unknown(open) && column > open.column) {
-        // a whole configuration may be indented behind a line of prose
+        // a whole configuration may be indented after a line of prose
         let global = if heads && around.mode == Mode::Unknown {
             look(Mode::Global, given, negated)
         } else {
@@ -130,7 +134,7 @@ pub(crate) fn place(
     let flush_left = base.is_some_and(|base| base.indented && column <= base.column);
     let looked: Vec<_> = open.iter().map(|open| look(open.mode, given, negated)).collect();
     let global = look(Mode::Global, given, negated);
-    // a wrong line of the innermost mode is not a global command that only begins as it does
+    // a wrong line of the innermost mode is not a global command that merely begins like it
     let wrong = |found: &Result<Candidate, Option<Lookup>>| match found {
         Err(Some(Lookup::Incomplete { named, .. } | Lookup::Invalid { named, .. })) => *named,
         _ => false,
@@ -145,10 +149,11 @@ pub(crate) fn place(
     };
     let exact = |found: &Result<Candidate, Option<Lookup>>| found.as_ref().is_ok_and(|found| found.exact);
     let any = |found: &Result<Candidate, Option<Lookup>>| found.is_ok();
-    // spelled out, the innermost mode that has it; else abbreviated, unless it is a global command spelled out
+    // spelled out, the innermost mode that has it; else abbreviated, unless it is a global command
+    // spelled out
     let within = looked.iter().rposition(exact);
     let within = within.or_else(|| looked.iter().rposition(any).filter(|_| !exact(&global)));
-    // what opens a mode of the same kind stands beside it, not in it
+    // a line that opens a mode of the same kind is next to it, not in it
     let beside = |depth: &usize| {
         let opens = |depth: usize| match looked.get(depth) {
             Some(Ok(Candidate { has: Has::Name(Says::Nests(sub)), .. })) => Some(*sub),

@@ -21,13 +21,14 @@ pub struct Mode {
 /// A command of the reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// What it looks like, in the form language; a command that is only taken note of, without what may follow.
+    /// What it looks like, in the form language; a command that is only taken note of, without what
+    /// may follow.
     pub form: String,
     /// The words that it is made of.
     pub words: Vec<Choice>,
     /// What Hubward does with it.
     pub effect: Effect,
-    /// Whether lines behind it stand in a mode of its own and share its effect.
+    /// Whether lines after it are in a mode of its own and share its effect.
     pub opens: bool,
 }
 
@@ -60,7 +61,8 @@ pub fn reference() -> Vec<Mode> {
     In::ALL.into_iter().map(mode).collect()
 }
 
-/// The words of a form of any table, each once, with what they mean: the keywords, and the names of the arguments as `<name>`.
+/// The words of a form of any table, each once, with what they mean: the keywords, and the names of
+/// the arguments as `<name>`.
 pub fn form_words(form: &'static str) -> Vec<Choice> {
     explained(&Form::compile(form))
 }

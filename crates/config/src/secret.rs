@@ -4,8 +4,8 @@ use crate::form::words;
 use crate::slip::near;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A password or key with its type number (0 clear, 5 MD5-crypt, 6 AES, 7 obfuscated, 8 PBKDF2, 9 scrypt). `Debug` shows
-/// the type only; decoding is the caller's.
+/// A password or key with its type number (0 clear, 5 MD5-crypt, 6 AES, 7 obfuscated, 8 PBKDF2, 9
+/// scrypt). `Debug` shows the type only; decoding is the caller's.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Password {
     kind: u8,
@@ -35,7 +35,8 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// Whether what follows a word is, or may be, a secret: IOS's keywords for them and their abbreviations.
+/// Whether what follows a word is, or may be, a secret: IOS's keywords for them and their
+/// abbreviations.
 fn announces_secret(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let abbreviates = |keyword: &str| word.len() >= 2 && keyword.starts_with(&word);
@@ -86,7 +87,8 @@ const CARRIERS: &[&[&str]] = &[
     &["glbp"],
 ];
 
-/// Words behind `crypto`, or behind it and another, of commands that have no secret in their line.
+/// Words after `crypto`, or after it and another word, of commands that have no secret in their
+/// line.
 const OPEN: [&str; 10] = [
     "map",
     "dynamic-map",
@@ -100,8 +102,9 @@ const OPEN: [&str; 10] = [
     "security-association",
 ];
 
-/// The front of a line that is not understood: where a keyword may be misspelt or missing, nobody knows where the secret of a
-/// command that may have one begins, and only its first two words are shown.
+/// The public part of a line that is not understood. If a keyword may be misspelt or missing, the
+/// start of a secret is unknown for a command that may have one, so only its first two words are
+/// shown.
 pub fn public_part_of_unread(line: &str) -> &str {
     let public = public_part(line);
     let all = words(line);
@@ -128,7 +131,8 @@ pub fn public_part_of_unread(line: &str) -> &str {
     line.get(..end).unwrap_or_default()
 }
 
-/// Families that name secrets by words that are none elsewhere: a word of theirs, and what announces the secret behind it.
+/// Families that announce secrets by words that are harmless elsewhere: a word of theirs, and what
+/// announces the secret after it.
 const FAMILIES: &[(&str, &[&str])] = &[
     ("standby", &["authentication"]),
     ("vrrp", &["authentication"]),
@@ -146,17 +150,18 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("cellular", &["profile"]),
 ];
 
-/// Where a word with a user's name and password in front of an `@` stops being public: `ftp://user:password@host`.
+/// Where a word with a user name and password before an `@` stops being public:
+/// `ftp://user:password@host`.
 fn before_user(word: &str) -> Option<usize> {
     let (user, _) = word.rsplit_once('@')?;
     let start = user.find("://").map_or(0, |place| place + "://".len());
     user.get(start..)?.contains(':').then_some(start)
 }
 
-/// The front of a configuration line up to where a secret may begin: what a message, a log or a screen may show.
+/// The part of a configuration line before any secret: what a message, a log or a screen may show.
 pub fn public_part(line: &str) -> &str {
     let words = words(line);
-    // of a keyring's key, whose it is may be seen: the key itself is behind its own word
+    // of a keyring's key, the peer may be shown: the key itself follows its own word
     let whose = match words.as_slice() {
         [first, of, ..] if first.text.eq_ignore_ascii_case("pre-shared-key") => {
             ["address", "hostname"].contains(&of.text) && words.iter().any(|word| word.text == "key")
@@ -195,7 +200,8 @@ pub fn public_part(line: &str) -> &str {
 /// The letters of a line that a message shows.
 const SHOWN: usize = 72;
 
-/// A line as messages show it: all its words up to where a secret may begin, and of a very long one the first.
+/// A line as messages show it: all its words before any secret, and only the first of a very long
+/// one.
 pub(crate) fn shown(line: &str) -> String {
     shortened(public_part(line))
 }
@@ -207,8 +213,8 @@ pub(crate) fn shown_unread(line: &str) -> String {
     format!("{}{}", shortened(public), if is_cut { " …" } else { "" })
 }
 
-/// A line whose command is known and that goes wrong at a column: where only a number is wrong, or more is expected, its keywords
-/// are read, and all up to the secret is public.
+/// A line whose command is known and that goes wrong at a column: where only a number is wrong, or
+/// more is expected, its keywords are read, and all up to the secret is public.
 pub(crate) fn shown_half_read(line: &str, column: u32) -> String {
     let all = words(line);
     let wrong = all.iter().find(|word| word.column == column);
@@ -236,7 +242,7 @@ fn shortened(public: &str) -> String {
 mod tests {
     use super::{public_part, public_part_of_unread};
 
-    /// Commands of IOS with secrets, known here by name or not, each with the mode it stands in.
+    /// Commands of IOS with secrets, implemented here or not, each with its mode.
     const SECRETS: &[(&str, &[&str])] = &[
         (
             "",
@@ -364,7 +370,8 @@ mod tests {
         ("bogus mode", &["key SECRET", "password SECRET", "shared-secret SECRET"]),
     ];
 
-    /// The same with a keyword that is misspelt or missing, which the secret itself must not look like.
+    /// The same with a keyword that is misspelt or missing, which the secret itself must not look
+    /// like.
     const MISSPELT: &[(&str, &[&str])] = &[
         (
             "",
@@ -413,7 +420,7 @@ mod tests {
             for line in *lines {
                 hidden(line, public_part_of_unread(line));
                 let mode = if mode.is_empty() { String::new() } else { format!("{mode}\n ") };
-                // also with something wrong behind it, taken back, abbreviated in front, and behind `end`
+                // also with an error after it, negated, abbreviated, and after `end`
                 for line in [
                     format!("{mode}{line}"),
                     format!("{mode}{line} bogus words"),
@@ -437,7 +444,7 @@ mod tests {
         }
     }
 
-    /// What of an unknown line tells no secret is shown.
+    /// The part of an unknown line that cannot contain a secret is shown.
     #[test]
     fn of_an_unknown_line_as_much_is_shown_as_is_surely_no_secret() {
         for (line, public) in [

@@ -1,23 +1,24 @@
-//! Settings of what restricts something and is switched on nowhere: an intrusion prevention system that no interface has, a list
-//! of AAA that nothing names. They restrict nothing on a router either, so they stop no start.
+//! Settings of what restricts something and is switched on nowhere: an intrusion prevention system
+//! that no interface has, a list of AAA that nothing names. They restrict nothing on a router
+//! either, so they stop no start.
 
 use crate::diagnostic::Unenforced;
 use crate::verdict::lines::{Block, Spelled};
 use std::collections::BTreeMap;
 
-/// Lines that restrict nothing by themselves, whatever stands beside them, by how they begin.
+/// Lines that restrict nothing on their own, whatever other lines there are, by how they begin.
 const NEVER: &[(&str, &str)] = &[
     ("aaa authentication arap", "AppleTalk does not exist here"),
-    ("aaa authentication attempts", "logins by SSH are held to limits of their own"),
+    ("aaa authentication attempts", "SSH logins have limits of their own"),
     ("aaa authentication nasi", "NASI does not exist here"),
     ("aaa authentication sgbp", "PPP does not exist here"),
     ("aaa authorization configuration", "no configuration is fetched from a server"),
     ("aaa authorization ipmobile", "Mobile IP does not exist here"),
-    ("aaa authorization reverse-access", "nobody goes on to other hosts from a line"),
-    ("aaa common-criteria", "a password may be as short as it was"),
+    ("aaa authorization reverse-access", "users cannot connect from a line to other hosts"),
+    ("aaa common-criteria", "no minimum length of passwords is enforced"),
     ("aaa memory", "no server is asked"),
     ("aaa nas", "no server is asked"),
-    ("aaa password", "a password may be as short as it was"),
+    ("aaa password", "no minimum length of passwords is enforced"),
     ("aaa pod", "no server is asked"),
     ("aaa processes", "no server is asked"),
     ("aaa session-mib", "there is no SNMP"),
@@ -58,7 +59,7 @@ const REPORTS: &str = "only reports";
 const MULTICAST: [&str; 4] =
     ["ip igmp access-group", "ip igmp filter", "ip multicast boundary", "ip pim neighbor-filter"];
 
-/// Global commands that have an effect only where a line of another mode begins so.
+/// Global commands that have an effect only if a line of another mode has this beginning.
 const SWITCHED: &[(&[&str], &[&str], &str)] = &[
     (&["ip ips"], &["ip ips"], "no interface has `ip ips`"),
     (
@@ -69,7 +70,8 @@ const SWITCHED: &[(&[&str], &[&str], &str)] = &[
     (&["vrf selection"], &["ip vrf select"], "no interface has `ip vrf select source`"),
 ];
 
-/// The lines of `open` that have no effect, each with the reason. `unused` says which blocks are interfaces that carry nothing.
+/// The lines of `open` that have no effect, each with the reason. `unused` says which blocks are
+/// interfaces that carry nothing.
 pub(crate) fn idle(
     blocks: &[Block<'_>],
     open: &[Unenforced],
@@ -123,7 +125,7 @@ pub(crate) fn idle(
     out
 }
 
-const NO_PORT: &str = "no port demands that its hosts authenticate themselves (`port-control auto`)";
+const NO_PORT: &str = "no port requires its hosts to authenticate (`port-control auto`)";
 
 /// Whether a line makes a port ask its hosts who they are.
 fn controls_port(line: &Spelled<'_>) -> bool {
@@ -158,7 +160,8 @@ fn route_maps(used: &[&Block<'_>], open: &[Unenforced]) -> Vec<(u32, &'static st
     out
 }
 
-/// The list of a rule of AAA: the kind of rule with the level of commands, the list's name, and its methods.
+/// The list of a rule of AAA: the kind of rule with the level of commands, the list's name, and its
+/// methods.
 fn rule<'l>(words: &[&'l str]) -> Option<(Vec<&'l str>, &'l str, Vec<&'l str>)> {
     let length = if words.first() == Some(&"commands") { 2 } else { 1 };
     let (kind, rest) = words.split_at_checked(length)?;
@@ -188,13 +191,14 @@ fn lists(blocks: &[Block<'_>], is_open: &impl Fn(&Spelled<'_>) -> bool) -> Vec<(
             && !methods.is_empty()
             && methods.iter().all(|method| HARMLESS.contains(method))
         {
-            out.push((line.line, "lets users give the commands of their level"));
+            out.push((line.line, "lets users run the commands of their level"));
         }
     }
     out
 }
 
-/// `authorization …` of terminal lines by lists that restrict nothing. `still` are the global lines that do.
+/// `authorization …` of terminal lines by lists that restrict nothing. `still` are the global lines
+/// that do.
 fn lines_by_lists(blocks: &[Block<'_>], still: &[u32]) -> Vec<(u32, &'static str)> {
     let mut out = Vec::new();
     for line in

@@ -1,7 +1,7 @@
 //! Slips of the pen: words that are meant as others.
 
-/// Whether a word is a keyword with at most so many slips: a letter that is missing, too much or another, or two that changed
-/// their places. Only a word of more letters than slips is one.
+/// Whether a word is a keyword with at most so many slips: a letter that is missing, too much or
+/// another, or two that changed their places. Only a word of more letters than slips is one.
 pub(crate) fn near(word: &str, keyword: &str, slips: usize) -> bool {
     let word: Vec<char> = word.chars().map(|letter| letter.to_ascii_lowercase()).collect();
     let keyword: Vec<char> = keyword.chars().collect();

@@ -1,5 +1,5 @@
-//! Networks that are unreachable here, because their interface or that of their route has no link, and routes to `Null0` in front
-//! of a crypto map.
+//! Networks that are unreachable here because their interface or that of their route has no link,
+//! and routes to `Null0` that take packets of a crypto map.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
@@ -8,7 +8,8 @@ use crate::verdict::{has_card, has_no_link};
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 
-/// Says anew which networks are unreachable, by what the start was told since the configuration was read.
+/// Recomputes which networks are unreachable from the options of the start, which were not known
+/// when the configuration was read.
 pub fn say_unreachable(parsed: &mut Parsed) {
     parsed.diagnostics.retain(|told| told.code != Code::Unreachable);
     unreachable(&parsed.config, &mut parsed.diagnostics);
@@ -30,7 +31,7 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             interface.line,
             format!("{} has no link here: {} is unreachable", interface.name, nets.join(", ")),
             &format!(
-                "make the link and name it with `--map {}=NAME` (and the others then too), or shut the interface",
+                "create the link and name it with `--map {}=NAME` (the others then need --map too), or shut down the interface",
                 interface.name
             ),
         );
@@ -51,7 +52,7 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             Code::Unreachable,
             route.line,
             format!("{what}: {unless}{} is unreachable", route.destination),
-            "what a tunnel should carry must not take another way in clear; lead the route by an interface that is here",
+            "traffic for a tunnel must not leave unencrypted by another interface; point the route to an interface that exists here",
         );
     }
 }
@@ -79,7 +80,8 @@ fn say(found: &mut Vec<Diagnostic>, code: Code, line: u32, message: String, reme
     found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
 }
 
-/// Whether an interface is defined and has a link here. The routes of one that is shut go, as on a router, unless it is a tunnel.
+/// Whether an interface is defined and has a link here. The routes of one that is shut go, as on a
+/// router, unless it is a tunnel.
 fn is_here(config: &Config, name: &str) -> bool {
     let defined = config.interfaces.iter().find(|interface| interface.name == name);
     let shut = |interface: &Interface| interface.shutdown && !has_no_link(name);
@@ -88,7 +90,7 @@ fn is_here(config: &Config, name: &str) -> bool {
         || defined.is_some_and(|interface| has_card(config, name) || shut(interface))
 }
 
-/// For each route the interface by which it leads and that has no link here, or that nothing defines.
+/// For each route its interface, if that has no link here or is not defined.
 fn absent(config: &Config) -> Vec<Option<String>> {
     let here = |name: &str| is_here(config, name);
     let networks: Vec<(Ipv4Net, Option<&str>)> = config
@@ -104,7 +106,7 @@ fn absent(config: &Config) -> Vec<Option<String>> {
         .collect();
     let mut led: Vec<Option<String>> =
         config.routes.iter().map(|route| route.interface.clone().filter(|name| !here(name))).collect();
-    // a next hop may lie behind another route, and that one's behind a third
+    // a next hop may be reached by another route, and that one's by a third
     for _ in 0..4 {
         for (place, route) in config.routes.iter().enumerate() {
             let (None, Some(hop)) = (&route.interface, route.next_hop) else { continue };
@@ -124,8 +126,8 @@ fn absent(config: &Config) -> Vec<Option<String>> {
     led
 }
 
-/// What a crypto ACL selects and a route leads to `Null0`: the packets never meet the crypto map, unless `reverse-route` leads
-/// them there.
+/// What a crypto ACL selects and a route leads to `Null0`: the packets never meet the crypto map,
+/// unless `reverse-route` leads them there.
 fn null_routes(
     config: &Config,
     terms: &EntryTerms,
@@ -141,8 +143,7 @@ fn null_routes(
             continue;
         };
         let message = dropped(route, acl, line, net, entry);
-        let remedy = "`reverse-route` under the crypto map entry makes a better route, as does one by the interface with the \
-                      crypto map";
+        let remedy = "`reverse-route` in the crypto map entry installs a better route, as does `ip route` by the interface with the crypto map";
         say(found, Code::OffLink, route.line, message, remedy);
     }
 }
@@ -210,7 +211,8 @@ mod tests {
         assert_eq!(behind.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [5, 6], "{behind:?}");
     }
 
-    /// The network of an interface without a link went out by the default route, and nothing was said.
+    /// The network of an interface without a link went out by the default route, and nothing was
+    /// said.
     #[test]
     fn the_network_of_an_interface_that_is_not_here_is_named() {
         for (name, below, told) in [

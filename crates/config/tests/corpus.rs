@@ -10,7 +10,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Heads of lines that must never be left unknown in a file that is a configuration and not a page about one.
+/// Heads of lines that must never be left unknown in a file that is a configuration and not a page
+/// about one.
 const KNOWN: [&str; 8] = [
     "crypto ",
     "aaa ",
@@ -25,7 +26,8 @@ const KNOWN: [&str; 8] = [
 /// Lines of a configuration that is typed in: each line reads all before it.
 const TYPED: usize = 120;
 
-/// Entered line by line in configuration mode, a configuration means what it means as a file; what is no command is refused.
+/// Entered line by line in configuration mode, a configuration means the same as in a file; a line
+/// that is not a command is refused.
 fn type_in(path: &PathBuf) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).replace('\r', "");
     let unknown: Vec<_> =

@@ -1,4 +1,5 @@
-//! `no` and `default`: what a command sets, they take back, and what is on unless it is switched off, `default` switches on.
+//! `no` and `default`: they negate what a command sets, and `default` enables what is on by
+//! default.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_config::diagnostic::{Code, Diagnostic};
@@ -218,7 +219,8 @@ fn wrong(parsed: &Parsed) -> Vec<&Diagnostic> {
     parsed.diagnostics.iter().filter(|d| matches!(d.code, Code::Invalid | Code::Unknown)).collect()
 }
 
-/// Every pair leaves nothing behind, whether the second line comes in the same block or in a later one.
+/// Every pair leaves nothing behind, whether the second line is in the same block or in a later
+/// one.
 #[test]
 fn what_is_set_is_taken_back() {
     let mut failed = Vec::new();
@@ -228,7 +230,7 @@ fn what_is_set_is_taken_back() {
         if set.config == nothing {
             failed.push(format!("`{line}` sets nothing: {:?}", set.diagnostics));
         }
-        // in the same block, and in a later one; a transform set that is entered again begins anew
+        // in the same block, and in a later one; entering a transform set again starts over
         let later = format!("hostname h\nno hostname\n{mode}\n");
         for between in ["", if *mode == SET { "" } else { &later }] {
             let parsed = parse(&format!("{mode}\n {line}\n{between} {back}\n"));
@@ -270,7 +272,7 @@ fn defaults_that_are_on() {
     assert!(!off.crypto.nat_transparency);
     assert_eq!(parse("no logging on\n").config.logging, Some(false));
     assert_eq!(parse("default crypto ipsec df-bit\n").config.crypto.df_bit, DfBit::Copy);
-    // IKE and routing are on and stay on; that they were to be switched off is told
+    // IKE and routing are on and stay on; an attempt to disable them is reported
     for (line, code) in [("crypto isakmp enable", Code::Unsupported), ("ip routing", Code::Forwarding)] {
         for on in ["", "default "] {
             let parsed = parse(&format!("{on}{line}\n"));
@@ -309,7 +311,8 @@ fn only_what_is_named_goes() {
     assert_eq!(parse(&format!("{lists}no access-list 101\n")).config.acls[0].name, "102");
 }
 
-/// Secondary addresses go before the primary one, and only the address that is there can be removed.
+/// Secondary addresses go before the primary one, and only the address that is there can be
+/// removed.
 #[test]
 fn addresses_of_an_interface() {
     let text = "interface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n ip address 11.0.0.1 255.0.0.0 secondary\n";

@@ -1,5 +1,5 @@
-//! Where lines stand: in which mode, however they are indented. Files come from `HUBWARD_CORPUS`, the names of the submodes'
-//! commands from `data/submode-commands.tsv`.
+//! Where lines belong: in which mode, however they are indented. Files come from `HUBWARD_CORPUS`,
+//! the names of the submodes' commands from `data/submode-commands.tsv`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -37,23 +37,26 @@ fn rewritten(text: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Whether a line is the one case in which indentation decides: the mode has it, and the global mode too.
+/// Whether a line is the one case in which indentation decides: the mode has it, and the global
+/// mode too.
 fn both_have(opener: &str, line: &str) -> bool {
     let within = parse(&format!("{opener}\n{line}\n"));
     let alone = parse(&format!("{line}\n"));
     within.document.lines[1].under == Some(0) && alone.document.lines[0].class != Class::Unknown
 }
 
-/// Whether a line stands under one that is no command, or has lines under it although it is none.
+/// Whether a line is under one that is not a command, or has lines under it although it is not a
+/// command.
 fn is_by_unknown(parsed: &Parsed, place: usize) -> bool {
     let lines = &parsed.document.lines;
     let under = lines[place].under.is_some_and(|under| lines[under].class == Class::Unknown);
     under || lines.iter().any(|line| line.under == Some(place))
 }
 
-/// Every line of a file stands in the same mode, however the file is indented. Which of two lines that are no commands stands
-/// under the other only indentation tells. In a page about configurations (Markdown, a session's log) only lines with an effect
-/// count: prose is indented for reasons of its own.
+/// Every line of a file belongs to the same mode, however the file is indented. Of two lines that
+/// are not commands, only indentation shows which belongs to which. In a page about configurations
+/// (Markdown, a session's log) only lines with an effect count, because prose is indented for other
+/// reasons.
 fn same_modes(path: &PathBuf) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -82,7 +85,8 @@ fn same_modes(path: &PathBuf) -> Result<(), Failed> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
 }
 
-/// Commands of submodes as others know them: a line that opens the mode, a command of it, and who says so.
+/// Commands of submodes from other sources: a line that opens the mode, a command of it, and the
+/// source.
 const COMMANDS: &str = include_str!("data/submode-commands.tsv");
 
 /// A command that only this mode has.
@@ -139,7 +143,7 @@ fn sentinel(opener: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("no sentinel for `{opener}`")).1
 }
 
-/// Every command of the list stands in its mode, and so does the line behind it, whether or not they are indented.
+/// Every command of the list belongs to its mode, and so does the line after it, indented or not.
 fn the_commands_of_submodes_are_theirs() {
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -162,7 +166,7 @@ fn the_commands_of_submodes_are_theirs() {
     assert!(wrong.is_empty(), "{} of {count} are taken for others:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What stands behind a command of an interface is still the interface's.
+/// A line after a command of an interface still belongs to the interface.
 fn interface_commands_that_begin_as_global_ones_do_not_end_the_interface() {
     for command in [
         "ntp disable",
@@ -310,7 +314,7 @@ fn commands_of_lines_and_of_crypto_modes_that_begin_as_global_ones_stay_there() 
     }
 }
 
-/// What both have is global where it stands flush left behind lines that are indented; and only there.
+/// A command that both have is global if it is flush left after indented lines, and only then.
 fn indentation_decides_what_both_modes_have() {
     for command in
         ["crypto ipsec df-bit set", "ip accounting output-packets", "no mpls ip", "crypto gdoi group G"]
@@ -425,7 +429,7 @@ fn lines_under_an_unknown_command_are_its_own() {
     }
 }
 
-/// A configuration may be indented as a whole behind a line of prose: its blocks are read.
+/// A configuration may be indented as a whole after a line of prose: its blocks are read.
 fn a_configuration_indented_behind_prose_is_read() {
     for prose in ["Current configuration : 9127 bytes", "On the hub:", "R1#show running-config"] {
         let text = format!(
@@ -474,7 +478,7 @@ fn lines_under_a_part_of_an_interface_are_the_parts() {
     assert_eq!(parse(text).config.interfaces[0].crypto_map.as_deref(), Some("CM"));
 }
 
-/// The banner of a client group has no word in front of its delimiter; what stands behind it counts.
+/// The banner of a client group has no word before its delimiter; the lines after it are read.
 fn a_groups_banner_takes_no_line_behind_it() {
     for (banner, text) in [
         ("banner ^CHello yz^C", "Hello yz"),
@@ -496,7 +500,8 @@ fn a_groups_banner_takes_no_line_behind_it() {
     }
 }
 
-/// Blocks of text are no configuration: their lines change nothing, and what follows counts.
+/// Blocks of text are not configuration: their lines change nothing, and the lines after them are
+/// read.
 fn blocks_of_text_are_not_obeyed() {
     let evil = "no ip address\nshutdown\nhostname Evil\n";
     for (opener, end) in [
@@ -551,7 +556,7 @@ fn certificates_end_at_quit_and_take_nothing_else() {
     }
 }
 
-/// What begins a text whose end does not come is told, and the lines behind it count.
+/// A text without an end is reported, and the lines after its first line are read.
 fn a_text_without_an_end_is_told_and_takes_nothing() {
     for opener in [
         "banner motd ^C",
@@ -570,7 +575,7 @@ fn a_text_without_an_end_is_told_and_takes_nothing() {
             parsed.diagnostics.iter().find(|said| said.line as usize == line && said.code == Code::Invalid);
         let said = said.unwrap_or_else(|| panic!("{opener}: {:?}", parsed.diagnostics));
         assert_eq!(said.severity, Severity::Error, "{opener}");
-        assert!(said.message.contains("does not come"), "{}", said.message);
+        assert!(said.message.contains("is missing"), "{}", said.message);
         assert_eq!(parsed.config.interfaces[0].crypto_map.as_deref(), Some("CM"), "{opener}");
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for any text at all.
+//! Properties of any text at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_config::{parse, pcf};
@@ -53,7 +53,7 @@ proptest! {
         prop_assert_eq!(parse(&text), parsed);
     }
 
-    /// A remark stands at a line that exists, and shows no more of it than there is.
+    /// A diagnostic refers to a line that exists, and shows no more than it contains.
     #[test]
     fn remarks_stand_at_lines(lines in prop::collection::vec(line(), 1..20)) {
         let text = lines.join("\n");
@@ -72,7 +72,8 @@ proptest! {
     }
 }
 
-/// Files of one kind of line: as many lines in the document, and remarks in proportion, not for each pair of lines.
+/// Files with one kind of line: as many lines in the document, and a number of diagnostics
+/// proportional to the lines, not to pairs of lines.
 #[test]
 fn remarks_in_proportion() {
     type Lines = fn(usize) -> String;

@@ -89,7 +89,7 @@ fn a40_flush_left() {
     assert_eq!(config.maps[0].entries[0].terms.acl.as_deref(), Some("100"));
 }
 
-/// A11: a dynamic entry in front of a static one is told, with both numbers.
+/// A11: a dynamic entry before a static one is reported, with both numbers.
 #[test]
 fn a11_dynamic_in_front_of_static() {
     let text = "crypto map mymap 10 ipsec-isakmp dynamic dynmap\ncrypto map mymap 20 ipsec-isakmp\n set peer 10.1.1.1\n";

@@ -1,4 +1,5 @@
-//! Lines spelled out: `show running-config` prints what a form says, so that must mean what was read.
+//! Lines spelled out: `show running-config` prints what a form says, so that must mean what was
+//! read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -14,8 +15,8 @@ fn files() -> Vec<PathBuf> {
     found
 }
 
-/// Spelled out, a configuration means the same line by line, and is spelled out for good. Without `HUBWARD_CORPUS` only the
-/// examples are read.
+/// Spelled out, a configuration means the same line by line, and is spelled out for good. Without
+/// `HUBWARD_CORPUS` only the examples are read.
 #[test]
 fn what_is_spelled_out_means_the_same() {
     for path in files() {
@@ -47,7 +48,8 @@ fn what_is_spelled_out_means_the_same() {
     }
 }
 
-/// Whatever form a line of the corpus has, every keyword may be cut to the shortest beginning that is still its own.
+/// Whatever form a line of the corpus has, every keyword may be cut to the shortest beginning that
+/// is still its own.
 #[test]
 fn abbreviations_are_spelled_out() {
     for (short, long) in [
@@ -82,8 +84,8 @@ fn abbreviations_are_spelled_out() {
     }
 }
 
-/// A wrong line is told with the column of the first word that does not fit, or of the end where something is missing, and with
-/// what would have fitted.
+/// A wrong line is reported with the column of the first word that does not match, or of the end if
+/// something is missing, and with what would have matched.
 #[test]
 fn wrong_lines_point_at_the_word() {
     for (line, column, expected) in [

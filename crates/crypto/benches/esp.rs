@@ -1,4 +1,5 @@
-//! Protecting and opening ESP packets: 64, 512 and 1400 bytes of plaintext, in batches of 32 as the data path hands them over.
+//! Protecting and opening ESP packets: 64, 512 and 1400 bytes of plaintext, in batches of 32 as the
+//! data path hands them over.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

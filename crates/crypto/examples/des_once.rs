@@ -1,5 +1,5 @@
-//! Encrypts and decrypts a few packets under keys that follow from a number: whatever the number, as many instructions.
-//! `tests/constant_time.rs` counts them.
+//! Encrypts and decrypts a few packets under keys that follow from a number: whatever the number,
+//! as many instructions. `tests/constant_time.rs` counts them.
 //!
 //! `des_once WIDTH NUMBER`, WIDTH being 64, 256 or 512.
 

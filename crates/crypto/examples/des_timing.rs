@@ -1,6 +1,7 @@
-//! Whether the time of a batch of Triple DES tells anything of its key or its data: Welch's t between batches of two kinds in
-//! a random order ("dudect", Reparaz, Balasch and Verbauwhede, 2017). More than 4.5 either way would be a leak; on a machine
-//! that does other work a single run may say so by chance.
+//! Whether the time of a batch of Triple DES reveals anything about its key or its data: Welch's t
+//! between batches of two kinds in a random order ("dudect", Reparaz, Balasch and Verbauwhede,
+//! 2017). An absolute value above 4.5 would indicate a leak; on a machine with other load a single
+//! run may exceed it by chance.
 //!
 //! `cargo run --release -p hubward-crypto --example des_timing [BATCHES]`
 
@@ -53,7 +54,7 @@ fn measure(
         random.fill(&mut key);
         random.fill(data.as_flattened_mut());
         let fixed = coin[0] & 1 == 0;
-        // by the same steps for both kinds: a branch here would be seen in the time behind it
+        // by the same steps for both kinds: a branch here would show in the time after it
         let keep = 0u8.wrapping_sub(coin[0] & 1);
         match class {
             Class::Key => key.iter_mut().for_each(|byte| *byte &= keep),
@@ -69,7 +70,7 @@ fn measure(
         }
         times.push((fixed, begun.elapsed().as_nanos()));
     }
-    // what an interrupt held up says nothing
+    // measurements that an interrupt disturbed are discarded
     let mut sorted: Vec<u128> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_unstable();
     let most = sorted.get(sorted.len() * 9 / 10).copied().unwrap_or(u128::MAX);

@@ -1,11 +1,14 @@
-//! Derives the circuits of `src/des/sbox.rs` from the published tables of the DES (FIPS 46-3), and writes that file.
+//! Derives the circuits of `src/des/sbox.rs` from the published tables of the DES (FIPS 46-3), and
+//! writes that file.
 //!
-//! `cargo run --release -p hubward-crypto --example sbox_circuits -- SECONDS [SEED] > crates/crypto/src/des/sbox.rs`
+//! `cargo run --release -p hubward-crypto --example sbox_circuits -- SECONDS [SEED] >
+//! crates/crypto/src/des/sbox.rs`
 //!
-//! SECONDS is for each of the eight boxes. The search goes as Matthew Kwan described it ("Reducing the Gate Count of Bitslice
-//! DES", 2000): a wanted function is one that is there already, or one or two gates away from what is there, or is put together from
-//! the two functions that it is when one input bit is 0 and when it is 1, each of which need not be right on the other side.
-//! Choices are made at random, again and again; the smallest circuit stays.
+//! SECONDS is for each of the eight boxes. The search follows Matthew Kwan ("Reducing the Gate
+//! Count of Bitslice DES", 2000): a wanted function exists already, or is one or two gates away
+//! from existing ones, or is combined from the two functions that it is when one input bit is 0 and
+//! when it is 1, each of which may be wrong on the other side. Choices are random and repeated many
+//! times; the smallest circuit is kept.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a tool that reads nothing from outside")]
 
 use std::fmt::Write as _;
@@ -157,7 +160,8 @@ impl Circuit {
                     (b & !a, Gate::AndNot(bt, at)),
                 ];
                 for (made, gate) in firsts {
-                    // what the second gate may be follows from where the first is too much or too little
+                    // what the second gate may be follows from where the first is too much or too
+                    // little
                     let over = made & !want & mask;
                     let under = want & !made & mask;
                     for index in 0..count {
@@ -183,7 +187,8 @@ impl Circuit {
         None
     }
 
-    /// A function that is `want` where `mask` is set. `bits` are the inputs by which no split was made yet.
+    /// A function that equals `want` where `mask` is set. `bits` are the inputs that have not been
+    /// split on yet.
     fn build(&mut self, want: u64, mask: u64, bits: u8, random: &mut Random) -> Option<u8> {
         if let Some(found) = self.near(want, mask, random) {
             return Some(found);
@@ -223,7 +228,7 @@ impl Circuit {
                 let chosen = self.add(Gate::Or(second, bit))?;
                 self.add(Gate::Xor(first, chosen))
             }
-            // one side is taken away or added
+            // one side is removed or added
             _ => {
                 let first = self.build(want, mask & one, rest, random)?;
                 let kept = self.add(Gate::And(first, bit))?;

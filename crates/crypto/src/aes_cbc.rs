@@ -1,6 +1,7 @@
-//! AES-CBC encryption of several packets at once: each block of a packet waits for the one before it, and a processor that
-//! is given blocks of other packets meanwhile encrypts several times as fast. How many it takes is the AES implementation's to say,
-//! which is chosen for the processor at run time.
+//! AES-CBC encryption of several packets at once: each block of a packet waits for the one before
+//! it, and a processor that is given blocks of other packets meanwhile encrypts several times as
+//! fast. How many it takes is the AES implementation's to say, which is chosen for the processor at
+//! run time.
 
 use ::cipher::consts::U16;
 use ::cipher::typenum::Unsigned as _;
@@ -11,7 +12,8 @@ use ::cipher::{
 /// Packets encrypted side by side, at most.
 const MOST: usize = 64;
 
-/// Encrypts whole blocks in place, each packet under its initialisation vector; what is behind the last whole block stays as it is.
+/// Encrypts whole blocks in place, each packet under its initialisation vector; bytes after the
+/// last whole block do not change.
 pub(crate) fn encrypt<'a, C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(
     cipher: &C,
     packets: impl Iterator<Item = ([u8; 16], &'a mut [u8])>,
@@ -65,8 +67,9 @@ impl<'a, I: Iterator<Item = ([u8; 16], &'a mut [u8])>> BlockCipherEncClosure for
                         add(block, place);
                     }
                 }
-                // half empty, a batch of an implementation in hardware takes longer than its blocks one by one, which overlap as
-                // well; in software, where a batch has 4 at most, each of them would take as long as the batch
+                // if it is half empty, a batch of a hardware implementation takes longer than its
+                // blocks one by one, which overlap as well; in software, where a batch has at most
+                // 4, each of them would take as long as the batch
                 if count * 2 > width || width <= 4 {
                     backend.encrypt_par_blocks_inplace(&mut chain);
                 } else if let Some(blocks) = chain.get_mut(..count) {
@@ -104,7 +107,8 @@ mod tests {
     use crate::random::Random;
     use ::cipher::{Array, BlockModeEncrypt, InnerIvInit, KeyInit};
 
-    /// Each number of packets, of lengths of all kinds, against the mode that goes packet by packet.
+    /// Each number of packets, of lengths of all kinds, against the mode that goes packet by
+    /// packet.
     #[test]
     fn every_number_of_packets() {
         let mut random = Random::new([1; 32]);

@@ -1,5 +1,6 @@
-//! Which implementation does the work where there are several: at the start each that this processor has is tried, and the
-//! fastest is taken. Until then it is the one that is fastest on most processors. AES is the libraries' to choose.
+//! Which implementation does the work where there are several: at the start each that this
+//! processor has is tried, and the fastest is taken. Until then it is the one that is fastest on
+//! most processors. AES is the libraries' to choose.
 
 use crate::des::{CbcJob, DesKey, Kind, Width, decrypt_with};
 use crate::midstate::{Midstates, SHA1};
@@ -12,8 +13,8 @@ use std::time::Duration;
 /// Tries of each; the shortest counts, because something else may come between.
 const TRIES: usize = 5;
 
-/// Tries them by the caller's clock, which tells the time since any moment. A MODP group that was used before stays with what
-/// it has: this comes first of all.
+/// Measures them with the caller's clock, which returns the time since any moment. A MODP group
+/// that was used before keeps its implementation, so call this first.
 pub fn choose(clock: &dyn Fn() -> Duration) {
     let mut packets = vec![[0x5a_u8; 1024]; 32];
     if let Ok(key) = DesKey::new(&[7; 24]) {

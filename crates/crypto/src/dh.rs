@@ -17,7 +17,7 @@ pub enum DhError {
     Value,
 }
 
-/// Our half of an exchange: the private value, wiped when dropped, and the public value.
+/// Our part of an exchange: the private value, wiped when dropped, and the public value.
 pub struct DhPrivate {
     group: DhGroup,
     private: Secret,
@@ -50,7 +50,8 @@ impl DhPrivate {
         }
     }
 
-    /// Computes the public value of a given private one, for known answers. `None` when the value is no scalar of the curve.
+    /// Computes the public value of a given private one, for known answers. `None` if the value is
+    /// not a scalar of the curve.
     pub fn from_private(group: DhGroup, private: &[u8]) -> Option<Self> {
         let public = match group {
             DhGroup::Ecp256 => ecp::p256_public(private),
@@ -87,8 +88,8 @@ impl DhPrivate {
     }
 }
 
-/// Bytes of private values: at least twice the group's strength (RFC 3526 section 8, RFC 7919 appendix A; NIST SP 800-57
-/// gives 80 bits to group 2).
+/// Bytes of private values: at least twice the group's strength (RFC 3526 section 8, RFC 7919
+/// appendix A; NIST SP 800-57 gives 80 bits to group 2).
 const fn private_len(group: DhGroup) -> usize {
     match group {
         DhGroup::Modp768 | DhGroup::Modp1024 => 24,

@@ -1,5 +1,6 @@
-//! Protecting and opening ESP packets (RFC 4303, 4106), in batches and in place. There is no interface for one packet
-//! under this one: implementations that work on many packets at once take the place of the loops in [`seal`] and [`open`].
+//! Protecting and opening ESP packets (RFC 4303, 4106), in batches and in place. There is no lower
+//! interface for one packet: implementations that process many packets at once replace the loops in
+//! [`seal`] and [`open`].
 
 use crate::aes_cbc;
 use crate::cipher::CryptoError;
@@ -10,10 +11,11 @@ use ::cipher::{Array, BlockModeDecrypt, InnerIvInit, KeyInit};
 use ring::aead;
 use std::ops::Range;
 
-/// Bytes of SPI and sequence number in front of the IV.
+/// Bytes of SPI and sequence number before the IV.
 pub const HEADER_LEN: usize = 8;
 
-/// The keys of one direction of an SA with everything computed that can be: using them allocates nothing.
+/// The keys of one direction of an SA with everything computed that can be: using them allocates
+/// nothing.
 pub struct EspKeys {
     suite: EspSuite,
     cipher: Cipher,
@@ -35,7 +37,8 @@ impl std::fmt::Debug for EspKeys {
 }
 
 impl EspKeys {
-    /// Cuts KEYMAT into cipher key, salt and integrity key (RFC 2409 section 5.5, RFC 4106 section 8.1).
+    /// Cuts KEYMAT into cipher key, salt and integrity key (RFC 2409 section 5.5, RFC 4106 section
+    /// 8.1).
     pub fn new(suite: EspSuite, keymat: &[u8]) -> Result<Self, CryptoError> {
         fn key<C: KeyInit>(bytes: &[u8]) -> Result<Box<C>, CryptoError> {
             C::new_from_slice(bytes).map(Box::new).map_err(|_| CryptoError::KeyLength)
@@ -70,8 +73,9 @@ impl EspKeys {
     }
 }
 
-/// One packet to protect: SPI, sequence number, IV, plaintext with its trailer, room for the ICV. For the CBC ciphers the
-/// caller has put an unpredictable IV in its place; for GCM a value that never repeats under this key.
+/// One packet to protect: SPI, sequence number, IV, plaintext with its trailer, room for the ICV.
+/// For the CBC ciphers the caller has put an unpredictable IV in its place; for GCM a value that
+/// never repeats under this key.
 #[derive(Debug)]
 pub struct SealJob<'a> {
     /// The SA's outbound keys.
@@ -87,11 +91,11 @@ pub struct OpenJob<'a> {
     pub keys: &'a EspKeys,
     /// From the SPI to the ICV.
     pub packet: &'a mut [u8],
-    /// Where the plaintext with its trailer lies in `packet`, once it verified.
+    /// Where the plaintext with its trailer is in `packet`, after it has verified.
     pub outcome: Result<Range<usize>, OpenError>,
 }
 
-/// Why a packet did not open. Peers and senders are never told which.
+/// Why a packet did not open. The reason is never revealed to peers and senders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Not opened yet.
@@ -105,8 +109,8 @@ pub enum OpenError {
     Icv,
 }
 
-/// Encrypts, then authenticates every packet of the batch. A packet whose length does not fit its suite is an error of
-/// the caller and named by its place; the others are done.
+/// Encrypts, then authenticates every packet of the batch. A packet whose length does not fit its
+/// suite is an error of the caller and named by its place; the others are done.
 pub fn seal(jobs: &mut [SealJob<'_>]) -> Result<(), usize> {
     let mut bad = Ok(());
     for (index, job) in jobs.iter_mut().enumerate() {
@@ -178,7 +182,7 @@ pub fn open(jobs: &mut [OpenJob<'_>]) {
     }
 }
 
-/// Where the plaintext lies in a packet whose length is right.
+/// Where the plaintext is in a packet whose length is valid.
 fn whole(keys: &EspKeys, packet: &[u8]) -> Result<Range<usize>, OpenError> {
     let suite = keys.suite;
     let start = HEADER_LEN + suite.cipher().iv_len();
@@ -303,8 +307,8 @@ mod tests {
         }
     }
 
-    /// A batch of all suites, two SAs each and packets of many lengths: what was forged or is too short is refused, wherever it
-    /// stands, and everything else opens.
+    /// A batch of all suites, two SAs each and packets of many lengths: a forged or too short
+    /// packet is refused, wherever it is in the batch, and everything else opens.
     #[test]
     fn the_forged_ones_of_a_mixed_batch() {
         let keys: Vec<EspKeys> = suites()

@@ -37,7 +37,8 @@ pub fn hmac(algorithm: HashAlg, key: &[u8], parts: &[&[u8]]) -> Digest {
 #[derive(Clone)]
 pub struct HmacKey(Keyed);
 
-/// The states with a buffer are in boxes: there are two of these for each peer, and few with such an algorithm.
+/// The states with a buffer are in boxes: there are two of these for each peer, and few with such
+/// an algorithm.
 #[derive(Clone)]
 enum Keyed {
     Md5(Box<Hmac<Md5>>),
@@ -97,8 +98,8 @@ impl HmacKey {
     }
 }
 
-/// HMAC of each message under its key: faster than one after the other where the algorithm allows. `done` is told the digest and
-/// what the message came with, in any order.
+/// HMAC of each message under its key: faster than one after the other if the algorithm allows.
+/// `done` gets the digest and the value that came with the message, in any order.
 pub(crate) fn sign_each<'a, T>(
     messages: impl Iterator<Item = (&'a HmacKey, &'a [u8], T)>,
     mut done: impl FnMut(T, &[u8]),

@@ -1,5 +1,5 @@
-//! HMAC with SHA-1 and SHA-256 (RFC 2104) from the states that the hash has behind the padded key: a message costs its own
-//! blocks and one or two more.
+//! HMAC with SHA-1 and SHA-256 (RFC 2104) from the states that the hash has after the padded key: a
+//! message costs its own blocks and one or two more.
 
 use crate::digest::Digest;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -31,7 +31,7 @@ pub(crate) const SHA256: &Hash<8> = &Hash {
     compress: sha2::block_api::compress256,
 };
 
-/// The two states behind a key.
+/// The two states after a key.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Midstates<const N: usize> {
     pub(crate) inner: [u32; N],

@@ -1,4 +1,5 @@
-//! The MODP primes of RFC 2409 and RFC 3526: p = 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + c).
+//! The MODP primes of RFC 2409 and RFC 3526: p = 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi)
+//! + c).
 
 /// The 768-bit prime, c = 149686.
 pub(crate) const MODP_768: [u8; 96] = [

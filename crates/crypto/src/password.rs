@@ -40,7 +40,8 @@ pub fn decode_type7(text: &str) -> Result<Secret, PasswordError> {
     Ok(Secret::new(plain))
 }
 
-/// Encodes clear text as type 7 with the given salt (0 to 15 on IOS), as `service password-encryption` does.
+/// Encodes clear text as type 7 with the given salt (0 to 15 on IOS), as `service
+/// password-encryption` does.
 pub fn encode_type7(plain: &str, salt: u8) -> String {
     let mut text = format!("{:02}", salt % 53);
     for (byte, key) in plain.bytes().zip(TYPE7_KEY.iter().cycle().skip(usize::from(salt % 53))) {
@@ -165,8 +166,9 @@ fn md5_crypt(password: &[u8], salt: &[u8]) -> String {
     out
 }
 
-/// Decodes `enc_GroupPwd` and `enc_UserPassword` of a Cisco VPN client profile, which is obfuscation and no protection:
-/// 20 bytes of seed, a SHA-1 over the ciphertext, and 3DES-CBC under a key made of the seed.
+/// Decodes `enc_GroupPwd` and `enc_UserPassword` of a Cisco VPN client profile, which is
+/// obfuscation and no protection: 20 bytes of seed, a SHA-1 over the ciphertext, and 3DES-CBC under
+/// a key made of the seed.
 pub fn decode_pcf(text: &str) -> Result<Secret, PasswordError> {
     let bytes = decode_hex(text.trim()).ok_or(PasswordError::Malformed)?;
     let (seed, rest) = bytes.split_at_checked(20).ok_or(PasswordError::Malformed)?;
@@ -214,7 +216,8 @@ mod tests {
     use super::*;
     use crate::cipher::cbc_encrypt;
 
-    /// A36: the reference configuration's passwords decode, and encode to the same text with the same salt.
+    /// A36: the reference configuration's passwords decode, and encode to the same text with the
+    /// same salt.
     #[test]
     fn a36_type_7() {
         for (text, plain, salt) in [("0201024E070A0E2649", "gfullage", 2), ("121A0C041104", "cisco", 12)] {

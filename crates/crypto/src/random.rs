@@ -1,10 +1,11 @@
-//! Randomness as a value: a ChaCha20 generator that is given its seed, so that the same seed and inputs give the
-//! same trace, and that can be reseeded.
+//! Randomness as a value: a ChaCha20 generator that is given its seed, so that the same seed and
+//! inputs give the same trace, and that can be reseeded.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-/// A deterministic cryptographic generator. A production seed comes from the kernel and is never recorded.
+/// A deterministic cryptographic generator. A production seed comes from the kernel and is never
+/// recorded.
 pub struct Random(ChaCha20Rng);
 
 impl Random {

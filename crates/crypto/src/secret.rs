@@ -2,7 +2,8 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// A key, a password or a shared secret. `Debug` prints only its length; there is no `Display`, no `==`.
+/// A key, a password or a shared secret. `Debug` prints only its length; there is no `Display`, no
+/// `==`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Vec<u8>);
 
@@ -17,7 +18,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether there are no bytes.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

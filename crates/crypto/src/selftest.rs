@@ -1,7 +1,9 @@
-//! The self test at start-up: one known answer for every algorithm that can be proposed or accepted.
+//! The self test at start-up: one known answer for every algorithm that can be proposed or
+//! accepted.
 //!
-//! The HMAC answers are those of RFC 2202 and RFC 4231, test case 2. The others are SHA-256 digests of what OpenSSL and Python's
-//! integers make of the inputs described below, so that a group of 4096 bits takes one line as well.
+//! The HMAC answers are those of RFC 2202 and RFC 4231, test case 2. The others are SHA-256 digests
+//! of what OpenSSL and Python's integers make of the inputs described below, so that a group of
+//! 4096 bits takes one line as well.
 
 use crate::cipher::{cbc_decrypt, cbc_encrypt};
 use crate::dh::DhPrivate;
@@ -64,8 +66,9 @@ fn ike_answer(cipher: IkeCipher) -> Option<String> {
 /// Packets of a batch: enough for whatever takes several at once.
 const BATCH: usize = 20;
 
-/// KEYMAT 1, 2, 3...; a batch of packets 0, 1, 2... with 48 bytes of plaintext, sealed (with HMAC-SHA-1-96 where the cipher needs an
-/// integrity algorithm), hashed, and opened again; those with a changed ICV must not open.
+/// KEYMAT 1, 2, 3...; a batch of packets 0, 1, 2... with 48 bytes of plaintext, sealed (with
+/// HMAC-SHA-1-96 where the cipher needs an integrity algorithm), hashed, and opened again; those
+/// with a changed ICV must not open.
 fn esp_answer(cipher: EspCipher) -> Option<String> {
     let auth = if cipher.is_aead() { None } else { Some(EspAuth::Sha1) };
     let suite = EspSuite::new(cipher, auth)?;

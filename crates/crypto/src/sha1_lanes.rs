@@ -1,5 +1,5 @@
-//! HMAC-SHA1 of many messages at once, each under its key: each step of the hash waits for the one before it, and meanwhile a
-//! processor goes on with other messages.
+//! HMAC-SHA1 of many messages at once, each under its key: each step of the hash depends on the one
+//! before it, so the processor works on other messages in the meantime.
 
 #[cfg(target_arch = "x86_64")]
 use crate::midstate::{End, bytes};
@@ -63,7 +63,7 @@ impl Lanes {
     }
 }
 
-/// Fewer messages than this are done in pairs: laying out the places costs more than is gained.
+/// Fewer messages than this are processed in pairs: laying out the lanes costs more than it saves.
 #[cfg(target_arch = "x86_64")]
 const WIDE_FROM: usize = 5;
 
@@ -98,7 +98,8 @@ fn together<const N: usize>(
     side_by_side: fn(&mut [Lane<'_>; N]),
     done: &mut impl FnMut(&[u8]),
 ) {
-    // what follows each message's whole blocks, then what follows the key's block and the inner hash
+    // what follows each message's whole blocks, then what follows the key's block and the inner
+    // hash
     let mut ends = [const { End::NONE }; N];
     for (end, (_, message)) in ends.iter_mut().zip(messages) {
         *end = End::new(message.as_chunks::<64>().1, 64 + message.len());
@@ -114,7 +115,7 @@ fn together<const N: usize>(
     states.into_iter().take(messages.len()).for_each(|state| done(bytes(state).as_flattened()));
 }
 
-/// Each state behind the blocks that follow it.
+/// Each state after the blocks that follow it.
 #[cfg(target_arch = "x86_64")]
 fn go_on<'a, const N: usize>(
     side_by_side: fn(&mut [Lane<'_>; N]),
@@ -154,7 +155,7 @@ fn two(pair: &mut [Lane<'_>; 2]) {
 /// As far as enough of them reach: the places of those that have ended stay empty.
 #[cfg(target_arch = "x86_64")]
 fn wide(lanes: &mut [Lane<'_>; MOST]) {
-    // those that reach furthest come first, and so those that go on
+    // the longest come first, and so do those that are not finished
     lanes.sort_unstable_by_key(|lane| std::cmp::Reverse(lane.blocks.len()));
     loop {
         let going = lanes.iter().take_while(|lane| !lane.blocks.is_empty()).count();
@@ -186,7 +187,8 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    /// Each number of messages, of lengths of all kinds, each under a key of its own, against one after the other.
+    /// Each number of messages, of lengths of all kinds, each under a key of its own, against one
+    /// after the other.
     #[test]
     fn every_number_of_messages() {
         let mut random = Random::new([4; 32]);

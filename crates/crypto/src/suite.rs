@@ -1,5 +1,5 @@
-//! The closed sets of algorithms Hubward implements. A value of one of these types is always usable:
-//! numbers from the wire become one only through `hubward-proto`'s registries.
+//! The closed sets of algorithms Hubward implements. A value of one of these types is always
+//! usable: numbers from the wire become one only through `hubward-proto`'s registries.
 
 /// A cipher that protects IKE messages (RFC 2409 appendix A, RFC 3602).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,7 +187,7 @@ impl EspCipher {
         if self.is_aead() { 4 } else { 0 }
     }
 
-    /// Bytes of IV in front of every packet's ciphertext.
+    /// Bytes of IV before every packet's ciphertext.
     pub const fn iv_len(self) -> usize {
         match self {
             Self::Des | Self::TripleDes | Self::AesGcm128 | Self::AesGcm256 => 8,
@@ -195,7 +195,8 @@ impl EspCipher {
         }
     }
 
-    /// The ciphertext is a multiple of this many bytes (4 for the counter modes, RFC 4303 section 2.4).
+    /// The ciphertext is a multiple of this many bytes (4 for the counter modes, RFC 4303 section
+    /// 2.4).
     pub const fn block_len(self) -> usize {
         match self {
             Self::Des | Self::TripleDes => 8,
@@ -204,7 +205,7 @@ impl EspCipher {
         }
     }
 
-    /// Whether the cipher authenticates by itself and takes no [`EspAuth`].
+    /// Whether the cipher itself authenticates and takes no [`EspAuth`].
     pub const fn is_aead(self) -> bool {
         matches!(self, Self::AesGcm128 | Self::AesGcm256)
     }
@@ -253,7 +254,7 @@ impl EspAuth {
     }
 }
 
-/// What protects an ESP SA. There is no encryption without integrity.
+/// The algorithms of an ESP SA. There is no encryption without integrity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EspSuite {
     cipher: EspCipher,
@@ -261,7 +262,8 @@ pub struct EspSuite {
 }
 
 impl EspSuite {
-    /// Combines a cipher with its integrity algorithm: an AEAD takes none, every other cipher needs one.
+    /// Combines a cipher with its integrity algorithm: an AEAD takes none, every other cipher needs
+    /// one.
     pub const fn new(cipher: EspCipher, auth: Option<EspAuth>) -> Option<Self> {
         if cipher.is_aead() == auth.is_none() { Some(Self { cipher, auth }) } else { None }
     }

@@ -1,8 +1,8 @@
-//! The sum under the Internet checksum (RFC 1071). It keeps no secret; it is here because the fast way to it is with instructions
-//! of the processor, which are this crate's to use.
+//! The sum under the Internet checksum (RFC 1071). It keeps no secret; it is here because the fast
+//! way to it is with instructions of the processor, which are this crate's to use.
 
-/// The sum of 32-bit words in the machine's byte order, the last one filled up with zeros: in one's complement, and halved often
-/// enough, it is that of 16-bit words. Of no more than 2^32 bytes.
+/// The sum of 32-bit words in the machine's byte order, the last one filled up with zeros: in one's
+/// complement, and halved often enough, it is that of 16-bit words. Of no more than 2^32 bytes.
 #[inline]
 pub fn of_words(bytes: &[u8]) -> u64 {
     let (blocks, rest) = bytes.as_chunks::<64>();
@@ -23,7 +23,7 @@ pub fn of_words(bytes: &[u8]) -> u64 {
 }
 
 fn of_blocks(blocks: &[[u8; 64]]) -> u64 {
-    // a header is no longer than this, and is done before the vectors are warm
+    // a header is no longer than this, and is summed before the vector units are warm
     #[cfg(target_arch = "x86_64")]
     if blocks.len() > 1
         && let Some(sum) = crate::simd::sum_avx2::sum_here(blocks)

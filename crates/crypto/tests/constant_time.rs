@@ -1,5 +1,6 @@
-//! As many instructions whatever the key and the data: counted by valgrind, so that a branch or a loop that depends on either
-//! would be seen. (That no memory access depends on them is in the code: there are no look-ups.)
+//! The number of instructions is the same whatever the key and the data: counted by valgrind, so
+//! that a branch or a loop that depends on either would show. (The code itself ensures that no
+//! memory access depends on them: there are no look-ups.)
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::process::Command;
 
 /// `examples/des_once.rs`, built.
 fn build() -> PathBuf {
-    // `cargo ci` sets this: it has compiled all examples, and for this one alone cargo would compile all that it needs again
+    // `cargo ci` sets this: it has compiled all examples, and for this one alone cargo would
+    // compile all that it needs again
     if std::env::var_os("HUBWARD_EXAMPLES_BUILT").is_none() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let arguments =

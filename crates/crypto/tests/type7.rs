@@ -1,4 +1,4 @@
-//! Type 7 passwords: what is encoded is decoded, whatever it is and whichever salt begins it.
+//! Type 7 passwords: what is encoded is decoded again, whatever the password and the salt.
 #![allow(clippy::unwrap_used)]
 
 use hubward_crypto::password::{decode_type7, encode_type7, verify};

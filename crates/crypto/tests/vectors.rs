@@ -1,8 +1,8 @@
-//! The algorithms against data that nobody here made: Wycheproof, NIST's CAVS lists, RFC test cases, ESP packets of DPDK and
-//! password hashes.
+//! The algorithms against independent data: Wycheproof, NIST's CAVS lists, RFC test cases, ESP
+//! packets of DPDK and password hashes.
 //!
-//! The data is found by `HUBWARD_VECTORS` (see CONTRIBUTING.md). Without it the tests are reported as ignored; with a folder
-//! that is not what it should be they fail.
+//! The data is found by `HUBWARD_VECTORS` (see CONTRIBUTING.md). Without it the tests are reported
+//! as ignored; with a folder that is not what it should be they fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "vectors/esp.rs"]

@@ -19,21 +19,22 @@ use std::process::ExitCode;
 /// Reads a configuration; a banner in another character set harms nothing.
 ///
 /// # Errors
-/// There is none, or it is no text of bytes.
+/// There is none, or it is not text.
 pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     let bytes = files::read(file, files::CONFIGURATION)?;
-    // editors of Windows put a byte order mark in front
+    // Windows editors write a byte order mark at the beginning
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if is_utf16(bytes) {
         anyhow::bail!(
-            "{} is no IOS configuration: its characters have two bytes (UTF-16); save it as UTF-8 or ASCII",
+            "{} is not an IOS configuration: it is encoded in UTF-16; save it as UTF-8 or ASCII",
             file.display()
         );
     }
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// Whether a text is in UTF-16, as some editors of Windows write it: it says so, or every other byte is 0 and the others are not.
+/// Whether a text is in UTF-16, as some Windows editors write it: it has the mark, or every other
+/// byte is 0 and the others are not.
 fn is_utf16(bytes: &[u8]) -> bool {
     let sample = bytes.get(..4096).unwrap_or(bytes);
     let zeros =
@@ -43,19 +44,21 @@ fn is_utf16(bytes: &[u8]) -> bool {
         || (some * 10 > sample.len() * 4 && others * 20 < sample.len())
 }
 
-/// Refuses to put a configuration in the place of a running one: one with lines that nothing holds and that were not allowed,
-/// one with a tunnel that does not exist here, one that lacks a part of a tunnel in use, and one with lines that
-/// have no effect although they should and that the running one does not have. A router would not have taken such lines from
-/// its console either. One that may gets its choices, and what the program ends with under it is given back.
+/// Refuses to replace a running configuration with one that has unenforced lines that were not
+/// allowed, a tunnel that does not exist here, or lines that should have an effect but have none
+/// and that the running one does not have, or that lacks a part of a tunnel in use.
+/// A router would not have accepted such lines from its console either. A configuration that is
+/// accepted gets its choices, and the exit status of the program under it is returned.
 ///
-/// What is said is what the change makes worse, without numbers of lines: who typed one has not seen the whole text.
+/// The message reports what the change makes worse, without line numbers: an operator who entered a
+/// line has not seen the whole text.
 pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> Result<u8, String> {
     let judgement = choices.apply_known(new);
     let before = choices.judge(old);
     let mut worse = no_longer_here(&before, &judgement);
     let refused_before: Vec<_> = before.refused.iter().map(Unenforced::name).collect();
     for line in judgement.refused.iter().filter(|line| !refused_before.contains(&line.name())) {
-        worse.push(format!("`{}` is not taken: {} ({})", line.name(), line.message, line.kind.name()));
+        worse.push(format!("`{}` is not accepted: {} ({})", line.name(), line.message, line.kind.name()));
     }
     if !worse.is_empty() {
         return Err(worse.join("; "));
@@ -79,7 +82,7 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
         emptied = ended(old, &before, new, &judgement);
     }
     if !emptied.is_empty() {
-        let remedy = "enter the new one first, or remove the whole of what it belongs to";
+        let remedy = "enter the new one first, or remove everything that it belongs to";
         return Err(format!("{}; {remedy}", emptied.join("; ")));
     }
     let is_error = |d: &&Diagnostic| d.severity == Severity::Error && d.code != Code::Unenforced;
@@ -94,7 +97,8 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     if broken.is_empty() { Ok(status(new, &judgement)) } else { Err(broken.join("; ")) }
 }
 
-/// The tunnels that would not exist here any more, or not yet, each with what is new of its reasons.
+/// The tunnels that would not exist here any more, or not yet, each with what is new of its
+/// reasons.
 fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
     let mut out = Vec::new();
     for verdict in after.verdicts.iter().filter(|verdict| after.missing.contains(&verdict.name)) {
@@ -111,8 +115,8 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
     out
 }
 
-/// A network interface with something to do that the new configuration no longer names: no router loses one by a
-/// configuration, and a file that was cut off must not end everything that came by it.
+/// A physical interface in use that the new configuration no longer names. No router loses one by a
+/// configuration, and a truncated file must not end everything that uses it.
 fn gone_hardware<'c>(old: &'c Config, new: &Config) -> Option<&'c str> {
     let busy =
         |one: &&Interface| !one.shutdown && (one.crypto_map.is_some() || one.address != Addressing::None);
@@ -121,8 +125,8 @@ fn gone_hardware<'c>(old: &'c Config, new: &Config) -> Option<&'c str> {
     busy.find(|name| is_hardware(name) && !stays(name))
 }
 
-/// The tunnels and groups that came up before and would not any more, although they stay. Whoever takes a crypto map from its
-/// interface, or shuts that, means it.
+/// The tunnels and groups that came up before and would not any more, although they stay. Whoever
+/// takes a crypto map from its interface, or shuts that, means it.
 fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> Vec<String> {
     let mut out = Vec::new();
     for now in after.verdicts.iter().filter(|now| !now.idle && !after.without.contains(&now.name)) {
@@ -132,7 +136,7 @@ fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> V
         }
         let faults = faults(new, now);
         if !faults.is_empty() {
-            out.push(format!("{} would not work any more: {}", now.name, faults.join("; ")));
+            out.push(format!("{} would no longer work: {}", now.name, faults.join("; ")));
         }
     }
     // users are asked for where a list is local
@@ -152,7 +156,8 @@ fn ended(old: &Parsed, before: &Judgement, new: &Parsed, after: &Judgement) -> V
     out
 }
 
-/// Why a tunnel does not come up: its reasons but for lines that are not implemented, and routes to `Null0`, which are orders.
+/// Why a tunnel does not come up: its reasons but for lines that are not implemented, and routes to
+/// `Null0`, which are orders.
 fn faults<'v>(parsed: &Parsed, verdict: &'v Verdict) -> Vec<&'v str> {
     let told = |reason: &Reason| {
         parsed.diagnostics.iter().any(|told| {
@@ -173,11 +178,11 @@ fn text_of(parsed: &Parsed, line: u32) -> String {
     line.map(|line| shown(line.text.trim(), line.class == Class::Unknown)).unwrap_or_default()
 }
 
-/// The exit status of a configuration that starts and of which something differs.
+/// The exit status of a configuration that starts but differs from the router in something.
 pub(crate) const DIFFERS: u8 = 3;
 
-/// `hubward check`: the exit status is 0 when everything of the file is held, 3 when it starts and something differs, and 1 when
-/// it does not start.
+/// `hubward check`: the exit status is 0 if everything in the file is enforced, 3 if it starts but
+/// something differs, and 1 if it does not start.
 pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     let choices = Choices::of(options)?;
     let text = read(file)?;
@@ -207,16 +212,17 @@ pub(crate) fn file(file: &Path, options: &Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Reads the configuration of a start, tells what there is to say of it, and gives it with what the program ends with.
+/// Reads the configuration for a start, logs the diagnostics, and returns it with the exit status
+/// of the program.
 ///
 /// # Errors
-/// It is no configuration, or does not start with these choices.
+/// It is not a configuration, or does not start with these choices.
 pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Result<(Parsed, u8)> {
     let mut parsed = parse(file, text)?;
     choices.fit(&parsed.config)?;
     let judgement = choices.apply_known(&mut parsed);
     for name in &judgement.unknown {
-        tracing::warn!("--without {name}: no tunnel, group or peer of {} is called so", file.display());
+        tracing::warn!("--without {name}: no tunnel, group or peer of {} has that name", file.display());
     }
     for line in &judgement.idle {
         tracing::warn!("{}", allowed_for_nothing(line));
@@ -242,7 +248,7 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
         tracing::warn!("{FORWARDS_IPV6}");
     }
     for line in &judgement.allowed {
-        tracing::warn!("line {} is not held, as allowed ({}): {}", line.line, leave(line), line.name());
+        tracing::warn!("line {} is not enforced, as allowed ({}): {}", line.line, leave(line), line.name());
     }
     let status = status(&parsed, &judgement);
     Ok((parsed, status))
@@ -252,24 +258,25 @@ pub(crate) fn started(file: &Path, text: &str, choices: &Choices) -> anyhow::Res
 fn parse(file: &Path, text: &str) -> anyhow::Result<Parsed> {
     let parsed = hubward_config::parse(text);
     if parsed.document.lines.iter().all(|line| line.class == Class::Blank) {
-        anyhow::bail!("{} is no IOS configuration: it is empty", file.display());
+        anyhow::bail!("{} is not an IOS configuration: it is empty", file.display());
     }
     if !is_configuration(&parsed) {
-        anyhow::bail!("{} is no IOS configuration: fewer of its lines are commands than not", file.display());
+        anyhow::bail!("{} is not an IOS configuration: most of its lines are not commands", file.display());
     }
     Ok(parsed)
 }
 
-/// Whether a text is a configuration: it has commands, and more of its lines are commands than not. Prose, keys and settings of
-/// other programs are none; a text with configurations in it may be one.
+/// Whether a text is a configuration: it has commands, and more of its lines are commands than not.
+/// Prose, keys and settings of other programs are none; a text with configurations in it may be
+/// one.
 pub(crate) fn is_configuration(parsed: &Parsed) -> bool {
     let is_unknown = |line: &&Line| line.class == Class::Unknown;
     let lines = || parsed.document.lines.iter().filter(|line| line.class != Class::Blank);
     lines().filter(|line| configures(line)).count() > lines().filter(is_unknown).count()
 }
 
-/// Whether a line sets something, also what has no effect here. `end`, `exit` and `do …` set nothing, and one word that has no
-/// effect may stand in any text.
+/// Whether a line sets something, even if it has no effect here. `end`, `exit` and `do …` set
+/// nothing, and a single word that has no effect may occur in any text.
 fn configures(line: &Line) -> bool {
     let mut words = line.text.split_whitespace();
     let (first, more) = (words.next().unwrap_or_default(), words.next().is_some());
@@ -310,15 +317,15 @@ pub(crate) fn status_here(status: u8, config: &Config, names: &Names) -> u8 {
 }
 
 const FORWARDS_IPV6: &str =
-    "this machine forwards IPv6 packets, and nothing of the configuration filters or protects them";
+    "this machine forwards IPv6 packets, but the configuration neither filters nor protects them";
 
-/// Whether somebody has the machine forward IPv6; Hubward never does.
+/// Whether the machine forwards IPv6; Hubward never enables that.
 fn forwards_ipv6() -> bool {
     std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding").is_ok_and(|text| text.trim() == "1")
 }
 
 fn allowed_for_nothing(line: &str) -> String {
-    format!("--allow-unenforced '{line}': the configuration has no such line that is not held")
+    format!("--allow-unenforced '{line}': the configuration has no such unenforced line")
 }
 
 fn reason(reason: &Reason) -> String {
@@ -342,8 +349,7 @@ fn tunnels(judgement: &Judgement) -> String {
         let closed = verdict.idle || verdict.outcome.is_missing();
         if closed && verdict.unknown {
             out.push_str(
-                "    its networks are not known: without it, no private network is reached by an outside interface, unless a \
-                 route of the configuration other than the default leads there\n",
+                "    its networks are not known: without it, private networks are unreachable by outside interfaces, unless a route of the configuration other than the default leads there\n",
             );
         }
     }
@@ -362,7 +368,7 @@ fn remarks(name: &str, text: &str, parsed: &Parsed) -> String {
     }
     let count = |class| parsed.document.lines.iter().filter(|line| line.class == class).count();
     out.push_str(&format!(
-        "{} lines: {} implemented, {} without need of an effect, {} inert, {} not implemented, {} unknown\n",
+        "{} lines: {} implemented, {} that need no effect, {} inert, {} not implemented, {} unknown\n",
         parsed.document.lines.iter().filter(|line| line.class != Class::Blank).count(),
         count(Class::Implemented),
         count(Class::NoOp),
@@ -380,11 +386,11 @@ fn render(renderer: &Renderer, name: &str, text: &str, diagnostic: &Diagnostic) 
         Severity::Notice => Level::INFO,
     };
     let number = usize::try_from(diagnostic.line.saturating_sub(1)).unwrap_or(0);
-    // a line may hold a key; only what stands in front of it is shown
+    // a line may contain a key; only what precedes it is shown
     let line = text.split('\n').nth(number).unwrap_or_default().trim_end_matches('\r');
     let unread = matches!(diagnostic.code, Code::Unknown | Code::Invalid);
     let shown = shown(line, unread);
-    // the column is the whole line's, and may be within the sign that stands for the rest
+    // the column refers to the whole line, and may be within the sign that replaces the rest
     let column = shown.floor_char_boundary(usize::try_from(diagnostic.column.saturating_sub(1)).unwrap_or(0));
     let end = shown.len().max(column);
     let mut group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.name()).element(
@@ -411,7 +417,7 @@ fn shown(line: &str, unread: bool) -> String {
 /// Reasons that a refusal shows of one tunnel.
 const SHOWN: usize = 3;
 
-/// Refuses a configuration of which something would be missing or not held that was not allowed to be.
+/// Refuses a configuration with something missing or unenforced that was not allowed.
 pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
     let mut lines = Vec::new();
     for verdict in judgement.verdicts.iter().filter(|verdict| judgement.missing.contains(&verdict.name)) {
@@ -428,14 +434,14 @@ pub(crate) fn may_start(judgement: &Judgement) -> Result<(), String> {
     match lines.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "this configuration does not start: Hubward would not protect or restrict what it says\n{}\n\
-             leave tunnels out by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
+            "this configuration does not start: Hubward would not protect or restrict all that it specifies\n{}\n\
+             leave out tunnels by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
             lines.join("\n")
         )),
     }
 }
 
-/// What leave for a line is called: its kind, or the line itself where it has none.
+/// The option that allows a line: its kind, or the line itself if it has none.
 fn leave(line: &Unenforced) -> String {
     match line.kind {
         Kind::Other => format!("--allow-unenforced {}", quoted(&line.name())),
@@ -457,7 +463,7 @@ pub(crate) fn tell(parsed: &Parsed, before: Option<&Parsed>) {
 
 /// The remarks that were not there before: what changes forwarding first.
 fn news<'p>(parsed: &'p Parsed, before: Option<&Parsed>) -> Vec<&'p Diagnostic> {
-    // a line that was inserted moves the others, and what is said of them is not new for that
+    // an inserted line moves the others, and their diagnostics are not new for that
     let said: BTreeSet<_> = before.iter().flat_map(|old| &old.diagnostics).map(essence).collect();
     let mut news: Vec<_> = parsed.diagnostics.iter().filter(|d| !said.contains(&essence(d))).collect();
     news.sort_by_key(|d| d.code != Code::Forwarding);
@@ -514,7 +520,7 @@ interface FastEthernet0/0
  crypto map M
 ";
 
-    /// An editor of Windows writes a mark in front of the first line, or two bytes for each character.
+    /// A Windows editor writes a mark at the beginning, or two bytes for each character.
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_line_and_utf_16_is_called_so() {
         let folder = tempfile::tempdir().unwrap();
@@ -533,7 +539,7 @@ interface FastEthernet0/0
             wide("hostname R1\nip cef\n", u16::to_be_bytes),
         ] {
             let why = told(&bytes).unwrap_err().to_string();
-            assert!(why.contains("UTF-16") && !why.contains("fewer"), "{why}");
+            assert!(why.contains("UTF-16") && !why.contains("not commands"), "{why}");
         }
         for empty in ["", "\n\n", "!\n"] {
             let why = told(empty.as_bytes()).unwrap_err().to_string();
@@ -572,7 +578,8 @@ interface FastEthernet0/0
         }
     }
 
-    /// Interfaces are put before others and removed; the hardware stays, and so does what a file that was cut off would end.
+    /// Interfaces may be inserted before others and removed; physical ones stay, so that a truncated
+    /// file ends nothing.
     #[test]
     fn interfaces_come_and_go_by_a_reload() {
         let above = format!("interface Loopback0\n ip address 10.9.0.1 255.255.255.255\n{RUNNING}");
@@ -585,7 +592,7 @@ interface FastEthernet0/0
         }
     }
 
-    /// Below a line that is lost or misspelt stands what is nobody's, or falls into the entry before it.
+    /// The lines below a missing or misspelt line belong to nothing, or to the entry before it.
     #[test]
     fn an_entry_that_loses_its_first_line_by_a_reload_is_refused() {
         let second = "crypto map M 20 ipsec-isakmp\n set peer 203.0.113.20\n set transform-set AES\n match address 102\n";
@@ -603,7 +610,8 @@ interface FastEthernet0/0
         }
     }
 
-    /// A configuration in which an entry in use stays and has lost the last of something it needs is refused as a whole.
+    /// A configuration in which an entry in use stays and has lost the last of something it needs
+    /// is refused as a whole.
     #[test]
     fn a_tunnel_in_use_is_not_emptied_by_a_reload() {
         let permit = "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
@@ -650,7 +658,7 @@ interface FastEthernet0/0
             assert!(refused.contains(lost), "{refused}");
             assert_eq!(replaced(&after, running), Ok(()), "{lost}");
         }
-        // whoever removes the whole entry means it
+        // removing the whole entry is intentional
         let entry = "crypto map M 10 ipsec-isakmp\n set peer 203.0.113.10\n set transform-set AES\n set isakmp-profile P\n match address 101\n";
         let without = RUNNING.replace(entry, "");
         assert_ne!(without, RUNNING);
@@ -660,7 +668,7 @@ interface FastEthernet0/0
         assert_eq!(replaced(&more, &more.replace(" set peer 203.0.113.20\n", "")), Ok(()));
     }
 
-    /// The last key by `crypto isakmp key` was taken away in silence.
+    /// The last key by `crypto isakmp key` was removed silently.
     #[test]
     fn what_a_tunnel_cannot_come_up_without_is_not_taken_away() {
         let text = |keys: &str, more: &str| {
@@ -735,7 +743,7 @@ interface FastEthernet0/0
         let filter = format!("{weak} ip access-group 101 in\n");
         let why = replaced(&weak, &filter).unwrap_err();
         assert!(
-            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not taken: "),
+            why.starts_with("`interface FastEthernet0/0: ip access-group 101 in` is not accepted: "),
             "{why}"
         );
         for word in ["--without", "--allow", "line ", "does not start", "nat demux"] {
@@ -763,11 +771,12 @@ interface FastEthernet0/0
         assert_eq!(judged(&text, &[]), (true, DIFFERS));
         assert_eq!(judged(&text, &["Dialer1=eth0"]), (false, 0));
         assert_eq!(judged(&text, &["di1=eth0"]), (false, 0));
-        // whose address comes by PPP on the router, it has that of its link: that differs, and the tunnel works
+        // whose address comes by PPP on the router, it has that of its link: that differs, and the
+        // tunnel works
         assert_eq!(judged(&negotiated, &["Dialer1=eth0"]), (false, DIFFERS));
     }
 
-    /// What no tunnel in use needs may come in any order.
+    /// Lines that no tunnel in use needs may be entered in any order.
     #[test]
     fn an_entry_that_is_being_typed_may_lack_its_parts() {
         let more = format!(
@@ -821,8 +830,8 @@ interface FastEthernet0/0
         assert!(is(&format!("# How to\n\n```\n{RUNNING}```\nThat is all.\n")));
     }
 
-    /// Every beginning of every kind of line, with characters of several bytes and tabs: what is wrong is shown, whatever
-    /// the column is and whatever is hidden behind it.
+    /// Every beginning of every kind of line, with multi-byte characters and tabs: the error is
+    /// shown, whatever the column and whatever is hidden after it.
     #[test]
     fn every_beginning_of_a_line_can_be_shown() {
         let lines = [
@@ -859,7 +868,7 @@ interface FastEthernet0/0
         }
     }
 
-    /// Configurations full of secrets, right and wrong: nothing that is told of them holds one.
+    /// Configurations full of secrets, right and wrong: no message about them contains one.
     #[test]
     fn no_secret_is_told() {
         let secret = "Zq9xDistinct7Secret";

@@ -1,4 +1,5 @@
-//! What a start does without: tunnels that are left out by their names, and lines that nothing holds and that were allowed.
+//! What a start leaves out or allows: tunnels that are left out by name, and unenforced lines that
+//! were allowed.
 
 use crate::base::files;
 use crate::base::program::{WrongUse, mapping};
@@ -12,16 +13,18 @@ use std::path::Path;
 /// The options of `check` and `run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Which Linux interface an interface of the configuration is: FastEthernet0/0=eth0. Without any, the Ethernet interfaces
-    /// are the network cards in order. `check` does not look whether this machine has them.
+    /// Maps an interface of the configuration to a Linux interface: FastEthernet0/0=eth0. Without
+    /// any, the Ethernet interfaces are mapped to the network cards in order. `check` does not
+    /// check whether this machine has them.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     pub(crate) map: Vec<String>,
-    /// Start without a tunnel, a group or a peer, by the name that `check` prints; its networks are unreachable then. May be
-    /// given several times.
+    /// Start without a tunnel, a group or a peer, by the name that `check` prints; its networks are
+    /// then unreachable. May be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) without: Vec<String>,
-    /// Start although a line is not held: a kind of lines such as "nat", a line with its mode such as "interface
-    /// GigabitEthernet0/0: ip access-group OUTSIDE-IN in", or @FILE with one of these a line. May be given several times.
+    /// Start although a line is not enforced: a kind of lines such as "nat", a line with its mode
+    /// such as "interface GigabitEthernet0/0: ip access-group OUTSIDE-IN in", or @FILE with one of
+    /// these per line. May be given several times.
     #[arg(long, value_name = "ITEM")]
     pub(crate) allow_unenforced: Vec<String>,
 }
@@ -35,17 +38,17 @@ pub(crate) struct Choices {
     mapped: Vec<String>,
     /// Names of verdicts, as they were given.
     pub(crate) without: Vec<String>,
-    /// Lines that need not be held.
+    /// Lines that need not be enforced.
     pub(crate) allowed: Allowed,
 }
 
-/// Lines that need not be held.
+/// Lines that need not be enforced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Allowed {
     kinds: BTreeSet<Kind>,
     /// Spelled out, with the line that opens the mode: `HEADER: LINE`.
     lines: BTreeSet<String>,
-    /// That nothing is kept in when Hubward does not run: `guard`.
+    /// That nothing is blocked when Hubward is not running: `guard`.
     pub(crate) guard: bool,
 }
 
@@ -60,9 +63,9 @@ pub(crate) struct Judgement {
     pub(crate) idle: Vec<String>,
     /// Names of tunnels that do not exist here and are not left out.
     pub(crate) missing: Vec<String>,
-    /// Lines that are not held and not allowed.
+    /// Lines that are neither enforced nor allowed.
     pub(crate) refused: Vec<Unenforced>,
-    /// Lines that are not held and allowed.
+    /// Lines that are allowed but not enforced.
     pub(crate) allowed: Vec<Unenforced>,
 }
 
@@ -70,7 +73,7 @@ impl Choices {
     /// Reads the options.
     ///
     /// # Errors
-    /// A file that cannot be read, and a word that is no kind.
+    /// A file that cannot be read, and a word that is not a kind.
     pub(crate) fn of(options: &Options) -> Result<Self, WrongUse> {
         let mut items = Vec::new();
         for item in &options.allow_unenforced {
@@ -101,7 +104,7 @@ impl Choices {
             let why = if !config.interfaces.iter().any(|interface| interface.name == *name) {
                 "the configuration has no such interface"
             } else if has_no_link(name) {
-                "tunnel interfaces and templates do not exist here, and no link stands for one"
+                "tunnel interfaces and templates do not exist here, and no link can replace one"
             } else if self.mapped.iter().take(place).any(|before| before == name) {
                 "it is mapped already"
             } else {
@@ -129,8 +132,8 @@ impl Choices {
         Judgement { verdicts, without, unknown, idle, missing, refused, allowed }
     }
 
-    /// Takes what is left out from a configuration that was read, closes what it would have carried, and keeps what was
-    /// chosen for those who show it.
+    /// Takes what is left out from a configuration that was read, closes what it would have
+    /// carried, and keeps what was chosen for those who show it.
     ///
     /// # Errors
     /// Names that no tunnel, group or peer has, with those that there are.
@@ -143,11 +146,11 @@ impl Choices {
         let names: Vec<_> = judgement.verdicts.iter().map(|verdict| verdict.name.as_str()).collect();
         let known = if names.is_empty() { "there are none".into() } else { names.join(", ") };
         let unknown = judgement.unknown.join(", ");
-        Err(WrongUse(format!("no tunnel, group or peer is called {unknown}; known: {known}")))
+        Err(WrongUse(format!("no tunnel, group or peer has the name {unknown}; known: {known}")))
     }
 
-    /// The same for a start, which goes on although a tunnel that was left out is gone from the file, and for a configuration
-    /// that takes the place of a running one.
+    /// The same for a start, which continues if a tunnel that was left out is no longer in the
+    /// file, and for a configuration that replaces a running one.
     pub(crate) fn apply_known(&self, parsed: &mut Parsed) -> Judgement {
         parsed.config.chosen.mapped.clone_from(&self.mapped);
         let judgement = self.judge(parsed);
@@ -181,7 +184,8 @@ impl Choices {
     }
 }
 
-/// The name of the verdict that somebody means: small letters and short names of interfaces will do if they mean only one.
+/// The verdict with a name as the user wrote it: lower case and short interface names are accepted
+/// if they are unambiguous.
 fn called(verdicts: &[Verdict], given: &str) -> Option<String> {
     let names = || verdicts.iter().map(|verdict| &verdict.name);
     if let Some(exact) = names().find(|name| *name == given) {
@@ -215,7 +219,9 @@ impl Allowed {
         if !item.trim().contains(char::is_whitespace) {
             let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| named(kind)).map(|kind| kind.name()).collect();
             let kinds = kinds.join(", ");
-            return Err(WrongUse(format!("`{item}` is no kind of lines ({kinds}, guard) and no whole line")));
+            return Err(WrongUse(format!(
+                "`{item}` is neither a kind of lines ({kinds}, guard) nor a whole line"
+            )));
         }
         self.lines.insert(spelled(item));
         Ok(())
@@ -226,7 +232,7 @@ impl Allowed {
     }
 }
 
-/// An item as it is compared: the commands spelled out, up to where a secret may begin.
+/// An item for comparison: commands in full spelling, up to any secret.
 fn spelled(item: &str) -> String {
     let global =
         || hubward_config::secret::public_part(item).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -314,7 +320,7 @@ mod tests {
     fn a_name_that_no_tunnel_has_is_told_with_those_that_there_are() {
         let mut parsed = hubward_config::parse("interface Tunnel7\n tunnel source FastEthernet0/0\n");
         let Err(WrongUse(why)) = choices(&["Tunnel8"], &[]).apply(&mut parsed) else { panic!() };
-        assert!(why.contains("called Tunnel8; known: Tunnel7"), "{why}");
+        assert!(why.contains("the name Tunnel8; known: Tunnel7"), "{why}");
         let judgement = choices(&["Tunnel7", "Tunnel8"], &[]).apply_known(&mut parsed);
         assert_eq!(judgement.unknown, ["Tunnel8"], "a start goes on");
         let judgement = choices(&["Tunnel7"], &[]).apply(&mut parsed).unwrap();

@@ -55,7 +55,7 @@ fn what_is_no_configuration_is_1() {
         let done = hubward(&["check", &written(&folder, name, text)]);
         let told = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(1), "{name}: {told}");
-        assert!(told.contains("is no IOS configuration") && told.lines().count() == 1, "{name}: {told}");
+        assert!(told.contains("is not an IOS configuration") && told.lines().count() == 1, "{name}: {told}");
     }
 }
 

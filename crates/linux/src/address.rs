@@ -56,13 +56,14 @@ pub fn list(netlink: &Netlink) -> Result<Vec<Address>, Error> {
     netlink.list("list", "the addresses", &message, parse)
 }
 
-/// Adds an address, marked as Hubward's where the kernel can. One that is there already is adopted and left as it is.
+/// Adds an address, marked as Hubward's where the kernel can. One that is there already is adopted
+/// and left as it is.
 pub fn add(netlink: &Netlink, interface: u32, net: IpNet) -> Result<Made, Error> {
     add_as(netlink, interface, net, PROTOCOL)
 }
 
-/// Adds an address in another's name: the lab gives its hosts addresses that a gateway's sweep must not take for leftovers.
-/// Protocol 0 is nobody's.
+/// Adds an address with another protocol number: the lab gives its hosts addresses that a gateway's
+/// sweep must not take for leftovers. Protocol 0 belongs to no program.
 pub fn add_as(netlink: &Netlink, interface: u32, net: IpNet, protocol: u8) -> Result<Made, Error> {
     let message = Message::new(libc::RTM_NEWADDR, CREATE | EXCLUSIVE, &header(interface, net))
         .address(libc::IFA_LOCAL, net.addr())

@@ -1,6 +1,6 @@
-//! Many datagrams a system call: recvmmsg(2) and sendmmsg(2) with their addresses and control messages. Everything is
-//! allocated once; socket addresses and control messages are written and read as bytes, so that only the two system calls
-//! themselves are unsafe.
+//! Many datagrams per system call: recvmmsg(2) and sendmmsg(2) with their addresses and control
+//! messages. Everything is allocated once; socket addresses and control messages are written and
+//! read as bytes, so that only the two system calls themselves are unsafe.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 #[derive(Clone, Copy)]
 struct Name([u8; 32]);
 
-/// Room for the control messages of one datagram: packet information and traffic class of IPv6 take 64 bytes.
+/// Room for the control messages of one datagram: packet information and traffic class of IPv6 take
+/// 64 bytes.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 struct Control([u8; 128]);
@@ -87,7 +88,7 @@ impl Writer<'_> {
     }
 }
 
-/// What the control messages of a received datagram tell.
+/// The content of the control messages of a received datagram.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Arrival {
     local: Option<IpAddr>,
@@ -127,7 +128,8 @@ fn parse_control(mut bytes: &[u8]) -> Arrival {
     arrival
 }
 
-/// One datagram that arrived, or several of one sender that the kernel gathered (UDP receive offload).
+/// One datagram that arrived, or several of one sender that the kernel gathered (UDP receive
+/// offload).
 #[derive(Debug)]
 pub struct Received<'a> {
     /// The payload, to be worked on in place.
@@ -151,8 +153,9 @@ pub struct Received<'a> {
 pub struct Outgoing<'a> {
     /// The payload.
     pub data: &'a [u8],
-    /// Bytes of each datagram in `data`, when there are several: at most 64 and, together, 65 507 bytes. A network device
-    /// that cannot fill in checksums refuses with `EIO`, a path that is too narrow with `EINVAL` or `EMSGSIZE`.
+    /// Bytes of each datagram in `data`, when there are several: at most 64 and, together, 65 507
+    /// bytes. A network device that cannot fill in checksums refuses with `EIO`, a path that is too
+    /// narrow with `EINVAL` or `EMSGSIZE`.
     pub segment: Option<u16>,
     /// The receiver; for a raw socket the port is 0.
     pub to: SocketAddr,
@@ -162,8 +165,8 @@ pub struct Outgoing<'a> {
     pub interface: u32,
     /// TOS or traffic class of the outer header; the socket's own when there is none.
     pub tos: Option<u8>,
-    /// Set the DF bit of the outer header: a datagram longer than the link's MTU then fails with `EMSGSIZE`. Clear, it is
-    /// fragmented.
+    /// Set the DF bit of the outer header: a datagram longer than the link's MTU then fails with
+    /// `EMSGSIZE`. Clear, it is fragmented.
     pub dont_fragment: bool,
 }
 
@@ -180,7 +183,7 @@ pub struct RecvBatch {
     headers: Vec<libc::mmsghdr>,
     /// Datagrams to ask for next time.
     wanted: usize,
-    /// The last call brought as many as were asked for.
+    /// The last call returned as many as were requested.
     more: bool,
 }
 
@@ -192,8 +195,8 @@ struct Arrived {
     truncated: bool,
 }
 
-// SAFETY: the pointers in `vectors` and `headers` are read by system calls only; all that they point to is owned by the same
-// value, on the heap, and neither moved nor given back before it.
+// SAFETY: the pointers in `vectors` and `headers` are read by system calls only; all that they
+// point to is owned by the same value, on the heap, and is neither moved nor freed before it.
 unsafe impl Send for RecvBatch {}
 
 impl std::fmt::Debug for RecvBatch {
@@ -202,16 +205,19 @@ impl std::fmt::Debug for RecvBatch {
     }
 }
 
-/// Bytes that one call should bring when datagrams are long: more would push each other out of the processor's second cache.
+/// Bytes that one call should return when datagrams are long: more would evict each other from the
+/// processor's second cache.
 const CALL: usize = 256 * 1024;
 
 impl RecvBatch {
-    /// Room for `datagrams` datagrams of at most `size` bytes each (for a raw socket, with their IP header).
+    /// Room for `datagrams` datagrams of at most `size` bytes each (for a raw socket, with their IP
+    /// header).
     pub fn new(datagrams: usize, size: usize) -> Self {
         let datagrams = datagrams.max(1);
         let size = size.max(1);
-        // buffers begin on a cache line, where the kernel's copy is fast, and each on another one modulo a page: buffers that
-        // are filled by a few hundred bytes would share a handful of the cache's sets otherwise
+        // buffers begin on a cache line, where the kernel's copy is fast, and each on another one
+        // modulo a page: buffers with only a few hundred bytes would otherwise share a handful of
+        // the cache's sets
         let stride = size.next_multiple_of(64).saturating_add(if size > 4096 { 64 * 25 } else { 0 });
         let mut batch = Self {
             size,
@@ -247,7 +253,7 @@ impl RecvBatch {
         }
     }
 
-    /// How many arrived with the last call.
+    /// How many the last call received.
     pub fn len(&self) -> usize {
         self.arrived.len()
     }
@@ -257,12 +263,12 @@ impl RecvBatch {
         self.arrived.is_empty()
     }
 
-    /// Whether more may be there than the last call brought: it got as many as it asked for.
+    /// Whether there may be more than the last call returned: it got as many as it requested.
     pub fn may_have_left_some(&self) -> bool {
         self.more
     }
 
-    /// What arrived with the last call, in the order of arrival.
+    /// What the last call received, in the order of arrival.
     pub fn datagrams(&mut self) -> impl Iterator<Item = Received<'_>> {
         self.buffer
             .chunks_mut(self.stride)
@@ -297,8 +303,9 @@ impl RecvBatch {
         self.more = false;
         let count = u32::try_from(self.wanted.min(self.headers.len())).unwrap_or(1);
         let received = loop {
-            // SAFETY: each of the `count` headers points to a name, a control buffer and one vector, all of the given
-            // lengths and all owned by `self`, which is borrowed mutably until the call has returned.
+            // SAFETY: each of the `count` headers points to a name, a control buffer and one
+            // vector, all of the given lengths and all owned by `self`, which is borrowed mutably
+            // until the call has returned.
             let result = unsafe {
                 libc::recvmmsg(
                     fd.as_raw_fd(),
@@ -334,7 +341,8 @@ impl RecvBatch {
         Ok(received)
     }
 
-    /// Takes the IPv4 header off that a raw socket delivers. A datagram whose header makes no sense becomes empty.
+    /// Takes the IPv4 header off that a raw socket delivers. A datagram whose header makes no sense
+    /// becomes empty.
     pub(crate) fn strip_ipv4_header(&mut self) {
         for (chunk, arrived) in self.buffer.chunks(self.stride).zip(&mut self.arrived) {
             let length = chunk.first().map_or(0, |byte| usize::from(byte & 0x0f) * 4);
@@ -353,7 +361,8 @@ pub struct SendBatch {
     dont_fragment: Vec<bool>,
 }
 
-// SAFETY: the pointers in `vectors` and `headers` are written before each system call and never read otherwise.
+// SAFETY: the pointers in `vectors` and `headers` are written before each system call and never
+// read otherwise.
 unsafe impl Send for SendBatch {}
 
 impl std::fmt::Debug for SendBatch {
@@ -363,7 +372,7 @@ impl std::fmt::Debug for SendBatch {
 }
 
 impl SendBatch {
-    /// Room for `datagrams` datagrams a call.
+    /// Room for `datagrams` datagrams per call.
     pub fn new(datagrams: usize) -> Self {
         let capacity = datagrams.max(1);
         Self {
@@ -376,14 +385,15 @@ impl SendBatch {
         }
     }
 
-    /// How many datagrams one call takes at most.
+    /// The maximum number of datagrams per call.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Sends the first datagrams of `messages`, at most [`capacity`](Self::capacity); returns how many were taken by the
-    /// kernel. `set_df` is called before each run that needs another DF setting. An error is that of the first datagram
-    /// that was not sent and is told only when it is the first of all.
+    /// Sends the first datagrams of `messages`, at most [`capacity`](Self::capacity); returns how
+    /// many the kernel accepted. `set_df` is called before each run that needs another DF setting.
+    /// An error is that of the first datagram that was not sent, and is returned only if that is
+    /// the first of all.
     pub(crate) fn send<'a>(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -440,8 +450,8 @@ impl SendBatch {
 
 fn send_run(fd: BorrowedFd<'_>, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
     loop {
-        // SAFETY: the headers were filled by `SendBatch::send`: names, controls and vectors are owned by the batch, the data
-        // is borrowed by its caller; the kernel only reads them.
+        // SAFETY: the headers were filled by `SendBatch::send`: names, controls and vectors are
+        // owned by the batch, the data is borrowed by its caller; the kernel only reads them.
         let result = unsafe {
             libc::sendmmsg(
                 fd.as_raw_fd(),

@@ -1,5 +1,6 @@
-//! The way on in clear: a packet that was captured but that the crypto ACL denies goes back to the kernel with its own IP
-//! header, marked so that it is routed by the main table and not captured again.
+//! The path for unencrypted packets: a captured packet that the crypto ACL denies goes back to the
+//! kernel with its own IP header, marked so that it is routed by the main table and not captured
+//! again.
 
 use crate::error::{Context, Error};
 use crate::privilege::{self, Capability};
@@ -14,9 +15,10 @@ pub struct ClearSocket {
 }
 
 impl ClearSocket {
-    /// Opens the socket; everything it sends bears `mark`. Needs CAP_NET_RAW and CAP_NET_ADMIN.
+    /// Opens the socket; everything it sends has the firewall mark `mark`. Needs CAP_NET_RAW and
+    /// CAP_NET_ADMIN.
     pub fn open(mark: u32) -> Result<Self, Error> {
-        privilege::require(Capability::NetRaw, "sending packets on in clear")?;
+        privilege::require(Capability::NetRaw, "sending unencrypted packets")?;
         // protocol 255 (IPPROTO_RAW) means IP_HDRINCL and receives nothing
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))
             .context("open", "a raw IPv4 socket")?;
@@ -26,8 +28,9 @@ impl ClearSocket {
         Ok(Self { socket })
     }
 
-    /// Sends a whole IPv4 packet to the destination in its header; the kernel fills in the header checksum. `EMSGSIZE` when
-    /// it is longer than the MTU of the interface it leaves by: the kernel does not fragment here.
+    /// Sends a whole IPv4 packet to the destination in its header; the kernel fills in the header
+    /// checksum. `EMSGSIZE` when it is longer than the MTU of the interface it leaves by: the
+    /// kernel does not fragment here.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
         let destination: [u8; 4] = match packet.get(16..20).map(TryInto::try_into) {
             Some(Ok(destination)) if packet.first().is_some_and(|byte| byte >> 4 == 4) => destination,

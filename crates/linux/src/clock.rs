@@ -3,13 +3,15 @@
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Time since the machine started, sleep included (`CLOCK_BOOTTIME`): an SA must not live longer because a laptop slept.
+/// Time since the machine started, sleep included (`CLOCK_BOOTTIME`): an SA must not live longer
+/// because a laptop slept.
 pub fn now() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The date: seconds since 1970 in UTC, for logs, certificates and leases that outlive a restart. It may jump.
+/// The date: seconds since 1970 in UTC, for logs, certificates and leases that outlive a restart.
+/// It may jump.
 pub fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

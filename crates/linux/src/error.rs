@@ -1,4 +1,5 @@
-//! Errors of the operating system, told so that a person can act on them: what was tried, on what, what the kernel said.
+//! Errors of the operating system, with what an operator needs to act on them: what was tried, on
+//! what, and the kernel's error.
 
 use std::io;
 use std::net::SocketAddr;

@@ -9,8 +9,8 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-/// A raw socket of IP protocol 50, never blocking. Every such socket receives every ESP packet of the machine, so there is
-/// one reader, which steers by SPI. Fragments arrive put together.
+/// A raw socket of IP protocol 50, never blocking. Every such socket receives every ESP packet of
+/// the machine, so there is one reader, which dispatches by SPI. Fragments arrive reassembled.
 #[derive(Debug)]
 pub struct EspSocket {
     datagrams: Datagrams,
@@ -31,8 +31,8 @@ impl EspSocket {
         Ok(Self { datagrams, ipv6: local.is_ipv6() })
     }
 
-    /// Receives what is there, up to the batch's size; `WouldBlock` when there is nothing. The data begins at the SPI; the
-    /// batch needs room for the IP header too.
+    /// Receives what is there, up to the batch's size; `WouldBlock` when there is nothing. The data
+    /// begins at the SPI; the batch also needs room for the IP header.
     pub fn recv_batch(&self, batch: &mut RecvBatch) -> io::Result<usize> {
         let count = self.datagrams.recv_batch(batch)?;
         if !self.ipv6 {
@@ -41,7 +41,8 @@ impl EspSocket {
         Ok(count)
     }
 
-    /// Sends the first of `messages` as [`crate::udp::UdpSocket::send_batch`] does. Data begins at the SPI; ports are 0.
+    /// Sends the first of `messages` as [`crate::udp::UdpSocket::send_batch`] does. Data begins at
+    /// the SPI; ports are 0.
     pub fn send_batch<'a>(
         &self,
         batch: &mut SendBatch,

@@ -13,13 +13,14 @@ use std::time::Duration;
 /// What to send.
 #[derive(Debug, Clone)]
 pub struct Ping {
-    /// To whom.
+    /// The destination.
     pub destination: Ipv4Addr,
     /// From which of this machine's addresses; the kernel chooses when there is none.
     pub source: Option<Ipv4Addr>,
     /// How many echoes.
     pub count: u16,
-    /// Time from one echo to the next at least; the next is sent earlier when the answer is there (as IOS does) if this is zero.
+    /// Time from one echo to the next at least; the next is sent earlier when the answer is there
+    /// (as IOS does) if this is zero.
     pub interval: Duration,
     /// How long to wait for each answer.
     pub timeout: Duration,
@@ -54,7 +55,8 @@ pub enum Outcome {
     Reply(Duration),
     /// No answer in time.
     Timeout,
-    /// A router said that it cannot be delivered; the code is that of RFC 792's destination unreachable.
+    /// A router said that it cannot be delivered; the code is that of RFC 792's destination
+    /// unreachable.
     Unreachable {
         /// Who said so.
         by: Ipv4Addr,
@@ -65,7 +67,7 @@ pub enum Outcome {
     TooBig {
         /// Who said so; none when it is this machine itself.
         by: Option<Ipv4Addr>,
-        /// The MTU there, where told.
+        /// The MTU of the next hop, if the message has it.
         mtu: Option<u16>,
     },
     /// Its time to live ended on the way.
@@ -94,8 +96,9 @@ const UNREACHABLE: u8 = 3;
 const TIME_EXCEEDED: u8 = 11;
 const FRAGMENTATION_NEEDED: u8 = 4;
 
-/// Sends the echoes one after another from the thread's network namespace and waits for their answers; `each` sees every
-/// outcome as it comes. Needs CAP_NET_RAW or a group within `net.ipv4.ping_group_range` (then routers' errors are not seen).
+/// Sends the echoes one after another from the thread's network namespace and waits for their
+/// answers; `each` sees every outcome as it comes. Needs CAP_NET_RAW or a group within
+/// `net.ipv4.ping_group_range` (then routers' errors are not seen).
 pub fn ping(ping: &Ping, mut each: impl FnMut(&Outcome)) -> Result<Vec<Outcome>, Error> {
     let (socket, raw) = open(ping)?;
     let mut identifier = [0; 2];
@@ -223,7 +226,8 @@ struct Expected {
     sequence: u16,
 }
 
-/// What an ICMP packet, with its IP header, says about the echo; nothing when it is about something else.
+/// What an ICMP packet, with its IP header, says about the echo; nothing when it is about something
+/// else.
 fn judge(packet: &[u8], expected: &Expected, after: Duration) -> Option<Outcome> {
     let (from, _, message) = split(packet)?;
     let (kind, code) = (*message.first()?, *message.get(1)?);

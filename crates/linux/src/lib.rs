@@ -1,7 +1,9 @@
-//! Hubward's side of Linux: sockets, the TUN interface, routing, namespaces, the clock. No protocol logic is here.
+//! Hubward's side of Linux: sockets, the TUN interface, routing, namespaces, the clock. No protocol
+//! logic is here.
 //!
-//! Calls that set something up return [`Error`], which names the operation and its object. Calls on the packet path return
-//! [`std::io::Result`], so that `WouldBlock` costs nothing and tokio's `AsyncFd` can be used with them.
+//! Calls that set something up return [`Error`], which names the operation and its object. Calls on
+//! the packet path return [`std::io::Result`], so that `WouldBlock` costs nothing and tokio's
+//! `AsyncFd` can be used with them.
 
 #![allow(unsafe_code)] // system calls: each block says why it is sound
 

@@ -17,7 +17,7 @@ pub struct Link {
     pub up: bool,
     /// It works: it is up and has carrier ("line protocol is up").
     pub running: bool,
-    /// Somebody is at the other end (a cable, a program that holds the TUN), whether it is up or not.
+    /// The link has a carrier (a cable, a program that holds the TUN), whether it is up or not.
     pub carrier: bool,
     /// It is the loopback interface.
     pub loopback: bool,
@@ -142,7 +142,8 @@ pub fn list(netlink: &Netlink) -> Result<Vec<Link>, Error> {
     Ok(links)
 }
 
-/// The interface of this name. An error for which [`Error::is_not_found`] holds when there is none.
+/// The interface with this name. An error for which [`Error::is_not_found`] is true if there is
+/// none.
 pub fn by_name(netlink: &Netlink, name: &str) -> Result<Link, Error> {
     check_name(name)?;
     let message = Message::new(libc::RTM_GETLINK, 0, &header(0, 0, 0)).text(INTERFACE_NAME, name);

@@ -2,10 +2,12 @@
 
 /// Protocol number of Hubward's routes, rules and addresses (`ip route show proto 111`).
 pub const PROTOCOL: u8 = 111;
-/// Firewall mark of Hubward's own sockets, so that its IKE and ESP packets are not captured by its own table ("HW").
+/// Firewall mark of Hubward's own sockets, so that its IKE and ESP packets are not captured by its
+/// own table ("HW").
 pub const FWMARK: u32 = 0x4857;
-/// Firewall mark of what Hubward sends on in clear: its lower half keeps it from being captured, as [`FWMARK`] does, and the
-/// rest tells it from IKE and ESP, of which alone no guard wants to know anything.
+/// Firewall mark of what Hubward sends unencrypted: its lower half exempts it from capture, as
+/// [`FWMARK`] does, and the rest distinguishes it from IKE and ESP, the only packets that the guard
+/// ignores.
 pub const CLEAR_MARK: u32 = 0x1_0000 | FWMARK;
 /// The bits of a firewall mark that keep a packet from being captured.
 pub const CAPTURE_MASK: u32 = 0xffff;
@@ -20,7 +22,7 @@ pub const INTERFACE_PREFIX: &str = "hubward";
 /// Whether something was made or was there before; what was there is adopted and never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {
-    /// It is new: whoever made it removes it.
+    /// It was created by this call: the caller that created it removes it.
     New,
     /// It was there already.
     AlreadyThere,

@@ -22,9 +22,10 @@ pub enum Change {
     AddressGone(Address),
     /// A route appeared or took another's place.
     Route(Route),
-    /// A route is gone. (The kernel does not tell this of routes that go with their interface or address.)
+    /// A route is gone. (The kernel does not report routes that go with their interface or
+    /// address.)
     RouteGone(Route),
-    /// Changes came faster than they were read and some are lost: list everything anew.
+    /// Changes arrived faster than they were read and some are lost: list everything again.
     Lost,
 }
 

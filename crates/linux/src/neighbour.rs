@@ -17,7 +17,7 @@ pub struct Neighbour {
     pub interface: u32,
     /// Its address.
     pub address: IpAddr,
-    /// Its Ethernet address; `None` while nobody answers.
+    /// Its Ethernet address; `None` while there is no answer.
     pub mac: Option<[u8; 6]>,
     /// Seconds since the entry was confirmed.
     pub age: u32,
@@ -52,8 +52,9 @@ pub fn list(netlink: &Netlink) -> Result<Vec<Neighbour>, Error> {
     netlink.list("list", "the neighbours", &message, parse)
 }
 
-/// Tells everybody on a link that an address is at this Ethernet address (a gratuitous ARP request, RFC 5227 section 3): whoever
-/// knew it elsewhere, at the router that had it before, knows better then. Needs CAP_NET_RAW.
+/// Announces on a link that an address is at this Ethernet address (a gratuitous ARP request, RFC
+/// 5227 section 3), so that neighbours update an entry for the router that had it before. Needs
+/// CAP_NET_RAW.
 pub fn announce(interface: u32, mac: [u8; 6], address: Ipv4Addr) -> Result<(), Error> {
     let socket = PacketSocket::open(interface, Layer::Network, ETHERTYPE_ARP, &[])?;
     // Ethernet, IPv4, their lengths, a request

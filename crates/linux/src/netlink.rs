@@ -1,6 +1,6 @@
-//! Requests to the kernel's routing socket, rtnetlink(7): one request, its answers, the acknowledgement. The attributes
-//! Hubward uses are few, and an attribute that it does not know must never spoil a listing, so messages are read and
-//! written here.
+//! Requests to the kernel's routing socket, rtnetlink(7): one request, its answers, the
+//! acknowledgement. The attributes Hubward uses are few, and an attribute that it does not know
+//! must never spoil a listing, so messages are read and written here.
 
 use crate::error::{Context, Error};
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
-/// Enough for any message of the kernel's dumps (they come in pieces of up to 32 KiB).
+/// Enough for any message of the kernel's dumps (they arrive in parts of up to 32 KiB).
 const BUFFER: usize = 64 * 1024;
 const HEADER: usize = 16;
 /// Room for any message that holds keys.
@@ -33,11 +33,12 @@ const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
 const ERROR_MESSAGE: u16 = libc::NLMSG_ERROR as u16;
 
-/// A routing socket. It belongs to the network namespace of the thread that opened it, wherever it is used afterwards.
+/// A routing socket. It belongs to the network namespace of the thread that opened it, wherever it
+/// is used afterwards.
 #[derive(Debug)]
 pub struct Netlink {
     fd: OwnedFd,
-    /// The last sequence number; held while a request is under way.
+    /// The last sequence number; locked during a request.
     sequence: Mutex<u32>,
 }
 
@@ -47,7 +48,8 @@ impl Netlink {
         Self::speaking(None)
     }
 
-    /// The same for xfrm(8) (`NETLINK_XFRM`): its answers hold keys, which is why every buffer here is wiped.
+    /// The same for xfrm(8) (`NETLINK_XFRM`): its answers hold keys, which is why every buffer here
+    /// is wiped.
     pub(crate) fn open_xfrm() -> Result<Self, Error> {
         Self::speaking(Some(netlink::XFRM))
     }
@@ -69,7 +71,8 @@ impl Netlink {
         Ok(Self { fd, sequence: Mutex::new(0) })
     }
 
-    /// Sends a request that the kernel acknowledges. `object` names what it is about, for the error.
+    /// Sends a request that the kernel acknowledges. `object` names what it is about, for the
+    /// error.
     pub(crate) fn execute(
         &self,
         operation: &'static str,
@@ -80,7 +83,8 @@ impl Netlink {
         self.request(operation, object, message, |_, _| Ok(()))
     }
 
-    /// Sends a request for a listing; an interrupted one (something changed meanwhile) is asked for again.
+    /// Sends a request for a listing; an interrupted one (something changed meanwhile) is asked for
+    /// again.
     pub(crate) fn list<T>(
         &self,
         operation: &'static str,
@@ -105,7 +109,8 @@ impl Netlink {
         }
     }
 
-    /// Sends a request and hands each answer to `each` until the acknowledgement or the end of the listing.
+    /// Sends a request and hands each answer to `each` until the acknowledgement or the end of the
+    /// listing.
     pub(crate) fn request(
         &self,
         operation: &'static str,
@@ -167,8 +172,8 @@ impl Netlink {
         }
     }
 
-    /// Sends requests to a subsystem of netfilter that are carried out all or none, in one step. The kernel tells the first
-    /// that it refused.
+    /// Sends requests to a subsystem of netfilter that are applied atomically. The kernel reports
+    /// the first that it refused.
     pub(crate) fn batch(
         &self,
         operation: &'static str,
@@ -182,7 +187,7 @@ impl Netlink {
         if let Some(last) = messages.last_mut() {
             last.flags |= ACK;
         }
-        // nfgenmsg, whose last half is the subsystem
+        // nfgenmsg, whose last two bytes are the subsystem
         let [high, low] = subsystem.to_be_bytes();
         let frame = |kind| Message::new(kind, 0, &[0, 0, high, low]);
         let mut bytes = Vec::new();
@@ -259,7 +264,7 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn new(kind: u16, flags: u16, header: &[u8]) -> Self {
-        // a message with keys must not be moved while it grows: what it leaves behind would not be wiped
+        // a message with keys must not be moved while it grows: the old copy would not be wiped
         let mut body = Zeroizing::new(Vec::with_capacity(ROOM.max(header.len())));
         body.extend_from_slice(header);
         Self { kind, flags, body }
@@ -291,7 +296,7 @@ impl Message {
         }
     }
 
-    /// Adds an attribute whose content begins with `header` and goes on with the attributes that `fill` adds.
+    /// Adds an attribute whose content is `header` followed by the attributes that `fill` adds.
     pub(crate) fn nested(self, kind: u16, header: &[u8], fill: impl FnOnce(Self) -> Self) -> Self {
         let inner = fill(Self::new(0, 0, header));
         self.attribute(kind, &inner.body)

@@ -1,4 +1,5 @@
-//! Network namespaces without iproute2, as root or, inside a user namespace of one's own, as anybody.
+//! Network namespaces without iproute2, as root or, inside a user namespace of one's own, as
+//! anybody.
 
 use crate::error::{Context, Error, check};
 use crate::netlink::Netlink;
@@ -12,7 +13,8 @@ use std::process::Command;
 
 const CURRENT: &str = "/proc/thread-self/ns/net";
 
-/// A network namespace. It lives as long as this value, a process in it, or an interface's socket holds it.
+/// A network namespace. It lives as long as this value, a process in it, or an interface's socket
+/// keeps it.
 #[derive(Debug)]
 pub struct NetNs {
     fd: OwnedFd,
@@ -25,10 +27,12 @@ impl NetNs {
         Ok(Self { fd })
     }
 
-    /// Makes an empty namespace with its loopback interface up. Needs CAP_SYS_ADMIN, which [`enter_user_namespace`] gives.
+    /// Makes an empty namespace with its loopback interface up. Needs CAP_SYS_ADMIN, which
+    /// [`enter_user_namespace`] gives.
     pub fn create() -> Result<Self, Error> {
         on_own_thread(|| {
-            // SAFETY: unshare takes its flags by value; it concerns this thread only, which ends right after.
+            // SAFETY: unshare takes its flags by value; it concerns this thread only, which ends
+            // right after.
             check(unsafe { libc::unshare(libc::CLONE_NEWNET) }).context("make", "a network namespace")?;
             let namespace = Self::current()?;
             crate::link::set_up(&Netlink::open()?, 1, true)?;
@@ -36,7 +40,8 @@ impl NetNs {
         })
     }
 
-    /// Runs `work` on a thread of its own inside the namespace. Sockets opened there stay in it wherever they go.
+    /// Runs `work` on a thread of its own inside the namespace. Sockets opened there stay in it
+    /// wherever they go.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         on_own_thread(|| {
             self.enter()?;
@@ -44,7 +49,8 @@ impl NetNs {
         })
     }
 
-    /// Moves the calling thread into the namespace, for good. Threads that it starts afterwards are in it too.
+    /// Moves the calling thread into the namespace, for good. Threads that it starts afterwards are
+    /// in it as well.
     pub fn enter(&self) -> Result<(), Error> {
         set_namespace(self.fd.as_fd()).context("enter", "a network namespace")
     }
@@ -54,20 +60,22 @@ impl NetNs {
         self.run(Netlink::open)?
     }
 
-    /// A path by which other programs find the namespace while this process lives: `nsenter --net=PATH`.
+    /// A path by which other programs find the namespace while this process lives: `nsenter
+    /// --net=PATH`.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd()))
     }
 
-    /// Makes `command` start inside the namespace, and end (SIGTERM) when the thread that starts it ends.
+    /// Makes `command` start inside the namespace, and end (SIGTERM) when the thread that starts it
+    /// ends.
     pub fn start_in<'c>(&self, command: &'c mut Command) -> Result<&'c mut Command, Error> {
         let fd = self.fd.try_clone().context("duplicate", "a network namespace")?;
         let begin = move || {
             set_parent_process_death_signal(Some(Signal::TERM))?;
             set_namespace(fd.as_fd())
         };
-        // SAFETY: between fork and exec the closure makes two system calls, one on a descriptor that it owns; it allocates
-        // nothing.
+        // SAFETY: between fork and exec the closure makes two system calls, one on a descriptor
+        // that it owns; it allocates nothing.
         Ok(unsafe { command.pre_exec(begin) })
     }
 }
@@ -93,9 +101,10 @@ fn on_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Res
     })
 }
 
-/// Makes the process root of a user namespace of its own with an empty network namespace, so that it may make namespaces,
-/// interfaces and routes there without being root outside. The process must have one thread: call it first in `main`. A
-/// process that has CAP_SYS_ADMIN and CAP_NET_ADMIN already needs it not.
+/// Makes the process root of its own user namespace with an empty network namespace, so that it may
+/// create namespaces, interfaces and routes there without being root outside. The process must have
+/// one thread: call it first in `main`. A process that already has CAP_SYS_ADMIN and CAP_NET_ADMIN
+/// does not need it.
 pub fn enter_user_namespace() -> Result<(), Error> {
     // SAFETY: these take no arguments and cannot fail.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };

@@ -1,5 +1,6 @@
-//! Packet filters of the kernel, nf_tables (`nft list ruleset` shows them): whole tables of IPv4, put in place or taken away
-//! in one step, so that no packet meets half of one. Only what Hubward filters by is here.
+//! Packet filters of the kernel, nf_tables (`nft list ruleset` shows them): whole tables of IPv4,
+//! installed or removed atomically, so that no packet meets half of one. Only the parts that
+//! Hubward uses are here.
 
 use crate::error::Error;
 use crate::netlink::{Attributes, CREATE, Message, Netlink, text_of};
@@ -39,7 +40,7 @@ pub struct Table {
     pub name: String,
     /// Sets of addresses.
     pub sets: Vec<Set>,
-    /// Chains. A chain stands before those that jump to it.
+    /// Chains. A chain must be before those that jump to it.
     pub chains: Vec<Chain>,
 }
 
@@ -74,7 +75,8 @@ impl Hook {
     }
 }
 
-/// A list of rules; a packet that none decides on is let through, or goes on in the chain that jumped here.
+/// A list of rules; a packet that no rule decides on is accepted, or continues in the chain that
+/// jumped here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chain {
     /// Its name in the table.
@@ -137,9 +139,9 @@ pub enum Verdict {
 pub enum Test {
     /// It leaves by the interface of this name, which need not exist.
     LeavesBy(String),
-    /// It leaves by an interface whose name begins so.
+    /// It leaves by an interface whose name has this prefix.
     LeavesByPrefix(String),
-    /// It bears just this firewall mark.
+    /// It has exactly this firewall mark.
     Mark(u32),
     /// The kernel is going to protect it by IPsec.
     Ipsec,
@@ -153,8 +155,8 @@ pub enum Test {
     DestinationIn(String),
     /// Its destination is in none of the ranges of a set.
     DestinationNotIn(String),
-    /// Source port of UDP and TCP, of a packet that is [`Test::NoLaterFragment`]: some kernels take what stands in its place in
-    /// the others for one.
+    /// Source port of UDP and TCP, of a packet that is [`Test::NoLaterFragment`]: some kernels take
+    /// the bytes at that offset of other fragments for a port.
     SourcePort(u16),
     /// Destination port, likewise.
     DestinationPort(u16),
@@ -188,7 +190,8 @@ impl Nftables {
         Ok(Self { netlink: Netlink::open_netfilter()? })
     }
 
-    /// Puts a table in the place of the one of its name, if there is one: each packet meets either the old one or the new one.
+    /// Puts a table in the place of the one of its name, if there is one: each packet meets either
+    /// the old one or the new one.
     pub fn replace(&self, table: &Table) -> Result<(), Error> {
         let mut messages = vec![
             named(NEWTABLE, CREATE, &table.name),
@@ -255,8 +258,8 @@ impl Nftables {
         }
     }
 
-    /// The number of changes that any program has made to nf_tables in this namespace: as long as it stays, all tables are as
-    /// they were.
+    /// The number of changes that any program has made to nf_tables in this namespace: as long as
+    /// it stays, all tables are as they were.
     pub fn generation(&self) -> Result<u32, Error> {
         let mut found = None;
         let message = request(GETGEN, 0);
@@ -274,7 +277,8 @@ impl Nftables {
         })
     }
 
-    /// The counted rules of a table: comment and count, in the order of chains and rules. Nothing where there is no table.
+    /// The counted rules of a table: comment and count, in the order of chains and rules. Empty if
+    /// there is no table.
     pub fn counters(&self, table: &str) -> Result<Vec<(String, Counted)>, Error> {
         let message = request(GETRULE, 0).text(1, table);
         let found = self.netlink.list("read the packet filter", table, &message, |_, body| {
@@ -298,7 +302,7 @@ impl Nftables {
 }
 
 impl Nftables {
-    /// The sets of a table with their ranges. Nothing where there is no table.
+    /// The sets of a table with their ranges. Empty if there is no table.
     pub fn sets(&self, table: &str) -> Result<Vec<Set>, Error> {
         let of_table = |body: &[u8]| {
             let mut attributes = Attributes(body.get(4..).unwrap_or_default());
@@ -323,7 +327,7 @@ impl Nftables {
                     Some(Attributes(list).filter_map(|(_, element)| edge(element)).collect::<Vec<_>>())
                 })?;
             let mut edges: Vec<_> = parts.into_iter().flatten().collect();
-            // an end stands before the range that begins there
+            // an end precedes the range that begins there
             edges.sort_by_key(|(address, end)| (*address, !end));
             sets.push(Set { name, ranges: between(&edges) });
         }
@@ -394,7 +398,8 @@ impl Message {
         self.expression("meta", |meta| meta.big(1, REGISTER).big(2, key))
     }
 
-    /// Loads bytes of the network header (`NFT_PAYLOAD_NETWORK_HEADER`, 1) or the transport header (2).
+    /// Loads bytes of the network header (`NFT_PAYLOAD_NETWORK_HEADER`, 1) or the transport header
+    /// (2).
     fn payload(self, base: u32, offset: u32, length: u32) -> Self {
         self.expression("payload", |load| load.big(1, REGISTER).big(2, base).big(3, offset).big(4, length))
     }
@@ -506,7 +511,7 @@ fn rule_message(table: &str, chain: &str, rule: &Rule) -> Message {
         })
 }
 
-/// The messages that add ranges to a set: where each begins, and where the next address is outside again.
+/// The messages that add ranges to a set: the start of each, and the first address after it.
 fn elements(table: &str, set: &str, ranges: &[(Ipv4Addr, Ipv4Addr)]) -> Vec<Message> {
     let some = |ranges: &[(Ipv4Addr, Ipv4Addr)]| {
         request(NEWSETELEM, CREATE).text(1, table).text(2, set).nest(3, |list| {

@@ -1,4 +1,5 @@
-//! Readiness told to systemd: one datagram to the socket that `NOTIFY_SOCKET` names (sd_notify(3)).
+//! Readiness notification for systemd: one datagram to the socket that `NOTIFY_SOCKET` names
+//! (sd_notify(3)).
 
 use crate::error::{Context, Error};
 use std::ffi::OsStr;
@@ -6,8 +7,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Sends `state` ("READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STATUS=…", "STOPPING=1") to the service manager. False when
-/// there is none.
+/// Sends `state` ("READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STATUS=…", "STOPPING=1") to the
+/// service manager. False when there is none.
 pub fn notify(state: &str) -> Result<bool, Error> {
     match std::env::var_os("NOTIFY_SOCKET") {
         Some(path) => notify_at(&path, state).map(|()| true),

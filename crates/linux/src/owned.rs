@@ -1,7 +1,9 @@
-//! The marks by which Hubward knows its own, and the removal of what a run that ended badly left behind.
+//! The marks by which Hubward recognises what it created, and the removal of what a crashed run
+//! left.
 //!
-//! Routes and rules bear a protocol number of their own. Addresses do too since Linux 5.18; for older kernels, and for links
-//! and kernel settings, which bear no mark, a [`Ledger`] on disk tells what was changed.
+//! Routes and rules have a protocol number of their own. So do addresses since Linux 5.18; for
+//! older kernels, and for links and kernel settings, which have no mark, a [`Ledger`] on disk
+//! records what was changed.
 
 use crate::error::{Context, Error};
 use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE, RULE_PRIORITY, TABLE};
@@ -13,7 +15,8 @@ use ipnet::IpNet;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The rule that captures: every packet that bears neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in [`TABLE`] before the main table.
+/// The rule that captures: every packet with neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in
+/// [`TABLE`] before the main table.
 pub fn capture_rule(family: Family) -> Rule {
     Rule { mark: Some((FWMARK, CAPTURE_MASK)), invert: true, ..Rule::new(family, RULE_PRIORITY, TABLE) }
 }
@@ -31,22 +34,24 @@ impl Swept {
     fn note(&mut self, what: String, result: Result<(), Error>) {
         match result {
             Ok(()) => self.removed.push(what),
-            // it went with its interface or table, or somebody was faster
+            // it went with its interface or table, or another program removed it
             Err(error) if error.is_not_found() => {}
             Err(error) => self.failed.push(error.to_string()),
         }
     }
 }
 
-/// Removes everything in the namespace that bears Hubward's marks, and what the ledger names: exactly the leftovers of an
-/// earlier run, when it is called before anything is made, and all that this run made, when it is called at the end. Two
-/// Hubwards in one network namespace would sweep each other's things; they also could not share UDP port 500.
+/// Removes everything in the namespace that has Hubward's marks, and what the ledger names: exactly
+/// the leftovers of an earlier run if it is called before anything is created, and all that this
+/// run created if it is called at the end. Two Hubwards in one network namespace would sweep each
+/// other's things; they also could not share UDP port 500.
 pub fn sweep(netlink: &Netlink, ledger: &mut Ledger) -> Result<Swept, Error> {
     sweep_but(netlink, ledger, &[])
 }
 
-/// Like [`sweep`], but links with these names stay down if an earlier run set them down: this run shuts them too, and
-/// nothing must pass in between. The ledger goes on knowing that they were up.
+/// Like [`sweep`], but links with these names stay down if an earlier run set them down: this run
+/// shuts them as well, and nothing must pass in between. The ledger keeps the fact that they were
+/// up.
 pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     for rule in rule::list(netlink)? {
@@ -76,7 +81,8 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
     ledger.entries = kept;
     for entry in over.into_iter().rev() {
         match entry {
-            // one that was down before is not taken down: an end and a start would cost it its carrier
+            // one that was down before is not set down: setting it down and up would cost it its
+            // carrier
             Entry::Link { up: false, .. } => {}
             Entry::Link { interface, up: true } => {
                 let result = link::by_name(netlink, &interface).and_then(|link| match link.up {
@@ -96,7 +102,8 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
             }
         }
     }
-    // TUN interfaces vanish with their process; one that did not was made persistent by somebody
+    // TUN interfaces vanish with their process; one that did not was made persistent by another
+    // program
     for link in link::list(netlink)? {
         if link.kind.as_deref() == Some("tun") && link.name.starts_with(INTERFACE_PREFIX) && !link.carrier {
             swept.note(format!("interface {}", link.name), link::delete(netlink, link.index));
@@ -173,10 +180,10 @@ impl Entry {
     }
 }
 
-/// A small file that tells a later run what this one changed and the kernel does not mark. Each change is written down
-/// before it is made, so that a crash between the two leaves a note of something undone, never something without a note.
-/// Where the file cannot be written, the ledger goes on in memory, tells why ([`Ledger::unsaved`]), and tries again with the
-/// next change.
+/// A small file that records for a later run what this one changed and the kernel does not mark.
+/// Each change is recorded before it is made, so that a crash between the two leaves a record of
+/// something undone, never a change without a record. If the file cannot be written, the ledger
+/// continues in memory, reports why ([`Ledger::unsaved`]), and tries again with the next change.
 #[derive(Debug)]
 pub struct Ledger {
     path: Option<PathBuf>,
@@ -185,8 +192,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Reads the ledger an earlier run left, or begins one. A file with something else in it is moved aside, and what makes
-    /// sense in it counts; one that cannot be read is left alone. Either is told by the second value.
+    /// Reads the ledger of an earlier run, or starts one. A file with invalid lines is moved aside,
+    /// and its valid lines are used; one that cannot be read is left alone. The second value
+    /// reports either case.
     pub fn open(path: &Path) -> (Self, Option<String>) {
         let begin = |entries| Self { path: Some(path.to_owned()), entries, unsaved: None };
         let bytes = match std::fs::read(path) {
@@ -202,12 +210,12 @@ impl Ledger {
             }
         };
         let text = String::from_utf8_lossy(&bytes);
-        // a line without its end may be half of one
+        // a line without its end may be incomplete
         let lines = text.split_inclusive('\n').map(|line| line.strip_suffix('\n').and_then(Entry::from_line));
         let (entries, whole) = (lines.clone().flatten().collect(), lines.clone().all(|line| line.is_some()));
         let trouble = (!whole).then(|| {
             let moved = set_aside(path);
-            format!("{} has lines that Hubward did not write; {moved}; the others count", path.display())
+            format!("{} has lines that Hubward did not write; {moved}; the others are used", path.display())
         });
         let mut ledger = begin(entries);
         if trouble.is_some() {
@@ -226,7 +234,7 @@ impl Ledger {
         self.entries.is_empty()
     }
 
-    /// Why the file does not have what it should, if it does not: after a crash something would be left behind.
+    /// Why the file is not up to date, if it is not: after a crash something would be left behind.
     pub fn unsaved(&self) -> Option<&str> {
         self.unsaved.as_deref()
     }
@@ -295,7 +303,7 @@ impl Ledger {
         self.unsaved = self.write().err().map(|error| error.to_string());
     }
 
-    /// Writes the file anew beside the old one and puts it in its place; an empty ledger has no file.
+    /// Writes a new file next to the old one and replaces it; an empty ledger has no file.
     fn write(&self) -> Result<(), Error> {
         let Some(path) = &self.path else { return Ok(()) };
         if self.entries.is_empty() {
@@ -319,7 +327,8 @@ impl Ledger {
     }
 }
 
-/// Moves what is broken out of the way, for somebody to look at: `NAME.broken-SECONDS`. Gives what became of it, in words.
+/// Moves a damaged file aside, for inspection: `NAME.broken-SECONDS`. Returns what happened to it,
+/// in words.
 pub fn set_aside(path: &Path) -> String {
     let seconds =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -333,7 +342,7 @@ pub fn set_aside(path: &Path) -> String {
     let aside = aside.unwrap_or_else(|| named(seconds));
     match std::fs::rename(path, &aside) {
         Ok(()) => format!("it is now {}", aside.display()),
-        Err(error) => format!("it stays where it is, for it cannot be moved: {error}"),
+        Err(error) => format!("it stays in place, because it cannot be moved: {error}"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Packet sockets, packet(7): DHCP before there is an address, replies to clients that have none, and captures.
+//! Packet sockets, packet(7): DHCP before there is an address, replies to clients that have none,
+//! and captures.
 
 use crate::error::{Context, Error, check};
 use crate::privilege::{self, Capability};
@@ -14,7 +15,7 @@ pub const ETHERTYPE_ALL: u16 = libc::ETH_P_ALL as u16;
 /// The Ethernet broadcast address.
 pub const BROADCAST: [u8; 6] = [0xff; 6];
 
-/// What a packet begins with.
+/// The first header of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// The link-layer header (`SOCK_RAW`).
@@ -47,8 +48,9 @@ pub struct Packet {
     pub direction: Direction,
     /// The Ethernet address of the sender, where the link has one.
     pub sender: Option<[u8; 6]>,
-    /// The transport checksum is in the packet. It is not when the sender's kernel left it to a network card that does not
-    /// exist, as between the ends of a veth or with a virtual machine: it must not be verified then.
+    /// The transport checksum is in the packet. It is not when the sender's kernel left it to a
+    /// network card that does not exist, as between the ends of a veth or with a virtual machine:
+    /// it must not be verified then.
     pub checksum_filled: bool,
 }
 
@@ -67,8 +69,8 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket for packets of one EtherType on the interface of this index; `filter`, if not empty, decides which of
-    /// them arrive. Needs CAP_NET_RAW.
+    /// Opens a socket for packets of one EtherType on the interface of this index; `filter`, if not
+    /// empty, decides which of them arrive. Needs CAP_NET_RAW.
     pub fn open(interface: u32, layer: Layer, ethertype: u16, filter: &[Instruction]) -> Result<Self, Error> {
         privilege::require(Capability::NetRaw, "a packet socket")?;
         let object = format!("a packet socket on interface {interface}");
@@ -81,14 +83,14 @@ impl PacketSocket {
         let result =
             unsafe { libc::socket(libc::AF_PACKET, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) };
         let raw = check(result).context("open", &object)?;
-        // SAFETY: the descriptor is new and nobody else's.
+        // SAFETY: the descriptor is new and has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(raw) };
         let socket = Self { fd, interface, ethertype };
         if !filter.is_empty() {
             socket.attach(filter).context("set the filter of", &object)?;
         }
         crate::socket::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)
-            .context("ask for the checksum state on", &object)?;
+            .context("enable the checksum state on", &object)?;
         let address = socket.address([0; 6], 0);
         let length = size_of::<libc::sockaddr_ll>() as u32;
         // SAFETY: the pointer and the length describe the address, which outlives the call.
@@ -104,7 +106,8 @@ impl PacketSocket {
             filter: filter.as_ptr().cast_mut(),
         };
         let length = size_of::<libc::sock_fprog>() as u32;
-        // SAFETY: the program describes the slice; the kernel copies both during the call and does not write to them.
+        // SAFETY: the program describes the slice; the kernel copies both during the call and does
+        // not write to them.
         let result = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
@@ -146,7 +149,8 @@ impl PacketSocket {
         let result = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut header, libc::MSG_TRUNC) };
         let full_length = usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
         let length = header.msg_controllen;
-        // one control message: its header of 16 bytes, then struct tpacket_auxdata, which begins with the status
+        // one control message: its header of 16 bytes, then struct tpacket_auxdata, which begins
+        // with the status
         let status = control.0.get(16..20).filter(|_| length >= 20).and_then(|bytes| bytes.try_into().ok());
         let status = status.map_or(0, u32::from_ne_bytes);
         let [a, b, c, d, e, f, ..] = from.sll_addr;
@@ -164,12 +168,13 @@ impl PacketSocket {
         })
     }
 
-    /// Sends one packet to an Ethernet address. With [`Layer::Link`] the packet bears its own header and `to` only tells the
-    /// kernel.
+    /// Sends one packet to an Ethernet address. With [`Layer::Link`] the packet has its own header,
+    /// and `to` is only for the kernel.
     pub fn send(&self, packet: &[u8], to: [u8; 6]) -> io::Result<()> {
         let address = self.address(to, 6);
         let length = size_of::<libc::sockaddr_ll>() as u32;
-        // SAFETY: packet and address are described by their lengths, outlive the call and are only read.
+        // SAFETY: packet and address are described by their lengths, outlive the call and are only
+        // read.
         let result = unsafe {
             libc::sendto(
                 self.fd.as_raw_fd(),
@@ -196,7 +201,8 @@ impl AsRawFd for PacketSocket {
     }
 }
 
-/// A filter for [`Layer::Network`] sockets: whole IPv4 UDP datagrams, or first fragments, to this port.
+/// A filter for [`Layer::Network`] sockets: whole IPv4 UDP datagrams, or first fragments, to this
+/// port.
 pub fn udp_port_filter(port: u16) -> Vec<Instruction> {
     let load_byte = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
     let load_half = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;

@@ -1,4 +1,5 @@
-//! Captures: what passes an interface, in a file that Wireshark and tcpdump read (the classic pcap format).
+//! Captures: what passes an interface, in a file that Wireshark and tcpdump read (the classic pcap
+//! format).
 
 use crate::clock;
 use crate::error::{Context, Error};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What the packets of a file begin with.
+/// The first header of the packets of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkType {
     /// An Ethernet header.
@@ -46,7 +47,8 @@ impl<W: Write> PcapWriter<W> {
         Ok(Self { output })
     }
 
-    /// Writes one packet, of which `full_length` bytes passed and `packet` were kept, with the date since 1970.
+    /// Writes one packet, of which `packet` was kept and whose length was `full_length` bytes, with
+    /// the time since 1970.
     pub fn write(&mut self, date: Duration, packet: &[u8], full_length: usize) -> io::Result<()> {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let seconds = u32::try_from(date.as_secs()).unwrap_or(u32::MAX);
@@ -63,7 +65,8 @@ impl<W: Write> PcapWriter<W> {
     }
 }
 
-/// A capture under way, on a thread of its own. Dropping it ends it; [`stop`](Self::stop) also tells how it went.
+/// A running capture, on a thread of its own. Dropping it ends it; [`stop`](Self::stop) also
+/// returns its result.
 #[derive(Debug)]
 pub struct Capture {
     stop: Arc<AtomicBool>,
@@ -72,12 +75,13 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins to record an interface of the thread's network namespace. When this returns, the socket is open: nothing that
-    /// is sent afterwards is missed.
+    /// Begins to record an interface of the thread's network namespace. When this returns, the
+    /// socket is open: nothing that is sent afterwards is missed.
     pub fn start(interface: &str, file: &Path) -> Result<Self, Error> {
         let link = link::by_name(&Netlink::open()?, interface)?;
         let socket = PacketSocket::open(link.index, Layer::Link, ETHERTYPE_ALL, &[])?;
-        // as many packets as come between two turns of the thread; the system's limit holds without CAP_NET_ADMIN
+        // as many packets as arrive between two turns of the thread; the system's limit applies
+        // without CAP_NET_ADMIN
         let _ = crate::socket::set_option(
             std::os::fd::AsFd::as_fd(&socket),
             libc::SOL_SOCKET,
@@ -136,7 +140,7 @@ fn record(
                     count += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // the interface was taken down: it may come back
+                // the interface was set down: it may come back
                 Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -1,4 +1,5 @@
-//! What the process may do, and what it gives up: a gateway holds keys, so it leaves no core dump and gains no rights.
+//! What the process may do, and what it gives up: a gateway has keys, so it leaves no core dump and
+//! gains no rights.
 
 use crate::error::{Context, Error};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -57,15 +58,16 @@ pub fn require(capability: Capability, needed_for: &'static str) -> Result<(), E
     Err(Error::MissingCapability { capability: capability.name(), needed_for })
 }
 
-/// No core dump and no debugger of the same user: memory holds keys. After this `/proc/self` belongs to root, so enter
-/// user namespaces before.
+/// No core dump and no debugger of the same user: memory holds keys. After this `/proc/self`
+/// belongs to root, so enter user namespaces before.
 pub fn forbid_core_dumps() -> Result<(), Error> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .context("set to zero", "the core dump limit")?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbid", "core dumps")
 }
 
-/// No program started from here gains rights by a set-user-id bit or file capabilities (`PR_SET_NO_NEW_PRIVS`).
+/// No program started from here gains rights by a set-user-id bit or file capabilities
+/// (`PR_SET_NO_NEW_PRIVS`).
 pub fn forbid_new_privileges() -> Result<(), Error> {
     rustix::thread::set_no_new_privs(true).context("forbid", "new privileges")
 }

@@ -82,13 +82,13 @@ pub struct Route {
     pub gateway: Option<IpAddr>,
     /// Index of the interface packets leave by; 0 when the kernel finds it by the next hop.
     pub interface: u32,
-    /// The next hop counts as connected although no address of the interface says so.
+    /// The next hop counts as connected although no address of the interface makes it so.
     pub onlink: bool,
     /// Of routes with the same prefix the lowest metric is used (IOS: administrative distance).
     pub metric: u32,
     /// Source address of packets that this machine originates by it.
     pub source: Option<IpAddr>,
-    /// MTU of the path, when the route says so.
+    /// MTU of the path, if the route has one.
     pub mtu: Option<u32>,
     /// Who made it ([`PROTOCOL`] is Hubward).
     pub protocol: u8,
@@ -156,7 +156,7 @@ struct RouteHeader {
 }
 
 impl RouteHeader {
-    /// The table is told by an attribute, which has room for numbers above 255.
+    /// The table is in an attribute, which has room for numbers above 255.
     fn to_bytes(&self) -> Vec<u8> {
         let prefix = self.destination.prefix_len();
         let family = family(self.destination.addr());
@@ -201,7 +201,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Route> {
     Some(route)
 }
 
-/// Of several next hops the first stands for all: `struct rtnexthop`, then attributes.
+/// Of several next hops only the first is used: `struct rtnexthop`, then attributes.
 fn first_hop(data: &[u8], route: &mut Route) {
     let (Some(length), Some(index)) = (short_at(data, 0), number_at(data, 4)) else { return };
     route.interface = index;
@@ -221,7 +221,8 @@ pub fn list(netlink: &Netlink) -> Result<Vec<Route>, Error> {
     })
 }
 
-/// Adds a route. One with the same prefix, table and metric that is there already is left as it is, whoever made it.
+/// Adds a route. An existing one with the same prefix, table and metric is left as it is, whoever
+/// made it.
 pub fn add(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
     let message = route.message(libc::RTM_NEWROUTE, CREATE | EXCLUSIVE);
     match netlink.execute("add route", route.name(), message) {
@@ -231,8 +232,8 @@ pub fn add(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
     }
 }
 
-/// Adds a route in front of those with the same prefix, table and metric, whoever made them: it is used, and they are again
-/// once it is gone. One that agrees with it in everything is left as it is.
+/// Adds a route before those with the same prefix, table and metric, whoever made them: it is used,
+/// and they are used again once it is gone. One that is equal in everything is left as it is.
 pub fn prepend(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
     // without EXCLUSIVE, REPLACE and APPEND the kernel puts an IPv4 route first among its equals
     let message = route.message(libc::RTM_NEWROUTE, CREATE);
@@ -243,8 +244,8 @@ pub fn prepend(netlink: &Netlink, route: &Route) -> Result<Made, Error> {
     }
 }
 
-/// Adds a route or puts it in the place of the one with the same prefix, table and metric, *whoever made that*: for tables
-/// that are Hubward's own.
+/// Adds a route or replaces the one with the same prefix, table and metric, *whoever made that*:
+/// for tables that are Hubward's own.
 pub fn replace(netlink: &Netlink, route: &Route) -> Result<(), Error> {
     netlink.execute("set route", route.name(), route.message(libc::RTM_NEWROUTE, CREATE | REPLACE))
 }
@@ -261,13 +262,14 @@ pub struct Lookup {
     pub source: Option<IpAddr>,
     /// Its firewall mark.
     pub mark: u32,
-    /// Index of the interface it came in by; 0 for one of this machine's own. With it, `source` has to be set.
+    /// Index of the interface it came in by; 0 for one of this machine's own. With it, `source` has
+    /// to be set.
     pub arrived_by: u32,
 }
 
-/// Asks the kernel which route a packet to `destination` takes: its next hop, its interface, the source address it would
-/// get. An unreachable destination is an error whose number is that of the route (`ENETUNREACH`, `EHOSTUNREACH`, `EACCES`,
-/// `EINVAL` for a blackhole).
+/// Asks the kernel which route a packet to `destination` takes: its next hop, its interface, the
+/// source address it would get. An unreachable destination is an error whose number is that of the
+/// route (`ENETUNREACH`, `EHOSTUNREACH`, `EACCES`, `EINVAL` for a blackhole).
 pub fn lookup(netlink: &Netlink, destination: IpAddr, how: Lookup) -> Result<Route, Error> {
     let full = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
     let source_length = how.source.map_or(0, full);

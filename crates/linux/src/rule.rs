@@ -35,7 +35,8 @@ impl Family {
     }
 }
 
-/// A rule. A packet that it matches is looked up in a table; when that has no route, the next rule is tried.
+/// A rule. A packet that it matches is looked up in a table; when that has no route, the next rule
+/// is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// IPv4 or IPv6.

@@ -1,4 +1,5 @@
-//! What the UDP, ESP and raw sockets have in common: a socket with a mark, a DF bit that follows the datagram, batches.
+//! What the UDP, ESP and raw sockets have in common: a socket with a mark, a DF bit that follows
+//! the datagram, batches.
 
 use crate::batch::{Outgoing, Received, RecvBatch, SendBatch};
 use crate::error::{Context, Error};
@@ -11,11 +12,13 @@ use std::sync::{Mutex, PoisonError};
 /// What a socket of the data plane or of IKE is opened with, beside its address.
 #[derive(Debug, Clone, Default)]
 pub struct SocketOptions {
-    /// Firewall mark of everything sent (`SO_MARK`, needs CAP_NET_ADMIN): see [`crate::marks::FWMARK`].
+    /// Firewall mark of everything sent (`SO_MARK`, needs CAP_NET_ADMIN): see
+    /// [`crate::marks::FWMARK`].
     pub mark: Option<u32>,
     /// Use this interface only, by name (`SO_BINDTODEVICE`).
     pub interface: Option<String>,
-    /// Bytes that may wait in each direction; 0 leaves the kernel's default. Above the system's limit it needs CAP_NET_ADMIN.
+    /// Bytes that may wait in each direction; 0 leaves the kernel's default. Above the system's
+    /// limit it needs CAP_NET_ADMIN.
     pub buffer: usize,
 }
 
@@ -24,7 +27,8 @@ pub struct SocketOptions {
 pub(crate) struct Datagrams {
     socket: Socket,
     ipv6: bool,
-    /// The DF setting the socket has now. It belongs to the socket, not to a datagram, so senders take turns.
+    /// The DF setting the socket has now. It belongs to the socket, not to a datagram, so senders
+    /// take turns.
     dont_fragment: Mutex<bool>,
 }
 
@@ -60,7 +64,7 @@ impl Datagrams {
             names.extend([(libc::IPPROTO_IP, libc::IP_PKTINFO), (libc::IPPROTO_IP, libc::IP_RECVTOS)]);
         }
         for (level, name) in names {
-            set_option(socket.as_fd(), level, name, 1).context("ask for packet information on", &object)?;
+            set_option(socket.as_fd(), level, name, 1).context("enable packet information on", &object)?;
         }
         let datagrams = Self { socket, ipv6, dont_fragment: Mutex::new(false) };
         datagrams.set_df(false).context("clear the DF bit of", &object)?;
@@ -71,8 +75,9 @@ impl Datagrams {
         &self.socket
     }
 
-    /// The path MTU is the data plane's to learn: the kernel would believe anybody who knows addresses and ports. So with DF
-    /// only the link's MTU binds (PROBE), and without it packets are cut to the link's MTU (OMIT).
+    /// The path MTU is the data plane's to learn: the kernel would believe anybody who knows
+    /// addresses and ports. So with DF only the link's MTU binds (PROBE), and without it packets
+    /// are cut to the link's MTU (OMIT).
     fn set_df(&self, df: bool) -> io::Result<()> {
         let (level, name, value) = match (self.ipv6, df) {
             (false, true) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
@@ -111,7 +116,7 @@ pub(crate) fn first(batch: &mut RecvBatch) -> io::Result<Received<'_>> {
 fn set_buffers(socket: &Socket, bytes: usize) -> io::Result<()> {
     let value = i32::try_from(bytes).unwrap_or(i32::MAX);
     let fd = socket.as_fd();
-    // without CAP_NET_ADMIN the system's limit holds, which is no reason not to start
+    // without CAP_NET_ADMIN the system's limit applies, which is no reason not to start
     if set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, value).is_err() {
         SockRef::from(socket).set_recv_buffer_size(bytes)?;
     }

@@ -9,8 +9,8 @@ pub enum Setting {
     IpForward,
     /// Forward IPv6 packets between interfaces.
     Ipv6Forward,
-    /// Reverse path filter of an interface ("all", "default" or a name): 0 off, 1 strict, 2 loose. The kernel uses the
-    /// greater of "all" and the interface's.
+    /// Reverse path filter of an interface ("all", "default" or a name): 0 off, 1 strict, 2 loose.
+    /// The kernel uses the greater of "all" and the interface's.
     RpFilter(String),
     /// Keep IPv6 off an interface ("all", "default" or a name).
     DisableIpv6(String),

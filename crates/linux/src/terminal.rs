@@ -15,7 +15,8 @@ pub fn size(fd: impl AsFd) -> Option<(u16, u16)> {
     (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
 }
 
-/// A terminal in raw mode: keystrokes arrive one by one and nothing is echoed. Dropping it gives the terminal back.
+/// A terminal in raw mode: keystrokes arrive one by one and nothing is echoed. Dropping it gives
+/// the terminal back.
 #[derive(Debug)]
 pub struct RawMode<'f> {
     fd: BorrowedFd<'f>,
@@ -26,7 +27,7 @@ impl<'f> RawMode<'f> {
     /// Switches a terminal to raw mode.
     ///
     /// # Errors
-    /// When `fd` is no terminal.
+    /// When `fd` is not a terminal.
     pub fn enter(fd: BorrowedFd<'f>) -> Result<Self, Error> {
         let before = tcgetattr(fd).context("read the modes of", "the terminal")?;
         let mut raw = before.clone();
@@ -42,7 +43,7 @@ impl Drop for RawMode<'_> {
     }
 }
 
-/// How a terminal was set before somebody was asked for a password with the echo off.
+/// The settings of a terminal before a password prompt disabled the echo.
 #[derive(Clone, Debug)]
 pub struct Modes(Termios);
 

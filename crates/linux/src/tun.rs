@@ -1,4 +1,4 @@
-//! The TUN interface by which cleartext comes in and goes out, with a virtio header before each packet.
+//! The TUN interface for cleartext in both directions, with a virtio header before each packet.
 
 use crate::error::{Context, Error, check};
 use crate::marks::INTERFACE_PREFIX;
@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 const DEVICE: &str = "/dev/net/tun";
 
-/// What the kernel may leave undone in the packets that it hands over and may be asked to do in those that it is given.
+/// What the kernel may leave undone in the packets that it hands over and may be asked to do in
+/// those that it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Offload {
     /// Every packet is whole: its checksum is there and it fits the MTU.
@@ -37,20 +38,22 @@ impl Offload {
     }
 }
 
-/// The header before each packet: `struct virtio_net_hdr` (virtio 1.2, section 5.1.6), here in the machine's byte order.
+/// The header before each packet: `struct virtio_net_hdr` (virtio 1.2, section 5.1.6), here in the
+/// machine's byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VnetHeader {
     /// [`Self::NEEDS_CHECKSUM`] or [`Self::DATA_VALID`].
     pub flags: u8,
-    /// 0 none, 1 TCP over IPv4, 4 TCP over IPv6, 5 UDP; 0x80 is added when a TCP segment bears ECN's CWR.
+    /// 0 none, 1 TCP over IPv4, 4 TCP over IPv6, 5 UDP; 0x80 is added if a TCP segment has ECN's
+    /// CWR.
     pub gso_type: u8,
     /// Length of all headers, when `gso_type` is not 0.
     pub header_length: u16,
     /// Payload of each segment, when `gso_type` is not 0.
     pub gso_size: u16,
-    /// Where the checksum begins to count.
+    /// Where the checksummed part begins.
     pub checksum_start: u16,
-    /// Where it is to be put, counted from `checksum_start`.
+    /// Where to put it, counted from `checksum_start`.
     pub checksum_offset: u16,
 }
 
@@ -65,7 +68,7 @@ impl VnetHeader {
     pub const TCP_V4: u8 = 1;
     /// `gso_type`: UDP datagrams.
     pub const UDP: u8 = 5;
-    /// Added to `gso_type`: the TCP segments bear ECN's CWR.
+    /// Added to `gso_type`: the TCP segments have ECN's CWR.
     pub const ECN: u8 = 0x80;
 
     /// The header as the kernel wants it.
@@ -111,7 +114,8 @@ pub struct Tun {
 }
 
 impl Tun {
-    /// Makes the interface in the thread's network namespace, down and without address, offloads off. Needs CAP_NET_ADMIN.
+    /// Makes the interface in the thread's network namespace, down and without address, offloads
+    /// off. Needs CAP_NET_ADMIN.
     pub fn create(options: &TunOptions) -> Result<Self, Error> {
         privilege::require(Capability::NetAdmin, "a TUN interface")?;
         let pattern = options.name.clone().unwrap_or_else(|| format!("{INTERFACE_PREFIX}%d"));
@@ -158,7 +162,8 @@ impl Tun {
         self.index
     }
 
-    /// Whether an interface of its name is there and up. Waits for no lock of the kernel's that is held for long.
+    /// Whether an interface with its name exists and is up. Does not wait for kernel locks that are
+    /// held for long.
     pub fn is_up(&self) -> Result<bool, Error> {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)
             .context("open a socket for", &self.name)?;
@@ -180,8 +185,9 @@ impl Tun {
         check(result).context("set the offloads of", &self.name).map(drop)
     }
 
-    /// Reads one packet; returns its header and the packet. `WouldBlock` when there is none. A buffer of [`VnetHeader::LEN`] bytes
-    /// and the MTU is enough without offloads, 65 535 bytes more with; what does not fit is lost.
+    /// Reads one packet; returns its header and the packet. `WouldBlock` when there is none. A
+    /// buffer of [`VnetHeader::LEN`] bytes and the MTU is enough without offloads, 65 535 bytes
+    /// more with; what does not fit is lost.
     pub fn read<'a>(&self, buffer: &'a mut [u8]) -> io::Result<(VnetHeader, &'a mut [u8])> {
         let length = loop {
             // one buffer for both: reading into two costs a twentieth more for a small packet

@@ -1,4 +1,5 @@
-//! UDP sockets of IKE and of ESP in UDP (RFC 3947, RFC 3948): the local address of each datagram is known and chosen.
+//! UDP sockets of IKE and of ESP in UDP (RFC 3947, RFC 3948): the local address of each datagram is
+//! known and chosen.
 
 use crate::batch::{Outgoing, Received, RecvBatch, SendBatch};
 use crate::error::{Context, Error, PortHolder};
@@ -19,8 +20,9 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Binds to `local`; 0.0.0.0 takes every address. Port 0 lets the kernel choose.
     ///
-    /// `SO_REUSEADDR` stays off: on Linux it would let two programs bind the same port and one of them starve. A port that
-    /// is taken is [`Error::PortInUse`], which names the program that has it.
+    /// `SO_REUSEADDR` stays off: on Linux it would let two programs bind the same port and one of
+    /// them starve. A port that is taken is [`Error::PortInUse`], which names the program that has
+    /// it.
     pub fn bind(local: SocketAddr, options: &SocketOptions) -> Result<Self, Error> {
         let datagrams = Datagrams::open(local.ip(), Type::DGRAM, Protocol::UDP, options)?;
         if let Err(error) = datagrams.socket().bind(&local.into()) {
@@ -44,8 +46,8 @@ impl UdpSocket {
         set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
     }
 
-    /// Lets the kernel gather datagrams of one sender ([`Received::segment`], Linux 5.0). Batches must have room for 65 535
-    /// bytes then.
+    /// Lets the kernel gather datagrams of one sender ([`Received::segment`], Linux 5.0). Batches
+    /// must have room for 65 535 bytes then.
     pub fn gather(&self, on: bool) -> io::Result<()> {
         set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_GRO, i32::from(on))
     }
@@ -61,8 +63,9 @@ impl UdpSocket {
         first(batch)
     }
 
-    /// Sends the first of `messages`, up to the batch's capacity, and says how many the kernel took. An error concerns the
-    /// first message (too long for its path with DF set, no route): skip it and go on with the next.
+    /// Sends the first of `messages`, up to the batch's capacity, and returns how many the kernel
+    /// accepted. An error concerns the first message (too long for its path with DF set, no route):
+    /// skip it and continue with the next.
     pub fn send_batch<'a>(
         &self,
         batch: &mut SendBatch,
@@ -71,8 +74,8 @@ impl UdpSocket {
         self.datagrams.send_batch(batch, messages)
     }
 
-    /// Sends one datagram, from the given address if there is one, with DF clear: for IKE, whose messages may be longer
-    /// than the path's MTU.
+    /// Sends one datagram, from the given address if there is one, with DF clear: for IKE, whose
+    /// messages may be longer than the path's MTU.
     pub fn send_to(&self, data: &[u8], to: SocketAddr, from: Option<IpAddr>) -> io::Result<()> {
         let message =
             Outgoing { data, segment: None, to, from, interface: 0, tos: None, dont_fragment: false };
@@ -95,8 +98,8 @@ impl AsRawFd for UdpSocket {
     }
 }
 
-/// The program that holds the port: its socket's inode is in the kernel's table, the process is the one with a descriptor
-/// for that inode.
+/// The program that uses the port: its socket's inode is in the kernel's table, and the process has
+/// a descriptor for that inode.
 fn holder_of(local: SocketAddr) -> Option<PortHolder> {
     // /proc/net would be the namespace of the main thread, not of this one
     let inodes: Vec<String> = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"]

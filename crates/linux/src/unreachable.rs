@@ -1,4 +1,5 @@
-//! ICMP "destination unreachable" (RFC 792) as routers send it, among it what they say of packets that are too long.
+//! ICMP "destination unreachable" (RFC 792) as routers send it, among it what they say of packets
+//! that are too long.
 
 use crate::error::{Context, Error};
 use crate::privilege::{self, Capability};
@@ -23,14 +24,15 @@ impl UnreachableSocket {
     /// Opens the socket in the thread's network namespace. Needs CAP_NET_RAW.
     pub fn open() -> Result<Self, Error> {
         const OBJECT: &str = "a raw ICMP socket";
-        privilege::require(Capability::NetRaw, "hearing of path MTUs")?;
+        privilege::require(Capability::NetRaw, "enabling path MTU notifications")?;
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).context("open", OBJECT)?;
         socket.set_nonblocking(true).context("configure", OBJECT)?;
         set_option(socket.as_fd(), SOL_RAW, ICMP_FILTER, BUT_UNREACHABLE).context("filter", OBJECT)?;
         Ok(Self { socket })
     }
 
-    /// Receives one ICMP packet with its IP header; gives its length. `WouldBlock` when there is none.
+    /// Receives one ICMP packet with its IP header; gives its length. `WouldBlock` when there is
+    /// none.
     pub fn recv(&self, packet: &mut [u8]) -> io::Result<usize> {
         io::Read::read(&mut &self.socket, packet)
     }

@@ -1,8 +1,8 @@
-//! The kernel's own ESP (RFC 4303), by xfrm(8)'s netlink protocol: security associations, the policies that lead packets
-//! into them, and what the kernel tells of both. IPv4.
+//! The kernel's own ESP (RFC 4303), by xfrm(8)'s netlink protocol: security associations, the
+//! policies that lead packets into them, and the kernel's notifications about both. IPv4.
 //!
-//! Hubward's own bear a request number ([`Reqids`]) or, where a policy has no template, a priority ([`Priorities`]) that
-//! nobody else uses; only such are changed, listed or removed.
+//! Hubward's own have a request number ([`Reqids`]) or, if a policy has no template, a priority
+//! ([`Priorities`]) that no other program uses; only these are changed, listed or removed.
 
 mod event;
 mod layout;
@@ -32,13 +32,15 @@ pub struct Xfrm {
 }
 
 impl Xfrm {
-    /// Opens a socket in the thread's network namespace. `EPROTONOSUPPORT`: this kernel has no xfrm interface.
+    /// Opens a socket in the thread's network namespace. `EPROTONOSUPPORT`: this kernel has no xfrm
+    /// interface.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { netlink: Netlink::open_xfrm()? })
     }
 
-    /// Whether this kernel does ESP with these algorithms here and now: by making an SA with worthless keys between addresses
-    /// that nobody has (RFC 5737), and taking it away again. The error says what is missing.
+    /// Whether this kernel currently supports ESP with these algorithms: tests it by creating and
+    /// removing an SA with dummy keys between documentation addresses (RFC 5737). The error says
+    /// what is missing.
     pub fn probe(&self, algorithms: Algorithms<'_>, encapsulated: bool) -> Result<(), Error> {
         let (source, destination) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2));
         // an SPI that Hubward's generator may choose too would have another destination
@@ -52,7 +54,7 @@ impl Xfrm {
             replay_window: 64,
             ..Sa::new(id, algorithms)
         };
-        // somebody killed a Hubward in the middle of its probe
+        // a Hubward was killed in the middle of its probe
         match self.remove_sa(id) {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => {}
@@ -90,7 +92,8 @@ impl Xfrm {
         })
     }
 
-    /// Puts a policy in force, in the place of the one with the same direction and selector, if there is one.
+    /// Puts a policy in force, in the place of the one with the same direction and selector, if
+    /// there is one.
     pub fn set_policy(&self, policy: &Policy) -> Result<(), Error> {
         self.netlink.execute("set policy", policy, policy.message(UPDPOLICY, 0))
     }
@@ -130,7 +133,8 @@ impl Xfrm {
     }
 }
 
-/// Lets a UDP socket's own packets past all policies, in and out: IKE that protects itself must not wait for an SA.
+/// Lets a UDP socket's own packets past all policies, in and out: IKE that protects itself must not
+/// wait for an SA.
 pub fn exempt(socket: &impl AsFd) -> Result<(), Error> {
     const IP_XFRM_POLICY: i32 = 17;
     for direction in [Direction::In, Direction::Out] {
@@ -143,10 +147,10 @@ pub fn exempt(socket: &impl AsFd) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the ESP packets that come to a UDP socket to the kernel's SAs (RFC 3948); what begins with the non-ESP marker goes on
-/// to the socket's reader.
+/// Passes the ESP packets that arrive on a UDP socket to the kernel's SAs (RFC 3948); packets with
+/// the non-ESP marker still reach the socket's reader.
 pub fn encapsulate(socket: &impl AsFd) -> Result<(), Error> {
     const UDP_ENCAP: i32 = 100;
     set_option(socket.as_fd(), libc::IPPROTO_UDP, UDP_ENCAP, i32::from(sa::ESP_IN_UDP))
-        .context("give ESP to the kernel from", "the UDP 4500 socket")
+        .context("pass ESP to the kernel from", "the UDP 4500 socket")
 }

@@ -6,8 +6,8 @@
 //!   hubward0 (TUN)                       lo  198.51.100.1/32
 //! ```
 //!
-//! Needs no root where user namespaces are allowed. Where namespaces or /dev/net/tun cannot be had, the tests are reported
-//! as ignored, and fail if `CI=true`.
+//! Needs no root where user namespaces are allowed. Where namespaces or /dev/net/tun cannot be had,
+//! the tests are reported as ignored, and fail if `CI=true`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "kernel/filter.rs"]

@@ -59,7 +59,8 @@ pub struct Frame {
 }
 
 impl Capture {
-    /// Starts to record everything that passes `interface` of `ns`, and waits until tcpdump listens.
+    /// Starts to record everything that passes `interface` of `ns`, and waits until tcpdump
+    /// listens.
     pub fn start(lab: &Lab, ns: &Ns, interface: &str) -> Result<Self> {
         let file = lab.dir().join(format!("{interface}.pcap"));
         let mut command = ns.command("tcpdump");
@@ -106,7 +107,8 @@ impl Capture {
         for field in FIELDS {
             command.args(["-e", field]);
         }
-        // a capture that is still being written ends in half a frame; tshark then exits with 2 after all whole ones
+        // a capture that is still being written ends in an incomplete frame; tshark then exits with
+        // 2 after all complete ones
         let (_, out, err) = process::output(&mut command, secs(60))?;
         let frames: Vec<Frame> = out.lines().filter_map(frame).collect();
         if frames.is_empty() {
@@ -178,7 +180,8 @@ impl Wire {
             .count()
     }
 
-    /// Fails unless at least `n` ESP packets went each way between `a` and `b`, all of them bare (protocol 50).
+    /// Fails unless at least `n` ESP packets went each way between `a` and `b`, all of them bare
+    /// (protocol 50).
     pub fn expect_native_esp(&self, a: Ipv4Addr, b: Ipv4Addr, n: usize) -> Result<()> {
         let (there, back) = (self.native_esp(a, b), self.native_esp(b, a));
         let udp = self.udp_esp(a, b) + self.udp_esp(b, a);
@@ -188,7 +191,8 @@ impl Wire {
         Ok(())
     }
 
-    /// Fails unless at least `n` ESP packets went each way between `a` and `b`, all of them in UDP port 4500.
+    /// Fails unless at least `n` ESP packets went each way between `a` and `b`, all of them in UDP
+    /// port 4500.
     pub fn expect_udp_esp(&self, a: Ipv4Addr, b: Ipv4Addr, n: usize) -> Result<()> {
         let (there, back) = (self.udp_esp(a, b), self.udp_esp(b, a));
         let native = self.native_esp(a, b) + self.native_esp(b, a);
@@ -200,7 +204,8 @@ impl Wire {
         Ok(())
     }
 
-    /// Fails if a frame carries a private inner address in its outer header: traffic that should be in a tunnel.
+    /// Fails if a frame carries a private inner address in its outer header: traffic that should be
+    /// in a tunnel.
     pub fn expect_no_cleartext(&self, private: &[(Ipv4Addr, u8)]) -> Result<()> {
         let inside = |a: Option<Ipv4Addr>| a.is_some_and(|a| private.iter().any(|net| contains(*net, a)));
         match self.frames.iter().find(|f| inside(f.source) || inside(f.destination)) {

@@ -1,13 +1,15 @@
-//! strongSwan's IKE daemon as hub, spoke or Xauth client, with ESP in user space (`kernel-libipsec`).
+//! strongSwan's IKE daemon as hub, spoke or Xauth client, with ESP in user space
+//! (`kernel-libipsec`).
 //!
-//! Each instance runs in a mount namespace of its own with a private `/run`, so that process-id files and control
-//! sockets of several instances do not meet. What matters in its configuration:
+//! Each instance runs in a mount namespace of its own with a private `/run`, so that process-id
+//! files and control sockets of several instances do not meet. What matters in its configuration:
 //!
 //! - `kernel-libipsec` must be loaded before `kernel-netlink`: the first that offers ESP wins;
 //! - aggressive mode with a pre-shared key must be allowed explicitly;
-//! - `raw_esp` (strongSwan 5.9.11 and later) gives ESP in IP protocol 50, else it is always in UDP 4500;
-//! - as main mode responder it takes the key of the first connection that fits by address, so the LAN-to-LAN
-//!   connection stands first.
+//! - `raw_esp` (strongSwan 5.9.11 and later) gives ESP in IP protocol 50, else it is always in UDP
+//!   4500;
+//! - as main mode responder it takes the key of the first connection that fits by address, so the
+//!   LAN-to-LAN connection stands first.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -29,7 +31,8 @@ use crate::wait::{self, secs};
 pub enum Build {
     /// The machine's own package (Debian 12: 5.9.8); ESP in UDP 4500.
     Machine,
-    /// The machine's own package, with ESP in the kernel: IP protocol 50 unless a NAT is on the path.
+    /// The machine's own package, with ESP in the kernel: IP protocol 50 unless a NAT is on the
+    /// path.
     Kernel,
     /// strongSwan 6 in the trixie root; ESP in IP protocol 50 unless a NAT is on the path.
     Trixie,
@@ -48,8 +51,8 @@ pub struct Suite {
     pub child_rekey: Option<Duration>,
     /// `dpd_delay`; zero is none.
     pub dpd: Duration,
-    /// `fragmentation = force`: longer IKE messages go in pieces of 350 bytes, although Hubward does not announce that it puts
-    /// them together.
+    /// `fragmentation = force`: longer IKE messages are sent in fragments of 350 bytes, although
+    /// Hubward does not announce that it reassembles them.
     pub fragments: bool,
 }
 
@@ -108,9 +111,10 @@ pub struct Spoke {
     pub remote_net: String,
     /// Suites and timers.
     pub suite: Suite,
-    /// Further children as (name, local_ts, remote_ts), one SA pair each.
+    /// Further children as (name, local_ts, remote_ts), one child SA each.
     pub more: Vec<(String, String, String)>,
-    /// Answer XAuth requests with this user and password (an IOS router with `crypto isakmp client` lines would not).
+    /// Answer XAuth requests with this user and password (an IOS router with `crypto isakmp client`
+    /// lines would not).
     pub aggressive: bool,
 }
 
@@ -157,7 +161,8 @@ impl Spoke {
     }
 }
 
-/// A hub for spokes with any address (main mode, wildcard key) and for Xauth clients (aggressive mode, group key).
+/// A hub for spokes with any address (main mode, wildcard key) and for Xauth clients (aggressive
+/// mode, group key).
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
     /// Suites and timers.
@@ -165,8 +170,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// swanctl.conf with the connections `l2l` (child `net`) and `ra` (child `net`), users and pool as in the
-    /// reference document.
+    /// swanctl.conf with the connections `l2l` (child `net`) and `ra` (child `net`), users and pool
+    /// as in the reference document.
     pub fn conf(&self) -> String {
         let (connection, child, hub) = (self.suite.connection(), self.suite.child(), crate::topology::HUB);
         format!(
@@ -195,7 +200,8 @@ pub struct XauthClient {
     pub identity: String,
     /// Group or pre-shared key.
     pub key: String,
-    /// XAuth user and password; `None` leaves XAuth out altogether: a client that ignores the demand.
+    /// XAuth user and password; `None` leaves XAuth out altogether: a client that ignores the
+    /// request.
     pub user: Option<(String, String)>,
     /// Ask for an address by mode-config.
     pub mode_config: bool,
@@ -355,7 +361,7 @@ impl Charon {
         self.swanctl(&["--rekey", "--ike", connection], secs(60)).map(drop)
     }
 
-    /// Deletes the IKE SA and its children, telling the peer.
+    /// Deletes the IKE SA and its children, and notifies the peer.
     pub fn terminate(&self, connection: &str) -> Result<()> {
         self.swanctl(&["--terminate", "--ike", connection, "--timeout", "5"], secs(60)).map(drop)
     }

@@ -1,4 +1,5 @@
-//! Configurations that other people wrote: a folder of files, some of them prose with configurations in it.
+//! Configurations that other people wrote: a folder of files, some of them prose with
+//! configurations in it.
 //!
 //! `HUBWARD_CORPUS` names the folder. Nothing of it is part of the repository.
 
@@ -10,8 +11,8 @@ use anyhow::{Context, Result, bail};
 /// One configuration.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The number in the file's name, and where there are several configurations in it, the line on which this one starts:
-    /// `018:337`.
+    /// The number in the file's name, and where there are several configurations in it, the line on
+    /// which this one starts: `018:337`.
     pub label: String,
     /// The configuration.
     pub text: String,
@@ -43,7 +44,8 @@ pub fn label(file: &Path) -> String {
     }
 }
 
-/// The configurations of a file: the file itself, or, where it is prose, each piece that speaks of crypto.
+/// The configurations of a file: the file itself, or, if it is prose, each part that mentions
+/// crypto.
 pub fn configurations(label: &str, text: &str) -> Vec<Found> {
     let pieces = pieces(text);
     if let [(_, whole)] = pieces.as_slice() {
@@ -70,7 +72,8 @@ fn of_crypto(line: &str) -> bool {
     OPENERS.iter().any(|opener| line.trim_start().starts_with(opener))
 }
 
-/// The file cut at its fences, or else at the lines with which its author separated devices; with their line numbers.
+/// The file cut at its fences, or else at the lines with which its author separated devices; with
+/// their line numbers.
 fn pieces(text: &str) -> Vec<(usize, String)> {
     let fenced = text.lines().any(|line| line.trim_start().starts_with("```"));
     let mut pieces = vec![(1, Vec::new())];
@@ -111,8 +114,9 @@ fn separates(line: &str) -> bool {
     }
 }
 
-/// A piece in which somebody typed at a router's prompt is what was typed in configuration mode; any other is left as it is, but
-/// for the indentation that all of its lines share.
+/// A part in which somebody typed at a router's prompt becomes the lines that were typed in
+/// configuration mode; any other is left as it is, except for indentation that all of its lines
+/// share.
 fn without_prompts(lines: &[&str]) -> String {
     let typed: Vec<&str> = lines.iter().filter_map(|line| after_prompt(line)).collect();
     let kept: Vec<&str> = if typed.is_empty() {

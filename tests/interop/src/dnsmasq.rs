@@ -12,12 +12,13 @@ use crate::wait::secs;
 /// A running DHCP server with one address to give.
 #[derive(Debug)]
 pub struct Dnsmasq {
-    /// The process; its log holds every DHCP message.
+    /// The process; its log has every DHCP message.
     pub process: Proc,
 }
 
 impl Dnsmasq {
-    /// Serves `address` of a /24 on `interface` with `router` as gateway and leases of `lease` seconds (at least 120).
+    /// Serves `address` of a /24 on `interface` with `router` as gateway and leases of `lease`
+    /// seconds (at least 120).
     pub fn start(
         lab: &Lab,
         name: &str,

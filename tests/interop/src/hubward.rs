@@ -44,8 +44,8 @@ pub fn binary() -> Result<PathBuf> {
         })
 }
 
-/// The program that fails on order: `HUBWARD_FAULTS_BIN`, else what `cargo build -p hubward --features fault-injection --bin
-/// hubward-faults` makes.
+/// The program that fails on order: `HUBWARD_FAULTS_BIN`, else what `cargo build -p hubward
+/// --features fault-injection --bin hubward-faults` makes.
 pub fn faults_binary() -> Result<PathBuf> {
     let built = || target().join("debug").join("hubward-faults");
     let path = std::env::var_os("HUBWARD_FAULTS_BIN").map_or_else(built, PathBuf::from);
@@ -71,8 +71,8 @@ pub fn example(name: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
 
-/// Replaces `from` by `to` in a configuration; fails when there is nothing to replace, so that a variant cannot
-/// silently be the original.
+/// Replaces `from` by `to` in a configuration; fails when there is nothing to replace, so that a
+/// variant cannot silently be the original.
 pub fn edit(text: &str, from: &str, to: &str) -> Result<String> {
     if !text.contains(from) {
         bail!("the configuration has no {from:?} to replace");
@@ -91,8 +91,9 @@ pub fn hub_with(policy: &str, transform_set: &str, map_lines: &str) -> Result<St
 
 /// A running `hubward run`.
 ///
-/// It runs in a mount namespace of its own whose `/run` and `/var/lib` are folders of the test, kept over restarts,
-/// and whose `/etc` is a copy: several instances do not meet, and the machine's own files are out of reach.
+/// It runs in a mount namespace of its own whose `/run` and `/var/lib` are folders of the test,
+/// kept over restarts, and whose `/etc` is a copy: several instances do not meet, and the machine's
+/// own files are out of reach.
 #[derive(Debug)]
 pub struct Hubward {
     process: Proc,
@@ -123,8 +124,8 @@ impl Hubward {
         Self::spawn_exactly(lab, name, ns, config, &arguments)
     }
 
-    /// Like [`Hubward::spawn`] for other configurations than the reference ones: the interfaces are mapped by the arguments, or by
-    /// Hubward itself.
+    /// Like [`Hubward::spawn`] for other configurations than the reference ones: the interfaces are
+    /// mapped by the arguments, or by Hubward itself.
     pub fn spawn_exactly(lab: &Lab, name: &str, ns: &Ns, config: &str, arguments: &[&str]) -> Result<Self> {
         let dir = lab.dir().join(name);
         let file = sandbox(&dir)?.join(format!("{name}.cfg"));
@@ -141,8 +142,8 @@ impl Hubward {
         Ok(Self { process, socket, dir, name: name.to_owned() })
     }
 
-    /// Another verb of the program that takes a configuration and ends, such as `guard`, where [`Hubward::start`] of this name
-    /// runs it: exit status and both outputs.
+    /// Another verb of the program that takes a configuration and ends, such as `guard`, where
+    /// [`Hubward::start`] of this name runs it: exit status and both outputs.
     pub fn once(
         lab: &Lab,
         name: &str,
@@ -202,7 +203,7 @@ impl Hubward {
         &self.socket
     }
 
-    /// The same for somebody who stays for so many seconds after the last key.
+    /// The same for a user who stays for so many seconds after the last key.
     pub fn console_for(&self, typed: &str, seconds: u32) -> Result<String> {
         console_for(&self.socket, typed, seconds)
     }
@@ -223,7 +224,7 @@ impl Hubward {
         self.process.signal(rustix::process::Signal::HUP)
     }
 
-    /// SIGTERM and a clean end: status 0, or 3 where the configuration is not held in everything.
+    /// SIGTERM and a clean end: status 0, or 3 if the configuration is not fully enforced.
     pub fn stop(&mut self) -> Result<()> {
         let status = self.process.terminate(secs(10))?;
         match status.code() {
@@ -253,7 +254,7 @@ impl Hubward {
     }
 }
 
-/// `hubward console` of somebody who types this, and stays for so many seconds: what he is shown.
+/// `hubward console` of a user who types this, and stays for so many seconds: its output.
 pub(crate) fn console_for(socket: &Path, typed: &str, seconds: u32) -> Result<String> {
     let mut command = Command::new("sh");
     command.arg("-c").arg("{ printf %s \"$2\"; sleep \"$3\"; } | \"$0\" console --socket \"$1\"");

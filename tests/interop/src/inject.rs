@@ -11,7 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::net::Ns;
 
-/// Runs `work` with a thread that lives in the network namespace; sockets it makes are the namespace's.
+/// Runs `work` with a thread that lives in the network namespace; sockets it makes are the
+/// namespace's.
 pub fn inside<T: Send>(ns: &Ns, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let path = Path::new("/run/netns").join(ns.name());
     let file = File::open(&path).with_context(|| format!("open {}", path.display()))?;
@@ -24,7 +25,7 @@ pub fn inside<T: Send>(ns: &Ns, work: impl FnOnce() -> Result<T> + Send) -> Resu
     })
 }
 
-/// Sends UDP datagrams, one after the other, from a port of `ns` that nobody else uses.
+/// Sends UDP datagrams, one after the other, from a port of `ns` that is not in use.
 pub fn datagrams(ns: &Ns, to: (Ipv4Addr, u16), datagrams: &[Vec<u8>]) -> Result<()> {
     inside(ns, || {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("bind")?;
@@ -52,7 +53,8 @@ pub fn packets(ns: &Ns, packets: &[Vec<u8>]) -> Result<()> {
     })
 }
 
-/// The IPv4 packets of an Ethernet capture file (classic pcap, little-endian as tcpdump writes it here).
+/// The IPv4 packets of an Ethernet capture file (classic pcap, little-endian as tcpdump writes it
+/// here).
 pub fn recorded(file: &Path) -> Result<Vec<Vec<u8>>> {
     const FILE_HEADER: usize = 24;
     const RECORD_HEADER: usize = 16;

@@ -1,4 +1,4 @@
-//! One test's laboratory: its folder, its namespaces, and what is told when it fails.
+//! One test's laboratory: its folder, its namespaces, and what is printed if it fails.
 
 use std::cell::RefCell;
 use std::fs;
@@ -12,7 +12,8 @@ use crate::net::Ns;
 use crate::process::{self, Proc};
 use crate::wait::secs;
 
-/// Namespaces are called `hw<pid>-<n>-<name>`: two runs at a time do not meet, and a later run can tell leftovers.
+/// Namespaces are called `hw<pid>-<n>-<name>`: two concurrent runs do not collide, and a later run
+/// can recognise leftovers.
 const PREFIX: &str = "hw";
 static NUMBER: AtomicU32 = AtomicU32::new(1);
 
@@ -114,7 +115,7 @@ impl Drop for Lab {
     }
 }
 
-/// Deletes namespaces that an earlier run of these tests left behind because it was killed.
+/// Deletes namespaces that a killed run of these tests left behind.
 pub fn sweep() {
     let Ok(list) = process::run(Command::new("ip").args(["netns", "list"]), secs(10)) else { return };
     for name in list.lines().filter_map(|line| line.split_whitespace().next()) {

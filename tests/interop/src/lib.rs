@@ -1,8 +1,9 @@
-//! What the interop tests are made of: network namespaces, real peers (strongSwan, vpnc, dnsmasq), captures read by
-//! tshark, and the `hubward` program itself. Nothing here stands in for a peer.
+//! The parts of the interop tests: network namespaces, real peers (strongSwan, vpnc, dnsmasq),
+//! captures read by tshark, and the `hubward` program itself. No peer is simulated here.
 //!
-//! Every test owns a [`lab::Lab`]: its namespaces carry a prefix that no other test has, so that tests run side by
-//! side and never touch an interface of the machine. All that a test started is ended by process id when it ends.
+//! Every test owns a [`lab::Lab`]: its namespaces carry a prefix that no other test has, so that
+//! tests run side by side and never touch an interface of the machine. All that a test started is
+//! ended by process id when it ends.
 
 pub mod capture;
 pub mod charon;

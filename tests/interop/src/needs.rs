@@ -1,7 +1,7 @@
 //! What a test needs on the machine, and what happens when it is not there.
 //!
-//! A test whose peer, tool or right is missing is reported as ignored, its name saying what is missing. With
-//! `HUBWARD_REQUIRE=1`, which `cargo ci` sets, a missing thing is a failure instead.
+//! A test whose peer, tool or right is missing is reported as ignored, its name saying what is
+//! missing. With `HUBWARD_REQUIRE=1`, which `cargo ci` sets, a missing thing is a failure instead.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,9 +29,11 @@ pub enum Need {
     Hubward,
     /// The `hubward` program that fails on order.
     HubwardFaults,
-    /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its folder.
+    /// The reference document, which is not part of the repository: `HUBWARD_REFERENCE` names its
+    /// folder.
     Reference,
-    /// Configurations that other people wrote, which are not part of the repository: `HUBWARD_CORPUS` names their folder.
+    /// Configurations that other people wrote, which are not part of the repository:
+    /// `HUBWARD_CORPUS` names their folder.
     Corpus,
 }
 

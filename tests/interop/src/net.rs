@@ -15,7 +15,8 @@ pub struct Ns {
 }
 
 impl Ns {
-    /// Makes the namespace: loopback up, forwarding on, no reverse-path filter, no redirects, no IPv6.
+    /// Makes the namespace: loopback up, forwarding on, no reverse-path filter, no redirects, no
+    /// IPv6.
     pub(crate) fn create(name: String) -> Result<Self> {
         process::run(Command::new("ip").args(["netns", "add", &name]), secs(10))?;
         let ns = Self { name };
@@ -57,7 +58,8 @@ impl Ns {
         process::run(Command::new("ip").args(["-n", &self.name]).args(words.split_whitespace()), secs(10))
     }
 
-    /// Joins an interface `here` of this namespace to an interface `there` of `other` by a virtual cable; both up.
+    /// Joins an interface `here` of this namespace to an interface `there` of `other` by a virtual
+    /// cable; both up.
     pub fn cable(&self, here: &str, other: &Ns, there: &str) -> Result<()> {
         process::run(
             Command::new("ip")
@@ -80,7 +82,8 @@ impl Ns {
         self.ip(&format!("route add default via {via}")).map(drop)
     }
 
-    /// Translates sources of all that leaves by `outside`, as a home router does, to changing ports.
+    /// Translates sources of all that leaves by `outside`, as a home router does, to changing
+    /// ports.
     pub fn masquerade(&self, outside: &str) -> Result<()> {
         self.run(&["nft", "add table ip nat"])?;
         self.run(&["nft", "add chain ip nat postrouting { type nat hook postrouting priority srcnat; }"])?;

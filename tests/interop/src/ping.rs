@@ -91,8 +91,8 @@ impl Running {
         self.process.log().lines().filter(|line| line.contains("DUP!")).count()
     }
 
-    /// Ends it and returns the sequence numbers that had no reply. The last three requests are not judged: they may
-    /// still be on their way.
+    /// Ends it and returns the sequence numbers that had no reply. The last three requests are not
+    /// judged: they may still be on their way.
     pub fn lost(mut self) -> Result<Vec<u32>> {
         self.process.signal(Signal::INT)?;
         self.process.wait_exit(secs(5))?;
@@ -102,7 +102,8 @@ impl Running {
         Ok((1..sent.saturating_sub(2)).filter(|n| seen.binary_search(n).is_err()).collect())
     }
 
-    /// Ends it once `at_least` replies came, and fails if they do not come, or if a single packet was lost.
+    /// Ends it once `at_least` replies came, and fails if they do not come, or if a single packet
+    /// was lost.
     pub fn lost_nothing(self, at_least: u32) -> Result<()> {
         // a test that was quicker than so many pings has not failed
         wait::until(&format!("{at_least} replies"), Duration::from_secs(10), || {

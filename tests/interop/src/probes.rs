@@ -1,7 +1,8 @@
 //! Packets that are known again wherever they are seen, and a recorder that sees them.
 //!
-//! A probe bears a mark and a number in its payload, so that it is found whatever was done to its headers: translated, or
-//! encapsulated, but not encrypted. What is claimed about clear text is what tshark finds in tcpdump's recording.
+//! A probe has a mark and a number in its payload, so that it is found whatever was done to its
+//! headers: translated, or encapsulated, but not encrypted. Claims about cleartext rest on what
+//! tshark finds in tcpdump's recording.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -22,7 +23,7 @@ use crate::wait::secs;
 /// What the payload of every probe starts with.
 const MARK: &str = "hubward-probe-";
 
-/// A packet that was seen in clear.
+/// A packet that was seen unencrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Number in the capture.
@@ -41,7 +42,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to record what comes in on every link, and waits until tcpdump listens.
+    /// Starts to record what arrives on every link, and waits until tcpdump listens.
     pub fn start(lab: &Lab, name: &str, ns: &Ns) -> Result<Self> {
         let file = lab.dir().join(format!("{name}.pcap"));
         let mut command = ns.command("tcpdump");
@@ -86,7 +87,8 @@ impl Recorder {
         let mut seen = Vec::new();
         for line in out.lines().filter(|line| line.contains('|')) {
             let fields: Vec<&str> = line.split('|').map(str::trim).collect();
-            // an error that quotes a probe tells its sender of it: unreachable, redirect, time exceeded, parameter problem
+            // an error that quotes a probe notifies its sender: unreachable, redirect, time
+            // exceeded, parameter problem
             if ["3", "5", "11", "12"].contains(&field(&fields, 4).split(',').next().unwrap_or("")) {
                 continue;
             }
@@ -162,7 +164,7 @@ fn packet(source: Ipv4Addr, to: Ipv4Addr, carries: Carries, number: usize) -> (I
             (6, header)
         }
         Carries::Icmp => (1, vec![8, 0, 0, 0, 0x12, 0x34, 0, 1]),
-        // GRE's header without options, RFC 2784; of ESP and AH, nobody looks further than at the protocol
+        // GRE's header without options, RFC 2784; of ESP and AH, only the protocol is examined
         Carries::Other(protocol) => (protocol, vec![0, 0, 0x08, 0]),
     };
     body.extend(payload.as_bytes());
@@ -191,7 +193,8 @@ fn checksum(bytes: &[u8]) -> u16 {
     !(((folded & 0xffff) + (folded >> 16)) as u16)
 }
 
-/// The probe's number in each marked frame of a capture file (classic pcap, little-endian), by frame number.
+/// The probe's number in each marked frame of a capture file (classic pcap, little-endian), by
+/// frame number.
 fn marks(file: &[u8]) -> Vec<(u32, usize)> {
     let mut found = Vec::new();
     let mut rest = file.get(24..).unwrap_or_default();

@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::wait;
 
-/// Runs a command to its end and returns its standard output; fails with both outputs when it exits non-zero or has
-/// not ended within `timeout`.
+/// Runs a command to its end and returns its standard output; fails with both outputs when it exits
+/// non-zero or has not ended within `timeout`.
 pub fn run(command: &mut Command, timeout: Duration) -> Result<String> {
     let (status, out, err) = output(command, timeout)?;
     if !status.success() {
@@ -20,7 +20,8 @@ pub fn run(command: &mut Command, timeout: Duration) -> Result<String> {
     Ok(out)
 }
 
-/// Like [`run`], but an exit status other than zero is the caller's to judge: (status, stdout, stderr).
+/// Like [`run`], but an exit status other than zero is the caller's to judge: (status, stdout,
+/// stderr).
 pub fn output(command: &mut Command, timeout: Duration) -> Result<(ExitStatus, String, String)> {
     let mut child = command
         .stdin(Stdio::null())
@@ -57,7 +58,8 @@ fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::Join
     })
 }
 
-/// A running program with its log. Dropping it ends the program: SIGTERM, then SIGKILL after five seconds.
+/// A running program with its log. Dropping it ends the program: SIGTERM, then SIGKILL after five
+/// seconds.
 #[derive(Debug)]
 pub struct Proc {
     name: String,
@@ -66,7 +68,7 @@ pub struct Proc {
 }
 
 impl Proc {
-    /// Starts `command` with both outputs going to `log`, which is made anew.
+    /// Starts `command` with both outputs going to `log`, which is created.
     pub fn spawn(name: &str, command: &Command, log: &Path) -> Result<Self> {
         // the kernel ends the program should the test runner itself be killed
         let mut guarded = Command::new("setpriv");

@@ -1,4 +1,5 @@
-//! The Python scripts of `tests/interop/python`, run by the virtual environment that `cargo ci python` makes.
+//! The Python scripts of `tests/interop/python`, run by the virtual environment that `cargo ci
+//! python` makes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,8 +23,9 @@ pub fn interpreter() -> Result<PathBuf> {
     Ok(environment.join("bin/python"))
 }
 
-/// A command that runs a script of `tests/interop/python` in a folder of the test: whatever it and its libraries write at home goes
-/// there, and the environment's own programs come first in the search path.
+/// A command that runs a script of `tests/interop/python` in a folder of the test: whatever it and
+/// its libraries write at home goes there, and the environment's own programs come first in the
+/// search path.
 pub fn script(mut command: Command, name: &str, home: &Path) -> Result<Command> {
     let path = std::env::var("PATH").unwrap_or_default();
     command

@@ -1,5 +1,6 @@
-//! Hubward as systemd runs it by `packaging/hubward.service`: started again a second after it failed, told ready and fed by
-//! `NOTIFY_SOCKET`, ended with SIGABRT when it is not fed. What happened when is written down.
+//! Hubward as systemd runs it with `packaging/hubward.service`: restarted a second after it failed,
+//! with readiness and watchdog notifications by `NOTIFY_SOCKET`, ended with SIGABRT if the watchdog
+//! is not fed. The times of all that are recorded.
 
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt as _;
@@ -46,9 +47,10 @@ pub struct Unit {
     pub program: PathBuf,
     /// The configuration's text.
     pub config: String,
-    /// Arguments behind the configuration.
+    /// Arguments after the configuration.
     pub arguments: Vec<String>,
-    /// Commands of a shell that come before the program, in its mount namespace; `$d` is the service's folder.
+    /// Commands of a shell that come before the program, in its mount namespace; `$d` is the
+    /// service's folder.
     pub before: String,
 }
 
@@ -172,7 +174,7 @@ impl Service {
         self.dir.join("control.sock")
     }
 
-    /// `hubward console` of somebody who types this, and stays for so many seconds: what he is shown.
+    /// `hubward console` of a user who types this, and stays for so many seconds: its output.
     pub fn console_for(&self, typed: &str, seconds: u32) -> Result<String> {
         hubward::console_for(&self.socket(), typed, seconds)
     }
@@ -273,7 +275,7 @@ fn supervise(inner: &Inner, name: &str, logs: &Path, command: &Command, notify: 
     Ok(())
 }
 
-/// A status as a table tells it.
+/// A status as a table prints it.
 pub fn status_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => code.to_string(),

@@ -1,11 +1,11 @@
-//! A world around one router, in which all that it lets out in clear is seen.
+//! A world around one router, which sees everything that the router sends unencrypted.
 //!
 //! ```text
 //!  lan (a host on each inside card) ── router ── world (every outside card; answers ARP for everybody, and records)
 //! ```
 //!
-//! The world keeps every address of the internet for its own, so that a next hop, a peer or a host is always there to send to:
-//! what a router would send in clear does leave, and is recorded.
+//! The world owns every address of the internet, so that a next hop, a peer or a host always
+//! exists: what a router would send unencrypted does leave, and is recorded.
 
 use std::net::Ipv4Addr;
 
@@ -16,7 +16,8 @@ use crate::net::Ns;
 use crate::probes::{Packets, Recorder, Seen};
 use crate::survey::{Carries, Interface, Probe, Survey};
 
-/// A public address that nothing protects: packets to it must be seen outside, or the test sees nothing.
+/// A public address that nothing protects: packets to it must be seen outside, or the test sees
+/// nothing.
 pub const UNPROTECTED: Ipv4Addr = Ipv4Addr::new(198, 41, 0, 4);
 
 /// The next hop of the inside host's routes where the configuration has no inside card.
@@ -49,8 +50,9 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Cables each card of the configuration, in its order: `eth0`, `eth1`, …; outside cards to the world, inside cards to the
-    /// host. Where there is none of a kind, the machine has a further card that the configuration does not know.
+    /// Cables each card of the configuration, in its order: `eth0`, `eth1`, …; outside cards to the
+    /// world, inside cards to the host. Where there is none of a kind, the machine has a further
+    /// card that the configuration does not know.
     pub fn build(lab: &Lab, survey: &Survey) -> Result<Self> {
         let (router, lan, world) = (lab.ns("router")?, lab.ns("lan")?, lab.ns("world")?);
         world.run(&[
@@ -75,7 +77,8 @@ impl Surroundings {
                     .find(|a| !survey.own(*a))
                     .context("no address for a host of the inside network")?;
                 lan.address(&name, &format!("{neighbour}/{}", wildcard.leading_zeros()))?;
-                // one inside host, on the first inside network: a probe bears whatever source it needs
+                // one inside host, on the first inside network: a probe has whatever source it
+                // needs
                 if host.is_none() {
                     lan.default_route(own)?;
                     host = Some((name.clone(), own));
@@ -110,8 +113,8 @@ impl Surroundings {
         Ok(Self { router, lan, world, cards, way_out, inside, recorder })
     }
 
-    /// Gives the router a default route by its outside card where its configuration has none, so that what is not held does leave.
-    /// Says whether there is a default route that leads anywhere.
+    /// Gives the router a default route by its outside card if its configuration has none, so that
+    /// packets that are not blocked do leave. Returns whether there is a usable default route.
     pub fn let_leak(&self) -> Result<bool> {
         let now = self.router.ip("route show default")?;
         if now.trim().is_empty() {
@@ -121,13 +124,15 @@ impl Surroundings {
         Ok(!now.lines().any(|line| line.starts_with("unreachable") || line.starts_with("blackhole")))
     }
 
-    /// Sends one packet for each probe, one millisecond apart; `number` of the first, the others follow.
+    /// Sends one packet for each probe, one millisecond apart; `number` of the first, the others
+    /// follow.
     pub fn send(&self, from: Place, survey: &Survey, probes: &[Probe], number: usize) -> Result<()> {
         let default = self.inside_source(survey)?;
         let mut packets = Packets::default();
         for (at, probe) in probes.iter().enumerate() {
             let source = match (from, probe.source) {
-                // a packet from outside that bears an address of the router itself is refused before anything else looks at it
+                // a packet from outside with an address of the router itself is dropped before
+                // anything else examines it
                 (Place::Lan, Some(source)) if survey.own(source) => continue,
                 (Place::Lan, source) => source.or(Some(default)),
                 (Place::Router, source) => source,
@@ -140,7 +145,7 @@ impl Surroundings {
         }
     }
 
-    /// An address of the inside network that is nobody's.
+    /// An unused address of the inside network.
     fn inside_source(&self, survey: &Survey) -> Result<Ipv4Addr> {
         let (_, router) = self.inside;
         (60..250)
@@ -152,7 +157,8 @@ impl Surroundings {
             .context("no address for an inside host")
     }
 
-    /// A packet that nothing protects, from the inside host where the configuration leaves that in clear, else from the router.
+    /// A packet that nothing protects, from the inside host if the configuration leaves that
+    /// unencrypted, else from the router.
     pub fn unprotected(&self, survey: &Survey) -> Result<Vec<(Place, Probe)>> {
         let source = self.inside_source(survey)?;
         let probe = Probe {
@@ -168,14 +174,14 @@ impl Surroundings {
         Ok(all)
     }
 
-    /// Ends the recording: which probes came out in clear.
+    /// Ends the recording: which probes came out unencrypted.
     pub fn finish(self) -> Result<Vec<Seen>> {
         self.recorder.finish()
     }
 }
 
-/// The world's end of an outside card: the next hop's address, or another of the network; where the card's address comes by DHCP,
-/// that of a provider.
+/// The world's end of an outside card: the next hop's address, or another of the network; where the
+/// card's address comes by DHCP, that of a provider.
 fn join_outside(world: &Ns, link: &str, card: &Interface, survey: &Survey) -> Result<()> {
     if card.dhcp {
         return world.address(link, "203.0.113.1/24");

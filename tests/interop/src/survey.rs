@@ -1,8 +1,8 @@
-//! What a configuration promises to protect, read here word by word and without Hubward's own parser: what that one overlooks
-//! would else be overlooked by the test too.
+//! What a configuration promises to protect, read here word by word and without Hubward's own
+//! parser: what that one overlooks would else be overlooked by the test too.
 //!
-//! The reading is coarse: it knows the commands that name networks, and takes a line that it does not know for one of the mode
-//! that is open.
+//! The reading is coarse: it knows the commands that name networks, and takes a line that it does
+//! not know for one of the mode that is open.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -37,7 +37,7 @@ impl Interface {
         self.name.contains("Ethernet") && !self.name.contains('.')
     }
 
-    /// An interface that exists only as a tunnel, or as a session that somebody dialled.
+    /// An interface that exists only as a tunnel, or as a dialled session.
     pub fn is_tunnel(&self) -> bool {
         ["Tunnel", "Virtual-Template", "Dialer"].iter().any(|kind| self.name.starts_with(kind))
     }
@@ -54,7 +54,7 @@ pub struct Line {
     pub source: Range,
     /// To.
     pub destination: Range,
-    /// `eq PORT` behind the destination.
+    /// `eq PORT` after the destination.
     pub port: Option<u16>,
     /// The line as it was written.
     pub text: String,
@@ -86,7 +86,7 @@ pub enum Carries {
     Other(u8),
 }
 
-/// A packet that must not leave in clear, and why.
+/// A packet that must not leave unencrypted, and why.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// What protects it, as a person would find it in the configuration.
@@ -203,7 +203,7 @@ impl Survey {
             ["ip", "local", "pool", name, ref rest @ ..] => {
                 let mut ends = rest.iter().filter_map(|word| word.parse().ok());
                 let (first, last) = (ends.next(), ends.next());
-                // a router refuses a pool that ends before it begins
+                // a router refuses a pool whose end is before its beginning
                 if let Some(first) = first
                     && last.is_none_or(|last| first <= last)
                 {
@@ -346,7 +346,8 @@ impl Survey {
         self.interfaces.iter().find(|i| i.addresses.iter().any(|net| holds(*net, address)))
     }
 
-    /// The cards that the device has to have: what has an address, a crypto map, or a part with one.
+    /// The cards that the device has to have: what has an address, a crypto map, or a part with
+    /// one.
     pub fn cards(&self) -> Vec<&Interface> {
         let busy = |i: &Interface| !i.shutdown && (i.dhcp || !i.addresses.is_empty() || i.map.is_some());
         self.interfaces
@@ -380,8 +381,9 @@ impl Survey {
             .any(|i| i.map.is_some() || i.nat_outside || default(i) || source(i))
     }
 
-    /// A packet for each line of each ACL of a crypto map that an interface bears, each pool, each static route that leads into a
-    /// tunnel, each tunnel's own network; and ten private addresses that no line names where a routing protocol ran over a tunnel.
+    /// A packet for each line of each ACL of a crypto map on an interface, each pool, each static
+    /// route that leads into a tunnel, each tunnel's own network; and ten private addresses that no
+    /// line names if a routing protocol ran over a tunnel.
     pub fn probes(&self) -> Vec<Probe> {
         let mut probes = Vec::new();
         let borne: Vec<&String> = self.interfaces.iter().filter_map(|i| i.map.as_ref()).collect();
@@ -451,7 +453,8 @@ impl Survey {
             })
     }
 
-    /// A host of a range that is no address of the device, if there is one; of the whole internet, one for documentation.
+    /// A host of a range that is not an address of the device, if there is one; for the whole
+    /// internet, a documentation address.
     fn host(&self, (address, wildcard): Range, salt: u32) -> Ipv4Addr {
         let address =
             if wildcard == u32::MAX { u32::from(Ipv4Addr::new(198, 18, 7, 0)) } else { u32::from(address) };
@@ -502,7 +505,8 @@ impl Survey {
         PRIVATE.into_iter().map(Ipv4Addr::from).filter(move |a| !named(*a)).take(10)
     }
 
-    /// Whether something protects a packet: it is no good for seeing that unprotected packets do leave.
+    /// Whether something protects a packet, so that it cannot show that unprotected packets do
+    /// leave.
     pub fn is_protected(&self, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
         let selects = |l: &Line| l.permit && holds(l.source, source) && holds(l.destination, destination);
         let borne: Vec<&String> = self.interfaces.iter().filter_map(|i| i.map.as_ref()).collect();
@@ -524,8 +528,9 @@ fn short(word: &str, whole: &str) -> bool {
     word.len() >= 3 && whole.starts_with(word)
 }
 
-/// The delimiter that a banner ends with, if the line begins one that goes on in the next line. A client group's banner has no word
-/// for its kind; where one has lost its delimiters it is a line like others.
+/// The closing delimiter of a banner, if the line opens one that continues in the next line. A
+/// client group's banner has no word for its kind; one that has lost its delimiters is a line like
+/// any other.
 fn opens_text(words: &[&str]) -> Option<String> {
     const KINDS: [&str; 6] = ["motd", "login", "exec", "incoming", "slip-ppp", "prompt-timeout"];
     let ["banner", rest @ ..] = words else { return None };

@@ -1,4 +1,5 @@
-//! A real terminal: a program in a tmux of its own, to which keys are struck and whose screen is read.
+//! A real terminal: a program in a tmux of its own, to which keys are struck and whose screen is
+//! read.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ impl Terminal {
         process::run(&mut command, secs(10))
     }
 
-    /// Types text as it stands.
+    /// Types text as it is.
     pub fn strike(&self, text: &str) -> Result<()> {
         self.tmux(&["send-keys", "-l", "--", text]).map(drop)
     }

@@ -8,8 +8,9 @@
 //!            with NAT:     └── outside nat 10.51.82.100/24, in0 192.168.77.1/24 ── eth0 client 192.168.77.10/24
 //! ```
 //!
-//! The reference hub's default route names 10.48.66.181, which lies in no network of the hub. Hubward puts it on the
-//! outside interface; `inet` owns that address and so answers ARP for it, whatever subnet the question comes from.
+//! The reference hub's default route names 10.48.66.181, which is in no network of the hub. Hubward
+//! installs it on the outside interface; `inet` owns that address and so answers ARP for it,
+//! whatever subnet the request comes from.
 
 use std::net::Ipv4Addr;
 
@@ -47,12 +48,13 @@ pub const POOL_SECOND: Ipv4Addr = ip(10, 5, 5, 2);
 /// The router's address in the hub's outside network.
 pub const HUB_ROUTER: Ipv4Addr = ip(10, 48, 67, 161);
 
-/// Networks of which no address may be seen between the gateways.
+/// Networks whose addresses must not be seen between the gateways.
 pub const PRIVATE: [(Ipv4Addr, u8); 4] =
     [(ip(10, 1, 0, 0), 16), (ip(10, 2, 0, 0), 16), (ip(10, 3, 0, 0), 16), (ip(10, 5, 5, 0), 24)];
 
-/// The namespaces of the reference network. The hub's and the spoke's interfaces are up and bare: whoever plays the
-/// role sets their addresses, Hubward by its configuration, strongSwan's with [`Reference::address_hub`] and so on.
+/// The namespaces of the reference network. The hub's and the spoke's interfaces are up and have no
+/// address: the program in that role sets their addresses, Hubward by its configuration,
+/// strongSwan's with [`Reference::address_hub`] and so on.
 #[derive(Debug)]
 pub struct Reference {
     /// The hub; eth0 outside, eth1 inside.

@@ -1,8 +1,8 @@
-//! A Debian trixie root with strongSwan 6, whose user-space ESP can use IP protocol 50 (`raw_esp`); Debian 12's
-//! strongSwan 5.9.8 can do ESP in UDP only.
+//! A Debian trixie root with strongSwan 6, whose user-space ESP can use IP protocol 50 (`raw_esp`);
+//! Debian 12's strongSwan 5.9.8 can do ESP in UDP only.
 //!
-//! Made once by `mmdebstrap` from the mirror that this machine's apt already uses, and kept in the user's cache folder
-//! (`HUBWARD_TRIXIE_ROOT` names another place).
+//! Made once by `mmdebstrap` from the mirror that this machine's apt already uses, and kept in the
+//! user's cache folder (`HUBWARD_TRIXIE_ROOT` names another place).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,8 +1,8 @@
 //! vpnc, the open-source Cisco VPN client: aggressive mode, group key, XAuth, mode-config.
 //!
-//! Facts that matter: it offers XAUTHInitPreShared (65001) first; proposes lifetimes of 2147483 s; its quick mode
-//! identities are its address and 0.0.0.0/0; single DES and 3DES with group 2 need `Enable weak encryption`; with
-//! `NAT Traversal Mode none` it uses bare ESP (protocol 50).
+//! Facts that matter: it offers XAUTHInitPreShared (65001) first; proposes lifetimes of 2147483 s;
+//! its quick mode identities are its address and 0.0.0.0/0; single DES and 3DES with group 2 need
+//! `Enable weak encryption`; with `NAT Traversal Mode none` it uses bare ESP (protocol 50).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -128,7 +128,8 @@ impl Vpnc {
         Ok(Self { dir, process })
     }
 
-    /// Waits until the tunnel is up and returns what mode-config said, as the environment of vpnc's script.
+    /// Waits until the tunnel is up and returns what mode-config said, as the environment of vpnc's
+    /// script.
     pub fn wait_up(&mut self) -> Result<BTreeMap<String, String>> {
         let up = self.dir.join("up");
         wait::until("vpnc's tunnel", secs(30), || {

@@ -9,8 +9,8 @@ pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Polls `condition` every 100 ms until it is true. An error of the condition counts as "not yet"; the last one is
-/// part of the message when `timeout` has passed.
+/// Polls `condition` every 100 ms until it is true. An error of the condition counts as "not yet";
+/// the last one is part of the message when `timeout` has passed.
 pub fn until(what: &str, timeout: Duration, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     loop {

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     opens(In::Global, "tacacs server", Fate::Unsupported("lists that name TACACS+ refuse every user")),
 ];
 
-/// A list that has no effect as long as it asks nobody else.
+/// A list that has no effect as long as it asks no server.
 fn asked(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, otherwise: &'static str) -> Result<(), Problem> {
     let mut asks = false;
     while let Some(word) = cursor.next() {

@@ -161,7 +161,8 @@ fn push(
         // of other protocols nothing here reads ports
         found.inexact |= has_ports && !matches!(found.protocol, Some(6 | 17));
         while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
-            // logging changes nothing; anything else narrows the line in a way that this model does not hold
+            // logging changes nothing; anything else narrows the line in a way that this model does
+            // not hold
             found.inexact |= !crate::form::is(word, "log") && !crate::form::is(word, "log-input");
             cursor.next();
         }

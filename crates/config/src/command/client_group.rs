@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(
         In::Group,
         "include-local-lan",
-        Fate::Unsupported("clients are not told to leave their own LAN out"),
+        Fate::Unsupported("the exception for the client's own LAN is not sent"),
     ),
     fold(In::Group, "pfs", "", pfs),
     fold(In::Group, "backup-gateway <gateway>", "", backup_gateway),
@@ -27,17 +27,21 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Group, "max-users", Fate::Unenforced("limits the sessions of the group")),
     fate(In::Group, "max-logins", Fate::Unenforced("limits the sessions of a user")),
     fate(In::Group, "group-lock", Fate::Unenforced("ties users to their group")),
-    fate(In::Group, "firewall", Fate::Unenforced("demands a firewall on the client")),
-    fate(In::Group, "access-restrict", Fate::Unenforced("restricts the interface by which clients come")),
+    fate(In::Group, "firewall", Fate::Unenforced("requires a firewall on the client")),
+    fate(
+        In::Group,
+        "access-restrict",
+        Fate::Unenforced("restricts the interface by which clients may connect"),
+    ),
     fate(In::Group, "crypto aaa attribute list", Fate::Unsupported("the list's attributes are not sent")),
     fate(In::Group, "auto-update", Fate::Unsupported("clients are not updated")),
     fate(In::Group, "configuration", Fate::Unsupported("clients are not configured by URL")),
-    fate(In::Group, "browser-proxy", Fate::Unsupported("clients are not told of a proxy")),
+    fate(In::Group, "browser-proxy", Fate::Unsupported("no proxy is sent to clients")),
     fate(In::Group, "dhcp", Fate::Unsupported("addresses come from the pool")),
     fate(
         In::Group,
         "smartcard-removal-disconnect",
-        Fate::Unenforced("ends a session when the smartcard is taken out"),
+        Fate::Unenforced("ends a session when the smartcard is removed"),
     ),
 ];
 
@@ -152,7 +156,7 @@ fn backup_gateway(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pr
     cursor.finish()
 }
 
-/// `banner D TEXT D`, where D is any character; the text may go on for several lines.
+/// `banner D TEXT D`, where D is any character; the text may continue over several lines.
 fn banner(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let missing = cursor.problem("a delimiter, the text, and the delimiter");
     cursor.rest();

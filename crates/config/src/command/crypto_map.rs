@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::CryptoMap, "set peer", "<peer> = [dynamic] [default]", set_peer),
     fate(In::CryptoMap, "description", Fate::NoOp),
     fate(In::DynamicMap, "description", Fate::NoOp),
-    fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry takes any peer")),
+    fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry accepts any peer")),
     fold(In::CryptoMap, "set transform-set", "= <set>...", transform_set),
     fold(In::DynamicMap, "set transform-set", "= <set>...", transform_set),
     fold(In::CryptoMap, "set isakmp-profile = <name>", "", profile),
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::CryptoMap, "set df-bit", Fate::Unsupported("the global df-bit applies")),
     fate(In::CryptoMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
     fate(In::DynamicMap, "qos pre-classify", Fate::Inert("there is no QoS to classify for")),
-    fate(In::CryptoMap, "responder-only", Fate::Unsupported("the entry may also call its peer")),
+    fate(In::CryptoMap, "responder-only", Fate::Unsupported("the entry may also initiate")),
 ];
 
 /// The map-wide forms: `client …`, `isakmp …`, `local-address …`.
@@ -98,8 +98,7 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
                 map.respond = !no;
             } else if cursor.keyword("initiate") {
                 map.initiate = !no;
-                fate =
-                    (!no).then_some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
+                fate = (!no).then_some(Fate::Unsupported("addresses are assigned on request, not pushed"));
             } else {
                 return Err(cursor.problem("respond or initiate"));
             }
@@ -113,7 +112,8 @@ fn map_wide(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, name: &str) -> Result<
         map.authorization_list = if no { None } else { Some(cursor.word("a list")?.to_string()) };
     } else if cursor.keyword("local-address") {
         cursor.rest();
-        fate = Some(Fate::Unsupported("tunnels end at the address of the interface that bears the map"));
+        fate =
+            Some(Fate::Unsupported("tunnels terminate at the address of the interface with the crypto map"));
     } else if cursor
         .peek()
         .is_some_and(|word| is(word, "isakmp-profile") || is(word, "redundancy") || is(word, "gdoi"))
@@ -148,7 +148,7 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
         for map in fold.config.maps.iter_mut().filter(|map| map.name == name) {
             map.entries.retain(|entry| entry.sequence != sequence);
         }
-        // a map of which nothing is left is no map
+        // a map without entries is not a map
         let empty = CryptoMap { name: name.clone(), ..CryptoMap::default() };
         fold.config.maps.retain(|map| *map != empty);
         cursor.rest();
@@ -248,7 +248,8 @@ fn set_peer(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
         fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
         return Ok(());
     };
-    // the first peer is called first again whenever the tunnel is gone, whether it is the default or not
+    // the first peer is tried first again whenever the tunnel has gone, whether it is the default
+    // or not
     let _default = cursor.keyword("default");
     if let Mode::CryptoMap(map, place) = fold.mode
         && let Some(found) = fold.config.maps.get_mut(map).and_then(|map| map.entries.get_mut(place))
@@ -322,7 +323,7 @@ fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
         let size = if no { None } else { Some(super::ipsec::read_replay(cursor)?) };
         change(fold, |terms| terms.replay_window = size);
     } else if no {
-        // nothing was done that could be taken back
+        // there is nothing to negate
     } else if cursor.keyword("level") {
         fold.fate = Some(Fate::Unsupported("one SA for each ACL line, not for each host"));
     } else if cursor.keyword("dfbit") || cursor.keyword("dummy") || cursor.keyword("ecn") {

@@ -5,7 +5,7 @@ use crate::form::{Cursor, Problem};
 use crate::interface_name::{is_hardware, long_name};
 use crate::model::{Addressing, Interface};
 
-const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux looks after");
+const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
@@ -80,8 +80,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "dsl", NO_HARDWARE),
     fate(In::Interface, "hold-queue", NO_HARDWARE),
     fate(In::Interface, "load-interval", NO_HARDWARE),
-    fate(In::Interface, "bandwidth", Fate::Inert("only routing protocols and QoS look at it")),
-    fate(In::Interface, "delay", Fate::Inert("only routing protocols look at it")),
+    fate(In::Interface, "bandwidth", Fate::Inert("only routing protocols and QoS use it")),
+    fate(In::Interface, "delay", Fate::Inert("only routing protocols use it")),
     fate(In::Interface, "fair-queue", NO_HARDWARE),
     fate(In::Interface, "arp timeout", NO_HARDWARE),
     fate(In::Interface, "logging event", NO_HARDWARE),
@@ -95,7 +95,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
 
-/// The names of the commands that an interface has as rows, for modes that have them too and do not read them.
+/// The names of the commands that an interface has as rows, for modes that have them too and do not
+/// read them.
 pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
     let own = ROWS.iter().filter(|row| row.mode == In::Interface);
     own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
@@ -209,7 +210,7 @@ fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
     let (no, name) = (fold.no, fold.argument(0));
     if cursor.keyword("redundancy") {
         cursor.rest();
-        fold.fate = Some(Fate::Unsupported("the map is not shared with another router"));
+        fold.fate = Some(Fate::Unsupported("the map has no failover to another router"));
     }
     cursor.finish()?;
     change(fold, |interface| interface.crypto_map = (!no).then_some(name));
@@ -222,7 +223,8 @@ fn shutdown(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
     cursor.finish()
 }
 
-/// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there is only that one here.
+/// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there
+/// is only that one here.
 fn vrf(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let (no, name) = (fold.no, fold.argument(0));
     cursor.rest();

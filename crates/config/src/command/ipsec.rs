@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(
         In::Global,
         "crypto ipsec fragmentation",
-        Fate::Inert("packets that are too long are fragmented before encryption"),
+        Fate::Inert("packets that are too large are fragmented before encryption"),
     ),
     opens(In::Global, "crypto ipsec profile", Fate::Forwarding("protects tunnel interfaces")),
     opens(
@@ -90,14 +90,14 @@ fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
     }
     if !set.unsupported.is_empty() {
         fold.fate =
-            Some(Fate::Unsupported("the set has a transform that is not implemented, and is never chosen"));
+            Some(Fate::Unsupported("the set has a transform that is not implemented, and is never selected"));
     } else if set.auth.is_none() && set.cipher.as_ref().is_some_and(|(name, _)| name != "gcm") {
         fold.fate =
             Some(Fate::Unsupported("encryption without integrity is not done; the set is never chosen"));
     }
     let place = entry(&mut fold.config.transform_sets, |known| known.name == name, TransformSet::default);
     if let Some(slot) = fold.config.transform_sets.get_mut(place) {
-        // who gives the transforms anew keeps the mode
+        // entering the transforms again keeps the mode
         *slot = TransformSet { transport: slot.transport, ..set };
     }
     fold.mode = Mode::TransformSet(place);

@@ -38,9 +38,13 @@ pub(super) const ROWS: &[Row] = &[
     opens(
         In::Global,
         "crypto isakmp peer",
-        Fate::Unsupported("aggressive mode with per-peer attributes is not begun"),
+        Fate::Unsupported("aggressive mode with per-peer attributes is not initiated"),
     ),
-    fate(In::Global, "crypto isakmp xauth timeout", Fate::Inert("Xauth has 60 seconds")),
+    fate(
+        In::Global,
+        "crypto isakmp xauth timeout",
+        Fate::Inert("Xauth has a fixed time limit of 60 seconds"),
+    ),
     fate(
         In::Global,
         "crypto isakmp client configuration address-pool",
@@ -237,7 +241,8 @@ fn aggressive_mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), P
     cursor.finish()
 }
 
-/// ISAKMP is on unless it is switched off for the whole router, which is not done: that must not pass in silence.
+/// ISAKMP is on unless it is switched off for the whole router, which is not done: that must not
+/// pass in silence.
 fn enable(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.fate = Some(match fold.no && !fold.default {
         true => Fate::Unsupported("ISAKMP stays on; without a crypto map on an interface it serves nobody"),

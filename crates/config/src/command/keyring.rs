@@ -61,7 +61,8 @@ pub(super) fn key_peer(cursor: &mut Cursor<'_>) -> Result<Option<KeyPeer>, Probl
     Err(cursor.problem("address or hostname"))
 }
 
-/// An address with an optional mask: 0.0.0.0 alone is everything, any other address alone is one host.
+/// An address with an optional mask: 0.0.0.0 alone is everything, any other address alone is one
+/// host.
 pub(super) fn network(
     address: std::net::Ipv4Addr,
     mask: Option<std::net::Ipv4Addr>,

@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fold(In::Line, "length", "= <0-512:lines>", length),
     fold(In::Line, "width", "= <0-512:columns>", width),
-    fate(In::Line, "transport output", Fate::Inert("nobody goes on to other hosts from a line")),
+    fate(In::Line, "transport output", Fate::Inert("users cannot connect from a line to other hosts")),
     fate(In::Line, "transport preferred", Fate::NoOp),
     fate(In::Line, "escape-character", Fate::Inert("sessions have no escape character")),
     fate(In::Line, "logging synchronous", Fate::NoOp),
@@ -35,16 +35,21 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "speed", Fate::Inert("there is no serial port")),
     fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
     fold(In::Line, "exec", "", exec),
-    fate(In::Line, "ipv6 access-class", Fate::Unenforced("restricts from where users may come")),
+    fate(
+        In::Line,
+        "ipv6 access-class",
+        Fate::Unenforced("restricts the addresses from which users may connect"),
+    ),
     fate(In::Line, "authorization", Fate::Unenforced("restricts what users of this line may do")),
-    fate(In::Line, "session-limit", Fate::Inert("nobody goes on to other hosts from a line")),
-    fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends a session that nobody uses")),
+    fate(In::Line, "session-limit", Fate::Inert("users cannot connect from a line to other hosts")),
+    fate(In::Line, "session-timeout", Fate::Inert("`exec-timeout` ends an idle session")),
     fate(In::Line, "history size", Fate::NoOp),
     fate(In::Line, "rotary", Fate::Inert("there are no rotary groups")),
     fate(In::Line, "modem", Fate::Inert("there is no serial port")),
     fold(In::Global, "enable secret", "[level <0-15:level>] = [0|4|5|8|9] <password>", enable_secret),
     fold(In::Global, "enable password", "[level <0-15:level>] = [0|6|7] <password>", enable_password),
-    // a log of a session that is pasted; it takes no more words, or it would take wrong passwords too
+    // a log of a session that is pasted; it takes no more words, or it would take wrong passwords
+    // too
     Row { mode: In::Global, form: "enable", tail: "[<0-15:level>]", action: Action::Fate(Fate::NoOp) },
     fold(In::Global, "ip ssh time-out", "= <1-120:seconds>", time_out),
     fold(In::Global, "ip ssh authentication-retries", "= <0-5:count>", retries),
@@ -54,7 +59,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip ssh dh", Fate::Inert("key exchange is by Curve25519 or NIST curves")),
     fate(In::Global, "ip ssh logging events", Fate::NoOp),
     fate(In::Global, "ip ssh client", Fate::Inert("there is no SSH client")),
-    fate(In::Global, "ip ssh maxstartups", Fate::Inert("logins at a time are held to limits of their own")),
+    fate(In::Global, "ip ssh maxstartups", Fate::Inert("concurrent logins have limits of their own")),
     fate(In::Global, "ip ssh server", Fate::Inert("algorithms are chosen by Hubward")),
     fold(In::Global, "ip ssh pubkey-chain", "", pubkey_chain),
     fold(In::PubkeyChain, "username <name>", "", pubkey_user),
@@ -182,7 +187,7 @@ fn access_class(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Prob
     let inward = fold.no && cursor.peek().is_none() || cursor.keyword("in");
     cursor.rest();
     if !inward {
-        fold.fate = Some(Fate::Inert("nobody goes on to other hosts from a line"));
+        fold.fate = Some(Fate::Inert("users cannot connect from a line to other hosts"));
         return Ok(());
     }
     let list = (!fold.no).then_some(name);

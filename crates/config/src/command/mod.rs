@@ -27,7 +27,7 @@ use crate::form::{Cursor, Problem};
 use crate::model::Config;
 use crate::secret::Password;
 
-/// Where a line stands: the object that the commands of a submode change, by its place in the model.
+/// The mode of a line: the object that the commands of a submode change, by its index in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Global,
@@ -47,7 +47,7 @@ pub(crate) enum Mode {
     PubkeyUser(usize),
     /// A submode whose commands share their parent's fate.
     Opaque(Fate, submode::Sub),
-    /// A submode opened by a line that is no command: nothing under it has an effect.
+    /// A submode opened by a line that is not a command: nothing under it has an effect.
     Unknown,
 }
 
@@ -116,7 +116,7 @@ impl Mode {
 /// What a command without a fold does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Nothing, and that is what it says.
+    /// Nothing, as the line itself says.
     NoOp,
     /// Nothing; the reason why that is harmless.
     Inert(&'static str),
@@ -139,8 +139,9 @@ pub(crate) enum Action {
     Opens(Fate),
 }
 
-/// One command: its name with what tells it from others of the name, and what follows. In both, `=` stands where the value
-/// begins: of two lines that agree up to there, the later one replaces the earlier.
+/// One command: its name, including what distinguishes it from others of that name, and the rest.
+/// In both, `=` marks where the value begins: of two lines that agree up to there, the later one
+/// replaces the earlier.
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) mode: In,
@@ -176,16 +177,16 @@ const fn opens(mode: In, form: &'static str, fate: Fate) -> Row {
 pub(crate) struct Fold<'c> {
     pub(crate) config: &'c mut Config,
     pub(crate) mode: Mode,
-    /// `no` or `default` stood in front.
+    /// It was preceded by `no` or `default`.
     pub(crate) no: bool,
     /// It was `default`; only for commands whose default is not what `no` leaves.
     pub(crate) default: bool,
     pub(crate) line: u32,
     /// Arguments of the form.
     pub(crate) arguments: Vec<String>,
-    /// The line behind the form as written, for texts with spaces.
+    /// The rest of the line as written, for texts with spaces.
     pub(crate) raw: String,
-    /// The raw text behind the line.
+    /// The raw text after the line.
     pub(crate) block: Vec<String>,
     /// Set by a fold whose line is accepted but has a remark.
     pub(crate) fate: Option<Fate>,

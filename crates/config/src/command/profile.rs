@@ -142,7 +142,7 @@ fn address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
     if cursor.keyword("respond") {
         change(fold, |profile| profile.respond = !no);
     } else if cursor.keyword("initiate") {
-        fold.fate = Some(Fate::Unsupported("addresses are given when a client asks, not pushed"));
+        fold.fate = Some(Fate::Unsupported("addresses are assigned on request, not pushed"));
         change(fold, |profile| profile.initiate = !no);
     } else {
         return Err(cursor.problem("respond or initiate"));

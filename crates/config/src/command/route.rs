@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),
-    fate(In::Global, "ip nat", Fate::Inert("translates nothing without a rule, which is told there")),
+    fate(In::Global, "ip nat", Fate::Inert("translates nothing without a rule, which is reported there")),
     fate(In::Global, "ip nat inside source", Fate::Unenforced("translates addresses")),
     fate(In::Global, "ip nat inside destination", Fate::Unenforced("translates addresses")),
     fate(In::Global, "ip nat outside source", Fate::Unenforced("translates addresses")),
@@ -33,9 +33,13 @@ pub(super) const ROWS: &[Row] = &[
     opens(In::Global, "vrf definition", Fate::Forwarding("makes a VRF")),
     opens(In::Global, "router", Fate::Forwarding("is a routing protocol")),
     opens(In::Global, "route-map", Fate::Forwarding("decides about routes")),
-    fate(In::Global, "ip prefix-list", Fate::Inert("only routing protocols look at it")),
+    fate(In::Global, "ip prefix-list", Fate::Inert("only routing protocols use it")),
     fate(In::Global, "ip multicast-routing", Fate::Forwarding("routes multicast")),
-    fate(In::Global, "ip inspect", Fate::Inert("has an effect only on an interface, which is told there")),
+    fate(
+        In::Global,
+        "ip inspect",
+        Fate::Inert("has an effect only on an interface, which is reported there"),
+    ),
     opens(In::Global, "ipv6", Fate::Unsupported("IPv6 is not configured")),
     fate(In::Global, "ip ips", Fate::Unenforced("is an intrusion prevention system")),
     opens(In::Global, "ip sla", Fate::Unsupported("paths are not measured")),
@@ -61,7 +65,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let mut interface = None;
     if next_hop.is_none() {
         let mut name = cursor.word("a next hop or an interface")?.to_string();
-        // `dhcp 254` is no interface called dhcp254
+        // `dhcp 254` is not an interface called dhcp254
         let numbered =
             name.ends_with(|character: char| character.is_ascii_digit()) || name.eq_ignore_ascii_case("dhcp");
         if let Some(number) =
@@ -112,7 +116,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
 /// Routing is on unless it is switched off.
 fn routing(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     fold.fate = Some(match fold.no && !fold.default {
-        true => Fate::Forwarding("makes a host of the router"),
+        true => Fate::Forwarding("turns the router into a host"),
         false => Fate::NoOp,
     });
     cursor.finish()

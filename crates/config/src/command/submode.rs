@@ -1,8 +1,9 @@
 //! The commands of IOS's submodes by name, and the modes that they open.
 //!
-//! Most of them do nothing here. But a line belongs to the mode that has its command, so the names must be known: `ntp disable`
-//! under an interface is the interface's, although there is a global `ntp`. The names are data, in the files beside this one.
-//! A row of the command tables wins over a name.
+//! Most of them do nothing here. But a line belongs to the mode that has its command, so the names
+//! must be known: `ntp disable` under an interface is the interface's, although there is a global
+//! `ntp`. The names are data, in the files beside this one. A row of the command tables wins over a
+//! name.
 
 use super::submode_crypto::{CLIENT_GROUP, CRYPTO};
 use super::submode_interface::{INTERFACE, LINE};
@@ -19,8 +20,8 @@ use std::sync::LazyLock;
 pub(crate) enum Sub {
     /// Its commands are not known: everything that is indented under it is its own.
     Anything,
-    /// Opened by a command that is not known to open a mode; the lines indented under it are its own unless they are known
-    /// elsewhere.
+    /// Opened by a command that is not known to open a mode; the lines indented under it are its
+    /// own unless they are known elsewhere.
     Loose,
     // routing
     Router,
@@ -170,8 +171,8 @@ static TABLE: LazyLock<BTreeMap<Place, Table>> = LazyLock::new(|| {
 /// The shortest beginning of a word that counts as its abbreviation.
 const SHORTEST: usize = 2;
 
-/// Finds the name that a line has in a mode: the longest of those that fit. A word that is spelled out is not the beginning of
-/// another: `ip` is no `ipv6`.
+/// Finds the name that a line has in a mode: the longest that matches. A complete word is not an
+/// abbreviation of another: `ip` is not `ipv6`.
 pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
     let mut fitting: Vec<(&Vec<&str>, Named)> = Vec::new();
     let named = |(name, says): &'static (Vec<&'static str>, Says)| {
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
     use crate::form::words;
 
-    /// Every name is found where it stands, and says what its table says.
+    /// Every name is found where it is listed, and has the effect that its table says.
     #[test]
     fn every_name_is_found() {
         let mut count = 0;

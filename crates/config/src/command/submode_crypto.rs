@@ -17,7 +17,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
             (Is(Unenforced("restricts what clients of the group may do")), "ipv6 acl; "),
             (
-                Is(Unsupported("is not told to clients")),
+                Is(Unsupported("is not sent to clients")),
                 "ipv6 pool; ipv6 dns; accounting; exclude-local-lan; subscriber-service",
             ),
         ],
@@ -79,7 +79,7 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
         &[
             (Elsewhere, "vrf definition"),
             (
-                Is(Unsupported("is not told to clients")),
+                Is(Unsupported("is not sent to clients")),
                 "bootfile; next-server; netbios-node-type; client-name; class; subnet; update dns; \
                  update arp; utilization mark; accounting; authorized; origin; renew; relay; remember; \
                  reserved-only; vrf; address; import; override default-router; override utilization; \

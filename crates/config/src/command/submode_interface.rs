@@ -1,4 +1,5 @@
-//! Commands of interfaces and terminal lines by name. What filters, restricts, translates or changes forwarding says so.
+//! Commands of interfaces and terminal lines by name. Those that filter, restrict, translate or
+//! change forwarding are marked.
 
 use super::Fate::{Forwarding, Inert, Unenforced, Unsupported};
 use super::submode::Says::{Elsewhere, Is, Opens};
@@ -6,7 +7,7 @@ use super::submode::{Names, Sub};
 
 /// Commands of interfaces.
 pub(super) const INTERFACE: &[Names] = &[
-    // global commands that begin as the interface's do
+    // global commands that begin like those of the interface
     (
         Elsewhere,
         "ip nat inside source; ip nat inside destination; ip nat outside source; ip nat pool; \
@@ -89,7 +90,7 @@ pub(super) const INTERFACE: &[Names] = &[
     ),
     (Is(Unenforced("puts packets into a VRF")), "ip vrf receive; ip vrf select; ip vrf autoclassify"),
     (
-        Is(Unenforced("demands authentication of hosts")),
+        Is(Unenforced("requires hosts to authenticate")),
         "ip admission; ip auth-proxy; dot1x; authentication; access-session; mab; eou; cts manual; \
          cts dot1x; cts role-based; cts layer3; device-tracking attach-policy; \
          ip device tracking maximum",
@@ -133,7 +134,7 @@ pub(super) const INTERFACE: &[Names] = &[
          ip redirect",
     ),
     (
-        Is(Unsupported("the gateway is not shared with another router")),
+        Is(Unsupported("there is no failover to another router")),
         "glbp; fhrp delay; redundancy rii; redundancy group; redundancy asymmetric-routing; \
          redundancy inter-device; ip redundancy",
     ),
@@ -187,7 +188,7 @@ pub(super) const INTERFACE: &[Names] = &[
     ),
     (Is(Inert("the host keeps the time")), "ntp broadcast; ntp disable; ntp multicast"),
     (
-        Is(Inert("belongs to hardware that Linux looks after")),
+        Is(Inert("belongs to hardware that Linux manages")),
         "crypto engine; crypto engine accelerator; crypto engine slot; crypto engine outside; carrier-delay; network-clock; synchronous mode; peakdetect; dfs band; dfs; dampening; crc; \
          framing; linecode; cablelength; cable; dce-terminal-timing-enable; dcd-txstart; \
          down-when-looped; half-duplex; full-duplex; ignore-dcd; ignore-hw; ignore; invert; ring-speed; \
@@ -236,7 +237,7 @@ pub(super) const LINE: &[Names] = &[
          x25 profile; stun; group-range; idle-character",
     ),
     (
-        Is(Inert("is shown to nobody")),
+        Is(Inert("is not shown to anyone")),
         "motd-banner; exec-banner; vacant-message; refuse-message; location; history; full-help; help; \
          logout-warning; timestamp; session-disconnect-warning; exec prompt",
     ),

@@ -1,4 +1,5 @@
-//! Commands of routing protocols, route maps, VRFs and key chains by name. They share the fate of what opens their mode.
+//! Commands of routing protocols, route maps, VRFs and key chains by name. They share the fate of
+//! what opens their mode.
 
 use super::Fate::Unenforced;
 use super::submode::Says::{Elsewhere, Is, Nests, Shares};

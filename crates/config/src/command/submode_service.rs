@@ -14,7 +14,7 @@ pub(super) const GLOBAL: &[Names] = &[
     (Opens(Forwarding("is a routing protocol"), Sub::Router), "router; ipv6 router"),
     (Opens(Forwarding("decides about routes"), Sub::RouteMap), "route-map"),
     (Opens(Forwarding("makes a VRF"), Sub::Vrf), "ip vrf; vrf definition"),
-    (Opens(Inert("only routing protocols look at it"), Sub::KeyChain), "key chain"),
+    (Opens(Inert("only routing protocols use it"), Sub::KeyChain), "key chain"),
     // lines of the families that open nothing
     (
         Is(Unsupported("IPv6 is not configured")),
@@ -104,8 +104,8 @@ pub(super) const GLOBAL: &[Names] = &[
     ),
     (Opens(Unsupported("RSA keys are not implemented"), Sub::PubkeyRing), "crypto key pubkey-chain"),
     (Opens(Forwarding("protects tunnel interfaces"), Sub::IpsecProfile), "crypto ipsec profile"),
-    (Opens(Unsupported("peers have no rules of their own"), Sub::IsakmpPeer), "crypto isakmp peer"),
-    (Opens(Unsupported("is another way to be a client"), Sub::Ezvpn), "crypto ipsec client ezvpn"),
+    (Opens(Unsupported("per-peer settings are not implemented"), Sub::IsakmpPeer), "crypto isakmp peer"),
+    (Opens(Unsupported("is another kind of client"), Sub::Ezvpn), "crypto ipsec client ezvpn"),
     (Opens(Unsupported("IKEv2 is not implemented"), Sub::Ikev2Proposal), "crypto ikev2 proposal"),
     (Opens(Unsupported("IKEv2 is not implemented"), Sub::Ikev2Policy), "crypto ikev2 policy"),
     (Opens(Unsupported("IKEv2 is not implemented"), Sub::Ikev2Keyring), "crypto ikev2 keyring"),
@@ -150,7 +150,7 @@ pub(super) const GLOBAL: &[Names] = &[
          ip flow-top-talkers; ip flow-aggregation cache; flow-record; ip flow-cache aggregation; \
          performance monitor; mediatrace",
     ),
-    (Opens(Unsupported("the server lends by pool alone"), Sub::DhcpClass), "ip dhcp class"),
+    (Opens(Unsupported("the server assigns addresses by pool alone"), Sub::DhcpClass), "ip dhcp class"),
     (
         Opens(Unenforced("configures several interfaces at once, and is not read"), Sub::InterfaceRange),
         "interface range",
@@ -196,7 +196,7 @@ pub(super) const GLOBAL: &[Names] = &[
     ),
     (Opens(MANAGEMENT, Sub::CallHome), "call-home"),
     (
-        Opens(Forwarding("chooses ways by their quality"), Sub::Anything),
+        Opens(Forwarding("selects paths by their quality"), Sub::Anything),
         "pfr master; pfr border; oer master; oer border; pfr-map; oer-map; domain",
     ),
     (

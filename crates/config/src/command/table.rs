@@ -49,13 +49,14 @@ impl Row {
         self.form.split(' ').filter(|word| *word != "=").count()
     }
 
-    /// Words that name the setting, without the value that ends some names: what `no` needs at least.
+    /// Words that name the setting, without the value that ends some names: what `no` needs at
+    /// least.
     fn naming(&self) -> usize {
         self.form.split(' ').take_while(|word| *word != "=").count()
     }
 
-    /// Words by which the command is known, without the arguments of its name. One that may begin with any word is known by
-    /// all of them only.
+    /// Words that identify the command, without the arguments of its name. A command that may begin
+    /// with any word is identified only by all of them.
     fn known_by(&self) -> usize {
         if self.form.starts_with('<') && !self.form.split(' ').next().is_some_and(|word| word.contains(':')) {
             return self.words();
@@ -64,7 +65,8 @@ impl Row {
     }
 }
 
-/// Looks a line up. With `prefix`, a line that has a command's name and stops somewhere behind it will do.
+/// Looks a line up. With `prefix`, a line matches that has a command's name and ends somewhere
+/// after it.
 pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
     let commands = commands(mode);
     let forms: Vec<&Form> = commands.forms.iter().collect();

@@ -52,7 +52,8 @@ fn every_form_is_well_made() {
     }
 }
 
-/// No row hides another: the shortest line of every form is that row's, and so is what it is spelled out to.
+/// No row hides another: the shortest line of every form is that row's, and so is what it is
+/// spelled out to.
 #[test]
 fn every_row_can_be_entered() {
     let modes = In::ALL;
@@ -148,7 +149,7 @@ fn a_later_line_replaces_an_earlier_one() {
     }
 }
 
-/// Lines of a mode that stand side by side.
+/// Lines of a mode that may exist side by side.
 #[test]
 fn lines_that_stand_side_by_side() {
     for (mode, one, other) in [

@@ -1,5 +1,5 @@
-//! What comes behind a refused line. A text that is pasted goes on after one of its lines was refused, and the lines that stand
-//! under that line must not change whatever happened to be open before it.
+//! The lines after a refused line. A pasted text continues after one of its lines was refused, and
+//! the lines under that line must not change whatever mode was open before it.
 
 use super::{Opener, Position, chain, entry_lines, joined, without_negation};
 use crate::command::In;
@@ -24,13 +24,15 @@ pub(super) struct Refused {
 }
 
 impl Position {
-    /// Where the next line goes after `line` was refused here. A line that would have left the mode leaves it all the same.
+    /// Where the next line goes after `line` was refused here. A line that would have left the mode
+    /// leaves it all the same.
     pub fn after_refused(&self, line: &str) -> Self {
         let command = line.lines().next().unwrap_or_default();
         let mut refused =
             Refused { line: shown(command), column: indentation(command), heads: true, opener: None };
         let Some((under, opener)) = placed(&self.openers, command) else {
-            // of no known meaning; if it is more of a global command than of one of this mode, it was meant as that
+            // of no known meaning; if it is more of a global command than of one of this mode, it
+            // was meant as that
             let openers = if self.is_more_global(command) { Vec::new() } else { self.openers.clone() };
             return Self { openers, refused: Some(refused) };
         };
@@ -73,7 +75,8 @@ fn shown(line: &str) -> String {
     public.filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
 }
 
-/// The modes around a line that is entered under these openers, and the one that it opens; `None` if it is no command there.
+/// The modes around a line that is entered under these openers, and the one that it opens; `None`
+/// if it is not a command there.
 fn placed(openers: &[Opener], command: &str) -> Option<(Vec<Opener>, Option<Opener>)> {
     let position = Position { openers: openers.to_vec(), refused: None };
     let (mut text, entry) = entry_lines(&position, command);

@@ -1,5 +1,6 @@
-//! Tunnels that the configuration describes whole and that come up on no router, or carry nothing: their packets are led past
-//! the crypto map, their peers are asked what they cannot answer, something before them takes what is theirs.
+//! Tunnels that the configuration describes whole and that come up on no router, or carry nothing:
+//! their packets are led past the crypto map, their peers are asked what they cannot answer,
+//! something before them takes what is theirs.
 
 use super::Reason;
 use crate::model::{
@@ -10,7 +11,7 @@ use ipnet::Ipv4Net;
 use std::cmp::Reverse;
 use std::net::Ipv4Addr;
 
-/// Lines of an access list whose packets leave by an interface that does not bear the map.
+/// Lines of an access list whose packets leave by an interface without the map.
 pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Reason> {
     if terms.reverse_route {
         return Vec::new();
@@ -21,7 +22,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
         let Some(net) = line.destination.prefix() else { continue };
         let Some((blamed, interface)) = way(config, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
-        // of two uplinks with a map each, one stands by for the other
+        // of two uplinks with a map each, one is the backup of the other
         let stands_by = || {
             config.routes.iter().any(|route| {
                 let as_long = route.destination.contains(&net) && is_best_length(config, route, net);
@@ -30,8 +31,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
         };
         if !bears(interface) && !stands_by() {
             let text = format!(
-                "packets to {net}, which line {} of the access list selects, leave by {}, which does not bear the crypto map, on a \
-                 router too",
+                "packets to {net}, which line {} of the access list selects, leave by {}, which does not have the crypto map, as on a router",
                 line.line, interface.name
             );
             out.push(Reason::new(blamed, text));
@@ -40,7 +40,8 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     out
 }
 
-/// The interface by which all of a network is reached, if only one is the best, and the line that says so.
+/// The interface by which all of a network is reached, if one is the best, and the line that
+/// decides so.
 fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
     let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
     let rank = |route: &Route| (Reverse(route.destination.prefix_len()), route.distance);
@@ -51,14 +52,15 @@ fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
         return Some((interface.line, interface));
     }
     let best = best?;
-    // of several that are as good, nobody knows which is taken
+    // of several equal routes, the one that is used is unknown
     if covering.filter(|route| rank(route) == rank(best)).count() > 1 {
         return None;
     }
     Some((best.line, leads_by(config, best)?))
 }
 
-/// Whether a route is among the narrowest of those that lead to all of a network, at whatever distance.
+/// Whether a route is among the narrowest of those that lead to all of a network, at whatever
+/// distance.
 fn is_best_length(config: &Config, route: &Route, net: Ipv4Net) -> bool {
     let covering = config.routes.iter().filter(|other| other.destination.contains(&net));
     let length = route.destination.prefix_len();
@@ -108,8 +110,9 @@ fn key_of(config: &Config, peer: Ipv4Addr) -> Option<&Key> {
     fitting.min_by_key(|(ring, length, _)| (*ring, Reverse(*length))).map(|(_, _, key)| key)
 }
 
-/// `crypto map M client authentication list L` asks every peer without a profile for Xauth, those of other gateways too.
-/// `peers` are an entry's; a dynamic one has none, and serves those that no other entry of the map names.
+/// `crypto map M client authentication list L` asks every peer without a profile for Xauth, those
+/// of other gateways too. `peers` are an entry's; a dynamic one has none, and serves those that no
+/// other entry of the map names.
 pub(super) fn xauth(
     config: &Config,
     map: &CryptoMap,
@@ -132,7 +135,7 @@ pub(super) fn xauth(
     let asked = asked.into_iter().filter(|key| !key.no_xauth);
     let reasons = asked.map(|key| {
         let text = format!(
-            "its peer is asked for Xauth (list {list}), because its key in line {} is not `no-xauth`; a gateway cannot answer",
+            "its peer is asked for Xauth (list {list}), because its key in line {} lacks `no-xauth`; a gateway cannot answer",
             key.line
         );
         Reason::new(*line, text)
@@ -140,29 +143,30 @@ pub(super) fn xauth(
     reasons.collect()
 }
 
-/// A dynamic entry of the same map in front of a static one takes its peer.
+/// A dynamic entry of the same map before a static one captures its peer.
 pub(super) fn captured(map: &CryptoMap, entry: &MapEntry) -> Option<Reason> {
     let mut dynamic = map.entries.iter().filter(|other| other.dynamic.is_some());
     let before = dynamic.find(|other| other.sequence < entry.sequence)?;
     let text = format!(
-        "the dynamic entry {} stands in front of it and captures its peer: the tunnel fails or gets that one's terms, on a router too",
+        "the dynamic entry {} is before it and captures its peer: the tunnel fails or uses the terms of that entry, as on a router",
         before.sequence
     );
     Some(Reason::new(entry.line, text))
 }
 
-/// A key for exactly this peer behind another one for more peers, which is not the same: phase 1 fails.
+/// A different key for exactly this peer, after a key for more peers that is found first: phase 1
+/// fails.
 pub(super) fn hidden_key(config: &Config, peers: &[Ipv4Addr], terms: &EntryTerms) -> Vec<Reason> {
     let mut out = Vec::new();
     for peer in peers.iter().filter(|_| terms.profile.is_none()) {
         let Some(used) = key_of(config, *peer) else { continue };
         let own = keys(config).map(|(_, key)| key).find(|key| length(key, *peer) == Some(32));
-        // what is not written in clear may be the same in another spelling
+        // keys that are not in clear text may be equal in a different encoding
         let is_clear = |key: &Key| key.key.kind() == 0;
         let is_other = |own: &&Key| is_clear(own) && is_clear(used) && own.key != used.key;
         if let Some(own) = own.filter(is_other) {
             let text = format!(
-                "the key for {peer} is never used: the keyring with that of line {} is searched first",
+                "the key for {peer} is never used: the keyring with the key of line {} is searched first",
                 used.line
             );
             out.push(Reason::new(own.line, text));
@@ -179,13 +183,13 @@ pub(super) fn hidden_profile(config: &Config, profile: &Profile) -> Option<Reaso
         return None;
     }
     let text = format!(
-        "ISAKMP profile {} is never chosen: an earlier one matches the same identities, on a router too",
+        "ISAKMP profile {} is never chosen: an earlier one matches the same identities, as on a router",
         profile.name
     );
     Some(Reason::new(profile.line, text))
 }
 
-/// Whether an access list selects nothing: it has no `permit`, or what denies stands before each.
+/// Whether an access list selects nothing: it has no `permit`, or a covering `deny` precedes each.
 pub(super) fn selects_nothing(acl: &Acl) -> bool {
     let covers = |deny: &AclEntry, permit: &AclEntry| {
         let inside = |one: Option<Ipv4Net>, other: Ipv4Net| one.is_some_and(|net| net.contains(&other));
@@ -309,7 +313,8 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
             (format!("{BASE}{hidden}"), Some("is never used")),
             (format!("{BASE}{}", hidden.replace("other", "mine")), None),
             (format!("{BASE}{}", hidden.replace("key other", "key 6 ABCDEFGH")), None),
-            // another uplink with a map of its own, by which the map's interface is left or which stands by for it
+            // another uplink with its own map, which takes the packets instead of the map's
+            // interface or is its backup
             (format!("{good}{second}ip route 0.0.0.0 0.0.0.0 192.0.2.1 250\n"), None),
             (
                 format!("{good}{second}ip route 0.0.0.0 0.0.0.0 192.0.2.1 250\n")
@@ -336,7 +341,8 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
         }
     }
 
-    /// A dynamic entry serves other gateways and clients alike; only a key that no other entry's peer has is a gateway's.
+    /// A dynamic entry serves other gateways and clients alike; only a key that no other entry's
+    /// peer has is a gateway's.
     #[test]
     fn a_dynamic_entry_whose_gateways_are_asked_for_xauth_differs() {
         let lines = "aaa new-model\naaa authentication login X local\ncrypto map CM client authentication list X\n\

@@ -115,8 +115,8 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Ve
     found.verdict()
 }
 
-/// An entry that points to a dynamic map and has lines of its own: a number that is given twice, or the lines of another entry
-/// whose first line is lost. Only the dynamic map is served.
+/// An entry that points to a dynamic map and has lines of its own: a number that is given twice, or
+/// the lines of another entry whose first line is lost. Only the dynamic map is served.
 fn beside_dynamic(
     world: &World<'_>,
     map: &CryptoMap,
@@ -126,8 +126,7 @@ fn beside_dynamic(
 ) -> Verdict {
     let mut found = Found::new(world, name, entry.line);
     let text = format!(
-        "this entry points to the dynamic map {dynamic} and has a peer, a list or a transform set of its own, which are not \
-         used: its number is given twice, or the line that begins another entry is missing"
+        "this entry refers to the dynamic map {dynamic} and also has a peer, a list or a transform set of its own, which are not used: its sequence number occurs twice, or the line that opens another entry is missing"
     );
     found.lacks(entry.line, text);
     found.lines(world.called(&format!("crypto map {} {}", map.name, entry.sequence)));
@@ -208,7 +207,8 @@ impl<'w, 'p> Found<'w, 'p> {
             line: self.line,
             outcome: Outcome::of(self.missing, self.differs),
             flows: self.flows,
-            // of what is on no interface nothing is meant to be carried: it closes no more than the networks it names
+            // of what is on no interface nothing is meant to be carried: it closes no more than the
+            // networks it names
             unknown: self.unknown && !self.unused,
             idle: self.idle,
         }
@@ -220,32 +220,34 @@ impl<'w, 'p> Found<'w, 'p> {
         self.differs.push(reason);
     }
 
-    /// What nothing defines: no router has it either, unless the line that was to define it is not understood here. Tells
-    /// whether that is so.
+    /// What nothing defines: no router has it either, unless the line that was to define it is not
+    /// understood here. Tells whether that is so.
     fn undefined(&mut self, name: &str, text: String) -> bool {
         let Some(line) = self.world.unread(name) else {
             self.fault(text);
             return false;
         };
-        self.lacks(line, format!("this line names {name}, which is not defined, and is not understood"));
+        self.lacks(line, format!("this line is not understood, and names {name}, which is not defined"));
         true
     }
 
     /// A line of an entry that lacks a part, and may have been that part.
     fn unread(&mut self, line: Option<&Spelled<'_>>) {
         if let Some(line) = line {
-            let text =
-                format!("`{}` is not understood, and the entry lacks what it may have said", line.front());
+            let text = format!(
+                "`{}` is not understood, and the entry lacks a part that it may have set",
+                line.front()
+            );
             self.lacks(line.line, text);
         }
     }
 
-    /// Profiles and keyrings of VRFs by which the entry's peers may come.
+    /// Profiles and keyrings of VRFs that the entry's peers may use.
     fn vrfs(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms) {
         let (world, config) = (self.world, self.world.config);
         let is_peer =
             |net: &ipnet::Ipv4Net| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
-        // a profile that the entry names is told with it
+        // a profile that the entry names is reported with it
         let others = config.profiles.iter().filter(|_| terms.profile.is_none());
         for profile in others {
             let comes = profile.matches.iter().any(|matched| match matched {
@@ -255,7 +257,7 @@ impl<'w, 'p> Found<'w, 'p> {
             });
             for line in world.vrfs_of(profile).into_iter().filter(|_| comes) {
                 let text = format!(
-                    "profile {} keeps peers that may come by this entry in a VRF; VRFs are not implemented",
+                    "profile {} puts peers that may use this entry into a VRF; VRFs are not implemented",
                     profile.name
                 );
                 self.lacks(line, text);
@@ -285,7 +287,7 @@ impl<'w, 'p> Found<'w, 'p> {
         let replaced = ["match address", "set transform-set", "set isakmp-profile"];
         for line in replaced.iter().filter_map(|words| block.twice(words)) {
             let text = format!(
-                "`{}` stands beside another of its kind: the line that begins another entry seems to be missing",
+                "`{}` occurs twice: the line that opens another entry seems to be missing",
                 line.front()
             );
             self.lacks(line.line, text);
@@ -325,7 +327,7 @@ impl<'w, 'p> Found<'w, 'p> {
                     self.lacks(head.line, "IPsec profiles in crypto maps are not implemented");
                 }
                 (Some("ipsec-isakmp"), Some("dynamic")) if head.text.ends_with(" discover") => {
-                    self.differs.push(Reason::new(head.line, "peers are not looked for (`discover`)"));
+                    self.differs.push(Reason::new(head.line, "peers are not discovered (`discover`)"));
                 }
                 _ => {}
             }
@@ -351,14 +353,15 @@ impl<'w, 'p> Found<'w, 'p> {
         }
     }
 
-    /// `crypto map NAME gdoi fail-close`: while there are no keys, the router sends in clear only what a list denies.
+    /// `crypto map NAME gdoi fail-close`: while there are no keys, the router sends unencrypted
+    /// only what a list denies.
     fn fail_close(&mut self, map: &str) {
         let blocks = &self.world.blocks;
         let opens = |block: &Block<'_>| {
             block.head.begins(&format!("crypto map {map} gdoi")) && block.head.has("fail-close")
         };
         for place in blocks.iter().enumerate().filter(|(_, block)| opens(block)).map(|(place, _)| place) {
-            // it opens no mode here, so its lines stand behind it
+            // it opens no mode here, so its lines follow it
             let behind = blocks.iter().skip(place + 1).map(|block| &block.head);
             let own = behind.take_while(|line| line.begins("match address") || line.begins("activate"));
             let (lists, activates): (Vec<_>, Vec<_>) = own.partition(|line| line.begins("match"));
@@ -404,7 +407,7 @@ impl<'w, 'p> Found<'w, 'p> {
         }
     }
 
-    /// What is said for all entries of a map and not done.
+    /// Settings for all entries of a map that are not implemented.
     fn whole_map(&mut self, map: &CryptoMap) {
         let aaa = &self.world.config.aaa;
         let login = map.xauth_list.as_ref().map(|(list, _)| list);
@@ -422,7 +425,7 @@ impl<'w, 'p> Found<'w, 'p> {
     fn terms(&mut self, terms: &EntryTerms) {
         self.transform_sets(terms);
         for (line, destination, _) in super::nulls::nulls(self.world.config, terms) {
-            let text = format!("packets to {destination} are dropped by this route, on a router too");
+            let text = format!("packets to {destination} are dropped by this route, as on a router");
             self.differs.push(Reason::new(line, text));
         }
         if let Some(name) = &terms.acl {
@@ -453,7 +456,10 @@ impl<'w, 'p> Found<'w, 'p> {
             .iter()
             .filter(unusable)
             .map(|set| {
-                Reason::new(set.line, format!("transform set {} has what is not implemented", set.name))
+                Reason::new(
+                    set.line,
+                    format!("transform set {} has a transform that is not implemented", set.name),
+                )
             })
             .collect();
         let undefined: Vec<_> =
@@ -479,11 +485,11 @@ impl<'w, 'p> Found<'w, 'p> {
             acl.entries.iter().filter(|entry| self.world.is_unsorted(entry.line)).collect();
         for entry in &unsorted {
             let text = format!(
-                "the numbers of access list {name} must ascend, and that of this line does not: the list is not used here"
+                "the sequence numbers of access list {name} must ascend, but this line's does not: the list is not used here"
             );
             self.missing.push(Reason::new(entry.line, text));
         }
-        // a line that was read as one of the list is told below
+        // a line that was read as part of the list is reported below
         let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
         for line in self.world.unread_of_list(name).filter(of_list) {
             let text =
@@ -497,7 +503,8 @@ impl<'w, 'p> Found<'w, 'p> {
         });
         for entry in judged {
             if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
-                let text = format!("this line of access list {name} says more than an SA can hold here");
+                let text =
+                    format!("this line of access list {name} cannot be expressed as a proxy identity here");
                 self.missing.push(Reason::new(entry.line, text));
             }
         }
@@ -506,9 +513,7 @@ impl<'w, 'p> Found<'w, 'p> {
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
         } else if barren::selects_nothing(acl) {
-            self.fault(format!(
-                "access list {name} permits nothing, so that it selects nothing, on a router too"
-            ));
+            self.fault(format!("access list {name} permits nothing, so it selects nothing, as on a router"));
         }
     }
 
@@ -520,7 +525,7 @@ impl<'w, 'p> Found<'w, 'p> {
             let replaced = ["keyring", "client authentication list", "isakmp authorization list"];
             for line in replaced.iter().filter_map(|words| block.twice(words)) {
                 let text = format!(
-                    "`{}` stands beside another of its kind: the line that begins another profile seems to be missing",
+                    "`{}` occurs twice: the line that opens another profile seems to be missing",
                     line.front()
                 );
                 self.lacks(line.line, text);
@@ -536,7 +541,7 @@ impl<'w, 'p> Found<'w, 'p> {
             }
         }
         if profile.matches.is_empty() && self.missing.is_empty() {
-            self.fault(format!("ISAKMP profile {} matches nobody", profile.name));
+            self.fault(format!("ISAKMP profile {} matches no peer", profile.name));
         }
         self.differs.extend(barren::hidden_profile(self.world.config, profile));
         let aaa = &self.world.config.aaa;

@@ -14,13 +14,13 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
 fn verdict(world: &World<'_>, group: &Group) -> Verdict {
     let config = world.config;
     let (mut missing, mut differs) = (Vec::new(), Vec::new());
-    // the pools of two groups whose lines stand in one
+    // the pools of two groups whose lines ended up in one
     let mut fallen = Vec::new();
     let at = |text: String| Reason::new(group.line, text);
     for block in world.having(&format!("crypto isakmp client configuration group {}", group.name)) {
         for line in ["key", "pool", "acl"].iter().filter_map(|words| block.twice(words)) {
             let text = format!(
-                "`{}` stands beside another of its kind: the line that begins another group seems to be missing",
+                "`{}` occurs twice: the line that opens another group seems to be missing",
                 line.front()
             );
             missing.push(Reason::new(line.line, text));
@@ -60,11 +60,10 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
                     let ports = entry.source_port.is_some() || entry.destination_port.is_some();
                     let whole = !entry.inexact && entry.protocol.is_none() && !ports;
                     if !whole || entry.source.prefix().is_none() {
-                        let text =
-                            format!("clients cannot be told what this line of access list {name} says");
+                        let text = format!("this line of access list {name} cannot be sent to clients");
                         missing.push(Reason::new(entry.line, text));
                     } else if !entry.permit {
-                        let text = format!("clients are not told what access list {name} denies");
+                        let text = format!("the deny lines of access list {name} are not sent to clients");
                         differs.push(Reason::new(entry.line, text));
                     }
                 }
@@ -103,7 +102,7 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
     for profile in &profiles {
         for line in world.vrfs_of(profile) {
             missing
-                .push(Reason::new(line, "its profile keeps its clients in a VRF; VRFs are not implemented"));
+                .push(Reason::new(line, "its profile puts its clients into a VRF; VRFs are not implemented"));
         }
         for map in config.maps.iter().filter(|map| uses(world, map, &profile.name)) {
             let (network, login) = (profile.authorization_list.as_ref(), profile.xauth_list.as_ref());
@@ -113,7 +112,7 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
             for line in block.having("virtual-template") {
                 why_missing.push(Reason::new(
                     line.line,
-                    "its clients come by a virtual template, which does not exist here",
+                    "its clients connect by a virtual template, which does not exist here",
                 ));
             }
         }
@@ -143,21 +142,18 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         }
     }
     if why_missing.is_empty() && why_differs.is_empty() {
-        let text = "no profile and no crypto map that is in use lets its clients in, on a router either";
+        let text = "no profile and no crypto map in use admits its clients, as on a router";
         why_differs.push(Reason::new(group.line, text));
     }
     missing.extend(why_missing);
     differs.extend(why_differs);
 }
 
-/// Why nobody is let in by a list of methods that is named and not there.
+/// The reason why a list of methods that is named but not defined admits nobody.
 pub(super) fn undefined(name: Option<&String>, lists: &[AaaList], line: u32) -> Option<Reason> {
-    // without a line, `default` is what IOS does of itself
+    // without a line, `default` is the default behaviour of IOS
     let name = name.filter(|name| *name != "default" && lists.iter().all(|list| list.name != **name))?;
-    Some(Reason::new(
-        line,
-        format!("AAA list {name} is not defined; nobody is let in by it, on a router neither"),
-    ))
+    Some(Reason::new(line, format!("AAA list {name} is not defined; it admits nobody, as on a router")))
 }
 
 /// Whether an entry of a map names a profile, also by its dynamic map.
@@ -176,7 +172,7 @@ fn uses(world: &World<'_>, map: &CryptoMap, profile: &str) -> bool {
     })
 }
 
-/// What is wrong with a list of methods of which none can be asked here.
+/// The problem of a list of methods none of which is supported here.
 fn lists(
     world: &World<'_>,
     name: Option<&String>,
@@ -192,7 +188,7 @@ fn lists(
     let told =
         world.parsed.diagnostics.iter().find(|told| told.line == list.line && told.code == Code::Unenforced);
     let text = told.map_or_else(
-        || format!("no method of AAA list {} can be asked here", list.name),
+        || format!("no method of AAA list {} is supported here", list.name),
         |told| told.message.clone(),
     );
     vec![Reason::new(list.line, text)]

@@ -5,7 +5,8 @@ use crate::interface_name::long_name;
 use crate::parsed::Parsed;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Commands that `no` takes back without what stands behind them: of these an interface, or the router, has only one.
+/// Commands that `no` negates without their arguments, because an interface, or the router, has
+/// only one of these.
 const WHOLE: [&str; 14] = [
     "authentication port-control",
     "crypto map",
@@ -45,12 +46,12 @@ impl<'p> Spelled<'p> {
         }
     }
 
-    /// Whether a word stands anywhere in the line.
+    /// Whether a word occurs anywhere in the line.
     pub(crate) fn has(&self, word: &str) -> bool {
         self.text.split_whitespace().any(|own| own == word)
     }
 
-    /// Whether this line stands behind another and takes it back.
+    /// Whether this line follows another and negates it.
     pub(crate) fn takes_back(&self, earlier: &Spelled<'_>) -> bool {
         let mut own = self.text.split_whitespace();
         if self.line <= earlier.line || !own.next().is_some_and(|word| word.eq_ignore_ascii_case("no")) {
@@ -73,14 +74,15 @@ impl<'p> Spelled<'p> {
         own == other || without_name() || is_whole()
     }
 
-    /// Whether the line begins with these words, in whatever case: what is no command here is as it was written.
+    /// Whether the line begins with these words, in any case: a line that is not a command here is
+    /// kept as written.
     pub(crate) fn begins(&self, words: &str) -> bool {
         let mut own = self.text.split_whitespace();
         words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))
     }
 }
 
-/// A global command with the lines that stand below it, at whatever depth.
+/// A global command with the lines under it, at any depth.
 #[derive(Clone, Debug)]
 pub(crate) struct Block<'p> {
     pub(crate) head: Spelled<'p>,
@@ -88,13 +90,14 @@ pub(crate) struct Block<'p> {
 }
 
 impl<'p> Block<'p> {
-    /// The lines below that begin with these words.
+    /// The lines under it that begin with these words.
     pub(crate) fn having(&self, words: &str) -> impl Iterator<Item = &Spelled<'p>> {
         self.below.iter().filter(move |line| line.begins(words))
     }
 
-    /// The second of two lines that begin with these words and say different things, of which the later would replace the
-    /// earlier: no router prints that, so the line that begins another entry between them is lost.
+    /// The second of two different lines that begin with these words, of which the later would
+    /// replace the earlier: no router prints that, so the line that opens another entry between
+    /// them is missing.
     pub(crate) fn twice(&self, words: &str) -> Option<&Spelled<'p>> {
         let first = self.having(words).next()?;
         if self.having(&format!("no {words}")).next().is_some() {
@@ -103,7 +106,8 @@ impl<'p> Block<'p> {
         self.having(words).find(|line| line.text != first.text)
     }
 
-    /// The lines below that a later one takes back: `no` and all of it, or what IOS takes for all of it.
+    /// The lines below that a later one takes back: `no` and all of it, or what IOS takes for all
+    /// of it.
     pub(crate) fn taken_back(&self) -> BTreeSet<u32> {
         let negated: Vec<_> = self.having("no").collect();
         let taken = self.below.iter().filter(|line| negated.iter().any(|later| later.takes_back(line)));
@@ -129,8 +133,8 @@ impl<'p> Block<'p> {
     }
 }
 
-/// Every global command in order, an interface that is given again once, with all its lines. Comments and blank lines are left
-/// out.
+/// Every global command in order, an interface that is given again once, with all its lines.
+/// Comments and blank lines are left out.
 pub(crate) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
     let lines = &parsed.document.lines;
     let mut out: Vec<Block<'_>> = Vec::new();

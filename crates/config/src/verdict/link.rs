@@ -1,5 +1,5 @@
-//! Protection that is not IPsec by a crypto map or a tunnel interface: MACsec, SD-WAN, and frames that are carried to another
-//! router behind a crypto map.
+//! Protection other than IPsec by a crypto map or a tunnel interface: MACsec, SD-WAN, and frames
+//! that are carried to another router under the protection of a crypto map.
 
 use super::lines::{Block, Spelled};
 use super::world::{Applied, World, is_tunnel};
@@ -18,8 +18,9 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// What does not exist here because of these lines; nothing if there are none, or if their interface is shut, as one in a VRF
-/// is here: what a cable carried takes the other ways that there are, on a router too.
+/// What does not exist here because of these lines; nothing if there are none, or if their
+/// interface is shut, as one in a VRF is here: what a cable carried takes the other ways that there
+/// are, on a router too.
 fn missing(world: &World<'_>, name: String, interface: &str, reasons: Vec<Reason>) -> Option<Verdict> {
     let line = reasons.first()?.line;
     let is_shut = |known: &Interface| known.name == interface && (known.shutdown || known.vrf.is_some());
@@ -49,8 +50,7 @@ fn macsec(world: &World<'_>) -> Vec<Verdict> {
         }
         // one line is enough to blame
         let lines = block.below.iter().filter(|line| line.begins("macsec") || line.begins("mka")).take(1);
-        let text =
-            "MACsec is not implemented; if the link of this machine has it by itself, take the line out";
+        let text = "MACsec is not implemented; if this machine's link has MACsec of its own, remove the line";
         let Some(mut verdict) = missing(world, format!("{MACSEC}{name}"), &name, because(lines, text)) else {
             continue;
         };
@@ -61,8 +61,8 @@ fn macsec(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// Shuts an interface that is left out because of its MACsec: the guard lets pass what leaves by an inside interface, so that
-/// closing its networks alone would send them there in clear.
+/// Shuts an interface that is left out because of its MACsec: the guard passes packets that leave
+/// by an inside interface, so making its networks unreachable would not be enough.
 pub(super) fn shut(config: &mut Config, name: &str) {
     let Some(name) = name.strip_prefix(MACSEC) else { return };
     for interface in config.interfaces.iter_mut().filter(|interface| is_part(&interface.name, name)) {
@@ -70,8 +70,8 @@ pub(super) fn shut(config: &mut Config, name: &str) {
     }
 }
 
-/// `tunnel-interface` with `encapsulation ipsec` under `sdwan`: the controllers say which networks are behind it. The
-/// interface's own packets are not encrypted on a router either.
+/// `tunnel-interface` with `encapsulation ipsec` under `sdwan`: the controllers announce the
+/// networks behind it. The interface's own packets are not encrypted on a router either.
 fn sdwan(world: &World<'_>) -> Vec<Verdict> {
     let is_sdwan = |block: &&Block<'_>| block.having("tunnel mode sdwan").next().is_some();
     // those have a verdict of their own
@@ -104,8 +104,8 @@ fn sdwan(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// `xconnect`, and what it is called by newer releases, to a peer that a crypto map protects what is sent to. Without one the
-/// frames are in clear on a router too.
+/// `xconnect`, under this or a newer name, to a peer to which a crypto map protects the traffic.
+/// Without a crypto map the frames are unencrypted on a router as well.
 fn xconnect(world: &World<'_>) -> Vec<Verdict> {
     let mut out = Vec::new();
     for block in &world.blocks {
@@ -122,7 +122,7 @@ fn xconnect(world: &World<'_>) -> Vec<Verdict> {
             let peer = line.word(1).and_then(|word| word.parse::<Ipv4Addr>().ok());
             peer.is_some_and(|peer| is_selected(world, peer))
         };
-        let text = "frames are not carried to other routers, with the protection of a crypto map or without";
+        let text = "frames are not carried to other routers, with or without the protection of a crypto map";
         let reasons = because(block.having(word).filter(protected), text);
         if let Some(mut verdict) = missing(world, format!("xconnect {name}"), &interface, reasons) {
             verdict.flows = world.routed(&interface);

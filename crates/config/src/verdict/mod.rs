@@ -1,7 +1,9 @@
-//! What becomes of each tunnel, client group and peer that a configuration describes: whether it works here, how it differs,
-//! or that it does not exist here, and then which networks it would have carried.
+//! What becomes of each tunnel, client group and peer that a configuration describes: whether it
+//! works here, how it differs, or that it does not exist here, and then which networks it would
+//! have carried.
 //!
-//! What is told of a tunnel and what is closed in its place come of the same [`Verdict`], so that neither can be forgotten.
+//! What is reported of a tunnel and what is made unreachable in its place come from the same
+//! [`Verdict`], so that neither can be forgotten.
 
 mod barren;
 mod entry;
@@ -27,17 +29,17 @@ use world::World;
 pub struct Verdict {
     /// Its name: `Tunnel7`, `OUTSIDE-MAP/10`, `DYN/20`, `group REMOTE-USERS`.
     pub name: String,
-    /// The line that begins it, from 1.
+    /// The line that opens it, from 1.
     pub line: u32,
     /// What becomes of it.
     pub outcome: Outcome,
     /// The packets that it would carry, as far as they are known.
     pub flows: Vec<Flow>,
-    /// It carries networks that the configuration does not name: a routing protocol runs over it, its access list cannot be
-    /// read, or its peers say what they are.
+    /// It carries networks that the configuration does not name: a routing protocol runs over it,
+    /// its access list cannot be read, or its peers say what they are.
     pub unknown: bool,
-    /// It carries nothing on a router either (it is shut, or its crypto map is on no interface that is up): that does not stop
-    /// the start, but what it would carry is closed.
+    /// It carries nothing on a router either (it is shut, or its crypto map is on no interface that
+    /// is up): that does not stop the start, but what it would carry is closed.
     pub idle: bool,
 }
 
@@ -68,7 +70,8 @@ impl Reason {
 }
 
 impl Outcome {
-    /// The verdict of what was found: what makes it missing counts more than what makes it different.
+    /// The verdict of what was found: what makes it missing counts more than what makes it
+    /// different.
     fn of(mut missing: Vec<Reason>, mut differs: Vec<Reason>) -> Self {
         for reasons in [&mut missing, &mut differs] {
             reasons.sort();
@@ -98,7 +101,8 @@ impl Outcome {
     }
 }
 
-/// The verdicts of a configuration as [`parse`](crate::parse()) gives it, in the order of their lines; each name once.
+/// The verdicts of a configuration as [`parse`](crate::parse()) gives it, in the order of their
+/// lines; each name once.
 pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     let world = World::new(parsed, blocks(parsed));
     let mut all = entry::verdicts(&world);
@@ -134,8 +138,9 @@ impl Verdict {
     }
 }
 
-/// Takes what is named out of a configuration and closes what it would have carried, as well as what idle tunnels would carry.
-/// Interfaces in a VRF are shut, because there is no table but the global one. Gives the names that no verdict has.
+/// Removes the named tunnels from a configuration and makes unreachable what they would have
+/// carried, as well as what idle tunnels would carry. Interfaces in a VRF are shut, because there
+/// is only the global table. Returns the names that have no verdict.
 pub fn leave_out(config: &mut Config, verdicts: &[Verdict], without: &[String]) -> Vec<String> {
     for verdict in verdicts {
         let named = without.contains(&verdict.name);
@@ -157,8 +162,8 @@ pub fn leave_out(config: &mut Config, verdicts: &[Verdict], without: &[String]) 
     without.iter().filter(|name| !known(name)).cloned().collect()
 }
 
-/// The crypto map entry, the dynamic one, the group or the interface with MACsec of a name. What else has verdicts is not in the
-/// model.
+/// The crypto map entry, the dynamic one, the group or the interface with MACsec of a name. What
+/// else has verdicts is not in the model.
 fn take_out(config: &mut Config, name: &str) {
     if let Some(group) = name.strip_prefix("group ") {
         config.groups.retain(|known| known.name != group);
@@ -181,15 +186,17 @@ fn take_out(config: &mut Config, name: &str) {
         for entry in known.entries.iter_mut().filter(|entry| entry.sequence == sequence) {
             let offers = (entry.terms.transform_sets.clone(), entry.terms.pfs);
             if !keep_list(&mut entry.terms) {
-                // without a list it took whom it knew by his profile and his offer, and so he is refused
+                // without a list it selected peers by their profile and proposal, so it refuses
+                // them by these
                 (entry.terms.transform_sets, entry.terms.pfs) = offers;
             }
         }
     }
 }
 
-/// Makes of an entry that points to a dynamic map, and has lines of its own, two of one number: that with the lines first, as the
-/// lost one stood in front of the dynamic one. The dynamic map is served as before.
+/// Splits an entry that refers to a dynamic map and has lines of its own into two of the same
+/// number: the one with the lines first, because the missing entry was before the dynamic one. The
+/// dynamic map is served as before.
 fn part_from_dynamic(entries: &mut Vec<MapEntry>, sequence: u16) {
     let both =
         |entry: &MapEntry| entry.sequence == sequence && entry.dynamic.is_some() && entry.has_own_terms();
@@ -201,8 +208,8 @@ fn part_from_dynamic(entries: &mut Vec<MapEntry>, sequence: u16) {
     entries.insert(place, own);
 }
 
-/// Leaves of an entry the access list and the profile alone: without the list, the next entry with a wider one would carry the
-/// packets, to another peer. Tells whether there is one.
+/// Leaves of an entry the access list and the profile alone: without the list, the next entry with
+/// a wider one would carry the packets, to another peer. Tells whether there is one.
 fn keep_list(terms: &mut EntryTerms) -> bool {
     let (acl, profile) = (terms.acl.take(), terms.profile.take());
     *terms = EntryTerms { acl, profile, left_out: true, ..EntryTerms::default() };

@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 /// Sources and destinations.
 pub type Flow = (Ipv4Net, Ipv4Net);
 
-/// Pieces into which a network may be cut; where more are needed it stays whole, and more is closed than need be.
+/// Pieces into which a network may be cut; where more are needed it stays whole, and more is closed
+/// than need be.
 const PIECES: usize = 1024;
 
 /// Everything.
@@ -15,7 +16,7 @@ pub(super) fn anywhere() -> Ipv4Net {
     Ipv4Net::default()
 }
 
-/// What of a network lies outside another.
+/// The part of a network that is outside another.
 fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
     if hole.contains(&net) {
         return Vec::new();
@@ -23,7 +24,7 @@ fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
     if !net.contains(&hole) {
         return vec![net];
     }
-    // the halves that the hole is not in, from the network down to the hole
+    // the halves that do not contain the hole, from the network down to the hole
     let halves = (net.prefix_len() + 1..=hole.prefix_len()).filter_map(|length| {
         let with = Ipv4Net::new(hole.network(), length).ok()?.trunc();
         let bit = 1_u32.checked_shl(32 - u32::from(length))?;
@@ -32,7 +33,7 @@ fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
     halves.collect()
 }
 
-/// What of a network lies outside all of these.
+/// The part of a network that is outside all of these.
 pub(super) fn less(net: Ipv4Net, holes: &[Ipv4Net]) -> Vec<Ipv4Net> {
     let mut left = vec![net];
     for hole in holes {
@@ -44,8 +45,8 @@ pub(super) fn less(net: Ipv4Net, holes: &[Ipv4Net]) -> Vec<Ipv4Net> {
     left
 }
 
-/// What an access list permits, by its addresses: a line that says more than addresses counts as if it said no more, and one
-/// that denies counts only where it is all that it says.
+/// What an access list permits, by its addresses: a line that says more than addresses counts as if
+/// it said no more, and one that denies counts only where it is all that it says.
 pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
@@ -76,7 +77,8 @@ pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
     out
 }
 
-/// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would close the whole machine.
+/// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would
+/// close the whole machine.
 fn carries_nothing_here(entry: &AclEntry) -> bool {
     const L2TP: Option<u16> = Some(1701);
     let tunnels = match entry.protocol {

@@ -2,7 +2,8 @@
 
 use crate::model::{Addressing, Config, EntryTerms, Route};
 
-/// Static routes to Null0 that are the best way to what a crypto map should protect: packets never come to the map.
+/// Static routes to Null0 that are the best way to what a crypto map should protect: packets never
+/// come to the map.
 pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv4Net, u32)> {
     if terms.reverse_route {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Tunnels, groups and peers whose first line is lost or misspelt: what stands below it belongs to nobody, and what it should
-//! protect would leave in clear.
+//! Tunnels, groups and peers whose first line is missing or misspelt: the lines below it belong to
+//! nothing, and what they should protect would leave unencrypted.
 
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, anywhere, of_pool, permitted};
@@ -14,7 +14,8 @@ use crate::interface_name::long_name;
 use crate::placing::knows;
 use crate::slip::near;
 
-/// Commands of crypto submodes that no other mode has, so that they tell what was meant even without their first line.
+/// Commands of crypto submodes that no other mode has, so that they show what was intended even
+/// without their first line.
 const TELLING: [&str; 13] = [
     "client authentication list",
     "client configuration address",
@@ -31,7 +32,7 @@ const TELLING: [&str; 13] = [
     "set transform-set",
 ];
 
-/// Modes whose lines tell that an unknown `crypto …` line above them begins something.
+/// Modes whose lines show that an unknown `crypto …` line above them opens something.
 const MODES: [Mode; 9] = [
     Mode::CryptoMap(0, 0),
     Mode::DynamicMap(0, 0),
@@ -44,7 +45,8 @@ const MODES: [Mode; 9] = [
     Mode::Opaque(Fate::NoOp, Sub::Gdoi),
 ];
 
-/// Lines that belong to nothing, in the order of the file, and what seems to have been meant as their first line.
+/// Lines that belong to nothing, in the order of the file, and what seems to have been meant as
+/// their first line.
 struct Orphan<'w> {
     head: Option<&'w Spelled<'w>>,
     lines: Vec<&'w Spelled<'w>>,
@@ -54,7 +56,8 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let found = orphans(world);
     let mut out: Vec<Verdict> = Vec::new();
     let mut undefined = undefined_maps(world);
-    // of the interfaces' maps that nothing defines, those whose misspelt entries are told by their own names
+    // of the undefined maps of interfaces, leave out those whose misspelt entries are reported by
+    // their own names
     let named = |map: &str| found.iter().filter_map(|one| one.head).any(|head| head.has(map));
     let without_head = found.iter().any(|one| one.head.is_none());
     let described = !found.is_empty() || world.blocks.iter().any(|block| is_unread_crypto(&block.head));
@@ -77,7 +80,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
             }
             None => {
                 let text = format!(
-                    "`{}` belongs to no entry, profile, group or keyring: the line that begins it is missing",
+                    "`{}` belongs to no entry, profile, group or keyring: the line that opens one is missing",
                     first.front()
                 );
                 let own = first.front();
@@ -92,7 +95,8 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// What stands behind `end` is not read. Where a tunnel seems to be there, nobody knows what it should protect.
+/// Lines after `end` are not read. If there seems to be a tunnel, what it should protect is
+/// unknown.
 fn behind_end(world: &World<'_>) -> Option<Verdict> {
     let lines = &world.parsed.document.lines;
     let place = |line: u32| usize::try_from(line).ok()?.checked_sub(1);
@@ -108,11 +112,12 @@ fn behind_end(world: &World<'_>) -> Option<Verdict> {
         class: Class::Unknown,
     });
     let found = spelled.find(|line| begins_tunnel(line))?;
-    let text = format!("`{}` stands behind `end`, where nothing is read", found.front());
+    let text = format!("`{}` is after `end`, where nothing is read", found.front());
     Some(verdict("behind end".into(), vec![Reason::new(found.line, text)], Vec::new()))
 }
 
-/// Whether a line as it was written, in full or abbreviated, is of `crypto`, a tunnel interface or an entry.
+/// Whether a line as it was written, in full or abbreviated, is of `crypto`, a tunnel interface or
+/// an entry.
 fn begins_tunnel(line: &Spelled<'_>) -> bool {
     let first = line.word(0).unwrap_or_default().to_ascii_lowercase();
     let begins = |keyword: &str, least: usize| first.len() >= least && keyword.starts_with(&first);
@@ -123,8 +128,8 @@ fn begins_tunnel(line: &Spelled<'_>) -> bool {
         || begins("interface", 3) && is_tunnel(&interface())
 }
 
-/// A line without others below it that names a crypto map or a dynamic one: it may have bound a dynamic map to the map, or asked
-/// its peers for Xauth.
+/// A line without others below it that names a crypto map or a dynamic one: it may have bound a
+/// dynamic map to the map, or asked its peers for Xauth.
 fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
     let config = world.config;
     let names: Vec<_> = config
@@ -137,7 +142,7 @@ fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
         |head: &Spelled<'_>| found.iter().filter_map(|one| one.head).any(|known| known.line == head.line);
     let heads = world.blocks.iter().map(|block| &block.head);
     let heads = heads.filter(|head| is_unread_crypto(head) && !told(head) && !head.begins("crypto map ipv6"));
-    // a map may be called like any other word
+    // a map may have any word as its name
     let names_map = |head: &Spelled<'_>| {
         let mut pairs = head.text.split_whitespace().zip(head.text.split_whitespace().skip(1));
         pairs.any(|(before, name)| {
@@ -149,7 +154,7 @@ fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
     let naming = heads.filter(|head| names_map(head));
     let told = naming.map(|head| {
         let text = format!(
-            "`{}` is not understood, and names a crypto map: what it may have said of it is lost",
+            "`{}` is not understood, and names a crypto map: what it sets for that map is ignored",
             head.front()
         );
         verdict(name_of(head), vec![Reason::new(head.line, text)], Vec::new())
@@ -164,7 +169,7 @@ fn verdict(name: String, reasons: Vec<Reason>, flows: Vec<Flow>) -> Verdict {
     Verdict { name, line, outcome: Outcome::Missing(reasons), flows, unknown, idle: false }
 }
 
-/// `CM/10` where the line says so, and else the line itself.
+/// `CM/10` if the line says so, otherwise the line itself.
 fn name_of(head: &Spelled<'_>) -> String {
     let entry = head.begins("crypto map") || head.begins("crypto dynamic-map");
     match (head.word(2), head.word(3)) {
@@ -178,7 +183,8 @@ fn name_of(head: &Spelled<'_>) -> String {
     }
 }
 
-/// Whether a line is meant to begin with `crypto`: two wrong letters, or two that changed their places, are a slip.
+/// Whether a line is meant to begin with `crypto`: two wrong letters, or two transposed ones, count
+/// as a slip.
 fn is_crypto(line: &Spelled<'_>) -> bool {
     let word = line.word(0).unwrap_or_default().to_ascii_lowercase();
     let mut letters: Vec<char> = word.chars().collect();
@@ -217,7 +223,8 @@ fn orphans<'w>(world: &'w World<'_>) -> Vec<Orphan<'w>> {
             open = false;
             continue;
         }
-        // those have a verdict of their own; the list of `fail-close` stands behind it, as it opens no mode here
+        // those have a verdict of their own; the list of `fail-close` follows it, because it opens
+        // no mode here
         if head.begins("crypto map ipv6") || head.begins("crypto map") && head.has("fail-close") {
             open = false;
             continue;
@@ -259,7 +266,7 @@ fn is_stray(block: &Block<'_>, line: &Spelled<'_>) -> bool {
     is_telling(line)
         && match line.class {
             Class::Implemented | Class::Blank => false,
-            // what a mode has that says more than is read of it is told by its own verdict
+            // a line of a known mode that cannot be fully read is reported by its own verdict
             Class::Unknown => !head.begins("crypto map") && !head.begins("crypto dynamic-map"),
             _ => {
                 let of_profile = head.begins("crypto isakmp") || head.begins("crypto keyring");
@@ -268,14 +275,14 @@ fn is_stray(block: &Block<'_>, line: &Spelled<'_>) -> bool {
         }
 }
 
-/// What GET VPN sends in clear while it has no keys is no tunnel.
+/// What GET VPN sends unencrypted while it has no keys is not a tunnel.
 fn follows_fail_close(world: &World<'_>, orphan: &Orphan<'_>) -> bool {
     let Some(first) = orphan.lines.first().filter(|_| orphan.head.is_none()) else { return false };
     let before = world.blocks.iter().take_while(|block| block.head.line < first.line).last();
     before.is_some_and(|block| block.head.begins("crypto map") && block.head.has("fail-close"))
 }
 
-/// What the lists that the lines name select, and what their pools lend.
+/// What the named lists select, and the addresses of the named pools.
 fn flows(world: &World<'_>, orphan: &Orphan<'_>) -> Vec<Flow> {
     let config = world.config;
     let mut out = Vec::new();
@@ -295,7 +302,7 @@ fn flows(world: &World<'_>, orphan: &Orphan<'_>) -> Vec<Flow> {
     out
 }
 
-/// Crypto maps that interfaces bear which are up, and that have no entry.
+/// Crypto maps of interfaces that are up which have no entry.
 fn undefined_maps(world: &World<'_>) -> Vec<(String, u32)> {
     let config = world.config;
     let bearers = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
@@ -310,7 +317,7 @@ fn undefined_maps(world: &World<'_>) -> Vec<(String, u32)> {
     out
 }
 
-/// `crypto mpa CM` on an interface: nobody knows what it should protect.
+/// `crypto mpa CM` on an interface: what it should protect is unknown.
 fn on_interfaces(world: &World<'_>) -> Vec<Verdict> {
     let blocks = world.having("interface");
     let lines = blocks.flat_map(|block| block.below.iter().map(move |line| (block, line)));

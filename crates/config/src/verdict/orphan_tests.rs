@@ -1,4 +1,4 @@
-//! Configurations that lost, or misspelt, the line that begins a tunnel.
+//! Configurations in which the line that opens a tunnel is missing or misspelt.
 
 use crate::parse;
 use crate::verdict::{Outcome, Verdict, leave_out, verdicts};
@@ -29,7 +29,8 @@ const BELOW: &str = " set peer 198.51.100.20\n set transform-set TS\n match addr
 const ENTRY: &str =
     "crypto map CM 10 ipsec-isakmp\n set peer 198.51.100.20\n set transform-set TS\n match address 101\n";
 
-/// Those that do not exist here, in a configuration with these lines between phase 1 and the interfaces.
+/// Those that do not exist here, in a configuration with these lines between phase 1 and the
+/// interfaces.
 fn missing(lines: &str) -> Vec<Verdict> {
     let all = verdicts(&parse(&format!("{BASE}{lines}{REST}")));
     all.into_iter().filter(|verdict| verdict.outcome.is_missing()).collect()
@@ -39,7 +40,8 @@ fn names(lines: &str) -> Vec<String> {
     missing(lines).into_iter().map(|verdict| verdict.name).collect()
 }
 
-/// Whether what is left out by name closes a destination by its network, and whether private networks are closed.
+/// Whether what is left out by name closes a destination by its network, and whether private
+/// networks are closed.
 fn closed(lines: &str, to: &str) -> (bool, bool) {
     let mut parsed = parse(&format!("{BASE}{lines}{REST}"));
     let all = verdicts(&parsed);
@@ -64,7 +66,7 @@ fn a_misspelt_crypto_map_header_stops_the_start_and_its_list_is_closed() {
     ] {
         let lines = format!("{header}\n{BELOW}");
         if header.starts_with("crypt ") {
-            // an abbreviation is no mistake
+            // an abbreviation is not a mistake
             assert_eq!(names(&lines), [""; 0], "{header}");
             continue;
         }
@@ -156,7 +158,7 @@ fn other_misspelt_crypto_headers_stop_the_start() {
     assert_eq!(closed(&group, "10.50.0.7"), (true, false));
     let ring = format!("{ENTRY}crypto keyrnig K\n pre-shared-key address 198.51.100.20 key s3cret\n");
     assert!(closed(&ring, "10.99.0.1").1, "networks that nobody knows");
-    // the entry that names the misspelt dynamic map is no tunnel either
+    // the entry that names the misspelt dynamic map does not exist either
     let lines = format!("crypto dynamic-mpa DM 10\n set transform-set TS\n{dynamic}");
     assert_eq!(names(&lines), ["crypto dynamic-mpa DM 10", "CM/10"]);
 }
@@ -216,7 +218,7 @@ fn a_misspelt_line_that_names_a_map_in_use_stops_the_start() {
     assert_eq!(names(&format!("{ENTRY}crypto isakmp agressive-mode disable\n")), [""; 0]);
 }
 
-/// A router sends in clear there too, so that is told and starts.
+/// A router sends that unencrypted as well, so it is reported and the configuration starts.
 #[test]
 fn a_crypto_map_that_nothing_describes_stops_no_start() {
     for lines in ["", "crypto map CM local-address GigabitEthernet0/0\n", "bogus line\n foo\n"] {
@@ -240,7 +242,7 @@ fn what_stands_in_its_place_is_no_orphan() {
     assert_eq!(*outcome, Outcome::Works);
 }
 
-/// Nothing is read behind `end`: what a tunnel there should protect is closed with all private networks.
+/// Nothing is read after `end`: with a tunnel there, all private networks are unreachable.
 #[test]
 fn a_tunnel_behind_end_stops_the_start() {
     for line in [
@@ -260,7 +262,7 @@ fn a_tunnel_behind_end_stops_the_start() {
         assert!(found.outcome.is_missing() && found.unknown, "{line}");
         assert!(leave_out(&mut parsed.config, &all, &["behind end".to_string()]).is_empty());
         assert!(parsed.config.closed.private);
-        // nor does it stop being told as a line that is not read
+        // it is still reported as a line that is not read
         assert!(crate::unenforced(&parsed).iter().any(|one| one.kind == crate::diagnostic::Kind::AfterEnd));
     }
     for line in [

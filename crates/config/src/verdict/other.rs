@@ -44,7 +44,8 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         .filter(|line| line.begins("set"))
         .map(|line| line.text.split_whitespace().collect())
         .collect();
-    // `set [default] interface TunnelN` and `set ip [default] next-hop …` into the tunnel's own network
+    // `set [default] interface TunnelN` and `set ip [default] next-hop …` into the tunnel's own
+    // network
     let routes_by_policy = |name: &str, own: &[Ipv4Net]| {
         by_policy.iter().any(|words| match words.as_slice() {
             ["set", "interface", to @ ..] | ["set", "default", "interface", to @ ..] => {
@@ -189,7 +190,7 @@ fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {
 }
 
 impl World<'_> {
-    /// The lines by which keys of aggressive mode are given to peers: `crypto isakmp peer`.
+    /// The lines that assign keys of aggressive mode to peers: `crypto isakmp peer`.
     pub(super) fn aggressive(&self, peers: &[Ipv4Addr]) -> Vec<Reason> {
         let of = |block: &&Block<'_>| {
             let name = block.head.text.split_whitespace().last().unwrap_or_default();
@@ -197,7 +198,7 @@ impl World<'_> {
         };
         let blocks = self.having("crypto isakmp peer").filter(of);
         let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));
-        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        let text = "aggressive mode with per-peer attributes is not implemented";
         lines.map(|line| Reason::new(line.line, text)).collect()
     }
 }
@@ -207,7 +208,7 @@ fn peers(world: &World<'_>) -> Vec<Verdict> {
     let mut out = Vec::new();
     for block in world.having("crypto isakmp peer") {
         let lines = block.having("set aggressive-mode");
-        let text = "aggressive mode with attributes of the peer's own is not implemented";
+        let text = "aggressive mode with per-peer attributes is not implemented";
         let reasons: Vec<_> = lines.map(|line| Reason::new(line.line, text)).collect();
         // `crypto isakmp peer address 10.0.0.1 [vrf X]`
         let Some(peer) = block.head.word(4).filter(|_| !reasons.is_empty()) else { continue };
@@ -232,7 +233,7 @@ fn easy_vpn(world: &World<'_>) -> Vec<Verdict> {
         let Some(name) = block.head.word(4) else { continue };
         let text = "the router's own Easy VPN client is `hubward client` here";
         let mut verdict = missing(format!("ezvpn {name}"), &block.head, Vec::new(), text);
-        // its server tells it which networks are behind it
+        // its server announces the networks behind it
         verdict.unknown = true;
         out.push(verdict);
     }
@@ -259,7 +260,7 @@ fn web_vpn(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// L2TP and PPTP; `vpdn-group`s for PPPoE are no VPN.
+/// L2TP and PPTP; `vpdn-group`s for PPPoE are not VPNs.
 fn vpdn(world: &World<'_>) -> Vec<Verdict> {
     let mut out = Vec::new();
     for block in world.having("vpdn-group") {

@@ -14,7 +14,7 @@ use ipnet::Ipv4Net;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-/// How it is said that the numbers of a list do not ascend.
+/// The message for a list whose numbers do not ascend.
 pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
 
 /// A configuration as verdicts look at it.
@@ -28,11 +28,13 @@ pub(super) struct World<'p> {
     unsorted: BTreeSet<u32>,
     /// Lines that are not understood and may be of access lists.
     like_lists: Vec<Spelled<'p>>,
-    /// The places of blocks by the first four words of their heads, in small letters: what names an entry of a crypto map.
+    /// The places of blocks by the first four words of their heads, in small letters: what names an
+    /// entry of a crypto map.
     places: BTreeMap<String, Vec<usize>>,
     /// Where each crypto map is applied.
     applied: BTreeMap<String, Applied>,
-    /// Why the tunnels of a crypto map do not come up without more than the configuration, by the map.
+    /// Why the tunnels of a crypto map do not come up without more than the configuration, by the
+    /// map.
     doubts: BTreeMap<String, Vec<Reason>>,
 }
 
@@ -51,7 +53,7 @@ pub(super) enum Applied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FoundKey {
     Readable,
-    /// There is one, in this line, that nobody can read.
+    /// There is one, in this line, that cannot be read.
     Unreadable(u32),
     None,
 }
@@ -63,7 +65,8 @@ pub(crate) fn is_tunnel(name: &str) -> bool {
         .any(|kind| name.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
 }
 
-/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a tunnel is none.
+/// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a
+/// tunnel is none.
 pub fn takes_card(name: &str) -> bool {
     const KINDS: [&str; 10] = [
         "Ethernet",
@@ -81,8 +84,8 @@ pub fn takes_card(name: &str) -> bool {
     !name.contains('.') && KINDS.contains(&kind)
 }
 
-/// Whether an interface has a link here, by what the start was told: with any `--map` those that it names, else the Ethernet
-/// cards.
+/// Whether an interface has a link here, by the options of the start: with any `--map` those that
+/// it names, else the Ethernet cards.
 pub fn has_card(config: &Config, name: &str) -> bool {
     match config.chosen.mapped.is_empty() {
         true => takes_card(name),
@@ -90,8 +93,8 @@ pub fn has_card(config: &Config, name: &str) -> bool {
     }
 }
 
-/// Whether an interface is of a kind that does not exist here, so that no link can stand for it: a tunnel interface, or what
-/// others are made from.
+/// Whether an interface is of a kind that does not exist here, so that no link can replace it: a
+/// tunnel interface, or a template for others.
 pub fn has_no_link(name: &str) -> bool {
     is_tunnel(name) || is_template(name)
 }
@@ -143,7 +146,8 @@ impl<'p> World<'p> {
         self.applied.get(map).cloned().unwrap_or(Applied::Nowhere(None))
     }
 
-    /// Why the tunnels of a crypto map that is applied do not come up without more than the configuration.
+    /// Why the tunnels of a crypto map that is applied do not come up without more than the
+    /// configuration.
     pub(super) fn doubts(&self, map: &str) -> &[Reason] {
         self.doubts.get(map).map(Vec::as_slice).unwrap_or_default()
     }
@@ -168,13 +172,13 @@ impl<'p> World<'p> {
                     format!("{name} has no link here, because --map names others: it needs --map {name}=NAME")
                 }
                 (_, true) if negotiated => format!(
-                    "{name} gets its address by PPP, which does not exist here: --map {name}=NAME, a link that has the address"
+                    "{name} gets its address by PPP, which does not exist here: it needs --map {name}=NAME with a link that has the address"
                 ),
                 (false, true) => {
-                    format!("{name} has no address, and is no network card: it needs --map {name}=NAME")
+                    format!("{name} has no address and is not a network card: it needs --map {name}=NAME")
                 }
-                (false, false) => format!("{name} is no network card, and needs --map {name}=NAME"),
-                (true, true) => format!("{name} bears the crypto map and has no address"),
+                (false, false) => format!("{name} is not a network card and needs --map {name}=NAME"),
+                (true, true) => format!("{name} has the crypto map but no address"),
                 (true, false) => return None,
             };
             Some(Reason::new(interface.line, text))
@@ -182,7 +186,8 @@ impl<'p> World<'p> {
         here.filter_map(doubt).collect()
     }
 
-    /// A line that is not understood and has a word: what nothing defines may have been meant by it.
+    /// A line that is not understood and has a word: what nothing defines may have been meant by
+    /// it.
     pub(super) fn unread(&self, word: &str) -> Option<u32> {
         let lines = self.blocks.iter().flat_map(Block::lines);
         let mut unread = lines.filter(|line| line.class == Class::Unknown && line.has(word));
@@ -199,7 +204,8 @@ impl<'p> World<'p> {
         self.unsorted.contains(&line)
     }
 
-    /// The lines of a profile that keep its peers out of the global table: `vrf X`, and the VRF of `match identity address`.
+    /// The lines of a profile that keep its peers out of the global table: `vrf X`, and the VRF of
+    /// `match identity address`.
     pub(super) fn vrfs_of(&self, profile: &Profile) -> Vec<u32> {
         let is_address = |word: &str| word.parse::<Ipv4Addr>().is_ok();
         let names_vrf = |line: &&Spelled<'_>| {
@@ -212,7 +218,7 @@ impl<'p> World<'p> {
         lines.filter(|line| line.class != Class::Unknown).filter(names_vrf).map(|line| line.line).collect()
     }
 
-    /// What is told of a line that does not do what it says.
+    /// The message for a line that does not have its effect.
     pub(super) fn told(&self, line: u32) -> Option<Reason> {
         let differs = |code: Code| {
             matches!(
@@ -244,7 +250,7 @@ impl<'p> World<'p> {
             Some(Addressing::Static(nets)) => nets.iter().map(|net| net.trunc()).collect(),
             _ => Vec::new(),
         };
-        // a next hop may lie behind another route through the tunnel
+        // a next hop may be reached by another route through the tunnel
         let mut behind: Vec<Ipv4Net> = own.clone();
         let through = |route: &crate::model::Route, behind: &[Ipv4Net]| match &route.interface {
             Some(interface) => long_name(interface) == name,
@@ -293,7 +299,7 @@ impl<'p> World<'p> {
         let up: Vec<_> = bearers.iter().filter(|interface| !interface.shutdown).collect();
         if up.is_empty() {
             let shut = bearers.first().map(|bearer| {
-                Reason::new(bearer.line, format!("{} bears the crypto map and is shut down", bearer.name))
+                Reason::new(bearer.line, format!("{} has the crypto map and is shut down", bearer.name))
             });
             return Applied::Nowhere(shut);
         }
@@ -304,7 +310,7 @@ impl<'p> World<'p> {
                 return Some(Reason::new(line, text));
             }
             (is_tunnel(&interface.name) || is_template(&interface.name)).then(|| {
-                Reason::new(line, format!("{} bears the crypto map and does not exist here", interface.name))
+                Reason::new(line, format!("{} has the crypto map and does not exist here", interface.name))
             })
         };
         let mut missing: Vec<_> = up.iter().filter_map(|interface| not_here(interface)).collect();
@@ -315,7 +321,8 @@ impl<'p> World<'p> {
         if missing.is_empty() { Applied::Yes } else { Applied::NotHere(missing) }
     }
 
-    /// What makes the peers of a whole map call an address that is not the one of the interface that bears it.
+    /// Why the peers of a whole map initiate to an address that is not the one of the map's
+    /// interface.
     fn elsewhere(&self, map: &str, bearers: &[&&Interface]) -> Vec<Reason> {
         let mut out = Vec::new();
         for block in self.having("crypto map") {
@@ -326,7 +333,7 @@ impl<'p> World<'p> {
             let name: String = head.text.split_whitespace().skip(4).collect();
             if bearers.iter().any(|bearer| bearer.name != long_name(&name)) {
                 let text = format!(
-                    "the peers call the address of {}, and tunnels end here at that of the interface that bears the map",
+                    "the peers initiate to the address of {}, but tunnels terminate here at the address of the interface with the crypto map",
                     long_name(&name)
                 );
                 out.push(Reason::new(head.line, text));
@@ -337,7 +344,7 @@ impl<'p> World<'p> {
                 line.word(2) == Some(map) && line.word(3).is_some_and(|word| word == "redundancy")
             });
             if let Some(line) = shared {
-                let text = "the peers call an address that this router shares with another, which is not implemented";
+                let text = "the peers initiate to an address that this router shares with another, which is not implemented";
                 out.push(Reason::new(line.line, text));
             }
         }
@@ -354,7 +361,7 @@ impl<'p> World<'p> {
         let why = |policy: &IsakmpPolicy| {
             let text = if policy.authentication != "pre-share" {
                 format!(
-                    "ISAKMP policy {} authenticates by {}, and certificates are not implemented",
+                    "ISAKMP policy {} authenticates by {}, but certificates are not implemented",
                     policy.priority, policy.authentication
                 )
             } else {
@@ -364,7 +371,7 @@ impl<'p> World<'p> {
         };
         if self.config.policies.is_empty() {
             let text =
-                "there is no `crypto isakmp policy`, and those that IOS has of itself are not implemented";
+                "there is no `crypto isakmp policy`, and the default policies of IOS are not implemented";
             return vec![Reason::new(line, text)];
         }
         self.config.policies.iter().map(why).collect()
@@ -374,7 +381,7 @@ impl<'p> World<'p> {
     pub(super) fn by_certificate(&self) -> Option<Reason> {
         let policy = self.config.policies.iter().find(|policy| policy.authentication != "pre-share")?;
         let text = format!(
-            "without a key the peer is authenticated by {} (ISAKMP policy {}), and certificates are not implemented",
+            "without a key the peer is authenticated by {} (ISAKMP policy {}), but certificates are not implemented",
             policy.authentication, policy.priority
         );
         Some(Reason::new(policy.line, text))
@@ -389,7 +396,7 @@ impl<'p> World<'p> {
             self.config.keyrings.iter().filter(|ring| searched(&ring.name)).flat_map(|ring| &ring.keys);
         let fits = |of: &KeyPeer| match (of, peer) {
             (KeyPeer::Address(net), Some(peer)) => net.contains(&peer),
-            // nobody looks the name of an address up
+            // host names are not resolved
             (KeyPeer::Hostname(_), Some(_)) => false,
             (_, None) => true,
         };
@@ -404,7 +411,7 @@ impl<'p> World<'p> {
     }
 }
 
-/// The words that may stand behind the name of an access list, or in front of it.
+/// The words that may follow the name of an access list, or precede it.
 const OF_LISTS: [&str; 4] = ["permit", "deny", "extended", "standard"];
 
 /// Whether a line begins with a word that is meant as `access-list`, or with `ip` and such a word.

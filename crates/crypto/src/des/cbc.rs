@@ -6,7 +6,8 @@ use crate::cipher::CryptoError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use zeroize::Zeroize;
 
-/// A key of DES (8 bytes) or Triple DES (24 bytes, keying option 1 of FIPS 46-3). Parity bits are ignored.
+/// A key of DES (8 bytes) or Triple DES (24 bytes, keying option 1 of FIPS 46-3). Parity bits are
+/// ignored.
 #[derive(Clone)]
 pub struct DesKey(Keys);
 
@@ -31,7 +32,7 @@ impl DesKey {
     }
 }
 
-/// Whole blocks to encrypt or decrypt in place; what is behind the last whole block stays as it is.
+/// Whole blocks to encrypt or decrypt in place; bytes after the last whole block do not change.
 #[derive(Debug)]
 pub struct CbcJob<'a> {
     /// The SA's key.
@@ -113,8 +114,8 @@ impl Width {
         }
     }
 
-    /// One pass over `count` blocks, in the narrowest registers that hold them and are not wider than these: a pass takes the
-    /// longer the wider they are, though far less than in proportion.
+    /// One pass over `count` blocks, in the narrowest registers that hold them and are not wider
+    /// than these: a pass takes the longer the wider they are, though far less than in proportion.
     fn pass(self, count: usize, blocks: &mut Blocks, schedule: &Schedule, own: Option<&[Blocks; 3]>) {
         #[cfg(target_arch = "x86_64")]
         {

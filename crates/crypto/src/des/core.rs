@@ -1,5 +1,5 @@
-//! The DES over words of bits (FIPS 46-3): the same step of every block at once, by circuits and without look-ups, so that time
-//! and memory accesses depend on no key and no data.
+//! The DES over words of bits (FIPS 46-3): the same step of every block at once, by circuits and
+//! without look-ups, so that time and memory accesses depend on no key and no data.
 
 use super::sbox::{s1, s2, s3, s4, s5, s6, s7, s8};
 use super::schedule::Schedule;
@@ -51,7 +51,8 @@ impl<W: Word> RoundKeys<W> for OwnKeys<'_, W> {
     }
 }
 
-/// Transposes 64 words of 64-bit lanes in each lane: bit `b` of word `w` changes places with bit `w` of word `b`.
+/// Transposes 64 words of 64-bit lanes in each lane: bit `b` of word `w` changes places with bit
+/// `w` of word `b`.
 #[inline(always)]
 fn transpose<W: Word>(words: &mut [W; 64]) {
     #[inline(always)]
@@ -86,17 +87,20 @@ fn slice<W: Word>(numbers: &Blocks) -> [W; 64] {
     words
 }
 
-/// Where bit `number` (1 to 64) of a block is after [`transpose`]: blocks are read as little-endian numbers.
+/// Where bit `number` (1 to 64) of a block is after [`transpose`]: blocks are read as little-endian
+/// numbers.
 const fn place(number: usize) -> usize {
     let (byte, bit) = ((number - 1) / 8, (number - 1) % 8);
     byte * 8 + 7 - bit
 }
 
-/// Where the bits of the halves L and R lie in a block before the first round: the initial permutation.
+/// Where the bits of the halves L and R are in a block before the first round: the initial
+/// permutation.
 const LEFT: [usize; 32] = half(57);
 const RIGHT: [usize; 32] = half(56);
 
-/// A half as the initial permutation has it: its first bit is bit `first + 1`, each further one stands 8 before it.
+/// A half as the initial permutation produces it: its first bit is bit `first + 1`, each further
+/// one is 8 before it.
 #[expect(clippy::indexing_slicing, reason = "counted at compile time")]
 const fn half(first: usize) -> [usize; 32] {
     let mut places = [0; 32];
@@ -109,7 +113,8 @@ const fn half(first: usize) -> [usize; 32] {
     places
 }
 
-/// One round: the function of `right` under the round's key into `left`. The permutations E and P are in the numbers.
+/// One round: the function of `right` under the round's key into `left`. The permutations E and P
+/// are in the numbers.
 #[inline(always)]
 fn round<W: Word, K: RoundKeys<W>>(left: &mut [W; 32], right: &[W; 32], keys: &K, number: usize) {
     let key = keys.round(number);
@@ -151,7 +156,8 @@ fn rounds<W: Word, K: RoundKeys<W>>(words: &mut [W; 64], chain: usize, keys: &K)
             round(&mut left, &right, keys, number);
             round(&mut right, &left, keys, number + 1);
         }
-        // the last round does not change sides; between two DES of a chain the final and the initial permutation cancel
+        // the last round does not change sides; between two DES of a chain the final and the
+        // initial permutation cancel
         std::mem::swap(&mut left, &mut right);
     }
     for (place, bit) in LEFT.into_iter().zip(left).chain(RIGHT.into_iter().zip(right)) {
@@ -161,8 +167,8 @@ fn rounds<W: Word, K: RoundKeys<W>>(words: &mut [W; 64], chain: usize, keys: &K)
     }
 }
 
-/// Encrypts or decrypts in place, as the schedule says, as many blocks as a word has bits: under the schedule's key, or each under
-/// its own where there are `own` ones, for each DES of the chain.
+/// Encrypts or decrypts in place, as the schedule says, as many blocks as a word has bits: under
+/// the schedule's key, or each under its own where there are `own` ones, for each DES of the chain.
 #[inline(always)]
 pub(crate) fn crypt<W: Word>(blocks: &mut Blocks, schedule: &Schedule, own: Option<&[Blocks; 3]>) {
     let mut words = slice(blocks);

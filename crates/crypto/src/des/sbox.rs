@@ -1,4 +1,5 @@
-//! The S-boxes of the DES as circuits: 519 gates in all. Made by `examples/sbox_circuits.rs`; not to be edited.
+//! The S-boxes of the DES as circuits: 519 gates in all. Made by `examples/sbox_circuits.rs`; not
+//! to be edited.
 
 use super::word::Word;
 

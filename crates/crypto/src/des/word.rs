@@ -1,10 +1,11 @@
-//! What the bit-sliced DES counts with: a word of many bits, one for each block that is worked on at the same time.
+//! What the bit-sliced DES counts with: a word of many bits, one for each block that is worked on
+//! at the same time.
 
 /// As many bits as blocks are worked on at once, in lanes of 64.
 pub(crate) trait Word: Copy {
     /// How many lanes of 64 bits.
     const LANES: usize;
-    /// Every lane holds the same.
+    /// All lanes have this value.
     fn splat(lane: u64) -> Self;
     /// From [`LANES`](Self::LANES) lanes; further ones are left alone, missing ones are zero.
     fn load(lanes: &[u64]) -> Self;

@@ -1,4 +1,5 @@
-//! Numbers as digits of some bits, the lowest first, and the constant that brings a number into Montgomery form.
+//! Numbers as digits of some bits, the lowest first, and the constant that brings a number into
+//! Montgomery form.
 
 use crypto_bigint::{BoxedUint, NonZero, Resize as _};
 

@@ -1,7 +1,9 @@
-//! Powers modulo the MODP primes in constant time: what is done, and where in memory, depends on no bit of an exponent.
+//! Powers modulo the MODP primes in constant time: what is done, and where in memory, depends on no
+//! bit of an exponent.
 //!
-//! Any base is raised with a window of four bits. The generator, which is 2 in every group, is raised with a comb of
-//! [`TEETH`] teeth (Lim and Lee, 1994), whose table is made once for each group: that leaves a quarter of the multiplications.
+//! Any base is raised with a window of four bits. The generator, which is 2 in every group, is
+//! raised with a comb of [`TEETH`] teeth (Lim and Lee, 1994), whose table is made once for each
+//! group: that leaves a quarter of the multiplications.
 
 mod digits;
 #[cfg(target_arch = "x86_64")]
@@ -73,8 +75,8 @@ impl Implementation {
     }
 }
 
-/// Powers in a group by one implementation, made for exponents of so many bytes; `None` for a curve, and where the processor
-/// lacks the instructions.
+/// Powers in a group by one implementation, made for exponents of so many bytes; `None` for a
+/// curve, and where the processor lacks the instructions.
 pub(crate) fn make(
     group: DhGroup,
     exponent_bytes: usize,
@@ -88,7 +90,8 @@ pub(crate) fn make(
     }
 }
 
-/// Powers in a group by the implementation that is chosen when it is used first; `None` for a curve.
+/// Powers in a group by the implementation that is chosen when it is used first; `None` for a
+/// curve.
 pub(crate) fn fastest(group: DhGroup, exponent_bytes: usize) -> Option<&'static dyn Power> {
     static GROUPS: [OnceLock<Option<Box<dyn Power>>>; 6] = [const { OnceLock::new() }; 6];
     let [first, second, fifth, fourteenth, fifteenth, sixteenth] = &GROUPS;

@@ -16,13 +16,13 @@ pub(super) trait Field {
     /// The product of two numbers.
     fn multiply(&self, a: &Self::Number, b: &Self::Number) -> Self::Number;
 
-    /// The entry of a table, all of which is read.
+    /// An entry of a table, all of which is read.
     fn select(&self, table: &[Self::Number], index: usize) -> Self::Number;
 
     /// One.
     fn one(&self) -> Self::Number;
 
-    /// The number that the bytes, the highest first, stand for; below the prime.
+    /// The number represented by the bytes, the highest first; below the prime.
     fn enter(&self, bytes: &[u8]) -> Self::Number;
 
     /// A number that is not zero as bytes, the highest first, as many as the prime has.
@@ -31,7 +31,8 @@ pub(super) trait Field {
 
 /// A group: powers of any number and of its generator.
 pub(crate) trait Power: Send + Sync {
-    /// `base` to the power of `exponent`, both with the highest byte first; `base` is above zero and below the prime.
+    /// `base` to the power of `exponent`, both with the highest byte first; `base` is above zero
+    /// and below the prime.
     fn power(&self, base: &[u8], exponent: &[u8]) -> Vec<u8>;
 
     /// 2 to the power of `exponent`, which has at most as many bytes as the group was made for.
@@ -41,7 +42,7 @@ pub(crate) trait Power: Send + Sync {
 /// A field with the table of its comb.
 pub(super) struct Comb<F: Field> {
     pub(super) field: F,
-    /// For each set of teeth the product of the powers of 2 that they stand for.
+    /// For each set of teeth the product of the powers of 2 that they represent.
     pub(super) table: Vec<F::Number>,
     /// Bits from one tooth to the next.
     pub(super) distance: usize,

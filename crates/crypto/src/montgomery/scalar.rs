@@ -1,7 +1,7 @@
 //! The field with 64-bit words: numbers below the prime.
 //!
-//! Every prime here ends in 64 ones, so that the multiple of p that clears the lowest word `t` is `t` itself, and that word
-//! carries on just `t`.
+//! Every prime here ends in 64 ones, so that the multiple of p that clears the lowest word `t` is
+//! `t` itself, and that word carries on just `t`.
 
 use super::digits;
 use super::power::{Comb, Field, Power};
@@ -43,7 +43,7 @@ fn multiply<const N: usize>(a: &[u64; N], b: &[u64; N], p: &[u64; N]) -> [u64; N
         }
         top = u64::from(first) + u64::from(second);
     }
-    // the sum is below 2p: p is taken away once where that leaves something
+    // the sum is below 2p: p is subtracted once if the result is not negative
     let mut less = [0; N];
     let mut borrow = 0;
     for ((less, sum), p) in less.iter_mut().zip(&sum).zip(p) {

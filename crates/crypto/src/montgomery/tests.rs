@@ -44,8 +44,8 @@ fn padded(prime: &[u8], low: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Random numbers, and those at the edges: next to zero and to the prime, all ones in a word or a digit, and exponents of
-/// nothing but zeros or ones.
+/// Random numbers, and those at the edges: next to zero and to the prime, all ones in a word or a
+/// digit, and exponents of nothing but zeros or ones.
 #[test]
 fn powers_are_those_of_the_reference() {
     let mut random = Random::new([11; 32]);

@@ -10,8 +10,9 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 struct Register(__m512i);
 
-// SAFETY, for every intrinsic here: only `with_feature` below makes such words, and it runs on processors that have the
-// instructions; what is loaded and stored is a slice of the length that the instruction takes.
+// SAFETY, for every intrinsic here: only `with_feature` below makes such words, and it runs on
+// processors that have the instructions; what is loaded and stored is a slice of the length that
+// the instruction takes.
 impl Word for Register {
     const LANES: usize = 8;
 
@@ -85,7 +86,8 @@ pub(crate) fn is_there() -> bool {
     is_x86_feature_detected!("avx512f")
 }
 
-/// [`crypt`] of as many blocks as a word has bits; false, and nothing done, where the processor cannot.
+/// [`crypt`] of as many blocks as a word has bits; false, and nothing done, where the processor
+/// cannot.
 pub(crate) fn crypt_here(blocks: &mut Blocks, schedule: &Schedule, own: Option<&[Blocks; 3]>) -> bool {
     if !is_there() {
         return false;

@@ -1,7 +1,8 @@
 //! Montgomery multiplication by AVX-512 IFMA: eight 52-bit digits of a product at a time.
 //!
-//! Every prime here ends in 64 ones, so that -1/p is 1 modulo 2^52: the multiple of p that clears the lowest digit `t` is `t`
-//! itself, and what that digit carries on is `(t >> 52) + (t mod 2^52)`. The lowest digit of p is thereby never multiplied.
+//! Every prime here ends in 64 ones, so that -1/p is 1 modulo 2^52: the multiple of p that clears
+//! the lowest digit `t` is `t` itself, and what that digit carries on is `(t >> 52) + (t mod
+//! 2^52)`. The lowest digit of p is thereby never multiplied.
 #![allow(unsafe_code)]
 
 use core::arch::x86_64::{
@@ -29,8 +30,9 @@ impl Ifma {
         has.then_some(Self(()))
     }
 
-    /// `a * b / 2^(52 L)` modulo p, below 2p if both factors are and `4p < 2^(52 L)`. Time and memory accesses depend on no
-    /// digit. `p` is given without its lowest digit, which is 2^52 - 1.
+    /// `a * b / 2^(52 L)` modulo p, below 2p if both factors are and `4p < 2^(52 L)`. Time and
+    /// memory accesses depend on no digit. `p` is given without its lowest digit, which is 2^52 -
+    /// 1.
     pub(crate) fn multiply<const V: usize, const L: usize>(
         self,
         a: &Digits<V>,
@@ -41,7 +43,7 @@ impl Ifma {
         unsafe { multiply::<V, L>(a, b, p) }
     }
 
-    /// The entry of a table, all of which is read.
+    /// An entry of a table, all of which is read.
     pub(crate) fn select<const V: usize>(self, table: &[Digits<V>], index: usize) -> Digits<V> {
         // SAFETY: `self` exists only where the processor has AVX-512F
         unsafe { select(table, index) }
@@ -74,8 +76,8 @@ fn multiply<const V: usize, const L: usize>(a: &Digits<V>, b: &Digits<V>, p: &Di
     let mask = _mm512_set1_epi64(MASK.cast_signed());
     let mut sum = [zero; V];
     let mut digit = zero;
-    // the low halves of the products with a digit are added one step ahead: nothing waits for them. The digit above the
-    // highest is zero, and the first step begins with nothing.
+    // the low halves of the products with a digit are added one step ahead, so that nothing waits
+    // for them. The digit above the highest is zero, and the first step starts with nothing.
     let ahead = b.as_flattened().iter().take(L).copied().chain([0]);
     for next in ahead {
         let next = _mm512_set1_epi64(next.cast_signed());

@@ -1,5 +1,6 @@
-//! What the processor offers beyond the language: the only files of this crate with `unsafe` in them, and with nothing else in
-//! them. Every function here asks first whether the processor can do what it needs.
+//! What the processor offers beyond the language: the only files of this crate with `unsafe` in
+//! them, and with nothing else in them. Every function here asks first whether the processor can do
+//! what it needs.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod des_avx2;

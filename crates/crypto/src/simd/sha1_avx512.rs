@@ -11,8 +11,9 @@ pub(crate) fn is_there() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
 }
 
-/// Goes on with sixteen states, of which the first words come first, then the second ones, over as many blocks as all messages
-/// have; false, and nothing done, where the processor cannot.
+/// Continues sixteen states, of which the first words come first, then the second ones, over as
+/// many blocks as all messages have; false, with nothing done, if the processor does not support
+/// it.
 pub(crate) fn compress_here(states: &mut [[u32; LANES]; 5], messages: &[&[[u8; 64]]; LANES]) -> bool {
     if !is_there() {
         return false;
@@ -29,8 +30,8 @@ fn load<T>(from: &T) -> __m512i {
     unsafe { _mm512_loadu_si512(std::ptr::from_ref(from).cast()) }
 }
 
-/// The first words of all blocks, then the second ones: a square of 16 by 16 is turned over, in pairs, in fours, and twice in
-/// quarters of the register.
+/// The first words of all blocks, then the second ones: transposes a square of 16 by 16, in pairs,
+/// in fours, and twice in quarters of the register.
 #[target_feature(enable = "avx512f,avx512bw")]
 fn words(messages: &[&[[u8; 64]]; LANES], at: usize) -> Option<[__m512i; 16]> {
     let order = _mm512_set4_epi32(0x0c0d_0e0f, 0x0809_0a0b, 0x0405_0607, 0x0001_0203);

@@ -1,5 +1,5 @@
-//! SHA-1 of two messages at once with the SHA instructions: each of them waits for the one before it, and meanwhile the other
-//! message's go on.
+//! SHA-1 of two messages at once with the SHA instructions: each of them waits for the one before
+//! it, and the other message's instructions run in the meantime.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -9,7 +9,8 @@ pub(crate) fn is_there() -> bool {
     is_x86_feature_detected!("sha") && is_x86_feature_detected!("ssse3") && is_x86_feature_detected!("sse4.1")
 }
 
-/// Goes on with two states over as many blocks as both messages have; false, and nothing done, where the processor cannot.
+/// Goes on with two states over as many blocks as both messages have; false, and nothing done,
+/// where the processor cannot.
 pub(crate) fn compress_here(states: &mut [[u32; 5]; 2], messages: [&[[u8; 64]]; 2]) -> bool {
     if !is_there() {
         return false;
@@ -44,7 +45,8 @@ fn with_features(states: &mut [[u32; 5]; 2], messages: [&[[u8; 64]]; 2]) {
         let mut odd = [_mm_add_epi32(e[0], w[0][0]), _mm_add_epi32(e[1], w[0][1])];
         let mut even = abcd;
         odd = [_mm_sha1rnds4_epu32(even[0], odd[0], 0), _mm_sha1rnds4_epu32(even[1], odd[1], 0)];
-        // four rounds of both: `$a` has the words a to d, `$e` those of four rounds before, of which e follows
+        // four rounds of both: `$a` has the words a to d, `$e` those of four rounds before, of
+        // which e follows
         macro_rules! rounds {
             ($a:ident, $e:ident, $at:literal, $kind:literal) => {
                 if $at > 3 {

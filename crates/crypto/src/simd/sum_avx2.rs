@@ -8,7 +8,8 @@ pub(crate) fn is_there() -> bool {
     is_x86_feature_detected!("avx2")
 }
 
-/// The sum of the blocks' 32-bit words in the machine's byte order; `None` where the processor cannot. Of no more than 2^32 words.
+/// The sum of the blocks' 32-bit words in the machine's byte order; `None` where the processor
+/// cannot. Of no more than 2^32 words.
 pub(crate) fn sum_here(blocks: &[[u8; 64]]) -> Option<u64> {
     if !is_there() {
         return None;

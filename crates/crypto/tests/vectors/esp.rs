@@ -1,4 +1,5 @@
-//! ESP packets of DPDK's test suite, for the suites Hubward implements. The captures of Wireshark are tested with the codecs.
+//! ESP packets of DPDK's test suite, for the suites Hubward implements. The captures of Wireshark
+//! are tested with the codecs.
 
 use crate::{Test, json, text, unhex};
 use hubward_crypto::esp::{EspKeys, OpenError, OpenJob, open};
@@ -47,7 +48,8 @@ fn packets(folder: &Path) {
             outcome.map(|range| bytes[range].to_vec())
         };
         let plain = run(&output[outer..]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        // the single DES packets carry another IP header than the plaintext given with them: the payload counts
+        // the single DES packets carry another IP header than the plaintext given with them: the
+        // payload counts
         let input = unhex(text(packet, "input"));
         let from = match (cipher, outer) {
             (EspCipher::Des, 20) => 20,

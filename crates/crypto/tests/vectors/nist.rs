@@ -95,7 +95,8 @@ fn triple_des(folder: &Path) {
     bit_sliced(&cases);
 }
 
-/// The packet path's own implementation, in registers of each width: every case alone, and all of them together.
+/// The packet path's own implementation, in registers of each width: every case alone, and all of
+/// them together.
 fn bit_sliced(cases: &[(Vec<u8>, Record)]) {
     let keys: Vec<DesKey> = cases.iter().map(|(key, _)| DesKey::new(key).unwrap()).collect();
     let field =

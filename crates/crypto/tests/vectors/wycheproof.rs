@@ -20,7 +20,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Runs `check` on every case (with its group) of a file and sees that every case of the file came by.
+/// Runs `check` on every case (with its group) of a file and sees that every case of the file came
+/// by.
 fn cases(folder: &Path, file: &str, mut check: impl FnMut(&Value, &Value)) {
     let file = json(&folder.join("wycheproof").join(file));
     let mut seen = 0;
@@ -82,8 +83,9 @@ fn ecdh(folder: &Path, file: &str, group: DhGroup, private_len: usize) {
     });
 }
 
-/// The cases that are ESP packets: 8 bytes of SPI and sequence number, 12 of salt and IV, keys of 128 and 256 bits. Every other
-/// case whose ciphertext fits ESP has another AAD and so must not open with ours.
+/// The cases that are ESP packets: 8 bytes of SPI and sequence number, 12 of salt and IV, keys of
+/// 128 and 256 bits. Every other case whose ciphertext fits ESP has another AAD and so must not
+/// open with ours.
 fn gcm(folder: &Path) {
     let (mut opened, mut refused) = (0, 0);
     cases(folder, "aes_gcm_test.json", |group, case| {
@@ -119,8 +121,8 @@ fn gcm(folder: &Path) {
     assert!(opened > 0 && refused > 50, "{opened} opened, {refused} refused");
 }
 
-/// CBC itself does no padding: valid cases are decrypted and encrypted with theirs, invalid ones must become something that has
-/// no valid padding.
+/// CBC itself has no padding: valid cases are decrypted and encrypted with theirs, invalid ones
+/// must decrypt to something without valid padding.
 fn cbc(folder: &Path) {
     cases(folder, "aes_cbc_pkcs5_test.json", |group, case| {
         let cipher = match group["keySize"].as_u64() {

@@ -283,10 +283,10 @@ impl Kept {
         match &trouble {
             Some(why) => {
                 tracing::error!(
-                    "leases would not outlive a restart: {why}. They are kept again as soon as that is mended"
+                    "leases would not outlive a restart: {why}. They are saved again as soon as that is fixed"
                 );
             }
-            None => tracing::info!("leases are kept again"),
+            None => tracing::info!("leases are saved again"),
         }
         self.trouble = trouble;
     }
@@ -320,7 +320,7 @@ fn guarded_drop(database: Database) {
 }
 
 fn broken(path: &Path, why: &str) -> Fault {
-    Fault::Broken(format!("{} is no database, or a damaged one: {why}", path.display()))
+    Fault::Broken(format!("{} is not a database, or is damaged: {why}", path.display()))
 }
 
 fn fault(path: &Path, error: &DatabaseError) -> Fault {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-/// Failures that `why` explains when it is not told whose.
+/// Failures that `why` explains without a peer or user.
 const NEWEST: usize = 3;
 
 /// `show crypto isakmp failures`
@@ -87,7 +87,7 @@ fn texts(context: &Context, parsed: &Parsed, explanation: &Explanation) -> Vec<S
     }
 }
 
-/// What there is to say of the lifetimes of SAs that stand with a peer or a user.
+/// Remarks on the lifetimes of established SAs with a peer or a user.
 fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     let snapshot = &context.snapshot;
     let config = &snapshot.parsed.config;
@@ -108,8 +108,8 @@ fn lifetimes(context: &Context, who: &str) -> Vec<(Explanation, Vec<String>)> {
     notes.into_iter().map(with_texts).collect()
 }
 
-/// What stands with a peer or a user right now. Tunnels may stand although what failed behind them is not `solved`: the peer has
-/// another key since, and phase 1 does not come up again.
+/// The current state of a peer or a user. Tunnels may be up although a later failure is not
+/// `solved`: the peer's key has changed since, and phase 1 cannot be established again.
 fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
     let of = |sa: &hubward_proto::ike::snapshot::IsakmpView| {
         sa.path.remote.to_string() == who || sa.user.as_ref().is_some_and(|user| user.to_string() == who)
@@ -127,7 +127,7 @@ fn standing(snapshot: &Snapshot, who: &str, solved: bool) -> Option<String> {
             if tunnels == 1 { "" } else { "s" },
             match solved {
                 true => "there is nothing to explain now",
-                false => "what failed since is not solved",
+                false => "a later failure is not solved yet",
             }
         )),
         (Some(sa), 0) => {
@@ -163,7 +163,7 @@ impl Layout for Failures {
 struct Why {
     who: Option<String>,
     standing: Option<String>,
-    /// What is worth knowing of what stands, and the texts of its lines.
+    /// Remarks on established SAs, and the texts of their lines.
     notes: Vec<(Explanation, Vec<String>)>,
     rows: Vec<FailureRow>,
 }
@@ -185,7 +185,7 @@ impl Layout for Why {
                 (None, _) => writeln!(out, "Nothing has failed since the start."),
                 (Some(who), None) => writeln!(
                     out,
-                    "Nothing is known of {} here: no SA stands with it, and nothing has failed since the start.\n  * Does it call the right address? Are UDP 500 and 4500 open on the way?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before this router.",
+                    "Nothing is known of {} here: it has no SA, and nothing has failed since the start.\n  * Does it initiate to the right address? Are UDP 500 and 4500 open on the path?\n  * A packet that arrives shows in `debug crypto isakmp`; one that does not is lost before it reaches this router.",
                     who.escape_debug()
                 ),
             }?;

@@ -1,4 +1,5 @@
-//! `show crypto guard`, `clear crypto guard`: what must not leave in clear, and what peers were granted.
+//! `show crypto guard`, `clear crypto guard`: what must not leave unencrypted, and what peers were
+//! granted.
 
 use crate::base::date::age;
 use crate::base::format::Format;
@@ -33,15 +34,16 @@ pub(super) fn clear(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Resu
     desk.views.ordered();
     Ok(match count {
         0 => "No granted network without a tunnel is known there\n".into(),
-        1 => "1 granted network is not guarded any more\n".into(),
-        count => format!("{count} granted networks are not guarded any more\n"),
+        1 => "1 granted network is no longer guarded\n".into(),
+        count => format!("{count} granted networks are no longer guarded\n"),
     })
 }
 
 /// Something that is guarded, or a network that was granted.
 #[derive(Debug, Default, Serialize)]
 struct GuardRow {
-    /// `access-list`, `pool`, `granted`, `left-out`, `private`; `granted-network` for each of them, `missing` without a guard.
+    /// `access-list`, `pool`, `granted`, `left-out`, `private`; `granted-network` for each of them,
+    /// `missing` without a guard.
     kind: &'static str,
     interface: Option<String>,
     from: Option<String>,

@@ -1,5 +1,6 @@
-//! The networks that peers of entries without `match address` were granted as their side of a tunnel. Nothing of the
-//! configuration names them, so they are remembered: for a week after their last tunnel, over every end of the program.
+//! The networks that peers of entries without `match address` were granted as their side of a
+//! tunnel. Nothing of the configuration names them, so they are remembered: for a week after their
+//! last tunnel, over every end of the program.
 
 use super::ranges::{self, Range};
 use hubward_proto::flow::selector::AddressRange;
@@ -13,12 +14,13 @@ use std::time::Duration;
 pub(crate) const MOST: usize = 4096;
 /// How long one is remembered without a tunnel.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
-/// A network with more addresses than a /8 is no branch's.
+/// A network with more addresses than a /8 is not a branch's network.
 const WIDEST: u32 = 1 << 24;
-/// While a tunnel is there, or is made anew, the date on disk is renewed no more often than this.
+/// While a tunnel exists, or is established again, the date on disk is updated no more often than
+/// this.
 const DATED: Duration = Duration::from_secs(3600);
 
-/// No time passes so long between two looks at the age of grants: somebody set the clock.
+/// If more time than this seems to pass between two checks of the age of grants, the clock was set.
 const LEAP: Duration = Duration::from_secs(3600);
 
 /// Our side of a tunnel, as a network around it, and the peer's side.
@@ -48,7 +50,7 @@ pub(crate) struct Granted {
     looked: Option<Duration>,
 }
 
-/// Both sides of a tunnel that may be remembered: not those that nobody can have as a branch's network.
+/// Both sides of a tunnel that may be remembered: not networks that no branch can have.
 pub(crate) fn place(local: AddressRange, remote: AddressRange) -> Option<Place> {
     let v4 = |range: AddressRange| match (range.first(), range.last()) {
         (IpAddr::V4(first), IpAddr::V4(last)) => Some((first, last)),
@@ -91,7 +93,7 @@ impl Granted {
         }
     }
 
-    /// One that the kernel's table still has although nothing on disk tells of it.
+    /// One that the kernel's table still has although it is not on disk.
     pub(crate) fn found(&mut self, local: Ipv4Net, range: Range, now: Duration) {
         let known = self.grants.keys().filter(|(net, _)| *net == local).map(|(_, range)| *range);
         if ranges::holds(&ranges::disjoint(known), range) {
@@ -101,7 +103,8 @@ impl Granted {
         self.unsaved.insert((local, range));
     }
 
-    /// Forgets what is too old, and the oldest of too many; what was forgotten, and how many of that for want of room.
+    /// Forgets what is too old, and the oldest of too many; what was forgotten, and how many of
+    /// that for want of room.
     pub(crate) fn age(&mut self, now: Duration) -> (Vec<Place>, usize) {
         self.follow_the_clock(now);
         let old = |grant: &Grant| grant.tunnels == 0 && now.saturating_sub(grant.seen) >= REMEMBERED;
@@ -119,8 +122,8 @@ impl Granted {
         (gone, surplus)
     }
 
-    /// A machine without a clock of its own begins in 1970 and learns the date later: what was granted until then is no older
-    /// for that. The same holds for time that it slept.
+    /// A machine without a battery-backed clock starts in 1970 and learns the date later: grants
+    /// from before do not age by that. The same holds for time that it slept.
     fn follow_the_clock(&mut self, now: Duration) {
         let Some(before) = self.looked.replace(now) else { return };
         let leap = now.saturating_sub(before);
@@ -133,7 +136,8 @@ impl Granted {
         self.unsaved.extend(self.grants.keys().copied());
     }
 
-    /// Forgets those that share an address with a network, or all; how many. Those with a tunnel stay.
+    /// Forgets those that share an address with a network, or all; how many. Those with a tunnel
+    /// stay.
     pub(crate) fn clear(&mut self, net: Option<Ipv4Net>) -> usize {
         let meets = |range: &Range| {
             net.map(ranges::of).is_none_or(|(first, last)| range.0 <= last && first <= range.1)
@@ -310,7 +314,7 @@ mod tests {
         let rows: BTreeMap<_, _> =
             granted.unsaved().into_iter().map(|(name, value)| (name, value.unwrap())).collect();
         assert_eq!(rows["10.1.0.0/16 10.2.0.0-10.2.255.255"], b"1800000000 10.100.2.102");
-        // renewed again and again
+        // updated again and again
         for number in 2..100 {
             granted.add(ChildId(number), branch("10.2.0.0/16"), PEER, NOW + Duration::from_secs(number));
             granted.remove(ChildId(number - 1), NOW + Duration::from_secs(number));

@@ -10,7 +10,8 @@ fn mapping(state: &Path) -> PathBuf {
     state.join("interfaces")
 }
 
-/// Writes down which Linux interface is which, for the next boot: then the guard is set before they are there.
+/// Writes down which Linux interface is which, for the next boot: then the guard is set before they
+/// are there.
 pub(crate) fn remember(state: &Path, names: &Names) {
     let text: String = names.iter().map(|(ios, linux)| format!("{ios}={linux}\n")).collect();
     let path = mapping(state);
@@ -22,7 +23,7 @@ pub(crate) fn remember(state: &Path, names: &Names) {
         .and_then(|()| std::fs::write(&fresh, text))
         .and_then(|()| std::fs::rename(&fresh, &path));
     if let Err(error) = written {
-        tracing::warn!("{}: the names of interfaces are not remembered: {error}", path.display());
+        tracing::warn!("{}: the names of interfaces could not be saved: {error}", path.display());
     }
 }
 

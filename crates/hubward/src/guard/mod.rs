@@ -1,6 +1,6 @@
-//! The guard: a table of the kernel's packet filter that lets nothing out in clear of what the configuration protects. It is
-//! there before anything is forwarded and outlives the program, however that ends: a gateway that is dead protects nothing,
-//! and must not let it through either.
+//! The guard: a table of the kernel's packet filter that drops unencrypted packets that the
+//! configuration protects. It is installed before anything is forwarded and stays when the program
+//! ends, for whatever reason: a dead gateway protects nothing, so nothing must pass it.
 
 pub(crate) mod granted;
 pub(crate) mod mapping;
@@ -52,8 +52,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Puts the guard of a configuration in place. What peers were granted before is taken from the disk, and from the table
-    /// that is there. Without the kernel's packet filter this is an error, unless Hubward `may_do_without`.
+    /// Puts the guard of a configuration in place. What peers were granted before is taken from the
+    /// disk, and from the table that is there. Without the kernel's packet filter this is an error,
+    /// unless Hubward `may_do_without`.
     pub(crate) fn set_up(
         store: Store,
         may_do_without: bool,
@@ -81,15 +82,14 @@ impl Guard {
             Ok(()) => {}
             Err(error) if may_do_without => {
                 tracing::warn!(
-                    "there is no guard: what the configuration protects leaves in clear when Hubward ends: {error:#}"
+                    "there is no guard: what the configuration protects leaves unencrypted whenever Hubward is not running: {error:#}"
                 );
                 guard.filters = None;
                 guard.missing = Some(format!("{error:#}"));
             }
             Err(error) => {
                 return Err(error.context(
-                    "the guard cannot be put in place, so that what the configuration protects would leave in clear \
-                     whenever Hubward does not run; the kernel needs nf_tables (modprobe nf_tables), or start with \
+                    "the guard cannot be installed, so what the configuration protects would leave unencrypted whenever Hubward is not running; the kernel needs nf_tables (modprobe nf_tables), or start with \
                      --allow-unenforced guard",
                 ));
             }
@@ -109,7 +109,8 @@ impl Guard {
         Ok(())
     }
 
-    /// Brings the table in line with a configuration, in one step. An error leaves the table that is there.
+    /// Brings the table in line with a configuration, in one step. An error leaves the table that
+    /// is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
         self.new.clear();
         let wanted = rules::rules(parsed, here, &self.granted);
@@ -163,7 +164,7 @@ impl Guard {
         if new.is_empty() {
             return;
         }
-        // most are alone, and added; where one touches another the set is made anew
+        // most do not touch others, and are added; if one does, the set is rebuilt
         let mut all = false;
         for place in new {
             all |= !self.add(place);
@@ -173,7 +174,7 @@ impl Guard {
         }
     }
 
-    /// Adds a place to its set; `false`: the table has to be made anew.
+    /// Adds a network to its set; `false`: the table has to be rebuilt.
     fn add(&mut self, (local, range): Place) -> bool {
         let name = rules::set_of(local);
         let Some(set) = self.ruleset.table.sets.iter_mut().find(|set| set.name == name) else { return false };
@@ -188,26 +189,27 @@ impl Guard {
                 set.ranges.insert(at, range);
                 true
             }
-            // somebody took the table away, or changed it
+            // another program removed the table, or changed it
             Err(_) => false,
         }
     }
 
-    /// Like [`Self::set`]; what goes wrong is told, and tried again.
+    /// Like [`Self::set`]; errors are logged, and it is tried again.
     pub(crate) fn set_or_tell(&mut self, parsed: &Parsed, here: Here<'_>) {
         if let Err(error) = self.set(parsed, here) {
-            tracing::error!("the guard could not be changed, and is as it was before: {error:#}");
+            tracing::error!("the guard could not be changed, and stays as it was: {error:#}");
             // it is tried again within a second
             self.ruleset = Ruleset::default();
         }
     }
 
-    /// What has its time: old grants go, new ones are written down, and a table that somebody took away is made again.
+    /// Periodic work: expires old grants, writes new ones to disk, and restores a table that
+    /// another program removed.
     pub(crate) fn every_second(&mut self, parsed: &Parsed, here: Here<'_>) {
         let (gone, surplus) = self.granted.age(wall_clock());
         if surplus > 0 {
             tracing::warn!(
-                "more than {} networks were granted to peers: the {surplus} oldest are not guarded any more",
+                "more than {} networks were granted to peers: the {surplus} oldest are no longer guarded",
                 granted::MOST
             );
         }
@@ -215,7 +217,7 @@ impl Guard {
         let there = self.is_whole();
         if !there {
             tracing::warn!(
-                "another program removed the guard (nftables table {}) or some of it; it is set again",
+                "another program removed the guard (nftables table {}) or part of it; it has been restored",
                 rules::TABLE
             );
             self.ruleset = Ruleset::default();
@@ -226,9 +228,10 @@ impl Guard {
         self.save();
     }
 
-    /// Whether the kernel has the table with all its rules. It is looked at when anything of the packet filter has changed.
+    /// Whether the kernel has the table with all its rules. It is looked at when anything of the
+    /// packet filter has changed.
     fn is_whole(&mut self) -> bool {
-        // not to be asked is no reason to say that it is gone
+        // an error of the query does not mean that it is gone
         let Some(Ok(generation)) = self.filters.as_ref().map(Nftables::generation) else { return true };
         if self.generation == Some(generation) {
             return true;
@@ -248,7 +251,8 @@ impl Guard {
         self.store.write_soon(GRANTED, rows);
     }
 
-    /// Forgets granted networks that share an address with this one, or all, but not where a tunnel is; how many.
+    /// Forgets granted networks that share an address with this one, or all, but not where a tunnel
+    /// is; how many.
     pub(crate) fn clear(&mut self, net: Option<Ipv4Net>, parsed: &Parsed, here: Here<'_>) -> usize {
         let count = self.granted.clear(net);
         self.set_or_tell(parsed, here);

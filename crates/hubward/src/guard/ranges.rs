@@ -25,7 +25,7 @@ pub(crate) fn disjoint(ranges: impl IntoIterator<Item = Range>) -> Vec<Range> {
     merged
 }
 
-/// Whether two ranges share an address, or one begins where the other ends.
+/// Whether two ranges share an address, or one begins right after the other.
 pub(crate) fn touches(one: Range, other: Range) -> bool {
     let reaches = |from: Range, to: Range| u32::from(to.0) <= u32::from(from.1).saturating_add(1);
     reaches(one, other) && reaches(other, one)

@@ -1,8 +1,10 @@
-//! What must not leave in clear, as a table of the kernel's packet filter: made of the configuration, the names that its
-//! interfaces have here and the networks that peers were granted, and of nothing else.
+//! What must not leave unencrypted, as a table of the kernel's packet filter: a function of the
+//! configuration, the Linux names of its interfaces and the networks that peers were granted, and
+//! of nothing else.
 //!
-//! Crypto ACLs are tried as IOS tries them: the entries of a map in their order, `permit` protects, `deny` goes on to the
-//! next entry. A packet that gets as far as this table was not protected, so what would have been is dropped.
+//! Crypto ACLs are matched as on IOS: the entries of a map in their order, `permit` protects,
+//! `deny` continues with the next entry. A packet that reaches this table was not protected, so
+//! what should have been is dropped.
 
 use super::granted::Granted;
 use super::ranges::{self, Range};
@@ -20,7 +22,7 @@ pub(crate) const CLIENT: &str = "hubward_guard_client";
 
 /// The name of the table.
 pub(crate) const TABLE: &str = "hubward_guard";
-/// What the names of sets of granted networks begin with; our side of the tunnel follows.
+/// The prefix of the names of sets of granted networks; our side of the tunnel follows.
 pub(crate) const GRANTED: &str = "granted_";
 /// Addresses that no grant closes.
 const NEVER: &str = "never_granted";
@@ -29,7 +31,7 @@ const PRIVATE: &str = "private";
 /// RFC 1918 and RFC 6598.
 const PRIVATE_USE: [([u8; 4], u8); 4] =
     [([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16), ([100, 64, 0, 0], 10)];
-/// Room for what a rule says of itself; the kernel keeps 127 bytes.
+/// Room for the comment of a rule; the kernel keeps 127 bytes.
 const COMMENT: usize = 120;
 
 /// A table and what its counted rules guard.
@@ -40,11 +42,11 @@ pub(crate) struct Ruleset {
     pub(crate) guarded: Vec<Guarded>,
 }
 
-/// Something that must not leave in clear.
+/// Something that must not leave unencrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Guarded {
     pub(crate) kind: Kind,
-    /// The configuration's name of the interface by which it must not leave; `None`: of several.
+    /// The configuration's name of the interface by which it must not leave; `None`: by several.
     pub(crate) interface: Option<String>,
     /// Which entry, pool or access list it comes from.
     pub(crate) from: String,
@@ -85,7 +87,7 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
     let config = &parsed.config;
     let mut build = Builder::default();
     let mut guard = vec![
-        // IKE and ESP of Hubward's own; what it sends on in clear bears another mark
+        // Hubward's own IKE and ESP; what it sends unencrypted has another mark
         Rule::new(vec![Test::Mark(FWMARK)], Verdict::Accept),
         Rule::new(vec![Test::Ipsec], Verdict::Accept),
         Rule::new(vec![Test::LeavesBy("lo".into())], Verdict::Accept),
@@ -105,8 +107,8 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         }
     }
     let outside = outside(parsed, here);
-    // what a line of the configuration leads to by another interface leads to no tunnel as long as it leaves there, whatever a
-    // wide line says
+    // what a line of the configuration leads to by another interface leads to no tunnel as long as
+    // it leaves there, whatever a wide line says
     for interface in config.interfaces.iter().filter(|i| i.crypto_map.is_none() && !outside.contains(&i.name))
     {
         let Some(link) = link(interface) else { continue };
@@ -119,7 +121,8 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         let chain = build.map(config, interface);
         guard.push(Rule::new(vec![], Verdict::Jump(chain)));
     }
-    // a link that is not there may come under another name: what it bears is closed on all that are no other interface's
+    // a missing link may appear under another name: what its interface protects is blocked on all
+    // links that belong to no other interface
     for interface in bearers().filter(|interface| here.absent.contains(&interface.name)) {
         let chain = build.map(config, interface);
         let name = format!("absent_{}", build.chains.len());
@@ -130,7 +133,8 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         build.chains.push(Chain { name: name.clone(), hook: None, rules });
         guard.push(Rule::new(vec![], Verdict::Jump(name)));
     }
-    // without a crypto map on any interface no tunnel can lead to clients, and the default route would
+    // without a crypto map on any interface no tunnel can lead to clients, and the default route
+    // would
     if bearers().next().is_none() {
         guard.push(Rule::new(vec![], Verdict::Jump("pools".into())));
     }
@@ -154,8 +158,9 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
     Ruleset { table, guarded: build.guarded }
 }
 
-/// A table for the client: these networks leave by nothing but the tunnel, whichever way out the machine has by then.
-/// What is in `except` leaves by `link` as if there were no client, and the gateway is reached by whichever way.
+/// A table for the client: these networks leave by nothing but the tunnel, whichever way out the
+/// machine has by then. What is in `except` leaves by `link` as if there were no client, and the
+/// gateway is reached by whichever way.
 pub(crate) fn client_rules(
     name: &str,
     link: &str,
@@ -210,7 +215,7 @@ struct Builder {
     comments: BTreeSet<String>,
 }
 
-/// What a rule says of itself, with a sign where the kernel keeps no more of it.
+/// The comment of a rule, with a sign if it exceeds what the kernel keeps.
 pub(super) fn shortened(said: &str) -> String {
     if said.len() <= COMMENT {
         return said.to_owned();
@@ -251,7 +256,8 @@ impl Builder {
         Rule::new(tests, Verdict::Drop).counted(comment)
     }
 
-    /// The chain of a crypto map on an interface: its entries' access lists, then pools and granted networks.
+    /// The chain of a crypto map on an interface: its entries' access lists, then pools and granted
+    /// networks.
     fn map(&mut self, config: &Config, interface: &Interface) -> String {
         let number = self.chains.len();
         let name = format!("map_{number}");
@@ -280,8 +286,9 @@ impl Builder {
                 Test::Destination(line.destination.address, mask(&line.destination)),
             ];
             if line.inexact {
-                // of a line that says more than is known here too much is dropped, and nothing let through; where not even its
-                // addresses are known, its entry is left out and private destinations are closed
+                // of a line that says more than is known here too much is dropped, and nothing let
+                // through; where not even its addresses are known, its entry is left out and
+                // private destinations are closed
                 if line.permit && !line.vague {
                     rules.push(self.drop(Kind::AccessList, Some(interface), &from, words(line), addresses));
                 }
@@ -344,7 +351,8 @@ impl Builder {
         self.chains.push(Chain { name: "granted".into(), hook: None, rules });
     }
 
-    /// Private destinations by outside interfaces, but where a route of the configuration leads there.
+    /// Private destinations by outside interfaces, but where a route of the configuration leads
+    /// there.
     fn private(&mut self, config: &Config, here: Here<'_>, outside: &BTreeSet<String>) -> Vec<Rule> {
         let mut jumps = Vec::new();
         // where nothing of the configuration leads outside, the machine's own routes do
@@ -359,7 +367,8 @@ impl Builder {
             jumps.push(Rule::new(vec![Test::LeavesBy(link.clone())], Verdict::Jump(chain)));
         }
         if unknown {
-            // an outside interface without a link: whatever link it may be, but none that is known to be another
+            // an outside interface without a link: whatever link it may be, but none that is known
+            // to be another
             for (_, link) in here.names.iter().filter(|(ios, _)| !outside.contains(*ios)) {
                 jumps.push(Rule::new(vec![Test::LeavesBy(link.clone())], Verdict::Return));
             }
@@ -384,7 +393,8 @@ impl Builder {
     }
 }
 
-/// The entries of an interface's crypto map in the order in which IOS tries them, with what they are called.
+/// The entries of an interface's crypto map in the order in which IOS matches them, with their
+/// names.
 fn entries<'c>(config: &'c Config, interface: &Interface) -> Vec<(String, &'c EntryTerms)> {
     let map = interface.crypto_map.as_ref().and_then(|name| config.maps.iter().find(|map| map.name == *name));
     let Some(map) = map else { return Vec::new() };
@@ -463,8 +473,8 @@ fn connected<'a>(interface: &'a Interface, here: Here<'a>) -> impl Iterator<Item
     of_itself.iter().chain(lent).map(Ipv4Net::trunc).filter(|_| !interface.shutdown)
 }
 
-/// What no peer can close by having been granted it: this machine, its neighbours, its peers and their next hops, what is no
-/// unicast, and the pools, which are guarded as such.
+/// What a granted network of a peer cannot block: this machine, its neighbours, its peers and their
+/// next hops, what is not unicast, and the pools, which have rules of their own.
 fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let mut never: Vec<Range> =
         [net([0, 0, 0, 0], 8), net([127, 0, 0, 0], 8), net([224, 0, 0, 0], 3)].map(ranges::of).into();
@@ -483,9 +493,9 @@ fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     ranges::disjoint(never)
 }
 
-/// Private addresses and the networks of the configuration: what its interfaces are connected to, what its access lists name,
-/// its pools. Of access lists single hosts and what is wider than any network are left out: time servers and halves of the
-/// Internet are no networks of the configuration.
+/// Private addresses and the networks of the configuration: the connected ones, those in its access
+/// lists, its pools. Single hosts of access lists and very wide networks are left out: time servers
+/// and halves of the Internet are not networks of the configuration.
 fn private(config: &Config) -> Vec<Range> {
     let mut private: Vec<_> = PRIVATE_USE.map(|(octets, length)| ranges::of(net(octets, length))).into();
     for interface in &config.interfaces {
@@ -501,8 +511,8 @@ fn private(config: &Config) -> Vec<Range> {
     ranges::disjoint(private)
 }
 
-/// The networks to which a line of the configuration leads by an interface: those that it is connected to, next hops in
-/// them, and static routes but the default.
+/// The networks to which a line of the configuration leads by an interface: those that it is
+/// connected to, next hops in them, and static routes but the default.
 fn leads_by(config: &Config, here: Here<'_>, name: &str) -> Vec<Ipv4Net> {
     let Some(interface) = config.interfaces.iter().find(|interface| interface.name == name) else {
         return Vec::new();
@@ -525,8 +535,8 @@ fn leaves_by(route: &hubward_config::model::Route, interface: &Interface, here: 
     }
 }
 
-/// The interfaces by which the world outside is reached: they bear a crypto map or `ip nat outside`, are a `tunnel source`, get
-/// their address by DHCP, or a default route of the configuration leaves by them.
+/// The outside interfaces: those that have a crypto map or `ip nat outside`, are a `tunnel source`,
+/// get their address by DHCP, or are used by a default route of the configuration.
 pub(crate) fn outside(parsed: &Parsed, here: Here<'_>) -> BTreeSet<String> {
     let config = &parsed.config;
     let mut named = BTreeSet::new();
@@ -558,7 +568,7 @@ pub(crate) fn outside(parsed: &Parsed, here: Here<'_>) -> BTreeSet<String> {
             || named.iter().any(|name| *name == interface.name || has_address(interface, name))
             || defaults.iter().any(|route| leaves_by(route, interface, here))
     };
-    // a loopback or a tunnel is no way out of this machine
+    // a loopback or a tunnel is not a way out of this machine
     let is_way = |interface: &&Interface| {
         !["Loopback", "Tunnel", "Null"].iter().any(|kind| interface.name.starts_with(kind))
     };

@@ -105,7 +105,7 @@ fn of(text: &str) -> Ruleset {
     with(&hubward_config::parse(text), &names(), &Granted::default())
 }
 
-/// Each row: by which interface, from, to, whether it passes. At all hooks alike.
+/// Each row: by which interface, from, to, whether it passes. It is the same at all hooks.
 fn expect(ruleset: &Ruleset, rows: &[(&'static str, &str, &str, bool)]) {
     for (by, source, destination, passes) in rows {
         let packet = packet(by, source, destination);
@@ -138,7 +138,7 @@ access-list 120 permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255
 access-list 120 permit ip host 10.1.1.7 10.2.7.0 0.0.0.127
 ";
 
-/// What a long rule says of itself ended in the middle of a word.
+/// The comment of a long rule ended in the middle of a word.
 #[test]
 fn a_guarded_thing_with_a_long_name_is_cut_between_words() {
     let long = "ip 10.20.0.0/16 to 100.64.0.0/10 by GigabitEthernet0/0/0.100 (a tunnel that is left out, whose networks are not known, and more)";
@@ -162,11 +162,11 @@ fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic(
             ("lan", "10.1.1.10", "10.2.2.10", true),
             ("hubward0", "10.1.1.10", "10.2.2.10", true),
             ("lo", "10.1.1.10", "10.2.2.10", true),
-            // `deny` goes on to the next entry
+            // `deny` continues with the next entry
             ("wan", "10.1.1.7", "10.2.7.10", false),
             ("wan", "10.1.1.7", "10.2.7.200", true),
             ("wan", "10.1.1.8", "10.2.7.200", false),
-            // clients, from whomever
+            // clients, from any source
             ("wan", "192.168.1.1", "10.5.5.1", false),
             ("wan", "192.168.1.1", "10.5.5.100", false),
             ("wan", "192.168.1.1", "10.5.5.101", true),
@@ -182,7 +182,8 @@ fn what_a_crypto_list_permits_does_not_leave_by_its_interface_static_or_dynamic(
     );
 }
 
-/// Lines of another entry that fell into the one that points to a dynamic map: no SA carries what their list permits.
+/// Lines of another entry that fell into the one that points to a dynamic map: no SA carries what
+/// their list permits.
 #[test]
 fn a_list_beside_a_dynamic_map_is_closed() {
     let fallen = HUB.replace("dynamic DYN\n", "dynamic DYN\n match address 140\n")
@@ -192,7 +193,8 @@ fn a_list_beside_a_dynamic_map_is_closed() {
     expect(&of(&fallen), &rows(false));
 }
 
-/// A map that is on no interface leads nobody to clients: their addresses are not the default route's either.
+/// A map that is on no interface leads to no clients: the default route does not lead to their
+/// addresses either.
 #[test]
 fn pools_are_closed_where_no_interface_bears_a_crypto_map() {
     let text = HUB.replace("0\n crypto map M\n", "0\n");
@@ -233,11 +235,11 @@ fn protocols_ports_wildcards_and_fragments_count() {
         (to("10.3.2.10"), false),
         (Packet { ports: Some((53, 1000)), ..to("10.3.2.10") }, true),
         (Packet { protocol: 6, ..to("10.3.2.10") }, true),
-        // of a fragment without ports nobody knows that it is another's
+        // a fragment without ports cannot be attributed to another rule
         (Packet { ports: None, later_fragment: true, ..to("10.3.2.10") }, false),
         (to("10.3.9.10"), true),
         (Packet { ports: None, later_fragment: true, ..to("10.3.9.10") }, false),
-        // what stands where ports would stand is none
+        // the bytes at the offset of the ports are not ports
         (Packet { later_fragment: true, ..to("10.3.9.10") }, false),
         (Packet { protocol: 6, ports: Some((22, 9)), ..to("10.4.2.10") }, false),
         (Packet { protocol: 6, ports: Some((9, 22)), ..to("10.4.2.10") }, true),
@@ -306,7 +308,7 @@ fn a_map_on_an_interface_without_a_card_closes_every_way_out_but_the_networks_th
             ("lo", "10.1.1.10", "10.2.2.10", true),
         ],
     );
-    // one that is shut is no way out on a router either
+    // one that is shut is not a way out on a router either
     let shut = HUB.replace(" crypto map M\ninterface", " crypto map M\n shutdown\ninterface");
     let none = with(&hubward_config::parse(&shut), &Names::new(), &Granted::default());
     expect(&none, &[("ppp0", "10.1.1.10", "10.2.2.10", true)]);
@@ -553,8 +555,8 @@ fn a_client_keeps_its_networks_in() {
     assert!(passes("eth0", "10.2.1.1", 0));
 }
 
-/// At boot a card may have another name than at the last run: then what it bears is closed on each link that is no other
-/// interface's.
+/// At boot a card may have another name than in the last run: then what its interface protects is
+/// blocked on each link that belongs to no other interface.
 #[test]
 fn a_card_that_is_not_there_yet_is_closed_under_whichever_name_it_comes() {
     let text = "crypto map m 10 ipsec-isakmp\n match address 110\ninterface FastEthernet0/0\n crypto map m\n\

@@ -116,7 +116,7 @@ fn prove(
 ) -> anyhow::Result<Vec<Proof>> {
     let internet =
         Place::gateway(folder, "internet", &scene.internet, scene::INTERNET_CFG, scene::INTERNET_MAP)?;
-    account.say("internet: a router; it lends the spoke its address by DHCP");
+    account.say("internet: a router; it assigns the spoke its address by DHCP");
     let hub = Place::gateway(folder, "hub", &scene.hub, scene::HUB_CFG, scene::MAP)?;
     account.say("hub: runs examples/hub.cfg, unchanged");
     let spoke = Place::gateway(folder, "spoke", &scene.spoke, scene::SPOKE_CFG, scene::MAP)?;
@@ -129,15 +129,15 @@ fn prove(
     account.say("the spoke's crypto map says that this must be encrypted, so it calls the hub:");
     account.say("main mode with the wildcard key, no Xauth, then quick mode for 10.2.0.0/16 <-> 10.1.0.0/16");
     let mut proofs =
-        vec![attempt(&scene.spoke_lan, "spoke LAN", Ipv4Addr::new(10, 1, 1, 10), "branch to centre")];
-    proofs.push(attempt(&scene.hub_lan, "hub LAN", Ipv4Addr::new(10, 2, 2, 10), "centre to branch"));
+        vec![attempt(&scene.spoke_lan, "spoke LAN", Ipv4Addr::new(10, 1, 1, 10), "branch to hub")];
+    proofs.push(attempt(&scene.hub_lan, "hub LAN", Ipv4Addr::new(10, 2, 2, 10), "hub to branch"));
     tell(account, &proofs);
     account.title("The traveller: a VPN client with group, user and password");
     account.say("aggressive mode with the group testgroup, then Xauth asks for user gfullage,");
     account.say("then mode-config gives an address of the pool 10.5.5.1 - 10.5.5.254");
     let client = Place::client(folder, &scene.client)?;
-    let from_client = attempt(&scene.client, "client", Ipv4Addr::new(10, 1, 1, 10), "client to centre");
-    let to_client = attempt(&scene.hub_lan, "hub LAN", Ipv4Addr::new(10, 5, 5, 1), "centre to client");
+    let from_client = attempt(&scene.client, "client", Ipv4Addr::new(10, 1, 1, 10), "client to hub");
+    let to_client = attempt(&scene.hub_lan, "hub LAN", Ipv4Addr::new(10, 5, 5, 1), "hub to client");
     tell(account, [&from_client, &to_client]);
     proofs.extend([from_client, to_client]);
     // the first tunnel must still be there
@@ -190,7 +190,7 @@ fn keep(scene: &Scene, gateways: &[&Place], account: &mut Account) -> anyhow::Re
         account.say(&format!("a shell at {name}: nsenter --net={} sh", namespace.path().display()));
     }
     if !hubward_linux::privilege::has(hubward_linux::privilege::Capability::SysAdmin)? {
-        account.say("(as an ordinary user, enter the lab's user namespace too)");
+        account.say("(as an ordinary user, enter the lab's user namespace as well)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")?;

@@ -52,14 +52,14 @@ impl Log {
             }
             Refused::Icv => ("RECVD_PKT_MAC_ERR", "the integrity check failed"),
             Refused::ShortIcv => {
-                ("RECVD_PKT_MAC_ERR", "its SHA-256 check value has 96 bits instead of 128; `why` tells more")
+                ("RECVD_PKT_MAC_ERR", "its SHA-256 check value has 96 bits instead of 128; see `why`")
             }
-            Refused::Malformed => ("RECVD_PKT_INV_FORMAT", "what is inside is malformed"),
+            Refused::Malformed => ("RECVD_PKT_INV_FORMAT", "the inner packet is malformed"),
             Refused::Selector { .. } => {
                 ("RECVD_PKT_INV_IDENTITY", "its inner addresses are not those of the tunnel")
             }
             Refused::Encapsulation => {
-                ("RECVD_PKT_INV_ENCAPS", "it came in UDP for a tunnel of protocol 50, or the other way round")
+                ("RECVD_PKT_INV_ENCAPS", "it arrived in UDP for a tunnel of protocol 50, or vice versa")
             }
         };
         tracing::warn!("%CRYPTO-4-{code}: a packet of tunnel {} is refused: {why}", child.0);
@@ -118,7 +118,7 @@ impl Log {
             EventKind::Redirected { gateway } => {
                 tracing::info!(conn, peer, "the gateway sends us to {gateway}")
             }
-            EventKind::PeerDead => tracing::warn!(conn, peer, "the peer does not answer any more"),
+            EventKind::PeerDead => tracing::warn!(conn, peer, "the peer has stopped answering"),
             EventKind::PeerMoved { remote, remote_port } => {
                 tracing::info!(conn, peer, "the peer moved to {remote}:{remote_port}");
             }

@@ -40,7 +40,7 @@ pub(super) fn fits(policy: &Policy) -> anyhow::Result<()> {
                     bail!("{entry}: the kernel has no counterpart of deny lines (access list {})", acl.name);
                 }
                 if Net::of(&line.selector, None).is_none() {
-                    bail!("{entry}: access list {} has a line that is no pair of prefixes", acl.name);
+                    bail!("{entry}: access list {} has a line that is not a pair of prefixes", acl.name);
                 }
             }
         }
@@ -49,7 +49,7 @@ pub(super) fn fits(policy: &Policy) -> anyhow::Result<()> {
         bail!("{lines} lines of crypto access lists are more than {LINES}");
     }
     if policy.global.invalid_spi_recovery {
-        bail!("the kernel does not tell of unknown SPIs (crypto isakmp invalid-spi-recovery)");
+        bail!("the kernel does not report unknown SPIs (crypto isakmp invalid-spi-recovery)");
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ pub(super) fn probe(policy: &Policy, xfrm: &Xfrm) -> anyhow::Result<()> {
         for encapsulated in [false, true] {
             let how = if encapsulated { " in UDP" } else { "" };
             let tried = xfrm.probe(algorithms, encapsulated);
-            tried.with_context(|| format!("this kernel does no ESP{how} with {algorithms:?}"))?;
+            tried.with_context(|| format!("this kernel does not support ESP{how} with {algorithms:?}"))?;
         }
     }
     Ok(())

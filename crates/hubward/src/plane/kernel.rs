@@ -101,8 +101,9 @@ impl Kernel {
 
     /// Starts using one half of a child; [`Self::commit`] leads packets to it.
     pub(crate) fn install(&mut self, child: &Arc<ChildSa>, direction: Direction) -> anyhow::Result<()> {
-        let net = Net::of(&child.selector, child.lease)
-            .ok_or_else(|| anyhow!("its proxies are no prefixes, and the kernel knows nothing else"))?;
+        let net = Net::of(&child.selector, child.lease).ok_or_else(|| {
+            anyhow!("its proxy identities are not prefixes, and the kernel supports nothing else")
+        })?;
         let path = self.pairs.get(&child.id).map_or(child.path, |pair| pair.path);
         let id = self.add(child, net, &path, direction, None)?;
         let pair = self.pairs.entry(child.id).or_insert_with(|| Pair {
@@ -221,7 +222,7 @@ impl Kernel {
         let (set, gone) = plan::difference(&self.in_force, &wanted);
         for policy in set {
             if let Err(error) = self.xfrm.set_policy(&policy) {
-                tracing::error!("packets {policy} do not take their tunnel: {error}");
+                tracing::error!("packets {policy} do not use their tunnel: {error}");
                 wanted.remove(&(policy.direction, policy.selector));
             }
         }

@@ -85,7 +85,7 @@ impl Plane {
         };
         match (kernel, choice) {
             (Ok(plane), Choice::Auto) => {
-                let why = "the kernel can do all that the configuration says".into();
+                let why = "the kernel supports all that the configuration needs".into();
                 Ok((plane, Chosen { name: Name::Kernel, why }))
             }
             (Ok(plane), _) => Ok((plane, Chosen { name: Name::Kernel, why: "--dataplane kernel".into() })),
@@ -99,7 +99,7 @@ impl Plane {
 
     fn kernel(policy: &Policy, now: Instant) -> anyhow::Result<Self> {
         fit::fits(policy)?;
-        let xfrm = Xfrm::open().context("this kernel does no ESP")?;
+        let xfrm = Xfrm::open().context("this kernel does not support ESP")?;
         fit::probe(policy, &xfrm)?;
         Ok(Self::Kernel(Box::new(Kernel::new(xfrm, now)?)))
     }
@@ -182,7 +182,7 @@ pub(crate) fn listen(heart: &Heart, mut events: Events, gateway: &Inbox, stopped
                 }
             }
             Err(error) => {
-                tracing::warn!("the kernel's news of SAs could not be read: {error}");
+                tracing::warn!("the kernel's notifications about SAs could not be read: {error}");
                 heart.sleep(std::time::Duration::from_secs(1));
             }
         }

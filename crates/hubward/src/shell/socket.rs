@@ -89,7 +89,7 @@ fn remove_socket(path: &Path) -> anyhow::Result<()> {
         Ok(found) if found.file_type().is_socket() => {
             std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
         }
-        Ok(_) => anyhow::bail!("{} is there already and is no socket; give another --socket", path.display()),
+        Ok(_) => anyhow::bail!("{} exists and is not a socket; give another --socket", path.display()),
         Err(_) => Ok(()),
     }
 }
@@ -199,7 +199,7 @@ pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<Str
     let talked = stream.read_to_end(&mut text).and(talked);
     if text.pop() != Some(END) {
         talked?;
-        anyhow::bail!("the gateway at {} broke off its answer", path.display());
+        anyhow::bail!("the gateway at {} did not finish its answer", path.display());
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -362,7 +362,7 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
 
 /// Tells of a connection that died.
 pub(super) fn panicked(from: SocketAddr) {
-    tracing::error!("%HUBWARD-3-SESSION: an SSH connection from {from} panicked; the others go on");
+    tracing::error!("%HUBWARD-3-SESSION: an SSH connection from {from} panicked; the others continue");
 }
 
 fn twice(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {

@@ -21,7 +21,7 @@ pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
             Ok(key) => return Ok(key),
             Err(error) => {
                 let moved = set_aside(&path);
-                tracing::error!("the SSH host key is another one from now on: {error:#}; {moved}");
+                tracing::error!("the SSH host key has changed: {error:#}; {moved}");
             }
         }
     }
@@ -30,7 +30,7 @@ pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
     // a new file is readable by nobody else
     match files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes()) {
         Ok(()) => tracing::info!("made the SSH host key {}", path.display()),
-        Err(error) => tracing::error!("the SSH host key is another one after a restart: {error:#}"),
+        Err(error) => tracing::error!("the SSH host key will change at the next restart: {error:#}"),
     }
     Ok(key)
 }
@@ -38,7 +38,7 @@ pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
 fn read(path: &Path) -> anyhow::Result<PrivateKey> {
     let text = files::read_text(path, files::PROFILE)?;
     PrivateKey::from_openssh(text)
-        .with_context(|| format!("{} is not a private key of OpenSSH's", path.display()))
+        .with_context(|| format!("{} is not an OpenSSH private key", path.display()))
 }
 
 #[cfg(test)]

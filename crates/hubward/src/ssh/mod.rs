@@ -99,7 +99,7 @@ async fn listen(settings: &Settings, key: &russh::keys::PrivateKey, desk: &Desk,
             Err(_) => {}
         }
     }
-    tracing::info!("SSH does not listen any more");
+    tracing::info!("SSH no longer listens");
 }
 
 /// What is offered. Nothing of classic Diffie-Hellman, whose large groups would let strangers keep this thread busy, nothing

@@ -291,7 +291,7 @@ pub(crate) fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
     }));
     done.inspect_err(|panic| {
         tracing::error!(
-            "%HUBWARD-3-SESSION: the thread {name} panicked: {}; the others go on",
+            "%HUBWARD-3-SESSION: the thread {name} panicked: {}; the others continue",
             words(panic.as_ref())
         );
     })
@@ -309,8 +309,8 @@ pub(crate) fn join(threads: Vec<JoinHandle<()>>) {
 /// The log's line for a fault.
 pub(crate) fn told(why: &str) -> String {
     let again = match std::env::var_os("NOTIFY_SOCKET") {
-        Some(_) => "systemd starts it again",
-        None => "it was not started by systemd, so nothing starts it again",
+        Some(_) => "systemd restarts it",
+        None => "it was not started by systemd, so nothing restarts it",
     };
     format!("%HUBWARD-2-FAULT: {why}; the program ends with status {FAILED}: {again}")
 }

@@ -35,7 +35,7 @@ fn the_wrong_way_round() {
     let said = World::call(&hub, SPOKE, Way::Open).hub("proxy-identities");
     assert_eq!(
         said.verdict,
-        format!("{PROPOSED}and the line of access list 101 has them the wrong way round.")
+        format!("{PROPOSED}but the line of access list 101 has source and destination reversed.")
     );
     assert_eq!(differing(&said)[0], ("network there", "10.2.0.0/16", "10.1.0.0/16"));
     assert_eq!(said.lines, [line(&hub, "access-list 101 permit")]);
@@ -48,7 +48,7 @@ fn a_line_that_denies() {
     );
     let said = World::call(&hub, SPOKE, Way::Open).hub("proxy-identities");
     let deny = line(&hub, "access-list 101 deny");
-    assert_eq!(said.verdict, format!("{PROPOSED}and line {deny} of access list 101 denies it."));
+    assert_eq!(said.verdict, format!("{PROPOSED}but line {deny} of access list 101 denies it."));
     assert_eq!(differing(&said), []);
     assert_eq!(said.lines, [deny]);
 }
@@ -60,7 +60,7 @@ fn an_access_list_that_is_not_there() {
     assert_eq!(
         said.verdict,
         format!(
-            "{PROPOSED}and the access list 101 of the crypto map entry permits nothing or is not configured."
+            "{PROPOSED}but the access list 101 of the crypto map entry permits nothing or is not configured."
         )
     );
     assert_eq!(said.lines, [line(&hub, "crypto dynamic-map dynmap 10")]);

@@ -1,5 +1,6 @@
-//! The attempts to bring a tunnel up that a capture holds: who called whom, which messages of phase 1 were seen how often, and what
-//! came behind. Everything here can be read without any key.
+//! The attempts to establish a tunnel that a capture contains: who initiated to whom, which
+//! messages of phase 1 were seen how often, and what followed. Everything here can be read without
+//! any key.
 
 use super::recording::{Message, Recording};
 use hubward_crypto::suite::HashAlg;
@@ -11,7 +12,7 @@ use hubward_proto::wire::registry::{exchange, payload};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-/// Attempts that are told of one capture.
+/// Attempts that are reported of one capture.
 const ATTEMPTS: usize = 1000;
 /// Different messages of phase 1 of one attempt.
 const STEPS: usize = 16;
@@ -25,13 +26,13 @@ pub(super) struct Step {
     pub(super) count: u64,
 }
 
-/// What came of an exchange behind phase 1 one way.
+/// What followed phase 1 of an exchange, in one direction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Behind {
     pub(super) transactions: u64,
     pub(super) quick: u64,
     pub(super) informational: u64,
-    /// Notify types that were told in clear.
+    /// Types of unencrypted notifications.
     pub(super) notifies: Vec<u16>,
 }
 
@@ -39,20 +40,20 @@ pub(super) struct Behind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     pub(super) initiator: Cookie,
-    /// Zero while nobody answered.
+    /// Zero while there is no answer.
     pub(super) responder: Cookie,
     /// [`exchange::MAIN`] or [`exchange::AGGRESSIVE`].
     pub(super) exchange: u8,
-    /// Who sent the first message, and to whom.
+    /// The sender of the first message, and its destination.
     pub(super) caller: SocketAddrV4,
     pub(super) called: SocketAddrV4,
     pub(super) steps: Vec<Step>,
-    /// What the caller sent behind phase 1, and what the called one did.
+    /// What the initiator sent after phase 1, and what the responder did.
     pub(super) behind: [Behind; 2],
 }
 
-/// Sorts a capture's messages by attempt. The number says how many messages belong to none: the capture began too late for them, or
-/// they are no ISAKMP of version 1.
+/// Sorts a capture's messages by attempt. The number is that of messages that belong to none: the
+/// capture began too late for them, or they are not ISAKMP version 1.
 pub(super) fn attempts(recording: &Recording) -> (Vec<Attempt>, u64) {
     let mut attempts: Vec<Attempt> = Vec::new();
     let mut strange = 0;
@@ -147,8 +148,8 @@ impl Attempt {
         self.steps.first().map_or(Duration::ZERO, |step| step.message.time)
     }
 
-    /// Who is behind a NAT, as the caller's third message of main mode tells the called one (RFC 3947 section 3.2). `None` if the
-    /// capture does not say.
+    /// Which side is behind a NAT, as the initiator's third message of main mode reports it to the
+    /// responder (RFC 3947 section 3.2). `None` if the capture does not show it.
     pub(super) fn nat(&self) -> Option<NatState> {
         let step = self.message(3).filter(|_| self.exchange == exchange::MAIN)?;
         let (header, body) = Header::parse(&step.message.bytes).ok().filter(|(h, _)| !h.encrypted())?;
@@ -168,7 +169,7 @@ impl Attempt {
         Some(NatState::judge(algorithm, cookies, local, remote, &hashes))
     }
 
-    /// ESP packets from the caller to the called one, and back.
+    /// ESP packets from the initiator to the responder, and back.
     pub(super) fn esp(&self, recording: &Recording) -> [u64; 2] {
         let count = |from: &Ipv4Addr, to: &Ipv4Addr| recording.esp.get(&(*from, *to)).copied().unwrap_or(0);
         let (caller, called) = (self.caller.ip(), self.called.ip());
@@ -176,7 +177,7 @@ impl Attempt {
     }
 }
 
-/// The type of a notification in clear (RFC 2408 section 3.14).
+/// The type of an unencrypted notification (RFC 2408 section 3.14).
 fn notify(header: Header, body: &[u8]) -> Option<u16> {
     let chain = Chain::parse(header.first, body).ok()?;
     let mut reader = Reader::new("the notification", chain.first(payload::NOTIFY)?);

@@ -1,4 +1,5 @@
-//! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what to change.
+//! What a failure means: the verdict, both sides of the comparison, the lines concerned, and what
+//! to change.
 
 use super::rivals::{ambiguous, match_for, name_of};
 use super::words::{
@@ -28,26 +29,26 @@ pub(crate) fn explain(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Ex
         Cause::Password(user) => clients::password(user, failure, parsed, policy),
         Cause::Dead => Explanation::new(
             "peer-dead",
-            format!("{peer} answered before and does not answer any more (dead peer detection): it is switched off, has another address, or the way to it is broken."),
+            format!("{peer} has stopped answering (dead peer detection): it is switched off, its address has changed, or the path to it is down."),
         )
         .line(profile_lines(parsed, policy, |profile| profile.keepalive.is_some()))
         .line(line_of(parsed, "crypto isakmp keepalive"))
-        .advise(format!("Ping {peer} from here; look whether its provider gave it another address."))
-        .advise("Here: the tunnel comes up by itself when the peer calls, or when packets for it come."),
+        .advise(format!("Ping {peer} from here; check whether its provider has assigned it another address."))
+        .advise("Here: the tunnel comes up by itself when the peer initiates, or when there is traffic for it."),
         Cause::Integrity { short: true } => Explanation::new(
             "sha256-96",
-            format!("Packets of {peer} carry a SHA-256 check value of 96 bits instead of 128: its software is older than RFC 4868, or is told to do so; the tunnel is up, and nothing gets through."),
+            format!("Packets of {peer} carry a SHA-256 integrity check value (ICV) of 96 bits instead of 128: its software is older than RFC 4868, or is configured to truncate; the tunnel is up, but no traffic passes."),
         )
-        .side("check value", "96 bits", "128 bits", true)
+        .side("ICV", "96 bits", "128 bits", true)
         .line(set_lines(failure, parsed, policy))
-        .advise("There: switch the truncation off (strongSwan: `sha256_96 = no`; Linux before 2.6.33 and Android 4 cannot).")
+        .advise("There: disable the truncation (strongSwan: `sha256_96 = no`; Linux before 2.6.33 and Android 4 cannot).")
         .advise("Or on both sides: esp-sha-hmac instead of esp-sha256-hmac in the transform set."),
         Cause::Integrity { short: false } => Explanation::new(
             "icv",
-            format!("Packets of {peer} fail their integrity check although both sides agreed on the keys: something on the way changes them."),
+            format!("Packets of {peer} fail their integrity check although both sides agreed on the keys: something on the path modifies them."),
         )
         .line(set_lines(failure, parsed, policy))
-        .advise("Look for a broken link or a device that rewrites packets; `show crypto ipsec sa` counts them (#pkts verify failed)."),
+        .advise("Look for a faulty link or a device that rewrites packets; `show crypto ipsec sa` counts them (#pkts verify failed)."),
         Cause::Outside { inner, agreed, lease } => outside(*inner, agreed, *lease, failure, parsed, policy),
     }
 }
@@ -69,19 +70,19 @@ fn outside(
     };
     let out = Explanation::new(
         "outside-selectors",
-        format!("{peer} sends packets through the tunnel that do not belong into it, such as one from {source} to {destination}: the tunnel is for {theirs} and {}.", agreed.local),
+        format!("{peer} sends packets into the tunnel that it was not negotiated for, such as one from {source} to {destination}: it was negotiated for {theirs} and {}.", agreed.local),
     )
     .side("source", source.to_string(), theirs, !source_fits)
     .side("destination", destination.to_string(), agreed.local.to_string(), !agreed.local.contains(destination));
     match lease {
         Some(address) => out
             .line(parsed.config.pools.iter().map(|pool| pool.line))
-            .advise(format!("There: the client must send from {address}, the address from the pool, and route nothing else into the tunnel; networks behind it need a LAN-to-LAN tunnel.")),
+            .advise(format!("There: the client must send from {address}, the address that it was assigned, and route nothing else into the tunnel; networks behind it need a LAN-to-LAN tunnel.")),
         None => out
             .line(acl_lines(parsed, policy))
-            .advise("There: its crypto access list, or its NAT in front of the tunnel, lets other addresses in; the two lists must mirror each other."),
+            .advise("There: its crypto access list or its NAT lets other addresses into the tunnel; the two access lists must mirror each other."),
     }
-    .advise("Here: `show crypto ipsec sa` tells what was agreed on (local and remote ident).")
+    .advise("Here: `show crypto ipsec sa` shows what was negotiated (local and remote ident).")
 }
 
 /// The lines of the transform sets of all entries that could serve a peer.
@@ -105,15 +106,15 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         Refusal::NoAnswer { state, initiator, nat } => silence(*state, *initiator, *nat, failure, parsed, policy),
         Refusal::WrongPresharedKey => {
             let which = found_key().map_or_else(String::new, |FoundKey { keyring, key }| {
-                format!(" The key used here is the one of line {} (keyring {}).", key.line, keyring.name)
+                format!(" The key used here is on line {} (keyring {}).", key.line, keyring.name)
             });
             Explanation::new(
                 "wrong-preshared-key",
-                format!("The pre-shared keys differ: what {peer} sent encrypted does not decrypt with the key that is configured here.{which}"),
+                format!("The pre-shared keys differ: the message that {peer} encrypted does not decrypt with the key configured here.{which}"),
             )
             .line(found_key().map(|found| found.key.line))
-            .advise(format!("Compare the keys, letter by letter: blanks at the end and upper or lower case count. Set the same one on both sides for {} and {peer}.", path.local))
-            .advise("Keyrings are searched in order, the `crypto isakmp key` lines first, and the longest matching address wins: another line than you think may have it.")
+            .advise(format!("Compare the keys character by character: trailing blanks and case matter. Set the same key on both sides for {} and {peer}.", path.local))
+            .advise("Keyrings are searched in order, the `crypto isakmp key` lines first, and the longest matching address wins: the key in use may be on another line than you expect.")
         }
         Refusal::NoPresharedKey => Explanation::new(
             "no-preshared-key",
@@ -125,19 +126,19 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         Refusal::UnknownGroup(group) => clients::group(group, failure, parsed, policy),
         Refusal::Identity(error) => Explanation::new(
             "identity",
-            format!("{peer} names itself in a way that cannot be used: {error}."),
+            format!("{peer} sent an identity that cannot be used: {error}."),
         )
         .advise("There: identify by address, host name, user@domain or group."),
         Refusal::WrongGateway(identity) => Explanation::new(
             "wrong-gateway",
-            format!("The gateway {peer} proved its key, but calls itself {identity}, which is not what is configured."),
+            format!("The gateway {peer} proved its key, but its identity is {identity}, which is not the configured one."),
         )
         .advise("Correct the gateway's identity in the client's profile, or the gateway's address."),
         Refusal::AggressiveModeDisabled => {
             let line = line_of(parsed, "crypto isakmp aggressive-mode disable");
             Explanation::new(
                 "aggressive-mode",
-                format!("{peer} begins with aggressive mode, which is switched off here or which nothing asks for."),
+                format!("{peer} initiates aggressive mode, which is disabled here."),
             )
             .side("phase 1", "aggressive mode", "main mode only", true)
             .line(line)
@@ -145,58 +146,59 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             .advise("Here: `no crypto isakmp aggressive-mode disable`, and a profile that matches the peer's identity.")
         }
         Refusal::NotAuthorized => xauth_on_lan(
-            format!("{peer} went on without Xauth, which its profile or crypto map demands of it: it is probably a LAN-to-LAN peer that knows no Xauth."),
+            format!("{peer} continued without Xauth, which its profile or crypto map requires: it is probably a LAN-to-LAN peer that does not support Xauth."),
             failure,
             parsed,
             policy,
         ),
         Refusal::XauthAsked => Explanation::new(
             "xauth-asked",
-            format!("{peer} asks us for a user's name and password (Xauth), and a LAN-to-LAN tunnel has neither: it takes us for a VPN client."),
+            format!("{peer} asks us for a user name and password (Xauth), but a LAN-to-LAN tunnel has neither: it takes us for a VPN client."),
         )
-        .side("Xauth", "demanded", "not done", true)
+        .side("Xauth", "required", "not done", true)
         .line(found_key().map(|found| found.key.line))
-        .advise(format!("There: `no-xauth` behind the key for {}, or a profile for us without `client authentication list`.", path.local)),
+        .advise(format!("There: `no-xauth` after the key for {}, or a profile for us without `client authentication list`.", path.local)),
         Refusal::NoModeConfig => clients::no_mode_config(failure, parsed, policy),
         Refusal::Lease(error) => clients::lease(*error, failure, parsed),
         Refusal::ForeignAddress(theirs) => Explanation::new(
             "foreign-address",
-            format!("The client at {peer} speaks for {theirs}, which is not the address that it was given."),
+            format!("The client at {peer} proposes {theirs} as its proxy identity, which is not an address that it was assigned."),
         )
         .side("inner address", theirs.clone(), "the address from the pool", true)
         .advise("There: the client must use the address that it was assigned; networks behind it need a LAN-to-LAN tunnel."),
         Refusal::LeasedAddress(theirs) => Explanation::new(
             "foreign-address",
-            format!("{peer} speaks for {theirs}, which is lent to a client."),
+            format!("{peer} proposes {theirs} as its proxy identity, but an address in it is leased to a client."),
         )
         .advise("Here: a crypto ACL in the dynamic map entry says which networks the spokes may have; no spoke's network may lie in an `ip local pool`."),
         Refusal::ReservedNetwork { theirs, reserved, kind } => Explanation::new(
             "reserved-network",
-            format!("{peer} wants {theirs} as its side of a tunnel, and that overlaps {reserved}, {kind}: its traffic would be taken away from here."),
+            format!("{peer} proposes {theirs} as its proxy identity, which overlaps {reserved}, {kind}: traffic for that would be diverted to the peer."),
         )
         .side("network there", theirs.to_string(), "none of ours", true)
-        .advise("There: the access list names only networks that lie behind that peer.")
-        .advise("Here: where a part of a connected network does lie behind peers, a `match address` of the dynamic map entry has to name that part."),
+        .advise("There: the access list must name only networks behind that peer.")
+        .advise("Here: if a part of a connected network really is behind peers, name that part in a `match address` of the dynamic map entry."),
         Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",
-            format!("A message of {peer} does not verify: the pre-shared keys differ, or something on the way changes messages."),
+            format!("The HASH of a message from {peer} does not verify: the pre-shared keys differ, or something on the path modifies messages."),
         )
         .line(found_key().map(|found| found.key.line))
         .advise("Compare the keys on both sides."),
         Refusal::NotOffered => Explanation::new(
             "not-offered",
-            format!("{peer} chose something that was not offered to it; that is a fault of its software or of somebody in between."),
+            format!("{peer} selected something that was not proposed to it: its software has a bug, or something on the path modifies messages."),
         ),
         Refusal::TooFast | Refusal::TooManyHalfOpen => Explanation::new(
             "flood",
-            format!("Too many attempts: {refusal}. Honest peers try again by themselves."),
+            format!("Too many attempts: {refusal}. Legitimate peers retry by themselves."),
         ),
         other => Explanation::new("refused", format!("{peer}: {other}.")),
     }
 }
 
-/// The key that opened the exchange was found by address in all keyrings; the profile looks into its own.
+/// The key that opened the exchange was found by address in all keyrings; the profile looks into
+/// its own.
 fn another_keyring(profile: &str, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let (peer, local) = (failure.peer(), failure.path.local);
     let used = lookup::key_for_address(policy, &[], local, peer);
@@ -223,25 +225,25 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
     let peer = failure.peer();
     let Some((offer, priority, difference)) = &misfit.nearest else {
         let lines = policy.proposals.iter().map(|known| known.line);
-        let none = "Here: `crypto isakmp policy 10`, with encryption, hash, `authentication pre-share` and group as the peer has them.";
+        let none = "Here: `crypto isakmp policy 10`, with the peer's encryption, hash and group, and `authentication pre-share`.";
         let shared = policy.proposals.iter().any(|known| known.authentication == Authentication::PreShared);
         return match (policy.proposals.is_empty(), shared) {
             (true, _) => Explanation::new(
                 "phase1-proposal",
-                format!("{peer} calls, and there is no ISAKMP policy here at all."),
+                format!("{peer} initiates phase 1, but no ISAKMP policy is configured here."),
             )
             .advise(none),
             (false, false) => Explanation::new(
                 "phase1-proposal",
-                format!("{peer} calls, and none of our ISAKMP policies says `authentication pre-share`: without that line a policy wants certificates, which are not possible here."),
+                format!("{peer} initiates phase 1, but none of our ISAKMP policies has `authentication pre-share`: without that line a policy requires certificates, which are not supported here."),
             )
             .line(lines)
             .advise("Here: `authentication pre-share` in the policy."),
             (false, true) => Explanation::new(
                 "phase1-proposal",
-                format!("{peer} calls and offers nothing that is a proposal for phase 1."),
+                format!("{peer} initiates phase 1 without a usable proposal."),
             )
-            .advise("There: an ISAKMP policy; its log says why it sends none."),
+            .advise("There: configure an ISAKMP policy; the peer's log says why it sends none."),
         };
     };
     let nearest = policy.proposals.iter().find(|known| known.priority == *priority);
@@ -283,7 +285,7 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
     }
     if is(Phase1Difference::Authentication) {
         return out
-            .advise("If they offer Xauth: nothing here asks for it (`client authentication list` in a profile or crypto map). If they want certificates: only pre-shared keys are possible.");
+            .advise("If they offer Xauth: nothing here requires it (`client authentication list` in a profile or crypto map). If they want certificates: only pre-shared keys are supported.");
     }
     out.advise(format!(
         "Here: `crypto isakmp policy N` with `encryption {}`, `hash {}`, `authentication pre-share`, `group {}`.",
@@ -301,10 +303,12 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
         let bare = |(terms, _): &&(EntryTerms, u32)| terms.transform_sets.is_empty();
         return Explanation::new(
             "transform-set",
-            format!("Phase 1 with {peer} is up, but the crypto map entry for it names no transform set that is configured."),
+            format!("Phase 1 with {peer} is up, but its crypto map entry names no configured transform set."),
         )
         .line(all_terms(failure, policy).iter().filter(bare).map(|(_, line)| *line))
-        .advise("Here: `set transform-set NAME` in the entry, with the name of a `crypto ipsec transform-set`.");
+        .advise(
+            "Here: `set transform-set NAME` in the entry, with the name of a `crypto ipsec transform-set`.",
+        );
     }
     let pfs = misfit.pfs.map_or_else(|| "none".to_string(), |group| format!("group{}", group.number()));
     let offer = misfit.offers.first().cloned().unwrap_or_default();
@@ -321,7 +325,7 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
         Phase2Difference::Protocol => (cipher.clone(), "ESP".to_string()),
     };
     let (cause, what) = match misfit.difference {
-        Phase2Difference::Pfs => ("pfs", "the wishes for perfect forward secrecy"),
+        Phase2Difference::Pfs => ("pfs", "the requirements for perfect forward secrecy"),
         _ => ("transform-set", "the transform sets"),
     };
     let mut out = Explanation::new(
@@ -349,24 +353,24 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
     }
     if let Some((behind, front, line)) = behind_dynamic(failure, policy) {
         out = out.line([line]).advise(format!(
-            "Mind the order: {peer} has the static entry {behind}, but the dynamic entry {front} in front of it takes the peer first. Give the dynamic entry the highest number."
+            "Check the order: the dynamic entry {front} matches {peer} before the static entry {behind} that is for it. Give the dynamic entry the highest sequence number."
         ));
     }
     match misfit.difference {
         Phase2Difference::Pfs => out.advise(match offer.group {
             Some(number) => match misfit.pfs {
                 Some(ours) => format!("Here: `set pfs group{number}` in the crypto map entry; or there: group {}.", ours.number()),
-                None => format!("There: another group; {number} is not possible here."),
+                None => format!("There: another group; group {number} is not supported here."),
             },
-            None => "There: switch PFS on with the group that is wanted here; or here: `no set pfs`.".to_string(),
+            None => "There: enable PFS with the group required here; or here: `no set pfs`.".to_string(),
         }),
         _ => out.advise(format!(
-            "Here: `crypto ipsec transform-set NAME {cipher} {integrity}`, and name it in `set transform-set` of the entry; or there: use what is wanted here."
+            "Here: `crypto ipsec transform-set NAME {cipher} {integrity}`, and name it in `set transform-set` of the entry; or there: use what is required here."
         )),
     }
 }
 
-/// A peer's static entry, the dynamic one in front of it, and the latter's line.
+/// A peer's static entry, the dynamic one before it, and the latter's line.
 fn behind_dynamic(failure: &Failure, policy: &Policy) -> Option<(u16, u16, u32)> {
     let map = policy.map_of(failure.path.interface)?;
     let dynamic = map.entries.iter().find(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }))?;
@@ -407,7 +411,7 @@ fn all_terms(failure: &Failure, policy: &Policy) -> Vec<(EntryTerms, u32)> {
     out
 }
 
-/// The lines of all access lists by which crypto map entries select.
+/// The lines of all access lists that crypto map entries match.
 fn acl_lines(parsed: &Parsed, policy: &Policy) -> Vec<u32> {
     let terms = policy.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| match &entry.kind {
         MapEntryKind::Static { terms, .. } => vec![terms],
@@ -434,7 +438,7 @@ fn no_entry(
     if terms.is_empty() {
         return Explanation::new(
             "no-crypto-map-entry",
-            format!("No crypto map entry is for {peer}: no `set peer` names it, and there is no dynamic entry."),
+            format!("No crypto map entry matches {peer}: no `set peer` names it, and there is no dynamic entry."),
         )
         .side("peer", peer.to_string(), peers_of(failure, policy), true)
         .line(policy.map_of(failure.path.interface).into_iter().flat_map(|map| &map.entries).map(|entry| entry.line))
@@ -452,7 +456,7 @@ fn no_entry(
         return match profile {
             None => Explanation::new(
                 "no-profile",
-                format!("{peer} proved its key, but its identity {identity} matches no ISAKMP profile, and every crypto map entry is for a profile."),
+                format!("{peer} proved its key, but its identity {identity} matches no ISAKMP profile, and every crypto map entry requires one."),
             )
             .side("identity", identity, matches_of(&policy.profiles), true)
             .line(profile_lines(parsed, policy, |_| true).chain(lines))
@@ -478,7 +482,8 @@ fn no_entry(
     proxies::no_mirror(peer, selector, &lists, parsed)
 }
 
-/// The peer refuses what we proposed. It does not say which part; what we proposed is all the evidence there is.
+/// The peer refuses what we proposed. It does not say which part; what we proposed is all the
+/// evidence there is.
 fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     let phase2 = failure.identity.is_some();
@@ -486,14 +491,14 @@ fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) ->
     let out = |meaning: &str| {
         Explanation::new(
             "peer-error",
-            format!("{peer} refuses us: it reports {}{meaning}.", notify::name(kind)),
+            format!("{peer} rejects our request: it reports {}{meaning}.", notify::name(kind)),
         )
     };
     match kind {
         notify::NO_PROPOSAL_CHOSEN if !phase2 => policy
             .proposals
             .iter()
-            .fold(out(", so it takes none of our ISAKMP policies"), |out, known| {
+            .fold(out(", so it accepts none of our ISAKMP policies"), |out, known| {
                 let ours = format!(
                     "{}, {}, pre-share, group {}, lifetime {}",
                     cipher(known.cipher),
@@ -503,17 +508,17 @@ fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) ->
                 );
                 out.side(&format!("policy {}", known.priority), "refused", ours, true).line([known.line])
             })
-            .advise("There: a policy like one of ours; its `debug crypto isakmp` says what differs. Some peers refuse a lifetime that is longer than their own.")
-            .advise("Here: a `crypto isakmp policy` as the peer has it, its lifetime too."),
-        notify::NO_PROPOSAL_CHOSEN => out(", so it takes none of our transform sets, or wants PFS otherwise")
+            .advise("There: a policy equal to one of ours; its `debug crypto isakmp` shows what differs. Some peers refuse a lifetime that is longer than their own.")
+            .advise("Here: a `crypto isakmp policy` equal to the peer's, including the lifetime."),
+        notify::NO_PROPOSAL_CHOSEN => out(", so it accepts none of our transform sets, or requires a different PFS setting")
             .line(set_lines(failure, parsed, policy))
-            .advise("Compare the transform sets, `set pfs` and the lifetimes of both sides; its `debug crypto ipsec` says what differs."),
-        notify::INVALID_ID_INFORMATION => out(", so nothing there is for our networks: its access list does not mirror ours, or none of its crypto map entries or profiles is for us")
+            .advise("Compare the transform sets, `set pfs` and the lifetimes of both sides; its `debug crypto ipsec` shows what differs."),
+        notify::INVALID_ID_INFORMATION => out(", so nothing there matches our networks: its access list does not mirror ours, or none of its crypto map entries or profiles is for us")
             .line(acl_lines(parsed, policy))
-            .advise("Compare the crypto access lists: source there is destination here, with the same masks. If they fit: `why` there, or its log, says what else it wants."),
+            .advise("Compare the crypto access lists: source there is destination here, with the same masks. If they match: `why` there, or its log, says what else it requires."),
         notify::AUTHENTICATION_FAILED if !phase2 => out(", so the pre-shared keys differ")
             .line(key)
-            .advise("Compare the pre-shared keys, letter by letter."),
+            .advise("Compare the pre-shared keys character by character."),
         _ => out("").advise("There: its log says why."),
     }
 }
@@ -522,16 +527,16 @@ fn xauth_on_lan(verdict: String, failure: &Failure, parsed: &Parsed, policy: &Po
     let asks = profile_lines(parsed, policy, |profile| profile.xauth_list.is_some());
     let key = lookup::key_for_address(policy, &[], failure.path.local, failure.peer());
     let demanding = policy.profiles.iter().filter(|profile| profile.xauth_list.is_some());
-    let consequence = "and it demands Xauth, which the peer does not do";
+    let consequence = "and it requires Xauth, which the peer does not perform";
     let plain = |rival: &IsakmpProfile| rival.xauth_list.is_none();
     let rivalry = demanding.map(|taken| ambiguous(failure, parsed, policy, &taken.name, consequence, plain));
     if let Some(explanation) = rivalry.flatten().next() {
         return explanation;
     }
     Explanation::new("xauth-on-lan-to-lan", verdict)
-        .side("Xauth", "not done", "demanded", true)
+        .side("Xauth", "not done", "required", true)
         .line(asks.chain(key.map(|found| found.key.line)))
-        .advise(format!("Here: `no-xauth` behind the peer's key (`crypto isakmp key SECRET address {} no-xauth`), or a profile of its own without `client authentication list`.", failure.peer()))
+        .advise(format!("Here: `no-xauth` after the peer's key (`crypto isakmp key SECRET address {} no-xauth`), or a profile of its own without `client authentication list`.", failure.peer()))
 }
 
 fn silence(
@@ -546,7 +551,7 @@ fn silence(
     let key = lookup::key_for_address(policy, &[], failure.path.local, peer).map(|found| found.key.line);
     match state {
         IsakmpState::ConfXauth => xauth_on_lan(
-            format!("{peer} was asked for Xauth and does not answer: it is probably a LAN-to-LAN peer that knows no Xauth (or a person who does not type)."),
+            format!("{peer} does not answer the Xauth request: it is probably a LAN-to-LAN peer that does not support Xauth (or a user who has not typed a password)."),
             failure,
             parsed,
             policy,
@@ -556,29 +561,29 @@ fn silence(
             format!("{peer} does not answer at all: nothing came back from its UDP port 500."),
         )
         .line(key)
-        .advise(format!("Ping {peer} from here. If it answers: UDP 500 (and 4500, and protocol 50) must be open on the way and at the peer, and IKE must run there."))
-        .advise("The peer may also refuse in silence: its log says whether our message came."),
+        .advise(format!("Ping {peer} from here. If it answers: UDP 500 (and 4500, and protocol 50) must be open on the path and at the peer, and IKE must run there."))
+        .advise("The peer may also refuse silently: its log says whether our message arrived."),
         _ if nat || failure.path.remote_port == NATT_PORT => Explanation::new(
             "udp-4500-blocked",
-            format!("There is a NAT between here and {peer}, and what belongs on UDP port 4500 never arrived: the port is probably blocked on the way."),
+            format!("There is a NAT between here and {peer}, and nothing arrived on UDP port 4500: the port is probably blocked on the path."),
         )
         .side("state", "silent", state.ios_name(), true)
-        .advise("Open UDP 4500 in both directions on every firewall on the way; port 500 alone is not enough behind a NAT."),
+        .advise("Open UDP 4500 in both directions on every firewall on the path; port 500 alone is not enough behind a NAT."),
         IsakmpState::AgNoState | IsakmpState::AgInitExch | IsakmpState::AgAuth => {
             clients::silent(state, failure, parsed)
         }
         IsakmpState::MmSaSetup | IsakmpState::MmKeyExch | IsakmpState::MmKeyAuth => Explanation::new(
             "silent-in-phase1",
-            format!("{peer} stopped answering in the middle of phase 1 ({}): most often the pre-shared keys differ, and the peer, unlike us, does not say so.", state.ios_name()),
+            format!("{peer} stopped answering in the middle of phase 1 ({}): usually the pre-shared keys differ, and the peer does not report it.", state.ios_name()),
         )
         .side("state", "silent", state.ios_name(), true)
         .line(key)
-        .advise("Compare the pre-shared keys. If they are the same: a device on the way drops long or fragmented UDP packets."),
+        .advise("Compare the pre-shared keys. If they are the same: a device on the path drops large or fragmented UDP packets."),
         _ => Explanation::new(
             "no-answer-in-phase2",
-            format!("{peer} stopped answering ({}): phase 1 was up.", state.ios_name()),
+            format!("{peer} stopped answering ({}) after phase 1 was established.", state.ios_name()),
         )
         .side("state", "silent", state.ios_name(), true)
-        .advise("Its log says why; `show crypto isakmp sa` tells whether phase 1 still stands."),
+        .advise("Its log says why; `show crypto isakmp sa` shows whether phase 1 is still established."),
     }
 }

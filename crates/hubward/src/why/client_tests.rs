@@ -26,29 +26,24 @@ fn xauth_that_nothing_asks_for() {
 #[test]
 fn wrong_password() {
     let said = World::connect(HUB, Login { password: "sesame", ..Login::default() }).hub("wrong-password");
-    assert_eq!(
-        said.verdict,
-        "Xauth failed: the password of user gfullage, who came from 10.51.82.100, is wrong."
-    );
+    assert_eq!(said.verdict, "Xauth failed: wrong password for user gfullage from 10.51.82.100.");
     assert_eq!(differing(&said), [], "neither password is shown");
     let lines = ["username gfullage", "aaa authentication login clientauth"];
     assert_eq!(said.lines, lines.map(|start| line(HUB, start)));
     assert!(!format!("{said:?}").contains("sesame"));
 
     let said = World::connect(HUB, Login { user: "nobody", ..Login::default() }).hub("wrong-password");
-    assert_eq!(
-        said.verdict,
-        "Xauth failed: there is no user nobody; that is the name that 10.51.82.100 gave."
-    );
+    assert_eq!(said.verdict, "Xauth failed: there is no user nobody, the name that 10.51.82.100 sent.");
     assert_eq!(said.lines, [line(HUB, "aaa authentication login clientauth")]);
 }
 
-/// Whoever mistypes a password in capitals has a user all the same: names of the list's method `local` have no case.
+/// Whoever mistypes a password in capitals has a user all the same: names of the list's method
+/// `local` have no case.
 #[test]
 fn a_user_in_capitals() {
     let login = Login { user: "GFULLAGE", password: "sesame", ..Login::default() };
     let said = World::connect(HUB, login).hub("wrong-password");
-    assert!(said.verdict.starts_with("Xauth failed: the password of user GFULLAGE"), "{said:?}");
+    assert!(said.verdict.starts_with("Xauth failed: wrong password for user GFULLAGE"), "{said:?}");
 }
 
 #[test]
@@ -57,17 +52,17 @@ fn no_list_that_could_check_a_password() {
     for (hub, rest, lines) in [
         (
             edit(HUB, "client authentication list clientauth", "client authentication list typo"),
-            "the list typo, which has to check the password, is not configured.",
+            "the login list typo, which checks the password, is not configured.",
             vec![profile],
         ),
         (
             edit(HUB, "login clientauth local", "login clientauth group radius"),
-            "the list clientauth, which has to check the password, has no method that can be asked.",
+            "the login list clientauth, which checks the password, has no supported method.",
             vec!["aaa authentication login clientauth", profile],
         ),
     ] {
         let said = World::connect(&hub, Login::default()).hub("no-login-list");
-        assert_eq!(said.verdict, format!("Xauth failed: user gfullage came from 10.51.82.100, and {rest}"));
+        assert_eq!(said.verdict, format!("Xauth failed for user gfullage from 10.51.82.100: {rest}"));
         assert_eq!(said.lines, lines.into_iter().map(|start| line(&hub, start)).collect::<Vec<_>>());
     }
 }
@@ -90,7 +85,7 @@ fn a_group_that_no_list_gives_out() {
     for (hub, rest, lines) in [
         (
             edit(HUB, "aaa authorization network groupauthor local\n", ""),
-            "and the list groupauthor of profile VPNclient, which has to give it out, is not configured.",
+            "but the authorization list groupauthor of profile VPNclient, which must supply it, is not configured.",
             vec![group, "crypto isakmp profile VPNclient"],
         ),
         (
@@ -117,7 +112,7 @@ fn wrong_group_password() {
     let said = World::connect(HUB, login).hub("silent-in-aggressive-mode");
     assert_eq!(
         said.verdict,
-        "The client at 10.51.82.100 said nothing more after our first answer: most often its group password is not the one configured here, which the client sees first and does not tell."
+        "The client at 10.51.82.100 stopped responding after our first answer: usually its group password differs from the one configured here, which only the client can detect and does not report."
     );
     assert_eq!(differing(&said), [("state", "silent", "AG_INIT_EXCH")]);
     assert_eq!(said.lines, [line(HUB, "crypto isakmp client configuration group testgroup")]);
@@ -147,19 +142,19 @@ fn nothing_that_gives_addresses() {
         (
             edit(HUB, "  pool ippool\n", ""),
             "no-mode-config",
-            "The client at 10.51.82.100 asks for an address, and its group testgroup names no pool.",
+            "The client at 10.51.82.100 requests an address, but its group testgroup names no pool.",
             vec![group],
         ),
         (
             edit(HUB, "ip local pool ippool 10.5.5.1 10.5.5.254\n", ""),
             "no-address",
-            "The client at 10.51.82.100 gets no address: its group wants the pool ippool, which is not configured.",
+            "The client at 10.51.82.100 gets no address: its group uses pool ippool, which is not configured.",
             vec![group],
         ),
         (
             edit(HUB, "  client configuration address respond\n", ""),
             "no-mode-config",
-            "The client at 10.51.82.100 asks for an address, and profile VPNclient does not answer such questions.",
+            "The client at 10.51.82.100 requests an address, but profile VPNclient does not answer such requests.",
             vec![profile],
         ),
     ] {

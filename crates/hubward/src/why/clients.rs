@@ -22,12 +22,12 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
         let local = |list: &&AaaList| list.methods.iter().any(AaaMethod::is_local);
         if found.filter(local).is_none() {
             let fault = match found {
-                Some(_) => "has no method that can be asked",
+                Some(_) => "has no supported method",
                 None => "is not configured",
             };
             return Explanation::new(
                 "no-login-list",
-                format!("Xauth failed: user {user} came from {peer}, and the list {list}, which has to check the password, {fault}."),
+                format!("Xauth failed for user {user} from {peer}: the login list {list}, which checks the password, {fault}."),
             )
             .line(line.into_iter().chain(found.map(|found| found.line)))
             .advise(format!("Here: `aaa authentication login {list} local`."));
@@ -37,15 +37,15 @@ pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, pol
     let known = parsed.config.users.iter().find(|known| known.name.eq_ignore_ascii_case(&name));
     let about = match known {
         Some(known) if known.password.is_some() => {
-            format!("the password of user {user}, who came from {peer}, is wrong")
+            format!("wrong password for user {user} from {peer}")
         }
-        Some(_) => format!("user {user}, who came from {peer}, has no password here"),
-        None => format!("there is no user {user}; that is the name that {peer} gave"),
+        Some(_) => format!("user {user} from {peer} has no password configured here"),
+        None => format!("there is no user {user}, the name that {peer} sent"),
     };
     let of_list = lists.iter().filter(|known| asked.is_none_or(|(list, _)| known.name == *list));
     Explanation::new("wrong-password", format!("Xauth failed: {about}."))
         .line(known.map(|user| user.line).into_iter().chain(of_list.map(|list| list.line)))
-        .advise("There: type the user's name and password again; upper and lower case count in passwords.")
+        .advise("There: enter the user name and password again; passwords are case-sensitive.")
         .advise("Here: set it with `username NAME secret PASSWORD`.")
 }
 
@@ -62,7 +62,7 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
         )
         .side("client group", name, names.join(", "), true)
         .line(groups.iter().map(|group| group.line))
-        .advise("There: correct the group name of the client's profile; upper and lower case count.")
+        .advise("There: correct the group name in the client's profile; it is case-sensitive.")
         .advise(format!("Here: `crypto isakmp client configuration group {group}`, and `match identity group {group}` in a profile."));
     };
     let out = |why: String| {
@@ -89,9 +89,9 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
         .advise(format!("Here: `isakmp authorization list LIST` in profile {}, and `aaa authorization network LIST local`.", profile.name)),
         Some(list) => {
             let found = parsed.config.aaa.network.iter().find(|known| known.name == *list);
-            let fault = if found.is_some() { "does not give it out" } else { "is not configured" };
+            let fault = if found.is_some() { "does not supply it" } else { "is not configured" };
             out(format!(
-                "and the list {list} of profile {}, which has to give it out, {fault}",
+                "but the authorization list {list} of profile {}, which must supply it, {fault}",
                 profile.name
             ))
             .line(line.into_iter().chain(found.map(|found| found.line)))
@@ -104,32 +104,32 @@ pub(super) fn group(group: &Untrusted, failure: &Failure, parsed: &Parsed, polic
 pub(super) fn silent(state: IsakmpState, failure: &Failure, parsed: &Parsed) -> Explanation {
     Explanation::new(
         "silent-in-aggressive-mode",
-        format!("The client at {} said nothing more after our first answer: most often its group password is not the one configured here, which the client sees first and does not tell.", failure.peer()),
+        format!("The client at {} stopped responding after our first answer: usually its group password differs from the one configured here, which only the client can detect and does not report.", failure.peer()),
     )
     .side("state", "silent", state.ios_name(), true)
     .line(parsed.config.groups.iter().map(|group| group.line))
-    .advise("There: type the group's password again; the user's own is not asked for before it fits.")
+    .advise("There: enter the group password again; the user's own password is requested only after it matches.")
     .advise("Here: set it with `key` in `crypto isakmp client configuration group`.")
-    .advise("If it fits: the client may be behind a NAT with UDP 4500 blocked on the way.")
+    .advise("If it matches: the client may be behind a NAT with UDP 4500 blocked on the path.")
 }
 
-/// The client asked for an address, and nobody answers such a question.
+/// The client requested an address, and nothing here answers such a request.
 pub(super) fn no_mode_config(failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     let out = |why: String| {
-        Explanation::new("no-mode-config", format!("The client at {peer} asks for an address, {why}."))
+        Explanation::new("no-mode-config", format!("The client at {peer} requests an address, {why}."))
     };
     let silent = |profile: &&IsakmpProfile| !profile.respond;
     match (profile_of(failure, policy).filter(silent), group_of(failure, parsed)) {
-        (Some(profile), _) => out(format!("and profile {} does not answer such questions", profile.name))
+        (Some(profile), _) => out(format!("but profile {} does not answer such requests", profile.name))
             .line(profile_line(parsed, &profile.name))
             .advise(format!("Here: `client configuration address respond` in profile {}.", profile.name)),
         (None, Some(group)) if group.pool.is_none() => {
-            out(format!("and its group {} names no pool", group.name))
+            out(format!("but its group {} names no pool", group.name))
                 .line([group.line])
                 .advise(format!("Here: `pool NAME` in group {}, and `ip local pool NAME FIRST LAST`.", group.name))
         }
-        _ => out("and nothing here gives it one".into())
+        _ => out("but nothing here assigns one".into())
             .line(policy.profiles.iter().filter_map(|profile| profile_line(parsed, &profile.name)))
             .advise("Here: `client configuration address respond` in the profile, and a `pool` in the client's group."),
     }
@@ -153,17 +153,17 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
             )
             .side("addresses", "one more", pools.iter().map(size).collect::<Vec<_>>().join(", "), true)
             .line(pools.iter().map(|pool| pool.line))
-            .advise("Here: make the pool larger (`ip local pool NAME FIRST LAST`); `show ip local pool` tells who has its addresses, `clear crypto session remote A.B.C.D` gives one back.")
+            .advise("Here: make the pool larger (`ip local pool NAME FIRST LAST`); `show ip local pool` shows who holds its addresses, `clear crypto session remote A.B.C.D` frees one.")
         }
         LeaseError::NoPool => Explanation::new(
             "no-address",
             format!(
-                "The client at {peer} gets no address: its group wants the pool {}, which is not configured.",
+                "The client at {peer} gets no address: its group uses pool {}, which is not configured.",
                 its.map_or("", String::as_str)
             ),
         )
         .line(group.map(|group| group.line))
-        .advise("Here: `ip local pool NAME FIRST LAST` with the name that the group gives its `pool`."),
+        .advise("Here: `ip local pool NAME FIRST LAST` with the name that `pool` has in the group."),
         LeaseError::LimitReached => {
             Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
                 .line(group.map(|group| group.line))
@@ -182,7 +182,7 @@ fn profile_of<'p>(failure: &Failure, policy: &'p Policy) -> Option<&'p IsakmpPro
     readings.find_map(|identity| lookup::profile_for(policy, failure.path.local, &identity))
 }
 
-/// The client's group: what it calls itself in aggressive mode.
+/// The client's group: its identity in aggressive mode.
 fn group_of<'c>(failure: &Failure, parsed: &'c Parsed) -> Option<&'c Group> {
     let name = failure.identity.as_ref()?.to_string();
     parsed.config.groups.iter().find(|group| group.name == name)

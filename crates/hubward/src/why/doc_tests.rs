@@ -1,4 +1,5 @@
-//! docs/why.md has a section for every cause, and each sentence that it quotes is said by `why` of gateways that are configured so.
+//! docs/why.md has a section for every cause, and `why` of gateways with the matching fault prints
+//! each sentence that it quotes.
 
 use super::world::{CLIENT_ADDRESS, HUB, HUB_ADDRESS, Login, SPOKE, SPOKE_ADDRESS, Side, Way, World, edit};
 use crate::why::explanation::Explanation;
@@ -162,7 +163,7 @@ fn networks() -> Vec<(&'static str, World)> {
     ]
 }
 
-/// What is rarer than a wrong configuration: refusals as the engine tells them.
+/// Failures that are rarer than a wrong configuration: refusals as the engine reports them.
 fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
     let silence = Refusal::NoAnswer { state: IsakmpState::QmIdle, initiator: false, nat: false };
     let spoke = |refusal| (SPOKE_ADDRESS, refusal);
@@ -183,7 +184,7 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
     ]
 }
 
-/// Every sentence that is said of those, by its cause.
+/// Every sentence that is printed for those, by its cause.
 fn sentences() -> BTreeSet<(&'static str, String)> {
     let mut said = BTreeSet::new();
     for (name, world) in networks() {
@@ -233,7 +234,8 @@ fn sections() -> BTreeMap<&'static str, Vec<&'static str>> {
     sections
 }
 
-/// The causes that the code can name: the first argument of each `Explanation::new`, and what a `match` gives it.
+/// The causes that the code can name: the first argument of each `Explanation::new`, and what a
+/// `match` gives it.
 fn causes() -> BTreeSet<&'static str> {
     let sources = [
         include_str!("causes.rs"),

@@ -59,12 +59,13 @@ impl Explanation {
     }
 }
 
-/// The line of a profile. The policy knows no lines of what tunnels hang on: a line more at the top of a file must not end them.
+/// The line of a profile. The policy knows no lines of what tunnels hang on: a line more at the top
+/// of a file must not end them.
 pub(super) fn profile_line(parsed: &Parsed, name: &str) -> Option<u32> {
     parsed.config.profiles.iter().find(|profile| profile.name == name).map(|profile| profile.line)
 }
 
-/// The lines of the profiles that something holds for.
+/// The lines of the profiles for which `holds` is true.
 pub(super) fn profile_lines<'p>(
     parsed: &'p Parsed,
     policy: &'p Policy,

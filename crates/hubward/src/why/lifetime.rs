@@ -1,5 +1,5 @@
-//! Lifetimes that differ: no failure, as the shorter one holds, but the reason why a peer that keeps to its own loses the tunnel
-//! when the shorter one is over.
+//! Lifetimes that differ: not a failure, because the shorter one applies, but the reason why a peer
+//! that ignores it loses the tunnel when the shorter one has passed.
 
 use crate::why::explanation::{Explanation, line_of};
 use hubward_config::Parsed;
@@ -8,7 +8,7 @@ use hubward_proto::policy::{MapEntryKind, Policy};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What there is to say of the lifetimes of SAs that stand, one explanation for each phase and peer.
+/// Remarks on the lifetimes of established SAs, one explanation for each phase and peer.
 pub(crate) fn notes<'v>(
     isakmp: impl Iterator<Item = &'v IsakmpView>,
     children: impl Iterator<Item = &'v ChildView>,
@@ -55,7 +55,7 @@ fn phase2(sa: &ChildView, parsed: &Parsed, policy: &Policy) -> Option<Explanatio
     )))
 }
 
-/// What the peer wants, if it is something else. Who begins sees only what the other side shortened.
+/// What the peer proposes, if it differs. The initiator only sees what the other side shortened.
 fn wanted(offered: Option<Duration>, kept: Duration, ours: Duration, initiator: bool) -> Option<Duration> {
     let theirs = if initiator { Some(kept).filter(|kept| *kept < ours) } else { offered };
     theirs.filter(|theirs| *theirs != ours)
@@ -66,10 +66,10 @@ fn note(phase: u8, peer: IpAddr, theirs: Duration, ours: Duration) -> Explanatio
     let shorter = theirs.min(ours);
     Explanation::new(
         "lifetime",
-        format!("The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one holds, {shorter} seconds, and that is no fault."),
+        format!("The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one, {shorter} seconds, applies; that is not an error."),
     )
     .side("lifetime", theirs.to_string(), ours.to_string(), true)
     .advise(format!(
-        "Nothing has to change. Only if the tunnel stands still each time that {shorter} seconds are over: then the side with the longer lifetime does not keep to the shorter one; set the same on both sides."
+        "Nothing has to change, unless the tunnel stalls each time {shorter} seconds have passed: then the side with the longer lifetime ignores the shorter one; set the same lifetime on both sides."
     ))
 }

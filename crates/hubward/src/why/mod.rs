@@ -1,4 +1,5 @@
-//! Why a tunnel is not up: a bounded record of what went wrong, by peer, and its explanation in words.
+//! Why a tunnel is not up: a bounded record of what went wrong, by peer, and its explanation in
+//! words.
 
 #[cfg(test)]
 mod access_list_tests;

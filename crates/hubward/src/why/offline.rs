@@ -1,7 +1,8 @@
-//! `hubward why --pcap FILE --config CFG`: what this configuration would have said to the attempts that a capture holds, and what the
-//! capture itself tells. What can be judged without the keys of the recording is judged by the engine itself: the first message of
-//! each attempt, and of main mode the third, go into a fresh gateway. What is encrypted nobody can read afterwards; how often it was
-//! sent and what came back still says much.
+//! `hubward why --pcap FILE --config CFG`: how this configuration would have answered the attempts
+//! in a capture, and what the capture itself shows. What can be judged without the keys of the
+//! recording is judged by the engine itself: the first message of each attempt, and in main mode
+//! the third, go into a fresh engine. Encrypted messages cannot be read afterwards; how often they
+//! were sent and what came back is still informative.
 
 use super::attempt::{Attempt, Step, attempts};
 use super::recording::Recording;
@@ -51,16 +52,16 @@ pub(crate) fn tell(recording: &Recording, parsed: &Parsed, out: &mut dyn Write) 
         counted(attempts.len(), "attempt"),
     )?;
     for (number, what) in [
-        (strange, "messages belong to no attempt that the capture shows from its beginning, or are no IKEv1"),
-        (recording.fragments, "fragments of UDP datagrams were not put together"),
-        (recording.cut, "packets were cut short when they were recorded (use tcpdump -s 0)"),
+        (strange, "messages belong to no attempt whose beginning is in the capture, or are not IKEv1"),
+        (recording.fragments, "fragments of UDP datagrams were not reassembled"),
+        (recording.cut, "packets were truncated when they were captured (use tcpdump -s 0)"),
     ] {
         if number > 0 {
             writeln!(out, "  {number} {what}.")?;
         }
     }
     if recording.incomplete {
-        writeln!(out, "  The capture ends in the middle, or is longer than is read.")?;
+        writeln!(out, "  The capture is truncated, or longer than is read.")?;
     }
     let ours = addresses(parsed);
     for attempt in &attempts {
@@ -95,7 +96,7 @@ fn attempted(
 ) -> io::Result<()> {
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let mode = if attempt.exchange == exchange::MAIN { "main mode" } else { "aggressive mode" };
-    writeln!(out, "{caller} calls {called}, {mode}, {}", Date::new(attempt.begun()).iso())?;
+    writeln!(out, "{caller} initiates to {called}, {mode}, {}", Date::new(attempt.begun()).iso())?;
     for step in &attempt.steps {
         message(step, out)?;
     }
@@ -118,12 +119,12 @@ fn attempted(
     if ours.contains(caller) && !ours.contains(called) {
         writeln!(
             out,
-            "  This configuration is the caller's; what the other side says to it is decided there."
+            "  This configuration is the initiator's; how the other side answers is decided there."
         )?;
         return outcome(attempt, &esp, parsed, out);
     }
     if !ours.contains(called) {
-        writeln!(out, "  {called} is no address of this configuration; it is judged as if it were.")?;
+        writeln!(out, "  {called} is not an address of this configuration; it is judged as if it were.")?;
     }
     let judgement = judge(attempt, parsed);
     if !judgement.explanations.is_empty() {
@@ -138,7 +139,7 @@ fn attempted(
         let line = parsed.config.policies.iter().find(|known| u32::from(known.priority) == policy);
         let line = line.map_or_else(String::new, |policy| format!(" (line {})", policy.line));
         let answered = if judgement.answers > 1 { "messages 1 and 3" } else { "message 1" };
-        writeln!(out, "  This hub answers {answered}: it takes ISAKMP policy {policy}{line}.")?;
+        writeln!(out, "  This hub answers {answered}: it selects ISAKMP policy {policy}{line}.")?;
     }
     outcome(attempt, &esp, parsed, out)
 }
@@ -151,22 +152,22 @@ fn message(step: &Step, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "    {clock} message {number} {} -> {}{times}", message.source, message.destination)
 }
 
-/// What the way of the messages tells by itself.
+/// What the sequence of messages shows by itself.
 fn outcome(attempt: &Attempt, esp: &[u64; 2], parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let [behind_caller, behind_called] = &attempt.behind;
     let nat = attempt.nat().filter(|nat| nat.any());
     if let Some(nat) = nat {
         let who = match (nat.remote, nat.local) {
-            (true, true) => "both sides".to_string(),
-            (true, false) => caller.to_string(),
-            (false, _) => called.to_string(),
+            (true, true) => "Both sides are".to_string(),
+            (true, false) => format!("{caller} is"),
+            (false, _) => format!("{called} is"),
         };
-        writeln!(out, "  There is a NAT before {who}: from message 5 on, all goes by UDP 4500.")?;
+        writeln!(out, "  {who} behind a NAT: from message 5 on, all messages use UDP 4500.")?;
     }
     for (who, behind) in [(caller, behind_caller), (called, behind_called)] {
         for told in &behind.notifies {
-            writeln!(out, "  {who} told in clear: {}.", notify::name(*told))?;
+            writeln!(out, "  {who} sent an unencrypted notification: {}.", notify::name(*told))?;
         }
     }
     let main = attempt.exchange == exchange::MAIN;
@@ -179,41 +180,41 @@ fn outcome(attempt: &Attempt, esp: &[u64; 2], parsed: &Parsed, out: &mut dyn Wri
         1 if behind_called.notifies.is_empty() => {
             writeln!(
                 out,
-                "  {called} answers nothing at all: {caller} is not heard there, or is not welcome, or the answer is lost on the way."
+                "  {called} does not answer at all: the message from {caller} does not arrive there, or is not accepted, or the answer is lost on the path."
             )
         }
-        1 => writeln!(out, "  {called} refuses the offer."),
+        1 => writeln!(out, "  {called} refuses the proposal."),
         5 if main
             && !refused
             && attempt.message(5).is_some_and(|step| step.message.destination.port() == NATT_PORT) =>
         {
             writeln!(
                 out,
-                "  Message 5 is never answered: either UDP 4500 does not get back to {caller}, or the pre-shared keys differ."
+                "  Message 5 is never answered: either UDP 4500 is blocked towards {caller}, or the pre-shared keys differ."
             )?;
             keys(attempt, parsed, out)
         }
         5 if main => {
             writeln!(
                 out,
-                "  Message 5 is the first that is encrypted, and {called} does not accept it: as a rule the pre-shared keys differ."
+                "  Message 5 is the first that is encrypted, and {called} does not accept it: usually the pre-shared keys differ."
             )?;
             keys(attempt, parsed, out)
         }
         4 if main && nat.is_some() => {
-            writeln!(out, "  Message 5 never comes: it should on UDP 4500, which is probably blocked.")
+            writeln!(out, "  Message 5 is missing: it should be sent on UDP 4500, which is probably blocked.")
         }
         2 if !main => {
             writeln!(
                 out,
-                "  {caller} says nothing to message 2: as a rule its group key (pre-shared key) differs from the one of {called}."
+                "  {caller} does not answer message 2: usually its group key (pre-shared key) differs from that of {called}."
             )
         }
-        last => writeln!(out, "  Nothing comes behind message {last}."),
+        last => writeln!(out, "  Nothing follows message {last}."),
     }
 }
 
-/// What is to be said of an attempt whose phase 1 is through.
+/// The report on an attempt whose phase 1 is complete.
 fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Result<()> {
     let (caller, called) = (attempt.caller.ip(), attempt.called.ip());
     let [behind_caller, behind_called] = &attempt.behind;
@@ -221,26 +222,28 @@ fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Resu
     match (behind_caller.quick, behind_called.quick) {
         (1.., 0) if behind_called.informational > 0 => writeln!(
             out,
-            "  {called} refuses quick mode: no transform set in common, or networks that no access list mirrors. `why {caller}` on the running hub names it."
+            "  {called} refuses quick mode: there is no common transform set, or no access list mirrors the networks. `why {caller}` on the running hub says which."
         ),
         (1.., 0) => writeln!(out, "  Quick mode is never answered."),
         (0, 0) if behind_caller.transactions > 0 => writeln!(
             out,
-            "  There is no quick mode behind Xauth and mode-config: the user's password was refused, or there was no address for the client. `why {caller}` on the running hub names it."
+            "  There is no quick mode after Xauth and mode-config: the user's password was refused, or there was no address for the client. `why {caller}` on the running hub says which."
         ),
-        (0, 0) => writeln!(out, "  Nobody begins quick mode: there is no packet for the tunnel yet."),
+        (0, 0) => {
+            writeln!(out, "  Neither side initiates quick mode: there is no packet for the tunnel yet.")
+        }
         _ => match esp {
             [0, 0] => writeln!(
                 out,
-                "  A tunnel was negotiated, and no packet of it is in the capture: there was none, or ESP (IP protocol 50) is blocked."
+                "  A tunnel was negotiated, but the capture has no packet of it: there was none, or ESP (IP protocol 50) is blocked."
             ),
             [0, _] => writeln!(
                 out,
-                "  ESP goes from {called} to {caller} only: the packets of {caller} are lost on the way, or never sent into the tunnel."
+                "  ESP goes from {called} to {caller} only: the packets of {caller} are lost on the path, or never sent into the tunnel."
             ),
             _ => writeln!(
                 out,
-                "  ESP goes from {caller} to {called} only: the packets back are lost on the way, or have no route into the tunnel."
+                "  ESP goes from {caller} to {called} only: the return packets are lost on the path, or have no route into the tunnel."
             ),
         },
     }

@@ -1,4 +1,5 @@
-//! Captures of two gateways whose configurations do not fit, written as tcpdump would, read again and explained.
+//! Captures of two gateways whose configurations do not fit, written as tcpdump would, read again
+//! and explained.
 
 use super::offline::tell;
 use super::recording::{Recording, RecordingError};
@@ -54,7 +55,7 @@ fn told(file: &[u8], config: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// What is told of a spoke's call that is recorded and then judged by the hub's configuration.
+/// The report on an attempt of a spoke that is recorded and then judged by the hub's configuration.
 fn call(hub: &str, spoke: &str, way: Way) -> String {
     told(&pcap(&World::call(hub, spoke, way)), hub)
 }
@@ -68,9 +69,12 @@ fn holds(text: &str, parts: &[&str]) {
 #[test]
 fn a_tunnel_that_comes_up() {
     let text = call(HUB, SPOKE, Way::Open);
-    let policy = format!("it takes ISAKMP policy 10 (line {}).", line(HUB, "crypto isakmp policy 10"));
-    holds(&text, &["1 attempt.", "10.100.2.102 calls 10.48.67.181, main mode", &policy, "Phase 1 is up"]);
-    holds(&text, &["A tunnel was negotiated, and no packet of it is in the capture"]);
+    let policy = format!("it selects ISAKMP policy 10 (line {}).", line(HUB, "crypto isakmp policy 10"));
+    holds(
+        &text,
+        &["1 attempt.", "10.100.2.102 initiates to 10.48.67.181, main mode", &policy, "Phase 1 is up"],
+    );
+    holds(&text, &["A tunnel was negotiated, but the capture has no packet of it"]);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn no_common_proposal_is_explained_as_the_hub_would() {
     holds(&text, &[&format!("{:>5}  crypto isakmp policy 10", line(HUB, "crypto isakmp policy 10"))]);
 }
 
-/// The recording is of another hub, which took the call.
+/// The recording is of another hub, which accepted the attempt.
 #[test]
 fn another_hub_would_have_answered_otherwise() {
     let file = pcap(&World::call(HUB, SPOKE, Way::Open));
@@ -98,10 +102,10 @@ fn another_hub_would_have_answered_otherwise() {
     let elsewhere = edit(HUB, "ip address 10.48.67.181", "ip address 192.0.2.1");
     holds(
         &told(&file, &elsewhere),
-        &["10.48.67.181 is no address of this configuration", "it takes ISAKMP policy 10"],
+        &["10.48.67.181 is not an address of this configuration", "it selects ISAKMP policy 10"],
     );
     let caller = edit(SPOKE, "ip address dhcp", "ip address 10.100.2.102 255.255.255.0");
-    holds(&told(&file, &caller), &["This configuration is the caller's", "Phase 1 is up"]);
+    holds(&told(&file, &caller), &["This configuration is the initiator's", "Phase 1 is up"]);
 }
 
 #[test]
@@ -134,14 +138,14 @@ fn a_blocked_port_and_a_deaf_hub() {
     holds(
         &text,
         &[
-            "NAT before 10.100.2.102",
-            "Message 5 never comes: it should on UDP 4500, which is probably blocked.",
+            "10.100.2.102 is behind a NAT",
+            "Message 5 is missing: it should be sent on UDP 4500, which is probably blocked.",
         ],
     );
     let mut world = World::call(HUB, SPOKE, Way::Open);
     world.wire.retain(|(_, path, _)| path.local == IpAddr::V4(super::world::SPOKE_ADDRESS));
     world.wire.truncate(1);
-    holds(&told(&pcap(&world), HUB), &["10.48.67.181 answers nothing at all"]);
+    holds(&told(&pcap(&world), HUB), &["10.48.67.181 does not answer at all"]);
 }
 
 #[test]
@@ -167,7 +171,7 @@ fn what_is_no_capture_and_what_is_cut() {
     }
     let cut = read(&whole[..whole.len() - 1]).unwrap();
     assert!(cut.incomplete && cut.messages.len() + 1 == read(&whole).unwrap().messages.len());
-    assert!(told(&whole[..whole.len() - 1], HUB).contains("The capture ends in the middle"));
+    assert!(told(&whole[..whole.len() - 1], HUB).contains("The capture is truncated"));
 }
 
 /// Ethernet with a VLAN tag, and both of Linux's cooked formats.

@@ -28,9 +28,9 @@ fn a_check_value_of_96_bits() {
     let said = world.hub("sha256-96");
     assert_eq!(
         said.verdict,
-        "Packets of 10.100.2.102 carry a SHA-256 check value of 96 bits instead of 128: its software is older than RFC 4868, or is told to do so; the tunnel is up, and nothing gets through."
+        "Packets of 10.100.2.102 carry a SHA-256 integrity check value (ICV) of 96 bits instead of 128: its software is older than RFC 4868, or is configured to truncate; the tunnel is up, but no traffic passes."
     );
-    assert_eq!(differing(&said), [("check value", "96 bits", "128 bits")]);
+    assert_eq!(differing(&said), [("ICV", "96 bits", "128 bits")]);
     assert_eq!(said.lines, [line(&hub, "crypto ipsec transform-set myset")]);
     assert!(said.advice[0].contains("`sha256_96 = no`"), "{said:?}");
 }
@@ -43,7 +43,7 @@ fn a_check_value_that_is_wrong() {
     let said = world.hub("icv");
     assert_eq!(
         said.verdict,
-        "Packets of 10.100.2.102 fail their integrity check although both sides agreed on the keys: something on the way changes them."
+        "Packets of 10.100.2.102 fail their integrity check although both sides agreed on the keys: something on the path modifies them."
     );
     assert_eq!(differing(&said), []);
     assert_eq!(said.lines, [line(&hub, "crypto ipsec transform-set myset")]);
@@ -62,7 +62,7 @@ fn inner_addresses_outside_the_tunnel() {
     let said = world.hub("outside-selectors");
     assert_eq!(
         said.verdict,
-        "10.100.2.102 sends packets through the tunnel that do not belong into it, such as one from 192.168.1.20 to 10.1.1.10: the tunnel is for 10.2.0.0/16 and 10.1.0.0/16."
+        "10.100.2.102 sends packets into the tunnel that it was not negotiated for, such as one from 192.168.1.20 to 10.1.1.10: it was negotiated for 10.2.0.0/16 and 10.1.0.0/16."
     );
     assert_eq!(differing(&said), [("source", "192.168.1.20", "10.2.0.0/16")]);
     assert_eq!(said.lines, [line(&hub, acl)]);

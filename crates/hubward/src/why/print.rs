@@ -17,7 +17,8 @@ pub(crate) fn line(number: u32, parsed: &Parsed) -> String {
     format!("{public}{cut}")
 }
 
-/// Writes what stands behind a verdict: both sides, the lines of the configuration with their texts, and what to do.
+/// Writes the evidence for a verdict: both sides, the lines of the configuration with their texts,
+/// and what to do.
 pub(crate) fn evidence(said: &Explanation, configuration: &[String], out: &mut dyn Write) -> io::Result<()> {
     if !said.sides.is_empty() {
         writeln!(out, "\n    {:<16} {:<SIDE$} here", "", "they")?;

@@ -1,4 +1,4 @@
-//! Networks that a peer proposes, held against the access lists that should mirror them.
+//! Networks that a peer proposes, compared with the access lists that should mirror them.
 
 use crate::translate;
 use crate::why::explanation::Explanation;
@@ -8,8 +8,8 @@ use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::policy::{CryptoAcl, CryptoAclLine};
 use std::net::IpAddr;
 
-/// No access list of the entries that could serve the peer takes what it proposes. `entries` are their access lists, and their
-/// own lines.
+/// No access list of the entries that could serve the peer takes what it proposes. `entries` are
+/// their access lists, and their own lines.
 pub(super) fn no_mirror(
     peer: IpAddr,
     selector: &Selector,
@@ -28,21 +28,21 @@ pub(super) fn no_mirror(
         let lists = entries.iter().filter_map(|(acl, _)| *acl);
         lists.flat_map(|acl| acl.lines.iter().map(move |line| (acl.name.as_str(), line)))
     };
-    // a deny line in front of what would permit it
+    // a deny line before the line that would permit it
     let denied = lines().find(|(_, line)| !line.permit && line.selector.covers(selector));
     if let Some((list, line)) = denied {
         let number = acl_line(parsed, list, line);
         let place = number.map_or_else(String::new, |number| format!("line {number} of "));
-        return sides(say(format!("and {place}access list {list} denies it")), selector, &line.selector)
+        return sides(say(format!("but {place}access list {list} denies it")), selector, &line.selector)
             .line(number)
-            .advise("Here: put the line that permits it in front of that one, or take that one out.")
+            .advise("Here: move the line that permits it before that one, or remove that one.")
             .advise(permit);
     }
     let permits = lines().filter(|(_, line)| line.permit);
     let Some((list, nearest)) = permits.max_by_key(|(_, line)| nearness(&line.selector, selector)) else {
         let names: Vec<_> = entries.iter().filter_map(|(acl, _)| Some((*acl)?.name.as_str())).collect();
         return say(format!(
-            "and the access list {} of the crypto map entry permits nothing or is not configured",
+            "but the access list {} of the crypto map entry permits nothing or is not configured",
             names.join(", ")
         ))
         .side("networks", format!("{theirs} <-> {ours}"), "", true)
@@ -50,10 +50,10 @@ pub(super) fn no_mirror(
         .advise(permit);
     };
     let number = acl_line(parsed, list, nearest);
-    let which = number.map_or_else(String::new, |number| format!("The nearest line here is {number}. "));
+    let which = number.map_or_else(String::new, |number| format!("The closest line here is {number}. "));
     let out = match nearest.selector == selector.mirrored() {
-        true => say(format!("and the line of access list {list} has them the wrong way round")),
-        false => say("and no line of a crypto access list is its mirror".into()),
+        true => say(format!("but the line of access list {list} has source and destination reversed")),
+        false => say("but no line of a crypto access list mirrors it".into()),
     };
     sides(out, selector, &nearest.selector)
         .line(number)

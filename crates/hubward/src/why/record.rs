@@ -11,10 +11,12 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Failures that are remembered; behind that, whichever did not happen for longest is forgotten.
+/// Failures that are remembered; beyond that, the one that has not occurred for the longest time is
+/// forgotten.
 pub(crate) const FAILURES: usize = 128;
 
-/// How long after a failure the peer's complaint or silence on the same SA is its consequence: longer than a half-open SA lives.
+/// For how long the peer's complaint or silence on the same SA is a consequence of a failure:
+/// longer than the lifetime of a half-open SA.
 const CONSEQUENCES: Duration = Duration::from_secs(90);
 
 /// The record.
@@ -23,8 +25,8 @@ pub(crate) struct Record {
     failures: Vec<Failure>,
     /// Identities that peers proved lately, the newest last.
     identities: Vec<(IpAddr, Untrusted)>,
-    /// ISAKMP SAs of which something was noted and when, the newest last: that the peer complains or says nothing more is no
-    /// news then.
+    /// ISAKMP SAs with a recorded failure and its time, the newest last: a later complaint or
+    /// silence of the peer is not a failure of its own.
     noted: VecDeque<(ConnId, Duration)>,
 }
 
@@ -36,7 +38,7 @@ impl Record {
         all
     }
 
-    /// Notes what the engine tells.
+    /// Records an event of the engine.
     pub(crate) fn event(&mut self, wall: Duration, event: &Event) {
         let Some(path) = event.path else { return };
         let noted = self.noted.iter().rev().find(|(connection, _)| Some(*connection) == event.connection);

@@ -1,5 +1,6 @@
-//! What a packet capture holds of IPsec: IKE messages, and how many ESP packets went each way. Files as tcpdump and Wireshark write
-//! them, pcap and pcapng, with Ethernet (and VLAN tags), Linux cooked or raw IP frames.
+//! The IPsec content of a packet capture: IKE messages, and how many ESP packets went each way.
+//! Reads pcap and pcapng files of tcpdump and Wireshark, with Ethernet (and VLAN tags), Linux
+//! cooked or raw IP frames.
 
 use hubward_proto::path::{ISAKMP_PORT, NATT_PORT};
 use hubward_proto::wire::ip::{Ipv4, protocol};
@@ -16,7 +17,7 @@ const MESSAGES: usize = 100_000;
 const PAIRS: usize = 10_000;
 /// Interfaces of a pcapng file.
 const INTERFACES: usize = 4096;
-/// Bytes of the reader's buffer; a frame is no longer (tcpdump cuts at 262,144 bytes).
+/// Bytes of the reader's buffer; no frame is longer (tcpdump truncates at 262,144 bytes).
 const BUFFER: usize = 1 << 19;
 /// EtherTypes.
 const IPV4: u16 = 0x0800;
@@ -41,22 +42,22 @@ pub(crate) struct Recording {
     pub(super) esp: BTreeMap<(Ipv4Addr, Ipv4Addr), u64>,
     /// Frames of every kind.
     pub(super) frames: u64,
-    /// Fragments of UDP datagrams on the IKE ports, which are not put together.
+    /// Fragments of UDP datagrams on the IKE ports, which are not reassembled.
     pub(super) fragments: u64,
     /// Messages that were cut short when they were recorded (`tcpdump -s`).
     pub(super) cut: u64,
-    /// The file ends within a frame, or holds more than is read.
+    /// The file ends within a frame, or contains more than is read.
     pub(super) incomplete: bool,
 }
 
-/// Why a file is no capture.
+/// Why a file is not a capture.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordingError {
-    #[error("this is no capture as tcpdump or Wireshark write it (pcap or pcapng)")]
+    #[error("this is not a capture in a format that tcpdump or Wireshark writes (pcap or pcapng)")]
     NoCapture,
-    #[error("the capture is damaged behind frame {0}")]
+    #[error("the capture is damaged after frame {0}")]
     Damaged(u64),
-    #[error("frames of link type {0} are not known; Ethernet, Linux cooked and raw IP are")]
+    #[error("frames of link type {0} are not supported; Ethernet, Linux cooked and raw IP are")]
     LinkType(i32),
     #[error("{0}")]
     Read(String),
@@ -211,7 +212,7 @@ impl Recording {
     }
 }
 
-/// A time of seconds and units of which so many are a second.
+/// A time in seconds and units, with this many units per second.
 fn moment(seconds: u32, units: u32, resolution: u64) -> Duration {
     let nanoseconds = u64::from(units).saturating_mul(1_000_000_000).checked_div(resolution).unwrap_or(0);
     Duration::from_secs(seconds.into()).saturating_add(Duration::from_nanos(nanoseconds))
@@ -234,7 +235,7 @@ fn packet(kind: Linktype, frame: &[u8]) -> Result<Option<&[u8]>, RecordingError>
     })
 }
 
-/// What follows the EtherType, behind any VLAN tags.
+/// What follows the EtherType, after any VLAN tags.
 fn behind_ether_type(mut rest: &[u8]) -> Option<&[u8]> {
     // two tags are the most there are
     for _ in 0..3 {

@@ -1,4 +1,5 @@
-//! Identities that fit more than one ISAKMP profile alike: IOS takes the first configured and says nothing.
+//! Identities that fit more than one ISAKMP profile alike: IOS takes the first configured and says
+//! nothing.
 
 use crate::why::explanation::{Explanation, matches_of, profile_line};
 use crate::why::failure::Failure;
@@ -46,7 +47,7 @@ pub(super) fn match_for(failure: &Failure) -> String {
     }
 }
 
-/// What the peer calls itself, as far as that is known: its address otherwise, which is what most call themselves.
+/// The peer's identity, if it is known; otherwise its address, which is the identity of most peers.
 pub(super) fn name_of(failure: &Failure) -> String {
     failure.identity.as_ref().map_or_else(|| failure.peer().to_string(), ToString::to_string)
 }
@@ -64,7 +65,7 @@ pub(super) fn ambiguous(
     let rival = rivals(failure, policy, taken).into_iter().find(|rival| better(rival))?;
     let name = name_of(failure);
     let verdict = format!(
-        "The identity {name} of {} fits the ISAKMP profiles {} and {} equally well; the one that comes first, {}, took it, {consequence}.",
+        "The identity {name} of {} matches the ISAKMP profiles {} and {} equally well; the first in the configuration, {}, was chosen, {consequence}.",
         failure.peer(),
         taken.name,
         rival.name,
@@ -75,7 +76,7 @@ pub(super) fn ambiguous(
         .side("identity", name.clone(), matches_of([taken, rival]), true)
         .line(lines.into_iter().flatten());
     Some(out.advise(format!(
-        "Here: say in profile {} whom it is for, more exactly than {} does, such as `match identity address {} 255.255.255.255`; or put {} first.",
+        "Here: give profile {} a more specific match than {} has, such as `match identity address {} 255.255.255.255`; or configure {} first.",
         rival.name,
         taken.name,
         failure.peer(),

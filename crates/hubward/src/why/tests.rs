@@ -1,5 +1,6 @@
-//! Each cause is produced by gateways whose configurations do not fit, message by message; what `why` says first of it must name
-//! the first difference and the lines of the configuration. Clients are in [`super::client_tests`].
+//! Each cause is produced by gateways whose configurations do not fit, message by message; what
+//! `why` says first of it must name the first difference and the lines of the configuration.
+//! Clients are in [`super::client_tests`].
 
 use super::world::{HUB, HUB_ADDRESS, SPOKE, Way, World, differing, edit, line};
 use crate::why::failure::Cause;
@@ -48,11 +49,7 @@ fn no_common_phase_1_proposal() {
 fn wrong_preshared_key() {
     let spoke = SPOKE.replace("cisco123", "cisco124");
     let said = World::call(HUB, &spoke, Way::Open).hub("wrong-preshared-key");
-    assert!(
-        said.verdict.contains("does not decrypt with the key that is configured here"),
-        "{}",
-        said.verdict
-    );
+    assert!(said.verdict.contains("does not decrypt with the key configured here"), "{}", said.verdict);
     assert!(said.verdict.contains("(keyring spokes)"), "{}", said.verdict);
     assert_eq!(said.lines, [line(HUB, "pre-shared-key address")]);
     let told = format!("{said:?}");
@@ -93,7 +90,8 @@ fn a_profile_that_no_entry_serves() {
     assert!(said.advice[0].contains("set isakmp-profile L2L"));
 }
 
-/// The static entry of a peer would take what it offers, but the dynamic one in front of it captures the peer.
+/// The static entry of a peer would accept its proposal, but the dynamic one before it captures the
+/// peer.
 #[test]
 fn a_static_entry_behind_a_dynamic_one() {
     let hub = HUB.replace(
@@ -110,7 +108,7 @@ fn a_static_entry_behind_a_dynamic_one() {
     assert_eq!(differing(&said), [("encryption", "esp-aes 256", "esp-3des")]);
     let order = said.advice.iter().find(|advice| advice.contains("the static entry 20"));
     assert!(
-        order.is_some_and(|advice| advice.contains("dynamic entry 10 in front of it")),
+        order.is_some_and(|advice| advice.contains("the dynamic entry 10 matches 10.100.2.102 before")),
         "{:?}",
         said.advice
     );
@@ -126,17 +124,17 @@ fn xauth_hits_a_lan_to_lan_peer() {
     assert_ne!(hub, HUB);
     let world = World::call(&hub, SPOKE, Way::Open);
     let said = world.hub("xauth-on-lan-to-lan");
-    assert!(said.verdict.contains("LAN-to-LAN peer that knows no Xauth"), "{}", said.verdict);
-    assert_eq!(differing(&said), [("Xauth", "not done", "demanded")]);
+    assert!(said.verdict.contains("LAN-to-LAN peer that does not support Xauth"), "{}", said.verdict);
+    assert_eq!(differing(&said), [("Xauth", "not done", "required")]);
     assert!(said.lines.contains(&line(&hub, "crypto isakmp profile L2L")), "{:?}", said.lines);
     assert!(said.advice[0].contains("no-xauth"));
     // and what the spoke has to say of it
     let said = world.sides[1].said("xauth-asked");
     assert_eq!(
         said.verdict,
-        "10.48.67.181 asks us for a user's name and password (Xauth), and a LAN-to-LAN tunnel has neither: it takes us for a VPN client."
+        "10.48.67.181 asks us for a user name and password (Xauth), but a LAN-to-LAN tunnel has neither: it takes us for a VPN client."
     );
-    assert_eq!(differing(&said), [("Xauth", "demanded", "not done")]);
+    assert_eq!(differing(&said), [("Xauth", "required", "not done")]);
     assert_eq!(said.lines, [line(SPOKE, "crypto isakmp key")]);
 }
 
@@ -177,7 +175,7 @@ fn no_crypto_map_entry() {
     let said = World::call(&hub, SPOKE, Way::Open).hub("no-crypto-map-entry");
     assert_eq!(
         said.verdict,
-        "No crypto map entry is for 10.100.2.102: no `set peer` names it, and there is no dynamic entry."
+        "No crypto map entry matches 10.100.2.102: no `set peer` names it, and there is no dynamic entry."
     );
     assert_eq!(differing(&said), [("peer", "10.100.2.102", "192.0.2.1")]);
     assert_eq!(said.lines, [line(&hub, map)]);
@@ -190,14 +188,15 @@ fn with_branch(profile: &str) -> String {
 
 const BRANCH: &str = "crypto isakmp profile Branch\n  keyring spokes\n  match identity address 0.0.0.0\n";
 
-/// Two profiles fit the spoke alike; the first takes it, and the crypto map entry is for the second.
+/// Two profiles fit the spoke alike; the first takes it, and the crypto map entry is for the
+/// second.
 #[test]
 fn an_ambiguous_identity() {
     let hub = edit(&with_branch(BRANCH), "set isakmp-profile L2L", "set isakmp-profile Branch");
     let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
     assert_eq!(
         said.verdict,
-        "The identity 10.100.2.102 of 10.100.2.102 fits the ISAKMP profiles L2L and Branch equally well; the one that comes first, L2L, took it, and no crypto map entry serves that profile."
+        "The identity 10.100.2.102 of 10.100.2.102 matches the ISAKMP profiles L2L and Branch equally well; the first in the configuration, L2L, was chosen, and no crypto map entry serves that profile."
     );
     let both = "L2L (address 0.0.0.0/0), Branch (address 0.0.0.0/0)";
     assert_eq!(differing(&said), [("identity", "10.100.2.102", both)]);
@@ -215,7 +214,7 @@ fn an_ambiguous_identity() {
     assert_eq!(World::call(&hub, SPOKE, Way::Open).sides[0].explanations(), []);
 }
 
-/// The same where the first profile demands Xauth of a peer that knows none.
+/// The same if the first profile requires Xauth of a peer that does not support it.
 #[test]
 fn an_ambiguous_identity_that_is_asked_for_xauth() {
     let hub = edit(
@@ -225,7 +224,7 @@ fn an_ambiguous_identity_that_is_asked_for_xauth() {
     );
     let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
     assert!(
-        said.verdict.ends_with("L2L, took it, and it demands Xauth, which the peer does not do."),
+        said.verdict.ends_with("L2L, was chosen, and it requires Xauth, which the peer does not perform."),
         "{said:?}"
     );
     assert_eq!(
@@ -243,7 +242,7 @@ fn an_ambiguous_identity_with_two_keyrings() {
     let hub = edit(&hub, "crypto keyring spokes\n", &format!("{keyring}crypto keyring spokes\n"));
     let said = World::call(&hub, SPOKE, Way::Open).hub("ambiguous-identity");
     assert!(
-        said.verdict.ends_with("L2L, took it, and its keyring has another key for the peer."),
+        said.verdict.ends_with("L2L, was chosen, and its keyring has another key for the peer."),
         "{said:?}"
     );
     assert_eq!(
@@ -252,7 +251,8 @@ fn an_ambiguous_identity_with_two_keyrings() {
     );
 }
 
-/// The key that opened phase 1 is the default keyring's; the profile that took the identity has another.
+/// The key that opened phase 1 is the default keyring's; the profile that took the identity has
+/// another.
 #[test]
 fn a_key_of_another_keyring() {
     let hub = edit(
@@ -281,13 +281,13 @@ fn policies_without_pre_share() {
     let said = World::call(&hub, SPOKE, Way::Open).hub("phase1-proposal");
     assert_eq!(
         said.verdict,
-        "10.100.2.102 calls, and none of our ISAKMP policies says `authentication pre-share`: without that line a policy wants certificates, which are not possible here."
+        "10.100.2.102 initiates phase 1, but none of our ISAKMP policies has `authentication pre-share`: without that line a policy requires certificates, which are not supported here."
     );
     assert_eq!(said.lines, [line(&hub, "crypto isakmp policy 10")]);
 
     let policy = "crypto isakmp policy 10\n  encr 3des\n  authentication pre-share\n  group 2\n";
     let said = World::call(&edit(HUB, policy, ""), SPOKE, Way::Open).hub("phase1-proposal");
-    assert_eq!(said.verdict, "10.100.2.102 calls, and there is no ISAKMP policy here at all.");
+    assert_eq!(said.verdict, "10.100.2.102 initiates phase 1, but no ISAKMP policy is configured here.");
 }
 
 #[test]
@@ -296,12 +296,12 @@ fn a_transform_set_that_is_not_there() {
     let said = World::call(&hub, SPOKE, Way::Open).hub("transform-set");
     assert_eq!(
         said.verdict,
-        "Phase 1 with 10.100.2.102 is up, but the crypto map entry for it names no transform set that is configured."
+        "Phase 1 with 10.100.2.102 is up, but its crypto map entry names no configured transform set."
     );
     assert_eq!(said.lines, [line(&hub, "crypto dynamic-map dynmap 10")]);
 }
 
-/// Two groups: neither side is told to have none.
+/// Two groups: neither side is reported to have none.
 #[test]
 fn two_groups_of_perfect_forward_secrecy() {
     let hub = edit(HUB, "set isakmp-profile L2L", "set isakmp-profile L2L\n  set pfs group5");
@@ -311,7 +311,7 @@ fn two_groups_of_perfect_forward_secrecy() {
     assert_eq!(said.advice, ["Here: `set pfs group2` in the crypto map entry; or there: group 5."]);
 }
 
-/// The advice for a peer that calls itself by its name.
+/// The advice for a peer whose identity is its name.
 #[test]
 fn a_name_that_no_profile_matches() {
     let name = "ip domain name example.com\ncrypto isakmp identity hostname\ncrypto isakmp policy 10";
@@ -329,7 +329,8 @@ fn lifetimes_that_differ() {
         "crypto ipsec transform-set",
         "crypto ipsec security-association lifetime seconds 1800\ncrypto ipsec transform-set",
     );
-    // the spoke's is shorter: the hub knows it from the offer; it is the hub's: the spoke is told
+    // the spoke's is shorter: the hub knows it from the proposal; the hub's is shorter: the spoke
+    // is notified
     let policy = line(HUB, "crypto isakmp policy 10");
     let global = line(&phase2, "crypto ipsec security-association");
     for (hub, spoke, of, phase, theirs, ours, lines) in [
@@ -369,7 +370,7 @@ fn lifetimes_that_differ() {
     ] {
         let world = World::call(hub, spoke, Way::Open);
         let side = &world.sides[of];
-        // the tunnel is up, and this is no failure
+        // the tunnel is up, and this is not a failure
         assert_eq!((side.up, side.explanations()), (1, vec![]));
         let [said] = &side.lifetimes()[..] else { panic!("{:#?}", side.lifetimes()) };
         let peer = ["10.100.2.102", "10.48.67.181"][of];
@@ -378,7 +379,7 @@ fn lifetimes_that_differ() {
         assert_eq!(
             said.verdict,
             format!(
-                "The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one holds, {shorter} seconds, and that is no fault."
+                "The lifetimes of phase {phase} differ: {peer} wants {theirs} seconds, we want {ours}; the shorter one, {shorter} seconds, applies; that is not an error."
             )
         );
         assert_eq!(differing(said), [("lifetime", theirs, ours)]);
@@ -386,14 +387,14 @@ fn lifetimes_that_differ() {
     }
 }
 
-/// What the side that is refused has to say: not that nobody answers.
+/// What the refused side reports: not that there is no answer.
 #[test]
 fn a_peer_that_refuses() {
     let spoke = edit(SPOKE, "encr 3des", "encr aes 256");
     let said = World::call(HUB, &spoke, Way::Open).sides[1].said("peer-error");
     assert_eq!(
         said.verdict,
-        "10.48.67.181 refuses us: it reports NO_PROPOSAL_CHOSEN, so it takes none of our ISAKMP policies."
+        "10.48.67.181 rejects our request: it reports NO_PROPOSAL_CHOSEN, so it accepts none of our ISAKMP policies."
     );
     assert_eq!(
         differing(&said),
@@ -404,7 +405,8 @@ fn a_peer_that_refuses() {
     let spoke = edit(SPOKE, "esp-3des esp-sha-hmac", "esp-aes 256 esp-sha-hmac");
     let said = World::call(HUB, &spoke, Way::Open).sides[1].said("peer-error");
     assert!(
-        said.verdict.ends_with("so it takes none of our transform sets, or wants PFS otherwise."),
+        said.verdict
+            .ends_with("so it accepts none of our transform sets, or requires a different PFS setting."),
         "{said:?}"
     );
     assert_eq!(said.lines, [line(SPOKE, "crypto ipsec transform-set myset")]);
@@ -439,10 +441,10 @@ fn a_nat_with_4500_blocked() {
     let mut world = World::call(HUB, SPOKE, Way::NatWithout4500);
     for side in &world.sides {
         let said = side.said("udp-4500-blocked");
-        assert!(said.verdict.contains("UDP port 4500 never arrived"), "{}", said.verdict);
+        assert!(said.verdict.contains("nothing arrived on UDP port 4500"), "{}", said.verdict);
         assert!(said.advice[0].starts_with("Open UDP 4500"));
     }
-    // and when the tunnel comes up after all, that is told too
+    // and if the tunnel comes up after all, that is reported as well
     world.way = Way::Open;
     world.again();
     let failures = world.sides[0].record.failures();
@@ -458,7 +460,7 @@ fn a_dead_peer() {
     world.way = Way::Dead;
     world.run(Duration::from_secs(120));
     let said = world.hub("peer-dead");
-    assert!(said.verdict.contains("does not answer any more (dead peer detection)"), "{}", said.verdict);
+    assert!(said.verdict.contains("has stopped answering (dead peer detection)"), "{}", said.verdict);
     assert_eq!(said.lines, [line(&hub, "crypto isakmp keepalive")]);
 }
 

@@ -1,5 +1,5 @@
-//! Gateways and clients that talk to each other, message by message, and what the hub notes of it: each test gives them
-//! configurations that do not fit.
+//! Gateways and clients that talk to each other, message by message, and what the hub notes of it:
+//! each test gives them configurations that do not fit.
 
 use super::{explain, lifetime};
 use crate::base::store::Store;
@@ -59,7 +59,7 @@ pub(super) struct Side {
     pub(super) engine: Engine,
     pub(super) record: Record,
     pub(super) up: usize,
-    /// The newest pair.
+    /// The newest child SA.
     child: Option<Arc<ChildSa>>,
     leases: Leases,
     login: Option<Login>,
@@ -124,19 +124,19 @@ impl Side {
         self.policy.interfaces.iter().find(outside).map_or(InterfaceId(0), |interface| interface.id)
     }
 
-    /// What `why` tells, the newest first.
+    /// What `why` prints, the newest first.
     pub(super) fn explanations(&self) -> Vec<Explanation> {
         self.record.failures().iter().map(|failure| explain(failure, &self.parsed, &self.policy)).collect()
     }
 
-    /// The first thing that `why` tells, which must be this cause.
+    /// The first failure that `why` prints, which must have this cause.
     pub(super) fn said(&self, cause: &str) -> Explanation {
         let all = self.explanations();
         assert_eq!(all.first().map(|first| first.cause), Some(cause), "{all:#?}");
         all[0].clone()
     }
 
-    /// What `why` says of the lifetimes of SAs that stand.
+    /// What `why` prints about the lifetimes of established SAs.
     pub(super) fn lifetimes(&self) -> Vec<Explanation> {
         let view = self.engine.inspect();
         lifetime::notes(view.isakmp.iter(), view.children.iter(), &self.parsed, &self.policy)
@@ -152,7 +152,7 @@ impl Side {
             Question::Lease { pool, owner, wanted } => {
                 Answer::Lease(self.leases.lease(&pool, &owner, wanted))
             }
-            // whoever mistyped does not try again
+            // a user with a typing error does not try again
             Question::Credentials { again: true, .. } => Answer::Credentials(None),
             Question::Credentials { fields, .. } => {
                 let login = self.login.clone().unwrap();
@@ -181,7 +181,8 @@ pub(super) struct World {
     pub(super) sides: Vec<Side>,
     pub(super) way: Way,
     now: Instant,
-    /// What a capture at the hub's outside interface would hold: each message with its sender's path.
+    /// What a capture at the hub's outside interface would hold: each message with its sender's
+    /// path.
     pub(super) wire: Vec<(Instant, Path, Vec<u8>)>,
 }
 
@@ -277,7 +278,7 @@ impl World {
     fn carry(&mut self, from: usize, path: Path, bytes: &[u8]) {
         let blocked = self.way == Way::NatWithout4500 && path.local_port == NATT_PORT;
         let arrives = self.way != Way::Dead && !blocked;
-        // behind a NAT, the spoke's source port is another on the way
+        // behind a NAT, the spoke's source port differs on the path
         let natted = self.way == Way::NatWithout4500;
         let remote_port = if natted && from == 1 { 1024 } else { path.local_port };
         if from == 0 || arrives {
@@ -300,7 +301,8 @@ impl World {
         to.engine.handle(self.now, Input::Datagram { path, bytes });
     }
 
-    /// The spoke sends a packet through the tunnel without holding it against what was agreed on, and `change` happens to it.
+    /// The spoke sends a packet through the tunnel without holding it against what was agreed on,
+    /// and `change` happens to it.
     pub(super) fn packet(&mut self, source: &str, destination: &str, change: impl Fn(&mut Vec<u8>)) {
         let everything = || AddressRange::prefix("0.0.0.0/0".parse().unwrap());
         let mut child = ChildSa::clone(self.sides[1].child.as_ref().unwrap());

@@ -1,4 +1,5 @@
-//! What the kernel tells: a packet that wants an SA, an SA that reached a limit, a peer that moved.
+//! The kernel's notifications: a packet that needs an SA, an SA that reached a limit, a peer that
+//! moved.
 
 use super::layout::Reader;
 use super::numbers::{ACQUIRE, EXPIRE, MAPPING};
@@ -22,7 +23,8 @@ const TMPL: u16 = 5;
 /// Something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A packet matched a policy whose template no SA fits. It is lost; others like it are for a while without another word.
+    /// A packet matched a policy whose template no SA fits. It is lost; others like it are for a
+    /// while without another word.
     Acquire {
         /// The packet's addresses, protocol, ports.
         flow: Selector,
@@ -173,7 +175,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a datagram holds, reading it ends, and without a panic.
+        /// Whatever a datagram contains, reading it ends without a panic.
         #[test]
         fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..700), kind in 0x10u16..0x28) {
             let _event = parse(kind, &bytes);
@@ -182,7 +184,7 @@ mod tests {
             let _messages = Messages(&bytes).filter_map(|told| parse(told.kind, told.body)).count();
         }
 
-        /// The same for messages that begin well and are cut or changed somewhere.
+        /// The same for messages with a valid beginning that are truncated or modified somewhere.
         #[test]
         fn reading_what_is_almost_right_never_panics(
             cut in 0usize..320, at in 0usize..320, value in any::<u8>(), kind in 0x10u16..0x28,

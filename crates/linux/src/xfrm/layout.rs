@@ -1,5 +1,6 @@
-//! The structures that SAs, policies and events have in common (linux/xfrm.h). They are written and read field by field; the
-//! offsets are those of 64-bit systems, where `__u64` is aligned to eight bytes.
+//! The structures that SAs, policies and events have in common (linux/xfrm.h). They are written and
+//! read field by field; the offsets are those of 64-bit systems, where `__u64` is aligned to eight
+//! bytes.
 
 use super::selector::Selector;
 use ipnet::Ipv4Net;
@@ -50,7 +51,7 @@ impl Writer {
         self.bytes(&value.to_ne_bytes())
     }
 
-    /// `xfrm_address_t`: sixteen bytes, of which IPv4 uses the first four.
+    /// `xfrm_address_t`: sixteen bytes; IPv4 uses the first four.
     pub(super) fn address(self, address: Ipv4Addr) -> Self {
         self.bytes(&address.octets()).bytes(&[0; 12])
     }
@@ -123,7 +124,7 @@ impl<'a> Reader<'a> {
         self.array::<4>(at).map(Ipv4Addr::from)
     }
 
-    /// What lies behind an offset.
+    /// The bytes after an offset.
     pub(super) fn from(self, at: usize) -> Option<Reader<'a>> {
         self.0.get(at..).map(Reader)
     }

@@ -1,4 +1,4 @@
-//! Numbers of the protocol, and those by which Hubward knows its own.
+//! Numbers of the protocol, and those that identify Hubward's own objects.
 
 pub(super) const NEWSA: u16 = 0x10;
 pub(super) const DELSA: u16 = 0x11;
@@ -19,10 +19,12 @@ pub(super) const UNLIMITED: u64 = u64::MAX;
 pub struct Reqids;
 
 impl Reqids {
-    /// Every SA of Hubward's. Which policy leads into which SA is said by its SPI; the number says whose it is.
+    /// Every SA of Hubward's. The SPI says which policy leads into which SA; the number says that
+    /// it is Hubward's.
     pub const SA: u32 = 0x4857_0000;
-    /// The first number of templates that no SA fits: they make the kernel ask for one. The number of each is one of its own,
-    /// because the kernel asks once for all templates that it cannot tell apart.
+    /// The first number of templates that no SA matches: they make the kernel send an acquire. Each
+    /// has a different number, because the kernel sends one acquire for all templates that it
+    /// cannot distinguish.
     pub const ASK: u32 = 0x4857_0001;
     /// The last.
     pub const LAST: u32 = 0x4857_ffff;

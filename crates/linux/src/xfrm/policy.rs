@@ -22,7 +22,7 @@ pub enum Direction {
     In,
     /// For packets that leave, this machine's own and others'.
     Out,
-    /// For packets that came in and go on.
+    /// For packets that are received and forwarded.
     Forward,
 }
 
@@ -64,7 +64,7 @@ pub struct Template {
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// It passes in clear.
+    /// It passes unencrypted.
     Allow,
     /// It is dropped.
     Block,

@@ -119,7 +119,8 @@ pub struct Encapsulation {
     pub destination_port: u16,
 }
 
-/// When the kernel says that an SA should be renewed, and when it stops using it; `None` is never.
+/// When the kernel reports that an SA should be rekeyed, and when it stops using it; `None` is
+/// never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of inner packets.
@@ -132,7 +133,7 @@ pub struct Limits {
     pub hard_packets: Option<u64>,
 }
 
-/// Where an SA goes on that was made anew.
+/// Where an SA continues that was installed again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resume {
     /// Outbound: the last sequence number used.
@@ -162,15 +163,15 @@ pub struct Sa<'a> {
     pub encapsulation: Option<Encapsulation>,
     /// Inbound: packets of the replay window, up to 4096; 0 checks nothing.
     pub replay_window: u32,
-    /// Inner packets that it may carry; the kernel holds what comes in against it.
+    /// Inner packets that it may carry; the kernel checks inbound packets against it.
     pub selector: Option<Selector>,
     /// When it ends.
     pub limits: Limits,
     /// The outer DF bit stays clear; else it is the inner one.
     pub clear_df: bool,
-    /// Firewall mark by which the outer packets are routed.
+    /// Firewall mark for routing the outer packets.
     pub mark: Option<u32>,
-    /// Where it goes on.
+    /// Where it continues.
     pub resume: Option<Resume>,
 }
 
@@ -250,7 +251,8 @@ impl<'a> Sa<'a> {
     }
 }
 
-/// `struct xfrm_algo`, or with the length of the ICV `struct xfrm_algo_auth` and `struct xfrm_algo_aead`.
+/// `struct xfrm_algo`, or with the length of the ICV `struct xfrm_algo_auth` and `struct
+/// xfrm_algo_aead`.
 fn algorithm(name: &str, key: &[u8], icv_bits: Option<u32>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let invalid = |reason| Error::Invalid { object: format!("algorithm {name:?}"), reason };
     if name.len() >= NAME || name.contains('\0') {
@@ -268,8 +270,8 @@ fn algorithm(name: &str, key: &[u8], icv_bits: Option<u32>) -> Result<Zeroizing<
     Ok(bytes)
 }
 
-/// `struct xfrm_replay_state_esn`, used for its long window; the sequence numbers stay 32 bits long. A window that goes on is
-/// full: what may have been seen counts as seen.
+/// `struct xfrm_replay_state_esn`, used for its long window; the sequence numbers stay 32 bits
+/// long. The window of a continued SA is full: what may have been seen counts as seen.
 fn window(packets: u32, resume: Resume) -> Vec<u8> {
     let words = packets.div_ceil(32);
     let state = Writer::default().u32(words).u32(resume.sent).u32(resume.received).u32(0).u32(0).u32(packets);

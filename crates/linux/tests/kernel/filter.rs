@@ -1,4 +1,4 @@
-//! Packet filters, held against the packets that pass and against what `nft` makes of them.
+//! Packet filters, compared with the packets that pass and with what `nft` prints of them.
 
 use crate::{Pair, Test};
 use hubward_linux::clear::ClearSocket;
@@ -50,7 +50,7 @@ fn arrives(pair: &Pair, mark: u32, bytes: usize) -> bool {
     here.set_reuse_address(true).unwrap();
     here.set_mark(mark).unwrap();
     here.bind(&SocketAddr::from(([192, 0, 2, 1], 700)).into()).unwrap();
-    // what the filter drops is told to the sender
+    // the sender is notified of what the filter drops
     let _told = here.send_to(&vec![7; bytes], &SocketAddr::from((FAR, 7)).into());
     there.recv(&mut vec![0; bytes]).is_ok()
 }
@@ -123,7 +123,7 @@ fn each_test() {
         filters.replace(&table(vec![drop_of(tests.clone())])).unwrap();
         assert_eq!(arrives(&pair, 0, 10), passes, "{tests:?}");
     }
-    // a later fragment has no ports, and what stands in their place is not taken for some
+    // a later fragment has no ports, and the bytes at that offset are not taken for some
     let ports = drop_of(vec![udp(), Is::NoLaterFragment, Is::DestinationPort(7)]);
     let later = drop_of(vec![udp(), Is::LaterFragment]);
     filters.replace(&table(vec![ports, later])).unwrap();
@@ -139,7 +139,7 @@ fn each_test() {
     for (mark, passes) in [(FWMARK, true), (CLEAR_MARK, false), (0, false), (FWMARK + 1, false)] {
         assert_eq!(arrives(&pair, mark, 10), passes, "{mark:#x}");
     }
-    // `return` goes on behind the jump
+    // `return` continues after the jump
     let mut returning = table(vec![Rule::new(vec![], Verdict::Return), drop_of(vec![])]);
     filters.replace(&returning).unwrap();
     assert!(arrives(&pair, 0, 10));
@@ -152,7 +152,7 @@ fn sets() {
     let pair = Pair::new();
     let filters = open(&pair);
     let mut many = table(vec![drop_of(vec![Is::DestinationIn("far".into())])]);
-    // every second address of 10.0.0.0/17, more than one message holds
+    // every second address of 10.0.0.0/17, more than fits one message
     let every_second =
         (0..16_384u32).map(|n| Ipv4Addr::from(0x0a00_0000 + n * 2)).map(|address| (address, address));
     many.sets = vec![Set { name: "far".into(), ranges: every_second.collect() }];

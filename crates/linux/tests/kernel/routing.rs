@@ -210,7 +210,8 @@ fn lookup() {
         (found.interface, found.gateway, found.source),
         (eth0, default.gateway, Some(ip("192.0.2.1")))
     );
-    // the captured prefix 10.0.0.0/8 leaves by a tunnel (here the loopback), but for 10.2.2.0/24, which is thrown back
+    // the captured prefix 10.0.0.0/8 leaves by a tunnel (here the loopback), but for 10.2.2.0/24,
+    // which is thrown back
     rule::add(netlink, &capture_rule(Family::V4)).unwrap();
     route::add(netlink, &Route { interface: 1, table: TABLE, ..Route::new(net("10.0.0.0/8")) }).unwrap();
     let throw = Route { kind: RouteKind::Throw, table: TABLE, ..Route::new(net("10.2.2.0/24")) };
@@ -354,7 +355,7 @@ fn broken_ledger() {
         names.filter(|name| name.to_string_lossy().contains(".broken-")).count()
     };
     let eth0 = link::by_name(netlink, "eth0").unwrap().index;
-    // other bytes, half of the last line, a folder in its place: what makes sense counts
+    // other bytes, half of the last line, a folder in its place: valid lines are used
     let whole = "address 10.1.1.1/24 eth0\n";
     for (number, (bytes, known)) in [
         ([whole.as_bytes(), b"\xff\xfe\0\n"].concat(), true),

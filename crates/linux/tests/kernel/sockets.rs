@@ -90,7 +90,7 @@ fn udp_fragments() {
     let df = |data| Outgoing { dont_fragment: true, ..outgoing(data, to) };
     let error = a.send_batch(&mut sending, [df(&long)]).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(90), "EMSGSIZE, not {error}");
-    // an error behind the first datagram only shortens the count
+    // an error after the first datagram only shortens the count
     assert_eq!(
         a.send_batch(&mut sending, [outgoing(&long, to), df(&short), df(&long), df(&short)]).unwrap(),
         2
@@ -105,7 +105,7 @@ fn udp_fragments() {
     assert_eq!(lengths, [3000, 100]);
 }
 
-/// Binds UDP `address`, says so, and ends with its input.
+/// Binds UDP `address`, prints that, and ends with its input.
 pub(crate) fn hold_port(address: &str) -> ExitCode {
     let _socket = std::net::UdpSocket::bind(address).unwrap();
     io::stdout().write_all(b"!").unwrap();
@@ -227,7 +227,7 @@ fn ping_failures() {
     assert_eq!(run_ping(&pair.a, &patient([10, 8, 9, 9])), [Outcome::Unreachable { by, code: 13 }]);
     let long = Ping { size: 1501, dont_fragment: true, ..patient([192, 0, 2, 2]) };
     assert_eq!(run_ping(&pair.a, &long), [Outcome::TooBig { by: None, mtu: None }]);
-    // a narrower link behind b
+    // a narrower link after b
     link::create_veth(&pair.netlink_b, "lan0", "lan1", None).unwrap();
     let lan0 = link::by_name(&pair.netlink_b, "lan0").unwrap().index;
     link::set_mtu(&pair.netlink_b, lan0, 1300).unwrap();

@@ -1,4 +1,4 @@
-//! The TUN interface, and the whole road of a captured packet that goes on in clear.
+//! The TUN interface, and the whole path of a captured packet that is sent unencrypted.
 
 use crate::{Pair, Test, eventually};
 use hubward_linux::clear::ClearSocket;
@@ -26,7 +26,8 @@ fn tun_in(namespace: &NetNs, options: &TunOptions) -> Tun {
     namespace.run(|| Tun::create(options).unwrap()).unwrap()
 }
 
-/// Makes an echo request its reply. Swapping addresses and lowering the type by 8 leave the checksums right but for that.
+/// Makes an echo request its reply. Swapping addresses and lowering the type by 8 leave the
+/// checksums right but for that.
 fn answer(packet: &mut [u8]) {
     assert_eq!((packet[0], packet[9], packet[20]), (0x45, 1, 8), "an ICMP echo");
     let (source, destination) = packet[12..20].split_at_mut(4);
@@ -108,7 +109,8 @@ fn queues() {
     let single = tun_in(&namespace, &TunOptions::default());
     let error = namespace.run(|| single.another_queue().unwrap_err()).unwrap();
     assert!(error.to_string().contains("make TUN interface hubward0"), "{error}");
-    // a sweep leaves the interfaces alone that a living process holds, and removes one that was made persistent
+    // a sweep does not touch the interfaces that a living process holds, and removes one that was
+    // made persistent
     let mut command = std::process::Command::new("ip");
     command.args(["tuntap", "add", "hubward-old", "mode", "tun"]);
     assert!(
@@ -148,14 +150,14 @@ fn clear() {
         }
         None
     };
-    // marked: straight through; not marked: captured, and lost when nobody sends it on
+    // marked: straight through; not marked: captured, and lost unless it is forwarded
     let marked = Ping { mark: Some(FWMARK), timeout: Duration::from_secs(2), ..request.clone() };
     assert!(matches!(pair.a.run(|| ping(&marked, |_| {}).unwrap()).unwrap()[..], [Outcome::Reply(_)]));
     assert_eq!(captured(), None);
     assert_eq!(pair.a.run(|| ping(&request, |_| {}).unwrap()).unwrap(), [Outcome::Timeout]);
     let packet = eventually("the capture", captured);
     assert_eq!((&packet[12..20], packet.len()), (&[192, 0, 2, 1, 198, 51, 100, 1][..], 100));
-    // sent on in clear, it is answered
+    // it is sent unencrypted and answered
     let patient = Ping { timeout: Duration::from_secs(2), ..request };
     let outcome = std::thread::scope(|scope| {
         let pinging = scope.spawn(|| pair.a.run(|| ping(&patient, |_| {}).unwrap()).unwrap());

@@ -1,4 +1,5 @@
-//! What a company's tooling does with Hubward: it logs in, reads it, parses what it reads, and configures it.
+//! What a company's tooling does with Hubward: it logs in, reads it, parses what it reads, and
+//! configures it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -40,8 +41,8 @@ pub(crate) const CASES: &[Case] = &[
     ),
 ];
 
-/// `hub.cfg` with what a router that is watched by machines has besides: a log, keepalives, an access list that names the spoke's
-/// networks, and lines that an administrator can log in by.
+/// `hub.cfg` with what a router that is watched by machines has besides: a log, keepalives, an
+/// access list that names the spoke's networks, and lines that an administrator can log in by.
 pub(crate) fn managed_hub() -> Result<String> {
     let mut text = hub_cfg()?;
     let admin = format!("{ADMIN}aaa new-model\n");
@@ -88,14 +89,16 @@ type Tool = fn(&Scene, &Path) -> Result<()>;
 /// The password of `admin` is in `python/login.py`; NAPALM lists only users whose secret is a hash.
 const ADMIN: &str = "username admin privilege 15 secret 5 $1$hwrd$WA/ZyrqT9ksAusKpfUWFF/\n";
 
-/// Done when 2 and 3: every tool logs in from a host in the hub's LAN, reads and configures, while both tunnels carry packets.
+/// Done when 2 and 3: every tool logs in from a host in the hub's LAN, reads and configures, while
+/// both tunnels carry packets.
 fn by_ssh(lab: &Lab) -> Result<()> {
     let scene = Scene::with_arguments(lab, Client::Direct, &managed_hub()?, &["--ssh", "10.1.1.1:22"])?;
     let _spoke = scene.spoke(lab, Build::Trixie, &Spoke::default())?;
     let (_vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
     let home = lab.subdir("python")?;
     let before = scene.hub.exec("show crypto isakmp sa")?;
-    // each row is told, also when one before it has failed; RANCID comes last, when nothing changes the configuration any more
+    // each row is reported, even if one before it has failed; RANCID comes last, when the
+    // configuration no longer changes
     let rows: [(&str, Tool); 5] = [
         ("S01 Netmiko", netmiko),
         ("S10 NAPALM", napalm),
@@ -161,7 +164,8 @@ fn ansible(scene: &Scene, home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// S08: RANCID keeps what it read in a version control system, so nothing may differ that did not change.
+/// S08: RANCID keeps what it read in a version control system, so nothing may differ that did not
+/// change.
 fn rancid(scene: &Scene, home: &Path) -> Result<()> {
     let ssh = home.join("ssh");
     let key = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";

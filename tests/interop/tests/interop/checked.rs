@@ -12,7 +12,7 @@ use hubward_interop::wait::secs;
 pub(crate) struct Verdict {
     /// Its exit status.
     pub(crate) status: i32,
-    /// The options behind `start it with:`, as a shell would cut them.
+    /// The options after `start it with:`, split as a shell would split them.
     pub(crate) options: Vec<String>,
     /// Each tunnel, group and peer by its name, with the first word of its verdict.
     pub(crate) tunnels: Vec<(String, Outcome)>,
@@ -55,7 +55,7 @@ pub(crate) fn check(file: &Path) -> Result<Verdict> {
     // 1 is "it does not start like this, but with these options", or no configuration at all
     if status == 1 && options.is_empty() {
         ensure!(
-            text.contains("is no IOS configuration"),
+            text.contains("is not an IOS configuration"),
             "status 1 without the options to start it with, and not for want of a configuration:\n{text}"
         );
     }
@@ -74,7 +74,8 @@ fn tunnel(line: &str) -> Option<(String, Outcome)> {
     (!name.starts_with(' ')).then(|| (name.to_owned(), outcome))
 }
 
-/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied into one.
+/// The options of a printed command, cut as `sh` cuts them: what is printed is meant to be copied
+/// into one.
 fn options_of(printed: &str) -> Result<Vec<String>> {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("set -f; printf '%s\\n' {printed}"));

@@ -60,7 +60,7 @@ fn strongswan(lab: &Lab, build: Build, at: Client) -> Result<()> {
         assert!(resolv.contains(expected), "no {expected} in resolv.conf:\n{resolv}");
     }
 
-    // everything is taken back, and the gateway is told
+    // everything is undone, and the gateway is notified
     let status = client.process.terminate(secs(10))?;
     assert!(status.success(), "the client ended with {status}");
     wait::until("strongSwan to see the delete", secs(3), || Ok(hub.sas()?.is_empty()))?;

@@ -1,5 +1,6 @@
-//! Configurations that other people wrote: each starts with exactly the options that `hubward check` prints for it, and nothing
-//! that it protects leaves in clear, while Hubward runs and after `kill -9`.
+//! Configurations written by other people: each starts with exactly the options that `hubward
+//! check` prints for it, and nothing that it protects leaves unencrypted, while Hubward runs and
+//! after `kill -9`.
 //!
 //! `HUBWARD_CORPUS_ONLY=041` (the beginning of a label of the table) tries some of them alone.
 //!
@@ -39,8 +40,9 @@ pub(crate) const CASES: &[Case] = &[
 /// Tunnels, and what becomes of each.
 type Tunnels = &'static [(&'static str, Outcome)];
 
-/// What works: tunnels that have to work in every later version, too. With each configuration stands what becomes of all that
-/// it has, and `true` where it needs no option, unless it is that somebody else translates addresses.
+/// Tunnels that work, and must work in every later version. The table has, for each configuration,
+/// the verdict of everything in it, and `true` if it needs no option other than one for address
+/// translation.
 const WORKS: [(&str, Tunnels, bool); 19] = [
     ("018:270", &[("HQ-MAP/10", Outcome::Works)], true),
     ("018:292", &[("Branch-MAP/10", Outcome::Works)], true),
@@ -128,8 +130,9 @@ fn only() -> Option<String> {
     std::env::var("HUBWARD_CORPUS_ONLY").ok()
 }
 
-/// Each configuration of the table is there, and `check` says of its tunnels what the table does. That an interface has to be named
-/// with `--map` is no difference here: a name says which card it is on the router, not on this machine.
+/// Each configuration of the table exists, and `check` gives its tunnels the verdicts of the table.
+/// That an interface has to be named with `--map` is not a difference here: a name refers to a card
+/// of the router, not of this machine.
 fn works_still(lab: &Lab) -> Result<()> {
     let (mut failed, mut met) = (Vec::new(), 0);
     for found in configurations()? {
@@ -252,7 +255,8 @@ fn trial(lab: &Lab, found: &Found, row: &mut Row) -> Result<()> {
         .wait_log("is ready", secs(30))
         .with_context(|| format!("it does not start with the options that check printed: {arguments:?}"))?;
     if _dhcp.is_some() {
-        // the address is what the configuration waits for; what leaves before that is not judged here
+        // the address is what the configuration waits for; what leaves before that is not judged
+        // here
         std::thread::sleep(Duration::from_secs(2));
     }
     for (ios, linux, _) in &around.cards {

@@ -1,4 +1,5 @@
-//! Done when 2 (c), A04 and A38: a spoke without Xauth and a client with it, on one hub at the same time.
+//! Done when 2 (c), A04 and A38: a spoke without Xauth and a client with it, on one hub at the same
+//! time.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet ── spoke (strongSwan) ── spoke_lan

@@ -1,4 +1,5 @@
-//! However Hubward ends, and whatever fails under it, nothing that its configuration protects leaves in clear, and it comes back.
+//! However Hubward ends, and whatever fails under it, nothing that its configuration protects
+//! leaves unencrypted, and it comes back.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward, as systemd runs it) ── inet ── spoke (strongSwan; static map) ── 10.2.2.2
@@ -6,14 +7,16 @@
 //!                                                   └───── client (vpnc)
 //! ```
 //!
-//! The hub's LAN sends to the branches, to the client and to an address of the pool that nobody has, all the time. Each case is
-//! tried with SAs, and without: then no peer can be reached and the SAs are cleared. A table tells how long it took, and how long SAs
-//! or their absence took before. Only the lost DHCP lease is tried once: with the address, every SA has lost its end. Two threads are
-//! there only with the kernel as data plane: they fail in the guest of the topic `kernel`.
+//! The hub's LAN sends to the branches, to the client and to an unused address of the pool, all the
+//! time. Each case is tried with SAs, and without: then no peer is reachable and the SAs are
+//! cleared. A table shows how long it took, and for how long SAs had existed or been absent. Only
+//! the lost DHCP lease is tried once, because every SA ends with the address. Two threads exist
+//! only with the kernel as data plane: they fail in the guest of the topic `kernel`.
 //!
-//! The hub's addresses, two default routes and its forwarding are the machine's, so that a packet finds its way out whether Hubward
-//! runs or not. What shows it is a flow that nothing protects: it has to be seen outside in every case, and where the program ends,
-//! between its end and its return. In the end the guard is taken away, and then every protected flow has to be seen, too.
+//! The hub's addresses, two default routes and its forwarding belong to the machine, so that a
+//! packet finds its way out whether Hubward runs or not. A flow that nothing protects shows that:
+//! it has to be seen outside in every case, and if the program ends, between its end and its
+//! return. Finally the guard is removed, and then every protected flow has to be seen as well.
 
 pub(crate) mod site;
 
@@ -72,7 +75,7 @@ const MARKER: &[u8] = b"HUBWARD_INJECT_FAULTS";
 /// What the log says when the state cannot be written.
 const NOT_KEPT: &str = "leases would not outlive a restart";
 /// What it says when that is over.
-const KEPT: &str = "leases are kept again";
+const KEPT: &str = "leases are saved again";
 
 /// Of this signal, which leaves no time for a word, or by what was asked for.
 fn ends_with(status: &'static str) -> Expect {
@@ -167,7 +170,8 @@ fn more_serving_threads(lab: &Lab) -> Result<()> {
     panics(lab, config, &["ssh", "dhcp", "exec", "store", "supervisor"])
 }
 
-/// The threads that are there only where the kernel carries the packets, in the guest of the topic `kernel`.
+/// The threads that are there only where the kernel carries the packets, in the guest of the topic
+/// `kernel`.
 pub(crate) fn beside_the_kernel(lab: &Lab) -> Result<()> {
     let mut unit = unit(&faults_binary()?, config()?);
     unit.arguments.extend(["--dataplane", "kernel"].map(str::to_owned));
@@ -182,7 +186,8 @@ pub(crate) fn beside_the_kernel(lab: &Lab) -> Result<()> {
     site.finish("threads beside the kernel")
 }
 
-/// Threads that serve one person: what they serve ends, and nothing else. Somebody is at a console all the time.
+/// Threads that serve one person: what they serve ends, and nothing else. Somebody is at a console
+/// all the time.
 fn sessions(lab: &Lab) -> Result<()> {
     const WORKS: &str = "Current privilege level is 15";
     let home = lab.subdir("keys")?;
@@ -241,7 +246,7 @@ fn sessions(lab: &Lab) -> Result<()> {
         })
         .check(goes_on),
         Row::new("panic in a monitor", told("%HUBWARD-3-SESSION: the thread monitor panicked"), |site| {
-            // what the log tells at the end of a configuration
+            // what the log says at the end of a configuration
             let told = "%SYS-5-CONFIG_I";
             let typed = "terminal monitor\nconfigure terminal\nend\nshow privilege\n";
             site.service.order("panic-monitor")?;
@@ -310,7 +315,8 @@ fn keeps_again(site: &Site<'_>, mend: impl Fn(&Site<'_>) -> Result<()>) -> Resul
     Ok(())
 }
 
-/// The state folder is on a small disk that gets full, or is full or read-only, and what is in it is no database.
+/// The state folder is on a small disk that fills up, or is full or read-only, and its content is
+/// not a database.
 fn state(lab: &Lab) -> Result<()> {
     let second = "username second password 0 second\n";
     let mut unit =
@@ -322,7 +328,7 @@ fn state(lab: &Lab) -> Result<()> {
             .to_owned();
     let mut site = Site::build(lab, &unit, own)?;
     let kept = site.service.dir().join("kept");
-    // what is wrong with the state is told by the run that comes then
+    // the next run reports what is wrong with the state
     let killed = |told: Option<&str>| {
         let told = told.map(str::to_owned);
         Expect::Ends { status: "signal 9", told, within: secs(5) }
@@ -337,7 +343,8 @@ fn state(lab: &Lab) -> Result<()> {
     };
     let free = |site: &Site<'_>| Ok(std::fs::remove_file(site.of_the_service("/var/lib/fill"))?);
     site.both(&[Row::new("the disk gets full", Expect::Stays { told: None }, fill)])?;
-    // a client that was never here gets an address; that is written where the database has room, or else it is told that it cannot
+    // a new client gets an address; it is stored if the database has room, and otherwise the log
+    // says that it cannot be
     let full = SystemTime::now();
     site.net.inet.ip("link set to-client up")?;
     site.end_client()?;
@@ -382,7 +389,7 @@ fn state(lab: &Lab) -> Result<()> {
     site.finish("the state")
 }
 
-/// The way out is lost and comes back; a reload that cannot be taken.
+/// The uplink is lost and comes back; a reload that is refused.
 fn routes_and_reloads(lab: &Lab) -> Result<()> {
     let config = config()?;
     let mut site = Site::build(lab, &unit(&binary()?, config.clone()), own)?;
@@ -422,8 +429,8 @@ fn routes_and_reloads(lab: &Lab) -> Result<()> {
     site.finish("routes and reloads")
 }
 
-/// A hub whose outside address comes by DHCP (Hubward sets it, and the route that comes with it), and another Hubward that
-/// leases it for a minute.
+/// A hub whose outside address comes by DHCP (Hubward sets it, and the route that comes with it), and
+/// another Hubward that leases it for a minute.
 fn by_dhcp(program: &Path) -> Result<(Unit, Unit)> {
     let lending = "hostname isp\nip dhcp excluded-address 10.48.67.160 10.48.67.180\nip dhcp pool hub\n \
                    network 10.48.67.160 255.255.255.224\n default-router 10.48.67.161\n lease 0 0 1\n\
@@ -477,7 +484,7 @@ fn lease(lab: &Lab) -> Result<()> {
     let then = Instant::now();
     wait::until("the lease to end", MINUTE + secs(10), || Ok(site.service.log().contains(told)))?;
     let lost = then.elapsed();
-    // the LAN goes on sending
+    // the LAN keeps sending
     let gone = Instant::now();
     std::thread::sleep(secs(2));
     site.could_see("without the lease", gone, Instant::now())?;
@@ -504,7 +511,8 @@ fn lease(lab: &Lab) -> Result<()> {
     site.finish("a lost lease")
 }
 
-/// The program that is delivered does not know what the test build obeys; the test build shows that looking for it finds it.
+/// The program that is delivered does not know what the test build obeys; the test build shows that
+/// looking for it finds it.
 fn release(lab: &Lab) -> Result<()> {
     let knows = |program: &Path| -> Result<bool> {
         let bytes = std::fs::read(program)?;

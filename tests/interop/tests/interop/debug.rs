@@ -1,5 +1,5 @@
-//! A19 to A25, A30 to A34: `debug crypto` of a live hub. The reference document's two captures, by peers that say what its
-//! spoke and its client said; and the same lines with strongSwan and vpnc.
+//! A19 to A25, A30 to A34: `debug crypto` of a live hub. The reference document's two captures, by
+//! peers that say what its spoke and its client said; and the same lines with strongSwan and vpnc.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -98,7 +98,8 @@ fn talk(ns: &Ns, own: Ipv4Addr, talk: impl FnOnce(Speaker<'_>) + Send) -> Result
     })
 }
 
-/// The messages of `show logging` in the layout of IOS 12.3, each on one line, its blanks collapsed, without the time stamp.
+/// The messages of `show logging` in the layout of IOS 12.3, each on one line, its blanks
+/// collapsed, without the time stamp.
 fn messages(scene: &Scene) -> Result<Vec<String>> {
     let text = scene.hub.exec("terminal show-format classic\nshow logging")?;
     let (_, log) = text.split_once("Log Buffer (").context("no buffer")?;
@@ -132,7 +133,7 @@ enum Volatile {
     Seconds,
 }
 
-/// Behind these words stands something volatile.
+/// These words precede something volatile.
 const BEHIND: &[(&str, Volatile)] = &[
     ("ISAKMP (0:", Volatile::Isakmp),
     ("ISAKMP (0/", Volatile::Isakmp),
@@ -155,7 +156,8 @@ const BEHIND: &[(&str, Volatile)] = &[
     ("left to use the address: ", Volatile::Seconds),
 ];
 
-/// A message with its volatile values taken out, and those values; zeros stay, for they say that there is none.
+/// A message with its volatile values removed, and those values; zeros stay, because they mean that
+/// there is none.
 fn shape(message: &str) -> (String, Vec<(Volatile, u32)>) {
     let (mut out, mut values) = (String::new(), Vec::new());
     let mut rest = message;
@@ -178,7 +180,8 @@ fn shape(message: &str) -> (String, Vec<(Volatile, u32)>) {
     (out, values)
 }
 
-/// A number at the beginning of a text and its length: with a sign, in hexadecimal, or in hexadecimal with the decimal behind it.
+/// A number at the beginning of a text and its length: with a sign, in hexadecimal, or in
+/// hexadecimal followed by the decimal.
 fn number(text: &str, kind: Volatile) -> Option<(u32, usize)> {
     let until = |text: &str, fits: fn(char) -> bool| text.find(|c| !fits(c)).unwrap_or(text.len());
     if kind == Volatile::Pointer {
@@ -201,8 +204,8 @@ fn number(text: &str, kind: Volatile) -> Option<(u32, usize)> {
     Some((value, text.len() - digits.len() + length))
 }
 
-/// Every message of a capture is there, in its order, but for those that are excused. A volatile value stands for the same value
-/// wherever it is.
+/// Every message of a capture occurs, in its order, except for those that are excused. A volatile
+/// value stands for the same value everywhere.
 fn compare(capture: &str, excused: &[Excused], ours: &[String]) -> Result<usize> {
     let fits = |pattern: &str, line: &str| match pattern.strip_suffix('*') {
         Some(beginning) => line.starts_with(beginning),
@@ -271,16 +274,17 @@ fn client(lab: &Lab) -> Result<()> {
     scene.hub.wait_show("show logging", "IPSEC(create_sa)", Duration::from_secs(5))?;
     let ours = messages(&scene)?;
     assert_eq!(compare(&capture, CLIENT_DEBUG, &ours)?, 197, "207 messages, 10 of them excused");
-    // what was put off until Xauth is done then
+    // what was postponed until Xauth is done then
     let place = |text: &str| ours.iter().position(|line| line.contains(text)).context(text.to_string());
     assert!(place("Process initial contact")? > place("XAUTH ACK Processed")?);
-    // what was asked for is told; what runs is our own
+    // the requested lifetime is logged; our own applies
     let sa = scene.hub.exec("show crypto ipsec sa | json")?;
     assert!(sa.contains("\"seconds\": 35"), "3600 seconds, a few of them gone: {sa}");
     Ok(())
 }
 
-/// `no logging on`, as `hub.cfg` has it, leaves the console alone: who watches there sees a spoke call.
+/// `no logging on`, as `hub.cfg` has it, does not affect the console: a user there sees a spoke
+/// initiate.
 fn console(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let seen = std::thread::scope(|scope| {
@@ -333,7 +337,7 @@ fn live(lab: &Lab) -> Result<()> {
     assert!(stderr.contains("ISAKMP:(1001):Old State = IKE_READY  New State = IKE_R_MM1"), "not on stderr");
     assert!(!told.iter().any(|line| line.contains("cisco123")), "the key is in the log");
 
-    // the syslog server behind the hub has it too: local7, debugging
+    // the syslog server behind the hub has it as well: local7, debugging
     syslog.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut buffer = [0; 2048];
     loop {

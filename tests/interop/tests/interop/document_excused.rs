@@ -1,6 +1,6 @@
 //! Lines of the reference document's samples that cannot be met literally, each with its reason.
 
-/// A line of the document with its blanks collapsed, what stands for it here, and why.
+/// A line of the document with its blanks collapsed, what replaces it here, and why.
 pub(crate) const EXCUSED: &[(&str, &str, &str)] = &[
     (
         "in use settings = {Tunnel, }",
@@ -13,11 +13,11 @@ pub(crate) const EXCUSED: &[(&str, &str, &str)] = &[
 
 /// A message of the document's debug captures that cannot be met literally.
 pub(crate) struct Excused {
-    /// The message, its blanks collapsed; with `*` at the end, how it begins.
+    /// The message, its blanks collapsed; a `*` at the end makes it a prefix.
     pub(crate) written: &'static str,
     /// Which one of its kind, from 1; 0 for all.
     pub(crate) occurrence: usize,
-    /// What stands for it here, if anything does; with `*` at the end, how it begins.
+    /// What replaces it here, if anything does; a `*` at the end makes it a prefix.
     pub(crate) meant: Option<&'static str>,
     /// Why.
     pub(crate) why: &'static str,

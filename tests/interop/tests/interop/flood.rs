@@ -1,12 +1,13 @@
-//! A stranger without any key sends as many first messages as the machine gives, from one address, for ten seconds.
+//! A stranger without any key sends as many first messages as the machine gives, from one address,
+//! for ten seconds.
 //!
 //! ```text
 //!  hub_lan ── hub ── inet ── spoke ── spoke_lan      a tunnel that reaches its volume limit every two seconds
 //!                     └───── client                  sends the flood
 //! ```
 //!
-//! No tunnel ends by it, a tunnel that a packet asks for comes up, and people are answered. How long that takes is printed, not
-//! judged.
+//! No tunnel ends by it, a tunnel that a packet asks for comes up, and people are answered. How
+//! long that takes is printed, not judged.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,7 +35,8 @@ const PACKETS_A_SECOND: u32 = 1000;
 /// The log's words where a child SA ends by its volume.
 const ENDED: &str = "volume limit reached";
 
-/// Main mode, message 1 (RFC 2409, section 5): one proposal that the hub takes. The first eight bytes are the cookie.
+/// Main mode, message 1 (RFC 2409, section 5): one proposal that the hub takes. The first eight
+/// bytes are the cookie.
 fn first_message() -> Vec<u8> {
     let attributes: [[u16; 2]; 6] = [[1, 5], [2, 2], [3, 1], [4, 2], [11, 1], [12, 28_800]];
     let attributes: Vec<u8> = attributes
@@ -53,7 +55,7 @@ fn first_message() -> Vec<u8> {
     [&[0; 16][..], &[1, 0x10, 2, 0], &[0; 4], &length, &sa].concat()
 }
 
-/// Sends first messages, each with another cookie, until it is told to stop; how many.
+/// Sends first messages, each with another cookie, until it is stopped; returns how many.
 fn flood(stop: &AtomicBool, sent: &AtomicU64) -> Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("bind")?;
     socket.connect(SocketAddr::from((HUB, 500)))?;

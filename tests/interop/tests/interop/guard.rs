@@ -1,12 +1,13 @@
-//! What the configuration protects does not leave in clear, however Hubward ends, until somebody says so.
+//! What the configuration protects does not leave unencrypted, however Hubward ends, until an
+//! operator releases it.
 //!
 //! ```text
 //!  hub_lan ── hub (forwards, has its addresses and routes of its own) ── to-hub inet ── spoke (strongSwan), client (Hubward)
 //!  10.1.1.10                                                           capture
 //! ```
 //!
-//! The hub's addresses, its default route and its forwarding are the machine's, so that every packet that the guard does not keep
-//! in is seen outside. Each test ends by seeing just that.
+//! The hub's addresses, its default route and its forwarding are the machine's, so that every
+//! packet that the guard does not keep in is seen outside. Each test ends by seeing just that.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -96,7 +97,7 @@ impl Stage {
         Ok(Self { net, capture })
     }
 
-    /// How many packets to an address were seen in clear outside.
+    /// How many packets to an address were seen unencrypted outside.
     fn seen(&self, to: Ipv4Addr) -> Result<usize> {
         // what tcpdump has in its hands
         std::thread::sleep(Duration::from_millis(300));
@@ -143,7 +144,7 @@ impl Stage {
 }
 
 fn start(lab: &Lab, stage: &Stage, config: &str) -> Result<Hubward> {
-    // the outside address is there and the inside one is not, which is nobody's concern here
+    // the outside address exists and the inside one does not, which does not matter here
     Hubward::start_with(lab, "hub", &stage.net.hub, config, OWN)
 }
 
@@ -218,7 +219,7 @@ fn granted(lab: &Lab) -> Result<()> {
     stage.others_pass("after clear crypto sa")?;
     hub.process().kill9()?;
     stage.stays_in("after kill -9", &[SPOKE_HOST])?;
-    // what does not start, and what is no configuration, leaves what was there
+    // a refused start, and a file that is not a configuration, leave what was there
     let refused = edit(&config, "  crypto map mymap\n", "  ip access-group 104 in\n  crypto map mymap\n")?;
     let prose = "Dear colleague,\nthe configuration of the hub follows tomorrow.\n";
     for text in [refused.as_str(), prose] {
@@ -236,7 +237,7 @@ fn granted(lab: &Lab) -> Result<()> {
     stage.stays_in("after SIGTERM", &[SPOKE_HOST])?;
     let hub = start(lab, &stage, &config)?;
     let told = hub.exec("clear crypto guard 10.2.0.0/16")?;
-    assert!(told.contains("1 granted network is not guarded any more"), "{told}");
+    assert!(told.contains("1 granted network is no longer guarded"), "{told}");
     let shown = hub.exec("show crypto guard")?;
     assert!(!shown.contains("10.2.0.0/16"), "{shown}");
     stage.leaves("cleared", &[SPOKE_HOST])?;
@@ -246,7 +247,7 @@ fn granted(lab: &Lab) -> Result<()> {
 fn last_moment(lab: &Lab) -> Result<()> {
     let stage = Stage::new(lab)?;
     let config = hub_cfg()?;
-    // what the disk cannot know is what the end came before: then the kernel's table alone tells of the grant
+    // if the end came before it was written to the disk, only the kernel's table has the grant
     let disk = SmallDisk::mount(&lab.dir().join("hub").join("varlib"), "size=1m,mode=755")?;
     disk.remount("ro")?;
     let mut hub = start(lab, &stage, &config)?;

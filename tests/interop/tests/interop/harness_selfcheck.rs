@@ -1,5 +1,5 @@
-//! The harness itself, proved without Hubward: two programs that we did not write agree in it, and the capture
-//! assertions tell ESP from cleartext.
+//! A test of the harness itself, without Hubward: two independent programs agree in it, and the
+//! capture assertions distinguish ESP from cleartext.
 //!
 //! ```text
 //!  hub_lan ── hub (strongSwan) ── inet ── spoke (strongSwan) ── spoke_lan

@@ -1,4 +1,5 @@
-//! A company's headquarters as it comes off the device (`examples/hq-2911.cfg`), with its branches and a client.
+//! A company's headquarters as it comes off the device (`examples/hq-2911.cfg`), with its branches
+//! and a client.
 //!
 //! ```text
 //!  lan 10.1.1.10 ── hq (Hubward) 198.51.100.2 ── inet ── 203.0.113.10 munich (strongSwan) ── 10.2.1.10
@@ -6,8 +7,8 @@
 //!                                                 └── 192.0.2.100 client (vpnc)
 //! ```
 //!
-//! The filters, the firewall and the translation of these configurations are not Hubward's: they are named by the options that
-//! `hubward check` prints.
+//! The filters, the firewall and the translation of these configurations are not Hubward's: they
+//! are named by the options that `hubward check` prints.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -104,7 +105,7 @@ impl Net {
         inet.address("to-client", "192.0.2.1/24")?;
         net.client.address("eth0", "192.0.2.100/24")?;
         net.client.default_route(Ipv4Addr::new(192, 0, 2, 1))?;
-        // whom an unprotected packet is for
+        // the destination of an unprotected packet
         inet.address("lo", &format!("{UNPROTECTED}/32"))?;
         Ok(net)
     }
@@ -177,7 +178,8 @@ fn headquarters(lab: &Lab, config: &str) -> Result<()> {
     both_ways(&net.lan, HQ_HOST, &net.munich_lan, MUNICH_HOST)?;
     both_ways(&net.lan, HQ_HOST, &net.hamburg_lan, HAMBURG_HOST)?;
 
-    // the other ends fall silent; Hamburg first loses its headquarters' answers, then its SAs, then Hubward itself
+    // the other ends fall silent; Hamburg first loses its headquarters' answers, then its SAs, then
+    // Hubward itself
     let hq_probes = with_hosts(Survey::read(config).probes(), &[MUNICH_HOST, HAMBURG_HOST, address]);
     let hamburg_probes = with_hosts(Survey::read(&branch).probes(), &[HQ_HOST, DMZ_HOST]);
     let mut volleys = Volleys::default();
@@ -240,7 +242,7 @@ struct Site<'a> {
     probes: &'a [Probe],
 }
 
-/// What was sent, so that what is seen can be told apart.
+/// What was sent, so that what is seen can be identified.
 #[derive(Default)]
 struct Volleys {
     sent: Vec<Sent>,
@@ -252,7 +254,8 @@ struct Sent {
 }
 
 impl Volleys {
-    /// A packet for each probe from the site's host, and what its ACL selects from the router too; then one that nothing protects.
+    /// A packet for each probe from the site's host, and what its ACL selects from the router too;
+    /// then one that nothing protects.
     fn fire(&mut self, site: &Site<'_>, when: &str) -> Result<()> {
         let (mut from_host, mut from_router) = (Packets::default(), Packets::default());
         for probe in site.probes {

@@ -49,12 +49,13 @@ pub(crate) const CASES: &[Case] = &[
     case("leftovers_of_a_killed_gateway_go", STRONGSWAN, killed),
 ];
 
-/// What xfrm of a namespace holds.
+/// The xfrm state of a namespace.
 fn held(ns: &Ns) -> Result<(String, String)> {
     Ok((ns.run(&["ip", "xfrm", "state"])?, ns.run(&["ip", "xfrm", "policy", "list", "nosock"])?))
 }
 
-/// Fails unless nothing is left of a gateway that ended; what the kernel itself keeps for a second is waited for.
+/// Fails unless nothing is left of a gateway that ended; what the kernel itself keeps for a second
+/// is waited for.
 fn left_nothing(ns: &Ns) -> Result<()> {
     let mut left = (String::new(), String::new());
     let gone = wait::until("xfrm to be empty", secs(5), || {
@@ -85,7 +86,8 @@ fn hub_and_strongswan(lab: &Lab) -> Result<()> {
     wire.expect_native_esp(HUB, SPOKE, 6)
 }
 
-/// The shortest volume that IOS takes, 2560 kilobytes: the kernel tells at nine tenths of it, and the hub rekeys.
+/// The smallest volume that IOS accepts, 2560 kilobytes: the kernel reports nine tenths of it, and
+/// the hub rekeys.
 fn volume(lab: &Lab) -> Result<()> {
     let scene = Scene::with(lab, Client::Direct, &rekey::shortest_volume()?)?;
     let spoke = scene.spoke(lab, Build::Kernel, &Spoke::default())?;
@@ -106,7 +108,7 @@ fn volume(lab: &Lab) -> Result<()> {
     scene.wire().map(drop)
 }
 
-/// The NAT router gets another address, and with it its client: the hub follows, and its SAs go on.
+/// The NAT router gets another address, and with it its client: the hub follows, and its SAs stay.
 fn moves(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::BehindNat)?;
     let (_vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::Natt, ..Profile::default() })?;
@@ -131,7 +133,8 @@ fn moves(lab: &Lab) -> Result<()> {
 fn refused(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _spoke = scene.spoke(lab, Build::Kernel, &Spoke::default())?;
-    // what should have been encrypted comes in clear: from the internet, with an address behind the tunnel
+    // what should have been encrypted arrives unencrypted: from the internet, with an address
+    // behind the tunnel
     scene.net.inet.address("to-hub", "10.2.9.9/32")?;
     scene.net.inet.ip("route add 10.1.0.0/16 via 10.48.67.181")?;
     let from = Some(std::net::Ipv4Addr::new(10, 2, 9, 9));
@@ -198,7 +201,7 @@ fn killed(lab: &Lab) -> Result<()> {
     );
     hub.stop()?;
     let mut hub = Hubward::start(lab, "hub", &scene.net.hub, &hub_cfg()?)?;
-    // strongSwan knows nothing of it until it is told
+    // strongSwan does not know of it until it is notified
     spoke.swanctl(&["--terminate", "--ike", "hub", "--force", "--timeout", "3"], secs(10))?;
     spoke.initiate("net")?;
     ping::answered(&scene.net.spoke_lan, HUB_HOST, 3)?;

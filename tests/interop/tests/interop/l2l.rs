@@ -58,12 +58,14 @@ fn modern_cfg() -> Result<String> {
     )
 }
 
-/// Main mode's third message and quick mode's first, with their 256 bytes of key exchange, come in pieces (payload 132).
+/// Main mode's third message and quick mode's first, with their 256 bytes of key exchange, arrive
+/// in fragments (payload 132).
 fn fragments(lab: &Lab) -> Result<()> {
     let scene = Scene::with(lab, Client::Direct, &modern_cfg()?)?;
     let suite = Suite { fragments: true, ..Suite::modern() };
     let spoke = scene.spoke(lab, Build::Machine, &Spoke { suite, ..Spoke::default() })?;
-    // strongSwan gives every piece, of quick mode too, main mode's exchange type and the message id 0
+    // strongSwan gives every fragment, of quick mode as well, main mode's exchange type and the
+    // message id 0
     let said = spoke.log();
     let split = said.lines().filter(|line| line.contains("splitting IKE message")).count();
     assert!(split >= 2 && said.contains("FRAG(2/2)"), "{split} messages in pieces:\n{said}");
@@ -96,7 +98,7 @@ fn goodbye(lab: &Lab) -> Result<()> {
         Ok(!scene.hub.exec("show crypto isakmp sa")?.contains("QM_IDLE"))
     })?;
     ping::unanswered(&scene.net.spoke_lan, HUB_HOST, 2)?;
-    // and what leaves for the spoke's network now does not leave in clear
+    // and packets to the spoke's network do not leave unencrypted now
     ping::unanswered(&scene.net.hub_lan, hubward_interop::topology::SPOKE_HOST, 2)?;
     Ok(())
 }
@@ -108,7 +110,8 @@ fn sigterm(lab: &Lab) -> Result<()> {
     wait::until("strongSwan to see the delete", secs(3), || Ok(spoke.sas()?.is_empty()))
 }
 
-/// A TCP stream of full segments: what is too long for the tunnel is told to the sender (or fragmented), not lost.
+/// A TCP stream of full segments: the sender is notified of what is too large for the tunnel (or it
+/// is fragmented), and nothing is lost.
 pub(crate) fn tcp(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
@@ -132,8 +135,8 @@ pub(crate) fn tcp(lab: &Lab) -> Result<()> {
     }
 }
 
-/// What ike-scan finds: the hub answers the document's suite, in main mode and for the group, refuses another, and does
-/// not tell which groups there are.
+/// What ike-scan finds: the hub answers the document's suite, in main mode and for the group,
+/// refuses another, and does not reveal which groups exist.
 fn ike_scan(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let scan = |arguments: &[&str]| -> Result<String> {
@@ -150,7 +153,7 @@ fn ike_scan(lab: &Lab) -> Result<()> {
     let found = scan(&["--trans=(1=7,14=256,2=4,3=1,4=14)"])?;
     assert!(!found.contains("Handshake returned"), "a suite that is not configured was taken:\n{found}");
     let found = scan(&["--trans=(1=5,2=2,3=65001,4=2)", "-A", "--id=nosuchgroup", "--idtype=11"])?;
-    // as a configured one is, under a key that nobody has: group names cannot be guessed
+    // as for a configured one, under a random key: group names cannot be guessed
     assert!(found.contains("Aggressive Mode Handshake returned"), "an unknown group is told apart:\n{found}");
     scene.hub.expect_log(&["nosuchgroup"])?;
     Ok(())

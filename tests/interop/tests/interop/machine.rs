@@ -1,4 +1,5 @@
-//! What Hubward does to its machine: routes that lead nowhere, shut interfaces, network cards, a state folder that fails.
+//! What Hubward does to its machine: routes that lead nowhere, shut interfaces, network cards, a
+//! state folder that fails.
 //!
 //! ```text
 //!  hub_lan ── eth1 hub (Hubward) eth0 ── inet ── spoke (strongSwan) ── spoke_lan
@@ -36,7 +37,7 @@ pub(crate) const CASES: &[Case] = &[
 /// A host in a network that only the default route leads to.
 const REACHED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
-/// The reference network with hosts on the internet that answer in clear.
+/// The reference network with hosts on the internet that answer unencrypted packets.
 fn network(lab: &Lab, hosts: &[Ipv4Addr]) -> Result<Reference> {
     let net = Reference::build(lab, Client::Direct)?;
     net.address_spoke()?;
@@ -95,11 +96,11 @@ fn absent(lab: &Lab) -> Result<()> {
     ] {
         assert!(shown.contains(line), "no {line:?} in\n{shown}");
     }
-    // told once, whatever is typed
+    // reported once, whatever is typed
     typed(&hub, "ip route 10.66.0.0 255.255.0.0 10.1.1.9\n")?;
     typed(&hub, "no ip route 10.66.0.0 255.255.0.0 10.1.1.9\n")?;
     assert_eq!(hub.log().matches("10.78.0.0/24 [1] is unreachable here").count(), 1);
-    // the line goes, and with it what stood for it
+    // the line is removed, and with it the route that replaced it
     typed(&hub, "no ip route 10.78.0.0 255.255.255.0 Dialer1\n")?;
     ping::until_answered(&net.hub_lan, closed[0], secs(5))?;
     hub.stop()?;
@@ -135,7 +136,7 @@ fn null_routes(lab: &Lab) -> Result<()> {
     // the SA is there, and the packets never meet it
     reload(&hub, &with("", NULL)?)?;
     ping::unanswered(&net.hub_lan, SPOKE_HOST, 3)?;
-    // for a part of the network, in front of the default route
+    // for a part of the network, before the default route
     reload(&hub, &with("", "ip route 10.2.2.0 255.255.255.0 Null0\n")?)?;
     ping::unanswered(&net.hub_lan, SPOKE_HOST, 3)?;
     // while an SA is up
@@ -143,7 +144,7 @@ fn null_routes(lab: &Lab) -> Result<()> {
     ping::unanswered(&net.hub_lan, SPOKE_HOST, 2)?;
     up()?;
     ping::until_answered(&net.hub_lan, SPOKE_HOST, secs(10))?;
-    // always: a packet calls the spoke
+    // always: a packet makes the hub initiate to the spoke
     spoke.terminate("hub")?;
     reload(&hub, &with(" reverse-route static\n", NULL)?)?;
     ping::until_answered(&net.hub_lan, SPOKE_HOST, secs(15))?;
@@ -205,7 +206,7 @@ fn shut(lab: &Lab) -> Result<()> {
     ping::unanswered(&net.hub_lan, REACHED, 2)?;
     hub.stop()?;
     assert!(is_up(&net.hub, "eth1")?, "it was up before Hubward");
-    // a link that nothing maps is nobody's to touch
+    // a link that nothing maps must not be touched
     net.hub.cable("eth2", &net.inet, "spare")?;
     let spare = "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n shutdown\nip classless\n";
     let mut hub = Hubward::start(lab, "hub", &net.hub, &with_lines(spare)?)?;
@@ -293,7 +294,7 @@ fn full_disk(lab: &Lab) -> Result<()> {
     std::fs::remove_file(fill)?;
     // if it was noticed, it is over within the time of a retry
     if hub.log().contains("leases would not outlive a restart") {
-        wait_log(&hub, "leases are kept again")?;
+        wait_log(&hub, "leases are saved again")?;
     }
     hub.stop()?;
     drop(hub);
@@ -309,7 +310,7 @@ fn full_disk(lab: &Lab) -> Result<()> {
     hub.expect_log(&["No space left on device"])?;
     let address = leased(&net.client, lab, "vpnc-third")?;
     std::fs::remove_file(fill)?;
-    wait_log(&hub, "leases are kept again")?;
+    wait_log(&hub, "leases are saved again")?;
     hub.stop()?;
     drop(hub);
     // read-only: what was kept is known, and the client has its address again
@@ -385,7 +386,7 @@ fn greedy(lab: &Lab) -> Result<()> {
         spoke.initiate_fails("net", secs(8))?;
         hub.expect_log(&[what])?;
         let why = hub.exec("why")?;
-        assert!(why.contains("as its side of a tunnel") && why.contains(what), "{why}");
+        assert!(why.contains("as its proxy identity") && why.contains(what), "{why}");
     }
     let spoke = Charon::start(lab, "honest", &net.spoke, Build::Machine, &Spoke::default().conf())?;
     spoke.initiate("net")?;

@@ -1,9 +1,11 @@
 //! Hubward against real peers: the promises, each in network namespaces of its own.
 //!
-//! `cargo test -p hubward-interop -- FILTER` as root; see `hubward_interop::needs` for what is reported as ignored.
+//! `cargo test -p hubward-interop -- FILTER` as root; see `hubward_interop::needs` for what is
+//! reported as ignored.
 //!
-//! Most trials wait most of the time, for a lifetime to end or a peer to give up: so several run for each processor, but of those
-//! that want one for themselves ([`BUSY`]) no more than there are. `--test-threads=1` runs one after the other.
+//! Most trials wait most of the time, for a lifetime to end or a peer to give up: so several run
+//! for each processor, but of those that want one for themselves ([`BUSY`]) no more than there are.
+//! `--test-threads=1` runs one after the other.
 
 #![allow(clippy::indexing_slicing, reason = "a test that finds its own input wrong may stop")]
 
@@ -65,8 +67,9 @@ pub(crate) const fn case(
     Case { name, needs, run }
 }
 
-/// Trials that keep a processor busy, and those that measure loss, throughput or how long something takes: by the beginning
-/// of their names. [`crate::pace`] never has more of them run than there are processors.
+/// Trials that keep a processor busy, and those that measure loss, throughput or how long something
+/// takes: by the beginning of their names. [`crate::pace`] never has more of them run than there
+/// are processors.
 const BUSY: &[&str] = &[
     "automation::",
     "closed_corpus::",
@@ -85,7 +88,8 @@ const BUSY: &[&str] = &[
 const AT_A_TIME: usize = 3;
 
 fn main() {
-    // `cargo ci test` has made beforehand what takes minutes and no trial; whether it is there the trials find out
+    // `cargo ci test` has made beforehand what takes minutes and no trial; whether it is there the
+    // trials find out
     if std::env::var_os("HUBWARD_PREPARE").is_some() {
         match trixie::root() {
             Ok(root) => println!("the Debian trixie root is {}", root.display()),
@@ -166,7 +170,8 @@ fn trial(name: String, case: &'static Case, pace: &Arc<Pace>) -> Trial {
 
 fn run(case: &Case) -> Result<(), Failed> {
     let lab = Lab::new(case.name).map_err(|e| Failed::from(format!("{e:#}")))?;
-    // an assertion's panic is a failure like another: it too is told with the logs of all that ran
+    // an assertion's panic is a failure like any other: it is also reported with the logs of all
+    // programs
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(&lab)));
     let why = match outcome {
         Ok(Ok(())) => {

@@ -1,4 +1,5 @@
-//! Done when 3, A27 and A37: wrong peers and hostile packets against a running hub that serves another peer meanwhile.
+//! Done when 3, A27 and A37: wrong peers and hostile packets against a running hub that serves
+//! another peer meanwhile.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet ── spoke (strongSwan, honest, pinging all the time) ── spoke_lan
@@ -95,9 +96,9 @@ fn wrong_wildcard_key(lab: &Lab) -> Result<()> {
     assert_eq!(charon.children()?, 0);
     let said = honest.explained(lab)?;
     for part in [
-        "10.51.82.100 calls 10.48.67.181, main mode",
+        "10.51.82.100 initiates to 10.48.67.181, main mode",
         "the pre-shared keys differ",
-        "10.100.2.102 calls 10.48.67.181, main mode",
+        "10.100.2.102 initiates to 10.48.67.181, main mode",
         "there are ESP packets both ways",
     ] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
@@ -146,8 +147,9 @@ fn wrong_password(lab: &Lab) -> Result<()> {
     honest.unharmed(&["gfullage", "wrong password"])
 }
 
-/// A client that knows the group key but would do without Xauth: it offers plain pre-shared key authentication, and
-/// wants an address or a quick mode at once. The hub does not let it pass even phase 1.
+/// A client that knows the group key but would do without Xauth: it offers plain pre-shared key
+/// authentication, and wants an address or a quick mode at once. The hub does not let it pass even
+/// phase 1.
 fn without_xauth(lab: &Lab, mode_config: bool) -> Result<()> {
     let honest = Honest::start(lab)?;
     let hostile = XauthClient { user: None, mode_config, ..XauthClient::default() };
@@ -161,7 +163,8 @@ fn without_xauth(lab: &Lab, mode_config: bool) -> Result<()> {
     honest.unharmed(&["10.51.82.100", "authentication method"])
 }
 
-/// vpnc encrypts whatever its interface is given: a client that speaks for an address which is not its own.
+/// vpnc encrypts whatever its interface is given: a client that speaks for an address which is not
+/// its own.
 fn foreign_source(lab: &Lab) -> Result<()> {
     let honest = Honest::start(lab)?;
     let (_vpnc, _env) = honest.scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
@@ -191,7 +194,8 @@ fn replayed(lab: &Lab) -> Result<()> {
     let mut esp: Vec<Vec<u8>> = inject::recorded(honest.scene.capture.file())?
         .into_iter()
         .filter(|packet| {
-            // ESP in UDP 4500: source is the spoke, and the four bytes behind the UDP header are an SPI
+            // ESP in UDP 4500: source is the spoke, and the four bytes after the UDP header are an
+            // SPI
             packet.get(12..16) == Some(&SPOKE.octets()) && packet.get(9) == Some(&17)
         })
         .filter(|packet| {
@@ -200,7 +204,8 @@ fn replayed(lab: &Lab) -> Result<()> {
                 && packet.len() > 60
         })
         .collect();
-    // a capture on a virtual cable has checksums that were never filled in; none is as good as the right one
+    // a capture on a virtual cable has checksums that were never filled in; none is as good as the
+    // right one
     for packet in &mut esp {
         if let Some(checksum) = packet.get_mut(26..28) {
             checksum.fill(0);
@@ -223,8 +228,8 @@ fn replayed(lab: &Lab) -> Result<()> {
     honest.unharmed(&["replay"])
 }
 
-/// Prefixes of every message of a real negotiation, each with its length field as it was and as it would have to be,
-/// and datagrams as long as UDP allows.
+/// Prefixes of every message of a real negotiation, each with its length field as it was and as it
+/// would have to be, and datagrams as long as UDP allows.
 fn malformed(lab: &Lab) -> Result<()> {
     let honest = Honest::start(lab)?;
     let messages: Vec<Vec<u8>> = inject::recorded(honest.scene.capture.file())?
@@ -265,7 +270,7 @@ fn malformed(lab: &Lab) -> Result<()> {
     inject::datagrams(&honest.scene.net.client, (HUB, 500), &evil)?;
     let marked: Vec<Vec<u8>> = evil.iter().take(200).map(|m| [&[0; 4], m.as_slice()].concat()).collect();
     inject::datagrams(&honest.scene.net.client, (HUB, 4500), &marked)?;
-    // and ESP of an SPI that nobody has, short and long
+    // and ESP of an unknown SPI, short and long
     let noise: Vec<Vec<u8>> = (1..200_usize).map(|n| vec![0xa5; n]).collect();
     inject::datagrams(&honest.scene.net.client, (HUB, 4500), &noise)?;
     wait::until("the console to answer", secs(5), || {

@@ -111,7 +111,7 @@ fn keys(lab: &Lab) -> Result<()> {
         let (success, out, err) = ssh("ssh", key, more)?;
         assert!(!success && out.is_empty(), "{what}: {out}{err}");
     }
-    // no files; and the client is told so at once
+    // no files; and the client is notified at once
     let begun = Instant::now();
     let (success, _, err) = ssh("sftp", &ed25519, &["admin@10.1.1.1"])?;
     assert!(!success && begun.elapsed() < secs(20), "{err}");

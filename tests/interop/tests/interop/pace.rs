@@ -3,10 +3,11 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Trials whose times are told at the end.
+/// Trials whose times are listed at the end.
 const TOLD: usize = 15;
 
-/// Between the starts of two trials: to build a network and start peers in it wants more of a processor than what comes after.
+/// Between the starts of two trials: to build a network and start peers in it wants more of a
+/// processor than what comes after.
 const APART: Duration = Duration::from_secs(1);
 
 /// Lends processors to trials that want one for themselves, and remembers how long each trial took.
@@ -36,7 +37,7 @@ impl Pace {
             *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
         }
         {
-            // whoever comes meanwhile waits for the lock and then for its own second
+            // a reader that arrives meanwhile waits for the lock and then for its own second
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
             *next = Instant::now() + APART;
@@ -66,7 +67,8 @@ impl Pace {
     }
 }
 
-/// One list of two, each in its order and evenly spread: busy trials that queue for a processor would keep others from starting.
+/// One list of two, each in its order and evenly spread: busy trials that queue for a processor
+/// would keep others from starting.
 pub(crate) fn spread<T>(busy: Vec<T>, waiting: Vec<T>) -> Vec<T> {
     let place = |list: Vec<T>| {
         let len = list.len().max(1) as f32;

@@ -12,7 +12,8 @@ use hubward_interop::wait::secs;
 use crate::scene::Scene;
 use crate::{Case, case};
 
-/// 1300 bytes less IP header, UDP header, SPI, sequence number, IV of 3DES and ICV of SHA-1-96, whole blocks, trailer.
+/// 1300 bytes less IP header, UDP header, SPI, sequence number, IV of 3DES and ICV of SHA-1-96,
+/// whole blocks, trailer.
 const IN_UDP: u32 = 1238;
 /// As above, without the UDP header: the block that it gives back is a whole one.
 const NATIVE: u32 = 1246;
@@ -50,7 +51,8 @@ fn learned(lab: &Lab, build: Build, mtu: u32) -> Result<()> {
     let scene = Scene::with(lab, Client::Direct, &hub_cfg()?)?;
     let _spoke = scene.spoke(lab, build, &Spoke::default())?;
     narrow(&scene)?;
-    // the router tells the hub by the first packet, the hub tells the host by the next, from its inside address
+    // the router notifies the hub on the first packet, the hub notifies the host on the next, from
+    // its inside address
     let told = ping(&scene, "do", 1428, 3)?;
     let expected = format!("From 10.1.1.1 icmp_seq=2 Frag needed and DF set (mtu = {mtu})");
     if !told.contains(&expected) {
@@ -83,7 +85,8 @@ fn learned(lab: &Lab, build: Build, mtu: u32) -> Result<()> {
     Ok(())
 }
 
-/// `crypto ipsec df-bit clear`: the host that forbids fragments is not told, its ESP packets are fragmented on the way.
+/// `crypto ipsec df-bit clear`: the host that forbids fragments is not notified, and its ESP
+/// packets are fragmented on the path.
 fn df_clear(lab: &Lab) -> Result<()> {
     let config = format!("crypto ipsec df-bit clear\n{}", hub_cfg()?);
     let scene = Scene::with(lab, Client::Direct, &config)?;

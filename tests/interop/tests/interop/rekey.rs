@@ -1,12 +1,14 @@
-//! Done when 2 (h): under a running ping and with no packet lost, rekey of phase 2 and of phase 1 from either side.
+//! Done when 2 (h): under a running ping and with no packet lost, rekey of phase 2 and of phase 1
+//! from either side.
 //!
 //! ```text
 //!  hub_lan ── hub ── inet ── spoke ── spoke_lan        Hubward in one place, strongSwan in the other
 //!                     └───── client (vpnc)
 //! ```
 //!
-//! Hubward's own rekeys come of lifetimes as short as IOS allows: 60 s of phase 1, 120 s of phase 2. strongSwan is told
-//! to rekey; vpnc renews its phase 1 at four fifths of the lifetime that the hub told it.
+//! Hubward's own rekeys result from lifetimes as short as IOS allows: 60 s of phase 1, 120 s of
+//! phase 2. strongSwan is told to rekey; vpnc rekeys phase 1 at four fifths of the lifetime that
+//! the hub sent.
 
 use anyhow::{Result, bail};
 use hubward_interop::capture::Capture;
@@ -70,7 +72,8 @@ impl Traffic {
     }
 }
 
-/// Waits until the capture shows `sas` ISAKMP SAs and `spis` SPIs from `a` to `b`, with traffic on the last one.
+/// Waits until the capture shows `sas` ISAKMP SAs and `spis` SPIs from `a` to `b`, with traffic on
+/// the last one.
 fn wait_wire(
     capture: &Capture,
     a: std::net::Ipv4Addr,
@@ -92,7 +95,8 @@ fn wait_wire(
     result.map_err(|e| e.context(format!("{} ISAKMP SAs and {} SPIs were seen", seen.0, seen.1)))
 }
 
-/// strongSwan leaves what it renewed with IKEv1 to its lifetime: more pairs than a peer may have within it.
+/// With IKEv1, strongSwan leaves replaced child SAs to their lifetime: more than a peer may have
+/// within it.
 fn thirty_times(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
@@ -119,8 +123,8 @@ pub(crate) fn shortest_volume() -> Result<String> {
     )
 }
 
-/// The shortest volume that IOS takes, 2560 kilobytes, and a spoke that counts none: twice as much comes from its network, and nothing
-/// goes there.
+/// The shortest volume that IOS takes, 2560 kilobytes, and a spoke that counts none: twice as much
+/// comes from its network, and nothing goes there.
 fn upload(lab: &Lab) -> Result<()> {
     let scene = Scene::with(lab, Client::Direct, &shortest_volume()?)?;
     let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
@@ -215,10 +219,12 @@ pub(crate) fn by_strongswan_hub(lab: &Lab) -> Result<()> {
     capture.finish()?.expect_no_cleartext(&PRIVATE)
 }
 
-/// Without a NAT only: behind one, vpnc has a single socket for IKE and ESP and takes an ESP packet that arrives while it
-/// waits for the answer to its renewal for that answer, and ends. That is vpnc's, and a matter of timing.
+/// Without a NAT only: behind one, vpnc has a single socket for IKE and ESP, takes an ESP packet
+/// that arrives while it waits for the answer to its rekey for that answer, and ends. That is a
+/// fault of vpnc, and depends on timing.
 fn vpnc(lab: &Lab) -> Result<()> {
-    // vpnc renews at 80 s; the hub, whose turn comes late because vpnc began the pair, at about 108 s
+    // vpnc rekeys at 80 s; the hub, whose turn comes late because vpnc initiated the child SA, at
+    // about 108 s
     let config = edit(&short_lived(&hub_cfg()?)?, " lifetime 60\n", " lifetime 100\n")?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
     let (mut vpnc, env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;
@@ -235,9 +241,9 @@ fn vpnc(lab: &Lab) -> Result<()> {
     scene.wire().map(drop)
 }
 
-/// vpnc has no timer for phase 2; what makes it start a quick mode is the hub's delete of the old pair. It then goes on
-/// encrypting with the old pair's keys under the new SPI, so all that can be asked is that the hub takes the quick mode
-/// and says why it refuses the packets.
+/// vpnc has no timer for phase 2; the hub's delete of the old child SA makes it start a quick mode.
+/// It then keeps encrypting with the old keys under the new SPI, so all that can be required is
+/// that the hub accepts the quick mode and reports why it drops the packets.
 fn vpnc_quick_mode(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let (mut vpnc, _env) = scene.vpnc(lab, &Profile { nat: NatMode::None, ..Profile::default() })?;

@@ -1,4 +1,5 @@
-//! SIGHUP: what a new configuration changes is changed, and a tunnel that it does not change loses no packet.
+//! SIGHUP: what a new configuration changes is changed, and a tunnel that it does not change loses
+//! no packet.
 //!
 //! ```text
 //!  hub_lan ── eth1 hub (Hubward) eth0 ── inet ── spoke (strongSwan) ── spoke_lan
@@ -30,7 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     case("routes_of_the_machine_do_not_win_in_silence", &[Need::Hubward], foreign_routes),
 ];
 
-/// Where the third interface stands in the hub's configuration.
+/// The position of the third interface in the hub's configuration.
 const THIRD: &str = "interface FastEthernet1/0\n no ip address\n";
 /// Its Linux name.
 const MAP: &[&str] = &["--map", "FastEthernet1/0=eth2"];
@@ -65,7 +66,7 @@ fn changes(lab: &Lab) -> Result<()> {
     second.initiate("net")?;
     let traffic = ping::Running::start(lab, "ping", &net.spoke_lan, HUB_HOST)?;
 
-    // an address and a DHCP server, in front of everything, so that every line has another number
+    // an address and a DHCP server, before everything else, so that every line has another number
     let addressed = edit(&base, THIRD, "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n")?;
     let pool = "ip dhcp excluded-address 10.9.9.1 10.9.9.9\nip dhcp pool extra\n network 10.9.9.0 255.255.255.0\n!\n";
     hub.reload("hub", &format!("{pool}{addressed}"))?;
@@ -151,13 +152,13 @@ fn changes(lab: &Lab) -> Result<()> {
     hub.stop()
 }
 
-/// A default route of the machine with metric 0 gives way to one of the configuration, and is back afterwards; where it does
-/// not give way, that is told.
+/// A default route of the machine with metric 0 gives way to one of the configuration, and is back
+/// afterwards; if it does not give way, that is reported.
 fn foreign_routes(lab: &Lab) -> Result<()> {
     let net = Reference::build(lab, Client::Direct)?;
     net.hub.address("eth0", "10.48.67.181/27")?;
     net.hub.ip("route add default via 10.48.67.170")?;
-    // the reference hub's next hop lies in no network: it must not take the machine's default route away
+    // the reference hub's next hop is in no network: it must not remove the machine's default route
     let hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
     hub.expect_log(&["0.0.0.0/0 via 10.48.66.181", "is not used", "10.48.67.170"])?;
     let shown = hub.exec("show ip route")?;
@@ -175,7 +176,8 @@ fn foreign_routes(lab: &Lab) -> Result<()> {
     let shown = hub.exec("show ip route")?;
     assert!(shown.contains("0.0.0.0/0 [1/0] via 10.48.67.161, FastEthernet0/0"), "{shown}");
     assert!(!shown.contains("10.1.1.10"), "a floating route is shown only when it is used:\n{shown}");
-    // the link of the best one goes down: IOS would use the floating one, and so do we once the machine's own is gone
+    // the link of the best one goes down: IOS would use the floating one, and so do we once the
+    // machine's own is gone
     net.hub.ip("route del default via 10.48.67.170")?;
     net.inet.ip("link set to-hub down")?;
     expect(&net.hub, "route get 192.0.2.1", "via 10.1.1.10", true)?;

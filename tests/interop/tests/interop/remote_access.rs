@@ -1,4 +1,5 @@
-//! Done when 2 (b), (f) and (g): a Hubward hub and remote-access clients, aggressive mode, Xauth and mode-config.
+//! Done when 2 (b), (f) and (g): a Hubward hub and remote-access clients, aggressive mode, Xauth
+//! and mode-config.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet ── client (vpnc, strongSwan) 10.51.82.100
@@ -85,7 +86,8 @@ fn aggressive(lab: &Lab, build: Build) -> Result<()> {
     strongswan(lab, scene, build, &XauthClient::default(), exchange::AGGRESSIVE)
 }
 
-/// A main mode responder knows only the address when it needs the key: the wildcard key must be the client's.
+/// A main mode responder knows only the address when it needs the key: the wildcard key must be the
+/// client's.
 fn main_mode(lab: &Lab, build: Build) -> Result<()> {
     let config = edit(&hub_cfg()?, "key cisco123", "key cisco321")?;
     let scene = Scene::with(lab, Client::Direct, &config)?;

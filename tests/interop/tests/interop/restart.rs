@@ -27,7 +27,8 @@ pub(crate) const CASES: &[Case] = &[
     case("8_vpnc_gets_the_same_address", &[Need::Hubward, Need::Tool("vpnc")], same_address),
 ];
 
-/// Addresses, rules and routes of a namespace, without what the kernel makes on its own when an interface changes.
+/// Addresses, rules and routes of a namespace, without what the kernel makes on its own when an
+/// interface changes.
 fn network(ns: &Ns) -> Result<String> {
     let mut text = String::new();
     for question in ["rule show", "route show table all", "-brief addr show", "-brief link show type tun"] {
@@ -47,7 +48,7 @@ fn nothing_left(lab: &Lab) -> Result<()> {
     let running = network(&net.hub)?;
     hub.process().kill9()?;
 
-    // started anew it has what it had, not twice
+    // after a restart it has what it had, not twice
     let mut hub = Hubward::start(lab, "hub", &net.hub, &hub_cfg()?)?;
     let again = network(&net.hub)?;
     let rules = |text: &str| text.lines().filter(|l| l.contains("lookup") || l.contains("from all")).count();

@@ -1,4 +1,5 @@
-//! Rows of the reference document's acceptance table that need traffic: A03, A05, A06, A08–A11, A31, A39.
+//! Rows of the reference document's acceptance table that need traffic: A03, A05, A06, A08–A11,
+//! A31, A39.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward, variants of hub.cfg) ── inet ── spoke (strongSwan) ── spoke_lan
@@ -135,7 +136,7 @@ fn no_xauth(lab: &Lab) -> Result<()> {
 fn second_spoke(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _first = scene.spoke(lab, Build::Machine, &Spoke::default())?;
-    // the second spoke stands where the client would: its configuration differs by address and ACL only
+    // the second spoke takes the client's place: its configuration differs by address and ACL only
     let lan = lab.ns("lan3")?;
     scene.net.client.cable("eth1", &lan, "eth0")?;
     scene.net.client.address("eth1", "10.3.3.2/24")?;
@@ -155,7 +156,7 @@ fn second_spoke(lab: &Lab) -> Result<()> {
 fn wildcard_identity(lab: &Lab) -> Result<()> {
     let scene = Scene::reference(lab, Client::Direct)?;
     let _spoke = scene.spoke(lab, Build::Machine, &Spoke::default())?;
-    // A09: some IOS had a bug by which 0.0.0.0 matched nobody
+    // A09: some IOS had a bug by which 0.0.0.0 matched no peer
     scene.hub.expect_log(&["L2L"])?;
     // A31: tunnel, HMAC-SHA, 3600 s and 4608000 kilobytes
     let sas = scene.hub.exec("show crypto ipsec sa")?;

@@ -1,4 +1,5 @@
-//! Steps that several topics share: each builds one peer of the reference network and waits until it works.
+//! Steps that several topics share: each builds one peer of the reference network and waits until
+//! it works.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +56,7 @@ impl Scene {
         Ok(charon)
     }
 
-    /// A vpnc client whose tunnel carries pings both ways; what mode-config told it.
+    /// A vpnc client whose tunnel carries pings both ways; what mode-config sent it.
     pub(crate) fn vpnc(&self, lab: &Lab, profile: &Profile) -> Result<(Vpnc, BTreeMap<String, String>)> {
         let mut vpnc = Vpnc::start(lab, "vpnc", &self.net.client, profile)?;
         let env = vpnc.wait_up()?;
@@ -66,7 +67,7 @@ impl Scene {
         Ok((vpnc, env))
     }
 
-    /// Ends the capture; fails if anything private was on the wire in clear.
+    /// Ends the capture; fails if anything private was on the wire unencrypted.
     pub(crate) fn wire(self) -> Result<Wire> {
         let wire = self.capture.finish()?;
         wire.expect_no_cleartext(&PRIVATE)?;

@@ -1,4 +1,5 @@
-//! A13 to A18: the reference document's `show` commands on a hub with its spoke and its client, in the document's layout.
+//! A13 to A18: the reference document's `show` commands on a hub with its spoke and its client, in
+//! the document's layout.
 
 use anyhow::{Context as _, Result, bail};
 use hubward_interop::charon::{Build, Spoke};
@@ -86,7 +87,8 @@ fn rows(lab: &Lab) -> Result<()> {
     assert!(json.contains(&format!("\"encaps\": {},", after.encaps)), "{json}");
     assert!(json.contains(&format!("\"current_outbound_spi\": {},", after.spi)), "{json}");
 
-    // the shell, by keystroke: abbreviation and filter, help within a line that is then given up, a wrong word, the end
+    // the shell, by keystroke: abbreviation and filter, help within a line that is then given up, a
+    // wrong word, the end
     let shell = scene
         .hub
         .console("sh cry isa sa | c QM_IDLE\nsh crypto ?\x15sh foo\ndisable\nclear crypto sa\nexit\n")?;
@@ -126,7 +128,7 @@ fn collapsed(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A command's output in the document: behind the prompt, without fences and prose.
+/// A command's output in the document: after the prompt, without fences and prose.
 fn sample(document: &str, command: &str) -> Vec<String> {
     let mut lines = document.lines().map(collapsed);
     let prompt = format!("hub#{command}");
@@ -137,7 +139,8 @@ fn sample(document: &str, command: &str) -> Vec<String> {
         .collect()
 }
 
-/// A line without what is another in every run: counters, SPIs, what is left of a lifetime, the number of an SA.
+/// A line without what is another in every run: counters, SPIs, what is left of a lifetime, the
+/// number of an SA.
 fn masked(line: &str) -> String {
     let line = collapsed(line);
     let upto = |end: &str| line.split_once(end).map(|(before, _)| format!("{before}{end} N"));
@@ -168,8 +171,9 @@ struct Shown {
     spi: u32,
 }
 
-/// A flow of `show crypto ipsec sa`, held to A16 (the counters of a line agree), A17 (what is left is below the limits) and A18
-/// (SPIs in hexadecimal and decimal agree, and the current one is an outbound SA's).
+/// A flow of `show crypto ipsec sa`, checked against A16 (the counters of a line agree), A17 (what
+/// is left is below the limits) and A18 (SPIs in hexadecimal and decimal agree, and the current one
+/// is an outbound SA's).
 fn flow(text: &str, peer: &str) -> Result<Shown> {
     let mut flows = text.split("   protected vrf: ").skip(1);
     let flow =

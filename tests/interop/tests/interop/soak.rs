@@ -1,5 +1,6 @@
-//! What comes out of a tunnel is what went in, while packets are lost and the keys change every two seconds: a stream and
-//! numbered datagrams in both directions at once, of which every byte is known.
+//! What comes out of a tunnel is what went in, while packets are lost and the keys change every two
+//! seconds: a stream and numbered datagrams in both directions at once, of which every byte is
+//! known.
 //!
 //! ```text
 //!  hub_lan ── hub (Hubward) ── inet (drops 1 %) ── spoke (strongSwan or Hubward) ── spoke_lan
@@ -79,7 +80,8 @@ impl Copy {
         Ok(Self { sender: lab.spawn(&format!("{name}-sender"), &command)?, receiver })
     }
 
-    /// Waits for the end. Gives how many bytes came in the stream, and how many datagrams were lost.
+    /// Waits for the end. Gives how many bytes came in the stream, and how many datagrams were
+    /// lost.
     fn finish(mut self) -> Result<(u64, u64)> {
         let sent = self.sender.wait_exit(duration() + secs(60))?;
         let received = self.receiver.wait_exit(secs(30))?;
@@ -102,7 +104,8 @@ fn resident(process: &Proc) -> Result<u64> {
     Ok(line.split_whitespace().next().context("no number")?.parse()?)
 }
 
-/// Both directions at once, with `every` called every two seconds; the hub's memory stays what it is.
+/// Both directions at once, with `every` called every two seconds; the hub's memory stays what it
+/// is.
 fn copy_both_ways(lab: &Lab, scene: &mut Scene, mut every: impl FnMut() -> Result<()>) -> Result<()> {
     let (hub_lan, spoke_lan) = (&scene.net.hub_lan, &scene.net.spoke_lan);
     let copies = [
@@ -179,7 +182,7 @@ fn arguments<'a>(without: &[&'a str]) -> Vec<&'a str> {
     without.iter().flat_map(|offload| ["--no-offload", offload]).collect()
 }
 
-/// `show crypto engine brief` tells as many offloads off as were switched off.
+/// `show crypto engine brief` shows as many offloads off as were disabled.
 fn told_off(hubward: &Hubward, without: &[&str]) -> Result<()> {
     let said = hubward.exec("show crypto engine brief")?;
     let off = said.lines().filter(|line| line.trim_end().ends_with("off")).count();

@@ -65,7 +65,7 @@ fn spoke(lab: &Lab, build: Build) -> Result<()> {
     }
 }
 
-/// The entry's first peer does not exist: when its 64 seconds are over, the spoke calls the second.
+/// The entry's first peer does not exist: after 64 seconds, the spoke initiates to the second.
 fn second_peer(lab: &Lab) -> Result<()> {
     let net = Reference::build(lab, Client::Direct)?;
     net.address_hub()?;
@@ -82,7 +82,7 @@ fn second_peer(lab: &Lab) -> Result<()> {
     ping::answered(&net.hub_lan, SPOKE_HOST, 5)
 }
 
-/// The provider gives another address at the next renewal, half a lease later.
+/// The provider assigns another address at the next renewal, half a lease later.
 fn new_lease(lab: &Lab) -> Result<()> {
     const NEW: Ipv4Addr = Ipv4Addr::new(10, 100, 2, 110);
     let (net, _hub, mut dhcp, spoke) = start(lab, Build::Machine)?;
@@ -99,8 +99,8 @@ fn new_lease(lab: &Lab) -> Result<()> {
     wire.expect_udp_esp(HUB, NEW, 8)
 }
 
-/// INIT-REBOOT (RFC 2131 section 3.2): after `kill -9` the address of before is asked for, without a DISCOVER; after a clean
-/// end, which gives the lease back, there is nothing to ask for.
+/// INIT-REBOOT (RFC 2131 section 3.2): after `kill -9` the address of before is asked for, without
+/// a DISCOVER; after a clean end, which gives the lease back, there is nothing to ask for.
 fn init_reboot(lab: &Lab) -> Result<()> {
     let net = Reference::build(lab, Client::Direct)?;
     let dhcp = Dnsmasq::start(lab, "dnsmasq", &net.inet, "to-spoke", SPOKE, SPOKE_GATEWAY, 3600)?;

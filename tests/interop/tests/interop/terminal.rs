@@ -1,4 +1,5 @@
-//! The shell at a real terminal, by keystroke (S02 to S06), and configurations pasted into it (S13, S15).
+//! The shell at a real terminal, by keystroke (S02 to S06), and configurations pasted into it (S13,
+//! S15).
 
 use std::process::Command;
 
@@ -40,7 +41,8 @@ fn console(lab: &Lab, hub: &Hubward, lines: u16) -> Result<Terminal> {
     Terminal::start(lab, "terminal", &command, 100, lines)
 }
 
-/// Gives a command on an empty screen; what the screen shows when the prompt is back, the command's own line first.
+/// Gives a command on an empty screen; what the screen shows when the prompt is back, the command's
+/// own line first.
 fn give(terminal: &Terminal, line: &str) -> Result<String> {
     terminal.clear()?;
     terminal.key("C-l")?;
@@ -96,7 +98,7 @@ fn help(terminal: &Terminal) -> Result<()> {
     terminal.until_last("Hub#", secs(5)).map(drop)
 }
 
-/// S02: the caret stands below the first character that is wrong.
+/// S02: the caret is below the first character that is wrong.
 fn errors(terminal: &Terminal) -> Result<()> {
     for (line, wrong) in [
         ("foo", 0),
@@ -165,7 +167,8 @@ fn filters(terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-/// S05: five lines and a question; Enter gives one more, Space five, any other key ends it; `terminal length 0` asks nothing.
+/// S05: five lines and a question; Enter gives one more, Space five, any other key ends it;
+/// `terminal length 0` asks nothing.
 fn pager(terminal: &Terminal) -> Result<()> {
     give(terminal, "terminal length 5")?;
     terminal.clear()?;
@@ -256,7 +259,7 @@ fn pastes(lab: &Lab) -> Result<()> {
     std::fs::write(&of_file, &file)?;
     print!("{}", process::run(script.arg(&of_running).arg(&of_file), secs(60))?);
 
-    // S13: flush left, as somebody types; all of them, in their order
+    // S13: flush left, as typed by a user; all of them, in their order
     let lines: Vec<String> =
         (0..LINES).map(|n| format!("permit ip host 10.9.{}.{} any", n / 250, n % 250 + 1)).collect();
     terminal.line("configure terminal")?;

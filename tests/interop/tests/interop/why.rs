@@ -1,6 +1,7 @@
-//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence, what differs, and the lines of the
-//! configuration by number. Two engines in one process produce the other causes (`crates/hubward/src/why`), SHA-256 check values of 96
-//! bits among them: strongSwan can make those in the kernel alone.
+//! Issue 3, done when 5: what `why` says of real peers that are configured wrongly: the sentence,
+//! what differs, and the lines of the configuration by number. Two engines in one process produce
+//! the other causes (`crates/hubward/src/why`), SHA-256 check values of 96 bits among them:
+//! strongSwan can make those in the kernel alone.
 
 use std::net::Ipv4Addr;
 use std::process::Command;
@@ -37,7 +38,7 @@ pub(crate) const CASES: &[Case] = &[
 #[derive(Debug)]
 struct Said {
     verdict: String,
-    /// What differs: its name, theirs and ours, as they stand in the line.
+    /// What differs: its name, theirs and ours, as in the line.
     differing: Vec<String>,
     /// Lines of the configuration: number and text.
     lines: Vec<String>,
@@ -70,19 +71,19 @@ impl Said {
     }
 }
 
-/// Waits until `why` says of somebody what begins like this, and gives it.
+/// Waits until `why` prints an explanation that begins like this, and returns it.
 fn why(hub: &Hubward, who: impl std::fmt::Display, verdict: &str) -> Result<Said> {
     let text = hub.wait_show(&format!("why {who}"), verdict, secs(50))?;
     let failures = hub.exec("show crypto isakmp failures")?;
     let said = Said::first(&text)?;
-    let listed = failures.contains(&said.verdict) || said.verdict.contains("and that is no fault");
+    let listed = failures.contains(&said.verdict) || said.verdict.contains("that is not an error");
     if !listed {
         bail!("`show crypto isakmp failures` does not have it:\n{failures}");
     }
     Ok(said)
 }
 
-/// A line of a configuration as `why` shows it: its number, and its text as far as it is no secret.
+/// A line of a configuration as `why` shows it: its number, and its text without secrets.
 fn line(config: &str, shown: &str) -> Result<String> {
     let start = shown.trim_end_matches(" …");
     let place = config.lines().position(|line| line.trim().starts_with(start));
@@ -109,7 +110,7 @@ fn wrong_password(lab: &Lab) -> Result<()> {
     // by the user's name as by the address
     for who in ["gfullage", "10.51.82.100"] {
         why(&scene.hub, who, "Xauth failed")?.expect(
-            "Xauth failed: the password of user gfullage, who came from 10.51.82.100, is wrong.",
+            "Xauth failed: wrong password for user gfullage from 10.51.82.100.",
             &[],
             &refs(&lines),
         );
@@ -124,7 +125,7 @@ fn wrong_password(lab: &Lab) -> Result<()> {
         let console = scene.hub.exec(&format!("why {}", who.unwrap_or_default()))?;
         let words: Vec<_> = who.into_iter().collect();
         assert_eq!(hubward(&words)?, console);
-        assert!(console.contains("the password of user gfullage"), "{console}");
+        assert!(console.contains("wrong password for user gfullage"), "{console}");
     }
     assert!(hubward(&["192.0.2.9"])?.starts_with("Nothing is known of 192.0.2.9 here"));
     let all = scene.hub.exec("why")?;
@@ -148,8 +149,8 @@ fn wrong_group_password(lab: &Lab) -> Result<()> {
     let config = hub_cfg()?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
     refused(lab, &scene, &Profile { secret: "notcisco321".into(), ..Profile::default() })?;
-    why(&scene.hub, CLIENT, "said nothing more")?.expect(
-        "The client at 10.51.82.100 said nothing more after our first answer: most often its group password is not the one configured here, which the client sees first and does not tell.",
+    why(&scene.hub, CLIENT, "stopped responding")?.expect(
+        "The client at 10.51.82.100 stopped responding after our first answer: usually its group password differs from the one configured here, which only the client can detect and does not report.",
         &["state silent AG_INIT_EXCH"],
         &refs(&[line(&config, "crypto isakmp client configuration group testgroup")?]),
     );
@@ -176,7 +177,7 @@ fn exhausted_pool(lab: &Lab) -> Result<()> {
     ping::answered(&scene.net.client, HUB_HOST, 3)
 }
 
-/// vpnc encrypts whatever its interface is given: here the packets of a network behind the client.
+/// vpnc encrypts whatever its interface receives: here the packets of a network behind the client.
 fn outside(lab: &Lab) -> Result<()> {
     let config = hub_cfg()?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
@@ -184,11 +185,11 @@ fn outside(lab: &Lab) -> Result<()> {
     scene.net.client.address("vpn0", "192.168.1.20/32")?;
     let score = ping::count_from(&scene.net.client, Some(Ipv4Addr::new(192, 168, 1, 20)), HUB_HOST, 3)?;
     assert_eq!(score.received, 0);
-    let said = why(&scene.hub, CLIENT, "do not belong into it")?;
+    let said = why(&scene.hub, CLIENT, "was not negotiated for")?;
     assert_eq!(
         said.verdict,
         format!(
-            "10.51.82.100 sends packets through the tunnel that do not belong into it, such as one from 192.168.1.20 to 10.1.1.10: the tunnel is for {POOL_FIRST} and 0.0.0.0/0."
+            "10.51.82.100 sends packets into the tunnel that it was not negotiated for, such as one from 192.168.1.20 to 10.1.1.10: it was negotiated for {POOL_FIRST} and 0.0.0.0/0."
         )
     );
     assert_eq!(said.differing, ["source 192.168.1.20 10.5.5.1"]);
@@ -196,13 +197,14 @@ fn outside(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// vpnc asks for 2147483 seconds: the tunnel is up, nothing failed, and `why` says what holds.
+/// vpnc proposes 2147483 seconds: the tunnel is up, nothing failed, and `why` says which lifetime
+/// applies.
 fn lifetimes(lab: &Lab) -> Result<()> {
     let config = hub_cfg()?;
     let scene = Scene::with(lab, Client::Direct, &config)?;
     let (_vpnc, _) = scene.vpnc(lab, &Profile::default())?;
     why(&scene.hub, "gfullage", "lifetimes of phase 1 differ")?.expect(
-        "The lifetimes of phase 1 differ: 10.51.82.100 wants 2147483 seconds, we want 86400; the shorter one holds, 86400 seconds, and that is no fault.",
+        "The lifetimes of phase 1 differ: 10.51.82.100 wants 2147483 seconds, we want 86400; the shorter one, 86400 seconds, applies; that is not an error.",
         &["lifetime 2147483 86400"],
         &refs(&[line(&config, "crypto isakmp policy 10")?]),
     );
@@ -229,7 +231,7 @@ fn blocked_4500(lab: &Lab) -> Result<()> {
     let charon = Charon::start(lab, "natspoke", &scene.net.client, Build::Machine, &spoke.conf())?;
     charon.initiate_fails("net", secs(20))?;
     why(&scene.hub, CLIENT, "UDP port 4500")?.expect(
-        "There is a NAT between here and 10.51.82.100, and what belongs on UDP port 4500 never arrived: the port is probably blocked on the way.",
+        "There is a NAT between here and 10.51.82.100, and nothing arrived on UDP port 4500: the port is probably blocked on the path.",
         &["state silent MM_KEY_EXCH"],
         &[],
     );
@@ -245,15 +247,15 @@ fn dead_peer(lab: &Lab) -> Result<()> {
     let mut charon = scene.spoke(lab, Build::Machine, &Spoke::default())?;
     charon.process().kill9()?;
     why(&scene.hub, SPOKE, "dead peer detection")?.expect(
-        "10.100.2.102 answered before and does not answer any more (dead peer detection): it is switched off, has another address, or the way to it is broken.",
+        "10.100.2.102 has stopped answering (dead peer detection): it is switched off, its address has changed, or the path to it is down.",
         &[],
         &refs(&[line(&config, keepalive)?]),
     );
     Ok(())
 }
 
-/// strongSwan with another suite, another key and other networks, one after the other at one address: each time the newest failure is
-/// the one of now.
+/// strongSwan with another suite, another key and other networks, one after the other at one
+/// address: each time the newest failure is the one of now.
 fn misfits(lab: &Lab) -> Result<()> {
     let acl = "access-list 101 permit ip 10.1.0.0 0.0.255.255 10.3.3.0 0.0.0.255";
     let config =
@@ -284,7 +286,7 @@ fn misfits(lab: &Lab) -> Result<()> {
         (
             Spoke { key: "notcisco123".into(), ..spoke.clone() },
             format!(
-                "The pre-shared keys differ: what 10.51.82.100 sent encrypted does not decrypt with the key that is configured here. The key used here is the one of line {} (keyring spokes).",
+                "The pre-shared keys differ: the message that 10.51.82.100 encrypted does not decrypt with the key configured here. The key used here is on line {} (keyring spokes).",
                 line(&config, "pre-shared-key address 0.0.0.0")?.split(' ').next().unwrap_or_default()
             ),
             "",
@@ -304,7 +306,7 @@ fn misfits(lab: &Lab) -> Result<()> {
         ),
         (
             Spoke { local_net: "10.3.0.0/16".into(), ..spoke.clone() },
-            "10.51.82.100 proposes a tunnel between its 10.3.0.0/16 and our 10.1.0.0/16, and no line of a crypto access list is its mirror.".into(),
+            "10.51.82.100 proposes a tunnel between its 10.3.0.0/16 and our 10.1.0.0/16, but no line of a crypto access list mirrors it.".into(),
             "network there 10.3.0.0/16 10.3.3.0/24",
             acl,
         ),
@@ -324,7 +326,7 @@ fn misfits(lab: &Lab) -> Result<()> {
         let differing: Vec<_> = Some(differing).filter(|text| !text.is_empty()).into_iter().collect();
         Said::first(&text)?.expect(&verdict, &differing, &refs(&[line(&config, at)?]));
     }
-    // and what fits comes up, which is told with each
+    // and what matches comes up, which is printed with each
     scene.net.client.address("lo", "10.3.3.1/32")?;
     let charon = Charon::start(lab, "right", &scene.net.client, Build::Machine, &spoke.conf())?;
     charon.initiate("net")?;

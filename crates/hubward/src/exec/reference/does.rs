@@ -1,23 +1,24 @@
 //! What each command does, in a sentence: for people, and for the command reference alone.
 
-/// What each exec command does, by its keywords up to the first that is optional or a choice; sorted.
+/// What each exec command does, by its keywords up to the first that is optional or a choice;
+/// sorted.
 pub(super) const EXEC: &[(&str, &str)] = &[
-    ("clear access-list counters", "Begins to count the matches of access lists anew."),
-    ("clear counters", "Begins to count the packets of interfaces anew."),
+    ("clear access-list counters", "Resets the match counters of access lists."),
+    ("clear counters", "Resets the packet counters of interfaces."),
     (
         "clear crypto guard",
-        "Forgets a network that a peer was granted, or all, where no tunnel leads to it: it is not guarded any more.",
+        "Forgets a network that a peer was granted, or all, if no tunnel leads to it: it is no longer guarded.",
     ),
-    ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and tells the peers."),
-    ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and tells the peers."),
-    ("clear crypto sa counters", "Begins to count the packets of IPsec SAs anew."),
-    ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and tells the peers."),
-    ("clear logging", "Empties the log's buffer."),
+    ("clear crypto isakmp", "Deletes one phase-1 SA by its connection id, or all, and notifies the peers."),
+    ("clear crypto sa", "Deletes the IPsec SAs of one peer, or all, and notifies the peers."),
+    ("clear crypto sa counters", "Resets the packet counters of IPsec SAs."),
+    ("clear crypto session", "Deletes both phases' SAs of one peer, or of all, and notifies the peers."),
+    ("clear logging", "Clears the log buffer."),
     (
         "configure replace",
         "Makes a saved configuration the running one; peers whose lines stay the same notice nothing.",
     ),
-    ("configure terminal", "Enters configuration mode. Each line counts at once."),
+    ("configure terminal", "Enters configuration mode. Each line takes effect at once."),
     ("copy", "Saves the running configuration, as `startup-config` or as `flash:NAME`."),
     ("debug crypto", "Turns debugging of the crypto subsystem on."),
     ("debug crypto condition", "Limits debugging to peers; `reset` lifts the limits."),
@@ -27,10 +28,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("logout", "Leaves the session."),
     ("no debug all", "Turns all debugging off."),
     ("no debug crypto", "Turns one kind of debugging off."),
-    ("no debug crypto condition peer ipv4", "Takes a peer out of the debug condition."),
+    ("no debug crypto condition peer ipv4", "Removes a peer from the debug condition."),
     ("ping", "Sends echo requests, by default five; Ctrl-C ends it."),
     ("quit", "Leaves the session."),
-    ("reload", "Begins the gateway anew with the saved configuration; asks first. Tunnels are deleted."),
+    ("reload", "Restarts the gateway with the saved configuration, after asking. Tunnels are deleted."),
     ("show access-lists", "Access lists, with the packets that SAs of their lines carried."),
     ("show archive", "The archive of configurations, which is always empty."),
     (
@@ -43,18 +44,15 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show crypto dynamic-map", "Dynamic crypto maps."),
     (
         "show crypto engine brief",
-        "Who does the packets, which offloads of the kernel help, and which implementations of ciphers are in use.",
+        "The data plane, the offloads of the kernel, and the implementations of ciphers in use.",
     ),
-    ("show crypto engine connections active", "Phase-1 and IPsec SAs with their counters, one a line."),
-    (
-        "show crypto engine connections dropped-packet",
-        "Packets dropped on their way through IPsec, by reason.",
-    ),
+    ("show crypto engine connections active", "Phase-1 and IPsec SAs with their counters, one per line."),
+    ("show crypto engine connections dropped-packet", "Packets dropped by IPsec, by reason."),
     (
         "show crypto guard",
-        "What must not leave in clear, how much of it was dropped, and the networks that peers were granted.",
+        "What must not leave unencrypted, how much of it was dropped, and the networks that peers were granted.",
     ),
-    ("show crypto ipsec sa", "IPsec SAs with their proxies, counters, SPIs and lifetimes."),
+    ("show crypto ipsec sa", "IPsec SAs with their proxy identities, counters, SPIs and lifetimes."),
     ("show crypto ipsec transform-set", "Transform sets."),
     ("show crypto isakmp failures", "The last exchanges that failed: with whom, why, and what to change."),
     ("show crypto isakmp key", "Pre-shared keys, as they are configured."),
@@ -62,7 +60,7 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show crypto isakmp policy", "ISAKMP policies in the order in which they are tried."),
     ("show crypto isakmp profile", "ISAKMP profiles."),
     ("show crypto isakmp sa", "Phase-1 SAs with their states."),
-    ("show crypto map", "Crypto maps, with the entries that peers have made."),
+    ("show crypto map", "Crypto maps, with the entries that were created for peers."),
     ("show crypto session", "Sessions: a peer, its phase-1 SA, its flows, its user."),
     ("show debugging", "What is being debugged."),
     ("show history", "The lines typed in this session."),
@@ -80,13 +78,13 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show version", "The version of Hubward, its uptime and its interfaces."),
     ("terminal length", "Rows of a page; 0 turns the pager off."),
     ("terminal monitor", "Shows the log at this terminal."),
-    ("terminal no monitor", "Shows it no more."),
+    ("terminal no monitor", "Stops showing the log at this terminal."),
     ("terminal show-format classic", "`show` in the layouts of IOS 12.3, for this session."),
     ("terminal show-format modern", "`show` in the layouts of IOS 15, for this session."),
-    ("terminal width", "Columns of the terminal; 0 has no end."),
+    ("terminal width", "Columns of the terminal; 0 for no limit."),
     ("undebug all", "Turns all debugging off."),
     ("undebug crypto", "Turns one kind of debugging off."),
-    ("undebug crypto condition peer ipv4", "Takes a peer out of the debug condition."),
+    ("undebug crypto condition peer ipv4", "Removes a peer from the debug condition."),
     (
         "why",
         "Why a tunnel is not up, in plain words, and what to change: all failures, or those of one peer or user.",
@@ -97,35 +95,35 @@ pub(super) const EXEC: &[(&str, &str)] = &[
 
 type Described = [(&'static str, &'static str)];
 
-/// What each configuration command that works does, by mode and by its keywords up to the first that is optional or a choice;
-/// sorted. What it does not do of what IOS does is said too.
+/// What each implemented configuration command does, by mode and by its keywords up to the first
+/// that is optional or a choice; sorted. Deviations from IOS are included.
 pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
     (
         "Global configuration",
         &[
             (
                 "aaa authentication enable",
-                "`enable` asks for the enable password, whatever the list says. A list that asks a server stops the start.",
+                "`enable` asks for the enable password, whatever the list says. A list that asks a server prevents the start.",
             ),
             (
                 "aaa authentication login",
-                "A list of ways to check a user's name and password, for Xauth and for logins. `local`, `local-case` and `none` work; `enable` and `line` are passed over; `group` and `krb5` ask servers, which is not implemented, and stop the start.",
+                "A list of ways to check a user's name and password, for Xauth and for logins. `local`, `local-case` and `none` work; `enable` and `line` are skipped; `group` and `krb5` ask servers, which is not implemented, and prevent the start.",
             ),
             (
                 "aaa authorization exec",
-                "Users have the privilege that `username` gives them. A list that asks a server stops the start.",
+                "Users have the privilege that `username` gives them. A list that asks a server prevents the start.",
             ),
             (
                 "aaa authorization network",
-                "A list of where client groups come from. `local` works; a server group stops the start.",
+                "A list of where client groups come from. `local` works; a server group prevents the start.",
             ),
             (
                 "aaa new-model",
-                "Logins are checked by the list `default`, and by local users where there is none.",
+                "Logins are checked by the list `default`, or by local users if there is none.",
             ),
             (
                 "access-list",
-                "A line of a numbered list: 1-99 and 1300-1999 standard, 100-199 and 2000-2699 extended. Crypto maps, client groups and `access-class` look at lists. Lists 200-1299 are of other protocols and have no effect; `dynamic` is not enforced and stops the start.",
+                "A line of a numbered list: 1-99 and 1300-1999 standard, 100-199 and 2000-2699 extended. Crypto maps, client groups and `access-class` use lists. Lists 200-1299 are of other protocols and have no effect; `dynamic` is not enforced and prevents the start.",
             ),
             (
                 "crypto dynamic-map",
@@ -139,7 +137,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "crypto ipsec nat-transparency",
                 "NAT traversal with `udp-encapsulation`, which is on unless `no` says otherwise.",
             ),
-            ("crypto ipsec security-association idle-time", "Deletes SAs that carried nothing for so long."),
+            ("crypto ipsec security-association idle-time", "Deletes SAs that were idle for this time."),
             (
                 "crypto ipsec security-association lifetime",
                 "Lifetimes of IPsec SAs, in seconds and in kilobytes.",
@@ -147,29 +145,29 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("crypto ipsec security-association replay", "Size of the anti-replay window, or none."),
             (
                 "crypto ipsec transform-set",
-                "What protects packets: ESP's encryption with authentication, or AES-GCM. AH, compression, `esp-null`, `esp-seal`, `esp-gmac`, GCM with 192 bits, and encryption without authentication are not implemented: such a set is never chosen.",
+                "What protects packets: ESP's encryption with authentication, or AES-GCM. AH, compression, `esp-null`, `esp-seal`, `esp-gmac`, GCM with 192 bits, and encryption without authentication are not implemented: such a set is never selected.",
             ),
-            ("crypto isakmp aggressive-mode disable", "Aggressive mode is neither begun nor answered."),
+            ("crypto isakmp aggressive-mode disable", "Aggressive mode is neither initiated nor answered."),
             ("crypto isakmp client configuration group", "Enters the policy of a group of VPN clients."),
             (
                 "crypto isakmp enable",
-                "ISAKMP is always on; `no crypto isakmp enable` is told not to be done.",
+                "ISAKMP is always on; `no crypto isakmp enable` is reported as having no effect.",
             ),
             (
                 "crypto isakmp identity",
-                "What phase 1 tells the peer: our address, or our name with domain. `dn` needs certificates and is not implemented.",
+                "The identity sent in phase 1: our address, or our name with domain. `dn` needs certificates and is not implemented.",
             ),
             (
                 "crypto isakmp invalid-spi-recovery",
-                "Calls a peer that sends an SPI that is not known, so that it begins anew: at most ten peers a second, and nobody behind NAT.",
+                "Initiates to a peer that sends an unknown SPI, so that it starts over: at most ten peers per second, and none behind NAT.",
             ),
             (
                 "crypto isakmp keepalive",
-                "Dead peer detection: when traffic stays unanswered, or with `periodic` all the time.",
+                "Dead peer detection: when traffic goes unanswered, or with `periodic` at regular intervals.",
             ),
             (
                 "crypto isakmp key",
-                "A pre-shared key for an address, a network or a name; `no-xauth` keeps Xauth from LAN-to-LAN peers. Keys of type 6 cannot be read, IPv6 peers are not implemented.",
+                "A pre-shared key for an address, a network or a name; `no-xauth` exempts LAN-to-LAN peers from Xauth. Keys of type 6 cannot be read, IPv6 peers are not implemented.",
             ),
             ("crypto isakmp nat keepalive", "Seconds between the packets that keep a NAT's mapping alive."),
             ("crypto isakmp policy", "Enters a proposal for phase 1; the lowest number is tried first."),
@@ -184,11 +182,11 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "enable password",
-                "The password of `enable`, obfuscated at best; counts only where there is no `enable secret`.",
+                "The password of `enable`, obfuscated at best; used only if there is no `enable secret`.",
             ),
             (
                 "enable secret",
-                "The password of `enable`, hashed: what is typed in clear at a console is kept as type 9.",
+                "The password of `enable`, hashed: a password entered in clear text at a console is stored as type 9.",
             ),
             ("hostname", "The router's name, and the prompt's."),
             (
@@ -197,20 +195,17 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             ("ip access-list extended", "Enters an extended access list of a name or number."),
             ("ip access-list standard", "Enters a standard access list of a name or number."),
-            ("ip dhcp excluded-address", "Addresses that the DHCP server does not lend."),
+            ("ip dhcp excluded-address", "Addresses that the DHCP server does not assign."),
             ("ip dhcp pool", "Enters a pool of the DHCP server."),
             ("ip domain name", "The same, as newer releases write it."),
-            ("ip domain-name", "The domain that `crypto isakmp identity hostname` tells behind the name."),
+            ("ip domain-name", "The domain that `crypto isakmp identity hostname` sends after the name."),
             ("ip local pool", "Addresses for VPN clients. `group` is ignored, with a warning."),
-            (
-                "ip route",
-                "A static route. `track` is ignored, with a warning; routes of a VRF are left out, with a warning.",
-            ),
-            ("ip routing", "Packets are always forwarded; `no ip routing` is told not to be done."),
-            ("ip ssh authentication-retries", "Attempts that one SSH connection may make; usually 3."),
+            ("ip route", "A static route. `track` is ignored, with a warning; so are routes of a VRF."),
+            ("ip routing", "Packets are always forwarded; `no ip routing` is reported as having no effect."),
+            ("ip ssh authentication-retries", "Attempts that one SSH connection may make; 3 by default."),
             ("ip ssh pubkey-chain", "Enters the public keys of users."),
-            ("ip ssh time-out", "Seconds that a login may take; usually 120."),
-            ("line", "Enters the settings of terminal lines. Those of `vty` lines count for SSH."),
+            ("ip ssh time-out", "Seconds that a login may take; 120 by default."),
+            ("line", "Enters the settings of terminal lines. Those of `vty` lines apply to SSH."),
             ("logging", "A syslog server, as older releases write it."),
             ("logging buffered", "How much of the log is kept in memory, in bytes, and from which severity."),
             (
@@ -218,26 +213,23 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "The severity from which lines of debugging go to standard error. Everything else always goes there.",
             ),
             ("logging host", "A syslog server; by UDP."),
-            (
-                "logging monitor",
-                "The severity from which lines go to terminals that watch (`terminal monitor`).",
-            ),
+            ("logging monitor", "The severity from which lines go to terminals with `terminal monitor`."),
             (
                 "logging on",
-                "Whether the buffer, users logged in by SSH and syslog servers hear of the log. Standard error and the local console always do.",
+                "Whether the buffer, users logged in by SSH and syslog servers get the log. Standard error and the local console always get it.",
             ),
             ("logging trap", "The severity from which lines go to syslog servers."),
-            ("service dhcp", "The DHCP server is on; `no service dhcp` lends nothing."),
+            ("service dhcp", "The DHCP server is on; with `no service dhcp` it assigns nothing."),
             (
                 "service password-encryption",
-                "A password that is typed in clear at a console is kept as type 7. What a file says stays as it is.",
+                "A password entered in clear text at a console is stored as type 7. Passwords in a file stay as they are.",
             ),
-            ("service timestamps", "Stamps lines of debugging and of the log."),
-            ("service timestamps debug", "How lines of debugging are stamped."),
-            ("service timestamps log", "How lines of the log are stamped."),
+            ("service timestamps", "Time stamps of debugging and log lines."),
+            ("service timestamps debug", "The format of time stamps of debugging lines."),
+            ("service timestamps log", "The format of time stamps of log lines."),
             (
                 "username",
-                "A local user, for Xauth; with a `privilege`, or a public key, for logins too. A `secret` that is typed in clear at a console is kept as type 9. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and stop the start.",
+                "A local user, for Xauth; with a `privilege`, or a public key, for logins as well. A `secret` entered in clear text at a console is stored as type 9. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and prevent the start.",
             ),
         ],
     ),
@@ -245,20 +237,20 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         "Interface",
         &[
             ("crypto map", "Applies a crypto map. `redundancy` is not implemented."),
-            ("description", "A text for people."),
+            ("description", "A description."),
             (
                 "ip address",
-                "The address, by hand or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
+                "The address, static or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
             ),
             (
                 "ip virtual-reassembly",
-                "Linux reassembles where it must. `drop-fragments` is not enforced and stops the start.",
+                "Linux reassembles where it must. `drop-fragments` is not enforced and prevents the start.",
             ),
             (
                 "ip vrf forwarding",
-                "There is no table but the global one: stops the start, and where it is allowed, the interface is shut.",
+                "There is only the global table: prevents the start; if it is allowed, the interface is shut down.",
             ),
-            ("shutdown", "Takes the interface down."),
+            ("shutdown", "Shuts the interface down."),
             ("vrf forwarding", "The same, as newer releases write it."),
         ],
     ),
@@ -267,12 +259,12 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         &[
             (
                 "authentication",
-                "How peers are authenticated. Only `pre-share` is implemented; a policy with another is never chosen.",
+                "How peers are authenticated. Only `pre-share` is implemented; a policy with another method is never selected.",
             ),
-            ("encryption", "The encryption; `des` where nothing is said."),
-            ("group", "The Diffie-Hellman group; 1 where nothing is said. Group 24 is not implemented."),
-            ("hash", "The hash; `sha` where nothing is said."),
-            ("lifetime", "Seconds that the phase-1 SA lives; 86400 where nothing is said."),
+            ("encryption", "The encryption; `des` by default."),
+            ("group", "The Diffie-Hellman group; 1 by default. Group 24 is not implemented."),
+            ("hash", "The hash; `sha` by default."),
+            ("lifetime", "Lifetime of the phase-1 SA in seconds; 86400 by default."),
         ],
     ),
     (
@@ -280,7 +272,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         &[
             (
                 "local-address",
-                "The address at which the keyring counts. An interface's name does not restrict it, with a warning.",
+                "The local address for which the keyring is used. An interface name does not restrict it, with a warning.",
             ),
             ("pre-shared-key", "A key for an address, a network or a name. IPv6 peers are not implemented."),
         ],
@@ -294,28 +286,28 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "client configuration address",
-                "Answers clients that ask for an address (`respond`). `initiate` is not implemented.",
+                "Answers clients that request an address (`respond`). `initiate` is not implemented.",
             ),
-            ("initiate mode aggressive", "Calls begin in aggressive mode."),
+            ("initiate mode aggressive", "Initiates phase 1 in aggressive mode."),
             ("isakmp authorization list", "Where the group's policy and key come from."),
             ("keepalive", "Dead peer detection for these peers."),
             ("keyring", "The keyrings that hold the keys of these peers."),
             (
                 "local-address",
-                "The address at which the profile counts. An interface's name does not restrict it, with a warning.",
+                "The local address for which the profile is used. An interface name does not restrict it, with a warning.",
             ),
             (
                 "match identity",
-                "The identities of the peers: a group, an address or network, a host or user name, or a domain. VRFs are not implemented: an entry whose peers may come by such a profile does not exist here.",
+                "The identities of the peers: a group, an address or network, a host or user name, or a domain. VRFs are not implemented: an entry whose peers may use such a profile does not exist here.",
             ),
-            ("self-identity", "What phase 1 tells these peers of ourselves."),
+            ("self-identity", "The identity sent to these peers in phase 1."),
         ],
     ),
     (
         "Client group",
         &[
             ("acl", "Networks that clients reach through the tunnel (split tunnelling)."),
-            ("backup-gateway", "A gateway that clients try when this one does not answer."),
+            ("backup-gateway", "A gateway that clients try if this one does not answer."),
             ("banner", "A text that clients show."),
             ("dns", "DNS servers for clients."),
             ("domain", "The domain of clients."),
@@ -323,7 +315,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("netmask", "The mask of clients' addresses."),
             ("pfs", "Tells clients to use perfect forward secrecy."),
             ("pool", "The pool that clients' addresses come from."),
-            ("save-password", "Clients may keep the user's password."),
+            ("save-password", "Clients may save the user's password."),
             ("split-dns", "A domain whose names clients resolve through the tunnel."),
             ("wins", "WINS servers for clients."),
         ],
@@ -332,10 +324,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
     (
         "Crypto map entry",
         &[
-            ("match address", "The access list of what the entry protects."),
+            ("match address", "The access list that selects what the entry protects."),
             (
                 "reverse-route",
-                "Routes to what the peer has, while an SA exists; with `static` always. Other options (`remote-peer`, …) are ignored, with a warning.",
+                "Routes to the peer's networks while an SA exists; with `static` always. Other options (`remote-peer`, …) are ignored, with a warning.",
             ),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             ("set peer", "The peer, by address; several are tried in turn. Names are not resolved."),
@@ -350,10 +342,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
     (
         "Dynamic crypto map entry",
         &[
-            ("match address", "The access list that a peer's proxies must lie in."),
+            ("match address", "The access list that must contain a peer's proxy identities."),
             (
                 "reverse-route",
-                "Routes to what the peer has, while an SA exists. Options other than `static`, which changes nothing here, are ignored, with a warning.",
+                "Routes to the peer's networks while an SA exists. Options other than `static`, which changes nothing here, are ignored, with a warning.",
             ),
             ("set isakmp-profile", "The entry serves only peers of this profile."),
             (
@@ -370,24 +362,24 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
     (
         "Named access list",
         &[
-            ("deny", "A line that leaves out what matches; with its number in front or behind the others."),
+            ("deny", "A line that excludes what matches; with a sequence number, or else after the others."),
             (
                 "permit",
-                "A line that takes what matches; with its number in front or behind the others. An SA cannot hold a range or a list of ports, nor `established` and the like: a tunnel or a group with such a line in its list does not exist here, and `access-class` lets nobody in whom it may mean.",
+                "A line that includes what matches; with a sequence number, or else after the others. A proxy identity cannot express a range or a list of ports, nor `established` and the like: a tunnel or a group with such a line in its list does not exist here, and `access-class` refuses everyone whom the line may match.",
             ),
         ],
     ),
     (
         "DHCP pool",
         &[
-            ("client-identifier", "The client, by its identifier, that `host` lends to."),
-            ("default-router", "Routers told to clients."),
-            ("dns-server", "DNS servers told to clients."),
-            ("domain-name", "The domain told to clients."),
-            ("hardware-address", "The client, by its hardware address, that `host` lends to."),
+            ("client-identifier", "The client, by its identifier, that gets the address of `host`."),
+            ("default-router", "Default routers for clients."),
+            ("dns-server", "DNS servers for clients."),
+            ("domain-name", "The domain sent to clients."),
+            ("hardware-address", "The client, by its hardware address, that gets the address of `host`."),
             ("host", "One address, always for the same client."),
-            ("lease", "How long an address is lent; one day where nothing is said."),
-            ("network", "The network that addresses are lent from."),
+            ("lease", "Duration of a lease; one day by default."),
+            ("network", "The network that addresses are assigned from."),
         ],
     ),
     (
@@ -395,23 +387,23 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         &[
             (
                 "access-class",
-                "Addresses from which users may come, by access list (`in`). A list that does not exist lets nobody in.",
+                "Addresses from which users may connect, by access list (`in`). A list that does not exist admits nobody.",
             ),
-            ("exec", "The line opens sessions; with `no exec` it opens none."),
+            ("exec", "The line accepts sessions; with `no exec` it accepts none."),
             (
                 "exec-timeout",
-                "Ends a session in which nobody types for so long; usually ten minutes. The console has none.",
+                "Ends a session after this time without input; ten minutes by default. The console has no timeout.",
             ),
             ("length", "Rows of a page; 0 turns the pager off."),
             (
                 "login",
-                "How logins are checked. On `vty` lines `local`, the list of `authentication`, and `login` alone all ask a user's name: the line's password opens nothing.",
+                "How logins are checked. On `vty` lines `local`, the list of `authentication`, and `login` alone all ask for a user name: the line's password is not used.",
             ),
-            ("password", "The line's password: kept, and opens nothing."),
+            ("password", "The line's password: kept, but not used."),
             ("privilege level", "The privilege level of users who have none of their own."),
             (
                 "transport input",
-                "Opens the line: `ssh` (or `all`). The others do not exist here, and without this line nobody comes.",
+                "Enables logins: `ssh` (or `all`). The others do not exist here, and without this line nobody can log in.",
             ),
             ("width", "Columns of the terminal."),
         ],
@@ -422,7 +414,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         &[
             ("key-hash", "A public key by its MD5 fingerprint."),
             ("key-string", "A public key in base64, over as many lines as needed, until `exit`."),
-            ("username", "Goes on with another user."),
+            ("username", "Continues with another user."),
         ],
     ),
 ];

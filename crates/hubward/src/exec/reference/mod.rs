@@ -1,4 +1,5 @@
-//! The command reference, `docs/commands.md`, made from the tables. `HUBWARD_BLESS=1` writes it anew: read what it changed.
+//! The command reference, `docs/commands.md`, generated from the tables. `HUBWARD_BLESS=1`
+//! regenerates it: review the difference.
 
 mod does;
 
@@ -12,39 +13,41 @@ use std::path::Path;
 const HEAD: &str = "\
 # Commands
 
-This file is made from the tables that the program works with (`HUBWARD_BLESS=1 cargo test -p hubward exec::reference`), and a
-test fails when it is not what they say.
+This file is generated from the program's own tables (`HUBWARD_BLESS=1 cargo test -p hubward exec::reference`), and a test fails
+if it differs from them.
 
-A word stands for itself and may be shortened as long as it is unambiguous. `[a|b]` may be left out, `{a|b}` is a choice, and
-what `...` follows may come several times. `<name>` is one word, `<1-100:name>` a number, `<A.B.C.D:name>` an address or a
-mask, `<LINE:name>` the rest of the line. Keywords may be typed in capitals. In the shell, `?` lists what may come next and Tab
+A word stands for itself and may be abbreviated as long as it is unambiguous. `[a|b]` is optional, `{a|b}` is a choice, and
+whatever is followed by `...` may be repeated. `<name>` is one word, `<1-100:name>` a number, `<A.B.C.D:name>` an address or a
+mask, `<LINE:name>` the rest of the line. Keywords are not case-sensitive. In the shell, `?` lists what may come next and Tab
 completes a word.
 ";
 
 const EXEC: &str = "\
-`hubward console` and a login by SSH take these; `hubward exec` those that need no session (not `terminal length`, `enable`,
-`configure terminal` and the like: lines of the configuration are typed at the console). *Level* is the lowest privilege level that may give the command;
-for anybody below, it does not exist. The console and `hubward exec` have level 15. *JSON* says whether `| json` behind the command gives its rows as
-JSON ([show-json.md](show-json.md)).
+`hubward console` and a login by SSH accept these; `hubward exec` accepts those that need no session (not `terminal length`,
+`enable`, `configure terminal` and the like: enter lines of the configuration at the console). *Level* is the lowest privilege
+level that may run the command; below it, the command does not exist. The console and `hubward exec` have level 15. *JSON* says
+whether `| json` after the command prints its rows as JSON ([show-json.md](show-json.md)).
 
-Behind every command that prints, `| include`, `| exclude`, `| begin`, `| section` (also `section include`, `section exclude`) and
-`| count` with an IOS regular expression choose lines.
+After every command that prints, `| include`, `| exclude`, `| begin`, `| section` (also `section include`, `section exclude`) and
+`| count` with an IOS regular expression select lines.
 ";
 
 const CONFIGURATION: &str = "\
-A line in the configuration file, and the same line typed behind `configure terminal`, mean the same. Everywhere, `no` in front
-takes a setting back, `default` sets it to what it is without a line; `do COMMAND` runs a command of exec mode, `exit` leaves a mode, and
-`end` or Ctrl-Z leaves configuration mode. `hubward check FILE` says what becomes of every line of a file.
+A line in the configuration file means the same as that line entered after `configure terminal`. Everywhere, `no` before a line
+negates a setting, and `default` restores what applies without a line; `do COMMAND` runs a command of exec mode, `exit` leaves a
+mode, and `end` or Ctrl-Z leaves configuration mode. `hubward check FILE` reports the effect of every line of a file.
 
 Every line is kept in the running configuration, and each has one of these effects:
 
 - *Works*: does what it does on IOS.
-- *Needs nothing*: what it says is so anyway.
-- *Has no effect*: with the reason why nothing is missed. `hubward check` tells it as a notice.
+- *Needs nothing*: what it specifies holds anyway.
+- *Has no effect*: with the reason why none is needed. `hubward check` reports it as a notice.
 - *Is not implemented*: something will differ. A warning.
-- *Changes forwarding and is not implemented*: packets go another way, or go on changed less, than on the router. A warning, told first at the start.
-- *Restricts access or translates and is not enforced*: an error. The gateway does not start, and the line is refused at the console, unless it was started with
-  `--allow-unenforced` for its kind or for this line, which says that you enforce it elsewhere.
+- *Changes forwarding and is not implemented*: packets take another path, or leave with fewer changes, than on the router. A
+  warning, reported first at startup.
+- *Restricts access or translates and is not enforced*: an error. The gateway does not start, and the line is refused at the
+  console, unless it was started with `--allow-unenforced` for its kind or for this line, which states that you enforce it
+  elsewhere.
 ";
 
 /// A form as it is read, not as it is compiled.
@@ -77,7 +80,7 @@ fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// A heading, its level, and what stands below it.
+/// A heading, its level, and the text below it.
 struct Chapter {
     level: usize,
     heading: String,

@@ -1,4 +1,5 @@
-//! The network of the topic: its peers, its traffic, the eye outside, and the table of what was done to it.
+//! The network of the topic: its peers, its traffic, the eye outside, and the table of what was
+//! done to it.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -17,16 +18,18 @@ use hubward_interop::topology::{Client, HUB_ROUTER, POOL_FIRST, PRIVATE, Referen
 use hubward_interop::vpnc::{Profile, Vpnc};
 use hubward_interop::wait::{self, secs};
 
-/// A part that died is told within this time.
+/// A part that died is reported within this time.
 pub(crate) const NOTICED: Duration = secs(2);
 /// An address of the pool that no client has.
 const IDLE: Ipv4Addr = Ipv4Addr::new(10, 5, 5, 200);
 const BRANCH: Ipv4Addr = Ipv4Addr::new(10, 60, 1, 2);
 const BRANCH_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 3, 3, 2);
-/// A host of the LAN that no access list selects, and somebody on the internet: nothing protects what the one sends to the other.
+/// A host of the LAN that no access list selects, and a host on the internet: nothing protects what
+/// the one sends to the other.
 const OTHER: Ipv4Addr = Ipv4Addr::new(192, 168, 9, 10);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
-/// The flows from the LAN that are protected: to the static branch, the dynamic branch, the client, nobody.
+/// The protected flows from the LAN: to the static branch, the dynamic branch, the client, an
+/// unused address.
 const FLOWS: [(&str, Ipv4Addr); 4] =
     [("static", SPOKE_INSIDE), ("dynamic", BRANCH_INSIDE), ("client", POOL_FIRST), ("nobody", IDLE)];
 /// The legs of `inet` to the peers.
@@ -71,11 +74,11 @@ pub(crate) fn own(net: &Reference) -> Result<()> {
 /// What a row must lead to.
 #[derive(Clone)]
 pub(crate) enum Expect {
-    /// It ends with this status, and is started again; the log tells why, unless nobody could.
+    /// It ends with this status, and is restarted; the log says why, if it still could.
     Ends { status: &'static str, told: Option<String>, within: Duration },
-    /// It goes on, and so do its SAs; the log tells, where there is something to tell.
+    /// It continues, and so do its SAs; the log reports it, if there is something to report.
     Stays { told: Option<&'static str> },
-    /// It begins anew in the same process.
+    /// It restarts in the same process.
     BeginsAnew,
 }
 
@@ -139,7 +142,7 @@ pub(crate) const KERNEL: Pace = Pace { esp: Build::Kernel, interval: "0.1", pati
 enum Peers {
     /// Every tunnel carries.
     Connected,
-    /// Nobody can be reached, and there is no SA.
+    /// No peer is reachable, and there is no SA.
     Away,
     /// They have to find out.
     Unknown,
@@ -154,7 +157,7 @@ pub(crate) struct Site<'a> {
     vpnc: Option<Vpnc>,
     pub(crate) service: Service,
     capture: Capture,
-    /// Prints a line for each packet in clear, and for each of the flow that nothing protects.
+    /// Prints a line for each unencrypted packet, and for each of the flow that nothing protects.
     outside: Proc,
     /// One for each of [`FLOWS`], and the one that nothing protects.
     flows: Vec<Proc>,
@@ -162,7 +165,7 @@ pub(crate) struct Site<'a> {
     peers: Peers,
     /// When the row began.
     pub(crate) began: Instant,
-    /// Packets in clear that have a line in the table.
+    /// Unencrypted packets that have a line in the table.
     accounted: usize,
     pub(crate) table: String,
     failed: Vec<String>,
@@ -201,7 +204,7 @@ impl<'a> Site<'a> {
         let other = Spoke { local: BRANCH, local_net: "10.3.0.0/16".into(), ..Spoke::default() };
         let branch = Charon::start(lab, "branch", &branch, pace.esp, &other.conf())?;
         let service = Service::start(lab, "hub", &net.hub, unit)?;
-        // before that nothing tells which networks lie behind the dynamic map
+        // until then the networks behind the dynamic map are unknown
         branch.initiate("net")?;
         let mut flows = Vec::new();
         let other = OTHER.to_string();
@@ -242,14 +245,15 @@ impl<'a> Site<'a> {
         Ok(this)
     }
 
-    /// Packets in clear so far.
+    /// Unencrypted packets so far.
     pub(crate) fn clear(&self) -> usize {
         let other = format!("> {OUTSIDE}:");
         let log = self.outside.log();
         log.lines().filter(|line| line.contains(" IP ") && !line.contains(&other)).count()
     }
 
-    /// Fails unless the flow that nothing protects was seen outside between the two: the way out was there, and so was the eye.
+    /// Fails unless the flow that nothing protects was seen outside between the two: the way out
+    /// was there, and so was the eye.
     pub(crate) fn could_see(&self, what: &str, from: Instant, to: Instant) -> Result<()> {
         let since = |at: Instant| (SystemTime::now() - at.elapsed()).duration_since(UNIX_EPOCH);
         let (from, to) = (since(from)?.as_secs_f64(), since(to)?.as_secs_f64());
@@ -300,7 +304,7 @@ impl<'a> Site<'a> {
         self.vpnc.take().map_or(Ok(()), |mut vpnc| vpnc.process().kill9())
     }
 
-    /// No peer can be reached, and there is no SA.
+    /// No peer is reachable, and there is no SA.
     fn disconnect(&mut self) -> Result<()> {
         for leg in LEGS {
             self.net.inet.ip(&format!("link set {leg} down"))?;
@@ -314,7 +318,8 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Each row with SAs, then each without: nobody comes back in between, so that one farewell serves them all.
+    /// Each row with SAs, then each without: no peer comes back in between, so that one delete is
+    /// enough for all of them.
     pub(crate) fn both(&mut self, rows: &[Row<'_>]) -> Result<()> {
         rows.iter().try_for_each(|row| self.with(row))?;
         rows.iter().try_for_each(|row| self.without(row))
@@ -365,7 +370,7 @@ impl<'a> Site<'a> {
         };
         match expect {
             Expect::Ends { status, .. } => {
-                // told, then up to three seconds for goodbyes
+                // reported, then up to three seconds for deletes
                 let (at, ended) = self.service.ended_since(then, within + self.patience(3))?;
                 ensure!(
                     status_words(ended) == *status,
@@ -374,7 +379,7 @@ impl<'a> Site<'a> {
                 );
                 let ready = self.service.ready_since(then, self.patience(10))?;
                 self.could_see("while the program was gone", at, ready)?;
-                // of what has no time for a word, systemd tells
+                // if it had no time to log, systemd reports it
                 let told_after = told.map_or_else(|| after(at), |_| told_after);
                 let _ = write!(line, " {told_after:>7} {status:>9} {:>7}", after(ready));
             }
@@ -384,7 +389,8 @@ impl<'a> Site<'a> {
         }
         let stays = matches!(expect, Expect::Stays { .. });
         let back = if with {
-            // the hub calls the static branch itself; nobody else comes back before he finds out that the SAs are gone
+            // the hub initiates to the static branch itself; no other peer comes back before it
+            // finds out that the SAs are gone
             let flows = if stays { &[0, 1, 2][..] } else { &[0] };
             let answered: Vec<usize> = flows.iter().map(|flow| self.replies(*flow)).collect();
             wait::until("the peers to answer again", self.patience(15), || {
@@ -416,7 +422,7 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// How often the log says so.
+    /// How often the log has it.
     pub(crate) fn told(&self, what: &str) -> usize {
         self.service.log().matches(what).count()
     }
@@ -426,8 +432,8 @@ impl<'a> Site<'a> {
         PathBuf::from(format!("/proc/{}/root{path}", self.service.pid()))
     }
 
-    /// Prints the table; fails if a packet was in clear on the outside, as tshark sees it too, or if no flow would have been in
-    /// clear without the guard.
+    /// Prints the table; fails if a packet was unencrypted on the outside, as tshark sees it as
+    /// well, or if no flow would have been unencrypted without the guard.
     pub(crate) fn finish(mut self, what: &str) -> Result<()> {
         self.end_client()?;
         println!("{what}\n{}", self.table);
@@ -451,8 +457,8 @@ fn replies(flows: &[Proc], flow: usize) -> usize {
     flows.get(flow).map_or(0, |flow| flow.log().matches("bytes from").count())
 }
 
-/// Has a peer begin anew until its tunnel carries, unless it does already: its SAs may be with a hub that is gone, and both ends
-/// may call at a time.
+/// Lets a peer start over until its tunnel carries traffic, unless it does already: its SAs may be
+/// with a hub that is gone, and both sides may initiate at the same time.
 fn call(peer: &Charon, flows: &[Proc], flow: usize, pace: Pace) -> Result<()> {
     let carries = |within: Duration| {
         let before = replies(flows, flow);
@@ -472,8 +478,9 @@ fn call(peer: &Charon, flows: &[Proc], flow: usize, pace: Pace) -> Result<()> {
     last
 }
 
-/// Tells of each packet of the protected networks on the outside wire at once, by which it is known what let it out, and of what
-/// nothing protects; when it was, in seconds since 1970, comes first.
+/// Reports each packet of the protected networks on the outside wire at once, so that its cause is
+/// known, and packets of the unprotected flow; each report starts with the time, in seconds since
+/// 1970.
 fn watch(lab: &Lab, inet: &Ns) -> Result<Proc> {
     let mut filter = format!("dst host {OUTSIDE}");
     for (network, length) in PRIVATE {
