@@ -226,7 +226,7 @@ impl Gateway {
         }
     }
 
-    /// What DHCP lent is known; the machine follows later.
+    /// Takes note of a lease, and lets the guard follow. The machine follows with its next plan.
     fn lease_changed(&mut self, change: dhcp::Change) {
         match change {
             dhcp::Change::Bound(name, lease) => {
@@ -363,8 +363,8 @@ impl Gateway {
         self.bring_in_line(Machine::follow);
     }
 
-    /// Lets the machine do something about the configuration and the networks behind the tunnels, and tells the plane and the
-    /// readers what came of it. What is left undone is tried again.
+    /// Brings the machine in line with the configuration and the networks behind the tunnels, then the plane and the readers
+    /// with the machine. What could not be done is tried again.
     fn bring_in_line(&mut self, act: impl FnOnce(&mut Machine, Demand<'_>)) {
         let tried_again = self.recapture.take().is_some_and(|at| at <= now());
         let config = &self.parsed.config;
@@ -534,8 +534,8 @@ impl Gateway {
         Ok(Resolved::new(parsed, status))
     }
 
-    /// Whether the machine and the plane can do it. Last, and in one step, the guard closes what must not leave in clear
-    /// meanwhile.
+    /// Whether the machine and the plane can do it. Last, because it is the first change, the guard closes what must not leave
+    /// in clear meanwhile.
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
@@ -545,7 +545,7 @@ impl Gateway {
         Ok(Ready { resolved, machine })
     }
 
-    /// Nothing of this can fail: what the machine does not take is told and tried again, and the rest is in force.
+    /// This cannot fail: what the machine does not take is logged and tried again, and the rest is in force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
         crate::guard::mapping::remember(&self.state, &machine.names);

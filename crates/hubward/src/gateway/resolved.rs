@@ -1,13 +1,13 @@
-//! A configuration on its way into force: what is known of it alone, and then of it on this machine. Each is made once; what
-//! may fail has failed before the first thing is changed.
+//! A configuration on its way into force. It is resolved, which needs nothing but its text; then the machine, the data plane
+//! and the guard are prepared for it, which may fail and leaves the old one in force; then it is applied, which cannot fail.
 
 use crate::machine::apply::Prepared;
 use crate::translate::Translation;
 use hubward_config::Parsed;
 use std::sync::Arc;
 
-/// A configuration that may be put in force, with its meaning. It is translated here and nowhere else, so that what was looked
-/// at before is what is in force afterwards.
+/// A configuration that may be put in force, and its one translation: what the data plane was asked about is what is in force
+/// afterwards.
 pub(crate) struct Resolved {
     pub(crate) parsed: Arc<Parsed>,
     pub(crate) translation: Translation,
@@ -22,8 +22,9 @@ impl Resolved {
     }
 }
 
-/// The same, once the machine, the data plane and the guard are ready for it: from here on nothing can fail.
+/// A configuration for which everything is prepared.
 pub(crate) struct Ready {
     pub(crate) resolved: Resolved,
+    /// What it will find on the machine.
     pub(crate) machine: Prepared,
 }

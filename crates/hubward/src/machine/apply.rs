@@ -3,7 +3,7 @@
 
 use crate::base::program::mapping;
 use crate::machine::capture::{Captures, ReverseRoute};
-use crate::machine::execute::{Executor, Undone};
+use crate::machine::execute::{Executor, Round, Undone};
 use crate::machine::plan::{self, Carrier, Plan, Situation, Stage};
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static};
@@ -96,7 +96,8 @@ fn is_card(link: &link::Link) -> bool {
     matches!(link.kind.as_deref(), None | Some("veth" | "macvlan" | "ipvlan" | "bond" | "team"))
 }
 
-/// The machine under a gateway: what the configuration is called here, what DHCP lent, and the means to bring it in line.
+/// The machine under a gateway: the links of its interfaces, their leases, and the means to bring it in line with a
+/// configuration.
 pub(crate) struct Machine {
     executor: Executor,
     pub(crate) names: Names,
@@ -106,22 +107,22 @@ pub(crate) struct Machine {
     keep_addresses: bool,
     /// Whether interfaces without a link get one by order.
     guess: bool,
-    /// The interfaces without a link of which that was told.
+    /// The interfaces without a link of which that was logged.
     cardless: BTreeSet<String>,
     /// The addresses that neighbours were told of, by link.
     announced: BTreeSet<(u32, Ipv4Addr)>,
-    /// What DHCP lent, by link.
+    /// The leases of DHCP clients, by link.
     pub(crate) leases: BTreeMap<String, Lease>,
     /// The static routes as they were planned last.
     pub(crate) statics: Vec<Static>,
-    /// What was told of them.
+    /// What was logged of them.
     notices: BTreeSet<String>,
     captures: Captures,
-    /// Why the machine could not be looked at when it was to be.
+    /// Why the last look at the machine failed.
     blind: Option<String>,
 }
 
-/// What of a configuration decides about the machine, and what its tunnels lead to.
+/// What decides about the machine: a configuration, and the networks behind its tunnels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) config: &'a Config,
@@ -131,19 +132,19 @@ pub(crate) struct Demand<'a> {
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// What another configuration will find on this machine. Only [`Machine::prepare`] makes one, and it changes nothing.
+/// What another configuration will find on this machine. [`Machine::prepare`] finds it out and changes nothing.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// The links of its interfaces.
     pub(crate) names: Names,
     /// Their addresses.
     pub(crate) addresses: Addresses,
-    /// See [`Machine::reserved`].
+    /// What no peer of a dynamic entry may get because of the machine.
     pub(crate) reserved: Vec<(AddressRange, Reserved)>,
 }
 
-/// How often one change looks at what came of it: once for each stage of a plan.
-const ROUNDS: usize = 3;
+/// A change looks at the machine once for each stage of a plan: each stage may turn out otherwise than was expected.
+const ROUNDS: [Round; 3] = [Round::More, Round::More, Round::Last];
 
 impl Machine {
     /// Removes the leftovers of a run that ended badly; links that this configuration shuts stay down. `guess`: interfaces
@@ -179,8 +180,9 @@ impl Machine {
         self.carrier = carrier;
     }
 
-    /// What another configuration needs of this machine, and what it will find once it is applied: links for interfaces that
-    /// had nothing to do so far, and their addresses. An error leaves everything as it was.
+    /// Finds the links that another configuration needs, also for interfaces that had nothing to do so far, and the addresses
+    /// that they will have once it is applied. Everything that can be known to fail fails here, and an error leaves everything
+    /// as it was.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
         let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
         let here = self.names.iter().filter(|(ios, _)| stays(ios));
@@ -197,14 +199,14 @@ impl Machine {
         Ok(Prepared { names, addresses, reserved })
     }
 
-    /// The links of the configuration that is about to be applied.
+    /// Takes the links of the configuration that is about to be applied.
     pub(crate) fn adopt(&mut self, names: Names) {
         self.known.extend(names.clone());
         self.names = names;
     }
 
-    /// Brings the machine in line with a configuration that was prepared. What cannot be done is told and tried again later;
-    /// see [`Self::undone`].
+    /// Brings the machine in line with a configuration that was prepared. This cannot fail: what the kernel does not take is
+    /// logged, is [`Self::undone`], and is tried again with each call of this and of [`Self::follow`].
     pub(crate) fn apply(&mut self, demand: Demand<'_>) {
         let cardless = without_card(demand.config, &self.names);
         for name in cardless.difference(&self.cardless) {
@@ -214,15 +216,15 @@ impl Machine {
         self.bring_in_line(demand, Base::AsSeen);
     }
 
-    /// Brings what follows from leases, links, routes and tunnels in line with them. What an administrator did to links and
-    /// addresses by hand stays.
+    /// Follows a change of leases, links, routes or tunnels. What an administrator did by hand to links, addresses and settings
+    /// stays until the next configuration.
     pub(crate) fn follow(&mut self, demand: Demand<'_>) {
         self.bring_in_line(demand, Base::AsMade);
     }
 
     fn bring_in_line(&mut self, demand: Demand<'_>, base: Base) {
         let mut undone = Vec::new();
-        for round in 1..=ROUNDS {
+        for round in ROUNDS {
             let now = self.situation(demand);
             let seen = match Seen::look(self.netlink(), plan::settings_of(&now)) {
                 Ok(seen) => seen,
@@ -248,8 +250,8 @@ impl Machine {
             self.blind = None;
             self.executor.stand(standing);
             (self.statics, self.captures) = (planned.statics, planned.captures);
-            let again = self.executor.carry_out(steps, &mut undone, round == ROUNDS);
-            if !again || round == ROUNDS {
+            let again = self.executor.carry_out(steps, &mut undone, round);
+            if !again || round == Round::Last {
                 for line in planned.notices.difference(&self.notices) {
                     tracing::warn!("{line}");
                 }
@@ -257,7 +259,7 @@ impl Machine {
                 break;
             }
         }
-        self.executor.settle(undone);
+        self.executor.keep(undone);
     }
 
     fn situation<'a>(&'a self, demand: Demand<'a>) -> Situation<'a> {
@@ -272,8 +274,7 @@ impl Machine {
         }
     }
 
-    /// Like [`Self::follow`] for networks that are new, by what it found last: a peer that comes must not cost more where there
-    /// are many.
+    /// Captures networks that are new, by what the last plan found: a peer that comes must not cost more if there are many.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
         match self.captures.more(ranges, reverse) {
             None => More::Everything,
@@ -284,13 +285,13 @@ impl Machine {
         }
     }
 
-    /// Why the first step could not be made that is not done, if there is one. It is tried again with each change.
+    /// Why the machine is not in line, if it is not.
     pub(crate) fn undone(&self) -> Option<&str> {
         let first = || self.executor.undone().first().map(|undone| undone.why.as_str());
         self.blind.as_deref().or_else(first)
     }
 
-    /// Why a link, an address or a setting is not as the configuration has it.
+    /// Why a link, an address, a setting or a rule is not as planned, if one is not: a gateway does not start then.
     pub(crate) fn unfounded(&self) -> Option<&str> {
         let mut base = self.executor.undone().iter().filter(|undone| undone.step.stage() == Stage::Base);
         self.blind.as_deref().or_else(|| base.next().map(|undone| undone.why.as_str()))
@@ -324,8 +325,8 @@ impl Machine {
         self.announced = reachable;
     }
 
-    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic entry may get because of
-    /// the machine.
+    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic entry may get because of the
+    /// machine.
     pub(crate) fn addresses(
         &self,
         config: &Config,
@@ -356,12 +357,12 @@ impl Machine {
         there.iter().any(|address| Some(address.interface) == index && matches!(address.net, IpNet::V4(_)))
     }
 
-    /// Networks that are not led to a crypto map although one speaks for them.
+    /// Networks of crypto maps whose routes do not leave by a crypto interface.
     pub(crate) fn elsewhere(&self) -> Vec<Ipv4Net> {
         self.captures.elsewhere().to_vec()
     }
 
-    /// Where the routes lead, seen from the interfaces with a crypto map.
+    /// By which crypto interface each route leaves, if by any.
     pub(crate) fn exits(&self) -> Vec<Exit> {
         self.captures.exits().collect()
     }
@@ -370,22 +371,25 @@ impl Machine {
 /// What came of [`Machine::capture_more`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum More {
+    /// All of them are captured.
     Done,
     /// A route could not be set.
     Undone,
-    /// Everything has to be looked at.
+    /// Only a whole plan can tell.
     Everything,
 }
 
-/// Whether links, addresses and settings stand as they were made, or as the machine shows them.
+/// What links, addresses, settings and rules are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Base {
+    /// With what Hubward made of them.
     AsMade,
+    /// With what the machine shows.
     AsSeen,
 }
 
-/// What the machine has that no peer of a dynamic entry may get: addresses and networks that DHCP or somebody else gave the
-/// interfaces, and DHCP's routers.
+/// What no peer of a dynamic entry may get because of the machine: the addresses and networks of the links, whoever gave them,
+/// and the routers of leases.
 fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec<(AddressRange, Reserved)> {
     let mine = seen.links.iter().filter(|link| names.values().any(|name| *name == link.name));
     let mut reserved = Vec::new();

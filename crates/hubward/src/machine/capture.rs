@@ -133,20 +133,20 @@ impl Ways {
 /// A network to which `reverse-route` makes a route, and the interface whose crypto map has that.
 pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
 
-/// The links of the interfaces with a crypto map, by the interface's number: their indices.
+/// The indices of the links of crypto interfaces.
 pub(crate) type CryptoLinks = BTreeMap<InterfaceId, u32>;
 
-/// How strictly the kernel holds the source of a packet against the way back to it.
+/// How strictly the kernel compares the source of a packet with the way back to it (`rp_filter`, RFC 3704).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReversePath {
-    /// The way back leads out by the interface by which the packet came.
+    /// The way back has to leave by the interface by which the packet came.
     Strict,
-    /// There is a way back.
+    /// There has to be a way back.
     Loose,
 }
 
 impl ReversePath {
-    /// As `rp_filter` has it.
+    /// The value of the setting.
     pub(crate) const fn value(self) -> &'static str {
         match self {
             Self::Strict => "1",
@@ -155,8 +155,7 @@ impl ReversePath {
     }
 }
 
-/// What was captured when everything was planned last, and why: enough to capture one network more without looking at the
-/// others.
+/// What the last plan found out about the ways: enough to capture another network without looking at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Captures {
     ways: Ways,
@@ -185,8 +184,8 @@ impl Captures {
         Self { ways, links, tun, peers, elsewhere: Vec::new() }
     }
 
-    /// The routes of Hubward's own table for all these networks, by destination: into the TUN, or for the kernel to where its
-    /// policies are asked.
+    /// The routes of Hubward's own table for all these networks, by destination. They lead into the TUN; where the kernel
+    /// carries the packets, they lead out by a crypto interface, where its policies are looked up.
     pub(crate) fn routes(&mut self, prefixes: &[IpNet]) -> BTreeMap<IpNet, Route> {
         let mut wanted = BTreeMap::new();
         self.elsewhere.clear();
@@ -205,8 +204,7 @@ impl Captures {
         wanted
     }
 
-    /// Like [`Self::routes`] for ranges that are new, by what was found then: a peer that comes must not cost more where there
-    /// are many. `None`: everything has to be looked at.
+    /// The routes for ranges that are new, as [`Self::routes`] would make them. `None`: only a whole plan can tell.
     pub(crate) fn more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_none() || self.filter(&prefixes) == ReversePath::Loose {
@@ -257,12 +255,12 @@ impl Captures {
         prefix.prefix_len() == 0 || self.peers.range(prefix.network()..=prefix.broadcast()).next().is_some()
     }
 
-    /// Networks of which [`Self::routes`] found that their routes lead elsewhere.
+    /// Networks of which [`Self::routes`] found that their routes do not leave by a crypto interface.
     pub(crate) fn elsewhere(&self) -> &[Ipv4Net] {
         &self.elsewhere
     }
 
-    /// Where the routes lead, seen from the interfaces with a crypto map.
+    /// By which crypto interface each route leaves, if by any.
     pub(crate) fn exits(&self) -> impl Iterator<Item = Exit> {
         let number =
             |index: u32| self.links.iter().find(|(_, found)| **found == index).map(|(number, _)| *number);
@@ -270,7 +268,7 @@ impl Captures {
     }
 }
 
-/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which it leaves.
+/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which packets to it leave.
 fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
     let Some(index) = links.get(interface).copied() else { return Vec::new() };
     let nets = tables::prefixes([*range]).into_iter().filter_map(v4);

@@ -1,5 +1,5 @@
-//! Carries out the steps of a plan by netlink, and keeps what could not be done. Everything that is made is marked or written
-//! in the ledger and removed again; what was there is left alone.
+//! Carries out the steps of a plan by netlink, and keeps what could not be done. Everything that Hubward makes is marked or
+//! written in the ledger, and removed in the end; what was there is left alone.
 
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
@@ -11,17 +11,17 @@ use hubward_linux::sysctl::Setting;
 use hubward_linux::{link, rule};
 use std::path::Path;
 
-/// Does what plans say, and knows what stands.
+/// The one place that changes the machine. It knows what it did, and what it could not do.
 pub(crate) struct Executor {
     netlink: Netlink,
     ledger: Ledger,
     standing: Plan,
     undone: Vec<Undone>,
-    /// Why the ledger's file is not as it should be, as it was told.
+    /// Why the ledger's file is not as it should be, as it was logged last.
     unsaved: Option<String>,
 }
 
-/// A step that could not be made, and why.
+/// A step that could not be carried out, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Undone {
     pub(crate) step: Step,
@@ -54,12 +54,12 @@ impl Executor {
         &self.netlink
     }
 
-    /// What was done and not undone.
+    /// What stands: the steps that were carried out, as a plan.
     pub(crate) fn standing(&self) -> &Plan {
         &self.standing
     }
 
-    /// The same, corrected by what the machine shows.
+    /// Takes what stands as the machine shows it.
     pub(crate) fn stand(&mut self, standing: Plan) {
         self.standing = standing;
     }
@@ -69,42 +69,27 @@ impl Executor {
         &self.undone
     }
 
-    /// Makes the steps, those aside that were `tried` in vain, and adds to these the ones that fail. One that fails keeps
-    /// none of its own stage from being made, and all later stages are left for another plan unless this is the `last` one.
-    /// Whether the machine has to be looked at again.
-    pub(crate) fn carry_out(&mut self, steps: Vec<Step>, tried: &mut Vec<Undone>, last: bool) -> bool {
-        let mut failed: Option<Stage> = None;
-        let mut again = false;
-        for step in steps {
-            if tried.iter().any(|undone| undone.step == step) {
-                continue;
-            }
-            if !last && failed.is_some_and(|stage| stage < step.stage()) {
-                again = true;
-                break;
-            }
-            again |= step.changes_routes();
-            match self.make(&step) {
-                Ok(()) => self.standing.note(&step),
-                Err(error) => {
-                    failed.get_or_insert(step.stage());
-                    tried.push(Undone { step, why: error.to_string() });
-                }
-            }
-        }
-        self.tell_unsaved();
+    /// Carries out the steps of a plan, see [`in_stages`]. Returns whether the machine has to be looked at again.
+    pub(crate) fn carry_out(&mut self, steps: Vec<Step>, undone: &mut Vec<Undone>, round: Round) -> bool {
+        let again = in_stages(steps, undone, round, |step| {
+            self.carry_out_one(step).map_err(|error| error.to_string())?;
+            self.standing.note(step);
+            Ok(())
+        });
+        self.report_unsaved();
         again
     }
 
-    /// What could not be done is told once, for as long as it is so.
-    pub(crate) fn settle(&mut self, undone: Vec<Undone>) {
+    /// Keeps what the last rounds could not do, and logs what of it is new: the same failure is logged once, however often it
+    /// is tried.
+    pub(crate) fn keep(&mut self, undone: Vec<Undone>) {
         for new in undone.iter().filter(|new| !self.undone.contains(new)) {
-            new.tell();
+            new.log();
         }
         self.undone = undone;
     }
 
-    /// Routes of Hubward's own table more, of a peer that came: nothing else is looked at. Whether all of them were made.
+    /// Adds routes to Hubward's own table for a peer that came, and looks at nothing else. Returns whether all of them stand.
     pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
         let mut done = true;
         for route in routes {
@@ -112,14 +97,14 @@ impl Executor {
                 continue;
             }
             let step = Step::Capture(route);
-            match self.make(&step) {
+            match self.carry_out_one(&step) {
                 Ok(()) => self.standing.note(&step),
                 // the others are other peers'
                 Err(error) => {
                     done = false;
                     let undone = Undone { step, why: error.to_string() };
                     if !self.undone.contains(&undone) {
-                        undone.tell();
+                        undone.log();
                         self.undone.push(undone);
                     }
                 }
@@ -128,7 +113,7 @@ impl Executor {
         done
     }
 
-    fn make(&mut self, step: &Step) -> Result<(), Error> {
+    fn carry_out_one(&mut self, step: &Step) -> Result<(), Error> {
         let (netlink, ledger) = (&self.netlink, &mut self.ledger);
         match step {
             Step::LinkDown(name) => gone_is_done(ledger.set_link(netlink, name, false)),
@@ -147,8 +132,8 @@ impl Executor {
         }
     }
 
-    /// Tells that the ledger's file cannot be written, or can again.
-    fn tell_unsaved(&mut self) {
+    /// Logs that the ledger's file cannot be written, or can be again.
+    fn report_unsaved(&mut self) {
         let unsaved = self.ledger.unsaved().map(str::to_string);
         if unsaved == self.unsaved {
             return;
@@ -163,7 +148,43 @@ impl Executor {
     }
 }
 
-/// What is not there any more needs nobody to remove it.
+/// How often a change looks at the machine, plans, and carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// Another look follows.
+    More,
+    /// No other look follows, so everything is tried.
+    Last,
+}
+
+/// Carries out steps in their order, and adds those that fail to `undone`. A step that is in `undone` already is not tried
+/// again. A failure does not stop the steps of its own stage. The later stages build on what failed, so they wait for another
+/// plan, if there is another round. Returns whether there should be one.
+fn in_stages(
+    steps: Vec<Step>,
+    undone: &mut Vec<Undone>,
+    round: Round,
+    mut carry_out: impl FnMut(&Step) -> Result<(), String>,
+) -> bool {
+    let mut failed: Option<Stage> = None;
+    let mut again = false;
+    for step in steps {
+        if undone.iter().any(|known| known.step == step) {
+            continue;
+        }
+        if round == Round::More && failed.is_some_and(|stage| stage < step.stage()) {
+            return true;
+        }
+        again |= step.changes_routes();
+        if let Err(why) = carry_out(&step) {
+            failed.get_or_insert(step.stage());
+            undone.push(Undone { step, why });
+        }
+    }
+    again
+}
+
+/// Nobody has to remove what is not there any more.
 fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.is_not_found() => Ok(()),
@@ -180,7 +201,7 @@ impl Undone {
         }
     }
 
-    fn tell(&self) {
+    fn log(&self) {
         let why = &self.why;
         match &self.step {
             Step::AddressAway(name, net) => {
@@ -219,5 +240,55 @@ impl Drop for Executor {
             }
             Err(error) => tracing::warn!("not everything could be removed: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps() -> Vec<Step> {
+        let route = |net: &str| Route::new(net.parse().unwrap());
+        vec![
+            Step::LinkUp("eth0".into()),
+            Step::LinkUp("eth1".into()),
+            Step::RouteOn(route("10.7.0.0/16")),
+            Step::RouteOn(route("10.8.0.0/16")),
+            Step::Capture(route("10.2.0.0/16")),
+        ]
+    }
+
+    /// Carries out all steps but those at these places, and gives the places of those that were tried.
+    fn round(undone: &mut Vec<Undone>, round: Round, fail: &[usize]) -> (Vec<usize>, bool) {
+        let all = steps();
+        let mut tried = Vec::new();
+        let again = in_stages(all.clone(), undone, round, |step| {
+            let place = all.iter().position(|known| known == step).unwrap();
+            tried.push(place);
+            if fail.contains(&place) { Err("refused".into()) } else { Ok(()) }
+        });
+        (tried, again)
+    }
+
+    #[test]
+    fn what_builds_on_a_failure_waits_for_another_plan() {
+        let mut undone = Vec::new();
+        assert_eq!(round(&mut undone, Round::More, &[0]), (vec![0, 1], true), "the other link came up");
+        assert_eq!(round(&mut undone, Round::More, &[0, 3]), (vec![1, 2, 3], true));
+        assert_eq!(round(&mut undone, Round::Last, &[0, 3]).0, [1, 2, 4], "none is tried twice");
+        assert_eq!(
+            undone.iter().map(|undone| undone.step.clone()).collect::<Vec<_>>(),
+            [steps()[0].clone(), steps()[3].clone()]
+        );
+        // in the last round everything is tried
+        assert_eq!(round(&mut Vec::new(), Round::Last, &[0, 3]).0, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn only_what_changes_the_main_table_asks_for_another_look() {
+        let of = |step: &Step| in_stages(vec![step.clone()], &mut Vec::new(), Round::More, |_| Ok(()));
+        let all = steps();
+        assert_eq!(all.iter().map(of).collect::<Vec<_>>(), [true, true, true, true, false]);
+        assert!(!in_stages(Vec::new(), &mut Vec::new(), Round::More, |_| Ok(())));
     }
 }

@@ -1,5 +1,5 @@
-//! What a configuration asks of the machine, as a value, and the steps from what stands to it. Pure: it neither looks at the
-//! machine nor at a clock, so that the tests are tables.
+//! What a configuration asks of the machine, as a value, and the steps from what stands to it. Pure: neither the machine nor a
+//! clock is read here, so that the tests are tables.
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
 use crate::machine::routes::{self, Statics};
@@ -39,26 +39,26 @@ pub(crate) struct Situation<'a> {
     /// The links of its interfaces.
     pub(crate) names: &'a Names,
     pub(crate) carrier: &'a Carrier,
-    /// `--no-addresses`: somebody else addresses the links.
+    /// `--no-addresses`: somebody else gives the links their addresses.
     pub(crate) keep_addresses: bool,
-    /// What DHCP lent, by link.
+    /// The leases of DHCP clients, by link.
     pub(crate) leases: &'a BTreeMap<String, Lease>,
-    /// The networks that the crypto maps, the pools and the tunnels speak for.
+    /// The networks of crypto access lists, of pools, and behind tunnels.
     pub(crate) ranges: &'a [AddressRange],
     /// The networks to which `reverse-route` makes a route.
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// The state of the machine as far as it is Hubward's: as it shall be, or, as the same value, as it stands.
+/// The state of the machine, as far as it is Hubward's business: as it shall be, or, as the same kind of value, as it stands.
 ///
-/// Filter rules (`ip access-group`, NAT) have their place in front of all of this, as a first stage: a rule has to stand
-/// before the link that it filters comes up and before a route leads packets past it. nftables puts a whole table in the place
-/// of another in one transaction, so they need no order among themselves, and a table is a field here and one step. Until
-/// there are such rules, the one table that Hubward has is the guard's ([`crate::guard`]): it outlives the program, depends on
-/// what peers were granted, and is put in place before anything here is carried out, for that same reason.
+/// Filter rules (`ip access-group`, NAT) belong in front of all of this, as the first [`Stage`]: a rule has to stand before the
+/// link that it filters comes up, and before a route leads packets past it. nftables replaces a whole table in one transaction,
+/// so a table is one field here and one step, and its rules need no order of removal and addition. For now the only table is
+/// that of the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program and follows what peers were
+/// granted; the gateway puts it in place before a plan is carried out, for the same reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
-    /// Which links are up, by name. Others are not Hubward's business.
+    /// Whether links are up, by name. Other links are not Hubward's business.
     pub(crate) links: BTreeMap<String, bool>,
     /// Addresses and their links, as the configuration and the leases have them.
     pub(crate) addresses: Vec<(String, IpNet)>,
@@ -67,15 +67,15 @@ pub(crate) struct Plan {
     /// Settings of the kernel, for as long as Hubward runs.
     pub(crate) settings: BTreeMap<Setting, &'static str>,
     pub(crate) rules: Vec<Rule>,
-    /// Static routes in the main table; routes of interfaces that are not here are unreachable.
+    /// Static routes in the main table. A route by an interface that is not here is unreachable.
     pub(crate) routes: Vec<Route>,
-    /// The reverse path filter of links with a crypto map.
+    /// The reverse path filter of the links of crypto interfaces.
     pub(crate) guards: BTreeMap<String, ReversePath>,
-    /// Hubward's own table: what is led to the crypto maps, reverse routes, and what is not.
+    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and what of it is not.
     pub(crate) captured: BTreeMap<IpNet, Route>,
 }
 
-/// A plan, and what was found on the way.
+/// A plan, and what else was found out.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
@@ -89,25 +89,33 @@ pub(crate) struct Planned {
 /// One change of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
+    /// `shutdown` of a link.
     LinkDown(String),
+    /// Removes an address of a link.
     AddressAway(String, IpNet),
+    /// `no shutdown` of a link.
     LinkUp(String),
+    /// Adds an address to a link.
     AddressOn(String, IpNet),
+    /// Gives a setting of the kernel a value.
     Set(Setting, &'static str),
-    /// The TUN takes packets of 1500 bytes, and is up.
+    /// Sets the TUN with this index up, for packets of [`TUN_MTU`] bytes.
     OpenTun(u32),
+    /// Adds a routing rule.
     AddRule(Rule),
-    /// A route of the main table, in front of others of its prefix and metric.
+    /// Puts a route into the main table, in front of others with its prefix and metric.
     RouteOn(Route),
+    /// Removes a route from the main table.
     RouteAway(Route),
+    /// Sets the reverse path filter of a link.
     Guard(String, ReversePath),
-    /// A route of Hubward's own table, in the place of another to its prefix.
+    /// Puts a route into Hubward's own table, in place of another one with its prefix.
     Capture(Route),
-    /// The end of one.
+    /// Removes a route from Hubward's own table.
     Release(Route),
 }
 
-/// What builds on what: a step is only as good as those of the stages before it.
+/// The order of steps: each stage builds on the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     /// Links, addresses, settings and rules.
@@ -134,8 +142,8 @@ impl Step {
         }
     }
 
-    /// Whether the main table may look otherwise afterwards than was expected: the kernel makes and removes routes with links
-    /// and addresses, and may refuse one.
+    /// Whether the main table may be another one afterwards than the plan expected: the kernel makes and removes routes with
+    /// links and addresses, and may refuse a route.
     pub(crate) const fn changes_routes(&self) -> bool {
         matches!(
             self,
@@ -149,8 +157,8 @@ impl Step {
     }
 }
 
-/// Makes the plan for a situation on a machine that looks like this. `standing` is what Hubward has done so far: what of it is
-/// not planned goes. `refused` are routes that the kernel did not take, so that nothing is led by them.
+/// Makes the plan for a situation on a machine that shows this. `standing` is what Hubward has done so far, which is removed
+/// unless it is planned again. `refused` are routes that the kernel did not take, so that no packet follows them.
 pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &[&Route]) -> Planned {
     let leases = leases_in_force(now);
     let (mut plan, expected) = base(now, &leases, seen, standing);
@@ -170,8 +178,7 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     Planned { plan, statics, notices, captures }
 }
 
-/// What the machine is expected to show once links and addresses are as a configuration has them, and the leases that it
-/// leaves in force.
+/// What the machine will show once links and addresses are as a configuration has them, and the leases that stay in force.
 pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Seen, BTreeMap<String, Lease>) {
     let leases = leases_in_force(now);
     let (_, expected) = base(now, &leases, seen, standing);
@@ -202,7 +209,7 @@ impl Carrier {
     }
 }
 
-/// The leases of interfaces that still want one: another configuration ends the others.
+/// The leases of interfaces with `ip address dhcp`: another configuration ends the others.
 fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
     let asking = |name: &str| {
         now.config.interfaces.iter().any(|interface| {
@@ -215,7 +222,7 @@ fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
     leases.map(|(name, lease)| (name.clone(), lease.clone())).collect()
 }
 
-/// An interface that is shut and whose link is not there is as good as shut.
+/// The links of the configuration's interfaces. One that is shut and not there needs nothing.
 fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
     let named = now.config.interfaces.iter().filter_map(|one| Some((now.names.get(&one.name)?, one)));
     let wanted = named.filter(|(name, interface)| !interface.shutdown || seen.link(name).is_some());
@@ -244,7 +251,7 @@ fn settings(carrier: &Carrier) -> BTreeMap<Setting, &'static str> {
     [(Setting::IpForward, "1"), of_carrier].into()
 }
 
-/// The links of the interfaces with a crypto map that are not shut.
+/// The links of the crypto interfaces that are not shut.
 fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
     let open = now.config.interfaces.iter().filter(|one| one.crypto_map.is_some() && !one.shutdown);
     let found = open.filter_map(|interface| {
@@ -273,9 +280,10 @@ fn away(standing: &Plan, plan: &Plan) -> Vec<(String, IpNet)> {
 impl Plan {
     /// The steps from what stands to what is planned, in the order in which they have to be made.
     ///
-    /// Addresses and links go before others come: the kernel takes the other addresses of a network with the first of it, and
-    /// an address may move from one link to another. Routes are the other way round, so that no packet is without one. Links,
-    /// settings and guards that are not planned any more are left as they are until Hubward ends.
+    /// Links and addresses go before others come, because an address may move from one link to another, and because the kernel
+    /// removes the other addresses of a network with the first one: those are added again. New routes come before old ones go,
+    /// so that no packet is without one. Links, settings and reverse path filters that are not planned any more stay as they
+    /// are until Hubward ends.
     pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
         let mut steps = Vec::new();
         let turned = |up: bool| {
@@ -318,7 +326,7 @@ impl Plan {
         steps
     }
 
-    /// A step was made.
+    /// Follows a step that was carried out.
     pub(crate) fn note(&mut self, step: &Step) {
         match step {
             Step::LinkDown(name) => drop(self.links.insert(name.clone(), false)),
@@ -341,8 +349,8 @@ impl Plan {
         }
     }
 
-    /// Corrects what routes and guards are known to stand by what the machine shows: the kernel takes routes away with a link
-    /// or with the last address of one, and anybody else may.
+    /// Takes routes and reverse path filters as the machine shows them: the kernel removes routes with a link or with its last
+    /// address, and anybody may.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         let ours = |route: &&Route| route.protocol == PROTOCOL;
         self.routes = seen.main.iter().filter(ours).cloned().collect();
@@ -354,8 +362,8 @@ impl Plan {
         });
     }
 
-    /// Corrects everything else. Only another configuration does this: an administrator who shuts a link by hand has it shut
-    /// until then.
+    /// Takes everything else as the machine shows it. Only another configuration does this: a link that an administrator set
+    /// down by hand stays down until then.
     pub(crate) fn correct_base(&mut self, seen: &Seen) {
         self.links = seen.links.iter().map(|link| (link.name.clone(), link.up)).collect();
         self.addresses.retain(|(link, net)| seen.has(link, *net));
@@ -367,17 +375,18 @@ impl Plan {
     }
 }
 
-/// What is too long for its tunnel is fragmented, or its source is told: that depends on the tunnel, and not on the TUN.
+/// The MTU of the TUN, in bytes. What is too long for its tunnel is fragmented, or its source gets an ICMP error; that depends
+/// on the tunnel.
 pub(crate) const TUN_MTU: u32 = 1500;
 
-/// The links of all interfaces with a crypto map: what comes in by one that is shut goes on being looked at.
+/// The links of all crypto interfaces, also of those that are shut.
 fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
     let names = now.names;
-    let bearing = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
-    bearing.filter_map(|interface| names.get(&interface.name))
+    let crypto = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
+    crypto.filter_map(|interface| names.get(&interface.name))
 }
 
-/// The settings that a plan for a situation is held against.
+/// The settings that a plan for a situation is compared with.
 pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
     let guards = guarded(now).cloned().map(Setting::RpFilter);
     settings(now.carrier).into_keys().chain(guards).collect()

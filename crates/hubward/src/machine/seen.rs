@@ -78,9 +78,9 @@ impl Seen {
         self.addresses.iter().any(|there| Some(there.interface) == index && there.net == net)
     }
 
-    /// What the machine will show once links are up or down (by name) and addresses went and came, each with its link. The
-    /// kernel makes and removes the routes of connected networks itself; it tells whether a link that comes up works only
-    /// afterwards, so such a link is expected to work no better than now.
+    /// What the machine will show once these links are up or down (by name), and these addresses are removed and added. The
+    /// kernel makes and removes the routes of connected networks itself. Whether a link that comes up works is known only
+    /// afterwards, so it is not expected to.
     pub(crate) fn expected(
         &self,
         links: &BTreeMap<String, bool>,
