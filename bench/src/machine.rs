@@ -121,16 +121,24 @@ pub(crate) fn description() -> Result<String> {
     Ok(format!("{count} × {model}, Linux {}", kernel.trim()))
 }
 
+/// The first line that a program prints.
+fn said(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
+}
+
+/// What a program says of its version.
+pub(crate) fn version(program: &Path) -> Option<String> {
+    said(program, &["--version"])
+}
+
 /// Versions of the programs, as they say themselves.
 pub(crate) fn versions() -> Vec<String> {
-    let said = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
+    let package = |name: &str| {
+        Some(format!("{name} {}", said("dpkg-query".as_ref(), &["-W", "-f", "${Version}", name])?))
     };
-    let package =
-        |name: &str| Some(format!("{name} {}", said("dpkg-query", &["-W", "-f", "${Version}", name])?));
-    let mut all: Vec<Option<String>> = vec![said(hubward().to_str().unwrap_or_default(), &["--version"])];
+    let mut all: Vec<Option<String>> = vec![version(&hubward())];
     all.extend(["charon-systemd", "openvpn", "wireguard-go", "iperf3"].map(package));
     all.extend(CRATES.map(|(_, name, version, _)| Some(format!("{name} {version}"))));
     all.into_iter().flatten().collect()

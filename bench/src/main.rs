@@ -6,13 +6,16 @@
     reason = "of what this tool made itself; a bench that finds its machine wrong may stop"
 )]
 
+mod against;
 mod ike;
 mod load;
 mod machine;
 mod net;
+mod order;
 mod peers;
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,23 +23,29 @@ use anyhow::{Context, Result, bail};
 
 use crate::load::Load;
 use crate::net::{Link, Pair};
+use crate::order::Order;
 use crate::peers::Peer;
 use crate::report::Row;
 
-const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--targets] [--ungathered] [--prototype PROGRAM]
+const USAGE: &str = "usage: cargo bench-peers [--rounds N] [--seconds N] [--quick] [--only PEER]… [--targets] [--ungathered]
+                         [--against PROGRAM] [--seed N] [--prototype PROGRAM]
 
-Runs Hubward, strongSwan, OpenVPN, wireguard-go, boringtun and gotatun between two network namespaces, as root, in turns: once with
-a network device that carries UDP super-packets whole, once as with a plain network card. What is missing is installed, by name.
+Runs Hubward, strongSwan, OpenVPN, wireguard-go, boringtun and gotatun between two network namespaces, as root, in turns and in
+another order in each round: once with a network device that carries UDP super-packets whole, once as with a plain
+network card. What is missing is installed, by name.
 The tables go to target/bench/peers.md and peers.json.
 
-  --rounds N           rounds (5)
+  --rounds N           rounds (5); releases are compared with nine
   --seconds N          seconds of each measurement (4)
   --quick              one round of two seconds
   --only PEER          only these, by the beginning of their names; may be repeated: veth (the cable alone), hubward-gcm, hubward-gcm-native
                        (protocol 50), hubward-cbc, hubward-3des, strongswan-gcm, strongswan-cbc, strongswan-3des, openvpn, wireguard-go,
-                       boringtun, gotatun, prototype
+                       boringtun, gotatun, against-gcm and so on, prototype
   --targets            only the loads that the targets are about: one stream of TCP, 64 bytes
   --ungathered         also over a cable whose receiving end does not gather datagrams
+  --against PROGRAM    another Hubward program, beside each of Hubward's that runs: the ratio new to old within each round, its median and
+                       its quartiles
+  --seed N             the seed of the orders, to repeat those of another run; it is printed at the start
   --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
 
 /// What is asked for.
@@ -46,6 +55,8 @@ struct Arguments {
     only: Vec<String>,
     loads: Vec<Load>,
     links: Vec<Link>,
+    against: Option<PathBuf>,
+    seed: u64,
     prototype: Option<String>,
 }
 
@@ -56,6 +67,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
         only: Vec::new(),
         loads: Load::ALL.to_vec(),
         links: vec![Link::SuperPackets, Link::NicLike],
+        against: None,
+        seed: order::any_seed()?,
         prototype: None,
     };
     while let Some(word) = words.next() {
@@ -67,6 +80,8 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--only" => all.only.push(value()?),
             "--targets" => all.loads = vec![Load::Tcp(1), Load::Small],
             "--ungathered" => all.links.push(Link::Ungathered),
+            "--against" => all.against = Some(against::program(&value()?)?),
+            "--seed" => all.seed = number(&word, &value()?)?,
             "--prototype" => all.prototype = Some(value()?),
             "--help" | "-h" => return Ok(None),
             _ => bail!("there is no {word}\n\n{USAGE}"),
@@ -115,23 +130,20 @@ fn finish(outcome: Result<()>) -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let peers: Vec<Peer> = peers::all(arguments.prototype.as_deref())
-        .into_iter()
-        .filter(|peer| {
-            arguments.only.is_empty() || arguments.only.iter().any(|only| peer.name().starts_with(only))
-        })
-        .collect();
-    if let Some(only) =
-        arguments.only.iter().find(|only| !peers.iter().any(|peer| peer.name().starts_with(*only)))
-    {
+    let all = peers::all(arguments.against.as_deref(), arguments.prototype.as_deref());
+    let peers: Vec<Peer> = all.into_iter().filter(|peer| peer.is_wanted(&arguments.only)).collect();
+    let only = |only: &&String| !peers.iter().any(|peer| peer.name().starts_with(*only));
+    if let Some(only) = arguments.only.iter().find(only) {
         bail!("none of the peers begins with {only}\n\n{USAGE}");
     }
     machine::install(|program| peers.iter().any(|peer| peer.name() == program))?;
+    println!("seed {}", arguments.seed);
+    let mut order = Order::new(arguments.seed);
     let mut rows: Vec<Row> = Vec::new();
     let mut absent: Vec<(String, String)> = Vec::new();
     for round in 1..=arguments.rounds {
         for link in arguments.links.iter().copied() {
-            for peer in &peers {
+            for peer in order.shuffled(&peers) {
                 if absent.iter().any(|(name, _)| *name == peer.name()) {
                     continue;
                 }
@@ -153,7 +165,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    report::write(&rows, &absent, arguments.rounds, arguments.time)
+    report::write(&rows, &absent, arguments)
 }
 
 /// One peer over one kind of link: the loads, one after the other.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
 
+use crate::Arguments;
+use crate::against::{self, Comparison, Figures};
 use crate::load::Load;
 use crate::machine;
 use crate::net::Link;
+use crate::peers;
 
 /// One measurement.
 #[derive(Debug, Clone)]
@@ -96,7 +98,8 @@ pub(crate) fn spread(mut values: Vec<f64>) -> Option<(f64, f64, f64)> {
 type Group<'a> = BTreeMap<(&'static str, Load), BTreeMap<&'a str, Vec<&'a Row>>>;
 
 /// Writes `target/bench/peers.md` and `peers.json`, and prints the former.
-pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, time: Duration) -> Result<()> {
+pub(crate) fn write(rows: &[Row], absent: &[(String, String)], arguments: &Arguments) -> Result<()> {
+    let (rounds, seconds, seed) = (arguments.rounds, arguments.time.as_secs(), arguments.seed);
     let mut groups: Group<'_> = BTreeMap::new();
     for row in rows {
         groups.entry((row.link.name(), row.load)).or_default().entry(&row.peer).or_default().push(row);
@@ -104,9 +107,8 @@ pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, ti
     let mut text = String::new();
     writeln!(
         text,
-        "{}; {rounds} rounds of {} s each; medians, and in brackets the lowest and the highest.\n",
+        "{}; {rounds} rounds of {seconds} s each, seed {seed}; medians, and in brackets the lowest and the highest.\n",
         machine::description()?,
-        time.as_secs()
     )?;
     for version in machine::versions() {
         writeln!(text, "- {version}")?;
@@ -140,6 +142,10 @@ pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, ti
         }
     }
     text.push_str(&targets(&groups)?);
+    let comparisons = comparisons(&groups);
+    if let Some(program) = &arguments.against {
+        text.push_str(&against::table(program, &comparisons)?);
+    }
     let folder = machine::workspace().join("target/bench");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("peers.md"), &text)?;
@@ -153,7 +159,9 @@ pub(crate) fn write(rows: &[Row], absent: &[(String, String)], rounds: usize, ti
             })
         })
         .collect();
-    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "rows": all,
+    let against = arguments.against.as_deref().map(|program| against::json(program, &comparisons));
+    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "seed": seed,
+        "rows": all, "against": against,
         "could_not_run": absent.iter().map(|(name, why)| json!({ "peer": name, "why": why })).collect::<Vec<_>>() });
     std::fs::write(folder.join("peers.json"), serde_json::to_string_pretty(&whole)?)?;
     println!("\n{text}\n(target/bench/peers.md and peers.json)");
@@ -166,6 +174,39 @@ fn pairs<'a>(rows: &'a [&Row], others: &'a [&Row]) -> impl Iterator<Item = (&'a 
         let others = others.iter().filter(|other| other.round == row.round);
         others.map(|other| (*row, *other))
     })
+}
+
+/// A measure with its unit, and how a row has it, if it has.
+type Measure = (&'static str, fn(&Row) -> Option<f64>);
+
+/// What each of the programs of `--against` measured beside its counterpart.
+fn comparisons(groups: &Group<'_>) -> Vec<Comparison> {
+    let mut all = Vec::new();
+    for ((link, load), peers) in groups {
+        let (rate, cost) =
+            if load.counts_packets() { ("kpps", "µs a packet") } else { ("Mbit/s", "CPU s/GB") };
+        let measures: [Measure; 4] = [
+            (rate, |row| Some(if row.load.counts_packets() { row.rate() } else { row.megabits() })),
+            (cost, |row| Some(row.cost())),
+            ("ping, ms", |row| row.round_trip),
+            ("KiB", |row| Some(row.memory as f64)),
+        ];
+        for (name, old) in peers {
+            let Some(ours) = peers::counterpart(name) else { continue };
+            let Some(new) = peers.get(ours.as_str()) else { continue };
+            for (measure, value) in measures {
+                let figures = |(new, old): (&Row, &Row)| {
+                    Some(Figures { round: new.round, new: value(new)?, old: value(old)? })
+                };
+                let rounds: Vec<Figures> = pairs(new, old).filter_map(figures).collect();
+                if !rounds.is_empty() {
+                    let subject = format!("{ours}, {}, {link}", load.name());
+                    all.push(Comparison { subject, measure, rounds });
+                }
+            }
+        }
+    }
+    all
 }
 
 /// How many times as much the others cost, round by round.

@@ -15,7 +15,7 @@ use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
 use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::io::{Effect, Input};
-use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
+use hubward_proto::names::{InterfaceId, Service, VrfId};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, Mode, NATT_PORT, Path};
 use hubward_proto::policy::{
     Authentication, CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Global, Interface, IsakmpPolicy,
@@ -116,8 +116,8 @@ impl Initiator {
         let hub: IpAddr = INNER[1].parse()?;
         let flow =
             Flow { source: lan, destination: hub, protocol: 1, source_port: None, destination_port: None };
-        let entry = EntryRef { map: "map".into(), sequence: 10, dynamic: None };
-        let acquire = Acquire { interface: InterfaceId(0), entry, acl_line: 0, flow };
+        let service = Service::entry("map", 10);
+        let acquire = Acquire { interface: InterfaceId(0), service, acl_line: 0, flow };
         engine.handle(self.now(), Input::Acquire(acquire));
         self.peers.insert(address, engine);
         self.carry_out(address)

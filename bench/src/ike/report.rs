@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use anyhow::Result;
 use serde_json::json;
 
-use crate::ike::{Group, responder::Responder};
+use crate::against::{self, Comparison, Figures};
+use crate::ike::{Arguments, Group, responder::Responder};
 use crate::machine;
 use crate::report::spread;
 
@@ -20,12 +21,19 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
     /// KiB by which its resident memory grew.
     pub(crate) grown: u64,
+    /// The round in which it was measured.
+    pub(crate) round: usize,
 }
 
 impl Row {
     /// Handshakes for each second of processor time.
     fn rate(&self) -> f64 {
         f64::from(self.peers) / self.cpu
+    }
+
+    /// Handshakes a second of the clock, which is as much the initiator's doing.
+    fn speed(&self) -> f64 {
+        f64::from(self.peers) / self.seconds
     }
 
     /// KiB for each peer.
@@ -42,7 +50,7 @@ impl fmt::Display for Row {
             self.responder.name(),
             self.group.number(),
             self.rate(),
-            f64::from(self.peers) / self.seconds,
+            self.speed(),
             self.memory()
         )
     }
@@ -53,16 +61,49 @@ const TARGET: f64 = 4.0;
 /// KiB that a peer may take.
 const MEMORY: f64 = 8.0;
 
-/// Writes `target/bench/ike.md` and `ike.json`, and prints the former.
-pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) -> Result<()> {
-    let of = |responder, group| {
-        let fits = move |row: &&Row| row.responder == responder && row.group == group;
-        rows.iter().filter(fits)
+/// The rows of one responder with one group, round by round.
+fn of<'a>(rows: &'a [Row], responder: &Responder, group: Group) -> impl Iterator<Item = &'a Row> {
+    rows.iter().filter(move |row| row.responder == *responder && row.group == group)
+}
+
+/// What Hubward and another measured, in each round in which both ran.
+fn figures(rows: &[Row], group: Group, other: &Responder, value: fn(&Row) -> f64) -> Vec<Figures> {
+    let theirs = |round| of(rows, other, group).find(|row| row.round == round);
+    of(rows, &Responder::Hubward, group)
+        .filter_map(|row| {
+            let old = value(theirs(row.round)?);
+            Some(Figures { round: row.round, new: value(row), old })
+        })
+        .collect()
+}
+
+/// A measure with its unit, and how a row has it.
+type Measure = (&'static str, fn(&Row) -> f64);
+
+/// This build beside the program of `--against`.
+fn comparisons(rows: &[Row], old: &Responder) -> Vec<Comparison> {
+    let measures: [Measure; 3] = [
+        ("handshakes for a CPU second", Row::rate),
+        ("handshakes a second", Row::speed),
+        ("KiB for a peer", Row::memory),
+    ];
+    let of = |group: Group, (measure, value)| Comparison {
+        subject: format!("group {}", group.number()),
+        measure,
+        rounds: figures(rows, group, old, value),
     };
+    let all = Group::ALL.into_iter().flat_map(|group| measures.map(|measure| of(group, measure)));
+    all.filter(|comparison| !comparison.rounds.is_empty()).collect()
+}
+
+/// Writes `target/bench/ike.md` and `ike.json`, and prints the former.
+pub(crate) fn write(rows: &[Row], failed: &[String], arguments: &Arguments) -> Result<()> {
+    let (rounds, peers, seed) = (arguments.rounds, arguments.peers, arguments.seed);
+    let responders = Responder::all(arguments.against.as_deref());
     let mut text = String::new();
     writeln!(
         text,
-        "{}; {rounds} rounds of {peers} peers; medians, and in brackets the lowest and the highest.\n",
+        "{}; {rounds} rounds of {peers} peers, seed {seed}; medians, and in brackets the lowest and the highest.\n",
         machine::description()?
     )?;
     for version in
@@ -77,9 +118,9 @@ pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) 
         "\n| responder | group | handshakes for a CPU second | KiB for a peer |\n|---|---|---|---|\n",
     );
     for group in Group::ALL {
-        for responder in Responder::ALL {
-            let rates = spread(of(responder, group).map(Row::rate).collect());
-            let memory = spread(of(responder, group).map(Row::memory).collect());
+        for responder in &responders {
+            let rates = spread(of(rows, responder, group).map(Row::rate).collect());
+            let memory = spread(of(rows, responder, group).map(Row::memory).collect());
             let (Some((low, rate, high)), Some((least, memory, most))) = (rates, memory) else { continue };
             writeln!(
                 text,
@@ -91,10 +132,9 @@ pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) 
     }
     text.push_str("\n| | measured | target | |\n|---|---|---|---|\n");
     for group in Group::ALL {
-        let pairs = of(Responder::Hubward, group).zip(of(Responder::Charon, group));
-        if let Some((low, ratio, high)) =
-            spread(pairs.map(|(ours, theirs)| ours.rate() / theirs.rate()).collect())
-        {
+        let figures = figures(rows, group, &Responder::Charon, Row::rate);
+        let ratios = figures.iter().map(|figures| figures.new / figures.old);
+        if let Some((low, ratio, high)) = spread(ratios.collect()) {
             let reached = if ratio >= TARGET { "reached" } else { "not reached" };
             writeln!(
                 text,
@@ -108,6 +148,13 @@ pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) 
         let reached = if memory <= MEMORY { "reached" } else { "not reached" };
         writeln!(text, "| KiB for a peer | {memory:.1} ({low:.1}–{high:.1}) | ≤ {MEMORY:.0} | {reached} |")?;
     }
+    let comparisons: Vec<Comparison> = match &arguments.against {
+        Some(program) => comparisons(rows, &Responder::Against(program.clone())),
+        None => Vec::new(),
+    };
+    if let Some(program) = &arguments.against {
+        text.push_str(&against::table(program, &comparisons)?);
+    }
     let folder = machine::workspace().join("target/bench");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("ike.md"), &text)?;
@@ -115,12 +162,14 @@ pub(crate) fn write(rows: &[Row], failed: &[String], rounds: usize, peers: u32) 
         .iter()
         .map(|row| {
             json!({
-                "responder": row.responder.name(), "group": row.group.number(), "peers": row.peers,
+                "responder": row.responder.name(), "group": row.group.number(), "round": row.round, "peers": row.peers,
                 "cpu_s": row.cpu, "seconds": row.seconds, "grown_kib": row.grown,
             })
         })
         .collect();
-    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "rows": all,
+    let against = arguments.against.as_deref().map(|program| against::json(program, &comparisons));
+    let whole = json!({ "machine": machine::description()?, "versions": machine::versions(), "seed": seed,
+        "rows": all, "against": against,
         "could_not_run": failed });
     std::fs::write(folder.join("ike.json"), serde_json::to_string_pretty(&whole)?)?;
     println!("\n{text}\n(target/bench/ike.md and ike.json)");

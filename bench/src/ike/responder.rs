@@ -1,58 +1,72 @@
 //! The gateways that are measured: one key for everybody, AES-128 and SHA-1 in both phases.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 
 use crate::ike::Group;
+use crate::machine;
 use crate::net::{INNER, OUTER, Pair, Process};
 use crate::peers::hubward;
 use crate::peers::strongswan::Charon;
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Responder {
+    /// This build.
     Hubward,
+    /// The program of `--against`.
+    Against(PathBuf),
     Charon,
 }
 
 /// One that runs.
 pub(crate) enum Running {
-    Hubward(Process, std::path::PathBuf),
+    /// With its program and its control socket.
+    Hubward(Process, PathBuf, PathBuf),
     Charon(Charon),
 }
 
 impl Responder {
-    pub(crate) const ALL: [Self; 2] = [Self::Hubward, Self::Charon];
+    /// All of them, with another program where there is one.
+    pub(crate) fn all(against: Option<&Path>) -> Vec<Self> {
+        let against = against.map(|program| Self::Against(program.to_path_buf()));
+        [Self::Hubward].into_iter().chain(against).chain([Self::Charon]).collect()
+    }
 
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Hubward => "hubward",
+            Self::Against(_) => "against",
             Self::Charon => "strongSwan charon",
         }
     }
 
     /// Starts it on the second side.
-    pub(crate) fn start(self, pair: &Pair, group: Group) -> Result<Running> {
-        Ok(match self {
-            Self::Hubward => {
-                let process = hubward::launch(pair, 1, &ios(group))?;
-                hubward::wait_ready(&process)?;
-                Running::Hubward(process, pair.folder.join("hubward-1/control.sock"))
-            }
+    pub(crate) fn start(&self, pair: &Pair, group: Group) -> Result<Running> {
+        let hubward = |program: PathBuf| {
+            let process = hubward::launch(pair, 1, &program, &ios(group))?;
+            hubward::wait_ready(&process)?;
+            Ok(Running::Hubward(process, program, pair.folder.join("hubward-1/control.sock")))
+        };
+        match self {
+            Self::Hubward => hubward(machine::hubward()),
+            Self::Against(program) => hubward(program.clone()),
             // neither keeps a log of what succeeds, nor a route for each peer
-            Self::Charon => Running::Charon(Charon::start(
+            Self::Charon => Ok(Running::Charon(Charon::start(
                 pair,
                 1,
                 &swanctl(group),
                 " install_routes = no\n filelog {\n  stderr {\n   default = 0\n  }\n }\n",
-            )?),
-        })
+            )?)),
+        }
     }
 }
 
 impl Running {
     pub(crate) fn process(&self) -> &Process {
         match self {
-            Self::Hubward(process, _) => process,
+            Self::Hubward(process, ..) => process,
             Self::Charon(charon) => &charon.process,
         }
     }
@@ -60,9 +74,8 @@ impl Running {
     /// Peers with an IKE SA and a pair of ESP SAs, as it says itself.
     pub(crate) fn established(&self) -> Result<u32> {
         let (text, sign) = match self {
-            Self::Hubward(_, socket) => {
+            Self::Hubward(_, program, socket) => {
                 let socket = format!("--socket={}", socket.display());
-                let program = crate::machine::hubward();
                 let text = crate::net::say(&[
                     program.to_str().unwrap_or_default(),
                     "exec",

@@ -1,10 +1,10 @@
 //! Hubward: a LAN-to-LAN tunnel by crypto map.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::machine;
 use crate::net::{CABLE, INNER, OUTER, Pair, Process};
 use crate::peers::Tunnel;
 
@@ -17,7 +17,7 @@ pub(crate) enum Esp {
     Native,
 }
 
-pub(crate) fn start(pair: &Pair, transform_set: &str, esp: Esp) -> Result<Tunnel> {
+pub(crate) fn start(pair: &Pair, program: &Path, transform_set: &str, esp: Esp) -> Result<Tunnel> {
     pair.inner_on_loopback()?;
     if esp == Esp::Udp {
         for line in [
@@ -33,21 +33,21 @@ pub(crate) fn start(pair: &Pair, transform_set: &str, esp: Esp) -> Result<Tunnel
             pair.run(0, &["nft", line])?;
         }
     }
-    let processes =
-        [launch(pair, 0, &config(0, transform_set))?, launch(pair, 1, &config(1, transform_set))?];
+    let launch = |side| launch(pair, side, program, &config(side, transform_set));
+    let processes = [launch(0)?, launch(1)?];
     for process in &processes {
         wait_ready(process)?;
     }
     Ok(Tunnel { processes })
 }
 
-/// Starts it on one side with a configuration.
-pub(crate) fn launch(pair: &Pair, side: usize, config: &str) -> Result<Process> {
+/// Starts such a program on one side with a configuration.
+pub(crate) fn launch(pair: &Pair, side: usize, program: &Path, config: &str) -> Result<Process> {
     let folder = pair.folder.join(format!("hubward-{side}"));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("router.cfg");
     std::fs::write(&file, config)?;
-    let mut command = pair.command(side, machine::hubward().to_str().unwrap_or_default())?;
+    let mut command = pair.command(side, program.to_str().unwrap_or_default())?;
     command
         .args(["run", "--no-addresses", "--dataplane", "user", "--ssh", "127.0.0.1:2222"])
         .arg(format!("--map=FastEthernet0/0={}", CABLE[side]))

@@ -5,6 +5,7 @@ mod openvpn;
 pub(crate) mod strongswan;
 mod wireguard;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -22,8 +23,8 @@ const MTU: &str = "1400";
 pub(crate) enum Peer {
     /// None: the cable alone.
     Veth,
-    /// Name, transform set, encapsulation.
-    Hubward(&'static str, &'static str, Esp),
+    /// This build, or that of `--against`: name, program, transform set, encapsulation.
+    Hubward(String, PathBuf, &'static str, Esp),
     /// Name, proposal.
     StrongSwan(&'static str, &'static str),
     OpenVpn,
@@ -33,23 +34,35 @@ pub(crate) enum Peer {
     Prototype(String),
 }
 
+/// How this build's names begin, and those of the program of `--against`.
+const OURS: &str = "hubward-";
+const AGAINST: &str = "against-";
+
+/// Whom the program of `--against` is compared with: `hubward-gcm` for `against-gcm`.
+pub(crate) fn counterpart(name: &str) -> Option<String> {
+    Some(format!("{OURS}{}", name.strip_prefix(AGAINST)?))
+}
+
 /// All of them, Hubward beside those it is compared with.
-pub(crate) fn all(prototype: Option<&str>) -> Vec<Peer> {
+pub(crate) fn all(against: Option<&Path>, prototype: Option<&str>) -> Vec<Peer> {
+    let ours = |kind: &str, set, esp| Peer::Hubward(format!("{OURS}{kind}"), machine::hubward(), set, esp);
     let tool = |program: &str| machine::tool(program).display().to_string();
     let mut all = vec![
         Peer::Veth,
-        Peer::Hubward("hubward-gcm", "esp-gcm", Esp::Udp),
+        ours("gcm", "esp-gcm", Esp::Udp),
         Peer::StrongSwan("strongswan-gcm", "aes128gcm16"),
-        Peer::Hubward("hubward-gcm-native", "esp-gcm", Esp::Native),
+        ours("gcm-native", "esp-gcm", Esp::Native),
         Peer::OpenVpn,
         Peer::WireGuard("wireguard-go", "wireguard-go".into(), &["-f"]),
         Peer::WireGuard("boringtun", tool("boringtun-cli"), &["-f", "--disable-drop-privileges"]),
         Peer::WireGuard("gotatun", tool("gotatun"), &["-f", "--disable-drop-privileges"]),
-        Peer::Hubward("hubward-cbc", "esp-aes esp-sha-hmac", Esp::Udp),
+        ours("cbc", "esp-aes esp-sha-hmac", Esp::Udp),
         Peer::StrongSwan("strongswan-cbc", "aes128-sha1"),
-        Peer::Hubward("hubward-3des", "esp-3des esp-sha-hmac", Esp::Udp),
+        ours("3des", "esp-3des esp-sha-hmac", Esp::Udp),
         Peer::StrongSwan("strongswan-3des", "3des-sha1"),
     ];
+    let old = against.map(|program| all.iter().filter_map(|peer| peer.by(program)).collect::<Vec<_>>());
+    all.extend(old.into_iter().flatten());
     all.extend(prototype.map(|program| Peer::Prototype(program.to_owned())));
     all
 }
@@ -58,10 +71,28 @@ impl Peer {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Veth => "veth".into(),
-            Self::Hubward(name, ..) | Self::StrongSwan(name, _) | Self::WireGuard(name, ..) => (*name).into(),
+            Self::Hubward(name, ..) => name.clone(),
+            Self::StrongSwan(name, _) | Self::WireGuard(name, ..) => (*name).into(),
             Self::OpenVpn => "openvpn".into(),
             Self::Prototype(_) => "prototype".into(),
         }
+    }
+
+    /// The same by another program, where it is this build's.
+    fn by(&self, program: &Path) -> Option<Self> {
+        let Self::Hubward(name, _, set, esp) = self else { return None };
+        let kind = name.strip_prefix(OURS)?;
+        Some(Self::Hubward(format!("{AGAINST}{kind}"), program.to_path_buf(), set, *esp))
+    }
+
+    /// Whether one of these is how its name begins, or how its counterpart's does; nothing at all is everything.
+    pub(crate) fn is_wanted(&self, only: &[String]) -> bool {
+        let name = self.name();
+        let counterpart = counterpart(&name);
+        let begins = |only: &String| {
+            name.starts_with(only) || counterpart.as_ref().is_some_and(|ours| ours.starts_with(only))
+        };
+        only.is_empty() || only.iter().any(begins)
     }
 
     /// Between which addresses it is measured.
@@ -83,7 +114,7 @@ impl Peer {
                 pair.ip(1, &format!("route add {}/32 via {} src {}", INNER[0], OUTER[0], INNER[1]))?;
                 Ok(Tunnel { processes: [sleep(0)?, sleep(1)?] })
             }
-            Self::Hubward(_, set, esp) => hubward::start(pair, set, *esp),
+            Self::Hubward(_, program, set, esp) => hubward::start(pair, program, set, *esp),
             Self::StrongSwan(_, esp) => strongswan::start(pair, esp),
             Self::OpenVpn => openvpn::start(pair),
             Self::WireGuard(_, program, arguments) => wireguard::start(pair, program, arguments),
@@ -150,5 +181,47 @@ impl Tunnel {
     pub(crate) fn memory(&self) -> Result<u64> {
         let [a, b] = &self.processes;
         Ok(a.memory()?.max(b.memory()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(against: Option<&str>, only: &[&str]) -> Vec<String> {
+        let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+        let all = all(against.map(Path::new), None).into_iter();
+        all.filter(|peer| peer.is_wanted(&only)).map(|peer| peer.name()).collect()
+    }
+
+    /// Each of this build's has one of the other program beside it, with the same cipher, and comes with it.
+    #[test]
+    fn the_other_program_runs_whatever_this_one_runs() {
+        for (only, expected) in [
+            (&["hubward-cbc"][..], &["hubward-cbc", "against-cbc"][..]),
+            (&["against-3des"], &["against-3des"]),
+            (&["hubward-gcm-native", "veth"], &["veth", "hubward-gcm-native", "against-gcm-native"]),
+            (&["openvpn"], &["openvpn"]),
+        ] {
+            assert_eq!(names(Some("/old/hubward"), only), expected);
+        }
+        assert!(!names(None, &[]).iter().any(|name| name.starts_with(AGAINST)));
+        let all = all(Some(Path::new("/old/hubward")), None);
+        let hubwards: Vec<_> = all
+            .iter()
+            .filter_map(|peer| match peer {
+                Peer::Hubward(name, program, set, esp) => Some((name.as_str(), program, set, esp)),
+                _ => None,
+            })
+            .collect();
+        let old: Vec<_> = hubwards.iter().filter(|(name, ..)| name.starts_with(AGAINST)).collect();
+        assert_eq!(old.len() * 2, hubwards.len());
+        for (name, program, set, esp) in old {
+            assert_eq!(*program, Path::new("/old/hubward"));
+            let ours = counterpart(name).unwrap();
+            let ours = hubwards.iter().find(|(name, ..)| *name == ours).unwrap();
+            assert_eq!((ours.2, ours.3), (*set, *esp), "{name}");
+            assert_eq!(*ours.1, machine::hubward());
+        }
     }
 }

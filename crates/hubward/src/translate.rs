@@ -5,7 +5,7 @@ use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
+use hubward_proto::names::{InterfaceId, Service, VrfId};
 use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
@@ -241,16 +241,17 @@ pub(crate) fn selector(entry: &config::AclEntry) -> Option<Selector> {
 }
 
 /// What `match address` and `set …` say for the entry that serves a child SA.
-pub(crate) fn terms_of<'c>(config: &'c config::Config, entry: &EntryRef) -> Option<&'c config::EntryTerms> {
-    match &entry.dynamic {
-        Some((name, sequence)) => {
-            let map = config.dynamic_maps.iter().find(|map| map.name == *name)?;
-            map.entries.iter().find(|entry| entry.sequence == *sequence).map(|entry| &entry.terms)
+pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Option<&'c config::EntryTerms> {
+    match service {
+        Service::Entry(name) => {
+            let map = config.maps.iter().find(|map| map.name == name.map)?;
+            map.entries.iter().find(|entry| entry.sequence == name.sequence).map(|entry| &entry.terms)
         }
-        None => {
-            let map = config.maps.iter().find(|map| map.name == entry.map)?;
-            map.entries.iter().find(|found| found.sequence == entry.sequence).map(|entry| &entry.terms)
+        Service::Dynamic { template, .. } => {
+            let map = config.dynamic_maps.iter().find(|map| map.name == template.map)?;
+            map.entries.iter().find(|entry| entry.sequence == template.sequence).map(|entry| &entry.terms)
         }
+        Service::Tunnel(_) | Service::Client(_) => None,
     }
 }
 
@@ -274,10 +275,10 @@ pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, Inte
 /// The crypto access list of an entry, and the permit line that selected an SA's packets.
 pub(crate) fn acl_line<'c>(
     config: &'c config::Config,
-    entry: &EntryRef,
+    service: &Service,
     of: &Selector,
 ) -> Option<(&'c config::Acl, Selector)> {
-    let name = terms_of(config, entry)?.acl.as_ref()?;
+    let name = terms_of(config, service)?.acl.as_ref()?;
     let acl = config.acls.iter().find(|acl| acl.name == *name)?;
     let permits = || acl.entries.iter().filter(|line| line.permit).filter_map(selector);
     let line = permits().find(|line| line == of).or_else(|| permits().find(|line| line.covers(of)))?;
@@ -440,6 +441,9 @@ pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
 }
 
 #[cfg(test)]
+mod table_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use hubward_config::verdict::{leave_out, verdicts};
@@ -504,11 +508,11 @@ mod tests {
                 source_port: Some(1024),
                 destination_port: Some(22),
             };
-            let wide = EntryRef { map: "M".into(), sequence: 20, dynamic: None };
+            let wide = Service::entry("M", 20);
             assert!(matches!(tables.classify(&flow([10, 2, 1, 1])), Verdict::Drop), "{line}");
             assert!(tables.denies(&wide, &flow([10, 2, 1, 1])), "{line}");
             let Verdict::Protect(acquire) = tables.classify(&flow([10, 9, 1, 1])) else { panic!("{line}") };
-            assert_eq!(acquire.entry, wide);
+            assert_eq!(acquire.service, wide);
             assert!(!tables.denies(&wide, &flow([10, 9, 1, 1])), "{line}");
         }
     }

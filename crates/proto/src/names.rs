@@ -18,15 +18,83 @@ pub struct Spi(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChildId(pub u64);
 
-/// Names a crypto map entry in the running policy.
+/// An entry of a crypto map, or of a dynamic map, in the running policy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EntryRef {
-    /// The crypto map's name; for the VPN client its connection's name.
+pub struct EntryName {
+    /// The map's name.
     pub map: String,
-    /// Sequence number in the map.
+    /// The entry's sequence number in it.
     pub sequence: u16,
-    /// Name and sequence number in the dynamic map behind a dynamic entry.
-    pub dynamic: Option<(String, u16)>,
+}
+
+/// What a child SA serves: where in the policy its terms stand.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// An entry of a crypto map with peers and an access list of its own.
+    Entry(EntryName),
+    /// A peer of a dynamic map.
+    Dynamic {
+        /// The entry of the crypto map (`ipsec-isakmp dynamic NAME`).
+        entry: EntryName,
+        /// The entry of the dynamic map.
+        template: EntryName,
+    },
+    /// A tunnel interface (`tunnel protection ipsec profile`): everything that is routed to it.
+    Tunnel(InterfaceId),
+    /// A connection of the VPN client, by its name.
+    Client(String),
+}
+
+impl Service {
+    /// Of an entry of a crypto map.
+    pub fn entry(map: impl Into<String>, sequence: u16) -> Self {
+        Self::Entry(EntryName { map: map.into(), sequence })
+    }
+
+    /// Of an entry of a dynamic map, behind an entry of a crypto map.
+    pub fn dynamic(
+        map: impl Into<String>,
+        sequence: u16,
+        dynamic: impl Into<String>,
+        of_dynamic: u16,
+    ) -> Self {
+        Self::Dynamic {
+            entry: EntryName { map: map.into(), sequence },
+            template: EntryName { map: dynamic.into(), sequence: of_dynamic },
+        }
+    }
+
+    /// The entry of the crypto map, if a crypto map serves.
+    pub fn map_entry(&self) -> Option<&EntryName> {
+        match self {
+            Self::Entry(entry) | Self::Dynamic { entry, .. } => Some(entry),
+            Self::Tunnel(_) | Self::Client(_) => None,
+        }
+    }
+
+    /// The entry of the dynamic map, if one serves.
+    pub fn template(&self) -> Option<&EntryName> {
+        match self {
+            Self::Dynamic { template, .. } => Some(template),
+            Self::Entry(_) | Self::Tunnel(_) | Self::Client(_) => None,
+        }
+    }
+
+    /// The crypto map that serves.
+    pub fn map(&self) -> Option<&str> {
+        self.map_entry().map(|entry| entry.map.as_str())
+    }
+}
+
+impl fmt::Display for Service {
+    /// For the log: the entry of the crypto map, or the connection. A tunnel interface has no name here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(entry) | Self::Dynamic { entry, .. } => write!(f, "{} {}", entry.map, entry.sequence),
+            Self::Tunnel(_) => f.write_str("tunnel interface"),
+            Self::Client(name) => f.write_str(name),
+        }
+    }
 }
 
 /// A peer: what phase-1 SAs and child SAs have in common. Lives as long as one of them does.

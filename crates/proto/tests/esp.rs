@@ -11,7 +11,7 @@ use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
 use hubward_proto::flow::too_big::Told;
 use hubward_proto::limits;
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::policy::{
     CryptoAcl, CryptoAclLine, CryptoMap, EntryTerms, Interface, MapEntry, MapEntryKind, Policy,
@@ -50,7 +50,7 @@ fn pair(suite: EspSuite, mode: Mode, change: impl Fn(&mut ChildSa)) -> (Arc<Chil
     let mut spoke = ChildSa {
         id: ChildId(1),
         path,
-        entry: EntryRef { map: "mymap".into(), sequence: 10, dynamic: None },
+        service: Service::entry("mymap", 10),
         selector,
         lease: None,
         mode,

@@ -7,7 +7,7 @@ use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
 use hubward_proto::ike::identity::Proxy;
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::wire::attribute::{Attribute, Value};
 use hubward_proto::wire::ike1::{Config, Delete, Notify, Proposal, Transform, parse_sa, write_sa};
@@ -75,7 +75,7 @@ fn child(id: u64, selector: Selector) -> Arc<ChildSa> {
             vrf: VrfId(0),
             encapsulation: Encapsulation::Native,
         },
-        entry: EntryRef { map: "m".into(), sequence: 10, dynamic: None },
+        service: Service::entry("m", 10),
         selector,
         lease: None,
         mode: Mode::Tunnel,

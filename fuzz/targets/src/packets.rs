@@ -12,7 +12,7 @@ use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::flow::tables::Tables;
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::{Ipv4, header, protocol};
@@ -50,7 +50,7 @@ fn child(suite: EspSuite, mode: Mode) -> Arc<ChildSa> {
     Arc::new(ChildSa {
         id: ChildId(1),
         path,
-        entry: EntryRef { map: "mymap".into(), sequence: 10, dynamic: None },
+        service: Service::entry("mymap", 10),
         selector,
         lease: None,
         mode,

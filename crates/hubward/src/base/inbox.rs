@@ -408,4 +408,49 @@ mod tests {
         inbox.news(News::Reached(ChildId(1)));
         assert!(waiting.join().unwrap());
     }
+
+    fn further(number: u16) -> Datagram {
+        Datagram { bytes: [vec![1; 26], number.to_be_bytes().to_vec()].concat(), ..datagram() }
+    }
+
+    /// Each of the two kinds has its own bound: at it none is dropped, and of one above it the one that comes last.
+    #[test]
+    fn so_many_datagrams_wait() {
+        let inbox = Inbox::default();
+        for number in 0..DATAGRAMS {
+            inbox.datagram(datagram());
+            inbox.datagram(further(number as u16));
+        }
+        assert_eq!(inbox.dropped(), 0);
+        inbox.datagram(datagram());
+        inbox.datagram(further(DATAGRAMS as u16));
+        assert_eq!((inbox.dropped(), inbox.dropped()), (2, 0), "told once");
+        let (mut first, mut numbers) = (0, Vec::new());
+        while let Some(Message::Datagram(datagram)) = inbox.take(Duration::ZERO) {
+            match datagram.is_first() {
+                true => first += 1,
+                false => numbers.push(u16::from_be_bytes(*datagram.bytes.last_chunk().unwrap())),
+            }
+        }
+        assert_eq!(first, DATAGRAMS);
+        assert_eq!(numbers, (0..DATAGRAMS as u16).collect::<Vec<_>>());
+    }
+
+    /// Room for the kernel's events, at the bound and one below; what tells the same takes none.
+    #[test]
+    fn so_many_news_wait_before_the_kernel_keeps_its_events() {
+        let inbox = Inbox::default();
+        for number in 0..NEWS as u64 {
+            assert!(inbox.has_room(), "{number}");
+            inbox.news(News::Reached(ChildId(number)));
+            inbox.news(News::Reached(ChildId(number)));
+        }
+        assert!(!inbox.has_room());
+        // it is not dropped: who reads the events waits
+        inbox.news(News::Reached(ChildId(NEWS as u64)));
+        assert!(inbox.take(Duration::ZERO).is_some() && !inbox.has_room());
+        assert!(inbox.take(Duration::ZERO).is_some() && inbox.has_room());
+        inbox.close();
+        assert!(inbox.has_room() && inbox.take(Duration::ZERO).is_none(), "nobody waits for one that ended");
+    }
 }

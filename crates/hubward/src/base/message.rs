@@ -5,7 +5,7 @@ use hubward_proto::esp::inbound::{Notice, Refused};
 use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::io::{Answer, AskId, Command, Limit};
 use hubward_proto::ike::trace::TraceScope;
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId};
+use hubward_proto::names::{ChildId, InterfaceId, Service};
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(crate) enum News {
 /// What two pieces of news have in common of which only the later one need be told.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Same {
-    Acquire(InterfaceId, EntryRef, usize),
+    Acquire(InterfaceId, Service, usize),
     Reached(ChildId),
     Moved(ChildId),
     Refused(ChildId, Refused),
@@ -75,7 +75,7 @@ impl News {
     pub(crate) fn same(&self) -> Option<Same> {
         match self {
             Self::Acquire(acquire) => {
-                Some(Same::Acquire(acquire.interface, acquire.entry.clone(), acquire.acl_line))
+                Some(Same::Acquire(acquire.interface, acquire.service.clone(), acquire.acl_line))
             }
             Self::Reached(child) => Some(Same::Reached(*child)),
             Self::Notice(Notice::Moved(child, ..)) => Some(Same::Moved(*child)),

@@ -13,7 +13,7 @@ use hubward_proto::esp::outbound::{DropReason, Outbound, Outcome, Sealed};
 use hubward_proto::flow::segment::{Segments, Transport, finish_checksum};
 use hubward_proto::flow::tables::{Acquire, Tables};
 use hubward_proto::flow::too_big;
-use hubward_proto::names::{EntryRef, InterfaceId};
+use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::path::Encapsulation;
 use hubward_proto::time::Instant;
 use hubward_proto::wire::ip::Ipv4;
@@ -91,13 +91,13 @@ struct Waiting {
 
 /// When the gateway was asked for which tunnel last.
 #[derive(Default)]
-struct Asked(BTreeMap<(InterfaceId, EntryRef, usize), Instant>);
+struct Asked(BTreeMap<(InterfaceId, Service, usize), Instant>);
 
 impl Asked {
     /// Whether it is asked now.
     fn is_due(&mut self, now: Instant, acquire: &Acquire) -> bool {
         self.0.retain(|_, last| *last + ASK > now);
-        let tunnel = (acquire.interface, acquire.entry.clone(), acquire.acl_line);
+        let tunnel = (acquire.interface, acquire.service.clone(), acquire.acl_line);
         let first = !self.0.contains_key(&tunnel);
         self.0.entry(tunnel).or_insert(now);
         first
@@ -403,8 +403,9 @@ mod tests {
             source_port: Some(1),
             destination_port: Some(2),
         };
-        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
-        let acquire = |acl_line| Acquire { interface: InterfaceId(0), entry: entry.clone(), acl_line, flow };
+        let service = Service::entry("mymap", 10);
+        let acquire =
+            |acl_line| Acquire { interface: InterfaceId(0), service: service.clone(), acl_line, flow };
         let mut asked = Asked::default();
         let at = |millis| Instant::ORIGIN + std::time::Duration::from_millis(millis);
         let due = (0..1000).filter(|millis| asked.is_due(at(*millis), &acquire(0))).count();

@@ -28,7 +28,7 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::misfit::Phase1Misfit;
 use hubward_proto::ike::proposal::{Phase1Difference, Phase1Offer};
 use hubward_proto::ike::snapshot::{ChildView, IsakmpState, IsakmpView};
-use hubward_proto::names::{ChildId, ConnId, EntryRef, InterfaceId, Spi, Untrusted, VrfId};
+use hubward_proto::names::{ChildId, ConnId, InterfaceId, Service, Spi, Untrusted, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,7 +98,7 @@ fn pair(
     id: u64,
     peer: u64,
     path: Path,
-    entry: &EntryRef,
+    service: &Service,
     selector: Selector,
     spis: (u32, u32),
     counts: (Carried, Carried),
@@ -108,7 +108,7 @@ fn pair(
     let sa = ChildSa {
         id: ChildId(id),
         path,
-        entry: entry.clone(),
+        service: service.clone(),
         selector,
         lease: None,
         mode: Mode::Tunnel,
@@ -125,7 +125,7 @@ fn pair(
         peer,
         path,
         conn_id: Some(ConnId(1001)),
-        entry: entry.clone(),
+        service: service.clone(),
         initiator: false,
         offered: Some(Duration::from_secs(3600)),
         superseded: false,
@@ -315,16 +315,15 @@ fn hub() -> Snapshot {
     };
     hub.isakmp = vec![Arc::new(spoke), Arc::new(client)];
     hub.in_use = ["10.5.5.1".parse().unwrap()].into();
-    let entry =
-        |sequence| EntryRef { map: "mymap".into(), sequence: 10, dynamic: Some(("dynmap".into(), sequence)) };
+    let service = |sequence| Service::dynamic("mymap", 10, "dynmap", sequence);
     let mut flow = |id, peer, path: Path, sequence, selector, spis, counts| {
         hub.flows.push(Flow {
-            entry: entry(sequence),
+            service: service(sequence),
             selector,
             path,
             peer,
             before: Traffic::default(),
-            pairs: vec![pair(id, peer, path, &entry(sequence), selector, spis, counts)],
+            pairs: vec![pair(id, peer, path, &service(sequence), selector, spis, counts)],
         });
     };
     let lan = Selector::between(net("10.1.0.0/16"), net("10.2.0.0/16"));
@@ -353,16 +352,16 @@ fn spoke() -> Snapshot {
     (default.gateway, default.interface, default.metric) = (Some("10.100.2.3".parse().unwrap()), 2, 1);
     spoke.routes.push(default);
     spoke.isakmp = vec![Arc::new(IsakmpView { dpd: true, ..isakmp(1001, path(SPOKE, HUB), true, 15_343) })];
-    let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
+    let service = Service::entry("mymap", 10);
     let selector = Selector::between(net("10.2.0.0/16"), net("10.1.0.0/16"));
     let path = path(SPOKE, HUB);
-    let old = pair(3, 1001, path, &entry, selector, (0x100, 0x200), (carried(5), carried(6)));
+    let old = pair(3, 1001, path, &service, selector, (0x100, 0x200), (carried(5), carried(6)));
     let old = Pair { view: Arc::new(ChildView { superseded: true, ..(*old.view).clone() }), ..old };
-    let new = pair(4, 1001, path, &entry, selector, (0x300, 0x400), (carried(1), carried(2)));
+    let new = pair(4, 1001, path, &service, selector, (0x300, 0x400), (carried(1), carried(2)));
     let before = Traffic { inbound: carried(100), outbound: carried(200) };
     let acl = ("100".to_string(), selector);
     spoke.hits = [(acl, 300)].into();
-    spoke.flows = vec![Flow { entry, selector, path, peer: 1001, before, pairs: vec![old, new] }];
+    spoke.flows = vec![Flow { service, selector, path, peer: 1001, before, pairs: vec![old, new] }];
     spoke.peers = peers([(1001, self::before(1529))].into_iter(), &spoke.isakmp, &spoke.flows);
     spoke
 }

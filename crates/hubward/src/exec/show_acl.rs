@@ -49,7 +49,7 @@ impl Acls {
         let snapshot = &self.snapshot;
         let mut hits = snapshot.hits.clone();
         for flow in &snapshot.flows {
-            let found = translate::acl_line(&snapshot.parsed.config, &flow.entry, &flow.selector);
+            let found = translate::acl_line(&snapshot.parsed.config, &flow.service, &flow.selector);
             let Some((acl, line)) = found else { continue };
             let carried: u64 = flow.pairs.iter().map(|pair| pair.selected).sum();
             *hits.entry((acl.name.clone(), line)).or_default() += carried;

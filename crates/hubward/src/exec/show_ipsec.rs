@@ -9,7 +9,7 @@ use hubward_config::model::MapEntry;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::names::InterfaceId;
+use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, Mode};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -236,7 +236,7 @@ impl Sas {
             remote: Proxy::new(selector.remote, selector, selector.remote_port),
             peers: vec![flow.path.remote],
             peer_port: flow.path.remote_port,
-            origin_is_acl: translate::acl_line(config, &flow.entry, selector).is_some(),
+            origin_is_acl: translate::acl_line(config, &flow.service, selector).is_some(),
             encaps: outbound.packets,
             decaps: inbound.packets,
             send_errors: outbound.errors,
@@ -260,8 +260,11 @@ impl Sas {
             .snapshot
             .flows
             .iter()
-            .filter(|flow| flow.path.interface == bearer.id && flow.entry.dynamic.is_none())
-            .map(|flow| (flow.entry.sequence, flow.selector))
+            .filter(|flow| flow.path.interface == bearer.id)
+            .filter_map(|flow| match &flow.service {
+                Service::Entry(entry) => Some((entry.sequence, flow.selector)),
+                _ => None,
+            })
             .collect();
         let entries =
             config.maps.iter().filter(|found| found.name == bearer.map).flat_map(|map| &map.entries);

@@ -7,6 +7,7 @@ use crate::exec::layout::{Layout, acl_range, acl_side, port_suffix, protocol_nam
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
 use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Wildcard};
+use hubward_proto::names::EntryName;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -197,7 +198,7 @@ impl Maps {
         let flows = move || {
             self.snapshot.flows.iter().filter({
                 let name = name.clone();
-                move |flow| flow.entry.map == name
+                move |flow| flow.service.map() == Some(name.as_str())
             })
         };
         let mut entries: Vec<_> = map.entries.iter().collect();
@@ -205,7 +206,9 @@ impl Maps {
         let fixed: Vec<_> = entries
             .into_iter()
             .map(|entry| {
-                let mine = |flow: &&Flow| flow.entry.sequence == entry.sequence;
+                let mine = |flow: &&Flow| {
+                    flow.service.map_entry().is_some_and(|served| served.sequence == entry.sequence)
+                };
                 let peers: Vec<_> = entry.peers.iter().map(|peer| IpAddr::V4(*peer)).collect();
                 let current = flows().find(mine).map(|flow| flow.path.remote);
                 let fixed = entry.dynamic.is_none();
@@ -223,10 +226,10 @@ impl Maps {
                 }
             })
             .collect();
-        let clones = flows().filter_map(|flow| Some((flow, flow.entry.dynamic.as_ref()?)));
-        let clones = (FIRST_CLONE..).zip(clones).map(move |(number, (flow, (name, sequence)))| {
-            self.clone_of(flow, name, *sequence, number, &interfaces)
-        });
+        let clones = flows().filter_map(|flow| Some((flow, flow.service.template()?)));
+        let clones = (FIRST_CLONE..)
+            .zip(clones)
+            .map(move |(number, (flow, template))| self.clone_of(flow, template, number, &interfaces));
         let mut rows = fixed.into_iter().chain(clones).peekable();
         std::iter::from_fn(move || {
             let mut row = rows.next()?;
@@ -236,16 +239,9 @@ impl Maps {
     }
 
     /// What a dynamic entry made for a peer.
-    fn clone_of(
-        &self,
-        flow: &Flow,
-        name: &str,
-        sequence: u16,
-        number: u32,
-        interfaces: &[String],
-    ) -> EntryRow {
+    fn clone_of(&self, flow: &Flow, template: &EntryName, number: u32, interfaces: &[String]) -> EntryRow {
         let config = &self.snapshot.parsed.config;
-        let terms = translate::terms_of(config, &flow.entry).map(|terms| {
+        let terms = translate::terms_of(config, &flow.service).map(|terms| {
             let selector = &flow.selector;
             let line = format!(
                 "permit {} {}{} {}{}",
@@ -258,12 +254,12 @@ impl Maps {
             Terms { access_list: None, access_list_lines: vec![line], ..Terms::new(terms, config) }
         });
         EntryRow {
-            map: flow.entry.map.clone(),
+            map: flow.service.map().unwrap_or_default().to_string(),
             sequence: number,
             peers: vec![flow.path.remote],
             current_peer: Some(flow.path.remote),
             dynamic_map: None,
-            created_from: Some(format!("{name}/{sequence}")),
+            created_from: Some(format!("{}/{}", template.map, template.sequence)),
             incomplete: false,
             terms,
             interfaces: interfaces.to_vec(),

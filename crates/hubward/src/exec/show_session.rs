@@ -193,7 +193,7 @@ impl FlowRow {
         let halves = |pair: &crate::views::snapshot::Pair| {
             usize::from(pair.inbound.is_some()) + usize::from(pair.outbound.is_some())
         };
-        let origin = if flow.entry.dynamic.is_some() { "dynamic crypto map" } else { "crypto map" };
+        let origin = if flow.service.template().is_some() { "dynamic crypto map" } else { "crypto map" };
         Self {
             active_sas: flow.pairs.iter().map(halves).sum(),
             decrypted: traffic.inbound.packets,

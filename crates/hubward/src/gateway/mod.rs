@@ -285,7 +285,7 @@ impl Gateway {
                     // also where it could not be installed: what should be protected must not leave in clear
                     if direction == Direction::Outbound {
                         let remote = child.selector.remote;
-                        let terms = translate::terms_of(&self.parsed.config, &child.entry);
+                        let terms = translate::terms_of(&self.parsed.config, &child.service);
                         let reverse = terms.is_some_and(|terms| terms.reverse_route);
                         let reverse = reverse.then_some(child.path.interface);
                         if self.networks.add(child.id, remote, reverse) {

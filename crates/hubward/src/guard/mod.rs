@@ -130,7 +130,7 @@ impl Guard {
 
     /// A tunnel is there: of entries that name no networks what the peer got is remembered.
     pub(crate) fn installed(&mut self, config: &Config, child: &ChildSa) {
-        let named = translate::terms_of(config, &child.entry).is_none_or(|terms| terms.acl.is_some());
+        let named = translate::terms_of(config, &child.service).is_none_or(|terms| terms.acl.is_some());
         if named || child.lease.is_some() {
             return;
         }

@@ -93,17 +93,16 @@ impl Log {
                 let kinds: Vec<_> = kinds.iter().map(|kind| format!("0x{kind:04X}")).collect();
                 tracing::info!(conn, peer, "mode-config attributes without an answer: {}", kinds.join(" "));
             }
-            EventKind::ChildUp { child, entry, selector, inbound, outbound, replaces } => {
+            EventKind::ChildUp { child, service, selector, inbound, outbound, replaces } => {
                 let verb = if replaces.is_some() { "renewed" } else { "up" };
                 tracing::info!(
                     conn,
                     peer,
-                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {} <-> {} ({} {}) SPI in 0x{:08X} out 0x{:08X}",
+                    "%CRYPTO-5-SESSION_STATUS: Crypto tunnel {} is {verb}: {} <-> {} ({}) SPI in 0x{:08X} out 0x{:08X}",
                     child.0,
                     selector.local,
                     selector.remote,
-                    entry.map,
-                    entry.sequence,
+                    service,
                     inbound.0,
                     outbound.0
                 );

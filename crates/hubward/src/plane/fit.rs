@@ -73,6 +73,11 @@ pub(super) fn probe(policy: &Policy, xfrm: &Xfrm) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hubward_crypto::suite::EspCipher;
+    use hubward_proto::flow::selector::{AddressRange, Selector};
+    use hubward_proto::policy::{CryptoAcl, CryptoAclLine, CryptoMap, DynamicEntry, MapEntry, TransformSet};
+    use std::net::IpAddr;
+    use std::sync::Arc;
 
     fn policy(text: &str) -> Policy {
         let parsed = hubward_config::parse(text);
@@ -104,5 +109,106 @@ mod tests {
             let error = fits(&policy(&spoke.replace(before, &line))).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    fn entry(sequence: u16, terms: EntryTerms) -> MapEntry {
+        MapEntry { sequence, kind: MapEntryKind::Static { peers: vec![], terms }, line: 0 }
+    }
+
+    fn with(entries: Vec<MapEntry>) -> Policy {
+        let map = CryptoMap {
+            name: "M".into(),
+            entries,
+            xauth_list: None,
+            authorization_list: None,
+            respond: false,
+            initiate: false,
+        };
+        Policy { maps: vec![Arc::new(map)], ..Policy::default() }
+    }
+
+    fn range(first: [u8; 4], last: [u8; 4]) -> AddressRange {
+        AddressRange::new(IpAddr::from(first), IpAddr::from(last)).unwrap()
+    }
+
+    fn acl(lines: impl IntoIterator<Item = (bool, AddressRange)>) -> Option<Arc<CryptoAcl>> {
+        let line = |(permit, remote)| CryptoAclLine {
+            permit,
+            selector: Selector::between(AddressRange::ANY_V4, remote),
+            line: 0,
+        };
+        Some(Arc::new(CryptoAcl { name: "A".into(), lines: lines.into_iter().map(line).collect() }))
+    }
+
+    fn set(name: &str, mode: Mode) -> TransformSet {
+        let suite = EspSuite::new(EspCipher::AesGcm128, None).unwrap();
+        TransformSet { name: name.into(), suite, mode, line: 0 }
+    }
+
+    /// Each reason by itself, in a static entry and in one of a dynamic map; the entry before it fits.
+    #[test]
+    fn what_does_not_fit_is_found_in_every_entry() {
+        let net = range([10, 2, 0, 0], [10, 2, 255, 255]);
+        let plain = || EntryTerms {
+            acl: acl([(true, net)]),
+            transform_sets: vec![set("T", Mode::Tunnel)],
+            ..EntryTerms::default()
+        };
+        for (terms, why) in [
+            (plain(), None),
+            (EntryTerms { df: DfBit::Clear, ..plain() }, None),
+            (EntryTerms { acl: None, ..plain() }, None),
+            (EntryTerms { acl: acl([]), transform_sets: vec![], left_out: true, ..plain() }, None),
+            (
+                EntryTerms { df: DfBit::Set, ..plain() },
+                Some("the kernel cannot set the DF bit of every packet (crypto ipsec df-bit set)"),
+            ),
+            (
+                EntryTerms {
+                    transform_sets: vec![set("T", Mode::Tunnel), set("U", Mode::Transport)],
+                    ..plain()
+                },
+                Some("crypto map M 20: transport mode (transform set U) is left to user space"),
+            ),
+            (
+                EntryTerms { acl: acl([(true, net), (false, net)]), ..plain() },
+                Some("crypto map M 20: the kernel has no counterpart of deny lines (access list A)"),
+            ),
+            (
+                EntryTerms {
+                    acl: acl([(true, net), (true, range([10, 3, 0, 1], [10, 3, 0, 9]))]),
+                    ..plain()
+                },
+                Some("crypto map M 20: access list A has a line that is no pair of prefixes"),
+            ),
+        ] {
+            let dynamic = MapEntry {
+                sequence: 20,
+                kind: MapEntryKind::Dynamic {
+                    name: "D".into(),
+                    entries: vec![
+                        DynamicEntry { sequence: 1, terms: plain(), line: 0 },
+                        DynamicEntry { sequence: 2, terms: terms.clone(), line: 0 },
+                    ],
+                },
+                line: 0,
+            };
+            for second in [entry(20, terms), dynamic] {
+                let found = fits(&with(vec![entry(10, plain()), second.clone()]));
+                assert_eq!(found.err().map(|error| error.to_string()).as_deref(), why, "{second:?}");
+            }
+        }
+    }
+
+    /// The lines of all entries together, at the bound and one above.
+    #[test]
+    fn so_many_lines_fit() {
+        let line = (true, range([10, 2, 0, 0], [10, 2, 255, 255]));
+        let lines =
+            |count| EntryTerms { acl: acl(std::iter::repeat_n(line, count)), ..EntryTerms::default() };
+        let of = |count| fits(&with(vec![entry(10, lines(LINES / 2)), entry(20, lines(count))]));
+        assert!(of(LINES - LINES / 2).is_ok());
+        let error = of(LINES - LINES / 2 + 1).unwrap_err().to_string();
+        assert_eq!(error, format!("{} lines of crypto access lists are more than {LINES}", LINES + 1));
     }
 }

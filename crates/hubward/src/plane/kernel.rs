@@ -453,3 +453,71 @@ pub(super) fn algorithms(suite: EspSuite, keymat: &[u8]) -> Option<Algorithms<'_
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernel's names, and how KEYMAT is cut: cipher key, salt, integrity key (RFC 4303 has them in this order).
+    #[test]
+    fn a_suite_has_the_kernels_names_and_its_keys() {
+        let of = |cipher, auth| EspSuite::new(cipher, auth).unwrap();
+        for (suite, name, auth, keys, icv) in [
+            (of(EspCipher::Des, Some(EspAuth::Md5)), "cbc(des)", Some("hmac(md5)"), (8, 16), 96),
+            (
+                of(EspCipher::TripleDes, Some(EspAuth::Sha1)),
+                "cbc(des3_ede)",
+                Some("hmac(sha1)"),
+                (24, 20),
+                96,
+            ),
+            (of(EspCipher::Aes128, Some(EspAuth::Sha1)), "cbc(aes)", Some("hmac(sha1)"), (16, 20), 96),
+            (of(EspCipher::Aes192, Some(EspAuth::Sha256)), "cbc(aes)", Some("hmac(sha256)"), (24, 32), 128),
+            (of(EspCipher::Aes256, Some(EspAuth::Sha384)), "cbc(aes)", Some("hmac(sha384)"), (32, 48), 192),
+            (of(EspCipher::Aes256, Some(EspAuth::Sha512)), "cbc(aes)", Some("hmac(sha512)"), (32, 64), 256),
+            (of(EspCipher::AesGcm128, None), "rfc4106(gcm(aes))", None, (20, 0), 128),
+            (of(EspCipher::AesGcm256, None), "rfc4106(gcm(aes))", None, (36, 0), 128),
+        ] {
+            // one byte more than it takes
+            let keymat: Vec<u8> = (0..).take(keys.0 + keys.1 + 1).collect();
+            let (first, second) = keymat[..keys.0 + keys.1].split_at(keys.0);
+            match (algorithms(suite, &keymat).unwrap(), auth) {
+                (Algorithms::Aead { name: said, key, icv_bits }, None) => {
+                    assert_eq!((said, key, icv_bits), (name, first, icv), "{suite:?}");
+                }
+                (Algorithms::Pair { cipher, cipher_key, auth: said, auth_key, icv_bits }, Some(auth)) => {
+                    assert_eq!((cipher, said, icv_bits), (name, auth, icv), "{suite:?}");
+                    assert_eq!((cipher_key, auth_key), (first, second), "{suite:?}");
+                }
+                (other, _) => panic!("{suite:?}: {other:?}"),
+            }
+            assert!(algorithms(suite, &keymat[..keys.0 + keys.1 - 1]).is_none(), "{suite:?}: too short");
+        }
+    }
+
+    /// Of other protocols than TCP and UDP the kernel puts something else where the ports are.
+    #[test]
+    fn only_tcp_and_udp_have_ports() {
+        for (protocol, expected) in [
+            (Some(protocol::TCP), (Some(1024), Some(80))),
+            (Some(protocol::UDP), (Some(1024), Some(80))),
+            (Some(1), (None, None)),
+            (Some(132), (None, None)),
+            (None, (None, None)),
+        ] {
+            let packet = Selector {
+                source: Ipv4Addr::new(10, 1, 1, 1).into(),
+                destination: Ipv4Addr::new(10, 2, 2, 2).into(),
+                protocol,
+                source_port: Some(1024),
+                destination_port: Some(80),
+                interface: 3,
+            };
+            let flow = flow_of(&packet);
+            assert_eq!((flow.source_port, flow.destination_port), expected, "{protocol:?}");
+            assert_eq!(flow.protocol, protocol.unwrap_or(0));
+            let ends = (IpAddr::from([10, 1, 1, 1]), IpAddr::from([10, 2, 2, 2]));
+            assert_eq!((flow.source, flow.destination), ends);
+        }
+    }
+}

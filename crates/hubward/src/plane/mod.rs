@@ -3,6 +3,8 @@
 mod fit;
 pub(crate) mod kernel;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use crate::base::inbox::Inbox;
 use crate::base::message::{Datagram, News};

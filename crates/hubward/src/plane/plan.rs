@@ -407,4 +407,168 @@ mod tests {
         assert_eq!(order, ["10.2.2.0/24", "10.2.0.0/16", "10.0.0.0/8"]);
         assert!(matches!(out[1].1.1, Action::Block));
     }
+
+    /// SAs, then lines, then pools: whatever the numbers within, none reaches into the next kind's, and all are Hubward's.
+    #[test]
+    fn the_kinds_of_policies_do_not_mix() {
+        let all = net("0.0.0.0/0", "0.0.0.0/0");
+        let (first, last) = (net("10.1.0.0/16", "10.2.0.0/16"), net("10.1.0.0/16", "10.3.0.0/16"));
+        let place = |rule: Rule, place: u32| {
+            let mut policies = BTreeMap::new();
+            rule.add(&mut policies, place);
+            policies.into_values().map(|(priority, _)| priority).max().unwrap()
+        };
+        let only = |plan: Plan| {
+            let policies = plan.policies();
+            let priorities: Vec<_> = policies.into_values().map(|(priority, _)| priority).collect();
+            assert!(priorities.iter().all(|priority| Priorities::are_ours(*priority)), "{priorities:?}");
+            (priorities.iter().min().copied().unwrap(), priorities.iter().max().copied().unwrap())
+        };
+        let (_, widest_sa) = only(Plan { sas: vec![sa(1, all)], ..Plan::default() });
+        let (first_line, _) = only(Plan { lines: vec![line(0, first)], ..Plan::default() });
+        let last_line = place(line(LINES as u32, last), FIRST_LINE + LINES as u32 - 1);
+        let pool = Rule { verdict: Verdict::Block, ..sa(0, all) };
+        let (pool, _) = only(Plan { pools: vec![pool], ..Plan::default() });
+        assert!(widest_sa < first_line && first_line < last_line && last_line < pool);
+        assert!(Reqids::are_ours(Reqids::ASK + LINES as u32) && !Reqids::are_ours(Reqids::LAST + 1));
+    }
+
+    #[test]
+    fn a_net_is_a_pair_of_prefixes() {
+        let range = |text: &str| AddressRange::prefix(text.parse().unwrap());
+        let wide = AddressRange::new(Ipv4Addr::new(10, 1, 0, 1).into(), Ipv4Addr::new(10, 1, 0, 9).into());
+        let (a, b) = (range("10.1.0.0/16"), range("10.2.0.0/16"));
+        for (local, remote, lease, expected) in [
+            (a, b, None, Some(net("10.1.0.0/16", "10.2.0.0/16"))),
+            (a, b, Some("10.2.3.4"), Some(net("10.1.0.0/16", "10.2.3.4/32"))),
+            (a, b, Some("10.3.0.1"), None),
+            (a, b, Some("2001:db8::1"), None),
+            (a, range("10.2.3.4/32"), None, Some(net("10.1.0.0/16", "10.2.3.4/32"))),
+            (wide.unwrap(), b, None, None),
+            (a, wide.unwrap(), None, None),
+            (range("2001:db8::/32"), range("2001:db8:1::/48"), None, None),
+        ] {
+            let lease = lease.map(|lease| lease.parse().unwrap());
+            assert_eq!(Net::of(&Proxy::between(local, remote), lease), expected, "{local:?} {remote:?}");
+        }
+        let ports = Proxy {
+            protocol: Some(protocol::TCP),
+            local_port: Some(1024),
+            remote_port: Some(80),
+            ..Proxy::between(a, b)
+        };
+        let of = Net::of(&ports, None).unwrap();
+        let (out, inward) = (of.outward(7), of.inward());
+        assert_eq!((out.source, out.destination), (of.local, of.remote));
+        assert_eq!((out.source_port, out.destination_port, out.interface), (Some(1024), Some(80), 7));
+        assert_eq!((inward.source, inward.destination), (of.remote, of.local));
+        assert_eq!(
+            (inward.source_port, inward.destination_port, inward.interface),
+            (Some(80), Some(1024), 0)
+        );
+        let bare = Net { protocol: Some(protocol::TCP), ..net("10.1.0.0/16", "10.2.0.0/16") };
+        assert_eq!(of.without_ports(), bare);
+    }
+
+    /// What a rule says in each direction: how many policies, and of what kind.
+    #[test]
+    fn a_rule_is_a_policy_for_each_direction() {
+        let plain = net("10.1.0.0/16", "10.2.0.0/16");
+        let with = |protocol| Net { protocol: Some(protocol), remote_port: Some(53), ..plain };
+        let ours = Action::Protect(ANY_OF_OURS);
+        for (net, verdict, out, inward, count) in [
+            (plain, Verdict::Sa(template(5)), Some(Action::Protect(template(5))), ours, 3),
+            (plain, Verdict::Ask(template(0)), Some(Action::Protect(template(0))), ours, 3),
+            (plain, Verdict::InboundOnly, None, ours, 2),
+            (plain, Verdict::Block, Some(Action::Block), Action::Block, 3),
+            // twice: for the fragments too
+            (with(protocol::UDP), Verdict::Sa(template(5)), Some(Action::Protect(template(5))), ours, 6),
+            (with(protocol::TCP), Verdict::InboundOnly, None, ours, 4),
+            (with(132), Verdict::Block, Some(Action::Block), Action::Block, 3),
+        ] {
+            let plan = Plan { lines: vec![Rule { interface: 2, net, verdict }], ..Plan::default() };
+            let policies = plan.policies();
+            assert_eq!(policies.len(), count, "{net:?} {verdict:?}");
+            let said = |direction, selector| policies.get(&(direction, selector)).map(|(_, action)| *action);
+            assert_eq!(said(Direction::Out, net.outward(2)), out, "{net:?} {verdict:?}");
+            assert_eq!(said(Direction::In, net.inward()), Some(inward), "{net:?} {verdict:?}");
+            assert_eq!(said(Direction::Forward, net.inward()), Some(inward), "{net:?} {verdict:?}");
+        }
+    }
+
+    /// A line that repeats an earlier one, also by another interface, changes nothing of what that says.
+    #[test]
+    fn the_earlier_of_two_equal_lines_counts() {
+        let both = net("10.1.0.0/16", "10.2.0.0/16");
+        let lines = vec![line(1, both), line(2, both), Rule { interface: 3, ..line(3, both) }];
+        let plan = Plan { lines, ..Plan::default() };
+        let to = flow("10.1.1.1", "10.2.2.2");
+        let reqid = |interface| match asked(&plan, Direction::Out, &to, interface) {
+            Some(Action::Protect(template)) => Some(template.reqid - Reqids::ASK),
+            _ => None,
+        };
+        assert_eq!((reqid(2), reqid(3), reqid(4)), (Some(1), Some(3), None));
+        assert_eq!(plan.policies().len(), 4, "out by each interface, and in and forward once");
+    }
+
+    /// What must be set again and what must go, for each kind of change.
+    #[test]
+    fn each_change_sets_or_removes_what_it_must() {
+        let (a, b) = (net("10.1.0.0/16", "10.2.0.0/16"), net("10.1.0.0/16", "10.3.0.0/16"));
+        let plan = |lines: Vec<Rule>| Plan { lines, ..Plan::default() }.policies();
+        let blocked = |net| Rule { verdict: Verdict::Block, ..line(0, net) };
+        let old = plan(vec![line(0, a), line(1, b)]);
+        let all = [Direction::In, Direction::Forward, Direction::Out];
+        let sorted = |mut directions: Vec<Direction>| {
+            directions.sort();
+            directions
+        };
+        for (name, new, set, gone) in [
+            ("nothing", plan(vec![line(0, a), line(1, b)]), vec![], vec![]),
+            (
+                "one more",
+                plan(vec![line(0, a), line(1, b), line(2, net("10.1.0.0/16", "10.4.0.0/16"))]),
+                all.to_vec(),
+                vec![],
+            ),
+            ("one less", plan(vec![line(0, a)]), vec![], all.to_vec()),
+            ("another peer", plan(vec![line(0, a), line(7, b)]), vec![Direction::Out], vec![]),
+            ("no peer", plan(vec![line(0, a), blocked(b)]), all.to_vec(), vec![]),
+            ("in front", plan(vec![line(1, b), line(0, a)]), [all, all].concat(), vec![]),
+            (
+                "another interface",
+                plan(vec![line(0, a), Rule { interface: 9, ..line(1, b) }]),
+                vec![Direction::Out],
+                vec![Direction::Out],
+            ),
+        ] {
+            let (changed, removed) = difference(&old, &new);
+            let changed = sorted(changed.iter().map(|policy| policy.direction).collect());
+            assert_eq!(changed, sorted(set), "{name}");
+            assert_eq!(
+                sorted(removed.iter().map(|(direction, _)| *direction).collect()),
+                sorted(gone),
+                "{name}"
+            );
+        }
+        // what is set says what is wanted, and after it nothing is left to do
+        let new = plan(vec![line(1, b), line(0, a), blocked(net("10.1.0.0/16", "10.4.0.0/16"))]);
+        let (set, gone) = difference(&old, &new);
+        let mut then = old.clone();
+        then.extend(set.iter().map(|of| ((of.direction, of.selector), (of.priority, of.action))));
+        then.retain(|name, _| !gone.contains(name));
+        assert_eq!(then, new);
+    }
+
+    /// As many lines as there is room for become policies, and not one more.
+    #[test]
+    fn there_is_room_for_so_many_lines() {
+        let host = |number: usize| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number as u32));
+        let lines = |count| (0..count).map(|number| line(0, Net::all_to(host(number)))).collect();
+        let outward = |count| {
+            let policies = Plan { lines: lines(count), ..Plan::default() }.policies();
+            policies.keys().filter(|(direction, _)| *direction == Direction::Out).count()
+        };
+        assert_eq!((outward(LINES), outward(LINES + 1)), (LINES, LINES));
+    }
 }

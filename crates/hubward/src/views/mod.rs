@@ -20,7 +20,7 @@ use hubward_proto::esp::sad::{Halves, Sad};
 use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::snapshot::{ChildView, IsakmpView};
 use hubward_proto::ike::watch::Change;
-use hubward_proto::names::{ChildId, ConnId, EntryRef};
+use hubward_proto::names::{ChildId, ConnId, Service};
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -86,7 +86,7 @@ struct Told {
 }
 
 /// The same packets for the same peer.
-type FlowName = (u64, EntryRef, Selector);
+type FlowName = (u64, Service, Selector);
 
 #[derive(Default)]
 struct Newest {
@@ -102,7 +102,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn name(view: &ChildView) -> FlowName {
-    (view.peer, view.entry.clone(), view.sa.selector)
+    (view.peer, view.service.clone(), view.sa.selector)
 }
 
 impl Told {
@@ -264,7 +264,8 @@ impl Views {
         let Some(view) = told.children.get(&child) else { return };
         let traffic = Traffic::of(halves, now());
         let cleared = told.cleared.get(&child).copied().unwrap_or_default();
-        if let Some((acl, line)) = translate::acl_line(&told.parsed.config, &view.entry, &view.sa.selector) {
+        if let Some((acl, line)) = translate::acl_line(&told.parsed.config, &view.service, &view.sa.selector)
+        {
             let packets = traffic.packets().saturating_sub(cleared.selected);
             *told.hits.entry((acl.name.clone(), line)).or_default() += packets;
         }
@@ -480,7 +481,7 @@ fn flows(
             continue;
         }
         let flow = Flow {
-            entry: view.entry.clone(),
+            service: view.service.clone(),
             selector: view.sa.selector,
             path: view.path,
             peer: view.peer,

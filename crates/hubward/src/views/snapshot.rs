@@ -14,7 +14,7 @@ use hubward_proto::esp::sa::Direction;
 use hubward_proto::esp::sad::{Halves, Sa};
 use hubward_proto::flow::selector::Selector;
 use hubward_proto::ike::snapshot::{ChildView, IsakmpView};
-use hubward_proto::names::EntryRef;
+use hubward_proto::names::{EntryName, Service};
 use hubward_proto::path::Path;
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,9 +93,11 @@ impl Peer {
 
 /// Flows stand in the order of the entries that serve them, and for one entry in the order in which they came up.
 pub(crate) fn in_order(flows: &mut [Flow]) {
-    let entry =
-        |flow: &Flow| (flow.entry.sequence, flow.entry.dynamic.as_ref().map(|(_, sequence)| *sequence));
-    flows.sort_by_key(entry);
+    let place = |flow: &Flow| {
+        let sequence = |entry: &EntryName| entry.sequence;
+        (flow.service.map_entry().map(sequence), flow.service.template().map(sequence))
+    };
+    flows.sort_by_key(place);
 }
 
 /// Who each SA and flow belongs to.
@@ -136,7 +138,7 @@ pub(crate) struct Dropped {
 /// Inner packets between the same addresses with the same peer, and the SA pairs that carry them: two during a renewal.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    pub(crate) entry: EntryRef,
+    pub(crate) service: Service,
     pub(crate) selector: Selector,
     pub(crate) path: Path,
     /// The peer's number.

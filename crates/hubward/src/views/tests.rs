@@ -30,13 +30,13 @@ fn child(number: u32) -> ChildView {
         vrf: VrfId(0),
         encapsulation: Encapsulation::Native,
     };
-    let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: Some(("dynmap".into(), 10)) };
+    let service = Service::dynamic("mymap", 10, "dynmap", 10);
     let suite = EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap();
     let half = |spi| Half { spi: Spi(spi), keymat: Secret::new(vec![7; suite.keymat_len()]) };
     let sa = ChildSa {
         id: ChildId(u64::from(number) + 1),
         path,
-        entry: entry.clone(),
+        service: service.clone(),
         selector: Selector::between(AddressRange::ANY_V4, AddressRange::host(peer.into())),
         lease: None,
         mode: Mode::Tunnel,
@@ -53,7 +53,7 @@ fn child(number: u32) -> ChildView {
         peer: u64::from(number),
         path,
         conn_id: None,
-        entry,
+        service,
         initiator: false,
         offered: Some(Duration::from_secs(3600)),
         superseded: false,

@@ -37,13 +37,12 @@ fn phase1(sa: &IsakmpView, policy: &Policy) -> Option<Explanation> {
 }
 
 fn phase2(sa: &ChildView, parsed: &Parsed, policy: &Policy) -> Option<Explanation> {
-    let ours = policy.terms(&sa.entry)?.lifetime;
+    let ours = policy.terms(&sa.service)?.lifetime;
     let theirs = wanted(sa.offered, sa.expires.since(sa.established), ours, sa.initiator)?;
-    let map = policy.maps.iter().find(|map| map.name == sa.entry.map);
-    let entry = map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == sa.entry.sequence));
-    let line = entry.map(|entry| match (&entry.kind, &sa.entry.dynamic) {
-        (MapEntryKind::Dynamic { entries, .. }, Some((_, sequence))) => {
-            let own = entries.iter().find(|candidate| candidate.sequence == *sequence);
+    let entry = sa.service.map_entry().and_then(|name| policy.entry(name));
+    let line = entry.map(|entry| match (&entry.kind, sa.service.template()) {
+        (MapEntryKind::Dynamic { entries, .. }, Some(template)) => {
+            let own = entries.iter().find(|candidate| candidate.sequence == template.sequence);
             own.map_or(entry.line, |own| own.line)
         }
         _ => entry.line,

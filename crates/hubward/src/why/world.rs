@@ -20,7 +20,7 @@ use hubward_proto::flow::tables::{Acquire, Tables};
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Answer, Command, CredentialField, Effect, Input, Question};
-use hubward_proto::names::{EntryRef, InterfaceId, VrfId};
+use hubward_proto::names::{InterfaceId, Service, VrfId};
 use hubward_proto::path::{Encapsulation, NATT_PORT, Path};
 use hubward_proto::policy::{Interface, Policy};
 use hubward_proto::time::Instant;
@@ -225,8 +225,8 @@ impl World {
             source_port: None,
             destination_port: None,
         };
-        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
-        spoke.engine.handle(self.now, Input::Acquire(Acquire { interface, entry, acl_line: 0, flow }));
+        let service = Service::entry("mymap", 10);
+        spoke.engine.handle(self.now, Input::Acquire(Acquire { interface, service, acl_line: 0, flow }));
         self.run(Duration::from_secs(120));
     }
 

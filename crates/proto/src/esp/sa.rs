@@ -1,7 +1,7 @@
 //! A child SA pair as the engine negotiated it and the data plane runs it.
 
 use crate::flow::selector::Selector;
-use crate::names::{ChildId, EntryRef, Spi};
+use crate::names::{ChildId, Service, Spi};
 use crate::path::{DfBit, Mode, Path};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
@@ -34,7 +34,7 @@ pub struct ChildSa {
     /// [`crate::ike::io::Effect::Repath`].
     pub path: Path,
     /// Crypto map entry that serves it: map name and sequence number.
-    pub entry: EntryRef,
+    pub service: Service,
     /// The inner packets it carries.
     pub selector: Selector,
     /// Inner sources allowed inbound, narrower than the selector: the address leased to a client.

@@ -5,7 +5,7 @@ use crate::esp::replay::ReplayWindow;
 use crate::esp::sad::Sa;
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
-use crate::names::{ChildId, EntryRef};
+use crate::names::{ChildId, Service};
 use crate::path::Path;
 use slab::Slab;
 use std::collections::HashMap;
@@ -133,9 +133,9 @@ impl OutboundView {
 
     /// Where the SA is that carries a flow: the longest remote prefix, the newest of equal ones; `denied` tells of which crypto
     /// map entries the flow is none.
-    pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<usize> {
+    pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<usize> {
         let allowed =
-            |place: &Place| self.sas.get(place.at).is_some_and(|found| !denied(&found.sa.child.entry));
+            |place: &Place| self.sas.get(place.at).is_some_and(|found| !denied(&found.sa.child.service));
         let newest = |index: &SelectorIndex<Place>, by_length: bool| {
             let mut best: Option<(u8, Place)> = None;
             for (length, place) in index.matching(flow) {
@@ -152,7 +152,7 @@ impl OutboundView {
     }
 
     /// The SA that carries a flow.
-    pub fn by_flow(&self, flow: &Flow, denied: impl Fn(&EntryRef) -> bool) -> Option<&Arc<Sa>> {
+    pub fn by_flow(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<&Arc<Sa>> {
         self.find(flow, denied).and_then(|at| self.get(at)).map(|found| &found.sa)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
-use crate::names::{EntryRef, InterfaceId};
+use crate::names::{InterfaceId, Service};
 use crate::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub struct Acquire {
     /// The interface it would leave by.
     pub interface: InterfaceId,
     /// The crypto map entry whose ACL permits it.
-    pub entry: EntryRef,
+    pub service: Service,
     /// Index of the permit line in the entry's ACL.
     pub acl_line: usize,
     /// The packet's flow.
@@ -40,7 +40,7 @@ pub struct Tables {
     /// The lines of all rules.
     lines: SelectorIndex<Line>,
     /// The rules that deny something, by their entry; of two interfaces with the same map the first.
-    denying: BTreeMap<EntryRef, u32>,
+    denying: BTreeMap<Service, u32>,
     /// Whether some entry is left out: it has nothing to negotiate, and its packets must take no SA of an entry behind it.
     closes: bool,
     /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
@@ -66,7 +66,7 @@ pub type Exit = (ipnet::IpNet, Option<InterfaceId>);
 #[derive(Clone, Debug)]
 struct Rule {
     interface: InterfaceId,
-    entry: EntryRef,
+    service: Service,
     acl: Arc<CryptoAcl>,
     initiates: bool,
     /// Nothing is negotiated for the entry: it has neither peers nor transform sets.
@@ -81,12 +81,11 @@ impl Tables {
         for interface in &policy.interfaces {
             let Some(map) = policy.map_of(interface.id) else { continue };
             interfaces += 1;
-            let mut add = |terms: &EntryTerms, sequence, dynamic, initiates: bool| {
-                let entry = EntryRef { map: map.name.clone(), sequence, dynamic };
+            let mut add = |terms: &EntryTerms, service: Service, initiates: bool| {
                 let closed = !initiates && terms.transform_sets.is_empty();
                 rules.extend(terms.acl.clone().map(|acl| Rule {
                     interface: interface.id,
-                    entry,
+                    service,
                     acl,
                     initiates,
                     closed,
@@ -95,12 +94,14 @@ impl Tables {
             for entry in &map.entries {
                 match &entry.kind {
                     MapEntryKind::Static { terms, peers } => {
-                        add(terms, entry.sequence, None, !peers.is_empty());
+                        let service = Service::entry(map.name.as_str(), entry.sequence);
+                        add(terms, service, !peers.is_empty());
                     }
                     MapEntryKind::Dynamic { name, entries } => {
                         for dynamic in entries {
-                            let behind = Some((name.clone(), dynamic.sequence));
-                            add(&dynamic.terms, entry.sequence, behind, false);
+                            let (map, template) = (map.name.as_str(), name.as_str());
+                            let service = Service::dynamic(map, entry.sequence, template, dynamic.sequence);
+                            add(&dynamic.terms, service, false);
                         }
                     }
                 }
@@ -121,7 +122,7 @@ impl Tables {
                 );
             }
             if rule.acl.lines.iter().any(|line| !line.permit) {
-                denying.entry(rule.entry.clone()).or_insert(place);
+                denying.entry(rule.service.clone()).or_insert(place);
             }
         }
         let closes = rules.iter().any(|rule| rule.closed);
@@ -174,7 +175,7 @@ impl Tables {
             }
             return Verdict::Protect(Acquire {
                 interface: rule.interface,
-                entry: rule.entry.clone(),
+                service: rule.service.clone(),
                 acl_line: line.line as usize,
                 flow: *flow,
             });
@@ -188,27 +189,28 @@ impl Tables {
 
     /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the selector of a wider line
     /// that permits has it. Nor is a flow that an entry before it has which is left out: that leaves by no SA at all.
-    pub fn denies(&self, entry: &EntryRef, flow: &Flow) -> bool {
-        if self.closes && self.is_closed_before(entry, flow) {
+    pub fn denies(&self, service: &Service, flow: &Flow) -> bool {
+        if self.closes && self.is_closed_before(service, flow) {
             return true;
         }
         // most crypto ACLs deny nothing
         if self.denying.is_empty() {
             return false;
         }
-        let Some(rule) = self.denying.get(entry) else { return false };
+        let Some(rule) = self.denying.get(service) else { return false };
         self.hit(flow, *rule).is_some_and(|line| line.rule == *rule && !line.permit)
     }
 
     /// Whether an entry of the same map that is left out has a flow before this entry.
-    fn is_closed_before(&self, entry: &EntryRef, flow: &Flow) -> bool {
-        let place =
-            |entry: &EntryRef| (entry.sequence, entry.dynamic.as_ref().map(|(_, sequence)| *sequence));
+    fn is_closed_before(&self, service: &Service, flow: &Flow) -> bool {
+        let place = |service: &Service| {
+            Some((service.map_entry()?.sequence, service.template().map(|template| template.sequence)))
+        };
         let mut from = 0;
         while let Some(line) = self.hit(flow, from) {
             from = line.rule + 1;
             let Some(rule) = self.rules.get(line.rule as usize) else { break };
-            let before = rule.entry.map == entry.map && place(&rule.entry) < place(entry);
+            let before = rule.service.map() == service.map() && place(&rule.service) < place(service);
             if before && line.permit && rule.closed {
                 return true;
             }
@@ -269,7 +271,7 @@ mod tests {
         let selector = crate::flow::selector::Selector::between(range("10.1.0.0/16"), range("10.2.0.0/16"));
         let rule = |interface, map: &str| Rule {
             interface: InterfaceId(interface),
-            entry: EntryRef { map: map.into(), sequence: 10, dynamic: None },
+            service: Service::entry(map, 10),
             acl: Arc::new(CryptoAcl {
                 name: "100".into(),
                 lines: vec![CryptoAclLine { permit: true, selector, line: 0 }],
@@ -307,7 +309,7 @@ mod tests {
     fn the_packets_of_an_entry_that_is_left_out_take_no_other() {
         let rule = |sequence, remote: &str, closed: bool| Rule {
             interface: InterfaceId(0),
-            entry: EntryRef { map: "M".into(), sequence, dynamic: None },
+            service: Service::entry("M", sequence),
             acl: Arc::new(CryptoAcl {
                 name: "100".into(),
                 lines: vec![CryptoAclLine {
@@ -334,17 +336,15 @@ mod tests {
         let tables = Tables::of(rules, 1, Vec::new());
         let (gone, wider, narrower) = (flow("10.2.1.1"), flow("10.3.1.1"), flow("10.2.2.2"));
         assert!(matches!(tables.classify(&gone), Verdict::Drop));
-        let of = |sequence, dynamic| EntryRef { map: "M".into(), sequence, dynamic };
-        let clients = of(30, Some(("D".to_string(), 10)));
-        assert!(tables.denies(&of(20, None), &gone) && tables.denies(&clients, &gone));
+        let of = |sequence| Service::entry("M", sequence);
+        let clients = Service::dynamic("M", 30, "D", 10);
+        assert!(tables.denies(&of(20), &gone) && tables.denies(&clients, &gone));
         // what is not its own goes as before, and so does what an entry in front of it has
-        assert!(matches!(tables.classify(&wider), Verdict::Protect(acquire) if acquire.entry.sequence == 20));
-        assert!(!tables.denies(&of(20, None), &wider));
-        assert!(
-            matches!(tables.classify(&narrower), Verdict::Protect(acquire) if acquire.entry.sequence == 5)
-        );
-        assert!(!tables.denies(&of(5, None), &narrower));
-        let other = EntryRef { map: "N".into(), sequence: 20, dynamic: None };
+        assert!(matches!(tables.classify(&wider), Verdict::Protect(acquire) if acquire.service == of(20)));
+        assert!(!tables.denies(&of(20), &wider));
+        assert!(matches!(tables.classify(&narrower), Verdict::Protect(acquire) if acquire.service == of(5)));
+        assert!(!tables.denies(&of(5), &narrower));
+        let other = Service::entry("N", 20);
         assert!(!tables.denies(&other, &gone), "another interface's map");
     }
 }

@@ -9,7 +9,7 @@ use crate::flow::tables::Acquire;
 use crate::ike::engine::Engine;
 use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{IsakmpSa, PendingChild};
-use crate::names::{EntryRef, PeerId};
+use crate::names::{PeerId, Service};
 use crate::path::{Encapsulation, Path};
 use crate::policy::MapEntryKind;
 use std::net::IpAddr;
@@ -30,11 +30,11 @@ impl Engine {
             if let MapEntryKind::Static { peers, terms } = &entry.kind
                 && peers.contains(&path.remote)
             {
-                let place = EntryRef { map: map.name.clone(), sequence: entry.sequence, dynamic: None };
+                let service = Service::entry(map.name.as_str(), entry.sequence);
                 let line = terms.acl.as_ref().and_then(|acl| acl.lines.iter().find(|line| line.permit));
                 if let Some(line) = line {
                     let child =
-                        PendingChild { entry: place, selector: line.selector, replaces: None, unanswered: 0 };
+                        PendingChild { service, selector: line.selector, replaces: None, unanswered: 0 };
                     self.request_child(path.interface, path.remote, terms.profile.clone(), child);
                 }
                 return;
@@ -54,17 +54,17 @@ impl Engine {
             return;
         }
         let policy = Arc::clone(&self.policy);
-        let map = policy.map_of(acquire.interface).filter(|map| map.name == acquire.entry.map);
-        let entry =
-            map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == acquire.entry.sequence));
+        let Service::Entry(name) = &acquire.service else { return };
+        let map = policy.map_of(acquire.interface).filter(|map| map.name == name.map);
+        let entry = map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == name.sequence));
         let Some(MapEntryKind::Static { peers, terms }) = entry.map(|entry| &entry.kind) else {
             return;
         };
         let line =
             terms.acl.as_ref().and_then(|acl| acl.lines.get(acquire.acl_line)).filter(|line| line.permit);
-        let (Some(line), Some(peer)) = (line, self.preferred_peer(&acquire.entry, peers)) else { return };
+        let (Some(line), Some(peer)) = (line, self.preferred_peer(&acquire.service, peers)) else { return };
         let child = PendingChild {
-            entry: acquire.entry.clone(),
+            service: acquire.service.clone(),
             selector: line.selector,
             replaces: None,
             unanswered: 0,
@@ -73,17 +73,18 @@ impl Engine {
     }
 
     /// The first peer of an entry that has an SA, else the one whose turn it is.
-    fn preferred_peer(&self, entry: &EntryRef, peers: &[IpAddr]) -> Option<IpAddr> {
+    fn preferred_peer(&self, service: &Service, peers: &[IpAddr]) -> Option<IpAddr> {
         let up = |peer: &&IpAddr| {
             self.sas.values().any(|sa| sa.path.remote == **peer && sa.established().is_some())
         };
-        let turn = self.next_peer.get(entry).filter(|peer| peers.contains(peer));
+        let turn = self.next_peer.get(service).filter(|peer| peers.contains(peer));
         peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()
     }
 
     /// The peer behind `peer` in an entry's list, the number of peers, and the entry's profile; nothing for an entry with one
     /// peer only.
-    fn peer_behind(&self, entry: &EntryRef, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
+    fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
+        let entry = service.map_entry()?;
         let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
         let found = map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?;
         let MapEntryKind::Static { peers, terms } = &found.kind else { return None };
@@ -95,10 +96,10 @@ impl Engine {
     /// A call was not answered: what waited for it is offered to the next peer, until each had its chance.
     pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
-            let Some((next, count, profile)) = self.peer_behind(&child.entry, sa.path.remote) else {
+            let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {
                 continue;
             };
-            self.next_peer.insert(child.entry.clone(), next);
+            self.next_peer.insert(child.service.clone(), next);
             child.unanswered += 1;
             if child.unanswered < count {
                 // with the old peer its pair is lost too: this is a new one
@@ -110,15 +111,15 @@ impl Engine {
 
     /// A peer is dead: the entries that it served call the next one.
     pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
-        let entries: Vec<_> = self
+        let services: Vec<_> = self
             .children
             .values()
             .filter(|child| child.peer == peer)
-            .map(|child| child.sa.entry.clone())
+            .map(|child| child.sa.service.clone())
             .collect();
-        for entry in entries {
-            if let Some((next, ..)) = self.peer_behind(&entry, remote) {
-                self.next_peer.insert(entry, next);
+        for service in services {
+            if let Some((next, ..)) = self.peer_behind(&service, remote) {
+                self.next_peer.insert(service, next);
             }
         }
     }

@@ -50,7 +50,7 @@ impl Engine {
         let child = Arc::new(ChildSa {
             id,
             path: sa.path,
-            entry: new.entry.clone(),
+            service: new.service.clone(),
             selector: new.selector,
             lease,
             mode: new.suite.mode,
@@ -93,13 +93,13 @@ impl Engine {
             }),
         );
         self.schedule_child(id);
-        self.next_peer.remove(&new.entry);
+        self.next_peer.remove(&new.service);
         self.child_changed(id);
         self.event(
             Some(sa),
             EventKind::ChildUp {
                 child: id,
-                entry: new.entry,
+                service: new.service,
                 selector: new.selector,
                 inbound,
                 outbound,
@@ -156,7 +156,7 @@ impl Engine {
         let child = self.children.get(&id).filter(|child| self.tracing.covers(child.path.remote))?;
         Some(Box::new(Pair {
             child: id,
-            map: child.sa.entry.map.clone(),
+            map: child.sa.service.map().unwrap_or_default().to_string(),
             selector: child.sa.selector,
             suite: child.sa.suite,
             mode: child.sa.mode,
@@ -261,7 +261,7 @@ impl Engine {
         child.soft = None;
         let (peer, path) = (child.peer, child.path);
         let pending = PendingChild {
-            entry: child.sa.entry.clone(),
+            service: child.sa.service.clone(),
             selector: child.sa.selector,
             replaces: Some(id),
             unanswered: 0,
@@ -324,7 +324,8 @@ impl Engine {
             .map(|sa| sa.id);
         if let Some(id) = begun {
             self.with_sa(id, |engine, sa| {
-                let known = sa.pending.iter().any(|p| p.entry == child.entry && p.selector == child.selector);
+                let known =
+                    sa.pending.iter().any(|p| p.service == child.service && p.selector == child.selector);
                 if !known && sa.pending.len() >= limits::EXCHANGES {
                     let path = sa.path;
                     engine.refuse(Some(sa), path, Refusal::TooMany);
@@ -362,10 +363,15 @@ impl Engine {
         if remotes.is_empty() {
             remotes.push(AddressRange::ANY_V4);
         }
-        let entry = crate::names::EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
+        let service = crate::names::Service::Client(connection.name.clone());
         for remote in remotes {
             let selector = Selector::between(local, remote);
-            sa.pending.push(PendingChild { entry: entry.clone(), selector, replaces: None, unanswered: 0 });
+            sa.pending.push(PendingChild {
+                service: service.clone(),
+                selector,
+                replaces: None,
+                unanswered: 0,
+            });
         }
         self.start_pending(sa);
     }

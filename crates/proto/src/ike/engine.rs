@@ -15,7 +15,7 @@ use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
 use crate::ike::watch::Watched;
 use crate::limits;
-use crate::names::{ChildId, ConnId, EntryRef, InterfaceId, PeerId};
+use crate::names::{ChildId, ConnId, InterfaceId, PeerId, Service};
 use crate::path::Path;
 use crate::policy::{Phase1Mode, Policy};
 use crate::time::{Instant, Now};
@@ -58,7 +58,7 @@ pub struct Engine {
     pub(super) stopping: bool,
     pub(super) admission: Admission,
     /// Which peer a crypto map entry with several calls next, where that is not the first.
-    pub(super) next_peer: BTreeMap<EntryRef, IpAddr>,
+    pub(super) next_peer: BTreeMap<Service, IpAddr>,
     /// Peers of SAs that are being worked on and so are in no table right now.
     pub(super) in_work: Vec<PeerId>,
 }

@@ -2,7 +2,7 @@
 //! carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
 
 use crate::flow::selector::Selector;
-use crate::names::{ChildId, ConnId, EntryRef, Spi, Untrusted};
+use crate::names::{ChildId, ConnId, Service, Spi, Untrusted};
 use crate::path::Path;
 use std::net::IpAddr;
 
@@ -57,7 +57,7 @@ pub enum EventKind {
         /// Which.
         child: ChildId,
         /// The entry that serves it.
-        entry: EntryRef,
+        service: Service,
         /// Its selector.
         selector: Selector,
         /// Our SPI.

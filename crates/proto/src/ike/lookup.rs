@@ -2,7 +2,7 @@
 
 use crate::flow::selector::Selector;
 use crate::ike::identity::Identity;
-use crate::names::{EntryRef, InterfaceId};
+use crate::names::{InterfaceId, Service};
 use crate::policy::{
     CryptoAcl, EntryTerms, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
 };
@@ -131,8 +131,8 @@ pub fn xauth_possible(policy: &Policy, interface: InterfaceId) -> bool {
 /// A crypto map entry that takes a peer's proxies.
 #[derive(Clone, Debug)]
 pub struct FoundEntry<'a> {
-    /// Its place.
-    pub entry: EntryRef,
+    /// Its name.
+    pub service: Service,
     /// Its terms.
     pub terms: &'a EntryTerms,
 }
@@ -155,19 +155,20 @@ pub fn entries_for<'a>(
                 let takes = peers.contains(&peer)
                     && gate(terms)
                     && terms.acl.as_ref().is_some_and(|acl| permits(acl, selector));
-                let place = EntryRef { map: map.name.clone(), sequence: entry.sequence, dynamic: None };
-                takes.then_some(FoundEntry { entry: place, terms }).into_iter().collect()
+                let service = Service::entry(map.name.as_str(), entry.sequence);
+                takes.then_some(FoundEntry { service, terms }).into_iter().collect()
             }
             MapEntryKind::Dynamic { name, entries } => entries
                 .iter()
                 .filter(|candidate| gate(&candidate.terms))
                 .filter(|candidate| candidate.terms.acl.as_ref().is_none_or(|acl| permits(acl, selector)))
                 .map(|candidate| FoundEntry {
-                    entry: EntryRef {
-                        map: map.name.clone(),
-                        sequence: entry.sequence,
-                        dynamic: Some((name.clone(), candidate.sequence)),
-                    },
+                    service: Service::dynamic(
+                        map.name.as_str(),
+                        entry.sequence,
+                        name.as_str(),
+                        candidate.sequence,
+                    ),
                     terms: &candidate.terms,
                 })
                 .collect(),

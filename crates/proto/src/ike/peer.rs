@@ -437,8 +437,9 @@ impl Engine {
             .children
             .values()
             .filter(|child| {
-                let serves = |policy: &Policy| policy.serves(&child.sa.entry, child.path.interface);
-                old.terms(&child.sa.entry) != new.terms(&child.sa.entry) || (serves(&old) && !serves(&new))
+                let serves = |policy: &Policy| policy.serves(&child.sa.service, child.path.interface);
+                old.terms(&child.sa.service) != new.terms(&child.sa.service)
+                    || (serves(&old) && !serves(&new))
             })
             .map(|child| child.sa.id)
             .collect();

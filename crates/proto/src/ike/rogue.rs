@@ -10,7 +10,7 @@ use crate::ike::io::{Command, Input};
 use crate::ike::sa::PendingChild;
 use crate::ike::v1::protected::with_hash;
 use crate::limits;
-use crate::names::{ConnId, EntryRef};
+use crate::names::{ConnId, Service};
 use crate::policy::SelfIdentity;
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::{Config, Delete, Notify};
@@ -73,9 +73,9 @@ fn configuration(kind: u8, attribute: Attribute) -> Writer {
 }
 
 fn propose(world: &mut World, map: &str, local: AddressRange, remote: AddressRange) {
-    let entry = EntryRef { map: map.into(), sequence: if map == "mymap" { 10 } else { 0 }, dynamic: None };
+    let service = if map == "mymap" { Service::entry(map, 10) } else { Service::Client(map.into()) };
     let child =
-        PendingChild { entry, selector: Selector::between(local, remote), replaces: None, unanswered: 0 };
+        PendingChild { service, selector: Selector::between(local, remote), replaces: None, unanswered: 0 };
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
     engine.with_sa(id, |engine, sa| engine.start_quick_mode(sa, child)).unwrap().unwrap();

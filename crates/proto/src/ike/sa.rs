@@ -16,7 +16,7 @@ use crate::ike::v1::keys::{Cookies, Phase1Keys};
 use crate::ike::v1::vendor::Vendors;
 use crate::ike::v1::{aggressive, main_mode, quick};
 use crate::limits;
-use crate::names::{ChildId, ConnId, EntryRef, PeerId};
+use crate::names::{ChildId, ConnId, PeerId, Service};
 use crate::path::Path;
 use crate::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::time::Instant;
@@ -240,7 +240,7 @@ impl Exchange {
 /// A child that waits for phase 1.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingChild {
-    pub(crate) entry: EntryRef,
+    pub(crate) service: Service,
     pub(crate) selector: Selector,
     pub(crate) replaces: Option<ChildId>,
     /// Peers of the entry that were called for it and did not answer.
@@ -368,7 +368,7 @@ impl Child {
             peer: self.peer.0,
             path: self.path,
             conn_id: Some(self.conn),
-            entry: self.sa.entry.clone(),
+            service: self.sa.service.clone(),
             initiator: self.initiator,
             offered: self.offered.seconds.map(std::time::Duration::from_secs),
             superseded: self.superseded,

@@ -1,7 +1,7 @@
 //! What `show` commands read: a copy of the engine's state at one moment.
 
 use crate::esp::sa::ChildSa;
-use crate::names::{ConnId, EntryRef, Untrusted};
+use crate::names::{ConnId, Service, Untrusted};
 use crate::path::Path;
 use crate::time::Instant;
 use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
@@ -124,7 +124,7 @@ pub struct ChildView {
     /// The phase-1 SA that last spoke for its peer.
     pub conn_id: Option<ConnId>,
     /// The entry that serves it.
-    pub entry: EntryRef,
+    pub service: Service,
     /// Whether we began it.
     pub initiator: bool,
     /// The lifetime that the initiator offered.

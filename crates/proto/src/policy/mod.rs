@@ -4,7 +4,7 @@
 pub mod reserved;
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::names::{InterfaceId, VrfId};
+use crate::names::{EntryName, InterfaceId, Service, VrfId};
 use crate::path::{DfBit, Mode};
 use crate::policy::reserved::Reserved;
 use hubward_crypto::secret::Secret;
@@ -72,29 +72,46 @@ impl Policy {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
-    /// Whether an interface still bears the crypto map of an entry, or is where a client connection leaves.
-    pub fn serves(&self, entry: &crate::names::EntryRef, interface: InterfaceId) -> bool {
-        self.connections.iter().any(|connection| connection.name == entry.map)
-            || self.map_of(interface).is_some_and(|map| map.name == entry.map)
+    /// Whether an interface is still where a service is rendered: it bears the crypto map, is the tunnel interface, or is where
+    /// the client's connection leaves.
+    pub fn serves(&self, service: &Service, interface: InterfaceId) -> bool {
+        match service {
+            Service::Entry(entry) | Service::Dynamic { entry, .. } => {
+                self.map_of(interface).is_some_and(|map| map.name == entry.map)
+            }
+            Service::Tunnel(tunnel) => self.interface(*tunnel).is_some(),
+            Service::Client(name) => self.connection(name).is_some(),
+        }
     }
 
-    /// The terms of a crypto map entry or of a client connection.
-    pub fn terms(&self, entry: &crate::names::EntryRef) -> Option<&EntryTerms> {
-        if let Some(connection) = self.connections.iter().find(|connection| connection.name == entry.map) {
-            return Some(&connection.terms);
+    /// The terms of what a child SA serves; `None` when the configuration no longer has it.
+    pub fn terms(&self, service: &Service) -> Option<&EntryTerms> {
+        match service {
+            Service::Entry(name) => match &self.entry(name)?.kind {
+                MapEntryKind::Static { terms, .. } => Some(terms),
+                MapEntryKind::Dynamic { .. } => None,
+            },
+            Service::Dynamic { entry, template } => match &self.entry(entry)?.kind {
+                MapEntryKind::Static { .. } => None,
+                MapEntryKind::Dynamic { entries, .. } => {
+                    let found = entries.iter().find(|candidate| candidate.sequence == template.sequence)?;
+                    Some(&found.terms)
+                }
+            },
+            // no tunnel interface has terms yet
+            Service::Tunnel(_) => None,
+            Service::Client(name) => self.connection(name).map(|connection| &connection.terms),
         }
-        let map = self.maps.iter().find(|map| map.name == entry.map)?;
-        match (
-            &map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?.kind,
-            &entry.dynamic,
-        ) {
-            (MapEntryKind::Static { terms, .. }, None) => Some(terms),
-            (MapEntryKind::Dynamic { entries, .. }, Some((_, sequence))) => entries
-                .iter()
-                .find(|candidate| candidate.sequence == *sequence)
-                .map(|candidate| &candidate.terms),
-            _ => None,
-        }
+    }
+
+    /// An entry of a crypto map by its name.
+    pub fn entry(&self, name: &EntryName) -> Option<&MapEntry> {
+        let map = self.maps.iter().find(|map| map.name == name.map)?;
+        map.entries.iter().find(|entry| entry.sequence == name.sequence)
+    }
+
+    fn connection(&self, name: &str) -> Option<&Arc<Connection>> {
+        self.connections.iter().find(|connection| connection.name == name)
     }
 }
 

@@ -4,6 +4,7 @@ use super::hub_and_spoke;
 use super::support::*;
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::names::Service;
 use hubward_proto::policy::{
     CryptoAcl, CryptoAclLine, DynamicEntry, EntryTerms, KeyPeer, MapEntry, MapEntryKind, Policy,
     PresharedKey, TransformSet,
@@ -59,8 +60,7 @@ fn tunnel_with(policy: Policy) -> World {
 fn a10_static_before_dynamic() {
     let world = tunnel_with(hub_with_both(10, 65535));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
-    let entry = &world.nodes[0].engine.inspect().children[0].entry;
-    assert_eq!((entry.sequence, &entry.dynamic), (10, &None));
+    assert_eq!(world.nodes[0].engine.inspect().children[0].service, Service::entry("mymap", 10));
 }
 
 /// A11: a dynamic entry in front of the static one captures the static peer, as on IOS.
@@ -68,8 +68,8 @@ fn a10_static_before_dynamic() {
 fn a11_dynamic_before_static() {
     let world = tunnel_with(hub_with_both(20, 10));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
-    let entry = &world.nodes[0].engine.inspect().children[0].entry;
-    assert_eq!((entry.sequence, &entry.dynamic), (10, &Some(("dynmap".into(), 5))));
+    let clone = Service::dynamic("mymap", 10, "dynmap", 5);
+    assert_eq!(world.nodes[0].engine.inspect().children[0].service, clone);
 }
 
 /// A05: without profiles, `crypto map client authentication list` asks a spoke for Xauth too, and it has nothing to answer.
@@ -137,8 +137,8 @@ fn an_entry_that_is_left_out_refuses_whom_it_would_have_served() {
             world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves"));
         assert_ne!(refused, served, "{left_out:?}");
         if served {
-            let entry = &world.nodes[0].engine.inspect().children[0].entry;
-            assert_eq!(entry.dynamic, Some(("dynmap".into(), 10)));
+            let service = &world.nodes[0].engine.inspect().children[0].service;
+            assert_eq!(service.template().map(|template| template.sequence), Some(10));
         }
     }
 }

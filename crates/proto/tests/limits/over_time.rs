@@ -9,7 +9,7 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::Input;
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
-use hubward_proto::names::{EntryRef, InterfaceId};
+use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::policy::{CryptoAclLine, MapEntryKind, Policy};
 use hubward_proto::wire::isakmp::{Cookie, Writer};
 use hubward_proto::wire::registry::{exchange, ike, payload};
@@ -71,8 +71,8 @@ fn acquire(line: usize) -> Input<'static> {
         source_port: None,
         destination_port: None,
     };
-    let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
-    Input::Acquire(Acquire { interface: InterfaceId(0), entry, acl_line: line, flow })
+    let service = Service::entry("mymap", 10);
+    Input::Acquire(Acquire { interface: InterfaceId(0), service, acl_line: line, flow })
 }
 
 /// Packets for this many lines while phase 1 is under way.

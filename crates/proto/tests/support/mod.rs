@@ -21,7 +21,7 @@ use hubward_proto::ike::event::{Event, EventKind};
 use hubward_proto::ike::io::{
     Answer, AskId, Assignment, CredentialField, Effect, Input, LeaseError, LeaseOwner, Question,
 };
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId, VrfId};
+use hubward_proto::names::{ChildId, InterfaceId, Service, VrfId};
 use hubward_proto::path::{Encapsulation, Mode, Path};
 use hubward_proto::policy::*;
 use hubward_proto::time::Instant;
@@ -386,8 +386,8 @@ impl World {
             source_port: None,
             destination_port: None,
         };
-        let entry = EntryRef { map: "mymap".into(), sequence: 10, dynamic: None };
-        let acquire = Acquire { interface: InterfaceId(0), entry, acl_line: 0, flow };
+        let service = Service::entry("mymap", 10);
+        let acquire = Acquire { interface: InterfaceId(0), service, acl_line: 0, flow };
         self.input(node, Input::Acquire(acquire));
     }
 

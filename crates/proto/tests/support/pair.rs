@@ -4,7 +4,7 @@ use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
 use hubward_proto::esp::sa::{ChildSa, Half};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::names::{ChildId, EntryRef, InterfaceId, Spi, VrfId};
+use hubward_proto::names::{ChildId, InterfaceId, Service, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) fn child(number: u32, suite: EspSuite, remote: AddressRange) -> Arc<C
             vrf: VrfId(0),
             encapsulation: Encapsulation::Udp,
         },
-        entry: EntryRef { map: "mymap".into(), sequence: 10, dynamic: None },
+        service: Service::entry("mymap", 10),
         selector: Selector::between(AddressRange::ANY_V4, remote),
         lease: None,
         mode: Mode::Tunnel,

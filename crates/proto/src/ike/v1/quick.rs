@@ -31,7 +31,7 @@ use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
-use crate::names::{ChildId, EntryRef, Spi};
+use crate::names::{ChildId, Service, Spi};
 use crate::path::Path;
 use crate::policy::reserved::reserved;
 use crate::policy::{EntryTerms, TransformSet};
@@ -64,7 +64,7 @@ pub(crate) struct Responder {
 
 /// Everything that makes a child.
 pub(crate) struct NewChild {
-    pub(crate) entry: EntryRef,
+    pub(crate) service: Service,
     pub(crate) terms: EntryTerms,
     pub(crate) selector: Selector,
     pub(crate) suite: Phase2Suite,
@@ -125,15 +125,18 @@ impl Engine {
         }
         let same = |exchange: &Exchange| match exchange {
             Exchange::QuickInitiator(other) => {
-                other.child.entry == child.entry && other.child.selector == child.selector
+                other.child.service == child.service && other.child.selector == child.selector
             }
             _ => false,
         };
         if established.exchanges.values().any(same) {
             return Ok(());
         }
-        let mut terms =
-            self.policy.terms(&child.entry).cloned().ok_or(Refusal::Local("the crypto map entry is gone"))?;
+        let mut terms = self
+            .policy
+            .terms(&child.service)
+            .cloned()
+            .ok_or(Refusal::Local("the crypto map entry is gone"))?;
         if let Some(old) = child.replaces.and_then(|id| self.children.get(&id)) {
             // a renewal offers what runs, alone: a client takes one transform only
             let set = TransformSet { name: String::new(), suite: old.sa.suite, mode: old.sa.mode, line: 0 };
@@ -299,18 +302,18 @@ impl Engine {
             if replaces.is_none() {
                 return Err(no_entry(&selector, None));
             }
-            let entry = EntryRef { map: connection.name.clone(), sequence: 0, dynamic: None };
+            let service = Service::Client(connection.name.clone());
             let choice = choose_phase2(&Self::wish(sa, &connection.terms, &selector), &offered)
                 .map_err(|difference| misfit(&connection.terms, &offered, difference))?;
-            ((entry, connection.terms.clone()), choice)
+            ((service, connection.terms.clone()), choice)
         } else {
             self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
         };
-        let (entry, terms) = found;
+        let (service, terms) = found;
         // a client speaks for what it was lent, and a peer without a NAT for itself
         let own =
             lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
-        if entry.dynamic.is_some()
+        if service.template().is_some()
             && !own
             && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
         {
@@ -333,7 +336,7 @@ impl Engine {
         self.step(sa, || Trace::SpiGiven(spi));
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
         let new = NewChild {
-            entry,
+            service,
             selector,
             suite: choice.suite,
             offered: Lifetimes::of(&choice.transform),
@@ -378,7 +381,7 @@ impl Engine {
         profile: Option<&str>,
         selector: &Selector,
         offered: &[crate::wire::ike1::Proposal],
-    ) -> Result<((EntryRef, EntryTerms), Phase2Choice), Refusal> {
+    ) -> Result<((Service, EntryTerms), Phase2Choice), Refusal> {
         let policy = Arc::clone(&self.policy);
         let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
         let mut closest = None;
@@ -392,7 +395,7 @@ impl Engine {
             match choice {
                 Ok(choice) => {
                     self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
-                    return Ok(((found.entry, found.terms.clone()), choice));
+                    return Ok(((found.service, found.terms.clone()), choice));
                 }
                 Err(difference) => {
                     if closest.as_ref().is_none_or(|(nearest, _)| difference > *nearest) {
@@ -543,7 +546,7 @@ impl Engine {
         let lease =
             self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address.into());
         let new = NewChild {
-            entry: state.child.entry.clone(),
+            service: state.child.service.clone(),
             terms: state.terms.clone(),
             selector: state.child.selector,
             suite: choice.suite,
