@@ -451,19 +451,28 @@ fn other_way(net: &Reference) -> Result<()> {
     net.hub.ip(&format!("route add default via {HUB_ROUTER} dev eth0 onlink metric 700")).map(drop)
 }
 
-/// The thread that reads the packets of an interface with `ip address dhcp`; the address is kept.
+/// The thread that reads the packets of an interface with `ip address dhcp`: the program is started again, and gets the address
+/// that it had.
 fn dhcp_client(lab: &Lab) -> Result<()> {
     let (hub, lender) = by_dhcp(&faults_binary()?)?;
-    let mut running = None;
-    let prepare = |net: &Reference| -> Result<()> {
-        running = Some(Service::start(lab, "isp", &net.inet, &lender)?);
-        net.hub.address("eth1", "10.1.1.1/23")?;
-        Ok(())
-    };
-    let mut site = Site::build(lab, &hub, prepare)?;
-    other_way(&site.net)?;
-    site.both(&[Row::panics("dhcp-client")])?;
-    site.finish("the thread that reads DHCP")
+    let net = Reference::build(lab, Client::Direct)?;
+    let _lends = Service::start(lab, "isp", &net.inet, &lender)?;
+    net.hub.address("eth1", "10.1.1.1/23")?;
+    let service = Service::start(lab, "hub", &net.hub, &hub)?;
+    let leased = |times| move |log: &str| log.matches("assigned DHCP address 10.48.67.181").count() == times;
+    wait::until("a lease", secs(20), || Ok(leased(1)(&service.log())))?;
+    let then = Instant::now();
+    service.order("panic-dhcp-client")?;
+    wait::until("the lease of before", secs(30), || Ok(leased(2)(&service.log())))?;
+    let log = service.log();
+    for told in
+        ["%HUBWARD-2-FAULT: the thread dhcp-client panicked", "asks for 10.48.67.181, which it had before"]
+    {
+        ensure!(log.matches(told).count() == 1, "{told:?} is not in the log once:\n{log}");
+    }
+    let ended = service.since(then).into_iter().filter(|(_, event)| matches!(event, Event::Ended(_))).count();
+    ensure!(ended == 1, "it has ended {ended} times");
+    Ok(())
 }
 
 /// The outside address comes by DHCP from another Hubward that dies.
