@@ -8,7 +8,9 @@ fn config(text: &str) -> config::Config {
 
 /// The policy and what is left out; each of the interfaces that are named has an address.
 fn translated(text: &str, addresses: &[Option<Ipv4Addr>]) -> (Policy, Vec<String>) {
-    policy(&config(text), addresses)
+    let addresses = addresses.iter().zip(0..);
+    let known = addresses.filter_map(|(address, id)| Some((InterfaceId(id), IpAddr::V4((*address)?))));
+    policy(&config(text), &known.collect())
 }
 
 fn policy_of(text: &str) -> Policy {
@@ -479,19 +481,16 @@ fn the_terms_and_the_line_of_an_entry_are_found() {
          crypto map M 10 ipsec-isakmp\n set pfs group2\n match address A\n\
          crypto map M 20 ipsec-isakmp dynamic D\n",
     );
-    let entry = |map: &str, sequence, dynamic: Option<(&str, u16)>| EntryRef {
-        map: map.into(),
-        sequence,
-        dynamic: dynamic.map(|(name, sequence)| (name.into(), sequence)),
-    };
+    let entry = |map: &str, sequence| Service::entry(map, sequence);
+    let dynamic = |name: &str, sequence| Service::dynamic("M", 20, name, sequence);
     for (of, pfs) in [
-        (entry("M", 10, None), Some(Some(2))),
-        (entry("M", 20, Some(("D", 20))), Some(Some(5))),
-        (entry("M", 20, Some(("D", 10))), Some(None)),
-        (entry("M", 20, Some(("D", 30))), None),
-        (entry("M", 20, Some(("E", 10))), None),
-        (entry("M", 30, None), None),
-        (entry("N", 10, None), None),
+        (entry("M", 10), Some(Some(2))),
+        (dynamic("D", 20), Some(Some(5))),
+        (dynamic("D", 10), Some(None)),
+        (dynamic("D", 30), None),
+        (dynamic("E", 10), None),
+        (entry("M", 30), None),
+        (entry("N", 10), None),
     ] {
         assert_eq!(terms_of(&config, &of).map(|terms| terms.pfs), pfs, "{of:?}");
     }
@@ -505,11 +504,11 @@ fn the_terms_and_the_line_of_an_entry_are_found() {
         (net("10.1.9.0/24", "10.7.0.0/16"), None),
         (net("10.0.0.0/8", "10.2.0.0/16"), None),
     ] {
-        for entry in [entry("M", 10, None), entry("M", 20, Some(("D", 10)))] {
+        for entry in [entry("M", 10), dynamic("D", 10)] {
             assert_eq!(acl_line(&config, &entry, &of).map(|(_, line)| line), expected, "{of:?}");
         }
     }
-    assert!(acl_line(&config, &entry("M", 20, Some(("D", 20))), &wide).is_none(), "it has no list");
+    assert!(acl_line(&config, &dynamic("D", 20), &wide).is_none(), "it has no list");
 }
 
 /// The remote sides of the permit lines, by each interface with the map; without `static` a route waits for its SA.
