@@ -65,7 +65,7 @@ fn address(last: u8) -> IpAddr {
 }
 
 /// A child whose two halves are the same, so that it opens what it seals.
-fn child(mode: Mode) -> Arc<ChildSa> {
+fn child(mode: Mode, service: Service) -> Arc<ChildSa> {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
     let half = || Half { spi: Spi(0x1234), keymat: Secret::new(vec![7; suite.keymat_len()]) };
     let path = Path {
@@ -80,7 +80,7 @@ fn child(mode: Mode) -> Arc<ChildSa> {
     Arc::new(ChildSa {
         id: ChildId(1),
         path,
-        service: Service::entry("mymap", 10),
+        service,
         selector: Selector::between(AddressRange::ANY_V4, AddressRange::ANY_V4),
         lease: None,
         mode,
@@ -137,12 +137,14 @@ impl Tunnel {
 
 #[test]
 fn nothing_is_allocated_per_packet() {
-    for mode in [Mode::Tunnel, Mode::Transport] {
-        let child = child(mode);
+    let services = [Service::entry("mymap", 10), Service::Tunnel(InterfaceId(7))];
+    let kinds = [Mode::Tunnel, Mode::Transport].map(|mode| services.clone().map(|service| (mode, service)));
+    for (mode, service) in kinds.into_iter().flatten() {
+        let child = child(mode, service);
         let sad = Sad::new();
         let mut tunnel = Tunnel {
             tables: Tables::default(),
-            outbound: Outbound::new(&sad, [1; 32]),
+            outbound: Outbound::of_port(&sad, child.lookup(), [1; 32]),
             inbound: Inbound::new(&sad),
             delivered: 0,
         };
@@ -158,7 +160,7 @@ fn nothing_is_allocated_per_packet() {
             let opening = tunnel.open(&mut carried);
             taken.push((sealing, opening));
         }
-        assert_eq!(tunnel.delivered, 124, "{mode:?}");
-        assert_eq!(taken[1], taken[2], "{mode:?}: four packets, and sixty");
+        assert_eq!(tunnel.delivered, 124, "{mode:?}, {:?}", child.service);
+        assert_eq!(taken[1], taken[2], "{mode:?}, {:?}: four packets, and sixty", child.service);
     }
 }

@@ -197,3 +197,6 @@ impl<'a> Incomer<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

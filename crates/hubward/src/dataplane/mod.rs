@@ -1,5 +1,6 @@
-//! The packet workers: one thread for each port takes cleartext and sends ESP, one thread takes ESP and gives cleartext to
-//! the ports. They read the policy tables through an `ArcSwap`, share the SA database with the gateway, and never wait for it.
+//! The packet workers: one thread for each port takes cleartext and sends ESP, one thread takes ESP
+//! and gives cleartext to the ports. They read the policy tables through an `ArcSwap`, share the SA
+//! database with the gateway, and never wait for it.
 
 pub(crate) mod incoming;
 pub(crate) mod offload;

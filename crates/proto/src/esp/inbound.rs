@@ -147,7 +147,8 @@ impl Inbound {
         self.view.refresh();
     }
 
-    /// Opens a batch; `deliver` gets each inner packet that may go on, in order, and the port of its SA.
+    /// Opens a batch; `deliver` gets each inner packet that may go on, in order, with the look-up
+    /// of the port that its SA belongs to.
     pub fn process<'a>(
         &mut self,
         now: Instant,

@@ -161,7 +161,8 @@ struct Found<'a> {
 }
 
 impl Outbound {
-    /// For packets whose SAs in `sad` are found by selector; `seed` makes the IVs of the CBC ciphers unpredictable.
+    /// For packets whose SAs in `sad` are found by selector; `seed` makes the IVs of the CBC
+    /// ciphers unpredictable.
     pub fn new(sad: &Sad, seed: [u8; 32]) -> Self {
         Self::of_port(sad, Lookup::BySelector, seed)
     }

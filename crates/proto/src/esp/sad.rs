@@ -213,8 +213,8 @@ struct Known {
     by_peer_spi: HashMap<u32, Vec<Arc<Sa>>>,
     /// MTUs of the interfaces, where they are known.
     links: BTreeMap<InterfaceId, u16>,
-    /// The views that follow: of outbound ones each has the SAs of its port, of inbound ones there is one only, because the
-    /// anti-replay windows are in it.
+    /// The views that follow: each outbound one has the SAs of its port; there is only one inbound
+    /// one, because the anti-replay windows are in it.
     outbound: Vec<(Lookup, Weak<Feed>)>,
     inbound: Weak<Feed>,
 }

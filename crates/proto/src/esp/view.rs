@@ -155,8 +155,9 @@ impl OutboundView {
         self.lookup
     }
 
-    /// Where the SA is that carries a flow. By selector: the longest remote prefix, the newest of equal ones; `denied` tells of
-    /// which crypto map entries the flow is none. By interface: the newest.
+    /// Where the SA is that carries a flow. By selector: the longest remote prefix, the newest of
+    /// equal ones; `denied` says to which crypto map entries the flow does not belong. By
+    /// interface: the newest.
     pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<usize> {
         match self.lookup {
             Lookup::BySelector => self.find_by_selector(flow, denied),
