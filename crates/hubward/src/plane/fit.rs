@@ -1,4 +1,5 @@
-//! Whether the kernel can do what a configuration says. What it cannot is refused by name: half a protection is none.
+//! Whether the kernel supports what a configuration needs. What it does not support is refused by
+//! name: half a protection is none.
 
 use super::kernel::algorithms;
 use super::plan::{LINES, Net};
