@@ -96,7 +96,7 @@ impl Layout for Dropped {
     }
 }
 
-/// An ISAKMP SA, or one half of an ESP pair.
+/// An ISAKMP SA, or one SA of a child SA.
 #[derive(Debug, Serialize)]
 struct ConnectionRow {
     id: u64,
