@@ -585,3 +585,6 @@ impl Gateway {
         self.lending.configure(&self.parsed.config, machine.names())
     }
 }
+
+#[cfg(test)]
+mod tests;
