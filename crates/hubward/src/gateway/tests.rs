@@ -18,7 +18,7 @@ use hubward_linux::netns::{self, NetNs};
 use hubward_proto::flow::selector::Flow;
 use hubward_proto::flow::tables::Verdict;
 use ipnet::IpNet;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::channel;
 
 const CONFIG: &str = "hostname Hub\n\
     crypto isakmp policy 10\n encr aes\n authentication pre-share\n group 14\n\
@@ -195,7 +195,7 @@ fn a_reload_changes_what_changed() {
 fn a_change_of_what_is_no_longer_in_force_is_overtaken() {
     with_gateway("overtaken", CONFIG, |site| {
         let configure = |gateway: &mut Gateway, base: &Arc<Parsed>, text: &str| {
-            let (done, outcome) = sync_channel(1);
+            let (done, outcome) = channel();
             let (base, parsed) = (Arc::clone(base), Arc::new(hubward_config::parse(text)));
             assert!(gateway.request(Request::Configure { base, parsed, done }).is_none());
             outcome.recv().unwrap()
@@ -215,7 +215,7 @@ fn a_change_of_what_is_no_longer_in_force_is_overtaken() {
 #[test]
 fn requests_are_answered() {
     with_gateway("requests", CONFIG, |site| {
-        let (done, answer) = sync_channel(1);
+        let (done, answer) = channel();
         assert!(site.gateway.request(Request::Order(Command::ClearSa { peer: None }, done)).is_none());
         answer.recv().unwrap();
         assert!(matches!(site.gateway.request(Request::Stop(End::Interrupt)), Some(End::Interrupt)));

@@ -180,7 +180,7 @@ mod tests {
                     acl: acl([(true, net), (true, range([10, 3, 0, 1], [10, 3, 0, 9]))]),
                     ..plain()
                 },
-                Some("crypto map M 20: access list A has a line that is no pair of prefixes"),
+                Some("crypto map M 20: access list A has a line that is not a pair of prefixes"),
             ),
         ] {
             let dynamic = MapEntry {
