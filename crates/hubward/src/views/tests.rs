@@ -159,7 +159,7 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
     let views = views(SAS);
     let gateway = Arc::default();
     let desk = Desk { views: Arc::clone(&views), gateway };
-    let before = resident();
+    let (before, made) = (resident(), views.made());
     let all = Barrier::new(READERS + 1);
     std::thread::scope(|scope| {
         for _ in 0..READERS {
@@ -181,8 +181,11 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
         all.wait();
         let grown = resident().saturating_sub(before);
         all.wait();
-        eprintln!("{grown} KiB for {READERS} readers of {command}");
-        assert!(grown < 64 * 1024, "{grown} KiB for {READERS} readers of {command}");
+        // on a machine so busy that not all of them begin within the pause between two snapshots,
+        // some get a later one
+        let more = views.made().saturating_sub(made + 1).min(2) * 20 * 1024;
+        eprintln!("{grown} KiB for {READERS} readers of {command}, {more} KiB of them for busy machines");
+        assert!(grown < 64 * 1024 + more, "{grown} KiB for {READERS} readers of {command}");
     });
     assert_eq!(views.snapshot().flows.len(), usize::try_from(SAS).unwrap());
 }
