@@ -1,5 +1,6 @@
 //! The configuration's model as the engine's policy. What cannot be translated is left out and told.
 
+use crate::base::family::v4;
 use hubward_config::model as config;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
@@ -10,7 +11,7 @@ use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,13 +133,14 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
+    left_out.extend(unguarded(config));
     (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections, reserved }, left_out)
 }
 
 /// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
 /// of static entries, and the pools.
 fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
-    let host = |address: Ipv4Addr| AddressRange::host(IpAddr::V4(address));
+    let host = AddressRange::host;
     let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
     let nets = || {
         open().flat_map(|interface| match &interface.address {
@@ -148,14 +150,22 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     };
     let mut reserved = own(addresses);
     reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
-    reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
+    reserved.extend(nets().map(|net| (AddressRange::prefix(*net), Reserved::Connected)));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
     reserved.extend(hops.map(|hop| (host(hop), Reserved::NextHop)));
     let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
-    reserved.extend(peers.map(|peer| (host(*peer), Reserved::Peer)));
+    reserved.extend(peers.map(|peer| (host((*peer).into()), Reserved::Peer)));
     reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
     reserved.dedup();
     reserved
+}
+
+/// What the guard, whose table is one of IPv4, cannot keep from leaving unencrypted.
+fn unguarded(config: &config::Config) -> impl Iterator<Item = String> {
+    let other = config.closed.flows.iter().filter(|(source, to)| v4(*source).zip(v4(*to)).is_none());
+    other.map(|(source, to)| {
+        format!("packets from {source} to {to}, which a tunnel that is left out would carry, are not guarded: only IPv4 is")
+    })
 }
 
 /// The addresses that the interfaces have.
@@ -489,6 +499,17 @@ mod tests {
     use hubward_config::verdict::{leave_out, verdicts};
     use hubward_proto::flow::selector::Flow;
     use hubward_proto::flow::tables::{Tables, Verdict};
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn what_the_guard_cannot_close_is_told() {
+        let mut config = config::Config::default();
+        let net = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
+        config.closed.flows =
+            vec![(net("0.0.0.0/0"), net("10.2.0.0/16")), (net("::/0"), net("2001:db8:2::/48"))];
+        let [told] = &Translation::of(&config).left_out[..] else { panic!("one sentence") };
+        assert!(told.contains("from ::/0 to 2001:db8:2::/48") && told.contains("not guarded"), "{told}");
+    }
 
     /// A gateway translates once, and gives the policy its addresses when it knows them.
     #[test]

@@ -7,7 +7,7 @@ use crate::model::{
     Acl, AclEntry, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile,
     Route,
 };
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::cmp::Reverse;
 use std::net::Ipv4Addr;
 
@@ -19,7 +19,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
     let mut out = Vec::new();
     for line in list.iter().flat_map(|acl| &acl.entries).filter(|line| line.permit && !line.vague) {
-        let Some(net) = line.destination.prefix() else { continue };
+        let Some(net) = line.destination.prefix().map(IpNet::V4) else { continue };
         let Some((blamed, interface)) = way(config, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
         // of two uplinks with a map each, one is the backup of the other
@@ -42,7 +42,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
 
 /// The interface by which all of a network is reached, if one is the best, and the line that
 /// decides so.
-fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
+fn way(config: &Config, net: IpNet) -> Option<(u32, &Interface)> {
     let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
     let rank = |route: &Route| (Reverse(route.destination.prefix_len()), route.distance);
     let best = covering.clone().min_by_key(|route| rank(route));
@@ -61,7 +61,7 @@ fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
 
 /// Whether a route is among the narrowest of those that lead to all of a network, at whatever
 /// distance.
-fn is_best_length(config: &Config, route: &Route, net: Ipv4Net) -> bool {
+fn is_best_length(config: &Config, route: &Route, net: IpNet) -> bool {
     let covering = config.routes.iter().filter(|other| other.destination.contains(&net));
     let length = route.destination.prefix_len();
     let own = connected(config, |known| known.contains(&net));
@@ -81,7 +81,7 @@ fn leads_by<'c>(config: &'c Config, route: &Route) -> Option<&'c Interface> {
 }
 
 /// The interface with the longest of its networks that are meant.
-fn connected(config: &Config, is: impl Fn(&Ipv4Net) -> bool) -> Option<(u8, &Interface)> {
+fn connected(config: &Config, is: impl Fn(&IpNet) -> bool) -> Option<(u8, &Interface)> {
     let here = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
     let nets = here.flat_map(|interface| match &interface.address {
         Addressing::Static(nets) => nets.iter().map(|net| (net.trunc(), interface)).collect(),

@@ -2,18 +2,22 @@
 //! configuration, the Linux names of its interfaces and the networks that peers were granted, and
 //! of nothing else.
 //!
+//! The table is one of IPv4, so what a configuration says of IPv6 has no rule here; that it is not
+//! guarded is told when the configuration is translated.
+//!
 //! Crypto ACLs are matched as on IOS: the entries of a map in their order, `permit` protects,
 //! `deny` continues with the next entry. A packet that reaches this table was not protected, so
 //! what should have been is dropped.
 
 use super::granted::Granted;
 use super::ranges::{self, Range};
+use crate::base::family::{v4, v4_address};
 use crate::machine::view::Names;
 use hubward_config::Parsed;
 use hubward_config::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Wildcard};
 use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -139,8 +143,9 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         guard.push(Rule::new(vec![], Verdict::Jump("pools".into())));
     }
     for (source, destination) in &config.closed.flows {
-        let packets = format!("ip {} to {}", place(*source), place(*destination));
-        let tests = vec![Test::source(*source), Test::destination(*destination)];
+        let Some((source, destination)) = v4(*source).zip(v4(*destination)) else { continue };
+        let packets = format!("ip {} to {}", place(source), place(destination));
+        let tests = vec![Test::source(source), Test::destination(destination)];
         guard.push(build.drop(Kind::LeftOut, None, "a tunnel that is left out", packets, tests));
     }
     if config.closed.private {
@@ -470,7 +475,8 @@ fn connected<'a>(interface: &'a Interface, here: Here<'a>) -> impl Iterator<Item
         Addressing::None | Addressing::Dhcp => &[],
     };
     let lent = here.leased.iter().filter(|(name, _)| *name == interface.name).map(|(_, net)| net);
-    of_itself.iter().chain(lent).map(Ipv4Net::trunc).filter(|_| !interface.shutdown)
+    let of_itself = of_itself.iter().copied().filter_map(v4);
+    of_itself.chain(lent.copied()).map(|net| net.trunc()).filter(|_| !interface.shutdown)
 }
 
 /// What a granted network of a peer cannot block: this machine, its neighbours, its peers and their
@@ -482,7 +488,7 @@ fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let there = config.interfaces.iter().filter(is_here);
     never.extend(there.flat_map(|interface| connected(interface, here)).map(ranges::of));
     never.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
-    let hops = config.routes.iter().filter_map(|route| route.next_hop);
+    let hops = config.routes.iter().filter_map(|route| v4_address(route.next_hop?));
     let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| entry.peers.iter().copied());
     let keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|keyring| &keyring.keys));
     let of_keys = keys.filter_map(|key| match &key.peer {
@@ -500,7 +506,7 @@ fn private(config: &Config) -> Vec<Range> {
     let mut private: Vec<_> = PRIVATE_USE.map(|(octets, length)| ranges::of(net(octets, length))).into();
     for interface in &config.interfaces {
         if let Addressing::Static(nets) = &interface.address {
-            private.extend(nets.iter().map(|net| ranges::of(*net)));
+            private.extend(nets.iter().copied().filter_map(v4).map(ranges::of));
         }
     }
     private.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
@@ -519,9 +525,8 @@ fn leads_by(config: &Config, here: Here<'_>, name: &str) -> Vec<Ipv4Net> {
     };
     let mut nets: BTreeSet<_> = connected(interface, here).collect();
     let routes = config.routes.iter().filter(|route| route.destination.prefix_len() > 0);
-    nets.extend(
-        routes.filter(|route| leaves_by(route, interface, here)).map(|route| route.destination.trunc()),
-    );
+    let leaving = routes.filter(|route| leaves_by(route, interface, here));
+    nets.extend(leaving.filter_map(|route| v4(route.destination.trunc())));
     nets.into_iter().collect()
 }
 
@@ -530,7 +535,7 @@ fn leaves_by(route: &hubward_config::model::Route, interface: &Interface, here: 
     match (&route.interface, route.next_hop) {
         (Some(name), _) if name == "dhcp" => interface.address == Addressing::Dhcp,
         (Some(name), _) => *name == interface.name,
-        (None, Some(hop)) => connected(interface, here).any(|net| net.contains(&hop)),
+        (None, Some(hop)) => connected(interface, here).any(|net| IpNet::V4(net).contains(&hop)),
         (None, None) => false,
     }
 }

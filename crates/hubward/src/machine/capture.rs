@@ -1,6 +1,7 @@
 //! Which packets are led to the crypto maps: those whose route, the one that IOS would choose, leaves by an interface that bears
 //! one. A pure function of the routes.
 
+use crate::base::family::v4;
 use hubward_linux::marks::TABLE;
 use hubward_linux::route::{Route, RouteKind};
 use hubward_proto::flow::selector::AddressRange;
@@ -273,13 +274,6 @@ fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4N
     let Some(index) = links.get(interface).copied() else { return Vec::new() };
     let nets = tables::prefixes([*range]).into_iter().filter_map(v4);
     nets.map(|net| (net, index)).collect()
-}
-
-fn v4(net: IpNet) -> Option<Ipv4Net> {
-    match net {
-        IpNet::V4(net) => Some(net),
-        IpNet::V6(_) => None,
-    }
 }
 
 #[cfg(test)]
