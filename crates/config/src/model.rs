@@ -532,8 +532,8 @@ pub struct IsakmpPolicy {
 /// Whose pre-shared key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPeer {
-    /// An address or a network; 0.0.0.0 is everybody.
-    Address(ipnet::Ipv4Net),
+    /// An address or a network; 0.0.0.0 is everybody (of IPv4).
+    Address(IpNet),
     /// A host name.
     Hostname(String),
 }
@@ -559,7 +559,7 @@ pub struct Keyring {
     /// Keys.
     pub keys: Vec<Key>,
     /// `local-address`.
-    pub local_address: Option<Ipv4Addr>,
+    pub local_address: Option<IpAddr>,
     /// Line.
     pub line: u32,
 }
@@ -570,7 +570,7 @@ pub enum IdentityMatch {
     /// `group`.
     Group(String),
     /// `address`.
-    Address(ipnet::Ipv4Net),
+    Address(IpNet),
     /// `host`.
     Host(String),
     /// `host domain`.
@@ -627,7 +627,7 @@ pub struct Profile {
     /// `initiate mode aggressive`.
     pub aggressive: bool,
     /// `local-address`.
-    pub local_address: Option<Ipv4Addr>,
+    pub local_address: Option<IpAddr>,
     /// Line.
     pub line: u32,
 }
@@ -764,7 +764,7 @@ pub struct MapEntry {
     /// `dynamic NAME`; otherwise the entry is static.
     pub dynamic: Option<String>,
     /// `set peer`.
-    pub peers: Vec<Ipv4Addr>,
+    pub peers: Vec<IpAddr>,
     /// Terms.
     pub terms: EntryTerms,
     /// Line.

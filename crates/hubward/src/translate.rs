@@ -80,7 +80,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
     }];
     keyrings.extend(config.keyrings.iter().map(|keyring| Keyring {
         name: keyring.name.clone(),
-        local_address: keyring.local_address.map(IpAddr::V4),
+        local_address: keyring.local_address,
         keys: keyring.keys.iter().filter_map(|key| preshared(key, &mut left_out)).collect(),
     }));
     let profiles = config
@@ -103,7 +103,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
             }),
             keepalive: profile.keepalive.map(keepalive),
             initiate_aggressive: profile.aggressive,
-            local_address: profile.local_address.map(IpAddr::V4),
+            local_address: profile.local_address,
             line: MOVES,
         })
         .collect();
@@ -154,7 +154,7 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
     reserved.extend(hops.map(|hop| (host(hop), Reserved::NextHop)));
     let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
-    reserved.extend(peers.map(|peer| (host((*peer).into()), Reserved::Peer)));
+    reserved.extend(peers.map(|peer| (host(*peer), Reserved::Peer)));
     reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
     reserved.dedup();
     reserved
@@ -190,7 +190,7 @@ fn secret(
 fn preshared(key: &config::Key, left_out: &mut Vec<String>) -> Option<PresharedKey> {
     Some(PresharedKey {
         peer: match &key.peer {
-            config::KeyPeer::Address(net) => KeyPeer::Address(AddressRange::prefix((*net).into())),
+            config::KeyPeer::Address(net) => KeyPeer::Address(AddressRange::prefix(*net)),
             config::KeyPeer::Hostname(name) => KeyPeer::Hostname(name.clone()),
         },
         secret: secret(&key.key, key.line, left_out)?,
@@ -238,7 +238,7 @@ fn isakmp_policy(policy: &config::IsakmpPolicy, left_out: &mut Vec<String>) -> O
 fn identity_match(matched: &config::IdentityMatch) -> IdentityMatch {
     match matched {
         config::IdentityMatch::Group(name) => IdentityMatch::Group(name.clone()),
-        config::IdentityMatch::Address(net) => IdentityMatch::Address(AddressRange::prefix((*net).into())),
+        config::IdentityMatch::Address(net) => IdentityMatch::Address(AddressRange::prefix(*net)),
         config::IdentityMatch::Host(name) => IdentityMatch::Host(name.clone()),
         config::IdentityMatch::HostDomain(name) => IdentityMatch::HostDomain(name.clone()),
         config::IdentityMatch::User(name) => IdentityMatch::User(name.clone()),
@@ -436,7 +436,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
                     MapEntryKind::Dynamic { name: name.clone(), entries }
                 }
                 None => MapEntryKind::Static {
-                    peers: entry.peers.iter().copied().map(IpAddr::V4).collect(),
+                    peers: entry.peers.clone(),
                     terms: terms(config, &entry.terms, left_out),
                 },
             };

@@ -8,7 +8,7 @@ use crate::interface_name::long_name;
 use crate::model::IdentityMatch;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let mut out = tunnels(world);
@@ -191,10 +191,10 @@ fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {
 
 impl World<'_> {
     /// The lines that assign keys of aggressive mode to peers: `crypto isakmp peer`.
-    pub(super) fn aggressive(&self, peers: &[Ipv4Addr]) -> Vec<Reason> {
+    pub(super) fn aggressive(&self, peers: &[IpAddr]) -> Vec<Reason> {
         let of = |block: &&Block<'_>| {
             let name = block.head.text.split_whitespace().last().unwrap_or_default();
-            name.parse::<Ipv4Addr>().is_ok_and(|address| peers.contains(&address))
+            name.parse::<IpAddr>().is_ok_and(|address| peers.contains(&address))
         };
         let blocks = self.having("crypto isakmp peer").filter(of);
         let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));

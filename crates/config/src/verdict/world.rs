@@ -12,7 +12,7 @@ use crate::secret::Password;
 use crate::slip::near;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The message for a list whose numbers do not ascend.
 pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
@@ -388,7 +388,7 @@ impl<'p> World<'p> {
     }
 
     /// A key for a peer, or for anybody, in a profile's keyrings or in all.
-    pub(super) fn key(&self, peer: Option<Ipv4Addr>, profile: Option<&Profile>) -> FoundKey {
+    pub(super) fn key(&self, peer: Option<IpAddr>, profile: Option<&Profile>) -> FoundKey {
         let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
         let searched = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
         let default = self.config.default_keys.iter().filter(|_| searched("default"));

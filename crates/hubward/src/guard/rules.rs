@@ -488,14 +488,15 @@ fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let there = config.interfaces.iter().filter(is_here);
     never.extend(there.flat_map(|interface| connected(interface, here)).map(ranges::of));
     never.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
-    let hops = config.routes.iter().filter_map(|route| v4_address(route.next_hop?));
-    let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| entry.peers.iter().copied());
+    let hops = config.routes.iter().filter_map(|route| route.next_hop);
+    let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|keyring| &keyring.keys));
     let of_keys = keys.filter_map(|key| match &key.peer {
-        KeyPeer::Address(net) if net.prefix_len() == 32 => Some(net.addr()),
+        KeyPeer::Address(net) if net.prefix_len() == net.max_prefix_len() => Some(net.addr()),
         _ => None,
     });
-    never.extend(hops.chain(peers).chain(of_keys).map(|address| (address, address)));
+    let hosts = hops.chain(peers.copied()).chain(of_keys).filter_map(v4_address);
+    never.extend(hosts.map(|address| (address, address)));
     ranges::disjoint(never)
 }
 

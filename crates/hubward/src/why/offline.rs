@@ -253,7 +253,8 @@ fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Resu
 /// The lines of the keys that this configuration has for the caller.
 fn keys(attempt: &Attempt, parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
     let config = &parsed.config;
-    let fits = |peer: &KeyPeer| matches!(peer, KeyPeer::Address(net) if net.contains(attempt.caller.ip()));
+    let caller = IpAddr::V4(*attempt.caller.ip());
+    let fits = |peer: &KeyPeer| matches!(peer, KeyPeer::Address(net) if net.contains(&caller));
     let all = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|ring| &ring.keys));
     for key in all.filter(|key| fits(&key.peer)) {
         writeln!(out, "  {:>5}  {}", key.line, print::line(key.line, parsed).trim_end())?;
