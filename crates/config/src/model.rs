@@ -415,10 +415,10 @@ pub struct Route {
 pub struct Pool {
     /// Name.
     pub name: String,
-    /// Lowest address.
-    pub low: Ipv4Addr,
+    /// Lowest address; of the same family as the highest.
+    pub low: IpAddr,
     /// Highest address.
-    pub high: Ipv4Addr,
+    pub high: IpAddr,
     /// Line.
     pub line: u32,
 }

@@ -1,6 +1,6 @@
 //! The configuration's model as the engine's policy. What cannot be translated is left out and told.
 
-use crate::base::family::v4;
+use crate::base::family::{v4, v4_address};
 use hubward_config::model as config;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
@@ -161,11 +161,16 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
 }
 
 /// What the guard, whose table is one of IPv4, cannot keep from leaving unencrypted.
-fn unguarded(config: &config::Config) -> impl Iterator<Item = String> {
-    let other = config.closed.flows.iter().filter(|(source, to)| v4(*source).zip(v4(*to)).is_none());
-    other.map(|(source, to)| {
+fn unguarded(config: &config::Config) -> Vec<String> {
+    let flows = config.closed.flows.iter().filter(|(source, to)| v4(*source).zip(v4(*to)).is_none());
+    let flows = flows.map(|(source, to)| {
         format!("packets from {source} to {to}, which a tunnel that is left out would carry, are not guarded: only IPv4 is")
-    })
+    });
+    let pools = config.pools.iter().filter(|pool| v4_address(pool.low).zip(v4_address(pool.high)).is_none());
+    let pools = pools.map(|pool| {
+        format!("line {}: packets to clients of pool {} are not guarded: only IPv4 is", pool.line, pool.name)
+    });
+    flows.chain(pools).collect()
 }
 
 /// The addresses that the interfaces have.
@@ -486,7 +491,7 @@ pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<Client
 
 /// The ranges of all local pools.
 pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
-    let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low.into(), pool.high.into()));
+    let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low, pool.high));
     ranges.collect()
 }
 
@@ -507,8 +512,13 @@ mod tests {
         let net = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
         config.closed.flows =
             vec![(net("0.0.0.0/0"), net("10.2.0.0/16")), (net("::/0"), net("2001:db8:2::/48"))];
-        let [told] = &Translation::of(&config).left_out[..] else { panic!("one sentence") };
-        assert!(told.contains("from ::/0 to 2001:db8:2::/48") && told.contains("not guarded"), "{told}");
+        let range = |low: &str, high: &str| (low.parse().unwrap(), high.parse().unwrap());
+        for (low, high) in [range("10.5.5.1", "10.5.5.9"), range("2001:db8:5::1", "2001:db8:5::9")] {
+            config.pools.push(config::Pool { name: "p".into(), low, high, line: 7 });
+        }
+        let [flow, pool] = &Translation::of(&config).left_out[..] else { panic!("two sentences") };
+        assert!(flow.contains("from ::/0 to 2001:db8:2::/48") && flow.contains("not guarded"), "{flow}");
+        assert!(pool.starts_with("line 7: ") && pool.contains("not guarded"), "{pool}");
     }
 
     /// A gateway translates once, and gives the policy its addresses when it knows them.

@@ -131,9 +131,9 @@ fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         fold.config.pools.retain(|pool| pool.name != name);
         return Ok(());
     }
-    let low = cursor.address()?;
+    let low = IpAddr::V4(cursor.address()?);
     let problem = cursor.problem("the highest address, not below the lowest");
-    let high = cursor.optional_address().unwrap_or(low);
+    let high = cursor.optional_address().map_or(low, IpAddr::V4);
     if high < low {
         return Err(problem);
     }

@@ -1,7 +1,8 @@
 //! The networks of a tunnel: what it would carry, less what goes another way all the same.
 
 use crate::model::{Acl, AclEntry, Pool};
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net};
+use ipnet::{IpNet, IpSubnets, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
+use std::net::IpAddr;
 
 /// Sources and destinations.
 pub type Flow = (IpNet, IpNet);
@@ -104,13 +105,18 @@ fn without((source, destination): Flow, from: IpNet, to: IpNet) -> Vec<Flow> {
 
 /// The networks that make up the ranges of a pool.
 pub(super) fn of_pool<'p>(pools: impl Iterator<Item = &'p Pool>) -> Vec<IpNet> {
-    pools.flat_map(|pool| Ipv4Subnets::new(pool.low, pool.high, 0)).map(IpNet::V4).collect()
+    let nets = pools.filter_map(|pool| match (pool.low, pool.high) {
+        (IpAddr::V4(low), IpAddr::V4(high)) => Some(IpSubnets::V4(Ipv4Subnets::new(low, high, 0))),
+        (IpAddr::V6(low), IpAddr::V6(high)) => Some(IpSubnets::V6(Ipv6Subnets::new(low, high, 0))),
+        // there is no such range
+        _ => None,
+    });
+    nets.flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     fn net(text: &str) -> IpNet {
         text.parse().unwrap()
@@ -161,5 +167,7 @@ mod tests {
         };
         let nets = of_pool([pool("10.5.5.1", "10.5.5.4"), pool("10.6.0.0", "10.6.0.0")].iter());
         assert_eq!(nets, ["10.5.5.1/32", "10.5.5.2/31", "10.5.5.4/32", "10.6.0.0/32"].map(net));
+        let nets = of_pool([pool("2001:db8::1", "2001:db8::3"), pool("10.6.0.0", "2001:db8::")].iter());
+        assert_eq!(nets, ["2001:db8::1/128", "2001:db8::2/127"].map(net));
     }
 }

@@ -14,7 +14,9 @@ use super::ranges::{self, Range};
 use crate::base::family::{v4, v4_address};
 use crate::machine::view::Names;
 use hubward_config::Parsed;
-use hubward_config::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Wildcard};
+use hubward_config::model::{
+    Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Pool, Wildcard,
+};
 use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
 use ipnet::{IpNet, Ipv4Net};
@@ -328,7 +330,7 @@ impl Builder {
     fn pools(&mut self, config: &Config) {
         let mut rules = Vec::new();
         for (pool, number) in config.pools.iter().zip(1..) {
-            let range = (pool.low, pool.high);
+            let Some(range) = range_of(pool) else { continue };
             let set = format!("pool_{number}");
             let packets = format!("ip any to {}", ranges::told(range));
             let tests = vec![Test::DestinationIn(set.clone())];
@@ -464,6 +466,11 @@ fn place(net: Ipv4Net) -> String {
     if net.prefix_len() == 0 { "any".into() } else { ranges::told(ranges::of(net)) }
 }
 
+/// The addresses of a pool.
+fn range_of(pool: &Pool) -> Option<Range> {
+    v4_address(pool.low).zip(v4_address(pool.high))
+}
+
 fn net(octets: [u8; 4], length: u8) -> Ipv4Net {
     Ipv4Net::new(octets.into(), length).unwrap_or_default()
 }
@@ -487,7 +494,7 @@ fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let is_here = |i: &&Interface| here.names.contains_key(&i.name) || i.name.starts_with("Loopback");
     let there = config.interfaces.iter().filter(is_here);
     never.extend(there.flat_map(|interface| connected(interface, here)).map(ranges::of));
-    never.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
+    never.extend(config.pools.iter().filter_map(range_of));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
     let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|keyring| &keyring.keys));
@@ -510,7 +517,7 @@ fn private(config: &Config) -> Vec<Range> {
             private.extend(nets.iter().copied().filter_map(v4).map(ranges::of));
         }
     }
-    private.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
+    private.extend(config.pools.iter().filter_map(range_of));
     let sides =
         config.acls.iter().flat_map(|acl| &acl.entries).flat_map(|line| [&line.source, &line.destination]);
     let nets = sides.filter_map(Wildcard::prefix).filter(|net| (8..32).contains(&net.prefix_len()));
