@@ -165,7 +165,7 @@ impl Default for LogSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogHost {
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its UDP port.
     pub port: u16,
 }
