@@ -1,7 +1,11 @@
 //! What a configuration means, as plain data. Every item knows its line.
+//!
+//! An address that IOS has in both families is one of either here, although only IPv4 is read yet:
+//! who can use but one family says at that place what becomes of the other.
 
 use crate::secret::Password;
-use std::net::Ipv4Addr;
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,7 +114,7 @@ pub struct Chosen {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closed {
     /// Sources and destinations that are unreachable, by whichever interface.
-    pub flows: Vec<(ipnet::Ipv4Net, ipnet::Ipv4Net)>,
+    pub flows: Vec<(IpNet, IpNet)>,
     /// A tunnel's networks are not known (a routing protocol ran over it, or its access list cannot
     /// be read): no private destination (RFC 1918, RFC 6598) and no network of the configuration
     /// leaves by an outside interface, unless a route of the configuration other than the default
@@ -161,7 +165,7 @@ impl Default for LogSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogHost {
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its UDP port.
     pub port: u16,
 }
@@ -360,7 +364,7 @@ pub enum Addressing {
     #[default]
     None,
     /// `ip address A M`, with secondaries.
-    Static(Vec<ipnet::Ipv4Net>),
+    Static(Vec<IpNet>),
     /// `ip address dhcp`.
     Dhcp,
 }
@@ -393,9 +397,9 @@ pub struct Interface {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Destination.
-    pub destination: ipnet::Ipv4Net,
+    pub destination: IpNet,
     /// Next hop.
-    pub next_hop: Option<Ipv4Addr>,
+    pub next_hop: Option<IpAddr>,
     /// Interface; `dhcp` for any that DHCP gives a router.
     pub interface: Option<String>,
     /// `INTERFACE dhcp`: the next hop is the router that DHCP gave that interface.
@@ -411,10 +415,10 @@ pub struct Route {
 pub struct Pool {
     /// Name.
     pub name: String,
-    /// Lowest address.
-    pub low: Ipv4Addr,
+    /// Lowest address; of the same family as the highest.
+    pub low: IpAddr,
     /// Highest address.
-    pub high: Ipv4Addr,
+    pub high: IpAddr,
     /// Line.
     pub line: u32,
 }
@@ -528,8 +532,8 @@ pub struct IsakmpPolicy {
 /// Whose pre-shared key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPeer {
-    /// An address or a network; 0.0.0.0 is everybody.
-    Address(ipnet::Ipv4Net),
+    /// An address or a network; 0.0.0.0 is everybody (of IPv4).
+    Address(IpNet),
     /// A host name.
     Hostname(String),
 }
@@ -555,7 +559,7 @@ pub struct Keyring {
     /// Keys.
     pub keys: Vec<Key>,
     /// `local-address`.
-    pub local_address: Option<Ipv4Addr>,
+    pub local_address: Option<IpAddr>,
     /// Line.
     pub line: u32,
 }
@@ -566,7 +570,7 @@ pub enum IdentityMatch {
     /// `group`.
     Group(String),
     /// `address`.
-    Address(ipnet::Ipv4Net),
+    Address(IpNet),
     /// `host`.
     Host(String),
     /// `host domain`.
@@ -623,7 +627,7 @@ pub struct Profile {
     /// `initiate mode aggressive`.
     pub aggressive: bool,
     /// `local-address`.
-    pub local_address: Option<Ipv4Addr>,
+    pub local_address: Option<IpAddr>,
     /// Line.
     pub line: u32,
 }
@@ -760,7 +764,7 @@ pub struct MapEntry {
     /// `dynamic NAME`; otherwise the entry is static.
     pub dynamic: Option<String>,
     /// `set peer`.
-    pub peers: Vec<Ipv4Addr>,
+    pub peers: Vec<IpAddr>,
     /// Terms.
     pub terms: EntryTerms,
     /// Line.

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
 use crate::parsed::Parsed;
 use crate::verdict::{has_card, has_no_link};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// Recomputes which networks are unreachable from the options of the start, which were not known
@@ -93,7 +93,7 @@ fn is_here(config: &Config, name: &str) -> bool {
 /// For each route its interface, if that has no link here or is not defined.
 fn absent(config: &Config) -> Vec<Option<String>> {
     let here = |name: &str| is_here(config, name);
-    let networks: Vec<(Ipv4Net, Option<&str>)> = config
+    let networks: Vec<(IpNet, Option<&str>)> = config
         .interfaces
         .iter()
         .flat_map(|interface| match &interface.address {
@@ -138,7 +138,7 @@ fn null_routes(
     let acl = config.acls.iter().find(|acl| Some(&acl.name) == terms.acl.as_ref());
     let Some(acl) = acl.filter(|_| !terms.reverse_route) else { return };
     for line in acl.entries.iter().filter(|line| line.permit) {
-        let Some(net) = line.destination.prefix() else { continue };
+        let Some(net) = line.destination.prefix().map(IpNet::V4) else { continue };
         let Some(route) = null_route(config, net).filter(|route| said.insert((route.line, line.line))) else {
             continue;
         };
@@ -148,7 +148,7 @@ fn null_routes(
     }
 }
 
-fn dropped(route: &Route, acl: &Acl, line: &AclEntry, net: Ipv4Net, entry: &str) -> String {
+fn dropped(route: &Route, acl: &Acl, line: &AclEntry, net: IpNet, entry: &str) -> String {
     format!(
         "packets to {net}, which line {} of access list {} selects for crypto map {entry}, follow this route to {} into Null0 and \
          are dropped, as on a router",
@@ -157,7 +157,7 @@ fn dropped(route: &Route, acl: &Acl, line: &AclEntry, net: Ipv4Net, entry: &str)
 }
 
 /// The route that is used for all of a network, if it is `Null0`.
-fn null_route(config: &Config, net: Ipv4Net) -> Option<&Route> {
+fn null_route(config: &Config, net: IpNet) -> Option<&Route> {
     let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
     let used = covering.max_by_key(|route| {
         (route.destination.prefix_len(), std::cmp::Reverse((route.distance, route.line)))

@@ -1,5 +1,6 @@
 //! The configuration's model as the engine's policy. What cannot be translated is left out and told.
 
+use crate::base::family::{v4, v4_address};
 use hubward_config::model as config;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
@@ -10,7 +11,7 @@ use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +88,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
     }];
     keyrings.extend(config.keyrings.iter().map(|keyring| Keyring {
         name: keyring.name.clone(),
-        local_address: keyring.local_address.map(IpAddr::V4),
+        local_address: keyring.local_address,
         keys: keyring.keys.iter().filter_map(|key| preshared(key, &mut left_out)).collect(),
     }));
     let profiles = config
@@ -110,7 +111,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
             }),
             keepalive: profile.keepalive.map(keepalive),
             initiate_aggressive: profile.aggressive,
-            local_address: profile.local_address.map(IpAddr::V4),
+            local_address: profile.local_address,
             line: MOVES,
         })
         .collect();
@@ -140,13 +141,14 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
+    left_out.extend(unguarded(config));
     (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections, reserved }, left_out)
 }
 
 /// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
 /// of static entries, and the pools.
 fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
-    let host = |address: Ipv4Addr| AddressRange::host(IpAddr::V4(address));
+    let host = AddressRange::host;
     let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
     let nets = || {
         open().flat_map(|interface| match &interface.address {
@@ -156,7 +158,7 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     };
     let mut reserved = own(addresses);
     reserved.extend(nets().map(|net| (host(net.addr()), Reserved::Own)));
-    reserved.extend(nets().map(|net| (AddressRange::prefix((*net).into()), Reserved::Connected)));
+    reserved.extend(nets().map(|net| (AddressRange::prefix(*net), Reserved::Connected)));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
     reserved.extend(hops.map(|hop| (host(hop), Reserved::NextHop)));
     let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
@@ -164,6 +166,19 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     reserved.extend(pool_ranges(config).into_iter().map(|pool| (pool, Reserved::Pool)));
     reserved.dedup();
     reserved
+}
+
+/// What the guard, whose table is one of IPv4, cannot keep from leaving unencrypted.
+fn unguarded(config: &config::Config) -> Vec<String> {
+    let flows = config.closed.flows.iter().filter(|(source, to)| v4(*source).zip(v4(*to)).is_none());
+    let flows = flows.map(|(source, to)| {
+        format!("packets from {source} to {to}, which a tunnel that is left out would carry, are not guarded: only IPv4 is")
+    });
+    let pools = config.pools.iter().filter(|pool| v4_address(pool.low).zip(v4_address(pool.high)).is_none());
+    let pools = pools.map(|pool| {
+        format!("line {}: packets to clients of pool {} are not guarded: only IPv4 is", pool.line, pool.name)
+    });
+    flows.chain(pools).collect()
 }
 
 /// The addresses that the interfaces have.
@@ -188,7 +203,7 @@ fn secret(
 fn preshared(key: &config::Key, left_out: &mut Vec<String>) -> Option<PresharedKey> {
     Some(PresharedKey {
         peer: match &key.peer {
-            config::KeyPeer::Address(net) => KeyPeer::Address(AddressRange::prefix((*net).into())),
+            config::KeyPeer::Address(net) => KeyPeer::Address(AddressRange::prefix(*net)),
             config::KeyPeer::Hostname(name) => KeyPeer::Hostname(name.clone()),
         },
         secret: secret(&key.key, key.line, left_out)?,
@@ -236,7 +251,7 @@ fn isakmp_policy(policy: &config::IsakmpPolicy, left_out: &mut Vec<String>) -> O
 fn identity_match(matched: &config::IdentityMatch) -> IdentityMatch {
     match matched {
         config::IdentityMatch::Group(name) => IdentityMatch::Group(name.clone()),
-        config::IdentityMatch::Address(net) => IdentityMatch::Address(AddressRange::prefix((*net).into())),
+        config::IdentityMatch::Address(net) => IdentityMatch::Address(AddressRange::prefix(*net)),
         config::IdentityMatch::Host(name) => IdentityMatch::Host(name.clone()),
         config::IdentityMatch::HostDomain(name) => IdentityMatch::HostDomain(name.clone()),
         config::IdentityMatch::User(name) => IdentityMatch::User(name.clone()),
@@ -434,7 +449,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
                     MapEntryKind::Dynamic { name: name.clone(), entries }
                 }
                 None => MapEntryKind::Static {
-                    peers: entry.peers.iter().copied().map(IpAddr::V4).collect(),
+                    peers: entry.peers.clone(),
                     terms: terms(config, &entry.terms, left_out),
                 },
             };
@@ -484,7 +499,7 @@ pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<Client
 
 /// The ranges of all local pools.
 pub(crate) fn pool_ranges(config: &config::Config) -> Vec<AddressRange> {
-    let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low.into(), pool.high.into()));
+    let ranges = config.pools.iter().filter_map(|pool| AddressRange::new(pool.low, pool.high));
     ranges.collect()
 }
 
@@ -497,6 +512,22 @@ mod tests {
     use hubward_config::verdict::{leave_out, verdicts};
     use hubward_proto::flow::selector::Flow;
     use hubward_proto::flow::tables::{Tables, Verdict};
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn what_the_guard_cannot_close_is_told() {
+        let mut config = config::Config::default();
+        let net = |text: &str| text.parse::<ipnet::IpNet>().unwrap();
+        config.closed.flows =
+            vec![(net("0.0.0.0/0"), net("10.2.0.0/16")), (net("::/0"), net("2001:db8:2::/48"))];
+        let range = |low: &str, high: &str| (low.parse().unwrap(), high.parse().unwrap());
+        for (low, high) in [range("10.5.5.1", "10.5.5.9"), range("2001:db8:5::1", "2001:db8:5::9")] {
+            config.pools.push(config::Pool { name: "p".into(), low, high, line: 7 });
+        }
+        let [flow, pool] = &Translation::of(&config).left_out[..] else { panic!("two sentences") };
+        assert!(flow.contains("from ::/0 to 2001:db8:2::/48") && flow.contains("not guarded"), "{flow}");
+        assert!(pool.starts_with("line 7: ") && pool.contains("not guarded"), "{pool}");
+    }
 
     /// A gateway translates once, and gives the policy its addresses when it knows them.
     #[test]

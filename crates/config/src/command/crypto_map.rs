@@ -3,6 +3,7 @@
 use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem, is};
 use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry};
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -243,7 +244,7 @@ fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut EntryTerms)) {
 
 fn set_peer(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let word = cursor.word("a peer")?;
-    let Ok(peer) = word.parse() else {
+    let Ok(peer) = word.parse::<Ipv4Addr>().map(IpAddr::V4) else {
         cursor.rest();
         fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
         return Ok(());

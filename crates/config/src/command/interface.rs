@@ -175,7 +175,7 @@ fn ip_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Proble
     let address = cursor.address()?;
     let problem = cursor.problem("a network mask");
     let mask = cursor.address()?;
-    let net = ipnet::Ipv4Net::with_netmask(address, mask).map_err(|_| problem)?;
+    let net = ipnet::IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)?;
     let secondary = cursor.keyword("secondary");
     cursor.finish()?;
     let no = fold.no;

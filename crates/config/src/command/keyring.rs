@@ -3,6 +3,8 @@
 use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, password};
 use crate::form::{Cursor, Problem};
 use crate::model::{Key, KeyPeer, Keyring};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "crypto keyring <name>", "= [vrf <vrf>]", keyring),
@@ -63,16 +65,13 @@ pub(super) fn key_peer(cursor: &mut Cursor<'_>) -> Result<Option<KeyPeer>, Probl
 
 /// An address with an optional mask: 0.0.0.0 alone is everything, any other address alone is one
 /// host.
-pub(super) fn network(
-    address: std::net::Ipv4Addr,
-    mask: Option<std::net::Ipv4Addr>,
-) -> Option<ipnet::Ipv4Net> {
+pub(super) fn network(address: Ipv4Addr, mask: Option<Ipv4Addr>) -> Option<IpNet> {
     let length = match mask {
-        Some(mask) => return ipnet::Ipv4Net::with_netmask(address, mask).ok().map(|net| net.trunc()),
+        Some(mask) => return IpNet::with_netmask(address.into(), mask.into()).ok().map(|net| net.trunc()),
         None if address.is_unspecified() => 0,
         None => 32,
     };
-    ipnet::Ipv4Net::new(address, length).ok()
+    IpNet::new(address.into(), length).ok()
 }
 
 /// `pre-shared-key {address A [MASK] | hostname H} key [0|6] KEY`
@@ -103,7 +102,7 @@ fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
         return Ok(());
     }
     let word = cursor.word("an address or an interface")?;
-    let address = word.parse().ok();
+    let address = word.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
     if address.is_none() {
         fold.fate = Some(Fate::Unsupported("only an address restricts a keyring; it serves every interface"));
         cursor.rest();
@@ -112,7 +111,7 @@ fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
     Ok(())
 }
 
-fn set_local_address(fold: &mut Fold<'_>, address: Option<std::net::Ipv4Addr>) {
+fn set_local_address(fold: &mut Fold<'_>, address: Option<IpAddr>) {
     if let Mode::Keyring(place) = fold.mode
         && let Some(keyring) = fold.config.keyrings.get_mut(place)
     {

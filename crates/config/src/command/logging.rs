@@ -4,6 +4,7 @@ use super::{In, Row, fold};
 use crate::command::Fold;
 use crate::form::{Cursor, Problem, is};
 use crate::model::{LogHost, LogSettings, Stamp};
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -148,7 +149,7 @@ fn buffered(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem>
 
 fn host(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let problem = cursor.problem("an address A.B.C.D");
-    let address = fold.argument(0).parse().map_err(|_| problem)?;
+    let address = fold.argument(0).parse::<Ipv4Addr>().map(IpAddr::V4).map_err(|_| problem)?;
     let mut port = 514;
     if cursor.keyword("transport") {
         if !cursor.keyword("udp") {

@@ -4,6 +4,7 @@ use super::keyring::network;
 use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::model::{IdentityMatch, Profile, SelfIdentity};
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "crypto isakmp profile <name>", "", profile),
@@ -185,7 +186,7 @@ fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
         return Ok(());
     }
     let word = cursor.word("an address or an interface")?;
-    let address = word.parse().ok();
+    let address = word.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
     if address.is_none() {
         fold.fate = Some(Fate::Unsupported("only an address restricts a profile; it serves every interface"));
         cursor.rest();

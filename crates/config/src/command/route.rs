@@ -3,6 +3,8 @@
 use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::model::{Pool, Route};
+use ipnet::IpNet;
+use std::net::IpAddr;
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -56,12 +58,12 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let address = cursor.address()?;
     let problem = cursor.problem("a network mask");
     let mask = cursor.address()?;
-    let destination = ipnet::Ipv4Net::with_netmask(address, mask).map_err(|_| problem)?.trunc();
+    let destination = IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)?.trunc();
     if fold.no && cursor.peek().is_none() {
         fold.config.routes.retain(|known| known.destination != destination);
         return Ok(());
     }
-    let mut next_hop = cursor.optional_address();
+    let mut next_hop = cursor.optional_address().map(IpAddr::V4);
     let mut interface = None;
     if next_hop.is_none() {
         let mut name = cursor.word("a next hop or an interface")?.to_string();
@@ -74,7 +76,7 @@ fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
             name.push_str(number);
             cursor.next();
         }
-        next_hop = cursor.optional_address();
+        next_hop = cursor.optional_address().map(IpAddr::V4);
         interface = Some(crate::interface_name::long_name(&name));
     }
     let (mut distance, mut by_dhcp) = (1, false);
@@ -129,9 +131,9 @@ fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         fold.config.pools.retain(|pool| pool.name != name);
         return Ok(());
     }
-    let low = cursor.address()?;
+    let low = IpAddr::V4(cursor.address()?);
     let problem = cursor.problem("the highest address, not below the lowest");
-    let high = cursor.optional_address().unwrap_or(low);
+    let high = cursor.optional_address().map_or(low, IpAddr::V4);
     if high < low {
         return Err(problem);
     }

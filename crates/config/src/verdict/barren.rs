@@ -7,9 +7,9 @@ use crate::model::{
     Acl, AclEntry, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile,
     Route,
 };
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::cmp::Reverse;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Lines of an access list whose packets leave by an interface without the map.
 pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Reason> {
@@ -19,7 +19,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
     let mut out = Vec::new();
     for line in list.iter().flat_map(|acl| &acl.entries).filter(|line| line.permit && !line.vague) {
-        let Some(net) = line.destination.prefix() else { continue };
+        let Some(net) = line.destination.prefix().map(IpNet::V4) else { continue };
         let Some((blamed, interface)) = way(config, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
         // of two uplinks with a map each, one is the backup of the other
@@ -42,7 +42,7 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
 
 /// The interface by which all of a network is reached, if one is the best, and the line that
 /// decides so.
-fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
+fn way(config: &Config, net: IpNet) -> Option<(u32, &Interface)> {
     let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
     let rank = |route: &Route| (Reverse(route.destination.prefix_len()), route.distance);
     let best = covering.clone().min_by_key(|route| rank(route));
@@ -61,7 +61,7 @@ fn way(config: &Config, net: Ipv4Net) -> Option<(u32, &Interface)> {
 
 /// Whether a route is among the narrowest of those that lead to all of a network, at whatever
 /// distance.
-fn is_best_length(config: &Config, route: &Route, net: Ipv4Net) -> bool {
+fn is_best_length(config: &Config, route: &Route, net: IpNet) -> bool {
     let covering = config.routes.iter().filter(|other| other.destination.contains(&net));
     let length = route.destination.prefix_len();
     let own = connected(config, |known| known.contains(&net));
@@ -81,7 +81,7 @@ fn leads_by<'c>(config: &'c Config, route: &Route) -> Option<&'c Interface> {
 }
 
 /// The interface with the longest of its networks that are meant.
-fn connected(config: &Config, is: impl Fn(&Ipv4Net) -> bool) -> Option<(u8, &Interface)> {
+fn connected(config: &Config, is: impl Fn(&IpNet) -> bool) -> Option<(u8, &Interface)> {
     let here = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
     let nets = here.flat_map(|interface| match &interface.address {
         Addressing::Static(nets) => nets.iter().map(|net| (net.trunc(), interface)).collect(),
@@ -97,7 +97,7 @@ fn keys(config: &Config) -> impl Iterator<Item = (usize, &Key)> {
     rings.enumerate().flat_map(|(ring, keys)| keys.iter().map(move |key| (ring, key)))
 }
 
-fn length(key: &Key, peer: Ipv4Addr) -> Option<u8> {
+fn length(key: &Key, peer: IpAddr) -> Option<u8> {
     match &key.peer {
         KeyPeer::Address(net) => net.contains(&peer).then(|| net.prefix_len()),
         KeyPeer::Hostname(_) => None,
@@ -105,7 +105,7 @@ fn length(key: &Key, peer: Ipv4Addr) -> Option<u8> {
 }
 
 /// The key that a peer has without a profile: the best of the first keyring that has one.
-fn key_of(config: &Config, peer: Ipv4Addr) -> Option<&Key> {
+fn key_of(config: &Config, peer: IpAddr) -> Option<&Key> {
     let fitting = keys(config).filter_map(|(ring, key)| Some((ring, length(key, peer)?, key)));
     fitting.min_by_key(|(ring, length, _)| (*ring, Reverse(*length))).map(|(_, _, key)| key)
 }
@@ -116,7 +116,7 @@ fn key_of(config: &Config, peer: Ipv4Addr) -> Option<&Key> {
 pub(super) fn xauth(
     config: &Config,
     map: &CryptoMap,
-    peers: Option<&[Ipv4Addr]>,
+    peers: Option<&[IpAddr]>,
     terms: &EntryTerms,
 ) -> Vec<Reason> {
     let Some((list, line)) = map.xauth_list.as_ref().filter(|_| terms.profile.is_none()) else {
@@ -127,7 +127,7 @@ pub(super) fn xauth(
         None => {
             let others: Vec<_> = map.entries.iter().flat_map(|entry| &entry.peers).collect();
             // a key for many is that of clients, who can answer
-            let is_host = |key: &Key| matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() == 32);
+            let is_host = |key: &Key| matches!(&key.peer, KeyPeer::Address(net) if net.prefix_len() == net.max_prefix_len());
             let serves = |key: &Key| is_host(key) && others.iter().all(|peer| length(key, **peer).is_none());
             keys(config).map(|(_, key)| key).filter(|key| serves(key)).collect()
         }
@@ -156,11 +156,12 @@ pub(super) fn captured(map: &CryptoMap, entry: &MapEntry) -> Option<Reason> {
 
 /// A different key for exactly this peer, after a key for more peers that is found first: phase 1
 /// fails.
-pub(super) fn hidden_key(config: &Config, peers: &[Ipv4Addr], terms: &EntryTerms) -> Vec<Reason> {
+pub(super) fn hidden_key(config: &Config, peers: &[IpAddr], terms: &EntryTerms) -> Vec<Reason> {
     let mut out = Vec::new();
     for peer in peers.iter().filter(|_| terms.profile.is_none()) {
         let Some(used) = key_of(config, *peer) else { continue };
-        let own = keys(config).map(|(_, key)| key).find(|key| length(key, *peer) == Some(32));
+        let host = KeyPeer::Address(IpNet::from(*peer));
+        let own = keys(config).map(|(_, key)| key).find(|key| key.peer == host);
         // keys that are not in clear text may be equal in a different encoding
         let is_clear = |key: &Key| key.key.kind() == 0;
         let is_other = |own: &&Key| is_clear(own) && is_clear(used) && own.key != used.key;

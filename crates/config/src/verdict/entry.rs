@@ -9,7 +9,7 @@ use crate::document::Class;
 use crate::model::{
     Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, MapEntry, Profile, TransformSet,
 };
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let config = world.config;
@@ -243,10 +243,10 @@ impl<'w, 'p> Found<'w, 'p> {
     }
 
     /// Profiles and keyrings of VRFs that the entry's peers may use.
-    fn vrfs(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms) {
+    fn vrfs(&mut self, peers: Option<&[IpAddr]>, terms: &EntryTerms) {
         let (world, config) = (self.world, self.world.config);
         let is_peer =
-            |net: &ipnet::Ipv4Net| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
+            |net: &ipnet::IpNet| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
         // a profile that the entry names is reported with it
         let others = config.profiles.iter().filter(|_| terms.profile.is_none());
         for profile in others {
@@ -557,7 +557,7 @@ impl<'w, 'p> Found<'w, 'p> {
     }
 
     /// What phase 1 needs: a policy, and a key for one of the peers or of one of the groups.
-    fn keys(&mut self, peers: Option<&[Ipv4Addr]>, terms: &EntryTerms, by_map: bool) {
+    fn keys(&mut self, peers: Option<&[IpAddr]>, terms: &EntryTerms, by_map: bool) {
         let world = self.world;
         if !world.has_policy() {
             self.missing.extend(world.no_policy(self.line));

@@ -1,6 +1,6 @@
 //! Groups of VPN clients.
 
-use super::networks::{anywhere, of_pool};
+use super::networks::{of_pool, to};
 use super::world::{Applied, World, readable};
 use super::{Outcome, Reason, Verdict};
 use crate::diagnostic::Code;
@@ -75,7 +75,7 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
         name: format!("group {}", group.name),
         line: group.line,
         outcome: Outcome::of(missing, differs),
-        flows: pools.into_iter().chain(fallen).map(|net| (anywhere(), net)).collect(),
+        flows: pools.into_iter().chain(fallen).map(to).collect(),
         unknown: false,
         idle: false,
     }

@@ -1,23 +1,27 @@
 //! The networks of a tunnel: what it would carry, less what goes another way all the same.
 
 use crate::model::{Acl, AclEntry, Pool};
-use ipnet::{Ipv4Net, Ipv4Subnets};
-use std::net::Ipv4Addr;
+use ipnet::{IpNet, IpSubnets, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
+use std::net::IpAddr;
 
 /// Sources and destinations.
-pub type Flow = (Ipv4Net, Ipv4Net);
+pub type Flow = (IpNet, IpNet);
 
 /// Pieces into which a network may be cut; where more are needed it stays whole, and more is closed
 /// than need be.
 const PIECES: usize = 1024;
 
-/// Everything.
-pub(super) fn anywhere() -> Ipv4Net {
-    Ipv4Net::default()
+/// Everything that goes to a network.
+pub(super) fn to(net: IpNet) -> Flow {
+    let anywhere = match net {
+        IpNet::V4(_) => IpNet::V4(Ipv4Net::default()),
+        IpNet::V6(_) => IpNet::V6(Ipv6Net::default()),
+    };
+    (anywhere, net)
 }
 
 /// The part of a network that is outside another.
-fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
+fn outside(net: IpNet, hole: IpNet) -> Vec<IpNet> {
     if hole.contains(&net) {
         return Vec::new();
     }
@@ -26,15 +30,14 @@ fn outside(net: Ipv4Net, hole: Ipv4Net) -> Vec<Ipv4Net> {
     }
     // the halves that do not contain the hole, from the network down to the hole
     let halves = (net.prefix_len() + 1..=hole.prefix_len()).filter_map(|length| {
-        let with = Ipv4Net::new(hole.network(), length).ok()?.trunc();
-        let bit = 1_u32.checked_shl(32 - u32::from(length))?;
-        Ipv4Net::new(Ipv4Addr::from(u32::from(with.network()) ^ bit), length).ok()
+        let with = IpNet::new(hole.network(), length).ok()?.trunc();
+        with.supernet()?.subnets(length).ok()?.find(|half| *half != with)
     });
     halves.collect()
 }
 
 /// The part of a network that is outside all of these.
-pub(super) fn less(net: Ipv4Net, holes: &[Ipv4Net]) -> Vec<Ipv4Net> {
+pub(super) fn less(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
     let mut left = vec![net];
     for hole in holes {
         let cut: Vec<_> = left.iter().flat_map(|piece| outside(*piece, *hole)).collect();
@@ -51,7 +54,7 @@ pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
     for entry in &acl.entries {
-        let flow = (entry.source.covering(), entry.destination.covering());
+        let flow = (IpNet::V4(entry.source.covering()), IpNet::V4(entry.destination.covering()));
         if !entry.permit {
             let whole = !entry.inexact
                 && entry.protocol.is_none()
@@ -90,8 +93,8 @@ fn carries_nothing_here(entry: &AclEntry) -> bool {
     tunnels && own && entry.destination.covering().prefix_len() == 0
 }
 
-fn without((source, destination): Flow, from: Ipv4Net, to: Ipv4Net) -> Vec<Flow> {
-    let meets = |one: Ipv4Net, other: Ipv4Net| one.contains(&other) || other.contains(&one);
+fn without((source, destination): Flow, from: IpNet, to: IpNet) -> Vec<Flow> {
+    let meets = |one: IpNet, other: IpNet| one.contains(&other) || other.contains(&one);
     if !meets(source, from) || !meets(destination, to) {
         return vec![(source, destination)];
     }
@@ -101,15 +104,21 @@ fn without((source, destination): Flow, from: Ipv4Net, to: Ipv4Net) -> Vec<Flow>
 }
 
 /// The networks that make up the ranges of a pool.
-pub(super) fn of_pool<'p>(pools: impl Iterator<Item = &'p Pool>) -> Vec<Ipv4Net> {
-    pools.flat_map(|pool| Ipv4Subnets::new(pool.low, pool.high, 0)).collect()
+pub(super) fn of_pool<'p>(pools: impl Iterator<Item = &'p Pool>) -> Vec<IpNet> {
+    let nets = pools.filter_map(|pool| match (pool.low, pool.high) {
+        (IpAddr::V4(low), IpAddr::V4(high)) => Some(IpSubnets::V4(Ipv4Subnets::new(low, high, 0))),
+        (IpAddr::V6(low), IpAddr::V6(high)) => Some(IpSubnets::V6(Ipv6Subnets::new(low, high, 0))),
+        // there is no such range
+        _ => None,
+    });
+    nets.flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn net(text: &str) -> Ipv4Net {
+    fn net(text: &str) -> IpNet {
         text.parse().unwrap()
     }
 
@@ -118,7 +127,7 @@ mod tests {
     fn a_network_less_holes() {
         let left = less(net("10.0.0.0/8"), &[net("10.1.1.0/24"), net("10.2.0.0/16"), net("192.168.0.0/16")]);
         let inside = |address: &str| {
-            left.iter().filter(|net| net.contains(&address.parse::<Ipv4Addr>().unwrap())).count()
+            left.iter().filter(|net| net.contains(&address.parse::<IpAddr>().unwrap())).count()
         };
         for address in ["10.1.1.0", "10.1.1.255", "10.2.255.1", "11.0.0.0", "192.168.0.1"] {
             assert_eq!(inside(address), 0, "{address}");
@@ -128,6 +137,8 @@ mod tests {
         }
         assert!(less(net("10.1.1.0/24"), &[net("10.0.0.0/8")]).is_empty());
         assert_eq!(less(net("0.0.0.0/0"), &[net("128.0.0.0/1")]), [net("0.0.0.0/1")]);
+        assert_eq!(less(net("2001:db8::/32"), &[net("2001:db8:8000::/33")]), [net("2001:db8::/33")]);
+        assert_eq!(less(net("0.0.0.0/0"), &[net("::/0")]), [net("0.0.0.0/0")], "of the other family");
     }
 
     #[test]
@@ -137,7 +148,7 @@ mod tests {
                     access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
         let flows = permitted(&crate::parse(text).config.acls[0]);
         let meets = |from: &str, to: &str| {
-            let (from, to): (Ipv4Addr, Ipv4Addr) = (from.parse().unwrap(), to.parse().unwrap());
+            let (from, to): (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
             flows.iter().any(|(source, destination)| source.contains(&from) && destination.contains(&to))
         };
         assert!(!meets("10.1.1.5", "10.2.2.5"));
@@ -156,5 +167,7 @@ mod tests {
         };
         let nets = of_pool([pool("10.5.5.1", "10.5.5.4"), pool("10.6.0.0", "10.6.0.0")].iter());
         assert_eq!(nets, ["10.5.5.1/32", "10.5.5.2/31", "10.5.5.4/32", "10.6.0.0/32"].map(net));
+        let nets = of_pool([pool("2001:db8::1", "2001:db8::3"), pool("10.6.0.0", "2001:db8::")].iter());
+        assert_eq!(nets, ["2001:db8::1/128", "2001:db8::2/127"].map(net));
     }
 }

@@ -1,17 +1,18 @@
 //! Routes to Null0 beside a tunnel.
 
 use crate::model::{Addressing, Config, EntryTerms, Route};
+use ipnet::IpNet;
 
 /// Static routes to Null0 that are the best way to what a crypto map should protect: packets never
 /// come to the map.
-pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, ipnet::Ipv4Net, u32)> {
+pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, IpNet, u32)> {
     if terms.reverse_route {
         return Vec::new();
     }
     let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-    let mut out: Vec<(u32, ipnet::Ipv4Net, u32)> = Vec::new();
+    let mut out: Vec<(u32, IpNet, u32)> = Vec::new();
     for entry in acl.iter().flat_map(|acl| &acl.entries).filter(|entry| entry.permit) {
-        let Some(destination) = entry.destination.prefix() else { continue };
+        let Some(destination) = entry.destination.prefix().map(IpNet::V4) else { continue };
         let covers = |route: &&Route| route.destination.contains(&destination);
         let best = config
             .routes

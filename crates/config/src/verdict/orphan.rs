@@ -2,7 +2,7 @@
 //! nothing, and what they should protect would leave unencrypted.
 
 use super::lines::{Block, Spelled};
-use super::networks::{Flow, anywhere, of_pool, permitted};
+use super::networks::{Flow, of_pool, permitted, to};
 use super::world::{World, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::command::submode::Sub;
@@ -296,7 +296,7 @@ fn flows(world: &World<'_>, orphan: &Orphan<'_>) -> Vec<Flow> {
             }
         } else if line.begins("pool") {
             let pools = config.pools.iter().filter(|pool| Some(pool.name.as_str()) == line.word(1));
-            out.extend(of_pool(pools).into_iter().map(|net| (anywhere(), net)));
+            out.extend(of_pool(pools).into_iter().map(to));
         }
     }
     out

@@ -2,7 +2,7 @@
 
 use crate::parse;
 use crate::verdict::{Outcome, Verdict, leave_out, verdicts};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const BASE: &str = "\
 hostname R1
@@ -47,7 +47,7 @@ fn closed(lines: &str, to: &str) -> (bool, bool) {
     let all = verdicts(&parsed);
     let without = names(lines);
     assert!(leave_out(&mut parsed.config, &all, &without).is_empty());
-    let (from, to): (Ipv4Addr, Ipv4Addr) = ("10.20.0.5".parse().unwrap(), to.parse().unwrap());
+    let (from, to): (IpAddr, IpAddr) = ("10.20.0.5".parse().unwrap(), to.parse().unwrap());
     let closed = parsed.config.closed;
     let meets = closed.flows.iter().any(|(source, net)| source.contains(&from) && net.contains(&to));
     (meets, closed.private)

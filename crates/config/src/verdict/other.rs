@@ -1,14 +1,14 @@
 //! Tunnels of kinds that are not implemented at all: they are known by their lines alone.
 
 use super::lines::{Block, Spelled};
-use super::networks::{Flow, anywhere, of_pool, permitted};
+use super::networks::{Flow, of_pool, permitted, to};
 use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::interface_name::long_name;
 use crate::model::IdentityMatch;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let mut out = tunnels(world);
@@ -46,14 +46,14 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
         .collect();
     // `set [default] interface TunnelN` and `set ip [default] next-hop …` into the tunnel's own
     // network
-    let routes_by_policy = |name: &str, own: &[Ipv4Net]| {
+    let routes_by_policy = |name: &str, own: &[IpNet]| {
         by_policy.iter().any(|words| match words.as_slice() {
             ["set", "interface", to @ ..] | ["set", "default", "interface", to @ ..] => {
                 long_name(&to.concat()) == name
             }
             ["set", "ip", to @ ..] => to
                 .iter()
-                .filter_map(|word| word.parse::<Ipv4Addr>().ok())
+                .filter_map(|word| word.parse::<IpAddr>().ok())
                 .any(|hop| own.iter().any(|net| net.contains(&hop))),
             _ => false,
         })
@@ -186,15 +186,15 @@ fn clients(world: &World<'_>, block: &Block<'_>) -> Vec<Flow> {
 
 fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {
     let pools = world.config.pools.iter().filter(|pool| names.contains(&pool.name.as_str()));
-    of_pool(pools).into_iter().map(|net| (anywhere(), net)).collect()
+    of_pool(pools).into_iter().map(to).collect()
 }
 
 impl World<'_> {
     /// The lines that assign keys of aggressive mode to peers: `crypto isakmp peer`.
-    pub(super) fn aggressive(&self, peers: &[Ipv4Addr]) -> Vec<Reason> {
+    pub(super) fn aggressive(&self, peers: &[IpAddr]) -> Vec<Reason> {
         let of = |block: &&Block<'_>| {
             let name = block.head.text.split_whitespace().last().unwrap_or_default();
-            name.parse::<Ipv4Addr>().is_ok_and(|address| peers.contains(&address))
+            name.parse::<IpAddr>().is_ok_and(|address| peers.contains(&address))
         };
         let blocks = self.having("crypto isakmp peer").filter(of);
         let lines = blocks.flat_map(|block| block.having("set aggressive-mode"));

@@ -2,7 +2,7 @@
 
 use super::Reason;
 use super::lines::{Block, Spelled};
-use super::networks::{Flow, anywhere, less};
+use super::networks::{Flow, less, to};
 use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::interface_name::long_name;
@@ -10,9 +10,9 @@ use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, Profile
 use crate::parsed::Parsed;
 use crate::secret::Password;
 use crate::slip::near;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The message for a list whose numbers do not ascend.
 pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
@@ -231,7 +231,7 @@ impl<'p> World<'p> {
     }
 
     /// The networks of the interfaces that are up and exist here.
-    pub(super) fn connected(&self, of: impl Fn(&Interface) -> bool) -> Vec<Ipv4Net> {
+    pub(super) fn connected(&self, of: impl Fn(&Interface) -> bool) -> Vec<IpNet> {
         let up = |interface: &&Interface| {
             !interface.shutdown && interface.vrf.is_none() && !is_tunnel(&interface.name)
         };
@@ -251,8 +251,8 @@ impl<'p> World<'p> {
             _ => Vec::new(),
         };
         // a next hop may be reached by another route through the tunnel
-        let mut behind: Vec<Ipv4Net> = own.clone();
-        let through = |route: &crate::model::Route, behind: &[Ipv4Net]| match &route.interface {
+        let mut behind: Vec<IpNet> = own.clone();
+        let through = |route: &crate::model::Route, behind: &[IpNet]| match &route.interface {
             Some(interface) => long_name(interface) == name,
             None => route.next_hop.is_some_and(|hop| behind.iter().any(|net| net.contains(&hop))),
         };
@@ -271,7 +271,7 @@ impl<'p> World<'p> {
         let is_missing = |route: &crate::model::Route| {
             route.interface.as_deref().is_some_and(|name| is_tunnel(&long_name(name)))
         };
-        let mut out: Vec<Ipv4Net> = Vec::new();
+        let mut out: Vec<IpNet> = Vec::new();
         for route in self.config.routes.iter().filter(leads) {
             let others = || self.config.routes.iter().filter(|other| !leads(other) && !is_missing(other));
             // the tunnel is only the second choice
@@ -279,7 +279,7 @@ impl<'p> World<'p> {
             {
                 continue;
             }
-            let inside = |net: &Ipv4Net| route.destination.contains(net) && *net != route.destination;
+            let inside = |net: &IpNet| route.destination.contains(net) && *net != route.destination;
             let narrower = others().map(|other| other.destination).filter(inside);
             let connected =
                 self.connected(|_| true).into_iter().filter(|net| route.destination.contains(net));
@@ -287,7 +287,7 @@ impl<'p> World<'p> {
             out.extend(less(route.destination, &holes));
         }
         out.extend(own);
-        out.into_iter().map(|net| (anywhere(), net)).collect()
+        out.into_iter().map(to).collect()
     }
 
     fn where_applied(&self, map: &str) -> Applied {
@@ -388,7 +388,7 @@ impl<'p> World<'p> {
     }
 
     /// A key for a peer, or for anybody, in a profile's keyrings or in all.
-    pub(super) fn key(&self, peer: Option<Ipv4Addr>, profile: Option<&Profile>) -> FoundKey {
+    pub(super) fn key(&self, peer: Option<IpAddr>, profile: Option<&Profile>) -> FoundKey {
         let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
         let searched = |name: &str| only.is_empty() || only.iter().any(|known| known == name);
         let default = self.config.default_keys.iter().filter(|_| searched("default"));

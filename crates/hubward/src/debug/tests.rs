@@ -70,7 +70,7 @@ impl Hub {
                             aaa::authorize(&self.config, list.as_deref(), &group)
                         }
                         Question::Authenticate { user, .. } => Answer::Accepted { user },
-                        Question::Lease { .. } => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1))),
+                        Question::Lease { .. } => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1).into())),
                         Question::Credentials { .. } => Answer::Credentials(None),
                     };
                     self.engine.handle(self.now, Input::Answer { id, answer });

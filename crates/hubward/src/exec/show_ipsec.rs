@@ -271,7 +271,7 @@ impl Sas {
         let mut rows = Vec::new();
         for entry in entries.filter(|entry| entry.dynamic.is_none()) {
             for selector in permitted(config, entry) {
-                let peers: Vec<_> = entry.peers.iter().map(|peer| IpAddr::V4(*peer)).collect();
+                let peers = entry.peers.clone();
                 let of_nobody = !peers.iter().any(|peer| self.wanted(*peer));
                 if carried.contains(&(entry.sequence, selector)) || of_nobody {
                     continue;

@@ -209,7 +209,7 @@ impl Maps {
                 let mine = |flow: &&Flow| {
                     flow.service.map_entry().is_some_and(|served| served.sequence == entry.sequence)
                 };
-                let peers: Vec<_> = entry.peers.iter().map(|peer| IpAddr::V4(*peer)).collect();
+                let peers = entry.peers.clone();
                 let current = flows().find(mine).map(|flow| flow.path.remote);
                 let fixed = entry.dynamic.is_none();
                 EntryRow {

@@ -1,5 +1,6 @@
 //! `show ip local pool`.
 
+use crate::base::family::v4_address;
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
@@ -53,25 +54,27 @@ impl Layout for Pools {
         // of several SAs with one address the newest counts
         let holders: BTreeMap<_, _> =
             snapshot.isakmp.iter().filter_map(|sa| Some((sa.assigned?, sa))).collect();
-        wanted.map(move |pool| {
+        // `show ip` shows what is of IPv4
+        let wanted = wanted.filter_map(|pool| Some((pool, v4_address(pool.low)?, v4_address(pool.high)?)));
+        wanted.map(move |(pool, low, high)| {
             let in_use: Vec<_> = snapshot
                 .in_use
-                .range(pool.low..=pool.high)
-                .map(|address| {
-                    let holder = holders.get(&IpAddr::V4(*address));
-                    LeaseRow {
-                        address: *address,
+                .range(IpAddr::V4(low)..=IpAddr::V4(high))
+                .filter_map(|address| {
+                    let holder = holders.get(address);
+                    Some(LeaseRow {
+                        address: v4_address(*address)?,
                         user: holder.and_then(|sa| sa.user.as_ref()).map(|user| user.to_string()),
                         group: holder.and_then(|sa| sa.group_name.clone()),
-                    }
+                    })
                 })
                 .collect();
-            let size = u64::from(u32::from(pool.high)) - u64::from(u32::from(pool.low)) + 1;
+            let size = u64::from(u32::from(high)) - u64::from(u32::from(low)) + 1;
             let free = size.saturating_sub(in_use.len() as u64);
             PoolRow {
                 name: pool.name.clone(),
-                begin: pool.low,
-                end: pool.high,
+                begin: low,
+                end: high,
                 free: u32::try_from(free).unwrap_or(u32::MAX),
                 in_use,
             }
@@ -99,7 +102,9 @@ impl Layout for Pools {
         writeln!(out, "Available addresses:")?;
         for row in self.rows() {
             let free = u32::from(row.begin)..=u32::from(row.end);
-            for address in free.map(Ipv4Addr::from).filter(|address| !self.snapshot.in_use.contains(address))
+            for address in free
+                .map(Ipv4Addr::from)
+                .filter(|address| !self.snapshot.in_use.contains(&IpAddr::V4(*address)))
             {
                 writeln!(out, "   {address}")?;
             }

@@ -292,7 +292,7 @@ impl Sessions {
             let Some(name) = &interface.crypto_map else { continue };
             let Some(map) = config.maps.iter().find(|map| map.name == *name) else { continue };
             for (entry, peer) in static_peers(map) {
-                if !up.contains(&IpAddr::V4(peer)) {
+                if !up.contains(&peer) {
                     rows.push(self.idle(&interface.name, entry, peer));
                 }
             }
@@ -315,7 +315,7 @@ impl Sessions {
         rows
     }
 
-    fn idle(&self, interface: &str, entry: &MapEntry, peer: Ipv4Addr) -> SessionRow {
+    fn idle(&self, interface: &str, entry: &MapEntry, peer: IpAddr) -> SessionRow {
         let acls = &self.snapshot.parsed.config.acls;
         let acl = entry.terms.acl.as_ref().and_then(|name| acls.iter().find(|acl| acl.name == *name));
         let lines = acl.into_iter().flat_map(|acl| &acl.entries).filter(|line| line.permit);
@@ -325,12 +325,12 @@ impl Sessions {
                 .filter_map(translate::selector)
                 .map(|selector| FlowRow::idle(&selector, "crypto map"))
                 .collect(),
-            ..SessionRow::nothing(peer.into())
+            ..SessionRow::nothing(peer)
         }
     }
 }
 
-fn static_peers(map: &CryptoMap) -> impl Iterator<Item = (&MapEntry, Ipv4Addr)> {
+fn static_peers(map: &CryptoMap) -> impl Iterator<Item = (&MapEntry, IpAddr)> {
     let entries = map.entries.iter().filter(|entry| entry.dynamic.is_none());
     entries.flat_map(|entry| entry.peers.iter().map(move |peer| (entry, *peer)))
 }

@@ -1,10 +1,13 @@
 //! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
 
+use crate::base::family::v4_address;
 use crate::base::store::{LEASES, Rows, Store};
 use hubward_config::model::Pool;
+use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::io::{LeaseError, LeaseOwner};
+use ipnet::{IpAddrRange, Ipv4AddrRange, Ipv6AddrRange};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Where leases are kept. Whatever it is may take its time: nobody but the leases' own thread waits for it.
 pub(crate) enum LeaseStore {
@@ -39,12 +42,12 @@ pub(crate) struct Leases {
     store: LeaseStore,
     pools: Vec<Pool>,
     /// The address of each owner; it stays the owner's after its session, as long as nobody else needs it.
-    owned: BTreeMap<String, Ipv4Addr>,
+    owned: BTreeMap<String, IpAddr>,
     /// Addresses in use, with how often they were granted and not released: an answer that came too
     /// late is given back while the owner has asked again.
-    in_use: BTreeMap<Ipv4Addr, u32>,
+    in_use: BTreeMap<IpAddr, u32>,
     /// Addresses of ended sessions, the longest unused first.
-    released: Vec<Ipv4Addr>,
+    released: Vec<IpAddr>,
 }
 
 fn key(pool: &str, owner: &LeaseOwner) -> String {
@@ -52,12 +55,27 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
     [pool, &owner.group, user, &owner.device].join("\u{1f}")
 }
 
+/// An address as it is kept. The table has had numbers of 32 bits since the first version, so one of IPv6 is lent for as long as
+/// the program runs.
+fn row(address: IpAddr) -> Option<Vec<u8>> {
+    v4_address(address).map(|address| address.octets().to_vec())
+}
+
+/// The addresses of a range, from the lowest; `None` where the ends are of two families.
+fn addresses(range: &AddressRange) -> Option<IpAddrRange> {
+    match (range.first(), range.last()) {
+        (IpAddr::V4(low), IpAddr::V4(high)) => Some(IpAddrRange::V4(Ipv4AddrRange::new(low, high))),
+        (IpAddr::V6(low), IpAddr::V6(high)) => Some(IpAddrRange::V6(Ipv6AddrRange::new(low, high))),
+        _ => None,
+    }
+}
+
 impl Leases {
     /// With the leases of the process before this one.
     pub(crate) fn open(store: LeaseStore) -> Self {
         let rows = store.rows();
         let known =
-            rows.into_iter().filter_map(|(key, row)| Some((key, Ipv4Addr::from(*row.first_chunk::<4>()?))));
+            rows.into_iter().filter_map(|(key, row)| Some((key, IpAddr::from(*row.first_chunk::<4>()?))));
         let owned: BTreeMap<_, _> = known.collect();
         let released = owned.values().copied().collect();
         Self { store, pools: Vec::new(), owned, in_use: BTreeMap::new(), released }
@@ -74,22 +92,19 @@ impl Leases {
         &mut self,
         pool: &str,
         owner: &LeaseOwner,
-        wanted: Option<Ipv4Addr>,
-    ) -> Result<Ipv4Addr, LeaseError> {
-        let ranges: Vec<_> = self.pools.iter().filter(|p| p.name == pool).map(|p| (p.low, p.high)).collect();
+        wanted: Option<IpAddr>,
+    ) -> Result<IpAddr, LeaseError> {
+        let pools = self.pools.iter().filter(|known| known.name == pool);
+        let ranges: Vec<_> = pools.filter_map(|pool| AddressRange::new(pool.low, pool.high)).collect();
         if ranges.is_empty() {
             return Err(LeaseError::NoPool);
         }
-        let inside = |address: &Ipv4Addr| ranges.iter().any(|(low, high)| low <= address && address <= high);
+        let inside = |address: &IpAddr| ranges.iter().any(|range| range.contains(*address));
         let key = key(pool, owner);
         let had = self.owned.get(&key).copied().filter(inside);
         let known: BTreeSet<_> = self.owned.values().copied().collect();
-        let free = |address: &Ipv4Addr| inside(address) && !known.contains(address);
-        let fresh = ranges
-            .iter()
-            .flat_map(|(low, high)| u32::from(*low)..=u32::from(*high))
-            .map(Ipv4Addr::from)
-            .find(|address| !known.contains(address));
+        let free = |address: &IpAddr| inside(address) && !known.contains(address);
+        let fresh = ranges.iter().filter_map(addresses).flatten().find(|address| !known.contains(address));
         let reused = self
             .released
             .iter()
@@ -99,7 +114,7 @@ impl Leases {
         let gone = self.owned.extract_if(.., |other, given| *given == address && *other != key);
         let mut rows: Vec<_> = gone.map(|(other, _)| (other, None)).collect();
         if self.owned.insert(key.clone(), address) != Some(address) {
-            rows.push((key, Some(address.octets().to_vec())));
+            rows.push((key, row(address)));
         }
         if !rows.is_empty() {
             self.store.write(&rows);
@@ -110,7 +125,7 @@ impl Leases {
     }
 
     /// What was granted once is not used any more; whether the address is free now.
-    pub(crate) fn release(&mut self, address: Ipv4Addr) -> bool {
+    pub(crate) fn release(&mut self, address: IpAddr) -> bool {
         let Some(uses) = self.in_use.get_mut(&address) else { return false };
         *uses -= 1;
         if *uses > 0 {
@@ -131,7 +146,11 @@ mod tests {
     }
 
     fn pool() -> Pool {
-        Pool { name: "p".into(), low: Ipv4Addr::new(10, 5, 5, 1), high: Ipv4Addr::new(10, 5, 5, 2), line: 1 }
+        range("10.5.5.1", "10.5.5.2")
+    }
+
+    fn range(low: &str, high: &str) -> Pool {
+        Pool { name: "p".into(), low: low.parse().unwrap(), high: high.parse().unwrap(), line: 1 }
     }
 
     #[test]
@@ -146,6 +165,22 @@ mod tests {
         let mut leases = Leases::open(LeaseStore::Local(Store::open(folder.path()).unwrap()));
         leases.configure(&[pool()]);
         assert_eq!(leases.lease("p", &owner("b", "2"), None), Ok(second));
+    }
+
+    #[test]
+    fn a_pool_may_be_of_either_family() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = || LeaseStore::Local(Store::open(folder.path()).unwrap());
+        let mut leases = Leases::open(store());
+        let wide = range("2001:db8:5::1", "2001:db8:5:0:ffff:ffff:ffff:ffff");
+        leases.configure(&[range("10.5.5.1", "2001:db8:5::1"), range("10.5.5.9", "10.5.5.9"), wide]);
+        let mut given = |user: &str| leases.lease("p", &owner(user, user), None).unwrap().to_string();
+        assert_eq!(
+            (given("a"), given("b"), given("c")),
+            ("10.5.5.9".into(), "2001:db8:5::1".into(), "2001:db8:5::2".into())
+        );
+        drop(leases);
+        assert_eq!(store().rows().into_values().collect::<Vec<_>>(), [[10, 5, 5, 9]], "no other is kept");
     }
 
     #[test]

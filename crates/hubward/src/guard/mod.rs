@@ -20,7 +20,6 @@ use hubward_proto::dhcp::Lease;
 use hubward_proto::esp::sa::ChildSa;
 use hubward_proto::names::ChildId;
 use ipnet::Ipv4Net;
-use ranges::Range;
 use rules::{Guarded, Here, Ruleset};
 use std::collections::BTreeMap;
 
@@ -136,9 +135,7 @@ impl Guard {
             return;
         }
         let Some(place) = granted::place(child.selector.local, child.selector.remote) else { return };
-        let of_a_pool =
-            |range: Range| config.pools.iter().any(|pool| pool.low <= range.0 && range.1 <= pool.high);
-        if of_a_pool(place.1) {
+        if translate::pool_ranges(config).iter().any(|pool| pool.covers(&child.selector.remote)) {
             return;
         }
         if self.granted.add(child.id, place, child.path.remote, wall_clock()) {

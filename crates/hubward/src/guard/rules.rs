@@ -2,18 +2,24 @@
 //! configuration, the Linux names of its interfaces and the networks that peers were granted, and
 //! of nothing else.
 //!
+//! The table is one of IPv4, so what a configuration says of IPv6 has no rule here; that it is not
+//! guarded is told when the configuration is translated.
+//!
 //! Crypto ACLs are matched as on IOS: the entries of a map in their order, `permit` protects,
 //! `deny` continues with the next entry. A packet that reaches this table was not protected, so
 //! what should have been is dropped.
 
 use super::granted::Granted;
 use super::ranges::{self, Range};
+use crate::base::family::{v4, v4_address};
 use crate::machine::view::Names;
 use hubward_config::Parsed;
-use hubward_config::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Wildcard};
+use hubward_config::model::{
+    Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Pool, Wildcard,
+};
 use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
-use ipnet::Ipv4Net;
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -139,8 +145,9 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         guard.push(Rule::new(vec![], Verdict::Jump("pools".into())));
     }
     for (source, destination) in &config.closed.flows {
-        let packets = format!("ip {} to {}", place(*source), place(*destination));
-        let tests = vec![Test::source(*source), Test::destination(*destination)];
+        let Some((source, destination)) = v4(*source).zip(v4(*destination)) else { continue };
+        let packets = format!("ip {} to {}", place(source), place(destination));
+        let tests = vec![Test::source(source), Test::destination(destination)];
         guard.push(build.drop(Kind::LeftOut, None, "a tunnel that is left out", packets, tests));
     }
     if config.closed.private {
@@ -323,7 +330,7 @@ impl Builder {
     fn pools(&mut self, config: &Config) {
         let mut rules = Vec::new();
         for (pool, number) in config.pools.iter().zip(1..) {
-            let range = (pool.low, pool.high);
+            let Some(range) = range_of(pool) else { continue };
             let set = format!("pool_{number}");
             let packets = format!("ip any to {}", ranges::told(range));
             let tests = vec![Test::DestinationIn(set.clone())];
@@ -459,6 +466,11 @@ fn place(net: Ipv4Net) -> String {
     if net.prefix_len() == 0 { "any".into() } else { ranges::told(ranges::of(net)) }
 }
 
+/// The addresses of a pool.
+fn range_of(pool: &Pool) -> Option<Range> {
+    v4_address(pool.low).zip(v4_address(pool.high))
+}
+
 fn net(octets: [u8; 4], length: u8) -> Ipv4Net {
     Ipv4Net::new(octets.into(), length).unwrap_or_default()
 }
@@ -470,7 +482,8 @@ fn connected<'a>(interface: &'a Interface, here: Here<'a>) -> impl Iterator<Item
         Addressing::None | Addressing::Dhcp => &[],
     };
     let lent = here.leased.iter().filter(|(name, _)| *name == interface.name).map(|(_, net)| net);
-    of_itself.iter().chain(lent).map(Ipv4Net::trunc).filter(|_| !interface.shutdown)
+    let of_itself = of_itself.iter().copied().filter_map(v4);
+    of_itself.chain(lent.copied()).map(|net| net.trunc()).filter(|_| !interface.shutdown)
 }
 
 /// What a granted network of a peer cannot block: this machine, its neighbours, its peers and their
@@ -481,15 +494,16 @@ fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let is_here = |i: &&Interface| here.names.contains_key(&i.name) || i.name.starts_with("Loopback");
     let there = config.interfaces.iter().filter(is_here);
     never.extend(there.flat_map(|interface| connected(interface, here)).map(ranges::of));
-    never.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
+    never.extend(config.pools.iter().filter_map(range_of));
     let hops = config.routes.iter().filter_map(|route| route.next_hop);
-    let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| entry.peers.iter().copied());
+    let peers = config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let keys = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|keyring| &keyring.keys));
     let of_keys = keys.filter_map(|key| match &key.peer {
-        KeyPeer::Address(net) if net.prefix_len() == 32 => Some(net.addr()),
+        KeyPeer::Address(net) if net.prefix_len() == net.max_prefix_len() => Some(net.addr()),
         _ => None,
     });
-    never.extend(hops.chain(peers).chain(of_keys).map(|address| (address, address)));
+    let hosts = hops.chain(peers.copied()).chain(of_keys).filter_map(v4_address);
+    never.extend(hosts.map(|address| (address, address)));
     ranges::disjoint(never)
 }
 
@@ -500,10 +514,10 @@ fn private(config: &Config) -> Vec<Range> {
     let mut private: Vec<_> = PRIVATE_USE.map(|(octets, length)| ranges::of(net(octets, length))).into();
     for interface in &config.interfaces {
         if let Addressing::Static(nets) = &interface.address {
-            private.extend(nets.iter().map(|net| ranges::of(*net)));
+            private.extend(nets.iter().copied().filter_map(v4).map(ranges::of));
         }
     }
-    private.extend(config.pools.iter().map(|pool| (pool.low, pool.high)));
+    private.extend(config.pools.iter().filter_map(range_of));
     let sides =
         config.acls.iter().flat_map(|acl| &acl.entries).flat_map(|line| [&line.source, &line.destination]);
     let nets = sides.filter_map(Wildcard::prefix).filter(|net| (8..32).contains(&net.prefix_len()));
@@ -519,9 +533,8 @@ fn leads_by(config: &Config, here: Here<'_>, name: &str) -> Vec<Ipv4Net> {
     };
     let mut nets: BTreeSet<_> = connected(interface, here).collect();
     let routes = config.routes.iter().filter(|route| route.destination.prefix_len() > 0);
-    nets.extend(
-        routes.filter(|route| leaves_by(route, interface, here)).map(|route| route.destination.trunc()),
-    );
+    let leaving = routes.filter(|route| leaves_by(route, interface, here));
+    nets.extend(leaving.filter_map(|route| v4(route.destination.trunc())));
     nets.into_iter().collect()
 }
 
@@ -530,7 +543,7 @@ fn leaves_by(route: &hubward_config::model::Route, interface: &Interface, here: 
     match (&route.interface, route.next_hop) {
         (Some(name), _) if name == "dhcp" => interface.address == Addressing::Dhcp,
         (Some(name), _) => *name == interface.name,
-        (None, Some(hop)) => connected(interface, here).any(|net| net.contains(&hop)),
+        (None, Some(hop)) => connected(interface, here).any(|net| IpNet::V4(net).contains(&hop)),
         (None, None) => false,
     }
 }

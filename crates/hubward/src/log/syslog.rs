@@ -5,16 +5,19 @@ use crate::base::date::Date;
 use crate::base::format::Format;
 use crate::log::line::LogLine;
 use hubward_config::model::LogHost;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Facility local7, which IOS uses.
 const FACILITY: u16 = 23;
 /// Bytes of a datagram (RFC 3164 section 4.1).
 const LONGEST: usize = 1024;
 
-/// The socket, once there is a server.
+/// The socket of each family, once there is a server of it.
 #[derive(Debug, Default)]
-pub(crate) struct Syslog(Option<UdpSocket>);
+pub(crate) struct Syslog {
+    v4: Option<UdpSocket>,
+    v6: Option<UdpSocket>,
+}
 
 /// The datagram of a message: `<189>Nov 23 09:12:47 Hub %CRYPTO-5-SESSION_STATUS: ...`, on one
 /// line, without control characters.
@@ -36,17 +39,24 @@ impl Syslog {
         if hosts.is_empty() {
             return 0;
         }
-        if self.0.is_none() {
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
-            self.0 = socket.ok().filter(|socket| socket.set_nonblocking(true).is_ok());
-        }
-        let Some(socket) = &self.0 else { return 0 };
         let bytes = datagram(line, hostname);
         let sent = hosts.iter().filter(|host| {
-            let to = SocketAddrV4::new(host.address, host.port);
-            socket.send_to(&bytes, to).is_ok_and(|sent| sent == bytes.len())
+            let Some(socket) = self.socket(host.address) else { return false };
+            socket.send_to(&bytes, (host.address, host.port)).is_ok_and(|sent| sent == bytes.len())
         });
         sent.count()
+    }
+
+    /// The socket that reaches an address.
+    fn socket(&mut self, to: IpAddr) -> Option<&UdpSocket> {
+        let (held, any) = match to {
+            IpAddr::V4(_) => (&mut self.v4, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            IpAddr::V6(_) => (&mut self.v6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
+        };
+        if held.is_none() {
+            *held = UdpSocket::bind((any, 0)).ok().filter(|socket| socket.set_nonblocking(true).is_ok());
+        }
+        held.as_ref()
     }
 }
 
@@ -59,7 +69,7 @@ mod tests {
     fn a_message_is_one_datagram() {
         let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let host = LogHost { address: Ipv4Addr::LOCALHOST, port: server.local_addr().unwrap().port() };
+        let host = LogHost { address: Ipv4Addr::LOCALHOST.into(), port: server.local_addr().unwrap().port() };
         let at = Duration::from_millis(1_795_425_167_123);
         let mut syslog = Syslog::default();
         let told = |syslog: &mut Syslog, text: &str| {
@@ -78,5 +88,22 @@ mod tests {
         assert!(!long.contains(|c: char| c.is_control()));
         let line = LogLine::message(at, "CRYPTO", 5, "SESSION_STATUS", "");
         assert_eq!(syslog.send(&[], "Hub", &line), 0);
+    }
+
+    /// Where the machine has IPv6 at all; a container often has none.
+    #[test]
+    fn a_server_of_ipv6_has_a_socket_of_its_own() {
+        let Ok(server) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+        server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let hosts = [&other, &server].map(|server| {
+            let at = server.local_addr().unwrap();
+            LogHost { address: at.ip(), port: at.port() }
+        });
+        let line = LogLine::message(Duration::ZERO, "CRYPTO", 5, "SESSION_STATUS", "Crypto tunnel 1 is up");
+        assert_eq!(Syslog::default().send(&hosts, "Hub", &line), 2);
+        let mut buffer = [0; 2048];
+        let length = server.recv(&mut buffer).unwrap();
+        assert!(buffer[..length].ends_with(b"Crypto tunnel 1 is up"));
     }
 }

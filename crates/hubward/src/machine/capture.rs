@@ -1,6 +1,7 @@
 //! Which packets are led to the crypto maps: those whose route, the one that IOS would choose, leaves by an interface that bears
 //! one. A pure function of the routes.
 
+use crate::base::family::v4;
 use hubward_linux::marks::TABLE;
 use hubward_linux::route::{Route, RouteKind};
 use hubward_proto::flow::selector::AddressRange;
@@ -8,7 +9,7 @@ use hubward_proto::flow::tables::{self, Exit};
 use hubward_proto::names::InterfaceId;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Where the routes of a machine lead, as far as crypto maps are concerned.
 #[derive(Debug, Default)]
@@ -163,7 +164,7 @@ pub(crate) struct Captures {
     /// The index of the TUN; `None`: the kernel carries the packets.
     tun: Option<u32>,
     /// The peers of static entries.
-    peers: BTreeSet<Ipv4Addr>,
+    peers: BTreeSet<IpAddr>,
     elsewhere: Vec<Ipv4Net>,
 }
 
@@ -173,7 +174,7 @@ impl Captures {
         main: impl IntoIterator<Item = &'r Route>,
         links: CryptoLinks,
         tun: Option<u32>,
-        peers: BTreeSet<Ipv4Addr>,
+        peers: BTreeSet<IpAddr>,
         reverse: &[ReverseRoute],
     ) -> Self {
         let main = main.into_iter().filter_map(|route| {
@@ -251,7 +252,6 @@ impl Captures {
 
     /// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the configuration.
     fn is_outside(&self, prefix: &IpNet) -> bool {
-        let IpNet::V4(prefix) = prefix else { return prefix.prefix_len() == 0 };
         prefix.prefix_len() == 0 || self.peers.range(prefix.network()..=prefix.broadcast()).next().is_some()
     }
 
@@ -275,16 +275,10 @@ fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4N
     nets.map(|net| (net, index)).collect()
 }
 
-fn v4(net: IpNet) -> Option<Ipv4Net> {
-    match net {
-        IpNet::V4(net) => Some(net),
-        IpNet::V6(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     const OUTSIDE: u32 = 2;
     const INSIDE: u32 = 3;

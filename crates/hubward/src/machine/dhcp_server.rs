@@ -1,6 +1,7 @@
 //! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its own.
 
 use crate::base::clock::now;
+use crate::base::family::v4;
 use crate::base::store::{DHCP_SERVER, Store, wall_clock};
 use crate::machine::dhcp_packets::{Stop, receive};
 use crate::supervise::{self, Heart, Supervisor};
@@ -135,15 +136,16 @@ fn place(config: &Config, configured: &DhcpPool) -> Option<(String, Pool)> {
     let inside = configured.host.map(|host| host.addr());
     let (interface, address) = config.interfaces.iter().find_map(|interface| match &interface.address {
         Addressing::Static(nets) if !interface.shutdown => {
-            let serves = |net: &&Ipv4Net| {
+            let serves = |net: &Ipv4Net| {
                 dynamic.is_some_and(|network| network.contains(&net.addr()))
                     || inside.is_some_and(|host| net.contains(&host))
             };
-            nets.iter().find(serves).map(|net| (interface, net))
+            // DHCP is IPv4's
+            nets.iter().copied().filter_map(v4).find(serves).map(|net| (interface, net))
         }
         _ => None,
     })?;
-    let network = dynamic.unwrap_or(*address).trunc();
+    let network = dynamic.unwrap_or(address).trunc();
     let fixed = config.dhcp_pools.iter().filter_map(|pool| host(pool, network)).collect();
     let pool = Pool {
         network,

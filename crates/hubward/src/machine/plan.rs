@@ -235,7 +235,7 @@ fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(Stri
         if let (Some(name), Addressing::Static(nets), false) =
             (now.names.get(&interface.name), &interface.address, now.keep_addresses)
         {
-            wanted.extend(nets.iter().map(|net| (name.clone(), IpNet::V4(*net))));
+            wanted.extend(nets.iter().map(|net| (name.clone(), *net)));
         }
     }
     wanted.extend(leases.iter().map(|(name, lease)| (name.clone(), IpNet::V4(lease.address))));

@@ -16,7 +16,7 @@ use hubward_linux::route::{Route, RouteKind};
 use hubward_proto::dhcp::Lease;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// The distance of a default route that DHCP gave.
 const DHCP_DISTANCE: u8 = 254;
@@ -95,7 +95,7 @@ fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static>
     let absent = config.interfaces.iter().filter(|one| !one.shutdown && !names.contains_key(&one.name));
     for interface in absent {
         let Addressing::Static(nets) = &interface.address else { continue };
-        for net in nets.iter().map(|net| IpNet::V4(net.trunc())) {
+        for net in nets.iter().map(IpNet::trunc) {
             if connected.contains(&net) || out.iter().any(|known| known.route.destination == net) {
                 continue;
             }
@@ -116,7 +116,7 @@ fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static>
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Way {
     /// Out by a link, to a next hop or straight to the destination.
-    Out { link: u32, hop: Option<Ipv4Addr>, onlink: bool },
+    Out { link: u32, hop: Option<IpAddr>, onlink: bool },
     /// `Null0`.
     Null,
     /// By this interface of the configuration, which Hubward does not have.
@@ -223,7 +223,7 @@ impl Lines<'_> {
         let found: Vec<_> = leases
             .filter_map(|(name, lease)| {
                 let link = self.around.links.iter().find(|link| link.name == *name && link.running)?;
-                Some(Way::Out { link: link.index, hop: Some(lease.router?), onlink: false })
+                Some(Way::Out { link: link.index, hop: Some(lease.router?.into()), onlink: false })
             })
             .collect();
         if !found.is_empty() || only.is_some() {
@@ -241,14 +241,12 @@ impl Lines<'_> {
 
     /// By the longest prefix that holds the next hop: a connected network, or another line than the default route. A next hop
     /// in neither is put on the interface that bears the crypto map.
-    fn by_hop(&mut self, place: usize, hop: Ipv4Addr) -> Vec<Way> {
+    fn by_hop(&mut self, place: usize, hop: IpAddr) -> Vec<Way> {
         let config = self.config;
         let mut holders = Vec::new();
         for address in &self.around.addresses {
-            if let IpNet::V4(net) = address.net
-                && net.contains(&hop)
-            {
-                holders.push((net.prefix_len(), Holder::Link(address.interface)));
+            if address.net.contains(&hop) {
+                holders.push((address.net.prefix_len(), Holder::Link(address.interface)));
             }
         }
         for interface in &config.interfaces {
@@ -291,7 +289,7 @@ impl Lines<'_> {
         }
     }
 
-    fn by_bearer(&self, hop: Ipv4Addr) -> Vec<Way> {
+    fn by_bearer(&self, hop: IpAddr) -> Vec<Way> {
         let bearers = self.config.interfaces.iter().filter(|i| i.crypto_map.is_some() && !i.shutdown);
         let mut absent = None;
         for bearer in bearers {
@@ -310,7 +308,7 @@ impl Lines<'_> {
 
     /// The route that stands for a line that leads some way.
     fn installed(&self, line: &model::Route, way: Way) -> Static {
-        let mut route = Route::new(IpNet::V4(line.destination));
+        let mut route = Route::new(line.destination);
         let interface = match way {
             Way::Null => {
                 route.kind = RouteKind::Blackhole;
@@ -322,7 +320,7 @@ impl Lines<'_> {
             }
             Way::Out { link, hop, onlink } => {
                 route.interface = link;
-                route.gateway = hop.map(IpAddr::V4);
+                route.gateway = hop;
                 route.onlink = onlink;
                 let found = self.around.links.iter().find(|found| found.index == link);
                 found.and_then(|found| ios_name(self.names, &found.name))

@@ -1,5 +1,6 @@
 //! What the machine shows when it is looked at, and what it is expected to show after a change.
 
+use crate::base::family::v4;
 use crate::machine::view::Names;
 use crate::translate::Addresses;
 use hubward_config::model::{Addressing, Config};
@@ -14,7 +15,6 @@ use hubward_linux::sysctl::{self, Setting};
 use hubward_proto::names::InterfaceId;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
 pub(crate) const CONNECTED: u8 = 2;
@@ -127,12 +127,10 @@ impl Seen {
             let mut on_link = self.addresses.iter().filter(|address| address.interface == link.index);
             let address = match &interface.address {
                 Addressing::Static(nets) => nets.first().map(|net| net.addr()),
-                _ => on_link.find_map(|address| match address.net {
-                    IpNet::V4(net) => Some(net.addr()),
-                    IpNet::V6(_) => None,
-                }),
+                // those that the kernel gave itself (fe80::) are none to terminate tunnels at
+                _ => on_link.find_map(|address| v4(address.net)).map(|net| net.addr().into()),
             };
-            Some((InterfaceId(interface.number), IpAddr::V4(address?)))
+            Some((InterfaceId(interface.number), address?))
         });
         found.collect()
     }

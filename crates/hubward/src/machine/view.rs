@@ -1,11 +1,12 @@
 //! What is shown of the machine: its interfaces and the static routes of the configuration.
 
+use crate::base::family::v4;
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{Route, RouteKind};
 use hubward_linux::{address, link};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 
 /// The Linux names of the configuration's interfaces.
@@ -54,18 +55,14 @@ pub(crate) fn interface_views(
     let views = config.interfaces.iter().map(|interface| {
         let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
         let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
-        let on_link: Vec<_> = of_link
-            .filter_map(|address| match address.net {
-                IpNet::V4(net) => Some(net),
-                IpNet::V6(_) => None,
-            })
-            .collect();
-        let configured = match &interface.address {
-            Addressing::Static(nets) => nets.as_slice(),
-            Addressing::None | Addressing::Dhcp => &[],
+        let on_link: Vec<_> = of_link.filter_map(|address| v4(address.net)).collect();
+        // what is shown of these views is `show ip`
+        let configured: Vec<Ipv4Net> = match &interface.address {
+            Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
+            Addressing::None | Addressing::Dhcp => Vec::new(),
         };
         // a router goes on showing the addresses of an interface that is shut
-        let on_link = if interface.shutdown { configured.to_vec() } else { on_link };
+        let on_link = if interface.shutdown { configured.clone() } else { on_link };
         // the kernel lists them by age; the first of the configuration is the primary one
         let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
         InterfaceView {
@@ -81,7 +78,7 @@ pub(crate) fn interface_views(
             secondary: on_link.iter().filter(|net| Some(**net) != first).copied().collect(),
             addressing: match (&interface.address, first) {
                 (Addressing::Dhcp, _) => AddressedBy::Dhcp,
-                (Addressing::Static(nets), Some(net)) if nets.contains(&net) => AddressedBy::Configuration,
+                (Addressing::Static(_), Some(net)) if configured.contains(&net) => AddressedBy::Configuration,
                 (_, Some(_)) => AddressedBy::Host,
                 _ => AddressedBy::Nothing,
             },

@@ -1,6 +1,7 @@
 //! Configuration lines and what becomes of them in the engine's policy, kind by kind.
 
 use super::*;
+use std::net::Ipv4Addr;
 
 fn config(text: &str) -> config::Config {
     hubward_config::parse(text).config

@@ -23,7 +23,7 @@ use hubward_proto::ike::watch::Change;
 use hubward_proto::names::{ChildId, ConnId, Service};
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,7 +71,7 @@ struct Told {
     guard: Arc<guard::View>,
     isakmp: BTreeMap<ConnId, Arc<IsakmpView>>,
     children: BTreeMap<ChildId, Arc<ChildView>>,
-    in_use: BTreeSet<Ipv4Addr>,
+    in_use: BTreeSet<IpAddr>,
     hits: BTreeMap<(String, Selector), u64>,
     /// What deleted child SAs carried, while another carries the same flow.
     before: BTreeMap<FlowName, Traffic>,
@@ -277,12 +277,12 @@ impl Views {
     }
 
     /// An address was leased to a client.
-    pub(crate) fn leased(&self, address: Ipv4Addr) {
+    pub(crate) fn leased(&self, address: IpAddr) {
         locked(&self.told).in_use.insert(address);
     }
 
     /// An address is free again.
-    pub(crate) fn released(&self, address: Ipv4Addr) {
+    pub(crate) fn released(&self, address: IpAddr) {
         locked(&self.told).in_use.remove(&address);
     }
 

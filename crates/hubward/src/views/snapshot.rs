@@ -18,7 +18,7 @@ use hubward_proto::names::{EntryName, Service};
 use hubward_proto::path::Path;
 use hubward_proto::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(crate) struct Snapshot {
     /// Who is authenticated, in the order in which they came.
     pub(crate) peers: BTreeMap<u64, Peer>,
     /// Addresses leased to clients.
-    pub(crate) in_use: BTreeSet<Ipv4Addr>,
+    pub(crate) in_use: BTreeSet<IpAddr>,
     /// Packets of SAs that are gone, by the crypto access list and the permit line that selected
     /// them.
     pub(crate) hits: BTreeMap<(String, Selector), u64>,

@@ -13,6 +13,7 @@ use hubward_proto::names::{InterfaceId, Spi, VrfId};
 use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicBool;
 

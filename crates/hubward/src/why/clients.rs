@@ -11,6 +11,7 @@ use hubward_proto::ike::lookup;
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::names::Untrusted;
 use hubward_proto::policy::{IsakmpProfile, Policy};
+use std::net::IpAddr;
 
 pub(super) fn password(user: &Untrusted, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
@@ -144,8 +145,17 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
     match error {
         LeaseError::Exhausted => {
             let size = |pool: &&Pool| {
-                let all = u32::from(pool.high).saturating_sub(u32::from(pool.low)).saturating_add(1);
-                format!("{} to {}, {all} in all", pool.low, pool.high)
+                let all = match (pool.low, pool.high) {
+                    (IpAddr::V4(low), IpAddr::V4(high)) => {
+                        format!(
+                            ", {} in all",
+                            u32::from(high).saturating_sub(u32::from(low)).saturating_add(1)
+                        )
+                    }
+                    // too many to be told
+                    _ => String::new(),
+                };
+                format!("{} to {}{all}", pool.low, pool.high)
             };
             Explanation::new(
                 "pool-exhausted",
@@ -168,6 +178,11 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
             Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
                 .line(group.map(|group| group.line))
                 .advise("Here: `max-users` and `max-logins` of the group.")
+        }
+        LeaseError::NotIpv4 => {
+            Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))
+                .line(pools.iter().map(|pool| pool.line))
+                .advise("Here: a pool of IPv4 addresses (`ip local pool NAME FIRST LAST`) for its group.")
         }
         LeaseError::Busy => {
             Explanation::new("no-address", format!("The client at {peer} gets no address: {error}."))

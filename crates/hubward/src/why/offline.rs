@@ -8,6 +8,7 @@ use super::attempt::{Attempt, Step, attempts};
 use super::recording::Recording;
 use super::{explain, print};
 use crate::base::date::Date;
+use crate::base::family::v4_address;
 use crate::gateway::aaa;
 use crate::translate;
 use crate::why::explanation::Explanation;
@@ -77,10 +78,10 @@ fn counted(number: usize, what: &str) -> String {
 
 /// The addresses that the configuration gives to interfaces.
 fn addresses(parsed: &Parsed) -> Vec<Ipv4Addr> {
-    parsed.config.interfaces.iter().filter_map(fixed_address).collect()
+    parsed.config.interfaces.iter().filter_map(fixed_address).filter_map(v4_address).collect()
 }
 
-fn fixed_address(interface: &Interface) -> Option<Ipv4Addr> {
+fn fixed_address(interface: &Interface) -> Option<IpAddr> {
     match &interface.address {
         Addressing::Static(nets) => nets.first().map(|net| net.addr()),
         Addressing::None | Addressing::Dhcp => None,
@@ -252,7 +253,8 @@ fn phase1_up(attempt: &Attempt, esp: &[u64; 2], out: &mut dyn Write) -> io::Resu
 /// The lines of the keys that this configuration has for the caller.
 fn keys(attempt: &Attempt, parsed: &Parsed, out: &mut dyn Write) -> io::Result<()> {
     let config = &parsed.config;
-    let fits = |peer: &KeyPeer| matches!(peer, KeyPeer::Address(net) if net.contains(attempt.caller.ip()));
+    let caller = IpAddr::V4(*attempt.caller.ip());
+    let fits = |peer: &KeyPeer| matches!(peer, KeyPeer::Address(net) if net.contains(&caller));
     let all = config.default_keys.iter().chain(config.keyrings.iter().flat_map(|ring| &ring.keys));
     for key in all.filter(|key| fits(&key.peer)) {
         writeln!(out, "  {:>5}  {}", key.line, print::line(key.line, parsed).trim_end())?;
@@ -265,10 +267,10 @@ fn judge(attempt: &Attempt, parsed: &Parsed) -> Judgement {
     let config = &parsed.config;
     let called = *attempt.called.ip();
     let interfaces = || config.interfaces.iter();
-    let named = interfaces().find(|interface| fixed_address(interface) == Some(called));
+    let named = interfaces().find(|interface| fixed_address(interface) == Some(called.into()));
     let outside = interfaces().find(|interface| interface.crypto_map.is_some());
     let id = |interface: &Interface| InterfaceId(interface.number);
-    let fixed = |interface| Some((id(interface), fixed_address(interface)?.into()));
+    let fixed = |interface| Some((id(interface), fixed_address(interface)?));
     let mut addresses: translate::Addresses = interfaces().filter_map(fixed).collect();
     if let Some(interface) = named.or(outside) {
         addresses.insert(id(interface), called.into());

@@ -23,7 +23,7 @@ use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
 use hubward_crypto::random::Random;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -236,7 +236,7 @@ impl Engine {
                 .map(|user| crate::names::Untrusted::new(user.as_bytes())),
             assigned: peer.and_then(|peer| {
                 let given = peer.connection.as_ref().and_then(|(_, address)| *address);
-                peer.lease.as_ref().map(|lease| lease.address).or(given).map(IpAddr::V4)
+                peer.lease.as_ref().map(|lease| lease.address).or(given.map(IpAddr::V4))
             }),
             mode_config: established.is_some_and(|established| established.config_used),
             xauth: established.is_some_and(|established| established.xauth_used),
@@ -315,7 +315,7 @@ impl Engine {
         conn: ConnId,
         message_id: u32,
         asked: AskedLease,
-        wanted: Option<Ipv4Addr>,
+        wanted: Option<IpAddr>,
     ) {
         let question = Question::Lease { pool: asked.pool.clone(), owner: asked.owner.clone(), wanted };
         self.ask_for(AskFor { conn, message_id, lease: Some(asked) }, question);

@@ -157,7 +157,7 @@ pub enum Question {
         /// Who gets it.
         owner: LeaseOwner,
         /// The address the client already uses, if it named one.
-        wanted: Option<Ipv4Addr>,
+        wanted: Option<IpAddr>,
     },
     /// The client role needs the user's name, password or passcode.
     Credentials {
@@ -222,7 +222,7 @@ pub enum Answer {
     /// [`Question::Authorize`].
     Group(Option<Arc<ClientGroup>>),
     /// [`Question::Lease`].
-    Lease(Result<Ipv4Addr, LeaseError>),
+    Lease(Result<IpAddr, LeaseError>),
     /// [`Question::Credentials`]; `None` when the user gave up.
     Credentials(Option<Vec<(CredentialField, Secret)>>),
 }
@@ -242,6 +242,9 @@ pub enum LeaseError {
     /// Too many others wait for an address: whoever keeps the leases does not answer in time.
     #[error("too many others wait for an address")]
     Busy,
+    /// The pool's address is one of IPv6, and the client asks for INTERNAL_IP4_ADDRESS.
+    #[error("the pool has IPv6 addresses, and the client wants one of IPv4")]
+    NotIpv4,
 }
 
 /// What the outside is to do.
@@ -297,7 +300,7 @@ pub enum Effect {
         /// The owner.
         owner: LeaseOwner,
         /// The address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// The VPN client was given its configuration.
     Assign(Box<Assignment>),

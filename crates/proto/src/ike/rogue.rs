@@ -280,8 +280,7 @@ fn a_client_speaks_only_for_its_address() {
     assert_eq!(refused, 4, "{:?}", world.nodes[0].refusals());
     let address = *world.nodes[0].leases.values().next().unwrap();
     let foreign = |child: &&crate::ike::snapshot::ChildView| {
-        child.sa.selector.remote != AddressRange::host(address.into())
-            || child.sa.lease != Some(address.into())
+        child.sa.selector.remote != AddressRange::host(address) || child.sa.lease != Some(address)
     };
     assert_eq!(world.nodes[0].engine.inspect().children.iter().filter(foreign).count(), 0);
 }

@@ -328,7 +328,7 @@ impl Peer {
 pub(crate) struct Lease {
     pub(crate) pool: String,
     pub(crate) owner: LeaseOwner,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
 }
 
 /// A child SA pair.

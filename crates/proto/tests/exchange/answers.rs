@@ -43,6 +43,19 @@ fn a_lease_that_comes_late_is_the_clients() {
     assert!(world.nodes[0].released.is_empty());
 }
 
+/// What a client of IKEv1 asks for is INTERNAL_IP4_ADDRESS: an address of IPv6 is no answer, and is free again.
+#[test]
+fn a_lease_of_ipv6_is_refused_and_given_back() {
+    let mut world = hub_and_clients(leases, &["10.51.82.100"]);
+    world.nodes[0].pool = vec!["2001:db8:5::1".parse().unwrap()];
+    world.answer(0);
+    world.run(Duration::from_secs(3));
+    assert!(world.nodes[1].assignment.is_none());
+    assert_eq!(world.nodes[0].released.len(), 1);
+    let refusals = world.nodes[0].refusals();
+    assert!(refusals.iter().any(|why| why.contains("the pool has IPv6 addresses")), "{refusals:?}");
+}
+
 /// The client repeats its first message while its group is looked up: that is one SA, and one question.
 #[test]
 fn a_first_message_that_is_repeated_meanwhile_asks_once() {

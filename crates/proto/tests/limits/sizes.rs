@@ -192,7 +192,7 @@ pub(crate) fn split_networks(count: usize) -> Bench {
             let answer = match question {
                 Question::Authorize { .. } => Answer::Group(Some(Arc::clone(&group))),
                 Question::Authenticate { user, .. } => Answer::Accepted { user },
-                _ => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1))),
+                _ => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1).into())),
             };
             back.extend(hub.input(Input::Answer { id, answer }));
         }

@@ -13,7 +13,7 @@ use crate::supervise::Supervisor;
 use crate::views::Views;
 use hubward_config::model::Config;
 use hubward_proto::ike::io::{Answer, AskId, Question};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Whoever answers the engine's questions.
@@ -66,7 +66,7 @@ impl Asks {
     }
 
     /// A lease is not used any more.
-    pub(crate) fn release(&self, address: Ipv4Addr) {
+    pub(crate) fn release(&self, address: IpAddr) {
         self.leases.release(address);
     }
 

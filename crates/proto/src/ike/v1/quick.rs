@@ -464,7 +464,7 @@ impl Engine {
         authorized: &AuthorizedPeer,
     ) -> Result<Option<std::net::IpAddr>, Refusal> {
         let Some(known) = self.peers.get(&peer) else { return Ok(None) };
-        let address = known.lease.as_ref().map(|lease| std::net::IpAddr::V4(lease.address));
+        let address = known.lease.as_ref().map(|lease| lease.address);
         match address {
             Some(address) if selector.remote != AddressRange::host(address) => {
                 Err(Refusal::ForeignAddress(selector.remote.to_string()))
@@ -486,7 +486,7 @@ impl Engine {
     fn is_leased_to_another(&self, peer: crate::names::PeerId, selector: &Selector) -> bool {
         let leases =
             self.peers.iter().filter(|(id, _)| **id != peer).filter_map(|(_, other)| other.lease.as_ref());
-        leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address.into()))
+        leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address))
     }
 
     /// Without mode-config a client's proxy is accepted only where a crypto ACL names it.
@@ -543,8 +543,7 @@ impl Engine {
         self.proposal_steps(sa, &state.terms, &state.child.selector, &answer, Some(&choice));
         let (inbound, outbound) =
             halves(&keys, &choice.suite, state.spi, (&state.nonce, nonce_r), shared.as_ref());
-        let lease =
-            self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address.into());
+        let lease = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
         let new = NewChild {
             service: state.child.service.clone(),
             terms: state.terms.clone(),

@@ -30,7 +30,7 @@ use crate::wire::isakmp::{Header, Writer};
 use crate::wire::registry::{config, exchange, payload};
 use hubward_crypto::secret::Secret;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -371,7 +371,12 @@ impl Engine {
         let Some(peer) = sa.established().map(|established| established.peer) else { return };
         let owner = self.lease_owner(sa, peer);
         let current = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
-        self.ask_for_lease(sa.id, message_id, AskedLease { peer, pool, owner }, current.or(wanted));
+        self.ask_for_lease(
+            sa.id,
+            message_id,
+            AskedLease { peer, pool, owner },
+            current.or(wanted.map(IpAddr::V4)),
+        );
     }
 
     /// Who holds the lease: group, user, and the device, told apart by address, and by port as well when another of the same
@@ -409,7 +414,10 @@ impl Engine {
                 return Err(error.into());
             }
         };
-        let address = lease.address;
+        let IpAddr::V4(address) = lease.address else {
+            self.give_back(lease);
+            return self.lease_answered(sa, message_id, Err(LeaseError::NotIpv4));
+        };
         let (identifier, requested, group, remaining) = match self.claim(sa, message_id) {
             Ok(claimed) => claimed,
             Err(refusal) => {
