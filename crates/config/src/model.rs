@@ -75,17 +75,18 @@ pub struct Config {
 impl Config {
     /// Numbers the interfaces from 0, in their order.
     pub(crate) fn number_interfaces(&mut self) {
-        for (interface, number) in self.interfaces.iter_mut().zip(0..) {
-            interface.number = number;
-            self.first_free_number = u16::saturating_add(number, 1);
+        for (place, interface) in self.interfaces.iter_mut().enumerate() {
+            interface.number = u16::try_from(place).unwrap_or(u16::MAX);
         }
+        self.first_free_number = u16::try_from(self.interfaces.len()).unwrap_or(u16::MAX);
     }
 
     /// Gives each interface the number that it has in `before`, and new ones numbers that none has had: a configuration that
     /// takes the place of `before` moves or removes interfaces without another taking over what belonged to them.
     ///
-    /// After 65,536 interfaces in one run the last number is given to all further ones.
-    pub fn keep_numbers(&mut self, before: &Self) {
+    /// False if there are no numbers left: after 65,535 interfaces in one run.
+    #[must_use]
+    pub fn keep_numbers(&mut self, before: &Self) -> bool {
         self.first_free_number = before.first_free_number;
         for interface in &mut self.interfaces {
             let known = before.interfaces.iter().find(|known| known.name == interface.name);
@@ -94,6 +95,7 @@ impl Config {
                 self.first_free_number = self.first_free_number.saturating_add(1);
             }
         }
+        self.first_free_number < u16::MAX
     }
 }
 
@@ -883,7 +885,7 @@ mod tests {
             ("Loopback1 FastEthernet0/0 FastEthernet0/1", "Loopback1=3 FastEthernet0/0=0 FastEthernet0/1=1"),
         ] {
             let mut next = parse(typed);
-            next.keep_numbers(&running);
+            assert!(next.keep_numbers(&running));
             assert_eq!(numbers(&next), expected);
             running = next;
         }

@@ -65,10 +65,16 @@ pub(crate) fn may_replace(old: &Parsed, new: &mut Parsed, choices: &Choices) -> 
     }
     // what was not allowed before either: the rule of a start
     may_start(&judgement)?;
-    if let Some(gone) = gone_hardware(&old.config, &new.config) {
-        return Err(format!(
-            "the interface {gone} cannot be removed; `shutdown`, `no ip address` or `default interface` ends what it does"
-        ));
+    if let Some(gone) = gone_in_use(&old.config, &new.config) {
+        let name = &gone.name;
+        return Err(match is_hardware(name) {
+            true => format!(
+                "the interface {name} cannot be removed; `shutdown`, `no ip address` or `default interface` ends what it does"
+            ),
+            false => {
+                format!("the interface {name} cannot be removed before `no crypto map` or `shutdown`")
+            }
+        });
     }
     let lost = hubward_config::check::lost(&old.config, &new.config);
     if !lost.is_empty() {
@@ -115,14 +121,16 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
     out
 }
 
-/// A physical interface in use that the new configuration no longer names. No router loses one by a
-/// configuration, and a truncated file must not end everything that uses it.
-fn gone_hardware<'c>(old: &'c Config, new: &Config) -> Option<&'c str> {
-    let busy =
-        |one: &&Interface| !one.shutdown && (one.crypto_map.is_some() || one.address != Addressing::None);
+/// An interface in use that the new configuration no longer names. No router loses a physical one by
+/// a configuration, and a truncated file must not end everything that uses it. The link of one with
+/// a crypto map stays up here, and would no longer be guarded.
+fn gone_in_use<'c>(old: &'c Config, new: &Config) -> Option<&'c Interface> {
+    let in_use = |one: &&Interface| {
+        let addressed = is_hardware(&one.name) && one.address != Addressing::None;
+        !one.shutdown && (one.crypto_map.is_some() || addressed)
+    };
     let stays = |name: &str| new.interfaces.iter().any(|interface| interface.name == name);
-    let mut busy = old.interfaces.iter().filter(busy).map(|interface| interface.name.as_str());
-    busy.find(|name| is_hardware(name) && !stays(name))
+    old.interfaces.iter().filter(in_use).find(|one| !stays(&one.name))
 }
 
 /// The tunnels and groups that came up before and would not any more, although they stay. Whoever
@@ -589,6 +597,15 @@ interface FastEthernet0/0
         for text in [renamed.as_str(), "hostname cut\n", ""] {
             let refused = replaced(RUNNING, text).unwrap_err();
             assert!(refused.contains("FastEthernet0/0 cannot be removed"), "{refused}");
+        }
+        // the link of a made one stays, and what its map protects would leave by it
+        let second = format!("{RUNNING}interface Dialer1\n ip address negotiated\n crypto map M\n");
+        let refused = replaced(&second, RUNNING).unwrap_err();
+        assert!(refused.contains("Dialer1 cannot be removed before `no crypto map`"), "{refused}");
+        for ended in [" no crypto map M\n", " shutdown\n"] {
+            let ended = format!("{second}{ended}");
+            assert_eq!(replaced(&second, &ended), Ok(()), "{ended}");
+            assert_eq!(replaced(&ended, RUNNING), Ok(()), "{ended}");
         }
     }
 

@@ -87,11 +87,11 @@ impl Service {
 }
 
 impl fmt::Display for Service {
-    /// For the log: the entry of the crypto map, or the connection. A tunnel interface has no name here.
+    /// For the log: the entry of the crypto map, the connection, or the number of the tunnel interface.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) | Self::Dynamic { entry, .. } => write!(f, "{} {}", entry.map, entry.sequence),
-            Self::Tunnel(_) => f.write_str("tunnel interface"),
+            Self::Tunnel(id) => write!(f, "tunnel interface {}", id.0),
             Self::Client(name) => f.write_str(name),
         }
     }

@@ -58,7 +58,8 @@ struct Shared {
 struct Soon {
     /// Whether somebody does.
     served: bool,
-    changes: Vec<(&'static str, Changes)>,
+    /// The last value of each row, by table: no more than there are rows, however long the disk takes.
+    changes: BTreeMap<&'static str, BTreeMap<String, Option<Vec<u8>>>>,
 }
 
 #[derive(Default)]
@@ -129,7 +130,7 @@ impl Store {
         self.set(table, &rows);
         let mut soon = locked(&self.0.soon);
         if soon.served {
-            soon.changes.push((table, rows));
+            soon.changes.entry(table).or_default().extend(rows);
             self.0.came.notify_one();
         } else {
             drop(soon);
@@ -152,7 +153,7 @@ impl Store {
         let changes = std::mem::take(&mut soon.changes);
         drop(soon);
         for (table, rows) in changes {
-            self.put(table, &rows);
+            self.put(table, &rows.into_iter().collect::<Changes>());
         }
         self.retry();
     }

@@ -528,7 +528,9 @@ impl Gateway {
     /// What the configuration means, and whether it may take the place of the one in force.
     fn resolve(&self, parsed: Arc<Parsed>) -> anyhow::Result<Resolved> {
         let mut parsed = Arc::unwrap_or_clone(parsed);
-        parsed.config.keep_numbers(&self.parsed.config);
+        if !parsed.config.keep_numbers(&self.parsed.config) {
+            anyhow::bail!("there were too many interfaces since the start; only a restart makes room");
+        }
         let status =
             check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
         Ok(Resolved::new(parsed, status))
@@ -565,13 +567,17 @@ impl Gateway {
         self.addresses = machine.addresses;
         let policy = Arc::new(self.translation.on(&self.addresses, machine.reserved));
         let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
-        self.shared.tables.store(Arc::new(tables));
+        // until the machine is in line, its routes lead where they led
+        let led = tables.with_exits(self.machine.exits());
+        self.shared.tables.store(Arc::new(led.unwrap_or(tables)));
         self.configure_plane(&policy);
         self.bring_in_line(Machine::apply);
         if let Err(error) = self.start_dhcp() {
             tracing::error!("DHCP could not be started: {error:#}");
         }
         self.engine.handle(now(), Input::Policy(policy));
+        // somebody else's address stays, although the configuration no longer has it
+        self.addresses_may_have_changed();
         self.views.configured(Arc::clone(&self.parsed));
     }
 

@@ -131,8 +131,15 @@ fn a_reload_translates_once() {
         assert_eq!(TRANSLATIONS.get(), 2, "a reload");
         site.install("hostname Hub\n").unwrap_err();
         assert_eq!(TRANSLATIONS.get(), 2, "a refusal");
+        let before = site.gateway.addresses.clone();
+        let dynamic = CONFIG.replace("ip address 10.1.1.1 255.255.255.0", "ip address dhcp");
+        site.install(&dynamic).unwrap();
+        assert_eq!(TRANSLATIONS.get(), 3, "a reload");
+        let card = link::by_name(site.gateway.machine.netlink(), "eth1").unwrap().index;
+        address::add_as(site.gateway.machine.netlink(), card, "10.1.1.8/24".parse().unwrap(), 0).unwrap();
         site.gateway.addresses_may_have_changed();
-        assert_eq!(TRANSLATIONS.get(), 2, "addresses");
+        assert_ne!(site.gateway.addresses, before, "it is another address");
+        assert_eq!(TRANSLATIONS.get(), 3, "addresses");
     });
 }
 
@@ -156,6 +163,34 @@ fn what_is_refused_changes_nothing() {
             assert!(Arc::ptr_eq(&tables, &site.gateway.shared.tables.load_full()), "{to}");
             assert_eq!(site.addresses(), addresses, "{to}");
         }
+        // what the machine cannot do is refused, too, before anything is changed
+        let netlink = site.gateway.machine.netlink();
+        link::delete(netlink, link::by_name(netlink, "eth1").unwrap().index).unwrap();
+        let refused =
+            site.install(&CONFIG.replace("ip address 192.0.2.1", "ip address 192.0.2.7")).unwrap_err();
+        assert!(refused.contains("eth1"), "{refused}");
+        assert!(Arc::ptr_eq(&parsed, &site.gateway.parsed));
+        assert!(Arc::ptr_eq(&tables, &site.gateway.shared.tables.load_full()));
+        assert!(site.path("192.0.2.1", 500).is_some());
+    });
+}
+
+/// The kernel's address of an interface stays where somebody else set it: IKE is answered there although the configuration no
+/// longer has it.
+#[test]
+fn an_address_of_somebody_else_is_known_after_a_reload() {
+    with_gateway("adopted", CONFIG, |mut site| {
+        site.install(&CONFIG.replace("ip address 10.1.1.1 255.255.255.0", "no ip address")).unwrap();
+        assert_eq!(site.addresses(), ["eth0 192.0.2.1/24"]);
+        let card = link::by_name(site.gateway.machine.netlink(), "eth1").unwrap().index;
+        address::add_as(site.gateway.machine.netlink(), card, "10.1.1.1/24".parse().unwrap(), 0).unwrap();
+        // the gateway finds its address there, and later gives it up
+        let second = CONFIG.replace("10.1.1.1 255.255.255.0\n", "10.1.1.1 255.255.255.0\n crypto map M\n");
+        site.install(&second).unwrap();
+        assert!(site.path("10.1.1.1", 500).is_some());
+        site.install(&second.replace("ip address 10.1.1.1 255.255.255.0", "ip address dhcp")).unwrap();
+        assert_eq!(site.addresses(), ["eth0 192.0.2.1/24", "eth1 10.1.1.1/24"]);
+        assert!(site.path("10.1.1.1", 500).is_some(), "nobody took it away");
     });
 }
 

@@ -201,6 +201,8 @@ impl Machine {
 
     /// Takes the links of the configuration that is about to be applied.
     pub(crate) fn adopt(&mut self, names: Names) {
+        let taken = |linux: &String| names.values().any(|name| name == linux);
+        self.known.retain(|ios, linux| names.contains_key(ios) || !taken(linux));
         self.known.extend(names.clone());
         self.names = names;
     }
@@ -231,9 +233,10 @@ impl Machine {
                 Err(error) => {
                     let blind = error.to_string();
                     if self.blind.as_ref() != Some(&blind) {
-                        tracing::error!("the routes could not be set: {blind}");
+                        tracing::error!("the state of this machine could not be read: {blind}");
                     }
                     self.blind = Some(blind);
+                    self.executor.keep(undone);
                     return;
                 }
             };

@@ -127,7 +127,7 @@ impl Executor {
             Step::AddRule(rule) => rule::add(netlink, rule).map(drop),
             Step::RouteOn(route) => route::prepend(netlink, route).map(drop),
             Step::RouteAway(route) | Step::Release(route) => gone_is_done(route::remove(netlink, route)),
-            Step::Guard(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
+            Step::FilterSources(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
             Step::Capture(route) => route::replace(netlink, route),
         }
     }
@@ -148,7 +148,7 @@ impl Executor {
     }
 }
 
-/// How often a change looks at the machine, plans, and carries out.
+/// Whether a change looks at the machine once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Round {
     /// Another look follows.
@@ -214,8 +214,9 @@ impl Undone {
             Step::RouteAway(route) | Step::Release(route) => {
                 tracing::warn!("the route to {} is left behind: {why}", route.destination);
             }
-            Step::Capture(_) | Step::Guard(..) => {
-                tracing::error!("the routes into the tunnel could not be set: {why}");
+            Step::Capture(_) => tracing::error!("the routes into the tunnel could not be set: {why}"),
+            Step::FilterSources(name, _) => {
+                tracing::error!("the reverse path filter of {name} could not be set: {why}");
             }
             Step::LinkDown(_)
             | Step::LinkUp(_)

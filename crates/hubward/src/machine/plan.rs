@@ -70,7 +70,7 @@ pub(crate) struct Plan {
     /// Static routes in the main table. A route by an interface that is not here is unreachable.
     pub(crate) routes: Vec<Route>,
     /// The reverse path filter of the links of crypto interfaces.
-    pub(crate) guards: BTreeMap<String, ReversePath>,
+    pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
     /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and what of it is not.
     pub(crate) captured: BTreeMap<IpNet, Route>,
 }
@@ -108,7 +108,7 @@ pub(crate) enum Step {
     /// Removes a route from the main table.
     RouteAway(Route),
     /// Sets the reverse path filter of a link.
-    Guard(String, ReversePath),
+    FilterSources(String, ReversePath),
     /// Puts a route into Hubward's own table, in place of another one with its prefix.
     Capture(Route),
     /// Removes a route from Hubward's own table.
@@ -138,7 +138,7 @@ impl Step {
             | Self::OpenTun(_)
             | Self::AddRule(_) => Stage::Base,
             Self::RouteOn(_) | Self::RouteAway(_) => Stage::Main,
-            Self::Guard(..) | Self::Capture(_) | Self::Release(_) => Stage::Own,
+            Self::FilterSources(..) | Self::Capture(_) | Self::Release(_) => Stage::Own,
         }
     }
 
@@ -172,7 +172,7 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     if plan.tun.is_some() {
         let filter = captures.filter(&prefixes);
         let there = guarded(now).filter(|name| expected.link(name).is_some());
-        plan.guards = there.map(|name| (name.clone(), filter)).collect();
+        plan.reverse_paths = there.map(|name| (name.clone(), filter)).collect();
     }
     plan.captured = captures.routes(&prefixes);
     Planned { plan, statics, notices, captures }
@@ -314,8 +314,11 @@ impl Plan {
         let old = before.routes.iter().filter(|old| !after.routes.iter().any(|new| same(new, old)));
         steps.extend(old.cloned().map(Step::RouteAway));
 
-        let guards = after.guards.iter().filter(|(link, filter)| before.guards.get(*link) != Some(*filter));
-        steps.extend(guards.map(|(link, filter)| Step::Guard(link.clone(), *filter)));
+        let filters = after
+            .reverse_paths
+            .iter()
+            .filter(|(link, filter)| before.reverse_paths.get(*link) != Some(*filter));
+        steps.extend(filters.map(|(link, filter)| Step::FilterSources(link.clone(), *filter)));
         let new = after
             .captured
             .iter()
@@ -343,7 +346,7 @@ impl Plan {
             Step::AddRule(rule) => self.rules.push(rule.clone()),
             Step::RouteOn(route) => self.routes.push(route.clone()),
             Step::RouteAway(route) => self.routes.retain(|old| old != route),
-            Step::Guard(link, filter) => drop(self.guards.insert(link.clone(), *filter)),
+            Step::FilterSources(link, filter) => drop(self.reverse_paths.insert(link.clone(), *filter)),
             Step::Capture(route) => drop(self.captured.insert(route.destination, route.clone())),
             Step::Release(route) => drop(self.captured.remove(&route.destination)),
         }
@@ -356,7 +359,7 @@ impl Plan {
         self.routes = seen.main.iter().filter(ours).cloned().collect();
         let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
         self.captured = own.collect();
-        self.guards.retain(|link, filter| {
+        self.reverse_paths.retain(|link, filter| {
             let setting = Setting::RpFilter(link.clone());
             seen.settings.get(&setting).is_some_and(|value| value == filter.value())
         });
@@ -388,8 +391,8 @@ fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
 
 /// The settings that a plan for a situation is compared with.
 pub(crate) fn settings_of(now: &Situation<'_>) -> Vec<Setting> {
-    let guards = guarded(now).cloned().map(Setting::RpFilter);
-    settings(now.carrier).into_keys().chain(guards).collect()
+    let filters = guarded(now).cloned().map(Setting::RpFilter);
+    settings(now.carrier).into_keys().chain(filters).collect()
 }
 
 #[cfg(test)]

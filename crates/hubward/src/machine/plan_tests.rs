@@ -203,7 +203,7 @@ impl Lab {
             }
             Step::RouteOn(route) => self.seen.main.insert(0, route.clone()),
             Step::RouteAway(route) => self.seen.main.retain(|there| there != route),
-            Step::Guard(name, filter) => {
+            Step::FilterSources(name, filter) => {
                 let setting = Setting::RpFilter(name.clone());
                 self.seen.settings.insert(setting, filter.value().into());
             }
@@ -236,7 +236,7 @@ impl Lab {
             Step::AddRule(rule) => format!("rule {}", rule.priority),
             Step::RouteOn(route) => format!("route {}", self.route(route)),
             Step::RouteAway(route) => format!("no route {}", self.route(route)),
-            Step::Guard(name, filter) => format!("guard {name} {filter:?}"),
+            Step::FilterSources(name, filter) => format!("guard {name} {filter:?}"),
             Step::Capture(route) => format!("capture {}", self.route(route)),
             Step::Release(route) => format!("release {}", self.route(route)),
         }

@@ -11,7 +11,7 @@ use crate::dataplane::Shared;
 use crate::dataplane::offload::Offloads;
 use crate::dataplane::port::Ports;
 use crate::gateway::Gateway;
-use crate::gateway::asks::{Asks, disk};
+use crate::gateway::asks::Asks;
 use crate::gateway::drive::Reports;
 use crate::gateway::lease::{LeaseStore, Leases};
 use crate::gateway::networks::Networks;
@@ -149,8 +149,7 @@ pub(crate) fn build(
     ));
     let inbox = Arc::new(Inbox::default());
     let leases = Leases::open(LeaseStore::Local(store.clone()));
-    let asks = Asks::start(supervisor, &parsed.config, leases, &inbox, &views)?;
-    disk::start(supervisor, &store)?;
+    let asks = Asks::start(supervisor, &parsed.config, leases, &store, &inbox, &views)?;
     let policy = Arc::new(policy);
     let mut gateway = Gateway {
         engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),

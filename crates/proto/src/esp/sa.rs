@@ -34,7 +34,7 @@ pub struct ChildSa {
     /// Where the outer packets go. Later moves (NAT rebinding, a new address) are told by
     /// [`crate::ike::io::Effect::Repath`].
     pub path: Path,
-    /// Crypto map entry that serves it: map name and sequence number.
+    /// What it serves.
     pub service: Service,
     /// The inner packets it carries.
     pub selector: Selector,

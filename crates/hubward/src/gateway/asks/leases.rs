@@ -2,20 +2,18 @@
 //! is told it does in order: a release, and then the question of whoever comes next.
 
 use crate::base::inbox::Inbox;
+use crate::gateway::asks::alarm::{Alarm, Busy};
 use crate::gateway::lease::Leases;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use hubward_config::model::Pool;
 use hubward_proto::ike::io::{Answer, AskId, LeaseError, LeaseOwner};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Questions that may wait: with a disk that does not answer, peers ask again and again.
 const WAITING: usize = 4096;
-/// After how long the log says that the disk does not answer.
-const SLOW: Duration = Duration::from_secs(5);
 
 /// What the thread is told.
 enum Order {
@@ -29,24 +27,7 @@ pub(crate) struct LeaseDesk {
     orders: Sender<Order>,
     /// Questions that are not answered yet.
     waiting: Arc<AtomicUsize>,
-    /// Since when the thread is at one order.
-    busy: Arc<Busy>,
-    /// Whether the log says that it takes long.
-    slow: bool,
-}
-
-#[derive(Default)]
-struct Busy(Mutex<Option<Instant>>);
-
-impl Busy {
-    fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
-    }
-
-    fn lasts(&self) -> Duration {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.map_or(Duration::ZERO, |since| since.elapsed())
-    }
+    alarm: Alarm,
 }
 
 impl LeaseDesk {
@@ -61,16 +42,17 @@ impl LeaseDesk {
         shown: impl Fn(IpAddr, bool) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (orders, ordered) = channel();
-        let (waiting, busy) = (Arc::new(AtomicUsize::new(0)), Arc::new(Busy::default()));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let alarm = Alarm::new("clients get no address");
         let mut task = Task {
             leases,
             gateway: Arc::clone(gateway),
             waiting: Arc::clone(&waiting),
             shown: Box::new(shown),
         };
-        let at_work = Arc::clone(&busy);
-        supervisor.spawn("leases", move |heart| task.run(heart, &ordered, &at_work))?;
-        Ok(Self { orders, waiting, busy, slow: false })
+        let busy = alarm.busy();
+        supervisor.spawn("leases", move |heart| task.run(heart, &ordered, &busy))?;
+        Ok(Self { orders, waiting, alarm })
     }
 
     /// Asks for a lease; refuses it at once where too many others wait.
@@ -105,17 +87,7 @@ impl LeaseDesk {
 
     /// Once a second: logs that the disk does not answer, and that it does again.
     pub(crate) fn look(&mut self) {
-        let slow = self.busy.lasts() >= SLOW;
-        if slow && !self.slow {
-            tracing::error!(
-                "the disk of the state folder has not answered for {} s: clients get no address until it does",
-                SLOW.as_secs()
-            );
-        }
-        if self.slow && !slow {
-            tracing::info!("the disk of the state folder answers again");
-        }
-        self.slow = slow;
+        self.alarm.look();
     }
 }
 
@@ -132,9 +104,7 @@ impl Task {
             heart.beat();
             match ordered.recv_timeout(BEAT) {
                 Ok(order) => {
-                    busy.set(Some(Instant::now()));
-                    heart.away(|| self.carry_out(order));
-                    busy.set(None);
+                    busy.during(|| heart.away(|| self.carry_out(order)));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // the gateway has ended
@@ -177,6 +147,7 @@ mod tests {
     use crate::gateway::lease::LeaseStore;
     use hubward_crypto::secret::Secret;
     use std::sync::mpsc::Sender;
+    use std::time::Duration;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

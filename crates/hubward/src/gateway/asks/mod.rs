@@ -1,11 +1,14 @@
 //! What the engine asks and what takes its time: passwords, client groups, leases. Each is answered on a thread of its own, and
 //! the answers come back through the inbox, so that nobody else's messages wait for a disk or a password.
 
+pub(crate) mod alarm;
 pub(crate) mod disk;
 pub(crate) mod leases;
 pub(crate) mod logins;
 
 use crate::base::inbox::Inbox;
+use crate::base::store::Store;
+use crate::gateway::asks::alarm::Alarm;
 use crate::gateway::asks::leases::LeaseDesk;
 use crate::gateway::asks::logins::{Logins, Work};
 use crate::gateway::lease::Leases;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 pub(crate) struct Asks {
     logins: Logins,
     leases: LeaseDesk,
+    disk: Alarm,
 }
 
 impl Asks {
@@ -31,6 +35,7 @@ impl Asks {
         supervisor: &Arc<Supervisor>,
         config: &Config,
         mut leases: Leases,
+        store: &Store,
         gateway: &Arc<Inbox>,
         views: &Arc<Views>,
     ) -> std::io::Result<Self> {
@@ -43,6 +48,7 @@ impl Asks {
         Ok(Self {
             logins: Logins::start(supervisor, config, gateway)?,
             leases: LeaseDesk::start(supervisor, leases, gateway, shown)?,
+            disk: disk::start(supervisor, store)?,
         })
     }
 
@@ -70,8 +76,9 @@ impl Asks {
         self.leases.release(address);
     }
 
-    /// Once a second: logs that the leases wait for their disk, and that they do no longer.
+    /// Once a second: logs that a thread waits long for its disk, and that it waits no longer.
     pub(crate) fn look(&mut self) {
         self.leases.look();
+        self.disk.look();
     }
 }

@@ -426,11 +426,11 @@ impl Engine {
             }
         };
         let peer = sa.established().and_then(|established| self.peers.get_mut(&established.peer));
-        let replaced = match peer {
-            Some(peer) => peer.lease.replace(lease),
-            None => Some(lease),
+        let Some(peer) = peer else {
+            self.give_back(lease);
+            return Err(Refusal::Local("the client is gone"));
         };
-        if let Some(replaced) = replaced {
+        if let Some(replaced) = peer.lease.replace(lease) {
             self.give_back(replaced);
         }
         let version = self.policy.global.application_version.clone();
