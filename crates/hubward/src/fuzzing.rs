@@ -1,4 +1,5 @@
-//! What the program reads from strangers and users, for the fuzz targets. No part of an interface: nothing else calls it.
+//! Input from strangers and users that the program reads, for the fuzz targets. Not part of an
+//! interface: nothing else calls it.
 //!
 //! A target panics when something is wrong: that is what it is for.
 #![allow(clippy::panic, clippy::expect_used, clippy::missing_panics_doc)]
@@ -32,7 +33,8 @@ const MODEST: usize = 16 * 1024;
 /// Longer than any target needs.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A command line with its filter: understood, or refused with words that a terminal takes for text.
+/// A command line with its filter: understood, or refused with words that a terminal takes for
+/// text.
 pub fn command_line(data: &[u8]) {
     let line = String::from_utf8_lossy(data);
     let outcome = filter::command(&line).and_then(|(command, filter)| {
@@ -50,7 +52,8 @@ pub fn command_line(data: &[u8]) {
     assert!(!text.trim_end().contains(char::is_control), "{text:?}");
 }
 
-/// Keystrokes of a session, its first byte the privilege; commands answer with text, and configuration lines change one.
+/// Keystrokes of a session, its first byte the privilege; commands answer with text, and
+/// configuration lines change one.
 pub fn keystrokes(data: &[u8]) {
     let (first, keys) = data.split_first().unwrap_or((&15, &[]));
     let terminal = Terminal { length: usize::from(first >> 4), width: 80 };
@@ -110,7 +113,8 @@ fn react(session: &mut Session, effects: Vec<Effect>, running: &mut String, writ
     }
 }
 
-/// What a client sends to the SSH server, up to its end: it ends too, has said little, and nobody is logged in.
+/// What a client sends to the SSH server, up to its end: the server ends as well, has sent little,
+/// and no user is logged in.
 pub fn ssh_client(data: &[u8]) {
     let gateway = Arc::default();
     let parsed = Arc::new(hubward_config::parse(HUB));

@@ -43,8 +43,8 @@ struct Arguments {
 enum Verb {
     /// Read a configuration and say what each line will do here.
     ///
-    /// It judges by --map, --without and --allow-unenforced, which mean the same as for `run`; the other options of `run` change no
-    /// verdict, and are not taken.
+    /// It judges by --map, --without and --allow-unenforced, which mean the same as for `run`; the
+    /// other options of `run` change no verdict, and are not taken.
     Check {
         /// The configuration.
         file: PathBuf,
@@ -53,8 +53,9 @@ enum Verb {
     },
     /// Run a configuration.
     Run(crate::run::arguments::Arguments),
-    /// Set the guard of a configuration, with the options of `run`, and end: from then on nothing leaves in clear that it
-    /// protects. For the time before Hubward runs; also where it would not start.
+    /// Install the guard of a configuration, with the options of `run`, and exit: from then on
+    /// nothing that it protects leaves unencrypted. For the time before Hubward runs; works even if
+    /// it would not start.
     Guard(crate::run::arguments::Arguments),
     /// Remove the guard, and say what it protected.
     Release {
@@ -70,9 +71,11 @@ enum Verb {
         #[command(subcommand)]
         verb: client::Verb,
     },
-    /// Build the reference network in namespaces of this machine, run Hubward everywhere, and see that it works.
+    /// Build the reference network in namespaces of this machine, run Hubward everywhere, and see
+    /// that it works.
     Lab(lab::Arguments),
-    /// Open the running gateway's shell: help with ?, completion with Tab, history, filters, a pager.
+    /// Open the running gateway's shell: help with ?, completion with Tab, history, filters, a
+    /// pager.
     Console {
         /// The gateway's control socket.
         #[arg(long, default_value = SOCKET)]
@@ -90,14 +93,15 @@ enum Verb {
         #[arg(required = true, trailing_var_arg = true)]
         line: Vec<String>,
     },
-    /// Say why a tunnel is not up: what the running gateway saw, or what a packet capture holds.
+    /// Explain why a tunnel is not up: from the running gateway, or from a packet capture.
     Why {
         /// A peer's address or a user; without, what failed last.
         who: Option<String>,
         /// The gateway's control socket.
         #[arg(long, default_value = SOCKET)]
         socket: PathBuf,
-        /// A capture (pcap, pcapng) to explain instead, by what a hub with --config would have said.
+        /// A capture (pcap, pcapng) to explain instead, by what a hub with --config would have
+        /// said.
         #[arg(long, requires = "config", conflicts_with = "who")]
         pcap: Option<PathBuf>,
         /// The configuration to judge the capture by.
@@ -111,7 +115,7 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(wrong) => {
-            // help and the version are no mistakes
+            // help and the version are not errors
             let status = if wrong.use_stderr() { WRONG_USE } else { 0 };
             let _gone = wrong.print();
             return ExitCode::from(status);

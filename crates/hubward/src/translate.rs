@@ -21,6 +21,12 @@ const MOVES: u32 = 0;
 /// The address of each interface that has one; the primary one where it has several.
 pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
 
+#[cfg(test)]
+thread_local! {
+    /// How many translations this thread has made.
+    pub(crate) static TRANSLATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// What a configuration means, without what depends on the machine under it: the addresses of interfaces, and what is reserved
 /// because of them.
 pub(crate) struct Translation {
@@ -32,6 +38,8 @@ pub(crate) struct Translation {
 impl Translation {
     /// Translates a configuration.
     pub(crate) fn of(config: &config::Config) -> Self {
+        #[cfg(test)]
+        TRANSLATIONS.set(TRANSLATIONS.get() + 1);
         let (policy, left_out) = policy(config, &Addresses::new());
         Self { policy, left_out }
     }

@@ -39,7 +39,7 @@ fn a_configuration_that_is_held_as_a_whole_is_0() {
     assert_eq!(code(&["check", "--help"]), Some(0));
 }
 
-/// Prose, an empty file and random bytes are no configuration: one sentence, and 1.
+/// Prose, an empty file and random bytes are not configurations: one sentence, and 1.
 #[test]
 fn what_is_no_configuration_is_1() {
     let folder = tempfile::tempdir().unwrap();
@@ -134,7 +134,8 @@ fn with_the_links_that_are_named_the_check_is_0() {
     );
 }
 
-/// Runs a program of the shell in a network namespace of its own with the cards eth0 and eth1; `$0` is Hubward, `$1` a folder.
+/// Runs a program of the shell in a network namespace of its own with the cards eth0 and eth1; `$0`
+/// is Hubward, `$1` a folder.
 fn in_a_namespace(folder: &tempfile::TempDir, script: &str) -> String {
     let root = rustix::process::geteuid().is_root();
     let cards = "for n in 0 1; do ip link add eth$n type veth peer name p$n && ip link set p$n up; done; ip link set lo up; \
@@ -148,7 +149,7 @@ fn in_a_namespace(folder: &tempfile::TempDir, script: &str) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
 }
 
-/// What changes by itself is tried again by whoever supervises it; what does not is not.
+/// What may change without an operator is retried by the supervisor; the rest is not.
 #[test]
 fn a_refused_configuration_is_1_and_a_machine_that_is_not_ready_75() {
     let folder = tempfile::tempdir().unwrap();
@@ -168,7 +169,7 @@ fn a_refused_configuration_is_1_and_a_machine_that_is_not_ready_75() {
     }
 }
 
-/// A tunnel on a Dialer that `--map` gives a link works, and `run` says so at its end.
+/// A tunnel on a Dialer to which `--map` gives a link works, and the exit status of `run` shows it.
 #[test]
 fn with_the_links_that_are_named_the_run_is_0() {
     let folder = tempfile::tempdir().unwrap();

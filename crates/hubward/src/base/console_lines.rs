@@ -17,7 +17,7 @@ pub(crate) enum LineName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserLine {
     pub(crate) line: LineName,
-    /// Empty where nobody had to say.
+    /// Empty if no login was needed.
     pub(crate) user: String,
     /// The address that the user comes from; empty for this machine.
     pub(crate) location: String,
@@ -55,12 +55,12 @@ impl Lines {
         Some(Occupied { lines: Arc::clone(self), line })
     }
 
-    /// Whether somebody is at a line.
+    /// Whether a user is on a line.
     pub(crate) fn is_taken(&self, line: LineName) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&line)
     }
 
-    /// Who is at a line, as the log tells it: `admin on vty0 (10.1.1.50)`.
+    /// The user of a line, as the log prints it: `admin on vty0 (10.1.1.50)`.
     pub(crate) fn who(&self, line: LineName) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = match line {

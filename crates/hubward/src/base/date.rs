@@ -107,7 +107,7 @@ impl Date {
         )
     }
 
-    /// `Nov 23 09:12:47`, with `2026` behind the day, `.123` behind the seconds, `UTC` at the end.
+    /// `Nov 23 09:12:47`, with `2026` after the day, `.123` after the seconds, `UTC` at the end.
     pub(crate) fn stamped(self, milliseconds: bool, zone: bool, year: bool) -> String {
         let year = if year { format!(" {}", self.year) } else { String::new() };
         let milliseconds = if milliseconds { format!(".{:03}", self.milliseconds) } else { String::new() };

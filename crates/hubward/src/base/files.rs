@@ -1,5 +1,5 @@
-//! Reading files that somebody wrote, up to a size that no honest one has: a device file or a log by mistake must not fill
-//! the memory.
+//! Reads files written by others, up to a size that no valid file exceeds: a device file or a log
+//! by mistake must not fill the memory.
 
 use anyhow::Context as _;
 use std::fs::File;
@@ -30,10 +30,10 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> anyhow::Result<String> {
     String::from_utf8(read(path, limit)?).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// Puts bytes in the place of a file's, all of them or none: whoever reads it, or starts after a power cut, finds the old ones or
-/// the new ones. Its mode and, where possible, its owner stay.
+/// Replaces the content of a file atomically: a reader, or a start after a power failure, finds
+/// either the old content or the new. Its mode and, where possible, its owner stay.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    // the file behind a link, not the link
+    // the file that a link points to, not the link
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = path.parent().context("a file without a folder")?;
     let cannot_write = || format!("cannot write {}", path.display());

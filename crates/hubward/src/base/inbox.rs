@@ -1,13 +1,16 @@
-//! The inbox of the thread that owns the engine: five lanes that are served in turn, so that a flood of datagrams delays nothing
-//! else by more than one of them, and nothing but packets from a network is ever dropped.
+//! The inbox of the thread that owns the engine: five lanes that are served in turn, so that a
+//! flood of datagrams delays nothing else by more than one of them, and nothing but packets from
+//! a network is ever dropped.
 //!
-//! - **Datagrams**: at most [`DATAGRAMS`] wait that begin an exchange, and as many that go on with one; what comes then is
-//!   dropped and counted. The two take turns: anybody can send the former, with any source address.
-//! - **News** of the data plane: of what tells the same of the same tunnel only the latest waits, so that there is a bound
-//!   without dropping anything; who reads the kernel's events waits while too many wait here ([`Inbox::has_room`]).
+//! - **Datagrams**: at most [`DATAGRAMS`] that start an exchange wait, and as many that continue
+//!   one; further ones are dropped and counted. The two take turns, because anybody can send the
+//!   former, with any source address.
+//! - **News** of the data plane: of those that report the same of the same tunnel only the latest
+//!   waits, so that there is a bound without dropping anything; the reader of the kernel's events
+//!   waits while too many wait here ([`Inbox::has_room`]).
 //! - **Answers**: not more than there are questions.
-//! - **DHCP**: at most [`DHCP_PACKETS`] of each link wait; what comes then is dropped.
-//! - **Requests**: not more than people and programs that may ask, each of whom waits for the end of his.
+//! - **DHCP**: at most [`DHCP_PACKETS`] of each link wait; further ones are dropped.
+//! - **Requests**: not more than there are users and programs, each of whom waits for its result.
 
 use crate::base::message::{Datagram, LinkPacket, Message, News, Request, Same};
 use hubward_proto::ike::io::{Answer, AskId};
@@ -22,7 +25,8 @@ pub(crate) const DATAGRAMS: usize = 1024;
 const DHCP_PACKETS: usize = 64;
 /// News that wait before the kernel's events are left with the kernel.
 const NEWS: usize = 8192;
-/// Datagrams that news let go first because they came earlier. With those that have a turn of their own that makes eight.
+/// Datagrams that news let go first because they came earlier. With those that have a turn of their
+/// own that makes eight.
 const EARLIER: usize = 3;
 
 /// The inbox. Whoever has something for the engine's owner shares it.
@@ -39,11 +43,11 @@ struct Lanes {
     first: VecDeque<Datagram>,
     /// With their places in the order of all that has one.
     further: VecDeque<(u64, Datagram)>,
-    /// Whether one that goes on with an exchange was taken last.
+    /// Whether the last one taken continued an exchange.
     took_further: bool,
     /// By their order.
     news: BTreeMap<u64, News>,
-    /// Which of them tells what.
+    /// Which messages report the same thing.
     same: BTreeMap<Same, u64>,
     /// The next place.
     next: u64,
@@ -102,8 +106,8 @@ impl Lanes {
         None
     }
 
-    /// News; or what came before them and goes on with an exchange: the last message of a quick mode comes before the first
-    /// packet. That may not hold news up for long.
+    /// News; or an earlier datagram that continues an exchange: the last message of a quick mode
+    /// arrives before the first packet. That must not delay news for long.
     fn news(&mut self) -> Option<Message> {
         let (place, _) = self.news.first_key_value()?;
         if self.earlier < EARLIER && self.further.front().is_some_and(|(further, _)| further < place) {
@@ -133,7 +137,7 @@ impl Inbox {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts something in, if somebody will take it; whether that is so.
+    /// Adds something if it can still be taken; returns whether that is so.
     fn put(&self, put: impl FnOnce(&mut Lanes)) -> bool {
         let mut lanes = self.lanes();
         if lanes.closed {
@@ -173,17 +177,17 @@ impl Inbox {
         });
     }
 
-    /// Whether another of the kernel's events may come in.
+    /// Whether there is room for another of the kernel's events.
     pub(crate) fn has_room(&self) -> bool {
         self.lanes().news.len() < NEWS
     }
 
-    /// An answer to a question of the engine; false where nobody takes it any more.
+    /// An answer to a question of the engine; false if nothing takes it any longer.
     pub(crate) fn answer(&self, id: AskId, answer: Answer) -> bool {
         self.put(|lanes| lanes.answers.push_back((id, answer)))
     }
 
-    /// A packet for a DHCP client; dropped where too many wait.
+    /// A packet for a DHCP client; dropped if too many wait.
     pub(crate) fn dhcp(&self, packet: LinkPacket) {
         self.put(|lanes| {
             // a flood on one link takes nothing from the others
@@ -193,7 +197,7 @@ impl Inbox {
         });
     }
 
-    /// A request; false where nobody takes it any more.
+    /// A request; false if nothing takes it any longer.
     pub(crate) fn request(&self, request: Request) -> bool {
         self.put(|lanes| lanes.requests.push_back(request))
     }
@@ -243,7 +247,7 @@ mod tests {
     fn before(inbox: &Inbox, is: impl Fn(&Message) -> bool) -> usize {
         (0..DATAGRAMS)
             .take_while(|_| {
-                // a flood goes on
+                // a flood continues
                 inbox.datagram(datagram());
                 let taken = inbox.take(Duration::ZERO).unwrap();
                 assert!(is(&taken) || matches!(taken, Message::Datagram(_)), "out of turn");
@@ -381,7 +385,7 @@ mod tests {
         );
         assert!(matches!(inbox.take(Duration::ZERO), Some(Message::News(News::Reached(ChildId(2))))));
         assert!(inbox.take(Duration::ZERO).is_none());
-        // it can be told again
+        // it can be reported again
         inbox.news(News::Reached(ChildId(2)));
         assert!(inbox.take(Duration::ZERO).is_some());
     }

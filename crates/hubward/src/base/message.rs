@@ -1,4 +1,5 @@
-//! What reaches the thread that owns the engine, by where it comes from: the lanes of [`crate::base::inbox::Inbox`].
+//! What reaches the thread that owns the engine, by where it comes from: the lanes of
+//! [`crate::base::inbox::Inbox`].
 
 use hubward_config::Parsed;
 use hubward_proto::esp::inbound::{Notice, Refused};
@@ -32,8 +33,8 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    /// Whether it begins an exchange with somebody new: it has no cookie of ours (RFC 2408, section 3.1), so that no more is
-    /// known of who sent it than he wrote there.
+    /// Whether it starts an exchange with an unknown peer: it has no cookie of ours (RFC 2408,
+    /// section 3.1), so that everything known about its sender is what the sender wrote.
     pub(crate) fn is_first(&self) -> bool {
         self.bytes.get(8..16).is_none_or(|responder| responder == [0; 8])
     }
@@ -47,7 +48,7 @@ pub(crate) struct LinkPacket {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What the data plane tells.
+/// The notifications of the data plane.
 pub(crate) enum News {
     /// A packet waits for a tunnel.
     Acquire(Acquire),
@@ -61,7 +62,7 @@ pub(crate) enum News {
     Kernel(hubward_linux::xfrm::Event),
 }
 
-/// What two pieces of news have in common of which only the later one need be told.
+/// What two notifications have in common of which only the later one matters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Same {
     Acquire(InterfaceId, Service, usize),
@@ -71,7 +72,8 @@ pub(crate) enum Same {
 }
 
 impl News {
-    /// What it replaces where that still waits; so there is never more of it than there are tunnels.
+    /// What it replaces where that still waits; so there is never more of it than there are
+    /// tunnels.
     pub(crate) fn same(&self) -> Option<Same> {
         match self {
             Self::Acquire(acquire) => {
@@ -91,7 +93,8 @@ pub(crate) enum Request {
     Order(Command, Sender<()>),
     /// Whose steps are logged from now on, and who waits for that.
     Trace(TraceScope, Sender<()>),
-    /// Forget granted networks that share an address with this one, or all; and who waits for how many they were.
+    /// Forget granted networks that share an address with this one, or all; and who waits for how
+    /// many they were.
     ClearGuard(Option<Ipv4Net>, Sender<usize>),
     /// SIGHUP: read the configuration again.
     Reload,
@@ -110,9 +113,9 @@ pub(crate) enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Stop,
-    /// The same, by Ctrl-C: somebody may sit at the terminal.
+    /// The same, by Ctrl-C: there may be a user at the terminal.
     Interrupt,
-    /// The program begins anew, with its saved configuration: `reload`.
+    /// The program restarts with its saved configuration: `reload`.
     Restart,
     /// A part of it died or hung.
     Failed,

@@ -1,4 +1,5 @@
-//! Words and small tools that all other rooms may use. They name nothing of the program but each other.
+//! Words and small tools that all other rooms may use. They name nothing of the program but each
+//! other.
 
 pub(crate) mod clock;
 pub(crate) mod console_lines;

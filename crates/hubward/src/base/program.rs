@@ -27,13 +27,13 @@ pub(crate) fn mapping(pair: &str) -> Result<(String, &str), WrongUse> {
 /// The exit status of a start that this machine was not ready for, `EX_TEMPFAIL` of sysexits.h.
 pub(crate) const NOT_YET: u8 = 75;
 
-/// Why this machine is not ready for a configuration that may be started: a link, a port or a device is not there. That may
-/// change by itself, and a refused configuration does not.
+/// Why this machine is not ready for a valid configuration: a link, a port or a device is missing.
+/// Unlike a refused configuration, that may change without an operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:#}")]
 pub(crate) struct NotYet(pub(crate) anyhow::Error);
 
-/// Prints; whoever read it may be gone (`| head`).
+/// Prints; the reader may be gone (`| head`).
 pub(crate) fn say(text: &str) {
     let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
 }

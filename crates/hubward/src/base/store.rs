@@ -1,5 +1,6 @@
-//! What has to outlive a restart: rows in memory, kept in a small database where that is possible. A disk that is full,
-//! read-only or broken stops nothing: it is told, and everything is kept again once there is room.
+//! State that outlives a restart: rows in memory, saved in a small database where that is possible.
+//! A disk that is full, read-only or broken stops nothing: it is reported, and everything is saved
+//! again once there is room.
 
 use anyhow::bail;
 use hubward_linux::owned::set_aside;
@@ -17,9 +18,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Client addresses by owner.
 pub(crate) const LEASES: &str = "leases";
-/// What DHCP lent the interfaces, by link.
+/// The DHCP leases of the interfaces, by link.
 pub(crate) const DHCP_CLIENT: &str = "dhcp-client";
-/// What this DHCP server lends, by address.
+/// The leases of this DHCP server, by address.
 pub(crate) const DHCP_SERVER: &str = "dhcp-server";
 /// Networks that peers were granted as their side of a tunnel.
 pub(crate) const GRANTED: &str = "granted_networks";
@@ -67,7 +68,7 @@ struct Kept {
     database: Option<Database>,
     /// Whether what the file had is in memory; otherwise it must not be overwritten.
     read: bool,
-    /// Why the file does not have what it should, as it was told.
+    /// Why the file is not up to date, as it was reported.
     trouble: Option<String>,
     tried: Option<Instant>,
 }
@@ -76,9 +77,9 @@ struct Kept {
 enum Fault {
     /// Another Hubward has it.
     Locked,
-    /// It is no database, or a damaged one.
+    /// It is not a database, or is damaged.
     Broken(String),
-    /// The disk does not do what it is told.
+    /// The disk returns errors.
     Disk(String),
 }
 
@@ -86,7 +87,8 @@ impl Store {
     /// Opens the database in a folder, and makes both if they are not there.
     ///
     /// # Errors
-    /// Only where another Hubward has it. Whatever else goes wrong is told, and nothing is kept meanwhile.
+    /// Only if another Hubward uses it. Any other problem is reported, and nothing is saved in the
+    /// meantime.
     pub(crate) fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(NAME);
         let shared = Shared::default();
@@ -212,7 +214,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Kept {
-    /// Opens the database; at the first time its rows are taken over into memory, later it is given those there.
+    /// Opens the database; at the first time its rows are taken over into memory, later it is given
+    /// those there.
     fn reopen(&mut self, memory: &Mutex<Content>) -> Result<(), Fault> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         self.tried = Some(Instant::now());
@@ -261,7 +264,7 @@ impl Kept {
             }
             Err(fault) => {
                 if new {
-                    // half of a new one would be taken for a broken one
+                    // an incomplete new one would be taken for a damaged one
                     let _gone = std::fs::remove_file(path);
                 } else if let (Fault::Disk(_), false) = (&fault, self.read) {
                     // it cannot be written, but perhaps read
@@ -309,7 +312,8 @@ fn folder_of(path: &Path) -> Result<(), Fault> {
     })
 }
 
-/// The database is somebody else's code, and a damaged file may make it panic: that is a broken file like another.
+/// The database is third-party code, and a damaged file may make it panic: that is treated like any
+/// other damaged file.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Fault::Broken(format!("the database {NAME} is damaged"))))
@@ -447,7 +451,7 @@ fn put_rows(
     Ok(())
 }
 
-/// Seconds since 1970: what a stored end of a lease is measured by, because the monotonic clock begins anew.
+/// Seconds since 1970: stored ends of leases use them, because the monotonic clock starts over.
 pub(crate) fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Lines of `debug crypto ipsec`: the key engine, which IOS asks for SPIs and hands pairs to.
+//! Lines of `debug crypto ipsec`: the key engine, which IOS asks for SPIs and passes SAs to.
 
 use super::line::{About, Class, Line, Tag};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
@@ -66,13 +66,13 @@ fn proxy(range: AddressRange, protocol: Option<u8>, port: Option<u16>, host: Ipv
     format!("{}/{mask}/{protocol}/{port} (type={kind})", range.first())
 }
 
-/// The connection ids of a pair, in and out.
+/// The connection ids of a child SA, in and out.
 fn conn_ids(child: ChildId) -> (u64, u64) {
     let inbound = 1998_u64.saturating_add(child.0.saturating_mul(2));
     (inbound, inbound.saturating_add(1))
 }
 
-/// What a key engine message says of the pair.
+/// What a key engine message says of the child SA.
 struct Message<'a> {
     direction: &'a str,
     selector: &'a Selector,
@@ -99,7 +99,7 @@ fn message(about: About, message: &Message<'_>, host: Ipv4Addr) -> String {
     )
 }
 
-/// A proposal is held against what is configured.
+/// A proposal is compared with the configuration.
 pub(super) fn request(about: About, selector: &Selector, suite: EspSuite, mode: Mode) -> Vec<Line> {
     let text = message(
         about,
@@ -119,7 +119,7 @@ pub(super) fn request(about: About, selector: &Selector, suite: EspSuite, mode: 
     vec![ipsec(format!("IPSEC(validate_proposal_request): proposal part #1,{text}"))]
 }
 
-/// The proxies are held against a crypto map, each of the two.
+/// The proxy identities are compared with a crypto map, both of them.
 pub(super) fn proxies(map: &str, taken: bool) -> Vec<Line> {
     let proxy = ipsec(format!("IPSEC(kei_proxy): head = {map}, map->ivrf = , kei->ivrf = "));
     let mut out = vec![proxy.clone(), proxy];
@@ -140,7 +140,7 @@ pub(super) fn spi(about: About, spi: Spi) -> Vec<Line> {
     vec![queue(), ipsec(format!("IPSEC(spi_response): getting spi {} {from}", spi.0))]
 }
 
-/// A pair is in its place.
+/// A child SA is installed.
 pub(super) fn installed(about: About, pair: &Pair) -> Vec<Line> {
     let (conn_in, conn_out) = conn_ids(pair.child);
     let initialize = |direction, spi: Spi, conn_id, flags| {
@@ -184,7 +184,7 @@ pub(super) fn installed(about: About, pair: &Pair) -> Vec<Line> {
     out
 }
 
-/// A pair ends.
+/// A child SA ends.
 pub(super) fn deleted(about: About, inbound: Spi, outbound: Spi, suite: EspSuite) -> Vec<Line> {
     let deleted = |destination: IpAddr, spi: Spi| {
         ipsec(format!(
@@ -197,7 +197,8 @@ pub(super) fn deleted(about: About, inbound: Spi, outbound: Spi, suite: EspSuite
     vec![queue(), deleted(about.path.local, inbound), deleted(about.path.remote, outbound)]
 }
 
-/// What phase 1 says of a new pair, in the words of `debug crypto isakmp`, without the first line.
+/// What phase 1 says of a new child SA, in the words of `debug crypto isakmp`, without the first
+/// line.
 pub(super) fn creating(about: About, pair: &Pair) -> String {
     let (conn_in, conn_out) = conn_ids(pair.child);
     let (local, remote) = (about.path.local, about.path.remote);

@@ -578,7 +578,8 @@ fn asked(kind: u16) -> Line {
     }
 }
 
-/// What becomes of an attribute that a client asked for: what is known and not configured passes in silence.
+/// What becomes of an attribute that a client asked for: what is known and not configured passes in
+/// silence.
 fn answered(conn: u32, answer: &ConfigAnswer) -> Option<Line> {
     let attribute = match answer {
         ConfigAnswer::Sent(attribute) => attribute,

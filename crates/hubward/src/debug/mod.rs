@@ -14,7 +14,7 @@ pub(crate) use options::{Debugging, Options, Switch, name};
 use hubward_proto::ike::event::{Event, EventKind};
 use line::About;
 
-/// The lines of an event, of every class; none for what is no step.
+/// The lines of an event, of every class; none if it is not a step.
 pub(crate) fn lines(event: &Event) -> Vec<Line> {
     let (EventKind::Trace(step), Some(path)) = (&event.kind, event.path) else { return Vec::new() };
     let about = About { conn: event.connection.map_or(0, |conn| conn.0), path };

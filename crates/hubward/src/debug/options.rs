@@ -16,7 +16,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Whose steps are to be told.
+    /// The peers whose steps are traced.
     pub(crate) fn scope(&self) -> TraceScope {
         if self.classes.is_empty() {
             TraceScope::Off

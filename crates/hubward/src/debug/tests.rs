@@ -1,4 +1,5 @@
-//! The reference document's spoke and client against an engine of its hub's configuration: the acceptance rows of its debug output.
+//! The reference document's spoke and client against an engine of its hub's configuration: the
+//! acceptance rows of its debug output.
 
 use super::*;
 use crate::base::format::Format;
@@ -201,7 +202,7 @@ fn a25_the_client_hears_of_the_shorter_lifetime() {
     assert!(!spoke().told(Format::Classic).iter().any(|line| line.contains("responder lifetime")));
 }
 
-/// What was offered is told; what runs is the router's own 3600 seconds and 4608000 kilobytes.
+/// What was proposed is logged; the router's own 3600 seconds and 4608000 kilobytes apply.
 #[test]
 fn a30_the_clients_lifetime_is_told_and_not_kept() {
     let hub = client();
@@ -244,7 +245,7 @@ fn a33_the_map_and_the_tree() {
     in_order(&spoke().told(Format::Classic), &[proxy, proxy, proxy, proxy, tree]);
 }
 
-/// The same texts behind the tag of newer IOS.
+/// The same texts after the tag of newer IOS.
 #[test]
 fn the_modern_tag_has_the_connection_id_of_show() {
     let told = spoke().told(Format::Modern);
@@ -274,7 +275,7 @@ fn blocks_keep_their_indents() {
     assert_eq!(encryption.text(Format::Classic), "ISAKMP:      encryption 3DES-CBC");
 }
 
-/// What a peer calls itself steers no terminal.
+/// A peer's identity cannot control a terminal.
 #[test]
 fn a_hostile_identity_is_escaped() {
     use hubward_proto::ike::trace::{IdentityPayload, Trace};

@@ -30,7 +30,7 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(super) matched: Matched,
-    /// Where each of its words stands in the line, in bytes from 0.
+    /// The position of each of its words in the line, in bytes from 0.
     pub(super) places: Vec<usize>,
 }
 

@@ -18,7 +18,8 @@ pub(super) fn on(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Result<
     turn(desk, switch)
 }
 
-/// `undebug all`, `undebug crypto {engine|ipsec|isakmp}`, `undebug crypto condition peer ipv4 A.B.C.D`
+/// `undebug all`, `undebug crypto {engine|ipsec|isakmp}`, `undebug crypto condition peer ipv4
+/// A.B.C.D`
 pub(super) fn off(desk: &Desk, arguments: &Arguments, _: &Answers<'_>) -> Result<String, Refusal> {
     let switch = match arguments.parsed("address")? {
         Some(peer) => Switch::NoPeer(peer),
@@ -33,7 +34,7 @@ fn class(arguments: &Arguments) -> Option<Class> {
         .find_map(|(keyword, class)| arguments.has(keyword).then_some(class))
 }
 
-/// Done when the engine tells what is wanted, and no more than that.
+/// Done when the engine traces what was requested, and no more than that.
 fn turn(desk: &Desk, switch: Switch) -> Result<String, Refusal> {
     let (options, told) = desk.views.logging.debugging.switch(switch);
     let (done, wait) = std::sync::mpsc::channel();

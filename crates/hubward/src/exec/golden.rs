@@ -1,5 +1,6 @@
-//! Every `show` command's text in both layouts, and its JSON, against files in `golden/`; and what the acceptance rows say of
-//! them. `HUBWARD_BLESS=1` writes the files anew: read what it changed.
+//! Every `show` command's text in both layouts, and its JSON, compared with files in `golden/`; and
+//! what the acceptance rows require of them. `HUBWARD_BLESS=1` writes the files again: review the
+//! difference.
 
 use super::table::{self, ROWS, Run};
 use crate::base::console_lines::{LineName, UserLine};
@@ -293,7 +294,7 @@ fn hub() -> Snapshot {
         ],
     );
     let mut default = Route::new("0.0.0.0/0".parse().unwrap());
-    // in front of one that somebody else made
+    // before one that another program made
     (default.gateway, default.interface, default.metric) = (Some("10.48.66.181".parse().unwrap()), 2, 0);
     hub.routes.push(default.clone());
     let interface = Some("FastEthernet0/0".to_string());
@@ -338,7 +339,7 @@ fn hub() -> Snapshot {
     hub
 }
 
-/// The reference spoke, in the middle of a renewal.
+/// The reference spoke, in the middle of a rekey.
 fn spoke() -> Snapshot {
     let mut spoke = snapshot(
         include_str!("../../../../examples/spoke.cfg"),
@@ -564,7 +565,8 @@ fn a15_two_flows_with_their_sas() {
     }
 }
 
-/// A18: the SPIs in hexadecimal and decimal are the same number, and the current outbound one is an outbound SA's.
+/// A18: the SPIs in hexadecimal and decimal are the same number, and the current outbound one is an
+/// outbound SA's.
 #[test]
 fn a18_spis_agree() {
     for gateway in [hub, spoke] {
@@ -591,7 +593,7 @@ fn a18_spis_agree() {
     }
 }
 
-/// A32: connection ids of ESP begin with 2000 inbound and 2001 outbound.
+/// A32: connection ids of ESP start with 2000 inbound and 2001 outbound.
 #[test]
 fn a32_connection_ids() {
     let text = text("show crypto ipsec sa", hub(), Format::Classic);
@@ -618,7 +620,7 @@ fn a39_the_next_hop_of_no_connected_network() {
     assert!(text.contains("\nS*    0.0.0.0/0 [1/0] via 10.48.66.181, FastEthernet0/0\n"), "{text}");
 }
 
-/// A route of the configuration that is not used is told, with the reason.
+/// A route of the configuration that is not used is reported, with the reason.
 #[test]
 fn a_route_that_is_not_used() {
     let mut hub = hub();
@@ -641,7 +643,7 @@ fn the_version_claims_nothing_of_ciscos() {
     }
 }
 
-/// Of several pairs of a flow all count, those that are gone too; the newest is the current one.
+/// All child SAs of a flow count, including those that were deleted; the newest is the current one.
 #[test]
 fn a_renewal_loses_no_packet() {
     let text = text("show crypto ipsec sa", spoke(), Format::Modern);
@@ -676,7 +678,8 @@ fn secrets_need_privilege_15() {
     assert!(key.contains("spokes       0.0.0.0        [0.0.0.0        ]            cisco123\n"), "{key}");
 }
 
-/// `show running-config` begins and ends as collectors of configurations expect, and counts its bytes.
+/// `show running-config` begins and ends as collectors of configurations expect, and counts its
+/// bytes.
 #[test]
 fn the_running_configuration_is_framed_as_on_ios() {
     let text = text("show running-config", hub(), Format::Modern);

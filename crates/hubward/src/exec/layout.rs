@@ -1,5 +1,6 @@
-//! What all `show` commands have in common. A command gives typed rows; its text and its JSON are both made of them, one row at
-//! a time, so that they cannot differ and a long output never lies in memory.
+//! The common part of all `show` commands. A command returns typed rows; its text and its JSON are
+//! both made from them, one row at a time, so that they cannot differ and a long output is never in
+//! memory as a whole.
 
 use crate::base::format::Format;
 use hubward_proto::flow::selector::AddressRange;
@@ -25,8 +26,8 @@ pub(crate) trait Shown: Send {
     /// The text, as IOS lays it out.
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()>;
 
-    /// `{"show": COMMAND, "version": 1, "rows": [...]}`. Fields may be added to rows; none changes its meaning or goes while
-    /// the version stays.
+    /// `{"show": COMMAND, "version": 1, "rows": [...]}`. Fields may be added to rows; none changes
+    /// its meaning or goes while the version stays.
     fn json(&self, command: &str, out: &mut dyn Write) -> io::Result<()>;
 }
 

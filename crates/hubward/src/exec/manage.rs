@@ -1,5 +1,5 @@
-//! `write`, `copy`, `configure replace`, `show archive config differences`, `reload`: what keeps, compares and replaces
-//! configurations.
+//! `write`, `copy`, `configure replace`, `show archive config differences`, `reload`: what keeps,
+//! compares and replaces configurations.
 
 use crate::base::format::Format;
 use crate::base::message::{End, Request};
@@ -85,7 +85,7 @@ pub(super) fn reload(desk: &Desk, _: &Arguments, answers: &Answers<'_>) -> Resul
     }
     tracing::warn!("%SYS-5-RELOAD: Reload requested");
     let gateway = desk.gateway.clone();
-    // whoever asked is told before it is gone
+    // the user gets an answer before the gateway is gone
     std::thread::Builder::new()
         .name("reload".into())
         .spawn(move || {
@@ -96,8 +96,9 @@ pub(super) fn reload(desk: &Desk, _: &Arguments, answers: &Answers<'_>) -> Resul
     Ok(String::new())
 }
 
-/// `show archive config differences [FILE [FILE]]`: what the second has and the first has not, and the other way round. Without
-/// a second file it is the running configuration, without a first the startup configuration.
+/// `show archive config differences [FILE [FILE]]`: what the second has and the first has not, and
+/// the other way round. Without a second file it is the running configuration, without a first the
+/// startup configuration.
 pub(super) fn differences(context: &Context, arguments: &Arguments) -> Output {
     let snapshot = &context.snapshot;
     let text = |name: &str, usual: Place| {

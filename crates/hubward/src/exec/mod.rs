@@ -1,4 +1,4 @@
-//! Exec commands: the table of them, and the local socket by which `hubward exec` gives one.
+//! Exec commands: their table, and the local socket by which `hubward exec` runs one.
 
 pub(crate) mod command;
 mod debug;
@@ -35,13 +35,13 @@ use crate::manage::desk::{Answers, Desk, Outcome, PATIENCE, Refusal};
 use std::io::Write;
 use table::Run;
 
-/// Carries a command out; `| json` behind a `show` command gives its rows as JSON. What is written before an error of `out` has
-/// been written.
+/// Runs a command; with `| json` after it, a `show` command returns its rows as JSON. What was
+/// written before an error of `out` has been written.
 pub(crate) fn run(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
     answered(line, caller, &Answers::usual(), desk, out)
 }
 
-/// The same for somebody who can be asked.
+/// The same for a user who can be asked.
 pub(crate) fn answered(
     line: &str,
     caller: Caller,

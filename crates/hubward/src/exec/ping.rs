@@ -67,7 +67,7 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
     let mut sent = 0;
     for number in 1..=count {
         sent = number;
-        // one at a time, so that whoever hangs up ends it
+        // one at a time, so that a closed connection ends it
         let outcomes = icmp::ping(ping, |_| {}).map_err(io::Error::other);
         let outcome = match outcomes {
             Ok(outcomes) => outcomes.into_iter().next().unwrap_or(Outcome::Timeout),
@@ -81,7 +81,8 @@ fn send(ping: &Ping, count: u32, out: &mut dyn Write) -> io::Result<()> {
         if number % 70 == 0 && number < count {
             writeln!(out)?;
         }
-        // the escape sequence ends it, and it tells how far it came; for who is gone, that fails again
+        // the escape sequence ends it, and it reports its result; if the user is gone, that fails
+        // again
         if out.flush().is_err() {
             break;
         }
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn a_host_that_is_not_there() {
         let ping = Ping { timeout: Duration::ZERO, count: 1, ..Ping::new(Ipv4Addr::new(127, 0, 0, 1)) };
-        // an address of nobody's here: this machine cannot send from it
+        // not one of this machine's addresses: it cannot send from it
         let ping = Ping { source: Some(Ipv4Addr::new(192, 0, 2, 77)), ..ping };
         let mut out = Vec::new();
         send(&ping, 2, &mut out).unwrap();

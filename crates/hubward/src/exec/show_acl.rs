@@ -34,7 +34,8 @@ struct LineRow {
     sequence: u32,
     /// `permit ip 10.2.0.0 0.0.255.255 any`
     text: String,
-    /// Packets, in both directions, of SAs that the line selected; only lines of crypto access lists that permit count.
+    /// Packets, in both directions, of SAs that the line selected; only lines of crypto access
+    /// lists that permit count.
     matches: u64,
 }
 
@@ -57,7 +58,7 @@ impl Acls {
         hits
     }
 
-    /// The line as it stands in the configuration, without the words in front of `permit`.
+    /// The line as it is in the configuration, without the words before `permit`.
     fn written(&self, entry: &AclEntry) -> Option<String> {
         let place = usize::try_from(entry.line.checked_sub(1)?).ok()?;
         let text = &self.snapshot.parsed.document.lines.get(place)?.text;

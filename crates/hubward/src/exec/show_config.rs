@@ -1,4 +1,5 @@
-//! `show running-config`, `show startup-config` and `show archive`. They hold secrets: whoever is not privileged gets none of it.
+//! `show running-config`, `show startup-config` and `show archive`. They contain secrets, which an
+//! unprivileged user does not get.
 
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
@@ -49,8 +50,9 @@ pub(super) fn archive(_: &Context, _: &Arguments) -> Output {
     shown(Archive)
 }
 
-/// Bytes that a router of that time keeps its configuration in. A file has no such bound, but who compares configurations
-/// (Ansible) leaves the first line out of it only if it is written as IOS does.
+/// Bytes that a router of that time keeps its configuration in. A file has no such bound, but who
+/// compares configurations (Ansible) leaves the first line out of it only if it is written as IOS
+/// does.
 const NVRAM: usize = 262_136;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,12 +77,13 @@ struct LineRow {
 }
 
 impl Listing {
-    /// Below privilege 15 a configuration does not exist; the table says so already, and this is what it rests on.
+    /// Below privilege 15 a configuration does not exist; the table says so already, and this is
+    /// what it rests on.
     fn new(source: Source, text: String, privilege: u8) -> Result<Self, Refusal> {
         if privilege < PRIVILEGED {
             return Err(Refusal::Invalid(0));
         }
-        // what is behind `end` is no configuration
+        // what follows `end` is not configuration
         let end = hubward_config::end_of(&text).unwrap_or(usize::MAX);
         let mut lines: Vec<_> = text.lines().take(end).collect();
         while lines.last().is_some_and(|line| line.trim().is_empty()) {
@@ -137,7 +140,7 @@ impl Layout for Archive {
 mod tests {
     use super::*;
 
-    /// A file need not be indented, and may come back to an interface.
+    /// A file need not be indented, and may open an interface again.
     #[test]
     fn an_interface_wherever_it_is_said() {
         let text = "int fa0/0\nip address dhcp\n! a remark\n\n  shutdown\nhostname A\ninterface FastEthernet 0/1\n shutdown\n\
@@ -146,7 +149,7 @@ mod tests {
         assert_eq!(part, "interface FastEthernet0/0\n ip address dhcp\n shutdown\n description x\n");
     }
 
-    /// A banner may say `end`; what is behind the configuration's own is not shown.
+    /// A banner may contain `end`; what follows the configuration's own `end` is not shown.
     #[test]
     fn a_banner_does_not_end_the_listing() {
         let text = "banner motd #\nend\n#\nhostname A\n\nEND\nhostname B\n".to_string();

@@ -110,7 +110,8 @@ impl InterfaceRow {
         Some(format!("{}/{}", self.address?, self.prefix_length?))
     }
 
-    /// What IOS takes for the bandwidth of an interface of this kind: kilobits, and tens of microseconds of delay.
+    /// What IOS takes for the bandwidth of an interface of this kind: kilobits, and tens of
+    /// microseconds of delay.
     fn bandwidth_and_delay(&self) -> (u32, u32) {
         match self.name.trim_end_matches(|c: char| !c.is_ascii_alphabetic()) {
             "Ethernet" => (10_000, 1000),

@@ -92,7 +92,7 @@ impl Proxy {
     }
 }
 
-/// One half of an SA pair.
+/// One SA of a child SA.
 #[derive(Debug, Serialize)]
 struct SaRow {
     spi: u32,

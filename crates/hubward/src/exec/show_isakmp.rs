@@ -209,7 +209,7 @@ impl Detail {
                 "",
                 row.encryption,
                 row.hash,
-                // IOS 12.3 has no word for a pre-shared key with Xauth behind it
+                // IOS 12.3 has no word for a pre-shared key followed by Xauth
                 if row.capabilities.contains('X') { "" } else { row.authentication },
                 row.dh_group.unwrap_or(0),
                 clock_time(row.lifetime),

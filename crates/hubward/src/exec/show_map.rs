@@ -64,7 +64,7 @@ struct EntryRow {
     sequence: u32,
     peers: Vec<IpAddr>,
     current_peer: Option<IpAddr>,
-    /// The name of the dynamic map behind the entry.
+    /// The name of the entry's dynamic map.
     dynamic_map: Option<String>,
     /// `dynmap/10`: the template that a clone was made of.
     created_from: Option<String>,

@@ -31,7 +31,7 @@ struct PoolRow {
     in_use: Vec<LeaseRow>,
 }
 
-/// An address that is lent.
+/// A leased address.
 #[derive(Debug, Serialize)]
 struct LeaseRow {
     address: Ipv4Addr,

@@ -35,7 +35,8 @@ struct RouteRow {
     metric: u32,
     next_hop: Option<Ipv4Addr>,
     interface: Option<String>,
-    /// Whether its packets are dropped and their senders told: the configuration leads them by an interface that is not here.
+    /// Whether its packets are dropped and their senders notified: its interface in the
+    /// configuration does not exist here.
     unreachable: bool,
     /// Why a route of the configuration is not used, though it has none better.
     hidden: Option<String>,
@@ -108,7 +109,7 @@ impl Routes {
 }
 
 impl Routes {
-    /// Routes of the configuration that a route of somebody else's keeps out.
+    /// Routes of the configuration that are not used because of a route of another program.
     fn hidden(&self) -> impl Iterator<Item = RouteRow> {
         self.0.statics.iter().filter_map(|chosen| {
             let IpNet::V4(destination) = chosen.route.destination else { return None };
@@ -217,7 +218,7 @@ impl Layout for Routes {
     }
 }
 
-/// The routes by the class A, B or C network that holds them.
+/// The routes by the class A, B or C network that contains them.
 fn networks(rows: &[RouteRow]) -> BTreeMap<Ipv4Net, Vec<&RouteRow>> {
     let mut networks: BTreeMap<Ipv4Net, Vec<&RouteRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.destination.prefix_len() > 0) {
@@ -226,7 +227,7 @@ fn networks(rows: &[RouteRow]) -> BTreeMap<Ipv4Net, Vec<&RouteRow>> {
             [128..=191, ..] => 16,
             _ => 24,
         };
-        // a supernet stands for itself
+        // a supernet is listed by itself
         let length = length.min(row.destination.prefix_len());
         let network = Ipv4Net::new(row.destination.addr(), length).unwrap_or_default().trunc();
         networks.entry(network).or_default().push(row);
@@ -267,7 +268,7 @@ struct ArpRow {
     address: Ipv4Addr,
     /// Minutes; `None` for an address of ours.
     age: Option<u32>,
-    /// `None` while nobody answers.
+    /// `None` while there is no answer.
     mac: Option<String>,
     interface: String,
 }
@@ -310,7 +311,7 @@ impl Layout for Arp {
                 (Some(_), Some(age)) => age.to_string(),
             };
             let mac = row.mac.as_deref().unwrap_or("Incomplete");
-            // nothing stands behind an address that nobody has
+            // no interface is printed for an unresolved address
             let interface = row.mac.as_ref().map_or("", |_| &row.interface);
             let line = format!(
                 "Internet  {:<15} {age:>10}   {mac:<14}  ARPA   {interface}",

@@ -277,7 +277,7 @@ impl Sessions {
         })
     }
 
-    /// Static peers without an SA, and whoever is not authenticated yet.
+    /// Static peers without an SA, and peers that are not authenticated yet.
     fn down(&self) -> Vec<SessionRow> {
         let snapshot = &self.snapshot;
         let config = &snapshot.parsed.config;

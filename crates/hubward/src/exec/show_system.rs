@@ -49,7 +49,7 @@ struct VersionRow {
     interfaces: BTreeMap<String, usize>,
     /// Tunnels and groups that the start left out.
     without: Vec<String>,
-    /// Lines that are not held, as the start was allowed.
+    /// Lines that are not enforced, as allowed at startup.
     allowed: Vec<String>,
 }
 

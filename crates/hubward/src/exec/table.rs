@@ -1,5 +1,5 @@
-//! The table of exec commands: what each looks like, who may give it, what it does. The forms are in the language of the
-//! configuration's commands; help and completion come from them too.
+//! The table of exec commands: what each looks like, who may give it, what it does. The forms are
+//! in the language of the configuration's commands; help and completion come from them too.
 
 use super::{
     debug, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard, show_interface,
@@ -28,7 +28,7 @@ pub(crate) struct Row {
 pub(crate) enum Run {
     /// Shows something of a snapshot.
     Show(fn(&Context, &Arguments) -> Output),
-    /// Does something that takes its time, and tells of it as it goes on.
+    /// Does something that takes time, and prints its progress.
     Tell(fn(&Context, &Arguments, &mut dyn Write) -> Outcome),
     /// Does something with configurations, or ends the gateway; may ask before.
     Manage(fn(&Desk, &Arguments, &Answers<'_>) -> Result<String, Refusal>),
@@ -149,7 +149,7 @@ pub(crate) fn allowed_forms(privilege: u8) -> impl Iterator<Item = &'static Form
     ROWS.iter().zip(FORMS.iter()).filter(move |(row, _)| row.privilege <= privilege).map(|(_, form)| form)
 }
 
-/// The command that a line is, for somebody of a privilege.
+/// The command that a line is, for a user with a privilege.
 pub(crate) fn find(line: &str, privilege: u8) -> Result<(&'static Row, Arguments), Refusal> {
     let words = words(line);
     let place = |word: usize| {
@@ -165,7 +165,7 @@ pub(crate) fn find(line: &str, privilege: u8) -> Result<(&'static Row, Arguments
         }
         automaton::Outcome::Incomplete(..) => Err(Refusal::Incomplete),
         automaton::Outcome::Ambiguous(_) => {
-            // the words behind the ambiguous one are anybody's
+            // the words after the ambiguous one may belong to any of them
             let printable = line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80);
             Err(Refusal::Ambiguous(printable.collect()))
         }

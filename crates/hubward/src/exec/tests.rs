@@ -3,8 +3,8 @@
 use super::table::find;
 use crate::manage::desk::Refusal;
 
-/// Every command cut short, changed by a byte, repeated and joined: understood or refused, with nothing in the refusal that a
-/// terminal would take for more than text.
+/// Every command cut short, changed by a byte, repeated and joined: understood or refused, with
+/// nothing in the refusal that a terminal would take for more than text.
 #[test]
 fn mutated_lines() {
     let lines = [

@@ -509,7 +509,7 @@ impl Gateway {
         let before = Arc::clone(&self.parsed);
         let parsed = hubward_config::parse(&text);
         if !check::is_configuration(&parsed) {
-            anyhow::bail!("{} is no IOS configuration", self.file.display());
+            anyhow::bail!("{} is not an IOS configuration", self.file.display());
         }
         self.install(Arc::new(parsed))?;
         startup::keep_unsaved(&self.views, &before.document.print(), &text);
@@ -585,3 +585,6 @@ impl Gateway {
         self.lending.configure(&self.parsed.config, machine.names())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! `hubward lab`: the reference topology in network namespaces of this machine, with Hubward at all three places.
+//! `hubward lab`: the reference topology in network namespaces of this machine, with Hubward at all
+//! three places.
 //!
 //! ```text
 //!  hub LAN 10.1.1.10 ── hub 10.48.67.181 ── internet ── spoke (DHCP) ── spoke LAN 10.2.2.10
@@ -43,7 +44,7 @@ struct Proof {
     passed: bool,
 }
 
-/// Builds, runs, proves, and takes everything away. Must be called while the process has one thread.
+/// Builds, runs, verifies, and removes everything. Must be called while the process has one thread.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !netns::can_create() {
         netns::enter_user_namespace().context(
@@ -75,8 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(verdict(&mut account, &proofs))
 }
 
-/// On a signal removes the folder, which has passwords in it, and ends; the gateways end with this process, and the
-/// namespaces with them. With `--keep`, Ctrl-C is waited for elsewhere.
+/// On a signal removes the folder, which has passwords in it, and ends; the gateways end with this
+/// process, and the namespaces with them. With `--keep`, Ctrl-C is waited for elsewhere.
 fn stops(keep: bool, folder: PathBuf) -> anyhow::Result<tokio::runtime::Runtime> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -54,7 +54,8 @@ impl Place {
         Self::start(folder, name, namespace, command, socket)
     }
 
-    /// `hubward client connect` as the reference document's user; name resolution is the machine's and stays.
+    /// `hubward client connect` as the reference document's user; name resolution is the machine's
+    /// and stays.
     pub(crate) fn client(folder: &Path, namespace: &NetNs) -> anyhow::Result<Self> {
         let secret = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
             let file = folder.join(name);

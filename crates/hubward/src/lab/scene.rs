@@ -14,7 +14,7 @@ use std::path::Path;
 pub(crate) const HUB_CFG: &str = include_str!("../../../../examples/hub.cfg");
 /// The reference spoke.
 pub(crate) const SPOKE_CFG: &str = include_str!("../../../../examples/spoke.cfg");
-/// The router between them. It owns the hub's next hop, which lies in no network of the hub.
+/// The router between them. It owns the hub's next hop, which is in no network of the hub.
 pub(crate) const INTERNET_CFG: &str = "\
 hostname Internet
 !
@@ -131,5 +131,6 @@ fn host(place: &NetNs, address: &str, router: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The protocol number of routes that are no Hubward's, so that none removes them as its own leftovers.
+/// The protocol number of routes that are not Hubward's, so that no Hubward removes them as its own
+/// leftovers.
 const BOOT: u8 = 3;

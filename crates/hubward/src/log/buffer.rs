@@ -42,12 +42,12 @@ pub(crate) struct Logged {
     pub(crate) size: usize,
     /// Lines since the start.
     pub(crate) messages: u64,
-    /// The lines that it still holds.
+    /// The lines that it still contains.
     pub(crate) lines: Vec<Arc<LogLine>>,
 }
 
 impl LogBuffer {
-    /// Adds a line; the oldest ones go when there is no room.
+    /// Adds a line; the oldest ones are dropped if there is no room.
     pub(crate) fn push(&self, line: LogLine) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.messages += 1;
@@ -71,7 +71,7 @@ impl LogBuffer {
         held.bytes = 0;
     }
 
-    /// What it holds.
+    /// Its content.
     pub(crate) fn view(&self) -> Logged {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Logged { size: held.size, messages: held.messages, lines: held.lines.iter().cloned().collect() }

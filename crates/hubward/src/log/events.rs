@@ -1,5 +1,5 @@
-//! The engine's events as log lines: words for people, and IOS's message where it has one. Lines of one kind are limited, so
-//! that nobody can fill the disk.
+//! The engine's events as log lines: readable text, and IOS's message where there is one. Lines of
+//! one kind are limited, so that the disk cannot be filled.
 
 use hubward_proto::esp::inbound::Refused;
 use hubward_proto::ike::event::{Event, EventKind};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Lines of one kind in each interval.
 const LINES: u32 = 20;
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Kinds that are told apart in an interval.
+/// Kinds that are distinguished in an interval.
 const KINDS: usize = 1000;
 
 /// Writes events, and forgets those that come too often.
@@ -69,7 +69,8 @@ impl Log {
         let peer = event.path.map(|path| format!("{}:{}", path.remote, path.remote_port)).unwrap_or_default();
         let conn = event.connection.map(|conn| conn.0).unwrap_or_default();
         let kind = match &event.kind {
-            // not by its text: names and numbers in it are the peer's, and each would be a kind of its own
+            // not by its text: names and numbers in it are the peer's, and each would be a kind of
+            // its own
             EventKind::Refused(refusal) => format!("refused {:?}", std::mem::discriminant(refusal)),
             other => format!("{:?}", std::mem::discriminant(other)),
         };

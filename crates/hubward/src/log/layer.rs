@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Feeds the log with what `tracing` is told.
+/// Feeds the log from `tracing`.
 pub(crate) struct BufferLayer(pub(crate) Arc<Logging>);
 
 impl<S: Subscriber> Layer<S> for BufferLayer {

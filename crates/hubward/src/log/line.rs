@@ -27,7 +27,7 @@ pub(crate) enum Body {
         severity: u8,
         /// `SESSION_STATUS`.
         mnemonic: String,
-        /// What is behind the colon.
+        /// The text after the colon.
         text: String,
     },
     /// Debugging.
@@ -51,7 +51,7 @@ impl Stamps {
         Self { debug: settings.debug_stamp, log: settings.log_stamp, started }
     }
 
-    /// What stands in front of a line.
+    /// What precedes a line.
     fn of(&self, line: &LogLine) -> String {
         let stamp = if matches!(line.body, Body::Debug(_)) { self.debug } else { self.log };
         match stamp {
@@ -109,7 +109,7 @@ impl LogLine {
         }
     }
 
-    /// What stands behind the time stamp: one line, or for debugging several.
+    /// What follows the time stamp: one line, or for debugging several.
     pub(crate) fn words(&self, format: Format) -> String {
         match &self.body {
             Body::Message { facility, severity, mnemonic, text } => {

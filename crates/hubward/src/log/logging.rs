@@ -1,5 +1,6 @@
-//! Where lines of the log go: the buffer of `show logging`, the terminals that watch, standard error, a syslog server. A thread
-//! of its own makes lines of the engine's steps and hands everything on, so that nothing that is slow can hold up the gateway.
+//! Where lines of the log go: the buffer of `show logging`, the terminals that watch, standard
+//! error, a syslog server. A thread of its own makes lines of the engine's steps and hands
+//! everything on, so that nothing that is slow can hold up the gateway.
 
 use crate::base::console_lines::LineName;
 use crate::base::format::Format;
@@ -33,14 +34,14 @@ pub(crate) struct Logging {
     /// Which debugging is on.
     pub(crate) debugging: Debugging,
     queue: OnceLock<SyncSender<Entry>>,
-    /// Debug messages that were dropped and not told of yet.
+    /// Debug messages that were dropped and not reported yet.
     dropped: AtomicU64,
     settings: Mutex<Arc<Settings>>,
     told: Mutex<Told>,
     syslog: Mutex<Syslog>,
 }
 
-/// How much was told, and to whom.
+/// How much was logged, and to which destinations.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told {
     /// Debug messages that were dropped.
@@ -110,7 +111,7 @@ impl Logging {
             let entry = match entries.recv_timeout(BEAT) {
                 Ok(entry) => entry,
                 Err(RecvTimeoutError::Timeout) => continue,
-                // nobody logs any more
+                // nothing logs any longer
                 Err(RecvTimeoutError::Disconnected) => return heart.retire(),
             };
             let dropped = self.dropped.swap(0, Ordering::Relaxed);
@@ -133,14 +134,15 @@ impl Logging {
                     }
                 }
             }
-            // whoever waits may have given up
+            // the waiting thread may have given up
             Entry::Settled(done) => {
                 let _gone = done.try_send(());
             }
         }
     }
 
-    /// Logs a message. Never waits: when the thread is far behind, the message goes before what waits.
+    /// Logs a message. Never waits: if the thread is far behind, the message is dropped before
+    /// those that wait.
     pub(crate) fn message(&self, line: LogLine) {
         match self.queue.get() {
             Some(queue) => {
@@ -168,7 +170,8 @@ impl Logging {
         }
     }
 
-    /// Waits until everything that was logged before has been handed on. Not for the gateway thread.
+    /// Waits until everything that was logged before has been handed on. Not for the gateway
+    /// thread.
     pub(crate) fn settle(&self) {
         let Some(queue) = self.queue.get() else { return };
         let (done, wait) = sync_channel(1);
@@ -178,7 +181,7 @@ impl Logging {
         }
     }
 
-    /// How much was told since the start.
+    /// How much was logged since the start.
     pub(crate) fn told(&self) -> Told {
         *locked(&self.told)
     }
@@ -197,7 +200,7 @@ impl Logging {
         let mut told = *locked(&self.told);
         if wanted(log.console) {
             told.console += 1;
-            // what is no debugging is written there by `tracing`, in words for a machine too
+            // `tracing` writes everything else there, in a machine-readable format as well
             if matches!(line.body, Body::Debug(_)) {
                 let text = line.text(Format::Modern, stamps) + "\n";
                 let _closed = std::io::stderr().lock().write_all(text.as_bytes());
@@ -313,7 +316,7 @@ mod tests {
         assert!(told.try_recv().is_err());
     }
 
-    /// A reader that hangs costs lines, and they are counted; nobody waits.
+    /// A reader that hangs costs lines, which are counted; nothing waits for it.
     #[test]
     fn what_does_not_fit_is_dropped_and_told_of() {
         let logging = Logging::start(&Supervisor::new());

@@ -1,4 +1,5 @@
-//! The log: from events and the program's own messages to the buffer, terminals, syslog and standard error.
+//! The log: from events and the program's own messages to the buffer, terminals, syslog and
+//! standard error.
 
 pub(crate) mod buffer;
 pub(crate) mod events;

@@ -1,5 +1,5 @@
-//! Terminals that watch the log (`terminal monitor`). Each has a queue and a thread of its own: a terminal that does not take
-//! what it is told loses lines and delays nobody.
+//! Terminals with `terminal monitor`. Each has a queue and a thread of its own: a slow terminal
+//! loses lines and delays nothing.
 
 use crate::base::console_lines::LineName;
 use crate::base::format::Format;
@@ -41,9 +41,10 @@ impl Monitors {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on `tell` gets every message, one or several lines without the last line end, on a thread of its own. It may
-    /// take its time: what does not fit into its queue meanwhile is lost to this terminal, and it is told how much that was.
-    /// An error when there can be no thread.
+    /// From now on `tell` gets every message, one or several lines without the last line end, on a
+    /// thread of its own. It may take its time: messages that do not fit into its queue in the
+    /// meantime are lost to this terminal, and their number is reported to it. An error if there
+    /// can be no thread.
     pub(crate) fn subscribe(
         self: &Arc<Self>,
         line: LineName,
@@ -66,7 +67,8 @@ impl Monitors {
         Ok(Subscription { monitors: Arc::clone(self), number, classic })
     }
 
-    /// Tells every terminal that `may` watch a message in its format, and waits for none; how many it was given to.
+    /// Tells every terminal that `may` watch a message in its format, and waits for none; how many
+    /// it was given to.
     pub(crate) fn publish(
         &self,
         may: impl Fn(LineName) -> bool,
@@ -140,7 +142,8 @@ mod tests {
         assert!(told.recv_timeout(PATIENCE).is_err(), "its thread has ended");
     }
 
-    /// One that hangs loses what does not fit, is told of it, and holds up neither us nor the others.
+    /// One that hangs loses what does not fit, is notified of that, and delays neither us nor the
+    /// others.
     #[test]
     fn a_slow_terminal_delays_nobody() {
         let monitors = Arc::new(Monitors::default());

@@ -1,4 +1,5 @@
-//! Syslog servers (`logging host`): a datagram a message (RFC 3164). What the kernel does not take at once is lost.
+//! Syslog servers (`logging host`): a datagram a message (RFC 3164). What the kernel does not take
+//! at once is lost.
 
 use crate::base::date::Date;
 use crate::base::format::Format;
@@ -18,7 +19,8 @@ pub(crate) struct Syslog {
     v6: Option<UdpSocket>,
 }
 
-/// The datagram of a message: `<189>Nov 23 09:12:47 Hub %CRYPTO-5-SESSION_STATUS: ...`, on one line, without control characters.
+/// The datagram of a message: `<189>Nov 23 09:12:47 Hub %CRYPTO-5-SESSION_STATUS: ...`, on one
+/// line, without control characters.
 fn datagram(line: &LogLine, hostname: &str) -> Vec<u8> {
     let priority = FACILITY * 8 + u16::from(line.severity());
     let words = line.words(Format::Modern);

@@ -265,7 +265,7 @@ fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
 /// interface that is not here is left out: it may hold a pool, or what a crypto map carries, and that goes into its tunnel.
 fn main_table<'t>(expected: &'t Seen, statics: &'t [Static], refused: &[&Route]) -> Vec<&'t Route> {
     let there = |new: &Route| expected.main.iter().any(|old| same(new, old));
-    let added = statics.iter().map(|found| &found.route).filter(|new| !there(new) && !refused.contains(&new));
+    let added = statics.iter().map(|found| &found.route).filter(|new| !there(new) && !refused.contains(new));
     let stays =
         |old: &&Route| old.protocol != PROTOCOL || statics.iter().any(|found| same(&found.route, old));
     let table = added.rev().chain(expected.main.iter().filter(stays));

@@ -618,8 +618,7 @@ fn what_is_captured_stays_so_while_it_changes() {
     let config = config(&[OUTSIDE, LAN]);
     let mut lab = Lab::new(&["range 10.2.0.0/16", "range 10.3.0.0/16"]);
     lab.steps(&config);
-    lab.ranges =
-        [("10.2.0.0/17"), ("10.3.0.0/16")].map(|net| AddressRange::prefix(net.parse().unwrap())).into();
+    lab.ranges = ["10.2.0.0/17", "10.3.0.0/16"].map(|net| AddressRange::prefix(net.parse().unwrap())).into();
     let steps = lab.steps(&config);
     assert_eq!(
         of_stage(&lab, &steps, Stage::Own),

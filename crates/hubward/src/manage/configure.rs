@@ -1,5 +1,6 @@
-//! Changes to the running configuration from a console, and its way into a file. Every change takes the road of a file: a new
-//! text is read, compared with the old one and put in force as a whole by the gateway, which leaves alone what did not change.
+//! Changes to the running configuration from a console, and saving it to a file. Every change is
+//! handled like a file: the gateway reads a new text, compares it with the old one and applies it
+//! as a whole, leaving alone what did not change.
 
 use crate::base::files;
 use crate::base::message::{NotConfigured, Request};
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 /// How long the gateway may take for a configuration.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a change is made anew because another console's came first.
+/// How often a change is redone because another console's came first.
 const ATTEMPTS: usize = 10;
 
 /// Held by who saves.
@@ -42,7 +43,7 @@ pub(crate) fn replace(desk: &Desk, text: &str) -> Result<(), Refusal> {
     attempt(desk, |_| Ok((Some(text.to_string()), ())))
 }
 
-/// Makes a new text out of the running configuration and puts it in force.
+/// Makes a new text from the running configuration and applies it.
 fn attempt<T>(
     desk: &Desk,
     make: impl Fn(&Parsed) -> Result<(Option<String>, T), Refusal>,
@@ -66,7 +67,7 @@ fn attempt<T>(
     Err(Refusal::Failed("Another console changes the configuration all the time; try again".into()))
 }
 
-/// What is said of a line that is no command.
+/// The message for a line that is not a command.
 pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
     match wrong {
         Wrong::Incomplete => Refusal::Incomplete,
@@ -75,7 +76,7 @@ pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
     }
 }
 
-/// What may be repeated to whoever typed it.
+/// What may be repeated to the user who typed it.
 fn printable(line: &str) -> String {
     line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
 }
@@ -92,7 +93,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Reads a name. A file's is plain: nobody gets out of the folder by it.
+    /// Reads a name. A file's is plain: it cannot lead out of the folder.
     pub(crate) fn named(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         match lower.as_str() {
@@ -131,8 +132,8 @@ impl Place {
         }
     }
 
-    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was there before. What there is
-    /// to say of it, as lines.
+    /// Keeps the running configuration there: the whole of it, or, if anything goes wrong, what was
+    /// there before. What there is to say of it, as lines.
     pub(crate) fn save(&self, desk: &Desk) -> Result<String, Refusal> {
         let Some(path) = self.path(desk) else { return Ok(String::new()) };
         // the folder may hold the files of others
@@ -162,8 +163,8 @@ impl Place {
     }
 }
 
-/// Somebody may have edited the startup configuration since it was read, and not reloaded it yet: that is not lost when it is
-/// overwritten.
+/// Somebody may have edited the startup configuration since it was read, and not reloaded it yet:
+/// that is not lost when it is overwritten.
 fn keep_edited(desk: &Desk, path: &Path, text: &str) -> anyhow::Result<String> {
     let Ok(there) = check::read(path) else { return Ok(String::new()) };
     if there == *desk.views.saved() || there == text || there.trim().is_empty() {
@@ -194,7 +195,8 @@ mod tests {
     use super::*;
     use crate::gateway::startup::keep_unsaved;
 
-    /// The place of a wrong word is that in the typed line, though the password in front of it was hashed.
+    /// The position of a wrong word is that in the typed line, although the password before it was
+    /// hashed.
     #[test]
     fn what_is_wrong_behind_a_password_has_its_place() {
         let desk = crate::views::tests::desk();
@@ -236,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Saving does not undo what somebody wrote into the file meanwhile.
+    /// Saving does not undo what was written to the file in the meantime.
     #[test]
     fn an_edited_file_is_kept() {
         let folder = tempfile::tempdir().unwrap();
@@ -259,7 +261,7 @@ mod tests {
         assert!(!edited.exists());
     }
 
-    /// Reading the file again does not undo in silence what somebody typed meanwhile.
+    /// Reading the file again does not silently undo what was typed in the meantime.
     #[test]
     fn an_unsaved_configuration_is_kept() {
         let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The privilege of whoever may do everything.
+/// The highest privilege, which permits everything.
 pub(crate) const PRIVILEGED: u8 = 15;
 
 /// How long the gateway may take for an order.
@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     /// A word is wrong; its place in the line, in bytes from 0.
     #[error("% Invalid input detected at '^' marker.\n")]
     Invalid(usize),
-    /// A word stands for several commands.
+    /// A word abbreviates several commands.
     #[error("% Ambiguous command:  \"{0}\"\n")]
     Ambiguous(String),
     /// The command is right, but cannot be carried out; in words.
@@ -41,10 +41,10 @@ pub(crate) enum Refusal {
     Ask(Question),
 }
 
-/// What a command asks before it goes on.
+/// A question of a command before it continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// Several lines, perhaps; the answer stands behind the last.
+    /// Possibly several lines; the answer follows the last.
     pub(crate) text: String,
     /// One keystroke answers it: `[confirm]`.
     pub(crate) key: bool,
@@ -53,7 +53,7 @@ pub(crate) struct Question {
 /// What was answered so far.
 #[derive(Debug)]
 pub(crate) struct Answers<'a> {
-    /// `None`: nobody is there to be asked, and every answer is the usual one.
+    /// `None`: there is no user to ask, and every answer is the default.
     given: Option<&'a [String]>,
     next: std::cell::Cell<usize>,
 }
@@ -76,12 +76,12 @@ impl<'a> Answers<'a> {
         given.get(place).cloned().ok_or_else(question)
     }
 
-    /// A line; where nobody is asked, an empty one.
+    /// A line; empty if there is no user to ask.
     pub(crate) fn line(&self, text: &str) -> Result<String, Refusal> {
         self.ask(text, false, "")
     }
 
-    /// `yes` or `no`, asked until it is one of them, as on IOS; where nobody is asked, no.
+    /// `yes` or `no`, asked until it is one of them, as on IOS; no if there is no user to ask.
     pub(crate) fn yes_or_no(&self, text: &str) -> Result<bool, Refusal> {
         let again = format!("% Please answer 'yes' or 'no'.\n{}", text.trim_start_matches('\n'));
         let mut asked = text;
@@ -96,7 +96,7 @@ impl<'a> Answers<'a> {
         }
     }
 
-    /// Enter or `y`; where nobody is asked, yes.
+    /// Enter or `y`; yes if there is no user to ask.
     pub(crate) fn confirm(&self, text: &str) -> Result<bool, Refusal> {
         self.ask(text, true, "y").map(|answer| matches!(answer.as_str(), "" | "y" | "Y"))
     }

@@ -1,12 +1,13 @@
-//! Passwords that are typed in clear at a console do not stay so, as on IOS: a `secret` is hashed (type 9), and a `password` is
-//! obfuscated (type 7) where `service password-encryption` says so. A file is left as it was written.
+//! Passwords that are entered in clear text at a console are not stored so, as on IOS: a `secret`
+//! is hashed (type 9), and a `password` is obfuscated (type 7) with `service password-encryption`.
+//! Passwords in a file stay as written.
 
 use hubward_config::edit::Position;
 use hubward_config::spell_out;
 use hubward_crypto::password::{encode_type7, encode_type9};
 use hubward_linux::random;
 
-/// The line to enter in the place of one that has a password in clear; `None` for any other.
+/// The line to enter instead of one with a clear-text password; `None` for any other.
 pub(crate) fn protect(line: &str, position: &Position, obfuscate: bool) -> Option<String> {
     // in a line's mode, every global command is understood too
     let spelled = spell_out(&format!("line vty 0\n{line}"));
@@ -35,7 +36,8 @@ enum Kind {
     Secret,
 }
 
-/// The kind of a spelled-out command's password, and where it stands, with its type in front if it has one.
+/// The kind of the password in a command in full spelling, and its position, including its type if
+/// it has one.
 fn password_in(words: &[&str], position: &Position) -> Option<(Kind, usize)> {
     let kind = |keyword: &str| match keyword {
         "secret" => Some(Kind::Secret),

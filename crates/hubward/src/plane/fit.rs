@@ -1,4 +1,5 @@
-//! Whether the kernel can do what a configuration says. What it cannot is refused by name: half a protection is none.
+//! Whether the kernel supports what a configuration needs. What it does not support is refused by
+//! name: half a protection is none.
 
 use super::kernel::algorithms;
 use super::plan::{LINES, Net};
@@ -179,7 +180,7 @@ mod tests {
                     acl: acl([(true, net), (true, range([10, 3, 0, 1], [10, 3, 0, 9]))]),
                     ..plain()
                 },
-                Some("crypto map M 20: access list A has a line that is no pair of prefixes"),
+                Some("crypto map M 20: access list A has a line that is not a pair of prefixes"),
             ),
         ] {
             let dynamic = MapEntry {

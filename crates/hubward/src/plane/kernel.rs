@@ -1,5 +1,5 @@
-//! The kernel as data plane: child SAs become its SAs, crypto maps and SAs its policies, and what it tells becomes what the
-//! packet workers would have told. The gateway thread alone speaks to it.
+//! The kernel as data plane: child SAs become its SAs, crypto maps and SAs its policies, and its
+//! notifications become those of packet workers. Only the gateway thread uses it.
 
 use super::plan::{self, LINES, MARK, Name, Net, Plan, Rule, Said, Verdict};
 use crate::base::message::News;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Sequence numbers end; a renewal begins long before.
+/// Sequence numbers end; a rekey starts long before.
 const SOFT_PACKETS: u64 = 1 << 31;
 const HARD_PACKETS: u64 = (1 << 32) - 2;
 /// How often the SAs are read.
@@ -45,7 +45,7 @@ pub(crate) struct Link {
 /// The interfaces with a crypto map.
 pub(crate) type Links = BTreeMap<InterfaceId, Link>;
 
-/// A child SA pair, as far as it is in the kernel.
+/// A child SA, as far as it is in the kernel.
 struct Pair {
     child: Arc<ChildSa>,
     path: Path,
@@ -54,7 +54,7 @@ struct Pair {
     outbound: Option<SaId>,
     /// A packet came in.
     seen: bool,
-    /// When a move was told last.
+    /// When a move was last reported.
     moved: Option<Instant>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Removes what a run that ended badly left behind.
+    /// Removes what a crashed run left.
     pub(crate) fn new(xfrm: Xfrm, now: Instant) -> anyhow::Result<Self> {
         for leftover in xfrm.sweep()? {
             tracing::info!("removed a leftover of an earlier run: {leftover}");
@@ -94,12 +94,12 @@ impl Kernel {
         &self.xfrm
     }
 
-    /// Another configuration; [`Self::commit`] puts it in force.
+    /// Another configuration; [`Self::commit`] applies it.
     pub(crate) fn configure(&mut self, policy: Arc<Policy>, pools: Vec<AddressRange>) {
         (self.policy, self.pools) = (policy, pools);
     }
 
-    /// Starts using one half of a child; [`Self::commit`] leads packets to it.
+    /// Starts using one SA of a child SA; [`Self::commit`] leads packets to it.
     pub(crate) fn install(&mut self, child: &Arc<ChildSa>, direction: Direction) -> anyhow::Result<()> {
         let net = Net::of(&child.selector, child.lease).ok_or_else(|| {
             anyhow!("its proxy identities are not prefixes, and the kernel supports nothing else")
@@ -169,7 +169,7 @@ impl Kernel {
         Ok(id)
     }
 
-    /// The outer path of a child changed: its SAs go on under the new addresses.
+    /// The outer path of a child SA changed: its SAs continue under the new addresses.
     pub(crate) fn repath(&mut self, child: ChildId, path: Path) {
         let Some(mut pair) = self.pairs.remove(&child) else { return };
         pair.path = path;
@@ -181,7 +181,7 @@ impl Kernel {
                 bytes: state.bytes,
                 packets: state.packets,
             });
-            // before the new one: the inbound one bears the same name
+            // before the new one: the inbound one has the same name
             self.owners.remove(&old);
             self.forget(old);
             let moved = resume.map_err(anyhow::Error::new).and_then(|resume| {
@@ -216,7 +216,8 @@ impl Kernel {
         }
     }
 
-    /// Brings the policies in line with the configuration, the SAs and the networks that routes lead elsewhere, then forgets the SAs that nothing leads to any more.
+    /// Brings the policies in line with the configuration, the SAs and the networks that routes
+    /// lead elsewhere, then forgets the SAs that nothing leads to any more.
     pub(crate) fn commit(&mut self, links: &Links, elsewhere: Vec<Ipv4Net>) {
         let mut wanted = Plan { elsewhere, ..self.plan(links) }.policies();
         let (set, gone) = plan::difference(&self.in_force, &wanted);
@@ -264,7 +265,8 @@ impl Kernel {
                         (entries.iter().map(|entry| &entry.terms).collect(), None)
                     }
                 };
-                // what is left out is in front of SAs with wider proxies, which are other entries'
+                // what is left out is before SAs with wider proxy identities, which belong to other
+                // entries
                 let left_out = |terms: &&&EntryTerms| !may_call && terms.transform_sets.is_empty();
                 let lists = terms.iter().filter(left_out).filter_map(|terms| terms.acl.as_ref());
                 let nets = lists.flat_map(|acl| &acl.lines).filter(|line| line.permit);
@@ -318,7 +320,7 @@ impl Kernel {
             Event::Moved { destination, spi, source, port } => {
                 let (child, _) = self.owners.get(&SaId { destination, spi })?;
                 let pair = self.pairs.get_mut(child)?;
-                // the kernel tells it with every packet; a peer is followed once a second
+                // the kernel reports it with every packet; a peer is followed once a second
                 if pair.moved.is_some_and(|last| last + POLL > now) {
                     return None;
                 }
@@ -334,7 +336,8 @@ impl Kernel {
         }
     }
 
-    /// Reads the counters when it is time; gives what they tell: the first packet in, an SA that is gone, packets refused.
+    /// Reads the counters when it is time; returns what they show: the first packet in, an SA that
+    /// is gone, packets dropped.
     pub(crate) fn poll(&mut self, sad: &Sad, clock: impl Fn() -> Instant) -> Vec<News> {
         let now = clock();
         if self.poll_at > now {
@@ -354,7 +357,7 @@ impl Kernel {
             there.insert(state.id);
             messages.extend(self.count(state, sad, now));
         }
-        // the kernel ends an SA at its hard limit, and somebody may have flushed them
+        // the kernel ends an SA at its hard limit, and another program may have flushed them
         let gone = self.owners.iter().filter(|(id, _)| !there.contains(id));
         messages.extend(gone.map(|(_, (child, _))| News::Limit(*child, Limit::Hard)));
         let took = clock().since(now);
@@ -414,7 +417,7 @@ impl Pair {
 
 fn flow_of(packet: &Selector) -> Flow {
     let protocol = packet.protocol.unwrap_or(0);
-    // of other protocols the kernel puts something else there: ICMP's type and code
+    // for other protocols the kernel has something else there: ICMP's type and code
     let has_ports = matches!(protocol, protocol::TCP | protocol::UDP);
     Flow {
         source: packet.source.addr().into(),

@@ -1,4 +1,5 @@
-//! Who carries the packets: Hubward's own workers, or the kernel where it can do all that the configuration says.
+//! Who carries the packets: Hubward's own workers, or the kernel where it can do all that the
+//! configuration says.
 
 mod fit;
 pub(crate) mod kernel;
@@ -27,9 +28,11 @@ use std::sync::atomic::Ordering;
 pub(crate) enum Choice {
     /// Hubward's own packet workers, behind a TUN.
     User,
-    /// The kernel's ESP (xfrm); where it cannot do what the configuration says, Hubward does not start.
+    /// The kernel's ESP (xfrm); where it cannot do what the configuration says, Hubward does not
+    /// start.
     Kernel,
-    /// The kernel's ESP where it can do all that the configuration says, else Hubward's own packet workers.
+    /// The kernel's ESP where it can do all that the configuration says, else Hubward's own packet
+    /// workers.
     Auto,
 }
 
@@ -131,7 +134,8 @@ impl Plane {
     }
 }
 
-/// Removes what a run with the other plane left behind, that was killed: its policies would keep packets from the TUN.
+/// Removes what a killed run with the other plane left: its policies would keep packets from the
+/// TUN.
 fn sweep() {
     // a kernel without xfrm has no leftovers
     let Ok(xfrm) = Xfrm::open() else { return };
@@ -148,7 +152,7 @@ fn sweep() {
 /// Batches that a socket may give before its worker looks around.
 const TURN: usize = 16;
 
-/// IKE on UDP 4500, of which the kernel has taken ESP and NAT keepalives.
+/// IKE on UDP 4500, from which the kernel has removed ESP and NAT keepalives.
 pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     let mut batch = RecvBatch::new(16, dataplane::PACKET);
     while !shared.stop.load(Ordering::Relaxed) {

@@ -1,6 +1,7 @@
-//! What the crypto maps and the SAs say, as the flat list of policies that the kernel asks: of several that speak of a packet
-//! the one with the lowest priority decides. SAs come first, by the length of the remote prefix and the newest of equal ones,
-//! then the lines of the crypto maps in their order, then the pools of clients.
+//! What the crypto maps and the SAs say, as the flat list of policies that the kernel asks: of
+//! several that speak of a packet the one with the lowest priority decides. SAs come first, by the
+//! length of the remote prefix and the newest of equal ones, then the lines of the crypto maps in
+//! their order, then the pools of clients.
 
 use hubward_linux::marks::FWMARK;
 use hubward_linux::xfrm::{Action, Direction, Mode, Policy, Priorities, Reqids, Selector, Template};
@@ -20,7 +21,8 @@ pub(super) const LINES: usize = 0xf000;
 const FIRST_LINE: u32 = 0x10_0000;
 const POOLS: u32 = 0xff_0000;
 
-/// Outer packets are routed past Hubward's own table, or a proxy that holds the peer's address would lead them into itself.
+/// Outer packets are routed past Hubward's own table, or a proxy identity that contains the peer's
+/// address would lead them into itself.
 pub(super) const MARK: u32 = FWMARK;
 
 /// What becomes of packets to the peer.
@@ -28,9 +30,9 @@ pub(super) const MARK: u32 = FWMARK;
 pub(super) enum Verdict {
     /// They take this SA.
     Sa(Template),
-    /// The pair takes packets in and none out yet: what would carry them without it does.
+    /// The child SA is inbound only so far: what would carry the packets without it does.
     InboundOnly,
-    /// There is no SA; with the first packet the kernel asks for one by this template.
+    /// There is no SA; the first packet makes the kernel send an acquire by this template.
     Ask(Template),
     /// They must not leave.
     Block,
@@ -57,7 +59,8 @@ pub(super) struct Net {
 }
 
 impl Net {
-    /// `None` when a side is no prefix of IPv4 addresses. With a lease the remote side is that address alone.
+    /// `None` if a side is not a prefix of IPv4 addresses. With a lease the remote side is only
+    /// that address.
     pub(super) fn of(proxy: &Proxy, lease: Option<IpAddr>) -> Option<Self> {
         let remote = prefix(proxy.remote)?;
         Some(Self {
@@ -79,12 +82,13 @@ impl Net {
         Self { local, remote, protocol: None, local_port: None, remote_port: None }
     }
 
-    /// Without its ports: what an SA holds inner packets against, of which fragments show none.
+    /// Without its ports: what an SA checks inner packets against, because fragments have none.
     pub(super) fn without_ports(self) -> Self {
         Self { local_port: None, remote_port: None, ..self }
     }
 
-    /// The same for fragments, of which the kernel says that their ports are 0; they go with the packets of their addresses.
+    /// The same for fragments, whose ports are 0 for the kernel; they follow the packets of their
+    /// addresses.
     fn of_fragments(&self) -> Option<Self> {
         let has_ports = self.local_port.is_some() || self.remote_port.is_some();
         let may = matches!(self.protocol, Some(protocol::TCP | protocol::UDP));
@@ -107,7 +111,8 @@ impl Net {
         }
     }
 
-    /// Packets from the peer's side, by whichever interface: of what comes in the kernel compares the one it leaves by.
+    /// Packets from the peer's side, by any interface: for inbound packets the kernel compares the
+    /// outgoing one.
     pub(super) fn inward(&self) -> Selector {
         Selector {
             source: self.remote,
@@ -134,7 +139,7 @@ pub(super) fn prefix(range: AddressRange) -> Option<Ipv4Net> {
     }
 }
 
-/// Everything of which the policies are made.
+/// The input of the policies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     /// SAs, the oldest first.
@@ -143,10 +148,10 @@ pub(super) struct Plan {
     pub(super) left_out: Vec<Rule>,
     /// The lines of the crypto maps, in their order.
     pub(super) lines: Vec<Rule>,
-    /// Client pools: packets to an address of which no client has it must not leave.
+    /// Client pools: packets to an address that no client has must not leave.
     pub(super) pools: Vec<Rule>,
-    /// Networks in a proxy that routes lead elsewhere than to an interface with a crypto map, as the spoke's LAN in the proxy
-    /// of the whole company: what comes from there is not the peer's.
+    /// Networks in a proxy that routes lead elsewhere than to an interface with a crypto map, as
+    /// the spoke's LAN in the proxy of the whole company: what comes from there is not the peer's.
     pub(super) elsewhere: Vec<Ipv4Net>,
 }
 
@@ -160,7 +165,8 @@ impl Plan {
                 policies.insert(name, (Priorities::FIRST, Action::Allow));
             }
         }
-        // the newest first: the kernel holds one policy for a selector, and the first that is added stays
+        // the newest first: the kernel keeps one policy for a selector, and the first that is added
+        // stays
         for rule in self.left_out.iter().chain(self.sas.iter().rev()) {
             let length = 33 - u32::from(rule.net.remote.prefix_len());
             rule.add(&mut policies, (length << 8) + rule.net.width());
@@ -179,7 +185,7 @@ impl Rule {
     fn add(&self, policies: &mut BTreeMap<Name, Said>, place: u32) {
         let priority = Priorities::FIRST + place;
         let (out, inward) = match self.verdict {
-            // an SA holds what comes in against its own selector: any of ours will do
+            // an SA checks inbound packets against its own selector: any of ours will do
             Verdict::Sa(template) | Verdict::Ask(template) => {
                 (Some(Action::Protect(template)), Action::Protect(ANY_OF_OURS))
             }
@@ -205,7 +211,8 @@ const ANY_OF_OURS: Template = Template {
     mode: Mode::Tunnel,
 };
 
-/// What must change: policies that are new or say something else, and the names of those that are gone.
+/// What must change: policies that are new or say something else, and the names of those that are
+/// gone.
 pub(super) fn difference(old: &BTreeMap<Name, Said>, new: &BTreeMap<Name, Said>) -> (Vec<Policy>, Vec<Name>) {
     let set = new.iter().filter(|(name, said)| old.get(name) != Some(said));
     let set = set.map(|((direction, selector), (priority, action))| Policy {
@@ -326,7 +333,7 @@ mod tests {
         assert_eq!((out("10.2.2.2"), out("10.2.3.3"), out("10.7.7.7")), (Some(3), Some(2), None));
     }
 
-    /// While a new pair has no way out the old one goes on, and both are heard.
+    /// While a new child SA has no outbound SA the old one stays in use, and both receive.
     #[test]
     fn a_pair_is_heard_before_it_is_used() {
         let both = net("10.1.0.0/16", "10.2.0.0/16");
@@ -393,7 +400,8 @@ mod tests {
         assert!(set.is_empty() && gone.len() == 3);
     }
 
-    /// A line of an entry that is left out stands before an SA with a wider proxy, not before one with a narrower.
+    /// A line of an entry that is left out is before an SA with a wider proxy identity, not before
+    /// one with a narrower.
     #[test]
     fn what_is_left_out_takes_no_wider_sa() {
         let mut plan = Plan::default();

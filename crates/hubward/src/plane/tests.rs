@@ -9,7 +9,7 @@ fn unfit() -> Policy {
     Policy { global: Global { invalid_spi_recovery: true, ..Global::default() }, ..Policy::default() }
 }
 
-const WHY: &str = "the kernel does not tell of unknown SPIs (crypto isakmp invalid-spi-recovery)";
+const WHY: &str = "the kernel does not report unknown SPIs (crypto isakmp invalid-spi-recovery)";
 
 /// Whoever asked for the kernel does not get something else: the start ends, for this reason.
 #[test]

@@ -19,19 +19,19 @@ pub(crate) struct Arguments {
     pub(crate) guard: bool,
     /// Leave the addresses of the interfaces alone.
     #[arg(long)]
-    pub(super) no_addresses: bool,
+    pub(crate) no_addresses: bool,
     /// The control socket.
     #[arg(long, default_value = SOCKET)]
     pub(crate) socket: PathBuf,
     /// Where SSH listens, if the configuration opens a vty line to somebody.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
-    pub(super) ssh: SocketAddr,
+    pub(crate) ssh: SocketAddr,
     /// Do without an offload of the kernel; may be given several times. See `show crypto engine brief`.
     #[arg(long, value_name = "OFFLOAD")]
-    pub(super) no_offload: Vec<Offload>,
+    pub(crate) no_offload: Vec<Offload>,
     /// Who carries the packets. See `show crypto engine brief`.
     #[arg(long, value_enum, default_value = "user", value_name = "PLANE")]
-    pub(super) dataplane: Choice,
+    pub(crate) dataplane: Choice,
     /// The folder for leases, the SSH host key, and the list of what was changed.
     #[arg(long, default_value = "/var/lib/hubward")]
     pub(crate) state: PathBuf,

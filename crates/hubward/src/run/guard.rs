@@ -72,7 +72,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     let choices = Choices::of(&arguments.options)?;
     let mut parsed = hubward_config::parse(&check::read(&arguments.file)?);
     if !check::is_configuration(&parsed) {
-        bail!("{} is no IOS configuration; a guard that is there stays as it is", arguments.file.display());
+        bail!("{} is not an IOS configuration; a guard that is there stays as it is", arguments.file.display());
     }
     // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
     let judgement = choices.judge(&parsed);

@@ -1,60 +1,32 @@
 //! `hubward run`: brings everything up, runs the gateway, and takes everything down again.
 
 pub(crate) mod arguments;
+pub(crate) mod build;
 pub(crate) mod guard;
 
-use crate::base::clock::now;
-use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
 use crate::base::message::{End, Request};
 use crate::base::program::{NotYet, WrongUse};
-use crate::base::store::Store;
 use crate::check;
 use crate::choices::Choices;
-use crate::dataplane::offload::Offloads;
-use crate::dataplane::port::Ports;
 use crate::dataplane::{self, Shared};
-use crate::gateway::Gateway;
-use crate::gateway::asks::{Asks, disk};
-use crate::gateway::drive::Reports;
-use crate::gateway::lease::{LeaseStore, Leases};
-use crate::gateway::networks::Networks;
-use crate::guard::Guard;
-use crate::guard::rules::Here;
-use crate::log::events::Log;
 use crate::log::logging::Logging;
 use crate::log::subscribe::subscribe;
-use crate::machine::apply::{Demand, Machine, Prepared, map_interfaces};
-use crate::machine::dhcp::Clients;
-use crate::machine::dhcp_server::Servers;
-use crate::machine::plan::Carrier;
 use crate::manage::desk::Desk;
-use crate::plane::{self, Plane};
+use crate::plane::{self};
 use crate::run::arguments::Arguments;
+use crate::run::build::{Built, build};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
-use crate::translate::{self, Translation};
-use crate::views::Views;
-use arc_swap::ArcSwap;
 use hubward_config::Parsed;
-use hubward_linux::clear::ClearSocket;
-use hubward_linux::esp_raw::EspSocket;
-use hubward_linux::marks::{CLEAR_MARK, FWMARK};
-use hubward_linux::monitor::Monitor;
 use hubward_linux::privilege::Capability;
-use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::udp::UdpSocket;
-use hubward_linux::unreachable::UnreachableSocket;
 use hubward_linux::xfrm::Events;
-use hubward_linux::{SocketOptions, notify, privilege, random};
-use hubward_proto::esp::sad::Sad;
-use hubward_proto::flow::tables::Tables;
-use hubward_proto::ike::engine::Engine;
-use std::net::{Ipv4Addr, SocketAddr};
+use hubward_linux::{notify, privilege, random};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
@@ -92,115 +64,8 @@ fn bring_up(
     supervisor: Arc<Supervisor>,
     logging: Arc<Logging>,
 ) -> anyhow::Result<(End, ExitCode)> {
-    let names = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
-    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &names)));
-    let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-    let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
-    // the ports first: two gateways must not undo each other's work
-    let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
-    let natt = UdpSocket::bind(everywhere(4500), &options)?;
-    let translation = Translation::of(&parsed.config);
-    let (plane, chosen) = Plane::choose(arguments.dataplane, translation.policy(), now())?;
-    tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
-    plane.prepare(&isakmp, &natt)?;
-    // before anything can be asked of it
-    let events = if plane.is_kernel() { Some(Events::open()?) } else { None };
-    let esp = match plane.is_kernel() {
-        true => None,
-        false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
-    };
-    let store = Store::open(&arguments.state)?;
-    crate::guard::mapping::remember(&arguments.state, &names);
-    // before anything is forwarded
-    let here = Here { names: &names, leased: &[], absent: &[] };
-    let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
-    let mut machine = Machine::open(
-        Some(&arguments.state),
-        &parsed.config,
-        names,
-        arguments.no_addresses,
-        arguments.options.map.is_empty(),
-    )?;
-    // what happens from here on is news
-    let monitor = Monitor::open()?;
-    let tun = Tun::create(&TunOptions::default())?;
-    if !plane.is_kernel() {
-        machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
-    }
-    let Prepared { names, addresses, reserved } = machine.prepare(&parsed.config)?;
-    machine.adopt(names);
-    let policy = translation.on(&addresses, reserved);
-    for line in &translation.left_out {
-        tracing::warn!("{line}");
-    }
-    let tables = Tables::build(&policy, translate::pool_ranges(&parsed.config));
-    let reverse = translate::reverse_routes(&parsed.config);
-    machine.apply(Demand { config: &parsed.config, ranges: &tables.captured(), reverse: &reverse });
-    if let Some(why) = machine.unfounded() {
-        anyhow::bail!("{why}");
-    }
-    let ports = Ports::new(tun, Vec::new());
-    let offloads = Arc::new(match plane.is_kernel() {
-        true => Offloads::default(),
-        false => Offloads::start(&arguments.no_offload, &ports, &natt),
-    });
-    let shared = Arc::new(Shared {
-        sad: Arc::new(Sad::new()),
-        tables: ArcSwap::from_pointee(tables),
-        ports,
-        natt,
-        esp,
-        clear: Some(ClearSocket::open(CLEAR_MARK)?),
-        unreachable: UnreachableSocket::open()?,
-        stop: AtomicBool::new(false),
-        drops: Arc::new(Drops::default()),
-        offloads,
-    });
-    let parsed = Arc::new(parsed);
-    let views = Arc::new(Views::new(
-        Arc::clone(&parsed),
-        Arc::new(machine.names().clone()),
-        Arc::clone(&shared.sad),
-        Arc::clone(&shared.drops),
-        Arc::clone(&shared.offloads),
-        chosen,
-        arguments.file.clone(),
-        Arc::clone(&logging),
-    ));
-    let inbox = Arc::new(Inbox::default());
-    let leases = Leases::open(LeaseStore::Local(store.clone()));
-    let asks = Asks::start(&supervisor, &parsed.config, leases, &inbox, &views)?;
-    disk::start(&supervisor, &store)?;
-    let policy = Arc::new(policy);
-    let mut gateway = Gateway {
-        engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
-        parsed,
-        translation,
-        views: Arc::clone(&views),
-        machine,
-        shared: Arc::clone(&shared),
-        plane,
-        isakmp: Arc::clone(&isakmp),
-        monitor,
-        addresses,
-        file: arguments.file.clone(),
-        state: arguments.state.clone(),
-        log: Log::default(),
-        logging,
-        reports: Reports::default(),
-        guard,
-        networks: Networks::default(),
-        recapture: None,
-        capture_again: crate::gateway::CAPTURE_AGAIN,
-        choices: Arc::new(choices),
-        status: Arc::clone(&status),
-        dhcp: Clients::new(store.clone(), Arc::clone(&supervisor), Arc::clone(&inbox)),
-        lending: Servers::new(store.clone(), Arc::clone(&supervisor)),
-        asks,
-    };
-    gateway.start_dhcp()?;
-    gateway.configure_plane(&policy);
-    gateway.follow();
+    let built = build(arguments, parsed, status, choices, &supervisor, logging)?;
+    let Built { mut gateway, inbox, shared, isakmp, views, store, status, events } = built;
     let workers = match events {
         Some(events) => workers_beside_the_kernel(&supervisor, &shared, &isakmp, &inbox, events)?,
         None => workers(&supervisor, &shared, &isakmp, &inbox)?,

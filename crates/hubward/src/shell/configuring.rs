@@ -1,4 +1,5 @@
-//! A session in configuration mode: each line goes to the configuration at once, by the road of a file.
+//! A session in configuration mode: each line goes to the configuration at once, by the road of a
+//! file.
 
 use super::editor::Echo;
 use super::pager::crlf;
@@ -28,7 +29,7 @@ impl Session {
             }
             ("do", "") => self.wrong(line, &Refusal::Incomplete, work),
             ("do", command) => {
-                // the caret under a wrong word counts what stands before
+                // the caret under a wrong word counts what precedes it
                 let before = line.len() - line.trim_start().len() + line.trim().len() - command.len();
                 self.exec_line(&format!("{}{command}", " ".repeat(before)), work);
             }
@@ -55,7 +56,7 @@ impl Session {
 
     /// One more line of a raw text.
     pub(super) fn raw_line(&mut self, end: RawEnd, mut text: String, line: &str, work: &mut Work) {
-        // what is too long is heard to its end: its lines are no commands
+        // a text that is too long is read to its end: its lines are not commands
         if text.len() <= RAW {
             text.push('\n');
             text.push_str(line);

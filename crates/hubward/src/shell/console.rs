@@ -1,7 +1,9 @@
-//! `hubward console`: a session in the gateway, at the terminal of whoever may open the control socket.
+//! `hubward console`: a session in the gateway, at the terminal of a user who may open the control
+//! socket.
 //!
-//! The first byte of such a connection is [`HELLO`]. Behind it the terminal's end sends frames of a kind, a length in two
-//! bytes, and so many bytes: [`TYPED`] what was typed, [`WINDOW`] columns and rows. The gateway sends what is to be printed.
+//! The first byte of such a connection is [`HELLO`]. Behind it the terminal's end sends frames of a
+//! kind, a length in two bytes, and so many bytes: [`TYPED`] what was typed, [`WINDOW`] columns and
+//! rows. The gateway sends what is to be printed.
 
 use super::serve::{self, Input, Login};
 use super::session::Terminal;
@@ -18,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 
-/// Begins a console's connection; no command line begins so.
+/// Starts a console's connection; no command line begins with it.
 pub(crate) const HELLO: u8 = 1;
 /// Keystrokes.
 const TYPED: u8 = b'i';
@@ -31,7 +33,8 @@ const INPUTS: usize = 64;
 /// Consoles at a time.
 const CONSOLES: u16 = 15;
 
-/// The gateway's end: runs a session until it ends or its terminal goes. `stream` is behind the first byte.
+/// The gateway's end: runs a session until it ends or its terminal is gone. `stream` is after the
+/// first byte.
 pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     let Some(place) =
         desk.views.lines.enter((0..=CONSOLES).map(LineName::Console), "", "", PRIVILEGED, now())
@@ -62,7 +65,7 @@ pub(crate) fn serve(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
         });
         let _over = sender.send(Input::Ended);
     })?;
-    // whoever may open the socket may do everything, so that `enable` has nothing to ask
+    // a user who may open the socket may do everything, so `enable` asks for nothing
     let login = Login { privilege: PRIVILEGED, place, exec_timeout: None, terminal, enable: None };
     let served = serve::serve(&inputs, &mut stream, &login, desk);
     // wakes the thread that reads
@@ -112,8 +115,8 @@ fn window() -> [u8; 4] {
     [c1, c2, r1, r2]
 }
 
-/// The terminal's end: `hubward console`. Without a terminal, what comes in is typed, nothing is paged, and the end of the
-/// input ends the session.
+/// The terminal's end: `hubward console`. Without a terminal, the input is treated as typed, there
+/// is no pager, and the end of the input ends the session.
 pub(crate) fn open(path: &Path) -> anyhow::Result<ExitCode> {
     let mut stream = UnixStream::connect(path)
         .with_context(|| format!("no Hubward answers at {}; is it running?", path.display()))?;

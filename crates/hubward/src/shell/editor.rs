@@ -1,5 +1,5 @@
-//! The line that is being typed: keys in, what the terminal must be sent out. It needs nothing of a terminal but
-//! backspace, so that it works on every one, and on a log of the session too.
+//! The line that is being typed: keys in, what the terminal must be sent out. It needs nothing of a
+//! terminal but backspace, so that it works on every one, and on a log of the session too.
 
 use super::key::Key;
 use std::collections::VecDeque;
@@ -45,16 +45,17 @@ pub(crate) struct Editor {
     cursor: usize,
     killed: Vec<char>,
     history: VecDeque<String>,
-    /// Where in the history the line comes from, from 1 for the newest; 0 for the line that is being typed.
+    /// Where in the history the line comes from, from 1 for the newest; 0 for the line that is
+    /// being typed.
     place: usize,
     /// The line that was being typed when the history was entered.
     draft: Vec<char>,
     /// Columns; 0 has no end.
     width: usize,
-    /// First character that is shown, and how many columns are used behind the prompt.
+    /// First character that is shown, and how many columns are used after the prompt.
     first: usize,
     shown: usize,
-    /// Column of the cursor, behind the prompt.
+    /// Column of the cursor, after the prompt.
     column: usize,
 }
 
@@ -81,7 +82,7 @@ impl Editor {
         self.width = width;
     }
 
-    /// Begins a line behind a prompt, with what is typed already.
+    /// Starts a line after a prompt, with text that is typed already.
     pub(crate) fn begin(&mut self, prompt: &str, echo: Echo, typed: &str, out: &mut String) {
         self.prompt = prompt.to_string();
         self.echo = echo;
@@ -96,7 +97,7 @@ impl Editor {
         self.history.iter().map(String::as_str)
     }
 
-    /// Prints prompt and line anew at the start of a line.
+    /// Prints prompt and line again at the start of a line.
     pub(crate) fn print(&mut self, out: &mut String) {
         out.push_str(&self.prompt);
         (self.first, self.shown, self.column) = (0, 0, 0);
@@ -118,7 +119,7 @@ impl Editor {
             }
             Key::Help if self.echo != Echo::Shown => self.insert(&['?'], out),
             Key::Help => {
-                // the whole line is kept; help is for what stands before the cursor
+                // the whole line is kept; help is for the text before the cursor
                 let before: String = self.line.iter().take(self.cursor).collect();
                 out.push_str("?\r\n");
                 (self.first, self.shown, self.column) = (0, 0, 0);

@@ -6,6 +6,6 @@ pub(crate) enum Enabled {
     Right,
     /// It is not.
     Wrong,
-    /// No password is configured for this level: nobody gets there by this line.
+    /// No password is configured for this level: it cannot be reached by this line.
     NotSet,
 }

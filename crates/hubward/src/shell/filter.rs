@@ -1,4 +1,5 @@
-//! Output filters: `| include`, `exclude`, `begin`, `section`, `count`, with IOS regular expressions.
+//! Output filters: `| include`, `exclude`, `begin`, `section`, `count`, with IOS regular
+//! expressions.
 
 use crate::manage::desk::Refusal;
 use regex::{Regex, RegexBuilder};
@@ -6,7 +7,7 @@ use std::io::{self, Write};
 
 /// Bytes that a compiled expression may take.
 const COMPILED: usize = 1 << 20;
-/// Bytes that matching may remember of itself; many read at once.
+/// Bound on the memory of one expression; many readers may match at once.
 const CACHE: usize = 64 * 1024;
 
 /// One filter of a command line.
@@ -29,7 +30,7 @@ pub(crate) enum Filter {
 pub(crate) enum Problem {
     /// Nothing, or no expression, after the `|`.
     Incomplete,
-    /// No filter of this name; the byte where it stands in the line.
+    /// No filter of this name; its offset in the line, in bytes.
     Unknown(usize),
     /// The expression, as IOS words it.
     Expression,
@@ -37,7 +38,8 @@ pub(crate) enum Problem {
 
 const NAMES: [&str; 5] = ["begin", "count", "exclude", "include", "section"];
 
-/// Splits a line at its first ` | ` and reads the filters behind it: the command, and the filter if there is one.
+/// Splits a line at its first ` | ` and reads the filters after it: the command, and the filter if
+/// there is one.
 pub(crate) fn split(line: &str) -> Result<(&str, Option<Filter>), Problem> {
     let Some(bar) = bar(line) else { return Ok((line, None)) };
     let (command, rest) = line.split_at(bar);
@@ -52,7 +54,8 @@ pub(crate) fn split(line: &str) -> Result<(&str, Option<Filter>), Problem> {
     let Some(name) = NAMES.iter().find(|known| known.starts_with(&typed)) else {
         return Err(Problem::Unknown(name_at));
     };
-    // blanks at the end of the line belong to the expression on IOS too, but nobody means them
+    // blanks at the end of the line belong to the expression on IOS as well, but they are never
+    // intended
     let mut expression = expression.trim();
     let mut exclude = false;
     if *name == "section"
@@ -78,7 +81,8 @@ pub(crate) fn split(line: &str) -> Result<(&str, Option<Filter>), Problem> {
     ))
 }
 
-/// A line's command and its filter. `| json` is no filter: the command itself gives other rows, and keeps it.
+/// A line's command and its filter. `| json` is not a filter: the command itself returns other
+/// rows, and keeps it.
 pub(crate) fn command(line: &str) -> Result<(&str, Option<Filter>), Refusal> {
     split(line).or_else(|problem| match problem {
         Problem::Unknown(at) if is_json(line, at) => Ok((line, None)),
@@ -93,7 +97,8 @@ fn is_json(line: &str, at: usize) -> bool {
     line.get(at..).is_some_and(|name| !name.trim().is_empty() && "json".starts_with(name.trim()))
 }
 
-/// Where the filter's bar stands: after a blank, so that an expression or a password with a bar in it is left alone.
+/// The position of the filter's bar: after a blank, so that an expression or a password with a bar
+/// in it is left alone.
 fn bar(line: &str) -> Option<usize> {
     line.match_indices('|').map(|(at, _)| at).find(|at| {
         let before = line.get(..*at).unwrap_or_default();
@@ -101,8 +106,8 @@ fn bar(line: &str) -> Option<usize> {
     })
 }
 
-/// Compiles an IOS expression. `_` stands for a delimiter: a comma, a brace, a parenthesis, a blank, or either end; and for
-/// itself, so that `include QM_IDLE` finds what it says.
+/// Compiles an IOS expression. `_` matches a delimiter: a comma, a brace, a parenthesis, a blank,
+/// or either end; and itself, so that `include QM_IDLE` finds it.
 fn compile(expression: &str) -> Option<Regex> {
     let mut out = String::with_capacity(expression.len() + 16);
     let mut characters = expression.chars();
@@ -137,13 +142,14 @@ fn compile(expression: &str) -> Option<Regex> {
     RegexBuilder::new(&out).size_limit(COMPILED).dfa_size_limit(CACHE).build().ok()
 }
 
-/// Filters an output as it is written, a line at a time: however long the output is, it is nowhere as a whole.
+/// Filters an output as it is written, a line at a time: however long the output is, it is nowhere
+/// as a whole.
 #[derive(Debug)]
 pub(crate) struct Filtering<'f> {
     filter: &'f Filter,
     /// The line that is not whole yet.
     line: Vec<u8>,
-    /// `begin`: it has begun.
+    /// `begin`: the first match was found.
     begun: bool,
     /// `section`: the indentation of the line that opened it.
     inside: Option<usize>,
@@ -155,7 +161,7 @@ impl<'f> Filtering<'f> {
         Self { filter, line: Vec::new(), begun: false, inside: None, count: 0 }
     }
 
-    /// Takes the next piece of the output, and passes on what is left of it.
+    /// Takes the next part of the output, and passes on what remains of it.
     pub(crate) fn write(&mut self, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(piece);
@@ -247,7 +253,7 @@ mod tests {
         assert_eq!(filtered("show run | include nothing at all"), "");
     }
 
-    /// In whatever pieces an output comes, the same is left of it.
+    /// However an output is split, the same remains of it.
     #[test]
     fn pieces_make_no_difference() {
         for line in [
@@ -308,7 +314,8 @@ mod tests {
 
     #[test]
     fn no_expression_takes_long() {
-        // the engine is linear in the text; a set operation of the library's own syntax is plain text here
+        // the engine is linear in the text; a set operation of the library's own syntax is plain
+        // text here
         let text = "a".repeat(100_000);
         let (_, filter) = split("x | include (a|aa|aaa)*b").unwrap();
         assert_eq!(filter.unwrap().apply(&text), "");

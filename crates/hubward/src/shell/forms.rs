@@ -39,7 +39,8 @@ pub(super) enum Local {
 static LOCAL_FORMS: LazyLock<Vec<Form>> =
     LazyLock::new(|| LOCAL.iter().map(|(form, _)| Form::compile(form)).collect());
 
-/// The session's own commands and the lowest privilege that may give each, for the command reference.
+/// The session's own commands and the lowest privilege that may give each, for the command
+/// reference.
 #[cfg(test)]
 pub(crate) fn reference() -> impl Iterator<Item = (&'static str, u8)> {
     LOCAL.iter().map(|(form, local)| (*form, if matches!(local, Local::Configure) { PRIVILEGED } else { 0 }))

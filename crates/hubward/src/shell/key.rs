@@ -39,11 +39,11 @@ pub(crate) enum Key {
     KillWord,
     /// Esc D: erase the word after the cursor.
     KillWordAfter,
-    /// Ctrl-Y: put back what was erased last.
+    /// Ctrl-Y: insert what was erased last.
     Yank,
     /// Ctrl-T: swap two characters.
     Transpose,
-    /// Ctrl-L and Ctrl-R: print the line anew.
+    /// Ctrl-L and Ctrl-R: print the line again.
     Redraw,
     /// Ctrl-C: give the line up.
     Interrupt,
@@ -51,7 +51,8 @@ pub(crate) enum Key {
     Leave,
 }
 
-/// Turns bytes into keys; keeps what an escape sequence or a character that is cut in two leaves over.
+/// Turns bytes into keys; keeps what an escape sequence or a character that is cut in two leaves
+/// over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
     state: State,

@@ -1,4 +1,5 @@
-//! The shell that engineers and their scripts know: keystrokes in, text out, in user, privileged and configuration mode.
+//! The shell that engineers and their scripts know: keystrokes in, text out, in user, privileged
+//! and configuration mode.
 
 mod configuring;
 pub(crate) mod console;

@@ -1,4 +1,5 @@
-//! Runs one session over any transport: the local console and SSH give what was typed and take what is printed.
+//! Runs one session over any transport: the local console and SSH give what was typed and take what
+//! is printed.
 
 use super::filter::Filtering;
 use super::pager::crlf;
@@ -23,7 +24,7 @@ const INTERRUPTS: [u8; 2] = [0x03, 0x1e];
 const WRONG: Duration = Duration::from_secs(1);
 /// Bytes that may be typed while a command runs.
 const AHEAD: usize = 256 * 1024;
-/// Bytes of an output that are printed at a time where there is no pager.
+/// Bytes of an output that are printed at a time without a pager.
 const CHUNK: usize = 16 * 1024;
 
 /// What comes to a session from its transport.
@@ -35,7 +36,7 @@ pub(crate) enum Input {
     Window(Terminal),
     /// A message of the log, for `terminal monitor`.
     Log(String),
-    /// Nothing more is typed. What was typed is done, as long as somebody takes the output.
+    /// The end of the input. What was typed is run, as long as the output is read.
     Ended,
     /// The transport is gone.
     Gone,
@@ -50,15 +51,15 @@ pub(crate) struct Login {
     pub(crate) privilege: u8,
     /// The line, until the session ends.
     pub(crate) place: Occupied,
-    /// How long nobody may type; `None` has no end.
+    /// How long a session may be idle; `None` is for ever.
     pub(crate) exec_timeout: Option<Duration>,
     pub(crate) terminal: Terminal,
     /// What `enable` asks; `None` asks nothing.
     pub(crate) enable: Option<CheckEnable>,
 }
 
-/// Runs a session on the calling thread until it closes. The transport sends what comes, and in the end
-/// [`Input::Ended`] or [`Input::Gone`]; what the log tells comes the same way.
+/// Runs a session on the calling thread until it closes. The transport sends the input, and finally
+/// [`Input::Ended`] or [`Input::Gone`]; log lines arrive the same way.
 ///
 /// # Errors
 /// The transport takes no more output.
@@ -73,7 +74,7 @@ pub(crate) fn serve(
     let mut work =
         Work { inputs, out, login, desk, waiting: VecDeque::new(), typed_ahead: 0, watching: None };
     let served = work.talk(&mut session);
-    // whoever is gone in the middle of configuration mode has configured too
+    // a user who is gone in the middle of configuration mode has changed the configuration as well
     if session.is_configuring() {
         work.tell_configured();
     }
@@ -149,7 +150,7 @@ impl Work<'_> {
     }
 
     fn carry_out(&mut self, session: &mut Session, effects: Vec<Effect>) -> io::Result<()> {
-        // what an effect leads to is done before what comes behind it
+        // the consequences of an effect come before the effects after it
         let mut pending: VecDeque<Effect> = effects.into();
         while let Some(effect) = pending.pop_front() {
             let more = match effect {
@@ -167,7 +168,7 @@ impl Work<'_> {
                         tracing::warn!(
                             "%SYS-5-PRIV_AUTH_FAIL: Authentication to privilege level {level} failed by {who}"
                         );
-                        // whoever tries one after the other is in no hurry
+                        // repeated attempts are delayed
                         std::thread::sleep(WRONG);
                     }
                     session.enabled(level, outcome)
@@ -235,8 +236,8 @@ impl Work<'_> {
         }
     }
 
-    /// Takes what comes while a command runs: keystrokes wait for its end, the log is told at once, and whoever asks for the
-    /// end of the command gets it.
+    /// Handles input while a command runs: keystrokes wait for its end, log lines are printed at
+    /// once, and a request to end the command is followed.
     fn listen(&mut self) -> Result<(), Ending> {
         while let Ok(input) = self.inputs.1.try_recv() {
             match input {
@@ -247,7 +248,8 @@ impl Work<'_> {
                     return Err(Ending::Interrupted);
                 }
                 Input::Typed(bytes) if self.typed_ahead + bytes.len() > AHEAD => {
-                    // as much as a paste needs; a terminal that goes on and on is told that it is too much
+                    // as much as a paste needs; a terminal that never stops is told that it is too
+                    // much
                     self.out.write_all(b"\x07").map_err(Ending::Broken)?;
                 }
                 Input::Typed(bytes) => {
@@ -272,7 +274,7 @@ impl Work<'_> {
     }
 }
 
-/// Why a command goes on no longer.
+/// Why a command does not continue.
 #[derive(Debug)]
 enum Ending {
     /// Ctrl-C.
@@ -281,8 +283,8 @@ enum Ending {
     Broken(io::Error),
 }
 
-/// Where a command writes. What it flushes is printed at once; what it keeps goes through the pager when it is done. Where there is
-/// no pager, a long output is printed as it comes.
+/// Where a command writes. What it flushes is printed at once; what it keeps goes through the pager
+/// when it is done. Without a pager, a long output is printed as it is written.
 struct Output<'o, 'w> {
     held: Vec<u8>,
     filtering: Option<Filtering<'o>>,
@@ -303,7 +305,7 @@ impl Output<'_, '_> {
         })
     }
 
-    /// Prints the first so many bytes of what is held.
+    /// Prints this many bytes from the beginning of the buffer.
     fn print(&mut self, count: usize) -> io::Result<()> {
         let mut printed = String::new();
         crlf(&String::from_utf8_lossy(self.held.get(..count).unwrap_or_default()), &mut printed);
@@ -349,7 +351,8 @@ mod tests {
         Login { privilege: 15, place, exec_timeout: None, terminal, enable: None }
     }
 
-    /// What is typed and logged while a command runs takes no more than so much memory, and Ctrl-C is still heard.
+    /// What is typed and logged while a command runs takes no more than so much memory, and Ctrl-C
+    /// is still heard.
     #[test]
     fn a_command_that_goes_on_and_on_collects_nothing() {
         let desk = crate::views::tests::desk();
@@ -392,7 +395,8 @@ mod tests {
         assert_eq!(printed.matches("\r\n%SYS-5-X: line\r\n").count(), 1000, "the log is told meanwhile");
     }
 
-    /// Without a pager a long output goes to the terminal as it is made, filtered or not, and Ctrl-C ends it.
+    /// Without a pager a long output goes to the terminal as it is made, filtered or not, and
+    /// Ctrl-C ends it.
     #[test]
     fn a_long_output_is_not_collected() {
         let desk = crate::views::tests::desk();

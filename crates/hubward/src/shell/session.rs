@@ -1,4 +1,5 @@
-//! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in, effects out; no I/O.
+//! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in,
+//! effects out; no I/O.
 
 use super::editor::{Asked, Echo, Editor};
 use super::filter::{self, Filter};
@@ -28,7 +29,8 @@ pub(crate) enum Effect {
     Write(String),
     /// Run a command, pass its output through the filter, and give it back to [`Session::reply`].
     Run(Job),
-    /// Enter a line in a mode of the configuration; what comes of it goes to [`Session::configured`].
+    /// Enter a line in a mode of the configuration; what comes of it goes to
+    /// [`Session::configured`].
     Configure(Position, String),
     /// Configuration mode ended.
     LeftConfiguration,
@@ -103,7 +105,7 @@ pub(super) enum State {
         job: Job,
         key: bool,
     },
-    /// Raw text is typed, behind the command it belongs to.
+    /// Raw text is typed, after the command it belongs to.
     Raw {
         end: RawEnd,
         text: String,
@@ -123,7 +125,7 @@ pub(super) enum State {
 }
 
 impl Session {
-    /// A session of somebody with a privilege.
+    /// A session of a user with a privilege.
     pub(crate) fn new(hostname: &str, privilege: u8, terminal: Terminal, enable_asks: bool) -> Self {
         let mut editor = Editor::new();
         editor.set_width(terminal.width);
@@ -198,7 +200,7 @@ impl Session {
         }
     }
 
-    /// Ctrl-C ended a command; what it printed behind its last flush.
+    /// Ctrl-C ended a command; what it printed after its last flush.
     pub(crate) fn interrupted(&mut self, text: &str) -> Vec<Effect> {
         let mut work = Work::default();
         self.ahead.clear();
@@ -234,7 +236,7 @@ impl Session {
         vec![Effect::Write("\r\n".into()), Effect::Close]
     }
 
-    /// Whether output goes on without a stop: `terminal length 0`.
+    /// Whether output continues without a stop: `terminal length 0`.
     pub(crate) fn is_unpaged(&self) -> bool {
         self.terminal.length == 0
     }
@@ -397,8 +399,8 @@ impl Session {
         }
     }
 
-    /// The session's own command that a line is, among all commands there are. What begins like one and is wrong behind that
-    /// is refused here: nobody else knows where.
+    /// The session's own command that a line is, among all commands. A line that begins like one
+    /// and has an error after that is refused here, because only this place knows the position.
     fn own(&self, line: &str) -> Result<Option<(Local, Matched)>, Refusal> {
         let words = words(line);
         match automaton::run(&forms(self.privilege), &words, false) {
@@ -453,7 +455,8 @@ impl Session {
         self.prompt("", work);
     }
 
-    /// From now on, another privilege. Configuration mode is not for everybody: `do disable` leaves it.
+    /// From now on, another privilege. Configuration mode is not for everybody: `do disable` leaves
+    /// it.
     fn privileged(&mut self, level: u8, work: &mut Work) {
         self.privilege = level;
         if level < PRIVILEGED {
@@ -480,7 +483,7 @@ impl Session {
         self.prompt("", work);
     }
 
-    /// The error texts of IOS; the caret stands under the first wrong character, the prompt counted.
+    /// The error texts of IOS; the caret is under the first wrong character, the prompt counted.
     pub(super) fn tell(&self, line: &str, refusal: &Refusal, work: &mut Work) {
         if let Refusal::Invalid(place) = refusal {
             let before = line.get(..*place).map_or(0, |before| before.chars().count());
@@ -508,7 +511,8 @@ impl Session {
     }
 }
 
-/// What `?` shows: the words that may come next, with their help; within a word, only what it may become.
+/// What `?` shows: the words that may come next, with their help; within a word, only what it may
+/// become.
 fn listing(choices: &[help::Choice], within: bool) -> String {
     let keyword = |choice: &help::Choice| choice.token.starts_with(|first: char| first.is_ascii_lowercase());
     if choices.is_empty() {

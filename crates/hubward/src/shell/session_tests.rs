@@ -61,7 +61,8 @@ impl Talk {
                         edit::Wrong::Invalid(place) => Refusal::Invalid(place),
                         _ => Refusal::Incomplete,
                     });
-                    // tunnels and lines that nothing holds are what a gateway refuses
+                    // a gateway refuses tunnels that do not exist here and lines that are not
+                    // enforced
                     let is_refused = ["interface Tunnel", "ip access-group", "username refused"]
                         .iter()
                         .any(|start| line.trim().starts_with(start));
@@ -115,7 +116,7 @@ fn the_caret_stands_under_the_wrong_word() {
     let shown = talk.keys(b"show version | frob x\r");
     assert!(shown.contains("\r\n                   ^\r\n% Invalid input"), "{shown}");
     assert!(talk.keys(b"show version |\r").contains("% Incomplete command.\r\n"));
-    // behind what only the session knows
+    // after what only the session knows
     let shown = talk.keys(b"terminal frob\r");
     assert!(shown.contains("\r\n             ^\r\n% Invalid input"), "{shown}");
     assert!(talk.keys(b"terminal length\r").contains("% Incomplete command.\r\n"));
@@ -126,7 +127,7 @@ fn the_caret_stands_under_the_wrong_word() {
     assert!(talk.keys(b"show version | i (\r").contains("% Failed to compile regular expression"));
 }
 
-/// The lines of a banner are no commands, however many there are.
+/// The lines of a banner are not commands, however many there are.
 #[test]
 fn a_text_that_is_too_long_is_no_commands() {
     let mut talk = Talk::begin(0, "");
@@ -290,7 +291,8 @@ fn lines_under_a_refused_line_do_not_go_elsewhere() {
     }
 }
 
-/// A refused line of the mode itself, or a word that is spelled wrong, does not leave the mode; `exit` leaves what was refused.
+/// A refused line of the mode itself, or a word that is spelled wrong, does not leave the mode;
+/// `exit` leaves what was refused.
 #[test]
 fn a_refused_setting_leaves_the_mode_open() {
     let mut talk = Talk::begin(0, "");
@@ -302,7 +304,7 @@ fn a_refused_setting_leaves_the_mode_open() {
     assert!(talk.running.contains(" shutdown\n"), "{}", talk.running);
     assert!(talk.keys(b"interface Tunnel9\rexit\r").ends_with("Hub(config)#"), "not configuration mode");
     assert!(talk.keys(b"exit\r").ends_with("Hub#"));
-    // what is said of a refused line shows no password
+    // the message of a refused line shows no password
     let shown = talk.keys(b"conf t\rinterface Tunnel9\r tunnel key 4711secret\r password hidden\rend\r");
     assert_eq!(shown.matches("hidden").count(), 1, "typed, and not repeated: {shown}");
 }

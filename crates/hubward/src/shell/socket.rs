@@ -1,4 +1,5 @@
-//! The local control socket: a few lines in, their output back. `terminal show-format classic` holds for the lines behind it.
+//! The local control socket: a few lines in, their output back. `terminal show-format classic`
+//! applies to the lines after it.
 
 use crate::base::clock::now;
 use crate::base::console_lines::LineName;
@@ -37,7 +38,7 @@ pub(crate) fn serve(supervisor: &Arc<Supervisor>, path: &Path, desk: Desk) -> an
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    // a socket that somebody still serves is another gateway's
+    // a socket that is still served belongs to another gateway
     if UnixStream::connect(path).is_ok() {
         anyhow::bail!("another Hubward answers at {}", path.display());
     }
@@ -83,7 +84,7 @@ fn accept(heart: &Heart, listener: &UnixListener, desk: &Desk) {
     }
 }
 
-/// Removes what a gateway that was killed left; anything but a socket is somebody's file.
+/// Removes what a killed gateway left; anything but a socket is another program's file.
 fn remove_socket(path: &Path) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
@@ -137,7 +138,8 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is said of a refused line. Nobody sees a prompt in front of it, so the line stands above the sign at the wrong word.
+/// The message of a refused line. No prompt precedes it, so the line is printed above the sign at
+/// the wrong word.
 fn told(refusal: &Refusal, line: &str) -> String {
     match refusal {
         Refusal::Invalid(place) => {
@@ -154,7 +156,7 @@ pub(crate) fn is_refusal(text: &str, line: &str) -> bool {
     text.starts_with('%') || pointed.is_some_and(|rest| rest.trim_start_matches(' ').starts_with("^\n%"))
 }
 
-/// Carries a command out, with the output filter behind it.
+/// Runs a command, with the output filter after it.
 pub(crate) fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> Outcome {
     let (command, filter) = match filter::command(line) {
         Ok((command, Some(filter))) => (command, filter),
@@ -169,7 +171,7 @@ pub(crate) fn filtered(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Wr
     Ok(outcome)
 }
 
-/// An output behind a filter.
+/// A filtered output.
 struct Through<'a> {
     filtering: Filtering<'a>,
     out: &'a mut dyn Write,
@@ -195,7 +197,8 @@ pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<Str
     let talked = stream
         .write_all([classic, line].concat().as_bytes())
         .and_then(|()| stream.shutdown(std::net::Shutdown::Write));
-    // a gateway that refuses the connection answers and hangs up without listening: its word counts, not the broken pipe
+    // a gateway that refuses the connection answers and hangs up without listening: its word
+    // counts, not the broken pipe
     let talked = stream.read_to_end(&mut text).and(talked);
     if text.pop() != Some(END) {
         talked?;
@@ -233,7 +236,8 @@ mod tests {
         assert!(!is_refusal("show ip rout x\n", line) && !is_refusal("a\n ^\n% b\n", line));
     }
 
-    /// As many commands at a time as there may be, and one more, which is refused; when one ends there is room again.
+    /// As many commands at a time as there may be, and one more, which is refused; when one ends
+    /// there is room again.
     #[test]
     fn commands_at_once() {
         let folder = tempfile::tempdir().unwrap();

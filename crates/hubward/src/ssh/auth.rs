@@ -1,4 +1,4 @@
-//! Who may log in by which line, and what `enable` asks.
+//! Who may log in on which line, and what `enable` asks for.
 
 use crate::base::console_lines::LineName;
 use crate::gateway::aaa;
@@ -18,7 +18,7 @@ const VTY_LINES: u16 = 100;
 /// The IP protocol, and the port that access lists name, wherever the server listens.
 const TCP: u8 = 6;
 const SSH: u16 = 22;
-/// `exec-timeout` where nothing is said.
+/// The default of `exec-timeout`.
 const EXEC_TIMEOUT: u32 = 600;
 
 /// What all `line vty` commands together say of one line.
@@ -64,8 +64,9 @@ fn vty_lines(config: &Config) -> impl Iterator<Item = u16> {
     })
 }
 
-/// Whether `access-class` lets an address in. A list that is not there lets nobody in. Of an extended list those entries count
-/// that are about TCP, and about SSH's port if about any; one for a certain destination lets nobody in, and keeps out from all.
+/// Whether `access-class` admits an address. A list that does not exist admits nobody. Of an
+/// extended list only the entries count that are about TCP, and about SSH's port if about any; one
+/// for a certain destination admits nobody, and refuses for all destinations.
 fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
     let from = match from {
         IpAddr::V4(from) => from,
@@ -78,7 +79,7 @@ fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
     let matches =
         |address: Ipv4Addr, wildcard: Ipv4Addr| bits(from) | bits(wildcard) == bits(address) | bits(wildcard);
     let Some(acl) = config.acls.iter().find(|acl| acl.name == list) else { return false };
-    // a line that is not understood whole lets nobody in, and keeps out whomever it may mean
+    // a line that is not fully understood admits nobody, and refuses everyone whom it may match
     let may_concern = |entry: &&AclEntry| !(entry.permit && entry.inexact);
     let concerns = |entry: &&AclEntry| {
         matches(entry.source.address, entry.source.wildcard)
@@ -108,7 +109,8 @@ pub(super) fn user<'c>(config: &'c Config, name: &str) -> Option<&'c User> {
     config.users.iter().find(|user| user.name == name && may_log_in(config, user))
 }
 
-/// Checks a password as the line wants it. Takes its time on purpose, and as much for an unknown user.
+/// Checks a password as the line wants it. Takes its time on purpose, and as much for an unknown
+/// user.
 pub(super) fn password(config: &Config, login: Option<&LineLogin>, name: &str, given: &str) -> bool {
     let local = [AaaMethod::LocalCase];
     let list =
@@ -118,9 +120,10 @@ pub(super) fn password(config: &Config, login: Option<&LineLogin>, name: &str, g
         None if config.aaa.new_model => list("default").unwrap_or(&local),
         _ => &local,
     };
-    // whoever may do without a password still has to be a user of the router
+    // even without a password, the user must be a user of the router
     let passed = aaa::by_methods(config, methods, name, &Secret::new(given.as_bytes()));
-    // `local` takes names in either case: it must be this user's password, and not that of one who is spelled like him
+    // `local` takes names in either case: it must be this user's password, and not that of one who
+    // is spelled like him
     matches!(passed, Answer::Accepted { user: passed } if passed == name) && user(config, name).is_some()
 }
 
@@ -143,7 +146,7 @@ pub(super) fn key(config: &Config, name: &str, key: &PublicKey) -> bool {
     })
 }
 
-/// What a session begins with.
+/// The start of a session.
 pub(super) struct Rights {
     pub(super) privilege: u8,
     pub(super) exec_timeout: Option<Duration>,
@@ -174,7 +177,7 @@ impl Enable {
         Box::new(move |level, given| Self::outcome(&views.parsed().config, level, given))
     }
 
-    /// The `secret` of a level counts, and its `password` only where there is no `secret`.
+    /// The `secret` of a level is used, and its `password` only if there is no `secret`.
     fn outcome(config: &Config, level: u8, given: &str) -> Enabled {
         let of_level = || config.enable.iter().filter(|known| known.level == level);
         let Some(known) = of_level().find(|known| known.secret).or_else(|| of_level().next()) else {
@@ -242,7 +245,8 @@ mod tests {
         assert_eq!(extended("access-list 100 permit tcp any host 192.0.2.1\n"), 0);
     }
 
-    /// Whoever a line that is not understood may deny does not come in, and nobody comes in by one that may permit.
+    /// A user whom a line that is not understood may deny is refused, and such a line that may
+    /// permit admits nobody.
     #[test]
     fn a_line_that_is_not_understood_lets_nobody_in() {
         let of = |list: &str| {

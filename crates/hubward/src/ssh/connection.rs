@@ -33,7 +33,7 @@ use tokio::sync::Semaphore;
 
 /// Messages from the client that wait for its session.
 const INPUTS: usize = 64;
-/// Channels of one connection whose session has not begun.
+/// Channels of one connection whose session has not started.
 const CHANNELS: usize = 4;
 /// Bytes that a client may be ahead of its session.
 const AHEAD: usize = 256 * 1024;
@@ -41,7 +41,7 @@ const AHEAD: usize = 256 * 1024;
 const STEP: Duration = Duration::from_millis(5);
 /// Bytes of one [`Input::Typed`].
 const PIECE: usize = 4096;
-/// How long a connection may last on which there is no session.
+/// How long a connection without a session may last.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a client may leave output waiting.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,7 +54,7 @@ const COMMAND: usize = 4096;
 /// Passwords that are checked at a time.
 static CHECKS: Semaphore = Semaphore::const_new(2);
 
-/// What is known of whoever is at the other end.
+/// What is known of the other end.
 pub(super) struct Connection {
     from: SocketAddr,
     desk: Desk,
@@ -69,7 +69,7 @@ pub(super) struct Connection {
     channels: BTreeMap<ChannelId, Opened>,
 }
 
-/// A channel whose session has not begun.
+/// A channel whose session has not started.
 struct Opened {
     inputs: Inputs,
     write: ChannelWriteHalf<Msg>,
@@ -139,7 +139,7 @@ impl Connection {
         Some((number, place, rights))
     }
 
-    /// Runs something on a thread of its own, behind a channel; afterwards the channel is closed.
+    /// Runs something on a thread of its own, for a channel; afterwards the channel is closed.
     fn begin(
         &mut self,
         id: ChannelId,
@@ -205,8 +205,9 @@ fn once(line: &str, caller: Caller, desk: &Desk, out: &mut dyn Write) -> io::Res
 /// A session's two ends of its input.
 type Inputs = (SyncSender<Input>, Receiver<Input>);
 
-/// Passes on what the client sends. A session that is slow must not stop the connection, by which its own output goes too: what
-/// it has not taken yet waits here, and only a client that is far ahead is made to wait. One that stays so is hung up on.
+/// Passes on what the client sends. A slow session must not stop the connection, which carries its
+/// own output as well: what it has not read yet waits here, and only a client that is far ahead has
+/// to wait. One that stays so is disconnected.
 async fn forward(mut read: ChannelReadHalf, inputs: SyncSender<Input>) {
     let mut waiting: VecDeque<Input> = VecDeque::new();
     let mut moved = tokio::time::Instant::now();
@@ -348,7 +349,7 @@ pub(super) async fn run(stream: TcpStream, connection: Connection, config: Arc<C
         ended = &mut served => {
             match ended {
                 Ok(()) => {}
-                // the protocol has a task of its own, of which this is all that is heard when it panics
+                // the protocol has a task of its own, and this is the only sign when it panics
                 Err(russh::Error::Join(_)) => panicked(from),
                 Err(error) => tracing::debug!("the SSH connection from {from} ended: {error}"),
             }
@@ -489,7 +490,7 @@ impl Handler for Connection {
         session.channel_failure(id)
     }
 
-    /// No SFTP, no NETCONF: the client is told, and does not wait.
+    /// No SFTP, no NETCONF: the client is notified, and does not wait.
     async fn subsystem_request(
         &mut self,
         id: ChannelId,

@@ -12,8 +12,9 @@ use std::path::Path;
 /// The key's name in the state folder.
 const NAME: &str = "ssh_host_ed25519_key";
 
-/// Reads the key, or makes it where there is none. One that cannot be used is moved aside, and told, for clients take another
-/// key for an attack. One that cannot be written lasts until the end of the process.
+/// Reads the key, or generates it if there is none. A file that cannot be used is moved aside, and
+/// that is reported, because clients take a changed key for an attack. A key that cannot be written
+/// lasts until the end of the process.
 pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
     let path = state.join(NAME);
     if path.exists() {
@@ -27,7 +28,7 @@ pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
     }
     let key = Ed25519Keypair::from_seed(&random::seed()?);
     let key = PrivateKey::new(KeypairData::Ed25519(key), "hubward")?;
-    // a new file is readable by nobody else
+    // a new file is readable by its owner only
     match files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes()) {
         Ok(()) => tracing::info!("made the SSH host key {}", path.display()),
         Err(error) => tracing::error!("the SSH host key will change at the next restart: {error:#}"),

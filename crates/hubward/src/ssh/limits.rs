@@ -1,21 +1,23 @@
-//! How many connections may be on their way to a login, in all and from one address, and how often one address may begin.
+//! How many connections may be in the login phase, in total and from one address, and how often one
+//! address may connect.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Connections that nobody has logged in by yet.
+/// Connections on which nobody has logged in yet.
 pub(super) const UNKNOWN: usize = 32;
 /// Of these, from one address: what an automation station opens at once.
 pub(super) const UNKNOWN_FROM_ONE: usize = 10;
-/// Connections that one address may begin at once, and then one in each [`REFILL`].
+/// Connections that one address may open at once, and then one per [`REFILL`].
 pub(super) const BURST: u32 = 30;
 const REFILL: Duration = Duration::from_millis(500);
-/// Addresses that are told apart; behind that, whoever was not heard of for longest is forgotten.
+/// Addresses that are distinguished; beyond that, the one that was not seen for the longest time is
+/// forgotten.
 const ADDRESSES: usize = 1024;
 
-/// Decides who may begin.
+/// Decides who may connect.
 #[derive(Debug, Default)]
 pub(super) struct Admission(Mutex<State>);
 

@@ -1,8 +1,8 @@
-//! SSH: the router's vty lines. Each session is a thread that runs the shell of `shell::serve`; the protocol itself is russh's, on
-//! one thread of its own.
+//! SSH: the router's vty lines. Each session is a thread that runs the shell of `shell::serve`; the
+//! protocol itself is russh's, on one thread of its own.
 //!
-//! It listens only while a `line vty` says `transport input ssh` and somebody could log in: a user with an explicit `privilege`,
-//! or with a public key. An Xauth user alone opens nothing.
+//! It listens only while a `line vty` has `transport input ssh` and a user could log in: one with
+//! an explicit `privilege`, or with a public key. An Xauth user alone is not enough.
 
 mod auth;
 mod connection;
@@ -27,29 +27,29 @@ use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Where the server listens unless it is told otherwise.
+/// Where the server listens by default.
 pub(crate) const ADDRESS: &str = "127.0.0.1:2222";
 /// How often it looks whether the configuration still wants it.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long every refused attempt takes.
 const REFUSAL: Duration = Duration::from_secs(1);
-/// Refusals of any kind before a client is cut off: its question which methods there are, the keys that its agent tries, and
-/// passwords, of which `ip ssh authentication-retries` allows fewer.
+/// Refusals of any kind before a client is disconnected: its query for methods, the keys that its
+/// agent tries, and passwords, of which `ip ssh authentication-retries` allows fewer.
 const ATTEMPTS: usize = 10;
 /// Bytes that a client may send before it is heard; a shell's input is small.
 const WINDOW: u32 = 64 * 1024;
 /// Bytes of a packet (RFC 4253 section 6.1 asks for 32768 at least).
 const PACKET: u32 = 32 * 1024;
 
-/// What the server is told.
+/// The orders to the server.
 pub(crate) struct Settings {
     pub(crate) address: SocketAddr,
     /// The folder of the host key.
     pub(crate) state: PathBuf,
 }
 
-/// Starts the server's thread. It listens as soon as the configuration opens a line, and stops when it does not any more;
-/// sessions go on.
+/// Starts the server's thread. It listens as soon as the configuration opens a line, and stops when
+/// it no longer does; sessions continue.
 ///
 /// # Errors
 /// The host key cannot be made or read.
@@ -102,8 +102,8 @@ async fn listen(settings: &Settings, key: &russh::keys::PrivateKey, desk: &Desk,
     tracing::info!("SSH no longer listens");
 }
 
-/// What is offered. Nothing of classic Diffie-Hellman, whose large groups would let strangers keep this thread busy, nothing
-/// with SHA-1 or CBC, and no compression.
+/// What is offered. Nothing of classic Diffie-Hellman, whose large groups would let strangers keep
+/// this thread busy, nothing with SHA-1 or CBC, and no compression.
 fn algorithms() -> Preferred {
     let kex = [
         kex::MLKEM768X25519_SHA256,
@@ -136,7 +136,7 @@ fn algorithms() -> Preferred {
     }
 }
 
-/// What every connection is held to.
+/// The limits of every connection.
 fn protocol(key: &russh::keys::PrivateKey) -> Config {
     Config {
         server_id: SshId::Standard("SSH-2.0-Hubward".into()),
@@ -159,7 +159,7 @@ fn protocol(key: &russh::keys::PrivateKey) -> Config {
     }
 }
 
-/// A connection as [`run`] serves it, from a stream that is no socket: for a fuzz target.
+/// A connection as [`run`] serves it, from a stream that is not a socket: for a fuzz target.
 pub(crate) async fn speak(stream: DuplexStream, key: &russh::keys::PrivateKey, desk: &Desk) {
     let from = SocketAddr::from(([127, 0, 0, 1], 1));
     let Some(place) = Arc::<Admission>::default().admit(from.ip()) else { return };
@@ -177,7 +177,7 @@ fn accept(
     admission: &Arc<Admission>,
 ) {
     let parsed = desk.views.parsed();
-    // nothing is said to whoever may not come: the access class counts before the first byte
+    // a client that is not permitted gets no byte: the access class is checked before the first one
     if !auth::lines_for(&parsed.config, from.ip()).any(|line| !desk.views.lines.is_taken(line)) {
         tracing::info!("%SSH-4-REFUSED: a connection from {from} finds no vty line");
         return;

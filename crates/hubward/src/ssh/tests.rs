@@ -227,7 +227,7 @@ fn s11_the_sixth_is_refused() {
     });
 }
 
-/// S12: a session that nobody uses ends after `exec-timeout`; keystrokes put it off.
+/// S12: an idle session ends after `exec-timeout`; keystrokes postpone it.
 #[test]
 fn s12_the_exec_timeout_ends_a_session() {
     run(async {
@@ -243,7 +243,8 @@ fn s12_the_exec_timeout_ends_a_session() {
     });
 }
 
-/// A paste in very many packets, while its echo comes back: nothing is lost, and nothing waits for each other.
+/// A paste in very many packets, while its echo comes back: nothing is lost, and neither direction
+/// waits for the other.
 #[test]
 fn s13_a_paste_in_small_packets() {
     run(async {

@@ -1,6 +1,6 @@
-//! Faults on order, in test builds only: a file `panic-NAME` or `hang-NAME` in the folder that [`FOLDER`] names makes the thread of
-//! that name panic or hang at its next heartbeat. The file is taken away first, so that the program that is started again
-//! does not do the same.
+//! Faults on demand, in test builds only: a file `panic-NAME` or `hang-NAME` in the folder that
+//! [`FOLDER`] names makes the thread of that name panic or hang at its next heartbeat. The file is
+//! removed first, so that the restarted program does not do the same.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,7 +9,8 @@ use std::time::Duration;
 #[cfg(all(feature = "fault-injection", not(debug_assertions)))]
 compile_error!("fault-injection is for test builds: it lets whoever may write into a folder end the gateway");
 
-/// The environment variable with the folder. That a release build lacks this is tested by looking for the name.
+/// The environment variable with the folder. That a release build lacks this is tested by looking
+/// for the name.
 const FOLDER: &str = "HUBWARD_INJECT_FAULTS";
 
 /// A place at which a thread may fail.

@@ -1,11 +1,13 @@
-//! Watches the program's threads. One rule holds for all that the gateway cannot do without: when such a thread panics, ends
-//! unasked or hangs, or the TUN is gone, the program says goodbye to its peers where it still can and ends with status
-//! [`FAILED`], so that whoever supervises it starts it again. The guard in the kernel keeps closed what was protected meanwhile.
-//! A thread that only serves somebody (a command, a session) dies alone ([`guarded`]).
+//! Watches the program's threads. One rule applies to all that the gateway needs: if such a thread
+//! panics, ends unexpectedly or hangs, or the TUN is gone, the program sends deletes to its peers
+//! if it still can and exits with status [`FAILED`], so that its supervisor restarts it. The guard
+//! in the kernel keeps what was protected from leaving in the meantime. A thread that only serves a
+//! command or a session dies alone ([`guarded`]).
 //!
-//! A [`Heart`] beats at least every [`BEAT`]; the thread "supervisor" looks every [`TICK`]. It counts its own looks, and never
-//! asks a clock: after SIGSTOP and SIGCONT, or a suspended machine, nobody was silent. systemd's watchdog is fed only if
-//! every heart has beaten, so that it also ends a program whose supervisor hangs.
+//! A [`Heart`] beats at least every [`BEAT`]; the thread "supervisor" checks every [`TICK`]. It
+//! counts its own checks, and never reads a clock, so that no thread seems silent after SIGSTOP and
+//! SIGCONT, or after suspend. systemd's watchdog is fed only if every heart has beaten, so that it
+//! also ends a program whose supervisor hangs.
 
 #[cfg(any(test, feature = "fault-injection"))]
 pub(crate) mod injection;
@@ -21,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-/// The exit status of a program a part of which died or hung: EX_SOFTWARE of sysexits(3).
+/// The exit status if a part of the program died or hung: EX_SOFTWARE of sysexits(3).
 pub(crate) const FAILED: u8 = 70;
 /// The thread that owns the engine; it is the program's first.
 pub(crate) const GATEWAY: &str = "gateway";
@@ -80,9 +82,9 @@ pub(crate) struct Heart {
 enum Verdict {
     /// All move: the watchdog may know.
     Feed,
-    /// Not all of them do, or the end has begun.
+    /// Not all of them move, or the end has begun.
     Wait,
-    /// The end did not come by itself.
+    /// The program did not end on its own.
     Exit(String),
 }
 
@@ -91,15 +93,17 @@ fn looks(time: Duration) -> u64 {
 }
 
 impl Supervisor {
-    /// Without workers yet. How long a thread may be silent depends on `WATCHDOG_USEC` (sd_watchdog_enabled(3)): what hangs is
-    /// told, and the program has ended, before systemd ends it without a word.
+    /// Without workers yet. How long a thread may be silent depends on `WATCHDOG_USEC`
+    /// (sd_watchdog_enabled(3)): a hang is logged, and the program has exited, before systemd kills
+    /// it.
     pub(crate) fn new() -> Arc<Self> {
         let told = std::env::var("WATCHDOG_USEC").ok().and_then(|text| text.parse().ok());
         Self::within(told.map_or(WATCHDOG, Duration::from_micros))
     }
 
     fn within(watchdog: Duration) -> Arc<Self> {
-        // what is left of the time when a thread has hung: to say goodbye, and to be late on a busy machine
+        // what is left of the time when a thread has hung: to say goodbye, and to be late on a busy
+        // machine
         let patience = watchdog.saturating_sub(GOODBYE * 2).max(GOODBYE);
         Arc::new(Self {
             workers: Mutex::default(),
@@ -114,7 +118,8 @@ impl Supervisor {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a thread whose end, unless [`Heart::retire`] announced it, and whose silence are faults.
+    /// Starts a thread whose end, unless [`Heart::retire`] announced it, and whose silence are
+    /// faults.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         name: &str,
@@ -136,7 +141,7 @@ impl Supervisor {
         });
         self.workers().push(Watched { worker: Arc::clone(&worker), beats: 0, silent: 0 });
         let heart = Heart { worker: Arc::clone(&worker), supervisor: Arc::clone(self) };
-        // what the panic may have left half done is not used again: the program ends
+        // state that the panic may have left inconsistent is not used again: the program ends
         let done = catch_unwind(AssertUnwindSafe(|| work(&heart)));
         self.workers().retain(|watched| !Arc::ptr_eq(&watched.worker, &worker));
         match &done {
@@ -203,7 +208,7 @@ impl Supervisor {
             let seconds = (TICK * u32::try_from(self.patience).unwrap_or(u32::MAX)).as_secs();
             let why = format!("the thread {name} has not moved for {seconds} s");
             self.fail(why.clone());
-            // nobody else could say goodbye
+            // no other thread could send the deletes
             return if name == GATEWAY { Verdict::Exit(why) } else { Verdict::Wait };
         }
         if longest > looks(MOVES) { Verdict::Wait } else { Verdict::Feed }
@@ -211,7 +216,7 @@ impl Supervisor {
 
     /// Something is broken: the program has to end.
     pub(crate) fn fail(&self, why: String) {
-        // the first one is told: what comes after it may be its consequence
+        // the first one is reported: later ones may be its consequences
         let _later = self.fault.set(why);
     }
 
@@ -282,7 +287,8 @@ fn words(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it did not say why")
 }
 
-/// Runs what serves somebody: a panic in it is told, and ends nothing else. `None` when it panicked.
+/// Runs what serves one user: a panic in it is logged, and ends nothing else. `None` if it
+/// panicked.
 pub(crate) fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(any(test, feature = "fault-injection"))]
@@ -298,7 +304,7 @@ pub(crate) fn guarded<T>(name: &str, work: impl FnOnce() -> T) -> Option<T> {
     .ok()
 }
 
-/// Waits a moment for threads that were told to end.
+/// Waits a moment for threads that were asked to end.
 pub(crate) fn join(threads: Vec<JoinHandle<()>>) {
     let until = Instant::now() + JOIN;
     while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
@@ -315,7 +321,7 @@ pub(crate) fn told(why: &str) -> String {
     format!("%HUBWARD-2-FAULT: {why}; the program ends with status {FAILED}: {again}")
 }
 
-/// Ends the program where it cannot end itself. A log that nobody takes must not hold that up.
+/// Ends the program if it cannot end itself. A log that is not read must not delay that.
 fn exit(why: String) -> ! {
     let (sender, logged) = sync_channel(1);
     let tell = move || {

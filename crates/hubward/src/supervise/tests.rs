@@ -1,4 +1,4 @@
-//! The supervisor by itself: its looks are counted, so that nothing here has to wait for it.
+//! The supervisor alone: its checks are counted, so that nothing here has to wait for it.
 
 use super::*;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,7 +9,7 @@ fn fine() -> Result<(), String> {
     Ok(())
 }
 
-/// A worker that beats when it is told to, and answers when it has.
+/// A worker that beats on request, and confirms it.
 struct Puppet {
     order: Sender<()>,
     done: Receiver<()>,
@@ -60,7 +60,8 @@ fn a_worker_that_returns_early_is_a_fault_and_one_that_retires_or_is_stopped_is_
     assert_eq!(supervisor.fault(), None);
 }
 
-/// The rule of the watchdog: while one of them is silent for more than a second, it is not fed, however much the others move.
+/// The rule of the watchdog: while one of them is silent for more than a second, it is not fed,
+/// however much the others move.
 #[test]
 fn the_watchdog_is_fed_only_if_every_worker_moves() {
     let supervisor = Supervisor::new();
@@ -80,7 +81,8 @@ fn the_watchdog_is_fed_only_if_every_worker_moves() {
     assert_eq!(supervisor.fault(), None, "a thread that was slow is no fault");
 }
 
-/// From the last heartbeat to the exit less than the watchdog's time passes: nobody needs systemd for it.
+/// From the last heartbeat to the exit less than the watchdog's time passes: systemd's watchdog is
+/// not needed.
 #[test]
 fn a_worker_that_hangs_ends_the_program_within_the_watchdogs_time() {
     for (watchdog, hangs) in [(WATCHDOG, GATEWAY), (WATCHDOG, "aaa"), (WATCHDOG * 3, "aaa")] {
@@ -120,7 +122,7 @@ fn an_end_that_was_asked_for_has_a_bound() {
     assert_eq!(supervisor.fault(), None);
 }
 
-/// A panic on the calling thread, as the gateway's is.
+/// A panic on the calling thread, like one of the gateway's.
 #[test]
 fn the_first_fault_is_the_one_that_is_told() {
     let supervisor = Supervisor::new();

@@ -1,4 +1,4 @@
-//! What the gateway tells of itself as it goes on, and the snapshots that are made of it for whoever reads. The gateway thread
+//! State published by the gateway, and the snapshots that readers make of it. The gateway thread
 //! replaces what changed; it never makes a snapshot and does not know how many readers there are.
 
 pub(crate) mod snapshot;
@@ -29,12 +29,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The shortest time between two snapshots, for each SA that they hold, and the longest at all: making them takes about a
-/// hundredth of the time, however many readers there are.
+/// The shortest time between two snapshots, for each SA that they hold, and the longest at all:
+/// making them takes about a hundredth of the time, however many readers there are.
 const PAUSE_PER_SA: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// On a busy machine making takes longer than [`QUICK`]: then the pause is so many times as long, up to the slowest. Otherwise each of many
-/// readers would get a snapshot of his own.
+/// On a busy machine making takes longer than [`QUICK`]: then the pause is so many times as long,
+/// up to the slowest. Otherwise each of many readers would get a snapshot of his own.
 const QUICK: Duration = Duration::from_millis(20);
 const MAKING_SHARE: u32 = 10;
 const SLOWEST_PAUSE: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ pub(crate) struct Views {
     pub(crate) monitors: Arc<Monitors>,
 }
 
-/// What the gateway told last.
+/// What the gateway published last.
 struct Told {
     parsed: Arc<Parsed>,
     names: Arc<Names>,
@@ -73,13 +73,13 @@ struct Told {
     children: BTreeMap<ChildId, Arc<ChildView>>,
     in_use: BTreeSet<IpAddr>,
     hits: BTreeMap<(String, Selector), u64>,
-    /// What pairs carried that are gone, while another carries the same flow.
+    /// What deleted child SAs carried, while another carries the same flow.
     before: BTreeMap<FlowName, Traffic>,
-    /// How many pairs each flow has.
+    /// How many child SAs each flow has.
     pairs: BTreeMap<FlowName, usize>,
     /// How many ISAKMP SAs and child SAs each peer has, and when the first came.
     peers: BTreeMap<u64, (Instant, usize)>,
-    /// What pairs had carried when counters were cleared.
+    /// What child SAs had carried when counters were cleared.
     cleared: BTreeMap<ChildId, Cleared>,
     /// What links had carried when counters were cleared, and when that was.
     cleared_links: Option<(Instant, BTreeMap<u32, link::Statistics>)>,
@@ -129,7 +129,7 @@ impl Told {
         };
         let old_peer = old.and_then(|old| old.peer);
         if peer != old_peer {
-            // first the one that came: a peer that goes on is the same since it came
+            // add before removing, so that a continuing peer keeps its first-seen time
             peer.into_iter().for_each(|peer| self.came(peer));
             old_peer.into_iter().for_each(|peer| self.left(peer));
         }
@@ -207,7 +207,7 @@ impl Views {
         }
     }
 
-    // ---- what the gateway tells -----------------------------------------------------------------------------------
+    // ---- what the gateway publishes -------------------------------------------------------------
 
     /// Another configuration is in force.
     pub(crate) fn configured(&self, parsed: Arc<Parsed>) {
@@ -243,7 +243,7 @@ impl Views {
         }
     }
 
-    /// An order was carried out: whoever reads from now on must see what came of it.
+    /// An order was carried out: readers from now on must see its result.
     pub(crate) fn ordered(&self) {
         self.orders.fetch_add(1, Ordering::Release);
     }
@@ -257,7 +257,7 @@ impl Views {
         }
     }
 
-    /// A child SA pair is about to go, and this is what it carried.
+    /// A child SA is about to be deleted, and this is what it carried.
     pub(crate) fn carried(&self, child: ChildId, halves: &Halves) {
         let mut told = locked(&self.told);
         let told = &mut *told;
@@ -276,7 +276,7 @@ impl Views {
         }
     }
 
-    /// An address was lent to a client.
+    /// An address was leased to a client.
     pub(crate) fn leased(&self, address: IpAddr) {
         locked(&self.told).in_use.insert(address);
     }
@@ -286,7 +286,7 @@ impl Views {
         locked(&self.told).in_use.remove(&address);
     }
 
-    // ---- what operators clear ---------------------------------------------------------------------------------------
+    // ---- what operators clear -------------------------------------------------------------------
 
     /// `clear crypto sa counters`
     pub(crate) fn clear_sa_counters(&self) {
@@ -331,11 +331,11 @@ impl Views {
         locked(&self.failures)
     }
 
-    // ---- what readers get -----------------------------------------------------------------------------------------
+    // ---- what readers get -----------------------------------------------------------------------
 
-    /// The gateway as it is now, or was not longer ago than making a snapshot of its size may be repeated. After an order that
-    /// was carried out it is never older than that. Waits for the time between two snapshots where it must; so it is not
-    /// for the gateway thread.
+    /// The gateway as it is now, or was not longer ago than making a snapshot of its size may be
+    /// repeated. After an order that was carried out it is never older than that. Waits for the
+    /// time between two snapshots where it must; so it is not for the gateway thread.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         let mut newest = locked(&self.newest);
         if let Some(snapshot) = &newest.snapshot {
@@ -353,7 +353,7 @@ impl Views {
         }
         // before the making: an order that is carried out during it may be missing
         newest.orders = self.orders.load(Ordering::Acquire);
-        // the old one goes first, unless somebody still reads it
+        // the old one is freed first, unless a reader still uses it
         newest.snapshot = None;
         let snapshot = Arc::new(self.make());
         newest.took = now().since(snapshot.now);
@@ -372,7 +372,8 @@ impl Views {
         &self.file
     }
 
-    /// What the startup configuration was when we read or wrote it last; if its file says something else, somebody edited it.
+    /// The startup configuration as it was last read or written; if its file differs, it was
+    /// edited.
     pub(crate) fn saved(&self) -> Arc<str> {
         Arc::clone(&locked(&self.saved))
     }

@@ -1,5 +1,5 @@
-//! What every `show` command reads: one copy of the gateway's state, which belongs to its readers. It is made off the gateway
-//! thread, from what [`crate::views`] was told.
+//! The data of every `show` command: one copy of the gateway's state, which belongs to its readers.
+//! It is made off the gateway thread, from what was published to [`crate::views`].
 
 use crate::base::console_lines::UserLine;
 use crate::dataplane::offload;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The gateway at one moment. It holds the configuration's secrets, so it has no `Debug`.
+/// The gateway at one moment. It contains the configuration's secrets, so it has no `Debug`.
 pub(crate) struct Snapshot {
     /// The moment.
     pub(crate) now: Instant,
@@ -40,20 +40,22 @@ pub(crate) struct Snapshot {
     pub(crate) flows: Vec<Flow>,
     /// Who is authenticated, in the order in which they came.
     pub(crate) peers: BTreeMap<u64, Peer>,
-    /// Addresses lent to clients.
+    /// Addresses leased to clients.
     pub(crate) in_use: BTreeSet<IpAddr>,
-    /// Packets of SAs that are gone, by the crypto access list and the permit line that selected them.
+    /// Packets of SAs that are gone, by the crypto access list and the permit line that selected
+    /// them.
     pub(crate) hits: BTreeMap<(String, Selector), u64>,
     pub(crate) interfaces: Vec<InterfaceView>,
     /// When the counters of the interfaces were cleared.
     pub(crate) cleared: Option<Instant>,
-    /// Names of links by their index: those of the configuration, where it names one, else the machine's.
+    /// Names of links by their index: those of the configuration, where it names one, else the
+    /// machine's.
     pub(crate) links: BTreeMap<u32, String>,
     /// Routes of the main table.
     pub(crate) routes: Vec<Route>,
     /// The static routes of the configuration.
     pub(crate) statics: Arc<Vec<Static>>,
-    /// What must not leave in clear.
+    /// What must not leave unencrypted.
     pub(crate) guard: Arc<guard::View>,
     pub(crate) neighbours: Vec<Neighbour>,
     pub(crate) drops: Dropped,
@@ -66,7 +68,7 @@ pub(crate) struct Snapshot {
     pub(crate) log: Logged,
     /// Which debugging is on.
     pub(crate) debugging: crate::debug::Options,
-    /// What the log has told, and to whom.
+    /// What was logged, and to which destinations.
     pub(crate) told: crate::log::logging::Told,
     /// Who is logged in.
     pub(crate) users: Vec<UserLine>,
@@ -91,7 +93,8 @@ impl Peer {
     }
 }
 
-/// Flows stand in the order of the entries that serve them, and for one entry in the order in which they came up.
+/// Flows are in the order of the entries that serve them, and for one entry in the order in which
+/// they came up.
 pub(crate) fn in_order(flows: &mut [Flow]) {
     let place = |flow: &Flow| {
         let sequence = |entry: &EntryName| entry.sequence;
@@ -137,7 +140,8 @@ pub(crate) struct Dropped {
     pub(crate) send: u64,
 }
 
-/// Inner packets between the same addresses with the same peer, and the SA pairs that carry them: two during a renewal.
+/// Inner packets between the same addresses with the same peer, and the child SAs that carry them:
+/// two during a rekey.
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub(crate) service: Service,
@@ -145,13 +149,13 @@ pub(crate) struct Flow {
     pub(crate) path: Path,
     /// The peer's number.
     pub(crate) peer: u64,
-    /// What pairs carried that are gone.
+    /// What deleted child SAs carried.
     pub(crate) before: Traffic,
     /// Oldest first; never empty.
     pub(crate) pairs: Vec<Pair>,
 }
 
-/// An SA pair.
+/// A child SA.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) view: Arc<ChildView>,
@@ -161,7 +165,7 @@ pub(crate) struct Pair {
     pub(crate) selected: u64,
 }
 
-/// What one half of a pair carried.
+/// What one SA of a child SA carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) packets: u64,
@@ -172,7 +176,8 @@ pub(crate) struct Carried {
     pub(crate) identity_errors: u64,
     /// Outbound the last sequence number used, inbound the highest that verified.
     pub(crate) last_sequence: u32,
-    /// Outbound: bytes of the longest ESP packet, and of the longest packet in one, that the path takes now.
+    /// Outbound: bytes of the longest ESP packet, and of the longest packet in one, that the path
+    /// takes now.
     pub(crate) path_mtu: usize,
     pub(crate) plaintext_mtu: usize,
 }
@@ -257,7 +262,7 @@ impl Traffic {
 }
 
 impl Pair {
-    /// What the halves carried, without what was there when the counters were cleared.
+    /// What both SAs carried since the counters were cleared.
     pub(crate) fn new(
         view: Arc<ChildView>,
         halves: Option<&Halves>,
@@ -276,7 +281,7 @@ impl Pair {
     }
 }
 
-/// What a pair had carried when its counters were cleared.
+/// What a child SA had carried when its counters were cleared.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cleared {
     /// `clear crypto sa counters`
@@ -286,7 +291,7 @@ pub(crate) struct Cleared {
 }
 
 impl Flow {
-    /// What all its pairs carried, those that are gone included.
+    /// What all its child SAs carried, including the deleted ones.
     pub(crate) fn traffic(&self) -> Traffic {
         let mut all = self.before;
         for pair in &self.pairs {
@@ -298,7 +303,7 @@ impl Flow {
         all
     }
 
-    /// The pair that packets leave by.
+    /// The child SA that outbound packets use.
     pub(crate) fn current(&self) -> Option<&Pair> {
         self.pairs
             .iter()
@@ -309,7 +314,7 @@ impl Flow {
 }
 
 impl Snapshot {
-    /// How many SAs it holds: what its making and its readers cost grows with them.
+    /// How many SAs it has: the cost of making it and of its readers grows with them.
     pub(crate) fn size(&self) -> usize {
         self.isakmp.len() + self.flows.len()
     }
@@ -321,7 +326,7 @@ impl Snapshot {
         found.map_or("", |interface| &interface.name)
     }
 
-    /// `hostname`, or what IOS is called without one.
+    /// `hostname`, or the default name of IOS.
     pub(crate) fn hostname(&self) -> &str {
         self.parsed.config.hostname.as_deref().unwrap_or("Router")
     }

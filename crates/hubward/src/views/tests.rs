@@ -131,10 +131,12 @@ impl Write for Reader<'_> {
     }
 }
 
-/// A hundred readers in the middle of `show crypto ipsec sa` need no more than 64 MiB together, the snapshot included.
+/// A hundred readers in the middle of `show crypto ipsec sa` need no more than 64 MiB together, the
+/// snapshot included.
 #[test]
 fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
-    // each command in a process of its own: the other tests take memory too, and the allocator keeps what was freed
+    // each command in a process of its own: the other tests take memory too, and the allocator
+    // keeps what was freed
     const ALONE: &str = "HUBWARD_TEST_ALONE";
     let Some(command) = std::env::var_os(ALONE) else {
         for command in [
@@ -158,7 +160,7 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
     let views = views(SAS);
     let gateway = Arc::default();
     let desk = Desk { views: Arc::clone(&views), gateway };
-    let before = resident();
+    let (before, made) = (resident(), views.made());
     let all = Barrier::new(READERS + 1);
     std::thread::scope(|scope| {
         for _ in 0..READERS {
@@ -171,7 +173,7 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
                 all.wait();
                 let done = filtered(command, caller, desk, &mut out);
                 assert!(done.is_err(), "the reader hung up");
-                // what is in the buffer is for nobody
+                // the content of the buffer has no destination
                 let (_reader, _rest) = out.into_parts();
             };
             reader.spawn_scoped(scope, read).unwrap();
@@ -180,13 +182,17 @@ fn a_hundred_readers_of_ten_thousand_sas_take_little_memory() {
         all.wait();
         let grown = resident().saturating_sub(before);
         all.wait();
-        eprintln!("{grown} KiB for {READERS} readers of {command}");
-        assert!(grown < 64 * 1024, "{grown} KiB for {READERS} readers of {command}");
+        // on a machine so busy that not all of them begin within the pause between two snapshots,
+        // some get a later one
+        let more = views.made().saturating_sub(made + 1).min(2) * 20 * 1024;
+        eprintln!("{grown} KiB for {READERS} readers of {command}, {more} KiB of them for busy machines");
+        assert!(grown < 64 * 1024 + more, "{grown} KiB for {READERS} readers of {command}");
     });
     assert_eq!(views.snapshot().flows.len(), usize::try_from(SAS).unwrap());
 }
 
-/// However many read, a snapshot of many SAs is made once a second; one who gave an order does not get an older one.
+/// However many read, a snapshot of many SAs is made once a second; one who gave an order does not
+/// get an older one.
 #[test]
 fn snapshots_are_made_once_a_second() {
     let views = views(SAS);
@@ -259,7 +265,8 @@ fn readers_cost_the_gateway_thread_nothing() {
     assert!(watched < alone * 2.0 + 1000.0, "{watched} µs with readers, {alone} µs without");
 }
 
-/// What pairs carried that are gone counts on while another carries the flow, and is forgotten with the last.
+/// What deleted child SAs carried counts while another carries the flow, and is forgotten with the
+/// last.
 #[test]
 fn a_flow_remembers_what_it_carried() {
     let views = views(1);
@@ -285,7 +292,7 @@ fn a_flow_remembers_what_it_carried() {
     assert!(locked(&views.told).before.is_empty() && locked(&views.told).pairs.is_empty());
 }
 
-/// What is cleared counts from zero; what a limit depends on goes on.
+/// Cleared counters start from zero; counters that a limit depends on continue.
 #[test]
 fn counters_are_cleared() {
     let views = views(1);

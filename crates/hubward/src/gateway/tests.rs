@@ -1,0 +1,248 @@
+//! The gateway as `hubward run` builds it, without its packet workers, in a network namespace with two cards.
+//!
+//! ```text
+//!   hub: eth0 192.0.2.1/24 ── eth0 192.0.2.2/24 peer
+//!        eth1 10.1.1.1/24  ── eth1
+//! ```
+
+use super::*;
+use crate::check;
+use crate::choices::Choices;
+use crate::run::arguments::Arguments;
+use crate::run::build::{Built, build};
+use crate::supervise::Supervisor;
+use crate::translate::TRANSLATIONS;
+use clap::Parser as _;
+use hubward_linux::address;
+use hubward_linux::netns::{self, NetNs};
+use hubward_proto::flow::selector::Flow;
+use hubward_proto::flow::tables::Verdict;
+use ipnet::IpNet;
+use std::sync::mpsc::channel;
+
+const CONFIG: &str = "hostname Hub\n\
+    crypto isakmp policy 10\n encr aes\n authentication pre-share\n group 14\n\
+    crypto isakmp key secret address 192.0.2.2\n\
+    crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
+    ip access-list extended A\n permit ip 10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255\n\
+    crypto map M 10 ipsec-isakmp\n set peer 192.0.2.2\n set transform-set AES\n match address A\n\
+    interface FastEthernet0/0\n ip address 192.0.2.1 255.255.255.0\n crypto map M\n\
+    interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n\
+    ip route 10.2.2.0 255.255.255.0 192.0.2.2\n";
+
+/// The command line of `hubward run`.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// What a test has.
+struct Site<'a> {
+    gateway: &'a mut Gateway,
+    peer: &'a NetNs,
+}
+
+impl Site<'_> {
+    /// The addresses of the cards, as the kernel has them.
+    fn addresses(&self) -> Vec<String> {
+        let netlink = self.gateway.machine.netlink();
+        let cards = [link::by_name(netlink, "eth0").unwrap(), link::by_name(netlink, "eth1").unwrap()];
+        let name = |index| cards.iter().find(|card| card.index == index).map(|card| card.name.clone());
+        let there = address::list(netlink).unwrap().into_iter();
+        let mut found: Vec<_> = there
+            .filter(|found| matches!(found.net, IpNet::V4(_)))
+            .filter_map(|found| Some(format!("{} {}", name(found.interface)?, found.net)))
+            .collect();
+        found.sort();
+        found
+    }
+
+    fn install(&mut self, text: &str) -> Result<(), String> {
+        let parsed = Arc::new(hubward_config::parse(text));
+        self.gateway.install(parsed).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Where a datagram to this address of ours arrives.
+    fn path(&self, to: &str, port: u16) -> Option<Path> {
+        self.gateway.path("192.0.2.2:500".parse().unwrap(), Some(to.parse().unwrap()), port)
+    }
+}
+
+/// Runs a test with a gateway of this configuration; does nothing where there may be no namespaces and none is required.
+fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
+    if !netns::can_create() {
+        let required = std::env::var_os("HUBWARD_REQUIRE").is_some();
+        assert!(!required, "this process may make no network namespaces, and HUBWARD_REQUIRE is set");
+        println!("skipped: this process may make no network namespaces");
+        return;
+    }
+    let (hub, peer) = (NetNs::create().unwrap(), NetNs::create().unwrap());
+    let (here, there) = (hub.netlink().unwrap(), peer.netlink().unwrap());
+    for card in ["eth0", "eth1"] {
+        link::create_veth(&here, card, card, Some(&peer)).unwrap();
+        link::set_up(&there, link::by_name(&there, card).unwrap().index, true).unwrap();
+    }
+    let outside = link::by_name(&there, "eth0").unwrap().index;
+    address::add_as(&there, outside, "192.0.2.2/24".parse().unwrap(), 0).unwrap();
+    let folder = std::env::temp_dir().join(format!("hubward-gateway-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("hub.cfg");
+    std::fs::write(&file, config).unwrap();
+    let line = ["run", file.to_str().unwrap(), "--state", folder.to_str().unwrap()];
+    let maps = ["--map", "FastEthernet0/0=eth0", "--map", "FastEthernet0/1=eth1"];
+    let Line { arguments } = Line::parse_from(line.into_iter().chain(maps));
+    hub.run(|| {
+        let choices = Choices::of(&arguments.options).unwrap();
+        let (supervisor, logging) = (Supervisor::new(), Arc::new(Logging::default()));
+        let (parsed, status) = check::started(&file, config, &choices).unwrap();
+        let built = build(&arguments, parsed, status, choices, &supervisor, logging).unwrap();
+        let Built { mut gateway, store, .. } = built;
+        test(Site { gateway: &mut gateway, peer: &peer });
+        supervisor.stop();
+        store.close();
+    })
+    .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// IKE belongs to the interface with a crypto map that has the address, and to no other.
+#[test]
+fn a_datagram_belongs_to_the_interface_that_has_its_address() {
+    with_gateway("path", CONFIG, |site| {
+        let path = site.path("192.0.2.1", 500).unwrap();
+        assert_eq!((path.interface, path.encapsulation), (InterfaceId(0), Encapsulation::Native));
+        let behind_nat = site.path("192.0.2.1", 4500).unwrap();
+        assert_eq!((behind_nat.local_port, behind_nat.encapsulation), (4500, Encapsulation::Udp));
+        for (to, why) in [("10.1.1.1", "no crypto map"), ("192.0.2.9", "nobody's"), ("127.0.0.1", "nobody's")]
+        {
+            assert_eq!(site.path(to, 500), None, "{to}: {why}");
+        }
+        assert_eq!(site.gateway.path("192.0.2.2:500".parse().unwrap(), None, 500), None);
+    });
+}
+
+/// A reload translates once, and so does the start; what is refused before it is looked at does not.
+#[test]
+fn a_reload_translates_once() {
+    with_gateway("once", CONFIG, |mut site| {
+        assert_eq!(TRANSLATIONS.get(), 1, "the start");
+        site.install(&CONFIG.replace("hostname Hub", "hostname Other")).unwrap();
+        assert_eq!(TRANSLATIONS.get(), 2, "a reload");
+        site.install("hostname Hub\n").unwrap_err();
+        assert_eq!(TRANSLATIONS.get(), 2, "a refusal");
+        site.gateway.addresses_may_have_changed();
+        assert_eq!(TRANSLATIONS.get(), 2, "addresses");
+    });
+}
+
+/// A configuration that is refused leaves the machine, the tables and the running configuration as they are.
+#[test]
+fn what_is_refused_changes_nothing() {
+    with_gateway("refused", CONFIG, |mut site| {
+        let (parsed, tables) = (Arc::clone(&site.gateway.parsed), site.gateway.shared.tables.load_full());
+        let addresses = site.addresses();
+        assert_eq!(addresses, ["eth0 192.0.2.1/24", "eth1 10.1.1.1/24"]);
+        for (from, to) in [
+            // each beside an address that changes
+            (" set peer 192.0.2.2\n", ""),
+            ("interface FastEthernet0/0", "interface FastEthernet0/7"),
+            ("ip route 10.2.2.0 255.255.255.0 192.0.2.2", "ip route 10.2.2.0 255.255.0.255 192.0.2.2"),
+        ] {
+            let text = CONFIG.replace(from, to).replace("10.1.1.1 255", "10.1.1.9 255");
+            assert_ne!(text, CONFIG);
+            site.install(&text).unwrap_err();
+            assert!(Arc::ptr_eq(&parsed, &site.gateway.parsed), "{to}");
+            assert!(Arc::ptr_eq(&tables, &site.gateway.shared.tables.load_full()), "{to}");
+            assert_eq!(site.addresses(), addresses, "{to}");
+        }
+    });
+}
+
+/// What changes is changed, and what does not is left alone: ids of interfaces do not depend on their places.
+#[test]
+fn a_reload_changes_what_changed() {
+    with_gateway("changes", CONFIG, |mut site| {
+        let path = site.path("192.0.2.1", 500);
+        let above = "interface Loopback0\n no ip address\n";
+        let inside = CONFIG.replace("10.1.1.1 255", "10.1.1.7 255");
+        for (text, addresses) in [
+            (format!("{above}{inside}"), ["eth0 192.0.2.1/24", "eth1 10.1.1.7/24"]),
+            (CONFIG.to_string(), ["eth0 192.0.2.1/24", "eth1 10.1.1.1/24"]),
+        ] {
+            site.install(&text).unwrap();
+            assert_eq!(site.addresses(), addresses);
+            assert_eq!(site.path("192.0.2.1", 500), path);
+        }
+        let flow = Flow {
+            source: "10.1.1.5".parse().unwrap(),
+            destination: "10.3.3.3".parse().unwrap(),
+            protocol: 6,
+            source_port: Some(1024),
+            destination_port: Some(22),
+        };
+        let verdict = |site: &Site<'_>| site.gateway.shared.tables.load().classify(&flow);
+        assert!(matches!(verdict(&site), Verdict::Clear));
+        let wider =
+            " permit ip 10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255\n permit ip 10.1.1.0 0.0.0.255 host 10.3.3.3\n";
+        site.install(&CONFIG.replace(" permit ip 10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255\n", wider)).unwrap();
+        assert!(matches!(verdict(&site), Verdict::Protect(_)));
+    });
+}
+
+/// A line that was typed under another configuration than the one in force is not put in force.
+#[test]
+fn a_change_of_what_is_no_longer_in_force_is_overtaken() {
+    with_gateway("overtaken", CONFIG, |site| {
+        let configure = |gateway: &mut Gateway, base: &Arc<Parsed>, text: &str| {
+            let (done, outcome) = channel();
+            let (base, parsed) = (Arc::clone(base), Arc::new(hubward_config::parse(text)));
+            assert!(gateway.request(Request::Configure { base, parsed, done }).is_none());
+            outcome.recv().unwrap()
+        };
+        let first = Arc::clone(&site.gateway.parsed);
+        let other = CONFIG.replace("hostname Hub", "hostname Other");
+        assert_eq!(configure(site.gateway, &first, &other), Ok(()));
+        assert_eq!(configure(site.gateway, &first, CONFIG), Err(NotConfigured::Overtaken));
+        assert_eq!(site.gateway.parsed.config.hostname.as_deref(), Some("Other"));
+        let second = Arc::clone(&site.gateway.parsed);
+        let refused = configure(site.gateway, &second, "hostname Hub\n");
+        assert!(matches!(refused, Err(NotConfigured::Refused(why)) if why.contains("FastEthernet0/0")));
+    });
+}
+
+/// Orders are answered once they are carried out, and a stop is the end of the loop.
+#[test]
+fn requests_are_answered() {
+    with_gateway("requests", CONFIG, |site| {
+        let (done, answer) = channel();
+        assert!(site.gateway.request(Request::Order(Command::ClearSa { peer: None }, done)).is_none());
+        answer.recv().unwrap();
+        assert!(matches!(site.gateway.request(Request::Stop(End::Interrupt)), Some(End::Interrupt)));
+    });
+}
+
+/// From a packet that waits to the first message on the wire.
+#[test]
+fn a_packet_that_waits_makes_the_gateway_call_its_peer() {
+    with_gateway("acquire", CONFIG, |site| {
+        let socket = site.peer.run(|| std::net::UdpSocket::bind("192.0.2.2:500")).unwrap().unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let flow = Flow {
+            source: "10.1.1.5".parse().unwrap(),
+            destination: "10.2.2.5".parse().unwrap(),
+            protocol: 6,
+            source_port: Some(1024),
+            destination_port: Some(22),
+        };
+        let verdict = site.gateway.shared.tables.load().classify(&flow);
+        let Verdict::Protect(acquire) = verdict else { panic!("it is not protected") };
+        site.gateway.news(News::Acquire(acquire));
+        assert!(site.gateway.turn().unwrap().is_none());
+        let mut message = [0; 2048];
+        let (length, from) = socket.recv_from(&mut message).unwrap();
+        assert_eq!(from, "192.0.2.1:500".parse().unwrap());
+        // RFC 2408 section 3.1: no responder cookie yet, identity protection
+        assert!(length > 28 && message[8..16] == [0; 8] && message[18] == 2, "{:02x?}", &message[..28]);
+    });
+}
