@@ -232,12 +232,10 @@ fn policy(group: DhGroup, address: IpAddr, lan: IpAddr) -> Result<Policy> {
             xauth_list: None,
             authorization_list: None,
             respond: false,
-            initiate: false,
         })],
         interfaces: vec![Interface {
             id: InterfaceId(0),
             name: "FastEthernet0/0".into(),
-            vrf: VrfId(0),
             address: Some(address),
             crypto_map: Some("map".into()),
         }],

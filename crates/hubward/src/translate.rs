@@ -6,7 +6,7 @@ use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
 use hubward_proto::flow::selector::{AddressRange, Selector};
-use hubward_proto::names::{InterfaceId, Service, VrfId};
+use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
@@ -101,7 +101,6 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
             xauth_list: profile.xauth_list.clone(),
             authorization_list: profile.authorization_list.clone(),
             respond: profile.respond,
-            initiate: profile.initiate,
             self_identity: profile.self_identity.as_ref().map(|own| match own {
                 config::SelfIdentity::Address => SelfIdentity::Address,
                 config::SelfIdentity::Fqdn(name) => {
@@ -122,17 +121,15 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         .map(|interface| Interface {
             id: InterfaceId(interface.number),
             name: interface.name.clone(),
-            vrf: VrfId(0),
             address: addresses.get(&InterfaceId(interface.number)).copied(),
             crypto_map: interface.crypto_map.clone().filter(|_| !interface.shutdown),
         })
         .collect();
     let global = Global {
         identity: match config.crypto.identity_hostname {
-            true => SelfIdentity::Fqdn(fqdn.clone()),
+            true => SelfIdentity::Fqdn(fqdn),
             false => SelfIdentity::Address,
         },
-        fqdn,
         keepalive: config.crypto.keepalive.map(keepalive),
         nat_traversal: config.crypto.nat_transparency,
         nat_keepalive: config.crypto.nat_keepalive.map(|seconds| Duration::from_secs(seconds.into())),
@@ -463,7 +460,6 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
         xauth_list: map.xauth_list.as_ref().map(|(list, _)| list.clone()),
         authorization_list: map.authorization_list.clone(),
         respond: map.respond,
-        initiate: map.initiate,
     }
 }
 
@@ -486,14 +482,10 @@ pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<Client
         domain: group.domain.clone(),
         split_dns: group.split_dns.clone(),
         split_include,
-        include_local_lan: group.include_local_lan,
         save_password: group.save_password,
         pfs: group.pfs,
         banner: group.banner.clone(),
         backup_gateways: group.backup_gateways.clone(),
-        max_users: group.max_users,
-        max_logins: group.max_logins,
-        group_lock: group.group_lock,
     })
 }
 

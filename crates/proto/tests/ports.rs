@@ -92,12 +92,10 @@ fn crypto_map() -> Tables {
         xauth_list: None,
         authorization_list: None,
         respond: false,
-        initiate: false,
     };
     let interface = Interface {
         id: InterfaceId(0),
         name: "FastEthernet0/0".into(),
-        vrf: VrfId(0),
         address: None,
         crypto_map: Some("mymap".into()),
     };

@@ -363,13 +363,8 @@ impl Session {
         if let Err(error) = self.network.guard(self.gateway) {
             tracing::error!("the guard is as it was before: {error:#}");
         }
-        self.policy.interfaces = vec![Interface {
-            id: OUTSIDE,
-            name: "outside".to_owned(),
-            vrf: VrfId(0),
-            address: local,
-            crypto_map: None,
-        }];
+        self.policy.interfaces =
+            vec![Interface { id: OUTSIDE, name: "outside".to_owned(), address: local, crypto_map: None }];
         let input = if known_before {
             Input::Moved { interface: OUTSIDE, address: local }
         } else {

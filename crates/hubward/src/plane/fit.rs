@@ -123,7 +123,6 @@ mod tests {
             xauth_list: None,
             authorization_list: None,
             respond: false,
-            initiate: false,
         };
         Policy { maps: vec![Arc::new(map)], ..Policy::default() }
     }

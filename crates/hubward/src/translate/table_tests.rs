@@ -123,7 +123,6 @@ fn a_profile_has_its_matches_keyrings_and_lists() {
         xauth_list: Some("users".into()),
         authorization_list: Some("groups".into()),
         respond: true,
-        initiate: false,
         self_identity: None,
         keepalive: Some(Keepalive {
             interval: Duration::from_secs(20),
@@ -469,7 +468,7 @@ fn a_dynamic_map_serves_where_an_entry_points_to_it() {
         (map.xauth_list.as_deref(), map.authorization_list.as_deref()),
         (Some("users"), Some("groups"))
     );
-    assert!(map.respond && !map.initiate);
+    assert!(map.respond);
 }
 
 /// What `show` and the machine look up of an entry is that of the same entry.
@@ -586,20 +585,18 @@ fn interfaces_have_the_numbers_of_their_places() {
 fn global_lines_have_their_place() {
     let of = |text: &str| policy_of(text).global;
     let plain = of("");
-    assert_eq!(
-        (plain.fqdn.as_str(), plain.identity, plain.keepalive),
-        ("Router", SelfIdentity::Address, None)
-    );
+    assert_eq!((plain.identity, plain.keepalive), (SelfIdentity::Address, None));
     assert!(plain.nat_traversal && plain.aggressive_mode && !plain.invalid_spi_recovery);
-    assert_eq!((plain.nat_keepalive, of("hostname hub\n").fqdn.as_str()), (None, "hub"));
+    assert_eq!(plain.nat_keepalive, None);
+    for (name, expected) in [("", "Router"), ("hostname hub\n", "hub")] {
+        let named = of(&format!("{name}crypto isakmp identity hostname\n"));
+        assert_eq!(named.identity, SelfIdentity::Fqdn(expected.into()));
+    }
     let all = of("hostname hub\nip domain name example.com\ncrypto isakmp identity hostname\n\
          crypto isakmp keepalive 10 3 periodic\ncrypto isakmp nat keepalive 20\n\
          crypto isakmp aggressive-mode disable\ncrypto isakmp invalid-spi-recovery\n\
          no crypto ipsec nat-transparency udp-encapsulation\n");
-    assert_eq!(
-        (all.fqdn.as_str(), all.identity),
-        ("hub.example.com", SelfIdentity::Fqdn("hub.example.com".into()))
-    );
+    assert_eq!(all.identity, SelfIdentity::Fqdn("hub.example.com".into()));
     let keepalive =
         Keepalive { interval: Duration::from_secs(10), retry: Duration::from_secs(3), periodic: true };
     assert_eq!((all.keepalive, all.nat_keepalive), (Some(keepalive), Some(Duration::from_secs(20))));

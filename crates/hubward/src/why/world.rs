@@ -102,13 +102,8 @@ impl Side {
         };
         let outside = InterfaceId(0);
         let connection = profile.connection(HUB_ADDRESS.into(), outside).unwrap();
-        let interface = Interface {
-            id: outside,
-            name: String::new(),
-            vrf: VrfId(0),
-            address: Some(address.into()),
-            crypto_map: None,
-        };
+        let interface =
+            Interface { id: outside, name: String::new(), address: Some(address.into()), crypto_map: None };
         let policy = Policy {
             interfaces: vec![interface],
             connections: vec![Arc::new(connection)],

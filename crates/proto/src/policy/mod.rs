@@ -4,7 +4,7 @@
 pub mod reserved;
 
 use crate::flow::selector::{AddressRange, Selector};
-use crate::names::{EntryName, InterfaceId, Service, VrfId};
+use crate::names::{EntryName, InterfaceId, Service};
 use crate::path::{DfBit, Mode};
 use crate::policy::reserved::Reserved;
 use hubward_crypto::secret::Secret;
@@ -37,8 +37,6 @@ pub struct Policy {
 /// Global settings.
 #[derive(Clone, Debug)]
 pub struct Global {
-    /// `hostname` and `ip domain name`, for FQDN identities.
-    pub fqdn: String,
     /// `crypto isakmp identity`.
     pub identity: SelfIdentity,
     /// `crypto isakmp keepalive`; `None` still answers R-U-THERE.
@@ -118,7 +116,6 @@ impl Policy {
 impl Default for Global {
     fn default() -> Self {
         Self {
-            fqdn: String::new(),
             identity: SelfIdentity::Address,
             keepalive: None,
             nat_traversal: true,
@@ -231,8 +228,6 @@ pub struct IsakmpProfile {
     pub authorization_list: Option<String>,
     /// `client configuration address respond`.
     pub respond: bool,
-    /// `client configuration address initiate`.
-    pub initiate: bool,
     /// `self-identity`.
     pub self_identity: Option<SelfIdentity>,
     /// `keepalive`.
@@ -283,8 +278,6 @@ pub struct ClientGroup {
     pub split_dns: Vec<String>,
     /// Networks behind the hub from the `acl`'s permit lines; empty means everything goes through the tunnel.
     pub split_include: Vec<ipnet::Ipv4Net>,
-    /// `include-local-lan`.
-    pub include_local_lan: bool,
     /// `save-password`.
     pub save_password: bool,
     /// `pfs`.
@@ -293,12 +286,6 @@ pub struct ClientGroup {
     pub banner: Option<String>,
     /// `backup-gateway`.
     pub backup_gateways: Vec<String>,
-    /// `max-users`: sessions of the whole group.
-    pub max_users: Option<u32>,
-    /// `max-logins`: sessions of one user.
-    pub max_logins: Option<u32>,
-    /// `group-lock`: the Xauth user name must end in this group's name.
-    pub group_lock: bool,
 }
 
 /// `crypto ipsec transform-set`: one ESP suite and its mode.
@@ -327,8 +314,6 @@ pub struct CryptoMap {
     pub authorization_list: Option<String>,
     /// `crypto map NAME client configuration address respond`.
     pub respond: bool,
-    /// `crypto map NAME client configuration address initiate`.
-    pub initiate: bool,
 }
 
 /// One numbered entry of a crypto map.
@@ -391,7 +376,8 @@ pub struct EntryTerms {
     pub idle_time: Option<Duration>,
     /// `set security-association replay window-size`; 0 where replay checking is disabled.
     pub replay_window: u32,
-    /// `reverse-route`.
+    /// `reverse-route`. The engine only compares it: a tunnel whose entry gains or loses it ends, and the next one brings its
+    /// route or none.
     pub reverse_route: bool,
     /// `crypto ipsec df-bit`.
     pub df: DfBit,
@@ -427,8 +413,6 @@ pub struct Interface {
     pub id: InterfaceId,
     /// Its IOS name.
     pub name: String,
-    /// Its routing instance.
-    pub vrf: VrfId,
     /// Its address right now; `None` until DHCP has one.
     pub address: Option<IpAddr>,
     /// Name of the crypto map it bears.

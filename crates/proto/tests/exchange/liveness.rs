@@ -8,7 +8,7 @@ use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::names::InterfaceId;
-use hubward_proto::policy::{Interface, Keepalive, Policy};
+use hubward_proto::policy::{Interface, Keepalive, MapEntryKind, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -262,6 +262,22 @@ fn an_interface_without_its_map_serves_nobody() {
         world.run(Duration::from_secs(1));
         assert!(world.nodes.iter().all(|node| node.inbound.is_empty()), "removed: {removed}");
     }
+}
+
+/// `reverse-route` makes its route when a tunnel comes up: an entry that gains it ends the tunnels it has.
+#[test]
+fn an_entry_that_gains_its_reverse_route_starts_afresh() {
+    let mut world = hub_and_spoke();
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.nodes[1].inbound.len(), 1);
+    let mut policy = spoke_policy("10.100.2.102", "10.2.0.0/16");
+    let mut map = (*policy.maps[0]).clone();
+    let MapEntryKind::Static { terms, .. } = &mut map.entries[0].kind else { panic!("{map:?}") };
+    terms.reverse_route = true;
+    policy.maps = vec![Arc::new(map)];
+    world.input(1, Input::Policy(Arc::new(policy)));
+    assert!(world.nodes[1].inbound.is_empty());
 }
 
 /// DHCP gives the spoke another address: the old tunnel goes without a word, traffic brings another.

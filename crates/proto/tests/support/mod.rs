@@ -71,7 +71,6 @@ fn interface(address: &str) -> Interface {
     Interface {
         id: InterfaceId(0),
         name: "FastEthernet0/0".into(),
-        vrf: VrfId(0),
         address: Some(ip(address)),
         crypto_map: Some("mymap".into()),
     }
@@ -123,7 +122,6 @@ pub fn hub_policy() -> Policy {
             xauth_list: None,
             authorization_list: None,
             respond: false,
-            initiate: false,
         })],
         interfaces: vec![interface(HUB)],
         connections: vec![],
@@ -142,14 +140,10 @@ pub fn test_group() -> Arc<ClientGroup> {
         domain: Some("cisco.com".into()),
         split_dns: vec![],
         split_include: vec![],
-        include_local_lan: false,
         save_password: false,
         pfs: false,
         banner: None,
         backup_gateways: vec![],
-        max_users: None,
-        max_logins: None,
-        group_lock: false,
     })
 }
 
@@ -187,7 +181,6 @@ pub fn spoke_policy(address: &str, lan: &str) -> Policy {
             xauth_list: None,
             authorization_list: None,
             respond: false,
-            initiate: false,
         })],
         interfaces: vec![interface(address)],
         connections: vec![],

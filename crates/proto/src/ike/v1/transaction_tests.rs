@@ -13,14 +13,10 @@ fn group() -> ClientGroup {
         domain: Some("cisco.com".into()),
         split_dns: vec![],
         split_include: vec![],
-        include_local_lan: false,
         save_password: false,
         pfs: false,
         banner: None,
         backup_gateways: vec![],
-        max_users: None,
-        max_logins: None,
-        group_lock: false,
     }
 }
 
