@@ -706,7 +706,7 @@ pub struct EntryTerms {
     /// `set security-association lifetime seconds`.
     pub seconds: Option<u32>,
     /// `set security-association lifetime kilobytes`.
-    pub kilobytes: Option<u32>,
+    pub volume: Option<Volume>,
     /// `set security-association idle-time`.
     pub idle_time: Option<u32>,
     /// `set security-association replay window-size`; 0 for `disable`.
@@ -719,6 +719,15 @@ pub struct EntryTerms {
     /// use another entry's SA, and a peer that a dynamic entry without a list would have served is
     /// not served by a later entry. Never set in what [`parse`](crate::parse()) returns.
     pub left_out: bool,
+}
+
+/// How much an SA may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volume {
+    /// `disable`: any amount.
+    Unlimited,
+    /// This many kilobytes.
+    Kilobytes(u32),
 }
 
 /// `crypto dynamic-map`.

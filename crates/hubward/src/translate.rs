@@ -401,9 +401,9 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
         })
     });
     let crypto = &config.crypto;
-    let kilobytes = match terms.kilobytes {
-        Some(u32::MAX) => None,
-        Some(kilobytes) => Some(kilobytes),
+    let kilobytes = match terms.volume {
+        Some(config::Volume::Unlimited) => None,
+        Some(config::Volume::Kilobytes(kilobytes)) => Some(kilobytes),
         None => crypto.kilobytes,
     };
     EntryTerms {

@@ -53,8 +53,10 @@ pub const FRAGMENTS: usize = 32;
 pub const FRAGMENT_TIME: Duration = Duration::from_secs(30);
 /// Other gateways that a client may be sent to before it is up.
 pub const REDIRECTS: u32 = 4;
-/// How long an ISAKMP SA may be half open.
+/// How long an ISAKMP SA that a peer began may be half open.
 pub const HALF_OPEN_TIME: Duration = Duration::from_secs(30);
+/// How long phase 1 may take where we began it: all sendings of one message take 63.5 seconds.
+pub const CALL_TIME: Duration = Duration::from_secs(64);
 /// Sendings of a message that is not answered.
 pub const SENDINGS: u32 = 7;
 /// Time before the first repetition; doubles each time.

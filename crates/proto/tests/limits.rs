@@ -90,7 +90,6 @@ fn each_bound_and_one_above_it() {
             row.bound + 1,
             above.refusals
         );
-        assert_eq!(above.count("ike refused"), 1, "{}: a refusal is counted", row.name);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem, is};
-use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry};
+use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry, Volume};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
@@ -310,10 +310,10 @@ fn association(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Probl
         } else if cursor.keyword("kilobytes") {
             let volume = match no {
                 true => None,
-                false if cursor.keyword("disable") => Some(u32::MAX),
-                false => Some(cursor.number("kilobytes", 2560..=u32::MAX)?),
+                false if cursor.keyword("disable") => Some(Volume::Unlimited),
+                false => Some(Volume::Kilobytes(cursor.number("kilobytes", 2560..=u32::MAX)?)),
             };
-            change(fold, |terms| terms.kilobytes = volume);
+            change(fold, |terms| terms.volume = volume);
         } else {
             return Err(cursor.problem("seconds or kilobytes"));
         }

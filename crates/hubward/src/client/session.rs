@@ -289,7 +289,7 @@ impl Session {
                 Effect::NatKeepalive { path } => drive::keep_nat_open(&self.shared.natt, &path),
                 Effect::Install { child, direction } => self.shared.sad.install(&child, direction)?,
                 Effect::Repath { child, path } => self.shared.sad.repath(child, path),
-                Effect::Remove { child, .. } => {
+                Effect::Remove { child } => {
                     self.shared.sad.remove(child);
                     self.reports.forget(child);
                 }

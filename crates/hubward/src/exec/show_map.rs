@@ -6,7 +6,7 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::{Layout, acl_range, acl_side, port_suffix, protocol_name};
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
-use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Wildcard};
+use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Volume, Wildcard};
 use hubward_proto::names::EntryName;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -94,9 +94,9 @@ pub(super) fn acl_text(entry: &AclEntry) -> String {
 impl Terms {
     fn new(terms: &EntryTerms, config: &Config) -> Self {
         let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-        let kilobytes = match terms.kilobytes {
-            Some(u32::MAX) => None,
-            Some(kilobytes) => Some(kilobytes),
+        let kilobytes = match terms.volume {
+            Some(Volume::Unlimited) => None,
+            Some(Volume::Kilobytes(kilobytes)) => Some(kilobytes),
             None => config.crypto.kilobytes,
         };
         Self {

@@ -129,10 +129,10 @@ impl Drives for Gateway {
                     self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
                 }
             }
-            News::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
+            News::Notice(Notice::UnknownSpi { local, remote, encapsulation, .. }) => {
                 let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
                 let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
-                self.engine.handle(now(), Input::UnknownSpi { path, spi });
+                self.engine.handle(now(), Input::UnknownSpi { path });
             }
             News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}
         }
@@ -302,7 +302,7 @@ impl Gateway {
                         routes_changed = true;
                     }
                 }
-                Effect::Remove { child, .. } => {
+                Effect::Remove { child } => {
                     if let Plane::Kernel(kernel) = &mut self.plane {
                         kernel.remove(child, &self.shared.sad, now());
                     }

@@ -412,10 +412,11 @@ fn entries_are_sorted_and_have_the_terms_of_their_lines() {
          \x20set security-association lifetime kilobytes 5000\n set security-association idle-time 60\n\
          \x20set security-association replay window-size 1024\n reverse-route\n\
          crypto map M 30 ipsec-isakmp\n set security-association lifetime kilobytes disable\n\
-         \x20set security-association replay disable\n set pfs\n",
+         \x20set security-association replay disable\n set pfs\n\
+         crypto map M 40 ipsec-isakmp\n set security-association lifetime kilobytes 4294967295\n",
     );
     let entries = &policy.maps[0].entries;
-    assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [10, 20, 30]);
+    assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [10, 20, 30, 40]);
     let MapEntryKind::Static { peers, .. } = &entries[0].kind else { panic!("{entries:?}") };
     assert_eq!(*peers, [ip("203.0.113.1"), ip("203.0.113.9")], "in the order in which they are tried");
     let own = EntryTerms {
@@ -439,6 +440,8 @@ fn entries_are_sorted_and_have_the_terms_of_their_lines() {
         ..EntryTerms::default()
     };
     assert_eq!(*static_terms(&policy, 1), global, "what the entry does not say is global");
+    let largest = EntryTerms { kilobytes: Some(u64::from(u32::MAX)), ..global.clone() };
+    assert_eq!(*static_terms(&policy, 3), largest, "the largest volume is a limit");
     let off = EntryTerms { kilobytes: None, replay_window: 0, pfs: Some(DhGroup::Modp768), ..global };
     assert_eq!(*static_terms(&policy, 2), off);
 }

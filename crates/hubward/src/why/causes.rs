@@ -569,10 +569,10 @@ fn silence(
         )
         .side("state", "silent", state.ios_name(), true)
         .advise("Open UDP 4500 in both directions on every firewall on the path; port 500 alone is not enough behind a NAT."),
-        IsakmpState::AgNoState | IsakmpState::AgInitExch | IsakmpState::AgAuth => {
+        IsakmpState::AgNoState | IsakmpState::AgInitExch => {
             clients::silent(state, failure, parsed)
         }
-        IsakmpState::MmSaSetup | IsakmpState::MmKeyExch | IsakmpState::MmKeyAuth => Explanation::new(
+        IsakmpState::MmSaSetup | IsakmpState::MmKeyExch => Explanation::new(
             "silent-in-phase1",
             format!("{peer} stopped answering in the middle of phase 1 ({}): usually the pre-shared keys differ, and the peer does not report it.", state.ios_name()),
         )

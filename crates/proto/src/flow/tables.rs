@@ -250,19 +250,6 @@ impl Tables {
         let permits = lines.filter(|line| line.permit).map(|line| line.selector.remote);
         permits.chain(self.pools.iter().copied()).collect()
     }
-
-    /// Whether a cleartext packet from outside should have been encrypted: a permit line covers the answer to it.
-    pub fn should_be_encrypted(&self, flow: &Flow) -> bool {
-        let answer = flow.reversed();
-        let mut from = 0;
-        while let Some(line) = self.hit(&answer, from) {
-            if line.permit {
-                return true;
-            }
-            from = line.rule + 1;
-        }
-        false
-    }
 }
 
 /// The remote ranges of selectors, as prefixes: what the routes into the tunnel must hold.

@@ -18,8 +18,7 @@ use std::sync::Arc;
 impl Engine {
     /// ESP for an SPI nobody knows: with `invalid-spi-recovery` the peer is called, a static one for its tunnel, any other for
     /// phase 1 alone, whose INITIAL-CONTACT tells it that its old tunnels are gone. Behind NAT nobody can be called.
-    pub(super) fn unknown_spi(&mut self, path: Path, _spi: u32) {
-        self.count("esp unknown spi");
+    pub(super) fn unknown_spi(&mut self, path: Path) {
         if !self.policy.global.invalid_spi_recovery
             || self.sas.values().any(|sa| sa.path.remote == path.remote)
         {

@@ -413,7 +413,7 @@ impl Engine {
         self.by_spi.remove(&child.sa.inbound.spi.0);
         self.arm_child(id, None);
         self.child_changed(id);
-        self.effect(Effect::Remove { child: id, direction: None });
+        self.effect(Effect::Remove { child: id });
         self.step_on(Some(child.conn), child.path, || {
             Trace::PairDeleted(child.sa.inbound.spi, child.sa.outbound.spi, child.sa.suite)
         });

@@ -50,7 +50,6 @@ pub struct Engine {
     timers: BTreeSet<(Instant, Timer)>,
     armed: BTreeMap<Timer, Instant>,
     pub(super) reconnects: BTreeMap<String, Reconnect>,
-    counters: BTreeMap<&'static str, u64>,
     pub(super) watched: Option<Watched>,
     /// Whose steps are told.
     pub(super) tracing: TraceScope,
@@ -129,7 +128,6 @@ impl Engine {
             timers: BTreeSet::new(),
             armed: BTreeMap::new(),
             reconnects: BTreeMap::new(),
-            counters: BTreeMap::new(),
             watched: None,
             tracing: TraceScope::Off,
             next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
@@ -156,7 +154,7 @@ impl Engine {
                 self.traffic(child, last_inbound, last_outbound)
             }
             Input::PeerMoved { child, remote, remote_port } => self.child_moved(child, remote, remote_port),
-            Input::UnknownSpi { path, spi } => self.unknown_spi(path, spi),
+            Input::UnknownSpi { path } => self.unknown_spi(path),
             Input::Moved { interface, address } => self.moved(interface, address),
             Input::Policy(policy) => self.change_policy(policy),
             Input::Command(command) => self.command(command),
@@ -203,11 +201,7 @@ impl Engine {
     /// The state, for `show` and tests.
     pub fn inspect(&self) -> IkeSnapshot {
         let isakmp = self.sas.values().map(|sa| self.isakmp_view(sa)).collect();
-        IkeSnapshot {
-            isakmp,
-            children: self.children.values().map(|child| child.view()).collect(),
-            counters: self.counters.iter().map(|(name, count)| (*name, *count)).collect(),
-        }
+        IkeSnapshot { isakmp, children: self.children.values().map(|child| child.view()).collect() }
     }
 
     pub(super) fn isakmp_view(&self, sa: &IsakmpSa) -> IsakmpView {
@@ -273,7 +267,6 @@ impl Engine {
     }
 
     pub(super) fn transmit(&mut self, path: Path, bytes: Vec<u8>) {
-        self.count("ike packets out");
         self.effect(Effect::Transmit { path, bytes });
     }
 
@@ -289,20 +282,9 @@ impl Engine {
     }
 
     pub(super) fn refuse(&mut self, sa: Option<&IsakmpSa>, path: Path, refusal: Refusal) {
-        self.count("ike refused");
-        match refusal {
-            Refusal::TooFast => self.count("ike refused too fast"),
-            Refusal::TooManyHalfOpen => self.count("ike refused half-open"),
-            _ => {}
-        }
         let event =
             Event { connection: sa.map(|sa| sa.id), path: Some(path), kind: EventKind::Refused(refusal) };
         self.effect(Effect::Event(event));
-    }
-
-    pub(super) fn count(&mut self, name: &'static str) {
-        let counter = self.counters.entry(name).or_default();
-        *counter = counter.saturating_add(1);
     }
 
     pub(super) fn ask(&mut self, conn: ConnId, message_id: u32, question: Question) {
@@ -504,7 +486,6 @@ impl Engine {
     // ---- datagrams ----------------------------------------------------------------------------------------------
 
     fn datagram(&mut self, path: Path, bytes: &[u8]) {
-        self.count("ike packets in");
         let (header, body) = match Header::parse(bytes) {
             Ok(parsed) => parsed,
             Err(error) => return self.refuse(None, path, error.into()),
@@ -540,7 +521,6 @@ impl Engine {
         let digest = Seen::digest(bytes);
         if let Some(answer) = sa.seen.answer(&digest) {
             let answer = answer.cloned();
-            self.count("ike repetitions in");
             self.step(sa, || Trace::Repeated);
             if let Some((path, bytes)) = answer {
                 self.transmit(path, bytes);
@@ -687,11 +667,15 @@ impl Engine {
 
     // ---- time ---------------------------------------------------------------------------------------------------
 
+    /// When an SA must be established.
+    fn half_open_until(sa: &IsakmpSa) -> Instant {
+        sa.created + if sa.initiator { limits::CALL_TIME } else { limits::HALF_OPEN_TIME }
+    }
+
     fn isakmp_deadline(&self, sa: &IsakmpSa) -> Option<Instant> {
         let phase1 = sa.retransmit.as_ref().map(Retransmit::deadline);
         let Some(established) = sa.established() else {
-            let end =
-                sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME };
+            let end = Self::half_open_until(sa);
             return Some(phase1.map_or(end, |at| at.min(end)));
         };
         let exchanges = established.exchanges.values().filter_map(Exchange::deadline).min();
@@ -718,7 +702,6 @@ impl Engine {
                 Due::Wait => {}
                 Due::Resend => {
                     let (path, bytes) = (retransmit.path, retransmit.bytes.clone());
-                    self.count("ike repetitions out");
                     self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
                     self.transmit(path, bytes);
                 }
@@ -729,9 +712,7 @@ impl Engine {
         }
         if sa.established().is_some() {
             self.established_timeout(sa);
-        } else if now
-            >= sa.created + if sa.initiator { Duration::from_secs(64) } else { limits::HALF_OPEN_TIME }
-        {
+        } else if now >= Self::half_open_until(sa) {
             self.unanswered(sa);
         }
     }

@@ -65,8 +65,6 @@ pub enum Input<'a> {
     UnknownSpi {
         /// Its outer path.
         path: Path,
-        /// The SPI.
-        spi: u32,
     },
     /// An interface has another address now (DHCP), or none.
     Moved {
@@ -277,12 +275,10 @@ pub enum Effect {
         /// Its new path.
         path: Path,
     },
-    /// Forget a child.
+    /// Forget both halves of a child.
     Remove {
         /// Which.
         child: ChildId,
-        /// One half, or both.
-        direction: Option<Direction>,
     },
     /// Slow work.
     Ask {

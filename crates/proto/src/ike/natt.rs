@@ -45,14 +45,6 @@ impl Dialect {
         }
     }
 
-    /// NAT-OA payload type.
-    pub const fn nat_oa(self) -> u8 {
-        match self {
-            Self::Rfc => payload::NAT_OA,
-            Self::Draft(_) => payload::NAT_OA_DRAFT,
-        }
-    }
-
     /// Encapsulation mode numbers of tunnel and transport mode in UDP.
     pub const fn udp_modes(self) -> (u16, u16) {
         match self {

@@ -16,8 +16,6 @@ pub struct IkeSnapshot {
     pub isakmp: Vec<IsakmpView>,
     /// Child SA pairs in order of their ids.
     pub children: Vec<ChildView>,
-    /// Counters by name, in alphabetical order.
-    pub counters: Vec<(&'static str, u64)>,
 }
 
 /// State names of `show crypto isakmp sa`.
@@ -29,14 +27,10 @@ pub enum IsakmpState {
     MmSaSetup,
     /// Main mode keys exchanged.
     MmKeyExch,
-    /// Main mode authenticated by us.
-    MmKeyAuth,
     /// Aggressive mode begun.
     AgNoState,
     /// Aggressive mode first exchange done.
     AgInitExch,
-    /// Aggressive mode authenticated.
-    AgAuth,
     /// Xauth under way.
     ConfXauth,
     /// Mode-config under way.
@@ -52,10 +46,8 @@ impl IsakmpState {
             Self::MmNoState => "MM_NO_STATE",
             Self::MmSaSetup => "MM_SA_SETUP",
             Self::MmKeyExch => "MM_KEY_EXCH",
-            Self::MmKeyAuth => "MM_KEY_AUTH",
             Self::AgNoState => "AG_NO_STATE",
             Self::AgInitExch => "AG_INIT_EXCH",
-            Self::AgAuth => "AG_AUTH",
             Self::ConfXauth => "CONF_XAUTH",
             Self::ConfAddr => "CONF_ADDR",
             Self::QmIdle => "QM_IDLE",

@@ -72,8 +72,6 @@ pub enum Fsm {
     XauthSet,
     /// The client's attributes are looked up.
     ConfigAaa,
-    /// Mode-config is asked for.
-    ConfigRequested,
     /// Quick mode begins.
     QuickReady,
     /// Quick mode waits for an SPI.
@@ -103,8 +101,6 @@ pub enum FsmInput {
     ConfigReply,
     /// A mode-config or Xauth acknowledgement.
     ConfigAck,
-    /// A mode-config or Xauth set.
-    ConfigSet,
     /// The main mode message is worked on.
     ProcessMainMode,
     /// That is done.

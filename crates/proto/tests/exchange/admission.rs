@@ -55,8 +55,8 @@ fn ports_do_not_multiply_a_source() {
         bench.wait(Duration::from_secs(1));
     }
     assert!(answered <= 2 * limits::HALF_OPEN_PER_SOURCE, "{answered} answers in a minute");
-    assert!(bench.refusals.contains(&Refusal::TooManyHalfOpen));
-    assert!(bench.count("ike refused half-open") > 5000);
+    let refused = bench.refusals.iter().filter(|refusal| **refusal == Refusal::TooManyHalfOpen);
+    assert!(refused.count() > 5000);
     assert_eq!(bench.datagram(path(ip(HUB), ip("203.0.113.67"), 500), &first_message(1)).len(), 1);
 }
 

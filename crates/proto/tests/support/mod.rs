@@ -415,13 +415,9 @@ impl World {
                     node.outbound.insert(child.id, child);
                 }
                 Effect::Repath { .. } => {}
-                Effect::Remove { child, direction } => {
-                    if direction != Some(Direction::Outbound) {
-                        node.inbound.remove(&child);
-                    }
-                    if direction != Some(Direction::Inbound) {
-                        node.outbound.remove(&child);
-                    }
+                Effect::Remove { child } => {
+                    node.inbound.remove(&child);
+                    node.outbound.remove(&child);
                 }
                 Effect::Ask { id, question } if (node.slow)(&question) => {
                     node.unanswered.push((id, question));

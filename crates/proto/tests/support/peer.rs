@@ -87,11 +87,6 @@ impl Bench {
         std::mem::take(&mut self.sent)
     }
 
-    pub fn count(&self, counter: &str) -> u64 {
-        let counters = self.engine.inspect().counters;
-        counters.iter().find(|(name, _)| *name == counter).map_or(0, |(_, count)| *count)
-    }
-
     fn drain(&mut self) {
         while let Some(effect) = self.engine.poll() {
             self.trace.push(format!("{effect:?}"));

@@ -391,7 +391,6 @@ impl Engine {
             }
         }
         for (path, bytes) in resend {
-            self.count("ike repetitions out");
             self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
             self.transmit(path, bytes);
         }
