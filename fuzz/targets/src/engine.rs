@@ -222,7 +222,7 @@ fn client_says(first: u8, script: &[u8]) -> Bench {
     if first & 1 == 0 {
         peer.pass_xauth(&mut bench, request);
         say(&mut bench, &mut peer, script, |question| match question {
-            Question::Lease { .. } => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1))),
+            Question::Lease { .. } => Answer::Lease(Ok(Ipv4Addr::new(10, 5, 5, 1).into())),
             _ => Answer::Rejected { reason: "no".into() },
         });
     } else {
