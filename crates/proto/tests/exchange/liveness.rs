@@ -235,7 +235,6 @@ fn other_interfaces_are_not_this_one() {
         name: "Loopback0".into(),
         address: Some(ip("10.9.0.1")),
         crypto_map: None,
-        ..policy.interfaces[0].clone()
     };
     policy.interfaces.insert(0, loopback);
     world.input(0, Input::Policy(Arc::new(policy)));
