@@ -20,7 +20,7 @@ fn plain() -> Vec<&'static str> {
     shows.map(|row| row.form.split_once(" [").map_or(row.form, |(plain, _)| plain)).collect()
 }
 
-/// Options that change the output.
+/// Every option of every `show` command, at least once.
 const WITH_OPTIONS: &[&str] = &[
     "show crypto isakmp sa detail",
     "show crypto ipsec sa detail",
@@ -36,7 +36,15 @@ const WITH_OPTIONS: &[&str] = &[
     "show ip interface FastEthernet0/0",
     "show interfaces FastEthernet0/1",
     "show running-config interface FastEthernet0/0",
+    "show archive config differences startup-config running-config",
     "show access-lists 100",
+    "show crypto dynamic-map tag dynmap",
+    "show crypto map tag mymap",
+    "show crypto session isakmp group testgroup",
+    "show crypto session isakmp profile L2L",
+    "show crypto session local 10.48.67.181",
+    "show ip access-lists 100",
+    "show ip local pool ippool",
 ];
 
 /// Its text names this machine.
@@ -110,6 +118,35 @@ fn every_command_is_laid_out_as_written_down() {
          exec::golden` writes them; review the difference",
         wrong.len(),
         wrong.join("\n")
+    );
+}
+
+/// No option is left out of the comparison, nor an argument that is one.
+#[test]
+fn every_option_is_laid_out() {
+    let mut missing = Vec::new();
+    for row in ROWS.iter().filter(|row| row.form.starts_with("show ")) {
+        let mut given = BTreeSet::new();
+        for command in all() {
+            let (found, arguments) = table::find(command, PRIVILEGED).unwrap();
+            if found.form == row.form {
+                given.extend(arguments.matched.words.iter().map(|(token, _)| token.name()));
+            }
+        }
+        for choice in hubward_config::reference::form_words(row.form) {
+            let name = choice.token.trim_matches(['<', '>']);
+            // the number of an interface that is apart from its name is no option
+            if name != "unit" && !given.contains(name) {
+                missing.push(format!("`{}` of `{}`", choice.token, row.form));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "these options have no golden file; add a command with each to WITH_OPTIONS in \
+         crates/hubward/src/exec/golden.rs, then run `HUBWARD_BLESS=1 cargo test -p hubward --lib \
+         exec::golden` and review the difference:\n{}",
+        missing.join("\n")
     );
 }
 
