@@ -3,6 +3,8 @@
 pub(crate) mod command;
 mod debug;
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod golden;
 mod layout;
 mod manage;

@@ -1,5 +1,6 @@
 //! The table of exec commands: what each looks like, who may give it, what it does. The forms are
-//! in the language of the configuration's commands; help and completion come from them too.
+//! in the language of the configuration's commands; completion comes from them too. The words' help
+//! is `config/src/help.rs`, one text for each word.
 
 use super::{
     debug, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard, show_interface,
@@ -235,18 +236,22 @@ mod tests {
     fn every_word_has_its_help() {
         let (_, forms) = allowed(PRIVILEGED);
         let mut lines = vec![String::new()];
-        let mut missing = std::collections::BTreeSet::new();
+        let mut missing = std::collections::BTreeMap::new();
         while let Some(line) = lines.pop() {
             for choice in hubward_config::help::choices(&forms, &line) {
                 if choice.help.is_empty() && choice.token != "<cr>" {
-                    missing.insert(format!("{line}{}", choice.token));
+                    missing.entry(choice.token.clone()).or_insert_with(|| format!("{line}{}", choice.token));
                 }
                 if choice.token.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
                     lines.push(format!("{line}{} ", choice.token));
                 }
             }
         }
-        assert!(missing.is_empty(), "{missing:?}");
+        assert!(
+            missing.is_empty(),
+            "these words have no help; add each, or an argument's name, to HELP in \
+             crates/config/src/help.rs, sorted: {missing:?}"
+        );
         let next = hubward_config::help::choices(&forms, "show crypto isakmp ");
         let tokens: Vec<_> = next.iter().map(|choice| choice.token.as_str()).collect();
         assert_eq!(tokens, ["failures", "key", "peers", "policy", "profile", "sa"]);

@@ -3,6 +3,7 @@
 
 mod does;
 
+use super::fixtures::difference;
 use super::table::{ROWS, Run};
 use does::{CONFIGURATION as CONFIGURES, EXEC as DOES};
 use hubward_config::reference::{Command, Effect, Mode, form_words, reference};
@@ -238,11 +239,11 @@ fn the_command_reference_says_what_the_tables_say() {
         std::fs::write(&path, &made).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = kept.lines().zip(made.lines()).position(|(kept, made)| kept != made);
     assert!(
         kept == made,
-        "docs/commands.md is not what the tables say, from line {:?} on; HUBWARD_BLESS=1 writes it anew",
-        differs.map(|line| line + 1)
+        "docs/commands.md is not what the tables say; {}\n`HUBWARD_BLESS=1 cargo test -p hubward --lib \
+         exec::reference` writes it; review the difference",
+        difference(&kept, &made)
     );
 }
 
@@ -250,7 +251,19 @@ fn the_command_reference_says_what_the_tables_say() {
 fn every_exec_command_is_described_once() {
     let names: BTreeSet<String> = exec_commands().iter().map(|(form, ..)| name(form)).collect();
     let described: Vec<_> = DOES.iter().map(|(known, _)| (*known).to_string()).collect();
-    assert_eq!(described, names.into_iter().collect::<Vec<_>>());
+    let known: BTreeSet<String> = described.iter().cloned().collect();
+    let missing: Vec<_> = names.difference(&known).collect();
+    let needless: Vec<_> = known.difference(&names).collect();
+    assert!(
+        missing.is_empty() && needless.is_empty(),
+        "crates/hubward/src/exec/reference/does.rs, EXEC: no sentence for {missing:?}; no command for \
+         {needless:?}"
+    );
+    let place = described.iter().zip(&names).find(|(is, should)| is != should);
+    assert!(
+        described.len() == names.len() && place.is_none(),
+        "crates/hubward/src/exec/reference/does.rs, EXEC: each command once, sorted: (is, should be) {place:?}"
+    );
 }
 
 #[test]
