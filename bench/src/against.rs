@@ -1,5 +1,5 @@
-//! This build of Hubward against another program of it, measured in the same rounds: the ratio new to old within each round, its
-//! median and its quartiles.
+//! This build of Hubward against another program of it, measured in the same rounds: the ratio new
+//! to old within each round, its median and its quartiles.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ pub(crate) struct Quartiles {
     pub(crate) upper: f64,
 }
 
-/// Between two values they are interpolated, so that the median of an even number is the mean of the middle two; none of nothing.
+/// Between two values they are interpolated, so that the median of an even number is the mean of
+/// the middle two; none of nothing.
 pub(crate) fn quartiles(mut values: Vec<f64>) -> Option<Quartiles> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -49,7 +50,8 @@ pub(crate) fn quartiles(mut values: Vec<f64>) -> Option<Quartiles> {
 }
 
 impl Comparison {
-    /// Of the ratios new to old, each taken within its round; a round in which the old figure is 0 has none.
+    /// Of the ratios new to old, each taken within its round; a round in which the old figure is 0
+    /// has none.
     pub(crate) fn ratios(&self) -> Option<Quartiles> {
         let ratios = self.rounds.iter().filter(|figures| figures.old > 0.0);
         quartiles(ratios.map(|figures| figures.new / figures.old).collect())
@@ -143,7 +145,8 @@ mod tests {
         Comparison { subject: "gcm".into(), measure: "Mbit/s", rounds: rounds.collect() }
     }
 
-    /// The machine slows down from round to round, and the ratio stays; that of two medians would be 1.
+    /// The machine slows down from round to round, and the ratio stays; that of two medians would
+    /// be 1.
     #[test]
     fn a_ratio_is_taken_within_its_round() {
         let ratios = comparison(&[(200.0, 100.0), (100.0, 50.0), (50.0, 200.0)]).ratios().unwrap();

@@ -171,8 +171,9 @@ const BURST: usize = 32;
 /// Bytes that may wait in the sockets of source and sink.
 const BUFFER: usize = 8 << 20;
 
-/// Sends datagrams whose payload with the headers of UDP and IP has these lengths, `rate` a second or as many as go. Several go
-/// in one call: a source that takes a call for each is slower than the tunnels.
+/// Sends datagrams whose payload with the headers of UDP and IP has these lengths, `rate` a second
+/// or as many as go. Several go in one call: a source that takes a call for each is slower than the
+/// tunnels.
 fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) -> Result<()> {
     let socket = UdpSocket::bind((from, 0))?;
     socket.connect((to, PORT))?;
@@ -218,8 +219,9 @@ fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) 
     Ok(())
 }
 
-/// Counts until the end comes, and for no longer than was sent: some tunnels go on delivering for a long time what they had no
-/// time for. What came through the tunnel and found no room here, because this program had no processor, counts too.
+/// Counts until the end comes, and for no longer than was sent: some tunnels go on delivering for a
+/// long time what they had no time for. What came through the tunnel and found no room here,
+/// because this program had no processor, counts too.
 fn sink(at: &str, time: Duration) -> Result<()> {
     let options = SocketOptions { buffer: BUFFER, ..SocketOptions::default() };
     let socket = hubward_linux::udp::UdpSocket::bind((at.parse::<IpAddr>()?, PORT).into(), &options)?;

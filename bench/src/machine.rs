@@ -46,7 +46,8 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Installs what is missing, of the crates those that are wanted, and builds Hubward. What cannot be had is told when its turn comes.
+/// Installs what is missing, of the crates those that are wanted, and builds Hubward. What cannot
+/// be had is told when its turn comes.
 pub(crate) fn install(wanted: impl Fn(&str) -> bool) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("network namespaces and packages want root: sudo -E cargo …");
@@ -87,8 +88,8 @@ pub(crate) fn install(wanted: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Cargo, without what it told this program of the package: build scripts would take that for another surrounding and build all
-/// that hangs on them again.
+/// Cargo, without what it told this program of the package: build scripts would take that for
+/// another surrounding and build all that hangs on them again.
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");

@@ -1,5 +1,5 @@
-//! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine, side by side and in turns; and
-//! `cargo bench-ike`: Hubward and strongSwan as responders.
+//! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine,
+//! side by side and in turns; and `cargo bench-ike`: Hubward and strongSwan as responders.
 
 #![allow(
     clippy::indexing_slicing,

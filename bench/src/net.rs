@@ -1,5 +1,6 @@
-//! Two network namespaces, a cable between them, and processes in them. However this program ends, the kernel sends those SIGTERM and
-//! takes the namespaces back with the last of them; a folder that is left goes with the next run.
+//! Two network namespaces, a cable between them, and processes in them. However this program ends,
+//! the kernel sends those SIGTERM and takes the namespaces back with the last of them; a folder
+//! that is left goes with the next run.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,11 @@ pub(crate) const INNER: [&str; 2] = ["10.9.1.1", "10.9.2.1"];
 pub(crate) enum Link {
     /// It carries them whole.
     SuperPackets,
-    /// They are cut when they are sent and gathered when they arrive, as with a plain network card and its driver.
+    /// They are cut when they are sent and gathered when they arrive, as with a plain network card
+    /// and its driver.
     NicLike,
-    /// They are cut when they are sent and arrive one by one, as with a driver that gathers nothing.
+    /// They are cut when they are sent and arrive one by one, as with a driver that gathers
+    /// nothing.
     Ungathered,
 }
 
@@ -66,7 +69,8 @@ impl Pair {
             let cuts = ["ethtool", "-K", CABLE[side], "tx-udp-segmentation", "off", "gro", "on"];
             match link {
                 Link::SuperPackets => {}
-                // veth gathers nothing while the other end could send it super-packets of TCP, which none of the tunnels does
+                // veth gathers nothing while the other end could send it super-packets of TCP,
+                // which none of the tunnels does
                 Link::NicLike => drop(pair.run(side, &[&cuts[..], &["tso", "off"]].concat())?),
                 Link::Ungathered => drop(pair.run(side, &cuts)?),
             }

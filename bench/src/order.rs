@@ -1,5 +1,5 @@
-//! The order of the contenders in each round: shuffled, so that none always runs after the same one, and seeded, so that a run can
-//! be repeated.
+//! The order of the contenders in each round: shuffled, so that none always runs after the same
+//! one, and seeded, so that a run can be repeated.
 
 use anyhow::{Context, Result};
 

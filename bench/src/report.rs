@@ -82,7 +82,8 @@ const TARGETS: [(&str, &str, [f64; 3]); 7] = [
     ("gotatun", "hubward-gcm", [7.0, 4.0, 5.0]),
 ];
 
-/// A target of throughput with one stream of TCP: whose, of whose, over which cable, and how much of it.
+/// A target of throughput with one stream of TCP: whose, of whose, over which cable, and how much
+/// of it.
 const RATES: [(&str, &str, Link, f64); 3] = [
     ("hubward-gcm", "prototype", Link::SuperPackets, 0.75),
     ("hubward-gcm", "prototype", Link::NicLike, 0.75),

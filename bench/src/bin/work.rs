@@ -1,7 +1,9 @@
-//! A piece of work done so and so many times, for `cargo gates` to count its instructions: `work NAME TIMES`.
+//! A piece of work done so and so many times, for `cargo gates` to count its instructions: `work
+//! NAME TIMES`.
 //!
-//! `seal-CIPHER-BYTES` protects cleartext packets, from the policy look-up to the sealed batch; `both-CIPHER-BYTES` opens them as
-//! well; `lookup-SAS` finds the SA of a flow among so many; `handshake-GROUP` is a main mode and a quick mode of two engines.
+//! `seal-CIPHER-BYTES` protects cleartext packets, from the policy look-up to the sealed batch;
+//! `both-CIPHER-BYTES` opens them as well; `lookup-SAS` finds the SA of a flow among so many;
+//! `handshake-GROUP` is a main mode and a quick mode of two engines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "../../../crates/proto/tests/support/pair.rs"]

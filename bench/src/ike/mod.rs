@@ -1,5 +1,5 @@
-//! `cargo bench-ike`: handshakes for each second of processor time, and memory for each established peer, of Hubward and of
-//! strongSwan's charon as responder, in turns and with the same initiator.
+//! `cargo bench-ike`: handshakes for each second of processor time, and memory for each established
+//! peer, of Hubward and of strongSwan's charon as responder, in turns and with the same initiator.
 
 mod initiator;
 mod report;

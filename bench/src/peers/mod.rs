@@ -85,7 +85,8 @@ impl Peer {
         Some(Self::Hubward(format!("{AGAINST}{kind}"), program.to_path_buf(), set, *esp))
     }
 
-    /// Whether one of these is how its name begins, or how its counterpart's does; nothing at all is everything.
+    /// Whether one of these is how its name begins, or how its counterpart's does; nothing at all
+    /// is everything.
     pub(crate) fn is_wanted(&self, only: &[String]) -> bool {
         let name = self.name();
         let counterpart = counterpart(&name);
@@ -194,7 +195,8 @@ mod tests {
         all.filter(|peer| peer.is_wanted(&only)).map(|peer| peer.name()).collect()
     }
 
-    /// Each of this build's has one of the other program beside it, with the same cipher, and comes with it.
+    /// Each of this build's has one of the other program beside it, with the same cipher, and comes
+    /// with it.
     #[test]
     fn the_other_program_runs_whatever_this_one_runs() {
         for (only, expected) in [

@@ -29,8 +29,8 @@ pub fn long_name(typed: &str) -> String {
     format!("{}{number}", found.copied().unwrap_or(kind))
 }
 
-/// Whether an interface, by its long name, is one that the router has, not one that the configuration made: `no interface`
-/// does not remove it.
+/// Whether an interface, by its long name, is one that the router has, not one that the
+/// configuration made: `no interface` does not remove it.
 pub fn is_hardware(name: &str) -> bool {
     const MADE: [&str; 7] =
         ["Loopback", "Tunnel", "Vlan", "Dialer", "BVI", "Port-channel", "Virtual-Template"];

@@ -81,8 +81,9 @@ impl Config {
         self.first_free_number = u16::try_from(self.interfaces.len()).unwrap_or(u16::MAX);
     }
 
-    /// Gives each interface the number that it has in `before`, and new ones numbers that none has had: a configuration that
-    /// takes the place of `before` moves or removes interfaces without another taking over what belonged to them.
+    /// Gives each interface the number that it has in `before`, and new ones numbers that none has
+    /// had: a configuration that takes the place of `before` moves or removes interfaces without
+    /// another taking over what belonged to them.
     ///
     /// False if there are no numbers left: after 65,535 interfaces in one run.
     #[must_use]
@@ -376,8 +377,8 @@ pub enum Addressing {
 pub struct Interface {
     /// Long name.
     pub name: String,
-    /// Identifies the interface as long as the program runs, whatever is added, moved or removed around it
-    /// ([`Config::keep_numbers`]).
+    /// Identifies the interface as long as the program runs, whatever is added, moved or removed
+    /// around it ([`Config::keep_numbers`]).
     pub number: u16,
     /// `description`.
     pub description: Option<String>,
@@ -874,7 +875,8 @@ pub struct DhcpPool {
 
 #[cfg(test)]
 mod tests {
-    /// What is inserted, moved or removed around an interface leaves its number alone, and no number comes back to another.
+    /// What is inserted, moved or removed around an interface leaves its number alone, and no
+    /// number comes back to another.
     #[test]
     fn an_interface_keeps_its_number() {
         let parse = |names: &str| {

@@ -121,9 +121,9 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
     out
 }
 
-/// An interface in use that the new configuration no longer names. No router loses a physical one by
-/// a configuration, and a truncated file must not end everything that uses it. The link of one with
-/// a crypto map stays up here, and would no longer be guarded.
+/// An interface in use that the new configuration no longer names. No router loses a physical one
+/// by a configuration, and a truncated file must not end everything that uses it. The link of one
+/// with a crypto map stays up here, and would no longer be guarded.
 fn gone_in_use<'c>(old: &'c Config, new: &Config) -> Option<&'c Interface> {
     let in_use = |one: &&Interface| {
         let addressed = is_hardware(&one.name) && one.address != Addressing::None;
@@ -586,8 +586,8 @@ interface FastEthernet0/0
         }
     }
 
-    /// Interfaces may be inserted before others and removed; physical ones stay, so that a truncated
-    /// file ends nothing.
+    /// Interfaces may be inserted before others and removed; physical ones stay, so that a
+    /// truncated file ends nothing.
     #[test]
     fn interfaces_come_and_go_by_a_reload() {
         let above = format!("interface Loopback0\n ip address 10.9.0.1 255.255.255.255\n{RUNNING}");

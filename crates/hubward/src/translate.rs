@@ -1,4 +1,5 @@
-//! The configuration's model as the engine's policy. What cannot be translated is left out and told.
+//! The configuration's model as the engine's policy. What cannot be translated is left out and
+//! told.
 
 use crate::base::family::{v4, v4_address};
 use hubward_config::model as config;
@@ -15,7 +16,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The line of what a reload compares: a line that is added above must not end the tunnels of those below it.
+/// The line of what a reload compares: a line that is added above must not end the tunnels of those
+/// below it.
 const MOVES: u32 = 0;
 
 /// The address of each interface that has one; the primary one where it has several.
@@ -27,8 +29,8 @@ thread_local! {
     pub(crate) static TRANSLATIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// What a configuration means, without what depends on the machine under it: the addresses of interfaces, and what is reserved
-/// because of them.
+/// What a configuration means, without what depends on the machine under it: the addresses of
+/// interfaces, and what is reserved because of them.
 pub(crate) struct Translation {
     policy: Policy,
     /// What could not be translated, a line each.
@@ -49,8 +51,8 @@ impl Translation {
         &self.policy
     }
 
-    /// The policy on a machine: with the addresses of the interfaces, and what no peer of a dynamic entry may get because of
-    /// the machine.
+    /// The policy on a machine: with the addresses of the interfaces, and what no peer of a dynamic
+    /// entry may get because of the machine.
     pub(crate) fn on(&self, addresses: &Addresses, machine: Vec<(AddressRange, Reserved)>) -> Policy {
         let mut policy = self.policy.clone();
         for interface in &mut policy.interfaces {
@@ -142,8 +144,8 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
     (Policy { global, proposals, keyrings, profiles, maps, interfaces, connections, reserved }, left_out)
 }
 
-/// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and networks, its next hops, the peers
-/// of static entries, and the pools.
+/// What no peer of a dynamic entry gets as its side of a tunnel: this gateway's addresses and
+/// networks, its next hops, the peers of static entries, and the pools.
 fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange, Reserved)> {
     let host = AddressRange::host;
     let open = || config.interfaces.iter().filter(|interface| !interface.shutdown);
@@ -315,8 +317,8 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
     }
 }
 
-/// The networks to which static entries with `reverse-route static` make a route, whether an SA is up or not, each with the
-/// interface that bears the crypto map.
+/// The networks to which static entries with `reverse-route static` make a route, whether an SA is
+/// up or not, each with the interface that bears the crypto map.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
     let mut routes = Vec::new();
     for interface in &config.interfaces {
@@ -362,8 +364,9 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     CryptoAcl { name: acl.name.clone(), lines }
 }
 
-/// The list of an entry that is left out. A line that says more than an SA can hold closes too much rather than too little, as
-/// in the guard; of one whose addresses are not known nothing can be said here.
+/// The list of an entry that is left out. A line that says more than an SA can hold closes too much
+/// rather than too little, as in the guard; of one whose addresses are not known nothing can be
+/// said here.
 fn closing_acl(acl: &config::Acl) -> CryptoAcl {
     let widened = |entry: &config::AclEntry| Selector {
         local: AddressRange::prefix(entry.source.covering().into()),
@@ -544,8 +547,9 @@ mod tests {
         }
     }
 
-    /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform sets where all are known, and
-    /// every offer otherwise. One whose offers are not known must not be passed over.
+    /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform
+    /// sets where all are known, and every offer otherwise. One whose offers are not known must not
+    /// be passed over.
     #[test]
     fn a_dynamic_entry_that_is_left_out_refuses() {
         for (named, kept) in [("AES", 1), ("AH", 0), ("AES AH", 0), ("NOPE", 0)] {
@@ -569,8 +573,9 @@ mod tests {
         }
     }
 
-    /// From the file to the packet: what `--without M/10` leaves out goes neither in clear nor to the peer of the wider entry, also
-    /// where its access list says more than an SA can hold, and nothing is said of the list at each start.
+    /// From the file to the packet: what `--without M/10` leaves out goes neither in clear nor to
+    /// the peer of the wider entry, also where its access list says more than an SA can hold, and
+    /// nothing is said of the list at each start.
     #[test]
     fn what_is_left_out_does_not_go_to_another_peer() {
         for line in [

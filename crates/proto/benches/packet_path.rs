@@ -1,5 +1,6 @@
-//! What the packet path adds to the bare cipher, and how long look-ups take among few and many SAs: `cargo bench -p hubward-proto
-//! --bench packet_path`. What is compared runs in turns, so that whatever else the machine does meets both.
+//! What the packet path adds to the bare cipher, and how long look-ups take among few and many SAs:
+//! `cargo bench -p hubward-proto --bench packet_path`. What is compared runs in turns, so that
+//! whatever else the machine does meets both.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../tests/support/pair.rs"]
@@ -46,7 +47,8 @@ fn super_packet() -> Vec<u8> {
     [&ip::header(from, to, ip::protocol::TCP, 0, tcp.len())[..], &tcp].concat()
 }
 
-/// The same packets sealed by the cipher alone, by the packet path one by one, and by the packet path as a super-packet.
+/// The same packets sealed by the cipher alone, by the packet path one by one, and by the packet
+/// path as a super-packet.
 fn overhead() {
     let sad = Sad::new();
     sad.install(&child(1, gcm(), AddressRange::ANY_V4), Direction::Outbound).unwrap();

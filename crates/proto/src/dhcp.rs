@@ -1,5 +1,5 @@
-//! The DHCP client behind `ip address dhcp` (RFC 2131), sans-IO: it is given packets and the time, and says what to send
-//! and which address it has. The server is in [`server`].
+//! The DHCP client behind `ip address dhcp` (RFC 2131), sans-IO: it is given packets and the time,
+//! and says what to send and which address it has. The server is in [`server`].
 
 pub mod server;
 
@@ -15,7 +15,8 @@ const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Bytes of the fixed part of a message, without the cookie.
 const FIXED: usize = 236;
 
-/// Flags of a message whose answer is to be broadcast: there may be no address yet that it could be sent to.
+/// Flags of a message whose answer is to be broadcast: there may be no address yet that it could be
+/// sent to.
 const BROADCAST: [u8; 2] = [0x80, 0];
 /// Flags of a message whose answer comes to the address that the client has.
 const UNICAST: [u8; 2] = [0, 0];
@@ -71,7 +72,8 @@ pub struct Lease {
 pub enum Effect {
     /// Broadcast this IP packet on the link.
     Send(Vec<u8>),
-    /// Send this message from UDP port 68 of our address to port 67 of the server, by the machine's routes.
+    /// Send this message from UDP port 68 of our address to port 67 of the server, by the machine's
+    /// routes.
     Unicast {
         /// Our address.
         from: Ipv4Addr,
@@ -132,8 +134,9 @@ impl Client {
         }
     }
 
-    /// Begins with the address of a lease that the process before this one held and did not give back (RFC 2131
-    /// section 3.2). When no server confirms it within a few seconds, the client begins anew.
+    /// Begins with the address of a lease that the process before this one held and did not give
+    /// back (RFC 2131 section 3.2). When no server confirms it within a few seconds, the client
+    /// begins anew.
     pub fn reboot(mut self, address: Ipv4Addr) -> Self {
         self.state = State::Rebooting { address };
         self
@@ -202,7 +205,8 @@ impl Client {
                     self.send(kind::REQUEST, None, None, lease.address.addr());
                     expires
                 };
-                // half of what remains, but not more often than once a minute (RFC 2131 section 4.4.5)
+                // half of what remains, but not more often than once a minute (RFC 2131 section
+                // 4.4.5)
                 let half = until.since(now) / 2;
                 self.next = (now + half.max(Duration::from_secs(60))).min(until);
             }
@@ -347,7 +351,8 @@ impl Client {
         let lease = Lease { address, router: message.router, dns: message.dns.clone(), server };
         let seconds = message.lease.unwrap_or(3600).max(60);
         let total = Duration::from_secs(seconds.into());
-        // T1 comes before T2 and T2 before the end, else both are what they usually are (RFC 2131 section 4.4.5)
+        // T1 comes before T2 and T2 before the end, else both are what they usually are (RFC 2131
+        // section 4.4.5)
         let given = message.renew.zip(Some(message.rebind.unwrap_or(seconds / 8 * 7)));
         let (renew, rebind) = given
             .filter(|(renew, rebind)| 0 < *renew && renew < rebind && *rebind <= seconds)
@@ -392,7 +397,8 @@ struct Message {
 }
 
 impl Message {
-    /// From a whole IP packet; the checksum is not looked at, because a local sender's may not be filled in.
+    /// From a whole IP packet; the checksum is not looked at, because a local sender's may not be
+    /// filled in.
     fn parse(packet: &[u8]) -> Option<Self> {
         let view = Ipv4::parse(packet)?;
         let flow = view.flow();
@@ -542,7 +548,8 @@ mod tests {
         panic!("never lost, {now:?}");
     }
 
-    /// RFC 2131 section 4.4.5: by unicast to the lender from T1 on, by broadcast to anybody from T2 on.
+    /// RFC 2131 section 4.4.5: by unicast to the lender from T1 on, by broadcast to anybody from T2
+    /// on.
     #[test]
     fn a_renewal_is_sent_to_the_lender_and_a_rebinding_to_everybody() {
         let start = Instant::ORIGIN;
@@ -572,7 +579,8 @@ mod tests {
         assert!(unicasts > 1 && broadcasts > 0, "{unicasts} {broadcasts}");
     }
 
-    /// RFC 2131 sections 3.2 and 4.3.2: the address of last time is asked for without naming a server.
+    /// RFC 2131 sections 3.2 and 4.3.2: the address of last time is asked for without naming a
+    /// server.
     #[test]
     fn after_a_restart_the_address_of_last_time_is_asked_for() {
         let start = Instant::ORIGIN;
@@ -617,7 +625,8 @@ mod tests {
         assert_eq!(bind(&mut client, renew, "10.100.2.103").address.addr().to_string(), "10.100.2.103");
     }
 
-    /// A server that offers and then refuses must not make us flood the link (RFC 2131 section 3.1, item 5).
+    /// A server that offers and then refuses must not make us flood the link (RFC 2131 section 3.1,
+    /// item 5).
     #[test]
     fn refusals_are_answered_slowly() {
         let start = Instant::ORIGIN;
@@ -635,7 +644,8 @@ mod tests {
         }
     }
 
-    /// Before T2 only the server that lent the address may take it away: others do not know the lease.
+    /// Before T2 only the server that lent the address may take it away: others do not know the
+    /// lease.
     #[test]
     fn another_servers_refusal_takes_no_lease_away() {
         let start = Instant::ORIGIN;

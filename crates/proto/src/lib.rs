@@ -1,5 +1,5 @@
-//! Wire codecs, the IKE engine and ESP. No sockets, no files, no clock, no randomness of its own: the same inputs
-//! give the same outputs.
+//! Wire codecs, the IKE engine and ESP. No sockets, no files, no clock, no randomness of its own:
+//! the same inputs give the same outputs.
 #![forbid(unsafe_code)]
 
 // the tests' network of engines also serves tests that need an engine's inside

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Identifies an interface of the configuration as long as the program runs; says nothing of its place there.
+/// Identifies an interface of the configuration as long as the program runs; says nothing of its
+/// place there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceId(pub u16);
 
@@ -87,7 +88,8 @@ impl Service {
 }
 
 impl fmt::Display for Service {
-    /// For the log: the entry of the crypto map, the connection, or the number of the tunnel interface.
+    /// For the log: the entry of the crypto map, the connection, or the number of the tunnel
+    /// interface.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) | Self::Dynamic { entry, .. } => write!(f, "{} {}", entry.map, entry.sequence),

@@ -17,8 +17,8 @@ pub enum Encapsulation {
     Udp,
 }
 
-/// A way between this gateway and a peer. The marker is not part of a datagram's bytes: whoever owns the
-/// sockets takes it off and puts it on as `encapsulation` says.
+/// A way between this gateway and a peer. The marker is not part of a datagram's bytes: whoever
+/// owns the sockets takes it off and puts it on as `encapsulation` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path {
     /// Our address.

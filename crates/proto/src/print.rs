@@ -1,7 +1,8 @@
 //! Messages on one line, as tcpdump prints them, for logs.
 //!
-//! Values that could be secret are never shown: of keys, nonces, hashes and of every mode-config and Xauth attribute only
-//! the length. Whatever the bytes are, the line has no control characters, is bounded, and printing it cannot fail.
+//! Values that could be secret are never shown: of keys, nonces, hashes and of every mode-config
+//! and Xauth attribute only the length. Whatever the bytes are, the line has no control characters,
+//! is bounded, and printing it cannot fail.
 
 use crate::ike::v1::vendor::Vendor;
 use crate::names::Untrusted;

@@ -3,7 +3,8 @@
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A moment on the monotonic clock that goes on during suspend (`CLOCK_BOOTTIME`), as time since its origin.
+/// A moment on the monotonic clock that goes on during suspend (`CLOCK_BOOTTIME`), as time since
+/// its origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 

@@ -1,4 +1,5 @@
-//! Nothing is allocated per packet, in either direction: a batch of many takes as many allocations as a batch of few.
+//! Nothing is allocated per packet, in either direction: a batch of many takes as many allocations
+//! as a batch of few.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(unsafe_code)] // a global allocator cannot be had without it; it only counts and passes on
 

@@ -1,5 +1,5 @@
-//! A hub, spokes and clients, half of them behind NATs, one message in ten lost: sites lose power, move, clear their SAs and
-//! renew at odd moments, while traffic goes on.
+//! A hub, spokes and clients, half of them behind NATs, one message in ten lost: sites lose power,
+//! move, clear their SAs and renew at odd moments, while traffic goes on.
 //!
 //! `HUBWARD_SIMULATION_SEED` runs another day; a failing seed fails again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

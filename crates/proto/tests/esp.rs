@@ -179,7 +179,8 @@ fn a_replayed_packet_is_refused() {
     assert_eq!(receiver.open(&twice).0.len(), 1);
 }
 
-/// Whoever can name an SPI sends rubbish without end: what is told of it does not fill the queue that IKE goes through.
+/// Whoever can name an SPI sends rubbish without end: what is told of it does not fill the queue
+/// that IKE goes through.
 #[test]
 fn a_flood_of_refused_packets_tells_little() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -305,7 +306,8 @@ fn volume_limits() {
     assert_eq!(sa.reached(), Reached { seen: false, soft: true, hard: true });
 }
 
-/// A peer that sends more than it gets, and counts nothing itself: the receiving half asks too, later than the sending half would.
+/// A peer that sends more than it gets, and counts nothing itself: the receiving half asks too,
+/// later than the sending half would.
 #[test]
 fn volume_limits_of_what_comes() {
     let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
@@ -362,7 +364,8 @@ fn a_packet_without_an_sa_follows_the_policy() {
     ));
 }
 
-/// The ACL decides before the SA does: a line that denies keeps a flow out of the SA of a wider line that permits.
+/// The ACL decides before the SA does: a line that denies keeps a flow out of the SA of a wider
+/// line that permits.
 #[test]
 fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
     let line = |permit, local: &str| CryptoAclLine {
@@ -540,7 +543,8 @@ fn a_removed_child_is_gone_from_everywhere() {
     assert!(inbound.by_spi(0x1001).is_none() && sad.pairs().is_empty());
 }
 
-/// Of two workers that open packets the later one goes on where the other was: no packet comes through twice.
+/// Of two workers that open packets the later one goes on where the other was: no packet comes
+/// through twice.
 #[test]
 fn a_window_has_one_owner() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -553,7 +557,8 @@ fn a_window_has_one_owner() {
     assert!(opened.is_empty() && matches!(notices[..], [Notice::UnknownSpi { .. }, ..]), "{notices:?}");
 }
 
-/// Where the kernel carries the packets, its counters are what is shown, and a packet more is a sign of life.
+/// Where the kernel carries the packets, its counters are what is shown, and a packet more is a
+/// sign of life.
 #[test]
 fn counters_are_taken_over() {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();

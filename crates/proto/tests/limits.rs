@@ -1,6 +1,8 @@
-//! Every bound on what a peer can make us hold or do: at the bound it is taken, one above it is refused, by name, and counted.
+//! Every bound on what a peer can make us hold or do: at the bound it is taken, one above it is
+//! refused, by name, and counted.
 //!
-//! Each row of [`ROWS`] tries a size against an engine of its own and gives what the engine refused.
+//! Each row of [`ROWS`] tries a size against an engine of its own and gives what the engine
+//! refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "limits/over_time.rs"]

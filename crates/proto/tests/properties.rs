@@ -90,7 +90,8 @@ fn child(id: u64, selector: Selector) -> Arc<ChildSa> {
     })
 }
 
-/// The rule in one sentence: of the SAs that match, the longest remote prefix, the newest of equal ones, ranges last.
+/// The rule in one sentence: of the SAs that match, the longest remote prefix, the newest of equal
+/// ones, ranges last.
 fn linear(children: &[Arc<ChildSa>], flow: &Flow) -> Option<ChildId> {
     let rank =
         |child: &ChildSa| child.selector.remote.to_prefix().map_or(-1, |net| i16::from(net.prefix_len()));
@@ -125,7 +126,8 @@ proptest! {
         }
     }
 
-    /// A selector that covers another matches whatever the other matches, and seen from the other side the answers.
+    /// A selector that covers another matches whatever the other matches, and seen from the other
+    /// side the answers.
     #[test]
     fn selectors_and_flows(one in selector(), other in selector(), flow in flow()) {
         prop_assert_eq!(one.matches(&flow), one.mirrored().matches(&flow.reversed()));

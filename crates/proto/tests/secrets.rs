@@ -1,4 +1,5 @@
-//! No event, refusal, question or view holds a secret in any spelling, whatever went right or wrong.
+//! No event, refusal, question or view holds a secret in any spelling, whatever went right or
+//! wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/peer.rs"]

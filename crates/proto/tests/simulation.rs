@@ -1,5 +1,5 @@
-//! A hub with 200 spokes and 50 clients over a bad network: everybody gets through, nothing is left over, no address is given
-//! twice, and the same seed gives the same trace.
+//! A hub with 200 spokes and 50 clients over a bad network: everybody gets through, nothing is left
+//! over, no address is given twice, and the same seed gives the same trace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;

@@ -28,7 +28,8 @@ pub(crate) fn keystrokes() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// A client's greeting, its algorithms (RFC 4253 section 7.1), its half of the key exchange, and something encrypted.
+/// A client's greeting, its algorithms (RFC 4253 section 7.1), its half of the key exchange, and
+/// something encrypted.
 pub(crate) fn ssh_clients() -> Vec<Vec<u8>> {
     let lists = [
         "curve25519-sha256,ecdh-sha2-nistp256,ext-info-c",

@@ -1,4 +1,5 @@
-//! The engine, told things by a stranger, by a peer that knows the key, and by a gateway that a client called.
+//! The engine, told things by a stranger, by a peer that knows the key, and by a gateway that a
+//! client called.
 
 use crate::peer::{self, Bench, Peer, quick_mode};
 use crate::support::{HUB, Node, World, client_policy, hub_policy, ip, spoke_policy, test_group};
@@ -43,7 +44,8 @@ fn bench(policy: Policy, seed: u8) -> Bench {
     Bench::new(engine)
 }
 
-/// What must hold whatever was said: nothing piles up, no secret shows, and in the end nothing is left.
+/// What must hold whatever was said: nothing piles up, no secret shows, and in the end nothing is
+/// left.
 fn judge(bench: &mut Bench, secrets: &[&str]) {
     let view = bench.engine.inspect();
     assert!(view.isakmp.len() <= limits::HALF_OPEN_PER_SOURCE * 4 + 8, "{} SAs", view.isakmp.len());
@@ -61,10 +63,11 @@ fn judge(bench: &mut Bench, secrets: &[&str]) {
     assert!(bench.engine.poll_timeout().is_none(), "a timer is left");
 }
 
-// ---- a stranger ---------------------------------------------------------------------------------------------------
+// ---- a stranger
+// ---------------------------------------------------------------------------------------------------
 
-/// Datagrams from one address. The first byte of a piece: 1 makes the header's length fit, 2 puts the last responder cookie
-/// seen in, 4 comes from another port, 8 lets a second pass.
+/// Datagrams from one address. The first byte of a piece: 1 makes the header's length fit, 2 puts
+/// the last responder cookie seen in, 4 comes from another port, 8 lets a second pass.
 pub(crate) fn stranger(data: &[u8]) {
     stranger_says(data);
 }
@@ -101,7 +104,8 @@ fn stranger_says(data: &[u8]) -> Bench {
         }
         assert!(answers.len() <= 8, "{} answers to one datagram", answers.len());
     }
-    // an aggressive mode's answer has a key exchange, two vendor ids and more that its question may leave out
+    // an aggressive mode's answer has a key exchange, two vendor ids and more that its question may
+    // leave out
     assert!(sent <= 8 * received + 4096, "{sent} bytes sent for {received}");
     judge(&mut bench, &["cisco123", "cisco321"]);
     bench
@@ -154,10 +158,12 @@ fn in_pieces() -> Vec<u8> {
     [messages[0].clone()].into_iter().chain(pieces).flat_map(|message| piece(8, 0, &message)).collect()
 }
 
-// ---- a peer that knows the key --------------------------------------------------------------------------------------
+// ---- a peer that knows the key
+// --------------------------------------------------------------------------------------
 
-/// Says what a script says. The first byte of a piece: the exchange and what is wrong with the message; the second: its
-/// message id, or the time to wait. The piece itself: the type of the first payload and the payloads.
+/// Says what a script says. The first byte of a piece: the exchange and what is wrong with the
+/// message; the second: its message id, or the time to wait. The piece itself: the type of the
+/// first payload and the payloads.
 fn say(bench: &mut Bench, peer: &mut Peer, script: &[u8], answer: fn(Question) -> Answer) {
     for (index, (what, how, bytes)) in pieces(script).take(48).enumerate() {
         let Some((first, rest)) = bytes.split_first() else { continue };
@@ -207,8 +213,8 @@ fn spoke_says(data: &[u8]) -> Bench {
     bench
 }
 
-/// A client of the group: when the first byte is even it is past Xauth, else no login is right, and nothing may be installed
-/// or lent.
+/// A client of the group: when the first byte is even it is past Xauth, else no login is right, and
+/// nothing may be installed or lent.
 pub(crate) fn client(data: &[u8]) {
     if let Some((first, script)) = data.split_first() {
         client_says(*first, script);
@@ -237,8 +243,8 @@ fn client_says(first: u8, script: &[u8]) -> Bench {
     bench
 }
 
-/// A gateway that a client called, and that knows the group's key. What it says must not make the client give its password to
-/// a log, or pile anything up.
+/// A gateway that a client called, and that knows the group's key. What it says must not make the
+/// client give its password to a log, or pile anything up.
 pub(crate) fn gateway(data: &[u8]) {
     gateway_says(data);
 }

@@ -1,5 +1,5 @@
-//! Everything that reads bytes of somebody else's, as functions that take any bytes at all. `cargo fuzz` calls them, and
-//! `tests/corpus.rs` calls them with mutated seeds in every `cargo test`.
+//! Everything that reads bytes of somebody else's, as functions that take any bytes at all. `cargo
+//! fuzz` calls them, and `tests/corpus.rs` calls them with mutated seeds in every `cargo test`.
 //!
 //! A target panics when something is wrong: that is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -235,7 +235,8 @@ fn dhcp_pool() -> dhcp::server::Pool {
     }
 }
 
-/// A client and the packets it sent, from discovery to a lease and its renewal; the server's packets.
+/// A client and the packets it sent, from discovery to a lease and its renewal; the server's
+/// packets.
 fn dhcp_conversation() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut client = dhcp::Client::new(MAC, "host", [1; 32], Instant::ORIGIN);
     let mut server = dhcp::server::Server::new(dhcp_pool());
@@ -264,7 +265,8 @@ pub(crate) fn dhcp_answers() -> Vec<Vec<u8>> {
     dhcp_conversation().1
 }
 
-/// What a server on the link sends: the client uses no address that names no host, and floods nobody.
+/// What a server on the link sends: the client uses no address that names no host, and floods
+/// nobody.
 pub(crate) fn dhcp_client(data: &[u8]) {
     let mut client = dhcp::Client::new(MAC, "host", [1; 32], Instant::ORIGIN);
     let mut now = Instant::ORIGIN;

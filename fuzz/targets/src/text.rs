@@ -27,7 +27,8 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Lines typed in configuration mode: each is refused and changes nothing, or makes a configuration that is read as it is printed.
+/// Lines typed in configuration mode: each is refused and changes nothing, or makes a configuration
+/// that is read as it is printed.
 pub(crate) fn typed_lines(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut running = "hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\nend\n".to_string();

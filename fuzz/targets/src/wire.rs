@@ -9,7 +9,8 @@ use hubward_proto::wire::ike1::{Config, Delete, Notify, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use hubward_proto::wire::registry::{config, payload};
 
-/// A datagram as it comes in; also with the length that the header should state, so that it is read further.
+/// A datagram as it comes in; also with the length that the header should state, so that it is read
+/// further.
 pub(crate) fn isakmp_message(data: &[u8]) {
     message(data);
     let mut fitting = data.to_vec();

@@ -1,7 +1,9 @@
-//! Every fuzz target on mutated seeds: the same ones in every run, so that a failure can be repeated.
+//! Every fuzz target on mutated seeds: the same ones in every run, so that a failure can be
+//! repeated.
 //!
-//! `HUBWARD_FUZZ_ROUNDS` multiplies the number of inputs and `HUBWARD_FUZZ_SEED` (a number below 256) changes them; with
-//! `HUBWARD_CAPTURES` and `HUBWARD_CORPUS` recorded negotiations and real configurations are seeds as well.
+//! `HUBWARD_FUZZ_ROUNDS` multiplies the number of inputs and `HUBWARD_FUZZ_SEED` (a number below
+//! 256) changes them; with `HUBWARD_CAPTURES` and `HUBWARD_CORPUS` recorded negotiations and real
+//! configurations are seeds as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../../../crates/proto/tests/vectors/packets.rs"]

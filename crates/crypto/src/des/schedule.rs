@@ -86,8 +86,8 @@ impl Schedule {
         Self { chain: 0, order: [(0, false); 3], masks: [[0; ROUND_BITS]; ROUNDS] }
     }
 
-    /// Becomes that of these keys, the rounds in the order in which a block goes through them. In place, because moving a
-    /// schedule (18 KB) costs as much as a pass.
+    /// Becomes that of these keys, the rounds in the order in which a block goes through them. In
+    /// place, because moving a schedule (18 KB) costs as much as a pass.
     pub(super) fn set(&mut self, keys: &Keys, direction: Direction) {
         let backwards = direction == Direction::Decrypt;
         (self.chain, self.order) = match (keys.kind, direction) {

@@ -1,4 +1,5 @@
-//! What IPv4 alone has, of addresses of either family. Who drops the rest says at that place why it does no harm there.
+//! What IPv4 alone has, of addresses of either family. Who drops the rest says at that place why it
+//! does no harm there.
 
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr};

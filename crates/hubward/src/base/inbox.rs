@@ -295,7 +295,8 @@ mod tests {
         assert_eq!((requests, answers, news), (5000, 5000, 5000));
     }
 
-    /// Whoever floods a link with DHCP fills one lane, which is bounded, and nobody starves: neither the lane nor the others.
+    /// Whoever floods a link with DHCP fills one lane, which is bounded, and nobody starves:
+    /// neither the lane nor the others.
     #[test]
     fn a_flood_of_dhcp_is_bounded_and_a_flood_of_datagrams_starves_no_dhcp() {
         let inbox = Inbox::default();
@@ -417,7 +418,8 @@ mod tests {
         Datagram { bytes: [vec![1; 26], number.to_be_bytes().to_vec()].concat(), ..datagram() }
     }
 
-    /// Each of the two kinds has its own bound: at it none is dropped, and of one above it the one that comes last.
+    /// Each of the two kinds has its own bound: at it none is dropped, and of one above it the one
+    /// that comes last.
     #[test]
     fn so_many_datagrams_wait() {
         let inbox = Inbox::default();

@@ -16,7 +16,8 @@ use std::sync::mpsc::Sender;
 pub(crate) enum Message {
     Datagram(Datagram),
     News(News),
-    /// An answer that took its time: a password that was checked, a lease, a person at the terminal.
+    /// An answer that took its time: a password that was checked, a lease, a person at the
+    /// terminal.
     Answer(AskId, Answer),
     Dhcp(LinkPacket),
     Request(Request),
@@ -40,8 +41,8 @@ impl Datagram {
     }
 }
 
-/// An IP packet with DHCP for a client of ours. It may be lost: a client repeats what is not answered (RFC 2131,
-/// section 4.1).
+/// An IP packet with DHCP for a client of ours. It may be lost: a client repeats what is not
+/// answered (RFC 2131, section 4.1).
 pub(crate) struct LinkPacket {
     /// The link that it came in on, by its Linux name.
     pub(crate) link: Arc<str>,

@@ -38,15 +38,16 @@ type Content = BTreeMap<&'static str, Rows>;
 /// Rows of a table, or what is removed from it.
 type Changes = Vec<(String, Option<Vec<u8>>)>;
 
-/// The rows; without a folder everything is forgotten at the end. Rows are read from memory, so that nobody who reads waits
-/// for the disk; nor does who writes them by [`Store::write_soon`].
+/// The rows; without a folder everything is forgotten at the end. Rows are read from memory, so
+/// that nobody who reads waits for the disk; nor does who writes them by [`Store::write_soon`].
 #[derive(Clone, Default)]
 pub(crate) struct Store(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     content: Mutex<Content>,
-    /// Held for as long as the disk takes; `content` may be taken meanwhile, and not the other way round.
+    /// Held for as long as the disk takes; `content` may be taken meanwhile, and not the other way
+    /// round.
     kept: Mutex<Kept>,
     soon: Mutex<Soon>,
     /// Something is to be written soon.
@@ -58,7 +59,8 @@ struct Shared {
 struct Soon {
     /// Whether somebody does.
     served: bool,
-    /// The last value of each row, by table: no more than there are rows, however long the disk takes.
+    /// The last value of each row, by table: no more than there are rows, however long the disk
+    /// takes.
     changes: BTreeMap<&'static str, BTreeMap<String, Option<Vec<u8>>>>,
 }
 
@@ -143,8 +145,8 @@ impl Store {
         locked(&self.0.soon).served = true;
     }
 
-    /// Waits this long for something to be written, and writes it; then tries again to keep what could not be kept, every
-    /// now and then.
+    /// Waits this long for something to be written, and writes it; then tries again to keep what
+    /// could not be kept, every now and then.
     pub(crate) fn write_waiting(&self, time: Duration) {
         let mut soon = locked(&self.0.soon);
         if soon.changes.is_empty() && !time.is_zero() {

@@ -38,8 +38,8 @@ pub(crate) struct Connect {
     /// Do not look for NAT.
     #[arg(long)]
     pub(super) no_nat_traversal: bool,
-    /// Keep what goes through the tunnel from leaving in clear while the tunnel is down, and after the client has ended,
-    /// however it ended, until `hubward release`.
+    /// Keep what goes through the tunnel from leaving in clear while the tunnel is down, and after
+    /// the client has ended, however it ended, until `hubward release`.
     #[arg(long)]
     pub(super) guard: bool,
     /// Leave name resolution alone.

@@ -6,7 +6,8 @@ use hubward_linux::terminal::is_terminal;
 use hubward_proto::ike::io::CredentialField;
 use std::io::Write as _;
 
-/// What is known of the user already. A password is given once: a gateway that asks again did not like it.
+/// What is known of the user already. A password is given once: a gateway that asks again did not
+/// like it.
 #[derive(Default)]
 pub(crate) struct Known {
     /// The user.

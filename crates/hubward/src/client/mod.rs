@@ -1,4 +1,5 @@
-//! `hubward client`: the VPN client of a Cisco-style gateway, in the foreground until it is interrupted.
+//! `hubward client`: the VPN client of a Cisco-style gateway, in the foreground until it is
+//! interrupted.
 
 pub(crate) mod arguments;
 mod credentials;

@@ -37,7 +37,8 @@ pub(crate) struct Network {
 /// What must not leave in clear.
 struct Guard {
     filters: Nftables,
-    /// The networks behind the tunnel, and those in them that stay where they are; `None` before they are known.
+    /// The networks behind the tunnel, and those in them that stay where they are; `None` before
+    /// they are known.
     networks: Option<(Vec<Ipv4Net>, Vec<Ipv4Net>)>,
 }
 
@@ -130,8 +131,8 @@ impl Network {
         Ok(wanted)
     }
 
-    /// Routes into the tunnel. The gateway, the networks this machine is connected to and what the gateway excludes stay
-    /// where they are.
+    /// Routes into the tunnel. The gateway, the networks this machine is connected to and what the
+    /// gateway excludes stay where they are.
     fn table(&self, assignment: &Assignment, wanted: &[Ipv4Net]) -> anyhow::Result<Vec<Route>> {
         let inner = IpAddr::V4(assignment.address);
         let mut table: Vec<Route> = wanted
@@ -163,8 +164,8 @@ impl Network {
         Ok(table)
     }
 
-    /// Guards the networks behind the tunnel, if that was wanted. While nothing leads to the gateway, what was guarded is
-    /// guarded still.
+    /// Guards the networks behind the tunnel, if that was wanted. While nothing leads to the
+    /// gateway, what was guarded is guarded still.
     pub(crate) fn guard(&self, gateway: IpAddr) -> anyhow::Result<()> {
         let Some(Guard { filters, networks: Some((networks, except)) }) = &self.guard else { return Ok(()) };
         let IpAddr::V4(address) = gateway else { return Ok(()) };

@@ -124,12 +124,14 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Tells the person at the terminal, who may be gone: that must not keep anything from being taken back.
+/// Tells the person at the terminal, who may be gone: that must not keep anything from being taken
+/// back.
 fn tell(text: std::fmt::Arguments<'_>) {
     let _gone = writeln!(std::io::stdout(), "{text}");
 }
 
-/// While the first questions are asked nothing is changed yet: Ctrl-C gives the terminal its echo back and ends the program.
+/// While the first questions are asked nothing is changed yet: Ctrl-C gives the terminal its echo
+/// back and ends the program.
 fn stop_while_asking(
     supervisor: &Arc<Supervisor>,
     asking: Arc<AtomicBool>,

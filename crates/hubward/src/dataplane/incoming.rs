@@ -36,7 +36,8 @@ use std::time::Duration;
 const BATCH: usize = 64;
 /// Batches that one socket may give before the others, and what else changes, have their turn.
 const TURN: usize = 16;
-/// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more peers than that.
+/// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more
+/// peers than that.
 const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.

@@ -1,5 +1,6 @@
-//! What the kernel does for the packet path: segmentation and gathering, on the TUN and on the UDP socket. Each is tried when
-//! the program starts, can be switched off, and is done by hand where it is off or not there.
+//! What the kernel does for the packet path: segmentation and gathering, on the TUN and on the UDP
+//! socket. Each is tried when the program starts, can be switched off, and is done by hand where it
+//! is off or not there.
 
 use crate::dataplane::port::Ports;
 use hubward_linux::tun::{self, VnetHeader};
@@ -121,7 +122,8 @@ impl Offloads {
     }
 }
 
-/// What the kernel left undone in a packet that came from the TUN; `None` for a kind of segments that was not asked for.
+/// What the kernel left undone in a packet that came from the TUN; `None` for a kind of segments
+/// that was not asked for.
 pub(crate) fn undone(header: VnetHeader) -> Option<Undone> {
     let segment = match header.gso_type & !VnetHeader::ECN {
         0 => None,

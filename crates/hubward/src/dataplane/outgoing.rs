@@ -44,11 +44,13 @@ const WAITING: usize = 64;
 const TOLD: u32 = 100;
 /// How long a packet waits for a tunnel.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the gateway is asked for one and the same tunnel: its queue has IKE to carry, by which the tunnel comes up.
+/// How often the gateway is asked for one and the same tunnel: its queue has IKE to carry, by which
+/// the tunnel comes up.
 const ASK: Duration = Duration::from_millis(100);
 /// How long the network's queue may stay full, in milliseconds, before packets are dropped.
 const FULL: i64 = 20;
-/// TCP's payload usually begins here: IP header, TCP header, timestamps. The kernel copies fast to whole cache lines.
+/// TCP's payload usually begins here: IP header, TCP header, timestamps. The kernel copies fast to
+/// whole cache lines.
 const USUAL_HEADERS: usize = 52;
 
 /// What the TUN gave: a packet, or many under one header.
@@ -237,8 +239,8 @@ impl Outgoer<'_> {
         });
     }
 
-    /// Keeps a packet until its tunnel is up. Of a flow the first one waits, as on IOS; the rest is lost, and the engine is
-    /// asked once.
+    /// Keeps a packet until its tunnel is up. Of a flow the first one waits, as on IOS; the rest is
+    /// lost, and the engine is asked once.
     fn keep(
         &mut self,
         now: Instant,
@@ -267,8 +269,9 @@ impl Outgoer<'_> {
         self.waiting.push(Waiting { since: since.unwrap_or(now), acquire, packet, segment });
     }
 
-    /// Tells the source of a packet how many bytes fit. The kernel puts the address in by which this gateway is known on the
-    /// source's side; where there is no way on in clear the source is this machine, which is told in the destination's name.
+    /// Tells the source of a packet how many bytes fit. The kernel puts the address in by which
+    /// this gateway is known on the source's side; where there is no way on in clear the source is
+    /// this machine, which is told in the destination's name.
     fn tell(&mut self, now: Instant, cleartext: Cleartext<'_>, mtu: usize) {
         let second = now.since_origin().as_secs();
         if self.told.0 != second {
@@ -346,8 +349,9 @@ fn message<'a>(run: &Sealed<'_>, data: &'a [u8]) -> Outgoing<'a> {
     }
 }
 
-/// Sends messages of one encapsulation, which their port tells. An error concerns the first message: it is lost, the others
-/// go on; but a full queue is waited for, and what the kernel would not cut is cut here.
+/// Sends messages of one encapsulation, which their port tells. An error concerns the first
+/// message: it is lost, the others go on; but a full queue is waited for, and what the kernel would
+/// not cut is cut here.
 fn send(heart: &Heart, shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) {
     let mut waited = false;
     while let Some(first) = messages.first() {
@@ -403,7 +407,8 @@ mod tests {
     use super::*;
     use hubward_proto::flow::selector::Flow;
 
-    /// A stream into a tunnel that is not up yet asks for it now and then, and not with each packet.
+    /// A stream into a tunnel that is not up yet asks for it now and then, and not with each
+    /// packet.
     #[test]
     fn a_stream_asks_now_and_then() {
         let flow = Flow {

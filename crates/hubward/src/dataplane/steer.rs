@@ -1,5 +1,6 @@
 //! What comes in, whatever read it: each packet is steered once. ESP is opened by the SA that its
-//! SPI names ([`hubward_proto::esp::inbound`]), and that SA names the port; IKE goes to the gateway.
+//! SPI names ([`hubward_proto::esp::inbound`]), and that SA names the port; IKE goes to the
+//! gateway.
 
 use crate::base::message::Datagram;
 use hubward_crypto::esp::HEADER_LEN;

@@ -1,5 +1,6 @@
-//! `aaa`: login lists and network lists, by the users and groups of the configuration. Passwords take their time
-//! on purpose, so that the engine's questions are answered on threads of their own: [`super::asks`].
+//! `aaa`: login lists and network lists, by the users and groups of the configuration. Passwords
+//! take their time on purpose, so that the engine's questions are answered on threads of their own:
+//! [`super::asks`].
 
 use crate::translate;
 use hubward_config::model::{AaaList, AaaMethod, Config};
@@ -10,8 +11,8 @@ use hubward_proto::ike::io::Answer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known one with a
-/// wrong password, and is refused in the same way.
+/// Checks a user against `aaa authentication login LIST`. An unknown user takes as long as a known
+/// one with a wrong password, and is refused in the same way.
 pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secret) -> Answer {
     let rejected = |reason: &str| Answer::Rejected { reason: reason.into() };
     let Some(list) = named(&config.aaa.login, list) else {
@@ -57,8 +58,9 @@ fn by_users(config: &Config, user: &str, given: &Secret, same: impl Fn(&str, &st
     Answer::Rejected { reason }
 }
 
-/// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of each type that any user has
-/// is checked, so that the time tells neither whether the user exists nor how the password is stored.
+/// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of
+/// each type that any user has is checked, so that the time tells neither whether the user exists
+/// nor how the password is stored.
 fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option<Result<bool, String>> {
     let mut decoys: BTreeMap<u8, &Password> = BTreeMap::new();
     for password in config.users.iter().filter_map(|user| user.password.as_ref()) {
@@ -115,7 +117,8 @@ mod tests {
         assert_eq!(answer(&format!("{elsewhere} LOCAL"), "Anna"), "Anna");
     }
 
-    /// With passwords of several types, each user passes with its own and with nobody else's, which was checked too.
+    /// With passwords of several types, each user passes with its own and with nobody else's, which
+    /// was checked too.
     #[test]
     fn nobody_passes_with_a_decoys_password() {
         let text = "username a password 0 alpha\nusername b password 7 0201024E070A0E2649\nusername c password 0 gamma\n\

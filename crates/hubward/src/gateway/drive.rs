@@ -1,5 +1,5 @@
-//! The loop that drives an engine, for the gateway and for the VPN client: one message or deadline at a time, and what both do
-//! with it in the same way.
+//! The loop that drives an engine, for the gateway and for the VPN client: one message or deadline
+//! at a time, and what both do with it in the same way.
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
@@ -26,7 +26,8 @@ pub(crate) trait Drives {
     /// The engine.
     fn engine(&mut self) -> &mut Engine;
 
-    /// When something of its own is due, apart from the engine's timers and [`Drives::every_second`].
+    /// When something of its own is due, apart from the engine's timers and
+    /// [`Drives::every_second`].
     fn deadline(&self) -> Option<Instant>;
 
     /// An IKE message came.
@@ -41,7 +42,8 @@ pub(crate) trait Drives {
     /// Somebody asks for something; the end, where that was asked for.
     fn request(&mut self, request: Request) -> Option<End>;
 
-    /// Once for each message or deadline, after it: carries out the engine's effects. The end, where they lead to it.
+    /// Once for each message or deadline, after it: carries out the engine's effects. The end,
+    /// where they lead to it.
     ///
     /// # Errors
     /// It cannot go on.
@@ -87,7 +89,8 @@ pub(crate) fn drive(it: &mut impl Drives, heart: &Heart, inbox: &Inbox) -> anyho
             continue;
         }
         second = now() + Duration::from_secs(1);
-        // so that a generator whose state leaked, or a copy of this machine, does not know the keys to come
+        // so that a generator whose state leaked, or a copy of this machine, does not know the keys
+        // to come
         match random::seed() {
             Ok(entropy) => it.engine().handle(now(), Input::Reseed(entropy)),
             Err(error) => tracing::debug!("no fresh entropy: {error}"),
@@ -120,8 +123,8 @@ pub(crate) fn keep_nat_open(natt: &UdpSocket, path: &Path) {
     let _lost = natt.send_to(&[0xff], to, Some(path.local));
 }
 
-/// What the engine knows of what the children carried: limits and the first packet are levels, read here from the SAs and told
-/// the engine once.
+/// What the engine knows of what the children carried: limits and the first packet are levels, read
+/// here from the SAs and told the engine once.
 #[derive(Default)]
 pub(crate) struct Reports(BTreeMap<ChildId, Report>);
 

@@ -1,4 +1,5 @@
-//! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a small database.
+//! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a
+//! small database.
 
 use crate::base::family::v4_address;
 use crate::base::store::{LEASES, Rows, Store};
@@ -9,7 +10,8 @@ use ipnet::{IpAddrRange, Ipv4AddrRange, Ipv6AddrRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Where leases are kept. Whatever it is may take its time: nobody but the leases' own thread waits for it.
+/// Where leases are kept. Whatever it is may take its time: nobody but the leases' own thread waits
+/// for it.
 pub(crate) enum LeaseStore {
     /// This machine's database.
     Local(Store),
@@ -41,7 +43,8 @@ impl LeaseStore {
 pub(crate) struct Leases {
     store: LeaseStore,
     pools: Vec<Pool>,
-    /// The address of each owner; it stays the owner's after its session, as long as nobody else needs it.
+    /// The address of each owner; it stays the owner's after its session, as long as nobody else
+    /// needs it.
     owned: BTreeMap<String, IpAddr>,
     /// Addresses in use, with how often they were granted and not released: an answer that came too
     /// late is given back while the owner has asked again.
@@ -55,8 +58,8 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
     [pool, &owner.group, user, &owner.device].join("\u{1f}")
 }
 
-/// An address as it is kept. The table has had numbers of 32 bits since the first version, so one of IPv6 is lent for as long as
-/// the program runs.
+/// An address as it is kept. The table has had numbers of 32 bits since the first version, so one
+/// of IPv6 is lent for as long as the program runs.
 fn row(address: IpAddr) -> Option<Vec<u8>> {
     v4_address(address).map(|address| address.octets().to_vec())
 }
@@ -86,8 +89,8 @@ impl Leases {
         self.pools = pools.to_vec();
     }
 
-    /// An address for an owner: the one it has, the one it wants, the lowest that nobody ever had, or the one that was
-    /// released longest ago.
+    /// An address for an owner: the one it has, the one it wants, the lowest that nobody ever had,
+    /// or the one that was released longest ago.
     pub(crate) fn lease(
         &mut self,
         pool: &str,

@@ -1,4 +1,5 @@
-//! The gateway: the one thread that owns the engine, the document and the machine. Messages in, effects out.
+//! The gateway: the one thread that owns the engine, the document and the machine. Messages in,
+//! effects out.
 
 pub(crate) mod aaa;
 pub(crate) mod asks;
@@ -73,7 +74,8 @@ pub(crate) struct Gateway {
     pub(crate) guard: Guard,
     /// What lies behind the tunnels.
     pub(crate) networks: Networks,
-    /// When the routes of those that are gone are removed, or what the machine did not take is tried again.
+    /// When the routes of those that are gone are removed, or what the machine did not take is
+    /// tried again.
     pub(crate) recapture: Option<Instant>,
     /// How long the next failure of that waits.
     pub(crate) capture_again: Duration,
@@ -90,7 +92,8 @@ pub(crate) struct Gateway {
 /// How long a route may outlive its tunnel: many that go at a time go at once.
 const RECAPTURE: Duration = Duration::from_millis(100);
 
-/// After how long what could not be done to the machine is tried again; twice as long each time, up to a minute.
+/// After how long what could not be done to the machine is tried again; twice as long each time, up
+/// to a minute.
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Drives for Gateway {
@@ -191,8 +194,8 @@ impl Drives for Gateway {
 }
 
 impl Gateway {
-    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to every peer and takes
-    /// everything back.
+    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to
+    /// every peer and takes everything back.
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         self.link_mtus();
@@ -283,7 +286,8 @@ impl Gateway {
                     if direction == Direction::Outbound {
                         self.guard.installed(&self.parsed.config, &child);
                     }
-                    // also where it could not be installed: what should be protected must not leave in clear
+                    // also where it could not be installed: what should be protected must not leave
+                    // in clear
                     if direction == Direction::Outbound {
                         let remote = child.selector.remote;
                         let terms = translate::terms_of(&self.parsed.config, &child.service);
@@ -363,8 +367,8 @@ impl Gateway {
         self.bring_in_line(Machine::follow);
     }
 
-    /// Brings the machine in line with the configuration and the networks behind the tunnels, then the plane and the readers
-    /// with the machine. What could not be done is tried again.
+    /// Brings the machine in line with the configuration and the networks behind the tunnels, then
+    /// the plane and the readers with the machine. What could not be done is tried again.
     fn bring_in_line(&mut self, act: impl FnOnce(&mut Machine, Demand<'_>)) {
         let tried_again = self.recapture.take().is_some_and(|at| at <= now());
         let config = &self.parsed.config;
@@ -445,7 +449,8 @@ impl Gateway {
         }
     }
 
-    /// Does something with the guard, which depends on the configuration and on the names and networks here.
+    /// Does something with the guard, which depends on the configuration and on the names and
+    /// networks here.
     fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
         let leased = guard::leased(&self.machine.names, &self.machine.leases);
         let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
@@ -494,8 +499,8 @@ impl Gateway {
         }
     }
 
-    /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is applied, and what it does
-    /// not change is left alone.
+    /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is
+    /// applied, and what it does not change is left alone.
     fn reload(&mut self) {
         if let Err(error) = self.try_reload() {
             tracing::error!("the old configuration stays: {error:#}");
@@ -517,7 +522,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// Puts a configuration in force; what it does not change is left alone. An error leaves the one before in force, whole.
+    /// Puts a configuration in force; what it does not change is left alone. An error leaves the
+    /// one before in force, whole.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         let resolved = self.resolve(parsed)?;
         let ready = self.prepare(resolved)?;
@@ -536,8 +542,8 @@ impl Gateway {
         Ok(Resolved::new(parsed, status))
     }
 
-    /// Whether the machine and the plane can do it. Last, because it is the first change, the guard closes what must not leave
-    /// in clear meanwhile.
+    /// Whether the machine and the plane can do it. Last, because it is the first change, the guard
+    /// closes what must not leave in clear meanwhile.
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
@@ -547,7 +553,8 @@ impl Gateway {
         Ok(Ready { resolved, machine })
     }
 
-    /// This cannot fail: what the machine does not take is logged and tried again, and the rest is in force.
+    /// This cannot fail: what the machine does not take is logged and tried again, and the rest is
+    /// in force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
         crate::guard::mapping::remember(&self.state, &machine.names);
@@ -581,7 +588,8 @@ impl Gateway {
         self.views.configured(Arc::clone(&self.parsed));
     }
 
-    /// Starts the DHCP clients and servers that are not running yet, and ends the servers that should not.
+    /// Starts the DHCP clients and servers that are not running yet, and ends the servers that
+    /// should not.
     pub(crate) fn start_dhcp(&mut self) -> anyhow::Result<()> {
         let machine = &self.machine;
         if !machine.keeps_addresses() {

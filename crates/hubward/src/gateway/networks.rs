@@ -1,5 +1,5 @@
-//! The networks behind the tunnels, which the routes into the TUN follow. Several tunnels may lead to the same network, and
-//! while one is rekeyed two do.
+//! The networks behind the tunnels, which the routes into the TUN follow. Several tunnels may lead
+//! to the same network, and while one is rekeyed two do.
 
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::names::{ChildId, InterfaceId};
@@ -12,7 +12,8 @@ pub(crate) struct Networks {
     tunnels: BTreeMap<Behind, usize>,
 }
 
-/// A network behind a tunnel, and by which interface `reverse-route` makes a route to it, if it does.
+/// A network behind a tunnel, and by which interface `reverse-route` makes a route to it, if it
+/// does.
 type Behind = (AddressRange, Option<InterfaceId>);
 
 impl Networks {

@@ -1,13 +1,14 @@
-//! A configuration on its way into force. It is resolved, which needs nothing but its text; then the machine, the data plane
-//! and the guard are prepared for it, which may fail and leaves the old one in force; then it is applied, which cannot fail.
+//! A configuration on its way into force. It is resolved, which needs nothing but its text; then
+//! the machine, the data plane and the guard are prepared for it, which may fail and leaves the old
+//! one in force; then it is applied, which cannot fail.
 
 use crate::machine::apply::Prepared;
 use crate::translate::Translation;
 use hubward_config::Parsed;
 use std::sync::Arc;
 
-/// A configuration that may be put in force, and its one translation: what the data plane was asked about is what is in force
-/// afterwards.
+/// A configuration that may be put in force, and its one translation: what the data plane was asked
+/// about is what is in force afterwards.
 pub(crate) struct Resolved {
     pub(crate) parsed: Arc<Parsed>,
     pub(crate) translation: Translation,

@@ -4,7 +4,8 @@ use crate::base::files;
 use crate::views::Views;
 use std::path::Path;
 
-/// The file was read again: what was typed at consoles and never saved is not in it. `running` was in force before.
+/// The file was read again: what was typed at consoles and never saved is not in it. `running` was
+/// in force before.
 pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
     if running == &*views.saved() || running == text {
         return;

@@ -1,4 +1,5 @@
-//! The gateway as `hubward run` builds it, without its packet workers, in a network namespace with two cards.
+//! The gateway as `hubward run` builds it, without its packet workers, in a network namespace with
+//! two cards.
 //!
 //! ```text
 //!   hub: eth0 192.0.2.1/24 ── eth0 192.0.2.2/24 peer
@@ -69,7 +70,8 @@ impl Site<'_> {
     }
 }
 
-/// Runs a test with a gateway of this configuration; does nothing where there may be no namespaces and none is required.
+/// Runs a test with a gateway of this configuration; does nothing where there may be no namespaces
+/// and none is required.
 fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
     if !netns::can_create() {
         let required = std::env::var_os("HUBWARD_REQUIRE").is_some();
@@ -122,7 +124,8 @@ fn a_datagram_belongs_to_the_interface_that_has_its_address() {
     });
 }
 
-/// A reload translates once, and so does the start; what is refused before it is looked at does not.
+/// A reload translates once, and so does the start; what is refused before it is looked at does
+/// not.
 #[test]
 fn a_reload_translates_once() {
     with_gateway("once", CONFIG, |mut site| {
@@ -143,7 +146,8 @@ fn a_reload_translates_once() {
     });
 }
 
-/// A configuration that is refused leaves the machine, the tables and the running configuration as they are.
+/// A configuration that is refused leaves the machine, the tables and the running configuration as
+/// they are.
 #[test]
 fn what_is_refused_changes_nothing() {
     with_gateway("refused", CONFIG, |mut site| {
@@ -175,8 +179,8 @@ fn what_is_refused_changes_nothing() {
     });
 }
 
-/// The kernel's address of an interface stays where somebody else set it: IKE is answered there although the configuration no
-/// longer has it.
+/// The kernel's address of an interface stays where somebody else set it: IKE is answered there
+/// although the configuration no longer has it.
 #[test]
 fn an_address_of_somebody_else_is_known_after_a_reload() {
     with_gateway("adopted", CONFIG, |mut site| {
@@ -194,7 +198,8 @@ fn an_address_of_somebody_else_is_known_after_a_reload() {
     });
 }
 
-/// What changes is changed, and what does not is left alone: ids of interfaces do not depend on their places.
+/// What changes is changed, and what does not is left alone: ids of interfaces do not depend on
+/// their places.
 #[test]
 fn a_reload_changes_what_changed() {
     with_gateway("changes", CONFIG, |mut site| {

@@ -1,5 +1,5 @@
-//! The configuration on the Linux side: which links its interfaces are, what a change needs of the machine before it is made,
-//! and the plan that is carried out.
+//! The configuration on the Linux side: which links its interfaces are, what a change needs of the
+//! machine before it is made, and the plan that is carried out.
 
 use crate::base::program::mapping;
 use crate::machine::capture::{Captures, ReverseRoute};
@@ -22,8 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Gives interfaces of the configuration their links: those that `given` names (`IOS-NAME=LINUX-NAME`), and nothing else; or,
-/// if `guess`, each physical Ethernet interface that has something to do and none yet the next free network card.
+/// Gives interfaces of the configuration their links: those that `given` names
+/// (`IOS-NAME=LINUX-NAME`), and nothing else; or, if `guess`, each physical Ethernet interface that
+/// has something to do and none yet the next free network card.
 pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> anyhow::Result<Names> {
     let netlink = Netlink::open()?;
     let links: Vec<_> = link::list(&netlink)?
@@ -63,9 +64,10 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> 
     Ok(names)
 }
 
-/// Which of the free cards each interface without a link gets: by order. An interface that is shut takes none: it may be there
-/// in the configuration for a card that this machine does not have. One that only bears sub-interfaces takes its card, too: else
-/// the next would get it, and stand on the wrong side.
+/// Which of the free cards each interface without a link gets: by order. An interface that is shut
+/// takes none: it may be there in the configuration for a card that this machine does not have. One
+/// that only bears sub-interfaces takes its card, too: else the next would get it, and stand on the
+/// wrong side.
 fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String)> {
     let bears = |interface: &Interface| {
         let part = |name: &str| name.strip_prefix(&interface.name).is_some_and(|rest| rest.starts_with('.'));
@@ -79,7 +81,8 @@ fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String
     needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
 }
 
-/// The interfaces that have something to do and no link, although they could have one. What is left out has none.
+/// The interfaces that have something to do and no link, although they could have one. What is left
+/// out has none.
 pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
     let busy = config.interfaces.iter().filter(|one| is_busy(one) && !has_no_link(&one.name));
     busy.filter(|one| !names.contains_key(&one.name)).map(|one| one.name.clone()).collect()
@@ -90,14 +93,14 @@ fn is_busy(interface: &Interface) -> bool {
     !interface.shutdown && (interface.address != Addressing::None || interface.crypto_map.is_some())
 }
 
-/// Whether a link is a network card, or what containers and virtual machines have for one: a bridge or a tunnel of somebody
-/// else's is none.
+/// Whether a link is a network card, or what containers and virtual machines have for one: a bridge
+/// or a tunnel of somebody else's is none.
 fn is_card(link: &link::Link) -> bool {
     matches!(link.kind.as_deref(), None | Some("veth" | "macvlan" | "ipvlan" | "bond" | "team"))
 }
 
-/// The machine under a gateway: the links of its interfaces, their leases, and the means to bring it in line with a
-/// configuration.
+/// The machine under a gateway: the links of its interfaces, their leases, and the means to bring
+/// it in line with a configuration.
 pub(crate) struct Machine {
     executor: Executor,
     pub(crate) names: Names,
@@ -132,7 +135,8 @@ pub(crate) struct Demand<'a> {
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// What another configuration will find on this machine. [`Machine::prepare`] finds it out and changes nothing.
+/// What another configuration will find on this machine. [`Machine::prepare`] finds it out and
+/// changes nothing.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// The links of its interfaces.
@@ -143,12 +147,13 @@ pub(crate) struct Prepared {
     pub(crate) reserved: Vec<(AddressRange, Reserved)>,
 }
 
-/// A change looks at the machine once for each stage of a plan: each stage may turn out otherwise than was expected.
+/// A change looks at the machine once for each stage of a plan: each stage may turn out otherwise
+/// than was expected.
 const ROUNDS: [Round; 3] = [Round::More, Round::More, Round::Last];
 
 impl Machine {
-    /// Removes the leftovers of a run that ended badly; links that this configuration shuts stay down. `guess`: interfaces
-    /// without a link get one by order.
+    /// Removes the leftovers of a run that ended badly; links that this configuration shuts stay
+    /// down. `guess`: interfaces without a link get one by order.
     pub(crate) fn open(
         state: Option<&Path>,
         config: &Config,
@@ -180,9 +185,9 @@ impl Machine {
         self.carrier = carrier;
     }
 
-    /// Finds the links that another configuration needs, also for interfaces that had nothing to do so far, and the addresses
-    /// that they will have once it is applied. Everything that can be known to fail fails here, and an error leaves everything
-    /// as it was.
+    /// Finds the links that another configuration needs, also for interfaces that had nothing to do
+    /// so far, and the addresses that they will have once it is applied. Everything that can be
+    /// known to fail fails here, and an error leaves everything as it was.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
         let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
         let here = self.names.iter().filter(|(ios, _)| stays(ios));
@@ -207,8 +212,9 @@ impl Machine {
         self.names = names;
     }
 
-    /// Brings the machine in line with a configuration that was prepared. This cannot fail: what the kernel does not take is
-    /// logged, is [`Self::undone`], and is tried again with each call of this and of [`Self::follow`].
+    /// Brings the machine in line with a configuration that was prepared. This cannot fail: what
+    /// the kernel does not take is logged, is [`Self::undone`], and is tried again with each call
+    /// of this and of [`Self::follow`].
     pub(crate) fn apply(&mut self, demand: Demand<'_>) {
         let cardless = without_card(demand.config, &self.names);
         for name in cardless.difference(&self.cardless) {
@@ -218,8 +224,8 @@ impl Machine {
         self.bring_in_line(demand, Base::AsSeen);
     }
 
-    /// Follows a change of leases, links, routes or tunnels. What an administrator did by hand to links, addresses and settings
-    /// stays until the next configuration.
+    /// Follows a change of leases, links, routes or tunnels. What an administrator did by hand to
+    /// links, addresses and settings stays until the next configuration.
     pub(crate) fn follow(&mut self, demand: Demand<'_>) {
         self.bring_in_line(demand, Base::AsMade);
     }
@@ -277,7 +283,8 @@ impl Machine {
         }
     }
 
-    /// Captures networks that are new, by what the last plan found: a peer that comes must not cost more if there are many.
+    /// Captures networks that are new, by what the last plan found: a peer that comes must not cost
+    /// more if there are many.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
         match self.captures.more(ranges, reverse) {
             None => More::Everything,
@@ -294,14 +301,16 @@ impl Machine {
         self.blind.as_deref().or_else(first)
     }
 
-    /// Why a link, an address, a setting or a rule is not as planned, if one is not: a gateway does not start then.
+    /// Why a link, an address, a setting or a rule is not as planned, if one is not: a gateway does
+    /// not start then.
     pub(crate) fn unfounded(&self) -> Option<&str> {
         let mut base = self.executor.undone().iter().filter(|undone| undone.step.stage() == Stage::Base);
         self.blind.as_deref().or_else(|| base.next().map(|undone| undone.why.as_str()))
     }
 
-    /// Tells the neighbours of addresses that are new, or whose link came up: another machine may have had them before, the
-    /// router that this one takes the place of. With `--no-addresses` that is somebody else's business.
+    /// Tells the neighbours of addresses that are new, or whose link came up: another machine may
+    /// have had them before, the router that this one takes the place of. With `--no-addresses`
+    /// that is somebody else's business.
     pub(crate) fn announce(&mut self) {
         if self.keep_addresses {
             return;
@@ -328,8 +337,8 @@ impl Machine {
         self.announced = reachable;
     }
 
-    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic entry may get because of the
-    /// machine.
+    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic
+    /// entry may get because of the machine.
     pub(crate) fn addresses(
         &self,
         config: &Config,
@@ -391,8 +400,8 @@ enum Base {
     AsSeen,
 }
 
-/// What no peer of a dynamic entry may get because of the machine: the addresses and networks of the links, whoever gave them,
-/// and the routers of leases.
+/// What no peer of a dynamic entry may get because of the machine: the addresses and networks of
+/// the links, whoever gave them, and the routers of leases.
 fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec<(AddressRange, Reserved)> {
     let mine = seen.links.iter().filter(|link| names.values().any(|name| *name == link.name));
     let mut reserved = Vec::new();
@@ -412,7 +421,8 @@ fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec
 mod tests {
     use super::*;
 
-    /// A filter of a tunnel interface has no effect because there is none, so no link may become one.
+    /// A filter of a tunnel interface has no effect because there is none, so no link may become
+    /// one.
     #[test]
     fn no_link_stands_for_a_tunnel_interface() {
         let config = hubward_config::parse("interface Tunnel0\ninterface Virtual-Template1\n").config;

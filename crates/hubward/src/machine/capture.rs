@@ -1,5 +1,5 @@
-//! Which packets are led to the crypto maps: those whose route, the one that IOS would choose, leaves by an interface that bears
-//! one. A pure function of the routes.
+//! Which packets are led to the crypto maps: those whose route, the one that IOS would choose,
+//! leaves by an interface that bears one. A pure function of the routes.
 
 use crate::base::family::v4;
 use hubward_linux::marks::TABLE;
@@ -33,7 +33,8 @@ const REVERSE_ROUTE: u32 = 1;
 /// What the table of captured prefixes says of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Capture {
-    /// To the crypto map of the interface with this index; `None` where no route leads there at all.
+    /// To the crypto map of the interface with this index; `None` where no route leads there at
+    /// all.
     Crypto(Option<u32>),
     /// The main table decides: it leads out by another interface.
     Elsewhere,
@@ -48,8 +49,9 @@ impl Capture {
 }
 
 impl Ways {
-    /// From the routes of the main table, in the kernel's order, and what `reverse-route` adds, each with the index of the
-    /// interface with a crypto map by which it leaves. Those that drop packets are routes like the others.
+    /// From the routes of the main table, in the kernel's order, and what `reverse-route` adds,
+    /// each with the index of the interface with a crypto map by which it leaves. Those that drop
+    /// packets are routes like the others.
     pub(crate) fn new(
         main: impl IntoIterator<Item = (Ipv4Net, u32, RouteKind, Option<u32>)>,
         reverse: impl IntoIterator<Item = (Ipv4Net, u32)>,
@@ -103,7 +105,8 @@ impl Ways {
         self.best.range(net..=last).filter(move |(part, _)| **part != net).map(|(part, used)| (*part, *used))
     }
 
-    /// What has to be said of a prefix that crypto maps speak of, and of its parts that are led otherwise than what holds them.
+    /// What has to be said of a prefix that crypto maps speak of, and of its parts that are led
+    /// otherwise than what holds them.
     pub(crate) fn capture(&self, net: Ipv4Net) -> Vec<(Ipv4Net, Capture)> {
         // no route at all: what should be protected is not left to chance
         let mut said = vec![(net, self.covering(net).map_or(Capture::Crypto(None), |used| used.leads))];
@@ -137,7 +140,8 @@ pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
 /// The indices of the links of crypto interfaces.
 pub(crate) type CryptoLinks = BTreeMap<InterfaceId, u32>;
 
-/// How strictly the kernel compares the source of a packet with the way back to it (`rp_filter`, RFC 3704).
+/// How strictly the kernel compares the source of a packet with the way back to it (`rp_filter`,
+/// RFC 3704).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReversePath {
     /// The way back has to leave by the interface by which the packet came.
@@ -156,7 +160,8 @@ impl ReversePath {
     }
 }
 
-/// What the last plan found out about the ways: enough to capture another network without looking at all of them.
+/// What the last plan found out about the ways: enough to capture another network without looking
+/// at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Captures {
     ways: Ways,
@@ -185,8 +190,9 @@ impl Captures {
         Self { ways, links, tun, peers, elsewhere: Vec::new() }
     }
 
-    /// The routes of Hubward's own table for all these networks, by destination. They lead into the TUN; where the kernel
-    /// carries the packets, they lead out by a crypto interface, where its policies are looked up.
+    /// The routes of Hubward's own table for all these networks, by destination. They lead into the
+    /// TUN; where the kernel carries the packets, they lead out by a crypto interface, where its
+    /// policies are looked up.
     pub(crate) fn routes(&mut self, prefixes: &[IpNet]) -> BTreeMap<IpNet, Route> {
         let mut wanted = BTreeMap::new();
         self.elsewhere.clear();
@@ -205,7 +211,8 @@ impl Captures {
         wanted
     }
 
-    /// The routes for ranges that are new, as [`Self::routes`] would make them. `None`: only a whole plan can tell.
+    /// The routes for ranges that are new, as [`Self::routes`] would make them. `None`: only a
+    /// whole plan can tell.
     pub(crate) fn more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_none() || self.filter(&prefixes) == ReversePath::Loose {
@@ -224,14 +231,15 @@ impl Captures {
         Some(routes)
     }
 
-    /// The route of Hubward's own table that says what becomes of a part of a captured prefix; `None` where the table has to say
-    /// nothing.
+    /// The route of Hubward's own table that says what becomes of a part of a captured prefix;
+    /// `None` where the table has to say nothing.
     fn route(&self, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
         let route = Route { table: TABLE, ..Route::new(IpNet::V4(part)) };
         let by = |interface| Route { interface, ..route.clone() };
         match (capture, self.tun) {
             (Capture::Crypto(_), Some(tun)) => Some(by(tun)),
-            // the kernel's policies are asked of packets that have a route: it is the main table's, or this
+            // the kernel's policies are asked of packets that have a route: it is the main table's,
+            // or this
             (Capture::Crypto(None), None) => self.links.values().next().copied().map(by),
             (Capture::Crypto(Some(link)), None) => self.ways.is_reverse(part).then(|| by(link)),
             // without a wider prefix that is captured, the main table is asked anyway
@@ -240,9 +248,10 @@ impl Captures {
         }
     }
 
-    /// Cleartext that comes in by an interface with a crypto map although its source lies behind a tunnel must have been
-    /// encrypted. Strict reverse path filtering drops it: its way back, the TUN, is not the way by which it came. Where a peer
-    /// itself may lie behind a tunnel this would drop its ESP too, and is left out.
+    /// Cleartext that comes in by an interface with a crypto map although its source lies behind a
+    /// tunnel must have been encrypted. Strict reverse path filtering drops it: its way back, the
+    /// TUN, is not the way by which it came. Where a peer itself may lie behind a tunnel this would
+    /// drop its ESP too, and is left out.
     pub(crate) fn filter(&self, prefixes: &[IpNet]) -> ReversePath {
         match prefixes.iter().any(|prefix| self.is_outside(prefix)) {
             true => ReversePath::Loose,
@@ -250,12 +259,14 @@ impl Captures {
         }
     }
 
-    /// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the configuration.
+    /// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the
+    /// configuration.
     fn is_outside(&self, prefix: &IpNet) -> bool {
         prefix.prefix_len() == 0 || self.peers.range(prefix.network()..=prefix.broadcast()).next().is_some()
     }
 
-    /// Networks of which [`Self::routes`] found that their routes do not leave by a crypto interface.
+    /// Networks of which [`Self::routes`] found that their routes do not leave by a crypto
+    /// interface.
     pub(crate) fn elsewhere(&self) -> &[Ipv4Net] {
         &self.elsewhere
     }
@@ -268,7 +279,8 @@ impl Captures {
     }
 }
 
-/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which packets to it leave.
+/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which
+/// packets to it leave.
 fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
     let Some(index) = links.get(interface).copied() else { return Vec::new() };
     let nets = tables::prefixes([*range]).into_iter().filter_map(v4);

@@ -1,5 +1,6 @@
-//! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts its leases on the links. A thread
-//! for each link reads the socket, and what came reaches the clients through the gateway's inbox; their timers are the gateway's.
+//! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts
+//! its leases on the links. A thread for each link reads the socket, and what came reaches the
+//! clients through the gateway's inbox; their timers are the gateway's.
 
 use crate::base::inbox::Inbox;
 use crate::base::message::LinkPacket;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
-    /// Leases that were not given back, by the link's name: the address, and when it ends in seconds since 1970.
+    /// Leases that were not given back, by the link's name: the address, and when it ends in
+    /// seconds since 1970.
     store: Store,
     supervisor: Arc<Supervisor>,
     gateway: Arc<Inbox>,
@@ -61,7 +63,8 @@ impl Clients {
         Self { running: BTreeMap::new(), store, supervisor, gateway }
     }
 
-    /// Writes down the leases that changed, so that the process after a crash asks for the same addresses.
+    /// Writes down the leases that changed, so that the process after a crash asks for the same
+    /// addresses.
     fn remember(&mut self, now: Instant) {
         let mut rows = Vec::new();
         for (name, running) in &mut self.running {
@@ -85,8 +88,8 @@ impl Clients {
         self.store.write_soon(DHCP_CLIENT, vec![(name.to_string(), None)]);
     }
 
-    /// A client for each interface that wants one and has a link. An address that is there already is another client's work
-    /// and is left to it.
+    /// A client for each interface that wants one and has a link. An address that is there already
+    /// is another client's work and is left to it.
     pub(crate) fn start(
         &mut self,
         config: &Config,
@@ -225,7 +228,8 @@ fn still_lent(row: &[u8]) -> Option<Ipv4Addr> {
     (wall_clock().as_secs() < until).then(|| Ipv4Addr::from(*address))
 }
 
-/// Sends a renewal from port 68; its answer is seen by the packet socket. The mark keeps it out of the tunnels.
+/// Sends a renewal from port 68; its answer is seen by the packet socket. The mark keeps it out of
+/// the tunnels.
 fn unicast(from: Ipv4Addr, to: Ipv4Addr, message: &[u8]) -> anyhow::Result<()> {
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 64 << 10 };
     let socket = UdpSocket::bind(SocketAddr::from((from, 68)), &options)?;

@@ -32,8 +32,8 @@ impl Drop for Stop {
     }
 }
 
-/// Hands every packet over until it is stopped. `take` reads one into the buffer and gives its length, or an error where
-/// there is none.
+/// Hands every packet over until it is stopped. `take` reads one into the buffer and gives its
+/// length, or an error where there is none.
 pub(super) fn receive(
     heart: &Heart,
     socket: &impl AsFd,

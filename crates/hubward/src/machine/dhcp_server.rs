@@ -1,4 +1,5 @@
-//! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its own.
+//! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its
+//! own.
 
 use crate::base::clock::now;
 use crate::base::family::v4;
@@ -40,7 +41,8 @@ struct Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.now();
-        // what it lent last should be known to whoever serves the link next; a disk that hangs stops nobody
+        // what it lent last should be known to whoever serves the link next; a disk that hangs
+        // stops nobody
         supervise::join(self.thread.take().into_iter().collect());
     }
 }
@@ -51,7 +53,8 @@ impl Servers {
         Self { running: Vec::new(), store, supervisor }
     }
 
-    /// Ends the servers whose pool is gone or another now, starts what is new, and leaves the rest alone.
+    /// Ends the servers whose pool is gone or another now, starts what is new, and leaves the rest
+    /// alone.
     pub(crate) fn configure(
         &mut self,
         config: &Config,
@@ -106,8 +109,8 @@ impl Servers {
     }
 }
 
-/// Whether a pool with `host` has to be served for itself: no pool with `network` holds its address, and it is the first such
-/// pool of its link.
+/// Whether a pool with `host` has to be served for itself: no pool with `network` holds its
+/// address, and it is the first such pool of its link.
 fn alone(config: &Config, configured: &DhcpPool) -> bool {
     let Some(address) = configured.host.map(|host| host.addr()) else { return false };
     let in_network =
@@ -168,8 +171,8 @@ struct Written {
 }
 
 impl Written {
-    /// Writes down what changed: by address, the end in seconds since 1970, then the owner. A client is told of its lease only
-    /// after that.
+    /// Writes down what changed: by address, the end in seconds since 1970, then the owner. A
+    /// client is told of its lease only after that.
     fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) {
         if self.bindings == *bindings {
             return;

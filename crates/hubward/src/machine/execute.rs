@@ -1,5 +1,6 @@
-//! Carries out the steps of a plan by netlink, and keeps what could not be done. Everything that Hubward makes is marked or
-//! written in the ledger, and removed in the end; what was there is left alone.
+//! Carries out the steps of a plan by netlink, and keeps what could not be done. Everything that
+//! Hubward makes is marked or written in the ledger, and removed in the end; what was there is left
+//! alone.
 
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
@@ -29,8 +30,8 @@ pub(crate) struct Undone {
 }
 
 impl Executor {
-    /// Removes the leftovers of a run that ended badly; these links stay down if that run set them down. `state`: the folder
-    /// of the ledger.
+    /// Removes the leftovers of a run that ended badly; these links stay down if that run set them
+    /// down. `state`: the folder of the ledger.
     pub(crate) fn open(netlink: Netlink, state: Option<&Path>, shut: &[String]) -> Result<Self, Error> {
         let mut ledger = match state {
             Some(folder) => {
@@ -69,7 +70,8 @@ impl Executor {
         &self.undone
     }
 
-    /// Carries out the steps of a plan, see [`in_stages`]. Returns whether the machine has to be looked at again.
+    /// Carries out the steps of a plan, see [`in_stages`]. Returns whether the machine has to be
+    /// looked at again.
     pub(crate) fn carry_out(&mut self, steps: Vec<Step>, undone: &mut Vec<Undone>, round: Round) -> bool {
         let again = in_stages(steps, undone, round, |step| {
             self.carry_out_one(step).map_err(|error| error.to_string())?;
@@ -80,8 +82,8 @@ impl Executor {
         again
     }
 
-    /// Keeps what the last rounds could not do, and logs what of it is new: the same failure is logged once, however often it
-    /// is tried.
+    /// Keeps what the last rounds could not do, and logs what of it is new: the same failure is
+    /// logged once, however often it is tried.
     pub(crate) fn keep(&mut self, undone: Vec<Undone>) {
         for new in undone.iter().filter(|new| !self.undone.contains(new)) {
             new.log();
@@ -89,7 +91,8 @@ impl Executor {
         self.undone = undone;
     }
 
-    /// Adds routes to Hubward's own table for a peer that came, and looks at nothing else. Returns whether all of them stand.
+    /// Adds routes to Hubward's own table for a peer that came, and looks at nothing else. Returns
+    /// whether all of them stand.
     pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
         let mut done = true;
         for route in routes {
@@ -157,9 +160,10 @@ pub(crate) enum Round {
     Last,
 }
 
-/// Carries out steps in their order, and adds those that fail to `undone`. A step that is in `undone` already is not tried
-/// again. A failure does not stop the steps of its own stage. The later stages build on what failed, so they wait for another
-/// plan, if there is another round. Returns whether there should be one.
+/// Carries out steps in their order, and adds those that fail to `undone`. A step that is in
+/// `undone` already is not tried again. A failure does not stop the steps of its own stage. The
+/// later stages build on what failed, so they wait for another plan, if there is another round.
+/// Returns whether there should be one.
 fn in_stages(
     steps: Vec<Step>,
     undone: &mut Vec<Undone>,
@@ -259,7 +263,8 @@ mod tests {
         ]
     }
 
-    /// Carries out all steps but those at these places, and gives the places of those that were tried.
+    /// Carries out all steps but those at these places, and gives the places of those that were
+    /// tried.
     fn round(undone: &mut Vec<Undone>, round: Round, fail: &[usize]) -> (Vec<usize>, bool) {
         let all = steps();
         let mut tried = Vec::new();

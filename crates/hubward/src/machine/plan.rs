@@ -1,5 +1,5 @@
-//! What a configuration asks of the machine, as a value, and the steps from what stands to it. Pure: neither the machine nor a
-//! clock is read here, so that the tests are tables.
+//! What a configuration asks of the machine, as a value, and the steps from what stands to it.
+//! Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
 use crate::machine::routes::{self, Statics};
@@ -49,13 +49,16 @@ pub(crate) struct Situation<'a> {
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// The state of the machine, as far as it is Hubward's business: as it shall be, or, as the same kind of value, as it stands.
+/// The state of the machine, as far as it is Hubward's business: as it shall be, or, as the same
+/// kind of value, as it stands.
 ///
-/// Filter rules (`ip access-group`, NAT) belong in front of all of this, as the first [`Stage`]: a rule has to stand before the
-/// link that it filters comes up, and before a route leads packets past it. nftables replaces a whole table in one transaction,
-/// so a table is one field here and one step, and its rules need no order of removal and addition. For now the only table is
-/// that of the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program and follows what peers were
-/// granted; the gateway puts it in place before a plan is carried out, for the same reason.
+/// Filter rules (`ip access-group`, NAT) belong in front of all of this, as the first [`Stage`]: a
+/// rule has to stand before the link that it filters comes up, and before a route leads packets
+/// past it. nftables replaces a whole table in one transaction, so a table is one field here and
+/// one step, and its rules need no order of removal and addition. For now the only table is that of
+/// the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program and
+/// follows what peers were granted; the gateway puts it in place before a plan is carried out, for
+/// the same reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
     /// Whether links are up, by name. Other links are not Hubward's business.
@@ -71,7 +74,8 @@ pub(crate) struct Plan {
     pub(crate) routes: Vec<Route>,
     /// The reverse path filter of the links of crypto interfaces.
     pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
-    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and what of it is not.
+    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and what of it
+    /// is not.
     pub(crate) captured: BTreeMap<IpNet, Route>,
 }
 
@@ -142,8 +146,8 @@ impl Step {
         }
     }
 
-    /// Whether the main table may be another one afterwards than the plan expected: the kernel makes and removes routes with
-    /// links and addresses, and may refuse a route.
+    /// Whether the main table may be another one afterwards than the plan expected: the kernel
+    /// makes and removes routes with links and addresses, and may refuse a route.
     pub(crate) const fn changes_routes(&self) -> bool {
         matches!(
             self,
@@ -157,8 +161,9 @@ impl Step {
     }
 }
 
-/// Makes the plan for a situation on a machine that shows this. `standing` is what Hubward has done so far, which is removed
-/// unless it is planned again. `refused` are routes that the kernel did not take, so that no packet follows them.
+/// Makes the plan for a situation on a machine that shows this. `standing` is what Hubward has done
+/// so far, which is removed unless it is planned again. `refused` are routes that the kernel did
+/// not take, so that no packet follows them.
 pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &[&Route]) -> Planned {
     let leases = leases_in_force(now);
     let (mut plan, expected) = base(now, &leases, seen, standing);
@@ -178,7 +183,8 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     Planned { plan, statics, notices, captures }
 }
 
-/// What the machine will show once links and addresses are as a configuration has them, and the leases that stay in force.
+/// What the machine will show once links and addresses are as a configuration has them, and the
+/// leases that stay in force.
 pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Seen, BTreeMap<String, Lease>) {
     let leases = leases_in_force(now);
     let (_, expected) = base(now, &leases, seen, standing);
@@ -261,8 +267,9 @@ fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
     found.collect()
 }
 
-/// The main table as it will be, in the kernel's order: a route that is added stands in front of its equals. The network of an
-/// interface that is not here is left out: it may hold a pool, or what a crypto map carries, and that goes into its tunnel.
+/// The main table as it will be, in the kernel's order: a route that is added stands in front of
+/// its equals. The network of an interface that is not here is left out: it may hold a pool, or
+/// what a crypto map carries, and that goes into its tunnel.
 fn main_table<'t>(expected: &'t Seen, statics: &'t [Static], refused: &[&Route]) -> Vec<&'t Route> {
     let there = |new: &Route| expected.main.iter().any(|old| same(new, old));
     let added = statics.iter().map(|found| &found.route).filter(|new| !there(new) && !refused.contains(new));
@@ -280,10 +287,11 @@ fn away(standing: &Plan, plan: &Plan) -> Vec<(String, IpNet)> {
 impl Plan {
     /// The steps from what stands to what is planned, in the order in which they have to be made.
     ///
-    /// Links and addresses go before others come, because an address may move from one link to another, and because the kernel
-    /// removes the other addresses of a network with the first one: those are added again. New routes come before old ones go,
-    /// so that no packet is without one. Links, settings and reverse path filters that are not planned any more stay as they
-    /// are until Hubward ends.
+    /// Links and addresses go before others come, because an address may move from one link to
+    /// another, and because the kernel removes the other addresses of a network with the first one:
+    /// those are added again. New routes come before old ones go, so that no packet is without one.
+    /// Links, settings and reverse path filters that are not planned any more stay as they are
+    /// until Hubward ends.
     pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
         let mut steps = Vec::new();
         let turned = |up: bool| {
@@ -352,8 +360,8 @@ impl Plan {
         }
     }
 
-    /// Takes routes and reverse path filters as the machine shows them: the kernel removes routes with a link or with its last
-    /// address, and anybody may.
+    /// Takes routes and reverse path filters as the machine shows them: the kernel removes routes
+    /// with a link or with its last address, and anybody may.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         let ours = |route: &&Route| route.protocol == PROTOCOL;
         self.routes = seen.main.iter().filter(ours).cloned().collect();
@@ -365,8 +373,8 @@ impl Plan {
         });
     }
 
-    /// Takes everything else as the machine shows it. Only another configuration does this: a link that an administrator set
-    /// down by hand stays down until then.
+    /// Takes everything else as the machine shows it. Only another configuration does this: a link
+    /// that an administrator set down by hand stays down until then.
     pub(crate) fn correct_base(&mut self, seen: &Seen) {
         self.links = seen.links.iter().map(|link| (link.name.clone(), link.up)).collect();
         self.addresses.retain(|(link, net)| seen.has(link, *net));
@@ -378,8 +386,8 @@ impl Plan {
     }
 }
 
-/// The MTU of the TUN, in bytes. What is too long for its tunnel is fragmented, or its source gets an ICMP error; that depends
-/// on the tunnel.
+/// The MTU of the TUN, in bytes. What is too long for its tunnel is fragmented, or its source gets
+/// an ICMP error; that depends on the tunnel.
 pub(crate) const TUN_MTU: u32 = 1500;
 
 /// The links of all crypto interfaces, also of those that are shut.

@@ -1,4 +1,5 @@
-//! Tables of plans: a configuration on a machine, and the steps that follow. The machine is a model of what the kernel shows.
+//! Tables of plans: a configuration on a machine, and the steps that follow. The machine is a model
+//! of what the kernel shows.
 
 use super::*;
 use crate::machine::seen::CONNECTED;
@@ -10,8 +11,9 @@ use std::net::Ipv4Addr;
 
 const TUN: u32 = 9;
 
-/// The IOS configuration of a row. `0 198.51.100.2/29 map` is GigabitEthernet0/0 with that address and the crypto map, `1 dhcp`
-/// and `2 10.1.1.1/24 10.1.2.1/24 shut` are others; whatever does not begin with a digit is a line of IOS.
+/// The IOS configuration of a row. `0 198.51.100.2/29 map` is GigabitEthernet0/0 with that address
+/// and the crypto map, `1 dhcp` and `2 10.1.1.1/24 10.1.2.1/24 shut` are others; whatever does not
+/// begin with a digit is a line of IOS.
 fn config(lines: &[&str]) -> Config {
     let mut text = "crypto isakmp policy 10\n encr aes\n\
         crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
@@ -55,10 +57,10 @@ struct Lab {
 }
 
 impl Lab {
-    /// The machine of a row, by what is special about it:
-    /// `eth1 down`, `no eth1`, `eth1 10.9.0.1/24` (somebody else's address), `route 10.9.0.0/16 via 10.1.1.9 eth1 5` (somebody
-    /// else's route, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`, `kernel` (it carries the packets), `no addresses`,
-    /// `range 10.2.0.0/16` (what is captured) and `reverse 10.2.0.0/16`.
+    /// The machine of a row, by what is special about it: `eth1 down`, `no eth1`, `eth1
+    /// 10.9.0.1/24` (somebody else's address), `route 10.9.0.0/16 via 10.1.1.9 eth1 5` (somebody
+    /// else's route, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`, `kernel` (it carries the
+    /// packets), `no addresses`, `range 10.2.0.0/16` (what is captured) and `reverse 10.2.0.0/16`.
     fn new(special: &[&str]) -> Self {
         let link = |index: u32, name: String| Link {
             index,
@@ -224,7 +226,8 @@ impl Lab {
         }
     }
 
-    /// `on 10.1.1.1/24 eth1`, `route 10.9.0.0/16 via 10.1.1.2 eth1 metric 5`, `capture 10.2.0.0/16 hubward0`.
+    /// `on 10.1.1.1/24 eth1`, `route 10.9.0.0/16 via 10.1.1.2 eth1 metric 5`, `capture 10.2.0.0/16
+    /// hubward0`.
     fn words(&self, step: &Step) -> String {
         match step {
             Step::LinkDown(name) => format!("down {name}"),

@@ -1,11 +1,13 @@
-//! `ip route`: the static routes of the configuration and the default routes of DHCP, held against the routes of the machine.
+//! `ip route`: the static routes of the configuration and the default routes of DHCP, held against
+//! the routes of the machine.
 //!
-//! Of routes with one prefix the configuration's own with the lowest distance is used; Linux knows the distance as metric.
-//! A line by an interface that Hubward does not have (a tunnel that is not implemented, a name that nothing defines, an
-//! interface without a card) becomes an unreachable route of its own distance.
-//! The network of an interface that Hubward does not have is unreachable too, as a connected one (distance 0).
-//! A route that somebody else made (an `ifupdown` default route has metric 0) never wins in silence: a route of distance 1
-//! is put in front of it, and any other loss is told.
+//! Of routes with one prefix the configuration's own with the lowest distance is used; Linux knows
+//! the distance as metric. A line by an interface that Hubward does not have (a tunnel that is not
+//! implemented, a name that nothing defines, an interface without a card) becomes an unreachable
+//! route of its own distance. The network of an interface that Hubward does not have is unreachable
+//! too, as a connected one (distance 0). A route that somebody else made (an `ifupdown` default
+//! route has metric 0) never wins in silence: a route of distance 1 is put in front of it, and any
+//! other loss is told.
 
 use crate::machine::seen::{CONNECTED, Seen};
 use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
@@ -25,16 +27,18 @@ const DEPTH: usize = 16;
 /// `ip route … dhcp`, in the place of an interface.
 const BY_DHCP: &str = "dhcp";
 
-/// The static routes that a configuration stands for on a machine, and what an operator should know of them, a line each.
+/// The static routes that a configuration stands for on a machine, and what an operator should know
+/// of them, a line each.
 #[derive(Debug, Default)]
 pub(crate) struct Statics {
     pub(crate) routes: Vec<Static>,
     pub(crate) notices: BTreeSet<String>,
 }
 
-/// The routes of `ip route` and the leases (by link). What leaves by a link that is down is withdrawn, so that the route with
-/// the next higher distance takes over; what leaves by an interface that Hubward does not have is unreachable, for what a
-/// tunnel should carry must not follow another route in clear.
+/// The routes of `ip route` and the leases (by link). What leaves by a link that is down is
+/// withdrawn, so that the route with the next higher distance takes over; what leaves by an
+/// interface that Hubward does not have is unreachable, for what a tunnel should carry must not
+/// follow another route in clear.
 pub(crate) fn statics(
     config: &Config,
     names: &Names,
@@ -86,9 +90,9 @@ fn wanted(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, arou
     wanted
 }
 
-/// The networks of the interfaces that Hubward does not have: on a router packets to them leave by no other interface. Not where
-/// the very same network is connected to a link that is here, nor of an interface that is shut. Where an interface gets a link
-/// later, this is asked anew.
+/// The networks of the interfaces that Hubward does not have: on a router packets to them leave by
+/// no other interface. Not where the very same network is connected to a link that is here, nor of
+/// an interface that is shut. Where an interface gets a link later, this is asked anew.
 fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static> {
     let connected: BTreeSet<IpNet> = around.addresses.iter().map(|address| address.net.trunc()).collect();
     let mut out: Vec<Static> = Vec::new();
@@ -153,14 +157,16 @@ struct Lines<'a> {
     /// By the link's name.
     leases: &'a BTreeMap<String, Lease>,
     around: &'a Seen,
-    /// What was found for each line; `Some` and empty while it is looked for, so that a line never leads by itself.
+    /// What was found for each line; `Some` and empty while it is looked for, so that a line never
+    /// leads by itself.
     ways: Vec<Option<Vec<Way>>>,
     /// How many lines lead by another one right now.
     depth: usize,
 }
 
 impl Lines<'_> {
-    /// Where a line leads: nowhere while its interface is down or its next hop unknown, to several places for `dhcp`.
+    /// Where a line leads: nowhere while its interface is down or its next hop unknown, to several
+    /// places for `dhcp`.
     fn ways(&mut self, place: usize) -> Vec<Way> {
         match self.ways.get_mut(place) {
             Some(Some(known)) => return known.clone(),
@@ -229,7 +235,8 @@ impl Lines<'_> {
         if !found.is_empty() || only.is_some() {
             return found;
         }
-        // nobody can lend anything to an interface that is not here; where another one may still get a lease it is waited for
+        // nobody can lend anything to an interface that is not here; where another one may still
+        // get a lease it is waited for
         let asking = self.config.interfaces.iter().filter(|interface| interface.address == Addressing::Dhcp);
         let mut places = asking.map(|interface| (interface, self.place(&interface.name))).peekable();
         let first = places.peek().map(|(interface, _)| interface.name.clone());
@@ -239,8 +246,8 @@ impl Lines<'_> {
         }
     }
 
-    /// By the longest prefix that holds the next hop: a connected network, or another line than the default route. A next hop
-    /// in neither is put on the interface that bears the crypto map.
+    /// By the longest prefix that holds the next hop: a connected network, or another line than the
+    /// default route. A next hop in neither is put on the interface that bears the crypto map.
     fn by_hop(&mut self, place: usize, hop: IpAddr) -> Vec<Way> {
         let config = self.config;
         let mut holders = Vec::new();
@@ -344,8 +351,8 @@ fn of_lines(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, ar
     wanted
 }
 
-/// Of routes to one destination with one distance IOS uses all by turns; here one is used. That is the unreachable one where
-/// it stands for a tunnel, and otherwise one that leads somewhere.
+/// Of routes to one destination with one distance IOS uses all by turns; here one is used. That is
+/// the unreachable one where it stands for a tunnel, and otherwise one that leads somewhere.
 fn settle(wanted: &mut Vec<Static>) {
     let closed = |found: &Static| {
         let absent = found.route.kind == RouteKind::Unreachable;
@@ -479,7 +486,8 @@ mod tests {
         (names.into(), around)
     }
 
-    /// What stands for these lines: `10.78.0.0/16 [1] unreachable Tunnel7`, `… via 10.1.1.2 eth1 onlink`.
+    /// What stands for these lines: `10.78.0.0/16 [1] unreachable Tunnel7`, `… via 10.1.1.2 eth1
+    /// onlink`.
     fn resolved(lines: &str) -> Vec<String> {
         let config = hubward_config::parse(&format!("{BASE}{lines}")).config;
         let (names, around) = surroundings();

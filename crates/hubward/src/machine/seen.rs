@@ -16,7 +16,8 @@ use hubward_proto::names::InterfaceId;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
-/// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS too.
+/// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS
+/// too.
 pub(crate) const CONNECTED: u8 = 2;
 
 /// What the machine shows.
@@ -78,9 +79,9 @@ impl Seen {
         self.addresses.iter().any(|there| Some(there.interface) == index && there.net == net)
     }
 
-    /// What the machine will show once these links are up or down (by name), and these addresses are removed and added. The
-    /// kernel makes and removes the routes of connected networks itself. Whether a link that comes up works is known only
-    /// afterwards, so it is not expected to.
+    /// What the machine will show once these links are up or down (by name), and these addresses
+    /// are removed and added. The kernel makes and removes the routes of connected networks itself.
+    /// Whether a link that comes up works is known only afterwards, so it is not expected to.
     pub(crate) fn expected(
         &self,
         links: &BTreeMap<String, bool>,

@@ -102,7 +102,8 @@ pub(crate) struct Static {
     pub(crate) hidden: Option<String>,
 }
 
-/// Whether a route of the machine stands for the network of an interface that Hubward does not have.
+/// Whether a route of the machine stands for the network of an interface that Hubward does not
+/// have.
 pub(crate) fn is_absent_network(statics: &[Static], route: &Route) -> bool {
     statics.iter().any(|known| known.distance == CONNECTED_DISTANCE && same(&known.route, route))
 }

@@ -145,7 +145,8 @@ mod tests {
         TransformSet { name: name.into(), suite, mode, line: 0 }
     }
 
-    /// Each reason by itself, in a static entry and in one of a dynamic map; the entry before it fits.
+    /// Each reason by itself, in a static entry and in one of a dynamic map; the entry before it
+    /// fits.
     #[test]
     fn what_does_not_fit_is_found_in_every_entry() {
         let net = range([10, 2, 0, 0], [10, 2, 255, 255]);

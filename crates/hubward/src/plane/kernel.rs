@@ -462,7 +462,8 @@ pub(super) fn algorithms(suite: EspSuite, keymat: &[u8]) -> Option<Algorithms<'_
 mod tests {
     use super::*;
 
-    /// The kernel's names, and how KEYMAT is cut: cipher key, salt, integrity key (RFC 4303 has them in this order).
+    /// The kernel's names, and how KEYMAT is cut: cipher key, salt, integrity key (RFC 4303 has
+    /// them in this order).
     #[test]
     fn a_suite_has_the_kernels_names_and_its_keys() {
         let of = |cipher, auth| EspSuite::new(cipher, auth).unwrap();

@@ -416,7 +416,8 @@ mod tests {
         assert!(matches!(out[1].1.1, Action::Block));
     }
 
-    /// SAs, then lines, then pools: whatever the numbers within, none reaches into the next kind's, and all are Hubward's.
+    /// SAs, then lines, then pools: whatever the numbers within, none reaches into the next kind's,
+    /// and all are Hubward's.
     #[test]
     fn the_kinds_of_policies_do_not_mix() {
         let all = net("0.0.0.0/0", "0.0.0.0/0");
@@ -504,7 +505,8 @@ mod tests {
         }
     }
 
-    /// A line that repeats an earlier one, also by another interface, changes nothing of what that says.
+    /// A line that repeats an earlier one, also by another interface, changes nothing of what that
+    /// says.
     #[test]
     fn the_earlier_of_two_equal_lines_counts() {
         let both = net("10.1.0.0/16", "10.2.0.0/16");

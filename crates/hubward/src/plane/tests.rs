@@ -21,8 +21,8 @@ fn the_kernel_that_was_asked_for_and_cannot_is_an_error() {
     assert_eq!(format!("{error:#}"), format!("--dataplane kernel: {WHY}"));
 }
 
-/// User space is the default, and what `auto` falls back to; a policy changes nothing for it. In a namespace of its own, because
-/// both remove what the kernel's data plane left behind.
+/// User space is the default, and what `auto` falls back to; a policy changes nothing for it. In a
+/// namespace of its own, because both remove what the kernel's data plane left behind.
 #[test]
 fn user_space_where_the_kernel_is_not_asked_for_or_cannot() {
     if !netns::can_create() {

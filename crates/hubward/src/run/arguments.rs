@@ -13,8 +13,9 @@ pub(crate) struct Arguments {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) options: Options,
-    /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left however else it ends: what the
-    /// configuration protects then stays in until Hubward is back, or `hubward release` is given.
+    /// Leave the guard in place when Hubward is ended by Ctrl-C at a terminal, as it is left
+    /// however else it ends: what the configuration protects then stays in until Hubward is back,
+    /// or `hubward release` is given.
     #[arg(long)]
     pub(crate) guard: bool,
     /// Leave the addresses of the interfaces alone.
@@ -26,7 +27,8 @@ pub(crate) struct Arguments {
     /// Where SSH listens, if the configuration opens a vty line to somebody.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = crate::ssh::ADDRESS)]
     pub(crate) ssh: SocketAddr,
-    /// Do without an offload of the kernel; may be given several times. See `show crypto engine brief`.
+    /// Do without an offload of the kernel; may be given several times. See `show crypto engine
+    /// brief`.
     #[arg(long, value_name = "OFFLOAD")]
     pub(crate) no_offload: Vec<Offload>,
     /// Who carries the packets. See `show crypto engine brief`.

@@ -1,5 +1,5 @@
-//! The gateway and what it stands on, put together: everything that `hubward run` opens, makes or reads before it starts the
-//! packet workers and lets people in.
+//! The gateway and what it stands on, put together: everything that `hubward run` opens, makes or
+//! reads before it starts the packet workers and lets people in.
 
 use crate::base::clock::now;
 use crate::base::counters::Drops;
@@ -60,7 +60,8 @@ pub(crate) struct Built {
     pub(crate) events: Option<Events>,
 }
 
-/// Builds the gateway of a configuration that may be started. `status`: what the configuration alone ends with.
+/// Builds the gateway of a configuration that may be started. `status`: what the configuration
+/// alone ends with.
 ///
 /// # Errors
 /// The machine cannot do it, or not yet; what was made by then is taken back.

@@ -21,8 +21,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// `hubward guard FILE`: sets the guard of a configuration and ends. A configuration that would be refused is guarded too:
-/// that it does not run is no reason to let it leak.
+/// `hubward guard FILE`: sets the guard of a configuration and ends. A configuration that would be
+/// refused is guarded too: that it does not run is no reason to let it leak.
 pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -45,8 +45,8 @@ fn counted(number: usize, one: &str, more: &str) -> String {
     }
 }
 
-/// After a start that was refused. A service whose start is refused is guarded all the same, as with `--guard` everybody is; a
-/// guard that is there already, of what ran before, stays as it is.
+/// After a start that was refused. A service whose start is refused is guarded all the same, as
+/// with `--guard` everybody is; a guard that is there already, of what ran before, stays as it is.
 pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
     if !arguments.guard && std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;
@@ -77,7 +77,8 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
             arguments.file.display()
         );
     }
-    // tunnels that do not exist here are closed, whether a start without them was wanted or would be refused
+    // tunnels that do not exist here are closed, whether a start without them was wanted or would
+    // be refused
     let judgement = choices.judge(&parsed);
     let without: Vec<_> = judgement.without.iter().chain(&judgement.missing).cloned().collect();
     leave_out(&mut parsed.config, &judgement.verdicts, &without);
@@ -116,7 +117,8 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `hubward release --show`: what the guard keeps in, asked of the kernel, whether a gateway runs or not.
+/// `hubward release --show`: what the guard keeps in, asked of the kernel, whether a gateway runs
+/// or not.
 pub(crate) fn show() -> anyhow::Result<ExitCode> {
     privilege::require(Capability::NetAdmin, "a look at the guard")?;
     let filters = Nftables::open()?;
@@ -189,8 +191,9 @@ fn farewell(kept_in: &BTreeSet<String>) -> String {
     text
 }
 
-/// The Linux names of interfaces that need not be there yet: what is given counts, then what the last run used. Nothing is
-/// guessed: not all cards may be there, and what is borne by an interface that is not known is closed everywhere.
+/// The Linux names of interfaces that need not be there yet: what is given counts, then what the
+/// last run used. Nothing is guessed: not all cards may be there, and what is borne by an interface
+/// that is not known is closed everywhere.
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
     for pair in given {

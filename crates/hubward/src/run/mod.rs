@@ -29,7 +29,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit status if not.
+/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit
+/// status if not.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let choices = Choices::of(&arguments.options)?;
     let supervisor = Supervisor::new();
@@ -103,7 +104,8 @@ fn bring_up(
     Ok((end, status.load(Ordering::Relaxed).into()))
 }
 
-/// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only with an error.
+/// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only
+/// with an error.
 pub(crate) fn restart() -> anyhow::Error {
     let program = std::env::current_exe().ok().and_then(|path| in_place(&path));
     let program = program.unwrap_or_else(|| "/proc/self/exe".into());
@@ -111,8 +113,8 @@ pub(crate) fn restart() -> anyhow::Error {
     anyhow::Error::new(error).context("the program could not begin anew")
 }
 
-/// The program that stands where this one was started: an upgrade that came meanwhile is what runs then. Of a file that was
-/// replaced the kernel says that it is deleted.
+/// The program that stands where this one was started: an upgrade that came meanwhile is what runs
+/// then. Of a file that was replaced the kernel says that it is deleted.
 fn in_place(path: &Path) -> Option<PathBuf> {
     let name = path.to_str().map(|text| text.strip_suffix(" (deleted)").unwrap_or(text));
     name.map(PathBuf::from).filter(|path| path.exists())

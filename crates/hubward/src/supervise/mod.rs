@@ -239,8 +239,8 @@ impl Heart {
         injection::point(&self.worker.name);
     }
 
-    /// Does what may wait for a disk, however long that takes: the silence meanwhile is no fault. Only for
-    /// threads for which nobody waits that must go on.
+    /// Does what may wait for a disk, however long that takes: the silence meanwhile is no fault.
+    /// Only for threads for which nobody waits that must go on.
     pub(crate) fn away<T>(&self, work: impl FnOnce() -> T) -> T {
         self.worker.away.store(true, Ordering::Relaxed);
         let done = work();

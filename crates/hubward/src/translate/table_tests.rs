@@ -252,7 +252,8 @@ fn transform_sets_that_can_be_used() {
     }
 }
 
-/// Never a weaker suite than was asked for: encryption without integrity, or what is not supported, is no set at all.
+/// Never a weaker suite than was asked for: encryption without integrity, or what is not supported,
+/// is no set at all.
 #[test]
 fn transform_sets_that_cannot_be_used_are_left_out() {
     for transforms in [
@@ -325,7 +326,8 @@ fn a_line_of_a_crypto_access_list_is_a_selector() {
     }
 }
 
-/// One such line, wherever it stands, takes the whole list with it: what the others protect would mean something else.
+/// One such line, wherever it stands, takes the whole list with it: what the others protect would
+/// mean something else.
 #[test]
 fn a_line_that_no_sa_can_hold_empties_the_list() {
     let good = " permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
@@ -367,7 +369,8 @@ fn a_list_that_is_not_there_is_not_everything() {
     assert_eq!(of(""), None);
 }
 
-/// The list of an entry that is left out closes: never less than the lines say, and what they deny stays open.
+/// The list of an entry that is left out closes: never less than the lines say, and what they deny
+/// stays open.
 #[test]
 fn a_closing_list_is_widened_and_never_narrowed() {
     let (ours, theirs) = ("10.1.0.0 0.0.255.255", "10.2.0.0 0.0.255.255");
@@ -514,7 +517,8 @@ fn the_terms_and_the_line_of_an_entry_are_found() {
     assert!(acl_line(&config, &dynamic("D", 20), &wide).is_none(), "it has no list");
 }
 
-/// The remote sides of the permit lines, by each interface with the map; without `static` a route waits for its SA.
+/// The remote sides of the permit lines, by each interface with the map; without `static` a route
+/// waits for its SA.
 #[test]
 fn reverse_routes_that_need_no_sa() {
     let text = |line: &str| {
@@ -565,7 +569,8 @@ fn what_no_peer_gets_is_reserved_with_its_reason() {
     assert_eq!(found, expected);
 }
 
-/// An interface that is down has no crypto map; its number stays that of its place in the configuration.
+/// An interface that is down has no crypto map; its number stays that of its place in the
+/// configuration.
 #[test]
 fn interfaces_have_the_numbers_of_their_places() {
     let text = "interface FastEthernet0/0\n crypto map M\ninterface FastEthernet0/1\n crypto map M\n shutdown\n\

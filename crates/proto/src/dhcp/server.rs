@@ -56,7 +56,8 @@ pub struct Fixed {
 pub enum FixedClient {
     /// `hardware-address`: whatever client identifier it sends.
     Hardware([u8; 6]),
-    /// `client-identifier`: option 61, or for a client without one its hardware address behind a byte 01.
+    /// `client-identifier`: option 61, or for a client without one its hardware address behind a
+    /// byte 01.
     Identifier(Vec<u8>),
 }
 
@@ -87,7 +88,8 @@ impl Server {
         Self { pool, leases: BTreeMap::new(), confirmed: BTreeMap::new() }
     }
 
-    /// With the leases of the process before this one. What the pool does not lend any more is forgotten.
+    /// With the leases of the process before this one. What the pool does not lend any more is
+    /// forgotten.
     pub fn with_bindings(pool: Pool, bindings: impl IntoIterator<Item = (Ipv4Addr, Binding)>) -> Self {
         let mut server = Self::new(pool);
         for (address, binding) in bindings {
@@ -166,7 +168,8 @@ impl Server {
                 None
             }
             kind::DECLINE if for_us => {
-                // another machine uses it: lent to nobody for a while, but only its holder can say so
+                // another machine uses it: lent to nobody for a while, but only its holder can say
+                // so
                 let declined = request.wanted?;
                 self.leases.get(&declined).filter(|(owner, _)| *owner == request.owner)?;
                 self.lend(declined, Owner::new(), now + self.pool.lease.min(DECLINED));
@@ -197,8 +200,8 @@ impl Server {
             && !self.pool.excluded.iter().any(|(low, high)| *low <= address && address <= *high)
     }
 
-    /// The client's address of last time, else the one it wishes for, else the lowest that nobody ever had, else the one that
-    /// has been free for the longest time.
+    /// The client's address of last time, else the one it wishes for, else the lowest that nobody
+    /// ever had, else the one that has been free for the longest time.
     fn choose(&self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
         if let Some(fixed) = self.fixed(request) {
             return Some(fixed.address);
@@ -459,7 +462,8 @@ mod tests {
         sent
     }
 
-    /// A DISCOVER alone takes nothing from the lease that its client still holds (RFC 2131 section 4.3.1).
+    /// A DISCOVER alone takes nothing from the lease that its client still holds (RFC 2131 section
+    /// 4.3.1).
     #[test]
     fn a_discover_does_not_shorten_a_lease() {
         let mut server = server();
@@ -472,7 +476,8 @@ mod tests {
         assert_eq!(server.lent(at(100)).len(), 1, "lent until second 600");
     }
 
-    /// An address that the client found in use on the link (DHCPDECLINE) is not offered again (RFC 2131 section 4.3.3).
+    /// An address that the client found in use on the link (DHCPDECLINE) is not offered again (RFC
+    /// 2131 section 4.3.3).
     #[test]
     fn a_declined_address_is_not_offered_again() {
         let mut server = server();

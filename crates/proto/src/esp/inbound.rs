@@ -1,5 +1,5 @@
-//! ESP in: the SPI finds the SA, the window is asked, the batch is opened in place, the window moves, and what came out is
-//! held against the SA's selectors and lease.
+//! ESP in: the SPI finds the SA, the window is asked, the batch is opened in place, the window
+//! moves, and what came out is held against the SA's selectors and lease.
 
 use crate::esp::sad::{Counters, Sa, Sad};
 use crate::esp::view::{InboundSa, InboundView};
@@ -65,8 +65,8 @@ pub enum Refused {
     Replay,
     /// The integrity check failed.
     Icv,
-    /// Its check value is as long as that of old systems, which cut HMAC-SHA-256 to 96 bits instead of 128
-    /// (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
+    /// Its check value is as long as that of old systems, which cut HMAC-SHA-256 to 96 bits instead
+    /// of 128 (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
     ShortIcv,
     /// Padding, next header or the inner packet are wrong.
     Malformed,
@@ -97,8 +97,9 @@ impl Refused {
     }
 }
 
-/// Packets opened together: as many as let a cipher that works on several at once fill its lanes, and no more, so that they
-/// are still in the processor's first cache when they are looked at and gathered.
+/// Packets opened together: as many as let a cipher that works on several at once fill its lanes,
+/// and no more, so that they are still in the processor's first cache when they are looked at and
+/// gathered.
 const GRAIN: usize = 16;
 
 /// A packet whose SA is known.
@@ -132,7 +133,8 @@ impl std::fmt::Debug for Inbound {
 }
 
 impl Inbound {
-    /// Opens what comes for the SAs of `sad`, and nobody else does: the anti-replay windows are here.
+    /// Opens what comes for the SAs of `sad`, and nobody else does: the anti-replay windows are
+    /// here.
     pub fn new(sad: &Sad) -> Self {
         Self { view: sad.inbound_view(), known: Vec::new(), jobs: Vec::new(), inside: Inside::default() }
     }
@@ -142,7 +144,8 @@ impl Inbound {
         self.inside.notices.drain(..)
     }
 
-    /// Sees what the gateway changed, as each batch does: for when no packet comes, since what is gone is kept until then.
+    /// Sees what the gateway changed, as each batch does: for when no packet comes, since what is
+    /// gone is kept until then.
     pub fn refresh(&mut self) {
         self.view.refresh();
     }
@@ -314,8 +317,8 @@ impl Inside {
     }
 }
 
-/// The inner packet must come from the peer's side of the SA, and from nobody but the client for a client's SA
-/// (RFC 4301 section 5.2).
+/// The inner packet must come from the peer's side of the SA, and from nobody but the client for a
+/// client's SA (RFC 4301 section 5.2).
 fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
     let source = view.source();
     let outside = Refused::Selector { source, destination: view.destination() };
@@ -328,8 +331,8 @@ fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
     if fits && leased { Ok(()) } else { Err(outside) }
 }
 
-/// Whether a packet that does not open is as long as one whose SHA-256 check value was cut to 96 bits: it is no whole number of
-/// blocks then, but four bytes more would make it one.
+/// Whether a packet that does not open is as long as one whose SHA-256 check value was cut to 96
+/// bits: it is no whole number of blocks then, but four bytes more would make it one.
 fn has_short_icv(sa: &Sa, length: usize) -> bool {
     let suite = sa.child.suite;
     let front = hubward_crypto::esp::HEADER_LEN + suite.cipher().iv_len() + 12;
@@ -337,8 +340,9 @@ fn has_short_icv(sa: &Sa, length: usize) -> bool {
         && length.checked_sub(front).is_some_and(|data| data > 0 && data % suite.cipher().block_len() == 0)
 }
 
-/// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040): outer CE on an inner
-/// ECT becomes CE, on an inner Not-ECT the packet is dropped. Gives whether the packet goes on.
+/// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040):
+/// outer CE on an inner ECT becomes CE, on an inner Not-ECT the packet is dropped. Gives whether
+/// the packet goes on.
 fn mark_congestion(packet: &mut [u8], outer: u8) -> bool {
     const CE: u8 = 3;
     let [first, tos, ..] = packet else { return false };

@@ -1,6 +1,6 @@
-//! Cleartext out: packets of a batch find their SA, are framed one behind the other in one arena, and are protected
-//! together. Packets of equal length that follow each other on one path make a run, which the kernel can send as one. Nothing
-//! is allocated per packet once the arena has grown.
+//! Cleartext out: packets of a batch find their SA, are framed one behind the other in one arena,
+//! and are protected together. Packets of equal length that follow each other on one path make a
+//! run, which the kernel can send as one. Nothing is allocated per packet once the arena has grown.
 
 use crate::esp::sad::{Sa, Sad};
 use crate::esp::view::{OutboundSa, OutboundView};
@@ -76,7 +76,8 @@ impl<'a> Sealed<'a> {
 /// Packets of a batch when no cipher asks for more: what fits the processor's second cache.
 const BATCH: usize = 64;
 
-/// Packets that are protected together: as many as make the cipher fast, and no more, while they are in the first two caches.
+/// Packets that are protected together: as many as make the cipher fast, and no more, while they
+/// are in the first two caches.
 const fn grain(cipher: EspCipher) -> usize {
     match cipher {
         // a vector has as many bits, and the bit-sliced cipher encrypts as many packets at once
@@ -237,8 +238,9 @@ impl Outbound {
         outcome
     }
 
-    /// Sees what the gateway changed. That happens before the first packet of each batch, whose runs name places in the view, and
-    /// should be done now and then where no packet comes: what is gone is kept until then.
+    /// Sees what the gateway changed. That happens before the first packet of each batch, whose
+    /// runs name places in the view, and should be done now and then where no packet comes: what is
+    /// gone is kept until then.
     pub fn refresh(&mut self) {
         if self.batch.runs.is_empty() {
             self.view.refresh();
@@ -251,7 +253,8 @@ impl Outbound {
     }
 }
 
-/// The SA of a packet and what its outer header will show; or what becomes of the packet without one.
+/// The SA of a packet and what its outer header will show; or what becomes of the packet without
+/// one.
 fn find<'a>(
     view: &'a OutboundView,
     tables: &Tables,
@@ -309,8 +312,9 @@ impl Batch {
         outcome
     }
 
-    /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: what is too long for the path is fragmented
-    /// before encryption where its source allows it; else after it, unless the outer packet must not be fragmented either.
+    /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: what is too long
+    /// for the path is fragmented before encryption where its source allows it; else after it,
+    /// unless the outer packet must not be fragmented either.
     fn fit(&mut self, found: Found<'_>, now: Instant, packet: &Ipv4<'_>, scratch: &mut Vec<u8>) -> Outcome {
         let mtu = found.mtu;
         if packet.bytes().len() <= mtu {
@@ -356,8 +360,8 @@ impl Batch {
         framed
     }
 
-    /// SPI | sequence | IV | plaintext | padding | pad length | next header | room for the ICV. `write` appends the plaintext;
-    /// `carried` bytes are not in the SA's counter yet.
+    /// SPI | sequence | IV | plaintext | padding | pad length | next header | room for the ICV.
+    /// `write` appends the plaintext; `carried` bytes are not in the SA's counter yet.
     fn frame(
         &mut self,
         found: Found<'_>,
@@ -381,7 +385,8 @@ impl Batch {
         let header = u64::from(sa.child.outbound.spi.0) << 32 | u64::from(sequence);
         arena.extend_from_slice(&header.to_be_bytes());
         if cipher.is_aead() {
-            // a nonce that never repeats under this key: the sequence number never does (RFC 4106 section 3.1)
+            // a nonce that never repeats under this key: the sequence number never does (RFC 4106
+            // section 3.1)
             arena.extend_from_slice(&u64::from(sequence).to_be_bytes());
         } else {
             let at = arena.len();

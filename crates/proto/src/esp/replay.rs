@@ -1,5 +1,5 @@
-//! The anti-replay window (RFC 4303 section 3.4.3), a bitmap ring as in RFC 6479. It is asked before the integrity check
-//! and moved only after it.
+//! The anti-replay window (RFC 4303 section 3.4.3), a bitmap ring as in RFC 6479. It is asked
+//! before the integrity check and moved only after it.
 
 /// A window of 64 to 4096 packets.
 #[derive(Clone, Debug)]
@@ -11,7 +11,8 @@ pub struct ReplayWindow {
 }
 
 impl ReplayWindow {
-    /// A window of `size` packets, brought into 64 to 4096; 0 switches replay detection off, which only a configuration does.
+    /// A window of `size` packets, brought into 64 to 4096; 0 switches replay detection off, which
+    /// only a configuration does.
     pub fn new(size: u32) -> Self {
         if size == 0 {
             return Self { words: Vec::new(), size: 0, highest: 0 };
@@ -20,7 +21,8 @@ impl ReplayWindow {
         Self { words: vec![0; size as usize / 64 + 1], size, highest: 0 }
     }
 
-    /// A window whose right edge stands at a number that verified before: nothing up to it is accepted again.
+    /// A window whose right edge stands at a number that verified before: nothing up to it is
+    /// accepted again.
     pub fn behind(size: u32, highest: u32) -> Self {
         let mut window = Self::new(size);
         window.highest = highest;

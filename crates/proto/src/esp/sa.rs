@@ -67,8 +67,9 @@ impl ChildSa {
         }
     }
 
-    /// Volume after which the receiving half asks for a rekey: half-way between what makes the sending half ask and the end, so that
-    /// as a rule only one side renews, and a peer that counts nothing and sends more than it gets is renewed all the same.
+    /// Volume after which the receiving half asks for a rekey: half-way between what makes the
+    /// sending half ask and the end, so that as a rule only one side renews, and a peer that counts
+    /// nothing and sends more than it gets is renewed all the same.
     pub fn inbound_soft_bytes(&self) -> Option<u64> {
         let (soft, hard) = (self.soft_bytes?, self.hard_bytes?);
         Some(soft + hard.saturating_sub(soft) / 2)

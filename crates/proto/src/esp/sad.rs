@@ -1,5 +1,6 @@
-//! The SA database. The engine's effects change it in place; each packet worker follows the changes with a view of its own
-//! ([`crate::esp::view`]), which tells which SA an SPI names or a flow takes.
+//! The SA database. The engine's effects change it in place; each packet worker follows the changes
+//! with a view of its own ([`crate::esp::view`]), which tells which SA an SPI names or a flow
+//! takes.
 
 use crate::esp::inbound::Refused;
 use crate::esp::sa::{ChildSa, Direction};
@@ -44,8 +45,8 @@ impl Counters {
         Some(Instant::from_origin(Duration::from_nanos(last)))
     }
 
-    /// Adds to one of the counters. Only the worker that owns the SA's direction does, so that nothing is lost without an
-    /// atomic addition, which costs as much as the look-up of the SA.
+    /// Adds to one of the counters. Only the worker that owns the SA's direction does, so that
+    /// nothing is lost without an atomic addition, which costs as much as the look-up of the SA.
     pub(crate) fn add(counter: &AtomicU64, number: u64) {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
     }
@@ -72,7 +73,8 @@ pub struct Sa {
     path_mtu: PathMtu,
     /// Outbound: the next sequence number.
     sequence: AtomicU64,
-    /// Inbound: the highest sequence number that verified, as the worker told it that has the window.
+    /// Inbound: the highest sequence number that verified, as the worker told it that has the
+    /// window.
     pub(crate) highest: AtomicU32,
     /// Inbound: a packet verified.
     pub(crate) seen: AtomicBool,
@@ -86,8 +88,8 @@ pub struct Sa {
     moved: AtomicU64,
 }
 
-/// What is true of an SA from some moment on until its end. The packet workers set it, and whoever drives the engine reads
-/// it; so nothing is lost when a message about it is.
+/// What is true of an SA from some moment on until its end. The packet workers set it, and whoever
+/// drives the engine reads it; so nothing is lost when a message about it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// Inbound: a packet verified.
@@ -127,15 +129,17 @@ impl Sa {
         plaintext_mtu(self.child.suite, self.child.mode, encapsulation, self.path_mtu.get(now))
     }
 
-    /// The next `count` sequence numbers: gives the first, or `None` when there are not as many left. Numbers never wrap, and
-    /// whoever asks gets others: under GCM a number used twice would give the key away.
+    /// The next `count` sequence numbers: gives the first, or `None` when there are not as many
+    /// left. Numbers never wrap, and whoever asks gets others: under GCM a number used twice would
+    /// give the key away.
     pub(crate) fn next_sequences(&self, count: u32) -> Option<u32> {
         let first = self.sequence.fetch_add(u64::from(count), Ordering::Relaxed);
         let last = first + u64::from(count) - 1;
         if last < u64::from(u32::MAX) { u32::try_from(first).ok() } else { None }
     }
 
-    /// Whether a refused packet is told: whoever can name the SPI can send as many as he likes, and what listens has more to do.
+    /// Whether a refused packet is told: whoever can name the SPI can send as many as he likes, and
+    /// what listens has more to do.
     pub(crate) fn tells(&self, now: Instant, refused: Refused) -> bool {
         const TOLD: u64 = (1 << 16) - 1;
         let Some(told) = self.refusals.get(refused.kind()) else { return false };
@@ -150,7 +154,8 @@ impl Sa {
         tells
     }
 
-    /// Whether a move is told: a peer may come from another place with each packet, and is followed once a second.
+    /// Whether a move is told: a peer may come from another place with each packet, and is followed
+    /// once a second.
     pub(crate) fn tells_move(&self, now: Instant) -> bool {
         let this_second = now.since_origin().as_secs().saturating_add(1);
         self.moved.swap(this_second, Ordering::Relaxed) != this_second
@@ -298,8 +303,8 @@ impl Sad {
         OutboundView::new(lookup, feed)
     }
 
-    /// The inbound SAs for the packet worker that opens packets. Another view that was there before knows none of them any
-    /// longer: two windows would let a packet through twice.
+    /// The inbound SAs for the packet worker that opens packets. Another view that was there before
+    /// knows none of them any longer: two windows would let a packet through twice.
     pub fn inbound_view(&self) -> InboundView {
         let mut known = self.known();
         known.tell_inbound(Change::Superseded);
@@ -342,8 +347,8 @@ impl Sad {
         Ok(())
     }
 
-    /// Forgets both halves of a child, and gives them with what they carried. The workers use them until they have opened or
-    /// protected the batch that they are at.
+    /// Forgets both halves of a child, and gives them with what they carried. The workers use them
+    /// until they have opened or protected the batch that they are at.
     pub fn remove(&self, child: ChildId) -> Halves {
         let mut known = self.known();
         let Some(halves) = known.pairs.remove(&child) else { return Halves::default() };
@@ -376,8 +381,8 @@ impl Sad {
         }
     }
 
-    /// A router refused an ESP packet for its length. Believed when the packet that it quotes is one that was sent lately;
-    /// then gives the SA, and the MTU of its path where that is new.
+    /// A router refused an ESP packet for its length. Believed when the packet that it quotes is
+    /// one that was sent lately; then gives the SA, and the MTU of its path where that is new.
     pub fn too_big(&self, now: Instant, told: &Told) -> Option<(ChildId, usize)> {
         /// Packets that may be under way until the router's word is here.
         const LATELY: u32 = 1 << 20;

@@ -1,5 +1,5 @@
-//! The SA database as a packet worker has it: a copy of its own, which it reads without a lock, and brings up to date between
-//! two batches.
+//! The SA database as a packet worker has it: a copy of its own, which it reads without a lock, and
+//! brings up to date between two batches.
 
 use crate::esp::replay::ReplayWindow;
 use crate::esp::sad::Sa;
@@ -193,7 +193,8 @@ impl OutboundView {
     }
 }
 
-/// What an SA carries: of its selector, what goes to the address that was leased. `None` when there is nothing.
+/// What an SA carries: of its selector, what goes to the address that was leased. `None` when there
+/// is nothing.
 fn selector_of(sa: &Sa) -> Option<Selector> {
     let selector = sa.child.selector;
     match sa.child.lease {

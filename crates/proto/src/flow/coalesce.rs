@@ -1,6 +1,7 @@
-//! Super-packets into the TUN interface: packets of one TCP or UDP flow that came one after the other are handed to the
-//! kernel under one header, which costs it as much as one packet. Only packets are gathered that the kernel's own
-//! segmentation would give back byte for byte: [`crate::flow::segment`] is the other direction.
+//! Super-packets into the TUN interface: packets of one TCP or UDP flow that came one after the
+//! other are handed to the kernel under one header, which costs it as much as one packet. Only
+//! packets are gathered that the kernel's own segmentation would give back byte for byte:
+//! [`crate::flow::segment`] is the other direction.
 
 use crate::flow::segment::{HEADERS, Transport};
 use crate::wire::ip::{Ipv4, Sum};
@@ -43,8 +44,8 @@ struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Nothing where the kernel could not give the packet back as it is: options, fragments, TCP flags but ACK and PSH, no
-    /// payload, no UDP checksum, bytes behind the packet.
+    /// Nothing where the kernel could not give the packet back as it is: options, fragments, TCP
+    /// flags but ACK and PSH, no payload, no UDP checksum, bytes behind the packet.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let view = Ipv4::parse(bytes)?;
         let [0x45, _, _, _, i1, i2, fragment_1, fragment_2, .., s1, s2, s3, s4, d1, d2, d3, d4] =
@@ -121,8 +122,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Whether the checksums of a packet without IP options are right: the kernel will make them anew, and must not make a
-/// broken packet whole.
+/// Whether the checksums of a packet without IP options are right: the kernel will make them anew,
+/// and must not make a broken packet whole.
 fn is_correct(packet: &[u8]) -> bool {
     let Some((header, payload)) = packet.split_first_chunk::<IP_HEADER>() else { return false };
     Sum::default().with(header).fold() == 0xffff
@@ -281,7 +282,8 @@ impl Coalescer {
         }
     }
 
-    /// Takes a packet; `out` gets those that cannot grow any more. Packets of one flow come out in their order.
+    /// Takes a packet; `out` gets those that cannot grow any more. Packets of one flow come out in
+    /// their order.
     pub fn push(&mut self, packet: &[u8], mut out: impl FnMut(&[u8], Option<Super>)) {
         if self.gathers == [false, false] {
             return out(packet, None);
@@ -326,8 +328,8 @@ impl Coalescer {
         self.open -= 1;
     }
 
-    /// A packet that cannot be gathered must not overtake those of its flow, and a fragment shows no ports: what is gathered
-    /// between its addresses goes first.
+    /// A packet that cannot be gathered must not overtake those of its flow, and a fragment shows
+    /// no ports: what is gathered between its addresses goes first.
     fn overtaken_by(&mut self, packet: &[u8], out: &mut impl FnMut(&[u8], Option<Super>)) {
         let addresses = packet.get(12..20).unwrap_or_default();
         let mut place = 0;

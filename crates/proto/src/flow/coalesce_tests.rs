@@ -195,7 +195,8 @@ fn what_is_switched_off_goes_on_at_once() {
     }
 }
 
-/// A few flows, mostly going on as a sender would, now and then with something changed, cut or broken.
+/// A few flows, mostly going on as a sender would, now and then with something changed, cut or
+/// broken.
 fn packets() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let step = (0..3u16, 0..10u8, any::<u16>(), 1..1400usize, any::<bool>());
     proptest::collection::vec(step, 1..80).prop_map(|steps| {

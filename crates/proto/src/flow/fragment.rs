@@ -1,10 +1,11 @@
-//! IPv4 fragmentation (RFC 791 section 3.2): `crypto ipsec fragmentation before-encryption`, so that the peer need not put
-//! ESP packets together before it can open them.
+//! IPv4 fragmentation (RFC 791 section 3.2): `crypto ipsec fragmentation before-encryption`, so
+//! that the peer need not put ESP packets together before it can open them.
 
 use crate::wire::ip::{Ipv4, checksum};
 
-/// Gives the packet in pieces of at most `mtu` bytes to `each`, in order, until one is refused (`false`). The pieces are
-/// built in `scratch`. False too when `mtu` has no room for a header and eight bytes.
+/// Gives the packet in pieces of at most `mtu` bytes to `each`, in order, until one is refused
+/// (`false`). The pieces are built in `scratch`. False too when `mtu` has no room for a header and
+/// eight bytes.
 pub fn fragments(
     packet: &Ipv4<'_>,
     mtu: usize,

@@ -1,18 +1,20 @@
-//! Which of many selectors a flow matches: by their prefixes, with one look-up for each pair of prefix lengths in use.
-//! IPv4 only, as the packets are.
+//! Which of many selectors a flow matches: by their prefixes, with one look-up for each pair of
+//! prefix lengths in use. IPv4 only, as the packets are.
 
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Selectors with what they stand for. A range that is no prefix is found under the narrowest prefix that has all of it.
+/// Selectors with what they stand for. A range that is no prefix is found under the narrowest
+/// prefix that has all of it.
 #[derive(Clone, Debug)]
 pub struct SelectorIndex<T> {
     /// The longest remote prefix first, of equal ones the longest local prefix.
     groups: Vec<Group<T>>,
-    /// All entries but the newest of each pair of prefixes, which is in its group's table: most have no other, and one look
-    /// into memory less counts where the tables are larger than the processor's caches.
+    /// All entries but the newest of each pair of prefixes, which is in its group's table: most
+    /// have no other, and one look into memory less counts where the tables are larger than the
+    /// processor's caches.
     older: Vec<Entry<T>>,
     /// The first of the older entries that are not in use.
     free: u32,
@@ -133,7 +135,8 @@ impl<T: Copy> SelectorIndex<T> {
         }
     }
 
-    /// What the selectors that a flow matches stand for, each with the length of its remote prefix: the longest first.
+    /// What the selectors that a flow matches stand for, each with the length of its remote prefix:
+    /// the longest first.
     pub fn matching(&self, flow: &Flow) -> impl Iterator<Item = (u8, T)> {
         let addresses = match (flow.source, flow.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => Some((source.to_bits(), destination.to_bits())),
@@ -245,7 +248,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list: the same selectors match, longest remote prefix first, while some come and go.
+        /// Against a plain list: the same selectors match, longest remote prefix first, while some
+        /// come and go.
         #[test]
         fn finds_what_a_list_finds(
             selectors in proptest::collection::vec((selector(), any::<bool>()), 1..40),

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 /// The MTU of a link that nobody has asked, in bytes.
 pub const LINK: u16 = 1500;
-/// No router's word makes a path MTU smaller than this, in bytes: what every host must take (RFC 791).
+/// No router's word makes a path MTU smaller than this, in bytes: what every host must take (RFC
+/// 791).
 pub const FLOOR: u16 = 576;
 /// How many seconds a router's word holds (RFC 1191 section 6.3).
 pub const AGE: u64 = 600;
 
-/// Bytes of the longest inner packet whose ESP packet fits into `path_mtu` bytes over IPv4 (`plaintext mtu` of
-/// `show crypto ipsec sa`).
+/// Bytes of the longest inner packet whose ESP packet fits into `path_mtu` bytes over IPv4
+/// (`plaintext mtu` of `show crypto ipsec sa`).
 pub fn plaintext_mtu(suite: EspSuite, mode: Mode, encapsulation: Encapsulation, path_mtu: usize) -> usize {
     let udp = match encapsulation {
         Encapsulation::Native => 0,
@@ -65,7 +66,8 @@ impl PathMtu {
         usize::from(if holds { link.min((learned >> 48) as u16) } else { link })
     }
 
-    /// A router said that `mtu` bytes is all it can forward; true when that is news. Never below [`FLOOR`].
+    /// A router said that `mtu` bytes is all it can forward; true when that is news. Never below
+    /// [`FLOOR`].
     pub fn learn(&self, now: Instant, mtu: u16) -> bool {
         let mtu = mtu.max(FLOOR);
         let less = usize::from(mtu) < self.get(now);

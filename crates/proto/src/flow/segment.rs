@@ -1,5 +1,6 @@
-//! Super-packets out of the TUN interface: the kernel hands over up to 64 KiB of one TCP or UDP flow under one header, and
-//! here they become the packets that it would have sent itself (TCP and UDP segmentation offload).
+//! Super-packets out of the TUN interface: the kernel hands over up to 64 KiB of one TCP or UDP
+//! flow under one header, and here they become the packets that it would have sent itself (TCP and
+//! UDP segmentation offload).
 
 use crate::wire::ip::{Ipv4, Sum, protocol};
 
@@ -8,7 +9,8 @@ use crate::wire::ip::{Ipv4, Sum, protocol};
 pub struct Undone {
     /// It is to be cut into segments with this many bytes of payload.
     pub segment: Option<(Transport, u16)>,
-    /// Its checksum, which counts from the first place, is missing in the second, counted from the first.
+    /// Its checksum, which counts from the first place, is missing in the second, counted from the
+    /// first.
     pub checksum: Option<(u16, u16)>,
 }
 
@@ -58,11 +60,13 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 
-/// Writes the checksum that the kernel left out of a packet; false when it does not say a place in the packet.
+/// Writes the checksum that the kernel left out of a packet; false when it does not say a place in
+/// the packet.
 pub fn finish_checksum(packet: &mut [u8], (start, offset): (u16, u16)) -> bool {
     let Some(covered) = packet.get_mut(usize::from(start)..) else { return false };
     let mut sum = !Sum::default().with(covered).fold();
-    // in UDP zero says that there is none (RFC 768); where it is not UDP, all ones are the same number
+    // in UDP zero says that there is none (RFC 768); where it is not UDP, all ones are the same
+    // number
     if sum == 0 {
         sum = 0xffff;
     }
@@ -84,7 +88,8 @@ pub struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    /// `size` is the payload of each segment; the last may have less. Nothing when the headers do not fit the transport.
+    /// `size` is the payload of each segment; the last may have less. Nothing when the headers do
+    /// not fit the transport.
     pub fn new(view: Ipv4<'a>, transport: Transport, size: u16) -> Option<Self> {
         if Transport::of(view.protocol()) != Some(transport) || view.later_fragment() || size == 0 {
             return None;
@@ -126,8 +131,9 @@ impl<'a> Segments<'a> {
         self.count() == 0
     }
 
-    /// Appends a segment to `out`, from the byte `from` on: behind the IP header for transport mode. It is what the kernel's
-    /// own segmentation makes: the IP identification counts up, PSH and FIN are the last segment's, CWR the first one's.
+    /// Appends a segment to `out`, from the byte `from` on: behind the IP header for transport
+    /// mode. It is what the kernel's own segmentation makes: the IP identification counts up, PSH
+    /// and FIN are the last segment's, CWR the first one's.
     pub fn write(&self, index: usize, from: usize, out: &mut Vec<u8>) {
         let chunk = self.chunk(index);
         let mut headers = [0; HEADERS];

@@ -18,7 +18,8 @@ impl AddressRange {
         last: IpAddr::V4(std::net::Ipv4Addr::BROADCAST),
     };
 
-    /// The range from `first` to `last`; `None` when they differ in family or are in the wrong order.
+    /// The range from `first` to `last`; `None` when they differ in family or are in the wrong
+    /// order.
     pub fn new(first: IpAddr, last: IpAddr) -> Option<Self> {
         (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(Self { first, last })
     }
@@ -135,8 +136,9 @@ impl Selector {
             && within(self.remote_port, other.remote_port)
     }
 
-    /// Whether an outgoing packet matches (its source is on our side). A later fragment shows no ports: it goes with the
-    /// packets of its addresses and protocol, as IOS lets it pass a `permit` line with ports.
+    /// Whether an outgoing packet matches (its source is on our side). A later fragment shows no
+    /// ports: it goes with the packets of its addresses and protocol, as IOS lets it pass a
+    /// `permit` line with ports.
     pub fn matches(&self, packet: &Flow) -> bool {
         self.local.contains(packet.source)
             && self.remote.contains(packet.destination)

@@ -1,4 +1,5 @@
-//! What the configuration says of cleartext that leaves by an interface with a crypto map, as an immutable table.
+//! What the configuration says of cleartext that leaves by an interface with a crypto map, as an
+//! immutable table.
 
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
@@ -56,9 +57,11 @@ pub struct Tables {
     interfaces: usize,
     /// The lines of all rules.
     lines: SelectorIndex<Line>,
-    /// The rules that deny something, by their entry; of two interfaces with the same map the first.
+    /// The rules that deny something, by their entry; of two interfaces with the same map the
+    /// first.
     denying: BTreeMap<Service, u32>,
-    /// Whether some entry is left out: it has nothing to negotiate, and its packets must take no SA of an entry behind it.
+    /// Whether some entry is left out: it has nothing to negotiate, and its packets must take no SA
+    /// of an entry behind it.
     closes: bool,
     /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
     pools: Vec<AddressRange>,
@@ -151,7 +154,8 @@ impl Tables {
         self.interfaces > 1
     }
 
-    /// The same tables with other routes; `None` when the routes are those already known. Of equal prefixes the first counts.
+    /// The same tables with other routes; `None` when the routes are those already known. Of equal
+    /// prefixes the first counts.
     pub fn with_exits(&self, exits: Vec<Exit>) -> Option<Self> {
         if exits == self.exits {
             return None;
@@ -168,8 +172,8 @@ impl Tables {
         self.by_exit.matching(flow).next().is_none_or(|(_, exit)| exit == Some(interface))
     }
 
-    /// The first line that speaks of a flow among those of the rules from `first` on. Of a later fragment a `deny` line with
-    /// ports says nothing, as on IOS: it cannot know.
+    /// The first line that speaks of a flow among those of the rules from `first` on. Of a later
+    /// fragment a `deny` line with ports says nothing, as on IOS: it cannot know.
     fn hit(&self, flow: &Flow, first: u32) -> Option<Line> {
         self.lines
             .matching(flow)
@@ -178,7 +182,8 @@ impl Tables {
             .min()
     }
 
-    /// Walks the entries in order: `permit` protects, `deny` goes on to the next entry, nothing leaves it in clear.
+    /// Walks the entries in order: `permit` protects, `deny` goes on to the next entry, nothing
+    /// leaves it in clear.
     pub fn classify(&self, flow: &Flow) -> Verdict {
         let mut from = 0;
         while let Some(line) = self.hit(flow, from) {
@@ -213,8 +218,9 @@ impl Tables {
         }
     }
 
-    /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the selector of a wider line
-    /// that permits has it. Nor is a flow that an entry before it has which is left out: that leaves by no SA at all.
+    /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the
+    /// selector of a wider line that permits has it. Nor is a flow that an entry before it has
+    /// which is left out: that leaves by no SA at all.
     pub fn denies(&self, service: &Service, flow: &Flow) -> bool {
         if self.closes && self.is_closed_before(service, flow) {
             return true;
@@ -244,7 +250,8 @@ impl Tables {
         false
     }
 
-    /// Everything that must be captured even without an SA: what the static entries permit, and the pools.
+    /// Everything that must be captured even without an SA: what the static entries permit, and the
+    /// pools.
     pub fn captured(&self) -> Vec<AddressRange> {
         let lines = self.rules.iter().flat_map(|rule| &rule.acl.lines);
         let permits = lines.filter(|line| line.permit).map(|line| line.selector.remote);
@@ -277,7 +284,8 @@ mod tests {
     use super::*;
     use crate::policy::CryptoAclLine;
 
-    /// Two interfaces whose maps protect the same networks: the route decides which of them calls its peer.
+    /// Two interfaces whose maps protect the same networks: the route decides which of them calls
+    /// its peer.
     #[test]
     fn the_route_decides_between_two_maps() {
         let range = |text: &str| AddressRange::prefix(text.parse().unwrap());
@@ -317,7 +325,8 @@ mod tests {
         assert_eq!(called(&tables.with_exits(vec![default, inside]).unwrap()), None, "it leaves elsewhere");
     }
 
-    /// What an entry carries that is left out does not go to the peer of a wider entry behind it, whether that has an SA or not.
+    /// What an entry carries that is left out does not go to the peer of a wider entry behind it,
+    /// whether that has an SA or not.
     #[test]
     fn the_packets_of_an_entry_that_is_left_out_take_no_other() {
         let rule = |sequence, remote: &str, closed: bool| Rule {

@@ -1,4 +1,5 @@
-//! ICMP "fragmentation needed and DF set" (RFC 792, RFC 1191): told to inner hosts, and heard from routers on the way.
+//! ICMP "fragmentation needed and DF set" (RFC 792, RFC 1191): told to inner hosts, and heard from
+//! routers on the way.
 
 use crate::path::Encapsulation;
 use crate::wire::ip::{Ipv4, checksum, header, protocol};
@@ -11,8 +12,8 @@ const LONGEST: usize = 576;
 /// MTUs that links have, for a router that does not tell its own (RFC 1191 section 7).
 const PLATEAUS: [u16; 5] = [17_914, 4352, 1492, 1006, 576];
 
-/// Writes into `out` what the source of `packet` is told: packets to that destination fit when they have `mtu` bytes. False
-/// where RFC 1812 section 4.3.2.7 wants silence.
+/// Writes into `out` what the source of `packet` is told: packets to that destination fit when they
+/// have `mtu` bytes. False where RFC 1812 section 4.3.2.7 wants silence.
 pub fn answer(packet: &Ipv4<'_>, from: Ipv4Addr, mtu: usize, out: &mut Vec<u8>) -> bool {
     let (source, destination) = (packet.source(), packet.destination());
     let nobody = source.is_unspecified() || source.is_multicast() || source.is_broadcast();
@@ -54,8 +55,9 @@ pub struct Told {
     pub mtu: u16,
 }
 
-/// Reads an ICMP packet with its IP header. Nothing when it is about something else, or does not quote as much as SPI and
-/// sequence number: who has not seen the packet cannot name these (RFC 4301 section 8.2.1).
+/// Reads an ICMP packet with its IP header. Nothing when it is about something else, or does not
+/// quote as much as SPI and sequence number: who has not seen the packet cannot name these (RFC
+/// 4301 section 8.2.1).
 pub fn read(packet: &[u8], natt_port: u16) -> Option<Told> {
     let view = Ipv4::parse(packet)?;
     let (fixed, quoted) = view.payload().split_first_chunk::<8>()?;

@@ -1,13 +1,17 @@
-//! Who may begin phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one address makes us spend.
+//! Who may begin phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one
+//! address makes us spend.
 //!
-//! All of them count addresses and not ports, since an attacker has all ports of his address. So they are wide enough for a building
-//! full of peers behind one NAT that all begin at once; whoever is too many repeats his message and is let in then.
+//! All of them count addresses and not ports, since an attacker has all ports of his address. So
+//! they are wide enough for a building full of peers behind one NAT that all begin at once; whoever
+//! is too many repeats his message and is let in then.
 //!
-//! A first message shows nothing of its sender, who can forge any address: that of a peer whom he wants to lock out, too. So message 1
-//! of main mode, which costs little, is always taken. When there are too many SAs for which nothing else came, of one address or
-//! altogether, the oldest gives way: a peer that is there answers our message 2 long before it is the oldest, a forged one never
-//! does. Message 3 has our cookie, so what it makes us spend is put to the account of whoever really has the address. Message 1 of
-//! aggressive mode costs as much and shows nothing, so it has an account and a bound of its own.
+//! A first message shows nothing of its sender, who can forge any address: that of a peer whom he
+//! wants to lock out, too. So message 1 of main mode, which costs little, is always taken. When
+//! there are too many SAs for which nothing else came, of one address or altogether, the oldest
+//! gives way: a peer that is there answers our message 2 long before it is the oldest, a forged one
+//! never does. Message 3 has our cookie, so what it makes us spend is put to the account of whoever
+//! really has the address. Message 1 of aggressive mode costs as much and shows nothing, so it has
+//! an account and a bound of its own.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -39,7 +43,8 @@ pub(super) struct Admission {
     aggressive: usize,
 }
 
-/// A token bucket for each source address, and one for all sources that found no room for a bucket of their own.
+/// A token bucket for each source address, and one for all sources that found no room for a bucket
+/// of their own.
 #[derive(Debug, Default)]
 struct Account {
     /// Half-open SAs that have cost a Diffie-Hellman exchange.
@@ -82,7 +87,8 @@ enum Room {
     InsteadOf(ConnId),
 }
 
-/// Counts what was spent and not refilled yet, so that a bucket nobody drew from is the default one.
+/// Counts what was spent and not refilled yet, so that a bucket nobody drew from is the default
+/// one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     /// When all tokens will be there again.
@@ -107,7 +113,8 @@ impl Account {
     fn take(&mut self, source: IpAddr, now: Instant) -> bool {
         let sweeps = self.swept.is_none_or(|last| last + limits::PHASE1_REFILL <= now);
         if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
-            // all of them, so not for each message of a flood: a bucket is not full again any sooner
+            // all of them, so not for each message of a flood: a bucket is not full again any
+            // sooner
             self.of_source.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
             self.swept = Some(now);
         }
@@ -249,7 +256,8 @@ impl Engine {
     }
 
     /// Before a Diffie-Hellman exchange for message 3 of main mode. It is put to the account of
-    /// where message 1 came from: there our cookie went, while the source of message 3 may be forged again.
+    /// where message 1 came from: there our cookie went, while the source of message 3 may be
+    /// forged again.
     pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
         let source = sa.first_source.unwrap_or(sa.path.remote);
         self.admission.spend(source, sa.mode, self.now)
@@ -289,7 +297,8 @@ mod tests {
         assert_eq!(taken(&mut admission, source(1), later), limits::PHASE1_BURST);
     }
 
-    /// More sources than we keep count of share what is left; when the others are quiet again, each has its own.
+    /// More sources than we keep count of share what is left; when the others are quiet again, each
+    /// has its own.
     #[test]
     fn too_many_sources_share_a_bucket() {
         let mut admission = Account::default();
@@ -306,7 +315,8 @@ mod tests {
         assert_eq!(admission.of_source.len(), 100);
     }
 
-    /// SAs that are up count for their source, and not as half-open ones; when they are gone nothing is left.
+    /// SAs that are up count for their source, and not as half-open ones; when they are gone
+    /// nothing is left.
     #[test]
     fn sas_of_one_source() {
         let mut admission = Admission::default();

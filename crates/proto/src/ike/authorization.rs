@@ -1,5 +1,6 @@
-//! Authorisation is a value. Quick mode and mode-config take an [`AuthorizedPeer`]; only what this file does makes one
-//! (the answer to CVE-2005-1057 and CVE-2005-1058, where a router forgot to ask).
+//! Authorisation is a value. Quick mode and mode-config take an [`AuthorizedPeer`]; only what this
+//! file does makes one (the answer to CVE-2005-1057 and CVE-2005-1058, where a router forgot to
+//! ask).
 
 /// The peer may negotiate child SAs and ask for an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

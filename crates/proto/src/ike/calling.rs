@@ -1,9 +1,10 @@
-//! Which peer a crypto map entry calls: packets that want a tunnel, peers that do not answer, and peers that forgot us.
+//! Which peer a crypto map entry calls: packets that want a tunnel, peers that do not answer, and
+//! peers that forgot us.
 //!
-//! `set peer` lines are tried in their order. When phase 1 with one comes to nothing, what waited for it is offered to the
-//! next at once, and so on round the list; when a peer is found dead, the next packet goes to the one behind it. Once a
-//! tunnel is up the list is back at its start, so that the first peer is called first again when the tunnel is gone
-//! (`set peer A default`).
+//! `set peer` lines are tried in their order. When phase 1 with one comes to nothing, what waited
+//! for it is offered to the next at once, and so on round the list; when a peer is found dead, the
+//! next packet goes to the one behind it. Once a tunnel is up the list is back at its start, so
+//! that the first peer is called first again when the tunnel is gone (`set peer A default`).
 
 use crate::flow::tables::Acquire;
 use crate::ike::engine::Engine;
@@ -16,8 +17,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
-    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` the peer is called, a static one for its tunnel, any other for
-    /// phase 1 alone, whose INITIAL-CONTACT tells it that its old tunnels are gone. Behind NAT nobody can be called.
+    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` the peer is called, a static one
+    /// for its tunnel, any other for phase 1 alone, whose INITIAL-CONTACT tells it that its old
+    /// tunnels are gone. Behind NAT nobody can be called.
     pub(super) fn unknown_spi(&mut self, path: Path) {
         if !self.policy.global.invalid_spi_recovery
             || self.sas.values().any(|sa| sa.path.remote == path.remote)
@@ -80,8 +82,8 @@ impl Engine {
         peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()
     }
 
-    /// The peer behind `peer` in an entry's list, the number of peers, and the entry's profile; nothing for an entry with one
-    /// peer only.
+    /// The peer behind `peer` in an entry's list, the number of peers, and the entry's profile;
+    /// nothing for an entry with one peer only.
     fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
         let entry = service.map_entry()?;
         let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
@@ -92,7 +94,8 @@ impl Engine {
         Some((*next, peers.len(), terms.profile.clone()))
     }
 
-    /// A call was not answered: what waited for it is offered to the next peer, until each had its chance.
+    /// A call was not answered: what waited for it is offered to the next peer, until each had its
+    /// chance.
     pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
             let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {

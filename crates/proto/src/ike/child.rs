@@ -1,4 +1,5 @@
-//! Child SA pairs: installing, renewing and ending them. They belong to the peer; phase 1 may come and go under them.
+//! Child SA pairs: installing, renewing and ending them. They belong to the peer; phase 1 may come
+//! and go under them.
 
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
@@ -20,17 +21,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a replaced pair stays for packets under way, before the side that replaced it deletes it.
+/// How long a replaced pair stays for packets under way, before the side that replaced it deletes
+/// it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The same where the peer replaced it, and it has to go because there are too many: the peer's side has the new pair already.
+/// The same where the peer replaced it, and it has to go because there are too many: the peer's
+/// side has the new pair already.
 const SHORT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a pair that has to carry again, because what replaced it went first, waits at least before it is renewed in its turn: a
-/// peer may delete that one at once too.
+/// How long a pair that has to carry again, because what replaced it went first, waits at least
+/// before it is renewed in its turn: a peer may delete that one at once too.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// How long before its end a pair is renewed: first by the side that began it, by the other only when that did not happen.
+/// How long before its end a pair is renewed: first by the side that began it, by the other only
+/// when that did not happen.
 const fn margin(initiator: bool) -> Duration {
     Duration::from_secs(if initiator { 30 } else { 12 })
 }
@@ -135,7 +139,8 @@ impl Engine {
             if let Some(old) = self.children.get_mut(&old) {
                 old.superseded = true;
                 old.soft = None;
-                // whoever replaced it deletes it; a client would take that as the loss of its tunnel
+                // whoever replaced it deletes it; a client would take that as the loss of its
+                // tunnel
                 if initiator && !is_client && old.retire.is_none() {
                     old.retire = Some(now + GRACE);
                 }
@@ -175,7 +180,8 @@ impl Engine {
         }
     }
 
-    /// The first packet that verified came in: the peer has the pair, even if its message 3 was lost.
+    /// The first packet that verified came in: the peer has the pair, even if its message 3 was
+    /// lost.
     pub(super) fn inbound_seen(&mut self, id: ChildId) {
         let Some(conn) = self.children.get(&id).map(|child| child.conn) else { return };
         self.with_sa(conn, |_, sa| {
@@ -350,7 +356,8 @@ impl Engine {
         self.call_peer(path, profile, Some(child));
     }
 
-    /// The selectors that a client tunnels: the connection's networks, or everything, from its address.
+    /// The selectors that a client tunnels: the connection's networks, or everything, from its
+    /// address.
     pub(super) fn client_children(
         &mut self,
         sa: &mut IsakmpSa,
@@ -428,8 +435,9 @@ impl Engine {
         Some(child)
     }
 
-    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic again, and is renewed before its time
-    /// ends (its volume was told of before). Not a client's: it deletes the pair that it knows when it says goodbye.
+    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic
+    /// again, and is renewed before its time ends (its volume was told of before). Not a client's:
+    /// it deletes the pair that it knows when it says goodbye.
     fn reinstate(&mut self, gone: &Child) {
         let is_client = self.peers.get(&gone.peer).is_some_and(|peer| peer.is_client());
         if gone.superseded || is_client {
@@ -448,8 +456,9 @@ impl Engine {
         self.child_changed(id);
     }
 
-    /// Lets the oldest replaced pairs go when a peer has more than it may. Some peers never delete what they renewed (strongSwan
-    /// with IKEv1), and a fast stream uses up a volume limit every few seconds.
+    /// Lets the oldest replaced pairs go when a peer has more than it may. Some peers never delete
+    /// what they renewed (strongSwan with IKEv1), and a fast stream uses up a volume limit every
+    /// few seconds.
     pub(super) fn bound_replaced(&mut self, peer: PeerId) {
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
@@ -461,7 +470,8 @@ impl Engine {
                 // it would take the loss of any pair for that of its tunnel
                 self.end_child(id, "replaced", false);
             } else if let Some(old) = self.children.get_mut(&id) {
-                // not at once: packets are under way, and its end is told by the phase-1 SA that is in work now
+                // not at once: packets are under way, and its end is told by the phase-1 SA that is
+                // in work now
                 old.retire = Some(self.now + SHORT_GRACE);
                 self.schedule_child(id);
             }
@@ -502,7 +512,8 @@ impl Engine {
         self.check_liveness(peer);
     }
 
-    /// A packet that verified came from another place: ESP follows the peer (RFC 3948 section 4), for UDP only.
+    /// A packet that verified came from another place: ESP follows the peer (RFC 3948 section 4),
+    /// for UDP only.
     pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
         let Some(child) = self.children.get(&id) else { return };
         if child.path.encapsulation != Encapsulation::Udp {

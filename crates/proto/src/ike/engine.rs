@@ -1,7 +1,8 @@
-//! The engine: every IKE SA of the gateway. It is told what happens and what time it is, and says what to do.
+//! The engine: every IKE SA of the gateway. It is told what happens and what time it is, and says
+//! what to do.
 //!
-//! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`, one concern a file;
-//! child SAs are in `child.rs`, peers in `peer.rs`.
+//! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`,
+//! one concern a file; child SAs are in `child.rs`, peers in `peer.rs`.
 
 use crate::ike::admission::{Admission, Stage};
 use crate::ike::event::{Event, EventKind};
@@ -33,11 +34,13 @@ pub struct Engine {
     pub(super) random: Random,
     pub(super) now: Now,
     effects: VecDeque<Effect>,
-    /// Boxed, as peers and pairs are: a tree's nodes are half empty, and an SA is taken out and put back for each message.
+    /// Boxed, as peers and pairs are: a tree's nodes are half empty, and an SA is taken out and put
+    /// back for each message.
     pub(super) sas: BTreeMap<ConnId, Box<IsakmpSa>>,
     by_cookie: BTreeMap<Cookie, ConnId>,
     by_first_message: BTreeMap<(IpAddr, Cookie), ConnId>,
-    /// Ids of the informational messages that we sent last on each SA: one that comes back is not the peer's.
+    /// Ids of the informational messages that we sent last on each SA: one that comes back is not
+    /// the peer's.
     pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
     pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
     pub(super) children: BTreeMap<ChildId, Box<Child>>,
@@ -260,7 +263,8 @@ impl Engine {
         }
     }
 
-    // ---- effects ------------------------------------------------------------------------------------------------
+    // ---- effects
+    // ------------------------------------------------------------------------------------------------
 
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push_back(effect);
@@ -323,7 +327,8 @@ impl Engine {
         })
     }
 
-    // ---- names --------------------------------------------------------------------------------------------------
+    // ---- names
+    // --------------------------------------------------------------------------------------------------
 
     pub(super) fn new_child_id(&mut self) -> ChildId {
         let id = ChildId(self.next.child);
@@ -357,7 +362,8 @@ impl Engine {
         }
     }
 
-    // ---- the table of SAs ---------------------------------------------------------------------------------------
+    // ---- the table of SAs
+    // ---------------------------------------------------------------------------------------
 
     /// A new SA that we begin.
     pub(super) fn new_initiator(&mut self, path: Path, mode: Phase1Mode) -> IsakmpSa {
@@ -483,7 +489,8 @@ impl Engine {
         self.arm(Timer::Reconnect(name.to_string()), at);
     }
 
-    // ---- datagrams ----------------------------------------------------------------------------------------------
+    // ---- datagrams
+    // ----------------------------------------------------------------------------------------------
 
     fn datagram(&mut self, path: Path, bytes: &[u8]) {
         let (header, body) = match Header::parse(bytes) {
@@ -530,8 +537,9 @@ impl Engine {
         let expected_peer = sa.other_cookie();
         let peer_cookie = if sa.initiator { header.responder } else { header.initiator };
         let own_cookie = if sa.initiator { header.initiator } else { header.responder };
-        // message 1 itself is known by its bytes: nothing later may do without our cookie, for it alone shows that whoever sends
-        // receives there too, before a Diffie-Hellman exchange is spent on it (RFC 2408 section 2.5.3)
+        // message 1 itself is known by its bytes: nothing later may do without our cookie, for it
+        // alone shows that whoever sends receives there too, before a Diffie-Hellman exchange is
+        // spent on it (RFC 2408 section 2.5.3)
         let cookies_fit =
             own_cookie == sa.own_cookie() && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
         if !cookies_fit {
@@ -567,7 +575,8 @@ impl Engine {
             }
             Err(refusal) => {
                 if sa.established().map(|established| established.ivs.advanced()) != chains {
-                    // genuine, though it is refused: its repetition gets the same answer and not a second judgement
+                    // genuine, though it is refused: its repetition gets the same answer and not a
+                    // second judgement
                     sa.seen.remember(digest, header.message_id, None);
                 }
                 self.refuse(Some(sa), path, refusal);
@@ -615,7 +624,8 @@ impl Engine {
         if let Some((old, new)) = moved {
             self.moves(sa, FsmInput::MainMode, old, new);
         }
-        // a state is left for good by the message that it waits for; one that does not verify leaves it as it was
+        // a state is left for good by the message that it waits for; one that does not verify
+        // leaves it as it was
         let state = std::mem::replace(&mut sa.state, State::Void);
         let handled = match &state {
             State::MainInitiator(state) => self.main_mode_initiator(sa, state, path, header, body),
@@ -665,7 +675,8 @@ impl Engine {
         }
     }
 
-    // ---- time ---------------------------------------------------------------------------------------------------
+    // ---- time
+    // ---------------------------------------------------------------------------------------------------
 
     /// When an SA must be established.
     fn half_open_until(sa: &IsakmpSa) -> Instant {
@@ -732,7 +743,8 @@ impl Engine {
         self.call_next_peer(sa);
     }
 
-    // ---- orders and changes -------------------------------------------------------------------------------------
+    // ---- orders and changes
+    // -------------------------------------------------------------------------------------
 
     fn command(&mut self, command: Command) {
         match command {
@@ -770,7 +782,8 @@ impl Engine {
         }
     }
 
-    /// An interface has another address: what was negotiated from the old one is gone, and cannot be deleted from there.
+    /// An interface has another address: what was negotiated from the old one is gone, and cannot
+    /// be deleted from there.
     fn moved(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
         let mut policy = (*self.policy).clone();
         for known in policy.interfaces.iter_mut().filter(|known| known.id == interface) {
@@ -790,7 +803,8 @@ impl Engine {
     }
 }
 
-/// Whether a protected message overtook message 6 of main mode, after which the responder may begin whatever it likes.
+/// Whether a protected message overtook message 6 of main mode, after which the responder may begin
+/// whatever it likes.
 fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()

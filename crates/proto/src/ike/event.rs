@@ -1,5 +1,5 @@
-//! What the engine tells, typed once; logs, IOS `debug` lines and explanations are renderings of it. No event
-//! carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
+//! What the engine tells, typed once; logs, IOS `debug` lines and explanations are renderings of
+//! it. No event carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
 
 use crate::flow::selector::Selector;
 use crate::names::{ChildId, ConnId, Service, Spi, Untrusted};
@@ -17,7 +17,8 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Kinds of events. The set grows with the engine; each variant carries what `why` needs to explain it.
+/// Kinds of events. The set grows with the engine; each variant carries what `why` needs to explain
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A phase-1 SA is up.

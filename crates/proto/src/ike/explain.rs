@@ -10,7 +10,8 @@ use crate::policy::reserved::Reserved;
 use crate::wire::isakmp::MessageError;
 use crate::wire::reader::Truncated;
 
-/// Why a message, a proposal or a peer was refused. One variant per distinct cause; each carries the evidence.
+/// Why a message, a proposal or a peer was refused. One variant per distinct cause; each carries
+/// the evidence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The datagram is not a well-formed ISAKMP message.
@@ -73,7 +74,8 @@ pub enum Refusal {
     /// One address begins phase 1 too often.
     #[error("this address begins phase 1 too often")]
     TooFast,
-    /// The message id was used before on this SA: an old message that somebody recorded, or one too many.
+    /// The message id was used before on this SA: an old message that somebody recorded, or one too
+    /// many.
     #[error("the message id {0:#010x} was used before")]
     MessageIdUsed(u32),
     /// The gateway sends the client to an address that is none, to itself, or on and on.
@@ -136,7 +138,8 @@ pub enum Refusal {
     /// A peer asks for too much.
     #[error("too many exchanges or child SAs for one peer")]
     TooMany,
-    /// The gateway assigns more split networks than we take; without some of them their packets would go out in clear.
+    /// The gateway assigns more split networks than we take; without some of them their packets
+    /// would go out in clear.
     #[error("more than {} split networks", crate::limits::SPLIT_NETWORKS)]
     TooManyNetworks,
     /// No answer came.

@@ -1,11 +1,13 @@
-//! Messages in pieces: Cisco's and Microsoft's IKE fragmentation for IKEv1 (draft-ietf-ipsecme-ikev1-fragmentation, payload 132).
+//! Messages in pieces: Cisco's and Microsoft's IKE fragmentation for IKEv1
+//! (draft-ietf-ipsecme-ikev1-fragmentation, payload 132).
 //!
 //! ```text
 //!   header, next payload 132 | generic header | fragment id (2) | index from 1 (1) | flags, 1 = last (1) | piece of the message
 //! ```
 //!
-//! Pieces are not authenticated, so that they are bounded in number, bytes and time, and only an SA that exists collects any.
-//! Only one message at a time is collected: Libreswan gives all of its messages the same id.
+//! Pieces are not authenticated, so that they are bounded in number, bytes and time, and only an SA
+//! that exists collects any. Only one message at a time is collected: Libreswan gives all of its
+//! messages the same id.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -62,7 +64,8 @@ impl Pieces {
 }
 
 impl Engine {
-    /// A fragment for an SA that exists; gives the message when this was the piece that was missing.
+    /// A fragment for an SA that exists; gives the message when this was the piece that was
+    /// missing.
     pub(super) fn fragment(
         &mut self,
         sa: &mut IsakmpSa,

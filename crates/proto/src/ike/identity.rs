@@ -1,4 +1,5 @@
-//! Identification payloads: who a peer says it is in phase 1, which addresses it speaks for in phase 2.
+//! Identification payloads: who a peer says it is in phase 1, which addresses it speaks for in
+//! phase 2.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::limits;
@@ -65,7 +66,8 @@ impl Identity {
         })
     }
 
-    /// The ID payload's body for one of our own identities: protocol UDP and `port` (500, or 0 once floated, as IOS).
+    /// The ID payload's body for one of our own identities: protocol UDP and `port` (500, or 0 once
+    /// floated, as IOS).
     pub fn write(own: &SelfIdentity, local: IpAddr, port: u16) -> Vec<u8> {
         let (kind, data) = match (own, local) {
             (SelfIdentity::Address, IpAddr::V4(address)) => (id::IPV4_ADDR, address.octets().to_vec()),
@@ -80,7 +82,8 @@ impl Identity {
         out
     }
 
-    /// How well a `match identity` line fits: `None` not at all, else the length of the matching prefix.
+    /// How well a `match identity` line fits: `None` not at all, else the length of the matching
+    /// prefix.
     pub fn matches(&self, line: &IdentityMatch) -> Option<u8> {
         let fits = |yes: bool| yes.then_some(u8::MAX);
         match (line, self) {
@@ -122,8 +125,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Reads a phase-2 ID payload's body. The address 0.0.0.0 as a host means everything to Unity clients and nothing to
-    /// anybody else.
+    /// Reads a phase-2 ID payload's body. The address 0.0.0.0 as a host means everything to Unity
+    /// clients and nothing to anybody else.
     pub fn parse(body: &[u8], unity: bool) -> Result<Self, IdentityError> {
         let mut reader = Reader::new("an ID payload", body);
         let (kind, protocol, port) = (reader.u8()?, reader.u8()?, reader.u16()?);

@@ -142,8 +142,8 @@ pub enum Question {
     },
     /// Look a client group up by `aaa authorization network LIST`.
     Authorize {
-        /// The list. Without one nobody knows the group; that is asked all the same, so that the time
-        /// of the answer does not tell whether a name is a group's.
+        /// The list. Without one nobody knows the group; that is asked all the same, so that the
+        /// time of the answer does not tell whether a name is a group's.
         list: Option<String>,
         /// The group's name.
         group: String,
@@ -165,8 +165,8 @@ pub enum Question {
         fields: Vec<CredentialField>,
         /// The gateway's text, from the network: print it escaped.
         message: Option<String>,
-        /// Whether it asked before on this SA: it did not like the answers, or wants another round. What is stored was
-        /// given already.
+        /// Whether it asked before on this SA: it did not like the answers, or wants another round.
+        /// What is stored was given already.
         again: bool,
     },
 }
@@ -195,7 +195,8 @@ pub struct LeaseOwner {
     pub group: String,
     /// Xauth user, when there is one.
     pub user: Option<String>,
-    /// What tells two devices of one user apart: the outer address, or for NAT the outer address and port.
+    /// What tells two devices of one user apart: the outer address, or for NAT the outer address
+    /// and port.
     pub device: String,
 }
 
@@ -260,8 +261,8 @@ pub enum Effect {
         /// Where.
         path: Path,
     },
-    /// Start using one half of a child. An outbound half supersedes an older one with the same peer and selector;
-    /// the older one stays until it is removed.
+    /// Start using one half of a child. An outbound half supersedes an older one with the same peer
+    /// and selector; the older one stays until it is removed.
     Install {
         /// The pair.
         child: Arc<ChildSa>,
@@ -287,9 +288,9 @@ pub enum Effect {
         /// The question.
         question: Question,
     },
-    /// A lease is not used any more (its address is kept for the owner as long as nobody else needs it).
-    /// Each lease that an [`Answer::Lease`] grants is released once, also one that came too late; an
-    /// address that was granted twice is free when it was released twice.
+    /// A lease is not used any more (its address is kept for the owner as long as nobody else needs
+    /// it). Each lease that an [`Answer::Lease`] grants is released once, also one that came too
+    /// late; an address that was granted twice is free when it was released twice.
     Release {
         /// The pool.
         pool: String,
@@ -309,8 +310,8 @@ pub enum Effect {
     Event(Event),
 }
 
-/// What mode-config gave the VPN client. Every text is from the network and already bounded and restricted to
-/// printable characters; domains to host name characters.
+/// What mode-config gave the VPN client. Every text is from the network and already bounded and
+/// restricted to printable characters; domains to host name characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// Name of the connection in the policy.

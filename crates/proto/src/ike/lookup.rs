@@ -1,4 +1,5 @@
-//! Which key, which profile and which crypto map entry serve a peer: IOS's rules, as pure functions of the policy.
+//! Which key, which profile and which crypto map entry serve a peer: IOS's rules, as pure functions
+//! of the policy.
 
 use crate::flow::selector::Selector;
 use crate::ike::identity::Identity;
@@ -17,8 +18,8 @@ pub struct FoundKey<'a> {
     pub key: &'a PresharedKey,
 }
 
-/// The key for a peer's outer address: keyrings in order, the default one first; within a keyring the longest prefix.
-/// `only` restricts the search to a profile's keyrings.
+/// The key for a peer's outer address: keyrings in order, the default one first; within a keyring
+/// the longest prefix. `only` restricts the search to a profile's keyrings.
 pub fn key_for_address<'a>(
     policy: &'a Policy,
     only: &[String],
@@ -98,8 +99,8 @@ pub struct Demands {
     pub respond: bool,
 }
 
-/// The demands of a profile, or of the crypto map for a peer that matched none. A key with `no-xauth` lifts the map's
-/// demand.
+/// The demands of a profile, or of the crypto map for a peer that matched none. A key with
+/// `no-xauth` lifts the map's demand.
 pub fn demands(
     policy: &Policy,
     interface: InterfaceId,
@@ -121,8 +122,8 @@ pub fn demands(
     }
 }
 
-/// Whether anything on this interface asks for Xauth, so that offers with and without it are acceptable before the peer
-/// is known.
+/// Whether anything on this interface asks for Xauth, so that offers with and without it are
+/// acceptable before the peer is known.
 pub fn xauth_possible(policy: &Policy, interface: InterfaceId) -> bool {
     policy.profiles.iter().any(|profile| profile.xauth_list.is_some())
         || policy.map_of(interface).is_some_and(|map| map.xauth_list.is_some())
@@ -137,9 +138,10 @@ pub struct FoundEntry<'a> {
     pub terms: &'a EntryTerms,
 }
 
-/// All entries that could serve a peer's quick mode, in the order in which IOS tries them. The first crypto map entry that
-/// takes the proxies has them all: a dynamic entry in front of a static one captures the static peer, as on IOS; within
-/// a dynamic map every entry that takes the proxies is tried.
+/// All entries that could serve a peer's quick mode, in the order in which IOS tries them. The
+/// first crypto map entry that takes the proxies has them all: a dynamic entry in front of a static
+/// one captures the static peer, as on IOS; within a dynamic map every entry that takes the proxies
+/// is tried.
 pub fn entries_for<'a>(
     policy: &'a Policy,
     interface: InterfaceId,

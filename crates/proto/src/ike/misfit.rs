@@ -1,4 +1,5 @@
-//! What a peer offered, held against what is configured, when nothing fits: the evidence of a refusal.
+//! What a peer offered, held against what is configured, when nothing fits: the evidence of a
+//! refusal.
 
 use crate::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference, phase1_difference};
 use crate::policy::{Authentication, EntryTerms, IsakmpPolicy};
@@ -14,7 +15,8 @@ pub const OFFERS: usize = 16;
 pub struct Phase1Misfit {
     /// What the peer offered, in its order, without repetitions.
     pub offers: Vec<Phase1Offer>,
-    /// The offer and the policy (its priority) that come closest, and their first difference. `None`: there was nothing to compare.
+    /// The offer and the policy (its priority) that come closest, and their first difference.
+    /// `None`: there was nothing to compare.
     pub nearest: Option<(Phase1Offer, u16, Phase1Difference)>,
 }
 

@@ -1,4 +1,5 @@
-//! NAT traversal: who is behind a NAT, and which dialect is spoken (RFC 3947 and its drafts 02 and 03).
+//! NAT traversal: who is behind a NAT, and which dialect is spoken (RFC 3947 and its drafts 02 and
+//! 03).
 
 use crate::ike::v1::keys::Cookies;
 use crate::ike::v1::vendor::{Vendor, Vendors};
@@ -79,8 +80,8 @@ impl NatState {
         self.local || self.remote
     }
 
-    /// Judges the peer's NAT-D payloads: the first is of our address as the peer sees it, the others are the peer's own;
-    /// some peers send a set for each dialect, so any match counts.
+    /// Judges the peer's NAT-D payloads: the first is of our address as the peer sees it, the
+    /// others are the peer's own; some peers send a set for each dialect, so any match counts.
     pub fn judge(
         algorithm: HashAlg,
         cookies: Cookies,

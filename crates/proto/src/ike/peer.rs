@@ -41,7 +41,8 @@ impl Engine {
         self.peers.values().any(|peer| peer.path.remote == path.remote && peer.path.local == path.local)
     }
 
-    // ---- calling ------------------------------------------------------------------------------------------------
+    // ---- calling
+    // ------------------------------------------------------------------------------------------------
 
     /// Begins phase 1 with a gateway of the crypto map.
     pub(super) fn call_peer(&mut self, path: Path, profile: Option<String>, child: Option<PendingChild>) {
@@ -131,11 +132,13 @@ impl Engine {
         }
     }
 
-    // ---- recognising --------------------------------------------------------------------------------------------
+    // ---- recognising
+    // --------------------------------------------------------------------------------------------
 
-    /// The peer that a finished phase 1 belongs to, and whether it was known. Several devices behind one NAT, and all members
-    /// of a client group, differ by their port only. That there is no NAT is only the caller's word: it does not make him the
-    /// one who is known to be behind one.
+    /// The peer that a finished phase 1 belongs to, and whether it was known. Several devices
+    /// behind one NAT, and all members of a client group, differ by their port only. That there is
+    /// no NAT is only the caller's word: it does not make him the one who is known to be behind
+    /// one.
     pub(crate) fn join_peer(&mut self, sa: &IsakmpSa, finished: &Finished) -> (PeerId, bool) {
         let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
         let known = self
@@ -181,7 +184,8 @@ impl Engine {
         (id, false)
     }
 
-    /// Xauth gave the peer its user. Another user than before is another session: it gets nothing of the old one.
+    /// Xauth gave the peer its user. Another user than before is another session: it gets nothing
+    /// of the old one.
     pub(crate) fn peer_user(&mut self, sa: &mut IsakmpSa, user: &str) {
         let Some(established) = sa.established_mut() else { return };
         let id = established.peer;
@@ -233,8 +237,9 @@ impl Engine {
         }
     }
 
-    /// The peer has forgotten everything before this SA: so do we, for the same address and port. What came after it stays: the
-    /// notification may be late, or an old one that somebody recorded.
+    /// The peer has forgotten everything before this SA: so do we, for the same address and port.
+    /// What came after it stays: the notification may be late, or an old one that somebody
+    /// recorded.
     pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
         self.step(sa, || Trace::InitialContact);
         let same_place =
@@ -262,8 +267,9 @@ impl Engine {
         }
     }
 
-    /// Another SA of the same peer took over. A client deletes its old SA itself, and would take our delete as the loss of its
-    /// session; but it has one old SA, and not as many as it likes to begin.
+    /// Another SA of the same peer took over. A client deletes its old SA itself, and would take
+    /// our delete as the loss of its session; but it has one old SA, and not as many as it likes to
+    /// begin.
     pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
@@ -295,7 +301,8 @@ impl Engine {
         }
     }
 
-    // ---- letting go ---------------------------------------------------------------------------------------------
+    // ---- letting go
+    // ---------------------------------------------------------------------------------------------
 
     /// An established SA is gone.
     pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
@@ -350,7 +357,8 @@ impl Engine {
         self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
     }
 
-    // ---- the VPN client -----------------------------------------------------------------------------------------
+    // ---- the VPN client
+    // -----------------------------------------------------------------------------------------
 
     /// The user wants the connection up.
     pub(super) fn connect(&mut self, name: &str) {
@@ -384,7 +392,8 @@ impl Engine {
         }
     }
 
-    /// The gateway refused the user: trying again with the same password would only lock the account.
+    /// The gateway refused the user: trying again with the same password would only lock the
+    /// account.
     pub(crate) fn client_rejected(&mut self, sa: &mut IsakmpSa) {
         if let Some(connection) = &sa.connection {
             let name = connection.name.clone();
@@ -427,9 +436,11 @@ impl Engine {
         }
     }
 
-    // ---- another configuration ----------------------------------------------------------------------------------
+    // ---- another configuration
+    // ----------------------------------------------------------------------------------
 
-    /// The configuration changed: peers whose terms are the same keep everything, the others are let go.
+    /// The configuration changed: peers whose terms are the same keep everything, the others are
+    /// let go.
     pub(super) fn change_policy(&mut self, policy: Arc<Policy>) {
         let old = std::mem::replace(&mut self.policy, policy);
         let new = Arc::clone(&self.policy);

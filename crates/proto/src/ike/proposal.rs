@@ -116,7 +116,8 @@ const fn ike_hash_number(hash: HashAlg) -> u16 {
     }
 }
 
-/// The first attribute of an offer that none of our policies takes, seen from the policy that came closest.
+/// The first attribute of an offer that none of our policies takes, seen from the policy that came
+/// closest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase1Difference {
     /// Encryption algorithm or key length.
@@ -149,8 +150,9 @@ pub struct Phase1Choice {
     pub answer: Vec<Proposal>,
 }
 
-/// Chooses as an IOS responder does: our policies in order of priority, each against everything offered. A longer
-/// lifetime is taken and shortened. `methods` are the authentication methods acceptable to whoever this peer may be.
+/// Chooses as an IOS responder does: our policies in order of priority, each against everything
+/// offered. A longer lifetime is taken and shortened. `methods` are the authentication methods
+/// acceptable to whoever this peer may be.
 pub fn choose_phase1(
     policies: &[IsakmpPolicy],
     offered: &[Proposal],
@@ -243,7 +245,8 @@ fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u
     Ok(method)
 }
 
-/// Our offer for phase 1. Aggressive mode fixes the group, so only policies of the first one's group are offered there.
+/// Our offer for phase 1. Aggressive mode fixes the group, so only policies of the first one's
+/// group are offered there.
 pub fn offer_phase1(policies: &[IsakmpPolicy], method: u16, group: Option<DhGroup>) -> Vec<Proposal> {
     let usable = policies
         .iter()
@@ -357,8 +360,9 @@ impl Phase2Choice {
     }
 }
 
-/// Chooses as an IOS responder does: our transform sets in order, each against everything offered. Proposals with a number
-/// of their own are alternatives; several with one number (ESP with AH or compression) are not implemented.
+/// Chooses as an IOS responder does: our transform sets in order, each against everything offered.
+/// Proposals with a number of their own are alternatives; several with one number (ESP with AH or
+/// compression) are not implemented.
 pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phase2Choice, Phase2Difference> {
     let mut closest = Phase2Difference::Protocol;
     for set in wish.sets {
@@ -415,8 +419,8 @@ impl Lifetimes {
     }
 }
 
-/// The transforms of an offer up to the one that was chosen, with what differs in those that none of our sets takes, for whoever
-/// traces it.
+/// The transforms of an offer up to the one that was chosen, with what differs in those that none
+/// of our sets takes, for whoever traces it.
 pub(crate) fn judge_phase2(
     wish: &Phase2Wish<'_>,
     offered: &[Proposal],
@@ -489,7 +493,8 @@ fn read_phase2(
     let mode = match mode {
         None => Mode::Tunnel,
         Some(value) if value == u64::from(tunnel) => Mode::Tunnel,
-        // transport mode is for traffic of the gateways themselves, and only where the transform set says so
+        // transport mode is for traffic of the gateways themselves, and only where the transform
+        // set says so
         Some(value)
             if value == u64::from(transport) && wish.transport_possible && set.mode == Mode::Transport =>
         {
@@ -572,7 +577,8 @@ const fn esp_auth_number(auth: EspAuth) -> u16 {
     }
 }
 
-/// Our offer for phase 2: a proposal for each transform set, all with one SPI, so that every peer can choose.
+/// Our offer for phase 2: a proposal for each transform set, all with one SPI, so that every peer
+/// can choose.
 pub fn offer_phase2(wish: &Phase2Wish<'_>, spi: Spi) -> Vec<Proposal> {
     let (tunnel, transport) = wish.udp.map_or((1, 2), Dialect::udp_modes);
     let proposals = wish.sets.iter().zip(1..=u8::MAX).map(|(set, number)| {

@@ -1,11 +1,13 @@
-//! A gateway of a cluster sends the VPN client to another (Unity's LOAD_BALANCE notification, 40501).
+//! A gateway of a cluster sends the VPN client to another (Unity's LOAD_BALANCE notification,
+//! 40501).
 //!
 //! ```text
 //!   { HASH, N(LOAD_BALANCE, address) }  <--        after phase 1, instead of Xauth
 //! ```
 //!
-//! The client begins anew, from port 500: Cisco's gateways refuse a first message from 4500. Only a gateway that has proved the
-//! group's key may say so, only before the client has its address, and only so often that two gateways cannot send it to and fro.
+//! The client begins anew, from port 500: Cisco's gateways refuse a first message from 4500. Only a
+//! gateway that has proved the group's key may say so, only before the client has its address, and
+//! only so often that two gateways cannot send it to and fro.
 
 use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;

@@ -1,5 +1,5 @@
-//! Repetition of messages that are not answered: by the initiator of an exchange, with the time between two sendings
-//! doubling.
+//! Repetition of messages that are not answered: by the initiator of an exchange, with the time
+//! between two sendings doubling.
 
 use crate::limits;
 use crate::path::Path;

@@ -46,7 +46,8 @@ fn connection(world: &World, node: usize) -> ConnId {
     world.nodes[node].engine.inspect().isakmp[0].conn_id
 }
 
-/// Sends a protected message of the rogue's making under its SA's keys, with one bit of the hash turned over if wanted.
+/// Sends a protected message of the rogue's making under its SA's keys, with one bit of the hash
+/// turned over if wanted.
 fn forge(world: &mut World, kind: u8, message_id: u32, payloads: &Writer, wrong: Option<usize>) {
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
@@ -91,7 +92,8 @@ fn exchanges_from_hub(world: &World, kind: u8) -> usize {
         .count()
 }
 
-/// CVE-2005-1057, CVE-2005-1058: a group key alone opens nothing. The client never answers Xauth and tries everything else.
+/// CVE-2005-1057, CVE-2005-1058: a group key alone opens nothing. The client never answers Xauth
+/// and tries everything else.
 #[test]
 fn before_xauth_nothing_else_is_answered() {
     let mut world = hub_and_client();
@@ -132,7 +134,8 @@ fn before_xauth_nothing_else_is_answered() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].leases.is_empty());
 }
 
-/// A spoke's key with a client's group name in main mode: the profile of the group asks for Xauth, so nothing opens.
+/// A spoke's key with a client's group name in main mode: the profile of the group asks for Xauth,
+/// so nothing opens.
 #[test]
 fn a_group_name_in_main_mode_meets_xauth() {
     let mut policy = spoke_policy(SPOKE, "10.2.0.0/16");
@@ -145,7 +148,8 @@ fn a_group_name_in_main_mode_meets_xauth() {
     assert_eq!(world.nodes[1].passwords_asked, 0, "a spoke has no password to give");
 }
 
-/// One wrong bit in the HASH payload of each kind of protected message: refused, and nothing is done.
+/// One wrong bit in the HASH payload of each kind of protected message: refused, and nothing is
+/// done.
 #[test]
 fn one_bit_of_each_hash() {
     let mut world = hub_and_spoke();
@@ -173,7 +177,8 @@ fn one_bit_of_each_hash() {
     assert!(world.nodes[0].inbound.is_empty());
 }
 
-/// Encrypted messages with a changed byte, on the way: refused, and the repetition brings the tunnel up all the same.
+/// Encrypted messages with a changed byte, on the way: refused, and the repetition brings the
+/// tunnel up all the same.
 #[test]
 fn tampered_messages_change_nothing() {
     for victim in 4..9 {
@@ -285,7 +290,8 @@ fn a_client_speaks_only_for_its_address() {
     assert_eq!(world.nodes[0].engine.inspect().children.iter().filter(foreign).count(), 0);
 }
 
-/// Everything that was ever sent comes again, from an attacker's address: nothing moves and nothing ends.
+/// Everything that was ever sent comes again, from an attacker's address: nothing moves and nothing
+/// ends.
 #[test]
 fn a_replayed_session_moves_nothing() {
     let mut world = hub_and_spoke();
@@ -322,7 +328,8 @@ fn a_replayed_session_moves_nothing() {
 
 const OTHER: &str = "10.48.67.182";
 
-/// A client and two gateways of a cluster, of which the client knows the first. No gateway asks for Xauth.
+/// A client and two gateways of a cluster, of which the client knows the first. No gateway asks for
+/// Xauth.
 fn cluster() -> World {
     let mut world = hub_and_client();
     let mut policy = hub_policy();

@@ -150,8 +150,8 @@ impl Established {
     }
 }
 
-/// Message ids of the quick modes that were begun on an SA, by either side. An id is used once: a message 1 with a used one is
-/// an old one that somebody recorded, or our own thrown back at us.
+/// Message ids of the quick modes that were begun on an SA, by either side. An id is used once: a
+/// message 1 with a used one is an old one that somebody recorded, or our own thrown back at us.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageIds {
     used: BTreeSet<u32>,
@@ -250,8 +250,8 @@ pub(crate) struct PendingChild {
 /// The message that answered another, and its path.
 pub(crate) type Answer = Option<(Path, Vec<u8>)>;
 
-/// Messages seen lately, by digest, with what was answered: a byte-equal repetition gets the same answer and touches
-/// nothing else.
+/// Messages seen lately, by digest, with what was answered: a byte-equal repetition gets the same
+/// answer and touches nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     messages: VecDeque<SeenMessage>,
@@ -283,7 +283,8 @@ impl Seen {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }
-        // whoever goes on has what answered its earlier messages of this exchange and of phase 1: it will not ask for them again
+        // whoever goes on has what answered its earlier messages of this exchange and of phase 1:
+        // it will not ask for them again
         let over = |seen: &&mut SeenMessage| seen.message_id == message_id || seen.message_id == 0;
         self.messages.iter_mut().filter(over).for_each(|seen| seen.answer = None);
         let late = self.late.take_if(|(id, _)| *id == message_id).map(|(_, answer)| answer);
@@ -355,8 +356,9 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Whether this pair, in use, took the place of another that was. One that is not in use yet is the other half of a crossing
-    /// renewal: if each side took the other's for replaced, both would be deleted.
+    /// Whether this pair, in use, took the place of another that was. One that is not in use yet is
+    /// the other half of a crossing renewal: if each side took the other's for replaced, both would
+    /// be deleted.
     pub(crate) fn replaces(&self, old: &Self) -> bool {
         old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
     }

@@ -60,7 +60,8 @@ impl IsakmpState {
 pub struct IsakmpView {
     /// Its connection id.
     pub conn_id: ConnId,
-    /// The peer it belongs to, once authenticated: SAs and child SAs of one peer have the same number.
+    /// The peer it belongs to, once authenticated: SAs and child SAs of one peer have the same
+    /// number.
     pub peer: Option<u64>,
     /// When its first message was sent or came.
     pub created: Instant,

@@ -1,6 +1,6 @@
-//! The steps of an exchange, typed: what IOS's `debug crypto` tells, in its order. They are made only for peers that
-//! somebody traces; otherwise a step costs a comparison. No step carries a secret: of keys, nonces and what a user answers
-//! there is nothing here.
+//! The steps of an exchange, typed: what IOS's `debug crypto` tells, in its order. They are made
+//! only for peers that somebody traces; otherwise a step costs a comparison. No step carries a
+//! secret: of keys, nonces and what a user answers there is nothing here.
 
 use crate::flow::selector::Selector;
 use crate::ike::engine::Engine;
@@ -419,7 +419,8 @@ pub enum Trace {
     PairDeleted(Spi, Spi, EspSuite),
     /// An SA ends, for this reason.
     SaDeleted(IsakmpState, bool, &'static str),
-    /// A dead peer detection message came (`true`) or goes out; whether it is the answer; its sequence number.
+    /// A dead peer detection message came (`true`) or goes out; whether it is the answer; its
+    /// sequence number.
     Dpd {
         /// It came.
         came: bool,

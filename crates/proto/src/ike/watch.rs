@@ -1,5 +1,6 @@
-//! Views for a reader that keeps them: the engine says which SA changed, once however often it did, and gives its view. So
-//! what `show` costs the engine depends on what happens and not on who reads.
+//! Views for a reader that keeps them: the engine says which SA changed, once however often it did,
+//! and gives its view. So what `show` costs the engine depends on what happens and not on who
+//! reads.
 
 use crate::ike::engine::Engine;
 use crate::ike::sa::Child;
@@ -24,7 +25,8 @@ pub enum Change {
 }
 
 impl Engine {
-    /// From now on changes are remembered until [`Self::poll_view`] tells them. What is there already counts as changed.
+    /// From now on changes are remembered until [`Self::poll_view`] tells them. What is there
+    /// already counts as changed.
     pub fn watch(&mut self) {
         self.watched = Some(Watched {
             isakmp: self.sas.keys().copied().collect(),

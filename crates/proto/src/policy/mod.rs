@@ -1,5 +1,6 @@
-//! What the configuration wants of IKE, as plain data: made by the program from the typed configuration, read by
-//! the engine and by the flow tables. Order is meaning: everything is searched from the front.
+//! What the configuration wants of IKE, as plain data: made by the program from the typed
+//! configuration, read by the engine and by the flow tables. Order is meaning: everything is
+//! searched from the front.
 
 pub mod reserved;
 
@@ -70,8 +71,8 @@ impl Policy {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
-    /// Whether an interface is still where a service is rendered: it bears the crypto map, is the tunnel interface, or is where
-    /// the client's connection leaves.
+    /// Whether an interface is still where a service is rendered: it bears the crypto map, is the
+    /// tunnel interface, or is where the client's connection leaves.
     pub fn serves(&self, service: &Service, interface: InterfaceId) -> bool {
         match service {
             Service::Entry(entry) | Service::Dynamic { entry, .. } => {
@@ -152,7 +153,8 @@ pub struct Keepalive {
     pub periodic: bool,
 }
 
-/// Phase 1 authentication by configuration; the XAuth variant is a property of the peer, not of the policy.
+/// Phase 1 authentication by configuration; the XAuth variant is a property of the peer, not of the
+/// policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
     /// `authentication pre-share`.
@@ -276,7 +278,8 @@ pub struct ClientGroup {
     pub domain: Option<String>,
     /// `split-dns`.
     pub split_dns: Vec<String>,
-    /// Networks behind the hub from the `acl`'s permit lines; empty means everything goes through the tunnel.
+    /// Networks behind the hub from the `acl`'s permit lines; empty means everything goes through
+    /// the tunnel.
     pub split_include: Vec<ipnet::Ipv4Net>,
     /// `save-password`.
     pub save_password: bool,
@@ -376,13 +379,13 @@ pub struct EntryTerms {
     pub idle_time: Option<Duration>,
     /// `set security-association replay window-size`; 0 where replay checking is disabled.
     pub replay_window: u32,
-    /// `reverse-route`. The engine only compares it: a tunnel whose entry gains or loses it ends, and the next one brings its
-    /// route or none.
+    /// `reverse-route`. The engine only compares it: a tunnel whose entry gains or loses it ends,
+    /// and the next one brings its route or none.
     pub reverse_route: bool,
     /// `crypto ipsec df-bit`.
     pub df: DfBit,
-    /// The entry is there to refuse: whose offer its transform sets take gets nothing, nor an entry behind it. Without transform
-    /// sets that is any offer.
+    /// The entry is there to refuse: whose offer its transform sets take gets nothing, nor an entry
+    /// behind it. Without transform sets that is any offer.
     pub left_out: bool,
 }
 

@@ -1,5 +1,6 @@
-//! Networks that no peer of a dynamic crypto map entry gets as its side of a tunnel, whatever it proposes: with the key of all
-//! branches it would take the traffic of this gateway's own hosts, of its next hop, or of everything.
+//! Networks that no peer of a dynamic crypto map entry gets as its side of a tunnel, whatever it
+//! proposes: with the key of all branches it would take the traffic of this gateway's own hosts, of
+//! its next hop, or of everything.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::policy::{EntryTerms, Policy};
@@ -56,8 +57,9 @@ const SPECIAL: [(IpAddr, IpAddr); 6] = [
     ),
 ];
 
-/// What a proposed tunnel's far side overlaps and must not, if anything. `terms` are those of the dynamic entry that would serve
-/// it. A part of a connected network that a line of its access list names, and nothing more, is what the operator wants there.
+/// What a proposed tunnel's far side overlaps and must not, if anything. `terms` are those of the
+/// dynamic entry that would serve it. A part of a connected network that a line of its access list
+/// names, and nothing more, is what the operator wants there.
 pub fn reserved(
     policy: &Policy,
     terms: &EntryTerms,
@@ -148,7 +150,8 @@ mod tests {
         for (line, remote, wanted) in [
             ("10.1.0.128/25", "10.1.0.128/25", None),
             ("10.1.0.128/25", "10.1.0.200/32", None),
-            // not the network itself, nor what the peer picks out of a wide line, nor our address in it
+            // not the network itself, nor what the peer picks out of a wide line, nor our address
+            // in it
             ("10.1.0.0/23", "10.1.0.0/23", Some(Reserved::Own)),
             ("10.1.0.0/23", "10.1.0.200/32", Some(Reserved::Connected)),
             ("10.0.0.0/8", "10.1.0.200/32", Some(Reserved::Connected)),

@@ -30,8 +30,8 @@ pub struct Proposal {
     pub transforms: Vec<Transform>,
 }
 
-/// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes cannot be read, or are too
-/// many, is left out; the others stand.
+/// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes
+/// cannot be read, or are too many, is left out; the others stand.
 pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
     let mut reader = Reader::new("an SA payload", body);
     let _doi = reader.u32()?;

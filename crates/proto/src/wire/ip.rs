@@ -96,8 +96,8 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     !Sum::default().with(bytes).fold()
 }
 
-/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which section 2 (B) allows: every byte of
-/// a segmented packet goes through here.
+/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which
+/// section 2 (B) allows: every byte of a segmented packet goes through here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
@@ -116,7 +116,8 @@ impl Sum {
         Self(self.0 + u64::from(u16::from_ne_bytes(number.to_be_bytes())))
     }
 
-    /// Adds the pseudo-header of TCP and UDP (RFC 9293 section 3.1): addresses from an IPv4 header, protocol, length.
+    /// Adds the pseudo-header of TCP and UDP (RFC 9293 section 3.1): addresses from an IPv4 header,
+    /// protocol, length.
     #[must_use]
     pub fn with_pseudo_header(self, header: &[u8; 20], length: usize) -> Self {
         let [.., protocol, _, _, s1, s2, s3, s4, d1, d2, d3, d4] = *header;

@@ -129,7 +129,8 @@ pub struct Payload<'a> {
     pub body: &'a [u8],
 }
 
-/// The payloads of a message, and how many bytes they took (padding may follow in a decrypted message).
+/// The payloads of a message, and how many bytes they took (padding may follow in a decrypted
+/// message).
 #[derive(Clone, Debug, Default)]
 pub struct Chain<'a> {
     /// In the order of the message.

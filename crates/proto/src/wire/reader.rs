@@ -61,7 +61,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A length for a 16-bit field. What we write is bounded far below; a longer body would be cut rather than lie.
+/// A length for a 16-bit field. What we write is bounded far below; a longer body would be cut
+/// rather than lie.
 pub(crate) fn len16(length: usize) -> u16 {
     u16::try_from(length).unwrap_or(u16::MAX)
 }

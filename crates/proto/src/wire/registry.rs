@@ -1,5 +1,6 @@
-//! Numbers of the IKEv1 registries (RFC 2407, 2408, 2409, 3706, 3947, the XAUTH and mode-config drafts, Cisco Unity).
-//! Phase 1 and phase 2 number the same algorithms differently; the modules keep them apart.
+//! Numbers of the IKEv1 registries (RFC 2407, 2408, 2409, 3706, 3947, the XAUTH and mode-config
+//! drafts, Cisco Unity). Phase 1 and phase 2 number the same algorithms differently; the modules
+//! keep them apart.
 
 /// Payload types (RFC 2408 section 3.1, RFC 3947, the mode-config draft).
 pub mod payload {

@@ -27,7 +27,8 @@ fn bench() -> Bench {
     Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN))
 }
 
-/// Message 1 of aggressive mode, which costs a Diffie-Hellman exchange though anybody can send it from anywhere.
+/// Message 1 of aggressive mode, which costs a Diffie-Hellman exchange though anybody can send it
+/// from anywhere.
 fn first_aggressive(cookie: u64) -> Vec<u8> {
     let cookies = Cookies { initiator: Cookie(cookie.to_be_bytes()), responder: Cookie::ZERO };
     let mut writer = Writer::new();
@@ -39,8 +40,8 @@ fn first_aggressive(cookie: u64) -> Vec<u8> {
     clear(cookies, exchange::AGGRESSIVE, &writer)
 }
 
-/// One address with all its ports gets no more half-open SAs than with one, and answers only at the rate that is its own;
-/// another address is served all the same.
+/// One address with all its ports gets no more half-open SAs than with one, and answers only at the
+/// rate that is its own; another address is served all the same.
 #[test]
 fn ports_do_not_multiply_a_source() {
     let mut bench = bench();
@@ -60,8 +61,8 @@ fn ports_do_not_multiply_a_source() {
     assert_eq!(bench.datagram(path(ip(HUB), ip("203.0.113.67"), 500), &first_message(1)).len(), 1);
 }
 
-/// Somebody forges a spoke's address in first messages, a thousand a second: the spoke gets through, for it answers. What he
-/// makes us remember is bounded, and so is what he makes us spend.
+/// Somebody forges a spoke's address in first messages, a thousand a second: the spoke gets
+/// through, for it answers. What he makes us remember is bounded, and so is what he makes us spend.
 #[test]
 fn a_forged_address_is_not_locked_out() {
     let spoke = "10.100.2.102";
@@ -118,7 +119,8 @@ fn third_messages_are_counted() {
     assert_eq!(bench.refusals.last(), Some(&Refusal::TooFast));
 }
 
-/// A building full of clients and spokes behind one NAT, all of them at once after a power cut: everybody comes up.
+/// A building full of clients and spokes behind one NAT, all of them at once after a power cut:
+/// everybody comes up.
 #[test]
 fn a_crowd_behind_one_nat() {
     let nat = ip("192.0.2.7");

@@ -1,4 +1,5 @@
-//! Answers that take their time: leases and client groups are asked for, and what happens meanwhile happens.
+//! Answers that take their time: leases and client groups are asked for, and what happens meanwhile
+//! happens.
 
 use crate::support::*;
 use hubward_crypto::secret::Secret;
@@ -43,7 +44,8 @@ fn a_lease_that_comes_late_is_the_clients() {
     assert!(world.nodes[0].released.is_empty());
 }
 
-/// What a client of IKEv1 asks for is INTERNAL_IP4_ADDRESS: an address of IPv6 is no answer, and is free again.
+/// What a client of IKEv1 asks for is INTERNAL_IP4_ADDRESS: an address of IPv6 is no answer, and is
+/// free again.
 #[test]
 fn a_lease_of_ipv6_is_refused_and_given_back() {
     let mut world = hub_and_clients(leases, &["10.51.82.100"]);
@@ -56,7 +58,8 @@ fn a_lease_of_ipv6_is_refused_and_given_back() {
     assert!(refusals.iter().any(|why| why.contains("the pool has IPv6 addresses")), "{refusals:?}");
 }
 
-/// The client repeats its first message while its group is looked up: that is one SA, and one question.
+/// The client repeats its first message while its group is looked up: that is one SA, and one
+/// question.
 #[test]
 fn a_first_message_that_is_repeated_meanwhile_asks_once() {
     let mut world = hub_and_clients(groups, &["10.51.82.100"]);
@@ -108,7 +111,8 @@ fn two_devices_that_ask_at_the_same_time_get_two_addresses() {
     assert_eq!(world.nodes[0].leases.len(), 2);
 }
 
-/// In main mode the group is asked for after the identity, and the client asks for its address before the list answers.
+/// In main mode the group is asked for after the identity, and the client asks for its address
+/// before the list answers.
 #[test]
 fn a_group_that_comes_late_holds_up_a_request_and_refuses_none() {
     let mut hub = Node::new(HUB, hub_policy(), 1);

@@ -33,7 +33,8 @@ fn hub_and_peer() -> (Bench, Peer) {
     (bench, peer)
 }
 
-/// Old Cisco VPN Clients open two SAs: their address to the hub itself (ID type 1), and to everything.
+/// Old Cisco VPN Clients open two SAs: their address to the hub itself (ID type 1), and to
+/// everything.
 #[test]
 fn a_client_opens_an_sa_to_the_hub_itself_first() {
     let mut world = hub_and_client();
@@ -53,7 +54,8 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
     assert!(children.iter().all(|child| child.sa.selector.remote == lease));
     assert_eq!(world.nodes[0].outbound.len(), 2, "both are in use");
     assert_eq!(exchanges(&world).iter().filter(|kind| **kind == exchange::QUICK).count(), 6);
-    // what the hub itself and what a host behind it say to the client has an SA that its selector allows
+    // what the hub itself and what a host behind it say to the client has an SA that its selector
+    // allows
     let sad = Sad::new();
     for child in world.nodes[0].outbound.values() {
         sad.install(child, Direction::Outbound).unwrap();
@@ -154,8 +156,8 @@ fn child(bench: &mut Bench, peer: &mut Peer, writer: &Writer, ids: usize) -> Opt
     Some(third)
 }
 
-/// Deletes: with DOI 0 (Cisco's client when it disconnects), twice in one message, with our own SPI instead of the sender's,
-/// and both SPIs (vpnc).
+/// Deletes: with DOI 0 (Cisco's client when it disconnects), twice in one message, with our own SPI
+/// instead of the sender's, and both SPIs (vpnc).
 #[test]
 fn deletes_of_all_kinds() {
     for kind in ["doi 0", "twice", "our spi", "both"] {
@@ -184,7 +186,8 @@ fn deletes_of_all_kinds() {
     }
 }
 
-/// Windows sends a fourth message of quick mode, with INITIAL-CONTACT: nothing is done, and nothing is lost.
+/// Windows sends a fourth message of quick mode, with INITIAL-CONTACT: nothing is done, and nothing
+/// is lost.
 #[test]
 fn a_fourth_quick_mode_message() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -216,8 +219,8 @@ fn no_identities_in_quick_mode() {
     );
 }
 
-/// Payloads nobody asked for in quick mode: NAT-D, NAT-OA without a NAT, a vendor id, and payload 15, which was a NAT-D in old
-/// drafts of Cisco's. They are skipped.
+/// Payloads nobody asked for in quick mode: NAT-D, NAT-OA without a NAT, a vendor id, and payload
+/// 15, which was a NAT-D in old drafts of Cisco's. They are skipped.
 #[test]
 fn unused_payloads_are_skipped() {
     for kind in [payload::NAT_D, payload::NAT_OA, payload::NAT_OA_DRAFT, payload::VENDOR, 15] {
@@ -285,7 +288,8 @@ fn pieces_that_nobody_puts_together() {
     assert_eq!(bench.datagram(peer.path, &inner[0]).len(), 1);
 }
 
-/// Fragmentation's vendor id may have four bytes of capabilities; Unity's and DPD's end in a version.
+/// Fragmentation's vendor id may have four bytes of capabilities; Unity's and DPD's end in a
+/// version.
 #[test]
 fn vendor_ids_of_16_and_20_bytes() {
     let mut body = Vendor::Fragmentation.bytes().to_vec();
@@ -301,7 +305,8 @@ fn vendor_ids_of_16_and_20_bytes() {
     }
 }
 
-/// Key lengths that no cipher has, in both phases: such an offer is passed over, and the next one taken.
+/// Key lengths that no cipher has, in both phases: such an offer is passed over, and the next one
+/// taken.
 #[test]
 fn impossible_key_lengths() {
     for bits in [0, 1, 129, 65_535] {

@@ -51,8 +51,8 @@ fn hub_policy_at(address: &str) -> Policy {
     policy
 }
 
-/// The first peer is silent: when its time is over, the packet that waits gets its tunnel with the second, without another
-/// packet. The tunnel gone, the first is called first again.
+/// The first peer is silent: when its time is over, the packet that waits gets its tunnel with the
+/// second, without another packet. The tunnel gone, the first is called first again.
 #[test]
 fn a_silent_peer_is_passed_over() {
     let mut world = world(&[NOBODY, HUB]);
@@ -84,7 +84,8 @@ fn one_round_for_a_packet() {
     assert_eq!(called(&world).last(), Some(&ip(NOBODY)));
 }
 
-/// A packet that comes while the second peer is called waits for that call and begins none of its own.
+/// A packet that comes while the second peer is called waits for that call and begins none of its
+/// own.
 #[test]
 fn a_packet_joins_the_call_under_way() {
     let mut world = world(&[NOBODY, BACKUP, HUB]);
@@ -96,7 +97,8 @@ fn a_packet_joins_the_call_under_way() {
     assert_eq!(called(&world), [ip(NOBODY), ip(BACKUP)]);
 }
 
-/// `crypto isakmp keepalive 10 2 periodic`: the first peer dies under its tunnel, the next packet goes to the second.
+/// `crypto isakmp keepalive 10 2 periodic`: the first peer dies under its tunnel, the next packet
+/// goes to the second.
 #[test]
 fn a_dead_peer_is_passed_over() {
     let mut world = world(&[HUB, BACKUP]);

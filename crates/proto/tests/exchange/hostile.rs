@@ -37,8 +37,8 @@ fn first_message(initiator: Cookie) -> Vec<u8> {
     clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::MAIN, &writer)
 }
 
-/// Somebody who forges his source sees no message 2, so he does not know our cookie: without it his message 3 costs us no
-/// Diffie-Hellman exchange.
+/// Somebody who forges his source sees no message 2, so he does not know our cookie: without it his
+/// message 3 costs us no Diffie-Hellman exchange.
 #[test]
 fn a_forged_source_gets_no_diffie_hellman() {
     let mut bench = bench(hub_policy());
@@ -54,7 +54,8 @@ fn a_forged_source_gets_no_diffie_hellman() {
     assert_eq!(bench.datagram(from("203.0.113.66", 500), &first_message(initiator)).len(), 1);
 }
 
-/// Our refusal of a first message has no cookie of ours, as the peer's has none: the other side understands it all the same.
+/// Our refusal of a first message has no cookie of ours, as the peer's has none: the other side
+/// understands it all the same.
 #[test]
 fn a_refused_caller_knows_why() {
     let mut world = hub_and_spoke();
@@ -67,7 +68,8 @@ fn a_refused_caller_knows_why() {
     assert!(world.nodes[1].refusals().contains(&told), "{:?}", world.nodes[1].refusals());
 }
 
-/// A peer in main mode that names a client group, and the authorization list does not know it: the SA ends, all of it.
+/// A peer in main mode that names a client group, and the authorization list does not know it: the
+/// SA ends, all of it.
 #[test]
 fn an_unknown_group_in_main_mode() {
     let mut hub = hub_policy();
@@ -88,7 +90,8 @@ fn an_unknown_group_in_main_mode() {
 const LAN: [u8; 8] = [10, 2, 0, 0, 255, 255, 0, 0];
 const HUB_LAN: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
 
-/// An INITIAL-CONTACT comes again, or late, on an SA that a newer one has followed: what came after it stays.
+/// An INITIAL-CONTACT comes again, or late, on an SA that a newer one has followed: what came after
+/// it stays.
 #[test]
 fn an_old_initial_contact_ends_nothing_newer() {
     let mut bench = bench(hub_policy());
@@ -114,8 +117,8 @@ fn an_old_initial_contact_ends_nothing_newer() {
     assert_eq!((view.isakmp.len(), view.children.len()), (1, 1), "the older SA is forgotten");
 }
 
-/// Whoever has the key that all spokes share, behind the same NAT, says that he is another spoke and that there is no NAT: the
-/// other's tunnel is not led to him, and nothing of it ends.
+/// Whoever has the key that all spokes share, behind the same NAT, says that he is another spoke
+/// and that there is no NAT: the other's tunnel is not led to him, and nothing of it ends.
 #[test]
 fn a_neighbour_behind_the_nat_is_somebody_else() {
     const NAT: &str = "198.51.100.7";
@@ -153,7 +156,8 @@ fn a_spoke_does_not_take_a_clients_address() {
     assert!(tunnel(&world.nodes[2], &world.nodes[0]));
 }
 
-/// A gateway that asks its client for Xauth again and again makes it remember no more exchanges than any other peer.
+/// A gateway that asks its client for Xauth again and again makes it remember no more exchanges
+/// than any other peer.
 #[test]
 fn a_gateway_that_asks_without_end() {
     let mut bench = bench(client_policy("10.51.82.100"));
@@ -183,7 +187,8 @@ fn client_and_unproven_renewal() -> (Bench, Peer, Peer) {
     (bench, client, unproven)
 }
 
-/// The unproven SA ends at once: the one before it is probed as if nothing had been, and when nobody answers it ends too.
+/// The unproven SA ends at once: the one before it is probed as if nothing had been, and when
+/// nobody answers it ends too.
 #[test]
 fn an_unproven_renewal_stops_no_probes() {
     let (mut bench, _, mut unproven) = client_and_unproven_renewal();
@@ -212,7 +217,8 @@ fn an_unproven_renewal_deletes_nothing_else() {
     assert_eq!(view.isakmp.iter().filter(|sa| sa.user.is_some()).count(), 2, "both are the peer's");
 }
 
-/// Nobody answers probes on the unproven SA, but the client does on its own: only the unproven one ends.
+/// Nobody answers probes on the unproven SA, but the client does on its own: only the unproven one
+/// ends.
 #[test]
 fn silence_on_an_unproven_renewal_ends_nothing_else() {
     let (mut bench, mut client, _) = client_and_unproven_renewal();
@@ -236,7 +242,8 @@ fn silence_on_an_unproven_renewal_ends_nothing_else() {
     assert!(view.isakmp[0].user.is_some());
 }
 
-/// A client that begins phase 1 again and again, passes Xauth each time and deletes nothing has its SA and the one before.
+/// A client that begins phase 1 again and again, passes Xauth each time and deletes nothing has its
+/// SA and the one before.
 #[test]
 fn a_client_does_not_pile_up_sas() {
     let mut bench = bench(hub_policy());
@@ -250,8 +257,8 @@ fn a_client_does_not_pile_up_sas() {
     assert!(view.isakmp.iter().all(|sa| sa.user.is_some()));
 }
 
-/// With the key of all branches: everything, loopback, and what is the hub's own. Its own outer address a peer may name, as old
-/// Cisco routers do.
+/// With the key of all branches: everything, loopback, and what is the hub's own. Its own outer
+/// address a peer may name, as old Cisco routers do.
 #[test]
 fn a_wildcard_peer_gets_nothing_of_the_hubs_own_as_its_side() {
     use hubward_proto::policy::reserved::Reserved;

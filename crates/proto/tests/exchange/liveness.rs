@@ -46,7 +46,8 @@ fn a_silent_peer_is_dead() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].engine.inspect().isakmp.is_empty());
 }
 
-/// Somebody on the way throws the hub's own probes back at it, and what it answers to them: the peer is dead all the same.
+/// Somebody on the way throws the hub's own probes back at it, and what it answers to them: the
+/// peer is dead all the same.
 #[test]
 fn reflected_probes_keep_nobody_alive() {
     let mut world = hub_and_spoke();
@@ -87,7 +88,8 @@ fn a_dead_clients_lease_is_released() {
     assert!(world.nodes[0].inbound.is_empty());
 }
 
-/// The hub restarts. A spoke without `crypto isakmp keepalive` notices within half a minute that nobody answers.
+/// The hub restarts. A spoke without `crypto isakmp keepalive` notices within half a minute that
+/// nobody answers.
 #[test]
 fn a_spoke_finds_out_that_the_hub_restarted() {
     let mut world = hub_and_spoke();
@@ -103,7 +105,8 @@ fn a_spoke_finds_out_that_the_hub_restarted() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
 }
 
-/// `crypto isakmp invalid-spi-recovery`: the hub restarts, and tells a spoke of its dynamic map as soon as that sends something.
+/// `crypto isakmp invalid-spi-recovery`: the hub restarts, and tells a spoke of its dynamic map as
+/// soon as that sends something.
 #[test]
 fn a_hub_tells_a_spoke_that_sends_an_unknown_spi() {
     for recovery in [true, false] {
@@ -222,7 +225,8 @@ fn another_entry_ends_its_pairs() {
     assert_eq!(world.nodes[0].engine.inspect().isakmp.len(), 1);
 }
 
-/// Interfaces come, move and go around the one with the crypto map: no packet is sent and nothing ends.
+/// Interfaces come, move and go around the one with the crypto map: no packet is sent and nothing
+/// ends.
 #[test]
 fn other_interfaces_are_not_this_one() {
     let mut world = hub_and_spoke();
@@ -263,7 +267,8 @@ fn an_interface_without_its_map_serves_nobody() {
     }
 }
 
-/// `reverse-route` makes its route when a tunnel comes up: an entry that gains it ends the tunnels it has.
+/// `reverse-route` makes its route when a tunnel comes up: an entry that gains it ends the tunnels
+/// it has.
 #[test]
 fn an_entry_that_gains_its_reverse_route_starts_afresh() {
     let mut world = hub_and_spoke();
@@ -279,7 +284,8 @@ fn an_entry_that_gains_its_reverse_route_starts_afresh() {
     assert!(world.nodes[1].inbound.is_empty());
 }
 
-/// DHCP gives the spoke another address: the old tunnel goes without a word, traffic brings another.
+/// DHCP gives the spoke another address: the old tunnel goes without a word, traffic brings
+/// another.
 #[test]
 fn another_local_address() {
     let mut world = hub_and_spoke();
@@ -300,7 +306,8 @@ fn in_use_path(world: &World) -> std::net::IpAddr {
     world.nodes[0].engine.inspect().children.last().unwrap().path.remote
 }
 
-/// The NAT restarts and maps the spoke to another port: the hub follows what proves to be the spoke's.
+/// The NAT restarts and maps the spoke to another port: the hub follows what proves to be the
+/// spoke's.
 #[test]
 fn the_nat_maps_another_port() {
     let mut world = hub_and_spoke();

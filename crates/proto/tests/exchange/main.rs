@@ -1,8 +1,9 @@
 //! Two engines, message by message; and engines against peers that a test scripts.
 //!
-//! What trips IKEv1 implementations, and the test that holds it. Tests without a module are in this file; `rogue`, `proposal`,
-//! `identity`, `transaction`, `fragment` and `admission` without `exchange` are unit tests of `src/ike`; `limits`, `vectors`, `esp` and
-//! `simulation` are the test programs beside this one; `interop` is against strongSwan and vpnc.
+//! What trips IKEv1 implementations, and the test that holds it. Tests without a module are in this
+//! file; `rogue`, `proposal`, `identity`, `transaction`, `fragment` and `admission` without
+//! `exchange` are unit tests of `src/ike`; `limits`, `vectors`, `esp` and `simulation` are the test
+//! programs beside this one; `interop` is against strongSwan and vpnc.
 //!
 //! | trap | test |
 //! |---|---|

@@ -58,7 +58,8 @@ fn no_packet_is_lost_over_a_bad_line() {
     assert_eq!(traffic.lost, 0, "of {}", traffic.delivered);
 }
 
-/// A peer that renews faster than it deletes what it renewed: its tunnel stays, and pairs do not pile up.
+/// A peer that renews faster than it deletes what it renewed: its tunnel stays, and pairs do not
+/// pile up.
 #[test]
 fn renewals_without_deletes_end_no_tunnel() {
     let mut world = hub_and_spoke();

@@ -1,4 +1,5 @@
-//! Pairs that were replaced, with peers that never delete what they renewed (strongSwan with IKEv1).
+//! Pairs that were replaced, with peers that never delete what they renewed (strongSwan with
+//! IKEv1).
 
 use super::peer::{Bench, Peer, path};
 use super::support::traffic::Traffic;
@@ -80,8 +81,8 @@ fn a_peer_that_never_deletes() {
     assert!(bench.refusals.is_empty(), "{:?}", bench.refusals);
 }
 
-/// With as many networks as it may have, a peer can renew each of them, but not add one; and what was replaced keeps no new
-/// network out.
+/// With as many networks as it may have, a peer can renew each of them, but not add one; and what
+/// was replaced keeps no new network out.
 #[test]
 fn renewals_at_the_limit() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -146,7 +147,8 @@ fn fewer_lines_end_no_tunnel() {
     assert!(bench.refusals.is_empty(), "{:?}", bench.refusals);
 }
 
-/// A renewal that is deleted before what it replaced: the older pair carries the traffic, and is renewed in its turn.
+/// A renewal that is deleted before what it replaced: the older pair carries the traffic, and is
+/// renewed in its turn.
 #[test]
 fn the_older_pair_stays_when_the_newer_goes() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -165,7 +167,8 @@ fn the_older_pair_stays_when_the_newer_goes() {
     assert_eq!(pairs(&bench), 1);
 }
 
-/// Near its end such a pair is not renewed at once: a peer that deletes each renewal would have one made every round trip.
+/// Near its end such a pair is not renewed at once: a peer that deletes each renewal would have one
+/// made every round trip.
 #[test]
 fn a_peer_that_deletes_every_renewal() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -180,8 +183,9 @@ fn a_peer_that_deletes_every_renewal() {
     assert_eq!(pairs(&bench), 1);
 }
 
-/// The hub renews a client's pair and does not delete the old one, which the client would take for its tunnel's end: the oldest go
-/// without a word. The client may have more pairs than the hub, so that it is the hub that lets them go.
+/// The hub renews a client's pair and does not delete the old one, which the client would take for
+/// its tunnel's end: the oldest go without a word. The client may have more pairs than the hub, so
+/// that it is the hub that lets them go.
 #[test]
 fn a_clients_pairs_do_not_pile_up() {
     let mut world = hub_and_client();

@@ -1,4 +1,5 @@
-//! Old messages that somebody recorded, and messages that are repeated because their answer was lost.
+//! Old messages that somebody recorded, and messages that are repeated because their answer was
+//! lost.
 
 use super::peer::{Bench, Peer, path, quick_mode};
 use super::support::*;
@@ -42,8 +43,8 @@ fn probe(bench: &mut Bench, peer: &mut Peer, message_id: u32) {
     bench.datagram(peer.path, &message);
 }
 
-/// Message 1 of quick mode comes again when neither its digest nor its IV chain is remembered any more: no second pair, and
-/// the pair that runs is not replaced.
+/// Message 1 of quick mode comes again when neither its digest nor its IV chain is remembered any
+/// more: no second pair, and the pair that runs is not replaced.
 #[test]
 fn an_old_quick_mode_makes_no_second_pair() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -80,8 +81,8 @@ fn a_refused_quick_mode_is_recognised() {
     assert_eq!(bench.refusals.len(), 1, "{:?}", bench.refusals);
 }
 
-/// Thousands of quick modes on one SA: none of their ids is forgotten while the SA lives. When no more can be remembered,
-/// the SA ends; its last pair stays.
+/// Thousands of quick modes on one SA: none of their ids is forgotten while the SA lives. When no
+/// more can be remembered, the SA ends; its last pair stays.
 #[test]
 fn message_ids_are_not_forgotten() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -111,7 +112,8 @@ fn message_ids_are_not_forgotten() {
     assert!(view.isakmp.iter().any(|sa| sa.initiator), "another was begun in time");
 }
 
-/// Our own message 1 comes back to us under the same keys, with a HASH that is right for a message 1: it is no peer's.
+/// Our own message 1 comes back to us under the same keys, with a HASH that is right for a message
+/// 1: it is no peer's.
 #[test]
 fn our_own_quick_mode_thrown_back() {
     let mut world = super::hub_and_spoke();

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 const SPOKE: &str = "10.100.2.102";
 
-/// A hub without profiles, whose map has a static entry for the spoke and a dynamic one, under these numbers.
+/// A hub without profiles, whose map has a static entry for the spoke and a dynamic one, under
+/// these numbers.
 fn hub_with_both(static_sequence: u16, dynamic_sequence: u16) -> Policy {
     let mut policy = hub_policy();
     policy.profiles.clear();
@@ -72,7 +73,8 @@ fn a11_dynamic_before_static() {
     assert_eq!(world.nodes[0].engine.inspect().children[0].service, clone);
 }
 
-/// A05: without profiles, `crypto map client authentication list` asks a spoke for Xauth too, and it has nothing to answer.
+/// A05: without profiles, `crypto map client authentication list` asks a spoke for Xauth too, and
+/// it has nothing to answer.
 #[test]
 fn a05_the_map_asks_a_spoke_for_xauth() {
     let mut policy = hub_with_both(10, 65535);
@@ -108,8 +110,8 @@ fn an_entry_of_another_profile_serves_nobody_else() {
     assert!(world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves")));
 }
 
-/// What a dynamic entry that is left out would have taken is refused, and not served by the entry behind it; what its transform
-/// sets do not take goes on, as on a router.
+/// What a dynamic entry that is left out would have taken is refused, and not served by the entry
+/// behind it; what its transform sets do not take goes on, as on a router.
 #[test]
 fn an_entry_that_is_left_out_refuses_whom_it_would_have_served() {
     let of = |left_out: EntryTerms| {

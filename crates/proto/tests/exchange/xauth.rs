@@ -29,7 +29,8 @@ fn rejected(world: &World) -> Vec<String> {
     world.nodes[0].events.iter().filter_map(user).collect()
 }
 
-/// A user who types the same wrong password again and again has three tries on the SA, and then the SA is gone.
+/// A user who types the same wrong password again and again has three tries on the SA, and then the
+/// SA is gone.
 #[test]
 fn three_tries() {
     let mut world = hub_and_client();
@@ -72,7 +73,8 @@ fn an_empty_password() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].leases.is_empty());
 }
 
-/// A hub, a peer that is through with aggressive mode, and the message id of the first Xauth request.
+/// A hub, a peer that is through with aggressive mode, and the message id of the first Xauth
+/// request.
 fn asked() -> (Bench, Peer, u32) {
     let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
     let from = path(ip(HUB), ip("10.51.82.100"), 500);
@@ -112,7 +114,8 @@ fn a_trailing_nul_is_no_part_of_the_password() {
     assert_eq!(password.expose(), b"gfullage");
 }
 
-/// A further round (RADIUS Access-Challenge) asks for no name; its answer belongs to the user who began, whoever it names.
+/// A further round (RADIUS Access-Challenge) asks for no name; its answer belongs to the user who
+/// began, whoever it names.
 #[test]
 fn a_further_round_is_the_same_users() {
     let (mut bench, mut peer, message_id) = asked();
@@ -145,8 +148,8 @@ fn an_acknowledgement_needs_no_attributes() {
     }
 }
 
-/// The hub's request overtakes message 6 of main mode: the client keeps it and answers once it is through with phase 1, so
-/// that the hub need not ask twice. What nobody authenticated is bounded.
+/// The hub's request overtakes message 6 of main mode: the client keeps it and answers once it is
+/// through with phase 1, so that the hub need not ask twice. What nobody authenticated is bounded.
 #[test]
 fn a_request_before_message_6() {
     let mut world = hub_and_client();

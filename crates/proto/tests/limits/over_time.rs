@@ -140,8 +140,9 @@ pub(crate) fn called_by_one_source(count: usize) -> Bench {
     bench
 }
 
-/// First messages from more forged addresses than there is room for, before a peer calls and between its messages: it gets
-/// through, for it answers. Aggressive mode does not take main mode's room.
+/// First messages from more forged addresses than there is room for, before a peer calls and
+/// between its messages: it gets through, for it answers. Aggressive mode does not take main mode's
+/// room.
 #[test]
 fn a_flood_of_first_messages_locks_nobody_out() {
     let flood = |bench: &mut Bench, first: usize| {
@@ -246,8 +247,8 @@ fn xauth_time() {
     assert!(bench.trace.iter().any(|line| line.contains("Xauth took too long")));
 }
 
-/// The last messages of an SA are known when they come again, and an R-U-THERE that is known is not answered twice. An older one
-/// is not known any more.
+/// The last messages of an SA are known when they come again, and an R-U-THERE that is known is not
+/// answered twice. An older one is not known any more.
 #[test]
 fn exchanges_remembered() {
     let begun = |count: usize| {
@@ -297,7 +298,8 @@ fn exchanges_of_iv_chains() {
     assert_ne!(spoil(limits::EXCHANGES + 1), vec![2; 8]);
 }
 
-/// A stranger gets one answer for a message, longer only by the vendor ids, however often it sends it.
+/// A stranger gets one answer for a message, longer only by the vendor ids, however often it sends
+/// it.
 #[test]
 fn a_stranger_is_no_amplifier() {
     let mut bench = bench(hub_policy());

@@ -1,4 +1,5 @@
-//! What an established peer takes: an IKE SA and a pair of ESP SAs, with what the packet path keeps of them.
+//! What an established peer takes: an IKE SA and a pair of ESP SAs, with what the packet path keeps
+//! of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod counting;
@@ -16,7 +17,8 @@ use support::{HUB, Node, World, hub_policy, spoke_policy, tunnel};
 /// Bytes that a peer may take.
 const LIMIT: usize = 8 * 1024;
 
-/// Whole handshakes of so many spokes; then only the hub is left, with the SA database and the views of both workers.
+/// Whole handshakes of so many spokes; then only the hub is left, with the SA database and the
+/// views of both workers.
 fn hub_with(peers: u32) -> (Node, Sad) {
     let mut hub = Node::new(HUB, hub_policy(), 1);
     for number in 0..peers {

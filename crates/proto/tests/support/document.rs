@@ -1,5 +1,6 @@
-//! The reference document's two peers, byte for byte as far as its debug output shows them: an IOS spoke that calls in main mode,
-//! and Cisco's VPN client 4.0. They talk to any hub: an engine in this process, or one behind a socket.
+//! The reference document's two peers, byte for byte as far as its debug output shows them: an IOS
+//! spoke that calls in main mode, and Cisco's VPN client 4.0. They talk to any hub: an engine in
+//! this process, or one behind a socket.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -71,7 +72,8 @@ fn sa(transforms: Vec<Transform>) -> Vec<u8> {
 /// The lifetime that Cisco's client wishes for, in phase 1 and 2: 2147483 seconds.
 const CLIENT_LIFE: [u8; 4] = [0x00, 0x20, 0xc4, 0x9b];
 
-/// The fourteen transforms of Cisco's client; the ninth is the first that the document's policy takes.
+/// The fourteen transforms of Cisco's client; the ninth is the first that the document's policy
+/// takes.
 fn client_transforms() -> Vec<Transform> {
     let kinds = [
         (7, Some(256), 2, 65001),
@@ -94,7 +96,8 @@ fn client_transforms() -> Vec<Transform> {
     (1..).zip(kinds).map(number).collect()
 }
 
-/// The proposals of Cisco's client for phase 2, with and without compression; the twelfth is 3DES and SHA without it.
+/// The proposals of Cisco's client for phase 2, with and without compression; the twelfth is 3DES
+/// and SHA without it.
 fn client_proposals(spi: u32) -> Vec<Proposal> {
     let kinds = [
         (12, Some(256), 1, true),
@@ -296,7 +299,8 @@ impl<'h> Speaker<'h> {
         self.hub.tell(&third);
     }
 
-    /// Aggressive mode as Cisco's client of a group, Xauth, mode-config, then a quick mode for everything.
+    /// Aggressive mode as Cisco's client of a group, Xauth, mode-config, then a quick mode for
+    /// everything.
     pub fn client(mut self, group: &str, key: &str, user: &str, password: &str) {
         let offered = sa(client_transforms());
         let private = DhPrivate::generate(DhGroup::Modp1024, &mut self.random);

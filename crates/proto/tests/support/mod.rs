@@ -1,4 +1,5 @@
-//! Engines that talk over a network of the test's own: a virtual clock, links with loss, reordering and duplication, NATs.
+//! Engines that talk over a network of the test's own: a virtual clock, links with loss, reordering
+//! and duplication, NATs.
 #![allow(
     dead_code,
     unreachable_pub,

@@ -1,5 +1,5 @@
-//! A peer that is no engine: it knows the pre-shared key, and so can say anything at all to an engine, well-formed or not.
-//! Its world is the one engine that it talks to.
+//! A peer that is no engine: it knows the pre-shared key, and so can say anything at all to an
+//! engine, well-formed or not. Its world is the one engine that it talks to.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -164,8 +164,8 @@ impl Peer {
         Self::main_mode_as(bench, path, key, seed, &identity(path.remote), None)
     }
 
-    /// Main mode under any identity (an ID payload's body); with NAT-D payloads that say that the peer is at `claimed`, and that
-    /// it sees the engine where it is.
+    /// Main mode under any identity (an ID payload's body); with NAT-D payloads that say that the
+    /// peer is at `claimed`, and that it sees the engine where it is.
     pub fn main_mode_as(
         bench: &mut Bench,
         path: Path,
@@ -226,8 +226,8 @@ impl Peer {
         Self { path, cookies, keys, ivs: iv.finish(), random }
     }
 
-    /// Aggressive mode as a client of a group; the bench's authorization list knows `group`. Ends with the first Xauth request,
-    /// whose message id is given as well.
+    /// Aggressive mode as a client of a group; the bench's authorization list knows `group`. Ends
+    /// with the first Xauth request, whose message id is given as well.
     pub fn aggressive_mode(bench: &mut Bench, path: Path, group: &Arc<ClientGroup>, seed: u8) -> (Self, u32) {
         let mut random = Random::new([seed; 32]);
         let mut cookies = Cookies { initiator: Cookie(random.array()), responder: Cookie::ZERO };
@@ -280,7 +280,8 @@ impl Peer {
         (peer, header.message_id)
     }
 
-    /// Aggressive mode as the gateway of a client that knows the group's key; the bench's client has just called.
+    /// Aggressive mode as the gateway of a client that knows the group's key; the bench's client
+    /// has just called.
     pub fn gateway(bench: &mut Bench, call: &[u8], path: Path, key: &str, seed: u8) -> Self {
         let mut random = Random::new([seed; 32]);
         let (header, body) = Header::parse(call).unwrap();
@@ -341,7 +342,8 @@ impl Peer {
         bench.datagram(self.path, &message);
     }
 
-    /// Quick mode for a network of the peer's, brought to its end; its inbound SPI is 1000 and the message id. `false`: no answer.
+    /// Quick mode for a network of the peer's, brought to its end; its inbound SPI is 1000 and the
+    /// message id. `false`: no answer.
     pub fn quick_mode(&mut self, bench: &mut Bench, message_id: u32, own: [u8; 8], remote: [u8; 8]) -> bool {
         let nonce_i = [1; 20];
         let message =

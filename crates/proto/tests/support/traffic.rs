@@ -1,4 +1,5 @@
-//! Inner traffic over the test network: what the data plane would report to the engines, and how many packets found no SA.
+//! Inner traffic over the test network: what the data plane would report to the engines, and how
+//! many packets found no SA.
 
 use super::{Node, World};
 use hubward_proto::esp::sa::ChildSa;

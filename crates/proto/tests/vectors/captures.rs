@@ -96,7 +96,8 @@ struct Known {
     keys: Phase1Keys,
 }
 
-/// Derives the keys of each recorded ISAKMP SA from pre-shared key, nonces and g^xy, and compares them with the log.
+/// Derives the keys of each recorded ISAKMP SA from pre-shared key, nonces and g^xy, and compares
+/// them with the log.
 fn known(capture: &Capture) -> (Vec<Known>, BTreeMap<u32, Vec<u8>>) {
     let text = |file| String::from_utf8(read(&capture.folder.join(file))).unwrap();
     let (readme, keys) = (text("README.md"), text("keys.txt"));
@@ -197,7 +198,8 @@ fn esp_keys(root: &Path) {
     assert!(checked >= 20);
 }
 
-/// Every message is read, IKEv2's are refused for their version, and there are as many as tshark counted.
+/// Every message is read, IKEv2's are refused for their version, and there are as many as tshark
+/// counted.
 fn read_whole(root: &Path) {
     for capture in captures(root) {
         let summary = String::from_utf8(read(&capture.folder.join("summary.txt"))).unwrap();

@@ -24,8 +24,9 @@ fn cavs_pre_shared_key(vectors: &Path) {
     });
 }
 
-/// NIST's cases for signatures. There SKEYID is prf(Ni | Nr, g^xy), which is what the derivation for pre-shared keys makes
-/// of a key Ni | Nr and nonces g^xy and nothing; the keys that follow from SKEYID are the same in both methods.
+/// NIST's cases for signatures. There SKEYID is prf(Ni | Nr, g^xy), which is what the derivation
+/// for pre-shared keys makes of a key Ni | Nr and nonces g^xy and nothing; the keys that follow
+/// from SKEYID are the same in both methods.
 fn cavs_signature(vectors: &Path) {
     cavs(&vectors.join("nss-cavs-ike/ikev1_dsa.fax.gz"), |case| {
         ([case.bytes("Ni"), case.bytes("Nr")].concat(), case.bytes("g^xy"), Vec::new())
@@ -93,7 +94,8 @@ fn check(hash: HashAlg, case: &Case<'_>, (key, nonce_i, nonce_r): &(Vec<u8>, Vec
     for (derived, name) in keys.derived().into_iter().zip(["SKEYID", "SKEYID_d", "SKEYID_a"]) {
         assert_eq!(derived, case.bytes(name), "{name} of {hash:?} case {count}");
     }
-    // SKEYID_e shows in the cipher's key: its first bytes where it is long enough, else stretched by the prf
+    // SKEYID_e shows in the cipher's key: its first bytes where it is long enough, else stretched
+    // by the prf
     let skeyid_e = case.bytes("SKEYID_e");
     assert_eq!(keys.encryption().expose(), &skeyid_e[..16], "Ka of {hash:?} case {count}");
     let ka = match hash {
@@ -106,7 +108,8 @@ fn check(hash: HashAlg, case: &Case<'_>, (key, nonce_i, nonce_r): &(Vec<u8>, Vec
     assert_eq!(derive(IkeCipher::Aes256).encryption().expose(), ka, "long Ka of {hash:?} case {count}");
 }
 
-/// HASH_R of aggressive mode with MD5 and SHA-1, as password crackers publish them; another key must not verify.
+/// HASH_R of aggressive mode with MD5 and SHA-1, as password crackers publish them; another key
+/// must not verify.
 fn aggressive_hash_r(vectors: &Path) {
     let text = String::from_utf8(read(&vectors.join("ikev1-aggressive-hash_r.txt"))).unwrap();
     let mut cases = 0;

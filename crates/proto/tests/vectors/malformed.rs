@@ -20,7 +20,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// Reads a message as the engine would, and prints it. Payloads that the engine only skips are not judged.
+/// Reads a message as the engine would, and prints it. Payloads that the engine only skips are not
+/// judged.
 pub(crate) fn read_message(message: &[u8]) -> Result<Header, String> {
     let line = Message(message).to_string();
     assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -77,7 +78,8 @@ fn read_payload(kind: u8, body: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Damages a message in every way a byte or a length can be wrong; it must be read or refused, and cut short be refused.
+/// Damages a message in every way a byte or a length can be wrong; it must be read or refused, and
+/// cut short be refused.
 pub(crate) fn damage(message: &[u8]) {
     for length in 0..message.len() {
         assert!(read_message(&message[..length]).is_err(), "cut to {length} bytes: {message:02x?}");

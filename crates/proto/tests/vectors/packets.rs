@@ -14,7 +14,8 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    /// The IKE message: all of a datagram between ports 500, what follows the non-ESP marker on 4500, else nothing.
+    /// The IKE message: all of a datagram between ports 500, what follows the non-ESP marker on
+    /// 4500, else nothing.
     pub(crate) fn ike(&self) -> Option<&[u8]> {
         let ports = [self.source.1, self.destination.1];
         if ports.contains(&4500) {

@@ -1,5 +1,5 @@
-//! Follows the recorded messages of one ISAKMP SA: decrypts them with the IV chains, checks their hashes, reads them, and
-//! encrypts them again.
+//! Follows the recorded messages of one ISAKMP SA: decrypts them with the IV chains, checks their
+//! hashes, reads them, and encrypts them again.
 
 use crate::packets::Datagram;
 use hubward_crypto::secret::Secret;
@@ -119,8 +119,8 @@ impl Session {
         })
     }
 
-    /// Reads every encrypted message; with `Hashes::Check`, also the hash of aggressive mode that is sent in clear. A
-    /// message that is not genuine moves no chain.
+    /// Reads every encrypted message; with `Hashes::Check`, also the hash of aggressive mode that
+    /// is sent in clear. A message that is not genuine moves no chain.
     pub(crate) fn open(&self, keys: &Phase1Keys, hashes: Hashes) -> Vec<Result<Opened, String>> {
         let mut reader = SessionReader {
             session: self,

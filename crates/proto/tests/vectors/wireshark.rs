@@ -1,4 +1,5 @@
-//! Wireshark's IKEv1 transcripts, published with the cipher's key alone: decryption, IV chains, padding and payloads.
+//! Wireshark's IKEv1 transcripts, published with the cipher's key alone: decryption, IV chains,
+//! padding and payloads.
 
 use crate::packets::{datagrams, packets};
 use crate::transcript::{Hashes, Opened, Session};
@@ -136,7 +137,8 @@ fn certificates(vectors: &Path) {
     assert_eq!(lines(&opened), expected);
 }
 
-/// The six ESP packets of bug 12671, with the keys of Wireshark's own table: they open, and a changed one does not.
+/// The six ESP packets of bug 12671, with the keys of Wireshark's own table: they open, and a
+/// changed one does not.
 fn esp(vectors: &Path) {
     let table = String::from_utf8(read(&vectors.join("wireshark/esp_sa.tmpl"))).unwrap();
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();

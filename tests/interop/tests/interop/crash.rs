@@ -429,8 +429,8 @@ fn routes_and_reloads(lab: &Lab) -> Result<()> {
     site.finish("routes and reloads")
 }
 
-/// A hub whose outside address comes by DHCP (Hubward sets it, and the route that comes with it), and
-/// another Hubward that leases it for a minute.
+/// A hub whose outside address comes by DHCP (Hubward sets it, and the route that comes with it),
+/// and another Hubward that leases it for a minute.
 fn by_dhcp(program: &Path) -> Result<(Unit, Unit)> {
     let lending = "hostname isp\nip dhcp excluded-address 10.48.67.160 10.48.67.180\nip dhcp pool hub\n \
                    network 10.48.67.160 255.255.255.224\n default-router 10.48.67.161\n lease 0 0 1\n\
@@ -451,8 +451,8 @@ fn other_way(net: &Reference) -> Result<()> {
     net.hub.ip(&format!("route add default via {HUB_ROUTER} dev eth0 onlink metric 700")).map(drop)
 }
 
-/// The thread that reads the packets of an interface with `ip address dhcp`: the program is started again, and gets the address
-/// that it had.
+/// The thread that reads the packets of an interface with `ip address dhcp`: the program is started
+/// again, and gets the address that it had.
 fn dhcp_client(lab: &Lab) -> Result<()> {
     let (hub, lender) = by_dhcp(&faults_binary()?)?;
     let net = Reference::build(lab, Client::Direct)?;

@@ -123,7 +123,8 @@ fn changes(lab: &Lab) -> Result<()> {
         expect(&net.hub, "route show", "10.77.0.0/16 via 10.9.9.2", true)?;
     }
 
-    // interfaces above all others, and gone again: the numbers of the others do not depend on their places
+    // interfaces above all others, and gone again: the numbers of the others do not depend on their
+    // places
     let loopback = "interface Loopback0\n no ip address\n!\n";
     let below = "interface Loopback7\n no ip address\n!\nip local pool ippool";
     hub.reload("hub", &format!("{loopback}{}", edit(&routed, "ip local pool ippool", below)?))?;

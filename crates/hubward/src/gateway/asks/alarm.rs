@@ -1,4 +1,5 @@
-//! Logs that a thread has waited long for the disk of the state folder, and that it waits no longer.
+//! Logs that a thread has waited long for the disk of the state folder, and that it waits no
+//! longer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

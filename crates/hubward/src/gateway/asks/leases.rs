@@ -1,5 +1,6 @@
-//! The thread `leases`, which owns the leases of the pools and is the only one that waits for the disk they are on. What it
-//! is told it does in order: a release, and then the question of whoever comes next.
+//! The thread `leases`, which owns the leases of the pools and is the only one that waits for the
+//! disk they are on. What it is told it does in order: a release, and then the question of whoever
+//! comes next.
 
 use crate::base::inbox::Inbox;
 use crate::gateway::asks::alarm::{Alarm, Busy};
@@ -247,7 +248,8 @@ mod tests {
         assert_eq!(answers, expected);
     }
 
-    /// A disk that hangs: leases wait, and nobody else does; nor is it taken for a thread that hangs.
+    /// A disk that hangs: leases wait, and nobody else does; nor is it taken for a thread that
+    /// hangs.
     #[test]
     fn a_store_that_hangs_delays_no_other_question() {
         let (bench, go_on) = Bench::stuck(9);

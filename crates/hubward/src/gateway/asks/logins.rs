@@ -1,6 +1,7 @@
-//! The threads `aaa`, which check users and look client groups up. scrypt and PBKDF2 take their time on purpose, and no peer may
-//! wait for another's: there are several threads, and one of them is always free for what needs no password, which comes
-//! first. So a method that waits for a server stops neither the other logins nor the groups.
+//! The threads `aaa`, which check users and look client groups up. scrypt and PBKDF2 take their
+//! time on purpose, and no peer may wait for another's: there are several threads, and one of them
+//! is always free for what needs no password, which comes first. So a method that waits for a
+//! server stops neither the other logins nor the groups.
 
 use crate::base::inbox::Inbox;
 use crate::gateway::aaa;

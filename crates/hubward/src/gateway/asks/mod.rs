@@ -1,5 +1,6 @@
-//! What the engine asks and what takes its time: passwords, client groups, leases. Each is answered on a thread of its own, and
-//! the answers come back through the inbox, so that nobody else's messages wait for a disk or a password.
+//! What the engine asks and what takes its time: passwords, client groups, leases. Each is answered
+//! on a thread of its own, and the answers come back through the inbox, so that nobody else's
+//! messages wait for a disk or a password.
 
 pub(crate) mod alarm;
 pub(crate) mod disk;
@@ -27,7 +28,8 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    /// Starts the threads; their answers go to the gateway as [`crate::base::message::Message::Answer`].
+    /// Starts the threads; their answers go to the gateway as
+    /// [`crate::base::message::Message::Answer`].
     ///
     /// # Errors
     /// A thread cannot be started.

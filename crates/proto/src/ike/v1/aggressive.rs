@@ -1,4 +1,5 @@
-//! Aggressive mode with a pre-shared key (RFC 2409 section 5.4), as Cisco's clients use it: the identity is a group name.
+//! Aggressive mode with a pre-shared key (RFC 2409 section 5.4), as Cisco's clients use it: the
+//! identity is a group name.
 //!
 //! ```text
 //! initiator                                     responder
@@ -285,7 +286,8 @@ impl Engine {
             demands,
         };
         if let Identity::KeyId(group) = &authorizing.identity {
-            // without a list nobody answers for the group; the peer must see no difference, and no other time
+            // without a list nobody answers for the group; the peer must see no difference, and no
+            // other time
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
             sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
@@ -306,8 +308,8 @@ impl Engine {
         self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
     }
 
-    /// The authorization list answered. An unknown group is answered like a known one, under a key that nobody has, so that
-    /// group names cannot be guessed.
+    /// The authorization list answered. An unknown group is answered like a known one, under a key
+    /// that nobody has, so that group names cannot be guessed.
     pub(crate) fn group_answered(
         &mut self,
         sa: &mut IsakmpSa,

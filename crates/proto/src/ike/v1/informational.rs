@@ -1,4 +1,5 @@
-//! Informational exchanges: notifications, deletes and dead peer detection (RFC 2408 section 4.8, RFC 3706).
+//! Informational exchanges: notifications, deletes and dead peer detection (RFC 2408 section 4.8,
+//! RFC 3706).
 //!
 //! ```text
 //!   { HASH, N | D }  -->          each message is an exchange of its own
@@ -27,7 +28,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const PROBES: u32 = 5;
 
 impl Engine {
-    /// An informational message came in. Without keys it is believed by nobody: it only shows in the log.
+    /// An informational message came in. Without keys it is believed by nobody: it only shows in
+    /// the log.
     pub(crate) fn informational(
         &mut self,
         sa: &mut IsakmpSa,
@@ -35,7 +37,8 @@ impl Engine {
         header: &Header,
         body: &[u8],
     ) -> Result<(), Refusal> {
-        // both ends have the same keys: our own probe thrown back would make us answer, and the answer count as the peer's
+        // both ends have the same keys: our own probe thrown back would make us answer, and the
+        // answer count as the peer's
         if self.own_informationals.get(&sa.id).is_some_and(|own| own.contains(&header.message_id)) {
             return Err(Refusal::MessageIdUsed(header.message_id));
         }
@@ -144,8 +147,8 @@ impl Engine {
         sa.path = home;
     }
 
-    /// An unsolicited message came by another path. It may be an old one that somebody recorded, so the SA follows only when
-    /// a fresh probe is answered from there.
+    /// An unsolicited message came by another path. It may be an old one that somebody recorded, so
+    /// the SA follows only when a fresh probe is answered from there.
     fn validate_path(&mut self, sa: &mut IsakmpSa, path: Path) {
         if !sa.vendors.has(Vendor::Dpd) {
             return;
@@ -175,7 +178,8 @@ impl Engine {
         }
     }
 
-    /// The SA of a client that this one has renewed, while both are there and the client still has children.
+    /// The SA of a client that this one has renewed, while both are there and the client still has
+    /// children.
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::names::PeerId) -> Option<crate::names::ConnId> {
         let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let carries = self.children_of(peer).any(|child| !child.superseded);
@@ -213,8 +217,8 @@ impl Engine {
                     let cookie = |bytes: &[u8]| Cookie(bytes.try_into().unwrap_or_default());
                     let (initiator, responder) = (cookie(initiator), cookie(responder));
                     if sa.cookies.initiator == initiator && sa.cookies.responder == responder {
-                        // vpnc, when it has renewed phase 1, names the new SA, means the old one, and goes on using the
-                        // new one; a goodbye deletes the children first
+                        // vpnc, when it has renewed phase 1, names the new SA, means the old one,
+                        // and goes on using the new one; a goodbye deletes the children first
                         match self.renewed_by(sa, peer).filter(|_| proven) {
                             Some(old) => {
                                 self.with_sa(old, |_, old| old.dead = true);
@@ -242,7 +246,8 @@ impl Engine {
         }
     }
 
-    // ---- dead peer detection ------------------------------------------------------------------------------------
+    // ---- dead peer detection
+    // ------------------------------------------------------------------------------------
 
     /// When the first probe is due after phase 1.
     pub(crate) fn first_probe(&self, sa: &IsakmpSa, now: Instant) -> Option<Instant> {
@@ -287,8 +292,8 @@ impl Engine {
         self.children_of(peer).filter_map(|child| child.last_inbound).max()
     }
 
-    /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp keepalive` only the side
-    /// that called asks, after ten seconds.
+    /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp
+    /// keepalive` only the side that called asks, after ten seconds.
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
         let ids = self.sas_of(peer);
         let newest = ids.filter_map(|id| self.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
@@ -337,7 +342,8 @@ impl Engine {
         sa.dead = true;
     }
 
-    // ---- time ---------------------------------------------------------------------------------------------------
+    // ---- time
+    // ---------------------------------------------------------------------------------------------------
 
     /// What is due for an established SA.
     pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {

@@ -1,5 +1,6 @@
-//! IV chains (RFC 2409 appendix B). Phase 1 is one chain; every later exchange has a chain of its own that starts from
-//! the last block of phase 1 and its message id, so [`ExchangeIvs`] cannot exist before that block does.
+//! IV chains (RFC 2409 appendix B). Phase 1 is one chain; every later exchange has a chain of its
+//! own that starts from the last block of phase 1 and its message id, so [`ExchangeIvs`] cannot
+//! exist before that block does.
 
 use super::keys::Phase1Keys;
 use crate::limits;

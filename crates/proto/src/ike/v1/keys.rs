@@ -70,8 +70,8 @@ impl std::fmt::Debug for Phase1Keys {
 }
 
 impl Phase1Keys {
-    /// Derives SKEYID for pre-shared keys, SKEYID_d, _a, _e, the cipher key and the first IV. XAUTH's authentication
-    /// methods 65001 and 65002 derive as a pre-shared key does.
+    /// Derives SKEYID for pre-shared keys, SKEYID_d, _a, _e, the cipher key and the first IV.
+    /// XAUTH's authentication methods 65001 and 65002 derive as a pre-shared key does.
     pub fn derive(input: &KeyInput<'_>) -> Self {
         let skeyid = hmac(input.hash, input.key.expose(), &[input.nonce_i, input.nonce_r]);
         let shared = input.shared.expose();
@@ -117,7 +117,8 @@ impl Phase1Keys {
         Self { encryption, ..self }
     }
 
-    /// HASH_I or HASH_R: `ours` and `theirs` from the view of whose hash it is (RFC 2409 section 5).
+    /// HASH_I or HASH_R: `ours` and `theirs` from the view of whose hash it is (RFC 2409 section
+    /// 5).
     pub fn auth_hash(&self, auth: &AuthInput<'_>) -> Digest {
         let cookies = [auth.own_cookie.0, auth.other_cookie.0].concat();
         hmac(self.hash, &self.skeyid, &[auth.own_public, auth.other_public, &cookies, auth.sa, auth.identity])
@@ -128,7 +129,8 @@ impl Phase1Keys {
         verify(&self.auth_hash(auth), theirs)
     }
 
-    /// HASH(1) of quick mode, transaction and informational exchanges: over the payloads after the HASH payload.
+    /// HASH(1) of quick mode, transaction and informational exchanges: over the payloads after the
+    /// HASH payload.
     pub fn hash1(&self, message_id: u32, rest: &[u8]) -> Digest {
         hmac(self.hash, &self.skeyid_a, &[&message_id.to_be_bytes(), rest])
     }

@@ -384,7 +384,8 @@ impl Engine {
                     .map_err(|_| Refusal::Hash)?;
                 let identity = Identity::parse(id_body)?;
                 let policy = Arc::clone(&self.policy);
-                // only now is the peer known: the profile is bound, and the key looked up again in its keyrings
+                // only now is the peer known: the profile is bound, and the key looked up again in
+                // its keyrings
                 let profile = lookup::profile_for(&policy, path.local, &identity);
                 let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
                 let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
@@ -509,14 +510,16 @@ impl Engine {
         own.unwrap_or_else(|| self.policy.global.identity.clone())
     }
 
-    /// The profile that an initiator's SA belongs to: its entry's, else the one that the peer's identity matches.
+    /// The profile that an initiator's SA belongs to: its entry's, else the one that the peer's
+    /// identity matches.
     pub(crate) fn initiator_profile(&self, sa: &IsakmpSa, identity: &Identity) -> Option<String> {
         sa.wanted_profile.clone().or_else(|| {
             lookup::profile_for(&self.policy, sa.path.local, identity).map(|profile| profile.name.clone())
         })
     }
 
-    /// A client's gateway must be who the user configured, before any password is sent to it (CVE-2015-4171).
+    /// A client's gateway must be who the user configured, before any password is sent to it
+    /// (CVE-2015-4171).
     pub(crate) fn check_gateway(&self, sa: &IsakmpSa, identity: &Identity) -> Result<(), Refusal> {
         let wanted = sa.connection.as_ref().and_then(|connection| connection.gateway_identity.as_ref());
         match wanted {

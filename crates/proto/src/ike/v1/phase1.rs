@@ -1,4 +1,5 @@
-//! What main and aggressive mode have in common: the parts of their messages, and what happens when they are through.
+//! What main and aggressive mode have in common: the parts of their messages, and what happens when
+//! they are through.
 
 use crate::ike::authorization::Gate;
 use crate::ike::engine::Engine;
@@ -26,7 +27,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The time that a peer has to process our last phase-1 message before the first Xauth request comes.
+/// The time that a peer has to process our last phase-1 message before the first Xauth request
+/// comes.
 const XAUTH_DELAY: Duration = Duration::from_millis(80);
 
 /// Everything that a finished phase 1 hands over.
@@ -43,8 +45,8 @@ pub(crate) struct Finished {
     pub(crate) _verified: Verified,
 }
 
-/// The pre-shared key that an initiator begins with: its connection's, or that of the peer's address in the keyrings of the
-/// profile that its crypto map entry names.
+/// The pre-shared key that an initiator begins with: its connection's, or that of the peer's
+/// address in the keyrings of the profile that its crypto map entry names.
 pub(crate) fn initiator_key(policy: &Policy, sa: &IsakmpSa) -> Result<Secret, Refusal> {
     if let Some(connection) = &sa.connection {
         return Ok(connection.key.clone());
@@ -135,7 +137,8 @@ impl Engine {
         writer.push(payload::VENDOR, Vendor::Dpd.bytes());
     }
 
-    /// Vendor ids of a responder's first message: the NAT traversal dialect that both know, and what we can do.
+    /// Vendor ids of a responder's first message: the NAT traversal dialect that both know, and
+    /// what we can do.
     pub(crate) fn push_responder_vendors(&mut self, sa: &mut IsakmpSa, writer: &mut Writer) {
         if self.policy.global.nat_traversal {
             sa.dialect = Dialect::choose(&sa.vendors);
@@ -256,7 +259,8 @@ impl Engine {
         }
     }
 
-    /// In main mode a client's group is known only now, with its identity: the key was that of its address.
+    /// In main mode a client's group is known only now, with its identity: the key was that of its
+    /// address.
     fn ask_for_group(&mut self, sa: &IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let (Identity::KeyId(group), None, false) = (&established.identity, &established.group, sa.initiator)
@@ -274,7 +278,8 @@ impl Engine {
         let Some(established) = sa.established_mut() else { return };
         let peer = established.peer;
         let first_contact = std::mem::take(&mut established.initial_contact);
-        // not before: a client that does not pass Xauth on a new SA keeps the old one, probes and all
+        // not before: a client that does not pass Xauth on a new SA keeps the old one, probes and
+        // all
         self.retire_older(sa.id, peer);
         if first_contact {
             self.initial_contact(sa, peer);
@@ -300,7 +305,8 @@ impl Engine {
         }
     }
 
-    /// RESPONDER-LIFETIME as an informational exchange of its own: the peer wished for a longer lifetime.
+    /// RESPONDER-LIFETIME as an informational exchange of its own: the peer wished for a longer
+    /// lifetime.
     pub(crate) fn notify_responder_lifetime(&mut self, sa: &IsakmpSa) {
         let Some(suite) = sa.suite else { return };
         let mut data = Vec::new();
@@ -318,7 +324,8 @@ impl Engine {
         self.step(sa, || Trace::ResponderLifetime(suite.lifetime.as_secs()));
     }
 
-    // ---- what is traced -------------------------------------------------------------------------------------------
+    // ---- what is traced
+    // -------------------------------------------------------------------------------------------
 
     /// The transforms of phase 1, held against our policies.
     pub(crate) fn phase1_steps(
@@ -385,7 +392,8 @@ impl Engine {
             .or(self.policy.global.keepalive)
     }
 
-    /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948 when we are the one behind the NAT.
+    /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948 when we are the one behind the
+    /// NAT.
     pub(crate) fn nat_keepalive_interval(&self) -> Duration {
         self.policy.global.nat_keepalive.unwrap_or(Duration::from_secs(20))
     }

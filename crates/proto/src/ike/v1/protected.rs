@@ -1,5 +1,5 @@
-//! Messages after phase 1: encrypted, and authenticated by a HASH payload that comes first. Always in this order:
-//! decrypt, check the hash in constant time, parse, act.
+//! Messages after phase 1: encrypted, and authenticated by a HASH payload that comes first. Always
+//! in this order: decrypt, check the hash in constant time, parse, act.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -21,7 +21,8 @@ pub(crate) struct Opened<'a> {
     pub(crate) _verified: Verified,
 }
 
-/// Parses a decrypted message and checks its hash, which `expected` computes from the bytes behind the HASH payload.
+/// Parses a decrypted message and checks its hash, which `expected` computes from the bytes behind
+/// the HASH payload.
 pub(crate) fn open<'a>(
     keys: &Phase1Keys,
     first: u8,
@@ -31,7 +32,8 @@ pub(crate) fn open<'a>(
     if first != payload::HASH {
         return Err(Refusal::Hash);
     }
-    // garbage behind a wrong key or IV shows as a broken chain: to us it is one thing, a hash that does not verify
+    // garbage behind a wrong key or IV shows as a broken chain: to us it is one thing, a hash that
+    // does not verify
     let mut chain = Chain::parse(first, &decrypted.plain).map_err(|_| Refusal::Hash)?;
     let hash = chain.payloads.first().ok_or(Refusal::Hash)?.body;
     let rest = decrypted.plain.get(hash.len() + 4..chain.length).ok_or(Refusal::Hash)?;
@@ -115,7 +117,8 @@ impl Engine {
         self.send_informational(sa, payload::DELETE, delete.write());
     }
 
-    /// Tells a peer without an SA that its first message is refused; the responder cookie stays zero (CVE-2023-30570).
+    /// Tells a peer without an SA that its first message is refused; the responder cookie stays
+    /// zero (CVE-2023-30570).
     pub(crate) fn reject_unprotected(&mut self, sa: &IsakmpSa, kind: u16) {
         let notify = Notify { protocol: 1, spi: Vec::new(), kind, data: Vec::new() };
         let mut writer = Writer::new();
@@ -132,7 +135,8 @@ impl Engine {
         self.transmit(sa.path, bytes);
     }
 
-    /// The path that answers a message: from the address and port it came to, to where it came from.
+    /// The path that answers a message: from the address and port it came to, to where it came
+    /// from.
     pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
         if sa.path == path {
             return;

@@ -176,8 +176,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A quick mode begins. In time before no id may be remembered any more, phase 1 is renewed; where that does not happen the SA
-    /// ends, for an id that is forgotten could be used twice.
+    /// A quick mode begins. In time before no id may be remembered any more, phase 1 is renewed;
+    /// where that does not happen the SA ends, for an id that is forgotten could be used twice.
     fn use_message_id(&mut self, sa: &mut IsakmpSa, message_id: u32) {
         let now = self.now;
         let Some(established) = sa.established_mut() else { return };
@@ -217,8 +217,8 @@ impl Engine {
                 established.dpd.heard = self.now;
                 self.use_message_id(sa, message_id);
                 self.quick_steps(sa, message_id, true);
-                // message 1 may be an old one that somebody recorded: it is answered where it came from, but the SA follows
-                // only message 3, which proves that the peer is there now
+                // message 1 may be an old one that somebody recorded: it is answered where it came
+                // from, but the SA follows only message 3, which proves that the peer is there now
                 let home = std::mem::replace(&mut sa.path, path);
                 let answered = self.quick_mode_respond(sa, message_id, &opened.chain, &authorized);
                 if let Err(refusal) = &answered
@@ -455,8 +455,9 @@ impl Engine {
         });
     }
 
-    /// A client may speak only for the address it was given, and nobody else for that. Old Cisco clients open a second SA to the
-    /// hub itself, which is within that; the SA's inner sources are held to the address in any case.
+    /// A client may speak only for the address it was given, and nobody else for that. Old Cisco
+    /// clients open a second SA to the hub itself, which is within that; the SA's inner sources are
+    /// held to the address in any case.
     fn check_client_selector(
         &self,
         peer: crate::names::PeerId,
@@ -474,7 +475,8 @@ impl Engine {
                 let reachable = self.static_client(selector);
                 if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
             }
-            // of equal selectors the newest has the traffic: a spoke that names a client's address would take the client's
+            // of equal selectors the newest has the traffic: a spoke that names a client's address
+            // would take the client's
             None if self.is_leased_to_another(peer, selector) => {
                 Err(Refusal::LeasedAddress(selector.remote.to_string()))
             }
@@ -570,7 +572,8 @@ impl Engine {
         Ok(Some((sa.path, bytes)))
     }
 
-    /// Tells the peer why its quick mode is refused; nothing of its message is copied into the answer.
+    /// Tells the peer why its quick mode is refused; nothing of its message is copied into the
+    /// answer.
     fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
         let kind = match refusal {
             Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
@@ -586,7 +589,8 @@ impl Engine {
         self.notify(sa, &message)
     }
 
-    /// The peer refuses something: the only quick mode of ours under way is over; with several the SPI tells which.
+    /// The peer refuses something: the only quick mode of ours under way is over; with several the
+    /// SPI tells which.
     pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
         let Some(established) = sa.established_mut() else { return };
         let ours: Vec<_> = established

@@ -1,4 +1,5 @@
-//! Transaction exchanges: XAUTH (draft-beaulieu-ike-xauth-02) and mode-config (draft-dukes-ike-mode-cfg-02).
+//! Transaction exchanges: XAUTH (draft-beaulieu-ike-xauth-02) and mode-config
+//! (draft-dukes-ike-mode-cfg-02).
 //!
 //! ```text
 //! hub                                            client
@@ -55,7 +56,8 @@ impl Engine {
             Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
         let begins = !established.exchanges.contains_key(&message_id);
         if begins && message.kind == config::REQUEST && established.gate.authorized().is_none() {
-            // the acknowledgement of Xauth may only be late: the repetition of this message must decrypt as it did
+            // the acknowledgement of Xauth may only be late: the repetition of this message must
+            // decrypt as it did
             return Err(Refusal::NotAuthorized);
         }
         if begins && established.exchanges.len() >= limits::EXCHANGES {
@@ -78,8 +80,8 @@ impl Engine {
             self.follow(sa, path);
         }
         match (message.kind, exchange) {
-            // the message id names the exchange; the identifier inside does not have to agree, for strongSwan's replies
-            // to Xauth carry another one
+            // the message id names the exchange; the identifier inside does not have to agree, for
+            // strongSwan's replies to Xauth carry another one
             (config::REPLY, Some(Exchange::XauthRequest { user, .. })) => {
                 self.steps(sa, || {
                     let replied =
@@ -156,7 +158,8 @@ impl Engine {
         Some((message_id, crate::ike::retransmit::Retransmit::sent(path, bytes, self.now)))
     }
 
-    // ---- hub: Xauth ---------------------------------------------------------------------------------------------
+    // ---- hub: Xauth
+    // ---------------------------------------------------------------------------------------------
 
     /// `{ HASH, REQUEST(user, password) }  -->`
     pub(crate) fn request_xauth(&mut self, sa: &mut IsakmpSa, challenge: Option<(String, &str)>) {
@@ -227,7 +230,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The list's verdict. A user who mistyped is asked again on the same SA, until his tries are used up.
+    /// The list's verdict. A user who mistyped is asked again on the same SA, until his tries are
+    /// used up.
     pub(crate) fn xauth_checked(
         &mut self,
         sa: &mut IsakmpSa,
@@ -266,7 +270,8 @@ impl Engine {
         Ok(())
     }
 
-    /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse everything else.
+    /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse everything
+    /// else.
     fn send_xauth_status(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
         let identifier = (self.random.u32() & 0xffff) as u16;
         let attributes = vec![Attribute::short(config::XAUTH_STATUS, u16::from(user.is_some()))];
@@ -314,7 +319,8 @@ impl Engine {
         });
     }
 
-    // ---- hub: mode-config ---------------------------------------------------------------------------------------
+    // ---- hub: mode-config
+    // ---------------------------------------------------------------------------------------
 
     /// `<--  { HASH, REQUEST(address, dns, ...) }`
     fn configuration_requested(
@@ -331,7 +337,8 @@ impl Engine {
         let id = sa.id;
         let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
         let pool = established.group.as_ref().and_then(|group| group.pool.clone());
-        // in main mode the list is asked for the group only after the identity, and may take its time
+        // in main mode the list is asked for the group only after the identity, and may take its
+        // time
         let waits = established.group.is_none() && self.waits_for_group(id);
         if !established.demands.respond || (pool.is_none() && !waits) {
             return Err(Refusal::NoModeConfig);
@@ -379,8 +386,8 @@ impl Engine {
         );
     }
 
-    /// Who holds the lease: group, user, and the device, told apart by address, and by port as well when another of the same
-    /// user is at the same address.
+    /// Who holds the lease: group, user, and the device, told apart by address, and by port as well
+    /// when another of the same user is at the same address.
     fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::names::PeerId) -> LeaseOwner {
         let peer = self.peers.get(&peer_id);
         if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
@@ -503,7 +510,8 @@ impl Engine {
         self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
     }
 
-    // ---- client -------------------------------------------------------------------------------------------------
+    // ---- client
+    // -------------------------------------------------------------------------------------------------
 
     /// The gateway asks for Xauth: the user is asked.
     fn xauth_requested(&mut self, sa: &mut IsakmpSa, message_id: u32, message: &Config) {
@@ -580,7 +588,8 @@ impl Engine {
         Ok(())
     }
 
-    /// `{ HASH, ACK(status) }  -->`, and on to mode-config. A gateway's word that all is well opens nothing that was not open.
+    /// `{ HASH, ACK(status) }  -->`, and on to mode-config. A gateway's word that all is well opens
+    /// nothing that was not open.
     fn xauth_status(
         &mut self,
         sa: &mut IsakmpSa,
@@ -692,7 +701,8 @@ fn wanted_address(requested: &[Attribute]) -> Option<Ipv4Addr> {
     (!address.is_unspecified()).then_some(address)
 }
 
-/// A user name or password: at most 128 bytes, without the NUL that some clients add, and without one inside.
+/// A user name or password: at most 128 bytes, without the NUL that some clients add, and without
+/// one inside.
 fn xauth_text(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     if bytes.last() == Some(&0) {
         bytes.pop();
@@ -750,8 +760,8 @@ fn config_reply(
     out
 }
 
-/// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts made printable, domains
-/// restricted to the characters of host names.
+/// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts made
+/// printable, domains restricted to the characters of host names.
 fn read_assignment(connection: &str, gateway: std::net::IpAddr, message: &Config) -> Option<Assignment> {
     fn v4(attribute: &Attribute) -> Option<Ipv4Addr> {
         Some(Ipv4Addr::from(<[u8; 4]>::try_from(attribute.bytes()).ok()?))

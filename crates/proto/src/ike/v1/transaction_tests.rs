@@ -20,7 +20,8 @@ fn group() -> ClientGroup {
     }
 }
 
-/// A29: attributes that are unknown or not configured are tolerated and not answered; the others are.
+/// A29: attributes that are unknown or not configured are tolerated and not answered; the others
+/// are.
 #[test]
 fn a29_unknown_attributes_are_left_out() {
     let asked =
@@ -46,7 +47,8 @@ fn a_repeated_question_has_one_answer() {
     assert_eq!(kinds, [config::ADDRESS, config::DNS, config::DNS, config::UNITY_BANNER]);
 }
 
-/// What a hostile gateway sends is bounded, made printable, or refused (CVE-2010-3302 and its kind).
+/// What a hostile gateway sends is bounded, made printable, or refused (CVE-2010-3302 and its
+/// kind).
 #[test]
 fn hostile_assignments() {
     let read = |attributes: Vec<Attribute>| {

@@ -59,8 +59,8 @@ impl Vendor {
         TABLE.iter().find(|(vendor, _)| *vendor == self).map_or(&[], |(_, bytes)| bytes)
     }
 
-    /// Recognises a vendor id. The last two bytes of Unity's and DPD's are a version; fragmentation may carry four bytes
-    /// of capabilities.
+    /// Recognises a vendor id. The last two bytes of Unity's and DPD's are a version; fragmentation
+    /// may carry four bytes of capabilities.
     pub fn recognise(body: &[u8]) -> Option<Self> {
         TABLE
             .iter()
