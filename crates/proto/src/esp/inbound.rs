@@ -1,5 +1,5 @@
-//! ESP in: the SPI finds the SA, the window is asked, the batch is opened in place, the window
-//! moves, and what came out is held against the SA's selectors and lease.
+//! Inbound ESP: the SA is found by SPI, the anti-replay window is checked, the batch is opened in
+//! place, the window moves, and the inner packets are checked against the SA's selector and lease.
 
 use crate::esp::sad::{Counters, Sa, Sad};
 use crate::esp::view::{InboundSa, InboundView};
@@ -37,47 +37,48 @@ pub struct Arrived<'a> {
 pub enum Notice {
     /// The first packet of an SA verified.
     Seen(ChildId),
-    /// A packet that verified, newer than all before, came from another place. Told once a second.
+    /// A valid packet, newer than all before it, came from another address or port. Reported at
+    /// most once a second.
     Moved(ChildId, IpAddr, u16),
-    /// Nobody knows this SPI.
+    /// This SPI is unknown.
     UnknownSpi {
         /// The SPI.
         spi: u32,
         /// Outer destination, where it is known.
         local: Option<IpAddr>,
-        /// Outer source, which anybody may have written there.
+        /// Outer source, which anyone may have forged.
         remote: IpAddr,
         /// Native or in UDP.
         encapsulation: Encapsulation,
     },
-    /// The volume limit is nearly used up: the pair should be renewed. Told once.
+    /// The volume limit is nearly used up: the child SA should be rekeyed. Reported once.
     NearlyExhausted(ChildId),
-    /// The volume limit is used up. Told once.
+    /// The volume limit is used up. Reported once.
     Exhausted(ChildId),
-    /// A packet was refused; of each kind only the first few of a second are told.
+    /// A packet was refused; of each kind, only the first few in a second are reported.
     Refused(ChildId, Refused),
 }
 
 /// Why a packet of a known SA is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refused {
-    /// Its sequence number was seen, or is too old.
+    /// Its sequence number was already seen, or is too old.
     Replay,
     /// The integrity check failed.
     Icv,
-    /// Its check value is as long as that of old systems, which cut HMAC-SHA-256 to 96 bits instead
-    /// of 128 (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
+    /// Its check value has the length used by old systems, which truncate HMAC-SHA-256 to 96 bits
+    /// instead of 128 (draft-ietf-ipsec-ciph-sha-256-00, before RFC 4868).
     ShortIcv,
     /// Padding, next header or the inner packet are wrong.
     Malformed,
-    /// The inner addresses are not the SA's.
+    /// The inner addresses do not match the SA.
     Selector {
         /// The inner source.
         source: Ipv4Addr,
         /// The inner destination.
         destination: Ipv4Addr,
     },
-    /// It came native for an SA in UDP, or the other way round.
+    /// It was received as native ESP for an SA in UDP, or the reverse.
     Encapsulation,
 }
 
@@ -97,20 +98,20 @@ impl Refused {
     }
 }
 
-/// Packets opened together: as many as let a cipher that works on several at once fill its lanes,
-/// and no more, so that they are still in the processor's first cache when they are looked at and
-/// gathered.
+/// Packets opened together: enough to fill the lanes of a cipher that works on several at once, and
+/// no more, so that they are still in the processor's first-level cache when they are checked and
+/// coalesced.
 const GRAIN: usize = 16;
 
 /// A packet whose SA is known.
 struct Known<'a> {
-    /// Where the view has it.
+    /// The SA's place in the view.
     at: usize,
     sequence: u32,
     packet: Arrived<'a>,
 }
 
-/// Opens batches; holds what is used again.
+/// Opens batches; holds buffers for reuse.
 pub struct Inbound {
     view: InboundView,
     known: Vec<Known<'static>>,
@@ -118,11 +119,11 @@ pub struct Inbound {
     inside: Inside,
 }
 
-/// What looks into the packets that were opened.
+/// Checks the contents of opened packets.
 #[derive(Default)]
 struct Inside {
     notices: Vec<Notice>,
-    /// Where a packet of transport mode gets its header back.
+    /// Buffer in which a packet of transport mode gets its IP header back.
     whole: Vec<u8>,
 }
 
@@ -133,25 +134,25 @@ impl std::fmt::Debug for Inbound {
 }
 
 impl Inbound {
-    /// Opens what comes for the SAs of `sad`, and nobody else does: the anti-replay windows are
-    /// here.
+    /// Opens the packets for the SAs of `sad`. There must be only one, because it holds the
+    /// anti-replay windows.
     pub fn new(sad: &Sad) -> Self {
         Self { view: sad.inbound_view(), known: Vec::new(), jobs: Vec::new(), inside: Inside::default() }
     }
 
-    /// What the engine must know of the batches since the last call.
+    /// The notices for the engine from the batches since the last call.
     pub fn notices(&mut self) -> std::vec::Drain<'_, Notice> {
         self.inside.notices.drain(..)
     }
 
-    /// Sees what the gateway changed, as each batch does: for when no packet comes, since what is
-    /// gone is kept until then.
+    /// Applies the changes that the gateway made, as each batch does. Call it when there is no
+    /// traffic, because removed SAs are kept until then.
     pub fn refresh(&mut self) {
         self.view.refresh();
     }
 
-    /// Opens a batch; `deliver` gets each inner packet that may go on, in order, with the look-up
-    /// of the port that its SA belongs to.
+    /// Opens a batch; `deliver` gets each accepted inner packet, in order, with the look-up of the
+    /// port that its SA belongs to.
     pub fn process<'a>(
         &mut self,
         now: Instant,
@@ -170,7 +171,7 @@ impl Inbound {
         self.known = reuse(known);
     }
 
-    /// Finds the SA, and asks its window before any key is used.
+    /// Finds the SA, and checks its window before any key is used.
     fn know<'a>(&mut self, now: Instant, packet: Arrived<'a>) -> Option<Known<'a>> {
         let [s1, s2, s3, s4, n1, n2, n3, n4] = packet.bytes.first_chunk::<8>().copied()?;
         let (spi, sequence) = (u32::from_be_bytes([s1, s2, s3, s4]), u32::from_be_bytes([n1, n2, n3, n4]));
@@ -191,7 +192,7 @@ impl Inbound {
         Some(Known { at, sequence, packet })
     }
 
-    /// Opens what is known, and delivers it.
+    /// Opens the packets whose SA is known, and delivers them.
     fn open(&mut self, now: Instant, known: &mut Vec<Known<'_>>, deliver: &mut impl FnMut(Lookup, &[u8])) {
         let mut jobs = reuse(std::mem::take(&mut self.jobs));
         jobs.extend(known.iter_mut().filter_map(|known| {
@@ -213,7 +214,7 @@ impl Inbound {
 }
 
 impl Inside {
-    /// Moves the window behind a packet that verified, looks at what is inside, and delivers it.
+    /// Moves the window after a packet has verified, checks the inner packet, and delivers it.
     fn opened(
         &mut self,
         now: Instant,
@@ -257,7 +258,7 @@ impl Inside {
         Ok(())
     }
 
-    /// The trailer, then the inner packet against the SA's selectors; gives its length.
+    /// Checks the trailer, then the inner packet against the SA's selector; returns its length.
     fn inner(
         &mut self,
         sa: &Sa,
@@ -317,8 +318,8 @@ impl Inside {
     }
 }
 
-/// The inner packet must come from the peer's side of the SA, and from nobody but the client for a
-/// client's SA (RFC 4301 section 5.2).
+/// The inner packet must come from the peer's side of the SA, and for a client's SA from the
+/// client's address only (RFC 4301 section 5.2).
 fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
     let source = view.source();
     let outside = Refused::Selector { source, destination: view.destination() };
@@ -331,8 +332,9 @@ fn check(sa: &Sa, view: &Ipv4<'_>) -> Result<(), Refused> {
     if fits && leased { Ok(()) } else { Err(outside) }
 }
 
-/// Whether a packet that does not open is as long as one whose SHA-256 check value was cut to 96
-/// bits: it is no whole number of blocks then, but four bytes more would make it one.
+/// Whether a packet that fails verification has the length of one whose SHA-256 check value is
+/// truncated to 96 bits: its ciphertext is then not a whole number of blocks, but would be with
+/// four bytes more.
 fn has_short_icv(sa: &Sa, length: usize) -> bool {
     let suite = sa.child.suite;
     let front = hubward_crypto::esp::HEADER_LEN + suite.cipher().iv_len() + 12;
@@ -340,9 +342,9 @@ fn has_short_icv(sa: &Sa, length: usize) -> bool {
         && length.checked_sub(front).is_some_and(|data| data > 0 && data % suite.cipher().block_len() == 0)
 }
 
-/// Congestion that the outer header met is passed on to an inner packet that can say so (RFC 6040):
-/// outer CE on an inner ECT becomes CE, on an inner Not-ECT the packet is dropped. Gives whether
-/// the packet goes on.
+/// Copies a congestion mark of the outer header to an inner packet that supports ECN (RFC 6040):
+/// with an outer CE, an inner ECT becomes CE, and an inner Not-ECT packet is dropped. Returns
+/// whether the packet is forwarded.
 fn mark_congestion(packet: &mut [u8], outer: u8) -> bool {
     const CE: u8 = 3;
     let [first, tos, ..] = packet else { return false };

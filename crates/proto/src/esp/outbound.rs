@@ -1,6 +1,7 @@
-//! Cleartext out: packets of a batch find their SA, are framed one behind the other in one arena,
-//! and are protected together. Packets of equal length that follow each other on one path make a
-//! run, which the kernel can send as one. Nothing is allocated per packet once the arena has grown.
+//! Outbound cleartext: the SA of each packet of a batch is looked up, the packets are framed one
+//! after another in one arena, and they are protected together. Consecutive packets of equal length
+//! on one path form a run, which the kernel can send as one. Nothing is allocated per packet once
+//! the arena has grown.
 
 use crate::esp::sad::{Sa, Sad};
 use crate::esp::view::{OutboundSa, OutboundView};
@@ -22,13 +23,14 @@ use std::sync::atomic::Ordering;
 pub enum Outcome {
     /// It waits in the batch; of a super-packet, all its segments do.
     Queued,
-    /// It waits in the batch, and its SA should be renewed soon.
+    /// It waits in the batch, and its child SA should be rekeyed soon.
     QueuedAndSoft(ChildId),
-    /// No SA yet: the packet should be kept, and the engine told.
+    /// There is no SA yet: the caller should keep the packet and notify the engine.
     Acquire(Acquire),
-    /// Nothing protects it: it goes on in clear.
+    /// Nothing protects it: it is forwarded in clear.
     Clear,
-    /// It must not be fragmented and is too long: its source is to be told how many bytes fit.
+    /// It is too long and must not be fragmented: its source must be notified of the number of
+    /// bytes that fit.
     TooBig(usize),
     /// It must not leave.
     Drop(DropReason),
@@ -39,13 +41,14 @@ pub enum Outcome {
 pub enum DropReason {
     /// Not an IPv4 packet.
     Malformed,
-    /// It belongs to a tunnel that is not up and that only the peer can bring up.
+    /// It belongs to a tunnel that has no SA and that only the peer can initiate.
     NoSa,
     /// The SA's volume or sequence numbers are used up.
     Exhausted(ChildId),
 }
 
-/// The SA carries nothing more, which stays true whoever is told.
+/// The SA carries nothing more. That is stored in the SA, so that it holds even if the report is
+/// lost.
 fn exhausted(sa: &Sa) -> Outcome {
     sa.hard.store(true, Ordering::Relaxed);
     Outcome::Drop(DropReason::Exhausted(sa.child.id))
@@ -56,11 +59,11 @@ fn exhausted(sa: &Sa) -> Outcome {
 pub struct Sealed<'a> {
     /// Where.
     pub path: Path,
-    /// The packets, one behind the other, each from the SPI on.
+    /// The packets, one after another, each starting with its SPI.
     pub bytes: &'a [u8],
     /// Bytes of each of them but the last.
     pub segment: usize,
-    /// The outer header's DSCP and ECN, from the inner one (RFC 4301 section 5.1.2.1).
+    /// The outer header's DSCP and ECN, copied from the inner header (RFC 4301 section 5.1.2.1).
     pub tos: u8,
     /// The outer header's DF bit.
     pub dont_fragment: bool,
@@ -73,14 +76,14 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// Packets of a batch when no cipher asks for more: what fits the processor's second cache.
+/// Packets of a batch when no cipher needs more: as many as fit the processor's second-level cache.
 const BATCH: usize = 64;
 
-/// Packets that are protected together: as many as make the cipher fast, and no more, while they
-/// are in the first two caches.
+/// Packets that are protected together: as many as make the cipher fast, and no more, so that they
+/// stay in the first two cache levels.
 const fn grain(cipher: EspCipher) -> usize {
     match cipher {
-        // a vector has as many bits, and the bit-sliced cipher encrypts as many packets at once
+        // the bit-sliced cipher encrypts as many packets at once as a vector has bits
         EspCipher::Des | EspCipher::TripleDes => 256,
         EspCipher::Aes128 | EspCipher::Aes192 | EspCipher::Aes256 => 64,
         EspCipher::AesGcm128 | EspCipher::AesGcm256 => 16,
@@ -92,9 +95,9 @@ const RUN_PACKETS: usize = 64;
 /// Bytes of the longest UDP payload.
 const RUN_BYTES: usize = 65_507;
 
-/// Packets of one SA that lie one behind the other in the arena, as [`Sealed`] has them.
+/// Packets of one SA that lie one after another in the arena, as in [`Sealed`].
 struct Run {
-    /// Where the view has the SA.
+    /// The SA's place in the view.
     at: usize,
     path: Path,
     tos: u8,
@@ -105,7 +108,7 @@ struct Run {
 }
 
 impl Run {
-    /// Whether a packet of `length` bytes with this envelope may follow.
+    /// Whether a packet of `length` bytes with this envelope may be appended to the run.
     fn takes(&self, at: usize, envelope: &Envelope, length: usize) -> bool {
         self.at == at
             && self.bytes == self.segment * self.packets
@@ -117,7 +120,7 @@ impl Run {
     }
 }
 
-/// What the outer header of a packet shows.
+/// The contents of a packet's outer header.
 #[derive(Clone, Copy)]
 struct Envelope {
     path: Path,
@@ -129,28 +132,28 @@ struct Envelope {
 pub struct Outbound {
     view: OutboundView,
     batch: Batch,
-    /// Where inner fragments, and the segments that must be fragmented, are built.
+    /// Buffers for inner fragments and for the segments that must be fragmented.
     fragment: Vec<u8>,
     segment: Vec<u8>,
 }
 
-/// A batch under way.
+/// The current batch.
 struct Batch {
     arena: Vec<u8>,
     runs: Vec<Run>,
     packets: usize,
-    /// Run and length of each packet at the arena's end that is not protected yet.
+    /// Run and length of each packet at the end of the arena that is not protected yet.
     pending: Vec<(usize, usize)>,
     pending_bytes: usize,
     /// The largest [`grain`] of the batch.
     grain: usize,
-    /// A packet could not be protected: none may leave.
+    /// A packet could not be protected: none of the batch may be sent.
     failed: bool,
     jobs: Vec<SealJob<'static>>,
     random: Random,
 }
 
-/// What is needed to go on with a packet after it found its SA.
+/// What is needed to process a packet once its SA is found.
 #[derive(Clone, Copy)]
 struct Found<'a> {
     view: &'a OutboundView,
@@ -162,13 +165,13 @@ struct Found<'a> {
 }
 
 impl Outbound {
-    /// For packets whose SAs in `sad` are found by selector; `seed` makes the IVs of the CBC
+    /// For packets whose SAs are found in `sad` by selector; `seed` makes the IVs of the CBC
     /// ciphers unpredictable.
     pub fn new(sad: &Sad, seed: [u8; 32]) -> Self {
         Self::of_port(sad, Lookup::BySelector, seed)
     }
 
-    /// For the packets of a port. Each has a seed of its own.
+    /// For the packets of a port. Each port needs its own seed.
     pub fn of_port(sad: &Sad, lookup: Lookup, seed: [u8; 32]) -> Self {
         Self {
             view: sad.outbound_view(lookup),
@@ -193,12 +196,12 @@ impl Outbound {
         self.batch.packets
     }
 
-    /// Whether none waits.
+    /// Whether no packet waits.
     pub fn is_empty(&self) -> bool {
         self.batch.packets == 0
     }
 
-    /// Whether the batch is best protected now, though more may be had.
+    /// Whether to protect the batch now even if more packets are available.
     pub fn is_full(&self) -> bool {
         self.batch.packets >= BATCH.max(self.batch.grain)
     }
@@ -213,7 +216,7 @@ impl Outbound {
         }
     }
 
-    /// Takes a super-packet: all segments of it go the same way.
+    /// Takes a super-packet: all its segments take the same path.
     pub fn push_segments(&mut self, tables: &Tables, now: Instant, segments: &Segments<'_>) -> Outcome {
         self.refresh();
         let found = match find(&self.view, tables, now, segments.view()) {
@@ -223,7 +226,7 @@ impl Outbound {
         if segments.longest() <= found.mtu {
             return self.batch.frame_segments(found, now, segments);
         }
-        // too long for the path: each for itself
+        // too long for the path: handle each segment by itself
         let mut outcome = Outcome::Queued;
         for index in 0..segments.count() {
             self.segment.clear();
@@ -238,23 +241,24 @@ impl Outbound {
         outcome
     }
 
-    /// Sees what the gateway changed. That happens before the first packet of each batch, whose
-    /// runs name places in the view, and should be done now and then where no packet comes: what is
-    /// gone is kept until then.
+    /// Applies the changes that the gateway made. That happens before the first packet of each
+    /// batch, because the runs of a batch refer to places in the view. Without traffic it should be
+    /// called now and then: removed SAs are kept until then.
     pub fn refresh(&mut self) {
         if self.batch.runs.is_empty() {
             self.view.refresh();
         }
     }
 
-    /// Protects everything that waits and hands it over, in order; then the batch is empty again.
+    /// Protects every packet that waits and passes them to `send` in order; then the batch is empty
+    /// again.
     pub fn seal(&mut self, send: impl FnOnce(&[Sealed<'_>])) {
         self.batch.seal(&self.view, send);
     }
 }
 
-/// The SA of a packet and what its outer header will show; or what becomes of the packet without
-/// one.
+/// The SA of a packet and the contents of its outer header, or the outcome for a packet without an
+/// SA.
 fn find<'a>(
     view: &'a OutboundView,
     tables: &Tables,
@@ -281,7 +285,8 @@ fn find<'a>(
 }
 
 impl Batch {
-    /// The segments of a super-packet that fit the path. Their sequence numbers are taken at once.
+    /// Frames the segments of a super-packet, which fit the path. All their sequence numbers are
+    /// taken at once.
     fn frame_segments(&mut self, found: Found<'_>, now: Instant, segments: &Segments<'_>) -> Outcome {
         let sa = &found.sa.sa;
         let (next_header, from) = match sa.child.mode {
@@ -312,9 +317,9 @@ impl Batch {
         outcome
     }
 
-    /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: what is too long
-    /// for the path is fragmented before encryption where its source allows it; else after it,
-    /// unless the outer packet must not be fragmented either.
+    /// `crypto ipsec df-bit` and `crypto ipsec fragmentation before-encryption`: a packet that is
+    /// too long for the path is fragmented before encryption if its source allows it, else after
+    /// encryption, unless the outer packet must not be fragmented either.
     fn fit(&mut self, found: Found<'_>, now: Instant, packet: &Ipv4<'_>, scratch: &mut Vec<u8>) -> Outcome {
         let mtu = found.mtu;
         if packet.bytes().len() <= mtu {
@@ -361,7 +366,7 @@ impl Batch {
     }
 
     /// SPI | sequence | IV | plaintext | padding | pad length | next header | room for the ICV.
-    /// `write` appends the plaintext; `carried` bytes are not in the SA's counter yet.
+    /// `write` appends the plaintext; `carried` bytes are not yet in the SA's counter.
     fn frame(
         &mut self,
         found: Found<'_>,
@@ -370,7 +375,7 @@ impl Batch {
         next_header: u8,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Outcome {
-        /// The padding of RFC 4303 section 2.4: as many of these as are needed.
+        /// The padding of RFC 4303 section 2.4, of which the first bytes are used.
         const PADDING: [u8; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
         let sa = &found.sa.sa;
         let id = sa.child.id;
@@ -385,7 +390,7 @@ impl Batch {
         let header = u64::from(sa.child.outbound.spi.0) << 32 | u64::from(sequence);
         arena.extend_from_slice(&header.to_be_bytes());
         if cipher.is_aead() {
-            // a nonce that never repeats under this key: the sequence number never does (RFC 4106
+            // a nonce must not repeat under one key, and the sequence number never does (RFC 4106
             // section 3.1)
             arena.extend_from_slice(&u64::from(sequence).to_be_bytes());
         } else {
@@ -399,7 +404,7 @@ impl Batch {
         debug_assert_eq!(plain, start + HEADER_LEN + cipher.iv_len());
         write(arena);
         let body = arena.len() - plain + 2;
-        // a power of two
+        // the block length is a power of two
         let padding = body.wrapping_neg() & (cipher.block_len() - 1);
         arena.extend_from_slice(PADDING.get(..padding).unwrap_or_default());
         arena.extend_from_slice(&[padding as u8, next_header]);
@@ -415,7 +420,7 @@ impl Batch {
         if tell { Outcome::QueuedAndSoft(id) } else { Outcome::Queued }
     }
 
-    /// Counts the last packet of the arena to the last run, or begins another.
+    /// Adds the last packet of the arena to the last run, or starts a new run.
     fn append(&mut self, at: usize, envelope: &Envelope, length: usize) {
         self.packets += 1;
         self.pending_bytes += length;
@@ -430,7 +435,7 @@ impl Batch {
         self.runs.push(Run { at, path, tos, dont_fragment, bytes: length, segment: length, packets: 1 });
     }
 
-    /// Protects the packets at the arena's end.
+    /// Protects the packets at the end of the arena.
     fn protect(&mut self, view: &OutboundView) {
         let mut jobs = reuse(std::mem::take(&mut self.jobs));
         let pending = self.pending.len();
@@ -453,7 +458,7 @@ impl Batch {
     fn seal(&mut self, view: &OutboundView, send: impl FnOnce(&[Sealed<'_>])) {
         self.protect(view);
         let mut ready = Vec::with_capacity(self.runs.len());
-        // of several that could not be protected only one is named, and none may leave
+        // the report names a single packet that could not be protected, so none may be sent
         if !self.failed {
             let mut rest = self.arena.as_slice();
             for Run { path, tos, dont_fragment, bytes, segment, .. } in &self.runs {

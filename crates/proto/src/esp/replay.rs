@@ -1,4 +1,4 @@
-//! The anti-replay window (RFC 4303 section 3.4.3), a bitmap ring as in RFC 6479. It is asked
+//! The anti-replay window (RFC 4303 section 3.4.3), a bitmap ring as in RFC 6479. It is checked
 //! before the integrity check and moved only after it.
 
 /// A window of 64 to 4096 packets.
@@ -11,8 +11,8 @@ pub struct ReplayWindow {
 }
 
 impl ReplayWindow {
-    /// A window of `size` packets, brought into 64 to 4096; 0 switches replay detection off, which
-    /// only a configuration does.
+    /// A window of `size` packets, limited to 64 to 4096. 0 disables replay detection, which only
+    /// the configuration can do.
     pub fn new(size: u32) -> Self {
         if size == 0 {
             return Self { words: Vec::new(), size: 0, highest: 0 };
@@ -21,13 +21,13 @@ impl ReplayWindow {
         Self { words: vec![0; size as usize / 64 + 1], size, highest: 0 }
     }
 
-    /// A window whose right edge stands at a number that verified before: nothing up to it is
-    /// accepted again.
+    /// A window whose right edge is a number that verified before: nothing up to it is accepted
+    /// again.
     pub fn behind(size: u32, highest: u32) -> Self {
         let mut window = Self::new(size);
         window.highest = highest;
         window.words.fill(if highest == 0 { 0 } else { u64::MAX });
-        // what is ahead in the word of the edge has not come yet
+        // numbers after the edge in the same word have not been received yet
         if highest != 0 {
             let (word, bit) = window.place(highest);
             if let Some(bits) = window.words.get_mut(word) {
@@ -57,7 +57,8 @@ impl ReplayWindow {
         self.words.get(word).is_some_and(|bits| bits & bit == 0)
     }
 
-    /// Marks a sequence number whose packet verified; false when another packet with it came first.
+    /// Marks a sequence number whose packet verified; false if another packet with the same number
+    /// verified first.
     pub fn accept(&mut self, sequence: u32) -> bool {
         if !self.may_accept(sequence) {
             return false;
@@ -97,7 +98,7 @@ mod tests {
     use std::collections::HashSet;
 
     proptest! {
-        /// Against a plain set: accepted exactly when new and not older than the window.
+        /// Against a plain set: accepted exactly if new and not older than the window.
         #[test]
         fn behaves_like_a_set(
             size in prop::sample::select(vec![64u32, 128, 512, 1024, 4096]),

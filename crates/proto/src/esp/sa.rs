@@ -1,4 +1,4 @@
-//! A child SA pair as the engine negotiated it and the data plane runs it.
+//! A child SA as the engine negotiated it and the data plane uses it.
 
 use crate::flow::selector::Selector;
 use crate::flow::tables::Lookup;
@@ -8,7 +8,7 @@ use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
 use std::net::IpAddr;
 
-/// Which half of a pair.
+/// A direction of a child SA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the peer.
@@ -17,7 +17,7 @@ pub enum Direction {
     Outbound,
 }
 
-/// One half of a child SA pair.
+/// One direction of a child SA.
 #[derive(Clone, Debug)]
 pub struct Half {
     /// The receiver's SPI.
@@ -26,19 +26,20 @@ pub struct Half {
     pub keymat: Secret,
 }
 
-/// A negotiated pair of ESP SAs. Immutable: a rekey makes a new one.
+/// A negotiated child SA: the ESP SAs of both directions. It is immutable; a rekey makes a new one.
 #[derive(Clone, Debug)]
 pub struct ChildSa {
     /// Its name.
     pub id: ChildId,
-    /// Where the outer packets go. Later moves (NAT rebinding, a new address) are told by
+    /// Where the outer packets go. Later moves (NAT rebinding, a new address) are published by
     /// [`crate::ike::io::Effect::Repath`].
     pub path: Path,
     /// What it serves.
     pub service: Service,
     /// The inner packets it carries.
     pub selector: Selector,
-    /// Inner sources allowed inbound, narrower than the selector: the address leased to a client.
+    /// Inner sources allowed inbound, if narrower than the selector: the address leased to a
+    /// client.
     pub lease: Option<IpAddr>,
     /// Tunnel or transport.
     pub mode: Mode,
@@ -54,7 +55,7 @@ pub struct ChildSa {
     pub soft_bytes: Option<u64>,
     /// Volume after which the SA must not be used, in bytes.
     pub hard_bytes: Option<u64>,
-    /// What the outer header's DF bit becomes.
+    /// How the outer header's DF bit is set.
     pub df: DfBit,
 }
 
@@ -67,9 +68,9 @@ impl ChildSa {
         }
     }
 
-    /// Volume after which the receiving half asks for a rekey: half-way between what makes the
-    /// sending half ask and the end, so that as a rule only one side renews, and a peer that counts
-    /// nothing and sends more than it gets is renewed all the same.
+    /// Volume after which the inbound SA asks for a rekey: half-way between the soft limit of the
+    /// outbound SA and the hard limit. So normally only one side rekeys, and a child SA is rekeyed
+    /// even if its peer does not count and sends more than it receives.
     pub fn inbound_soft_bytes(&self) -> Option<u64> {
         let (soft, hard) = (self.soft_bytes?, self.hard_bytes?);
         Some(soft + hard.saturating_sub(soft) / 2)

@@ -1,6 +1,5 @@
-//! The SA database. The engine's effects change it in place; each packet worker follows the changes
-//! with a view of its own ([`crate::esp::view`]), which tells which SA an SPI names or a flow
-//! takes.
+//! The SA database. The engine's effects change it in place. Each packet worker follows the changes
+//! with its own view ([`crate::esp::view`]), which finds the SA of an SPI or of a flow.
 
 use crate::esp::inbound::Refused;
 use crate::esp::sa::{ChildSa, Direction};
@@ -26,13 +25,13 @@ pub struct Counters {
     pub packets: AtomicU64,
     /// Bytes of inner packets.
     pub bytes: AtomicU64,
-    /// Packets that failed, for whatever reason.
+    /// Packets that failed, for any reason.
     pub errors: AtomicU64,
     /// Of these: seen before, or older than the window.
     pub replay_errors: AtomicU64,
     /// Of these: the integrity check failed.
     pub verify_errors: AtomicU64,
-    /// Of these: the inner packet is none of the SA's.
+    /// Of these: the inner packet does not belong to the SA.
     pub identity_errors: AtomicU64,
     /// Nanoseconds since the clock's origin of the last packet, plus one; zero before the first.
     last: AtomicU64,
@@ -45,8 +44,9 @@ impl Counters {
         Some(Instant::from_origin(Duration::from_nanos(last)))
     }
 
-    /// Adds to one of the counters. Only the worker that owns the SA's direction does, so that
-    /// nothing is lost without an atomic addition, which costs as much as the look-up of the SA.
+    /// Adds to one of the counters. Only the worker that owns this direction calls it, so that no
+    /// count is lost although there is no atomic addition, which would cost as much as the look-up
+    /// of the SA.
     pub(crate) fn add(counter: &AtomicU64, number: u64) {
         counter.store(counter.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
     }
@@ -59,10 +59,10 @@ impl Counters {
     }
 }
 
-/// One direction of a child, with its keys ready.
+/// One direction of a child SA, with its keys ready.
 #[derive(Debug)]
 pub struct Sa {
-    /// The pair.
+    /// The child SA.
     pub child: Arc<ChildSa>,
     /// Keys of this direction.
     pub keys: EspKeys,
@@ -73,8 +73,8 @@ pub struct Sa {
     path_mtu: PathMtu,
     /// Outbound: the next sequence number.
     sequence: AtomicU64,
-    /// Inbound: the highest sequence number that verified, as the worker told it that has the
-    /// window.
+    /// Inbound: the highest sequence number that verified, published by the worker that has the
+    /// anti-replay window.
     pub(crate) highest: AtomicU32,
     /// Inbound: a packet verified.
     pub(crate) seen: AtomicBool,
@@ -82,14 +82,14 @@ pub struct Sa {
     pub(crate) soft: AtomicBool,
     /// The volume limit or the sequence numbers are used up.
     pub(crate) hard: AtomicBool,
-    /// Inbound: refusals of each kind that were told in the second behind them.
+    /// Inbound, for each kind of refusal: a second, and how many refusals were reported in it.
     refusals: [AtomicU64; Refused::KINDS],
-    /// Inbound: the second in which a move was told last, plus one.
+    /// Inbound: the second in which a move was last reported, plus one.
     moved: AtomicU64,
 }
 
-/// What is true of an SA from some moment on until its end. The packet workers set it, and whoever
-/// drives the engine reads it; so nothing is lost when a message about it is.
+/// Conditions that hold from some moment until the SA ends. The packet workers set them and the
+/// driver of the engine reads them, so that no condition is missed if a message about it is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// Inbound: a packet verified.
@@ -101,7 +101,7 @@ pub struct Reached {
 }
 
 impl Sa {
-    /// What it has reached.
+    /// The conditions that it has reached.
     pub fn reached(&self) -> Reached {
         Reached {
             seen: self.seen.load(Ordering::Relaxed),
@@ -110,7 +110,7 @@ impl Sa {
         }
     }
 
-    /// The outer path now.
+    /// The current outer path.
     pub fn path(&self) -> Path {
         *self.path.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,17 +129,17 @@ impl Sa {
         plaintext_mtu(self.child.suite, self.child.mode, encapsulation, self.path_mtu.get(now))
     }
 
-    /// The next `count` sequence numbers: gives the first, or `None` when there are not as many
-    /// left. Numbers never wrap, and whoever asks gets others: under GCM a number used twice would
-    /// give the key away.
+    /// Takes the next `count` sequence numbers and returns the first, or `None` when fewer are
+    /// left. Numbers never wrap, and each call gets different ones: under GCM a number used twice
+    /// would reveal the key.
     pub(crate) fn next_sequences(&self, count: u32) -> Option<u32> {
         let first = self.sequence.fetch_add(u64::from(count), Ordering::Relaxed);
         let last = first + u64::from(count) - 1;
         if last < u64::from(u32::MAX) { u32::try_from(first).ok() } else { None }
     }
 
-    /// Whether a refused packet is told: whoever can name the SPI can send as many as he likes, and
-    /// what listens has more to do.
+    /// Whether to report a refused packet. Anyone who knows the SPI can send any number of them,
+    /// and the reader of the reports has other work.
     pub(crate) fn tells(&self, now: Instant, refused: Refused) -> bool {
         const TOLD: u64 = (1 << 16) - 1;
         let Some(told) = self.refusals.get(refused.kind()) else { return false };
@@ -154,7 +154,7 @@ impl Sa {
         tells
     }
 
-    /// Whether a move is told: a peer may come from another place with each packet, and is followed
+    /// Whether to report a move. A peer may send each packet from another address; it is followed
     /// once a second.
     pub(crate) fn tells_move(&self, now: Instant) -> bool {
         let this_second = now.since_origin().as_secs().saturating_add(1);
@@ -172,7 +172,8 @@ impl Sa {
     }
 }
 
-/// What somebody else, the kernel, counted for one half of a child since it was installed.
+/// What another data plane (the kernel) counted for one direction of a child SA since it was
+/// installed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Packets protected or opened.
@@ -188,7 +189,7 @@ pub struct Counted {
 }
 
 impl Sa {
-    /// Takes over what somebody else counted.
+    /// Takes over what another data plane counted.
     pub fn counted(&self, now: Instant, direction: Direction, counted: Counted) {
         let Counters { packets, bytes, errors, replay_errors, verify_errors, .. } = &self.counters;
         if packets.swap(counted.packets, Ordering::Relaxed) != counted.packets {
@@ -218,13 +219,13 @@ struct Known {
     by_peer_spi: HashMap<u32, Vec<Arc<Sa>>>,
     /// MTUs of the interfaces, where they are known.
     links: BTreeMap<InterfaceId, u16>,
-    /// The views that follow: each outbound one has the SAs of its port; there is only one inbound
-    /// one, because the anti-replay windows are in it.
+    /// The views that follow the changes. Each outbound view has the SAs of its port. There is a
+    /// single inbound view, because it holds the anti-replay windows.
     outbound: Vec<(Lookup, Weak<Feed>)>,
     inbound: Weak<Feed>,
 }
 
-/// Both halves of a pair, as far as they are installed.
+/// Both directions of a child SA, as far as they are installed.
 #[derive(Clone, Debug, Default)]
 pub struct Halves {
     /// From the peer.
@@ -234,7 +235,7 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// One of them.
+    /// The SA of one direction.
     pub fn get(&self, direction: Direction) -> Option<&Arc<Sa>> {
         match direction {
             Direction::Inbound => self.inbound.as_ref(),
@@ -244,14 +245,14 @@ impl Halves {
 }
 
 impl Known {
-    /// Tells the view of inbound SAs.
+    /// Passes a change to the view of inbound SAs.
     fn tell_inbound(&self, change: Change) {
         if let Some(feed) = self.inbound.upgrade() {
             feed.push(change);
         }
     }
 
-    /// Tells the views that have an SA of this child.
+    /// Passes a change to the views that have an SA of this child.
     fn tell(&mut self, direction: Direction, child: &ChildSa, change: Change) {
         match direction {
             Direction::Inbound => self.tell_inbound(change),
@@ -270,7 +271,7 @@ impl Known {
         }
     }
 
-    /// What a view must know that begins now: the SAs of this direction that are its own.
+    /// The feed of a new view, filled with the SAs of this direction that belong to it.
     fn feed(&self, direction: Direction, is_own: impl Fn(&ChildSa) -> bool) -> Arc<Feed> {
         let feed = Feed::default();
         let sas = self.pairs.values().filter_map(|halves| halves.get(direction));
@@ -303,8 +304,8 @@ impl Sad {
         OutboundView::new(lookup, feed)
     }
 
-    /// The inbound SAs for the packet worker that opens packets. Another view that was there before
-    /// knows none of them any longer: two windows would let a packet through twice.
+    /// The inbound SAs, for the packet worker that opens packets. An earlier view loses all its
+    /// SAs: two anti-replay windows would let a packet through twice.
     pub fn inbound_view(&self) -> InboundView {
         let mut known = self.known();
         known.tell_inbound(Change::Superseded);
@@ -313,7 +314,7 @@ impl Sad {
         InboundView::new(feed)
     }
 
-    /// Starts using one half of a child.
+    /// Starts to use one direction of a child SA.
     pub fn install(&self, child: &Arc<ChildSa>, direction: Direction) -> Result<(), CryptoError> {
         let half = match direction {
             Direction::Inbound => &child.inbound,
@@ -347,8 +348,8 @@ impl Sad {
         Ok(())
     }
 
-    /// Forgets both halves of a child, and gives them with what they carried. The workers use them
-    /// until they have opened or protected the batch that they are at.
+    /// Forgets both directions of a child SA, and returns them with their counters. The workers use
+    /// them until they have finished their current batch.
     pub fn remove(&self, child: ChildId) -> Halves {
         let mut known = self.known();
         let Some(halves) = known.pairs.remove(&child) else { return Halves::default() };
@@ -369,7 +370,7 @@ impl Sad {
         halves
     }
 
-    /// The MTU of an interface, for the SAs that leave by it.
+    /// Sets the MTU of an interface, for the SAs whose packets leave by it.
     pub fn set_link(&self, interface: InterfaceId, mtu: u16) {
         let mut known = self.known();
         if known.links.insert(interface, mtu) == Some(mtu) {
@@ -381,10 +382,10 @@ impl Sad {
         }
     }
 
-    /// A router refused an ESP packet for its length. Believed when the packet that it quotes is
-    /// one that was sent lately; then gives the SA, and the MTU of its path where that is new.
+    /// A router refused an ESP packet because of its length. It is believed if the packet that it
+    /// quotes was sent lately. Returns the child SA and the MTU of its path if that MTU is new.
     pub fn too_big(&self, now: Instant, told: &Told) -> Option<(ChildId, usize)> {
-        /// Packets that may be under way until the router's word is here.
+        /// Packets that may be sent before the router's message arrives.
         const LATELY: u32 = 1 << 20;
         let known = self.known();
         let ours = |sa: &&Arc<Sa>| {
@@ -416,12 +417,12 @@ impl Sad {
         }
     }
 
-    /// One half of a child.
+    /// One direction of a child SA.
     pub fn get(&self, child: ChildId, direction: Direction) -> Option<Arc<Sa>> {
         self.known().pairs.get(&child)?.get(direction).cloned()
     }
 
-    /// All pairs, for a reader that looks at each of them.
+    /// All child SAs, for a reader that looks at each of them.
     pub fn pairs(&self) -> BTreeMap<ChildId, Halves> {
         self.known().pairs.clone()
     }

@@ -1,5 +1,5 @@
-//! The SA database as a packet worker has it: a copy of its own, which it reads without a lock, and
-//! brings up to date between two batches.
+//! A packet worker's view of the SA database: its own copy, which it reads without a lock and
+//! updates between two batches.
 
 use crate::esp::replay::ReplayWindow;
 use crate::esp::sad::Sa;
@@ -13,17 +13,17 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the gateway changed.
+/// A change that the gateway made.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Installed(Arc<Sa>),
     Removed(ChildId),
     Moved(ChildId, Path),
-    /// Another view has taken the place of this one.
+    /// Another view has replaced this one.
     Superseded,
 }
 
-/// What a view has not seen yet.
+/// The changes that a view has not applied yet.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
     any: AtomicBool,
@@ -36,7 +36,7 @@ impl Feed {
         self.any.store(true, Ordering::Release);
     }
 
-    /// All of it, in order. Costs nothing where nothing changed.
+    /// Takes all changes, in order. It costs next to nothing if there are none.
     fn take(&self) -> Vec<Change> {
         if !self.any.load(Ordering::Acquire) {
             return Vec::new();
@@ -47,7 +47,7 @@ impl Feed {
     }
 }
 
-/// An outbound SA where a worker has it.
+/// An outbound SA in a worker's view.
 #[derive(Debug)]
 pub(crate) struct OutboundSa {
     pub(crate) sa: Arc<Sa>,
@@ -55,23 +55,23 @@ pub(crate) struct OutboundSa {
     serial: u64,
 }
 
-/// The outbound SAs of one port: which of them carries a packet.
+/// The outbound SAs of one port, to find the one that carries a packet.
 #[derive(Debug)]
 pub struct OutboundView {
     feed: Arc<Feed>,
     lookup: Lookup,
     sas: Slab<OutboundSa>,
     by_child: HashMap<ChildId, usize>,
-    /// Of a port that finds its SAs by selector: those whose remote side is a prefix, and those
+    /// For a port that finds its SAs by selector: the SAs whose remote side is a prefix, and those
     /// whose remote side is another range.
     prefixes: SelectorIndex<Place>,
     ranges: SelectorIndex<Place>,
-    /// Of a port that finds its SAs by its interface: where they are, the newest last.
+    /// For a port that finds its SAs by its interface: their places, the newest last.
     of_interface: Vec<usize>,
     installed: u64,
 }
 
-/// Where an SA is, and its place among those that were installed.
+/// The place of an SA, and its number in the order of installation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     serial: u64,
@@ -79,7 +79,7 @@ pub(crate) struct Place {
 }
 
 impl OutboundView {
-    /// `feed` tells of the SAs of this port only.
+    /// `feed` has only the SAs of this port.
     pub(crate) fn new(lookup: Lookup, feed: Arc<Feed>) -> Self {
         let mut view = Self {
             feed,
@@ -95,7 +95,8 @@ impl OutboundView {
         view
     }
 
-    /// Follows the gateway. What was found before must not be asked for afterwards.
+    /// Applies the changes that the gateway made. Places found before the call are invalid after
+    /// it.
     pub fn refresh(&mut self) {
         for change in self.feed.take() {
             match change {
@@ -113,7 +114,7 @@ impl OutboundView {
 
     fn install(&mut self, sa: Arc<Sa>) {
         let (child, path) = (sa.child.id, sa.path());
-        // a half that is installed again takes the place of the first
+        // an SA that is installed again replaces the earlier one
         self.remove(child);
         let serial = self.installed;
         self.installed += 1;
@@ -150,14 +151,14 @@ impl OutboundView {
         }
     }
 
-    /// Which SAs are in it.
+    /// Which SAs are in the view.
     pub(crate) fn lookup(&self) -> Lookup {
         self.lookup
     }
 
-    /// Where the SA is that carries a flow. By selector: the longest remote prefix, the newest of
-    /// equal ones; `denied` says to which crypto map entries the flow does not belong. By
-    /// interface: the newest.
+    /// The place of the SA that carries a flow. By selector, it is the one with the longest remote
+    /// prefix, of equal ones the newest; `denied` returns whether a crypto map entry denies the
+    /// flow. By interface, it is the newest.
     pub(crate) fn find(&self, flow: &Flow, denied: impl Fn(&Service) -> bool) -> Option<usize> {
         match self.lookup {
             Lookup::BySelector => self.find_by_selector(flow, denied),
@@ -193,8 +194,8 @@ impl OutboundView {
     }
 }
 
-/// What an SA carries: of its selector, what goes to the address that was leased. `None` when there
-/// is nothing.
+/// What an SA carries: the part of its selector that is for the leased address, if there is one.
+/// `None` if nothing is left.
 fn selector_of(sa: &Sa) -> Option<Selector> {
     let selector = sa.child.selector;
     match sa.child.lease {
@@ -206,7 +207,7 @@ fn selector_of(sa: &Sa) -> Option<Selector> {
     }
 }
 
-/// An inbound SA where a worker has it, with its anti-replay window.
+/// An inbound SA in a worker's view, with its anti-replay window.
 #[derive(Debug)]
 pub(crate) struct InboundSa {
     pub(crate) sa: Arc<Sa>,
@@ -216,7 +217,7 @@ pub(crate) struct InboundSa {
     pub(crate) lookup: Lookup,
 }
 
-/// The inbound SAs: which of them an SPI names.
+/// The inbound SAs, to find the one of an SPI.
 #[derive(Debug)]
 pub struct InboundView {
     feed: Arc<Feed>,
@@ -232,7 +233,8 @@ impl InboundView {
         view
     }
 
-    /// Follows the gateway. What was found before must not be asked for afterwards.
+    /// Applies the changes that the gateway made. Places found before the call are invalid after
+    /// it.
     pub fn refresh(&mut self) {
         for change in self.feed.take() {
             match change {
@@ -283,7 +285,7 @@ impl InboundView {
         self.sas.get_mut(at)
     }
 
-    /// The SA that an SPI names.
+    /// The SA of an SPI.
     pub fn by_spi(&self, spi: u32) -> Option<&Arc<Sa>> {
         self.find(spi).and_then(|at| self.get(at)).map(|found| &found.sa)
     }
