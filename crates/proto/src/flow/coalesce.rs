@@ -1,22 +1,22 @@
-//! Super-packets into the TUN interface: packets of one TCP or UDP flow that came one after the
-//! other are handed to the kernel under one header, which costs it as much as one packet. Only
-//! packets are gathered that the kernel's own segmentation would give back byte for byte:
-//! [`crate::flow::segment`] is the other direction.
+//! Super-packets into the TUN interface: consecutive packets of one TCP or UDP flow are passed to
+//! the kernel under one header, which costs it as much as one packet. Packets are coalesced only if
+//! the kernel's own segmentation would restore them byte for byte. [`crate::flow::segment`] is the
+//! other direction.
 
 use crate::flow::segment::{HEADERS, Transport};
 use crate::wire::ip::{Ipv4, Sum};
 
-/// Flows that are gathered at the same time.
+/// Flows that are coalesced at the same time.
 const FLOWS: usize = 8;
 /// Bytes of the longest super-packet.
 const LONGEST: usize = 65_535;
-/// Datagrams of one super-packet of UDP, as the kernel's own receive offload has it.
+/// Datagrams of one UDP super-packet, as in the kernel's own receive offload.
 const DATAGRAMS: usize = 64;
 const IP_HEADER: usize = 20;
 const ACK: u8 = 0x10;
 const PSH: u8 = 0x08;
 
-/// What a super-packet is to be cut into.
+/// How a super-packet must be segmented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Super {
     /// Its transport.
@@ -25,7 +25,7 @@ pub struct Super {
     pub ip_header_len: usize,
     /// Bytes of its headers.
     pub header_len: usize,
-    /// Payload bytes of each segment; the last may have less.
+    /// Payload bytes of each segment; the last may have fewer.
     pub segment: usize,
 }
 
@@ -44,8 +44,8 @@ struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Nothing where the kernel could not give the packet back as it is: options, fragments, TCP
-    /// flags but ACK and PSH, no payload, no UDP checksum, bytes behind the packet.
+    /// `None` if the kernel could not restore the packet as it is: options, fragments, TCP flags
+    /// other than ACK and PSH, no payload, no UDP checksum, bytes after the packet.
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let view = Ipv4::parse(bytes)?;
         let [0x45, _, _, _, i1, i2, fragment_1, fragment_2, .., s1, s2, s3, s4, d1, d2, d3, d4] =
@@ -92,7 +92,7 @@ impl<'a> Candidate<'a> {
         self.bytes.get(self.header_len..).unwrap_or_default()
     }
 
-    /// The headers without what differs from segment to segment.
+    /// The headers without the fields that differ between segments.
     fn common(&self) -> [u8; HEADERS] {
         let mut common = [0; HEADERS];
         for (to, from) in common.iter_mut().zip(self.bytes.iter().take(self.header_len)) {
@@ -122,8 +122,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Whether the checksums of a packet without IP options are right: the kernel will make them anew,
-/// and must not make a broken packet whole.
+/// Whether the checksums of a packet without IP options are correct: the kernel will recompute
+/// them, and must not turn a corrupt packet into a valid one.
 fn is_correct(packet: &[u8]) -> bool {
     let Some((header, payload)) = packet.split_first_chunk::<IP_HEADER>() else { return false };
     Sum::default().with(header).fold() == 0xffff
@@ -132,7 +132,7 @@ fn is_correct(packet: &[u8]) -> bool {
 
 /// Packets of one flow.
 struct Gathered {
-    /// The first packet whole, then payload.
+    /// The whole first packet, then the payload of the others.
     buffer: Vec<u8>,
     flow: [u8; 12],
     transport: Transport,
@@ -142,10 +142,10 @@ struct Gathered {
     count: usize,
     next_identification: u16,
     next_sequence: u32,
-    /// The first packet's checksums were looked at; that is not done while it is alone.
+    /// The first packet's checksums were verified, which is not done while it is alone.
     correct: bool,
     push: bool,
-    /// Nothing may follow: the last segment was a short one, or pushed.
+    /// Nothing may be appended: the last segment was short or had PSH set.
     closed: bool,
 }
 
@@ -187,7 +187,7 @@ impl Gathered {
         self.flow == packet.flow && self.transport == packet.transport
     }
 
-    /// Appends a packet; false when it is none of this super-packet.
+    /// Appends a packet; false if it does not belong to this super-packet.
     fn append(&mut self, packet: &Candidate<'_>) -> bool {
         let payload = packet.payload();
         let continues = match self.transport {
@@ -216,7 +216,7 @@ impl Gathered {
         true
     }
 
-    /// Gives what was gathered to `out`. A packet that stayed alone is untouched.
+    /// Passes the super-packet to `out`. A packet that stayed alone is unchanged.
     fn emit(&mut self, out: &mut impl FnMut(&[u8], Option<Super>)) {
         if self.count < 2 {
             out(&self.buffer, None);
@@ -232,7 +232,7 @@ impl Gathered {
             let [c1, c2] = crate::wire::ip::checksum(ip).to_be_bytes();
             let [.., p1, p2, _, _, _, _, _, _, _, _] = ip;
             [*p1, *p2] = [c1, c2];
-            // the kernel goes on from the sum of the pseudo-header
+            // the kernel continues from the sum of the pseudo-header
             let sum = Sum::default().with_pseudo_header(ip, rest.len()).fold().to_be_bytes();
             let length = crate::wire::reader::len16(rest.len()).to_be_bytes();
             match (transport, rest.first_chunk_mut::<8>(), push) {
@@ -254,9 +254,9 @@ impl Gathered {
     }
 }
 
-/// Gathers the packets of a batch.
+/// Coalesces the packets of a batch.
 pub struct Coalescer {
-    /// In the order in which they began; what lies behind `open` waits to be used again.
+    /// In the order in which they started; entries after the first `open` are kept for reuse.
     flows: Vec<Gathered>,
     open: usize,
     gathers: [bool; 2],
@@ -269,7 +269,7 @@ impl std::fmt::Debug for Coalescer {
 }
 
 impl Coalescer {
-    /// Gathers TCP, UDP, both, or nothing: then every packet goes on at once.
+    /// Coalesces TCP, UDP, both, or nothing; in the last case every packet is passed on at once.
     pub fn new(tcp: bool, udp: bool) -> Self {
         Self { flows: Vec::with_capacity(FLOWS), open: 0, gathers: [tcp, udp] }
     }
@@ -282,8 +282,8 @@ impl Coalescer {
         }
     }
 
-    /// Takes a packet; `out` gets those that cannot grow any more. Packets of one flow come out in
-    /// their order.
+    /// Takes a packet; `out` gets the super-packets that cannot grow any more. The order of the
+    /// packets of a flow is kept.
     pub fn push(&mut self, packet: &[u8], mut out: impl FnMut(&[u8], Option<Super>)) {
         if self.gathers == [false, false] {
             return out(packet, None);
@@ -311,7 +311,7 @@ impl Coalescer {
         }
     }
 
-    /// Gives out everything that was gathered.
+    /// Passes everything that was coalesced to `out`.
     pub fn flush(&mut self, mut out: impl FnMut(&[u8], Option<Super>)) {
         for flow in self.flows.iter_mut().take(self.open) {
             flow.emit(&mut out);
@@ -328,8 +328,8 @@ impl Coalescer {
         self.open -= 1;
     }
 
-    /// A packet that cannot be gathered must not overtake those of its flow, and a fragment shows
-    /// no ports: what is gathered between its addresses goes first.
+    /// A packet that cannot be coalesced must not overtake those of its flow, and a fragment has no
+    /// ports: what was coalesced between its addresses is passed on first.
     fn overtaken_by(&mut self, packet: &[u8], out: &mut impl FnMut(&[u8], Option<Super>)) {
         let addresses = packet.get(12..20).unwrap_or_default();
         let mut place = 0;

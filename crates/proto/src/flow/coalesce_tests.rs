@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const A: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 1, 1, 1);
 const B: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 2, 2, 2);
 
-/// A packet as a host sends it, all checksums right.
+/// A packet as a host sends it, with correct checksums.
 #[derive(Clone, Debug)]
 struct Packet {
     transport: Transport,
@@ -69,7 +69,7 @@ impl Packet {
     }
 }
 
-/// What the kernel gets, and what its segmentation makes of it.
+/// What the kernel gets, and what its segmentation makes from it.
 fn pass(packets: &[Vec<u8>]) -> (Vec<Option<Super>>, Vec<Vec<u8>>) {
     let (mut supers, mut given_back) = (Vec::new(), Vec::new());
     let mut coalescer = Coalescer::new(true, true);
@@ -129,7 +129,7 @@ fn datagrams_are_gathered_and_given_back() {
     assert_eq!((supers.len(), given_back), (2, bytes(&packets)));
 }
 
-/// What the kernel's segmentation would not give back as it was goes alone, and stays in its place.
+/// A packet that the kernel's segmentation would not restore is passed on alone, in its place.
 #[test]
 fn what_differs_is_not_gathered() {
     type Change = fn(&mut Packet);
@@ -195,8 +195,8 @@ fn what_is_switched_off_goes_on_at_once() {
     }
 }
 
-/// A few flows, mostly going on as a sender would, now and then with something changed, cut or
-/// broken.
+/// A few flows that mostly continue as a real sender would; now and then a packet is changed,
+/// truncated or corrupt.
 fn packets() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let step = (0..3u16, 0..10u8, any::<u16>(), 1..1400usize, any::<bool>());
     proptest::collection::vec(step, 1..80).prop_map(|steps| {

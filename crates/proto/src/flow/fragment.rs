@@ -1,18 +1,18 @@
 //! IPv4 fragmentation (RFC 791 section 3.2): `crypto ipsec fragmentation before-encryption`, so
-//! that the peer need not put ESP packets together before it can open them.
+//! that the peer need not reassemble ESP packets before it can open them.
 
 use crate::wire::ip::{Ipv4, checksum};
 
-/// Gives the packet in pieces of at most `mtu` bytes to `each`, in order, until one is refused
-/// (`false`). The pieces are built in `scratch`. False too when `mtu` has no room for a header and
-/// eight bytes.
+/// Passes the packet in fragments of at most `mtu` bytes to `each`, in order, until `each` refuses
+/// one; then it returns false. The fragments are built in `scratch`. Also false if `mtu` has no
+/// room for a header and eight bytes.
 pub fn fragments(
     packet: &Ipv4<'_>,
     mtu: usize,
     scratch: &mut Vec<u8>,
     mut each: impl FnMut(&Ipv4<'_>) -> bool,
 ) -> bool {
-    // the first piece has all options, which are as long as those of any other
+    // the first fragment has all options, which are at least as long as those of any other
     let room = mtu.saturating_sub(packet.header_len()) / 8 * 8;
     if room == 0 {
         return false;
@@ -58,7 +58,7 @@ fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
     }
 }
 
-/// The options that every fragment bears: those with the copied flag, padded to four bytes.
+/// The options that every fragment carries: those with the copied flag, padded to four bytes.
 fn copied_options(mut options: &[u8], header: &mut Vec<u8>) {
     while let Some(kind) = options.first().copied() {
         let length = match (kind, options.get(1)) {
@@ -126,7 +126,7 @@ mod tests {
         packet.extend(options);
         packet.extend([9; 100]);
         packet[0] = 0x48;
-        // not the last, and at 80
+        // not the last fragment, at offset 80
         packet[6..8].copy_from_slice(&[0x20, 10]);
         let pieces = split(&packet, 80).unwrap();
         assert_eq!(

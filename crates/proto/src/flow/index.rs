@@ -1,19 +1,19 @@
-//! Which of many selectors a flow matches: by their prefixes, with one look-up for each pair of
-//! prefix lengths in use. IPv4 only, as the packets are.
+//! Which of many selectors a flow matches, found by their prefixes with one look-up for each pair
+//! of prefix lengths in use. IPv4 only, like the packets.
 
 use crate::flow::selector::{AddressRange, Flow, Selector};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Selectors with what they stand for. A range that is no prefix is found under the narrowest
-/// prefix that has all of it.
+/// Selectors with their values. A range that is not a prefix is stored under the narrowest prefix
+/// that contains it.
 #[derive(Clone, Debug)]
 pub struct SelectorIndex<T> {
-    /// The longest remote prefix first, of equal ones the longest local prefix.
+    /// Sorted: the longest remote prefix first, of equal ones the longest local prefix first.
     groups: Vec<Group<T>>,
-    /// All entries but the newest of each pair of prefixes, which is in its group's table: most
-    /// have no other, and one look into memory less counts where the tables are larger than the
+    /// All entries except the newest of each pair of prefixes, which is in its group's table. Most
+    /// pairs have no other, and one memory access less counts if the tables are larger than the
     /// processor's caches.
     older: Vec<Entry<T>>,
     /// The first of the older entries that are not in use.
@@ -30,7 +30,7 @@ struct Group<T> {
     table: HashMap<u64, Entry<T>>,
 }
 
-/// An entry is small, so that many of them are in the processor's caches.
+/// An entry is small, so that many fit the processor's caches.
 #[derive(Clone, Copy, Debug)]
 struct Entry<T> {
     local: (u32, u32),
@@ -52,7 +52,7 @@ impl<T> Default for SelectorIndex<T> {
 }
 
 impl<T: Copy> SelectorIndex<T> {
-    /// Adds a selector. One that no IPv4 packet matches is left out.
+    /// Adds a selector. One that no IPv4 packet can match is ignored.
     pub fn insert(&mut self, selector: &Selector, value: T) {
         let Some((local, remote)) = ends(selector) else { return };
         let (lengths, key) = key_of(local, remote);
@@ -89,7 +89,7 @@ impl<T: Copy> SelectorIndex<T> {
         }
     }
 
-    /// Forgets a selector: that of its entries whose value is the one.
+    /// Removes the entry of a selector whose value satisfies `is_it`.
     pub fn remove(&mut self, selector: &Selector, is_it: impl Fn(&T) -> bool) {
         let Some((local, remote)) = ends(selector) else { return };
         let (lengths, key) = key_of(local, remote);
@@ -135,7 +135,7 @@ impl<T: Copy> SelectorIndex<T> {
         }
     }
 
-    /// What the selectors that a flow matches stand for, each with the length of its remote prefix:
+    /// The values of the selectors that a flow matches, each with the length of its remote prefix,
     /// the longest first.
     pub fn matching(&self, flow: &Flow) -> impl Iterator<Item = (u8, T)> {
         let addresses = match (flow.source, flow.destination) {
@@ -162,7 +162,7 @@ impl<T: Copy> SelectorIndex<T> {
 }
 
 impl<T> Entry<T> {
-    /// [`Selector::matches`] once more, of this form of it.
+    /// [`Selector::matches`] for this representation.
     fn matches(&self, local: u32, remote: u32, flow: &Flow) -> bool {
         (self.local.0..=self.local.1).contains(&local)
             && (self.remote.0..=self.remote.1).contains(&remote)
@@ -248,8 +248,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a plain list: the same selectors match, longest remote prefix first, while some
-        /// come and go.
+        /// Against a plain list: the same selectors match, longest remote prefix first, while
+        /// selectors are added and removed.
         #[test]
         fn finds_what_a_list_finds(
             selectors in proptest::collection::vec((selector(), any::<bool>()), 1..40),

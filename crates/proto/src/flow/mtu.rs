@@ -1,4 +1,4 @@
-//! How long an inner packet may be, and how long a packet may be on the path of an SA.
+//! The maximum length of an inner packet, and of a packet on the path of an SA.
 
 use crate::path::{Encapsulation, Mode};
 use crate::time::Instant;
@@ -6,12 +6,12 @@ use hubward_crypto::esp::HEADER_LEN;
 use hubward_crypto::suite::EspSuite;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
-/// The MTU of a link that nobody has asked, in bytes.
+/// The MTU in bytes of a link whose MTU is not known.
 pub const LINK: u16 = 1500;
-/// No router's word makes a path MTU smaller than this, in bytes: what every host must take (RFC
+/// Minimum path MTU in bytes, whatever a router reports: every host must accept this length (RFC
 /// 791).
 pub const FLOOR: u16 = 576;
-/// How many seconds a router's word holds (RFC 1191 section 6.3).
+/// How many seconds a router's report is valid (RFC 1191 section 6.3).
 pub const AGE: u64 = 600;
 
 /// Bytes of the longest inner packet whose ESP packet fits into `path_mtu` bytes over IPv4
@@ -24,7 +24,7 @@ pub fn plaintext_mtu(suite: EspSuite, mode: Mode, encapsulation: Encapsulation, 
     let outside = 20 + udp + HEADER_LEN + suite.cipher().iv_len() + suite.icv_len();
     let room = path_mtu.saturating_sub(outside);
     let blocks = room - room % suite.cipher().block_len();
-    // pad length and next header are inside; in transport mode the inner IP header stays outside
+    // pad length and next header are encrypted; in transport mode the inner IP header is not
     let inner_header = match mode {
         Mode::Tunnel => 0,
         Mode::Transport => 20,
@@ -32,33 +32,33 @@ pub fn plaintext_mtu(suite: EspSuite, mode: Mode, encapsulation: Encapsulation, 
     blocks.saturating_sub(2) + inner_header
 }
 
-/// The MTU of an SA's path: the link's, or less for as long as a router's word holds.
+/// The MTU of an SA's path: the link's, or less while a router's report is valid.
 #[derive(Debug)]
 pub struct PathMtu {
     link: AtomicU16,
-    /// Bytes in the upper 16 bits; below them the second after which they no longer hold.
+    /// The upper 16 bits are the MTU in bytes; the lower ones are the second in which it expires.
     learned: AtomicU64,
 }
 
 impl PathMtu {
     const SECONDS: u64 = (1 << 48) - 1;
 
-    /// Nothing is known but the link.
+    /// Only the MTU of the link is known.
     pub fn new(link: u16) -> Self {
         Self { link: AtomicU16::new(link), learned: AtomicU64::new(0) }
     }
 
-    /// The outgoing link has this MTU.
+    /// Sets the MTU of the outgoing link.
     pub fn set_link(&self, link: u16) {
         self.link.store(link, Ordering::Relaxed);
     }
 
-    /// The path is another one: what routers said does not hold for it.
+    /// Forgets what routers reported, because the path has changed.
     pub fn forget(&self) {
         self.learned.store(0, Ordering::Relaxed);
     }
 
-    /// Bytes that a packet may have now, IP header included.
+    /// The current maximum length of a packet in bytes, IP header included.
     pub fn get(&self, now: Instant) -> usize {
         let link = self.link.load(Ordering::Relaxed);
         let learned = self.learned.load(Ordering::Relaxed);
@@ -66,8 +66,8 @@ impl PathMtu {
         usize::from(if holds { link.min((learned >> 48) as u16) } else { link })
     }
 
-    /// A router said that `mtu` bytes is all it can forward; true when that is news. Never below
-    /// [`FLOOR`].
+    /// Learns that a router forwards at most `mtu` bytes; true if that is new. The result is never
+    /// below [`FLOOR`].
     pub fn learn(&self, now: Instant, mtu: u16) -> bool {
         let mtu = mtu.max(FLOOR);
         let less = usize::from(mtu) < self.get(now);

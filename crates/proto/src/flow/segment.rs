@@ -1,20 +1,20 @@
-//! Super-packets out of the TUN interface: the kernel hands over up to 64 KiB of one TCP or UDP
-//! flow under one header, and here they become the packets that it would have sent itself (TCP and
-//! UDP segmentation offload).
+//! Super-packets out of the TUN interface: the kernel passes up to 64 KiB of one TCP or UDP flow
+//! under one header, and they are split here into the packets that it would have sent itself (TCP
+//! and UDP segmentation offload).
 
 use crate::wire::ip::{Ipv4, Sum, protocol};
 
 /// What the kernel left undone in a packet (virtio 1.2, section 5.1.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Undone {
-    /// It is to be cut into segments with this many bytes of payload.
+    /// It must be split into segments with this many bytes of payload.
     pub segment: Option<(Transport, u16)>,
-    /// Its checksum, which counts from the first place, is missing in the second, counted from the
-    /// first.
+    /// Its checksum is missing. The first number is the offset from which to sum; the second is the
+    /// offset of the checksum field, counted from the first.
     pub checksum: Option<(u16, u16)>,
 }
 
-/// What a super-packet is made of.
+/// The transport protocol of a super-packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// TCP segments.
@@ -33,7 +33,7 @@ impl Transport {
         }
     }
 
-    /// Where the checksum lies in the transport header.
+    /// The offset of the checksum in the transport header.
     pub const fn checksum_offset(self) -> usize {
         match self {
             Self::Tcp => 16,
@@ -41,7 +41,7 @@ impl Transport {
         }
     }
 
-    /// Bytes of the transport header that `payload` begins with.
+    /// Bytes of the transport header at the start of `payload`.
     pub fn header_len(self, payload: &[u8]) -> Option<usize> {
         match self {
             Self::Tcp => {
@@ -60,13 +60,13 @@ const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 
-/// Writes the checksum that the kernel left out of a packet; false when it does not say a place in
-/// the packet.
+/// Writes the checksum that the kernel left out of a packet; false if its place is not in the
+/// packet.
 pub fn finish_checksum(packet: &mut [u8], (start, offset): (u16, u16)) -> bool {
     let Some(covered) = packet.get_mut(usize::from(start)..) else { return false };
     let mut sum = !Sum::default().with(covered).fold();
-    // in UDP zero says that there is none (RFC 768); where it is not UDP, all ones are the same
-    // number
+    // in UDP, zero means that there is no checksum (RFC 768); in other protocols, all ones is the
+    // same number
     if sum == 0 {
         sum = 0xffff;
     }
@@ -88,8 +88,8 @@ pub struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    /// `size` is the payload of each segment; the last may have less. Nothing when the headers do
-    /// not fit the transport.
+    /// `size` is the payload of each segment; the last may have less. `None` if the headers do not
+    /// fit the transport.
     pub fn new(view: Ipv4<'a>, transport: Transport, size: u16) -> Option<Self> {
         if Transport::of(view.protocol()) != Some(transport) || view.later_fragment() || size == 0 {
             return None;
@@ -104,12 +104,12 @@ impl<'a> Segments<'a> {
         &self.view
     }
 
-    /// How many there are; one without payload is one.
+    /// The number of segments; without payload there is one.
     pub fn count(&self) -> usize {
         self.payload.len().div_ceil(self.size).max(1)
     }
 
-    /// Bytes of the longest.
+    /// Bytes of the longest segment.
     pub fn longest(&self) -> usize {
         self.header.len() + self.payload.len().min(self.size)
     }
@@ -131,9 +131,9 @@ impl<'a> Segments<'a> {
         self.count() == 0
     }
 
-    /// Appends a segment to `out`, from the byte `from` on: behind the IP header for transport
-    /// mode. It is what the kernel's own segmentation makes: the IP identification counts up, PSH
-    /// and FIN are the last segment's, CWR the first one's.
+    /// Appends a segment to `out`, starting at byte `from`, which is after the IP header for
+    /// transport mode. The result is that of the kernel's own segmentation: the IP identification
+    /// increases, PSH and FIN are only in the last segment, CWR only in the first.
     pub fn write(&self, index: usize, from: usize, out: &mut Vec<u8>) {
         let chunk = self.chunk(index);
         let mut headers = [0; HEADERS];

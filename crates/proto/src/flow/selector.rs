@@ -1,4 +1,4 @@
-//! Traffic selectors: which inner packets an SA or a crypto ACL line speaks of.
+//! Traffic selectors: which inner packets an SA or a crypto ACL line covers.
 
 use crate::wire::ip::{Ipv4, protocol};
 use std::fmt;
@@ -59,7 +59,7 @@ impl AddressRange {
         self.contains(other.first) || other.contains(self.first)
     }
 
-    /// The range as one prefix, when it is one.
+    /// The range as a prefix, if it is one.
     pub fn to_prefix(self) -> Option<ipnet::IpNet> {
         let net = match (self.first, self.last) {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -124,7 +124,7 @@ impl Selector {
         }
     }
 
-    /// Whether every packet of `other` is one of ours.
+    /// Whether every packet that matches `other` matches this selector.
     pub fn covers(&self, other: &Self) -> bool {
         fn within<T: PartialEq>(outer: Option<T>, inner: Option<T>) -> bool {
             outer.is_none() || outer == inner
@@ -136,9 +136,9 @@ impl Selector {
             && within(self.remote_port, other.remote_port)
     }
 
-    /// Whether an outgoing packet matches (its source is on our side). A later fragment shows no
-    /// ports: it goes with the packets of its addresses and protocol, as IOS lets it pass a
-    /// `permit` line with ports.
+    /// Whether an outgoing packet matches (its source is on our side). A later fragment has no
+    /// ports: it matches by its addresses and protocol, just as it passes a `permit` line with
+    /// ports on IOS.
     pub fn matches(&self, packet: &Flow) -> bool {
         self.local.contains(packet.source)
             && self.remote.contains(packet.destination)
@@ -148,7 +148,7 @@ impl Selector {
                     && self.remote_port.is_none_or(|port| packet.destination_port == Some(port))))
     }
 
-    /// Whether it tells packets apart by their ports.
+    /// Whether it distinguishes packets by their ports.
     pub const fn has_ports(&self) -> bool {
         self.local_port.is_some() || self.remote_port.is_some()
     }
@@ -163,14 +163,15 @@ pub struct Flow {
     pub destination: IpAddr,
     /// IP protocol.
     pub protocol: u8,
-    /// Source port; `None` where the packet shows none (another protocol, a later fragment).
+    /// Source port; `None` if the packet has none (another protocol, a later fragment).
     pub source_port: Option<u16>,
-    /// Destination port; `None` where the packet shows none.
+    /// Destination port; `None` if the packet has none.
     pub destination_port: Option<u16>,
 }
 
 impl Flow {
-    /// Whether the packet is a fragment behind the first: its protocol has ports and it shows none.
+    /// Whether the packet is a fragment after the first: its protocol has ports, but the packet has
+    /// none.
     pub const fn is_later_fragment(&self) -> bool {
         matches!(self.protocol, protocol::TCP | protocol::UDP)
             && self.source_port.is_none()
@@ -191,7 +192,7 @@ impl Flow {
 }
 
 impl Ipv4<'_> {
-    /// The packet's flow; a later fragment shows no ports.
+    /// The packet's flow; a later fragment has no ports.
     pub fn flow(&self) -> Flow {
         let has_ports = matches!(self.protocol(), protocol::TCP | protocol::UDP) && !self.later_fragment();
         let ports = self.payload().first_chunk::<4>().filter(|_| has_ports);
@@ -209,7 +210,8 @@ impl Ipv4<'_> {
 mod tests {
     use super::*;
 
-    /// The first fragment shows its ports, the later ones none: all of a packet goes the same way.
+    /// The first fragment has ports, the later ones have none: all fragments of a packet take the
+    /// same path.
     #[test]
     fn later_fragments_go_with_their_packet() {
         let host = |last| IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 1, last));

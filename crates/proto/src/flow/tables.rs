@@ -1,5 +1,4 @@
-//! What the configuration says of cleartext that leaves by an interface with a crypto map, as an
-//! immutable table.
+//! How the configuration treats cleartext that leaves by a crypto interface, as an immutable table.
 
 use crate::flow::index::SelectorIndex;
 use crate::flow::selector::{AddressRange, Flow, Selector};
@@ -8,7 +7,7 @@ use crate::policy::{CryptoAcl, EntryTerms, MapEntryKind, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How a port finds the SA for its packets, and so which SAs are its own.
+/// How a port finds the SA for its packets, and therefore which SAs belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lookup {
     /// By the packet's flow: the SAs of crypto maps and clients, by their selectors.
@@ -21,7 +20,7 @@ pub enum Lookup {
 /// A packet that waits for an SA.
 #[derive(Clone, Debug)]
 pub struct Acquire {
-    /// The interface it would leave by.
+    /// The interface by which it would leave.
     pub interface: InterfaceId,
     /// The crypto map entry whose ACL permits it, or the tunnel interface.
     pub service: Service,
@@ -38,49 +37,52 @@ impl Acquire {
     }
 }
 
-/// What to do with a packet that no SA carries.
+/// What to do with a packet for which there is no SA.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Keep it and ask for an SA.
     Protect(Acquire),
-    /// Never send it in clear.
+    /// Drop it; it is never sent in clear.
     Drop,
     /// The configuration does not protect it.
     Clear,
 }
 
-/// The policy of all interfaces that bear a crypto map.
+/// The policy of all crypto interfaces.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     rules: Vec<Rule>,
-    /// How many interfaces bear a crypto map.
+    /// The number of crypto interfaces.
     interfaces: usize,
     /// The lines of all rules.
     lines: SelectorIndex<Line>,
-    /// The rules that deny something, by their entry; of two interfaces with the same map the
-    /// first.
+    /// The rules that deny something, by their entry; if two interfaces have the same map, that of
+    /// the first.
     denying: BTreeMap<Service, u32>,
-    /// Whether some entry is left out: it has nothing to negotiate, and its packets must take no SA
-    /// of an entry behind it.
+    /// Whether an entry is incomplete (left out): nothing is negotiated for it, and its packets
+    /// must not use an SA of an entry after it.
     closes: bool,
-    /// Addresses of client pools: without an SA they are unreachable, never sent in clear.
+    /// Addresses of client pools: packets to them without an SA are dropped and never sent in
+    /// clear.
     pools: Vec<AddressRange>,
-    /// Where the routes lead; only where several interfaces bear a crypto map.
+    /// The routes; only used if there are several crypto interfaces.
     exits: Vec<Exit>,
     by_exit: SelectorIndex<Option<InterfaceId>>,
 }
 
-/// A line by its place: the rules in the order in which they are tried, then the lines of each.
+/// A line by its position: first by the rule, in the order in which rules are tried, then by the
+/// line in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     rule: u32,
     line: u32,
     permit: bool,
-    /// A `deny` line that tells packets apart by their ports.
+    /// A `deny` line that distinguishes packets by their ports.
     denies_ports: bool,
 }
 
-/// A route: what it leads to, and the interface with a crypto map by which it leaves, if it is one.
+/// A route: its destination, and the crypto interface by which it leaves; `None` if it leaves by
+/// another interface.
 pub type Exit = (ipnet::IpNet, Option<InterfaceId>);
 
 #[derive(Clone, Debug)]
@@ -94,7 +96,7 @@ struct Rule {
 }
 
 impl Tables {
-    /// From the policy and the ranges of `ip local pool`.
+    /// Builds the tables from the policy and the ranges of `ip local pool`.
     pub fn build(policy: &Policy, pools: Vec<AddressRange>) -> Self {
         let mut rules = Vec::new();
         let mut interfaces = 0;
@@ -130,7 +132,7 @@ impl Tables {
         Self::of(rules, interfaces, pools)
     }
 
-    /// `interfaces` bear a crypto map.
+    /// `interfaces` is the number of crypto interfaces.
     fn of(rules: Vec<Rule>, interfaces: usize, pools: Vec<AddressRange>) -> Self {
         let (mut lines, mut denying) = (SelectorIndex::default(), BTreeMap::new());
         for (rule, place) in rules.iter().zip(0..) {
@@ -149,13 +151,13 @@ impl Tables {
         Self { rules, interfaces, lines, denying, closes, pools, ..Self::default() }
     }
 
-    /// Whether several interfaces bear a crypto map, so that the routes decide between them.
+    /// Whether there are several crypto interfaces, so that the routes decide between them.
     pub fn needs_exits(&self) -> bool {
         self.interfaces > 1
     }
 
-    /// The same tables with other routes; `None` when the routes are those already known. Of equal
-    /// prefixes the first counts.
+    /// The same tables with other routes; `None` if the routes are unchanged. Of equal prefixes,
+    /// the first is used.
     pub fn with_exits(&self, exits: Vec<Exit>) -> Option<Self> {
         if exits == self.exits {
             return None;
@@ -172,8 +174,8 @@ impl Tables {
         self.by_exit.matching(flow).next().is_none_or(|(_, exit)| exit == Some(interface))
     }
 
-    /// The first line that speaks of a flow among those of the rules from `first` on. Of a later
-    /// fragment a `deny` line with ports says nothing, as on IOS: it cannot know.
+    /// The first line that matches a flow, in the rules from `first` on. A `deny` line with ports
+    /// does not match a later fragment, as on IOS, because the fragment has no ports.
     fn hit(&self, flow: &Flow, first: u32) -> Option<Line> {
         self.lines
             .matching(flow)
@@ -182,8 +184,9 @@ impl Tables {
             .min()
     }
 
-    /// Walks the entries in order: `permit` protects, `deny` goes on to the next entry, nothing
-    /// leaves it in clear.
+    /// Tries the entries in order. `permit` protects the flow, or drops it if only the peer can
+    /// initiate; `deny` continues with the next entry. A flow that no entry permits leaves in
+    /// clear, unless its destination is in a pool.
     pub fn classify(&self, flow: &Flow) -> Verdict {
         let mut from = 0;
         while let Some(line) = self.hit(flow, from) {
@@ -209,8 +212,8 @@ impl Tables {
         }
     }
 
-    /// The same for a packet of any port. A packet of an interface is never compared with crypto
-    /// maps, and nothing lets it leave in clear: it waits for an SA of its interface.
+    /// The same for a packet of any port. A packet of a port with [`Lookup::ByInterface`] is never
+    /// compared with crypto maps and never leaves in clear: it waits for an SA of its interface.
     pub fn verdict(&self, lookup: Lookup, flow: &Flow) -> Verdict {
         match lookup {
             Lookup::BySelector => self.classify(flow),
@@ -218,9 +221,9 @@ impl Tables {
         }
     }
 
-    /// Whether the entry's ACL denies a flow: then it is not for the entry's SAs either, though the
-    /// selector of a wider line that permits has it. Nor is a flow that an entry before it has
-    /// which is left out: that leaves by no SA at all.
+    /// Whether the entry's ACL denies a flow. The entry's SAs must then not carry it, even if the
+    /// selector of a wider `permit` line contains it. The same holds for a flow of an earlier entry
+    /// that is left out: no SA carries it.
     pub fn denies(&self, service: &Service, flow: &Flow) -> bool {
         if self.closes && self.is_closed_before(service, flow) {
             return true;
@@ -233,7 +236,7 @@ impl Tables {
         self.hit(flow, *rule).is_some_and(|line| line.rule == *rule && !line.permit)
     }
 
-    /// Whether an entry of the same map that is left out has a flow before this entry.
+    /// Whether an earlier entry of the same map that is left out permits the flow.
     fn is_closed_before(&self, service: &Service, flow: &Flow) -> bool {
         let place = |service: &Service| {
             Some((service.map_entry()?.sequence, service.template().map(|template| template.sequence)))
@@ -250,8 +253,8 @@ impl Tables {
         false
     }
 
-    /// Everything that must be captured even without an SA: what the static entries permit, and the
-    /// pools.
+    /// All destinations that must be captured even without an SA: those that the rules permit, and
+    /// the pools.
     pub fn captured(&self) -> Vec<AddressRange> {
         let lines = self.rules.iter().flat_map(|rule| &rule.acl.lines);
         let permits = lines.filter(|line| line.permit).map(|line| line.selector.remote);
@@ -259,7 +262,7 @@ impl Tables {
     }
 }
 
-/// The remote ranges of selectors, as prefixes: what the routes into the tunnel must hold.
+/// The remote ranges of selectors, as prefixes: what the routes into the tunnel must cover.
 pub fn prefixes(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<ipnet::IpNet> {
     let mut out = Vec::new();
     for range in ranges {
@@ -284,8 +287,8 @@ mod tests {
     use super::*;
     use crate::policy::CryptoAclLine;
 
-    /// Two interfaces whose maps protect the same networks: the route decides which of them calls
-    /// its peer.
+    /// Two interfaces whose maps protect the same networks: the route decides which of them
+    /// initiates to its peer.
     #[test]
     fn the_route_decides_between_two_maps() {
         let range = |text: &str| AddressRange::prefix(text.parse().unwrap());
@@ -325,8 +328,8 @@ mod tests {
         assert_eq!(called(&tables.with_exits(vec![default, inside]).unwrap()), None, "it leaves elsewhere");
     }
 
-    /// What an entry carries that is left out does not go to the peer of a wider entry behind it,
-    /// whether that has an SA or not.
+    /// The traffic of an entry that is left out is not sent to the peer of a wider entry after it,
+    /// whether or not that entry has an SA.
     #[test]
     fn the_packets_of_an_entry_that_is_left_out_take_no_other() {
         let rule = |sequence, remote: &str, closed: bool| Rule {
@@ -361,7 +364,7 @@ mod tests {
         let of = |sequence| Service::entry("M", sequence);
         let clients = Service::dynamic("M", 30, "D", 10);
         assert!(tables.denies(&of(20), &gone) && tables.denies(&clients, &gone));
-        // what is not its own goes as before, and so does what an entry in front of it has
+        // other traffic is unaffected, and so is that of an entry before it
         assert!(matches!(tables.classify(&wider), Verdict::Protect(acquire) if acquire.service == of(20)));
         assert!(!tables.denies(&of(20), &wider));
         assert!(matches!(tables.classify(&narrower), Verdict::Protect(acquire) if acquire.service == of(5)));

@@ -1,5 +1,5 @@
-//! ICMP "fragmentation needed and DF set" (RFC 792, RFC 1191): told to inner hosts, and heard from
-//! routers on the way.
+//! ICMP "fragmentation needed and DF set" (RFC 792, RFC 1191): sent to inner hosts, and received
+//! from routers on the path.
 
 use crate::path::Encapsulation;
 use crate::wire::ip::{Ipv4, checksum, header, protocol};
@@ -9,11 +9,11 @@ const UNREACHABLE: u8 = 3;
 const FRAGMENTATION_NEEDED: u8 = 4;
 /// Bytes of the longest ICMP error (RFC 1812 section 4.3.2.3).
 const LONGEST: usize = 576;
-/// MTUs that links have, for a router that does not tell its own (RFC 1191 section 7).
+/// Common link MTUs, for a router that does not report its own (RFC 1191 section 7).
 const PLATEAUS: [u16; 5] = [17_914, 4352, 1492, 1006, 576];
 
-/// Writes into `out` what the source of `packet` is told: packets to that destination fit when they
-/// have `mtu` bytes. False where RFC 1812 section 4.3.2.7 wants silence.
+/// Writes into `out` the ICMP error for the source of `packet`: packets to that destination may
+/// have at most `mtu` bytes. False if RFC 1812 section 4.3.2.7 forbids an error.
 pub fn answer(packet: &Ipv4<'_>, from: Ipv4Addr, mtu: usize, out: &mut Vec<u8>) -> bool {
     let (source, destination) = (packet.source(), packet.destination());
     let nobody = source.is_unspecified() || source.is_multicast() || source.is_broadcast();
@@ -36,7 +36,7 @@ pub fn answer(packet: &Ipv4<'_>, from: Ipv4Addr, mtu: usize, out: &mut Vec<u8>) 
     true
 }
 
-/// What a router said of an ESP packet of ours.
+/// What a router reported about one of our ESP packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// Source of the quoted packet.
@@ -51,13 +51,13 @@ pub struct Told {
     pub spi: u32,
     /// Its sequence number.
     pub sequence: u32,
-    /// Bytes that the router can forward.
+    /// The longest packet that the router can forward, in bytes.
     pub mtu: u16,
 }
 
-/// Reads an ICMP packet with its IP header. Nothing when it is about something else, or does not
-/// quote as much as SPI and sequence number: who has not seen the packet cannot name these (RFC
-/// 4301 section 8.2.1).
+/// Reads an ICMP packet with its IP header. `None` if it is about something else, or does not quote
+/// the SPI and sequence number, which only a party that saw the packet can know (RFC 4301 section
+/// 8.2.1).
 pub fn read(packet: &[u8], natt_port: u16) -> Option<Told> {
     let view = Ipv4::parse(packet)?;
     let (fixed, quoted) = view.payload().split_first_chunk::<8>()?;
@@ -65,7 +65,7 @@ pub fn read(packet: &[u8], natt_port: u16) -> Option<Told> {
     if view.protocol() != protocol::ICMP || view.later_fragment() {
         return None;
     }
-    // the quoted packet is cut: its total length is that of the whole
+    // the quoted packet is truncated: its total length field is that of the whole packet
     let inner = quoted.first_chunk::<20>()?;
     let [first, _, long, short, .., kind, _, _, s1, s2, s3, s4, d1, d2, d3, d4] = *inner;
     let length = u16::from_be_bytes([long, short]);
@@ -91,7 +91,7 @@ pub fn read(packet: &[u8], natt_port: u16) -> Option<Told> {
         0 => PLATEAUS.into_iter().find(|plateau| *plateau < length)?,
         mtu => mtu,
     };
-    // a packet that fits is not refused for its length
+    // a router does not refuse a packet that fits its MTU
     (mtu < length).then_some(Told {
         local: Ipv4Addr::new(s1, s2, s3, s4).into(),
         remote: Ipv4Addr::new(d1, d2, d3, d4).into(),
