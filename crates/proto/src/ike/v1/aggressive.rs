@@ -4,7 +4,7 @@
 //! ```text
 //! initiator                                     responder
 //!   1  SA, KE, Ni, IDii, VIDs            -->
-//!                                               (the group's key is asked of the authorization list)
+//!                                               (the authorization list is asked for the key)
 //!                                        <--  2  SA, KE, Nr, IDir, HASH_R, VIDs, NAT-D, NAT-D
 //!   3  { HASH_I, NAT-D, NAT-D [, INITIAL-CONTACT] }  -->      (from port 4500 when there is a NAT)
 //! ```
@@ -34,7 +34,7 @@ use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
 
-/// Message 1 is out.
+/// Message 1 is sent.
 pub(crate) struct Initiator {
     sa_body: Vec<u8>,
     identity: Vec<u8>,
@@ -45,9 +45,9 @@ pub(crate) struct Initiator {
 
 /// States of the responder.
 pub(crate) enum Responder {
-    /// The group's key is asked for.
+    /// The authorization list is asked for the group's key.
     Authorizing(Box<Authorizing>),
-    /// Message 2 is out.
+    /// Message 2 is sent.
     Answered(Box<Answered>),
 }
 
@@ -60,7 +60,7 @@ impl Responder {
     }
 }
 
-/// What message 1 said.
+/// What message 1 contained.
 pub(crate) struct Authorizing {
     sa_body: Vec<u8>,
     choice: Phase1Choice,
@@ -72,7 +72,7 @@ pub(crate) struct Authorizing {
     demands: Demands,
 }
 
-/// What message 2 led to.
+/// What is known once message 2 is sent.
 pub(crate) struct Answered {
     sa_body: Vec<u8>,
     keys: Phase1Keys,
@@ -216,12 +216,13 @@ impl Engine {
             _verified: verified,
         };
         self.finish_phase1(sa, finished);
-        // nothing answers message 3; it is repeated until something protected shows that it arrived
+        // message 3 is not answered; it is repeated until a protected message proves that it
+        // arrived
         sa.retransmit = answer.clone().map(|(path, bytes)| Retransmit::sent(path, bytes, self.now));
         Ok(answer)
     }
 
-    /// Message 1: who is it, and which key would that be?
+    /// Message 1: determines the peer and its key.
     pub(crate) fn aggressive_first(
         &mut self,
         sa: &mut IsakmpSa,
@@ -243,7 +244,7 @@ impl Engine {
         // the group cannot be negotiated: the peer has already sent its public value
         let fitting: Vec<_> =
             policy.proposals.iter().filter(|p| p.group.public_len() == peer_public.len()).cloned().collect();
-        // a group that nobody knows must look like one that is asked for Xauth
+        // an unknown group must look like one that requires Xauth
         let unknown_group = profile.is_none() && matches!(identity, Identity::KeyId(_));
         let asks_xauth = demands.xauth_list.is_some()
             || (unknown_group && lookup::xauth_possible(&policy, sa.path.interface));
@@ -286,8 +287,8 @@ impl Engine {
             demands,
         };
         if let Identity::KeyId(group) = &authorizing.identity {
-            // without a list nobody answers for the group; the peer must see no difference, and no
-            // other time
+            // without a list every group is unknown; the peer must see no difference, neither in
+            // content nor in time
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
             sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
@@ -308,15 +309,15 @@ impl Engine {
         self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
     }
 
-    /// The authorization list answered. An unknown group is answered like a known one, under a key
-    /// that nobody has, so that group names cannot be guessed.
+    /// The authorization list answered. An unknown group gets the same answer as a known one, under
+    /// a random key, so that group names cannot be guessed.
     pub(crate) fn group_answered(
         &mut self,
         sa: &mut IsakmpSa,
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(), Refusal> {
         if let State::Established(established) = &mut sa.state {
-            // a client in main mode, whose group could not be asked for before
+            // a client in main mode, for whose group the list could not be asked earlier
             let Some(group) = group else {
                 let name = established.identity.display();
                 self.delete_isakmp(sa, "the client group is not known");
@@ -424,7 +425,7 @@ impl Engine {
         Ok((sa.path, bytes))
     }
 
-    /// Message 3, which Cisco's clients encrypt and others need not.
+    /// Message 3, which Cisco's clients encrypt; others may leave it in clear.
     pub(crate) fn aggressive_responder(
         &mut self,
         sa: &mut IsakmpSa,

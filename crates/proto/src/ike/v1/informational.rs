@@ -20,16 +20,15 @@ use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{notify, payload, protocol};
 use std::time::Duration;
 
-/// How long an initiator's traffic may stay unanswered before it asks whether the peer lives.
+/// How long an initiator's traffic may stay unanswered before it probes the peer.
 const UNANSWERED: Duration = Duration::from_secs(10);
-/// Time between probes where nothing is configured.
+/// Time between probes if none is configured.
 const RETRY: Duration = Duration::from_secs(2);
-/// Probes without an answer after which a peer is dead.
+/// Number of unanswered probes after which a peer is considered dead.
 const PROBES: u32 = 5;
 
 impl Engine {
-    /// An informational message came in. Without keys it is believed by nobody: it only shows in
-    /// the log.
+    /// An informational message was received. Without keys it has no effect and is only logged.
     pub(crate) fn informational(
         &mut self,
         sa: &mut IsakmpSa,
@@ -37,8 +36,8 @@ impl Engine {
         header: &Header,
         body: &[u8],
     ) -> Result<(), Refusal> {
-        // both ends have the same keys: our own probe thrown back would make us answer, and the
-        // answer count as the peer's
+        // both ends have the same keys: if our own probe were sent back to us, we would answer it,
+        // and our answer could count as the peer's
         if self.own_informationals.get(&sa.id).is_some_and(|own| own.contains(&header.message_id)) {
             return Err(Refusal::MessageIdUsed(header.message_id));
         }
@@ -79,7 +78,7 @@ impl Engine {
             self.notify_step(sa, message, message_id);
             self.notified(sa, path, message)?;
         }
-        // deletes come last: they may end the SA that the message came by
+        // deletes are handled last: they may end the SA that carried the message
         let deletes: Result<Vec<_>, _> = opened.chain.all(payload::DELETE).map(Delete::parse).collect();
         for delete in deletes? {
             self.step(sa, || Trace::Processing(PayloadName::Delete, message_id));
@@ -140,15 +139,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a notification by another path than the SA's.
+    /// Sends a notification on another path than the SA's.
     fn notify_by(&mut self, sa: &mut IsakmpSa, path: Path, message: &Notify) {
         let home = std::mem::replace(&mut sa.path, path);
         self.notify(sa, message);
         sa.path = home;
     }
 
-    /// An unsolicited message came by another path. It may be an old one that somebody recorded, so
-    /// the SA follows only when a fresh probe is answered from there.
+    /// An unsolicited message was received on another path. It may be replayed, so the SA's path
+    /// follows only when a fresh probe is answered from there.
     fn validate_path(&mut self, sa: &mut IsakmpSa, path: Path) {
         if !sa.vendors.has(Vendor::Dpd) {
             return;
@@ -163,7 +162,7 @@ impl Engine {
         self.notify_by(sa, path, &message);
     }
 
-    /// The responder will end the SA earlier than we offered.
+    /// The responder will end the SA earlier than we proposed.
     fn responder_lifetime(&mut self, sa: &mut IsakmpSa, message: &Notify) {
         let seconds = super::quick::lifetime_seconds(&message.data);
         if let (protocol::ISAKMP, Some(seconds)) = (message.protocol, seconds) {
@@ -178,8 +177,8 @@ impl Engine {
         }
     }
 
-    /// The SA of a client that this one has renewed, while both are there and the client still has
-    /// children.
+    /// The client's SA that this one replaced by a rekey, while both exist and the client still has
+    /// child SAs.
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::names::PeerId) -> Option<crate::names::ConnId> {
         let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let carries = self.children_of(peer).any(|child| !child.superseded);
@@ -192,14 +191,15 @@ impl Engine {
     fn deleted(&mut self, sa: &mut IsakmpSa, delete: &Delete) {
         let Some(established) = sa.established() else { return };
         let peer = established.peer;
-        // until Xauth is passed, the SA by which it comes is all that it can speak for
+        // until Xauth has passed, a delete can only end the SA that carries it
         let proven = established.gate.authorized().is_some();
         match delete.protocol {
             protocol::ESP if proven => {
                 for spi in &delete.spis {
                     let Ok(spi) = <[u8; 4]>::try_from(spi.as_slice()) else { continue };
                     let spi = Spi(u32::from_be_bytes(spi));
-                    // the sender names its inbound SPI, our outbound; some of Cisco's name ours
+                    // the sender gives its inbound SPI, which is our outbound one; some Cisco
+                    // devices give our inbound one
                     let found = self
                         .children_of(peer)
                         .find(|child| child.sa.outbound.spi == spi)
@@ -217,8 +217,9 @@ impl Engine {
                     let cookie = |bytes: &[u8]| Cookie(bytes.try_into().unwrap_or_default());
                     let (initiator, responder) = (cookie(initiator), cookie(responder));
                     if sa.cookies.initiator == initiator && sa.cookies.responder == responder {
-                        // vpnc, when it has renewed phase 1, names the new SA, means the old one,
-                        // and goes on using the new one; a goodbye deletes the children first
+                        // vpnc, after it has rekeyed phase 1, names the new SA but means the old
+                        // one, and continues to use the new one; when it disconnects, it deletes
+                        // the child SAs first
                         match self.renewed_by(sa, peer).filter(|_| proven) {
                             Some(old) => {
                                 self.with_sa(old, |_, old| old.dead = true);
@@ -249,7 +250,7 @@ impl Engine {
     // ---- dead peer detection
     // ------------------------------------------------------------------------------------
 
-    /// When the first probe is due after phase 1.
+    /// When the first probe after phase 1 is due.
     pub(crate) fn first_probe(&self, sa: &IsakmpSa, now: Instant) -> Option<Instant> {
         let keepalive = self.keepalive_of(sa).filter(|keepalive| keepalive.periodic)?;
         sa.vendors.has(Vendor::Dpd).then(|| now + keepalive.interval)
@@ -271,7 +272,7 @@ impl Engine {
             && let Some(heard) = self.last_heard(peer).max(Some(established.dpd.heard))
             && heard + idle > now
         {
-            // periodic probes are put off while anything else shows that the peer lives
+            // periodic probes are postponed while anything else shows that the peer is alive
             established.dpd.next = Some(heard + idle);
             return;
         }
@@ -292,8 +293,8 @@ impl Engine {
         self.children_of(peer).filter_map(|child| child.last_inbound).max()
     }
 
-    /// Traffic goes out and nothing comes back: ask whether the peer lives. Without `crypto isakmp
-    /// keepalive` only the side that called asks, after ten seconds.
+    /// Traffic is sent and nothing is received: probe the peer. Without `crypto isakmp keepalive`
+    /// only the initiator probes, after ten seconds.
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
         let ids = self.sas_of(peer);
         let newest = ids.filter_map(|id| self.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
@@ -324,7 +325,7 @@ impl Engine {
     fn peer_dead(&mut self, sa: &mut IsakmpSa, peer: PeerId) {
         self.event(Some(sa), EventKind::PeerDead);
         if sa.established().is_some_and(|established| established.gate.authorized().is_none()) {
-            // whoever it was has not shown to be the one who has the rest
+            // the peer of this SA has not proved that it owns the other SAs
             sa.dead = true;
             return;
         }
@@ -345,7 +346,7 @@ impl Engine {
     // ---- time
     // ---------------------------------------------------------------------------------------------------
 
-    /// What is due for an established SA.
+    /// Does what is due for an established SA.
     pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {
         let now = self.now;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -410,13 +411,13 @@ impl Engine {
                 Some(Exchange::QuickResponder(quick)) => {
                     self.end_child(quick.child, "no third message", true)
                 }
-                // a peer that does not answer Xauth or mode-config is gone
+                // a peer that does not answer Xauth or mode-config has left
                 _ => self.delete_isakmp(sa, "no answer"),
             }
         }
     }
 
-    /// Ends an SA of ours and tells the peer.
+    /// Ends an SA and sends a delete to the peer.
     pub(crate) fn delete_isakmp(&mut self, sa: &mut IsakmpSa, reason: &'static str) {
         if sa.established().is_some() {
             let spi = [sa.cookies.initiator.0, sa.cookies.responder.0].concat();

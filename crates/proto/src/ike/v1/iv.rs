@@ -12,8 +12,8 @@ pub struct Phase1Iv {
     iv: Vec<u8>,
 }
 
-/// A message decrypted but not yet believed: the chain moves on only by [`Phase1Iv::advance`] or
-/// [`ExchangeIvs::advance`], after its hash verified.
+/// A message that is decrypted but not yet verified: [`Phase1Iv::advance`] and
+/// [`ExchangeIvs::advance`] advance the chain after its hash was verified.
 #[derive(Debug)]
 pub struct Decrypted {
     /// The payloads and their padding.
@@ -22,7 +22,7 @@ pub struct Decrypted {
 }
 
 impl Phase1Iv {
-    /// The chain before its first message.
+    /// The chain at its start.
     pub fn new(keys: &Phase1Keys) -> Self {
         Self { iv: keys.first_iv().to_vec() }
     }
@@ -37,7 +37,7 @@ impl Phase1Iv {
         decrypt(keys, &self.iv, cipher)
     }
 
-    /// The message was genuine.
+    /// Advances the chain: the message was genuine.
     pub fn advance(&mut self, message: &Decrypted) {
         self.iv.clone_from(&message.next_iv);
     }
@@ -54,7 +54,7 @@ pub struct ExchangeIvs {
     last_block: Vec<u8>,
     /// Least recently used first.
     chains: Vec<(u32, Vec<u8>)>,
-    /// Messages of the peer's that were genuine.
+    /// Number of the peer's genuine messages.
     advanced: u64,
 }
 
@@ -82,13 +82,13 @@ impl ExchangeIvs {
         out
     }
 
-    /// Encrypts a message that is an exchange of its own; no chain is kept (informational).
+    /// Encrypts a message that is a whole exchange by itself (informational); no chain is kept.
     pub fn encrypt_single(&self, keys: &Phase1Keys, message_id: u32, plain: Vec<u8>) -> Vec<u8> {
         let mut iv = keys.exchange_iv(&self.last_block, message_id);
         encrypt(keys, &mut iv, plain)
     }
 
-    /// Decrypts a message that is an exchange of its own; touches no other chain (informational).
+    /// Decrypts a message that is a whole exchange by itself (informational); no chain is changed.
     pub fn decrypt_single(
         &self,
         keys: &Phase1Keys,
@@ -108,7 +108,7 @@ impl ExchangeIvs {
         decrypt(keys, &self.current(keys, message_id), cipher)
     }
 
-    /// The message was genuine.
+    /// Advances the chain: the message was genuine.
     pub fn advance(&mut self, message_id: u32, message: &Decrypted) {
         self.store(message_id, message.next_iv.clone());
         self.advanced += 1;
@@ -119,7 +119,7 @@ impl ExchangeIvs {
         self.chains.retain(|(id, _)| *id != message_id);
     }
 
-    /// How many messages of the peer's moved a chain on.
+    /// How many of the peer's messages advanced a chain.
     pub fn advanced(&self) -> u64 {
         self.advanced
     }

@@ -6,7 +6,7 @@ use hubward_crypto::mac::{equal, hmac};
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{EspSuite, HashAlg, IkeCipher};
 
-/// Proof that a hash was compared and is right. Only this module makes one.
+/// Proof that a hash was compared and is correct. Only this module creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified(());
 
@@ -28,7 +28,7 @@ pub struct Cookies {
     pub responder: Cookie,
 }
 
-/// What phase 1 agreed on and exchanged; from it come all keys and hashes.
+/// What phase 1 agreed on and exchanged; all keys and hashes are derived from it.
 #[derive(Clone, Debug)]
 pub struct KeyInput<'a> {
     /// Hash, also the prf.
@@ -51,7 +51,7 @@ pub struct KeyInput<'a> {
     pub shared: &'a Secret,
 }
 
-/// SKEYID and what follows from it. Exists only once the Diffie-Hellman exchange is done.
+/// SKEYID and what is derived from it. Exists only after the Diffie-Hellman exchange.
 #[derive(Clone)]
 pub struct Phase1Keys {
     hash: HashAlg,
@@ -70,8 +70,8 @@ impl std::fmt::Debug for Phase1Keys {
 }
 
 impl Phase1Keys {
-    /// Derives SKEYID for pre-shared keys, SKEYID_d, _a, _e, the cipher key and the first IV.
-    /// XAUTH's authentication methods 65001 and 65002 derive as a pre-shared key does.
+    /// Derives SKEYID for pre-shared keys, SKEYID_d, _a, _e, the cipher key and the first IV. The
+    /// derivation for XAUTH's authentication methods 65001 and 65002 is that for pre-shared keys.
     pub fn derive(input: &KeyInput<'_>) -> Self {
         let skeyid = hmac(input.hash, input.key.expose(), &[input.nonce_i, input.nonce_r]);
         let shared = input.shared.expose();
@@ -111,14 +111,13 @@ impl Phase1Keys {
         [&self.skeyid, &self.skeyid_d, &self.skeyid_a]
     }
 
-    /// The same with another cipher key, for transcripts that are published with that key alone.
+    /// The same keys with another cipher key, for published transcripts that give only that key.
     #[doc(hidden)]
     pub fn with_encryption(self, encryption: Secret) -> Self {
         Self { encryption, ..self }
     }
 
-    /// HASH_I or HASH_R: `ours` and `theirs` from the view of whose hash it is (RFC 2409 section
-    /// 5).
+    /// HASH_I or HASH_R (RFC 2409 section 5); in `auth`, "own" is the side whose hash it is.
     pub fn auth_hash(&self, auth: &AuthInput<'_>) -> Digest {
         let cookies = [auth.own_cookie.0, auth.other_cookie.0].concat();
         hmac(self.hash, &self.skeyid, &[auth.own_public, auth.other_public, &cookies, auth.sa, auth.identity])
@@ -177,24 +176,24 @@ impl Phase1Keys {
     }
 }
 
-/// What goes into HASH_I and HASH_R, from the view of the one whose hash it is.
+/// What goes into HASH_I and HASH_R; "own" is the side whose hash it is.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthInput<'a> {
     /// Own public value.
     pub own_public: &'a [u8],
-    /// The other's public value.
+    /// The other side's public value.
     pub other_public: &'a [u8],
     /// Own cookie.
     pub own_cookie: Cookie,
-    /// The other's cookie.
+    /// The other side's cookie.
     pub other_cookie: Cookie,
-    /// The initiator's SA payload body as sent, with everything it offered.
+    /// The initiator's SA payload body as sent, with all its proposals.
     pub sa: &'a [u8],
     /// Own ID payload body as sent.
     pub identity: &'a [u8],
 }
 
-/// Ka (RFC 2409 appendix B): SKEYID_e cut, or stretched when the cipher needs more.
+/// Ka (RFC 2409 appendix B): SKEYID_e, truncated, or expanded if the cipher needs more.
 fn stretch(hash: HashAlg, skeyid_e: &Digest, length: usize) -> Secret {
     if skeyid_e.len() >= length {
         return Secret::new(skeyid_e.get(..length).unwrap_or_default());

@@ -34,11 +34,11 @@ use std::sync::Arc;
 
 /// States of the initiator.
 pub(crate) enum Initiator {
-    /// Message 1 is out.
+    /// Message 1 is sent.
     Proposed { sa_body: Vec<u8>, key: Secret },
-    /// Message 3 is out.
+    /// Message 3 is sent.
     Exchanged { sa_body: Vec<u8>, key: Secret, private: DhPrivate, nonce: Vec<u8> },
-    /// Message 5 is out.
+    /// Message 5 is sent.
     Identified {
         sa_body: Vec<u8>,
         keys: Box<Phase1Keys>,
@@ -50,9 +50,9 @@ pub(crate) enum Initiator {
 
 /// States of the responder.
 pub(crate) enum Responder {
-    /// Message 2 is out.
+    /// Message 2 is sent.
     Proposed { sa_body: Vec<u8> },
-    /// Message 4 is out.
+    /// Message 4 is sent.
     Exchanged {
         sa_body: Vec<u8>,
         keys: Box<Phase1Keys>,
@@ -69,7 +69,7 @@ impl Initiator {
         matches!(self, Self::Identified { .. })
     }
 
-    /// The message of ours that is out: 1, 3 or 5.
+    /// The number of our last message: 1, 3 or 5.
     pub(crate) fn number(&self) -> Option<u8> {
         Some(match self {
             Self::Proposed { .. } => 1,
@@ -88,12 +88,12 @@ impl Initiator {
 }
 
 impl Responder {
-    /// Whether message 3 came, with our cookie.
+    /// Whether message 3 was received, with our cookie.
     pub(crate) fn is_exchanged(&self) -> bool {
         matches!(self, Self::Exchanged { .. })
     }
 
-    /// The message of ours that is out: 2 or 4.
+    /// The number of our last message: 2 or 4.
     pub(crate) fn number(&self) -> Option<u8> {
         Some(match self {
             Self::Proposed { .. } => 2,
@@ -384,8 +384,8 @@ impl Engine {
                     .map_err(|_| Refusal::Hash)?;
                 let identity = Identity::parse(id_body)?;
                 let policy = Arc::clone(&self.policy);
-                // only now is the peer known: the profile is bound, and the key looked up again in
-                // its keyrings
+                // the peer is known only now: bind the profile, and look up the key again in its
+                // keyrings
                 let profile = lookup::profile_for(&policy, path.local, &identity);
                 let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
                 let found = lookup::key_for_address(&policy, keyrings, path.local, path.remote);
@@ -453,7 +453,7 @@ impl Engine {
         let chain = Chain::parse(header.first, body)?;
         let peer_public = only(&chain, payload::KE, "KE")?;
         let nonce_i = nonce(&chain, None)?;
-        // the identity is still hidden, so the key is that of the peer's address
+        // the identity is still hidden, so use the key of the peer's address
         let policy = Arc::clone(&self.policy);
         let found =
             lookup::key_for_address(&policy, &[], path.local, path.remote).ok_or(Refusal::NoPresharedKey)?;
@@ -500,7 +500,7 @@ impl Engine {
         Ok(Some((sa.path, bytes)))
     }
 
-    /// How an initiator names itself.
+    /// How we identify ourselves as an initiator.
     pub(crate) fn own_identity(&self, sa: &IsakmpSa) -> SelfIdentity {
         if let Some(connection) = &sa.connection {
             return connection.identity.clone();
@@ -510,7 +510,7 @@ impl Engine {
         own.unwrap_or_else(|| self.policy.global.identity.clone())
     }
 
-    /// The profile that an initiator's SA belongs to: its entry's, else the one that the peer's
+    /// The profile of an SA that we initiated: that of its entry, else the one that the peer's
     /// identity matches.
     pub(crate) fn initiator_profile(&self, sa: &IsakmpSa, identity: &Identity) -> Option<String> {
         sa.wanted_profile.clone().or_else(|| {
@@ -518,8 +518,8 @@ impl Engine {
         })
     }
 
-    /// A client's gateway must be who the user configured, before any password is sent to it
-    /// (CVE-2015-4171).
+    /// A client's gateway must have the identity that the user configured, before any password is
+    /// sent to it (CVE-2015-4171).
     pub(crate) fn check_gateway(&self, sa: &IsakmpSa, identity: &Identity) -> Result<(), Refusal> {
         let wanted = sa.connection.as_ref().and_then(|connection| connection.gateway_identity.as_ref());
         match wanted {

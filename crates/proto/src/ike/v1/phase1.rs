@@ -1,5 +1,5 @@
-//! What main and aggressive mode have in common: the parts of their messages, and what happens when
-//! they are through.
+//! What main and aggressive mode have in common: the parts of their messages, and what happens once
+//! phase 1 is established.
 
 use crate::ike::authorization::Gate;
 use crate::ike::engine::Engine;
@@ -27,8 +27,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The time that a peer has to process our last phase-1 message before the first Xauth request
-/// comes.
+/// The time that a peer has to process our last phase-1 message before we send the first Xauth
+/// request.
 const XAUTH_DELAY: Duration = Duration::from_millis(80);
 
 /// Everything that a finished phase 1 hands over.
@@ -39,14 +39,14 @@ pub(crate) struct Finished {
     pub(crate) profile: Option<String>,
     pub(crate) demands: Demands,
     pub(crate) group: Option<Arc<ClientGroup>>,
-    /// The peer said INITIAL-CONTACT.
+    /// The peer sent INITIAL-CONTACT.
     pub(crate) initial_contact: bool,
-    /// Its hash was right.
+    /// Its hash was correct.
     pub(crate) _verified: Verified,
 }
 
-/// The pre-shared key that an initiator begins with: its connection's, or that of the peer's
-/// address in the keyrings of the profile that its crypto map entry names.
+/// The pre-shared key that an initiator uses: its connection's, or that of the peer's address in
+/// the keyrings of the profile that its crypto map entry names.
 pub(crate) fn initiator_key(policy: &Policy, sa: &IsakmpSa) -> Result<Secret, Refusal> {
     if let Some(connection) = &sa.connection {
         return Ok(connection.key.clone());
@@ -57,7 +57,7 @@ pub(crate) fn initiator_key(policy: &Policy, sa: &IsakmpSa) -> Result<Secret, Re
     Ok(found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone())
 }
 
-/// What an initiator offers for phase 1, and with which authentication method.
+/// What an initiator proposes for phase 1, and its authentication method.
 pub(crate) fn initiator_offers<'a>(policy: &'a Policy, sa: &'a IsakmpSa) -> (&'a [IsakmpPolicy], u16) {
     match &sa.connection {
         Some(connection) => (&connection.proposals, ike::AUTH_XAUTH_INIT_PRESHARED),
@@ -70,7 +70,7 @@ pub(crate) fn only<'a>(chain: &Chain<'a>, kind: u8, name: &'static str) -> Resul
     chain.only(kind).ok_or(Refusal::MissingPayload(name))
 }
 
-/// A peer's nonce, of a length that RFC 2409 allows and not our own.
+/// A peer's nonce; it must have a length that RFC 2409 allows and differ from ours.
 pub(crate) fn nonce<'a>(chain: &Chain<'a>, ours: Option<&[u8]>) -> Result<&'a [u8], Refusal> {
     let nonce = only(chain, payload::NONCE, "nonce")?;
     if !limits::NONCE_BYTES.contains(&nonce.len()) || ours == Some(nonce) {
@@ -87,13 +87,13 @@ pub(crate) fn has_initial_contact(chain: &Chain<'_>) -> bool {
         .any(|message| message.kind == notify::INITIAL_CONTACT)
 }
 
-/// The parts of a path that NAT-D payloads speak of.
+/// The parts of a path that NAT-D payloads cover.
 fn ends(path: &Path) -> (SocketAddr, SocketAddr) {
     (SocketAddr::new(path.local, path.local_port), SocketAddr::new(path.remote, path.remote_port))
 }
 
 impl Engine {
-    /// A phase-1 message: header and payloads in clear.
+    /// A phase-1 message with payloads in clear.
     pub(crate) fn phase1_clear(sa: &IsakmpSa, exchange: u8, writer: &Writer) -> Vec<u8> {
         let header = Header {
             initiator: sa.cookies.initiator,
@@ -137,8 +137,8 @@ impl Engine {
         writer.push(payload::VENDOR, Vendor::Dpd.bytes());
     }
 
-    /// Vendor ids of a responder's first message: the NAT traversal dialect that both know, and
-    /// what we can do.
+    /// Vendor ids of a responder's first message: the NAT traversal dialect that both support, and
+    /// our other capabilities.
     pub(crate) fn push_responder_vendors(&mut self, sa: &mut IsakmpSa, writer: &mut Writer) {
         if self.policy.global.nat_traversal {
             sa.dialect = Dialect::choose(&sa.vendors);
@@ -160,7 +160,7 @@ impl Engine {
         writer.push(dialect.nat_d(), nat_d(hash, sa.cookies, local).to_vec());
     }
 
-    /// Judges the peer's NAT-D payloads, which speak of the path that the message came by.
+    /// Evaluates the peer's NAT-D payloads, which cover the path on which the message was received.
     pub(crate) fn judge_nat(sa: &mut IsakmpSa, hash: HashAlg, chain: &Chain<'_>, path: &Path) {
         let Some(dialect) = sa.dialect else { return };
         let hashes: Vec<_> = chain.all(dialect.nat_d()).collect();
@@ -184,7 +184,7 @@ impl Engine {
         if path.encapsulation == Encapsulation::Udp { 0 } else { 500 }
     }
 
-    /// Phase 1 is through.
+    /// Phase 1 is established.
     pub(crate) fn finish_phase1(&mut self, sa: &mut IsakmpSa, finished: Finished) {
         let now = self.now;
         let lifetime = sa.suite.map_or(Duration::from_secs(86400), |suite| suite.lifetime);
@@ -195,7 +195,7 @@ impl Engine {
         };
         let waits_for_xauth = gate.authorized().is_none();
         let (peer, renewal) = self.join_peer(sa, &finished);
-        // the side that called renews first, so that both do not do it at once
+        // the initiator rekeys first, so that the two sides do not do it at the same time
         let margin = lifetime.min(Duration::from_secs(600)) / if sa.initiator { 5 } else { 10 };
         let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
         let client = matches!(finished.identity, Identity::KeyId(_)) || waits_for_xauth;
@@ -216,7 +216,8 @@ impl Engine {
             renew,
             xauth_start: waits_for_xauth.then(|| now + XAUTH_DELAY),
             xauth_end: match (&sa.connection, waits_for_xauth) {
-                // a client gives its user as long to answer, and the gateway to go on
+                // a client gives its user that time to answer, and the gateway the same time to
+                // continue
                 (Some(_), _) => Some(now + limits::XAUTH_TIME * 2),
                 (None, true) => Some(now + limits::XAUTH_TIME),
                 (None, false) => None,
@@ -259,8 +260,8 @@ impl Engine {
         }
     }
 
-    /// In main mode a client's group is known only now, with its identity: the key was that of its
-    /// address.
+    /// In main mode a client's group is known only now, with its identity; the key was looked up by
+    /// its address.
     fn ask_for_group(&mut self, sa: &IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let (Identity::KeyId(group), None, false) = (&established.identity, &established.group, sa.initiator)
@@ -273,19 +274,19 @@ impl Engine {
         }
     }
 
-    /// The peer may do everything now.
+    /// The peer is authorised for everything now.
     pub(crate) fn authorized(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established_mut() else { return };
         let peer = established.peer;
         let first_contact = std::mem::take(&mut established.initial_contact);
-        // not before: a client that does not pass Xauth on a new SA keeps the old one, probes and
-        // all
+        // not earlier: a client that does not pass Xauth on a new SA keeps the old one, including
+        // its probes
         self.retire_older(sa.id, peer);
         if first_contact {
             self.initial_contact(sa, peer);
         }
         if sa.connection.is_some() {
-            // Xauth comes from the gateway; without it we go on by ourselves
+            // the gateway starts Xauth; if Xauth is not agreed, we continue by ourselves
             let expects_xauth = sa.suite.is_some_and(|suite| suite.method == ike::AUTH_XAUTH_INIT_PRESHARED);
             if !expects_xauth {
                 self.request_configuration(sa);
@@ -295,7 +296,7 @@ impl Engine {
         self.start_pending(sa);
     }
 
-    /// Begins the children that waited for phase 1.
+    /// Initiates the child SAs that waited for phase 1.
     pub(crate) fn start_pending(&mut self, sa: &mut IsakmpSa) {
         for child in std::mem::take(&mut sa.pending) {
             if let Err(refusal) = self.start_quick_mode(sa, child) {
@@ -305,7 +306,7 @@ impl Engine {
         }
     }
 
-    /// RESPONDER-LIFETIME as an informational exchange of its own: the peer wished for a longer
+    /// Sends RESPONDER-LIFETIME as a separate informational exchange: the peer proposed a longer
     /// lifetime.
     pub(crate) fn notify_responder_lifetime(&mut self, sa: &IsakmpSa) {
         let Some(suite) = sa.suite else { return };
@@ -327,7 +328,7 @@ impl Engine {
     // ---- what is traced
     // -------------------------------------------------------------------------------------------
 
-    /// The transforms of phase 1, held against our policies.
+    /// Traces the comparison of the phase-1 transforms with our policies.
     pub(crate) fn phase1_steps(
         &mut self,
         sa: &IsakmpSa,
@@ -340,7 +341,7 @@ impl Engine {
         });
     }
 
-    /// Public values and nonces are there.
+    /// Traces the receipt of the public value and the nonce.
     pub(crate) fn key_exchange_steps(&mut self, sa: &IsakmpSa) {
         self.steps(sa, || {
             vec![
@@ -351,7 +352,7 @@ impl Engine {
         });
     }
 
-    /// The peer's hash is right.
+    /// Traces that the peer's hash is correct.
     pub(crate) fn hash_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
         let first_contact = has_initial_contact(chain);
         let main = sa.mode == Phase1Mode::Main;
@@ -367,7 +368,7 @@ impl Engine {
         });
     }
 
-    /// The NAT-D payloads of a message, and what they say.
+    /// Traces the NAT-D payloads of a message and their result.
     pub(crate) fn nat_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
         let Some(dialect) = sa.dialect else { return };
         self.steps(sa, || {
@@ -392,13 +393,13 @@ impl Engine {
             .or(self.policy.global.keepalive)
     }
 
-    /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948 when we are the one behind the
+    /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948; used when we are behind the
     /// NAT.
     pub(crate) fn nat_keepalive_interval(&self) -> Duration {
         self.policy.global.nat_keepalive.unwrap_or(Duration::from_secs(20))
     }
 
-    /// Refuses an unencrypted message where only an encrypted one will do.
+    /// Refuses an unencrypted message where it must be encrypted.
     pub(crate) fn must_be_encrypted(header: &Header) -> Result<(), Refusal> {
         if header.encrypted() { Ok(()) } else { Err(Refusal::NotEncrypted) }
     }

@@ -1,5 +1,5 @@
-//! Messages after phase 1: encrypted, and authenticated by a HASH payload that comes first. Always
-//! in this order: decrypt, check the hash in constant time, parse, act.
+//! Messages after phase 1: encrypted, and authenticated by a HASH payload, which is the first. The
+//! order is always: decrypt, check the hash in constant time, parse, act.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -15,13 +15,13 @@ use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
 use crate::wire::registry::{exchange, payload};
 use hubward_crypto::digest::Digest;
 
-/// The payloads of a protected message behind its verified HASH payload.
+/// The payloads of a protected message after its verified HASH payload.
 pub(crate) struct Opened<'a> {
     pub(crate) chain: Chain<'a>,
     pub(crate) _verified: Verified,
 }
 
-/// Parses a decrypted message and checks its hash, which `expected` computes from the bytes behind
+/// Parses a decrypted message and checks its hash, which `expected` computes from the bytes after
 /// the HASH payload.
 pub(crate) fn open<'a>(
     keys: &Phase1Keys,
@@ -32,7 +32,7 @@ pub(crate) fn open<'a>(
     if first != payload::HASH {
         return Err(Refusal::Hash);
     }
-    // garbage behind a wrong key or IV shows as a broken chain: to us it is one thing, a hash that
+    // a wrong key or IV gives garbage, which is a broken chain: it is reported like a hash that
     // does not verify
     let mut chain = Chain::parse(first, &decrypted.plain).map_err(|_| Refusal::Hash)?;
     let hash = chain.payloads.first().ok_or(Refusal::Hash)?.body;
@@ -42,7 +42,7 @@ pub(crate) fn open<'a>(
     Ok(Opened { chain, _verified: verified })
 }
 
-/// The payloads of a message of ours with the HASH payload in front.
+/// The payloads of our message with the HASH payload first.
 pub(crate) fn with_hash(writer: &Writer, hash: impl FnOnce(&[u8]) -> Digest) -> Vec<u8> {
     let rest = writer.bytes();
     let digest = hash(&rest);
@@ -80,7 +80,7 @@ impl Engine {
         Some(header.write(&body))
     }
 
-    /// Sends a notification or a delete as an informational exchange of its own.
+    /// Sends a notification or a delete as a separate informational exchange.
     pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) -> Answer {
         let established = sa.established()?;
         let message_id = self.new_message_id(|id| established.is_in_use(id));
@@ -107,7 +107,7 @@ impl Engine {
         Some((sa.path, bytes))
     }
 
-    /// Sends a protected notification, and gives it back for repetitions.
+    /// Sends a protected notification, and returns it for repetitions.
     pub(crate) fn notify(&mut self, sa: &IsakmpSa, notify: &Notify) -> Answer {
         self.send_informational(sa, payload::NOTIFY, notify.write())
     }
@@ -117,7 +117,7 @@ impl Engine {
         self.send_informational(sa, payload::DELETE, delete.write());
     }
 
-    /// Tells a peer without an SA that its first message is refused; the responder cookie stays
+    /// Notifies a peer without an SA that its first message is refused; the responder cookie stays
     /// zero (CVE-2023-30570).
     pub(crate) fn reject_unprotected(&mut self, sa: &IsakmpSa, kind: u16) {
         let notify = Notify { protocol: 1, spi: Vec::new(), kind, data: Vec::new() };
@@ -135,8 +135,8 @@ impl Engine {
         self.transmit(sa.path, bytes);
     }
 
-    /// The path that answers a message: from the address and port it came to, to where it came
-    /// from.
+    /// Moves the SA to the path of a message: from now on we send from the address and port that it
+    /// was sent to, to where it came from.
     pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
         if sa.path == path {
             return;

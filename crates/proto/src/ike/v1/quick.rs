@@ -3,13 +3,13 @@
 //! ```text
 //! initiator                                          responder
 //!   1  { HASH(1), SA, Ni [, KE] [, IDci, IDcr] }  -->
-//!                        (our inbound half is installed before message 2 goes out)
+//!                        (our inbound SA is installed before message 2 is sent)
 //!                                                 <--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }
 //!   3  { HASH(3) }                                -->
-//!                        (our outbound half is used once message 3, or a packet, came in)
+//!                        (our outbound SA is used after message 3 or the first valid ESP packet)
 //! ```
 //!
-//! Nonces are 20 bytes: vpnc writes its own into a payload of the length of ours.
+//! Nonces are 20 bytes: vpnc writes its own nonce into a payload as long as ours.
 
 use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
@@ -44,7 +44,7 @@ use hubward_crypto::secret::Secret;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Message 1 is out.
+/// Message 1 is sent.
 pub(crate) struct Initiator {
     pub(crate) child: PendingChild,
     pub(crate) retransmit: Retransmit,
@@ -54,7 +54,7 @@ pub(crate) struct Initiator {
     private: Option<DhPrivate>,
 }
 
-/// Message 2 is out.
+/// Message 2 is sent.
 pub(crate) struct Responder {
     pub(crate) child: ChildId,
     pub(crate) retransmit: Retransmit,
@@ -62,13 +62,13 @@ pub(crate) struct Responder {
     nonce_r: Vec<u8>,
 }
 
-/// Everything that makes a child.
+/// Everything that makes a child SA.
 pub(crate) struct NewChild {
     pub(crate) service: Service,
     pub(crate) terms: EntryTerms,
     pub(crate) selector: Selector,
     pub(crate) suite: Phase2Suite,
-    /// The lifetimes that were offered.
+    /// The lifetimes that were proposed.
     pub(crate) offered: Lifetimes,
     pub(crate) inbound: Half,
     pub(crate) outbound: Half,
@@ -81,7 +81,7 @@ pub(crate) fn lifetime_seconds(data: &[u8]) -> Option<Duration> {
     let mut kind = None;
     let mut seconds = None;
     for attribute in attribute::parse(data).ok()? {
-        // phase 1 numbers life type and duration 11 and 12, phase 2 1 and 2
+        // life type and duration are attributes 11 and 12 in phase 1, 1 and 2 in phase 2
         match attribute.kind {
             1 | 11 => kind = attribute.as_number(),
             2 | 12 if kind == Some(u64::from(ipsec::SECONDS)) => seconds = attribute.as_number(),
@@ -138,7 +138,7 @@ impl Engine {
             .cloned()
             .ok_or(Refusal::Local("the crypto map entry is gone"))?;
         if let Some(old) = child.replaces.and_then(|id| self.children.get(&id)) {
-            // a renewal offers what runs, alone: a client takes one transform only
+            // a rekey proposes only the suite in use: a client accepts a single transform
             let set = TransformSet { name: String::new(), suite: old.sa.suite, mode: old.sa.mode, line: 0 };
             terms.transform_sets = vec![set];
             terms.pfs = old.pfs;
@@ -176,8 +176,8 @@ impl Engine {
         Ok(())
     }
 
-    /// A quick mode begins. In time before no id may be remembered any more, phase 1 is renewed;
-    /// where that does not happen the SA ends, for an id that is forgotten could be used twice.
+    /// A quick mode starts. Phase 1 is rekeyed in time, before the list of remembered ids is full.
+    /// If that does not happen, the SA ends, because a forgotten id could be used twice.
     fn use_message_id(&mut self, sa: &mut IsakmpSa, message_id: u32) {
         let now = self.now;
         let Some(established) = sa.established_mut() else { return };
@@ -190,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// A quick mode message came in.
+    /// A quick mode message was received.
     pub(crate) fn quick_mode(
         &mut self,
         sa: &mut IsakmpSa,
@@ -208,7 +208,7 @@ impl Engine {
             None if established.message_ids.contains(message_id) => Err(Refusal::MessageIdUsed(message_id)),
             None => {
                 let opened = open(&keys, header.first, &decrypted, |rest| keys.hash1(message_id, rest))?;
-                // authorisation before anything of the message is acted on
+                // check authorisation before acting on anything in the message
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
                 if established.exchanges.len() >= limits::EXCHANGES || established.message_ids.is_full() {
                     return Err(Refusal::TooMany);
@@ -217,8 +217,8 @@ impl Engine {
                 established.dpd.heard = self.now;
                 self.use_message_id(sa, message_id);
                 self.quick_steps(sa, message_id, true);
-                // message 1 may be an old one that somebody recorded: it is answered where it came
-                // from, but the SA follows only message 3, which proves that the peer is there now
+                // message 1 may be a recorded one: the answer goes to where it came from, but the
+                // SA's path follows only message 3, which proves that the peer is there now
                 let home = std::mem::replace(&mut sa.path, path);
                 let answered = self.quick_mode_respond(sa, message_id, &opened.chain, &authorized);
                 if let Err(refusal) = &answered
@@ -290,7 +290,7 @@ impl Engine {
         };
         let lease = self.check_client_selector(peer, &selector, authorized)?;
         let replaces = self.replaced_by(peer, &selector);
-        // what was replaced keeps no new network out, and what is in use no renewal
+        // replaced child SAs do not keep a new network out, and those in use do not prevent a rekey
         let limit = self.children_limit(sa.path.interface);
         let standing = self.children_of(peer).filter(|child| !child.superseded).count();
         let unused = self.children_of(peer).filter(|child| child.superseded || !child.outbound).count();
@@ -298,7 +298,7 @@ impl Engine {
             return Err(Refusal::TooMany);
         }
         let (found, choice) = if let Some(connection) = &sa.connection {
-            // a gateway that renews our child proposes the selectors of the one that runs
+            // a gateway that rekeys our child SA proposes the selector of the one in use
             if replaces.is_none() {
                 return Err(no_entry(&selector, None));
             }
@@ -310,7 +310,8 @@ impl Engine {
             self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
         };
         let (service, terms) = found;
-        // a client speaks for what it was lent, and a peer without a NAT for itself
+        // not checked for a client's leased address, nor for the outer address of a peer without
+        // NAT
         let own =
             lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
         if service.template().is_some()
@@ -346,7 +347,8 @@ impl Engine {
             initiator: false,
             terms,
         };
-        // inbound before message 2: the peer may send as soon as it has it
+        // install the inbound SA before sending message 2: the peer may send ESP as soon as it has
+        // that
         let child = self.install_child(sa, new, lease);
         let mut writer = Writer::new();
         writer.push(payload::SA, write_sa(&choice.answer(spi))).push(payload::NONCE, nonce_r.clone());
@@ -374,7 +376,7 @@ impl Engine {
         Ok(Some((sa.path, bytes)))
     }
 
-    /// The first entry, in IOS's order, whose transform sets take the offer.
+    /// The first entry, in IOS's order, whose transform sets accept one of the proposals.
     fn choose_entry(
         &mut self,
         sa: &IsakmpSa,
@@ -411,7 +413,7 @@ impl Engine {
         ))
     }
 
-    /// A message of quick mode with a proposal came, the first or the second.
+    /// Traces a received quick mode message with a proposal: message 1 (`first`) or 2.
     fn quick_steps(&mut self, sa: &IsakmpSa, message_id: u32, first: bool) {
         self.steps(sa, || {
             let node = first.then_some(Trace::NewNode(message_id, IsakmpState::QmIdle));
@@ -424,7 +426,7 @@ impl Engine {
         });
     }
 
-    /// The transforms of phase 2, held against what is configured.
+    /// Traces the comparison of the phase-2 transforms with the configuration.
     fn proposal_steps(
         &mut self,
         sa: &IsakmpSa,
@@ -455,9 +457,9 @@ impl Engine {
         });
     }
 
-    /// A client may speak only for the address it was given, and nobody else for that. Old Cisco
-    /// clients open a second SA to the hub itself, which is within that; the SA's inner sources are
-    /// held to the address in any case.
+    /// A client may propose only its assigned address as its proxy identity, and no other peer may
+    /// propose that address. Old Cisco clients open a second SA to the hub itself, which this rule
+    /// permits; the inner source of a packet must be the assigned address in any case.
     fn check_client_selector(
         &self,
         peer: crate::names::PeerId,
@@ -470,13 +472,13 @@ impl Engine {
             Some(address) if selector.remote != AddressRange::host(address) => {
                 Err(Refusal::ForeignAddress(selector.remote.to_string()))
             }
-            // whoever came by Xauth or by a group is a client and needs an address first
+            // a peer with an Xauth user or a group is a client and needs an address first
             None if known.connection.is_none() && (authorized.user().is_some() || known.group.is_some()) => {
                 let reachable = self.static_client(selector);
                 if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
             }
-            // of equal selectors the newest has the traffic: a spoke that names a client's address
-            // would take the client's
+            // of equal selectors the newest gets the traffic: a spoke that proposes a client's
+            // address would take over the client's traffic
             None if self.is_leased_to_another(peer, selector) => {
                 Err(Refusal::LeasedAddress(selector.remote.to_string()))
             }
@@ -484,14 +486,15 @@ impl Engine {
         }
     }
 
-    /// Whether the peer's side of a selector is exactly the address of somebody else's lease.
+    /// Whether the peer's side of a selector is exactly the address leased to another peer.
     fn is_leased_to_another(&self, peer: crate::names::PeerId, selector: &Selector) -> bool {
         let leases =
             self.peers.iter().filter(|(id, _)| **id != peer).filter_map(|(_, other)| other.lease.as_ref());
         leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address))
     }
 
-    /// Without mode-config a client's proxy is accepted only where a crypto ACL names it.
+    /// Without mode-config, a client's proxy identity is accepted only if a crypto ACL of a dynamic
+    /// map permits it.
     fn static_client(&self, selector: &Selector) -> bool {
         self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
             crate::policy::MapEntryKind::Static { .. } => false,
@@ -526,7 +529,7 @@ impl Engine {
         };
         let ids: Vec<_> = chain.all(payload::ID).collect();
         if let [ours, theirs] = ids.as_slice() {
-            // the answer must name the proxies that we proposed
+            // the answer must contain the proxy identities that we proposed
             let unity = sa.vendors.has(Vendor::Unity);
             let (local, remote) = (Proxy::parse(ours, unity)?, Proxy::parse(theirs, unity)?);
             let answered = Proxy::selector(&local, &remote);
@@ -572,7 +575,7 @@ impl Engine {
         Ok(Some((sa.path, bytes)))
     }
 
-    /// Tells the peer why its quick mode is refused; nothing of its message is copied into the
+    /// Notifies the peer why its quick mode is refused; nothing of its message is copied into the
     /// answer.
     fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
         let kind = match refusal {
@@ -589,8 +592,8 @@ impl Engine {
         self.notify(sa, &message)
     }
 
-    /// The peer refuses something: the only quick mode of ours under way is over; with several the
-    /// SPI tells which.
+    /// The peer refuses something. If a single quick mode of ours is in progress, it is over; if
+    /// there are several, the SPI identifies it.
     pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
         let Some(established) = sa.established_mut() else { return };
         let ours: Vec<_> = established
@@ -625,7 +628,7 @@ fn misfit(
     Refusal::NoPhase2Proposal(Box::new(Phase2Misfit::new(terms, offered, difference)))
 }
 
-/// Both halves' keys: KEYMAT of a half is named by its receiver's SPI.
+/// The keys of both directions: the KEYMAT of a direction depends on its receiver's SPI.
 fn halves(
     keys: &crate::ike::v1::keys::Phase1Keys,
     suite: &Phase2Suite,

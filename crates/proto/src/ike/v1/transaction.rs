@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Engine {
-    /// A transaction message came in.
+    /// A transaction message was received.
     pub(crate) fn transaction(
         &mut self,
         sa: &mut IsakmpSa,
@@ -56,8 +56,8 @@ impl Engine {
             Config::parse(opened.chain.only(payload::ATTRIBUTE).ok_or(Refusal::MissingPayload("ATTR"))?)?;
         let begins = !established.exchanges.contains_key(&message_id);
         if begins && message.kind == config::REQUEST && established.gate.authorized().is_none() {
-            // the acknowledgement of Xauth may only be late: the repetition of this message must
-            // decrypt as it did
+            // perhaps only the acknowledgement of Xauth is late: a repetition of this message must
+            // still decrypt, so the IV chain is not advanced
             return Err(Refusal::NotAuthorized);
         }
         if begins && established.exchanges.len() >= limits::EXCHANGES {
@@ -76,12 +76,12 @@ impl Engine {
         });
         let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&message_id));
         if exchange.is_some() {
-            // an answer to what we asked is not an old message of somebody's recording
+            // an answer to our request cannot be a replayed message
             self.follow(sa, path);
         }
         match (message.kind, exchange) {
-            // the message id names the exchange; the identifier inside does not have to agree, for
-            // strongSwan's replies to Xauth carry another one
+            // the message id identifies the exchange; the identifier inside need not match, because
+            // strongSwan's replies to Xauth have another one
             (config::REPLY, Some(Exchange::XauthRequest { user, .. })) => {
                 self.steps(sa, || {
                     let replied =
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// Sends a transaction message and gives it back for repetitions.
+    /// Sends a transaction message and returns it for repetitions.
     fn send_config(&mut self, sa: &mut IsakmpSa, message_id: u32, kind: u8, message: &Config) -> Answer {
         let message = Config { kind, identifier: message.identifier, attributes: message.attributes.clone() };
         let established = sa.established()?;
@@ -146,7 +146,7 @@ impl Engine {
         Some((sa.path, bytes))
     }
 
-    /// Begins a transaction of ours.
+    /// Initiates a transaction.
     fn begin_config(
         &mut self,
         sa: &mut IsakmpSa,
@@ -219,7 +219,7 @@ impl Engine {
             self.send_xauth_status(sa, None);
             return Err(Refusal::XauthFailed);
         };
-        // a further round asks for no name: it is for the user who began
+        // a further round does not ask for a name: it is for the user of the first round
         let user = asked.unwrap_or_else(|| String::from_utf8_lossy(&user).into_owned());
         established.exchanges.insert(message_id, Exchange::XauthCheck { user: user.clone() });
         self.ask(
@@ -230,8 +230,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The list's verdict. A user who mistyped is asked again on the same SA, until his tries are
-    /// used up.
+    /// The list's verdict. A rejected user is asked again on the same SA until the tries are used
+    /// up.
     pub(crate) fn xauth_checked(
         &mut self,
         sa: &mut IsakmpSa,
@@ -255,7 +255,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The list wants another round.
+    /// The list requires another round.
     pub(crate) fn xauth_challenged(
         &mut self,
         sa: &mut IsakmpSa,
@@ -270,7 +270,7 @@ impl Engine {
         Ok(())
     }
 
-    /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse everything
+    /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse anything
     /// else.
     fn send_xauth_status(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
         let identifier = (self.random.u32() & 0xffff) as u16;
@@ -284,7 +284,7 @@ impl Engine {
         }
     }
 
-    /// `<--  { HASH, ACK(status) }`: what it says does not matter, only that the verdict arrived.
+    /// `<--  { HASH, ACK(status) }`: its content does not matter, only that the verdict arrived.
     fn xauth_acknowledged(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
         let Some(user) = user else {
             self.delete_isakmp(sa, "Xauth failed");
@@ -297,13 +297,14 @@ impl Engine {
         self.event(Some(sa), EventKind::XauthAccepted { user: Untrusted::new(user.as_bytes()) });
         self.peer_user(sa, &user);
         if renewal {
-            // vpnc, when it renews phase 1, goes on only after another notification behind Xauth
+            // vpnc, when it rekeys phase 1, continues only after another notification that follows
+            // Xauth
             self.notify_responder_lifetime(sa);
         }
         self.authorized(sa);
     }
 
-    /// A transaction of ours has begun.
+    /// Traces the start of our transaction.
     fn begun_steps(&mut self, sa: &IsakmpSa, message_id: u32, message: &Config) {
         self.steps(sa, || {
             let mut out = vec![Trace::AaaAnswered, Trace::NewNode(message_id, IsakmpState::ConfXauth)];
@@ -337,8 +338,8 @@ impl Engine {
         let id = sa.id;
         let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
         let pool = established.group.as_ref().and_then(|group| group.pool.clone());
-        // in main mode the list is asked for the group only after the identity, and may take its
-        // time
+        // in main mode the list is asked for the group only after the identity is known, and may
+        // not have answered yet
         let waits = established.group.is_none() && self.waits_for_group(id);
         if !established.demands.respond || (pool.is_none() && !waits) {
             return Err(Refusal::NoModeConfig);
@@ -352,7 +353,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The list has answered for a group: clients that asked for an address before that get theirs.
+    /// The list has answered for a group: requests for an address that waited for it are handled.
     pub(crate) fn group_known(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let Some(established) = sa.established_mut() else { return Ok(()) };
         let pool = established.group.as_ref().and_then(|group| group.pool.clone());
@@ -373,7 +374,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks for a lease; a peer that has one gets the same again.
+    /// Asks for a lease; a peer that has one gets the same address again.
     fn request_lease(&mut self, sa: &IsakmpSa, message_id: u32, pool: String, wanted: Option<Ipv4Addr>) {
         let Some(peer) = sa.established().map(|established| established.peer) else { return };
         let owner = self.lease_owner(sa, peer);
@@ -386,8 +387,8 @@ impl Engine {
         );
     }
 
-    /// Who holds the lease: group, user, and the device, told apart by address, and by port as well
-    /// when another of the same user is at the same address.
+    /// Who holds the lease: group, user and device. Devices are distinguished by address, and also
+    /// by port if another device of the same user has the same address.
     fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::names::PeerId) -> LeaseOwner {
         let peer = self.peers.get(&peer_id);
         if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
@@ -457,8 +458,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the request that an address was asked for, with what answers it: the identifier, the
-    /// attributes, the group, and how long the IKE SA lasts.
+    /// Takes the request for an address out of its exchange, with what the answer needs: the
+    /// identifier, the attributes, the group, and how long the IKE SA lasts.
     fn claim(
         &self,
         sa: &mut IsakmpSa,
@@ -474,7 +475,7 @@ impl Engine {
         Ok((identifier, requested, group, established.expires.since(self.now)))
     }
 
-    /// What becomes of a client's request.
+    /// Traces how a client's request is answered.
     fn config_steps(
         &mut self,
         sa: &IsakmpSa,
@@ -558,7 +559,7 @@ impl Engine {
         };
         let Some(answers) = answers else {
             if established.xauth_answered {
-                // the gateway did not take what the user had
+                // the gateway rejected the user's credentials, and there are no others
                 self.client_rejected(sa);
                 return Err(Refusal::XauthFailed);
             }
@@ -588,8 +589,8 @@ impl Engine {
         Ok(())
     }
 
-    /// `{ HASH, ACK(status) }  -->`, and on to mode-config. A gateway's word that all is well opens
-    /// nothing that was not open.
+    /// `{ HASH, ACK(status) }  -->`, followed by mode-config. A gateway's claim of success permits
+    /// nothing that was not permitted before.
     fn xauth_status(
         &mut self,
         sa: &mut IsakmpSa,
@@ -607,7 +608,7 @@ impl Engine {
         Ok(answer)
     }
 
-    /// `{ HASH, REQUEST(address, dns, ...) }  -->`, unless the tunnel's address is known already.
+    /// `{ HASH, REQUEST(address, dns, ...) }  -->`, unless the tunnel's address is already known.
     pub(crate) fn request_configuration(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let known = self.peers.get(&established.peer).and_then(|peer| peer.connection.as_ref());
@@ -677,7 +678,7 @@ impl Engine {
     }
 }
 
-/// Whether one of the lists of split networks is longer than we take.
+/// Whether one of the lists of split networks is longer than we accept.
 fn has_too_many_networks(message: &Config) -> bool {
     [config::UNITY_SPLIT_INCLUDE, config::UNITY_SPLIT_EXCLUDE].into_iter().any(|kind| {
         let lists = message.attributes.iter().filter(|attribute| attribute.kind == kind);
@@ -693,7 +694,7 @@ fn is_xauth(message: &Config) -> bool {
         .any(|attribute| (config::XAUTH_TYPE..=config::XAUTH_ANSWER).contains(&attribute.kind))
 }
 
-/// The address that a client names because it had it before.
+/// The address that a client requests because it had it before.
 fn wanted_address(requested: &[Attribute]) -> Option<Ipv4Addr> {
     let attribute = requested.iter().find(|attribute| attribute.kind == config::ADDRESS)?;
     let octets: [u8; 4] = attribute.bytes().try_into().ok()?;
@@ -710,7 +711,8 @@ fn xauth_text(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     (bytes.len() <= limits::XAUTH_BYTES && !bytes.contains(&0)).then_some(bytes)
 }
 
-/// The answer to a client: the address always, the rest where it was asked for and is configured.
+/// The answer to a client: the address always, other attributes if they are requested and
+/// configured.
 fn config_reply(
     group: &ClientGroup,
     requested: &[Attribute],
@@ -719,7 +721,8 @@ fn config_reply(
     version: &str,
 ) -> Vec<Attribute> {
     let mut out = vec![Attribute::long(config::ADDRESS, address.octets())];
-    // a kind asked for twice is answered once: a short request must not make a long answer
+    // an attribute that is requested twice is answered once: a short request must not cause a long
+    // answer
     let mut answered = BTreeSet::new();
     for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| answered.insert(*kind)) {
         let text = |text: &str| Attribute::long(kind, text.as_bytes());
@@ -753,15 +756,15 @@ fn config_reply(
             config::UNITY_BACKUP_SERVERS if !group.backup_gateways.is_empty() => {
                 out.push(text(&group.backup_gateways.join(",")));
             }
-            // what is not configured or not known is not answered
+            // unknown and unconfigured attributes are not answered
             _ => {}
         }
     }
     out
 }
 
-/// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts made
-/// printable, domains restricted to the characters of host names.
+/// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts are made
+/// printable, and domains are restricted to the characters of host names.
 fn read_assignment(connection: &str, gateway: std::net::IpAddr, message: &Config) -> Option<Assignment> {
     fn v4(attribute: &Attribute) -> Option<Ipv4Addr> {
         Some(Ipv4Addr::from(<[u8; 4]>::try_from(attribute.bytes()).ok()?))
@@ -820,7 +823,7 @@ fn read_assignment(connection: &str, gateway: std::net::IpAddr, message: &Config
     })
 }
 
-/// A banner: at most 1024 characters, control characters other than line ends taken out.
+/// A banner: at most 1024 characters, without control characters other than line ends.
 fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.chars().filter(|character| *character == '\n' || !character.is_control()).take(1024).collect()

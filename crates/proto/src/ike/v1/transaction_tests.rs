@@ -1,4 +1,4 @@
-//! Messages of mode-config and Xauth that peers made up.
+//! Malicious messages of mode-config and Xauth.
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn a29_unknown_attributes_are_left_out() {
     assert_eq!(expiry.as_number(), Some(86386));
 }
 
-/// A kind that is asked for again and again is answered once.
+/// An attribute that is requested repeatedly is answered once.
 #[test]
 fn a_repeated_question_has_one_answer() {
     let group = ClientGroup { banner: Some("x".repeat(500)), ..group() };
@@ -47,8 +47,7 @@ fn a_repeated_question_has_one_answer() {
     assert_eq!(kinds, [config::ADDRESS, config::DNS, config::DNS, config::UNITY_BANNER]);
 }
 
-/// What a hostile gateway sends is bounded, made printable, or refused (CVE-2010-3302 and its
-/// kind).
+/// What a hostile gateway sends is bounded, made printable, or refused (CVE-2010-3302 and similar).
 #[test]
 fn hostile_assignments() {
     let read = |attributes: Vec<Attribute>| {

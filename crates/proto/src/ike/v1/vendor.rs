@@ -1,4 +1,4 @@
-//! Vendor ids: how peers tell what they can do.
+//! Vendor ids: how peers announce their capabilities.
 
 /// What a vendor id announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,7 +73,7 @@ impl Vendor {
     }
 }
 
-/// What a peer announced in phase 1.
+/// The vendor ids that a peer announced in phase 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vendors(Vec<Vendor>);
 
