@@ -1,17 +1,17 @@
-//! Who may begin phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one
+//! Who may initiate phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one
 //! address makes us spend.
 //!
-//! All of them count addresses and not ports, since an attacker has all ports of his address. So
-//! they are wide enough for a building full of peers behind one NAT that all begin at once; whoever
-//! is too many repeats his message and is let in then.
+//! All bounds count addresses and not ports, because an attacker has all ports of his address. They
+//! are therefore wide enough for a building full of peers behind one NAT that all initiate at once.
+//! A peer above the bound repeats its message and is admitted later.
 //!
-//! A first message shows nothing of its sender, who can forge any address: that of a peer whom he
-//! wants to lock out, too. So message 1 of main mode, which costs little, is always taken. When
-//! there are too many SAs for which nothing else came, of one address or altogether, the oldest
-//! gives way: a peer that is there answers our message 2 long before it is the oldest, a forged one
-//! never does. Message 3 has our cookie, so what it makes us spend is put to the account of whoever
-//! really has the address. Message 1 of aggressive mode costs as much and shows nothing, so it has
-//! an account and a bound of its own.
+//! A first message proves nothing about its sender, who can forge any address, including that of a
+//! peer to lock out. Message 1 of main mode costs little and is therefore always accepted. When too
+//! many SAs, of one address or in total, have received only that message, the oldest is dropped: a
+//! real peer answers our message 2 long before its SA is the oldest, and a forged one never does.
+//! Message 3 carries our cookie, so what it makes us spend is charged to the real holder of the
+//! address. Message 1 of aggressive mode costs as much and proves nothing, so it has its own
+//! account and its own bound.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -27,44 +27,43 @@ use crate::wire::registry::{exchange, notify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// What peers have begun.
+/// The SAs that peers have initiated.
 #[derive(Debug, Default)]
 pub(super) struct Admission {
-    /// Spent on those who have our cookie.
+    /// Spent on peers that sent our cookie.
     shown: Account,
-    /// Spent on those who claim an address.
+    /// Spent on peers that only claim an address.
     claimed: Account,
     stages: BTreeMap<ConnId, Stage>,
     half_open: usize,
     up_of: BTreeMap<IpAddr, usize>,
-    /// Those of the half-open SAs that give way, oldest first.
+    /// The half-open SAs that may be dropped, oldest first.
     called: BTreeSet<ConnId>,
     called_of: BTreeMap<IpAddr, BTreeSet<ConnId>>,
     aggressive: usize,
 }
 
-/// A token bucket for each source address, and one for all sources that found no room for a bucket
-/// of their own.
+/// A token bucket for each source address, and one that all sources without a bucket share.
 #[derive(Debug, Default)]
 struct Account {
     /// Half-open SAs that have cost a Diffie-Hellman exchange.
     half_open_of: BTreeMap<IpAddr, usize>,
     of_source: BTreeMap<IpAddr, Bucket>,
     rest: Bucket,
-    /// When buckets that are full again were thrown away last.
+    /// When full buckets were last discarded.
     swept: Option<Instant>,
 }
 
-/// How far an SA is that a peer began.
+/// How far an SA that a peer initiated has progressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Message 1 of main mode came, and nothing else.
+    /// Only message 1 of main mode was received.
     Called,
-    /// Message 1 of aggressive mode came.
+    /// Message 1 of aggressive mode was received.
     Aggressive,
-    /// The peer has shown that it receives what we send to its address.
+    /// The peer has proved that it receives what we send to its address.
     Answered,
-    /// Phase 1 is through.
+    /// Phase 1 is established.
     Up,
 }
 
@@ -80,18 +79,18 @@ impl Stage {
     }
 }
 
-/// Whether one more half-open SA has room.
+/// Room for one more half-open SA.
 enum Room {
     Free,
-    /// This one gives way to it.
+    /// This SA must be dropped for it.
     InsteadOf(ConnId),
 }
 
-/// Counts what was spent and not refilled yet, so that a bucket nobody drew from is the default
-/// one.
+/// Counts the tokens that were spent and not refilled yet, so that the default value is a full
+/// bucket.
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
-    /// When all tokens will be there again.
+    /// When the bucket will be full again.
     full_at: Option<Instant>,
 }
 
@@ -113,8 +112,8 @@ impl Account {
     fn take(&mut self, source: IpAddr, now: Instant) -> bool {
         let sweeps = self.swept.is_none_or(|last| last + limits::PHASE1_REFILL <= now);
         if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
-            // all of them, so not for each message of a flood: a bucket is not full again any
-            // sooner
+            // sweeping visits all buckets, so it is not done for each message of a flood: no bucket
+            // refills faster than that
             self.of_source.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
             self.swept = Some(now);
         }
@@ -125,7 +124,7 @@ impl Account {
     }
 }
 
-/// One more of a source, or one less.
+/// Counts one more of a source, or one less.
 fn step(counts: &mut BTreeMap<IpAddr, usize>, source: IpAddr, more: bool) {
     let count = counts.entry(source).or_default();
     *count = if more { *count + 1 } else { count.saturating_sub(1) };
@@ -135,7 +134,7 @@ fn step(counts: &mut BTreeMap<IpAddr, usize>, source: IpAddr, more: bool) {
 }
 
 impl Admission {
-    /// A peer's SA has come this far, or is gone.
+    /// Records the stage of a peer's SA, or that the SA is gone.
     pub(super) fn note(&mut self, id: ConnId, source: IpAddr, stage: Option<Stage>) {
         let before = match stage {
             Some(stage) => self.stages.insert(id, stage),
@@ -147,7 +146,7 @@ impl Admission {
         }
     }
 
-    /// One more of a stage, or one less.
+    /// Counts one more of a stage, or one less.
     fn count(&mut self, id: ConnId, source: IpAddr, stage: Stage, more: bool) {
         let by = |count: &mut usize| *count = if more { *count + 1 } else { count.saturating_sub(1) };
         match stage {
@@ -255,15 +254,14 @@ impl Engine {
         }
     }
 
-    /// Before a Diffie-Hellman exchange for message 3 of main mode. It is put to the account of
-    /// where message 1 came from: there our cookie went, while the source of message 3 may be
-    /// forged again.
+    /// Before a Diffie-Hellman exchange for message 3 of main mode. It is charged to the source of
+    /// message 1, because our cookie was sent there; the source of message 3 may be forged again.
     pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
         let source = sa.first_source.unwrap_or(sa.path.remote);
         self.admission.spend(source, sa.mode, self.now)
     }
 
-    /// All half-open SAs are taken, and another peer calls.
+    /// Drops this half-open SA because there are too many and another peer initiates.
     fn give_way(&mut self, sa: &mut IsakmpSa) {
         self.refuse(Some(sa), sa.path, Refusal::TooManyHalfOpen);
         sa.dead = true;
@@ -283,7 +281,7 @@ mod tests {
         (0..1000).map(|_| u32::from(admission.spend(source, Phase1Mode::Main, now).is_ok())).sum()
     }
 
-    /// What somebody claims is no charge on who has shown that the address is his.
+    /// A claimed address is not charged to the peer that proved it holds that address.
     #[test]
     fn a_burst_and_then_the_rate() {
         let mut admission = Admission::default();
@@ -297,8 +295,8 @@ mod tests {
         assert_eq!(taken(&mut admission, source(1), later), limits::PHASE1_BURST);
     }
 
-    /// More sources than we keep count of share what is left; when the others are quiet again, each
-    /// has its own.
+    /// Sources beyond those that we count separately share one bucket; once the others are quiet,
+    /// each gets its own.
     #[test]
     fn too_many_sources_share_a_bucket() {
         let mut admission = Account::default();
@@ -315,7 +313,7 @@ mod tests {
         assert_eq!(admission.of_source.len(), 100);
     }
 
-    /// SAs that are up count for their source, and not as half-open ones; when they are gone
+    /// Established SAs count for their source and not as half-open ones; once they are gone,
     /// nothing is left.
     #[test]
     fn sas_of_one_source() {

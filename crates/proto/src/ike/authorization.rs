@@ -1,6 +1,6 @@
-//! Authorisation is a value. Quick mode and mode-config take an [`AuthorizedPeer`]; only what this
-//! file does makes one (the answer to CVE-2005-1057 and CVE-2005-1058, where a router forgot to
-//! ask).
+//! Authorisation is a value. Quick mode and mode-config take an [`AuthorizedPeer`], and only the
+//! code in this file creates one (the answer to CVE-2005-1057 and CVE-2005-1058, where a router did
+//! not check).
 
 /// The peer may negotiate child SAs and ask for an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct AuthorizedPeer {
     user: Option<String>,
 }
 
-/// What stands between a proven phase-1 identity and everything else.
+/// The authorisation state of a peer whose phase-1 identity is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Xauth against this login list must pass first.
@@ -16,7 +16,7 @@ pub enum Gate {
         /// `aaa authentication login` list.
         list: String,
     },
-    /// Nothing more is asked.
+    /// Nothing more is required.
     Open(AuthorizedPeer),
 }
 
@@ -27,14 +27,15 @@ pub struct XauthPassed {
 }
 
 impl XauthPassed {
-    /// To be called with the acknowledgement of a SET that said so, after the list accepted `user`.
+    /// Call this when the peer has acknowledged the SET that reported success, after the list
+    /// accepted `user`.
     pub(super) fn acknowledged(user: String) -> Self {
         Self { user }
     }
 }
 
 impl Gate {
-    /// The gate of a peer whose profile (or crypto map) asks for `xauth_list`, or for nothing.
+    /// The gate of a peer whose profile (or crypto map) requires `xauth_list`, or nothing.
     pub fn of_peer(xauth_list: Option<&String>) -> Self {
         match xauth_list {
             Some(list) => Self::Xauth { list: list.clone() },
@@ -42,12 +43,12 @@ impl Gate {
         }
     }
 
-    /// The gate towards a gateway that we called and that proved its identity.
+    /// The gate for a gateway to which we initiated and that proved its identity.
     pub fn of_gateway() -> Self {
         Self::Open(AuthorizedPeer { user: None })
     }
 
-    /// Opens by a passed Xauth.
+    /// Opens the gate after Xauth passed.
     pub fn pass(&mut self, proof: XauthPassed) {
         *self = Self::Open(AuthorizedPeer { user: Some(proof.user) });
     }

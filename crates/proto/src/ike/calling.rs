@@ -1,10 +1,11 @@
-//! Which peer a crypto map entry calls: packets that want a tunnel, peers that do not answer, and
-//! peers that forgot us.
+//! With which peer a crypto map entry initiates: packets that need a tunnel, peers that do not
+//! answer, and peers that have forgotten us.
 //!
-//! `set peer` lines are tried in their order. When phase 1 with one comes to nothing, what waited
-//! for it is offered to the next at once, and so on round the list; when a peer is found dead, the
-//! next packet goes to the one behind it. Once a tunnel is up the list is back at its start, so
-//! that the first peer is called first again when the tunnel is gone (`set peer A default`).
+//! `set peer` lines are tried in their order. When phase 1 with one fails, the child SAs that
+//! waited for it are passed to the next at once, and so on round the list. When a peer is found
+//! dead, the next packet initiates to the peer after it. Once a tunnel is established, the list is
+//! reset, so that the first peer is tried first again after the tunnel has ended (`set peer A
+//! default`).
 
 use crate::flow::tables::Acquire;
 use crate::ike::engine::Engine;
@@ -17,9 +18,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
-    /// ESP for an SPI nobody knows: with `invalid-spi-recovery` the peer is called, a static one
-    /// for its tunnel, any other for phase 1 alone, whose INITIAL-CONTACT tells it that its old
-    /// tunnels are gone. Behind NAT nobody can be called.
+    /// ESP with an unknown SPI: with `invalid-spi-recovery` we initiate to the peer: to a static
+    /// peer for its tunnel, to any other for phase 1 alone, whose INITIAL-CONTACT makes it drop its
+    /// old tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be
+    /// reached.
     pub(super) fn unknown_spi(&mut self, path: Path) {
         if !self.policy.global.invalid_spi_recovery
             || self.sas.values().any(|sa| sa.path.remote == path.remote)
@@ -82,8 +84,8 @@ impl Engine {
         peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()
     }
 
-    /// The peer behind `peer` in an entry's list, the number of peers, and the entry's profile;
-    /// nothing for an entry with one peer only.
+    /// The peer after `peer` in an entry's list, the number of peers, and the entry's profile;
+    /// `None` for an entry with a single peer.
     fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
         let entry = service.map_entry()?;
         let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
@@ -94,8 +96,8 @@ impl Engine {
         Some((*next, peers.len(), terms.profile.clone()))
     }
 
-    /// A call was not answered: what waited for it is offered to the next peer, until each had its
-    /// chance.
+    /// A peer did not answer: the child SAs that waited for it are passed to the next peer, until
+    /// each peer was tried once.
     pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
             let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {
@@ -104,14 +106,14 @@ impl Engine {
             self.next_peer.insert(child.service.clone(), next);
             child.unanswered += 1;
             if child.unanswered < count {
-                // with the old peer its pair is lost too: this is a new one
+                // the old peer's child SA is lost with it, so this one replaces nothing
                 child.replaces = None;
                 self.request_child(sa.path.interface, next, profile, child);
             }
         }
     }
 
-    /// A peer is dead: the entries that it served call the next one.
+    /// A peer is dead: the entries that it served try the next one.
     pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
         let services: Vec<_> = self
             .children

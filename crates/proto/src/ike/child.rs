@@ -1,5 +1,5 @@
-//! Child SA pairs: installing, renewing and ending them. They belong to the peer; phase 1 may come
-//! and go under them.
+//! Child SAs: installing, rekeying and ending them. They belong to the peer and not to a phase-1
+//! SA, which may end or be replaced while they live.
 
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
@@ -21,26 +21,26 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a replaced pair stays for packets under way, before the side that replaced it deletes
-/// it.
+/// How long a replaced child SA stays for packets in transit, before the side that replaced it
+/// deletes it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The same where the peer replaced it, and it has to go because there are too many: the peer's
-/// side has the new pair already.
+/// The same delay where the peer replaced the child SA and we delete it because the peer has too
+/// many: the peer already uses the new one.
 const SHORT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a pair that has to carry again, because what replaced it went first, waits at least
-/// before it is renewed in its turn: a peer may delete that one at once too.
+/// Minimum delay before we rekey a child SA that was reinstated because its replacement was deleted
+/// first: a peer may delete the next replacement at once, too.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// How long before its end a pair is renewed: first by the side that began it, by the other only
-/// when that did not happen.
+/// How long before its end a child SA is rekeyed. The initiator rekeys first, the responder only if
+/// the initiator did not.
 const fn margin(initiator: bool) -> Duration {
     Duration::from_secs(if initiator { 30 } else { 12 })
 }
 
 impl Engine {
-    /// Installs the inbound half of a new pair; [`Self::use_outbound`] brings the other.
+    /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
     pub(super) fn install_child(
         &mut self,
         sa: &IsakmpSa,
@@ -113,7 +113,8 @@ impl Engine {
         id
     }
 
-    /// The peer has its half: ours goes into use, and what it replaces goes out of use.
+    /// The peer has installed its SAs: we start to use our outbound SA, and the child SAs that it
+    /// replaces are superseded.
     pub(super) fn use_outbound(&mut self, id: ChildId) {
         let now = self.now;
         let Some(child) = self.children.get_mut(&id) else { return };
@@ -139,8 +140,8 @@ impl Engine {
             if let Some(old) = self.children.get_mut(&old) {
                 old.superseded = true;
                 old.soft = None;
-                // whoever replaced it deletes it; a client would take that as the loss of its
-                // tunnel
+                // the side that replaced it deletes it; a client would take our delete as the loss
+                // of its tunnel
                 if initiator && !is_client && old.retire.is_none() {
                     old.retire = Some(now + GRACE);
                 }
@@ -151,12 +152,12 @@ impl Engine {
         self.bound_replaced(peer);
     }
 
-    /// The pairs of a peer, the oldest first.
+    /// The child SAs of a peer, oldest first.
     pub(super) fn children_of(&self, peer: PeerId) -> impl Iterator<Item = &Child> {
         self.pairs_of(peer).filter_map(|id| self.children.get(&id)).map(Box::as_ref)
     }
 
-    /// A pair as it is traced, if it is.
+    /// A child SA as traces show it; `None` if its peer is not traced.
     fn traced_pair(&self, id: ChildId) -> Option<Box<Pair>> {
         let child = self.children.get(&id).filter(|child| self.tracing.covers(child.path.remote))?;
         Some(Box::new(Pair {
@@ -172,7 +173,7 @@ impl Engine {
         }))
     }
 
-    /// A new pair is in its place.
+    /// Traces that a new child SA is installed.
     pub(super) fn installed_step(&mut self, id: ChildId) {
         let Some((conn, path)) = self.children.get(&id).map(|child| (child.conn, child.path)) else { return };
         if let Some(pair) = self.traced_pair(id) {
@@ -180,8 +181,8 @@ impl Engine {
         }
     }
 
-    /// The first packet that verified came in: the peer has the pair, even if its message 3 was
-    /// lost.
+    /// The first packet that verified has arrived: the peer has the child SA, even if its message 3
+    /// was lost.
     pub(super) fn inbound_seen(&mut self, id: ChildId) {
         let Some(conn) = self.children.get(&id).map(|child| child.conn) else { return };
         self.with_sa(conn, |_, sa| {
@@ -197,13 +198,14 @@ impl Engine {
         }
     }
 
-    /// The running pair that a new one with these selectors takes the place of.
+    /// The child SA in use that a new one with this selector replaces.
     pub(super) fn replaced_by(&self, peer: PeerId, selector: &Selector) -> Option<ChildId> {
         let same = self.children_of(peer).filter(|child| child.sa.selector == *selector);
         same.map(|child| child.sa.id).max()
     }
 
-    /// How many pairs a peer may have: one for each ACL line that could serve it, and some.
+    /// How many child SAs a peer may have: one for each ACL line that could serve it, plus
+    /// [`limits::CHILDREN_PER_PEER`].
     pub(super) fn children_limit(&self, interface: InterfaceId) -> usize {
         let lines: usize = self.policy.map_of(interface).map_or(0, |map| {
             let acl = |terms: &crate::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
@@ -231,7 +233,7 @@ impl Engine {
         self.arm_child(id, at);
     }
 
-    /// Something is due for a pair.
+    /// A timer of a child SA is due.
     pub(super) fn child_timeout(&mut self, id: ChildId) {
         let now = self.now;
         let Some(child) = self.children.get_mut(&id) else { return };
@@ -250,7 +252,7 @@ impl Engine {
         }
         if child.soft.is_some_and(|at| at <= now) {
             child.soft = None;
-            // a pair that carried nothing is not renewed: traffic will bring another
+            // a child SA that carried nothing is not rekeyed: traffic will bring up another
             if used.is_some() {
                 self.rekey_child(id);
             }
@@ -258,7 +260,7 @@ impl Engine {
         self.schedule_child(id);
     }
 
-    /// Renews a pair under whichever phase-1 SA the peer has, or a new one.
+    /// Rekeys a child SA under the newest phase-1 SA of its peer, or under a new one.
     pub(super) fn rekey_child(&mut self, id: ChildId) {
         let Some(child) = self.children.get_mut(&id) else { return };
         if child.superseded || self.stopping {
@@ -282,7 +284,7 @@ impl Engine {
             });
             return;
         }
-        // a client renews its phase 1 itself; calling it would only make it leave
+        // a client rekeys phase 1 itself; if we initiated, it would only disconnect
         let Some(known) = self.peers.get(&peer).filter(|peer| !peer.is_client()) else { return };
         match known.connection.clone() {
             Some((connection, _)) => self.call_gateway(&connection, Some(pending)),
@@ -293,7 +295,7 @@ impl Engine {
         }
     }
 
-    /// A pair for a packet, or for `invalid-spi-recovery`.
+    /// Negotiates a child SA for a packet, or for `invalid-spi-recovery`.
     pub(super) fn request_child(
         &mut self,
         interface: crate::names::InterfaceId,
@@ -383,7 +385,8 @@ impl Engine {
         self.start_pending(sa);
     }
 
-    /// A quick mode of ours came to nothing: what it should replace runs on to its end.
+    /// A quick mode of ours failed: the child SA that it was to replace stays in use until it
+    /// expires.
     pub(super) fn quick_mode_failed(&mut self, sa: &mut IsakmpSa, quick: &quick::Initiator) {
         if sa.connection.is_some() && quick.child.replaces.is_none() {
             // a client without a child has no tunnel
@@ -391,7 +394,8 @@ impl Engine {
         }
     }
 
-    /// Responders' pairs that never saw message 3 go with their SA.
+    /// Removes, with their IKE SA, the child SAs that we installed as responder and whose message 3
+    /// never arrived.
     pub(super) fn drop_half_made_children(&mut self, sa: &IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let half_made: Vec<_> = established
@@ -407,7 +411,7 @@ impl Engine {
         }
     }
 
-    /// Ends a pair; with `tell`, the peer is told through its newest phase-1 SA.
+    /// Ends a child SA; with `tell`, a delete is sent to the peer under its newest phase-1 SA.
     pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
         let Some(child) = self.take_child(id, reason, tell) else { return };
         self.reinstate(&child);
@@ -435,9 +439,9 @@ impl Engine {
         Some(child)
     }
 
-    /// A pair is gone. Was it the newest of its selectors, the one before carries the traffic
-    /// again, and is renewed before its time ends (its volume was told of before). Not a client's:
-    /// it deletes the pair that it knows when it says goodbye.
+    /// A child SA is gone. If it was the newest for its selector, the previous one takes over and
+    /// is rekeyed before it expires (its volume limit was reported earlier). This does not apply to
+    /// a client, which deletes the child SA that it knows when it disconnects.
     fn reinstate(&mut self, gone: &Child) {
         let is_client = self.peers.get(&gone.peer).is_some_and(|peer| peer.is_client());
         if gone.superseded || is_client {
@@ -456,9 +460,9 @@ impl Engine {
         self.child_changed(id);
     }
 
-    /// Lets the oldest replaced pairs go when a peer has more than it may. Some peers never delete
-    /// what they renewed (strongSwan with IKEv1), and a fast stream uses up a volume limit every
-    /// few seconds.
+    /// Ends the oldest replaced child SAs when a peer has more than it may have. Some peers never
+    /// delete what they rekeyed (strongSwan with IKEv1), and a fast stream uses up a volume limit
+    /// every few seconds.
     pub(super) fn bound_replaced(&mut self, peer: PeerId) {
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
@@ -467,18 +471,18 @@ impl Engine {
         let replaced = staying().filter(|child| child.superseded).take(too_many);
         for id in replaced.map(|child| child.sa.id).collect::<Vec<_>>() {
             if is_client {
-                // it would take the loss of any pair for that of its tunnel
+                // it would take the loss of any child SA as the loss of its tunnel
                 self.end_child(id, "replaced", false);
             } else if let Some(old) = self.children.get_mut(&id) {
-                // not at once: packets are under way, and its end is told by the phase-1 SA that is
-                // in work now
+                // not at once: packets are in transit, and the delete goes out under the phase-1 SA
+                // that is being worked on now
                 old.retire = Some(self.now + SHORT_GRACE);
                 self.schedule_child(id);
             }
         }
     }
 
-    /// Ends every pair of a peer without a word.
+    /// Ends every child SA of a peer without sending a delete.
     pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
         let ids: Vec<_> = self.pairs_of(peer).collect();
         for id in ids {
@@ -500,7 +504,7 @@ impl Engine {
         }
     }
 
-    /// What a pair carried lately.
+    /// What a child SA carried lately.
     pub(super) fn traffic(&mut self, id: ChildId, inbound: Option<Instant>, outbound: Option<Instant>) {
         let Some(child) = self.children.get_mut(&id) else { return };
         child.last_inbound = child.last_inbound.max(inbound);
@@ -512,8 +516,8 @@ impl Engine {
         self.check_liveness(peer);
     }
 
-    /// A packet that verified came from another place: ESP follows the peer (RFC 3948 section 4),
-    /// for UDP only.
+    /// A packet that verified came from another address or port: ESP follows the peer (RFC 3948
+    /// section 4), for UDP only.
     pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
         let Some(child) = self.children.get(&id) else { return };
         if child.path.encapsulation != Encapsulation::Udp {

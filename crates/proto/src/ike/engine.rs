@@ -1,8 +1,8 @@
-//! The engine: every IKE SA of the gateway. It is told what happens and what time it is, and says
-//! what to do.
+//! The engine: every IKE SA of the gateway. Its inputs are events and the time; its outputs are
+//! effects.
 //!
 //! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`,
-//! one concern a file; child SAs are in `child.rs`, peers in `peer.rs`.
+//! one concern per file; child SAs are in `child.rs`, peers in `peer.rs`.
 
 use crate::ike::admission::{Admission, Stage};
 use crate::ike::event::{Event, EventKind};
@@ -34,13 +34,13 @@ pub struct Engine {
     pub(super) random: Random,
     pub(super) now: Now,
     effects: VecDeque<Effect>,
-    /// Boxed, as peers and pairs are: a tree's nodes are half empty, and an SA is taken out and put
-    /// back for each message.
+    /// Boxed, like peers and child SAs: the nodes of a tree are half empty, and an SA is taken out
+    /// and put back for each message.
     pub(super) sas: BTreeMap<ConnId, Box<IsakmpSa>>,
     by_cookie: BTreeMap<Cookie, ConnId>,
     by_first_message: BTreeMap<(IpAddr, Cookie), ConnId>,
-    /// Ids of the informational messages that we sent last on each SA: one that comes back is not
-    /// the peer's.
+    /// Ids of the informational messages that we sent last on each SA: a message with one of them
+    /// is our own sent back to us.
     pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
     pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
     pub(super) children: BTreeMap<ChildId, Box<Child>>,
@@ -54,14 +54,15 @@ pub struct Engine {
     armed: BTreeMap<Timer, Instant>,
     pub(super) reconnects: BTreeMap<String, Reconnect>,
     pub(super) watched: Option<Watched>,
-    /// Whose steps are told.
+    /// Which peers are traced.
     pub(super) tracing: TraceScope,
     next: NextIds,
     pub(super) stopping: bool,
     pub(super) admission: Admission,
-    /// Which peer a crypto map entry with several calls next, where that is not the first.
+    /// The peer with which a crypto map entry with several peers initiates next, if it is not the
+    /// first.
     pub(super) next_peer: BTreeMap<Service, IpAddr>,
-    /// Peers of SAs that are being worked on and so are in no table right now.
+    /// Peers of SAs that are being worked on and are therefore in no table right now.
     pub(super) in_work: Vec<PeerId>,
 }
 
@@ -85,8 +86,8 @@ enum Timer {
 pub(super) struct AskFor {
     pub(super) conn: ConnId,
     pub(super) message_id: u32,
-    /// Whose lease was asked for, where it was one: it outlives its SA, because what the answer
-    /// grants has to be given back.
+    /// The lease, if the question asks for one: the entry outlives its SA, because a lease that the
+    /// answer grants must be returned.
     pub(super) lease: Option<AskedLease>,
 }
 
@@ -102,16 +103,16 @@ pub(super) struct AskedLease {
 pub(super) struct Reconnect {
     pub(super) at: Instant,
     pub(super) wait: Duration,
-    /// The gateway that another one named, to be called next.
+    /// The gateway to initiate with next, named by another gateway.
     pub(super) redirect: Option<IpAddr>,
-    /// The gateway that is called instead of the connection's own.
+    /// The gateway that is used instead of the connection's own.
     pub(super) gateway: Option<IpAddr>,
-    /// How often gateways sent us on since the connection's own was called.
+    /// How often gateways redirected us since we last initiated with the connection's own.
     pub(super) redirects: u32,
 }
 
 impl Engine {
-    /// An engine without SAs. In production `seed` is fresh entropy and recorded nowhere.
+    /// An engine without SAs. In production `seed` is fresh entropy and is not recorded anywhere.
     pub fn new(policy: Arc<Policy>, seed: [u8; 32], now: Now) -> Self {
         Self {
             policy,
@@ -141,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// Something happened.
+    /// Handles an input.
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
         self.now = now;
         match input {
@@ -165,7 +166,7 @@ impl Engine {
         }
     }
 
-    /// Time passed: does what is due at `now`.
+    /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
         while let Some((due, timer)) = self.timers.first().cloned() {
@@ -196,7 +197,7 @@ impl Engine {
         })
     }
 
-    /// The next thing to do outside.
+    /// The next effect to carry out.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -274,7 +275,7 @@ impl Engine {
         self.effect(Effect::Transmit { path, bytes });
     }
 
-    /// Sends a message of ours that expects an answer.
+    /// Sends a message that expects an answer.
     pub(super) fn transmit_expecting(&mut self, path: Path, bytes: Vec<u8>) -> Retransmit {
         self.transmit(path, bytes.clone());
         Retransmit::sent(path, bytes, self.now)
@@ -295,7 +296,7 @@ impl Engine {
         self.ask_for(AskFor { conn, message_id, lease: None }, question);
     }
 
-    /// Asks for an address of a pool.
+    /// Asks for an address from a pool.
     pub(super) fn ask_for_lease(
         &mut self,
         conn: ConnId,
@@ -314,12 +315,12 @@ impl Engine {
         self.effect(Effect::Ask { id, question });
     }
 
-    /// Whether the authorization list has yet to answer for the client group of this SA.
+    /// Whether the authorization list has not yet answered for the client group of this SA.
     pub(super) fn waits_for_group(&self, conn: ConnId) -> bool {
         self.asks.values().any(|ask| ask.conn == conn && ask.message_id == 0 && ask.lease.is_none())
     }
 
-    /// Whether another peer that is still there has asked for a lease of this owner.
+    /// Whether another peer that still exists has asked for a lease of this owner.
     pub(super) fn asked_by_another(&self, peer: PeerId, owner: &LeaseOwner) -> bool {
         self.asks.values().any(|ask| {
             let others = ask.lease.as_ref().is_some_and(|asked| asked.peer != peer && asked.owner == *owner);
@@ -365,7 +366,7 @@ impl Engine {
     // ---- the table of SAs
     // ---------------------------------------------------------------------------------------
 
-    /// A new SA that we begin.
+    /// A new SA that we initiate.
     pub(super) fn new_initiator(&mut self, path: Path, mode: Phase1Mode) -> IsakmpSa {
         let cookies = Cookies { initiator: self.new_cookie(), responder: Cookie::ZERO };
         self.new_sa(path, mode, true, cookies)
@@ -403,7 +404,7 @@ impl Engine {
         }
     }
 
-    /// Puts an SA into the table (again), or buries it when it is dead.
+    /// Puts an SA into the table (again), or forgets it if it is dead.
     pub(super) fn keep(&mut self, sa: Box<IsakmpSa>) {
         self.isakmp_changed(sa.id);
         if sa.dead {
@@ -442,7 +443,7 @@ impl Engine {
         }
     }
 
-    /// Takes an SA out, lets `act` work on it with the engine at hand, and puts it back.
+    /// Takes an SA out of the table, calls `act` with the engine and the SA, and puts it back.
     pub(super) fn with_sa<T>(
         &mut self,
         id: ConnId,
@@ -453,7 +454,7 @@ impl Engine {
         self.in_work.extend(sa.established().map(|established| established.peer));
         let result = act(self, &mut sa);
         self.in_work.truncate(depth);
-        // an emptied tree keeps a node, and most SAs have no exchange under way most of the time
+        // an emptied tree keeps a node, and most SAs have no exchange in progress most of the time
         if let Some(established) = sa.established_mut().filter(|it| it.exchanges.is_empty()) {
             established.exchanges = BTreeMap::new();
         }
@@ -461,12 +462,12 @@ impl Engine {
         Some(result)
     }
 
-    /// The established SAs of a peer, the oldest first.
+    /// The established SAs of a peer, oldest first.
     pub(super) fn sas_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ConnId> {
         self.sas_of.range((peer, ConnId(0))..=(peer, ConnId(u32::MAX))).map(|(_, id)| *id)
     }
 
-    /// The pairs of a peer, the oldest first.
+    /// The child SAs of a peer, oldest first.
     pub(super) fn pairs_of(&self, peer: PeerId) -> impl DoubleEndedIterator<Item = ChildId> {
         self.children_of.range((peer, ChildId(0))..=(peer, ChildId(u64::MAX))).map(|(_, id)| *id)
     }
@@ -498,7 +499,7 @@ impl Engine {
             Err(error) => return self.refuse(None, path, error.into()),
         };
         let known = if header.responder == Cookie::ZERO {
-            // whoever refuses our first message has no cookie for us
+            // a responder that refuses our first message sends no cookie of its own
             let refused = (header.exchange == exchange::INFORMATIONAL).then_some(&header.initiator);
             let first = self.by_first_message.get(&(path.remote, header.initiator));
             first.or_else(|| self.by_cookie.get(refused?)).copied()
@@ -537,9 +538,9 @@ impl Engine {
         let expected_peer = sa.other_cookie();
         let peer_cookie = if sa.initiator { header.responder } else { header.initiator };
         let own_cookie = if sa.initiator { header.initiator } else { header.responder };
-        // message 1 itself is known by its bytes: nothing later may do without our cookie, for it
-        // alone shows that whoever sends receives there too, before a Diffie-Hellman exchange is
-        // spent on it (RFC 2408 section 2.5.3)
+        // message 1 is recognised by its digest; every later message must carry our cookie, which
+        // proves that the sender receives at its address, before we spend a Diffie-Hellman exchange
+        // on it (RFC 2408 section 2.5.3)
         let cookies_fit =
             own_cookie == sa.own_cookie() && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
         if !cookies_fit {
@@ -567,7 +568,7 @@ impl Engine {
                 if sa.established().is_some()
                     && !matches!(header.exchange, exchange::MAIN | exchange::AGGRESSIVE)
                 {
-                    // a protected message shows that whatever ended phase 1 has arrived
+                    // a protected message proves that the last message of phase 1 has arrived
                     sa.retransmit = None;
                 }
                 sa.seen.remember(digest, header.message_id, answer);
@@ -575,8 +576,8 @@ impl Engine {
             }
             Err(refusal) => {
                 if sa.established().map(|established| established.ivs.advanced()) != chains {
-                    // genuine, though it is refused: its repetition gets the same answer and not a
-                    // second judgement
+                    // the message is genuine although it is refused: a repetition gets the same
+                    // answer and is not evaluated again
                     sa.seen.remember(digest, header.message_id, None);
                 }
                 self.refuse(Some(sa), path, refusal);
@@ -584,7 +585,8 @@ impl Engine {
         }
     }
 
-    /// What came while our side was not through with phase 1 is handled once it is.
+    /// Handles, once phase 1 is established on our side, the messages that were received before
+    /// that.
     fn early_messages(&mut self, sa: &mut IsakmpSa) {
         if sa.established().is_none() {
             return;
@@ -624,8 +626,8 @@ impl Engine {
         if let Some((old, new)) = moved {
             self.moves(sa, FsmInput::MainMode, old, new);
         }
-        // a state is left for good by the message that it waits for; one that does not verify
-        // leaves it as it was
+        // only the expected message ends a state; one that does not verify leaves the state
+        // unchanged
         let state = std::mem::replace(&mut sa.state, State::Void);
         let handled = match &state {
             State::MainInitiator(state) => self.main_mode_initiator(sa, state, path, header, body),
@@ -669,7 +671,7 @@ impl Engine {
                 engine.refuse(Some(sa), path, refusal);
             }
         });
-        // its SA has gone meanwhile
+        // its SA has ended in the meantime
         if let Some(lease) = granted {
             self.give_back(lease);
         }
@@ -678,7 +680,7 @@ impl Engine {
     // ---- time
     // ---------------------------------------------------------------------------------------------------
 
-    /// When an SA must be established.
+    /// The time by which an SA must be established.
     fn half_open_until(sa: &IsakmpSa) -> Instant {
         sa.created + if sa.initiator { limits::CALL_TIME } else { limits::HALF_OPEN_TIME }
     }
@@ -716,7 +718,7 @@ impl Engine {
                     self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
                     self.transmit(path, bytes);
                 }
-                // an established peer that has nothing to say need not have missed anything
+                // an established peer that sends nothing has not necessarily missed anything
                 Due::GiveUp if sa.established().is_some() && sa.connection.is_none() => sa.retransmit = None,
                 Due::GiveUp => return self.unanswered(sa),
             }
@@ -734,7 +736,7 @@ impl Engine {
         Refusal::NoAnswer { state: Self::isakmp_state(sa), initiator: sa.initiator, nat }
     }
 
-    /// Phase 1 came to nothing because nobody answers.
+    /// Phase 1 failed because the peer does not answer.
     fn unanswered(&mut self, sa: &mut IsakmpSa) {
         let path = sa.path;
         let silence = Self::silence(sa);
@@ -782,8 +784,8 @@ impl Engine {
         }
     }
 
-    /// An interface has another address: what was negotiated from the old one is gone, and cannot
-    /// be deleted from there.
+    /// An interface has another address: SAs negotiated from the old address end, and no delete can
+    /// be sent from there.
     fn moved(&mut self, interface: InterfaceId, address: Option<IpAddr>) {
         let mut policy = (*self.policy).clone();
         for known in policy.interfaces.iter_mut().filter(|known| known.id == interface) {
@@ -803,8 +805,8 @@ impl Engine {
     }
 }
 
-/// Whether a protected message overtook message 6 of main mode, after which the responder may begin
-/// whatever it likes.
+/// Whether a protected message overtook message 6 of main mode, after which the responder may
+/// initiate any exchange.
 fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()

@@ -1,5 +1,5 @@
-//! What the engine tells, typed once; logs, IOS `debug` lines and explanations are renderings of
-//! it. No event carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
+//! What the engine reports, as typed events; logs, IOS `debug` lines and explanations are rendered
+//! from them. No event carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
 
 use crate::flow::selector::Selector;
 use crate::names::{ChildId, ConnId, Service, Spi, Untrusted};
@@ -21,7 +21,7 @@ pub struct Event {
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A phase-1 SA is up.
+    /// A phase-1 SA is established.
     Phase1Up {
         /// The peer's identity.
         identity: Untrusted,
@@ -53,7 +53,7 @@ pub enum EventKind {
         /// Their numbers, as asked for.
         kinds: Vec<u16>,
     },
-    /// A child SA pair is up.
+    /// A child SA is established.
     ChildUp {
         /// Which.
         child: ChildId,
@@ -65,17 +65,17 @@ pub enum EventKind {
         inbound: Spi,
         /// The peer's SPI.
         outbound: Spi,
-        /// The pair it replaces.
+        /// The child SA that it replaces.
         replaces: Option<ChildId>,
     },
-    /// A child SA pair ended.
+    /// A child SA ended.
     ChildDown {
         /// Which.
         child: ChildId,
         /// Why, in words.
         reason: &'static str,
     },
-    /// The VPN client's gateway sends it to another.
+    /// The VPN client's gateway redirects it to another.
     Redirected {
         /// The other gateway.
         gateway: IpAddr,
@@ -91,6 +91,6 @@ pub enum EventKind {
     },
     /// A message or a proposal was refused.
     Refused(crate::ike::explain::Refusal),
-    /// A step of an exchange, told only while somebody traces the peer.
+    /// A step of an exchange, reported only while the peer is traced.
     Trace(Box<crate::ike::trace::Trace>),
 }

@@ -20,7 +20,7 @@ pub enum Refusal {
     /// A payload is cut short.
     #[error("malformed payload: {0}")]
     Truncated(#[from] Truncated),
-    /// An identity names nothing usable.
+    /// An identity is unusable.
     #[error("unusable identity: {0}")]
     Identity(#[from] IdentityError),
     /// No SA has these cookies.
@@ -29,13 +29,14 @@ pub enum Refusal {
     /// The exchange or message makes no sense in this state.
     #[error("a message of exchange type {0} makes no sense in this state")]
     Unexpected(u8),
-    /// A payload that the message must have is missing or there twice.
+    /// A mandatory payload is missing or present more than once.
     #[error("the {0} payload is missing or not alone")]
     MissingPayload(&'static str),
     /// A message that must be encrypted is not.
     #[error("the message must be encrypted and is not")]
     NotEncrypted,
-    /// A message decrypts to nonsense: in main mode's message 5 the sign of a wrong pre-shared key.
+    /// A message decrypts to nonsense: in message 5 of main mode, the sign of a wrong pre-shared
+    /// key.
     #[error("the message does not decrypt to anything sensible; the pre-shared keys differ")]
     WrongPresharedKey,
     /// A HASH payload is wrong.
@@ -47,7 +48,7 @@ pub enum Refusal {
     /// A Diffie-Hellman value is refused.
     #[error("unusable Diffie-Hellman value: {0}")]
     KeyExchange(#[from] hubward_crypto::dh::DhError),
-    /// No phase-1 policy takes anything offered.
+    /// No phase-1 policy accepts any of the proposals.
     #[error("no ISAKMP policy takes an offer of the peer; the closest differs in {}", .0.nearest.as_ref().map_or_else(|| "everything".to_string(), |(_, _, difference)| difference.to_string()))]
     NoPhase1Proposal(Box<Phase1Misfit>),
     /// There is no pre-shared key for this peer.
@@ -56,64 +57,64 @@ pub enum Refusal {
     /// The key used is not in a keyring of the profile that the identity matched.
     #[error("the profile {0} has another pre-shared key for this peer than the one that opened the exchange")]
     KeyOfAnotherKeyring(String),
-    /// `crypto isakmp aggressive-mode disable`, or nothing configured asks for aggressive mode.
+    /// `crypto isakmp aggressive-mode disable`, or nothing in the configuration uses aggressive
+    /// mode.
     #[error("aggressive mode is disabled")]
     AggressiveModeDisabled,
-    /// The client group is not configured; the peer is not told.
+    /// The client group is not configured; that is not revealed to the peer.
     #[error("client group {0} is not known")]
     UnknownGroup(Untrusted),
-    /// The gateway says it is somebody else than configured.
+    /// The gateway identifies itself as another than the configured one.
     #[error("the gateway identifies itself as {0}")]
     WrongGateway(Untrusted),
     /// Too many half-open SAs.
     #[error("too many half-open ISAKMP SAs")]
     TooManyHalfOpen,
-    /// One address has too many ISAKMP SAs that are up.
+    /// One address has too many established ISAKMP SAs.
     #[error("this address has as many ISAKMP SAs as one may have")]
     TooManyOfSource,
-    /// One address begins phase 1 too often.
+    /// One address initiates phase 1 too often.
     #[error("this address begins phase 1 too often")]
     TooFast,
-    /// The message id was used before on this SA: an old message that somebody recorded, or one too
-    /// many.
+    /// The message id was used before on this SA: the message is replayed, or one too many.
     #[error("the message id {0:#010x} was used before")]
     MessageIdUsed(u32),
-    /// The gateway sends the client to an address that is none, to itself, or on and on.
+    /// The gateway redirects the client to an invalid address, to itself, or too often.
     #[error("the gateway names another that is not called")]
     Redirect,
-    /// A piece of a fragmented message has no place in it, or the message would be too long.
+    /// A fragment of a message does not fit into it, or the message would be too long.
     #[error("a fragment that fits no message")]
     Fragment,
-    /// Quick mode or mode-config before Xauth has succeeded.
+    /// The peer starts quick mode or mode-config before Xauth has passed.
     #[error("the peer must pass Xauth first")]
     NotAuthorized,
     /// Xauth failed.
     #[error("Xauth failed")]
     XauthFailed,
-    /// The peer asks for Xauth, and we are no client.
+    /// The peer asks for Xauth, and we are not a client.
     #[error("the peer asks for Xauth, and this is no VPN client")]
     XauthAsked,
-    /// Nobody here answers mode-config for this peer.
+    /// Mode-config is not configured for this peer.
     #[error("mode-config is not configured for this peer")]
     NoModeConfig,
-    /// There is no inner address.
+    /// There is no inner address for the client.
     #[error("no inner address: {0}")]
     Lease(#[from] LeaseError),
-    /// No crypto map entry serves this peer and these proxies.
+    /// No crypto map entry serves this peer and these proxy identities.
     #[error("no crypto map entry serves {} <-> {} for this peer", .selector.local, .selector.remote)]
     NoCryptoMapEntry {
-        /// The proxies, seen from us.
+        /// The proxy identities, seen from our side.
         selector: Selector,
         /// The profile that the peer's identity matched.
         profile: Option<String>,
     },
-    /// The proxies are not those of the client's address.
+    /// The peer's proxy identity is not the client's assigned address.
     #[error("a client may only speak for its own address, not for {0}")]
     ForeignAddress(String),
-    /// The proxies are the address that was lent to somebody else.
+    /// The peer's proxy identity is an address that is leased to another peer.
     #[error("{0} is lent to a client, and no other peer may speak for it")]
     LeasedAddress(String),
-    /// The peer's side of the tunnel would be something of ours, or everything.
+    /// The peer's side of the tunnel would overlap a reserved network or be everything.
     #[error("{theirs} overlaps {reserved}, {kind}, and is never a peer's side of a tunnel")]
     ReservedNetwork {
         /// The peer's side as proposed.
@@ -123,10 +124,10 @@ pub enum Refusal {
         /// What that is.
         kind: Reserved,
     },
-    /// No transform set takes anything offered.
+    /// No transform set accepts any of the proposals.
     #[error("no transform set takes an offer of the peer; the closest differs in {}", .0.difference)]
     NoPhase2Proposal(Box<Phase2Misfit>),
-    /// The peer answered with something that was not offered.
+    /// The peer answered with something that we did not propose.
     #[error("the peer chose something that was not offered")]
     NotOffered,
     /// The peer reports an error.
@@ -135,24 +136,24 @@ pub enum Refusal {
         /// Notify message type.
         kind: u16,
     },
-    /// A peer asks for too much.
+    /// A peer has too many exchanges or child SAs.
     #[error("too many exchanges or child SAs for one peer")]
     TooMany,
-    /// The gateway assigns more split networks than we take; without some of them their packets
-    /// would go out in clear.
+    /// The gateway assigns more split networks than we accept. If we ignored some of them, their
+    /// packets would leave in clear.
     #[error("more than {} split networks", crate::limits::SPLIT_NETWORKS)]
     TooManyNetworks,
-    /// No answer came.
+    /// The peer did not answer.
     #[error("no answer")]
     NoAnswer {
         /// The state in which the SA waited.
         state: IsakmpState,
-        /// Whether we began the SA.
+        /// Whether we initiated the SA.
         initiator: bool,
         /// Whether a NAT was found on the path.
         nat: bool,
     },
-    /// No route, no address, nothing to negotiate with.
+    /// There is no route, no address, or nothing to negotiate with.
     #[error("{0}")]
     Local(&'static str),
 }

@@ -1,13 +1,13 @@
-//! Messages in pieces: Cisco's and Microsoft's IKE fragmentation for IKEv1
+//! Fragmented messages: Cisco's and Microsoft's IKE fragmentation for IKEv1
 //! (draft-ietf-ipsecme-ikev1-fragmentation, payload 132).
 //!
 //! ```text
-//!   header, next payload 132 | generic header | fragment id (2) | index from 1 (1) | flags, 1 = last (1) | piece of the message
+//!   header, next payload 132 | generic header | fragment id (2) | index from 1 (1) | flags, 1 = last (1) | part of the message
 //! ```
 //!
-//! Pieces are not authenticated, so that they are bounded in number, bytes and time, and only an SA
-//! that exists collects any. Only one message at a time is collected: Libreswan gives all of its
-//! messages the same id.
+//! Fragments are not authenticated. So they are bounded in number, bytes and time, and are
+//! collected only for an existing SA. Only one message at a time is collected, because Libreswan
+//! gives all its messages the same id.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 const LAST: u8 = 1;
 
-/// The pieces of one message.
+/// The fragments of one message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pieces {
     id: u16,
@@ -32,7 +32,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Takes the body of a fragment payload; the message when it is whole.
+    /// Takes the body of a fragment payload; returns the message once it is complete.
     fn add(&mut self, body: &[u8], now: Instant) -> Result<Option<Vec<u8>>, Refusal> {
         let mut reader = Reader::new("a fragment", body);
         let (id, index, flags) = (reader.u16()?, reader.u8()?, reader.u8()?);
@@ -64,8 +64,7 @@ impl Pieces {
 }
 
 impl Engine {
-    /// A fragment for an SA that exists; gives the message when this was the piece that was
-    /// missing.
+    /// A fragment for an existing SA; returns the message if this fragment completes it.
     pub(super) fn fragment(
         &mut self,
         sa: &mut IsakmpSa,
@@ -103,7 +102,7 @@ mod tests {
         [&id.to_be_bytes()[..], &[index, flags], bytes].concat()
     }
 
-    /// In any order, each any number of times, with the same id for the next message.
+    /// Fragments in any order, each any number of times, and with the same id for the next message.
     #[test]
     fn order_and_repetitions_do_not_matter() {
         let mut pieces = Pieces::default();
@@ -116,7 +115,7 @@ mod tests {
         }
     }
 
-    /// A message that was never whole does not get mixed with the next one.
+    /// A message that was never complete is not mixed with the next one.
     #[test]
     fn half_a_message_is_forgotten() {
         let mut pieces = Pieces::default();
@@ -147,7 +146,7 @@ mod tests {
         assert!(pieces.parts.is_empty());
     }
 
-    /// A piece behind the last one keeps the message from being whole.
+    /// A fragment after the last one keeps the message from being complete.
     #[test]
     fn pieces_behind_the_last() {
         let mut pieces = Pieces::default();

@@ -1,5 +1,4 @@
-//! Identification payloads: who a peer says it is in phase 1, which addresses it speaks for in
-//! phase 2.
+//! Identification payloads: a peer's identity in phase 1, its proxy identities in phase 2.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::limits;
@@ -9,7 +8,7 @@ use crate::wire::reader::{Reader, Truncated};
 use crate::wire::registry::id;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// A phase-1 identity. The payload's bytes as received go into the hashes, not this.
+/// A phase-1 identity. The hashes cover the payload's bytes as received, not this value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Identity {
     /// ID_IPV4_ADDR.
@@ -18,7 +17,7 @@ pub enum Identity {
     Fqdn(String),
     /// ID_USER_FQDN.
     UserFqdn(String),
-    /// ID_KEY_ID, the group name of a Cisco client; trailing NULs are taken off.
+    /// ID_KEY_ID, the group name of a Cisco client; trailing NULs are removed.
     KeyId(Vec<u8>),
     /// Another type.
     Other(u8, Vec<u8>),
@@ -30,10 +29,10 @@ pub enum IdentityError {
     /// Too short.
     #[error(transparent)]
     Truncated(#[from] Truncated),
-    /// Longer than we take.
+    /// Longer than we accept.
     #[error("an identity of more than {} bytes", limits::IDENTITY_BYTES)]
     TooLong,
-    /// The type has no meaning here.
+    /// The type names no addresses.
     #[error("identity type {0} names no addresses")]
     Type(u8),
     /// A mask with holes, a range upside down, or the address 0.0.0.0.
@@ -42,7 +41,7 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Reads a phase-1 ID payload's body; protocol and port are not looked at.
+    /// Reads a phase-1 ID payload's body; protocol and port are ignored.
     pub fn parse(body: &[u8]) -> Result<Self, IdentityError> {
         let mut reader = Reader::new("an ID payload", body);
         let kind = reader.u8()?;
@@ -66,8 +65,8 @@ impl Identity {
         })
     }
 
-    /// The ID payload's body for one of our own identities: protocol UDP and `port` (500, or 0 once
-    /// floated, as IOS).
+    /// The ID payload's body for one of our own identities: protocol UDP and `port` (500, or 0
+    /// after floating to port 4500, as on IOS).
     pub fn write(own: &SelfIdentity, local: IpAddr, port: u16) -> Vec<u8> {
         let (kind, data) = match (own, local) {
             (SelfIdentity::Address, IpAddr::V4(address)) => (id::IPV4_ADDR, address.octets().to_vec()),
@@ -82,8 +81,8 @@ impl Identity {
         out
     }
 
-    /// How well a `match identity` line fits: `None` not at all, else the length of the matching
-    /// prefix.
+    /// How well a `match identity` line matches: the length of the matching prefix, or `None` if it
+    /// does not match.
     pub fn matches(&self, line: &IdentityMatch) -> Option<u8> {
         let fits = |yes: bool| yes.then_some(u8::MAX);
         match (line, self) {
@@ -113,7 +112,7 @@ impl Identity {
     }
 }
 
-/// One side of a phase-2 proposal.
+/// The proxy identity of one side of a phase-2 proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// Addresses.
@@ -126,7 +125,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Reads a phase-2 ID payload's body. The address 0.0.0.0 as a host means everything to Unity
-    /// clients and nothing to anybody else.
+    /// clients and nothing to other peers.
     pub fn parse(body: &[u8], unity: bool) -> Result<Self, IdentityError> {
         let mut reader = Reader::new("an ID payload", body);
         let (kind, protocol, port) = (reader.u8()?, reader.u8()?, reader.u16()?);
@@ -159,7 +158,7 @@ impl Proxy {
         if !reader.is_empty() {
             return Err(IdentityError::Truncated(Truncated("an ID payload")));
         }
-        // nor is it an address when it comes as a subnet or range of one
+        // nor is 0.0.0.0 usable when it is sent as a subnet or range of one address
         if range == AddressRange::host(Ipv4Addr::UNSPECIFIED.into()) {
             return Err(IdentityError::Addresses);
         }
@@ -188,7 +187,7 @@ impl Proxy {
         out
     }
 
-    /// Our selector from our and the peer's proxy; protocols must agree.
+    /// Our selector, from our and the peer's proxy identity; the protocols must agree.
     pub fn selector(local: &Self, remote: &Self) -> Option<Selector> {
         let protocol = match (local.protocol, remote.protocol) {
             (Some(ours), Some(theirs)) if ours != theirs => return None,
@@ -203,7 +202,7 @@ impl Proxy {
         })
     }
 
-    /// Both proxies of a selector: ours, the peer's.
+    /// Both proxy identities of a selector: ours, then the peer's.
     pub fn of(selector: &Selector) -> (Self, Self) {
         (
             Self { range: selector.local, protocol: selector.protocol, port: selector.local_port },

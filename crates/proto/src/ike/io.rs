@@ -1,4 +1,4 @@
-//! The engine's one interface: what goes in and what comes out.
+//! The engine's only interface: its inputs and effects.
 
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::tables::Acquire;
@@ -15,18 +15,18 @@ use std::time::Duration;
 /// What happened outside.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// An IKE datagram came in, without its non-ESP marker.
+    /// An IKE datagram was received; its non-ESP marker is already removed.
     Datagram {
         /// Where it came from and by which socket.
         path: Path,
         /// The ISAKMP message.
         bytes: &'a [u8],
     },
-    /// A packet wants out through a crypto map entry or client connection that has no SA.
+    /// A packet needs an SA: its crypto map entry or client connection has none.
     Acquire(Acquire),
     /// The answer to an earlier [`Effect::Ask`].
     Answer {
-        /// The question's number.
+        /// The number of the question.
         id: AskId,
         /// The answer.
         answer: Answer,
@@ -38,21 +38,21 @@ pub enum Input<'a> {
         /// Soft asks for a rekey, hard ends the SA.
         limit: Limit,
     },
-    /// The first packet that verified came in on a child's inbound half.
+    /// The first valid packet was received on the inbound SA of a child SA.
     InboundSeen {
         /// Which.
         child: ChildId,
     },
-    /// What a child carried lately; sent about once a second for children with changes.
+    /// What a child SA carried lately; sent about once a second for those with changes.
     Traffic {
         /// Which.
         child: ChildId,
-        /// When the last packet that verified came in.
+        /// When the last valid packet was received.
         last_inbound: Option<Instant>,
-        /// When the last packet went out.
+        /// When the last packet was sent.
         last_outbound: Option<Instant>,
     },
-    /// A packet that verified came from another address or port than the path says (NAT rebinding).
+    /// A valid packet came from another address or port than those of the path (NAT rebinding).
     PeerMoved {
         /// Which child carried it.
         child: ChildId,
@@ -61,7 +61,7 @@ pub enum Input<'a> {
         /// Its source port.
         remote_port: u16,
     },
-    /// ESP came in for an SPI nobody knows.
+    /// An ESP packet with an unknown SPI was received.
     UnknownSpi {
         /// Its outer path.
         path: Path,
@@ -75,7 +75,7 @@ pub enum Input<'a> {
     },
     /// The configuration changed; peers whose terms are the same are left alone.
     Policy(Arc<Policy>),
-    /// An operator's order.
+    /// An operator's command.
     Command(Command),
     /// Fresh entropy from the kernel.
     Reseed([u8; 32]),
@@ -90,7 +90,7 @@ pub enum Limit {
     Hard,
 }
 
-/// An operator's order.
+/// An operator's command.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// `clear crypto isakmp [conn-id]`.
@@ -118,11 +118,11 @@ pub enum Command {
         /// Name of the connection in the policy.
         connection: String,
     },
-    /// The gateway stops: deletes to every peer, nothing new is begun.
+    /// The gateway stops: deletes are sent to every peer, and nothing new is initiated.
     Shutdown,
 }
 
-/// Numbers a question.
+/// The number of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AskId(pub u64);
 
@@ -142,8 +142,8 @@ pub enum Question {
     },
     /// Look a client group up by `aaa authorization network LIST`.
     Authorize {
-        /// The list. Without one nobody knows the group; that is asked all the same, so that the
-        /// time of the answer does not tell whether a name is a group's.
+        /// The list. Without one every group is unknown; the question is asked anyway, so that the
+        /// time of the answer does not reveal whether a group exists.
         list: Option<String>,
         /// The group's name.
         group: String,
@@ -165,8 +165,8 @@ pub enum Question {
         fields: Vec<CredentialField>,
         /// The gateway's text, from the network: print it escaped.
         message: Option<String>,
-        /// Whether it asked before on this SA: it did not like the answers, or wants another round.
-        /// What is stored was given already.
+        /// Whether the gateway asked before on this SA: it rejected the answers, or requires
+        /// another round. Stored credentials have been sent already.
         again: bool,
     },
 }
@@ -195,8 +195,8 @@ pub struct LeaseOwner {
     pub group: String,
     /// Xauth user, when there is one.
     pub user: Option<String>,
-    /// What tells two devices of one user apart: the outer address, or for NAT the outer address
-    /// and port.
+    /// What distinguishes two devices of one user: the outer address, or behind a NAT the outer
+    /// address and port.
     pub device: String,
 }
 
@@ -208,7 +208,7 @@ pub enum Answer {
         /// The user.
         user: String,
     },
-    /// [`Question::Authenticate`]: refused, by whichever reason; the peer is not told which.
+    /// [`Question::Authenticate`]: refused, for any reason; the reason is not sent to the peer.
     Rejected {
         /// For the log only.
         reason: String,
@@ -238,35 +238,36 @@ pub enum LeaseError {
     /// `max-users` or `max-logins`.
     #[error("the group's limit of users or logins is reached")]
     LimitReached,
-    /// Too many others wait for an address: whoever keeps the leases does not answer in time.
+    /// Too many others wait for an address: the lease store does not answer in time.
     #[error("too many others wait for an address")]
     Busy,
-    /// The pool's address is one of IPv6, and the client asks for INTERNAL_IP4_ADDRESS.
+    /// The pool has IPv6 addresses, and the client asks for INTERNAL_IP4_ADDRESS.
     #[error("the pool has IPv6 addresses, and the client wants one of IPv4")]
     NotIpv4,
 }
 
-/// What the outside is to do.
+/// What the driver of the engine must do.
 #[derive(Debug)]
 pub enum Effect {
-    /// Send an IKE message; the socket's owner puts the non-ESP marker on as the path says.
+    /// Send an IKE message; the owner of the socket adds the non-ESP marker if the path requires
+    /// it.
     Transmit {
         /// Where.
         path: Path,
         /// The message.
         bytes: Vec<u8>,
     },
-    /// A NAT keepalive: one byte 0xFF.
+    /// Send a NAT keepalive: one byte 0xFF.
     NatKeepalive {
         /// Where.
         path: Path,
     },
-    /// Start using one half of a child. An outbound half supersedes an older one with the same peer
-    /// and selector; the older one stays until it is removed.
+    /// Start to use one direction of a child SA. An outbound SA supersedes an older one with the
+    /// same peer and selector; the older one stays until it is removed.
     Install {
-        /// The pair.
+        /// The child SA.
         child: Arc<ChildSa>,
-        /// Which half.
+        /// Which direction.
         direction: Direction,
     },
     /// The outer path of a child changed.
@@ -276,21 +277,21 @@ pub enum Effect {
         /// Its new path.
         path: Path,
     },
-    /// Forget both halves of a child.
+    /// Remove both directions of a child SA.
     Remove {
         /// Which.
         child: ChildId,
     },
-    /// Slow work.
+    /// Do slow work.
     Ask {
         /// Its number.
         id: AskId,
         /// The question.
         question: Question,
     },
-    /// A lease is not used any more (its address is kept for the owner as long as nobody else needs
-    /// it). Each lease that an [`Answer::Lease`] grants is released once, also one that came too
-    /// late; an address that was granted twice is free when it was released twice.
+    /// Return a lease; its address stays reserved for its owner until another client needs it. Each
+    /// lease that an [`Answer::Lease`] grants is released once, even if it arrives too late. An
+    /// address that was granted twice is free after it was released twice.
     Release {
         /// The pool.
         pool: String,
@@ -299,19 +300,19 @@ pub enum Effect {
         /// The address.
         address: IpAddr,
     },
-    /// The VPN client was given its configuration.
+    /// The VPN client received its configuration.
     Assign(Box<Assignment>),
     /// The VPN client lost its tunnel.
     Unassign {
         /// Name of the connection in the policy.
         connection: String,
     },
-    /// Something worth telling.
+    /// Report an event.
     Event(Event),
 }
 
-/// What mode-config gave the VPN client. Every text is from the network and already bounded and
-/// restricted to printable characters; domains to host name characters.
+/// What mode-config assigned to the VPN client. Every text comes from the network; its length is
+/// bounded, and it is restricted to printable characters, a domain to the characters of host names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// Name of the connection in the policy.
@@ -320,7 +321,7 @@ pub struct Assignment {
     pub gateway: IpAddr,
     /// Our inner address.
     pub address: Ipv4Addr,
-    /// Its mask, when given.
+    /// Its mask, if assigned.
     pub netmask: Option<Ipv4Addr>,
     /// Name servers.
     pub dns: Vec<Ipv4Addr>,
@@ -328,16 +329,16 @@ pub struct Assignment {
     pub wins: Vec<Ipv4Addr>,
     /// Default domain.
     pub domain: Option<String>,
-    /// Domains that the name servers are for.
+    /// Domains for which the name servers are used.
     pub split_dns: Vec<String>,
     /// Networks behind the gateway; empty means all.
     pub split_include: Vec<ipnet::Ipv4Net>,
-    /// Networks to leave out.
+    /// Networks that are not tunnelled.
     pub split_exclude: Vec<ipnet::Ipv4Net>,
     /// The gateway's banner.
     pub banner: Option<String>,
     /// Whether the user's password may be stored.
     pub save_password: bool,
-    /// Address lifetime, when given.
+    /// Lifetime of the address, if assigned.
     pub expiry: Option<Duration>,
 }

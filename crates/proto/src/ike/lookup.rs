@@ -34,7 +34,7 @@ pub fn key_for_address<'a>(
     })
 }
 
-/// The key for a peer's FQDN identity, which only aggressive mode shows in time.
+/// The key for a peer's FQDN identity, which only aggressive mode reveals in time.
 pub fn key_for_hostname<'a>(
     policy: &'a Policy,
     only: &[String],
@@ -88,10 +88,10 @@ pub fn profile_for<'a>(policy: &'a Policy, local: IpAddr, identity: &Identity) -
     best.map(|(_, profile)| profile)
 }
 
-/// What is asked of a peer after phase 1.
+/// What a peer must do, and may get, after phase 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
-    /// Xauth against this list.
+    /// Xauth against this list is required.
     pub xauth_list: Option<String>,
     /// Groups come from this list.
     pub authorization_list: Option<String>,
@@ -99,8 +99,8 @@ pub struct Demands {
     pub respond: bool,
 }
 
-/// The demands of a profile, or of the crypto map for a peer that matched none. A key with
-/// `no-xauth` lifts the map's demand.
+/// The requirements of a profile, or of the crypto map for a peer that matched no profile. A key
+/// with `no-xauth` waives the map's Xauth requirement.
 pub fn demands(
     policy: &Policy,
     interface: InterfaceId,
@@ -122,14 +122,14 @@ pub fn demands(
     }
 }
 
-/// Whether anything on this interface asks for Xauth, so that offers with and without it are
+/// Whether anything on this interface requires Xauth, so that proposals with and without it are
 /// acceptable before the peer is known.
 pub fn xauth_possible(policy: &Policy, interface: InterfaceId) -> bool {
     policy.profiles.iter().any(|profile| profile.xauth_list.is_some())
         || policy.map_of(interface).is_some_and(|map| map.xauth_list.is_some())
 }
 
-/// A crypto map entry that takes a peer's proxies.
+/// A crypto map entry that accepts a peer's proxy identities.
 #[derive(Clone, Debug)]
 pub struct FoundEntry<'a> {
     /// Its name.
@@ -138,10 +138,10 @@ pub struct FoundEntry<'a> {
     pub terms: &'a EntryTerms,
 }
 
-/// All entries that could serve a peer's quick mode, in the order in which IOS tries them. The
-/// first crypto map entry that takes the proxies has them all: a dynamic entry in front of a static
-/// one captures the static peer, as on IOS; within a dynamic map every entry that takes the proxies
-/// is tried.
+/// All entries that could serve a peer's quick mode, in the order in which IOS tries them. Only the
+/// first crypto map entry that accepts the proxy identities is used: a dynamic entry with a lower
+/// number than a static one captures the static peer, as on IOS. Within a dynamic map, every entry
+/// that accepts the proxy identities is tried.
 pub fn entries_for<'a>(
     policy: &'a Policy,
     interface: InterfaceId,
@@ -182,7 +182,7 @@ pub fn entries_for<'a>(
     Vec::new()
 }
 
-/// Whether a crypto ACL permits everything that a selector (seen from us) selects.
+/// Whether a crypto ACL permits everything that a selector (seen from our side) selects.
 pub fn permits(acl: &CryptoAcl, selector: &Selector) -> bool {
     for line in &acl.lines {
         if line.selector.covers(selector) {

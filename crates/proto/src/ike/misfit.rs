@@ -1,5 +1,5 @@
-//! What a peer offered, held against what is configured, when nothing fits: the evidence of a
-//! refusal.
+//! Mismatches: what a peer proposed and how it differs from the configuration. This is the evidence
+//! of a refusal.
 
 use crate::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference, phase1_difference};
 use crate::policy::{Authentication, EntryTerms, IsakmpPolicy};
@@ -7,16 +7,16 @@ use crate::wire::ike1::{Proposal, Transform};
 use crate::wire::registry::{ike, ipsec, protocol};
 use hubward_crypto::suite::{DhGroup, EspSuite};
 
-/// Offers that are kept as evidence; what is behind them is judged all the same.
+/// Proposals that are kept as evidence; later ones are evaluated too, but not kept.
 pub const OFFERS: usize = 16;
 
-/// Phase 1: no policy takes an offer.
+/// Phase 1: no policy accepts a proposal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phase1Misfit {
-    /// What the peer offered, in its order, without repetitions.
+    /// What the peer proposed, in its order, without repetitions.
     pub offers: Vec<Phase1Offer>,
-    /// The offer and the policy (its priority) that come closest, and their first difference.
-    /// `None`: there was nothing to compare.
+    /// The proposal and the policy (its priority) that are closest, and their first difference.
+    /// `None` if there was nothing to compare.
     pub nearest: Option<(Phase1Offer, u16, Phase1Difference)>,
 }
 
@@ -42,7 +42,7 @@ impl Phase1Misfit {
     }
 }
 
-/// One transform of phase 2, as offered.
+/// One transform of phase 2, as proposed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phase2Offer {
     /// Protocol of the proposal.
@@ -75,16 +75,16 @@ impl Phase2Offer {
     }
 }
 
-/// Phase 2: no transform set takes an offer.
+/// Phase 2: no transform set accepts a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phase2Misfit {
-    /// What the peer offered, in its order, without repetitions.
+    /// What the peer proposed, in its order, without repetitions.
     pub offers: Vec<Phase2Offer>,
-    /// What the crypto map entry wants: the name of each set and its algorithms.
+    /// What the crypto map entry requires: the name of each set and its algorithms.
     pub wanted: Vec<(String, EspSuite)>,
-    /// The PFS group that it wants.
+    /// The PFS group that it requires.
     pub pfs: Option<DhGroup>,
-    /// The first difference of the pair that comes closest.
+    /// The first difference between the closest proposal and set.
     pub difference: Phase2Difference,
 }
 

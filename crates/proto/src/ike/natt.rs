@@ -1,4 +1,4 @@
-//! NAT traversal: who is behind a NAT, and which dialect is spoken (RFC 3947 and its drafts 02 and
+//! NAT traversal: who is behind a NAT, and which dialect is used (RFC 3947 and its drafts 02 and
 //! 03).
 
 use crate::ike::v1::keys::Cookies;
@@ -68,9 +68,9 @@ pub fn nat_d(algorithm: HashAlg, cookies: Cookies, address: SocketAddr) -> Diges
 /// Who is behind a NAT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NatState {
-    /// The peer sees us at another address than we have.
+    /// We are: the peer sees us at another address than our own.
     pub local: bool,
-    /// We see the peer at another address than it has.
+    /// The peer is: we see it at another address than its own.
     pub remote: bool,
 }
 
@@ -80,8 +80,9 @@ impl NatState {
         self.local || self.remote
     }
 
-    /// Judges the peer's NAT-D payloads: the first is of our address as the peer sees it, the
-    /// others are the peer's own; some peers send a set for each dialect, so any match counts.
+    /// Evaluates the peer's NAT-D payloads: the first is the hash of our address as the peer sees
+    /// it, the others are hashes of the peer's own addresses. Some peers send a set for each
+    /// dialect, so any match counts.
     pub fn judge(
         algorithm: HashAlg,
         cookies: Cookies,

@@ -1,4 +1,4 @@
-//! Peers: what outlives a phase-1 SA. Calling them, recognising them, and letting them go.
+//! Peers: what outlives a phase-1 SA. Initiating to them, recognising them, and forgetting them.
 
 use crate::ike::engine::{Engine, Reconnect};
 use crate::ike::event::EventKind;
@@ -14,14 +14,14 @@ use crate::policy::{Connection, Phase1Mode, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time before the VPN client's first new attempt; doubles up to a minute.
+/// Time before the VPN client's first retry; it doubles up to a minute.
 const FIRST_RECONNECT: Duration = Duration::from_secs(1);
 const LAST_RECONNECT: Duration = Duration::from_secs(60);
-/// How long an SA that another replaced is kept before we delete it.
+/// How long a replaced SA is kept before we delete it.
 const RETIRE: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// The newest established SA of a peer that is not on its way out.
+    /// The newest established and authorised SA of a peer that is not being retired.
     pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::names::ConnId> {
         self.established_with(peer)
             .filter(|sa| sa.established().is_some_and(|e| e.gate.authorized().is_some()))
@@ -29,14 +29,14 @@ impl Engine {
             .map(|sa| sa.id)
     }
 
-    /// The established phase-1 SAs with a peer, but for the one in work.
+    /// The established phase-1 SAs with a peer, except the one that is being worked on.
     pub(super) fn established_with(&self, peer: PeerId) -> impl Iterator<Item = &IsakmpSa> {
         let ids = self.sas_of(peer);
         let sas = ids.filter_map(|id| self.sas.get(&id)).map(Box::as_ref);
         sas.filter(move |sa| sa.established().is_some_and(|e| e.peer == peer))
     }
 
-    /// Whether a peer at this address is known already, so that INITIAL-CONTACT would be wrong.
+    /// Whether a peer at this address is already known, so that INITIAL-CONTACT would be wrong.
     pub(super) fn knows_peer_at(&self, path: &Path) -> bool {
         self.peers.values().any(|peer| peer.path.remote == path.remote && peer.path.local == path.local)
     }
@@ -44,7 +44,7 @@ impl Engine {
     // ---- calling
     // ------------------------------------------------------------------------------------------------
 
-    /// Begins phase 1 with a gateway of the crypto map.
+    /// Initiates phase 1 with a peer of the crypto map.
     pub(super) fn call_peer(&mut self, path: Path, profile: Option<String>, child: Option<PendingChild>) {
         if self.stopping {
             return;
@@ -66,7 +66,7 @@ impl Engine {
         self.begin(sa);
     }
 
-    /// Begins phase 1 as a VPN client.
+    /// Initiates phase 1 as a VPN client.
     pub(super) fn call_gateway(&mut self, connection: &Arc<Connection>, child: Option<PendingChild>) {
         let Some(local) = self.policy.interface(connection.interface).and_then(|interface| interface.address)
         else {
@@ -106,7 +106,8 @@ impl Engine {
         }
     }
 
-    /// Phase 1 nears its end: whoever may call begins another, so that nothing waits for it.
+    /// Phase 1 is about to expire: the side that may initiate starts a new one, so that nothing has
+    /// to wait for it.
     pub(crate) fn renew_phase1(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let peer = established.peer;
@@ -136,8 +137,8 @@ impl Engine {
     // --------------------------------------------------------------------------------------------
 
     /// The peer that a finished phase 1 belongs to, and whether it was known. Several devices
-    /// behind one NAT, and all members of a client group, differ by their port only. That there is
-    /// no NAT is only the caller's word: it does not make him the one who is known to be behind
+    /// behind one NAT, and all members of a client group, differ only in their port. A peer can
+    /// claim that there is no NAT, but that does not make it the peer that is known to be behind
     /// one.
     pub(crate) fn join_peer(&mut self, sa: &IsakmpSa, finished: &Finished) -> (PeerId, bool) {
         let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
@@ -184,8 +185,8 @@ impl Engine {
         (id, false)
     }
 
-    /// Xauth gave the peer its user. Another user than before is another session: it gets nothing
-    /// of the old one.
+    /// Xauth has authenticated the peer's user. A different user than before is a new session,
+    /// which gets nothing of the old one.
     pub(crate) fn peer_user(&mut self, sa: &mut IsakmpSa, user: &str) {
         let Some(established) = sa.established_mut() else { return };
         let id = established.peer;
@@ -218,7 +219,7 @@ impl Engine {
         }
     }
 
-    /// The peer is at another address or port: everything of it follows.
+    /// The peer has another address or port: all its SAs follow.
     pub(crate) fn peer_path_changed(&mut self, id: PeerId, old: Path, new: Path) {
         if old == new {
             return;
@@ -237,9 +238,8 @@ impl Engine {
         }
     }
 
-    /// The peer has forgotten everything before this SA: so do we, for the same address and port.
-    /// What came after it stays: the notification may be late, or an old one that somebody
-    /// recorded.
+    /// The peer has forgotten everything older than this SA, so we do the same for its address and
+    /// port. What is newer than the SA stays, because the notification may be late or replayed.
     pub(crate) fn initial_contact(&mut self, sa: &IsakmpSa, keep: PeerId) {
         self.step(sa, || Trace::InitialContact);
         let same_place =
@@ -268,8 +268,8 @@ impl Engine {
     }
 
     /// Another SA of the same peer took over. A client deletes its old SA itself, and would take
-    /// our delete as the loss of its session; but it has one old SA, and not as many as it likes to
-    /// begin.
+    /// our delete as the loss of its session. But it may keep only one old SA, however many it
+    /// initiates.
     pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
@@ -304,9 +304,9 @@ impl Engine {
     // ---- letting go
     // ---------------------------------------------------------------------------------------------
 
-    /// An established SA is gone.
+    /// An established SA has ended.
     pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
-        // the SA by which a delete of this one came is in work, so in no table
+        // the SA that carried the delete of this one is being worked on, so it is in no table
         let another = self.in_work.contains(&peer) || self.established_with(peer).next().is_some();
         if another {
             return;
@@ -325,7 +325,7 @@ impl Engine {
         let _ = sa;
     }
 
-    /// Phase 1 came to nothing.
+    /// Phase 1 failed.
     pub(super) fn phase1_failed(&mut self, sa: &IsakmpSa) {
         if let Some(connection) = &sa.connection
             && !self
@@ -337,7 +337,7 @@ impl Engine {
         }
     }
 
-    /// Forgets a peer of which nothing is left; its lease is free.
+    /// Forgets a peer that has no SAs left, and returns its lease.
     pub(super) fn tidy_peer(&mut self, id: PeerId) {
         let has_sa = self.established_with(id).next().is_some();
         let has_child = self.pairs_of(id).next().is_some();
@@ -352,7 +352,7 @@ impl Engine {
         }
     }
 
-    /// Each lease that was granted is given back once, whether a peer had it or nobody any more.
+    /// Returns a granted lease. Each is returned once, whether or not its peer still exists.
     pub(super) fn give_back(&mut self, lease: Lease) {
         self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
     }
@@ -360,7 +360,7 @@ impl Engine {
     // ---- the VPN client
     // -----------------------------------------------------------------------------------------
 
-    /// The user wants the connection up.
+    /// The user asks to connect.
     pub(super) fn connect(&mut self, name: &str) {
         let reconnect =
             Reconnect { at: self.now, wait: FIRST_RECONNECT, redirect: None, gateway: None, redirects: 0 };
@@ -368,7 +368,7 @@ impl Engine {
         self.arm_reconnect(name, Some(self.now));
     }
 
-    /// The user wants the connection down.
+    /// The user asks to disconnect.
     pub(super) fn disconnect(&mut self, name: &str) {
         self.reconnects.remove(name);
         self.arm_reconnect(name, None);
@@ -392,8 +392,7 @@ impl Engine {
         }
     }
 
-    /// The gateway refused the user: trying again with the same password would only lock the
-    /// account.
+    /// The gateway rejected the user: a retry with the same password would only lock the account.
     pub(crate) fn client_rejected(&mut self, sa: &mut IsakmpSa) {
         if let Some(connection) = &sa.connection {
             let name = connection.name.clone();
@@ -413,7 +412,7 @@ impl Engine {
                 reconnect.gateway = Some(gateway);
                 reconnect.at = self.now;
             }
-            // whoever was named is gone: the connection's own gateway knows who is there
+            // the gateway that was named is gone: ask the connection's own gateway again
             None => {
                 reconnect.gateway = None;
                 reconnect.redirects = 0;
@@ -425,7 +424,7 @@ impl Engine {
         self.arm_reconnect(name, Some(at));
     }
 
-    /// It is time to call the gateway (again).
+    /// It is time to initiate to the gateway (again).
     pub(super) fn reconnect_timeout(&mut self, name: &str) {
         let connection = self.policy.connections.iter().find(|connection| connection.name == name).cloned();
         let busy = self.sas.values().any(|sa| sa.connection.as_ref().is_some_and(|c| c.name == name));
@@ -439,8 +438,8 @@ impl Engine {
     // ---- another configuration
     // ----------------------------------------------------------------------------------
 
-    /// The configuration changed: peers whose terms are the same keep everything, the others are
-    /// let go.
+    /// The configuration changed: peers whose terms are unchanged keep everything, the others are
+    /// removed.
     pub(super) fn change_policy(&mut self, policy: Arc<Policy>) {
         let old = std::mem::replace(&mut self.policy, policy);
         let new = Arc::clone(&self.policy);
@@ -457,7 +456,7 @@ impl Engine {
         for id in changed {
             self.end_child(id, "the configuration changed", true);
         }
-        // fewer lines allow for fewer pairs
+        // fewer ACL lines allow fewer child SAs
         let replaced = self.children.values().filter(|child| child.superseded);
         for peer in replaced.map(|child| child.peer).collect::<std::collections::BTreeSet<_>>() {
             self.bound_replaced(peer);

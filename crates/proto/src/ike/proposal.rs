@@ -1,4 +1,4 @@
-//! Proposals: what is offered, what is chosen, and what differed first when nothing fits.
+//! Proposals: what is proposed, what is chosen, and the first difference when nothing matches.
 
 use crate::ike::natt::Dialect;
 use crate::ike::trace::{Phase1Judged, Phase2Judged, TRANSFORMS};
@@ -22,15 +22,15 @@ pub struct Phase1Suite {
     pub group: DhGroup,
     /// Authentication method on the wire: 1, or 65001 with Xauth.
     pub method: u16,
-    /// Lifetime, the shorter of both sides' wishes.
+    /// Lifetime, the shorter of what both sides proposed.
     pub lifetime: Duration,
-    /// What the peer wished for.
+    /// The lifetime that the peer proposed.
     pub wished: Option<Duration>,
-    /// Whether the peer wished for a longer one and must be told (RESPONDER-LIFETIME).
+    /// Whether the peer proposed a longer one and must be notified (RESPONDER-LIFETIME).
     pub shortened: bool,
 }
 
-/// One side's wishes for phase 1, for explanations.
+/// One side's proposal for phase 1, for explanations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phase1Offer {
     /// Encryption algorithm and key length in bits.
@@ -116,8 +116,8 @@ const fn ike_hash_number(hash: HashAlg) -> u16 {
     }
 }
 
-/// The first attribute of an offer that none of our policies takes, seen from the policy that came
-/// closest.
+/// The first attribute in which a proposal that none of our policies accepts differs from the
+/// closest policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase1Difference {
     /// Encryption algorithm or key length.
@@ -146,13 +146,13 @@ impl std::fmt::Display for Phase1Difference {
 pub struct Phase1Choice {
     /// What it means.
     pub suite: Phase1Suite,
-    /// The SA payload's proposals for the answer: the one transform, as offered.
+    /// The SA payload's proposals for the answer: the chosen transform, as proposed.
     pub answer: Vec<Proposal>,
 }
 
-/// Chooses as an IOS responder does: our policies in order of priority, each against everything
-/// offered. A longer lifetime is taken and shortened. `methods` are the authentication methods
-/// acceptable to whoever this peer may be.
+/// Chooses as an IOS responder does: our policies in order of priority, each against all proposals.
+/// A longer lifetime is accepted and shortened. `methods` are the authentication methods that are
+/// acceptable while the peer is not known.
 pub fn choose_phase1(
     policies: &[IsakmpPolicy],
     offered: &[Proposal],
@@ -192,7 +192,7 @@ pub fn choose_phase1(
     Err(closest)
 }
 
-/// What [`choose_phase1`] looks at until it has chosen, for whoever traces it.
+/// The transforms that [`choose_phase1`] compares until it has chosen, for traces.
 pub(crate) fn judge_phase1(
     policies: &[IsakmpPolicy],
     offered: &[Proposal],
@@ -220,7 +220,7 @@ pub(crate) fn judge_phase1(
     out
 }
 
-/// The first attribute in which an offer differs from a policy; `None` if it fits.
+/// The first attribute in which a proposal differs from a policy; `None` if it matches.
 pub(crate) fn phase1_difference(
     policy: &IsakmpPolicy,
     offer: &Phase1Offer,
@@ -245,8 +245,8 @@ fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u
     Ok(method)
 }
 
-/// Our offer for phase 1. Aggressive mode fixes the group, so only policies of the first one's
-/// group are offered there.
+/// Our proposal for phase 1. Aggressive mode fixes the group, so it proposes only policies with the
+/// group of the first one.
 pub fn offer_phase1(policies: &[IsakmpPolicy], method: u16, group: Option<DhGroup>) -> Vec<Proposal> {
     let usable = policies
         .iter()
@@ -285,15 +285,15 @@ pub struct Phase2Suite {
     pub pfs: Option<DhGroup>,
     /// The peer's SPI.
     pub spi: Spi,
-    /// Lifetime, the shorter of both sides' wishes.
+    /// Lifetime, the shorter of what both sides proposed.
     pub lifetime: Duration,
-    /// Volume limit in kilobytes, the smaller of both sides' wishes.
+    /// Volume limit in kilobytes, the smaller of what both sides proposed.
     pub kilobytes: Option<u64>,
-    /// Whether the peer wished for a longer lifetime and must be told (RESPONDER-LIFETIME).
+    /// Whether the peer proposed a longer lifetime and must be notified (RESPONDER-LIFETIME).
     pub shortened: bool,
 }
 
-/// What we want of phase 2.
+/// What we propose or accept in phase 2.
 #[derive(Clone, Copy, Debug)]
 pub struct Phase2Wish<'a> {
     /// Transform sets, best first.
@@ -304,13 +304,14 @@ pub struct Phase2Wish<'a> {
     pub lifetime: Duration,
     /// Volume limit.
     pub kilobytes: Option<u64>,
-    /// NAT traversal dialect when ESP goes in UDP.
+    /// NAT traversal dialect, if ESP is encapsulated in UDP.
     pub udp: Option<Dialect>,
-    /// Whether the proxies are the gateways themselves, so that transport mode is possible.
+    /// Whether the proxy identities are the gateways themselves, so that transport mode is
+    /// possible.
     pub transport_possible: bool,
 }
 
-/// The first thing in a phase-2 offer that nothing of ours takes.
+/// The first thing in a phase-2 proposal that none of our transform sets accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase2Difference {
     /// Not ESP alone.
@@ -344,7 +345,7 @@ pub struct Phase2Choice {
     pub suite: Phase2Suite,
     /// Proposal number, for the answer.
     pub number: u8,
-    /// The transform, as offered.
+    /// The transform, as proposed.
     pub transform: Transform,
 }
 
@@ -360,8 +361,8 @@ impl Phase2Choice {
     }
 }
 
-/// Chooses as an IOS responder does: our transform sets in order, each against everything offered.
-/// Proposals with a number of their own are alternatives; several with one number (ESP with AH or
+/// Chooses as an IOS responder does: our transform sets in order, each against all proposals.
+/// Proposals with different numbers are alternatives; several with the same number (ESP with AH or
 /// compression) are not implemented.
 pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phase2Choice, Phase2Difference> {
     let mut closest = Phase2Difference::Protocol;
@@ -390,7 +391,7 @@ pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phas
     Err(closest)
 }
 
-/// Lifetimes of a phase-2 transform, as offered.
+/// Lifetimes of a phase-2 transform, as proposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetimes {
     /// In seconds.
@@ -419,8 +420,8 @@ impl Lifetimes {
     }
 }
 
-/// The transforms of an offer up to the one that was chosen, with what differs in those that none
-/// of our sets takes, for whoever traces it.
+/// The proposed transforms up to the chosen one, each with its difference if none of our sets
+/// accepts it, for traces.
 pub(crate) fn judge_phase2(
     wish: &Phase2Wish<'_>,
     offered: &[Proposal],
@@ -441,7 +442,8 @@ pub(crate) fn judge_phase2(
                 (false, true) => {
                     let differences =
                         wish.sets.iter().map(|set| read_phase2(wish, set, Spi(spi), transform).err());
-                    // a transform that another one goes before is good in itself
+                    // a transform without a difference is acceptable, although another one was
+                    // preferred
                     differences.max_by_key(|difference| (difference.is_none(), *difference)).flatten()
                 }
             };
@@ -493,8 +495,8 @@ fn read_phase2(
     let mode = match mode {
         None => Mode::Tunnel,
         Some(value) if value == u64::from(tunnel) => Mode::Tunnel,
-        // transport mode is for traffic of the gateways themselves, and only where the transform
-        // set says so
+        // transport mode is only for traffic of the gateways themselves, and only if the transform
+        // set configures it
         Some(value)
             if value == u64::from(transport) && wish.transport_possible && set.mode == Mode::Transport =>
         {
@@ -577,8 +579,8 @@ const fn esp_auth_number(auth: EspAuth) -> u16 {
     }
 }
 
-/// Our offer for phase 2: a proposal for each transform set, all with one SPI, so that every peer
-/// can choose.
+/// Our phase-2 proposals: one for each transform set, all with the same SPI, so that every peer can
+/// choose.
 pub fn offer_phase2(wish: &Phase2Wish<'_>, spi: Spi) -> Vec<Proposal> {
     let (tunnel, transport) = wish.udp.map_or((1, 2), Dialect::udp_modes);
     let proposals = wish.sets.iter().zip(1..=u8::MAX).map(|(set, number)| {
@@ -645,7 +647,7 @@ mod tests {
         assert_eq!(choice.answer[0].transforms[0].number, 2);
     }
 
-    /// Our priority decides, not the order of the offer.
+    /// Our priority decides, not the order of the proposals.
     #[test]
     fn our_first_policy_wins() {
         let offered = offer_phase1(&[policy(1, IkeCipher::Des), policy(2, IkeCipher::Aes256)], 1, None);
@@ -653,7 +655,7 @@ mod tests {
         assert_eq!(choose_phase1(&ours, &offered, &[1]).unwrap().suite.cipher, IkeCipher::Aes256);
     }
 
-    /// The first difference is that of the policy that came closest.
+    /// The reported difference is that of the closest policy.
     #[test]
     fn the_closest_difference_is_named() {
         let offered = offer_phase1(&[policy(1, IkeCipher::TripleDes)], 1, None);
@@ -667,7 +669,7 @@ mod tests {
         );
     }
 
-    /// hwdsl2 #366: vpnc puts KEY_LENGTH first; the order of attributes means nothing.
+    /// hwdsl2 #366: vpnc puts KEY_LENGTH first; the order of attributes has no meaning.
     #[test]
     fn attribute_order_is_free() {
         let mut offered = offer_phase1(&[policy(1, IkeCipher::Aes256)], 1, None);

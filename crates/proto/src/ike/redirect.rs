@@ -1,13 +1,14 @@
-//! A gateway of a cluster sends the VPN client to another (Unity's LOAD_BALANCE notification,
+//! A gateway of a cluster redirects the VPN client to another (Unity's LOAD_BALANCE notification,
 //! 40501).
 //!
 //! ```text
 //!   { HASH, N(LOAD_BALANCE, address) }  <--        after phase 1, instead of Xauth
 //! ```
 //!
-//! The client begins anew, from port 500: Cisco's gateways refuse a first message from 4500. Only a
-//! gateway that has proved the group's key may say so, only before the client has its address, and
-//! only so often that two gateways cannot send it to and fro.
+//! The client starts over from port 500, because Cisco's gateways refuse a first message from 4500.
+//! Only a gateway that has proved the group's key may redirect, only before the client has its
+//! address, and only [`limits::REDIRECTS`] times, so that two gateways cannot redirect it back and
+//! forth forever.
 
 use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
@@ -18,7 +19,7 @@ use crate::wire::ike1::Notify;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Engine {
-    /// The gateway names another.
+    /// The gateway names another gateway.
     pub(crate) fn redirected(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
         let Some(connection) = &sa.connection else { return Ok(()) };
         let peer = sa.established().and_then(|established| self.peers.get(&established.peer));

@@ -1,5 +1,5 @@
-//! Repetition of messages that are not answered: by the initiator of an exchange, with the time
-//! between two sendings doubling.
+//! Repetition of unanswered messages by the initiator of an exchange; the time between two
+//! transmissions doubles.
 
 use crate::limits;
 use crate::path::Path;
@@ -18,14 +18,14 @@ pub(crate) struct Retransmit {
     next: Instant,
 }
 
-/// What a due repetition means.
+/// What is due for an unanswered message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Not yet.
     Wait,
     /// Send again.
     Resend,
-    /// It was sent often enough.
+    /// It was sent as often as it may be.
     GiveUp,
 }
 
@@ -36,12 +36,12 @@ impl Retransmit {
         Self { path, bytes, sent: 1, wait, next: now + wait }
     }
 
-    /// When something is due.
+    /// When a repetition is due.
     pub(crate) fn deadline(&self) -> Instant {
         self.next
     }
 
-    /// What is due now; counts a sending when it says so.
+    /// What is due now; counts a transmission if it returns [`Due::Resend`].
     pub(crate) fn poll(&mut self, now: Instant) -> Due {
         if now < self.next {
             return Due::Wait;
@@ -62,7 +62,7 @@ mod tests {
     use crate::names::{InterfaceId, VrfId};
     use crate::path::Encapsulation;
 
-    /// Seven sendings, then the message is given up after 63.5 seconds.
+    /// Seven transmissions, then the message is given up after 63.5 seconds.
     #[test]
     fn seven_sendings() {
         let address = "192.0.2.1".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Peers that misbehave behind valid keys: what only an engine's inside can forge.
+//! Peers that misbehave with valid keys: messages that can only be forged from inside an engine.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -46,8 +46,8 @@ fn connection(world: &World, node: usize) -> ConnId {
     world.nodes[node].engine.inspect().isakmp[0].conn_id
 }
 
-/// Sends a protected message of the rogue's making under its SA's keys, with one bit of the hash
-/// turned over if wanted.
+/// Sends a forged message that is protected with the rogue's SA keys, optionally with one bit of
+/// the hash flipped.
 fn forge(world: &mut World, kind: u8, message_id: u32, payloads: &Writer, wrong: Option<usize>) {
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
@@ -92,8 +92,8 @@ fn exchanges_from_hub(world: &World, kind: u8) -> usize {
         .count()
 }
 
-/// CVE-2005-1057, CVE-2005-1058: a group key alone opens nothing. The client never answers Xauth
-/// and tries everything else.
+/// CVE-2005-1057, CVE-2005-1058: a group key alone gives access to nothing. The client never
+/// answers Xauth and tries everything else.
 #[test]
 fn before_xauth_nothing_else_is_answered() {
     let mut world = hub_and_client();
@@ -134,8 +134,8 @@ fn before_xauth_nothing_else_is_answered() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].leases.is_empty());
 }
 
-/// A spoke's key with a client's group name in main mode: the profile of the group asks for Xauth,
-/// so nothing opens.
+/// A spoke's key with a client's group name in main mode: the profile of the group requires Xauth,
+/// so nothing is permitted.
 #[test]
 fn a_group_name_in_main_mode_meets_xauth() {
     let mut policy = spoke_policy(SPOKE, "10.2.0.0/16");
@@ -148,8 +148,8 @@ fn a_group_name_in_main_mode_meets_xauth() {
     assert_eq!(world.nodes[1].passwords_asked, 0, "a spoke has no password to give");
 }
 
-/// One wrong bit in the HASH payload of each kind of protected message: refused, and nothing is
-/// done.
+/// One wrong bit in the HASH payload of each kind of protected message: it is refused and has no
+/// effect.
 #[test]
 fn one_bit_of_each_hash() {
     let mut world = hub_and_spoke();
@@ -171,14 +171,14 @@ fn one_bit_of_each_hash() {
         }
     }
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
-    // and with the right hash the same delete is believed
+    // with the right hash, the same delete is accepted
     forge(&mut world, exchange::INFORMATIONAL, 5000, &messages[0].1, None);
     world.run(Duration::from_millis(50));
     assert!(world.nodes[0].inbound.is_empty());
 }
 
-/// Encrypted messages with a changed byte, on the way: refused, and the repetition brings the
-/// tunnel up all the same.
+/// Encrypted messages with a byte changed in transit are refused, and their repetition still
+/// establishes the tunnel.
 #[test]
 fn tampered_messages_change_nothing() {
     for victim in 4..9 {
@@ -209,7 +209,7 @@ fn tampered_messages_change_nothing() {
     }
 }
 
-/// One spoke cannot delete what is another's.
+/// One spoke cannot delete the SAs of another.
 #[test]
 fn a_peer_deletes_only_its_own() {
     let mut world = World::new(vec![
@@ -240,7 +240,7 @@ fn a_peer_deletes_only_its_own() {
     assert_eq!(world.nodes[0].engine.inspect().isakmp.len(), 2);
 }
 
-/// CVE-2023-38711: deletes of the SA itself, twice, and notifications behind them in one message.
+/// CVE-2023-38711: two deletes of the SA itself, followed by notifications in the same message.
 #[test]
 fn deletes_come_last() {
     let mut world = hub_and_spoke();
@@ -269,7 +269,7 @@ fn deletes_come_last() {
     assert_eq!(hub.inbound.len(), 1, "a spoke's children outlive its phase 1");
 }
 
-/// A client speaks for its own address and for nobody else's.
+/// A client may propose its own address as its proxy identity and no other.
 #[test]
 fn a_client_speaks_only_for_its_address() {
     let mut world = hub_and_client();
@@ -290,8 +290,7 @@ fn a_client_speaks_only_for_its_address() {
     assert_eq!(world.nodes[0].engine.inspect().children.iter().filter(foreign).count(), 0);
 }
 
-/// Everything that was ever sent comes again, from an attacker's address: nothing moves and nothing
-/// ends.
+/// All messages of a session are replayed from an attacker's address: no path moves and no SA ends.
 #[test]
 fn a_replayed_session_moves_nothing() {
     let mut world = hub_and_spoke();
@@ -328,7 +327,7 @@ fn a_replayed_session_moves_nothing() {
 
 const OTHER: &str = "10.48.67.182";
 
-/// A client and two gateways of a cluster, of which the client knows the first. No gateway asks for
+/// A client and two gateways of a cluster; the client knows only the first. No gateway asks for
 /// Xauth.
 fn cluster() -> World {
     let mut world = hub_and_client();
@@ -340,7 +339,7 @@ fn cluster() -> World {
     world
 }
 
-/// A gateway says LOAD_BALANCE to the client, with this address.
+/// A gateway sends LOAD_BALANCE with this address to the client.
 fn redirect(world: &mut World, gateway: usize, address: &[u8]) {
     let id = world.nodes[gateway].engine.inspect().isakmp.last().unwrap().conn_id;
     world.nodes[gateway].engine.with_sa(id, |engine, sa| {
@@ -356,7 +355,7 @@ fn redirections(world: &World) -> usize {
     events.iter().filter(|event| matches!(event.kind, EventKind::Redirected { .. })).count()
 }
 
-/// The client begins anew with the gateway named, from port 500, and has its tunnel there.
+/// The client starts over with the named gateway, from port 500, and has its tunnel there.
 #[test]
 fn a_gateway_sends_its_client_to_another() {
     let mut world = cluster();
@@ -367,14 +366,14 @@ fn a_gateway_sends_its_client_to_another() {
     assert_eq!(world.nodes[1].assignment.as_ref().unwrap().gateway, ip(OTHER));
     let first = world.trace.iter().find(|(_, datagram)| datagram.to.ip() == ip(OTHER)).unwrap();
     assert_eq!((first.1.from.port(), first.1.to.port()), (500, 500));
-    // once the client has its address nobody sends it away any more
+    // once the client has its address, no gateway can redirect it
     redirect(&mut world, 2, &[10, 48, 67, 181]);
     world.run(Duration::from_secs(3));
     assert_eq!(redirections(&world), 1);
     assert!(tunnel(&world.nodes[1], &world.nodes[2]));
 }
 
-/// The gateway named does not answer: the client comes back to its own.
+/// The named gateway does not answer: the client returns to its own.
 #[test]
 fn nobody_is_where_the_client_was_sent() {
     let mut world = cluster();
@@ -384,7 +383,7 @@ fn nobody_is_where_the_client_was_sent() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
 }
 
-/// Two gateways that send a client to and fro do so four times.
+/// Two gateways that redirect a client back and forth can do so four times.
 #[test]
 fn redirections_are_bounded() {
     let mut world = cluster();
@@ -398,7 +397,7 @@ fn redirections_are_bounded() {
     assert!(world.nodes[1].refusals().contains(&Refusal::Redirect.to_string()));
 }
 
-/// Addresses that are none, or the gateway's own.
+/// Invalid addresses, or the gateway's own.
 #[test]
 fn where_no_client_goes() {
     let mut world = cluster();

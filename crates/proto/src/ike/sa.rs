@@ -1,4 +1,4 @@
-//! What the engine remembers of a phase-1 SA, of a peer and of a child SA pair.
+//! What the engine remembers of a phase-1 SA, of a peer and of a child SA.
 
 use crate::esp::sa::ChildSa;
 use crate::flow::selector::Selector;
@@ -35,13 +35,13 @@ pub(crate) struct IsakmpSa {
     pub(crate) mode: Phase1Mode,
     pub(crate) cookies: Cookies,
     pub(crate) created: Instant,
-    /// Where its first message came from, when a peer began it.
+    /// Where its first message came from, if the peer initiated it.
     pub(crate) first_source: Option<IpAddr>,
     pub(crate) suite: Option<Phase1Suite>,
     pub(crate) vendors: Vendors,
     pub(crate) dialect: Option<Dialect>,
     pub(crate) nat: NatState,
-    /// The client's connection, in that role.
+    /// In the client role: the client's connection.
     pub(crate) connection: Option<Arc<Connection>>,
     /// The profile that the initiator's crypto map entry names.
     pub(crate) wanted_profile: Option<String>,
@@ -49,11 +49,11 @@ pub(crate) struct IsakmpSa {
     pub(crate) retransmit: Option<Retransmit>,
     /// Messages seen lately and what we answered.
     pub(crate) seen: Seen,
-    /// A message that comes in pieces.
+    /// The fragments of a message that is not complete yet.
     pub(crate) pieces: Pieces,
-    /// Protected messages that came before phase 1 was through on our side.
+    /// Protected messages received before phase 1 was established on our side.
     pub(crate) early: Vec<(Path, Vec<u8>)>,
-    /// Children to negotiate once the SA is up.
+    /// Child SAs to negotiate once the IKE SA is established.
     pub(crate) pending: Vec<PendingChild>,
     pub(crate) state: State,
     pub(crate) dead: bool,
@@ -84,13 +84,13 @@ impl IsakmpSa {
         }
     }
 
-    /// Where the SA stands for the dialect of ESP in UDP.
+    /// The NAT traversal dialect, if the SA's path has ESP in UDP.
     pub(crate) fn udp_dialect(&self) -> Option<Dialect> {
         self.dialect.filter(|_| self.path.encapsulation == crate::path::Encapsulation::Udp)
     }
 }
 
-/// Phase 1 is a chain of states; each is consumed by the message that ends it.
+/// Phase 1 is a chain of states; the message that ends a state consumes it.
 pub(crate) enum State {
     /// Main mode, initiator.
     MainInitiator(Box<main_mode::Initiator>),
@@ -100,7 +100,7 @@ pub(crate) enum State {
     AggressiveInitiator(Box<aggressive::Initiator>),
     /// Aggressive mode, responder.
     AggressiveResponder(Box<aggressive::Responder>),
-    /// Phase 1 is done.
+    /// Phase 1 is established.
     Established(Box<Established>),
     /// Between two states, while a message is handled.
     Void,
@@ -120,26 +120,26 @@ pub(crate) struct Established {
     pub(crate) exchanges: BTreeMap<u32, Exchange>,
     /// When the SA ends.
     pub(crate) expires: Instant,
-    /// When it is renewed, if anything still needs it.
+    /// When it is rekeyed, if anything still needs it.
     pub(crate) renew: Option<Instant>,
-    /// When the first Xauth request goes out.
+    /// When the first Xauth request is sent.
     pub(crate) xauth_start: Option<Instant>,
-    /// When Xauth must be through.
+    /// When Xauth must be complete.
     pub(crate) xauth_end: Option<Instant>,
-    /// INITIAL-CONTACT that waits for authorisation.
+    /// INITIAL-CONTACT was received and waits for authorisation.
     pub(crate) initial_contact: bool,
-    /// Whether this SA follows another of the same peer.
+    /// Whether this SA replaces another one with the same peer.
     pub(crate) renewal: bool,
     pub(crate) xauth_used: bool,
-    /// Client: the user's answers went out once.
+    /// Client: the user's answers were sent once.
     pub(crate) xauth_answered: bool,
     /// Wrong passwords so far.
     pub(crate) xauth_failures: u32,
     pub(crate) config_used: bool,
     pub(crate) dpd: Dpd,
-    /// When to delete an SA that another replaced.
+    /// When to delete this SA after another replaced it.
     pub(crate) retire: Option<Instant>,
-    /// Next NAT keepalive.
+    /// When the next NAT keepalive is sent.
     pub(crate) nat_keepalive: Option<Instant>,
 }
 
@@ -150,30 +150,30 @@ impl Established {
     }
 }
 
-/// Message ids of the quick modes that were begun on an SA, by either side. An id is used once: a
-/// message 1 with a used one is an old one that somebody recorded, or our own thrown back at us.
+/// Message ids of the quick modes that either side initiated on an SA. An id is used once: a
+/// message 1 with a used id is a replayed message of the peer or one of our own sent back to us.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageIds {
     used: BTreeSet<u32>,
 }
 
 impl MessageIds {
-    /// Whether a quick mode with this id was begun.
+    /// Whether a quick mode with this id was initiated.
     pub(crate) fn contains(&self, id: u32) -> bool {
         self.used.contains(&id)
     }
 
-    /// A quick mode begins.
+    /// A quick mode starts.
     pub(crate) fn insert(&mut self, id: u32) {
         self.used.insert(id);
     }
 
-    /// Whether no other quick mode may begin.
+    /// Whether no further quick mode may start.
     pub(crate) fn is_full(&self) -> bool {
         self.used.len() >= limits::MESSAGE_IDS
     }
 
-    /// Whether it is time, now, to begin another SA.
+    /// Whether it is time to rekey: true once, when three quarters of the ids are used.
     pub(crate) fn runs_out(&self) -> bool {
         self.used.len() == limits::MESSAGE_IDS / 4 * 3
     }
@@ -186,19 +186,19 @@ pub(crate) struct Dpd {
     pub(crate) sequence: u32,
     /// Probes without an answer.
     pub(crate) unanswered: u32,
-    /// When the next probe goes out.
+    /// When the next probe is sent.
     pub(crate) next: Option<Instant>,
-    /// When we last heard of the peer.
+    /// When we last heard from the peer.
     pub(crate) heard: Instant,
 }
 
-/// An exchange after phase 1 that is under way.
+/// An exchange after phase 1 that is in progress.
 pub(crate) enum Exchange {
-    /// Hub: Xauth request sent; the user when it is a further round of his.
+    /// Hub: Xauth request sent; the user's name if it is a further round.
     XauthRequest { user: Option<String>, retransmit: Retransmit },
     /// Hub: the AAA list is asked about this user.
     XauthCheck { user: String },
-    /// Hub: the verdict is sent; the user when it is yes.
+    /// Hub: the verdict is sent; the user's name if Xauth passed.
     XauthSet { user: Option<String>, retransmit: Retransmit },
     /// Hub: an address is asked for.
     ConfigLease { identifier: u16, requested: Vec<Attribute> },
@@ -206,14 +206,14 @@ pub(crate) enum Exchange {
     XauthAnswer { identifier: u16, fields: Vec<CredentialField> },
     /// Client: mode-config request sent.
     ConfigRequest { retransmit: Retransmit },
-    /// Quick mode that we began.
+    /// Quick mode that we initiated.
     QuickInitiator(Box<quick::Initiator>),
-    /// Quick mode that the peer began.
+    /// Quick mode that the peer initiated.
     QuickResponder(Box<quick::Responder>),
 }
 
 impl Exchange {
-    /// The message of ours that is repeated.
+    /// Our message that is repeated until it is answered.
     pub(crate) fn retransmit(&mut self) -> Option<&mut Retransmit> {
         match self {
             Self::XauthRequest { retransmit, .. }
@@ -237,21 +237,21 @@ impl Exchange {
     }
 }
 
-/// A child that waits for phase 1.
+/// A child SA that waits for phase 1.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingChild {
     pub(crate) service: Service,
     pub(crate) selector: Selector,
     pub(crate) replaces: Option<ChildId>,
-    /// Peers of the entry that were called for it and did not answer.
+    /// Peers of the entry that did not answer when we initiated for it.
     pub(crate) unanswered: usize,
 }
 
 /// The message that answered another, and its path.
 pub(crate) type Answer = Option<(Path, Vec<u8>)>;
 
-/// Messages seen lately, by digest, with what was answered: a byte-equal repetition gets the same
-/// answer and touches nothing else.
+/// Messages seen lately, by digest, with our answers: a byte-equal repetition gets the same answer
+/// and changes nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     messages: VecDeque<SeenMessage>,
@@ -262,7 +262,7 @@ pub(crate) struct Seen {
 struct SeenMessage {
     digest: [u8; 32],
     message_id: u32,
-    /// Boxed: most have none, or none any more.
+    /// Boxed, because most messages have no answer, or no longer keep one.
     answer: Option<Box<(Path, Vec<u8>)>>,
 }
 
@@ -273,7 +273,7 @@ impl Seen {
         digest.first_chunk().copied().unwrap_or_default()
     }
 
-    /// The answer given, when the message was seen.
+    /// Our answer, if the message was seen before.
     pub(crate) fn answer(&self, digest: &[u8; 32]) -> Option<Option<&(Path, Vec<u8>)>> {
         self.messages.iter().find(|seen| seen.digest == *digest).map(|seen| seen.answer.as_deref())
     }
@@ -283,15 +283,16 @@ impl Seen {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }
-        // whoever goes on has what answered its earlier messages of this exchange and of phase 1:
-        // it will not ask for them again
+        // a peer that continues has received our earlier answers of this exchange and of phase 1,
+        // and will not ask for them again
         let over = |seen: &&mut SeenMessage| seen.message_id == message_id || seen.message_id == 0;
         self.messages.iter_mut().filter(over).for_each(|seen| seen.answer = None);
         let late = self.late.take_if(|(id, _)| *id == message_id).map(|(_, answer)| answer);
         self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late).map(Box::new) });
     }
 
-    /// The answer to a message of this id came later than the message, or before it is remembered.
+    /// Sets the answer to a message of this id when it is made after the message was remembered, or
+    /// before.
     pub(crate) fn amend(&mut self, message_id: u32, answer: (Path, Vec<u8>)) {
         match self.messages.iter_mut().rev().find(|seen| seen.message_id == message_id) {
             Some(SeenMessage { answer: slot @ None, .. }) => *slot = Some(Box::new(answer)),
@@ -309,22 +310,22 @@ pub(crate) struct Peer {
     pub(crate) user: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) lease: Option<Lease>,
-    /// Client role: the connection and the address it was given.
+    /// Client role: the connection and its assigned address.
     pub(crate) connection: Option<(Arc<Connection>, Option<Ipv4Addr>)>,
     /// Whether the peer announced DPD.
     pub(crate) dpd: bool,
-    /// Whether a NAT was seen in front of it.
+    /// Whether the peer was found behind a NAT.
     pub(crate) behind_nat: bool,
 }
 
 impl Peer {
-    /// A VPN client of ours: phase 1 is its session.
+    /// Whether it is a VPN client of ours: phase 1 is its session.
     pub(crate) fn is_client(&self) -> bool {
         self.lease.is_some() || self.user.is_some()
     }
 }
 
-/// An address lent to a client.
+/// An address leased to a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
     pub(crate) pool: String,
@@ -332,7 +333,7 @@ pub(crate) struct Lease {
     pub(crate) address: IpAddr,
 }
 
-/// A child SA pair.
+/// A child SA.
 pub(crate) struct Child {
     pub(crate) sa: Arc<ChildSa>,
     pub(crate) path: Path,
@@ -341,12 +342,12 @@ pub(crate) struct Child {
     pub(crate) initiator: bool,
     pub(crate) pfs: Option<DhGroup>,
     pub(crate) kilobytes: Option<u64>,
-    /// The lifetimes that were offered.
+    /// The lifetimes that were proposed.
     pub(crate) offered: Lifetimes,
     pub(crate) established: Instant,
     pub(crate) soft: Option<Instant>,
     pub(crate) hard: Instant,
-    /// When a pair that another replaced is deleted.
+    /// When this child SA is deleted after another replaced it.
     pub(crate) retire: Option<Instant>,
     pub(crate) superseded: bool,
     pub(crate) outbound: bool,
@@ -356,9 +357,9 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Whether this pair, in use, took the place of another that was. One that is not in use yet is
-    /// the other half of a crossing renewal: if each side took the other's for replaced, both would
-    /// be deleted.
+    /// Whether this child SA, in use, replaced an older one that was in use. One that is not in use
+    /// yet belongs to a simultaneous rekey: if each side regarded the other's child SA as replaced,
+    /// both would be deleted.
     pub(crate) fn replaces(&self, old: &Self) -> bool {
         old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
     }

@@ -14,28 +14,28 @@ use std::time::Duration;
 pub struct IkeSnapshot {
     /// ISAKMP SAs in order of connection id.
     pub isakmp: Vec<IsakmpView>,
-    /// Child SA pairs in order of their ids.
+    /// Child SAs in order of their ids.
     pub children: Vec<ChildView>,
 }
 
 /// State names of `show crypto isakmp sa`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsakmpState {
-    /// Main mode begun.
+    /// Main mode started.
     MmNoState,
     /// Main mode proposal agreed.
     MmSaSetup,
     /// Main mode keys exchanged.
     MmKeyExch,
-    /// Aggressive mode begun.
+    /// Aggressive mode started.
     AgNoState,
     /// Aggressive mode first exchange done.
     AgInitExch,
-    /// Xauth under way.
+    /// Xauth in progress.
     ConfXauth,
-    /// Mode-config under way.
+    /// Mode-config in progress.
     ConfAddr,
-    /// Established and quiet.
+    /// Established and idle.
     QmIdle,
 }
 
@@ -63,15 +63,15 @@ pub struct IsakmpView {
     /// The peer it belongs to, once authenticated: SAs and child SAs of one peer have the same
     /// number.
     pub peer: Option<u64>,
-    /// When its first message was sent or came.
+    /// When its first message was sent or received.
     pub created: Instant,
     /// Its path.
     pub path: Path,
-    /// Whether we began it.
+    /// Whether we initiated it.
     pub initiator: bool,
     /// Its state.
     pub state: IsakmpState,
-    /// Whether it is only kept until its deletion is through.
+    /// Whether it is kept only until its deletion is complete.
     pub deleted: bool,
     /// Cipher, once agreed.
     pub cipher: Option<IkeCipher>,
@@ -83,7 +83,7 @@ pub struct IsakmpView {
     pub expires: Option<Instant>,
     /// Agreed lifetime.
     pub lifetime: Option<Duration>,
-    /// The lifetime that the initiator offered.
+    /// The lifetime that the initiator proposed.
     pub offered: Option<Duration>,
     /// The peer's identity, once proven.
     pub identity: Option<Untrusted>,
@@ -99,32 +99,32 @@ pub struct IsakmpView {
     pub mode_config: bool,
     /// Cap. X: Xauth was used.
     pub xauth: bool,
-    /// Cap. D: dead peer detection is configured and the peer can do it.
+    /// Cap. D: dead peer detection is configured and the peer supports it.
     pub dpd: bool,
-    /// Cap. N: NAT found.
+    /// Cap. N: a NAT was found.
     pub nat: bool,
 }
 
-/// One child SA pair.
+/// One child SA.
 #[derive(Clone, Debug)]
 pub struct ChildView {
     /// Its parameters.
     pub sa: Arc<ChildSa>,
-    /// The peer it belongs to, by the number that its ISAKMP SAs have too.
+    /// The peer it belongs to; its ISAKMP SAs have the same number.
     pub peer: u64,
-    /// Its path now.
+    /// Its current path.
     pub path: Path,
-    /// The phase-1 SA that last spoke for its peer.
+    /// The phase-1 SA under which it was negotiated.
     pub conn_id: Option<ConnId>,
     /// The entry that serves it.
     pub service: Service,
-    /// Whether we began it.
+    /// Whether we initiated it.
     pub initiator: bool,
-    /// The lifetime that the initiator offered.
+    /// The lifetime that the initiator proposed.
     pub offered: Option<Duration>,
-    /// Whether a newer pair took its place.
+    /// Whether a newer child SA replaced it.
     pub superseded: bool,
-    /// When it came up.
+    /// When it was established.
     pub established: Instant,
     /// When it expires.
     pub expires: Instant,

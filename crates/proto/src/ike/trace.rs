@@ -1,6 +1,6 @@
-//! The steps of an exchange, typed: what IOS's `debug crypto` tells, in its order. They are made
-//! only for peers that somebody traces; otherwise a step costs a comparison. No step carries a
-//! secret: of keys, nonces and what a user answers there is nothing here.
+//! The steps of an exchange, typed: what IOS's `debug crypto` prints, in its order. They are made
+//! only for peers that are traced; otherwise a step costs one comparison. No step carries a secret:
+//! keys, nonces and a user's answers never appear here.
 
 use crate::flow::selector::Selector;
 use crate::ike::engine::Engine;
@@ -19,23 +19,23 @@ use hubward_crypto::suite::EspSuite;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Transforms of one message that are traced; what is behind them is judged all the same.
+/// Transforms of one message that are traced; later ones are evaluated too, but not traced.
 pub(crate) const TRANSFORMS: usize = 64;
 
-/// Whose steps are told.
+/// Which peers are traced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TraceScope {
-    /// Nobody's.
+    /// None.
     #[default]
     Off,
-    /// Everybody's.
+    /// All.
     All,
-    /// Those of these outer addresses (`debug crypto condition peer ipv4`).
+    /// Those with these outer addresses (`debug crypto condition peer ipv4`).
     Peers(BTreeSet<IpAddr>),
 }
 
 impl TraceScope {
-    /// Whether the steps of a peer are told.
+    /// Whether the steps of a peer are traced.
     pub fn covers(&self, peer: IpAddr) -> bool {
         match self {
             Self::Off => false,
@@ -50,37 +50,37 @@ impl TraceScope {
 pub enum Fsm {
     /// Nothing yet.
     Ready,
-    /// Main mode, responder: this message was sent or has come (1 to 5).
+    /// Main mode, responder: this message was sent or received (1 to 5).
     MainResponder(u8),
-    /// Main mode, initiator: this message was sent or has come (1 to 6).
+    /// Main mode, initiator: this message was sent or received (1 to 6).
     MainInitiator(u8),
-    /// Aggressive mode, responder: the group is asked for.
+    /// Aggressive mode, responder: the authorization list is asked for the group.
     AggressiveAaa,
-    /// Aggressive mode, responder: message 2 is out.
+    /// Aggressive mode, responder: message 2 is sent.
     AggressiveResponder,
-    /// Aggressive mode, initiator: message 1 is out.
+    /// Aggressive mode, initiator: message 1 is sent.
     AggressiveInitiator,
-    /// Phase 1 is through.
+    /// Phase 1 is established.
     Phase1Complete,
-    /// The login list says what to ask.
+    /// The login list supplies what to ask the user.
     XauthStart,
     /// The user is asked.
     XauthRequested,
-    /// The login list judges.
+    /// The login list checks the user's answer.
     XauthJudged,
     /// The verdict is sent.
     XauthSet,
     /// The client's attributes are looked up.
     ConfigAaa,
-    /// Quick mode begins.
+    /// Quick mode starts.
     QuickReady,
     /// Quick mode waits for an SPI.
     QuickSpi,
-    /// Quick mode, responder: message 2 is out.
+    /// Quick mode, responder: message 2 is sent.
     QuickResponder,
-    /// Quick mode, initiator: message 1 is out.
+    /// Quick mode, initiator: message 1 is sent.
     QuickInitiator,
-    /// Quick mode is through.
+    /// Quick mode is complete.
     Phase2Complete,
     /// The SA ends.
     Ending,
@@ -101,29 +101,29 @@ pub enum FsmInput {
     ConfigReply,
     /// A mode-config or Xauth acknowledgement.
     ConfigAck,
-    /// The main mode message is worked on.
+    /// The main mode message is being processed.
     ProcessMainMode,
-    /// That is done.
+    /// Processing is complete.
     ProcessComplete,
-    /// That failed.
+    /// Processing failed.
     ProcessError,
-    /// Phase 1 is through.
+    /// Phase 1 is established.
     Phase1Complete,
-    /// The authorization list gave the group's key.
+    /// The authorization list returned the group's key.
     PresharedKey,
-    /// The login list says what to ask the user.
+    /// The login list supplies what to ask the user.
     StartLogin,
-    /// The login list judged the user's answer.
+    /// The login list checked the user's answer.
     ContinueLogin,
     /// The client's attributes are known.
     GroupAttributes,
-    /// There is an SPI.
+    /// An SPI is allocated.
     SpiReply,
-    /// Something wants out: phase 1 in main mode.
+    /// Traffic needs an SA: phase 1 in main mode.
     RequestMain,
-    /// Something wants out: phase 1 in aggressive mode.
+    /// Traffic needs an SA: phase 1 in aggressive mode.
     RequestAggressive,
-    /// Something wants out: quick mode.
+    /// Traffic needs an SA: quick mode.
     RequestQuick,
     /// The SA is deleted.
     Delete,
@@ -132,39 +132,39 @@ pub enum FsmInput {
 /// A step of the crypto engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EngineStep {
-    /// The parameters of an agreed Diffie-Hellman group are at hand.
+    /// The parameters of the agreed Diffie-Hellman group are available.
     Group,
-    /// The shared secret of a Diffie-Hellman exchange is made.
+    /// The shared secret of a Diffie-Hellman exchange is computed.
     Agree,
-    /// Phase 1's keys are made.
+    /// Phase 1's keys are derived.
     Skeyid,
-    /// A hash is made or checked.
+    /// A hash is computed or checked.
     Hmac,
     /// The Diffie-Hellman values are wiped.
     ClearDh,
-    /// The algorithms of a transform are looked at.
+    /// The algorithms of a transform are checked.
     ValidateProposal,
-    /// The algorithms and proxies of a proposal are looked at.
+    /// The algorithms and proxy identities of a proposal are checked.
     ValidateRequest,
-    /// One half of a pair gets its place.
+    /// One direction of a child SA is allocated.
     AllocateFlow,
 }
 
-/// What a vendor id says.
+/// What a received vendor id means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VendorSeen {
     /// One that we know.
     Known(Vendor),
-    /// One as long as those of Unity and DPD, with this number where they have their version.
+    /// One as long as those of Unity and DPD, with this number in the place of their version.
     Unlike(u8),
-    /// The id, another in each negotiation, that IOS sends beside its key exchange.
+    /// The id that IOS sends with its key exchange; it differs in each negotiation.
     IosBox,
 }
 
 /// An ID payload of phase 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityPayload {
-    /// Type of the payload behind it.
+    /// Type of the payload after it.
     pub next: u8,
     /// Type of the identity.
     pub kind: u8,
@@ -195,22 +195,22 @@ impl IdentityPayload {
     }
 }
 
-/// A transform of phase 1, and what became of it.
+/// A transform of phase 1, and the result of its comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phase1Judged {
     /// Its number.
     pub number: u8,
-    /// Its attributes, as offered.
+    /// Its attributes, as proposed.
     pub attributes: Vec<Attribute>,
-    /// The policy that it was held against.
+    /// Priority of the policy that it was compared with.
     pub priority: u32,
-    /// Whether another transform is behind it.
+    /// Whether another transform follows it.
     pub more: bool,
-    /// The first attribute that differs, unless it is taken.
+    /// The first attribute that differs; `None` if the transform is acceptable.
     pub differs: Option<Phase1Difference>,
 }
 
-/// A transform of phase 2, and what became of it.
+/// A transform of phase 2, and the result of its comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phase2Judged {
     /// The number of its proposal.
@@ -221,15 +221,15 @@ pub struct Phase2Judged {
     pub number: u8,
     /// Its id: the algorithm.
     pub id: u8,
-    /// Its attributes, as offered.
+    /// Its attributes, as proposed.
     pub attributes: Vec<Attribute>,
-    /// Whether another transform is behind it.
+    /// Whether another transform follows it.
     pub more: bool,
-    /// What differs first, unless it is taken.
+    /// The first difference; `None` if the transform is acceptable.
     pub differs: Option<Phase2Difference>,
 }
 
-/// A child SA pair as it was negotiated.
+/// A child SA as it was negotiated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// Which.
@@ -246,22 +246,22 @@ pub struct Pair {
     pub inbound: Spi,
     /// The peer's.
     pub outbound: Spi,
-    /// The lifetime in seconds that was offered, which may be longer than the one that we keep to.
+    /// The proposed lifetime in seconds, which may be longer than the one that we apply.
     pub seconds: Option<u64>,
-    /// The lifetime in kilobytes that was offered.
+    /// The proposed lifetime in kilobytes.
     pub kilobytes: Option<u64>,
 }
 
-/// What becomes of an attribute that a client asked for.
+/// How an attribute that a client asked for is handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigAnswer {
     /// It is sent, with this value.
     Sent(Attribute),
-    /// It is not known, or not configured.
+    /// It is unknown or not configured, and not sent.
     Left(u16),
 }
 
-/// A payload that is looked at.
+/// A payload that is processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "RFC 2408's names")]
 pub enum PayloadName {
@@ -277,103 +277,105 @@ pub enum PayloadName {
 /// A step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trace {
-    /// A message came, in this state; without one it begins a new SA.
+    /// A message was received in this state; without a state it starts a new SA. The flag tells
+    /// whether we initiated the SA.
     Received(Option<IsakmpState>, bool),
-    /// A message that came before came again.
+    /// A message was received again.
     Repeated,
-    /// There is a new SA.
+    /// A new SA was created.
     NewSa,
-    /// A message goes out in this state; the flag says whether we began the SA.
+    /// A message is sent in this state; the flag tells whether we initiated the SA.
     Sent(IsakmpState, bool),
-    /// A message goes out again.
+    /// A message is sent again.
     Resent(IsakmpState, bool),
-    /// The state machine of the SA, or of the node with this message id, moves.
+    /// The state machine of the SA, or of the node with this message id, changes its state.
     Transition {
         /// The node's message id.
         node: Option<u32>,
-        /// What moves it.
+        /// The input that changes it.
         input: FsmInput,
-        /// From this state.
+        /// The old state.
         old: Fsm,
-        /// To this one.
+        /// The new state.
         new: Fsm,
     },
-    /// A payload is looked at, in the exchange of this message id.
+    /// A payload is processed, in the exchange of this message id.
     Processing(PayloadName, u32),
-    /// Keyrings are searched for the key of an address: their names, and whether it is there.
+    /// Keyrings are searched for the key of an address: for each, its name and whether it has the
+    /// key.
     KeySearch(IpAddr, Vec<(String, bool)>),
-    /// There is a key for the peer.
+    /// A key for the peer was found.
     KeyFound,
-    /// There is none.
+    /// No key was found.
     NoKey,
-    /// Our own key is at hand.
+    /// Our own key is available.
     LocalKey,
     /// The peer's key is in this keyring.
     KeyringFound(String),
-    /// These profiles are looked at: does one ask for Xauth?
+    /// These profiles are searched for one that requires Xauth.
     ProfileScan(Vec<String>),
-    /// Offers with Xauth are acceptable.
+    /// Proposals with Xauth are acceptable.
     XauthPossible,
-    /// A transform of phase 1 is looked at.
+    /// A transform of phase 1 is checked.
     Phase1Transform(Phase1Judged),
-    /// None is taken.
+    /// No transform is accepted.
     Phase1Refused,
-    /// The crypto engine works.
+    /// The crypto engine performs a step.
     Engine(EngineStep),
     /// Phase 1 has its keys.
     SkeyidGenerated,
-    /// A vendor id is looked at.
+    /// A vendor id is processed.
     Vendor(VendorSeen),
-    /// This dialect of NAT traversal is spoken.
+    /// This dialect of NAT traversal is used.
     NatDialect(Vendor),
-    /// It is announced to the peer.
+    /// This dialect is announced to the peer.
     NatConstructed(Vendor),
-    /// A NAT-D payload came, of the RFC or of a draft.
+    /// A NAT-D payload was received, of the RFC or of a draft.
     NatPayload {
-        /// Of RFC 3947.
+        /// It is of RFC 3947.
         rfc: bool,
     },
-    /// There is a NAT in front of us, or of the peer.
+    /// A NAT was found: we or the peer are behind it.
     NatFound {
-        /// In front of us.
+        /// We are behind a NAT.
         local: bool,
-        /// In front of the peer.
+        /// The peer is behind a NAT.
         remote: bool,
     },
     /// An ID payload of phase 1, the peer's or our own.
     Identity(IdentityPayload),
-    /// We name ourselves by an identity of this type; with Xauth to follow or not.
+    /// We identify ourselves by an identity of this type.
     OwnIdentity {
         /// Type.
         kind: u8,
         /// Whether Xauth follows.
         xauth: bool,
     },
-    /// The bytes of our identity.
+    /// The length of our identity in bytes.
     IdentityLength(usize),
     /// The peer's identity matches this profile, or none.
     Profile(Option<String>),
     /// The profile makes the peer a client.
     ClientSettings,
-    /// INITIAL-CONTACT came with phase 1.
+    /// INITIAL-CONTACT was received in phase 1.
     InitialContactCame,
-    /// The peer has proved who it is.
+    /// The peer has proved its identity.
     Authenticated,
-    /// So this SA is authenticated.
+    /// This SA is authenticated.
     AuthenticatedWith,
-    /// INITIAL-CONTACT ends what was there before.
+    /// INITIAL-CONTACT ends the older SAs of the peer.
     InitialContact,
-    /// A client's address is free again.
+    /// A client's address was returned to its pool.
     AddressReturned,
-    /// The peer is remembered.
+    /// The peer was added to the table of peers.
     PeerInserted,
-    /// An exchange begins.
+    /// An exchange starts.
     NewNode(u32, IsakmpState),
     /// An exchange is over.
     NodeDeleted(u32, &'static str),
-    /// What was told in one message is told.
+    /// The node of a single-message exchange is removed.
     NodePurged(u32),
-    /// The peer is told phase 1's lifetime in seconds.
+    /// RESPONDER-LIFETIME is sent: phase 1's lifetime in seconds.
     ResponderLifetime(u64),
     /// Xauth must follow.
     NeedXauth,
@@ -381,77 +383,76 @@ pub enum Trace {
     AaaAnswered,
     /// The user is asked for this.
     XauthAsked(u16),
-    /// The user answered this; what is not told.
+    /// The user answered this; the answer is not part of the step.
     XauthReplied(u16),
-    /// A transaction of ours begins.
+    /// A transaction of ours starts.
     ConfigBegun(u32),
     /// A transaction of the peer's is answered.
     ConfigAnswered(u32),
-    /// A message of a transaction came.
+    /// A message of a transaction was received.
     ConfigCame(u32),
     /// It is of this kind.
     ConfigKind(u8),
-    /// The client has heard that Xauth passed.
+    /// The client has acknowledged that Xauth passed.
     XauthAcknowledged,
     /// The client asks for these attributes.
     ConfigAsked(Vec<u16>),
-    /// The client gets an address; the one that it asked for.
+    /// The address that the client asked for, and the one that it is assigned.
     ConfigAddress(Option<Ipv4Addr>, Ipv4Addr),
-    /// What becomes of the other attributes.
+    /// How the other attributes are handled.
     ConfigAnswers(Vec<ConfigAnswer>),
-    /// A transform of phase 2 is looked at.
+    /// A transform of phase 2 is checked.
     Phase2Transform(Phase2Judged),
-    /// None is taken.
+    /// No transform is accepted.
     Phase2Refused,
-    /// The proposal is held against what is configured.
+    /// The proposal is compared with the configuration.
     ProposalRequest(Selector, EspSuite, Mode),
-    /// The proxies are held against a crypto map; whether an entry takes them.
+    /// The proxy identities are compared with a crypto map; whether an entry permits them.
     ProxyCheck(String, bool),
-    /// An SPI is asked for.
+    /// An SPI is requested.
     SpiAsked,
-    /// Here it is.
+    /// This SPI was allocated.
     SpiGiven(Spi),
-    /// A pair comes into use.
+    /// A child SA is used from now on.
     PairCreated(Box<Pair>),
-    /// And is in its place.
+    /// A child SA is installed.
     PairInstalled(Box<Pair>),
-    /// A pair ends.
+    /// A child SA ends.
     PairDeleted(Spi, Spi, EspSuite),
     /// An SA ends, for this reason.
     SaDeleted(IsakmpState, bool, &'static str),
-    /// A dead peer detection message came (`true`) or goes out; whether it is the answer; its
-    /// sequence number.
+    /// A dead peer detection message was received or is sent.
     Dpd {
-        /// It came.
+        /// It was received; otherwise it is sent.
         came: bool,
         /// It is an answer.
         ack: bool,
         /// Sequence number.
         sequence: u32,
     },
-    /// A notification came: its type, protocol, the exchange's message id.
+    /// A notification was received: its type, its protocol and the message id of the exchange.
     Notified(u16, u8, u32),
 }
 
 impl Engine {
-    /// Says whose steps are told from now on.
+    /// Sets which peers are traced from now on.
     pub fn trace(&mut self, scope: TraceScope) {
         self.tracing = scope;
     }
 
-    /// Whether steps of this SA are told.
+    /// Whether the steps of this SA are traced.
     pub(crate) fn traces(&self, sa: &IsakmpSa) -> bool {
         self.tracing.covers(sa.path.remote)
     }
 
-    /// Tells a step of an SA, if somebody wants to know.
+    /// Traces a step of an SA, if its peer is traced.
     pub(crate) fn step(&mut self, sa: &IsakmpSa, trace: impl FnOnce() -> Trace) {
         if self.traces(sa) {
             self.event(Some(sa), EventKind::Trace(Box::new(trace())));
         }
     }
 
-    /// Tells a step of what belongs to no SA that is at hand.
+    /// Traces a step for which no SA is available here.
     pub(crate) fn step_on(&mut self, connection: Option<ConnId>, path: Path, trace: impl FnOnce() -> Trace) {
         if self.tracing.covers(path.remote) {
             let kind = EventKind::Trace(Box::new(trace()));
@@ -459,7 +460,7 @@ impl Engine {
         }
     }
 
-    /// Several steps.
+    /// Traces several steps.
     pub(crate) fn steps(&mut self, sa: &IsakmpSa, traces: impl FnOnce() -> Vec<Trace>) {
         if self.traces(sa) {
             for trace in traces() {
@@ -468,12 +469,12 @@ impl Engine {
         }
     }
 
-    /// The state machine moves.
+    /// Traces a change of the SA's state machine.
     pub(crate) fn moves(&mut self, sa: &IsakmpSa, input: FsmInput, old: Fsm, new: Fsm) {
         self.step(sa, || Trace::Transition { node: None, input, old, new });
     }
 
-    /// The state machine of a quick mode moves.
+    /// Traces a change of a quick mode's state machine.
     pub(crate) fn node_moves(&mut self, sa: &IsakmpSa, node: u32, input: FsmInput, old: Fsm, new: Fsm) {
         self.step(sa, || Trace::Transition { node: Some(node), input, old, new });
     }
@@ -483,7 +484,8 @@ impl Engine {
         self.step(sa, || Trace::Engine(step));
     }
 
-    /// The vendor ids of a message; `key_exchange` says that it is the one with the key exchange.
+    /// Traces the vendor ids of a message; `key_exchange` tells whether it is the message with the
+    /// key exchange.
     pub(crate) fn vendor_steps(&mut self, sa: &IsakmpSa, chain: &Chain<'_>, key_exchange: bool) {
         self.steps(sa, || {
             let mut out = Vec::new();
@@ -503,7 +505,7 @@ impl Engine {
         });
     }
 
-    /// The ID payload of a phase-1 message, and the type of the payload behind it.
+    /// Traces the ID payload of a phase-1 message, with the type of the payload after it.
     pub(crate) fn identity_step(&mut self, sa: &IsakmpSa, chain: &Chain<'_>) {
         self.steps(sa, || {
             let place = chain.payloads.iter().position(|part| part.kind == payload::ID);
@@ -519,7 +521,7 @@ impl Engine {
         });
     }
 
-    /// Our own ID payload.
+    /// Traces our own ID payload.
     pub(crate) fn own_identity_steps(&mut self, sa: &IsakmpSa, next: u8, body: &[u8], xauth: bool) {
         self.steps(sa, || {
             let identity = IdentityPayload::read(next, body);
@@ -533,7 +535,8 @@ impl Engine {
         });
     }
 
-    /// The search for the key of the peer's address in these keyrings, the default one first.
+    /// Traces the search for the key of the peer's address in these keyrings, the default one
+    /// first.
     pub(crate) fn key_search_steps(&mut self, sa: &IsakmpSa, only: &[String], found: Option<&str>) {
         if !self.traces(sa) {
             return;

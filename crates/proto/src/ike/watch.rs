@@ -1,6 +1,6 @@
-//! Views for a reader that keeps them: the engine says which SA changed, once however often it did,
-//! and gives its view. So what `show` costs the engine depends on what happens and not on who
-//! reads.
+//! Views for a reader that keeps copies: the engine reports each changed SA with its view, once
+//! however often it changed. So the cost of `show` for the engine depends on the number of changes
+//! and not on the number of readers.
 
 use crate::ike::engine::Engine;
 use crate::ike::sa::Child;
@@ -8,7 +8,7 @@ use crate::ike::snapshot::{ChildView, IsakmpView};
 use crate::names::{ChildId, ConnId};
 use std::collections::BTreeSet;
 
-/// What changed since it was last told.
+/// What changed since the last report.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     isakmp: BTreeSet<ConnId>,
@@ -18,15 +18,15 @@ pub(super) struct Watched {
 /// An SA that changed.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// An ISAKMP SA; without a view it is gone.
+    /// An ISAKMP SA; no view means that it is gone.
     Isakmp(ConnId, Option<Box<IsakmpView>>),
-    /// A child SA pair; without a view it is gone.
+    /// A child SA; no view means that it is gone.
     Child(ChildId, Option<Box<ChildView>>),
 }
 
 impl Engine {
-    /// From now on changes are remembered until [`Self::poll_view`] tells them. What is there
-    /// already counts as changed.
+    /// From now on, changes are remembered until [`Self::poll_view`] returns them. Existing SAs
+    /// count as changed.
     pub fn watch(&mut self) {
         self.watched = Some(Watched {
             isakmp: self.sas.keys().copied().collect(),
@@ -34,7 +34,7 @@ impl Engine {
         });
     }
 
-    /// The next SA that changed; `None` when all were told, or nobody watches.
+    /// The next SA that changed; `None` when all were reported, or [`Self::watch`] was not called.
     pub fn poll_view(&mut self) -> Option<Change> {
         let watched = self.watched.as_mut()?;
         if let Some(id) = watched.isakmp.pop_first() {
