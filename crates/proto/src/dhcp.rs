@@ -1,5 +1,5 @@
-//! The DHCP client behind `ip address dhcp` (RFC 2131), sans-IO: it is given packets and the time,
-//! and says what to send and which address it has. The server is in [`server`].
+//! The DHCP client of `ip address dhcp` (RFC 2131), sans-IO: it takes packets and the time, and
+//! returns what to send and which address to use. The server is in [`server`].
 
 pub mod server;
 
@@ -15,13 +15,12 @@ const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Bytes of the fixed part of a message, without the cookie.
 const FIXED: usize = 236;
 
-/// Flags of a message whose answer is to be broadcast: there may be no address yet that it could be
-/// sent to.
+/// Flags of a message whose answer must be broadcast: the client may not have an address yet.
 const BROADCAST: [u8; 2] = [0x80, 0];
-/// Flags of a message whose answer comes to the address that the client has.
+/// Flags of a message whose answer is sent to the client's address.
 const UNICAST: [u8; 2] = [0, 0];
 
-/// How long a client that was refused waits before it asks anew.
+/// How long a client waits after a refusal before it asks again.
 const REFUSED: Duration = Duration::from_secs(10);
 
 /// Option codes (RFC 2132).
@@ -54,7 +53,7 @@ mod kind {
     pub(super) const RELEASE: u8 = 7;
 }
 
-/// What the server lent us.
+/// The lease that the server granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Our address and its network.
@@ -63,11 +62,11 @@ pub struct Lease {
     pub router: Option<Ipv4Addr>,
     /// Name servers.
     pub dns: Vec<Ipv4Addr>,
-    /// The server that lent it.
+    /// The server that granted it.
     pub server: Ipv4Addr,
 }
 
-/// What the client wants done.
+/// What the driver of the client must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Broadcast this IP packet on the link.
@@ -84,14 +83,14 @@ pub enum Effect {
     },
     /// Use this address.
     Bound(Lease),
-    /// Use the address no longer.
+    /// Stop using the address.
     Lost,
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Selecting,
-    /// INIT-REBOOT and REBOOTING: the address of last time is asked for, of whichever server.
+    /// INIT-REBOOT and REBOOTING: the client requests its previous address from any server.
     Rebooting {
         address: Ipv4Addr,
     },
@@ -119,7 +118,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Begins at once.
+    /// A client that starts at once.
     pub fn new(mac: [u8; 6], host_name: &str, seed: [u8; 32], now: Instant) -> Self {
         let mut random = Random::new(seed);
         Self {
@@ -134,15 +133,15 @@ impl Client {
         }
     }
 
-    /// Begins with the address of a lease that the process before this one held and did not give
-    /// back (RFC 2131 section 3.2). When no server confirms it within a few seconds, the client
-    /// begins anew.
+    /// Starts with the leased address that the previous process held and did not release (RFC 2131
+    /// section 3.2). If no server confirms it within a few seconds, the client starts over with
+    /// DISCOVER.
     pub fn reboot(mut self, address: Ipv4Addr) -> Self {
         self.state = State::Rebooting { address };
         self
     }
 
-    /// When the lease ends, while there is one.
+    /// When the lease ends, if there is one.
     pub fn expires(&self) -> Option<Instant> {
         match &self.state {
             State::Bound { expires, .. } => Some(*expires),
@@ -150,7 +149,7 @@ impl Client {
         }
     }
 
-    /// The next thing to do.
+    /// The next effect.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -192,16 +191,16 @@ impl Client {
                     self.restart(now);
                     return;
                 }
-                // the server that lent it first, then any
+                // first ask the server that granted the lease, then any
                 self.transaction = self.random.u32();
                 let until = if now < rebind {
-                    // RENEWING: by unicast to the server that lent it
+                    // RENEWING: by unicast to the server that granted it
                     let (from, to) = (lease.address.addr(), lease.server);
                     let message = self.message(kind::REQUEST, None, None, from, UNICAST);
                     self.effects.push_back(Effect::Unicast { from, to, message });
                     rebind
                 } else {
-                    // REBINDING: by broadcast to whichever server
+                    // REBINDING: by broadcast to any server
                     self.send(kind::REQUEST, None, None, lease.address.addr());
                     expires
                 };
@@ -213,7 +212,7 @@ impl Client {
         }
     }
 
-    /// The lease is given back.
+    /// Releases the lease.
     pub fn release(&mut self) {
         if let State::Bound { lease, .. } = &self.state {
             let (address, server) = (lease.address.addr(), lease.server);
@@ -293,7 +292,7 @@ impl Client {
         message
     }
 
-    /// An IP packet to the client's port came in on the link.
+    /// An IP packet to the client's port was received on the link.
     pub fn handle(&mut self, now: Instant, packet: &[u8]) {
         let Some(message) = Message::parse(packet) else { return };
         if message.transaction != self.transaction || message.mac != self.mac {
@@ -307,7 +306,7 @@ impl Client {
                 self.next = now;
                 self.handle_timeout(now);
             }
-            // only the address that was asked for is confirmed
+            // ignore a confirmation of any address but the requested one
             (State::Rebooting { address }, kind::ACK) if message.own != *address => {}
             (State::Requesting { .. } | State::Rebooting { .. } | State::Bound { .. }, kind::ACK) => {
                 self.bound(now, &message);
@@ -321,7 +320,7 @@ impl Client {
                 self.restart(now);
                 self.next = now + REFUSED;
             }
-            // until T2 a server that did not lend the address has no say in it
+            // until T2, ignore a NAK from a server that did not grant the lease
             (State::Bound { lease, rebind, .. }, kind::NAK)
                 if now < *rebind && message.server.is_some_and(|server| server != lease.server) => {}
             (State::Bound { .. }, kind::NAK) => {
@@ -351,8 +350,8 @@ impl Client {
         let lease = Lease { address, router: message.router, dns: message.dns.clone(), server };
         let seconds = message.lease.unwrap_or(3600).max(60);
         let total = Duration::from_secs(seconds.into());
-        // T1 comes before T2 and T2 before the end, else both are what they usually are (RFC 2131
-        // section 4.4.5)
+        // unless 0 < T1 < T2 <= the lease time, both get their default values (RFC 2131 section
+        // 4.4.5)
         let given = message.renew.zip(Some(message.rebind.unwrap_or(seconds / 8 * 7)));
         let (renew, rebind) = given
             .filter(|(renew, rebind)| 0 < *renew && renew < rebind && *rebind <= seconds)
@@ -381,7 +380,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// What a server said.
+/// A message of a server.
 struct Message {
     transaction: u32,
     mac: [u8; 6],
@@ -397,8 +396,8 @@ struct Message {
 }
 
 impl Message {
-    /// From a whole IP packet; the checksum is not looked at, because a local sender's may not be
-    /// filled in.
+    /// Parses a whole IP packet; the checksum is not verified, because a local sender may not have
+    /// filled it in.
     fn parse(packet: &[u8]) -> Option<Self> {
         let view = Ipv4::parse(packet)?;
         let flow = view.flow();
@@ -548,8 +547,8 @@ mod tests {
         panic!("never lost, {now:?}");
     }
 
-    /// RFC 2131 section 4.4.5: by unicast to the lender from T1 on, by broadcast to anybody from T2
-    /// on.
+    /// RFC 2131 section 4.4.5: from T1 by unicast to the server that granted the lease, from T2 by
+    /// broadcast to any server.
     #[test]
     fn a_renewal_is_sent_to_the_lender_and_a_rebinding_to_everybody() {
         let start = Instant::ORIGIN;
@@ -579,8 +578,7 @@ mod tests {
         assert!(unicasts > 1 && broadcasts > 0, "{unicasts} {broadcasts}");
     }
 
-    /// RFC 2131 sections 3.2 and 4.3.2: the address of last time is asked for without naming a
-    /// server.
+    /// RFC 2131 sections 3.2 and 4.3.2: the previous address is requested without naming a server.
     #[test]
     fn after_a_restart_the_address_of_last_time_is_asked_for() {
         let start = Instant::ORIGIN;
@@ -596,7 +594,7 @@ mod tests {
         assert_eq!(client.poll(), None, "another address was not asked for");
         client.handle(start, &answer(&request, kind::ACK, "10.100.2.102", 600));
         assert!(matches!(client.poll(), Some(Effect::Bound(lease)) if lease.address.addr() == last));
-        // refused, it begins anew at once; without an answer, within ten seconds
+        // the client starts over at once if refused, and within ten seconds if not answered
         let mut client = fresh();
         client.handle_timeout(start);
         let request = sent(&mut client);
@@ -644,8 +642,7 @@ mod tests {
         }
     }
 
-    /// Before T2 only the server that lent the address may take it away: others do not know the
-    /// lease.
+    /// Before T2, only the server that granted the lease may revoke it: others do not know it.
     #[test]
     fn another_servers_refusal_takes_no_lease_away() {
         let start = Instant::ORIGIN;
@@ -661,7 +658,7 @@ mod tests {
         assert_eq!(client.poll(), None);
     }
 
-    /// T1 = 0 is nonsense: an acknowledged renewal does not bring the next one at once.
+    /// T1 = 0 makes no sense: an acknowledged renewal must not be followed by the next one at once.
     #[test]
     fn a_renewal_time_of_zero_is_not_believed() {
         let start = Instant::ORIGIN;

@@ -1,4 +1,4 @@
-//! The small DHCP server behind `ip dhcp pool` (RFC 2131), sans-IO: one pool on one link.
+//! The small DHCP server of `ip dhcp pool` (RFC 2131), sans-IO: one pool on one link.
 
 use super::{CLIENT_PORT, COOKIE, FIXED, SERVER_PORT, kind, option};
 use crate::time::Instant;
@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-/// How long an offered address is held for the client that it was offered to.
+/// How long an offered address is reserved for the client that it was offered to.
 const OFFER: Duration = Duration::from_secs(30);
 
-/// How long an address that a client found in use on the link is lent to nobody, at most.
+/// The longest time for which an address is not leased after a client found it in use on the link.
 const DECLINED: Duration = Duration::from_secs(3600);
 
 /// `ip dhcp pool`.
@@ -18,7 +18,7 @@ const DECLINED: Duration = Duration::from_secs(3600);
 pub struct Pool {
     /// `network`.
     pub network: ipnet::Ipv4Net,
-    /// Our address on the link, which the server goes by.
+    /// Our address on the link, which is the server identifier.
     pub server: Ipv4Addr,
     /// `ip dhcp excluded-address`, inclusive ranges.
     pub excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
@@ -30,13 +30,15 @@ pub struct Pool {
     pub domain: Option<String>,
     /// `lease`.
     pub lease: Duration,
-    /// Whether addresses of the network are lent to everybody; without, only those of `fixed`.
+    /// Whether addresses of the network are leased to any client; otherwise only those of `fixed`
+    /// are.
     pub dynamic: bool,
-    /// `host`: addresses that are one client's and never lent to another.
+    /// `host`: addresses that belong to one client and are never leased to another.
     pub fixed: Vec<Fixed>,
 }
 
-/// An `ip dhcp pool` with `host`. What it does not say of options is as in the pool of its network.
+/// An `ip dhcp pool` with `host`. Options that it does not set are those of the pool of its
+/// network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixed {
     /// `host`.
@@ -51,25 +53,26 @@ pub struct Fixed {
     pub domain: Option<String>,
 }
 
-/// How a fixed address's client is known.
+/// How the client of a fixed address is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FixedClient {
-    /// `hardware-address`: whatever client identifier it sends.
+    /// `hardware-address`: any client identifier is accepted.
     Hardware([u8; 6]),
-    /// `client-identifier`: option 61, or for a client without one its hardware address behind a
-    /// byte 01.
+    /// `client-identifier`: option 61, or for a client without one the byte 01 and its hardware
+    /// address.
     Identifier(Vec<u8>),
 }
 
 /// Who has an address: the client identifier, or the hardware address.
 pub type Owner = Vec<u8>;
 
-/// A lease that outlives a restart.
+/// A lease that survives a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// Whose it is; nobody's when the address was declined.
+    /// Whose it is; empty if the address was declined.
     pub owner: Owner,
-    /// When it ends; kept after that for its owner, as long as nobody else needs it.
+    /// When it ends; after that the address stays reserved for its owner until another client needs
+    /// it.
     pub until: Instant,
 }
 
@@ -78,7 +81,7 @@ pub struct Binding {
 pub struct Server {
     pool: Pool,
     leases: BTreeMap<Ipv4Addr, (Owner, Instant)>,
-    /// What was lent, as against offered.
+    /// The leases that were granted and not only offered.
     confirmed: BTreeMap<Ipv4Addr, Binding>,
 }
 
@@ -88,8 +91,8 @@ impl Server {
         Self { pool, leases: BTreeMap::new(), confirmed: BTreeMap::new() }
     }
 
-    /// With the leases of the process before this one. What the pool does not lend any more is
-    /// forgotten.
+    /// With the leases of the previous process. Addresses that the pool no longer leases are
+    /// dropped.
     pub fn with_bindings(pool: Pool, bindings: impl IntoIterator<Item = (Ipv4Addr, Binding)>) -> Self {
         let mut server = Self::new(pool);
         for (address, binding) in bindings {
@@ -101,7 +104,7 @@ impl Server {
         server
     }
 
-    /// What has to be written down, so that a restart does not lend an address twice.
+    /// The leases to save, so that a restart does not lease an address twice.
     pub fn bindings(&self) -> &BTreeMap<Ipv4Addr, Binding> {
         &self.confirmed
     }
@@ -126,20 +129,21 @@ impl Server {
         })
     }
 
-    /// Addresses that are lent (or offered) at this moment.
+    /// Addresses that are leased or offered at this moment.
     pub fn lent(&self, now: Instant) -> Vec<Ipv4Addr> {
         self.leases.iter().filter(|(_, (_, until))| *until > now).map(|(address, _)| *address).collect()
     }
 
-    /// An IP packet to the server's port came in on the link; the answer is to be broadcast on it.
+    /// An IP packet to the server's port was received on the link; the answer must be broadcast
+    /// there.
     pub fn handle(&mut self, now: Instant, packet: &[u8]) -> Option<Vec<u8>> {
         let request = Request::parse(packet)?;
-        // a client that speaks to another server wants nothing of us
+        // a client that names another server does not address us
         let for_us = request.server.is_none_or(|server| server == self.pool.server);
         match request.kind {
             kind::DISCOVER => {
                 let address = self.choose(now, &request)?;
-                // an offer takes nothing from the lease that the client may still hold
+                // an offer must not shorten the lease that the client may still hold
                 let held = self.leases.get(&address).filter(|(owner, _)| *owner == request.owner);
                 let until = held.map_or(now + OFFER, |(_, until)| (*until).max(now + OFFER));
                 self.leases.insert(address, (request.owner.clone(), until));
@@ -168,15 +172,15 @@ impl Server {
                 None
             }
             kind::DECLINE if for_us => {
-                // another machine uses it: lent to nobody for a while, but only its holder can say
-                // so
+                // another machine uses the address: it is not leased for a while, but only its
+                // holder may decline it
                 let declined = request.wanted?;
                 self.leases.get(&declined).filter(|(owner, _)| *owner == request.owner)?;
                 self.lend(declined, Owner::new(), now + self.pool.lease.min(DECLINED));
                 None
             }
             kind::RELEASE if for_us => {
-                // kept for its owner, free for others
+                // reserved for its owner, but free for others
                 for (_, until) in self.leases.values_mut().filter(|(owner, _)| *owner == request.owner) {
                     *until = now;
                 }
@@ -200,8 +204,8 @@ impl Server {
             && !self.pool.excluded.iter().any(|(low, high)| *low <= address && address <= *high)
     }
 
-    /// The client's address of last time, else the one it wishes for, else the lowest that nobody
-    /// ever had, else the one that has been free for the longest time.
+    /// The client's previous address, else the one that it requests, else the lowest that was never
+    /// leased, else the one that has been free for the longest time.
     fn choose(&self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
         if let Some(fixed) = self.fixed(request) {
             return Some(fixed.address);
@@ -272,13 +276,13 @@ fn addresses(message: &mut Vec<u8>, code: u8, addresses: &[Ipv4Addr]) {
     }
 }
 
-/// What a client said.
+/// A message of a client.
 struct Request {
     transaction: [u8; 4],
     mac: [u8; 6],
     owner: Owner,
     kind: u8,
-    /// Its address now.
+    /// Its current address.
     current: Option<Ipv4Addr>,
     wanted: Option<Ipv4Addr>,
     server: Option<Ipv4Addr>,
@@ -293,7 +297,7 @@ impl Request {
         let body = view.payload().get(8..)?;
         let (fixed, rest) = body.split_at_checked(FIXED)?;
         let mut options = rest.strip_prefix(&COOKIE)?;
-        // a request from Ethernet that no relay passed on
+        // only a request from Ethernet that was not relayed
         let relay = fixed.get(24..28)?;
         if fixed.get(..3)? != [1, 1, 6] || relay != [0; 4] {
             return None;
@@ -356,7 +360,7 @@ mod tests {
         })
     }
 
-    /// A host's address is its own, whatever it and others wish for.
+    /// A fixed address belongs to its client, whatever the client and others request.
     #[test]
     fn a_fixed_address_is_one_clients() {
         let mac = [2, 0, 0, 0, 0, 9];
@@ -374,13 +378,13 @@ mod tests {
             assert_eq!(lease.address.addr(), address);
             assert_eq!(lease.router, Some(Ipv4Addr::new(10, 100, 2, 4)), "its own option");
             assert_eq!(lease.dns, [Ipv4Addr::new(1, 1, 1, 1)], "the network's option");
-            // who asks for it as if it were his is refused and gets another
+            // a client that requests another's fixed address is refused and gets a different one
             let mut thief = Client::new([2, 0, 0, 0, 0, 3], "", [9; 32], at(1)).reboot(address);
             assert_eq!(talk(&mut server, &mut thief, at(1))[0].address.addr().octets()[3], 104);
         }
     }
 
-    /// What was lent stays lent over a restart; what was excluded in the meantime does not.
+    /// Leases survive a restart, except those of addresses that were excluded in the meantime.
     #[test]
     fn leases_outlive_a_restart() {
         let mut before = server();
@@ -390,7 +394,7 @@ mod tests {
         let kept = before.bindings().clone();
         assert_eq!(kept.len(), 2);
         let mut after = Server::with_bindings(before.pool.clone(), kept.clone());
-        // a stranger gets an address of nobody's, and the client that comes back its own
+        // an unknown client gets a free address, and the returning client gets its own
         let mut stranger = Client::new([2, 0, 0, 0, 0, 3], "", [9; 32], at(10));
         assert_eq!(talk(&mut after, &mut stranger, at(10))[0].address.addr().octets()[3], 104);
         let mut again = Client::new(mac, "", [6; 32], at(10)).reboot(Ipv4Addr::new(10, 100, 2, 102));
@@ -403,7 +407,7 @@ mod tests {
         assert_eq!(talk(&mut after, &mut again, at(10))[0].address.addr().octets()[3], 104);
     }
 
-    /// Runs a client of our own against the server until neither has anything to say.
+    /// Runs our own client against the server until neither has anything to send.
     fn talk(server: &mut Server, client: &mut Client, now: Instant) -> Vec<Lease> {
         let mut bound = Vec::new();
         client.handle_timeout(now);
@@ -450,7 +454,7 @@ mod tests {
         }
     }
 
-    /// The packets that a client sends when its time has come.
+    /// The packets that a client sends when its timer is due.
     fn due(client: &mut Client, now: Instant) -> Vec<Vec<u8>> {
         client.handle_timeout(now);
         let mut sent = Vec::new();
@@ -462,7 +466,7 @@ mod tests {
         sent
     }
 
-    /// A DISCOVER alone takes nothing from the lease that its client still holds (RFC 2131 section
+    /// A DISCOVER alone does not shorten the lease that its client still holds (RFC 2131 section
     /// 4.3.1).
     #[test]
     fn a_discover_does_not_shorten_a_lease() {
