@@ -1,6 +1,6 @@
-//! What the configuration wants of IKE, as plain data: made by the program from the typed
-//! configuration, read by the engine and by the flow tables. Order is meaning: everything is
-//! searched from the front.
+//! What the configuration requires of IKE, as plain data. The program makes it from the typed
+//! configuration; the engine and the flow tables read it. Order matters: every list is searched
+//! from the start.
 
 pub mod reserved;
 
@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything the engine needs to know of the configuration.
+/// Everything that the engine needs from the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Global `crypto isakmp` and `crypto ipsec` settings.
@@ -31,7 +31,7 @@ pub struct Policy {
     pub interfaces: Vec<Interface>,
     /// What the VPN client connects to.
     pub connections: Vec<Arc<Connection>>,
-    /// Networks that no peer of a dynamic entry gets as its side of a tunnel.
+    /// Networks that no peer of a dynamic entry may have as its side of a tunnel.
     pub reserved: Vec<(AddressRange, Reserved)>,
 }
 
@@ -40,7 +40,7 @@ pub struct Policy {
 pub struct Global {
     /// `crypto isakmp identity`.
     pub identity: SelfIdentity,
-    /// `crypto isakmp keepalive`; `None` still answers R-U-THERE.
+    /// `crypto isakmp keepalive`; with `None`, R-U-THERE is still answered.
     pub keepalive: Option<Keepalive>,
     /// `crypto ipsec nat-transparency udp-encapsulation`.
     pub nat_traversal: bool,
@@ -50,7 +50,7 @@ pub struct Global {
     pub aggressive_mode: bool,
     /// `crypto isakmp invalid-spi-recovery`.
     pub invalid_spi_recovery: bool,
-    /// Answered to APPLICATION_VERSION in mode-config.
+    /// The answer to APPLICATION_VERSION in mode-config.
     pub application_version: String,
 }
 
@@ -60,7 +60,7 @@ impl Policy {
         self.interfaces.iter().find(|interface| interface.id == id)
     }
 
-    /// The crypto map that an interface bears.
+    /// The crypto map of an interface.
     pub fn map_of(&self, id: InterfaceId) -> Option<&Arc<CryptoMap>> {
         let name = self.interface(id)?.crypto_map.as_ref()?;
         self.maps.iter().find(|map| map.name == *name)
@@ -71,8 +71,8 @@ impl Policy {
         self.profiles.iter().find(|profile| profile.name == name)
     }
 
-    /// Whether an interface is still where a service is rendered: it bears the crypto map, is the
-    /// tunnel interface, or is where the client's connection leaves.
+    /// Whether an interface still has a service: it has the crypto map, is the tunnel interface, or
+    /// is where the client's connection leaves.
     pub fn serves(&self, service: &Service, interface: InterfaceId) -> bool {
         match service {
             Service::Entry(entry) | Service::Dynamic { entry, .. } => {
@@ -128,7 +128,7 @@ impl Default for Global {
     }
 }
 
-/// How we name ourselves in phase 1.
+/// How we identify ourselves in phase 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SelfIdentity {
     /// ID_IPV4_ADDR of the local address.
@@ -147,13 +147,13 @@ pub enum SelfIdentity {
 pub struct Keepalive {
     /// Idle time before a probe.
     pub interval: Duration,
-    /// Time between probes while no answer comes.
+    /// Time between probes while the peer does not answer.
     pub retry: Duration,
-    /// Probe also without traffic.
+    /// Whether to probe even without traffic.
     pub periodic: bool,
 }
 
-/// Phase 1 authentication by configuration; the XAuth variant is a property of the peer, not of the
+/// Phase-1 authentication as configured; whether Xauth is used depends on the peer and not on the
 /// policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
@@ -189,7 +189,7 @@ pub struct Keyring {
     pub name: String,
     /// `local-address`: serves only SAs with this local address.
     pub local_address: Option<IpAddr>,
-    /// Its keys, as configured; lookup is by the most specific match.
+    /// Its keys, as configured; the most specific match is used.
     pub keys: Vec<PresharedKey>,
 }
 
@@ -206,7 +206,7 @@ pub struct PresharedKey {
     pub line: u32,
 }
 
-/// What a pre-shared key is looked up by.
+/// By what a pre-shared key is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPeer {
     /// Peers with an outer address in this range.
@@ -220,7 +220,8 @@ pub enum KeyPeer {
 pub struct IsakmpProfile {
     /// Its name.
     pub name: String,
-    /// `match identity …`, any one is enough; a profile without is never selected by a responder.
+    /// `match identity …`: one match is enough. A responder never selects a profile without such a
+    /// line.
     pub matches: Vec<IdentityMatch>,
     /// `keyring`; empty means all of them.
     pub keyrings: Vec<String>,
@@ -255,11 +256,11 @@ pub enum IdentityMatch {
     HostDomain(String),
     /// `user NAME`: ID_USER_FQDN.
     User(String),
-    /// `user domain NAME`: the part behind `@`.
+    /// `user domain NAME`: the part after `@`.
     UserDomain(String),
 }
 
-/// `crypto isakmp client configuration group`, as an authorization list answers it.
+/// `crypto isakmp client configuration group`, as an authorization list returns it.
 #[derive(Clone, Debug)]
 pub struct ClientGroup {
     /// Its name.
@@ -379,13 +380,14 @@ pub struct EntryTerms {
     pub idle_time: Option<Duration>,
     /// `set security-association replay window-size`; 0 where replay checking is disabled.
     pub replay_window: u32,
-    /// `reverse-route`. The engine only compares it: a tunnel whose entry gains or loses it ends,
-    /// and the next one brings its route or none.
+    /// `reverse-route`. The engine only compares it: if an entry gains or loses it, its tunnels
+    /// end, and the next ones are installed with a route or without.
     pub reverse_route: bool,
     /// `crypto ipsec df-bit`.
     pub df: DfBit,
-    /// The entry is there to refuse: whose offer its transform sets take gets nothing, nor an entry
-    /// behind it. Without transform sets that is any offer.
+    /// The entry only refuses: a peer whose proposal its transform sets accept gets no child SA,
+    /// neither from this entry nor from one after it. Without transform sets, every proposal is
+    /// refused.
     pub left_out: bool,
 }
 
@@ -401,9 +403,9 @@ pub struct CryptoAcl {
 /// One line of a crypto ACL; each permit line gets an SA of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CryptoAclLine {
-    /// `permit` protects; `deny` goes on to the next crypto map entry.
+    /// `permit` protects; `deny` continues with the next crypto map entry.
     pub permit: bool,
-    /// Source is our side, destination the peer's.
+    /// The source is our side, the destination the peer's.
     pub selector: Selector,
     /// Line in the configuration.
     pub line: u32,
@@ -416,9 +418,9 @@ pub struct Interface {
     pub id: InterfaceId,
     /// Its IOS name.
     pub name: String,
-    /// Its address right now; `None` until DHCP has one.
+    /// Its current address; `None` until DHCP has one.
     pub address: Option<IpAddr>,
-    /// Name of the crypto map it bears.
+    /// Name of its crypto map.
     pub crypto_map: Option<String>,
 }
 
@@ -438,19 +440,19 @@ pub struct Connection {
     pub name: String,
     /// The gateway, resolved.
     pub gateway: IpAddr,
-    /// The interface it leaves by.
+    /// The interface by which it leaves.
     pub interface: InterfaceId,
     /// Aggressive mode with a group name, or main mode.
     pub mode: Phase1Mode,
-    /// How we name ourselves: [`SelfIdentity::KeyId`] of the group in aggressive mode.
+    /// How we identify ourselves: [`SelfIdentity::KeyId`] of the group in aggressive mode.
     pub identity: SelfIdentity,
-    /// The gateway's identity must be this; `None` accepts any that proves the key.
+    /// The required identity of the gateway; `None` accepts any gateway that proves the key.
     pub gateway_identity: Option<String>,
     /// The group's key.
     pub key: Secret,
-    /// Offers for phase 1, best first.
+    /// Proposals for phase 1, best first.
     pub proposals: Vec<IsakmpPolicy>,
-    /// Offers for phase 2, best first, with lifetimes.
+    /// Proposals for phase 2, best first, with lifetimes.
     pub terms: EntryTerms,
     /// Networks to reach when the gateway sends no split-include list; empty means all.
     pub networks: Vec<ipnet::Ipv4Net>,

@@ -1,6 +1,6 @@
-//! Networks that no peer of a dynamic crypto map entry gets as its side of a tunnel, whatever it
-//! proposes: with the key of all branches it would take the traffic of this gateway's own hosts, of
-//! its next hop, or of everything.
+//! Networks that no peer of a dynamic crypto map entry may have as its side of a tunnel, whatever
+//! it proposes. Otherwise any peer with the key that all branches share could take over the traffic
+//! of this gateway's own hosts, of its next hop, or of everything.
 
 use crate::flow::selector::{AddressRange, Selector};
 use crate::policy::{EntryTerms, Policy};
@@ -18,7 +18,7 @@ pub enum Reserved {
     Own,
     /// The network of an interface.
     Connected,
-    /// The next hop of `ip route`, or the router that DHCP gave.
+    /// The next hop of `ip route`, or the router from DHCP.
     NextHop,
     /// `set peer`.
     Peer,
@@ -57,9 +57,10 @@ const SPECIAL: [(IpAddr, IpAddr); 6] = [
     ),
 ];
 
-/// What a proposed tunnel's far side overlaps and must not, if anything. `terms` are those of the
-/// dynamic entry that would serve it. A part of a connected network that a line of its access list
-/// names, and nothing more, is what the operator wants there.
+/// The reserved network that the peer's side of a proposed tunnel overlaps, if any. `terms` are
+/// those of the dynamic entry that would serve it. A part of a connected network is permitted if
+/// the line of the entry's access list that covers it is itself only a part of that network: the
+/// operator configured it there.
 pub fn reserved(
     policy: &Policy,
     terms: &EntryTerms,
@@ -150,8 +151,7 @@ mod tests {
         for (line, remote, wanted) in [
             ("10.1.0.128/25", "10.1.0.128/25", None),
             ("10.1.0.128/25", "10.1.0.200/32", None),
-            // not the network itself, nor what the peer picks out of a wide line, nor our address
-            // in it
+            // not the network itself, nor a part of it under a wider line, nor our address in it
             ("10.1.0.0/23", "10.1.0.0/23", Some(Reserved::Own)),
             ("10.1.0.0/23", "10.1.0.200/32", Some(Reserved::Connected)),
             ("10.0.0.0/8", "10.1.0.200/32", Some(Reserved::Connected)),
