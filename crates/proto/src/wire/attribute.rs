@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, Truncated, len16};
 
-/// One attribute. Its form on the wire is kept, because peers differ in which they take.
+/// One attribute. Its form on the wire is kept, because peers differ in which form they accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// Type without the format bit.
@@ -11,7 +11,7 @@ pub struct Attribute {
     pub value: Value,
 }
 
-/// An attribute's value in the form it had or gets on the wire.
+/// An attribute's value in its form on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// TV: two bytes.
@@ -31,7 +31,7 @@ impl Attribute {
         Self { kind, value: Value::Long(value.into()) }
     }
 
-    /// A number in the shortest form that IOS uses: two bytes, else four.
+    /// A number in the shortest form that IOS uses: two bytes if it fits, else four.
     pub fn number(kind: u16, value: u32) -> Self {
         match u16::try_from(value) {
             Ok(value) => Self::short(kind, value),

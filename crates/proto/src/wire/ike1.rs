@@ -6,7 +6,7 @@ use super::reader::{Reader, Truncated, len16};
 use super::registry::{payload, protocol};
 use crate::limits;
 
-/// A transform as offered: attributes in the order of the wire.
+/// A transform as proposed: attributes in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transform {
     /// Transform number.
@@ -17,7 +17,7 @@ pub struct Transform {
     pub attributes: Vec<Attribute>,
 }
 
-/// A proposal as offered.
+/// A proposal as received or sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
     /// Proposal number; equal numbers belong together, different ones are alternatives.
@@ -31,7 +31,7 @@ pub struct Proposal {
 }
 
 /// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes
-/// cannot be read, or are too many, is left out; the others stand.
+/// cannot be read, or are too many, is ignored; the others are kept.
 pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
     let mut reader = Reader::new("an SA payload", body);
     let _doi = reader.u32()?;
@@ -106,7 +106,7 @@ pub fn write_sa(proposals: &[Proposal]) -> Vec<u8> {
 /// A notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notify {
-    /// Protocol it speaks of.
+    /// The protocol that it concerns.
     pub protocol: u8,
     /// SPI: both cookies for ISAKMP, four bytes for ESP, or nothing.
     pub spi: Vec<u8>,
@@ -154,7 +154,7 @@ pub struct Delete {
 }
 
 impl Delete {
-    /// Reads the payload's body; the DOI is not looked at, Cisco's client sends 0.
+    /// Reads the payload's body; the DOI is ignored, because Cisco's client sends 0.
     pub fn parse(body: &[u8]) -> Result<Self, Truncated> {
         let mut reader = Reader::new("a delete payload", body);
         let _doi = reader.u32()?;
@@ -188,7 +188,7 @@ impl Delete {
 pub struct Config {
     /// REQUEST, REPLY, SET or ACK.
     pub kind: u8,
-    /// Ties an answer to its request.
+    /// Links an answer to its request.
     pub identifier: u16,
     /// Attributes.
     pub attributes: Vec<Attribute>,

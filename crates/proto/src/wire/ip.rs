@@ -1,4 +1,4 @@
-//! IPv4 headers of inner packets (RFC 791), as far as selecting and checking needs them.
+//! IPv4 headers of inner packets (RFC 791), as far as SA selection and checks need them.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +18,7 @@ pub mod protocol {
     pub const DUMMY: u8 = 59;
 }
 
-/// A checked view of an IPv4 packet: the header is whole and the lengths fit.
+/// A checked view of an IPv4 packet: the header is complete and the lengths are consistent.
 #[derive(Clone, Copy, Debug)]
 pub struct Ipv4<'a> {
     bytes: &'a [u8],
@@ -27,7 +27,7 @@ pub struct Ipv4<'a> {
 }
 
 impl<'a> Ipv4<'a> {
-    /// Checks version, header length and total length; what follows the total length is left out.
+    /// Checks version, header length and total length; bytes after the total length are ignored.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header = bytes.first_chunk::<20>()?;
         let [first, _, high, low, ..] = *header;
@@ -39,7 +39,7 @@ impl<'a> Ipv4<'a> {
         Some(Self { bytes: bytes.get(..total)?, header, header_len })
     }
 
-    /// The packet without what followed it.
+    /// The packet without the bytes after it.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
@@ -85,7 +85,7 @@ impl<'a> Ipv4<'a> {
         self.header_len
     }
 
-    /// What the header announces.
+    /// The payload, as long as the header announces.
     pub fn payload(&self) -> &'a [u8] {
         self.bytes.get(self.header_len..).unwrap_or_default()
     }
@@ -96,17 +96,17 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     !Sum::default().with(bytes).fold()
 }
 
-/// A one's complement sum under way (RFC 1071). It is kept in the machine's byte order, which
-/// section 2 (B) allows: every byte of a segmented packet goes through here.
+/// A running one's complement sum (RFC 1071). It is kept in the machine's byte order, which section
+/// 2 (B) allows, because every byte of a segmented packet is summed here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
 impl Sum {
-    /// Adds bytes; an odd number of them may come last only.
+    /// Adds bytes; only the last call may add an odd number of them.
     #[must_use]
     pub fn with(self, bytes: &[u8]) -> Self {
         let sum = hubward_crypto::sum::of_words(bytes);
-        // what was folded is at most 2^33, so that a sum of many parts cannot overflow
+        // the folded sum is at most 2^33, so that a sum of many parts cannot overflow
         Self(self.0 + (sum & 0xffff_ffff) + (sum >> 32))
     }
 
@@ -136,7 +136,7 @@ impl Sum {
     }
 }
 
-/// A 20-byte IPv4 header in front of a payload of `payload_len` bytes.
+/// A 20-byte IPv4 header for a payload of `payload_len` bytes.
 pub fn header(
     source: Ipv4Addr,
     destination: Ipv4Addr,
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(checksum(&packet[..20]), 0);
     }
 
-    /// RFC 1071 section 3, and every length against the plain way of summing.
+    /// RFC 1071 section 3, and every length compared with a plain sum.
     #[test]
     fn sums_are_those_of_rfc_1071() {
         assert_eq!(Sum::default().with(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]).fold(), 0xddf2);

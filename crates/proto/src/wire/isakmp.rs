@@ -9,7 +9,7 @@ pub const HEADER_LEN: usize = 28;
 /// The encryption flag.
 pub const FLAG_ENCRYPTION: u8 = 1;
 
-/// A cookie: our or the peer's half of an ISAKMP SA's name.
+/// A cookie: the initiator's and the responder's together identify an ISAKMP SA.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cookie(pub [u8; 8]);
 
@@ -44,15 +44,15 @@ pub struct Header {
 /// Why a datagram is not an ISAKMP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// Shorter than its parts say.
+    /// Shorter than its length fields claim.
     #[error(transparent)]
     Truncated(#[from] Truncated),
-    /// The header's length is not the datagram's (the cause of CVE-2013-4564).
+    /// The length in the header differs from the datagram's (the cause of CVE-2013-4564).
     #[error("the header says {claimed} bytes, the datagram has {actual}")]
     Length {
-        /// What the header says.
+        /// The length in the header.
         claimed: u32,
-        /// What arrived.
+        /// The length of the datagram.
         actual: usize,
     },
     /// Another major version.
@@ -61,25 +61,25 @@ pub enum MessageError {
     /// A payload's length does not fit the message.
     #[error("a payload of type {0} has a wrong length")]
     PayloadLength(u8),
-    /// More payloads than we read.
+    /// More payloads than we accept.
     #[error("more than {} payloads", limits::PAYLOADS)]
     TooManyPayloads,
-    /// More proposals than we read.
+    /// More proposals than we accept.
     #[error("more than {} proposals", limits::PROPOSALS)]
     TooManyProposals,
-    /// More transforms than we read.
+    /// More transforms than we accept.
     #[error("more than {} transforms", limits::TRANSFORMS)]
     TooManyTransforms,
-    /// More attributes in a mode-config or XAUTH message than we read.
+    /// More attributes in a mode-config or XAUTH message than we accept.
     #[error("more than {} attributes", limits::CONFIG_ATTRIBUTES)]
     TooManyAttributes,
-    /// More bytes than we read.
+    /// More bytes than we accept.
     #[error("more than {} bytes", limits::MESSAGE_BYTES)]
     TooLong,
 }
 
 impl Header {
-    /// Reads the header of a whole datagram and gives what follows it.
+    /// Reads the header of a whole datagram; returns it and the bytes after it.
     pub fn parse(datagram: &[u8]) -> Result<(Self, &[u8]), MessageError> {
         if datagram.len() > limits::MESSAGE_BYTES {
             return Err(MessageError::TooLong);

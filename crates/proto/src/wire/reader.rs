@@ -8,7 +8,7 @@ pub struct Truncated(
     pub &'static str,
 );
 
-/// Reads big-endian fields from the front of a slice; never reads past its end.
+/// Reads big-endian fields from the start of a slice; never reads past its end.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -16,12 +16,12 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes`, which hold a `what`.
+    /// Reads `bytes`, which contain a `what`.
     pub fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, what }
     }
 
-    /// What is left.
+    /// The bytes that are left.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -61,8 +61,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A length for a 16-bit field. What we write is bounded far below; a longer body would be cut
-/// rather than lie.
+/// A length for a 16-bit field. What we write is far shorter; a longer length is clamped to the
+/// largest value.
 pub(crate) fn len16(length: usize) -> u16 {
     u16::try_from(length).unwrap_or(u16::MAX)
 }

@@ -36,7 +36,7 @@ pub mod payload {
     pub const NAT_D_DRAFT: u8 = 130;
     /// NAT-OA of drafts 00 to 03.
     pub const NAT_OA_DRAFT: u8 = 131;
-    /// A piece of a fragmented message.
+    /// A fragment of a message.
     pub const FRAGMENT: u8 = 132;
 }
 
@@ -110,7 +110,7 @@ pub mod ipsec {
 
 /// Notify message types.
 pub mod notify {
-    /// INVALID-PAYLOAD-TYPE up to this number are errors (RFC 2408 section 3.14.1).
+    /// Types from INVALID-PAYLOAD-TYPE up to this number are errors (RFC 2408 section 3.14.1).
     pub const LAST_ERROR: u16 = 8191;
     /// INVALID-COOKIE.
     pub const INVALID_COOKIE: u16 = 4;
