@@ -1,8 +1,9 @@
-//! Wire codecs, the IKE engine and ESP. No sockets, no files, no clock, no randomness of its own:
-//! the same inputs give the same outputs.
+//! Wire codecs, the IKE engine and ESP. The crate has no sockets, files, clock or randomness of its
+//! own: the same inputs give the same outputs.
 #![forbid(unsafe_code)]
 
-// the tests' network of engines also serves tests that need an engine's inside
+// the simulated network of the integration tests is also used by tests that need an engine's
+// internals
 #[cfg(test)]
 extern crate self as hubward_proto;
 

@@ -1,9 +1,9 @@
-//! Names of things that several rooms speak of. They import nothing.
+//! Names that several modules share. This module imports no other.
 
 use std::fmt;
 
-/// Identifies an interface of the configuration as long as the program runs; says nothing of its
-/// place there.
+/// Identifies an interface of the configuration while the program runs; it does not depend on the
+/// interface's position there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceId(pub u16);
 
@@ -15,7 +15,7 @@ pub struct VrfId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Spi(pub u32);
 
-/// Names a child SA pair for as long as the gateway runs; never reused.
+/// Identifies a child SA while the gateway runs; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChildId(pub u64);
 
@@ -28,7 +28,7 @@ pub struct EntryName {
     pub sequence: u16,
 }
 
-/// What a child SA serves: where in the policy its terms stand.
+/// What a child SA serves: where in the policy its terms are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
     /// An entry of a crypto map with peers and an access list of its own.
@@ -40,19 +40,19 @@ pub enum Service {
         /// The entry of the dynamic map.
         template: EntryName,
     },
-    /// A tunnel interface (`tunnel protection ipsec profile`): everything that is routed to it.
+    /// A tunnel interface (`tunnel protection ipsec profile`): all packets that are routed to it.
     Tunnel(InterfaceId),
     /// A connection of the VPN client, by its name.
     Client(String),
 }
 
 impl Service {
-    /// Of an entry of a crypto map.
+    /// The service of an entry of a crypto map.
     pub fn entry(map: impl Into<String>, sequence: u16) -> Self {
         Self::Entry(EntryName { map: map.into(), sequence })
     }
 
-    /// Of an entry of a dynamic map, behind an entry of a crypto map.
+    /// The service of an entry of a dynamic map that an entry of a crypto map refers to.
     pub fn dynamic(
         map: impl Into<String>,
         sequence: u16,
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    /// The entry of the crypto map, if a crypto map serves.
+    /// The entry of the crypto map, if it is the service of one.
     pub fn map_entry(&self) -> Option<&EntryName> {
         match self {
             Self::Entry(entry) | Self::Dynamic { entry, .. } => Some(entry),
@@ -73,7 +73,7 @@ impl Service {
         }
     }
 
-    /// The entry of the dynamic map, if one serves.
+    /// The entry of the dynamic map, if it is the service of one.
     pub fn template(&self) -> Option<&EntryName> {
         match self {
             Self::Dynamic { template, .. } => Some(template),
@@ -81,7 +81,7 @@ impl Service {
         }
     }
 
-    /// The crypto map that serves.
+    /// The name of the crypto map, if it is the service of one.
     pub fn map(&self) -> Option<&str> {
         self.map_entry().map(|entry| entry.map.as_str())
     }
@@ -99,7 +99,8 @@ impl fmt::Display for Service {
     }
 }
 
-/// A peer: what phase-1 SAs and child SAs have in common. Lives as long as one of them does.
+/// A peer: what its phase-1 SAs and child SAs have in common. It exists as long as one of them
+/// does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PeerId(pub(crate) u64);
 

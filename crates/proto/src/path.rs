@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// The UDP port of ISAKMP.
 pub const ISAKMP_PORT: u16 = 500;
-/// The UDP port that ISAKMP and ESP share once a NAT was found (RFC 3947, RFC 3948).
+/// The UDP port that ISAKMP and ESP share after a NAT was found (RFC 3947, RFC 3948).
 pub const NATT_PORT: u16 = 4500;
 
 /// How IKE and ESP travel between two gateways.
@@ -13,19 +13,19 @@ pub const NATT_PORT: u16 = 4500;
 pub enum Encapsulation {
     /// IKE on UDP 500 without a marker; ESP as IP protocol 50.
     Native,
-    /// UDP 4500: IKE behind the non-ESP marker, ESP in UDP (RFC 3948).
+    /// UDP 4500: IKE after the non-ESP marker, ESP in UDP (RFC 3948).
     Udp,
 }
 
-/// A way between this gateway and a peer. The marker is not part of a datagram's bytes: whoever
-/// owns the sockets takes it off and puts it on as `encapsulation` says.
+/// A path between this gateway and a peer. The non-ESP marker is not part of a datagram's bytes:
+/// the owner of the sockets removes and adds it, depending on `encapsulation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path {
     /// Our address.
     pub local: IpAddr,
     /// Our UDP port (500 or 4500).
     pub local_port: u16,
-    /// The peer's address as seen here, so a NAT's when there is one.
+    /// The peer's address as seen here: the NAT's, if there is one.
     pub remote: IpAddr,
     /// The peer's UDP port as seen here.
     pub remote_port: u16,
@@ -40,16 +40,17 @@ pub struct Path {
 /// Tunnel or transport mode (RFC 4301 section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The whole inner packet is wrapped.
+    /// The whole inner packet is encapsulated.
     Tunnel,
-    /// The payload alone is wrapped; the selectors name the gateways themselves.
+    /// Only the payload is encapsulated; the selectors are the addresses of the gateways
+    /// themselves.
     Transport,
 }
 
 /// `crypto ipsec df-bit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DfBit {
-    /// The outer header has the inner packet's bit.
+    /// The bit is copied from the inner packet.
     #[default]
     Copy,
     /// Always set.

@@ -1,8 +1,8 @@
 //! Messages on one line, as tcpdump prints them, for logs.
 //!
-//! Values that could be secret are never shown: of keys, nonces, hashes and of every mode-config
-//! and Xauth attribute only the length. Whatever the bytes are, the line has no control characters,
-//! is bounded, and printing it cannot fail.
+//! Values that could be secret are never shown: keys, nonces, hashes, and mode-config and Xauth
+//! attributes are shown by their length only. Whatever the bytes are, the line is bounded and has
+//! no control characters, and printing it cannot fail.
 
 use crate::ike::v1::vendor::Vendor;
 use crate::names::Untrusted;
@@ -14,9 +14,10 @@ use crate::wire::registry::{config, exchange, id, ike, ipsec, notify, payload, p
 use std::fmt::{self, Display, Formatter};
 use std::net::Ipv4Addr;
 
-/// Elements of one kind that a line shows before it only counts them.
+/// Elements of one kind that a line shows; it only counts further ones.
 const SHOWN: usize = 4;
-/// Attributes of one transform or mode-config message that a line shows before it only counts them.
+/// Attributes of one transform or mode-config message that a line shows; it only counts further
+/// ones.
 const ATTRIBUTES_SHOWN: usize = 16;
 
 /// A datagram: header, and the payloads unless they are encrypted.
@@ -120,7 +121,7 @@ fn one_payload(f: &mut Formatter<'_>, kind: u8, body: &[u8]) -> fmt::Result {
     f.write_str(")")
 }
 
-/// Writes what `one` writes for each item, the first few of them, and the number of the others.
+/// Writes the first few items with `one`, and the number of the others.
 fn some<T>(
     f: &mut Formatter<'_>,
     items: &[T],
@@ -222,7 +223,7 @@ fn identity(f: &mut Formatter<'_>, body: &[u8]) -> Result<fmt::Result, Truncated
 
 fn notification(f: &mut Formatter<'_>, message: &Notify) -> fmt::Result {
     write!(f, "{} {} {}", Protocol(message.protocol), message.kind, notify::name(message.kind))?;
-    // cookies are in the header of every message; an SPI of ESP says which SA is meant
+    // cookies are in the header of every message anyway; an ESP SPI identifies the SA
     if message.protocol != protocol::ISAKMP && !message.spi.is_empty() {
         f.write_str(" spi=")?;
         hex(f, &message.spi)?;

@@ -1,9 +1,9 @@
-//! Lists of borrowed packets that are filled and emptied for each batch, without memory being asked
-//! for each time.
+//! Lists of borrowed packets that are filled and emptied for each batch, without an allocation each
+//! time.
 
-/// An empty list of what lives as long as the next batch, in the memory of one of what lived as
-/// long as the last. The standard library collects in place where the elements have the same
-/// layout, as they have here; the allocation tests hold it.
+/// Turns a list of the last batch into an empty list for the next one, whose elements have another
+/// lifetime, in the same memory. The standard library collects in place if the elements have the
+/// same layout, as they have here; the allocation tests check that.
 pub(crate) fn reuse<T, U>(mut list: Vec<T>) -> Vec<U> {
     list.clear();
     list.into_iter().filter_map(|_| None).collect()

@@ -1,14 +1,14 @@
-//! Time as a value. Protocol code never reads a clock: it is told what time it is.
+//! Time as a value. Protocol code never reads a clock: the caller passes the time.
 
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A moment on the monotonic clock that goes on during suspend (`CLOCK_BOOTTIME`), as time since
+/// A moment on the monotonic clock that continues during suspend (`CLOCK_BOOTTIME`), as time since
 /// its origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
-/// What time it is, as it is handed to the engine.
+/// The current time, as passed to the engine.
 pub type Now = Instant;
 
 impl Instant {
