@@ -27,7 +27,7 @@ pub(crate) enum Offload {
 pub(crate) enum State {
     /// It is.
     On,
-    /// `--no-offload` says no.
+    /// Switched off by `--no-offload`.
     Off,
     /// Not supported by this kernel.
     Unavailable,

@@ -195,7 +195,7 @@ impl Drives for Gateway {
 
 impl Gateway {
     /// Runs until it is stopped or another part of the program fails; then sends deletes to every
-    /// peer and takes everything back.
+    /// peer and undoes everything that was set up.
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         self.link_mtus();

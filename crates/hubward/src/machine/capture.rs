@@ -97,7 +97,7 @@ impl Ways {
         })
     }
 
-    /// The routes to parts of a prefix, the wider ones first where one holds another.
+    /// The routes to parts of a prefix, the wider one first if one contains another.
     fn inside(&self, net: Ipv4Net) -> impl Iterator<Item = (Ipv4Net, Used)> {
         // networks are ordered by their address, then by length
         let last = Ipv4Net::new(net.broadcast(), 32).unwrap_or(net);

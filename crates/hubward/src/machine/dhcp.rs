@@ -58,7 +58,7 @@ impl Running {
 }
 
 impl Clients {
-    /// None yet.
+    /// Starts with no clients.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>, gateway: Arc<Inbox>) -> Self {
         Self { running: BTreeMap::new(), store, supervisor, gateway }
     }

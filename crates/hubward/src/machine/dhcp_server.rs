@@ -46,7 +46,7 @@ impl Drop for Serving {
 }
 
 impl Servers {
-    /// None yet.
+    /// Starts with no servers.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
         Self { running: Vec::new(), store, supervisor }
     }

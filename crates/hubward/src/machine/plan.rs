@@ -65,7 +65,7 @@ pub(crate) struct Plan {
     pub(crate) links: BTreeMap<String, bool>,
     /// Addresses and their links, from the configuration and the leases.
     pub(crate) addresses: Vec<(String, IpNet)>,
-    /// The TUN that takes packets, by index.
+    /// The TUN that receives packets, by index.
     pub(crate) tun: Option<u32>,
     /// Settings of the kernel, for as long as Hubward runs.
     pub(crate) settings: BTreeMap<Setting, &'static str>,

@@ -1,5 +1,5 @@
 //! Whether the kernel supports what a configuration needs. What it does not support is refused by
-//! name, because half a protection is none.
+//! name, because partial protection is no protection.
 
 use super::kernel::algorithms;
 use super::plan::{LINES, Net};

@@ -32,7 +32,7 @@ const SOFT_PACKETS: u64 = 1 << 31;
 const HARD_PACKETS: u64 = (1 << 32) - 2;
 /// How often the SAs are read.
 const POLL: Duration = Duration::from_secs(1);
-/// Reading them takes at most one part in so many of the time.
+/// Reading them takes at most one part in this many of the time.
 const POLL_SHARE: u32 = 10;
 
 /// A crypto interface, as Linux has it.

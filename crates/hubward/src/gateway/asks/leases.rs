@@ -190,7 +190,7 @@ mod tests {
             self.desk.ask(AskId(id), "p".into(), owner(user), None)
         }
 
-        /// The next answer, which has to come through the inbox.
+        /// The next answer, which must arrive through the inbox.
         fn answer(&self) -> (u64, Answer) {
             match self.gateway.take(PATIENCE) {
                 Some(Message::Answer(id, answer)) => (id.0, answer),
