@@ -37,7 +37,7 @@ const BATCH: usize = 64;
 /// Batches read from one socket before the others, and changed tables, have their turn.
 const TURN: usize = 16;
 /// The shortest time between two reports of an unknown SPI to the gateway, which also limits how
-/// often `invalid-spi-recovery` contacts a peer.
+/// often `invalid-spi-recovery` contacts peers.
 const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.

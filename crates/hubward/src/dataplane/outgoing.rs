@@ -240,7 +240,7 @@ impl Outgoer<'_> {
     }
 
     /// Keeps a packet until its tunnel is up. The first packet of a flow waits, as on IOS; the
-    /// others are dropped. The engine is asked at most once in [`ASK`].
+    /// others are dropped. The engine is asked at most once in [`ASK`] for each tunnel.
     fn keep(
         &mut self,
         now: Instant,

@@ -82,7 +82,7 @@ pub(crate) struct Gateway {
     /// What the start options leave out.
     pub(crate) choices: Arc<Choices>,
     /// The exit status of the configuration in force: whether something in it behaves differently
-    /// here.
+    /// from IOS.
     pub(crate) status: Arc<AtomicU8>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,

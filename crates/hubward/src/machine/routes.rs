@@ -2,12 +2,13 @@
 //! the routes of the machine.
 //!
 //! Of several routes with the same prefix, the configuration's own with the lowest distance is
-//! used; Linux calls the distance metric. A line that names an interface that Hubward does not have
-//! (a tunnel that is not implemented, a name that nothing defines, an interface without a card)
-//! becomes an unreachable route with the line's distance. The network of an interface that Hubward
-//! does not have is unreachable too, as a connected network (distance 0). A route that another
-//! program added (an `ifupdown` default route has metric 0) never overrides one of these silently:
-//! a route of distance 1 is placed before it, and in every other case a warning is logged.
+//! used; in Linux the distance is the metric. A line that names an interface that Hubward does not
+//! have (a tunnel that is not implemented, a name that nothing defines, an interface without a
+//! card) becomes an unreachable route with the line's distance. The network of an interface that
+//! Hubward does not have is unreachable too, as a connected network (distance 0). A route that
+//! another program added (an `ifupdown` default route has metric 0) never overrides one of these
+//! silently: a route of distance 1 is placed before it, and in every other case a warning is
+//! logged.
 
 use crate::machine::seen::{CONNECTED, Seen};
 use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};

@@ -181,7 +181,7 @@ impl Kernel {
                 bytes: state.bytes,
                 packets: state.packets,
             });
-            // before the new one, because the inbound SA keeps its SPI
+            // before the new one is added, because the inbound SA keeps its key in this map
             self.owners.remove(&old);
             self.forget(old);
             let moved = resume.map_err(anyhow::Error::new).and_then(|resume| {
