@@ -1,5 +1,5 @@
-//! This build of Hubward against another program of it, measured in the same rounds: the ratio new
-//! to old within each round, its median and its quartiles.
+//! This build of Hubward against another build, measured in the same rounds: the ratio of new to
+//! old within each round, its median and its quartiles.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::machine;
 
-/// What both measured in one round.
+/// The figures of both in one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Figures {
     pub(crate) round: usize,
@@ -20,14 +20,14 @@ pub(crate) struct Figures {
 /// One measure of one contender, over all rounds in which both ran.
 #[derive(Debug, Clone)]
 pub(crate) struct Comparison {
-    /// Which contender with which traffic.
+    /// The contender and the traffic.
     pub(crate) subject: String,
     /// What was measured, with its unit.
     pub(crate) measure: &'static str,
     pub(crate) rounds: Vec<Figures>,
 }
 
-/// The quarter points of some values.
+/// The quartiles of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quartiles {
     pub(crate) lower: f64,
@@ -35,8 +35,8 @@ pub(crate) struct Quartiles {
     pub(crate) upper: f64,
 }
 
-/// Between two values they are interpolated, so that the median of an even number is the mean of
-/// the middle two; none of nothing.
+/// Interpolates between two values, so that the median of an even number of values is the mean of
+/// the middle two. `None` without values.
 pub(crate) fn quartiles(mut values: Vec<f64>) -> Option<Quartiles> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -50,15 +50,15 @@ pub(crate) fn quartiles(mut values: Vec<f64>) -> Option<Quartiles> {
 }
 
 impl Comparison {
-    /// Of the ratios new to old, each taken within its round; a round in which the old figure is 0
-    /// has none.
+    /// The quartiles of the ratios of new to old, each taken within its round; a round in which the
+    /// old figure is 0 has no ratio.
     pub(crate) fn ratios(&self) -> Option<Quartiles> {
         let ratios = self.rounds.iter().filter(|figures| figures.old > 0.0);
         quartiles(ratios.map(|figures| figures.new / figures.old).collect())
     }
 }
 
-/// The program that `--against` names, by a path that holds in every folder.
+/// The program that `--against` names, as an absolute path.
 pub(crate) fn program(path: &str) -> Result<PathBuf> {
     let program = std::fs::canonicalize(path).with_context(|| format!("--against {path}"))?;
     if !program.is_file() {
@@ -67,7 +67,7 @@ pub(crate) fn program(path: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Large ones without a fraction.
+/// Prints a figure; large ones have no fraction.
 fn figure(value: f64) -> String {
     if value < 1000.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
@@ -100,7 +100,7 @@ pub(crate) fn table(program: &Path, comparisons: &[Comparison]) -> Result<String
     Ok(text)
 }
 
-/// The same for programs to read.
+/// The same in machine-readable form.
 pub(crate) fn json(program: &Path, comparisons: &[Comparison]) -> Value {
     let comparisons: Vec<Value> = comparisons
         .iter()
@@ -131,7 +131,7 @@ mod tests {
             (vec![3.0, 1.0, 2.0], Some((1.5, 2.0, 2.5))),
             (vec![4.0, 1.0, 3.0, 2.0], Some((1.75, 2.5, 3.25))),
             (vec![5.0, 1.0, 4.0, 2.0, 3.0], Some((2.0, 3.0, 4.0))),
-            // nine rounds: one that went wrong moves none of the three far
+            // nine rounds: a single outlier moves none of the three far
             (vec![9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1000.0], Some((4.0, 6.0, 8.0))),
         ] {
             let found = quartiles(values.clone());
@@ -145,8 +145,8 @@ mod tests {
         Comparison { subject: "gcm".into(), measure: "Mbit/s", rounds: rounds.collect() }
     }
 
-    /// The machine slows down from round to round, and the ratio stays; that of two medians would
-    /// be 1.
+    /// The machine slows down from round to round, and the ratio does not change; the ratio of two
+    /// medians would be 1.
     #[test]
     fn a_ratio_is_taken_within_its_round() {
         let ratios = comparison(&[(200.0, 100.0), (100.0, 50.0), (50.0, 200.0)]).ratios().unwrap();

@@ -13,7 +13,7 @@ use crate::net::{INNER, Link, OUTER, Pair};
 use crate::peers::{Peer, Tunnel};
 use crate::report::Row;
 
-/// The program's own words for what it runs inside a namespace.
+/// The words that make this program run inside a namespace.
 pub(crate) const GENERATE: &str = "generate-datagrams";
 pub(crate) const SINK: &str = "count-datagrams";
 
@@ -24,13 +24,13 @@ const FIXED: u32 = 20_000;
 /// A kind of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
-    /// TCP with so many streams.
+    /// TCP with this many streams.
     Tcp(u32),
-    /// Datagrams of 64 bytes, as many as go.
+    /// Datagrams of 64 bytes, as many as possible.
     Small,
     /// Datagrams of 64 bytes at a fixed rate.
     SmallFixed,
-    /// Datagrams of 64, 570 and 1300 bytes, 7 to 4 to 1, as many as go.
+    /// Datagrams of 64, 570 and 1300 bytes in the ratio 7 to 4 to 1, as many as possible.
     Mix,
     /// The same at a fixed rate.
     MixFixed,
@@ -51,7 +51,7 @@ impl Load {
         }
     }
 
-    /// Whether what counts are packets, not bytes.
+    /// Whether packets count, not bytes.
     pub(crate) fn counts_packets(self) -> bool {
         !matches!(self, Self::Tcp(_))
     }
@@ -94,7 +94,7 @@ struct Done {
     bytes: f64,
     packets: f64,
     seconds: f64,
-    /// Milliseconds, of a ping meanwhile: the median.
+    /// The median in milliseconds of pings sent at the same time.
     round_trip: Option<f64>,
 }
 
@@ -112,7 +112,7 @@ fn tcp(pair: &Pair, [from, to]: [&str; 2], streams: u32, time: Duration) -> Resu
     let mut client = pair.start("iperf3-client", client)?;
     let mut ping = pair.start("ping", ping)?;
     client.wait(time + Duration::from_secs(20))?;
-    // one that had a lost packet ends well too
+    // a ping that lost a packet is fine too
     let _told = ping.wait(Duration::from_secs(5));
     server.wait(Duration::from_secs(5))?;
     let report: serde_json::Value = serde_json::from_str(&client.log()).context("iperf3's report")?;
@@ -154,7 +154,7 @@ fn datagrams(pair: &Pair, [from, to]: [&str; 2], load: Load, time: Duration) -> 
     Ok(Done { bytes, packets, seconds, round_trip: None })
 }
 
-/// What this program does inside a namespace.
+/// Runs this program's part inside a namespace.
 pub(crate) fn inside(words: &[String]) -> Result<()> {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [GENERATE, from, to, seconds, rate, lengths] => {
@@ -166,14 +166,14 @@ pub(crate) fn inside(words: &[String]) -> Result<()> {
     }
 }
 
-/// Datagrams of one system call when as many go as can.
+/// Datagrams in one system call when as many as possible are sent.
 const BURST: usize = 32;
-/// Bytes that may wait in the sockets of source and sink.
+/// The buffer size in bytes of the sockets of source and sink.
 const BUFFER: usize = 8 << 20;
 
-/// Sends datagrams whose payload with the headers of UDP and IP has these lengths, `rate` a second
-/// or as many as go. Several go in one call: a source that takes a call for each is slower than the
-/// tunnels.
+/// Sends datagrams that have these lengths including the UDP and IP headers, `rate` a second or as
+/// many as possible. Several are sent in one call, because a source with a call for each would be
+/// slower than the tunnels.
 fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) -> Result<()> {
     let socket = UdpSocket::bind((from, 0))?;
     socket.connect((to, PORT))?;
@@ -211,7 +211,7 @@ fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) 
         let taken = rustix::net::sendmmsg(&socket, &mut messages[start..start + burst], SendFlags::empty());
         sent = sent.wrapping_add(taken.unwrap_or(burst) as u32);
     }
-    // the end, several times because it may be lost
+    // the end marker is sent several times because it may be lost
     for _ in 0..20 {
         std::thread::sleep(Duration::from_millis(20));
         let _full = socket.send(b"end");
@@ -219,9 +219,9 @@ fn generate(from: &str, to: &str, time: Duration, rate: u32, lengths: &[usize]) 
     Ok(())
 }
 
-/// Counts until the end comes, and for no longer than was sent: some tunnels go on delivering for a
-/// long time what they had no time for. What came through the tunnel and found no room here,
-/// because this program had no processor, counts too.
+/// Counts until the end marker arrives, and for no longer than datagrams were sent, because some
+/// tunnels deliver a backlog for a long time afterwards. Datagrams that came through the tunnel and
+/// found no room here, because this program got no processor time, count too.
 fn sink(at: &str, time: Duration) -> Result<()> {
     let options = SocketOptions { buffer: BUFFER, ..SocketOptions::default() };
     let socket = hubward_linux::udp::UdpSocket::bind((at.parse::<IpAddr>()?, PORT).into(), &options)?;
@@ -257,7 +257,8 @@ fn sink(at: &str, time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Datagrams with wrong checksums that arrived in this namespace, by the tunnel or in it.
+/// Datagrams with wrong checksums that arrived in this namespace, either through the tunnel or as
+/// its outer packets.
 fn damaged() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/net/snmp").context("read /proc/net/snmp")?;
     let mut lines = text.lines().filter(|line| line.starts_with("Udp: ")).map(str::split_whitespace);
@@ -278,5 +279,5 @@ fn dropped() -> Result<u64> {
 
 /// The addresses between which a bare cable is measured.
 pub(crate) const BARE: [&str; 2] = OUTER;
-/// Those behind a tunnel.
+/// The addresses behind a tunnel.
 pub(crate) const BEHIND: [&str; 2] = INNER;

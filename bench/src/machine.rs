@@ -1,4 +1,4 @@
-//! What the machine is, and what must be on it.
+//! What the machine is, and what must be installed on it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,18 +24,18 @@ const PACKAGES: [&str; 15] = [
     "nftables",
 ];
 
-/// Programs that Debian has not got: peer, crate, version, program.
+/// Programs that Debian does not have: peer, crate, version, program.
 pub(crate) const CRATES: [(&str, &str, &str, &str); 2] = [
     ("boringtun", "boringtun-cli", "0.7.1", "boringtun-cli"),
     ("gotatun", "gotatun-cli", "0.10.2", "gotatun"),
 ];
 
-/// Where such a crate is put: another version is another program.
+/// Where such a crate is installed: each version has a folder of its own.
 fn tool_root(name: &str, version: &str) -> PathBuf {
     workspace().join(format!("target/bench/tools/{name}-{version}"))
 }
 
-/// Such a program.
+/// The path of such a program.
 pub(crate) fn tool(program: &str) -> PathBuf {
     let root =
         CRATES.iter().find(|(.., of)| *of == program).map(|(_, name, version, _)| tool_root(name, version));
@@ -46,8 +46,8 @@ pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Installs what is missing, of the crates those that are wanted, and builds Hubward. What cannot
-/// be had is told when its turn comes.
+/// Installs what is missing (of the crates, only the wanted ones), and builds Hubward. What cannot
+/// be installed is reported when its turn comes.
 pub(crate) fn install(wanted: impl Fn(&str) -> bool) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("network namespaces and packages want root: sudo -E cargo …");
@@ -88,8 +88,8 @@ pub(crate) fn install(wanted: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Cargo, without what it told this program of the package: build scripts would take that for
-/// another surrounding and build all that hangs on them again.
+/// Cargo, without the package variables that it set for this program: build scripts would see a
+/// changed environment and rebuild everything that depends on them.
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
@@ -105,14 +105,14 @@ fn installed(package: &str) -> bool {
     output.is_ok_and(|output| output.stdout.ends_with(b" installed"))
 }
 
-/// Hubward's own release build.
+/// The path of Hubward's release build.
 pub(crate) fn hubward() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     target.join("release/hubward")
 }
 
-/// Processor, its number, and kernel.
+/// The processor, how many there are, and the kernel.
 pub(crate) fn description() -> Result<String> {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").context("read /proc/cpuinfo")?;
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
@@ -129,12 +129,12 @@ fn said(program: &Path, arguments: &[&str]) -> Option<String> {
     text.lines().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned())
 }
 
-/// What a program says of its version.
+/// The version that a program prints.
 pub(crate) fn version(program: &Path) -> Option<String> {
     said(program, &["--version"])
 }
 
-/// Versions of the programs, as they say themselves.
+/// The versions of the programs, as they print them.
 pub(crate) fn versions() -> Vec<String> {
     let package = |name: &str| {
         Some(format!("{name} {}", said("dpkg-query".as_ref(), &["-W", "-f", "${Version}", name])?))

@@ -1,5 +1,5 @@
 //! `cargo bench-peers`: Hubward and other tunnels between two network namespaces of this machine,
-//! side by side and in turns; and `cargo bench-ike`: Hubward and strongSwan as responders.
+//! alternating on the same machine; and `cargo bench-ike`: Hubward and strongSwan as responders.
 
 #![allow(
     clippy::indexing_slicing,
@@ -48,7 +48,7 @@ The tables go to target/bench/peers.md and peers.json.
   --seed N             the seed of the orders, to repeat those of another run; it is printed at the start
   --prototype PROGRAM  one more program: PROGRAM gcm TUN LOCAL:PORT REMOTE:PORT";
 
-/// What is asked for.
+/// The options.
 struct Arguments {
     rounds: usize,
     time: Duration,
@@ -90,7 +90,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments
     Ok(Some(all))
 }
 
-/// A number that an option wants.
+/// Parses the number of an option.
 pub(crate) fn number<T: std::str::FromStr + PartialOrd + From<u8>>(option: &str, value: &str) -> Result<T> {
     let number = value.parse().ok().filter(|number| *number >= T::from(1));
     number.with_context(|| format!("{option} wants a whole number of at least 1, and not {value}"))
@@ -98,7 +98,7 @@ pub(crate) fn number<T: std::str::FromStr + PartialOrd + From<u8>>(option: &str,
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
-    // what runs inside a namespace
+    // this runs inside a namespace
     if words.peek().is_some_and(|word| word == load::GENERATE || word == load::SINK) {
         return finish(load::inside(&words.collect::<Vec<_>>()));
     }
@@ -156,7 +156,7 @@ fn run(arguments: &Arguments) -> Result<()> {
                     }
                     Err(error) => {
                         println!("{round}/{} {} could not run: {error:#}", arguments.rounds, peer.name());
-                        // one that never ran is not tried again
+                        // a peer that never ran is not tried again
                         if !rows.iter().any(|row| row.peer == peer.name()) {
                             absent.push((peer.name(), format!("{error:#}")));
                         }
@@ -168,7 +168,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     report::write(&rows, &absent, arguments)
 }
 
-/// One peer over one kind of link: the loads, one after the other.
+/// Measures one peer over one kind of link: the loads, one after the other.
 fn measure(peer: &Peer, link: Link, arguments: &Arguments, round: usize) -> Result<Vec<Row>> {
     let pair = Pair::build(link)?;
     let tunnel = peer.start(&pair)?;

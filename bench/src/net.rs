@@ -1,6 +1,6 @@
 //! Two network namespaces, a cable between them, and processes in them. However this program ends,
-//! the kernel sends those SIGTERM and takes the namespaces back with the last of them; a folder
-//! that is left goes with the next run.
+//! the kernel sends those SIGTERM and removes the namespaces with the last of them; the next run
+//! removes a folder that is left.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -38,14 +38,14 @@ impl Link {
     }
 }
 
-/// The namespaces, with a folder for files. Gone when dropped.
+/// The namespaces, with a folder for files. All are removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Pair {
     namespaces: [NetNs; 2],
     pub(crate) folder: PathBuf,
 }
 
-/// How the folders' names begin; the process's number follows.
+/// The prefix of the folders' names; the process id follows.
 const FOLDER: &str = "hubward-bench-";
 
 /// The cable's end in each of them.
@@ -69,8 +69,8 @@ impl Pair {
             let cuts = ["ethtool", "-K", CABLE[side], "tx-udp-segmentation", "off", "gro", "on"];
             match link {
                 Link::SuperPackets => {}
-                // veth gathers nothing while the other end could send it super-packets of TCP,
-                // which none of the tunnels does
+                // veth gathers nothing while the other end may send it super-packets of TCP, which
+                // none of the tunnels does
                 Link::NicLike => drop(pair.run(side, &[&cuts[..], &["tso", "off"]].concat())?),
                 Link::Ungathered => drop(pair.run(side, &cuts)?),
             }
@@ -78,7 +78,7 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The inner address on the loopback of each, and the way to the other.
+    /// Sets the inner address on the loopback of each, and the route to the other.
     pub(crate) fn inner_on_loopback(&self) -> Result<()> {
         for side in [0, 1] {
             self.ip(side, &format!("addr add {}/32 dev lo", INNER[side]))?;
@@ -90,14 +90,14 @@ impl Pair {
         Ok(())
     }
 
-    /// A program that will start in one of the namespaces, and end when this one does.
+    /// A command that runs in one of the namespaces, and ends when this program does.
     pub(crate) fn command(&self, side: usize, program: &str) -> Result<Command> {
         let mut command = Command::new(program);
         self.namespaces[side].start_in(command.stdin(Stdio::null()))?;
         Ok(command)
     }
 
-    /// Runs a command in one of the namespaces to its end.
+    /// Runs a command in one of the namespaces until it ends.
     pub(crate) fn run(&self, side: usize, words: &[&str]) -> Result<String> {
         let Some((program, arguments)) = words.split_first() else { bail!("nothing to run") };
         output(self.command(side, program)?.args(arguments), words)
@@ -107,7 +107,7 @@ impl Pair {
         self.run(side, &std::iter::once("ip").chain(words.split_whitespace()).collect::<Vec<_>>())
     }
 
-    /// Starts a program; what it says goes to a file.
+    /// Starts a program; its output goes to a file.
     pub(crate) fn start(&self, name: &str, mut command: Command) -> Result<Process> {
         let log = self.folder.join(format!("{name}.log"));
         let file = File::create(&log)?;
@@ -123,7 +123,7 @@ impl Drop for Pair {
     }
 }
 
-/// The folders of runs that were killed.
+/// Removes the folders of runs that were killed.
 fn remove_left_folders() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -134,7 +134,7 @@ fn remove_left_folders() {
     }
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub(crate) fn say(words: &[&str]) -> Result<String> {
     let Some((program, arguments)) = words.split_first() else { bail!("nothing to run") };
     output(Command::new(program).args(arguments), words)
@@ -148,7 +148,7 @@ fn output(command: &mut Command, words: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A program under way; ended when dropped.
+/// A running program, which is ended when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -180,7 +180,7 @@ impl Process {
 
     /// Seconds of processor time so far, of all threads, in user mode and in the kernel.
     pub(crate) fn cpu(&self) -> Result<f64> {
-        // fields 14 and 15, counted behind the name, which may contain anything
+        // fields 14 and 15, counted after the name, which may contain anything
         let stat = std::fs::read_to_string(Path::new("/proc").join(self.pid().to_string()).join("stat"))?;
         let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat")?;
         let ticks: u64 =

@@ -1,5 +1,5 @@
-//! The order of the contenders in each round: shuffled, so that none always runs after the same
-//! one, and seeded, so that a run can be repeated.
+//! The order of the contenders in each round: shuffled, so that no contender always runs after the
+//! same one, and seeded, so that a run can be repeated.
 
 use anyhow::{Context, Result};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 #[derive(Debug)]
 pub(crate) struct Order(u64);
 
-/// A seed of its own for each run; short enough to type.
+/// A new seed for each run, short enough to type.
 pub(crate) fn any_seed() -> Result<u64> {
     let bytes = hubward_linux::random::seed()?;
     let (four, _) = bytes.split_first_chunk::<4>().context("the kernel's random numbers")?;
@@ -30,7 +30,7 @@ impl Order {
     pub(crate) fn shuffled<'a, T>(&mut self, contenders: &'a [T]) -> Vec<&'a T> {
         let mut all: Vec<&T> = contenders.iter().collect();
         for last in (1..all.len()).rev() {
-            // far fewer contenders than numbers: the remainder is fair enough
+            // with far fewer contenders than numbers, the remainder is fair enough
             let other = self.next() % (last as u64 + 1);
             all.swap(last, other as usize);
         }
@@ -67,7 +67,7 @@ mod tests {
         assert_ne!(orders(11), orders(12));
     }
 
-    /// None is favoured: each of three contenders takes each place in about a third of the rounds.
+    /// No contender is favoured: each of three takes each place in about a third of the rounds.
     #[test]
     fn every_contender_takes_every_place() {
         let (contenders, mut order) = ([0, 1, 2], Order::new(1));

@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) peer: String,
     pub(crate) link: Link,
     pub(crate) load: Load,
-    /// What arrived: bytes, packets where they were counted, and in what time.
+    /// What arrived: bytes, packets if they were counted, and in what time.
     pub(crate) bytes: f64,
     pub(crate) packets: f64,
     pub(crate) seconds: f64,
@@ -28,14 +28,14 @@ pub(crate) struct Row {
     /// Processor seconds of the tunnel's programs.
     pub(crate) sender: f64,
     pub(crate) receiver: f64,
-    /// KiB of the larger of both.
+    /// KiB, the larger of both sides.
     pub(crate) memory: u64,
     /// The round in which it was measured.
     pub(crate) round: usize,
 }
 
 impl Row {
-    /// Processor seconds of both sides for a GB, or microseconds for a packet.
+    /// Processor seconds of both sides for each GB, or microseconds for each packet.
     fn cost(&self) -> f64 {
         self.part(self.sender + self.receiver)
     }
@@ -71,7 +71,8 @@ impl fmt::Display for Row {
     }
 }
 
-/// A target: against whom (by the beginning of the name), with which of Hubward's, and by how much.
+/// A target: the peer that Hubward is compared with (by the start of its name), the Hubward peer,
+/// and the ratios.
 const TARGETS: [(&str, &str, [f64; 3]); 7] = [
     ("strongswan-gcm", "hubward-gcm", [14.0, 7.0, 9.0]),
     ("strongswan-cbc", "hubward-cbc", [12.0, 6.0, 7.0]),
@@ -82,8 +83,8 @@ const TARGETS: [(&str, &str, [f64; 3]); 7] = [
     ("gotatun", "hubward-gcm", [7.0, 4.0, 5.0]),
 ];
 
-/// A target of throughput with one stream of TCP: whose, of whose, over which cable, and how much
-/// of it.
+/// A target for throughput with one stream of TCP: the peer, the peer that it is compared with, the
+/// cable, and the ratio.
 const RATES: [(&str, &str, Link, f64); 3] = [
     ("hubward-gcm", "prototype", Link::SuperPackets, 0.75),
     ("hubward-gcm", "prototype", Link::NicLike, 0.75),
@@ -177,10 +178,10 @@ fn pairs<'a>(rows: &'a [&Row], others: &'a [&Row]) -> impl Iterator<Item = (&'a 
     })
 }
 
-/// A measure with its unit, and how a row has it, if it has.
+/// A measure with its unit, and the function that reads it from a row that has it.
 type Measure = (&'static str, fn(&Row) -> Option<f64>);
 
-/// What each of the programs of `--against` measured beside its counterpart.
+/// The figures of each peer of `--against` compared with its counterpart.
 fn comparisons(groups: &Group<'_>) -> Vec<Comparison> {
     let mut all = Vec::new();
     for ((link, load), peers) in groups {
@@ -210,7 +211,7 @@ fn comparisons(groups: &Group<'_>) -> Vec<Comparison> {
     all
 }
 
-/// How many times as much the others cost, round by round.
+/// How many times as much processor time the others take, round by round.
 fn targets(groups: &Group<'_>) -> Result<String> {
     let kinds = [
         ("super-packets", "TCP, super-packets", Load::Tcp(1)),

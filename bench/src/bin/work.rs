@@ -1,8 +1,8 @@
-//! A piece of work done so and so many times, for `cargo gates` to count its instructions: `work
-//! NAME TIMES`.
+//! A unit of work repeated a given number of times, so that `cargo gates` can count its
+//! instructions: `work NAME TIMES`.
 //!
 //! `seal-CIPHER-BYTES` protects cleartext packets, from the policy look-up to the sealed batch;
-//! `both-CIPHER-BYTES` opens them as well; `lookup-SAS` finds the SA of a flow among so many;
+//! `both-CIPHER-BYTES` opens them as well; `lookup-SAS` finds the SA of a flow among that many;
 //! `handshake-GROUP` is a main mode and a quick mode of two engines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -26,7 +26,7 @@ use pair::child;
 use std::net::{IpAddr, Ipv4Addr};
 use support::{HUB, Node, World, hub_policy, spoke_policy, tunnel};
 
-/// Packets of a batch, as a super-packet brings them.
+/// Packets in a batch, as in a super-packet.
 const BATCH: usize = 64;
 
 fn suite(name: &str) -> EspSuite {

@@ -1,4 +1,5 @@
-//! Peers by the thousand, each with an address of its own: one engine for each while it connects.
+//! Thousands of peers, each with an address of its own, and with an engine of its own while it
+//! connects.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,13 +28,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::ike::Group;
 use crate::net::{INNER, OUTER, Pair};
 
-/// The word with which this program runs itself as initiator in a namespace.
+/// The word that makes this program run as the initiator in a namespace.
 pub(crate) const INITIATE: &str = "initiate";
 
-/// Handshakes under way at a time.
+/// Handshakes in progress at a time.
 const UNDER_WAY: usize = 16;
 
-/// Makes every address of the peers local to the first side, and tells the second where they are.
+/// Makes every address of the peers local to the first side, and gives the second side a route to
+/// them.
 pub(crate) fn addresses(pair: &Pair) -> Result<()> {
     pair.ip(0, "route add local 10.64.0.0/16 dev lo")?;
     pair.ip(1, &format!("route add 10.64.0.0/16 via {}", OUTER[0]))?;
@@ -41,7 +43,7 @@ pub(crate) fn addresses(pair: &Pair) -> Result<()> {
     Ok(())
 }
 
-/// Lets `count` peers connect, the first of which has such a number.
+/// Lets `count` peers connect, numbered from `first`.
 pub(crate) fn run(pair: &Pair, group: Group, first: u32, count: u32) -> Result<()> {
     let program = std::env::current_exe()?;
     let mut command = pair.command(0, program.to_str().context("the program's path")?)?;
@@ -131,7 +133,7 @@ impl Initiator {
         encapsulation: Encapsulation,
     ) -> Result<()> {
         let now = self.now();
-        // one that is up already has left
+        // a peer that is already up has been removed
         let Some(engine) = self.peers.get_mut(&peer) else { return Ok(()) };
         let path = Path {
             local: peer,
@@ -160,7 +162,7 @@ impl Initiator {
         Ok(())
     }
 
-    /// Sends what an engine wants sent; one with a tunnel leaves.
+    /// Sends what an engine wants to send, and removes it once it has a tunnel.
     fn carry_out(&mut self, peer: IpAddr) -> Result<()> {
         let mut up = false;
         let Some(engine) = self.peers.get_mut(&peer) else { return Ok(()) };

@@ -48,10 +48,10 @@ impl Group {
     }
 }
 
-/// Peers that connect before anything is measured: tables and buffers have grown then.
+/// Peers that connect before anything is measured: by then, tables and buffers have grown.
 const WARM_UP: u32 = 200;
 
-/// What is asked for.
+/// The options.
 struct Arguments {
     rounds: usize,
     peers: u32,
@@ -60,7 +60,7 @@ struct Arguments {
     seed: u64,
 }
 
-/// Runs the comparison as the words of the command line say.
+/// Runs the comparison with the words of the command line as options.
 pub(crate) fn command(mut words: impl Iterator<Item = String>) -> Result<()> {
     let mut arguments = Arguments { rounds: 5, peers: 4000, against: None, seed: order::any_seed()? };
     while let Some(word) = words.next() {
@@ -123,7 +123,7 @@ fn measure(responder: &Responder, group: Group, peers: u32, round: usize) -> Res
     let start = std::time::Instant::now();
     initiator::run(&pair, group, WARM_UP, peers)?;
     let seconds = start.elapsed().as_secs_f64();
-    // what it frees with a delay, and what it still writes
+    // gives it time for delayed frees and writes
     std::thread::sleep(Duration::from_secs(1));
     let (cpu, grown) = (running.process().cpu()? - cpu, running.process().memory()?.saturating_sub(memory));
     let established = running.established()?;

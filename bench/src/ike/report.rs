@@ -31,12 +31,12 @@ impl Row {
         f64::from(self.peers) / self.cpu
     }
 
-    /// Handshakes a second of the clock, which is as much the initiator's doing.
+    /// Handshakes for each second of elapsed time, which depends on the initiator as much.
     fn speed(&self) -> f64 {
         f64::from(self.peers) / self.seconds
     }
 
-    /// KiB for each peer.
+    /// KiB of memory for each peer.
     fn memory(&self) -> f64 {
         self.grown as f64 / f64::from(self.peers)
     }
@@ -56,9 +56,9 @@ impl fmt::Display for Row {
     }
 }
 
-/// How many times as many handshakes Hubward is to make.
+/// The target: how many times as many handshakes Hubward makes.
 const TARGET: f64 = 4.0;
-/// KiB that a peer may take.
+/// The target: how many KiB a peer may take.
 const MEMORY: f64 = 8.0;
 
 /// The rows of one responder with one group, round by round.
@@ -66,7 +66,7 @@ fn of<'a>(rows: &'a [Row], responder: &Responder, group: Group) -> impl Iterator
     rows.iter().filter(move |row| row.responder == *responder && row.group == group)
 }
 
-/// What Hubward and another measured, in each round in which both ran.
+/// The figures of Hubward and another responder, for each round in which both ran.
 fn figures(rows: &[Row], group: Group, other: &Responder, value: fn(&Row) -> f64) -> Vec<Figures> {
     let theirs = |round| of(rows, other, group).find(|row| row.round == round);
     of(rows, &Responder::Hubward, group)
@@ -77,10 +77,10 @@ fn figures(rows: &[Row], group: Group, other: &Responder, value: fn(&Row) -> f64
         .collect()
 }
 
-/// A measure with its unit, and how a row has it.
+/// A measure with its unit, and the function that reads it from a row.
 type Measure = (&'static str, fn(&Row) -> f64);
 
-/// This build beside the program of `--against`.
+/// This build compared with the program of `--against`.
 fn comparisons(rows: &[Row], old: &Responder) -> Vec<Comparison> {
     let measures: [Measure; 3] = [
         ("handshakes for a CPU second", Row::rate),

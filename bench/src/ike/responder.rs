@@ -1,4 +1,5 @@
-//! The gateways that are measured: one key for everybody, AES-128 and SHA-1 in both phases.
+//! The gateways that are measured: one pre-shared key for all peers, AES-128 and SHA-1 in both
+//! phases.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::net::{INNER, OUTER, Pair, Process};
 use crate::peers::hubward;
 use crate::peers::strongswan::Charon;
 
-/// Who answers.
+/// The responder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Responder {
     /// This build.
@@ -20,7 +21,7 @@ pub(crate) enum Responder {
     Charon,
 }
 
-/// One that runs.
+/// A running responder.
 pub(crate) enum Running {
     /// With its program and its control socket.
     Hubward(Process, PathBuf, PathBuf),
@@ -28,7 +29,7 @@ pub(crate) enum Running {
 }
 
 impl Responder {
-    /// All of them, with another program where there is one.
+    /// All responders, including the program of `--against` if there is one.
     pub(crate) fn all(against: Option<&Path>) -> Vec<Self> {
         let against = against.map(|program| Self::Against(program.to_path_buf()));
         [Self::Hubward].into_iter().chain(against).chain([Self::Charon]).collect()
@@ -52,7 +53,7 @@ impl Responder {
         match self {
             Self::Hubward => hubward(machine::hubward()),
             Self::Against(program) => hubward(program.clone()),
-            // neither keeps a log of what succeeds, nor a route for each peer
+            // like Hubward, it logs no successes and adds no route for each peer
             Self::Charon => Ok(Running::Charon(Charon::start(
                 pair,
                 1,
@@ -71,7 +72,7 @@ impl Running {
         }
     }
 
-    /// Peers with an IKE SA and a pair of ESP SAs, as it says itself.
+    /// How many peers have an IKE SA and a child SA, as the responder reports it.
     pub(crate) fn established(&self) -> Result<u32> {
         let (text, sign) = match self {
             Self::Hubward(_, program, socket) => {

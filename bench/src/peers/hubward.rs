@@ -11,7 +11,7 @@ use crate::peers::Tunnel;
 /// How its ESP travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Esp {
-    /// In UDP 4500: a translated port on the way makes the gateways find a NAT.
+    /// In UDP 4500: a port that is translated on the path makes the gateways detect a NAT.
     Udp,
     /// IP protocol 50.
     Native,
@@ -24,7 +24,7 @@ pub(crate) fn start(pair: &Pair, program: &Path, transform_set: &str, esp: Esp) 
             "add table ip nat",
             "add chain ip nat post { type nat hook postrouting priority 100; }",
             "add rule ip nat post udp sport 500 snat to 192.0.2.1:10500",
-            // what follows is not to be looked at packet by packet
+            // UDP 4500 needs no connection tracking of each packet
             "add chain ip nat out { type filter hook output priority -300; }",
             "add rule ip nat out udp sport 4500 notrack",
             "add chain ip nat in { type filter hook prerouting priority -300; }",
@@ -41,7 +41,7 @@ pub(crate) fn start(pair: &Pair, program: &Path, transform_set: &str, esp: Esp) 
     Ok(Tunnel { processes })
 }
 
-/// Starts such a program on one side with a configuration.
+/// Starts a Hubward program on one side with a configuration.
 pub(crate) fn launch(pair: &Pair, side: usize, program: &Path, config: &str) -> Result<Process> {
     let folder = pair.folder.join(format!("hubward-{side}"));
     std::fs::create_dir_all(&folder)?;
@@ -57,7 +57,7 @@ pub(crate) fn launch(pair: &Pair, side: usize, program: &Path, config: &str) -> 
     pair.start(&format!("hubward-{side}"), command)
 }
 
-/// Waits until it says that it is ready.
+/// Waits until it reports that it is ready.
 pub(crate) fn wait_ready(process: &Process) -> Result<()> {
     for _ in 0..100 {
         if process.log().contains("is ready") {

@@ -15,10 +15,10 @@ use crate::machine;
 use crate::net::{INNER, OUTER, Pair, Process};
 use hubward::Esp;
 
-/// Bytes of a packet in the tunnels that are told.
+/// The MTU in bytes of the tunnels that can be configured.
 const MTU: &str = "1400";
 
-/// A program with what it is to do.
+/// A program with its settings.
 #[derive(Debug, Clone)]
 pub(crate) enum Peer {
     /// None: the cable alone.
@@ -28,22 +28,22 @@ pub(crate) enum Peer {
     /// Name, proposal.
     StrongSwan(&'static str, &'static str),
     OpenVpn,
-    /// Name, program, what comes before the interface's name.
+    /// Name, program, arguments before the interface's name.
     WireGuard(&'static str, String, &'static [&'static str]),
-    /// Its program.
+    /// The path of its program.
     Prototype(String),
 }
 
-/// How this build's names begin, and those of the program of `--against`.
+/// The prefixes of this build's names, and of the names of the program of `--against`.
 const OURS: &str = "hubward-";
 const AGAINST: &str = "against-";
 
-/// Whom the program of `--against` is compared with: `hubward-gcm` for `against-gcm`.
+/// The peer that the program of `--against` is compared with: `hubward-gcm` for `against-gcm`.
 pub(crate) fn counterpart(name: &str) -> Option<String> {
     Some(format!("{OURS}{}", name.strip_prefix(AGAINST)?))
 }
 
-/// All of them, Hubward beside those it is compared with.
+/// All peers, with Hubward next to those it is compared with.
 pub(crate) fn all(against: Option<&Path>, prototype: Option<&str>) -> Vec<Peer> {
     let ours = |kind: &str, set, esp| Peer::Hubward(format!("{OURS}{kind}"), machine::hubward(), set, esp);
     let tool = |program: &str| machine::tool(program).display().to_string();
@@ -78,15 +78,15 @@ impl Peer {
         }
     }
 
-    /// The same by another program, where it is this build's.
+    /// The same peer run by another program, if it is this build's.
     fn by(&self, program: &Path) -> Option<Self> {
         let Self::Hubward(name, _, set, esp) = self else { return None };
         let kind = name.strip_prefix(OURS)?;
         Some(Self::Hubward(format!("{AGAINST}{kind}"), program.to_path_buf(), set, *esp))
     }
 
-    /// Whether one of these is how its name begins, or how its counterpart's does; nothing at all
-    /// is everything.
+    /// Whether its name, or its counterpart's, begins with one of these; an empty list means every
+    /// peer.
     pub(crate) fn is_wanted(&self, only: &[String]) -> bool {
         let name = self.name();
         let counterpart = counterpart(&name);
@@ -96,7 +96,7 @@ impl Peer {
         only.is_empty() || only.iter().any(begins)
     }
 
-    /// Between which addresses it is measured.
+    /// The addresses between which it is measured.
     pub(crate) fn ends(&self) -> [&'static str; 2] {
         if matches!(self, Self::Veth) { load::BARE } else { load::BEHIND }
     }
@@ -139,7 +139,7 @@ impl Peer {
     }
 }
 
-/// A tunnel that runs: the programs of both sides.
+/// A running tunnel: the programs of both sides.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     pub(crate) processes: [Process; 2],
@@ -164,13 +164,14 @@ impl Tunnel {
         Ok([a.cpu()?, b.cpu()?])
     }
 
-    /// Waits until it has worked off what it still has of the last load; some have seconds of it.
+    /// Waits until it has processed what is left of the last load, which takes some programs
+    /// seconds.
     pub(crate) fn settle(&self) -> Result<()> {
         let mut before = self.cpu()?;
         for _ in 0..300 {
             std::thread::sleep(Duration::from_millis(200));
             let now = self.cpu()?;
-            // a tick each
+            // at most a tick each
             if now.iter().zip(before).all(|(now, before)| now - before <= 0.011) {
                 return Ok(());
             }
@@ -195,8 +196,8 @@ mod tests {
         all.filter(|peer| peer.is_wanted(&only)).map(|peer| peer.name()).collect()
     }
 
-    /// Each of this build's has one of the other program beside it, with the same cipher, and comes
-    /// with it.
+    /// Each peer of this build has one of the other program next to it, with the same cipher, and
+    /// is selected together with it.
     #[test]
     fn the_other_program_runs_whatever_this_one_runs() {
         for (only, expected) in [

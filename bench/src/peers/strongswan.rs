@@ -17,7 +17,7 @@ pub(crate) struct Charon {
 }
 
 impl Charon {
-    /// Starts it with such a swanctl.conf, and with what more stands in strongswan.conf.
+    /// Starts it with this swanctl.conf, and with these additions to strongswan.conf.
     pub(crate) fn start(pair: &Pair, side: usize, swanctl: &str, more: &str) -> Result<Self> {
         let folder = pair.folder.join(format!("charon-{side}"));
         std::fs::create_dir_all(&folder)?;
@@ -30,7 +30,7 @@ impl Charon {
             ),
         )?;
         std::fs::write(folder.join("swanctl.conf"), swanctl)?;
-        // each with a /run of its own, where it keeps its process id
+        // each has a /run of its own, for the file with its process id
         let script = format!(
             "mount -t tmpfs none /run && STRONGSWAN_CONF={at}/strongswan.conf exec /usr/sbin/charon-systemd"
         );

@@ -1,5 +1,5 @@
-//! The configuration's model as the engine's policy. What cannot be translated is left out and
-//! told.
+//! Translates the configuration's model to the engine's policy. What cannot be translated is left
+//! out and reported.
 
 use crate::base::family::{v4, v4_address};
 use hubward_config::model as config;
@@ -16,11 +16,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The line of what a reload compares: a line that is added above must not end the tunnels of those
-/// below it.
+/// The line number in everything that a reload compares, because a line that is added above must
+/// not end the tunnels of the lines below it.
 const MOVES: u32 = 0;
 
-/// The address of each interface that has one; the primary one where it has several.
+/// The address of each interface that has one; the primary one if it has several.
 pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ impl Translation {
     }
 
     /// The policy on a machine: with the addresses of the interfaces, and what no peer of a dynamic
-    /// entry may get because of the machine.
+    /// entry may get as its side of a tunnel because the machine uses it.
     pub(crate) fn on(&self, addresses: &Addresses, machine: Vec<(AddressRange, Reserved)>) -> Policy {
         let mut policy = self.policy.clone();
         for interface in &mut policy.interfaces {
@@ -167,7 +167,7 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     reserved
 }
 
-/// What the guard, whose table is one of IPv4, cannot keep from leaving unencrypted.
+/// What the guard cannot keep from leaving unencrypted, because its table is for IPv4 only.
 fn unguarded(config: &config::Config) -> Vec<String> {
     let flows = config.closed.flows.iter().filter(|(source, to)| v4(*source).zip(v4(*to)).is_none());
     let flows = flows.map(|(source, to)| {
@@ -290,7 +290,7 @@ fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
     })
 }
 
-/// The packets that a line of an access list selects; `None` when no SA can hold just these.
+/// The packets that a line of an access list selects; `None` if no SA can have exactly these.
 pub(crate) fn selector(entry: &config::AclEntry) -> Option<Selector> {
     let (source, destination) = entry.source.prefix().zip(entry.destination.prefix())?;
     (!entry.inexact).then(|| Selector {
@@ -317,8 +317,8 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
     }
 }
 
-/// The networks to which static entries with `reverse-route static` make a route, whether an SA is
-/// up or not, each with the interface that bears the crypto map.
+/// The networks to which static entries with `reverse-route static` add a route, whether or not
+/// there is an SA, each with its crypto interface.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
     let mut routes = Vec::new();
     for interface in &config.interfaces {
@@ -364,9 +364,9 @@ fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     CryptoAcl { name: acl.name.clone(), lines }
 }
 
-/// The list of an entry that is left out. A line that says more than an SA can hold closes too much
-/// rather than too little, as in the guard; of one whose addresses are not known nothing can be
-/// said here.
+/// The access list of an entry that is left out. A line that is more specific than an SA can be
+/// closes too much rather than too little, as in the guard. A line whose addresses are not known is
+/// omitted.
 fn closing_acl(acl: &config::Acl) -> CryptoAcl {
     let widened = |entry: &config::AclEntry| Selector {
         local: AddressRange::prefix(entry.source.covering().into()),
@@ -389,11 +389,12 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
     let set =
         |name: &String| config.transform_sets.iter().find(|set| set.name == *name).and_then(transform_set);
     let mut sets: Vec<_> = terms.transform_sets.iter().filter_map(set).collect();
-    // of what it would take not all is known, so it refuses every offer
+    // not every transform set of it is known, so it refuses every proposal
     if terms.left_out && sets.len() < terms.transform_sets.len() {
         sets.clear();
     }
-    // an access list that is named but not there permits nothing; it must not turn into "anything"
+    // an access list that is named but not defined permits nothing; it must not turn into
+    // "anything"
     let acl = terms.acl.as_ref().map(|name| {
         let empty = || CryptoAcl { name: name.clone(), lines: Vec::new() };
         let found = config.acls.iter().find(|acl| acl.name == *name);
@@ -466,7 +467,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
     }
 }
 
-/// A client group as `aaa authorization network LIST local` answers it.
+/// A client group as `aaa authorization network LIST local` returns it.
 pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<ClientGroup> {
     let group = config.groups.iter().find(|group| group.name == name)?;
     let key = group.key.as_ref()?;
@@ -524,7 +525,7 @@ mod tests {
         assert!(pool.starts_with("line 7: ") && pool.contains("not guarded"), "{pool}");
     }
 
-    /// A gateway translates once, and gives the policy its addresses when it knows them.
+    /// A gateway translates once, and adds the addresses to the policy when it knows them.
     #[test]
     fn addresses_can_be_given_later() {
         let text = "hostname R1\ninterface FastEthernet0/0\n ip address dhcp\n crypto map M\n\
@@ -547,9 +548,9 @@ mod tests {
         }
     }
 
-    /// A dynamic entry without a list stays, to refuse what it would have taken: by its transform
-    /// sets where all are known, and every offer otherwise. One whose offers are not known must not
-    /// be passed over.
+    /// A dynamic entry without an access list stays, to refuse what it would have accepted: what
+    /// its transform sets match if all are known, and every proposal otherwise. An entry with
+    /// unknown transform sets must not be passed over.
     #[test]
     fn a_dynamic_entry_that_is_left_out_refuses() {
         for (named, kept) in [("AES", 1), ("AH", 0), ("AES AH", 0), ("NOPE", 0)] {
@@ -573,9 +574,9 @@ mod tests {
         }
     }
 
-    /// From the file to the packet: what `--without M/10` leaves out goes neither in clear nor to
-    /// the peer of the wider entry, also where its access list says more than an SA can hold, and
-    /// nothing is said of the list at each start.
+    /// From the file to the packet: what `--without M/10` leaves out is sent neither in clear nor
+    /// to the peer of the wider entry, even if its access list is more specific than an SA can be,
+    /// and the list is not reported at each start.
     #[test]
     fn what_is_left_out_does_not_go_to_another_peer() {
         for line in [

@@ -1,5 +1,5 @@
-//! Nothing is allocated per packet, in either direction: a batch of many takes as many allocations
-//! as a batch of few.
+//! Nothing is allocated per packet, in either direction: a large batch takes as many allocations as
+//! a small one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(unsafe_code)] // a global allocator cannot be had without it; it only counts and passes on
 
@@ -27,11 +27,11 @@ thread_local! {
 struct Counting;
 
 fn count() {
-    // a thread that is ending has no counter any more
+    // a thread that is ending no longer has a counter
     let _ending = COUNT.try_with(|count| count.set(count.get() + 1));
 }
 
-// SAFETY: every call is passed to the system's allocator as it came.
+// SAFETY: every call is passed to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -65,7 +65,7 @@ fn address(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
 }
 
-/// A child whose two halves are the same, so that it opens what it seals.
+/// A child SA whose two directions have the same keys, so that it opens what it seals.
 fn child(mode: Mode, service: Service) -> Arc<ChildSa> {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
     let half = || Half { spi: Spi(0x1234), keymat: Secret::new(vec![7; suite.keymat_len()]) };
@@ -103,7 +103,7 @@ struct Tunnel {
 }
 
 impl Tunnel {
-    /// Seals a batch; gives what the network would carry and how many allocations that took.
+    /// Seals a batch; returns what the network would carry and how many allocations that took.
     fn seal(&mut self, packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, u64) {
         let mut carried = Vec::with_capacity(packets.len());
         let mut copies = 0;
@@ -121,7 +121,8 @@ impl Tunnel {
         (carried, all - copies)
     }
 
-    /// Opens a batch whose outer headers met congestion; gives how many allocations that took.
+    /// Opens a batch whose outer headers are marked for congestion; returns how many allocations
+    /// that took.
     fn open(&mut self, packets: &mut [Vec<u8>]) -> u64 {
         let batch = packets.iter_mut().map(|bytes| Arrived {
             bytes,

@@ -1,7 +1,7 @@
-//! A hub, spokes and clients, half of them behind NATs, one message in ten lost: sites lose power,
-//! move, clear their SAs and renew at odd moments, while traffic goes on.
+//! A hub, spokes and clients, half of them behind NATs, with one message in ten lost: sites lose
+//! power, move, clear their SAs and rekey at odd moments, while traffic continues.
 //!
-//! `HUBWARD_SIMULATION_SEED` runs another day; a failing seed fails again.
+//! `HUBWARD_SIMULATION_SEED` runs another sequence of events; a failing seed fails again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -57,7 +57,7 @@ fn build(seed: u8) -> World {
     world
 }
 
-/// What must hold at every moment.
+/// Checks what must hold at every moment.
 fn invariants(world: &World) {
     for (index, node) in world.nodes.iter().enumerate() {
         let view = node.engine.inspect();

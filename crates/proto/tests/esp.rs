@@ -1,4 +1,4 @@
-//! Packets through both halves of a tunnel: what one seals the other opens, and nothing else.
+//! Packets through both ends of a tunnel: each end opens what the other seals, and nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_crypto::secret::Secret;
@@ -30,7 +30,7 @@ fn suite() -> EspSuite {
     EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap()
 }
 
-/// The child as the spoke has it, and as the hub has it.
+/// The child SA as the spoke has it, and as the hub has it.
 fn pair(suite: EspSuite, mode: Mode, change: impl Fn(&mut ChildSa)) -> (Arc<ChildSa>, Arc<ChildSa>) {
     let path = Path {
         local: "10.100.2.102".parse().unwrap(),
@@ -104,7 +104,7 @@ impl Receiver {
         Self { inbound: Inbound::new(&sad), sad, now: Instant::ORIGIN }
     }
 
-    /// Opens packets, each of which comes in UDP from the next port.
+    /// Opens packets, each of which arrives in UDP from the next port.
     fn open_from_ports(&mut self, packets: &[Vec<u8>]) -> Vec<Notice> {
         let mut packets = packets.to_vec();
         let batch = packets.iter_mut().zip(20_000..).map(|(bytes, remote_port)| Arrived {
@@ -173,14 +173,14 @@ fn a_replayed_packet_is_refused() {
     let (opened, notices) = receiver.open(&sealed);
     assert!(opened.is_empty());
     assert_eq!(notices, [Notice::Refused(ChildId(1), Refused::Replay)]);
-    // also twice within one batch
+    // a replay within one batch is refused too
     let mut receiver = Receiver::new(&hub);
     let twice = [sealed[0].clone(), sealed[0].clone()];
     assert_eq!(receiver.open(&twice).0.len(), 1);
 }
 
-/// Whoever can name an SPI sends rubbish without end: what is told of it does not fill the queue
-/// that IKE goes through.
+/// Someone who knows an SPI sends invalid packets without end: the notices about them must not fill
+/// the queue that IKE goes through.
 #[test]
 fn a_flood_of_refused_packets_tells_little() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -199,7 +199,7 @@ fn a_flood_of_refused_packets_tells_little() {
     assert_eq!(receiver.open(&[rubbish]).1, [Notice::Refused(ChildId(1), Refused::Icv)], "the next second");
 }
 
-/// A peer that comes from another port with each packet is followed once a second.
+/// A peer that sends each packet from another port is followed at most once a second.
 #[test]
 fn a_peer_that_moves_with_each_packet() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -220,7 +220,7 @@ fn a_peer_that_moves_with_each_packet() {
     assert_eq!(moves(receiver.open_from_ports(&sealed[30..])), [20_000]);
 }
 
-/// A check value that old systems cut to 96 bits is told from one that is wrong.
+/// A check value that old systems truncate to 96 bits is distinguished from a wrong one.
 #[test]
 fn a_check_value_of_96_bits() {
     for cipher in [EspCipher::TripleDes, EspCipher::Aes128] {
@@ -234,7 +234,7 @@ fn a_check_value_of_96_bits() {
             assert_eq!(refused(cut(other)), [Notice::Refused(ChildId(1), Refused::Icv)], "{other}");
         }
     }
-    // another algorithm's packets are never taken for it
+    // packets of another algorithm are never mistaken for this
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
     let sealed = seal(&spoke, &[packet("10.2.2.2", "10.1.1.1", 64)]);
     let cut = sealed[0][..sealed[0].len() - 4].to_vec();
@@ -268,7 +268,7 @@ fn spoofed_inner_addresses_are_refused() {
         ("255.255.255.255", "10.1.1.1"),
     ];
     for (source, destination) in cases {
-        // the sender's own selectors are made wide, as a hostile sender would
+        // the sender's own selectors are widened, as a hostile sender's would be
         let (spoke, _) = pair(suite(), Mode::Tunnel, |child| {
             child.selector = Selector::between(range("0.0.0.0/0"), range("0.0.0.0/0"));
         });
@@ -301,13 +301,13 @@ fn volume_limits() {
     assert!(matches!(push(), Outcome::Queued));
     assert!(matches!(push(), Outcome::QueuedAndSoft(ChildId(1))));
     assert!(matches!(push(), Outcome::Drop(DropReason::Exhausted(ChildId(1)))));
-    // whoever lost that message reads it here
+    // a reader that missed the notice finds the state here
     let sa = sad.get(ChildId(1), Direction::Outbound).unwrap();
     assert_eq!(sa.reached(), Reached { seen: false, soft: true, hard: true });
 }
 
-/// A peer that sends more than it gets, and counts nothing itself: the receiving half asks too,
-/// later than the sending half would.
+/// A peer that sends more than it receives, and counts nothing itself: the inbound SA also asks for
+/// a rekey, later than the outbound SA would.
 #[test]
 fn volume_limits_of_what_comes() {
     let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});
@@ -315,7 +315,7 @@ fn volume_limits_of_what_comes() {
         child.soft_bytes = Some(360);
         child.hard_bytes = Some(400);
     });
-    // 90 bytes each: 360 after the fourth, 380 is half-way to the end
+    // 90 bytes each: 360 after the fourth; 380 is half-way to the hard limit
     let packets = vec![packet("10.2.2.2", "10.1.1.1", 70); 4];
     let more = vec![packet("10.2.2.2", "10.1.1.1", 2); 2];
     let sealed = seal(&spoke, &[packets, more].concat());
@@ -332,7 +332,7 @@ fn volume_limits_of_what_comes() {
     );
 }
 
-/// Cut, extended and changed packets never come through and never panic.
+/// Truncated, extended and changed packets are never delivered and never cause a panic.
 #[test]
 fn mutated_packets_are_refused() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -364,8 +364,7 @@ fn a_packet_without_an_sa_follows_the_policy() {
     ));
 }
 
-/// The ACL decides before the SA does: a line that denies keeps a flow out of the SA of a wider
-/// line that permits.
+/// The ACL decides before the SAs: a deny line keeps a flow out of the SA of a wider permit line.
 #[test]
 fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
     let line = |permit, local: &str| CryptoAclLine {
@@ -412,7 +411,8 @@ fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
     assert!(matches!(denied, Outcome::Clear), "with the SA up: {denied:?}");
 }
 
-/// What leaves for one cleartext packet: ESP lengths, DF bits and TOS bytes, or how many bytes fit.
+/// What is sent for one cleartext packet: ESP lengths, DF bits and TOS bytes, or how many bytes
+/// fit.
 fn sent(child: &Arc<ChildSa>, sad: &Sad, packet: &[u8]) -> Result<Vec<(usize, bool, u8)>, usize> {
     let mut outbound = Outbound::new(sad, [5; 32]);
     match outbound.push(&Tables::default(), Instant::ORIGIN, packet) {
@@ -445,14 +445,14 @@ fn df_bit_and_fragmentation_before_encryption() {
         let (spoke, _) = pair(suite(), Mode::Tunnel, |child| child.df = df);
         let sad = Sad::new();
         sad.install(&spoke, Direction::Outbound).unwrap();
-        // 1446 is the longest that fits, and DSCP and ECN go along
+        // 1446 is the longest that fits, and DSCP and ECN are copied
         assert_eq!(sent(&spoke, &sad, &inner(1446, true)), Ok(vec![(1496, with, 0xb9)]));
         assert_eq!(sent(&spoke, &sad, &inner(1446, false)), Ok(vec![(1496, without, 0xb9)]));
         let pieces = sent(&spoke, &sad, &inner(1447, false)).unwrap();
         assert_eq!(pieces.len(), 2);
         assert!(pieces.iter().all(|piece| piece.0 <= 1500 && piece.1 == without && piece.2 == 0xb9));
         let whole = sent(&spoke, &sad, &inner(1447, true));
-        // with `clear` it is fragmented after encryption, which needs no leave of the inner packet
+        // with `clear` it is fragmented after encryption, whatever the inner packet's DF bit says
         assert_eq!(whole, if df == DfBit::Clear { Ok(vec![(1504, false, 0xb9)]) } else { Err(1446) });
     }
     let (spoke, _) = pair(suite(), Mode::Transport, |_| {});
@@ -509,7 +509,7 @@ fn a_router_is_believed_when_it_quotes_a_packet_that_was_sent() {
         Some((ChildId(1), 576)),
         "never below the floor"
     );
-    // another path: nobody has said anything of it
+    // nothing is known about the MTU of a new path
     sad.repath(ChildId(1), spoke.path);
     assert!(sent(&spoke, &sad, &long).is_ok());
     sad.set_link(spoke.path.interface, 1400);
@@ -543,8 +543,8 @@ fn a_removed_child_is_gone_from_everywhere() {
     assert!(inbound.by_spi(0x1001).is_none() && sad.pairs().is_empty());
 }
 
-/// Of two workers that open packets the later one goes on where the other was: no packet comes
-/// through twice.
+/// Of two workers that open packets, the later one continues where the other was: no packet is
+/// delivered twice.
 #[test]
 fn a_window_has_one_owner() {
     let (spoke, hub) = pair(suite(), Mode::Tunnel, |_| {});
@@ -557,8 +557,8 @@ fn a_window_has_one_owner() {
     assert!(opened.is_empty() && matches!(notices[..], [Notice::UnknownSpi { .. }, ..]), "{notices:?}");
 }
 
-/// Where the kernel carries the packets, its counters are what is shown, and a packet more is a
-/// sign of life.
+/// If the kernel carries the packets, its counters are shown, and one more packet is a sign of
+/// life.
 #[test]
 fn counters_are_taken_over() {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
@@ -582,7 +582,7 @@ fn counters_are_taken_over() {
     }
 }
 
-/// The keys of an SA that is gone are not kept by a worker to whom no packet comes.
+/// A worker that gets no packets does not keep the keys of an SA that is gone.
 #[test]
 fn what_is_gone_is_let_go() {
     let (spoke, _) = pair(suite(), Mode::Tunnel, |_| {});

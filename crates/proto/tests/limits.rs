@@ -1,8 +1,7 @@
-//! Every bound on what a peer can make us hold or do: at the bound it is taken, one above it is
-//! refused, by name, and counted.
+//! Every bound on what a peer can make us hold or do: at the bound it is accepted; one above it is
+//! refused by name, and counted.
 //!
-//! Each row of [`ROWS`] tries a size against an engine of its own and gives what the engine
-//! refused.
+//! Each row of [`ROWS`] tries a size with an engine of its own and returns what the engine refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "limits/over_time.rs"]
@@ -28,7 +27,7 @@ use std::sync::Arc;
 struct Row {
     name: &'static str,
     bound: usize,
-    /// Reaches a size, and gives the engine that was made to.
+    /// Brings an engine to a size, and returns it.
     reach: fn(usize) -> Bench,
     /// What is refused above the bound.
     refused: fn(&Refusal) -> bool,
@@ -66,7 +65,7 @@ const ROWS: &[Row] = &[
           refused: |refusal| *refusal == Refusal::TooMany },
     Row { name: "EXCHANGES waiting for phase 1", bound: limits::EXCHANGES, reach: over_time::packets_waiting,
           refused: |refusal| *refusal == Refusal::TooMany },
-    // the reference hub's map has two dynamic entries without ACL, which count as a line each
+    // the reference hub's map has two dynamic entries without ACL, which count as one line each
     Row { name: "CHILDREN_PER_PEER", bound: limits::CHILDREN_PER_PEER + 2, reach: over_time::children,
           refused: |refusal| *refusal == Refusal::TooMany },
     Row { name: "HALF_OPEN", bound: limits::HALF_OPEN, reach: over_time::half_open,

@@ -35,8 +35,8 @@ fn service(of: Lookup) -> Service {
     }
 }
 
-/// A child of a port whose two halves are the same, so that it opens what it seals. Its SPI is
-/// 0x1000 and its number.
+/// A child SA of a port whose two directions have the same keys, so that it opens what it seals.
+/// Its SPI is 0x1000 plus its number.
 fn child(number: u32, of: Lookup, selector: Selector) -> Arc<ChildSa> {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
     let spi = Spi(0x1000 + number);
@@ -75,7 +75,7 @@ fn packet(source: &str, destination: &str) -> Vec<u8> {
 }
 
 /// A crypto map on interface 0 that protects what goes to 10.1.0.0/16, except for one host, and has
-/// a peer to call.
+/// a peer to contact.
 fn crypto_map() -> Tables {
     let line = |permit, remote: &str| CryptoAclLine {
         permit,
@@ -103,7 +103,7 @@ fn crypto_map() -> Tables {
     Tables::build(&policy, vec![range("10.5.5.0/24")])
 }
 
-/// One worker for each port, and one for what comes in.
+/// One worker for each port, and one for received ESP.
 struct Gateway {
     sad: Sad,
     tables: Tables,
@@ -136,7 +136,7 @@ impl Gateway {
         (outcome, sent)
     }
 
-    /// The number of the child into which a packet of a port goes, and the ESP packet.
+    /// The number of the child SA that protects a packet of a port, and the ESP packet.
     fn carried(&mut self, port: Lookup, packet: &[u8]) -> (u32, Vec<u8>) {
         let (outcome, mut sent) = self.push(port, packet);
         assert!(matches!(outcome, Outcome::Queued), "{port:?}: {outcome:?}");
@@ -144,7 +144,7 @@ impl Gateway {
         (u32::from_be_bytes(*esp.first_chunk().unwrap()) - 0x1000, esp)
     }
 
-    /// What comes out of ESP packets and by which ports, and what is told.
+    /// The inner packets of ESP packets, the ports that they go to, and the notices.
     fn open(&mut self, mut packets: Vec<Vec<u8>>) -> (Vec<(Lookup, Vec<u8>)>, Vec<Notice>) {
         let batch = packets.iter_mut().map(|bytes| Arrived {
             bytes,
@@ -168,7 +168,7 @@ fn equal_packets_of_several_ports_go_into_the_sa_of_each_and_come_out_where_it_b
     let there = packet("10.2.2.2", "10.1.1.1");
     let carried = [TUNNEL_1, TUNNEL_2, Lookup::BySelector].map(|port| gateway.carried(port, &there));
     assert_eq!(carried.each_ref().map(|(number, _)| *number), [1, 2, 3]);
-    // the peer of these children uses the same keys: what it sends looks like what was sent
+    // the peer of these child SAs uses the same keys, so what it sends equals what was sent to it
     let (opened, _) = gateway.open(carried.into_iter().rev().map(|(_, esp)| esp).collect());
     assert_eq!(opened, [Lookup::BySelector, TUNNEL_2, TUNNEL_1].map(|port| (port, there.clone())));
 }
@@ -202,7 +202,7 @@ fn a_packet_of_an_interface_waits_for_an_sa_of_that_interface() {
         assert_eq!(wanted.flow, ip::Ipv4::parse(packet).unwrap().flow());
         assert!(sent.is_empty());
     }
-    // with an SA all of them go, though its selector has none of them
+    // once there is an SA, all of them are sent, although its selector contains none of them
     gateway.install(&[child(3, TUNNEL_1, Selector::between(range("10.0.0.1/32"), range("10.0.0.2/32")))]);
     assert_eq!(packets.map(|packet| gateway.carried(TUNNEL_1, &packet).0), [3; 4]);
 }
@@ -222,7 +222,7 @@ fn the_newest_child_of_an_interface_carries_and_the_one_before_takes_over() {
     gateway.sad.remove(ChildId(1));
     assert!(matches!(gateway.push(TUNNEL_1, &there).0, Outcome::Acquire(_)));
     assert_eq!(gateway.carried(TUNNEL_2, &there).0, 9, "another interface");
-    // a place that was used is used again
+    // a slot that was used is reused
     gateway.install(&[child(4, TUNNEL_1, ANY)]);
     assert_eq!(gateway.carried(TUNNEL_1, &there).0, 4);
 }
@@ -239,7 +239,8 @@ fn an_interface_follows_its_peer_to_another_place() {
     assert_eq!(gateway.push(TUNNEL_1, &there).1[0].0, elsewhere);
 }
 
-/// The interface chooses the SA for what goes out; what comes in must still match the selector.
+/// The interface decides the SA for outgoing packets; received packets must still match the
+/// selector.
 #[test]
 fn what_comes_in_for_an_interface_is_held_against_its_selector() {
     let mut gateway = Gateway::new(Tables::default());

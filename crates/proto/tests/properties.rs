@@ -1,4 +1,4 @@
-//! What holds for all values: tables against linear scans, codecs against themselves.
+//! What holds for all values: tables compared with linear scans, codecs with themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use hubward_crypto::secret::Secret;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// Addresses that are often equal or neighbours.
+/// Addresses that are often equal or adjacent.
 fn address() -> impl Strategy<Value = Ipv4Addr> {
     prop_oneof![
         (0u8..4, 0u8..4, 0u8..8).prop_map(|(b, c, d)| Ipv4Addr::new(10, b, c, d)),
@@ -90,8 +90,8 @@ fn child(id: u64, selector: Selector) -> Arc<ChildSa> {
     })
 }
 
-/// The rule in one sentence: of the SAs that match, the longest remote prefix, the newest of equal
-/// ones, ranges last.
+/// The rule in one sentence: of the SAs that match, the one with the longest remote prefix, the
+/// newest among equal ones, ranges last.
 fn linear(children: &[Arc<ChildSa>], flow: &Flow) -> Option<ChildId> {
     let rank =
         |child: &ChildSa| child.selector.remote.to_prefix().map_or(-1, |net| i16::from(net.prefix_len()));
@@ -118,7 +118,7 @@ proptest! {
             }
         }
         let beginning = sad.outbound_view(Lookup::BySelector);
-        // one that saw everything come and go, and one that begins now
+        // one view that followed every addition and removal, and one that starts now
         following.refresh();
         for (flow, view) in flows.iter().flat_map(|flow| [(flow, &following), (flow, &beginning)]) {
             let found = view.by_flow(flow, |_| false).map(|sa| sa.child.id);
@@ -126,8 +126,8 @@ proptest! {
         }
     }
 
-    /// A selector that covers another matches whatever the other matches, and seen from the other
-    /// side the answers.
+    /// A selector that covers another matches everything that the other matches; seen from the
+    /// other side, it matches the answers.
     #[test]
     fn selectors_and_flows(one in selector(), other in selector(), flow in flow()) {
         prop_assert_eq!(one.matches(&flow), one.mirrored().matches(&flow.reversed()));

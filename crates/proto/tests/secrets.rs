@@ -1,5 +1,5 @@
-//! No event, refusal, question or view holds a secret in any spelling, whatever went right or
-//! wrong.
+//! No event, refusal, question or view contains a secret in any spelling, whether exchanges succeed
+//! or fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/peer.rs"]
@@ -25,7 +25,8 @@ const KEY: &str = "Zq9xPresharedKey41";
 const GROUP_KEY: &str = "Yw8vGroupKeyOfAll52";
 const PASSWORD: &str = "Xv7uPasswordOfUser63";
 
-/// A secret as text may hold it: plain, in hexadecimal, in base64, as a list of numbers.
+/// The forms in which text may contain a secret: plain, in hexadecimal, in base64, as a list of
+/// numbers.
 fn spellings(secret: &[u8]) -> Vec<String> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let list: Vec<String> = secret.iter().map(u8::to_string).collect();
@@ -61,7 +62,7 @@ fn group() -> Arc<ClientGroup> {
     Arc::new(ClientGroup { key: Secret::new(GROUP_KEY), ..(*test_group()).clone() })
 }
 
-/// Everything that came out of an engine, and what can be looked at.
+/// Everything that an engine returned, and what can be inspected.
 fn told(bench: &Bench) -> String {
     let refusals: Vec<String> = bench.refusals.iter().map(ToString::to_string).collect();
     format!("{:?}\n{:?}\n{refusals:?}\n{:?}", bench.trace, bench.engine.inspect(), bench.asked)
@@ -84,7 +85,7 @@ fn of_phase_1(peer: &Peer) -> Vec<Vec<u8>> {
 
 fn check(bench: &Bench, peer: &Peer) {
     let text = told(bench);
-    // what is looked through is not empty
+    // the text that is searched is not empty
     assert!(text.contains("Phase1Up") && text.contains("Refused"), "{text}");
     assert_silent(&text, &[KEY.as_bytes(), GROUP_KEY.as_bytes(), PASSWORD.as_bytes()]);
     let derived = of_phase_1(peer);
@@ -105,7 +106,7 @@ fn a_spoke_with_the_right_and_a_wrong_message() {
     wrong[last] ^= 1;
     bench.datagram(path, &wrong);
     check(&bench, &peer);
-    // the keys of the child, too
+    // the keys of the child SA, too
     let children = bench.engine.inspect().children;
     assert_eq!(children.len(), 1);
     let keys = [&children[0].sa.inbound.keymat, &children[0].sa.outbound.keymat].map(Secret::expose);
@@ -121,7 +122,7 @@ fn a_client_whose_password_is_refused() {
         Attribute::long(config::XAUTH_USER_NAME, *b"user"),
         Attribute::long(config::XAUTH_USER_PASSWORD, PASSWORD.as_bytes()),
     ];
-    // the same in a message that makes no sense, and in one that is printed
+    // the login in a message that makes no sense, and in one that is printed
     let misplaced = peer.config(999, config::SET, login.clone());
     bench.datagram(path, &misplaced);
     let message = peer.config(request, config::REPLY, login.clone());
@@ -175,7 +176,7 @@ fn a_client_and_its_own_password() {
     check(&bench, &peer);
 }
 
-/// A policy and its parts.
+/// A policy and its parts are printed without their keys.
 #[test]
 fn a_policy_is_printed_without_its_keys() {
     let mut policy = hub_policy();

@@ -1,5 +1,5 @@
-//! A hub with 200 spokes and 50 clients over a bad network: everybody gets through, nothing is left
-//! over, no address is given twice, and the same seed gives the same trace.
+//! A hub with 200 spokes and 50 clients over a bad network: every peer gets its tunnel, nothing is
+//! left over, no address is given twice, and the same seed gives the same trace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -38,7 +38,7 @@ fn run() -> World {
         world.input(node, Input::Command(Command::Connect { connection: "work".into() }));
         world.run(Duration::from_millis(20));
     }
-    // a spoke whose attempt was lost altogether is asked again by its traffic
+    // a spoke whose attempt failed completely is triggered again by its traffic
     for _ in 0..12 {
         world.run(Duration::from_secs(20));
         for node in 1..=SPOKES {
@@ -60,7 +60,7 @@ fn everybody_is_up_and_nothing_leaks() {
         world.nodes.iter().filter_map(|node| node.assignment.as_ref()).map(|given| given.address).collect();
     assert_eq!(addresses.len(), CLIENTS);
     assert_eq!(addresses.iter().collect::<BTreeSet<_>>().len(), CLIENTS, "an address was given twice");
-    // everybody says goodbye; a lost goodbye is noticed when lifetimes end
+    // every peer sends deletes; a lost delete is made up for when the lifetimes end
     for node in 1..world.nodes.len() {
         world.input(node, Input::Command(Command::Shutdown));
     }

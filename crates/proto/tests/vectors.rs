@@ -1,9 +1,9 @@
-//! The codecs and the key derivation against data that nobody here made: NIST's CAVS lists,
-//! published aggressive-mode hashes, transcripts with keys, recorded negotiations of real peers,
-//! and packets that broke other programs.
+//! The codecs and the key derivation against data from other sources: NIST's CAVS lists, published
+//! aggressive-mode hashes, transcripts with keys, recorded negotiations of real peers, and packets
+//! that broke other programs.
 //!
 //! The data is found by `HUBWARD_VECTORS` and `HUBWARD_CAPTURES` (see CONTRIBUTING.md). Without
-//! them the tests are reported as ignored; with a folder that is not what it should be they fail.
+//! them the tests are reported as ignored; with a folder that is not as expected they fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "vectors/captures.rs"]

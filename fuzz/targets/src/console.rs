@@ -1,4 +1,4 @@
-//! What users type, what SSH clients say, and what a capture holds.
+//! What users type, what SSH clients send, and what a capture contains.
 
 use crate::engine;
 
@@ -16,7 +16,8 @@ pub(crate) fn lines() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// The first byte says the privilege, whether `enable` asks, and how the keys are cut into pieces.
+/// The first byte decides the privilege, whether `enable` asks for a password, and how the
+/// keystrokes are split into reads.
 pub(crate) fn keystrokes() -> Vec<Vec<u8>> {
     [
         "\u{5f}show cry\tisa?\u{15}sh ver\r\u{10}\u{10}\u{e}\u{1}\u{b}\u{19}terminal length 5\rshow run\r  q\u{3}",
@@ -28,7 +29,7 @@ pub(crate) fn keystrokes() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// A client's greeting, its algorithms (RFC 4253 section 7.1), its half of the key exchange, and
+/// A client's greeting, its algorithms (RFC 4253 section 7.1), its key exchange message, and
 /// something encrypted.
 pub(crate) fn ssh_clients() -> Vec<Vec<u8>> {
     let lists = [

@@ -1,5 +1,5 @@
-//! The engine, told things by a stranger, by a peer that knows the key, and by a gateway that a
-//! client called.
+//! The engine with input from a stranger, from a peer that knows the pre-shared key, and from a
+//! gateway that a client contacted.
 
 use crate::peer::{self, Bench, Peer, quick_mode};
 use crate::support::{HUB, Node, World, client_policy, hub_policy, ip, spoke_policy, test_group};
@@ -21,7 +21,7 @@ use std::time::Duration;
 const CLIENT: &str = "10.51.82.100";
 const SPOKE: &str = "10.100.2.102";
 
-/// Cuts data into pieces: two bytes that say what, a length, and that many bytes.
+/// Splits data into steps: two bytes that select what happens, a length, and that many bytes.
 fn pieces(mut data: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
     std::iter::from_fn(move || {
         let ([what, how, high, low], rest) = data.split_first_chunk::<4>()?;
@@ -39,13 +39,13 @@ fn piece(what: u8, how: u8, bytes: &[u8]) -> Vec<u8> {
 
 fn bench(policy: Policy, seed: u8) -> Bench {
     let mut engine = Engine::new(Arc::new(policy), [seed; 32], Instant::ORIGIN);
-    // what is told while somebody traces is made of foreign bytes too
+    // trace events are made of foreign bytes too
     engine.trace(TraceScope::All);
     Bench::new(engine)
 }
 
-/// What must hold whatever was said: nothing piles up, no secret shows, and in the end nothing is
-/// left.
+/// What must hold after any input: nothing piles up, no secret is printed, and in the end nothing
+/// is left.
 fn judge(bench: &mut Bench, secrets: &[&str]) {
     let view = bench.engine.inspect();
     assert!(view.isakmp.len() <= limits::HALF_OPEN_PER_SOURCE * 4 + 8, "{} SAs", view.isakmp.len());
@@ -66,8 +66,8 @@ fn judge(bench: &mut Bench, secrets: &[&str]) {
 // ---- a stranger
 // ---------------------------------------------------------------------------------------------------
 
-/// Datagrams from one address. The first byte of a piece: 1 makes the header's length fit, 2 puts
-/// the last responder cookie seen in, 4 comes from another port, 8 lets a second pass.
+/// Datagrams from one address. Bits in the first byte of a step: 1 corrects the header's length, 2
+/// inserts the last responder cookie seen, 4 sends from another port, 8 lets a second pass.
 pub(crate) fn stranger(data: &[u8]) {
     stranger_says(data);
 }
@@ -104,14 +104,14 @@ fn stranger_says(data: &[u8]) -> Bench {
         }
         assert!(answers.len() <= 8, "{} answers to one datagram", answers.len());
     }
-    // an aggressive mode's answer has a key exchange, two vendor ids and more that its question may
-    // leave out
+    // an answer in aggressive mode has a key exchange, two vendor ids and more that the request may
+    // omit
     assert!(sent <= 8 * received + 4096, "{sent} bytes sent for {received}");
     judge(&mut bench, &["cisco123", "cisco321"]);
     bench
 }
 
-/// The datagrams of a spoke's and of a client's conversation with a hub, in both directions.
+/// The datagrams of a spoke's and of a client's session with a hub, in both directions.
 fn worlds() -> [World; 2] {
     let mut spoke = World::new(vec![
         Node::new(HUB, hub_policy(), 1),
@@ -143,7 +143,7 @@ pub(crate) fn conversations() -> Vec<Vec<u8>> {
     [whole, vec![in_pieces()]].concat()
 }
 
-/// Main mode as far as message 3, which comes in three pieces.
+/// Main mode up to message 3, which is in three fragments.
 fn in_pieces() -> Vec<u8> {
     let [world, _] = worlds();
     let toward = world.trace.iter().filter(|(_, datagram)| datagram.to.ip() == ip(HUB));
@@ -161,13 +161,13 @@ fn in_pieces() -> Vec<u8> {
 // ---- a peer that knows the key
 // --------------------------------------------------------------------------------------
 
-/// Says what a script says. The first byte of a piece: the exchange and what is wrong with the
-/// message; the second: its message id, or the time to wait. The piece itself: the type of the
-/// first payload and the payloads.
+/// Sends what a script says. The first byte of a step selects the exchange and what is wrong with
+/// the message; the second its message id, or the time to wait. The rest is the type of the first
+/// payload and the payloads.
 fn say(bench: &mut Bench, peer: &mut Peer, script: &[u8], answer: fn(Question) -> Answer) {
     for (index, (what, how, bytes)) in pieces(script).take(48).enumerate() {
         let Some((first, rest)) = bytes.split_first() else { continue };
-        // ids of their own, or one of a few that come again
+        // a new message id, or one of a few that repeat
         let fresh = 10_000 + u32::try_from(index).unwrap();
         let message_id = if how & 0x80 != 0 { u32::from(how & 3) + 1 } else { fresh };
         let exchange = match what & 3 {
@@ -213,8 +213,8 @@ fn spoke_says(data: &[u8]) -> Bench {
     bench
 }
 
-/// A client of the group: when the first byte is even it is past Xauth, else no login is right, and
-/// nothing may be installed or lent.
+/// A client of the group. If the first byte is even, the client has passed Xauth. Otherwise no
+/// login succeeds, and nothing may be installed or leased.
 pub(crate) fn client(data: &[u8]) {
     if let Some((first, script)) = data.split_first() {
         client_says(*first, script);
@@ -243,8 +243,8 @@ fn client_says(first: u8, script: &[u8]) -> Bench {
     bench
 }
 
-/// A gateway that a client called, and that knows the group's key. What it says must not make the
-/// client give its password to a log, or pile anything up.
+/// A gateway that a client contacted, and that knows the group's pre-shared key. Its messages must
+/// not make the client log its password, or accumulate state.
 pub(crate) fn gateway(data: &[u8]) {
     gateway_says(data);
 }
@@ -263,7 +263,7 @@ fn gateway_says(data: &[u8]) -> Bench {
     bench
 }
 
-/// A piece of a script from the payloads of a message.
+/// A step of a script from the payloads of a message.
 fn said(what: u8, how: u8, writer: &Writer) -> Vec<u8> {
     piece(what, how, &[&[writer.first()], writer.bytes().as_slice()].concat())
 }
@@ -409,14 +409,14 @@ pub(crate) fn plaintexts() -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// The seeds go where they should, so that their mutations begin there.
+    /// The seeds get as far as they should, so that their mutations start there.
     #[test]
     fn seeds_reach_the_end() {
         let did = |bench: &Bench, what: &str| bench.trace.iter().any(|line| line.starts_with(what));
         for script in spoke_scripts().iter().filter(|script| script[0] == 0x20) {
             assert!(did(&spoke_says(script), "Install"));
         }
-        // message 2 answers the first message, message 4 the pieces
+        // message 2 answers the first message, message 4 the fragments
         let pieces = stranger_says(&in_pieces());
         let sent = pieces.trace.iter().filter(|line| line.starts_with("Transmit")).count();
         assert!(sent == 2, "{sent}: {:?}", pieces.refusals);

@@ -1,7 +1,7 @@
-//! Everything that reads bytes of somebody else's, as functions that take any bytes at all. `cargo
-//! fuzz` calls them, and `tests/corpus.rs` calls them with mutated seeds in every `cargo test`.
+//! Everything that reads foreign bytes, as functions that accept any bytes. `cargo fuzz` calls
+//! them, and `tests/corpus.rs` calls them with mutated seeds in every `cargo test`.
 //!
-//! A target panics when something is wrong: that is what it is for.
+//! A target panics if something is wrong, as intended.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod console;
@@ -21,13 +21,13 @@ pub struct Target {
     pub name: &'static str,
     /// Takes any bytes.
     pub run: fn(&[u8]),
-    /// Well-formed inputs to begin with, made by our own encoders.
+    /// Well-formed inputs to start from, made by our own encoders.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// How many mutated inputs an ordinary test run tries; slow targets try fewer.
+    /// How many mutated inputs an ordinary test run tries; fewer for slow targets.
     pub rounds: u32,
 }
 
-/// All of them.
+/// All targets.
 #[rustfmt::skip]
 pub const TARGETS: &[Target] = &[
     Target { name: "isakmp_message", run: wire::isakmp_message, seeds: engine::datagrams, rounds: 20_000 },
@@ -56,7 +56,7 @@ pub const TARGETS: &[Target] = &[
 /// Runs a target by its name.
 ///
 /// # Panics
-/// When there is no target of this name, and when the target finds something.
+/// If there is no target of this name, and if the target finds something.
 pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     (target.unwrap_or_else(|| panic!("no target {name}")).run)(data);

@@ -31,7 +31,7 @@ fn suites() -> [EspSuite; 3] {
     ]
 }
 
-/// The hub's child with a spoke.
+/// The hub's child SA with a spoke.
 fn child(suite: EspSuite, mode: Mode) -> Arc<ChildSa> {
     let path = Path {
         local: ip(HUB),
@@ -64,7 +64,7 @@ fn child(suite: EspSuite, mode: Mode) -> Arc<ChildSa> {
     })
 }
 
-/// Opens one packet; everything that is delivered is within the selector.
+/// Opens one packet, and checks that everything delivered is within the selector.
 fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
     let sad = Sad::new();
     sad.install(child, Direction::Inbound).unwrap();
@@ -90,7 +90,7 @@ fn open(child: &Arc<ChildSa>, packet: &mut [u8]) -> usize {
     delivered
 }
 
-/// What a stranger sends: nobody without the keys gets anything delivered.
+/// What a stranger sends: without the keys nothing is delivered.
 pub(crate) fn esp_open(data: &[u8]) {
     let Some((first, packet)) = data.split_first() else { return };
     let suite = suites()[usize::from(first & 3) % 3];
@@ -100,7 +100,7 @@ pub(crate) fn esp_open(data: &[u8]) {
     assert!(delivered == 0 || known, "a packet that nobody sealed");
 }
 
-/// What the peer seals: any trailer and any inner packet under the right keys.
+/// What the peer seals: any trailer and any inner packet with the right keys.
 pub(crate) fn esp_inner(data: &[u8]) {
     let Some((first, plain)) = data.split_first() else { return };
     let suite = suites()[usize::from(first & 3) % 3];
@@ -148,7 +148,8 @@ pub(crate) fn esp_packets() -> Vec<Vec<u8>> {
     seeds.map(|(suite, index)| [&[index], &sealed(suite, &plain(suite))[..]].concat()).collect()
 }
 
-/// Sequence numbers against a set: each number is taken once, and only while it is in the window.
+/// Sequence numbers against a set: each number is accepted once, and only while it is in the
+/// window.
 pub(crate) fn replay_window(data: &[u8]) {
     let Some(([high, low], rest)) = data.split_first_chunk::<2>() else { return };
     let wanted = u32::from(u16::from_be_bytes([*high, *low]));
@@ -184,7 +185,8 @@ pub(crate) fn sequences() -> Vec<Vec<u8>> {
     [0u16, 64, 100, 1024, u16::MAX].iter().map(|size| [&size.to_be_bytes(), &steps[..]].concat()).collect()
 }
 
-/// A packet that leaves: protected, held back, or in clear, and in clear only what no line permits.
+/// An outgoing packet is protected, held back, or sent in clear, and in clear only if no line
+/// permits it.
 pub(crate) fn cleartext_packet(data: &[u8]) {
     let policy = spoke_policy(SPOKE, "10.2.0.0/16");
     let tables = Tables::build(&policy, vec![net("10.5.5.0/24")]);
@@ -235,7 +237,7 @@ fn dhcp_pool() -> dhcp::server::Pool {
     }
 }
 
-/// A client and the packets it sent, from discovery to a lease and its renewal; the server's
+/// The packets that a client sent, from discovery to a lease and its renewal, and the server's
 /// packets.
 fn dhcp_conversation() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut client = dhcp::Client::new(MAC, "host", [1; 32], Instant::ORIGIN);
@@ -265,8 +267,8 @@ pub(crate) fn dhcp_answers() -> Vec<Vec<u8>> {
     dhcp_conversation().1
 }
 
-/// What a server on the link sends: the client uses no address that names no host, and floods
-/// nobody.
+/// What a server on the link sends: the client never uses an address that is not a host's, and
+/// sends no flood.
 pub(crate) fn dhcp_client(data: &[u8]) {
     let mut client = dhcp::Client::new(MAC, "host", [1; 32], Instant::ORIGIN);
     let mut now = Instant::ORIGIN;
@@ -288,7 +290,7 @@ pub(crate) fn dhcp_client(data: &[u8]) {
         }
     }
     assert!(sent <= 8, "{sent} packets for four");
-    // a hundred timers later it still does not spin
+    // after a hundred timers it still does not spin
     for _ in 0..100 {
         let next = client.poll_timeout();
         assert!(next >= now, "a timer in the past");
@@ -299,7 +301,7 @@ pub(crate) fn dhcp_client(data: &[u8]) {
     assert!(now.since_origin() > Duration::from_secs(60), "{now:?}");
 }
 
-/// What a client on the link sends: at most the pool is lent.
+/// What a client on the link sends: no more than the pool is leased.
 pub(crate) fn dhcp_server(data: &[u8]) {
     let mut server = dhcp::server::Server::new(dhcp_pool());
     for packet in [data].into_iter().chain(dhcp_requests().iter().map(Vec::as_slice)).chain([data]) {

@@ -1,4 +1,4 @@
-//! Files and what stands in them.
+//! Files and their contents.
 
 use hubward_config::edit::{Position, enter};
 use hubward_config::pcf;
@@ -13,7 +13,7 @@ pub(crate) fn configuration(data: &[u8]) {
     for diagnostic in &parsed.diagnostics {
         assert!(diagnostic.line <= lines, "{diagnostic:?} of {lines} lines");
     }
-    // what was understood does not depend on how the lines end, and reading again reads the same
+    // the result does not depend on the line endings, and parsing again gives the same
     let again = hubward_config::parse(&parsed.document.print());
     assert_eq!(again, parsed);
 }
@@ -27,8 +27,8 @@ pub(crate) fn configurations() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Lines typed in configuration mode: each is refused and changes nothing, or makes a configuration
-/// that is read as it is printed.
+/// Lines typed in configuration mode: each is refused and changes nothing, or gives a configuration
+/// that reads back as printed.
 pub(crate) fn typed_lines(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut running = "hostname Hub\ninterface FastEthernet0/0\n ip address dhcp\nend\n".to_string();
@@ -73,7 +73,7 @@ pub(crate) fn client_profiles() -> Vec<Vec<u8>> {
     let profile = "[main]\r\nDescription=x\r\nHost=10.48.67.181\r\nAuthType=1\r\n!GroupName=testgroup\r\n\
                    GroupPwd=cisco321cisco321\r\nUsername=user\r\nUserPassword=hunter2hunter2\r\nDHGroup=2\r\n\
                    EnableNat=1\r\nBackupServer=a,b\r\n";
-    // made from cisco321 by the scheme that decode_pcf undoes; only its form matters here
+    // made from cisco321 by the scheme that decode_pcf reverses; only its format matters here
     let encoded = format!("[main]\nHost=gw\nenc_GroupPwd={}\n", "0A1B2C3D4E5F60718293".repeat(6));
     vec![profile.into(), encoded.into()]
 }

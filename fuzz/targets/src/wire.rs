@@ -1,4 +1,4 @@
-//! Messages and payloads: read or refused, printed in one line, written again as they were.
+//! Messages and payloads: read or refused, printed on one line, and encoded back unchanged.
 
 use hubward_proto::ike::identity::{Identity, Proxy};
 use hubward_proto::ike::v1::vendor::Vendor;
@@ -9,8 +9,7 @@ use hubward_proto::wire::ike1::{Config, Delete, Notify, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use hubward_proto::wire::registry::{config, payload};
 
-/// A datagram as it comes in; also with the length that the header should state, so that it is read
-/// further.
+/// A datagram as received, and also with its header's length corrected, so that more of it is read.
 pub(crate) fn isakmp_message(data: &[u8]) {
     message(data);
     let mut fitting = data.to_vec();
@@ -31,7 +30,7 @@ fn message(bytes: &[u8]) {
     }
 }
 
-/// The type of the first payload, and the payloads as they are after decryption.
+/// The type of the first payload, and the payloads as after decryption.
 pub(crate) fn isakmp_payloads(data: &[u8]) {
     if let Some((first, bytes)) = data.split_first() {
         chain(*first, bytes);
@@ -58,7 +57,7 @@ fn chain(first: u8, bytes: &[u8]) {
 }
 
 fn body(kind: u8, body: &[u8]) {
-    // any body may be read as any type: the sender chooses
+    // any body may be read as any type, because the sender chooses the type
     if let Ok(proposals) = parse_sa(body) {
         assert!(proposals.len() <= limits::PROPOSALS);
         let transforms = proposals.iter().flat_map(|proposal| &proposal.transforms);
@@ -110,7 +109,7 @@ pub(crate) fn attributes(data: &[u8]) {
     }
 }
 
-/// What the engine sends of them.
+/// The attribute lists that the engine sends.
 pub(crate) fn attribute_lists() -> Vec<Vec<u8>> {
     let lists = [
         vec![

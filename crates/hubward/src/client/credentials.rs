@@ -6,8 +6,8 @@ use hubward_linux::terminal::is_terminal;
 use hubward_proto::ike::io::CredentialField;
 use std::io::Write as _;
 
-/// What is known of the user already. A password is given once: a gateway that asks again did not
-/// like it.
+/// What is already known about the user. A password is sent once: a gateway that asks again has
+/// rejected it.
 #[derive(Default)]
 pub(crate) struct Known {
     /// The user.
@@ -16,7 +16,7 @@ pub(crate) struct Known {
     pub(crate) password: Option<Secret>,
 }
 
-/// A line of text, shown as it is typed.
+/// Reads a line of text, shown as it is typed.
 pub(crate) fn line(prompt: &str) -> anyhow::Result<String> {
     if !is_terminal(std::io::stdin()) {
         bail!("{prompt} is not known, and there is no terminal to ask at");
@@ -28,7 +28,7 @@ pub(crate) fn line(prompt: &str) -> anyhow::Result<String> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// A line that is not shown.
+/// Reads a line that is not shown.
 pub(crate) fn hidden(prompt: &str) -> anyhow::Result<Secret> {
     if !is_terminal(std::io::stdin()) {
         bail!("{prompt} is not known, and there is no terminal to ask at");
@@ -37,7 +37,7 @@ pub(crate) fn hidden(prompt: &str) -> anyhow::Result<Secret> {
     Ok(Secret::new(text.into_bytes()))
 }
 
-/// Answers to what the gateway asks; `None` when there are none.
+/// Answers what the gateway asks; `None` if there are no answers.
 pub(crate) fn answers(
     known: &Known,
     fields: &[CredentialField],

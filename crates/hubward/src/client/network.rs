@@ -1,4 +1,5 @@
-//! The inner address, the routes into the tunnel and name resolution; all of it is taken back.
+//! The inner address, the routes into the tunnel and name resolution; all of it is undone at the
+//! end.
 
 use crate::guard::rules::{CLIENT, client_rules};
 use anyhow::Context as _;
@@ -16,10 +17,11 @@ use ipnet::{IpNet, Ipv4Net};
 use std::net::IpAddr;
 use std::path::Path;
 
-/// MTU of the tunnel: an inner packet and the longest ESP in UDP around it fit into 1500 bytes.
+/// MTU of the tunnel: an inner packet of this length in the longest ESP-in-UDP encapsulation fits
+/// into 1500 bytes.
 const MTU: u32 = 1390;
 const RESOLV: &str = "/etc/resolv.conf";
-/// How a file of ours begins.
+/// The first line of a file that Hubward wrote.
 const OURS: &str = "# written by hubward";
 const BEFORE: &str = "/etc/resolv.conf.before-hubward";
 
@@ -37,13 +39,13 @@ pub(crate) struct Network {
 /// What must not leave in clear.
 struct Guard {
     filters: Nftables,
-    /// The networks behind the tunnel, and those in them that stay where they are; `None` before
-    /// they are known.
+    /// The networks behind the tunnel, and those within them that are not routed into it; `None`
+    /// until they are known.
     networks: Option<(Vec<Ipv4Net>, Vec<Ipv4Net>)>,
 }
 
 impl Network {
-    /// Takes back what a run that ended badly left, and makes the tunnel interface.
+    /// Undoes what a crashed run left, and makes the tunnel interface.
     pub(crate) fn open(state: &Path, dns: bool, guard: bool) -> anyhow::Result<(Self, Tun)> {
         if let Err(error) = std::fs::create_dir_all(state) {
             tracing::warn!(
@@ -80,7 +82,8 @@ impl Network {
         route.source.with_context(|| format!("there is no way to {gateway}"))
     }
 
-    /// Puts on what the gateway assigned; gives the networks that go through the tunnel now.
+    /// Applies what the gateway assigned; returns the networks that are now routed through the
+    /// tunnel.
     pub(crate) fn assign(
         &mut self,
         assignment: &Assignment,
@@ -125,14 +128,14 @@ impl Network {
             && !assignment.dns.is_empty()
             && let Err(error) = set_dns(assignment)
         {
-            // the tunnel is worth having without it
+            // the tunnel is useful without it
             tracing::warn!("names are not resolved through the tunnel: {error:#}");
         }
         Ok(wanted)
     }
 
-    /// Routes into the tunnel. The gateway, the networks this machine is connected to and what the
-    /// gateway excludes stay where they are.
+    /// Routes into the tunnel. The routes to the gateway, to the networks that this machine is
+    /// connected to and to those that the gateway excludes do not change.
     fn table(&self, assignment: &Assignment, wanted: &[Ipv4Net]) -> anyhow::Result<Vec<Route>> {
         let inner = IpAddr::V4(assignment.address);
         let mut table: Vec<Route> = wanted
@@ -164,8 +167,8 @@ impl Network {
         Ok(table)
     }
 
-    /// Guards the networks behind the tunnel, if that was wanted. While nothing leads to the
-    /// gateway, what was guarded is guarded still.
+    /// Guards the networks behind the tunnel, if `--guard` was given. While there is no route to
+    /// the gateway, the guard stays as it is.
     pub(crate) fn guard(&self, gateway: IpAddr) -> anyhow::Result<()> {
         let Some(Guard { filters, networks: Some((networks, except)) }) = &self.guard else { return Ok(()) };
         let IpAddr::V4(address) = gateway else { return Ok(()) };
@@ -182,7 +185,7 @@ impl Network {
         self.guard.as_ref().is_some_and(|guard| guard.networks.is_some())
     }
 
-    /// Takes everything back but the guard.
+    /// Undoes everything except the guard.
     pub(crate) fn remove(&mut self) {
         if self.dns
             && let Err(error) = restore_dns()
@@ -216,7 +219,7 @@ fn resolv_conf(assignment: &Assignment) -> String {
     text
 }
 
-/// Puts the file of before back, if it was moved aside; there may have been none.
+/// Restores the earlier file, if there was one and it was moved aside.
 fn restore_dns() -> anyhow::Result<()> {
     if std::fs::symlink_metadata(BEFORE).is_err() {
         let ours = std::fs::read_to_string(RESOLV).is_ok_and(|text| text.starts_with(OURS));

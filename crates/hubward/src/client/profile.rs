@@ -1,4 +1,4 @@
-//! What is known of a connection before anybody is asked: the profile and the command line.
+//! What is known about a connection before the user is asked: the profile and the command line.
 
 use crate::base::files;
 use crate::client::arguments::Connect;
@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Everything that describes a connection. Has no `Debug`: it holds passwords.
+/// Everything that describes a connection. It has no `Debug`, because it contains passwords.
 #[derive(Default)]
 pub(crate) struct Profile {
     /// Its name.
@@ -37,7 +37,7 @@ pub(crate) struct Profile {
     pub(crate) dh_group: Option<u16>,
     /// Group of phase 2.
     pub(crate) pfs: Option<u16>,
-    /// Networks to reach, when not everything.
+    /// The networks to reach through the tunnel; empty: everything.
     pub(crate) networks: Vec<ipnet::Ipv4Net>,
     /// NAT traversal is off.
     pub(crate) no_nat_traversal: bool,
@@ -61,7 +61,7 @@ struct Toml {
     nat_traversal: Option<bool>,
 }
 
-/// The profile that the command line names, with what the command line says instead.
+/// The profile that the command line names, overridden by the command line's options.
 pub(crate) fn read(arguments: &Connect) -> anyhow::Result<Profile> {
     let mut profile = match &arguments.name {
         Some(name) => from_file(&find(name)?)?,
@@ -140,7 +140,7 @@ fn from_pcf(text: &str) -> anyhow::Result<Profile> {
 }
 
 fn from_toml(text: &str) -> anyhow::Result<Profile> {
-    // the error's own text would quote the line, and with it a password
+    // the error's own text would quote the line, which may contain a password
     let toml: Toml = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
         anyhow!("line {}: {}", line.unwrap_or(1), error.message())
@@ -165,7 +165,7 @@ fn from_toml(text: &str) -> anyhow::Result<Profile> {
     })
 }
 
-/// What is offered to a gateway, strongest first.
+/// The proposals to a gateway, strongest first.
 const CIPHERS: [(IkeCipher, EspCipher); 3] = [
     (IkeCipher::Aes256, EspCipher::Aes256),
     (IkeCipher::Aes128, EspCipher::Aes128),
@@ -175,7 +175,7 @@ const HASHES: [(HashAlg, EspAuth); 3] =
     [(HashAlg::Sha256, EspAuth::Sha256), (HashAlg::Sha1, EspAuth::Sha1), (HashAlg::Md5, EspAuth::Md5)];
 
 impl Profile {
-    /// The connection as the engine knows it; everything that is needed has been asked for.
+    /// The connection for the engine, once everything that is needed has been asked for.
     pub(crate) fn connection(&self, gateway: IpAddr, interface: InterfaceId) -> anyhow::Result<Connection> {
         let Some(key) = self.group_password.clone() else { bail!("the group's password is missing") };
         let number = self.dh_group.unwrap_or(2);

@@ -61,7 +61,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     let gateway = resolve(profile.gateway.as_deref().unwrap_or_default())?;
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
-    // the ports first: two programs must not undo each other's work
+    // the ports come first: two programs must not undo each other's work
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
     let esp = EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?;
@@ -74,7 +74,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         ports,
         natt,
         esp: Some(esp),
-        // what is routed into the tunnel never leaves in clear
+        // packets routed into the tunnel never leave in clear
         clear: None,
         unreachable: UnreachableSocket::open()?,
         stop: AtomicBool::new(false),
@@ -108,7 +108,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
         outcome
     });
     session.network.remove();
-    // somebody may be in the middle of a password
+    // the user may be typing a password
     if let Some(terminal) = terminal {
         terminal.restore(std::io::stdin());
     }
@@ -124,14 +124,14 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Tells the person at the terminal, who may be gone: that must not keep anything from being taken
-/// back.
+/// Prints for the person at the terminal. The terminal may be gone, and an error must not keep
+/// anything from being undone.
 fn tell(text: std::fmt::Arguments<'_>) {
     let _gone = writeln!(std::io::stdout(), "{text}");
 }
 
-/// While the first questions are asked nothing is changed yet: Ctrl-C gives the terminal its echo
-/// back and ends the program.
+/// While the first questions are asked, nothing has been changed yet: Ctrl-C turns the terminal's
+/// echo back on and ends the program.
 fn stop_while_asking(
     supervisor: &Arc<Supervisor>,
     asking: Arc<AtomicBool>,
@@ -151,7 +151,7 @@ fn stop_while_asking(
     Ok(())
 }
 
-/// Asks at the terminal for what neither profile nor command line says.
+/// Asks at the terminal for what neither the profile nor the command line gives.
 fn ask_for_what_is_missing(profile: &mut Profile) -> anyhow::Result<()> {
     if profile.gateway.is_none() {
         profile.gateway = Some(credentials::line("Gateway")?);
@@ -187,7 +187,7 @@ struct Session {
     inbox: Arc<Inbox>,
     log: Log,
     reports: Reports,
-    /// The gateway does not want this user.
+    /// The gateway refused this user.
     refused: bool,
 }
 
@@ -202,7 +202,7 @@ impl Drives for Session {
 
     fn datagram(&mut self, datagram: Datagram) {
         let Datagram { from, to, port, bytes } = datagram;
-        // nobody but the gateway has anything to say to a client
+        // a client accepts messages from its gateway only
         if Some(from.ip()) != Some(self.gateway) || to != self.local {
             return;
         }
@@ -226,12 +226,12 @@ impl Drives for Session {
             News::Notice(Notice::Moved(child, remote, remote_port)) => {
                 self.engine.handle(now(), Input::PeerMoved { child, remote, remote_port });
             }
-            // a client has no data plane of the kernel, and no record of what was refused
+            // a client does not use the kernel's data plane, and records no refusals
             News::Limit(..) | News::Kernel(_) | News::Notice(_) => {}
         }
     }
 
-    /// The addresses of a client's machine are not its business.
+    /// A client does not manage the addresses of its machine.
     fn dhcp(&mut self, _: LinkPacket) {}
 
     fn request(&mut self, request: Request) -> Option<End> {
@@ -239,7 +239,7 @@ impl Drives for Session {
             Request::Stop(end) => Some(end),
             // SIGHUP: the terminal is gone
             Request::Reload => Some(End::Stop),
-            // nobody asks a client
+            // a client serves no requests
             Request::Order(..) | Request::Trace(..) | Request::ClearGuard(..) | Request::Configure { .. } => {
                 None
             }
@@ -265,7 +265,7 @@ impl Session {
     fn run(&mut self, heart: &Heart, inbox: &Inbox) -> anyhow::Result<ExitCode> {
         let name = self.profile.name.clone();
         self.engine.handle(now(), Input::Command(Command::Connect { connection: name.clone() }));
-        // a fault of another part is told when everything has been taken back
+        // a fault of another part is reported after everything has been undone
         drive(self, heart, inbox)?;
         heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Disconnect { connection: name }));
@@ -284,7 +284,7 @@ impl Session {
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Transmit { path, bytes } => {
-                    // another one than configured when a gateway sent us there
+                    // not the configured one if a gateway redirected us
                     self.gateway = path.remote;
                     drive::transmit(&self.isakmp, &self.shared.natt, &path, &bytes);
                 }
@@ -313,7 +313,7 @@ impl Session {
         Ok(())
     }
 
-    /// A person types slowly: the question is put on a thread of its own.
+    /// A person types slowly, so the question is asked on its own thread.
     fn ask(&mut self, id: AskId, question: Question) {
         let inbox = Arc::clone(&self.inbox);
         let Question::Credentials { fields, message, again, .. } = question else {
@@ -354,7 +354,7 @@ impl Session {
         Ok(())
     }
 
-    /// The address towards the gateway may be another now: another network, another lease.
+    /// The address towards the gateway may have changed, with the network or the lease.
     fn look_at_addresses(&mut self) {
         let local = self.network.local_address(self.gateway).ok();
         if local == self.local && !self.policy.interfaces.is_empty() {

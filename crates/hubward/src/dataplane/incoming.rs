@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UDP 4500, IP protocol 50 ─ read a batch ─> packets ─ steer ─> IKE: the gateway's inbox
-//!   ESP ─ SPI ─> SA; nobody's: counted, and told now and then
+//!   ESP ─ SPI ─> SA; unknown: counted, and reported at a limited rate
 //!   SA ─ window, open in place, window, selector and lease ─> inner packet
 //!   ─ port of the SA ─> gathered with others of its flow
 //!   ─ end of the batch ─> TUN of the port; what the engine must know: the inbox
@@ -34,17 +34,17 @@ use std::time::Duration;
 
 /// Datagrams of one call.
 const BATCH: usize = 64;
-/// Batches that one socket may give before the others, and what else changes, have their turn.
+/// Batches read from one socket before the others, and changed tables, have their turn.
 const TURN: usize = 16;
-/// How often the gateway hears of an SPI that nobody knows; `invalid-spi-recovery` calls no more
-/// peers than that.
+/// The shortest time between two reports of an unknown SPI to the gateway, which also limits how
+/// often `invalid-spi-recovery` contacts peers.
 const UNKNOWN_SPI: Duration = Duration::from_millis(100);
 
 /// ESP in, and IKE on UDP 4500, which goes to the gateway.
 pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     let ports = shared.ports.iter().map(|port| port.lookup());
     let mut worker = Incomer::new(&shared.sad, gateway, &shared.drops, ports, shared.offloads.gathers());
-    // two, because what comes by UDP comes in longer pieces
+    // two, because packets from UDP arrive gathered into longer ones
     let mut datagrams = RecvBatch::new(BATCH, PACKET);
     let mut native = RecvBatch::new(BATCH, PACKET);
     let mut heard = vec![0; PACKET];
@@ -64,7 +64,7 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
         let fds = [shared.natt.as_fd(), shared.unreachable.as_fd(), esp];
         let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         wait(&mut fds, WAIT);
-        // a packet that comes alone costs one system call to wait for it and one to take it
+        // a single packet costs one system call to wait for it and one to read it
         worker.inbound.refresh();
         let [by_udp, unreachable, by_esp] = fds.map(|fd| !fd.revents().is_empty());
         if unreachable {
@@ -79,7 +79,7 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     }
 }
 
-/// What routers say of packets that are too long for them.
+/// Reads what routers report about packets that are too long for them.
 fn hear(shared: &Shared, packet: &mut [u8]) {
     while let Ok(length) = shared.unreachable.recv(packet) {
         let told = packet.get(..length).and_then(|packet| too_big::read(packet, NATT_PORT));
@@ -89,7 +89,7 @@ fn hear(shared: &Shared, packet: &mut [u8]) {
     }
 }
 
-/// The worker that takes ESP in: everything but reading and writing.
+/// The worker for received ESP: everything except reading and writing.
 struct Incomer<'a> {
     gateway: &'a Inbox,
     drops: &'a Drops,
@@ -99,11 +99,11 @@ struct Incomer<'a> {
     told_unknown: Option<Instant>,
 }
 
-/// The way out by a port.
+/// The output side of a port.
 struct Outlet {
     port: Lookup,
     coalescer: Coalescer,
-    /// Something was put in since the last flush.
+    /// Something was added since the last flush.
     used: bool,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Incomer<'a> {
         Self { gateway, drops, inbound: Inbound::new(sad), outlets, told_unknown: None }
     }
 
-    /// Takes what a source has, until it is dry or has had its turn.
+    /// Reads from a source until it is empty or has had its turn.
     fn turn(
         &mut self,
         source: Source,
@@ -140,8 +140,8 @@ impl<'a> Incomer<'a> {
         }
     }
 
-    /// Takes what one read brought. `write` gets the place of a port, a packet for it, and what the
-    /// packet is to be cut into.
+    /// Handles the packets of one read. `write` gets the index of a port, a packet for it, and how
+    /// the packet is to be segmented.
     fn take<'p>(
         &mut self,
         now: Instant,
@@ -178,7 +178,7 @@ impl<'a> Incomer<'a> {
         self.tell(now);
     }
 
-    /// Tells the gateway what the batch showed.
+    /// Reports to the gateway what the batch showed.
     fn tell(&mut self, now: Instant) {
         for notice in self.inbound.notices() {
             match notice {

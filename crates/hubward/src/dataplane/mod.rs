@@ -1,6 +1,6 @@
-//! The packet workers: one thread for each port takes cleartext and sends ESP, one thread takes ESP
-//! and gives cleartext to the ports. They read the policy tables through an `ArcSwap`, share the SA
-//! database with the gateway, and never wait for it.
+//! The packet workers: one thread for each port reads cleartext and sends ESP, and one thread
+//! receives ESP and writes cleartext to the ports. They read the policy tables through an
+//! `ArcSwap`, share the SA database with the gateway, and never wait for it.
 
 pub(crate) mod incoming;
 pub(crate) mod offload;
@@ -27,7 +27,7 @@ use rustix::event::{PollFd, PollFlags};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Bytes of the longest packet.
+/// The length of the longest packet in bytes.
 pub(crate) const PACKET: usize = 65_535;
 
 /// What the workers share with the gateway.
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) natt: UdpSocket,
     /// IP protocol 50, unless the kernel carries the packets. One socket for all ports: each raw
-    /// socket gets every packet, and it must be handled once.
+    /// socket gets every packet, and a packet must be handled only once.
     pub(crate) esp: Option<EspSocket>,
     pub(crate) clear: Option<ClearSocket>,
     pub(crate) unreachable: UnreachableSocket,
@@ -49,7 +49,7 @@ pub(crate) struct Shared {
 /// The longest wait of a worker, in milliseconds: its heart must beat (`supervise::BEAT`).
 pub(crate) const WAIT: i64 = 400;
 
-/// Batches that a socket may give before its worker looks around.
+/// Batches read from a socket before its worker checks for changes.
 const TURN: usize = 16;
 
 fn count(counter: &AtomicU64, packets: usize) {

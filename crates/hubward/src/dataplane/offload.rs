@@ -1,6 +1,6 @@
 //! What the kernel does for the packet path: segmentation and gathering, on the TUN and on the UDP
-//! socket. Each is tried when the program starts, can be switched off, and is done by hand where it
-//! is off or not there.
+//! socket. Each is tried when the program starts and can be switched off. Where it is off or
+//! unavailable, the program does the work itself.
 
 use crate::dataplane::port::Ports;
 use hubward_linux::tun::{self, VnetHeader};
@@ -27,9 +27,9 @@ pub(crate) enum Offload {
 pub(crate) enum State {
     /// It is.
     On,
-    /// `--no-offload` says no.
+    /// Switched off by `--no-offload`.
     Off,
-    /// This kernel has not got it.
+    /// Not supported by this kernel.
     Unavailable,
     /// A network device refused it.
     Refused,
@@ -42,7 +42,7 @@ pub(crate) struct Offloads {
     tun_udp: State,
     udp_send: State,
     udp_receive: State,
-    /// A device refused to send what the kernel would have to finish.
+    /// A device refused to send a packet that the kernel would have had to finish.
     refused: AtomicBool,
 }
 
@@ -66,7 +66,7 @@ impl std::fmt::Display for State {
 }
 
 impl Offloads {
-    /// Tries what is not switched off, on all ports alike.
+    /// Tries what is not switched off, in the same way on all ports.
     pub(crate) fn start(off: &[Offload], ports: &Ports, natt: &UdpSocket) -> Self {
         let all_take = |offload| ports.iter().all(|port| port.tun().set_offload(offload).is_ok());
         let state = |offload, works: &dyn Fn() -> bool| match off.contains(&offload) {
@@ -88,17 +88,17 @@ impl Offloads {
         }
     }
 
-    /// Whether packets for the TUN are gathered: TCP, UDP.
+    /// Whether packets for the TUN are gathered, for TCP and for UDP.
     pub(crate) fn gathers(&self) -> (bool, bool) {
         (self.tun_tcp == State::On, self.tun_udp == State::On)
     }
 
-    /// Whether datagrams are sent many as one.
+    /// Whether many datagrams are sent as one.
     pub(crate) fn sends_segmented(&self) -> bool {
         self.udp_send == State::On && !self.refused.load(Ordering::Relaxed)
     }
 
-    /// A device refused; it does not try again.
+    /// Records that a device refused; the offload is not tried again.
     pub(crate) fn refuse(&self) {
         if !self.refused.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -122,8 +122,8 @@ impl Offloads {
     }
 }
 
-/// What the kernel left undone in a packet that came from the TUN; `None` for a kind of segments
-/// that was not asked for.
+/// What the kernel left undone in a packet from the TUN; `None` for a kind of segments that was not
+/// enabled.
 pub(crate) fn undone(header: VnetHeader) -> Option<Undone> {
     let segment = match header.gso_type & !VnetHeader::ECN {
         0 => None,
@@ -135,7 +135,7 @@ pub(crate) fn undone(header: VnetHeader) -> Option<Undone> {
     Some(Undone { segment, checksum: missing.then_some((header.checksum_start, header.checksum_offset)) })
 }
 
-/// How the kernel is told of a super-packet.
+/// The header that describes a super-packet to the kernel.
 pub(crate) fn header_of(whole: Super) -> VnetHeader {
     let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
     VnetHeader {

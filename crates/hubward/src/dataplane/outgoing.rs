@@ -1,8 +1,8 @@
-//! Cleartext out: one worker for each port, which reads it until it is dry.
+//! Cleartext out: one worker for each port, which reads it until it is empty.
 //!
 //! ```text
 //! TUN ─ read ─> a packet, or many under one header, which are cut here
-//!   by selector: flow ─> SA; without one the crypto maps say: keep and Acquire, clear, drop
+//!   by selector: flow ─> SA; without one the crypto maps decide: keep and Acquire, clear, drop
 //!   by interface: its newest SA; without one: keep and Acquire
 //! SA ─ frame ─> one arena, in runs of one SA and one length ─ seal ─> ESP, in place
 //!   ─ send ─> UDP 4500, a run as one message, or IP protocol 50, packet by packet
@@ -34,26 +34,26 @@ use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Packets that one system call sends.
+/// Packets sent in one system call.
 const BATCH: usize = 256;
-/// Packets read before the worker looks around.
+/// Packets read before the worker checks for changes.
 const TURN: usize = 1024;
-/// Packets that wait for a tunnel, one for each flow that asked.
+/// How many packets may wait for a tunnel, one for each flow.
 const WAITING: usize = 64;
-/// Hosts told in one second that a packet is too long (RFC 1812 section 4.3.2.8).
+/// ICMP errors sent in one second about packets that are too long (RFC 1812 section 4.3.2.8).
 const TOLD: u32 = 100;
 /// How long a packet waits for a tunnel.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the gateway is asked for one and the same tunnel: its queue has IKE to carry, by which
-/// the tunnel comes up.
+/// The shortest time between two requests to the gateway for the same tunnel: its queue also
+/// carries the IKE that establishes the tunnel.
 const ASK: Duration = Duration::from_millis(100);
 /// How long the network's queue may stay full, in milliseconds, before packets are dropped.
 const FULL: i64 = 20;
-/// TCP's payload usually begins here: IP header, TCP header, timestamps. The kernel copies fast to
-/// whole cache lines.
+/// Where TCP's payload usually begins: after IP header, TCP header, timestamps. The kernel copies
+/// fast to whole cache lines.
 const USUAL_HEADERS: usize = 52;
 
-/// What the TUN gave: a packet, or many under one header.
+/// What was read from the TUN: a packet, or many under one header.
 #[derive(Clone, Copy)]
 enum Cleartext<'a> {
     Packet(&'a [u8]),
@@ -73,7 +73,7 @@ impl<'a> Cleartext<'a> {
         }
     }
 
-    /// Gives each packet to `to`, until it says no.
+    /// Passes each packet to `to`, until that returns `false`.
     fn each(&self, scratch: &mut Vec<u8>, mut to: impl FnMut(&[u8]) -> bool) {
         match self {
             Self::Packet(bytes) => {
@@ -100,12 +100,12 @@ struct Waiting {
     segment: Option<(Transport, u16)>,
 }
 
-/// When the gateway was asked for which tunnel last.
+/// When the gateway was last asked for which tunnel.
 #[derive(Default)]
 struct Asked(BTreeMap<(InterfaceId, Service, usize), Instant>);
 
 impl Asked {
-    /// Whether it is asked now.
+    /// Whether to ask it now.
     fn is_due(&mut self, now: Instant, acquire: &Acquire) -> bool {
         self.0.retain(|_, last| *last + ASK > now);
         let tunnel = (acquire.interface, acquire.service.clone(), acquire.acl_line);
@@ -115,7 +115,7 @@ impl Asked {
     }
 }
 
-/// The worker that takes cleartext out.
+/// The worker for outgoing cleartext.
 struct Outgoer<'a> {
     heart: &'a Heart,
     shared: &'a Shared,
@@ -127,11 +127,11 @@ struct Outgoer<'a> {
     asked: Asked,
     answer: Vec<u8>,
     scratch: Vec<u8>,
-    /// The second, and how many were told in it.
+    /// The second, and how many ICMP errors were sent in it.
     told: (u64, u32),
 }
 
-/// Cleartext of a port out. It ends with the port's TUN, which is a fault.
+/// Runs the outgoing worker of a port. It ends when the port's TUN does, which is a fault.
 pub(crate) fn run(heart: &Heart, shared: &Shared, port: &Port, gateway: &Inbox, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
@@ -179,11 +179,11 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, port: &Port, gateway: &Inbox, 
 }
 
 impl Outgoer<'_> {
-    /// What the TUN gave, with what the kernel left undone in it.
+    /// Handles what was read from the TUN, with what the kernel left undone in it.
     fn read(&mut self, tables: &Tables, now: Instant, header: VnetHeader, bytes: &mut [u8]) {
         let undone = undone(header);
         let finished = undone.is_some_and(|undone| match (undone.segment, undone.checksum) {
-            // each segment gets its own
+            // each segment gets its own checksum
             (Some(_), _) | (None, None) => true,
             (None, Some(place)) => finish_checksum(bytes, place),
         });
@@ -194,7 +194,7 @@ impl Outgoer<'_> {
         }
     }
 
-    /// One packet or super-packet, from the TUN or after it has waited `since` then.
+    /// Handles one packet or super-packet, from the TUN or after it has waited since `since`.
     fn take(
         &mut self,
         tables: &Tables,
@@ -228,7 +228,7 @@ impl Outgoer<'_> {
         }
     }
 
-    /// Nothing protects it: back to the kernel.
+    /// Nothing protects the packet: it goes back to the kernel.
     fn send_clear(&mut self, cleartext: Cleartext<'_>) {
         let shared = self.shared;
         cleartext.each(&mut self.scratch, |packet| {
@@ -239,8 +239,8 @@ impl Outgoer<'_> {
         });
     }
 
-    /// Keeps a packet until its tunnel is up. Of a flow the first one waits, as on IOS; the rest is
-    /// lost, and the engine is asked once.
+    /// Keeps a packet until its tunnel is up. The first packet of a flow waits, as on IOS; the
+    /// others are dropped. The engine is asked at most once in [`ASK`] for each tunnel.
     fn keep(
         &mut self,
         now: Instant,
@@ -269,9 +269,9 @@ impl Outgoer<'_> {
         self.waiting.push(Waiting { since: since.unwrap_or(now), acquire, packet, segment });
     }
 
-    /// Tells the source of a packet how many bytes fit. The kernel puts the address in by which
-    /// this gateway is known on the source's side; where there is no way on in clear the source is
-    /// this machine, which is told in the destination's name.
+    /// Reports to the source of a packet how many bytes fit. The kernel fills in the address that
+    /// this gateway has on the source's side. If packets never leave in clear, the source is this
+    /// machine, and the report comes from the destination's address.
     fn tell(&mut self, now: Instant, cleartext: Cleartext<'_>, mtu: usize) {
         let second = now.since_origin().as_secs();
         if self.told.0 != second {
@@ -296,7 +296,7 @@ impl Outgoer<'_> {
             if sent.is_err() {
                 count(&shared.drops.send, 1);
             }
-            // one word is enough for all of them
+            // one report is enough for all of them
             false
         });
     }
@@ -322,13 +322,13 @@ impl Outgoer<'_> {
     }
 }
 
-/// A run of packets as one message, which the kernel cuts.
+/// A run of packets as one message, which the kernel segments.
 fn whole<'a>(run: &Sealed<'a>) -> Outgoing<'a> {
     let segment = u16::try_from(run.segment).ok().filter(|segment| usize::from(*segment) < run.bytes.len());
     Outgoing { segment, ..message(run, run.bytes) }
 }
 
-/// A run of packets, each as a message.
+/// A run of packets, each as a message of its own.
 fn one_by_one<'a>(run: &Sealed<'a>) -> impl Iterator<Item = Outgoing<'a>> {
     run.packets().map(|packet| message(run, packet))
 }
@@ -349,9 +349,9 @@ fn message<'a>(run: &Sealed<'_>, data: &'a [u8]) -> Outgoing<'a> {
     }
 }
 
-/// Sends messages of one encapsulation, which their port tells. An error concerns the first
-/// message: it is lost, the others go on; but a full queue is waited for, and what the kernel would
-/// not cut is cut here.
+/// Sends messages of one encapsulation, which their port shows. An error concerns the first
+/// message, which is dropped, and the others are still sent. But a full queue is waited for, and
+/// what the kernel would not segment is segmented here.
 fn send(heart: &Heart, shared: &Shared, mut messages: &[Outgoing<'_>], sender: &mut SendBatch) {
     let mut waited = false;
     while let Some(first) = messages.first() {
@@ -369,7 +369,7 @@ fn send(heart: &Heart, shared: &Shared, mut messages: &[Outgoing<'_>], sender: &
             Err(error) if is_full(&error) && !waited => {
                 let fd =
                     shared.esp.as_ref().filter(|_| native).map_or(shared.natt.as_fd(), |esp| esp.as_fd());
-                // on a slow link each packet of a turn may wait
+                // on a slow link every packet of a turn may wait
                 heart.beat();
                 wait(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], FULL);
                 waited = true;
@@ -396,7 +396,7 @@ fn send(heart: &Heart, shared: &Shared, mut messages: &[Outgoing<'_>], sender: &
     }
 }
 
-/// Whether the kernel has no room now.
+/// Whether the kernel has no room at the moment.
 fn is_full(error: &io::Error) -> bool {
     let no_buffers = rustix::io::Errno::NOBUFS.raw_os_error();
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(no_buffers)
@@ -407,7 +407,7 @@ mod tests {
     use super::*;
     use hubward_proto::flow::selector::Flow;
 
-    /// A stream into a tunnel that is not up yet asks for it now and then, and not with each
+    /// A stream into a tunnel that is not up yet asks for it at a limited rate, and not with each
     /// packet.
     #[test]
     fn a_stream_asks_now_and_then() {

@@ -1,5 +1,5 @@
-//! Ports: what cleartext enters and leaves by. Each has its own outgoing worker; what comes in is
-//! written to the port that its child SA belongs to.
+//! Ports, through which cleartext enters and leaves. Each has its own outgoing worker. A received
+//! packet is written to the port that its child SA belongs to.
 
 use hubward_linux::tun::Tun;
 use hubward_proto::flow::tables::Lookup;
@@ -7,7 +7,7 @@ use hubward_proto::names::InterfaceId;
 use std::io;
 use std::sync::Arc;
 
-/// One port: a TUN, and how the SA for the packets that come out of it is found.
+/// One port: a TUN, and how the SA for packets read from it is found.
 #[derive(Debug)]
 pub(crate) struct Port {
     lookup: Lookup,
@@ -15,7 +15,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// How the SA for its packets is found, which is also how an SA names its port.
+    /// How the SA for its packets is found, which also identifies the port in an SA.
     pub(crate) fn lookup(&self) -> Lookup {
         self.lookup
     }
@@ -25,7 +25,7 @@ impl Port {
         &self.tun
     }
 
-    /// The name of the thread that takes packets from it.
+    /// The name of the thread that reads packets from it.
     pub(crate) fn worker(&self) -> String {
         match self.lookup {
             Lookup::BySelector => "esp-out".into(),
@@ -33,19 +33,19 @@ impl Port {
         }
     }
 
-    /// Whether it is there and up, for the supervisor.
+    /// Whether it exists and is up, for the supervisor.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.tun.is_up() {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("somebody has set {} down", self.tun.name())),
             Err(error) if error.is_not_found() => Err(format!("{} is gone", self.tun.name())),
-            // what could not be asked is not known: reading and writing tell too
+            // a failed query decides nothing: reading and writing will also fail if the TUN is gone
             Err(_) => Ok(()),
         }
     }
 
-    /// What to tell the supervisor of a failed read or write: nothing, unless the error says that
-    /// the TUN is gone, and not that it has nothing to give or no room.
+    /// What to report to the supervisor about a failed read or write: nothing, unless the error
+    /// says that the TUN is gone, and not that it has no packet or no room.
     pub(crate) fn gone(&self, error: &io::Error) -> Option<String> {
         use rustix::io::Errno;
         let gone = [Errno::BADFD, Errno::NODEV, Errno::BADF];
@@ -55,7 +55,7 @@ impl Port {
     }
 }
 
-/// All ports, in the order of their look-ups: first the one that finds SAs by selector, then those
+/// All ports, in the order of their look-ups: first the port that finds SAs by selector, then those
 /// of interfaces.
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -63,8 +63,8 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// `by_selector` takes what the routes of the crypto maps lead to; each of the others belongs
-    /// to an interface.
+    /// `by_selector` gets the packets that the routes of the crypto maps lead into; each of the
+    /// others belongs to an interface.
     pub(crate) fn new(by_selector: Tun, of_interfaces: Vec<(InterfaceId, Tun)>) -> Self {
         let by_selector = Arc::new(Port { lookup: Lookup::BySelector, tun: by_selector });
         let of_interfaces = of_interfaces.into_iter();
@@ -81,12 +81,12 @@ impl Ports {
         self.all.iter()
     }
 
-    /// The port at a place in that order.
+    /// The port at an index in that order.
     pub(crate) fn get(&self, place: usize) -> Option<&Port> {
         self.all.get(place).map(AsRef::as_ref)
     }
 
-    /// Whether all of them are there and up, for the supervisor.
+    /// Whether all of them exist and are up, for the supervisor.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.iter().try_for_each(|port| port.check())
     }

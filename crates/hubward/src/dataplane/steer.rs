@@ -1,4 +1,4 @@
-//! What comes in, whatever read it: each packet is steered once. ESP is opened by the SA that its
+//! Received packets, from any reader: each packet is steered once. ESP is opened by the SA that its
 //! SPI names ([`hubward_proto::esp::inbound`]), and that SA names the port; IKE goes to the
 //! gateway.
 
@@ -9,23 +9,23 @@ use hubward_proto::esp::inbound::Arrived;
 use hubward_proto::path::{Encapsulation, NATT_PORT};
 use std::net::{IpAddr, SocketAddr};
 
-/// What a reader reads, which says how its packets begin. Another reader of the same packets needs
-/// no other source.
+/// What a reader reads, which determines how its packets begin. Another reader of the same packets
+/// needs no new source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// UDP 4500 (RFC 3948): ESP, IKE behind a marker, and NAT keepalives.
+    /// UDP 4500 (RFC 3948): ESP, IKE after a marker, and NAT keepalives.
     Udp,
     /// IP protocol 50: ESP.
     Native,
 }
 
-/// One packet of a source, from behind its IP or UDP header on.
+/// One packet of a source, without its IP or UDP header.
 #[derive(Debug)]
 pub(crate) struct Packet<'a> {
     pub(crate) bytes: &'a mut [u8],
     /// The sender; its port is 0 for protocol 50.
     pub(crate) from: SocketAddr,
-    /// The destination, where it is known.
+    /// The destination, if it is known.
     pub(crate) to: Option<IpAddr>,
     /// DSCP and ECN of the IP header.
     pub(crate) tos: u8,
@@ -37,13 +37,13 @@ pub(crate) enum Steered<'a> {
     Esp(Arrived<'a>),
     /// To the gateway.
     Ike(Datagram),
-    /// Nowhere: it keeps a NAT's memory fresh (RFC 3948 section 2.3).
+    /// Nowhere: it keeps a NAT mapping alive (RFC 3948 section 2.3).
     Keepalive,
-    /// Nowhere: no SPI and sequence number fit in it.
+    /// Nowhere: it is too short for an SPI and a sequence number.
     Short,
 }
 
-/// Decides by the packet's first bytes.
+/// Decides by the first bytes of the packet.
 pub(crate) fn steer(source: Source, packet: Packet<'_>) -> Steered<'_> {
     let Packet { bytes, from, to, tos } = packet;
     let (encapsulation, remote_port) = match source {
@@ -65,8 +65,8 @@ pub(crate) fn steer(source: Source, packet: Packet<'_>) -> Steered<'_> {
     Steered::Esp(Arrived { bytes, local: to, remote: from.ip(), remote_port, encapsulation, tos })
 }
 
-/// The packets of a datagram, which are several where the kernel gathered them. One that the read
-/// cut off is empty.
+/// The packets of a datagram: several if the kernel gathered them. One that the read truncated is
+/// empty.
 pub(crate) fn packets<'a>(received: Received<'a>) -> impl Iterator<Item = Packet<'a>> {
     let Received { data, segment, from, to, tos, truncated, .. } = received;
     let data = if truncated { &mut [] } else { data };
@@ -78,7 +78,7 @@ pub(crate) fn packets<'a>(received: Received<'a>) -> impl Iterator<Item = Packet
 mod tests {
     use super::*;
 
-    /// What becomes of these bytes, in a word.
+    /// Where these bytes are steered, in short.
     fn steered(source: Source, bytes: &[u8]) -> String {
         let (from, to) = ("192.0.2.1:4711".parse().unwrap(), Some("192.0.2.9".parse().unwrap()));
         let mut bytes = bytes.to_vec();
@@ -112,7 +112,7 @@ mod tests {
             (&[0xff, 0xff], "short", "short"),
             (&[0x00], "short", "short"),
             (&[], "short", "short"),
-            // no marker for protocol 50: an SPI that nobody has
+            // protocol 50 has no marker: this is an unknown SPI
             (&[0; 9], "IKE [0, 0, 0, 0, 0]", "Native 0 9"),
         ] {
             assert_eq!(steered(Source::Udp, bytes), by_udp, "{bytes:?}");

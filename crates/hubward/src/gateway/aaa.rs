@@ -1,5 +1,5 @@
-//! `aaa`: login lists and network lists, by the users and groups of the configuration. Passwords
-//! take their time on purpose, so that the engine's questions are answered on threads of their own:
+//! `aaa`: login lists and network lists, from the users and groups of the configuration. Checking a
+//! password is slow on purpose, so the engine's questions are answered on separate threads:
 //! [`super::asks`].
 
 use crate::translate;
@@ -21,14 +21,14 @@ pub(crate) fn authenticate(config: &Config, list: &str, user: &str, given: &Secr
     by_methods(config, &list.methods, user, given)
 }
 
-/// Checks a user by methods, in their order.
+/// Checks a user by methods, in order.
 pub(crate) fn by_methods(config: &Config, methods: &[AaaMethod], user: &str, given: &Secret) -> Answer {
     for method in methods {
         match method {
             AaaMethod::None => return Answer::Accepted { user: user.into() },
             AaaMethod::Local => return by_users(config, user, given, str::eq_ignore_ascii_case),
             AaaMethod::LocalCase => return by_users(config, user, given, |known, user| known == user),
-            // a method that cannot be asked is an error, and the next one is tried
+            // a method that is unavailable is an error, and the next one is tried
             AaaMethod::Enable
             | AaaMethod::Line
             | AaaMethod::IfAuthenticated
@@ -43,7 +43,7 @@ pub(crate) fn by_methods(config: &Config, methods: &[AaaMethod], user: &str, giv
     Answer::Rejected { reason: "no method of the list can be asked".into() }
 }
 
-/// Checks a user by `username`, whose name is compared in this way.
+/// Checks a user against the `username` lines, comparing names with `same`.
 fn by_users(config: &Config, user: &str, given: &Secret, same: impl Fn(&str, &str) -> bool) -> Answer {
     let known = config.users.iter().find(|known| same(&known.name, user));
     let stored = known.and_then(|known| known.password.as_ref());
@@ -58,8 +58,8 @@ fn by_users(config: &Config, user: &str, given: &Secret, same: impl Fn(&str, &st
     Answer::Rejected { reason }
 }
 
-/// Checks a password against a user's, `None` for an unknown user. Whoever it is, one password of
-/// each type that any user has is checked, so that the time tells neither whether the user exists
+/// Checks a password against a user's, `None` for an unknown user. In every case one password of
+/// each type that any user has is checked, so that the time reveals neither whether the user exists
 /// nor how the password is stored.
 fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option<Result<bool, String>> {
     let mut decoys: BTreeMap<u8, &Password> = BTreeMap::new();
@@ -77,7 +77,7 @@ fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option
     verdict
 }
 
-/// Looks a group up by `aaa authorization network LIST`; without a list nobody knows it.
+/// Looks a group up by `aaa authorization network LIST`; without a list no group is known.
 pub(crate) fn authorize(config: &Config, list: Option<&str>, group: &str) -> Answer {
     let list = list.and_then(|list| named(&config.aaa.network, list));
     let local = list.is_some_and(|list| list.methods.contains(&AaaMethod::Local));
@@ -93,7 +93,8 @@ fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
 mod tests {
     use super::*;
 
-    /// What cannot be asked is passed over, and refuses in the end; in whatever order.
+    /// An unavailable method is passed over, wherever it is in the list; a list of nothing else
+    /// refuses.
     #[test]
     fn methods_are_tried_in_their_order() {
         let answer = |methods: &str, user: &str| {
@@ -117,8 +118,8 @@ mod tests {
         assert_eq!(answer(&format!("{elsewhere} LOCAL"), "Anna"), "Anna");
     }
 
-    /// With passwords of several types, each user passes with its own and with nobody else's, which
-    /// was checked too.
+    /// With passwords of several types, each user passes with its own and not with another user's,
+    /// although that was checked too.
     #[test]
     fn nobody_passes_with_a_decoys_password() {
         let text = "username a password 0 alpha\nusername b password 7 0201024E070A0E2649\nusername c password 0 gamma\n\

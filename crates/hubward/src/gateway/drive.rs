@@ -1,5 +1,5 @@
 //! The loop that drives an engine, for the gateway and for the VPN client: one message or deadline
-//! at a time, and what both do with it in the same way.
+//! at a time, and what both do in the same way.
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
@@ -18,45 +18,46 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often dropped datagrams are logged at most.
+/// The shortest time between two log lines about dropped datagrams.
 const DROPS_LOGGED: Duration = Duration::from_secs(60);
 
-/// Whoever owns an engine and has it driven.
+/// The owner of an engine that the loop drives.
 pub(crate) trait Drives {
     /// The engine.
     fn engine(&mut self) -> &mut Engine;
 
-    /// When something of its own is due, apart from the engine's timers and
+    /// When the owner's own work is due, apart from the engine's timers and
     /// [`Drives::every_second`].
     fn deadline(&self) -> Option<Instant>;
 
-    /// An IKE message came.
+    /// An IKE message arrived.
     fn datagram(&mut self, datagram: Datagram);
 
-    /// The data plane tells something.
+    /// The data plane reports something.
     fn news(&mut self, news: News);
 
-    /// A packet for a DHCP client came.
+    /// A packet for a DHCP client arrived.
     fn dhcp(&mut self, packet: LinkPacket);
 
-    /// Somebody asks for something; the end, where that was asked for.
+    /// Handles a request; returns the end if that was requested.
     fn request(&mut self, request: Request) -> Option<End>;
 
-    /// Once for each message or deadline, after it: carries out the engine's effects. The end,
-    /// where they lead to it.
+    /// Called once after each message or deadline: carries out the engine's effects. Returns the
+    /// end if they lead to it.
     ///
     /// # Errors
-    /// It cannot go on.
+    /// The owner cannot continue.
     fn turn(&mut self) -> anyhow::Result<Option<End>>;
 
-    /// What is done about once a second.
+    /// Called about once a second.
     fn every_second(&mut self);
 }
 
-/// Drives until the end, which is [`End::Failed`] when another part of the program died or hangs.
+/// Drives the engine until the end, which is [`End::Failed`] if another part of the program died or
+/// hangs.
 ///
 /// # Errors
-/// [`Drives::turn`] cannot go on.
+/// [`Drives::turn`] cannot continue.
 pub(crate) fn drive(it: &mut impl Drives, heart: &Heart, inbox: &Inbox) -> anyhow::Result<End> {
     let mut second = now();
     let (mut dropped, mut logged) = (0, None);
@@ -89,8 +90,7 @@ pub(crate) fn drive(it: &mut impl Drives, heart: &Heart, inbox: &Inbox) -> anyho
             continue;
         }
         second = now() + Duration::from_secs(1);
-        // so that a generator whose state leaked, or a copy of this machine, does not know the keys
-        // to come
+        // reseed, so that a leaked generator state or a cloned machine does not predict future keys
         match random::seed() {
             Ok(entropy) => it.engine().handle(now(), Input::Reseed(entropy)),
             Err(error) => tracing::debug!("no fresh entropy: {error}"),
@@ -112,7 +112,7 @@ pub(crate) fn transmit(isakmp: &UdpSocket, natt: &UdpSocket, path: &Path, bytes:
         Encapsulation::Udp => natt.send_to(&[&[0; 4], bytes].concat(), to, Some(path.local)),
     };
     if let Err(error) = sent {
-        // the engine repeats what is not answered
+        // the engine retransmits what is not answered
         tracing::debug!("an IKE message to {to} was not sent: {error}");
     }
 }
@@ -123,26 +123,26 @@ pub(crate) fn keep_nat_open(natt: &UdpSocket, path: &Path) {
     let _lost = natt.send_to(&[0xff], to, Some(path.local));
 }
 
-/// What the engine knows of what the children carried: limits and the first packet are levels, read
-/// here from the SAs and told the engine once.
+/// What the engine knows about the traffic of the child SAs: limits and the first packet are
+/// levels, read here from the SAs and reported to the engine once.
 #[derive(Default)]
 pub(crate) struct Reports(BTreeMap<ChildId, Report>);
 
 #[derive(Default)]
 struct Report {
-    /// When the last packet came in and went out.
+    /// When the last packet was received and sent.
     last: (Option<Instant>, Option<Instant>),
     reached: Reached,
 }
 
 impl Reports {
-    /// All children: what they carried since the last time, and what they reached.
+    /// Reports all child SAs: what they carried since the last time, and what they reached.
     pub(crate) fn all(&mut self, engine: &mut Engine, sad: &Sad) {
         for (child, halves) in sad.pairs() {
             let report = self.0.entry(child).or_default();
             let last = |sa: &Option<Arc<Sa>>| sa.as_ref().and_then(|sa| sa.counters.last());
             let seen = (last(&halves.inbound), last(&halves.outbound));
-            // unanswered traffic must go on being looked at
+            // unanswered traffic must continue to be checked
             let unanswered = seen.1 > seen.0;
             if seen != (None, None) && (report.last != seen || unanswered) {
                 report.last = seen;
@@ -152,7 +152,7 @@ impl Reports {
         }
     }
 
-    /// One child has reached something.
+    /// Reports that a child SA reached a level.
     pub(crate) fn reached(&mut self, engine: &mut Engine, sad: &Sad, child: ChildId) {
         let half = |direction| sad.get(child, direction);
         use hubward_proto::esp::sa::Direction::{Inbound, Outbound};
@@ -162,7 +162,7 @@ impl Reports {
         }
     }
 
-    /// A child is gone.
+    /// A child SA is gone.
     pub(crate) fn forget(&mut self, child: ChildId) {
         self.0.remove(&child);
     }

@@ -1,5 +1,5 @@
-//! `ip local pool`: one address for a user's device, kept over reconnects and over a restart in a
-//! small database.
+//! `ip local pool`: one address for a user's device, kept across reconnects and restarts in a small
+//! database.
 
 use crate::base::family::v4_address;
 use crate::base::store::{LEASES, Rows, Store};
@@ -10,12 +10,11 @@ use ipnet::{IpAddrRange, Ipv4AddrRange, Ipv6AddrRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Where leases are kept. Whatever it is may take its time: nobody but the leases' own thread waits
-/// for it.
+/// Where leases are stored. A store may be slow: only the leases' own thread waits for it.
 pub(crate) enum LeaseStore {
     /// This machine's database.
     Local(Store),
-    /// One that answers when the test says so.
+    /// One that answers when the test lets it.
     #[cfg(test)]
     Stuck(std::sync::mpsc::Receiver<()>),
 }
@@ -29,7 +28,7 @@ impl LeaseStore {
         }
     }
 
-    /// Sets rows, or removes those without a value; returns when they are kept.
+    /// Sets rows, or removes those without a value; returns when they are stored.
     fn write(&self, rows: &[(String, Option<Vec<u8>>)]) {
         match self {
             Self::Local(store) => store.write(LEASES, rows),
@@ -43,11 +42,11 @@ impl LeaseStore {
 pub(crate) struct Leases {
     store: LeaseStore,
     pools: Vec<Pool>,
-    /// The address of each owner; it stays the owner's after its session, as long as nobody else
-    /// needs it.
+    /// The address of each owner; it stays reserved for the owner after its session, until somebody
+    /// else needs it.
     owned: BTreeMap<String, IpAddr>,
-    /// Addresses in use, with how often they were granted and not released: an answer that came too
-    /// late is given back while the owner has asked again.
+    /// Addresses in use, with how often they were granted and not released: an answer that was too
+    /// late is released when its owner may already have asked again.
     in_use: BTreeMap<IpAddr, u32>,
     /// Addresses of ended sessions, the longest unused first.
     released: Vec<IpAddr>,
@@ -58,13 +57,13 @@ fn key(pool: &str, owner: &LeaseOwner) -> String {
     [pool, &owner.group, user, &owner.device].join("\u{1f}")
 }
 
-/// An address as it is kept. The table has had numbers of 32 bits since the first version, so one
-/// of IPv6 is lent for as long as the program runs.
+/// An address as stored. The table has 32-bit numbers, so a lease of an IPv6 address lasts only as
+/// long as the program runs.
 fn row(address: IpAddr) -> Option<Vec<u8>> {
     v4_address(address).map(|address| address.octets().to_vec())
 }
 
-/// The addresses of a range, from the lowest; `None` where the ends are of two families.
+/// The addresses of a range, from the lowest; `None` if the ends are of different families.
 fn addresses(range: &AddressRange) -> Option<IpAddrRange> {
     match (range.first(), range.last()) {
         (IpAddr::V4(low), IpAddr::V4(high)) => Some(IpAddrRange::V4(Ipv4AddrRange::new(low, high))),
@@ -74,7 +73,7 @@ fn addresses(range: &AddressRange) -> Option<IpAddrRange> {
 }
 
 impl Leases {
-    /// With the leases of the process before this one.
+    /// Starts with the leases of the previous process.
     pub(crate) fn open(store: LeaseStore) -> Self {
         let rows = store.rows();
         let known =
@@ -84,13 +83,13 @@ impl Leases {
         Self { store, pools: Vec::new(), owned, in_use: BTreeMap::new(), released }
     }
 
-    /// The pools that are configured now.
+    /// Sets the configured pools.
     pub(crate) fn configure(&mut self, pools: &[Pool]) {
         self.pools = pools.to_vec();
     }
 
-    /// An address for an owner: the one it has, the one it wants, the lowest that nobody ever had,
-    /// or the one that was released longest ago.
+    /// Leases an address to an owner: the one it has, the one it asks for, the lowest that was
+    /// never used, or the one that was released longest ago.
     pub(crate) fn lease(
         &mut self,
         pool: &str,
@@ -127,7 +126,7 @@ impl Leases {
         Ok(address)
     }
 
-    /// What was granted once is not used any more; whether the address is free now.
+    /// One grant of the address is no longer used; returns whether the address is free now.
     pub(crate) fn release(&mut self, address: IpAddr) -> bool {
         let Some(uses) = self.in_use.get_mut(&address) else { return false };
         *uses -= 1;
@@ -199,7 +198,7 @@ mod tests {
         assert_eq!(leases.lease("q", &owner("c", "3"), None), Err(LeaseError::NoPool));
     }
 
-    /// The owner asked again before it was known that nobody took the first answer.
+    /// The owner asked again before it was known that the first answer was not used.
     #[test]
     fn an_address_that_was_granted_twice_is_free_when_it_was_released_twice() {
         let mut leases = Leases::open(LeaseStore::Local(Store::default()));

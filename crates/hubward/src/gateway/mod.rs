@@ -54,9 +54,9 @@ use std::time::Duration;
 pub(crate) struct Gateway {
     pub(crate) engine: Engine,
     pub(crate) parsed: Arc<Parsed>,
-    /// What it means, whatever the addresses are.
+    /// What it means, independent of the addresses.
     pub(crate) translation: Translation,
-    /// What it tells its readers.
+    /// The state that it publishes.
     pub(crate) views: Arc<Views>,
     pub(crate) machine: Machine,
     pub(crate) shared: Arc<Shared>,
@@ -65,35 +65,35 @@ pub(crate) struct Gateway {
     pub(crate) monitor: Monitor,
     pub(crate) addresses: Addresses,
     pub(crate) file: std::path::PathBuf,
-    /// The folder of what outlives a restart.
+    /// The folder for what survives a restart.
     pub(crate) state: std::path::PathBuf,
     pub(crate) log: Log,
     pub(crate) logging: Arc<Logging>,
     pub(crate) reports: Reports,
     /// What keeps cleartext in.
     pub(crate) guard: Guard,
-    /// What lies behind the tunnels.
+    /// The networks behind the tunnels.
     pub(crate) networks: Networks,
-    /// When the routes of those that are gone are removed, or what the machine did not take is
-    /// tried again.
+    /// When to remove the routes of tunnels that are gone, or to retry what the machine did not
+    /// accept.
     pub(crate) recapture: Option<Instant>,
-    /// How long the next failure of that waits.
+    /// How long to wait before the retry after the next failure.
     pub(crate) capture_again: Duration,
-    /// What the start was told to do without.
+    /// What the start options leave out.
     pub(crate) choices: Arc<Choices>,
-    /// The exit status of the configuration in force: whether something of it differs.
+    /// The exit status of the configuration in force: whether something in it behaves differently
+    /// from IOS.
     pub(crate) status: Arc<AtomicU8>,
     pub(crate) dhcp: dhcp::Clients,
     pub(crate) lending: Servers,
-    /// Whoever answers the engine's questions.
+    /// What answers the engine's questions.
     pub(crate) asks: Asks,
 }
 
-/// How long a route may outlive its tunnel: many that go at a time go at once.
+/// How long a route may outlive its tunnel, so that many that end together are removed at once.
 const RECAPTURE: Duration = Duration::from_millis(100);
 
-/// After how long what could not be done to the machine is tried again; twice as long each time, up
-/// to a minute.
+/// The time before a failed change of the machine is retried; it doubles each time, up to a minute.
 pub(crate) const CAPTURE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Drives for Gateway {
@@ -151,18 +151,18 @@ impl Drives for Gateway {
                 self.engine.handle(now(), Input::Command(command));
                 self.effects();
                 self.views.ordered();
-                // whoever asked may be gone
+                // the requester may be gone
                 let _gone = done.send(());
             }
             Request::Trace(scope, done) => {
                 self.engine.trace(scope);
-                // whoever asked may be gone
+                // the requester may be gone
                 let _gone = done.send(());
             }
             Request::ClearGuard(net, done) => {
                 let count = self.with_guard(|guard, parsed, here| guard.clear(net, parsed, here));
                 self.tell_of_the_guard();
-                // whoever asked may be gone
+                // the requester may be gone
                 let _gone = done.send(count);
             }
             Request::Reload => self.reload(),
@@ -174,7 +174,7 @@ impl Drives for Gateway {
                     false => Err(NotConfigured::Overtaken),
                 };
                 self.effects();
-                // whoever asked may be gone
+                // the requester may be gone
                 let _gone = done.send(outcome);
             }
             Request::Stop(end) => return Some(end),
@@ -194,8 +194,8 @@ impl Drives for Gateway {
 }
 
 impl Gateway {
-    /// Runs until it is told to stop, or another part of the program fails; then says goodbye to
-    /// every peer and takes everything back.
+    /// Runs until it is stopped or another part of the program fails; then sends deletes to every
+    /// peer and undoes everything that was set up.
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
         self.views.installed(&self.machine.names, &self.machine.statics);
         self.link_mtus();
@@ -213,14 +213,14 @@ impl Gateway {
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
         self.guard.close();
-        // whoever starts it again finds the leases of before, as after a crash
+        // after a restart the leases are found again, as after a crash
         if end != End::Failed {
             self.dhcp.release();
         }
         end
     }
 
-    /// What DHCP gave or took.
+    /// Handles the leases that DHCP granted or ended.
     fn leases_of_interfaces(&mut self) {
         for change in self.dhcp.step(now()) {
             self.lease_changed(change);
@@ -229,7 +229,7 @@ impl Gateway {
         }
     }
 
-    /// Takes note of a lease, and lets the guard follow. The machine follows with its next plan.
+    /// Records a lease, and updates the guard. The machine follows with its next plan.
     fn lease_changed(&mut self, change: dhcp::Change) {
         match change {
             dhcp::Change::Bound(name, lease) => {
@@ -286,8 +286,8 @@ impl Gateway {
                     if direction == Direction::Outbound {
                         self.guard.installed(&self.parsed.config, &child);
                     }
-                    // also where it could not be installed: what should be protected must not leave
-                    // in clear
+                    // also if it could not be installed: what should be protected must not leave in
+                    // clear
                     if direction == Direction::Outbound {
                         let remote = child.selector.remote;
                         let terms = translate::terms_of(&self.parsed.config, &child.service);
@@ -322,7 +322,7 @@ impl Gateway {
                     }
                 }
                 Effect::Ask { id, question } => {
-                    // most answers come back as messages
+                    // most answers arrive as messages
                     if let Some(answer) = self.asks.ask(id, question) {
                         self.engine.handle(now(), Input::Answer { id, answer });
                     }
@@ -347,7 +347,7 @@ impl Gateway {
             match self.machine.capture_more(new, &new_reverse) {
                 More::Done => {}
                 More::Everything => self.follow(),
-                // whatever it was, all of them are looked at once more
+                // whatever failed, all of them are looked at again
                 More::Undone => self.capture_within(CAPTURE_AGAIN),
             }
         }
@@ -356,7 +356,7 @@ impl Gateway {
         }
     }
 
-    /// The machine is looked at in this time, or earlier where that was due already.
+    /// Schedules another look at the machine after this time, unless one is due earlier.
     fn capture_within(&mut self, time: Duration) {
         let at = now() + time;
         self.recapture = Some(self.recapture.map_or(at, |due| due.min(at)));
@@ -368,7 +368,7 @@ impl Gateway {
     }
 
     /// Brings the machine in line with the configuration and the networks behind the tunnels, then
-    /// the plane and the readers with the machine. What could not be done is tried again.
+    /// the data plane and the published state with the machine. What could not be done is retried.
     fn bring_in_line(&mut self, act: impl FnOnce(&mut Machine, Demand<'_>)) {
         let tried_again = self.recapture.take().is_some_and(|at| at <= now());
         let config = &self.parsed.config;
@@ -400,7 +400,7 @@ impl Gateway {
         }
     }
 
-    /// The interfaces with a crypto map, as Linux has them now.
+    /// The crypto interfaces, as Linux has them now.
     fn links(&self) -> Links {
         let mut links = Links::new();
         for interface in &self.parsed.config.interfaces {
@@ -419,7 +419,7 @@ impl Gateway {
         links
     }
 
-    /// Tells the kernel what the configuration says, if the kernel carries the packets.
+    /// Gives the kernel the policy of the configuration, if the kernel carries the packets.
     pub(crate) fn configure_plane(&mut self, policy: &Arc<Policy>) {
         if let Plane::Kernel(kernel) = &mut self.plane {
             kernel.configure(Arc::clone(policy), translate::pool_ranges(&self.parsed.config));
@@ -442,15 +442,15 @@ impl Gateway {
                 self.link_mtus();
                 self.machine.announce();
                 self.addresses_may_have_changed();
-                // a link that went down or came up, or a route that somebody took away
+                // a link that went down or came up, or a route that another program removed
                 self.follow();
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
         }
     }
 
-    /// Does something with the guard, which depends on the configuration and on the names and
-    /// networks here.
+    /// Calls `act` with the guard, which depends on the configuration and on the names and networks
+    /// here.
     fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
         let leased = guard::leased(&self.machine.names, &self.machine.leases);
         let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
@@ -463,7 +463,7 @@ impl Gateway {
         }
     }
 
-    /// How long packets on the outside interfaces may be.
+    /// Reads the MTUs of the outside interfaces.
     fn link_mtus(&self) {
         let machine = &self.machine;
         let views =
@@ -475,7 +475,7 @@ impl Gateway {
         }
     }
 
-    /// DHCP, or an administrator, gave an interface another address.
+    /// Handles that DHCP or an administrator may have given an interface another address.
     fn addresses_may_have_changed(&mut self) {
         let Ok((addresses, reserved)) = self.machine.addresses(&self.parsed.config) else { return };
         for known in &self.parsed.config.interfaces {
@@ -492,15 +492,15 @@ impl Gateway {
         }
         if self.addresses != addresses {
             self.addresses = addresses;
-            // what DHCP gave is never a peer's side of a tunnel
+            // an address by DHCP is never a peer's side of a tunnel
             let policy = self.translation.on(&self.addresses, reserved);
             self.engine.handle(now(), Input::Policy(Arc::new(policy)));
             self.follow();
         }
     }
 
-    /// SIGHUP. A configuration that cannot be used leaves the old one running; one that can be is
-    /// applied, and what it does not change is left alone.
+    /// SIGHUP. A configuration that can be used is applied, and what it does not change is left
+    /// alone; with any other, the old one stays in force.
     fn reload(&mut self) {
         if let Err(error) = self.try_reload() {
             tracing::error!("the old configuration stays: {error:#}");
@@ -522,8 +522,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// Puts a configuration in force; what it does not change is left alone. An error leaves the
-    /// one before in force, whole.
+    /// Puts a configuration in force; what it does not change is left alone. On an error the
+    /// previous one stays in force completely.
     fn install(&mut self, parsed: Arc<Parsed>) -> anyhow::Result<()> {
         let resolved = self.resolve(parsed)?;
         let ready = self.prepare(resolved)?;
@@ -531,7 +531,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// What the configuration means, and whether it may take the place of the one in force.
+    /// Determines what the configuration means, and whether it may replace the one in force.
     fn resolve(&self, parsed: Arc<Parsed>) -> anyhow::Result<Resolved> {
         let mut parsed = Arc::unwrap_or_clone(parsed);
         if !parsed.config.keep_numbers(&self.parsed.config) {
@@ -542,8 +542,8 @@ impl Gateway {
         Ok(Resolved::new(parsed, status))
     }
 
-    /// Whether the machine and the plane can do it. Last, because it is the first change, the guard
-    /// closes what must not leave in clear meanwhile.
+    /// Checks that the machine and the data plane can do it. The guard comes last, because it is
+    /// the first change: it closes what must not leave in clear meanwhile.
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
@@ -553,8 +553,8 @@ impl Gateway {
         Ok(Ready { resolved, machine })
     }
 
-    /// This cannot fail: what the machine does not take is logged and tried again, and the rest is
-    /// in force.
+    /// This cannot fail: what the machine does not accept is logged and retried, and the rest is in
+    /// force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
         crate::guard::mapping::remember(&self.state, &machine.names);
@@ -564,7 +564,7 @@ impl Gateway {
         self.status.store(check::status_here(status, &self.parsed.config, &machine.names), Ordering::Relaxed);
         self.asks.configure(&self.parsed.config);
         self.machine.adopt(machine.names);
-        // a lease goes before the address that takes its place comes
+        // a lease is removed before the address that replaces it is set
         for change in self.dhcp.stop_unwanted(&self.parsed.config, &self.machine.names) {
             self.lease_changed(change);
         }
@@ -574,7 +574,7 @@ impl Gateway {
         self.addresses = machine.addresses;
         let policy = Arc::new(self.translation.on(&self.addresses, machine.reserved));
         let tables = Tables::build(&policy, translate::pool_ranges(&self.parsed.config));
-        // until the machine is in line, its routes lead where they led
+        // until the machine is in line, its routes lead where they led before
         let led = tables.with_exits(self.machine.exits());
         self.shared.tables.store(Arc::new(led.unwrap_or(tables)));
         self.configure_plane(&policy);
@@ -583,13 +583,13 @@ impl Gateway {
             tracing::error!("DHCP could not be started: {error:#}");
         }
         self.engine.handle(now(), Input::Policy(policy));
-        // somebody else's address stays, although the configuration no longer has it
+        // an address that Hubward did not set stays, although the configuration no longer has it
         self.addresses_may_have_changed();
         self.views.configured(Arc::clone(&self.parsed));
     }
 
     /// Starts the DHCP clients and servers that are not running yet, and ends the servers that
-    /// should not.
+    /// should not run.
     pub(crate) fn start_dhcp(&mut self) -> anyhow::Result<()> {
         let machine = &self.machine;
         if !machine.keeps_addresses() {

@@ -1,23 +1,23 @@
-//! The networks behind the tunnels, which the routes into the TUN follow. Several tunnels may lead
-//! to the same network, and while one is rekeyed two do.
+//! The networks behind the tunnels, which determine the routes into the TUN. Several child SAs may
+//! lead to the same network, and during a rekey two do.
 
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::names::{ChildId, InterfaceId};
 use std::collections::BTreeMap;
 
-/// What lies behind which tunnel.
+/// Which network is behind which child SA.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
     behind: BTreeMap<ChildId, Behind>,
     tunnels: BTreeMap<Behind, usize>,
 }
 
-/// A network behind a tunnel, and by which interface `reverse-route` makes a route to it, if it
+/// A network behind a tunnel, and the interface by which `reverse-route` adds a route to it, if it
 /// does.
 type Behind = (AddressRange, Option<InterfaceId>);
 
 impl Networks {
-    /// A tunnel is there; whether it is the only one to its network.
+    /// Adds a child SA; returns whether it is the only one to its network.
     pub(crate) fn add(&mut self, child: ChildId, remote: AddressRange, reverse: Option<InterfaceId>) -> bool {
         if self.behind.insert(child, (remote, reverse)).is_some() {
             return false;
@@ -27,7 +27,7 @@ impl Networks {
         *tunnels == 1
     }
 
-    /// A tunnel is gone; whether it was the last one to its network.
+    /// Removes a child SA; returns whether it was the last one to its network.
     pub(crate) fn remove(&mut self, child: ChildId) -> bool {
         let Some(behind) = self.behind.remove(&child) else { return false };
         let Some(tunnels) = self.tunnels.get_mut(&behind) else { return false };
@@ -39,12 +39,12 @@ impl Networks {
         last
     }
 
-    /// All of them.
+    /// All networks.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = AddressRange> {
         self.tunnels.keys().map(|(range, _)| *range)
     }
 
-    /// Those to which `reverse-route` makes a route, with the interface by which it leads.
+    /// Those to which `reverse-route` adds a route, with the interface that the route leaves by.
     pub(crate) fn reverse(&self) -> impl Iterator<Item = (AddressRange, InterfaceId)> {
         self.tunnels.keys().filter_map(|(range, reverse)| Some((*range, (*reverse)?)))
     }
@@ -59,7 +59,7 @@ mod tests {
         let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
         let mut networks = Networks::default();
         assert!(networks.add(ChildId(1), lan, None));
-        // rekeyed: the new one before the old one goes
+        // a rekey: the new one is added before the old one is removed
         assert!(!networks.add(ChildId(2), lan, None));
         assert!(!networks.add(ChildId(2), lan, None), "the same tunnel twice");
         assert!(!networks.remove(ChildId(1)));

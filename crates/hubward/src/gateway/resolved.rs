@@ -1,18 +1,18 @@
-//! A configuration on its way into force. It is resolved, which needs nothing but its text; then
-//! the machine, the data plane and the guard are prepared for it, which may fail and leaves the old
-//! one in force; then it is applied, which cannot fail.
+//! A configuration that is being put in force. First it is resolved, which needs nothing but its
+//! text. Then the machine, the data plane and the guard are prepared for it; if that fails, the old
+//! one stays in force. Then it is applied, which cannot fail.
 
 use crate::machine::apply::Prepared;
 use crate::translate::Translation;
 use hubward_config::Parsed;
 use std::sync::Arc;
 
-/// A configuration that may be put in force, and its one translation: what the data plane was asked
-/// about is what is in force afterwards.
+/// A configuration that may be put in force, and its one translation, so that what the data plane
+/// was asked about is what is in force afterwards.
 pub(crate) struct Resolved {
     pub(crate) parsed: Arc<Parsed>,
     pub(crate) translation: Translation,
-    /// The exit status that belongs to it, without what the machine adds.
+    /// Its exit status, without what the machine adds.
     pub(crate) status: u8,
 }
 
@@ -26,6 +26,6 @@ impl Resolved {
 /// A configuration for which everything is prepared.
 pub(crate) struct Ready {
     pub(crate) resolved: Resolved,
-    /// What it will find on the machine.
+    /// What it finds on the machine.
     pub(crate) machine: Prepared,
 }

@@ -1,11 +1,11 @@
-//! Copies of a startup configuration beside it, so that nothing is lost that was typed or edited.
+//! Copies of a startup configuration next to it, so that nothing that was typed or edited is lost.
 
 use crate::base::files;
 use crate::views::Views;
 use std::path::Path;
 
-/// The file was read again: what was typed at consoles and never saved is not in it. `running` was
-/// in force before.
+/// The file was read again, and does not contain what was typed at consoles and never saved.
+/// `running` was in force before.
 pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
     if running == &*views.saved() || running == text {
         return;
@@ -18,7 +18,7 @@ pub(crate) fn keep_unsaved(views: &Views, running: &str, text: &str) {
     }
 }
 
-/// Keeps a text next to a file, by the file's name with something behind it, and gives that name.
+/// Saves a text next to a file, under the file's name with a suffix, and returns that name.
 pub(crate) fn keep(path: &Path, behind: &str, text: &str) -> anyhow::Result<String> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(behind);

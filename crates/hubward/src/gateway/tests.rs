@@ -38,7 +38,7 @@ struct Line {
     arguments: Arguments,
 }
 
-/// What a test has.
+/// What a test gets.
 struct Site<'a> {
     gateway: &'a mut Gateway,
     peer: &'a NetNs,
@@ -70,8 +70,8 @@ impl Site<'_> {
     }
 }
 
-/// Runs a test with a gateway of this configuration; does nothing where there may be no namespaces
-/// and none is required.
+/// Runs a test with a gateway of this configuration; does nothing if namespaces are not permitted
+/// and not required.
 fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
     if !netns::can_create() {
         let required = std::env::var_os("HUBWARD_REQUIRE").is_some();
@@ -108,7 +108,7 @@ fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// IKE belongs to the interface with a crypto map that has the address, and to no other.
+/// IKE belongs to the crypto interface that has the address, and to no other.
 #[test]
 fn a_datagram_belongs_to_the_interface_that_has_its_address() {
     with_gateway("path", CONFIG, |site| {
@@ -124,8 +124,8 @@ fn a_datagram_belongs_to_the_interface_that_has_its_address() {
     });
 }
 
-/// A reload translates once, and so does the start; what is refused before it is looked at does
-/// not.
+/// A reload translates once, and so does the start; what is refused before resolving is not
+/// translated.
 #[test]
 fn a_reload_translates_once() {
     with_gateway("once", CONFIG, |mut site| {
@@ -155,7 +155,7 @@ fn what_is_refused_changes_nothing() {
         let addresses = site.addresses();
         assert_eq!(addresses, ["eth0 192.0.2.1/24", "eth1 10.1.1.1/24"]);
         for (from, to) in [
-            // each beside an address that changes
+            // each together with an address that changes
             (" set peer 192.0.2.2\n", ""),
             ("interface FastEthernet0/0", "interface FastEthernet0/7"),
             ("ip route 10.2.2.0 255.255.255.0 192.0.2.2", "ip route 10.2.2.0 255.255.0.255 192.0.2.2"),
@@ -167,7 +167,7 @@ fn what_is_refused_changes_nothing() {
             assert!(Arc::ptr_eq(&tables, &site.gateway.shared.tables.load_full()), "{to}");
             assert_eq!(site.addresses(), addresses, "{to}");
         }
-        // what the machine cannot do is refused, too, before anything is changed
+        // what the machine cannot do is also refused before anything is changed
         let netlink = site.gateway.machine.netlink();
         link::delete(netlink, link::by_name(netlink, "eth1").unwrap().index).unwrap();
         let refused =
@@ -179,8 +179,8 @@ fn what_is_refused_changes_nothing() {
     });
 }
 
-/// The kernel's address of an interface stays where somebody else set it: IKE is answered there
-/// although the configuration no longer has it.
+/// An address of an interface that another program set stays: IKE is answered there although the
+/// configuration no longer has it.
 #[test]
 fn an_address_of_somebody_else_is_known_after_a_reload() {
     with_gateway("adopted", CONFIG, |mut site| {
@@ -188,7 +188,7 @@ fn an_address_of_somebody_else_is_known_after_a_reload() {
         assert_eq!(site.addresses(), ["eth0 192.0.2.1/24"]);
         let card = link::by_name(site.gateway.machine.netlink(), "eth1").unwrap().index;
         address::add_as(site.gateway.machine.netlink(), card, "10.1.1.1/24".parse().unwrap(), 0).unwrap();
-        // the gateway finds its address there, and later gives it up
+        // the gateway finds its address already set, and later gives it up
         let second = CONFIG.replace("10.1.1.1 255.255.255.0\n", "10.1.1.1 255.255.255.0\n crypto map M\n");
         site.install(&second).unwrap();
         assert!(site.path("10.1.1.1", 500).is_some());
@@ -251,7 +251,7 @@ fn a_change_of_what_is_no_longer_in_force_is_overtaken() {
     });
 }
 
-/// Orders are answered once they are carried out, and a stop is the end of the loop.
+/// Orders are answered once they are carried out, and a stop ends the loop.
 #[test]
 fn requests_are_answered() {
     with_gateway("requests", CONFIG, |site| {
@@ -262,7 +262,7 @@ fn requests_are_answered() {
     });
 }
 
-/// From a packet that waits to the first message on the wire.
+/// From a waiting packet to the first message on the wire.
 #[test]
 fn a_packet_that_waits_makes_the_gateway_call_its_peer() {
     with_gateway("acquire", CONFIG, |site| {

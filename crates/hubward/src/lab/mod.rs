@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     pcap: Option<PathBuf>,
 }
 
-/// One proof.
+/// One check.
 struct Proof {
     from: &'static str,
     to: Ipv4Addr,
@@ -76,8 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(verdict(&mut account, &proofs))
 }
 
-/// On a signal removes the folder, which has passwords in it, and ends; the gateways end with this
-/// process, and the namespaces with them. With `--keep`, Ctrl-C is waited for elsewhere.
+/// On a signal, removes the folder, which contains passwords, and ends. The gateways end with this
+/// process, and the namespaces with them. With `--keep`, Ctrl-C is handled in [`keep`].
 fn stops(keep: bool, folder: PathBuf) -> anyhow::Result<tokio::runtime::Runtime> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -141,7 +141,7 @@ fn prove(
     let to_client = attempt(&scene.hub_lan, "hub LAN", Ipv4Addr::new(10, 5, 5, 1), "hub to client");
     tell(account, [&from_client, &to_client]);
     proofs.extend([from_client, to_client]);
-    // the first tunnel must still be there
+    // the first tunnel must still be up
     proofs.push(attempt(
         &scene.spoke_lan,
         "spoke LAN",
@@ -175,7 +175,7 @@ fn prove(
     Ok(proofs)
 }
 
-/// Says how to look around and waits for Ctrl-C.
+/// Prints how to look around and waits for Ctrl-C.
 fn keep(scene: &Scene, gateways: &[&Place], account: &mut Account) -> anyhow::Result<()> {
     account.title("Everything stays up until Ctrl-C");
     let program = std::env::current_exe().context("where is this program?")?;
@@ -198,7 +198,7 @@ fn keep(scene: &Scene, gateways: &[&Place], account: &mut Account) -> anyhow::Re
     Ok(())
 }
 
-/// Pings until there is an answer, then three more, all of which must be answered.
+/// Pings until there is an answer, then three more times, and all of these must be answered.
 fn attempt(from: &netns::NetNs, name: &'static str, to: Ipv4Addr, what: &'static str) -> Proof {
     let until = Instant::now() + PATIENCE;
     let answered = |count: u16| {

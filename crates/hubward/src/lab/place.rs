@@ -1,4 +1,4 @@
-//! A Hubward at one of the places: this very program, started in a namespace.
+//! A Hubward at one of the places: this same program, started in a namespace.
 
 use anyhow::{Context as _, bail};
 use hubward_linux::netns::NetNs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running Hubward; ends with this value.
+/// A running Hubward, which ends when this is dropped.
 pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) socket: PathBuf,
@@ -34,7 +34,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// `hubward run` with a configuration.
+    /// Starts `hubward run` with a configuration.
     pub(crate) fn gateway(
         folder: &Path,
         name: &str,
@@ -54,8 +54,8 @@ impl Place {
         Self::start(folder, name, namespace, command, socket)
     }
 
-    /// `hubward client connect` as the reference document's user; name resolution is the machine's
-    /// and stays.
+    /// Starts `hubward client connect` as the reference document's user. Name resolution belongs to
+    /// the machine and is not changed.
     pub(crate) fn client(folder: &Path, namespace: &NetNs) -> anyhow::Result<Self> {
         let secret = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
             let file = folder.join(name);
@@ -102,7 +102,7 @@ impl Place {
         bail!("Hubward at {} does not start; its log says:\n{}", self.name, self.log_tail())
     }
 
-    /// Gives it a command.
+    /// Runs a command on it.
     pub(crate) fn exec(&self, line: &str) -> anyhow::Result<String> {
         crate::shell::socket::ask(&self.socket, crate::base::format::Format::Modern, line)
     }

@@ -14,7 +14,8 @@ use std::path::Path;
 pub(crate) const HUB_CFG: &str = include_str!("../../../../examples/hub.cfg");
 /// The reference spoke.
 pub(crate) const SPOKE_CFG: &str = include_str!("../../../../examples/spoke.cfg");
-/// The router between them. It owns the hub's next hop, which is in no network of the hub.
+/// The router between them. It has the address of the hub's next hop, which is in no network of the
+/// hub.
 pub(crate) const INTERNET_CFG: &str = "\
 hostname Internet
 !
@@ -35,9 +36,9 @@ interface FastEthernet1/0
 !
 end
 ";
-/// Names at the hub and at the spoke.
+/// Interface names at the hub and at the spoke.
 pub(crate) const MAP: &[&str] = &["FastEthernet0/0=outside", "FastEthernet0/1=inside"];
-/// Names at the router.
+/// Interface names at the router.
 pub(crate) const INTERNET_MAP: &[&str] =
     &["FastEthernet0/0=to-hub", "FastEthernet0/1=to-spoke", "FastEthernet1/0=to-client"];
 
@@ -52,7 +53,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Makes the namespaces and cables. Routers' addresses are set by Hubward, hosts' here.
+    /// Makes the namespaces and cables. Hubward sets the routers' addresses; the hosts' are set
+    /// here.
     pub(crate) fn build(account: &mut Account) -> anyhow::Result<Self> {
         let scene = Self {
             hub: NetNs::create()?,
@@ -88,7 +90,7 @@ impl Scene {
         ]
     }
 
-    /// Records every cable into a file of its own.
+    /// Records the packets on every cable, each into its own file.
     pub(crate) fn record(&self, dir: &Path) -> anyhow::Result<Vec<Capture>> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let links = [
@@ -131,6 +133,6 @@ fn host(place: &NetNs, address: &str, router: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The protocol number of routes that are not Hubward's, so that no Hubward removes them as its own
-/// leftovers.
+/// The protocol number of routes that are not Hubward's, so that Hubward does not remove them as
+/// its own leftovers.
 const BOOT: u8 = 3;

@@ -1,5 +1,5 @@
-//! The configuration on the Linux side: which links its interfaces are, what a change needs of the
-//! machine before it is made, and the plan that is carried out.
+//! The configuration on the Linux side: which links its interfaces are mapped to, what a change
+//! needs from the machine before it is made, and the plan that is carried out.
 
 use crate::base::program::mapping;
 use crate::machine::capture::{Captures, ReverseRoute};
@@ -22,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-/// Gives interfaces of the configuration their links: those that `given` names
-/// (`IOS-NAME=LINUX-NAME`), and nothing else; or, if `guess`, each physical Ethernet interface that
-/// has something to do and none yet the next free network card.
+/// Maps interfaces of the configuration to links, as `given` says (`IOS-NAME=LINUX-NAME`). If
+/// `guess`, each physical Ethernet interface that is in use and has no link yet also gets the next
+/// free network card.
 pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> anyhow::Result<Names> {
     let netlink = Netlink::open()?;
     let links: Vec<_> = link::list(&netlink)?
@@ -64,10 +64,10 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> 
     Ok(names)
 }
 
-/// Which of the free cards each interface without a link gets: by order. An interface that is shut
-/// takes none: it may be there in the configuration for a card that this machine does not have. One
-/// that only bears sub-interfaces takes its card, too: else the next would get it, and stand on the
-/// wrong side.
+/// Which of the free cards each interface without a link gets, by position. An interface that is
+/// shut gets none, because it may be in the configuration for a card that this machine does not
+/// have. One that only has sub-interfaces gets its card too; otherwise the next interface would get
+/// that card and be on the wrong network.
 fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String)> {
     let bears = |interface: &Interface| {
         let part = |name: &str| name.strip_prefix(&interface.name).is_some_and(|rest| rest.starts_with('.'));
@@ -81,20 +81,20 @@ fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String
     needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
 }
 
-/// The interfaces that have something to do and no link, although they could have one. What is left
-/// out has none.
+/// The interfaces that are in use and have no link, although they could have one. Interfaces that
+/// are left out do not count.
 pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
     let busy = config.interfaces.iter().filter(|one| is_busy(one) && !has_no_link(&one.name));
     busy.filter(|one| !names.contains_key(&one.name)).map(|one| one.name.clone()).collect()
 }
 
-/// Whether an interface has something to do.
+/// Whether an interface is in use: not shut, and with an address or a crypto map.
 fn is_busy(interface: &Interface) -> bool {
     !interface.shutdown && (interface.address != Addressing::None || interface.crypto_map.is_some())
 }
 
-/// Whether a link is a network card, or what containers and virtual machines have for one: a bridge
-/// or a tunnel of somebody else's is none.
+/// Whether a link is a network card, or what containers and virtual machines have in place of one.
+/// A bridge or a tunnel that another program made is not.
 fn is_card(link: &link::Link) -> bool {
     matches!(link.kind.as_deref(), None | Some("veth" | "macvlan" | "ipvlan" | "bond" | "team"))
 }
@@ -104,21 +104,21 @@ fn is_card(link: &link::Link) -> bool {
 pub(crate) struct Machine {
     executor: Executor,
     pub(crate) names: Names,
-    /// The links of all interfaces that there have been: one that comes back gets its own.
+    /// The links of all interfaces that have existed: one that comes back gets its old link.
     known: Names,
     carrier: Carrier,
     keep_addresses: bool,
-    /// Whether interfaces without a link get one by order.
+    /// Whether interfaces without a link get one by position.
     guess: bool,
-    /// The interfaces without a link of which that was logged.
+    /// The interfaces without a link for which a warning was logged.
     cardless: BTreeSet<String>,
-    /// The addresses that neighbours were told of, by link.
+    /// The addresses announced to neighbours, by link.
     announced: BTreeSet<(u32, Ipv4Addr)>,
     /// The leases of DHCP clients, by link.
     pub(crate) leases: BTreeMap<String, Lease>,
-    /// The static routes as they were planned last.
+    /// The static routes as last planned.
     pub(crate) statics: Vec<Static>,
-    /// What was logged of them.
+    /// What was logged about them.
     notices: BTreeSet<String>,
     captures: Captures,
     /// Why the last look at the machine failed.
@@ -129,13 +129,13 @@ pub(crate) struct Machine {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) config: &'a Config,
-    /// The networks that are captured.
+    /// The networks whose packets are captured.
     pub(crate) ranges: &'a [AddressRange],
-    /// The networks to which `reverse-route` makes a route.
+    /// The networks to which `reverse-route` adds a route.
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// What another configuration will find on this machine. [`Machine::prepare`] finds it out and
+/// What another configuration will find on this machine. [`Machine::prepare`] determines it and
 /// changes nothing.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -143,17 +143,18 @@ pub(crate) struct Prepared {
     pub(crate) names: Names,
     /// Their addresses.
     pub(crate) addresses: Addresses,
-    /// What no peer of a dynamic entry may get because of the machine.
+    /// What no peer of a dynamic entry may get as its side of a tunnel, because the machine uses
+    /// it.
     pub(crate) reserved: Vec<(AddressRange, Reserved)>,
 }
 
-/// A change looks at the machine once for each stage of a plan: each stage may turn out otherwise
-/// than was expected.
+/// A change looks at the machine once for each stage of a plan, because each stage may turn out
+/// differently than expected.
 const ROUNDS: [Round; 3] = [Round::More, Round::More, Round::Last];
 
 impl Machine {
-    /// Removes the leftovers of a run that ended badly; links that this configuration shuts stay
-    /// down. `guess`: interfaces without a link get one by order.
+    /// Removes the leftovers of a run that crashed; links that this configuration shuts stay down.
+    /// `guess`: interfaces without a link get one by position.
     pub(crate) fn open(
         state: Option<&Path>,
         config: &Config,
@@ -180,14 +181,14 @@ impl Machine {
         })
     }
 
-    /// Who carries the packets; the kernel, unless this is called.
+    /// Sets who carries the packets: the kernel, unless this is called.
     pub(crate) fn carry_by(&mut self, carrier: Carrier) {
         self.carrier = carrier;
     }
 
-    /// Finds the links that another configuration needs, also for interfaces that had nothing to do
-    /// so far, and the addresses that they will have once it is applied. Everything that can be
-    /// known to fail fails here, and an error leaves everything as it was.
+    /// Finds the links that another configuration needs, including those of interfaces that were
+    /// not in use so far, and the addresses that they will have once it is applied. Every failure
+    /// that can be foreseen happens here, and an error leaves everything as it was.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
         let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
         let here = self.names.iter().filter(|(ios, _)| stays(ios));
@@ -204,7 +205,7 @@ impl Machine {
         Ok(Prepared { names, addresses, reserved })
     }
 
-    /// Takes the links of the configuration that is about to be applied.
+    /// Adopts the links of the configuration that is about to be applied.
     pub(crate) fn adopt(&mut self, names: Names) {
         let taken = |linux: &String| names.values().any(|name| name == linux);
         self.known.retain(|ios, linux| names.contains_key(ios) || !taken(linux));
@@ -213,8 +214,8 @@ impl Machine {
     }
 
     /// Brings the machine in line with a configuration that was prepared. This cannot fail: what
-    /// the kernel does not take is logged, is [`Self::undone`], and is tried again with each call
-    /// of this and of [`Self::follow`].
+    /// the kernel does not accept is logged, shows in [`Self::undone`], and is tried again with
+    /// each call of this and of [`Self::follow`].
     pub(crate) fn apply(&mut self, demand: Demand<'_>) {
         let cardless = without_card(demand.config, &self.names);
         for name in cardless.difference(&self.cardless) {
@@ -283,8 +284,8 @@ impl Machine {
         }
     }
 
-    /// Captures networks that are new, by what the last plan found: a peer that comes must not cost
-    /// more if there are many.
+    /// Captures new networks from what the last plan found, because the cost of a new peer must not
+    /// grow with the number of peers.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
         match self.captures.more(ranges, reverse) {
             None => More::Everything,
@@ -301,16 +302,16 @@ impl Machine {
         self.blind.as_deref().or_else(first)
     }
 
-    /// Why a link, an address, a setting or a rule is not as planned, if one is not: a gateway does
-    /// not start then.
+    /// Why a link, an address, a setting or a rule is not as planned, if one is not. The gateway
+    /// does not start then.
     pub(crate) fn unfounded(&self) -> Option<&str> {
         let mut base = self.executor.undone().iter().filter(|undone| undone.step.stage() == Stage::Base);
         self.blind.as_deref().or_else(|| base.next().map(|undone| undone.why.as_str()))
     }
 
-    /// Tells the neighbours of addresses that are new, or whose link came up: another machine may
-    /// have had them before, the router that this one takes the place of. With `--no-addresses`
-    /// that is somebody else's business.
+    /// Announces to the neighbours the addresses that are new, or whose link came up: they may have
+    /// belonged to the router that this machine replaces. With `--no-addresses` this is left to
+    /// whatever sets the addresses.
     pub(crate) fn announce(&mut self) {
         if self.keep_addresses {
             return;
@@ -337,8 +338,8 @@ impl Machine {
         self.announced = reachable;
     }
 
-    /// The addresses of the configuration's interfaces right now, and what no peer of a dynamic
-    /// entry may get because of the machine.
+    /// The addresses of the configuration's interfaces now, and what no peer of a dynamic entry may
+    /// get as its side of a tunnel because the machine uses it.
     pub(crate) fn addresses(
         &self,
         config: &Config,
@@ -374,20 +375,20 @@ impl Machine {
         self.captures.elsewhere().to_vec()
     }
 
-    /// By which crypto interface each route leaves, if by any.
+    /// The crypto interface that each route leaves by, if any.
     pub(crate) fn exits(&self) -> Vec<Exit> {
         self.captures.exits().collect()
     }
 }
 
-/// What came of [`Machine::capture_more`].
+/// The outcome of [`Machine::capture_more`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum More {
     /// All of them are captured.
     Done,
     /// A route could not be set.
     Undone,
-    /// Only a whole plan can tell.
+    /// Only a complete plan can decide.
     Everything,
 }
 
@@ -400,8 +401,8 @@ enum Base {
     AsSeen,
 }
 
-/// What no peer of a dynamic entry may get because of the machine: the addresses and networks of
-/// the links, whoever gave them, and the routers of leases.
+/// What no peer of a dynamic entry may get as its side of a tunnel, because the machine uses it:
+/// the addresses and networks of the links, whatever set them, and the routers of leases.
 fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec<(AddressRange, Reserved)> {
     let mine = seen.links.iter().filter(|link| names.values().any(|name| *name == link.name));
     let mut reserved = Vec::new();
@@ -421,8 +422,8 @@ fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec
 mod tests {
     use super::*;
 
-    /// A filter of a tunnel interface has no effect because there is none, so no link may become
-    /// one.
+    /// A filter of a tunnel interface has no effect because the tunnel interface does not exist
+    /// here, so no link may become one.
     #[test]
     fn no_link_stands_for_a_tunnel_interface() {
         let config = hubward_config::parse("interface Tunnel0\ninterface Virtual-Template1\n").config;
@@ -457,7 +458,7 @@ mod tests {
             pair("TenGigabitEthernet1/1", "eth2"),
         ];
         assert_eq!(found, wanted);
-        // what has a link keeps it, and too few cards are no fault
+        // an interface with a link keeps it, and too few cards are not an error
         let names: Names = [pair("GigabitEthernet0/0", "eth0")].into();
         assert_eq!(guesses(&config, &names, &["eth1"]), [pair("FastEthernet4", "eth1")]);
         let names: Names = wanted.into();

@@ -1,5 +1,5 @@
-//! Which packets are led to the crypto maps: those whose route, the one that IOS would choose,
-//! leaves by an interface that bears one. A pure function of the routes.
+//! Which packets are led to the crypto maps: those whose route, as IOS would choose it, leaves by a
+//! crypto interface. A pure function of the routes.
 
 use crate::base::family::v4;
 use hubward_linux::marks::TABLE;
@@ -23,18 +23,17 @@ pub(crate) struct Ways {
 struct Used {
     metric: u32,
     leads: Capture,
-    /// Whether only `reverse-route` leads there: the main table does not.
+    /// Whether only `reverse-route` has a route there, and the main table has none.
     reverse: bool,
 }
 
 /// Distance of a route that `reverse-route` makes.
 const REVERSE_ROUTE: u32 = 1;
 
-/// What the table of captured prefixes says of one.
+/// What the table of captured prefixes says about one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Capture {
-    /// To the crypto map of the interface with this index; `None` where no route leads there at
-    /// all.
+    /// To the crypto map of the interface with this index; `None` if no route leads there at all.
     Crypto(Option<u32>),
     /// The main table decides: it leads out by another interface.
     Elsewhere,
@@ -49,9 +48,9 @@ impl Capture {
 }
 
 impl Ways {
-    /// From the routes of the main table, in the kernel's order, and what `reverse-route` adds,
-    /// each with the index of the interface with a crypto map by which it leaves. Those that drop
-    /// packets are routes like the others.
+    /// From the routes of the main table, in the kernel's order, and those that `reverse-route`
+    /// adds, each with the index of the crypto interface that it leaves by. Routes that drop
+    /// packets are treated like the others.
     pub(crate) fn new(
         main: impl IntoIterator<Item = (Ipv4Net, u32, RouteKind, Option<u32>)>,
         reverse: impl IntoIterator<Item = (Ipv4Net, u32)>,
@@ -64,7 +63,7 @@ impl Ways {
                 (RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit, _) => Capture::Dropped,
                 _ => continue,
             };
-            // of equal routes the kernel uses, and lists, the first
+            // of equal routes, the kernel uses the first that it lists
             if best.get(&net).is_none_or(|known| metric < known.metric) {
                 best.insert(net, Used { metric, leads, reverse: false });
             }
@@ -76,7 +75,7 @@ impl Ways {
         ways
     }
 
-    /// One more route of `reverse-route`.
+    /// Adds a route of `reverse-route`.
     pub(crate) fn add_reverse(&mut self, net: Ipv4Net, bearer: u32) {
         if self.best.get(&net).is_none_or(|known| REVERSE_ROUTE <= known.metric) {
             let leads = Capture::Crypto(Some(bearer));
@@ -98,17 +97,17 @@ impl Ways {
         })
     }
 
-    /// The routes to parts of a prefix, the wider ones first where one holds another.
+    /// The routes to parts of a prefix, the wider one first if one contains another.
     fn inside(&self, net: Ipv4Net) -> impl Iterator<Item = (Ipv4Net, Used)> {
         // networks are ordered by their address, then by length
         let last = Ipv4Net::new(net.broadcast(), 32).unwrap_or(net);
         self.best.range(net..=last).filter(move |(part, _)| **part != net).map(|(part, used)| (*part, *used))
     }
 
-    /// What has to be said of a prefix that crypto maps speak of, and of its parts that are led
-    /// otherwise than what holds them.
+    /// The entries for a prefix that crypto maps select, and for those of its parts that are routed
+    /// differently from the prefix around them.
     pub(crate) fn capture(&self, net: Ipv4Net) -> Vec<(Ipv4Net, Capture)> {
-        // no route at all: what should be protected is not left to chance
+        // without any route it is captured: what should be protected is not left to chance
         let mut said = vec![(net, self.covering(net).map_or(Capture::Crypto(None), |used| used.leads))];
         let mut holders = said.clone();
         for (part, used) in self.inside(net) {
@@ -125,7 +124,7 @@ impl Ways {
         said
     }
 
-    /// Every route with the interface with a crypto map by which it leaves.
+    /// Every route with the crypto interface that it leaves by.
     pub(crate) fn exits(&self) -> impl Iterator<Item = (Ipv4Net, Option<u32>)> {
         self.best.iter().map(|(net, used)| match used.leads {
             Capture::Crypto(bearer) => (*net, bearer),
@@ -134,19 +133,20 @@ impl Ways {
     }
 }
 
-/// A network to which `reverse-route` makes a route, and the interface whose crypto map has that.
+/// A network to which `reverse-route` adds a route, and the interface whose crypto map contains the
+/// command.
 pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
 
 /// The indices of the links of crypto interfaces.
 pub(crate) type CryptoLinks = BTreeMap<InterfaceId, u32>;
 
-/// How strictly the kernel compares the source of a packet with the way back to it (`rp_filter`,
+/// How strictly the kernel checks the source of a packet against the route back to it (`rp_filter`,
 /// RFC 3704).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReversePath {
-    /// The way back has to leave by the interface by which the packet came.
+    /// The route back must leave by the interface that the packet arrived on.
     Strict,
-    /// There has to be a way back.
+    /// There must be a route back.
     Loose,
 }
 
@@ -160,7 +160,7 @@ impl ReversePath {
     }
 }
 
-/// What the last plan found out about the ways: enough to capture another network without looking
+/// What the last plan found out about the routes: enough to capture another network without looking
 /// at all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Captures {
@@ -191,7 +191,7 @@ impl Captures {
     }
 
     /// The routes of Hubward's own table for all these networks, by destination. They lead into the
-    /// TUN; where the kernel carries the packets, they lead out by a crypto interface, where its
+    /// TUN. If the kernel carries the packets, they lead out by a crypto interface, where its
     /// policies are looked up.
     pub(crate) fn routes(&mut self, prefixes: &[IpNet]) -> BTreeMap<IpNet, Route> {
         let mut wanted = BTreeMap::new();
@@ -211,8 +211,8 @@ impl Captures {
         wanted
     }
 
-    /// The routes for ranges that are new, as [`Self::routes`] would make them. `None`: only a
-    /// whole plan can tell.
+    /// The routes for new ranges, as [`Self::routes`] would make them. `None`: only a complete plan
+    /// can decide.
     pub(crate) fn more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> Option<Vec<Route>> {
         let prefixes = tables::prefixes(ranges);
         if self.tun.is_none() || self.filter(&prefixes) == ReversePath::Loose {
@@ -231,27 +231,27 @@ impl Captures {
         Some(routes)
     }
 
-    /// The route of Hubward's own table that says what becomes of a part of a captured prefix;
-    /// `None` where the table has to say nothing.
+    /// The route of Hubward's own table that decides what happens to a part of a captured prefix;
+    /// `None` if the table needs no route for it.
     fn route(&self, net: Ipv4Net, part: Ipv4Net, capture: Capture) -> Option<Route> {
         let route = Route { table: TABLE, ..Route::new(IpNet::V4(part)) };
         let by = |interface| Route { interface, ..route.clone() };
         match (capture, self.tun) {
             (Capture::Crypto(_), Some(tun)) => Some(by(tun)),
-            // the kernel's policies are asked of packets that have a route: it is the main table's,
-            // or this
+            // the kernel looks up its policies only for packets that have a route: the main
+            // table's, or this one
             (Capture::Crypto(None), None) => self.links.values().next().copied().map(by),
             (Capture::Crypto(Some(link)), None) => self.ways.is_reverse(part).then(|| by(link)),
-            // without a wider prefix that is captured, the main table is asked anyway
+            // without a wider captured prefix, the main table is consulted anyway
             (Capture::Elsewhere | Capture::Dropped, Some(_)) if part == net => None,
             (Capture::Elsewhere | Capture::Dropped, _) => Some(Route { kind: RouteKind::Throw, ..route }),
         }
     }
 
-    /// Cleartext that comes in by an interface with a crypto map although its source lies behind a
-    /// tunnel must have been encrypted. Strict reverse path filtering drops it: its way back, the
-    /// TUN, is not the way by which it came. Where a peer itself may lie behind a tunnel this would
-    /// drop its ESP too, and is left out.
+    /// Cleartext that arrives on a crypto interface although its source is behind a tunnel should
+    /// have been encrypted. Strict reverse path filtering drops it, because its route back leads to
+    /// the TUN and not to the interface that it arrived on. If a peer itself may be behind a
+    /// tunnel, the filter would also drop its ESP, so it is not used.
     pub(crate) fn filter(&self, prefixes: &[IpNet]) -> ReversePath {
         match prefixes.iter().any(|prefix| self.is_outside(prefix)) {
             true => ReversePath::Loose,
@@ -259,14 +259,13 @@ impl Captures {
         }
     }
 
-    /// Whether a network behind a tunnel holds what lies outside: everything, or a peer of the
+    /// Whether a network behind a tunnel contains something outside: everything, or a peer of the
     /// configuration.
     fn is_outside(&self, prefix: &IpNet) -> bool {
         prefix.prefix_len() == 0 || self.peers.range(prefix.network()..=prefix.broadcast()).next().is_some()
     }
 
-    /// Networks of which [`Self::routes`] found that their routes do not leave by a crypto
-    /// interface.
+    /// Networks whose routes [`Self::routes`] found not to leave by a crypto interface.
     pub(crate) fn elsewhere(&self) -> &[Ipv4Net] {
         &self.elsewhere
     }
@@ -279,8 +278,8 @@ impl Captures {
     }
 }
 
-/// What `reverse-route` adds to the ways: prefixes, each with the index of the link by which
-/// packets to it leave.
+/// What `reverse-route` adds to the routes: prefixes, each with the index of the link that packets
+/// to it leave by.
 fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
     let Some(index) = links.get(interface).copied() else { return Vec::new() };
     let nets = tables::prefixes([*range]).into_iter().filter_map(v4);
@@ -316,7 +315,8 @@ mod tests {
         Ways::new(main, reverse.iter().map(|text| (net(text), OUTSIDE)))
     }
 
-    /// Whether a packet to an address is led to the crypto map, by what is said of this prefix.
+    /// Whether a packet to an address is led to the crypto map, according to the entries for this
+    /// prefix.
     fn encrypted(said: &[(Ipv4Net, Capture)], address: &str) -> bool {
         let address: Ipv4Addr = address.parse().unwrap();
         let longest =
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn what_null0_takes_on_a_router_is_not_encrypted_unless_reverse_route_leads_there() {
         const DEFAULT: &str = "0.0.0.0/0 out 1";
-        // routes, reverse routes, the network behind the tunnel, and what becomes of packets there
+        // routes, reverse routes, the network behind the tunnel, and what happens to packets to it
         type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a [(&'a str, bool)]);
         let rows: &[Row] = &[
             ("the default route", &[DEFAULT], &[], "10.2.0.0/16", &[("10.2.1.1", true)]),

@@ -1,6 +1,6 @@
 //! `ip address dhcp`: runs the DHCP client of each such interface over a packet socket, and puts
-//! its leases on the links. A thread for each link reads the socket, and what came reaches the
-//! clients through the gateway's inbox; their timers are the gateway's.
+//! its leases on the links. A thread for each link reads the socket, and the packets reach the
+//! clients through the gateway's inbox. The gateway runs their timers.
 
 use crate::base::inbox::Inbox;
 use crate::base::message::LinkPacket;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
-    /// Leases that were not given back, by the link's name: the address, and when it ends in
+    /// Leases that were not released, by the link's name: the address, and the end of the lease in
     /// seconds since 1970.
     store: Store,
     supervisor: Arc<Supervisor>,
@@ -31,7 +31,7 @@ pub(crate) struct Clients {
 
 struct Running {
     client: Client,
-    /// The same that the link's thread reads.
+    /// The socket that the link's thread reads.
     socket: Arc<PacketSocket>,
     /// Ends that thread.
     _stop: Stop,
@@ -47,7 +47,7 @@ pub(crate) enum Change {
 }
 
 impl Running {
-    /// Gives the lease back.
+    /// Releases the lease.
     fn release(&mut self) {
         self.client.release();
         self.stored = None;
@@ -58,13 +58,13 @@ impl Running {
 }
 
 impl Clients {
-    /// None yet.
+    /// Starts with no clients.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>, gateway: Arc<Inbox>) -> Self {
         Self { running: BTreeMap::new(), store, supervisor, gateway }
     }
 
-    /// Writes down the leases that changed, so that the process after a crash asks for the same
-    /// addresses.
+    /// Stores the leases that changed, so that the next process asks for the same addresses after a
+    /// crash.
     fn remember(&mut self, now: Instant) {
         let mut rows = Vec::new();
         for (name, running) in &mut self.running {
@@ -88,8 +88,8 @@ impl Clients {
         self.store.write_soon(DHCP_CLIENT, vec![(name.to_string(), None)]);
     }
 
-    /// A client for each interface that wants one and has a link. An address that is there already
-    /// is another client's work and is left to it.
+    /// Starts a client for each interface that is configured for one and has a link. An address
+    /// that is already there is left to the client that set it.
     pub(crate) fn start(
         &mut self,
         config: &Config,
@@ -146,7 +146,7 @@ impl Clients {
         Ok(stop)
     }
 
-    /// A packet came in on a link; [`Self::step`] tells what follows from it.
+    /// Handles a packet that arrived on a link; [`Self::step`] returns what follows from it.
     pub(crate) fn packet(&mut self, now: Instant, packet: &LinkPacket) {
         // the client may have ended meanwhile
         if let Some(running) = self.running.get_mut(&*packet.link) {
@@ -154,7 +154,7 @@ impl Clients {
         }
     }
 
-    /// Ends the clients of interfaces that another configuration gives no client, and their leases.
+    /// Ends the clients of interfaces that have none in another configuration, and their leases.
     pub(crate) fn stop_unwanted(&mut self, config: &Config, names: &BTreeMap<String, String>) -> Vec<Change> {
         let wanted: Vec<_> = config
             .interfaces
@@ -179,7 +179,7 @@ impl Clients {
         self.running.values().map(|running| running.client.poll_timeout()).min()
     }
 
-    /// Does what is due, and tells what changed.
+    /// Does what is due, and returns what changed.
     pub(crate) fn step(&mut self, now: Instant) -> Vec<Change> {
         let mut changes = Vec::new();
         for (name, running) in &mut self.running {
@@ -210,7 +210,7 @@ impl Clients {
         changes
     }
 
-    /// Gives every lease back.
+    /// Releases every lease.
     pub(crate) fn release(&mut self) {
         for running in self.running.values_mut() {
             running.release();
@@ -228,7 +228,7 @@ fn still_lent(row: &[u8]) -> Option<Ipv4Addr> {
     (wall_clock().as_secs() < until).then(|| Ipv4Addr::from(*address))
 }
 
-/// Sends a renewal from port 68; its answer is seen by the packet socket. The mark keeps it out of
+/// Sends a renewal from port 68; the packet socket receives the answer. The mark keeps it out of
 /// the tunnels.
 fn unicast(from: Ipv4Addr, to: Ipv4Addr, message: &[u8]) -> anyhow::Result<()> {
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 64 << 10 };

@@ -1,4 +1,4 @@
-//! The packets of DHCP, which a thread for each link reads, for the clients and for the servers.
+//! DHCP packets, which a thread for each link reads for the clients and for the servers.
 
 use crate::supervise::Heart;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -7,15 +7,15 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How long a thread waits for a packet before it looks whether it is to end.
+/// How long a thread waits for a packet before it checks whether it should end.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
-/// Ends a thread that reads, within [`LOOK`], when this is dropped. Nobody waits for that.
+/// When dropped, ends a reading thread within [`LOOK`], without waiting for it.
 #[derive(Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// What the thread looks at.
+    /// The flag that the thread checks.
     pub(super) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }
@@ -32,8 +32,8 @@ impl Drop for Stop {
     }
 }
 
-/// Hands every packet over until it is stopped. `take` reads one into the buffer and gives its
-/// length, or an error where there is none.
+/// Passes on every packet until it is stopped. `take` reads one into the buffer and returns its
+/// length, or an error if there is none.
 pub(super) fn receive(
     heart: &Heart,
     socket: &impl AsFd,
@@ -44,7 +44,7 @@ pub(super) fn receive(
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
         heart.beat();
-        // an interrupted wait is a wait that ended
+        // an interrupted wait counts as a finished one
         let _ready = poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&LOOK));
         while !stop.load(Ordering::Relaxed)
             && let Ok(length) = take(&mut buffer)

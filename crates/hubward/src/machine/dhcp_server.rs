@@ -1,5 +1,4 @@
-//! `ip dhcp pool`: a server on each link whose address lies in a pool's network, on a thread of its
-//! own.
+//! `ip dhcp pool`: a server on its own thread for each link whose address is in a pool's network.
 
 use crate::base::clock::now;
 use crate::base::family::v4;
@@ -20,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// `lease` when it is not said.
+/// The default of `lease`.
 const LEASE: Duration = Duration::from_secs(86_400);
 
 /// The running servers; they end when this is dropped.
@@ -41,20 +40,18 @@ struct Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.now();
-        // what it lent last should be known to whoever serves the link next; a disk that hangs
-        // stops nobody
+        // the next server of the link should know its last leases; a disk that hangs blocks nobody
         supervise::join(self.thread.take().into_iter().collect());
     }
 }
 
 impl Servers {
-    /// None yet.
+    /// Starts with no servers.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
         Self { running: Vec::new(), store, supervisor }
     }
 
-    /// Ends the servers whose pool is gone or another now, starts what is new, and leaves the rest
-    /// alone.
+    /// Ends the servers whose pool is gone or changed, starts new ones, and leaves the rest alone.
     pub(crate) fn configure(
         &mut self,
         config: &Config,
@@ -109,7 +106,7 @@ impl Servers {
     }
 }
 
-/// Whether a pool with `host` has to be served for itself: no pool with `network` holds its
+/// Whether a pool with `host` needs a server of its own: no pool with `network` contains its
 /// address, and it is the first such pool of its link.
 fn alone(config: &Config, configured: &DhcpPool) -> bool {
     let Some(address) = configured.host.map(|host| host.addr()) else { return false };
@@ -143,7 +140,7 @@ fn place(config: &Config, configured: &DhcpPool) -> Option<(String, Pool)> {
                 dynamic.is_some_and(|network| network.contains(&net.addr()))
                     || inside.is_some_and(|host| net.contains(&host))
             };
-            // DHCP is IPv4's
+            // DHCP is for IPv4 only
             nets.iter().copied().filter_map(v4).find(serves).map(|net| (interface, net))
         }
         _ => None,
@@ -171,8 +168,8 @@ struct Written {
 }
 
 impl Written {
-    /// Writes down what changed: by address, the end in seconds since 1970, then the owner. A
-    /// client is told of its lease only after that.
+    /// Stores what changed: by address, the end in seconds since 1970, then the owner. A client
+    /// learns of its lease only after that.
     fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) {
         if self.bindings == *bindings {
             return;
@@ -190,7 +187,7 @@ impl Written {
     }
 }
 
-/// The leases that an earlier server wrote down; those that ended are kept for their owners.
+/// The leases that an earlier server stored; expired ones are kept for their owners.
 fn stored(store: &Store, now: Instant) -> Vec<(Ipv4Addr, Binding)> {
     store
         .rows(DHCP_SERVER)

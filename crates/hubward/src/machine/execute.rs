@@ -1,6 +1,6 @@
-//! Carries out the steps of a plan by netlink, and keeps what could not be done. Everything that
-//! Hubward makes is marked or written in the ledger, and removed in the end; what was there is left
-//! alone.
+//! Carries out the steps of a plan by netlink, and records what could not be done. Everything that
+//! Hubward makes is marked or recorded in the ledger, and removed at the end; what was there before
+//! is left alone.
 
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
@@ -18,7 +18,7 @@ pub(crate) struct Executor {
     ledger: Ledger,
     standing: Plan,
     undone: Vec<Undone>,
-    /// Why the ledger's file is not as it should be, as it was logged last.
+    /// Why the ledger's file could not be written, as last logged.
     unsaved: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Undone {
 }
 
 impl Executor {
-    /// Removes the leftovers of a run that ended badly; these links stay down if that run set them
+    /// Removes the leftovers of a run that crashed; these links stay down if that run set them
     /// down. `state`: the folder of the ledger.
     pub(crate) fn open(netlink: Netlink, state: Option<&Path>, shut: &[String]) -> Result<Self, Error> {
         let mut ledger = match state {
@@ -55,22 +55,22 @@ impl Executor {
         &self.netlink
     }
 
-    /// What stands: the steps that were carried out, as a plan.
+    /// The current state: the steps that were carried out, as a plan.
     pub(crate) fn standing(&self) -> &Plan {
         &self.standing
     }
 
-    /// Takes what stands as the machine shows it.
+    /// Sets the current state to what the machine shows.
     pub(crate) fn stand(&mut self, standing: Plan) {
         self.standing = standing;
     }
 
-    /// What could not be done when it was tried last.
+    /// What could not be done at the last attempt.
     pub(crate) fn undone(&self) -> &[Undone] {
         &self.undone
     }
 
-    /// Carries out the steps of a plan, see [`in_stages`]. Returns whether the machine has to be
+    /// Carries out the steps of a plan, see [`in_stages`]. Returns whether the machine must be
     /// looked at again.
     pub(crate) fn carry_out(&mut self, steps: Vec<Step>, undone: &mut Vec<Undone>, round: Round) -> bool {
         let again = in_stages(steps, undone, round, |step| {
@@ -82,8 +82,8 @@ impl Executor {
         again
     }
 
-    /// Keeps what the last rounds could not do, and logs what of it is new: the same failure is
-    /// logged once, however often it is tried.
+    /// Records what the last rounds could not do, and logs what is new: the same failure is logged
+    /// once, however often it recurs.
     pub(crate) fn keep(&mut self, undone: Vec<Undone>) {
         for new in undone.iter().filter(|new| !self.undone.contains(new)) {
             new.log();
@@ -91,8 +91,8 @@ impl Executor {
         self.undone = undone;
     }
 
-    /// Adds routes to Hubward's own table for a peer that came, and looks at nothing else. Returns
-    /// whether all of them stand.
+    /// Adds routes to Hubward's own table for a new peer, and looks at nothing else. Returns
+    /// whether all of them were set.
     pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
         let mut done = true;
         for route in routes {
@@ -102,7 +102,7 @@ impl Executor {
             let step = Step::Capture(route);
             match self.carry_out_one(&step) {
                 Ok(()) => self.standing.note(&step),
-                // the others are other peers'
+                // the other routes belong to other peers
                 Err(error) => {
                     done = false;
                     let undone = Undone { step, why: error.to_string() };
@@ -135,7 +135,7 @@ impl Executor {
         }
     }
 
-    /// Logs that the ledger's file cannot be written, or can be again.
+    /// Logs that the ledger's file cannot be written, or can be written again.
     fn report_unsaved(&mut self) {
         let unsaved = self.ledger.unsaved().map(str::to_string);
         if unsaved == self.unsaved {
@@ -160,10 +160,10 @@ pub(crate) enum Round {
     Last,
 }
 
-/// Carries out steps in their order, and adds those that fail to `undone`. A step that is in
-/// `undone` already is not tried again. A failure does not stop the steps of its own stage. The
-/// later stages build on what failed, so they wait for another plan, if there is another round.
-/// Returns whether there should be one.
+/// Carries out steps in order, and adds those that fail to `undone`. A step that is already in
+/// `undone` is not tried again. A failure does not stop the other steps of its stage. The later
+/// stages build on what failed, so they wait for another plan if there is another round. Returns
+/// whether there should be one.
 fn in_stages(
     steps: Vec<Step>,
     undone: &mut Vec<Undone>,
@@ -188,7 +188,7 @@ fn in_stages(
     again
 }
 
-/// Nobody has to remove what is not there any more.
+/// Removing what is already gone counts as done.
 fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.is_not_found() => Ok(()),
@@ -197,7 +197,7 @@ fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
 }
 
 impl Undone {
-    /// The route of the main table that the kernel did not take.
+    /// The route of the main table that the kernel did not accept.
     pub(crate) fn refused(&self) -> Option<&Route> {
         match &self.step {
             Step::RouteOn(route) => Some(route),
@@ -263,8 +263,8 @@ mod tests {
         ]
     }
 
-    /// Carries out all steps but those at these places, and gives the places of those that were
-    /// tried.
+    /// Carries out all steps, of which those at these positions fail, and returns the positions of
+    /// those that were tried.
     fn round(undone: &mut Vec<Undone>, round: Round, fail: &[usize]) -> (Vec<usize>, bool) {
         let all = steps();
         let mut tried = Vec::new();

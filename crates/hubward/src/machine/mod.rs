@@ -1,4 +1,4 @@
-//! The machine under the gateway: links, addresses, routes, and what of its traffic Hubward takes.
+//! The machine under the gateway: links, addresses, routes, and which of its traffic Hubward takes.
 
 pub(crate) mod apply;
 pub(crate) mod capture;

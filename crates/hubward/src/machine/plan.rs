@@ -1,5 +1,5 @@
-//! What a configuration asks of the machine, as a value, and the steps from what stands to it.
-//! Pure: neither the machine nor a clock is read here, so that the tests are tables.
+//! What a configuration requires of the machine, as a value, and the steps from the current state
+//! to it. Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
 use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
 use crate::machine::routes::{self, Statics};
@@ -39,33 +39,33 @@ pub(crate) struct Situation<'a> {
     /// The links of its interfaces.
     pub(crate) names: &'a Names,
     pub(crate) carrier: &'a Carrier,
-    /// `--no-addresses`: somebody else gives the links their addresses.
+    /// `--no-addresses`: something else gives the links their addresses.
     pub(crate) keep_addresses: bool,
     /// The leases of DHCP clients, by link.
     pub(crate) leases: &'a BTreeMap<String, Lease>,
     /// The networks of crypto access lists, of pools, and behind tunnels.
     pub(crate) ranges: &'a [AddressRange],
-    /// The networks to which `reverse-route` makes a route.
+    /// The networks to which `reverse-route` adds a route.
     pub(crate) reverse: &'a [ReverseRoute],
 }
 
-/// The state of the machine, as far as it is Hubward's business: as it shall be, or, as the same
-/// kind of value, as it stands.
+/// The state of the machine, as far as Hubward manages it: as it should be or, as the same kind of
+/// value, as it is.
 ///
-/// Filter rules (`ip access-group`, NAT) belong in front of all of this, as the first [`Stage`]: a
-/// rule has to stand before the link that it filters comes up, and before a route leads packets
-/// past it. nftables replaces a whole table in one transaction, so a table is one field here and
-/// one step, and its rules need no order of removal and addition. For now the only table is that of
-/// the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program and
-/// follows what peers were granted; the gateway puts it in place before a plan is carried out, for
-/// the same reason.
+/// Filter rules (`ip access-group`, NAT) belong before all of this, as the first [`Stage`]: a rule
+/// must be in place before the link that it filters comes up, and before a route leads packets past
+/// it. nftables replaces a whole table in one transaction, so a table would be one field here and
+/// one step, and its rules would need no order of removal and addition. For now the only table is
+/// that of the guard ([`crate::guard`]). It is not part of a plan, because it outlives the program
+/// and follows what peers were granted. The gateway sets it before a plan is carried out, for the
+/// reason given above.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
-    /// Whether links are up, by name. Other links are not Hubward's business.
+    /// Whether links are up, by name. Hubward does not manage other links.
     pub(crate) links: BTreeMap<String, bool>,
-    /// Addresses and their links, as the configuration and the leases have them.
+    /// Addresses and their links, from the configuration and the leases.
     pub(crate) addresses: Vec<(String, IpNet)>,
-    /// The TUN that takes packets, by index.
+    /// The TUN that receives packets, by index.
     pub(crate) tun: Option<u32>,
     /// Settings of the kernel, for as long as Hubward runs.
     pub(crate) settings: BTreeMap<Setting, &'static str>,
@@ -74,18 +74,18 @@ pub(crate) struct Plan {
     pub(crate) routes: Vec<Route>,
     /// The reverse path filter of the links of crypto interfaces.
     pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
-    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and what of it
-    /// is not.
+    /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and which parts
+    /// of that are not.
     pub(crate) captured: BTreeMap<IpNet, Route>,
 }
 
-/// A plan, and what else was found out.
+/// A plan, and what else was found while making it.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The static routes with their distances, for `show ip route`.
     pub(crate) statics: Vec<Static>,
-    /// What an operator should know of the routes, a line each.
+    /// What an operator should know about the routes, a line each.
     pub(crate) notices: BTreeSet<String>,
     pub(crate) captures: Captures,
 }
@@ -107,13 +107,13 @@ pub(crate) enum Step {
     OpenTun(u32),
     /// Adds a routing rule.
     AddRule(Rule),
-    /// Puts a route into the main table, in front of others with its prefix and metric.
+    /// Adds a route to the main table, before others with its prefix and metric.
     RouteOn(Route),
     /// Removes a route from the main table.
     RouteAway(Route),
     /// Sets the reverse path filter of a link.
     FilterSources(String, ReversePath),
-    /// Puts a route into Hubward's own table, in place of another one with its prefix.
+    /// Sets a route in Hubward's own table, replacing another one with its prefix.
     Capture(Route),
     /// Removes a route from Hubward's own table.
     Release(Route),
@@ -124,7 +124,7 @@ pub(crate) enum Step {
 pub(crate) enum Stage {
     /// Links, addresses, settings and rules.
     Base,
-    /// The main table, whose routes lead by the links and their addresses.
+    /// The main table, whose routes depend on the links and their addresses.
     Main,
     /// Hubward's own table, which follows where the main table leads.
     Own,
@@ -146,8 +146,8 @@ impl Step {
         }
     }
 
-    /// Whether the main table may be another one afterwards than the plan expected: the kernel
-    /// makes and removes routes with links and addresses, and may refuse a route.
+    /// Whether the main table may differ afterwards from what the plan expected: the kernel adds
+    /// and removes routes with links and addresses, and may refuse a route.
     pub(crate) const fn changes_routes(&self) -> bool {
         matches!(
             self,
@@ -161,9 +161,9 @@ impl Step {
     }
 }
 
-/// Makes the plan for a situation on a machine that shows this. `standing` is what Hubward has done
-/// so far, which is removed unless it is planned again. `refused` are routes that the kernel did
-/// not take, so that no packet follows them.
+/// Makes the plan for a situation on a machine in the state `seen`. `standing` is what Hubward has
+/// done so far, which is removed unless it is planned again. `refused` are routes that the kernel
+/// did not accept, so no packet follows them.
 pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &[&Route]) -> Planned {
     let leases = leases_in_force(now);
     let (mut plan, expected) = base(now, &leases, seen, standing);
@@ -183,8 +183,8 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     Planned { plan, statics, notices, captures }
 }
 
-/// What the machine will show once links and addresses are as a configuration has them, and the
-/// leases that stay in force.
+/// What the machine will show once links and addresses are as configured, and the leases that stay
+/// in force.
 pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Seen, BTreeMap<String, Lease>) {
     let leases = leases_in_force(now);
     let (_, expected) = base(now, &leases, seen, standing);
@@ -228,7 +228,7 @@ fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
     leases.map(|(name, lease)| (name.clone(), lease.clone())).collect()
 }
 
-/// The links of the configuration's interfaces. One that is shut and not there needs nothing.
+/// The links of the configuration's interfaces. One that is shut and does not exist needs nothing.
 fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
     let named = now.config.interfaces.iter().filter_map(|one| Some((now.names.get(&one.name)?, one)));
     let wanted = named.filter(|(name, interface)| !interface.shutdown || seen.link(name).is_some());
@@ -251,7 +251,7 @@ fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(Stri
 fn settings(carrier: &Carrier) -> BTreeMap<Setting, &'static str> {
     let of_carrier = match carrier {
         Carrier::Tun { name, .. } => (Setting::RpFilter(name.clone()), "0"),
-        // the kernel asks for an SA once, and again only after this time
+        // the kernel sends one acquire for an SA, and another only after this many seconds
         Carrier::Kernel => (Setting::XfrmAcquireExpires, "1"),
     };
     [(Setting::IpForward, "1"), of_carrier].into()
@@ -267,9 +267,9 @@ fn crypto_links(now: &Situation<'_>, seen: &Seen) -> CryptoLinks {
     found.collect()
 }
 
-/// The main table as it will be, in the kernel's order: a route that is added stands in front of
-/// its equals. The network of an interface that is not here is left out: it may hold a pool, or
-/// what a crypto map carries, and that goes into its tunnel.
+/// The main table as it will be, in the kernel's order: a new route comes before its equals. The
+/// network of an interface that is not here is left out: it may contain a pool or a network that a
+/// crypto map protects, whose packets belong in their tunnel.
 fn main_table<'t>(expected: &'t Seen, statics: &'t [Static], refused: &[&Route]) -> Vec<&'t Route> {
     let there = |new: &Route| expected.main.iter().any(|old| same(new, old));
     let added = statics.iter().map(|found| &found.route).filter(|new| !there(new) && !refused.contains(new));
@@ -279,19 +279,20 @@ fn main_table<'t>(expected: &'t Seen, statics: &'t [Static], refused: &[&Route])
     table.filter(|route| !is_absent_network(statics, route)).collect()
 }
 
-/// Addresses that stand and are not planned.
+/// Addresses that are set and not planned.
 fn away(standing: &Plan, plan: &Plan) -> Vec<(String, IpNet)> {
     standing.addresses.iter().filter(|old| !plan.addresses.contains(old)).cloned().collect()
 }
 
 impl Plan {
-    /// The steps from what stands to what is planned, in the order in which they have to be made.
+    /// The steps from the current state to the planned one, in the order in which they must be
+    /// made.
     ///
-    /// Links and addresses go before others come, because an address may move from one link to
-    /// another, and because the kernel removes the other addresses of a network with the first one:
-    /// those are added again. New routes come before old ones go, so that no packet is without one.
-    /// Links, settings and reverse path filters that are not planned any more stay as they are
-    /// until Hubward ends.
+    /// Links and addresses are removed before others are added, because an address may move from
+    /// one link to another, and because the kernel removes the other addresses of a network with
+    /// the first one: those are added again. New routes are added before old ones are removed, so
+    /// that no packet is without one. Links, settings and reverse path filters that are no longer
+    /// planned stay as they are until Hubward ends.
     pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
         let mut steps = Vec::new();
         let turned = |up: bool| {
@@ -337,7 +338,7 @@ impl Plan {
         steps
     }
 
-    /// Follows a step that was carried out.
+    /// Records a step that was carried out.
     pub(crate) fn note(&mut self, step: &Step) {
         match step {
             Step::LinkDown(name) => drop(self.links.insert(name.clone(), false)),
@@ -360,8 +361,8 @@ impl Plan {
         }
     }
 
-    /// Takes routes and reverse path filters as the machine shows them: the kernel removes routes
-    /// with a link or with its last address, and anybody may.
+    /// Adopts routes and reverse path filters as the machine shows them: the kernel removes routes
+    /// with a link or with its last address, and other programs may remove them too.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         let ours = |route: &&Route| route.protocol == PROTOCOL;
         self.routes = seen.main.iter().filter(ours).cloned().collect();
@@ -373,8 +374,8 @@ impl Plan {
         });
     }
 
-    /// Takes everything else as the machine shows it. Only another configuration does this: a link
-    /// that an administrator set down by hand stays down until then.
+    /// Adopts everything else as the machine shows it. This is done only for another configuration:
+    /// a link that an administrator set down by hand stays down until then.
     pub(crate) fn correct_base(&mut self, seen: &Seen) {
         self.links = seen.links.iter().map(|link| (link.name.clone(), link.up)).collect();
         self.addresses.retain(|(link, net)| seen.has(link, *net));
@@ -386,11 +387,11 @@ impl Plan {
     }
 }
 
-/// The MTU of the TUN, in bytes. What is too long for its tunnel is fragmented, or its source gets
-/// an ICMP error; that depends on the tunnel.
+/// The MTU of the TUN, in bytes. A packet that is too long for its tunnel is fragmented, or its
+/// source gets an ICMP error, depending on the tunnel.
 pub(crate) const TUN_MTU: u32 = 1500;
 
-/// The links of all crypto interfaces, also of those that are shut.
+/// The links of all crypto interfaces, including those that are shut.
 fn guarded<'a>(now: &Situation<'a>) -> impl Iterator<Item = &'a String> {
     let names = now.names;
     let crypto = now.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());

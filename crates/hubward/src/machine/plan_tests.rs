@@ -12,8 +12,8 @@ use std::net::Ipv4Addr;
 const TUN: u32 = 9;
 
 /// The IOS configuration of a row. `0 198.51.100.2/29 map` is GigabitEthernet0/0 with that address
-/// and the crypto map, `1 dhcp` and `2 10.1.1.1/24 10.1.2.1/24 shut` are others; whatever does not
-/// begin with a digit is a line of IOS.
+/// and the crypto map, `1 dhcp` and `2 10.1.1.1/24 10.1.2.1/24 shut` are others; anything that does
+/// not begin with a digit is a line of IOS.
 fn config(lines: &[&str]) -> Config {
     let mut text = "crypto isakmp policy 10\n encr aes\n\
         crypto ipsec transform-set AES esp-aes esp-sha-hmac\n\
@@ -44,7 +44,7 @@ fn config(lines: &[&str]) -> Config {
     hubward_config::parse(&text).config
 }
 
-/// A gateway on a machine with four network cards, eth0 to eth3, which work.
+/// A gateway on a machine with four working network cards, eth0 to eth3.
 struct Lab {
     seen: Seen,
     standing: Plan,
@@ -58,9 +58,10 @@ struct Lab {
 
 impl Lab {
     /// The machine of a row, by what is special about it: `eth1 down`, `no eth1`, `eth1
-    /// 10.9.0.1/24` (somebody else's address), `route 10.9.0.0/16 via 10.1.1.9 eth1 5` (somebody
-    /// else's route, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`, `kernel` (it carries the
-    /// packets), `no addresses`, `range 10.2.0.0/16` (what is captured) and `reverse 10.2.0.0/16`.
+    /// 10.9.0.1/24` (an address that Hubward did not set), `route 10.9.0.0/16 via 10.1.1.9 eth1 5`
+    /// (a route that Hubward did not add, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`,
+    /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
+    /// and `reverse 10.2.0.0/16`.
     fn new(special: &[&str]) -> Self {
         let link = |index: u32, name: String| Link {
             index,
@@ -187,7 +188,7 @@ impl Lab {
                 let index = self.index(name);
                 let network = net.trunc();
                 let mut of_network = self.seen.addresses.iter().filter(|there| there.net.trunc() == network);
-                // with the first of a network all others go
+                // the kernel removes all other addresses of a network with the first one
                 let first = of_network.next().is_some_and(|there| there.net == *net);
                 self.seen.addresses.retain(|there| {
                     there.interface != index || !(there.net == *net || first && there.net.trunc() == network)
@@ -270,7 +271,7 @@ fn of_stage(lab: &Lab, steps: &[Step], stage: Stage) -> Vec<String> {
     steps.iter().filter(|step| step.stage() == stage).map(|step| lab.words(step)).collect()
 }
 
-/// A second look finds nothing to do, whatever was done.
+/// Checks that a second look finds nothing left to do.
 fn settled(lab: &mut Lab, config: &Config, name: &str) {
     let left: Vec<_> = lab.steps(config).iter().map(|step| lab.words(step)).collect();
     assert!(left.is_empty(), "{name}: {left:?} the second time");
@@ -281,7 +282,8 @@ const LAN: &str = "1 10.1.1.1/24";
 
 #[test]
 fn links_and_addresses_go_before_others_come() {
-    // what is in force, what is special about the machine, what comes, and the steps
+    // the configuration in force, what is special about the machine, the new configuration, and the
+    // steps
     type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str], &'a [&'a str]);
     let rows: &[Row] = &[
         ("nothing changes", &[OUTSIDE, LAN], &[], &[OUTSIDE, LAN], &[]),
@@ -384,7 +386,7 @@ fn links_and_addresses_go_before_others_come() {
         lab.steps(&config(before));
         for line in *special {
             match *line {
-                // what was so far is in force too
+                // the earlier configuration is in force too
                 "." => drop(lab.steps(&config(before))),
                 line => lab.change(line),
             }
@@ -486,7 +488,7 @@ fn static_routes_follow_distance_links_and_leases() {
         let mut wanted = wanted.to_vec();
         wanted.sort_unstable();
         assert_eq!(found, wanted, "{name}");
-        // the new ones stand before the old ones go
+        // new routes are added before old ones are removed
         steps.retain(|step| step.stage() == Stage::Main);
         assert!(steps.is_sorted_by_key(|step| matches!(step, Step::RouteAway(_))), "{name}");
         settled(&mut lab, &config, name);
@@ -627,7 +629,7 @@ fn what_is_captured_stays_so_while_it_changes() {
         of_stage(&lab, &steps, Stage::Own),
         ["capture 10.2.0.0/17 hubward0", "release 10.2.0.0/16 hubward0"]
     );
-    // one that somebody took away comes again
+    // a route that another program removed is added again
     lab.seen.own.retain(|route| route.destination.prefix_len() != 17);
     let steps = lab.steps(&config);
     assert_eq!(of_stage(&lab, &steps, Stage::Own), ["capture 10.2.0.0/17 hubward0"]);
@@ -658,7 +660,7 @@ fn a_start_and_a_change_of_one_address() {
         ]
     );
     let changed = [OUTSIDE, LAN, "2 10.1.3.1/24", "ip route 0.0.0.0 0.0.0.0 198.51.100.1"];
-    // a reload holds what it did against what the machine shows
+    // a reload compares what Hubward did with what the machine shows
     lab.standing.correct_base(&lab.seen);
     let steps = lab.steps(&config(&changed));
     assert_eq!(all(&lab, &steps), ["away 10.1.2.1/24 eth2", "on 10.1.3.1/24 eth2"]);
@@ -707,7 +709,7 @@ fn a_peer_that_comes_is_captured_as_if_everything_were_planned() {
             .collect();
         assert_eq!(more, all);
     }
-    // one that may hold a peer decides about all
+    // one that may contain a peer decides for all
     let outside = AddressRange::prefix("203.0.113.0/24".parse().unwrap());
     assert!(Lab::new(&[]).plan(&config).captures.more(vec![outside], &[]).is_none());
     assert!(Lab::new(&["kernel"]).plan(&config).captures.more(Vec::new(), &[]).is_none());

@@ -1,13 +1,14 @@
-//! `ip route`: the static routes of the configuration and the default routes of DHCP, held against
+//! `ip route`: the static routes of the configuration and the default routes of DHCP, compared with
 //! the routes of the machine.
 //!
-//! Of routes with one prefix the configuration's own with the lowest distance is used; Linux knows
-//! the distance as metric. A line by an interface that Hubward does not have (a tunnel that is not
-//! implemented, a name that nothing defines, an interface without a card) becomes an unreachable
-//! route of its own distance. The network of an interface that Hubward does not have is unreachable
-//! too, as a connected one (distance 0). A route that somebody else made (an `ifupdown` default
-//! route has metric 0) never wins in silence: a route of distance 1 is put in front of it, and any
-//! other loss is told.
+//! Of several routes with the same prefix, the configuration's own with the lowest distance is
+//! used; in Linux the distance is the metric. A line that names an interface that Hubward does not
+//! have (a tunnel that is not implemented, a name that nothing defines, an interface without a
+//! card) becomes an unreachable route with the line's distance. The network of an interface that
+//! Hubward does not have is unreachable too, as a connected network (distance 0). A route that
+//! another program added (an `ifupdown` default route has metric 0) never overrides one of these
+//! silently: a route of distance 1 is placed before it, and in every other case a warning is
+//! logged.
 
 use crate::machine::seen::{CONNECTED, Seen};
 use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
@@ -22,23 +23,23 @@ use std::net::IpAddr;
 
 /// The distance of a default route that DHCP gave.
 const DHCP_DISTANCE: u8 = 254;
-/// By how many others a line may lead.
+/// How many other lines the next hop of a line may be resolved through.
 const DEPTH: usize = 16;
-/// `ip route … dhcp`, in the place of an interface.
+/// `ip route … dhcp`, in place of an interface.
 const BY_DHCP: &str = "dhcp";
 
-/// The static routes that a configuration stands for on a machine, and what an operator should know
-/// of them, a line each.
+/// The static routes that a configuration means on a machine, and what an operator should know
+/// about them, a line each.
 #[derive(Debug, Default)]
 pub(crate) struct Statics {
     pub(crate) routes: Vec<Static>,
     pub(crate) notices: BTreeSet<String>,
 }
 
-/// The routes of `ip route` and the leases (by link). What leaves by a link that is down is
-/// withdrawn, so that the route with the next higher distance takes over; what leaves by an
-/// interface that Hubward does not have is unreachable, for what a tunnel should carry must not
-/// follow another route in clear.
+/// The routes of `ip route` and the leases (by link). A route by a link that is down is withdrawn,
+/// so that the route with the next higher distance takes over. A route by an interface that Hubward
+/// does not have is unreachable, because what a tunnel should carry must not take another route in
+/// clear.
 pub(crate) fn statics(
     config: &Config,
     names: &Names,
@@ -69,7 +70,7 @@ pub(crate) fn statics(
     Statics { routes: wanted, notices }
 }
 
-/// The routes that the lines and the leases stand for right now.
+/// The routes that the lines and the leases mean now.
 fn wanted(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, around: &Seen) -> Vec<Static> {
     let mut wanted = of_lines(config, names, leases, around);
     let absent = absent_networks(config, names, around);
@@ -90,9 +91,10 @@ fn wanted(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, arou
     wanted
 }
 
-/// The networks of the interfaces that Hubward does not have: on a router packets to them leave by
-/// no other interface. Not where the very same network is connected to a link that is here, nor of
-/// an interface that is shut. Where an interface gets a link later, this is asked anew.
+/// The networks of the interfaces that Hubward does not have: on a router, packets to them leave by
+/// no other interface. Left out are a network that is also connected to a link that exists, and the
+/// network of an interface that is shut. If an interface gets a link later, this is evaluated
+/// again.
 fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static> {
     let connected: BTreeSet<IpNet> = around.addresses.iter().map(|address| address.net.trunc()).collect();
     let mut out: Vec<Static> = Vec::new();
@@ -119,7 +121,7 @@ fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static>
 /// Where a line leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Way {
-    /// Out by a link, to a next hop or straight to the destination.
+    /// Out by a link, to a next hop or directly to the destination.
     Out { link: u32, hop: Option<IpAddr>, onlink: bool },
     /// `Null0`.
     Null,
@@ -131,13 +133,14 @@ enum Way {
 enum Place<'a> {
     /// Its link works.
     Up(&'a Link),
-    /// It is down, or `shutdown`: as on IOS the routes by it go.
+    /// It is down, or `shutdown`: its routes are withdrawn, as on IOS.
     Down,
     /// Hubward does not have it.
     Absent,
 }
 
-/// What the next hop of a line lies in; of two with the same prefix the last one here counts.
+/// What contains the next hop of a line; of two with the same prefix, the variant listed later here
+/// counts.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Holder<'a> {
     /// The destination of another line, by its number; the lower distance counts.
@@ -150,23 +153,24 @@ enum Holder<'a> {
     Link(u32),
 }
 
-/// Resolves the lines of `ip route`, each once: next hops lead by other lines, as far as it takes.
+/// Resolves the lines of `ip route`, each once. A next hop may be resolved through other lines,
+/// recursively.
 struct Lines<'a> {
     config: &'a Config,
     names: &'a Names,
     /// By the link's name.
     leases: &'a BTreeMap<String, Lease>,
     around: &'a Seen,
-    /// What was found for each line; `Some` and empty while it is looked for, so that a line never
-    /// leads by itself.
+    /// What was found for each line; `Some` and empty while the line is being resolved, so that it
+    /// is never resolved through itself.
     ways: Vec<Option<Vec<Way>>>,
-    /// How many lines lead by another one right now.
+    /// The current depth of the recursion.
     depth: usize,
 }
 
 impl Lines<'_> {
-    /// Where a line leads: nowhere while its interface is down or its next hop unknown, to several
-    /// places for `dhcp`.
+    /// Where a line leads: nowhere while its interface is down or its next hop unknown; for `dhcp`,
+    /// possibly to several places.
     fn ways(&mut self, place: usize) -> Vec<Way> {
         match self.ways.get_mut(place) {
             Some(Some(known)) => return known.clone(),
@@ -206,7 +210,7 @@ impl Lines<'_> {
         let defined = self.config.interfaces.iter().find(|interface| interface.name == name);
         let shut = defined.is_some_and(|interface| interface.shutdown);
         match self.names.get(name) {
-            // what a tunnel carried is closed, whoever shut it
+            // what a tunnel carried stays unreachable even if the tunnel is shut
             _ if shut && is_tunnel(name) => Place::Absent,
             _ if shut => Place::Down,
             None => Place::Absent,
@@ -217,7 +221,7 @@ impl Lines<'_> {
         }
     }
 
-    /// The routers that DHCP gave an interface, or any.
+    /// The routers that DHCP gave this interface, or any interface.
     fn by_dhcp(&self, only: Option<&str>) -> Vec<Way> {
         if let Some(name) = only
             && matches!(self.place(name), Place::Absent)
@@ -235,8 +239,8 @@ impl Lines<'_> {
         if !found.is_empty() || only.is_some() {
             return found;
         }
-        // nobody can lend anything to an interface that is not here; where another one may still
-        // get a lease it is waited for
+        // an interface that is not here cannot get a lease; if another one still may, its lease is
+        // awaited
         let asking = self.config.interfaces.iter().filter(|interface| interface.address == Addressing::Dhcp);
         let mut places = asking.map(|interface| (interface, self.place(&interface.name))).peekable();
         let first = places.peek().map(|(interface, _)| interface.name.clone());
@@ -246,8 +250,8 @@ impl Lines<'_> {
         }
     }
 
-    /// By the longest prefix that holds the next hop: a connected network, or another line than the
-    /// default route. A next hop in neither is put on the interface that bears the crypto map.
+    /// By the longest prefix that contains the next hop: a connected network, or a line other than
+    /// the default route. A next hop in neither is taken to be on the crypto interface.
     fn by_hop(&mut self, place: usize, hop: IpAddr) -> Vec<Way> {
         let config = self.config;
         let mut holders = Vec::new();
@@ -260,7 +264,7 @@ impl Lines<'_> {
             let Addressing::Static(nets) = &interface.address else { continue };
             for net in nets.iter().filter(|net| net.contains(&hop)) {
                 match self.place(&interface.name) {
-                    // the machine's own addresses tell whether the network is connected
+                    // the machine's own addresses show whether the network is connected
                     Place::Up(_) => {}
                     Place::Down => holders.push((net.prefix_len(), Holder::Down)),
                     Place::Absent => holders.push((net.prefix_len(), Holder::Absent(&interface.name))),
@@ -286,7 +290,7 @@ impl Lines<'_> {
             Some((_, Holder::Absent(name))) => vec![Way::Absent(name.to_string())],
             Some((_, Holder::Line(_, std::cmp::Reverse(other)))) => {
                 let through = self.ways(other).into_iter().map(|way| match way {
-                    // the other line says that its whole network is at that link
+                    // the other line says that its whole network is on that link
                     Way::Out { link, hop: None, .. } => Way::Out { link, hop: Some(hop), onlink: true },
                     way => way,
                 });
@@ -313,7 +317,7 @@ impl Lines<'_> {
         absent.into_iter().collect()
     }
 
-    /// The route that stands for a line that leads some way.
+    /// The route for a line that leads this way.
     fn installed(&self, line: &model::Route, way: Way) -> Static {
         let mut route = Route::new(line.destination);
         let interface = match way {
@@ -337,7 +341,7 @@ impl Lines<'_> {
     }
 }
 
-/// The routes that the lines stand for, one for each destination and distance.
+/// The routes for the lines, one for each destination and distance.
 fn of_lines(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, around: &Seen) -> Vec<Static> {
     let ways = vec![None; config.routes.len()];
     let mut lines = Lines { config, names, leases, around, ways, depth: 0 };
@@ -351,8 +355,8 @@ fn of_lines(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, ar
     wanted
 }
 
-/// Of routes to one destination with one distance IOS uses all by turns; here one is used. That is
-/// the unreachable one where it stands for a tunnel, and otherwise one that leads somewhere.
+/// IOS balances over all routes with the same destination and distance; here one is used. That is
+/// the unreachable one if it represents a tunnel, and otherwise one that leads somewhere.
 fn settle(wanted: &mut Vec<Static>) {
     let closed = |found: &Static| {
         let absent = found.route.kind == RouteKind::Unreachable;
@@ -377,14 +381,15 @@ fn settle(wanted: &mut Vec<Static>) {
     });
 }
 
-/// Whether packets by such an interface are wrapped, and as a rule encrypted.
+/// Whether packets by such an interface are encapsulated, and usually encrypted.
 fn is_tunnel(name: &str) -> bool {
     ["Tunnel", "Virtual-Template", "Virtual-Access"].iter().any(|kind| name.starts_with(kind))
 }
 
-/// Gives a route its metric, so that it wins over what others made, or says why it does not.
+/// Gives a route a metric with which it overrides the routes of other programs, or says why it does
+/// not.
 fn rank(route: &mut Static, better: bool, around: &Seen, told: &mut BTreeSet<String>) {
-    // 0 is what the kernel gives networks that are connected, and those come first
+    // 0 is the kernel's metric for connected networks, and those come first
     route.route.metric = u32::from(route.distance.max(1));
     let foreign = around.main.iter().filter(|other| {
         other.protocol != PROTOCOL
@@ -442,7 +447,7 @@ mod tests {
     use hubward_linux::address::Address;
     use hubward_linux::link::Statistics;
 
-    /// The outside is eth0, the LAN eth1; Serial0/0 is mapped, and its cable is out.
+    /// The outside is eth0, the LAN eth1. Serial0/0 is mapped, and its cable is unplugged.
     const BASE: &str = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map CM\n\
         interface GigabitEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n\
         interface Serial0/0\n ip address 192.0.2.1 255.255.255.252\n\
@@ -486,7 +491,7 @@ mod tests {
         (names.into(), around)
     }
 
-    /// What stands for these lines: `10.78.0.0/16 [1] unreachable Tunnel7`, `… via 10.1.1.2 eth1
+    /// The routes for these lines: `10.78.0.0/16 [1] unreachable Tunnel7`, `… via 10.1.1.2 eth1
     /// onlink`.
     fn resolved(lines: &str) -> Vec<String> {
         let config = hubward_config::parse(&format!("{BASE}{lines}")).config;
@@ -530,7 +535,7 @@ mod tests {
             ("GigabitEthernet0/1", &["eth1"]),
             ("GigabitEthernet0/1 10.1.1.2", &["via 10.1.1.2 eth1"]),
             ("203.0.113.9", &["via 203.0.113.9 eth0 onlink"]),
-            // down, or shut: as on IOS the route goes
+            // down, or shut: the route is withdrawn, as on IOS
             ("Serial0/0", &[]),
             ("192.0.2.2", &[]),
             ("GigabitEthernet0/2", &[]),
@@ -544,7 +549,8 @@ mod tests {
         }
     }
 
-    /// The network of an interface without a card went out by the default route in clear.
+    /// Packets to the network of an interface without a card must not leave by the default route in
+    /// clear.
     #[test]
     fn the_network_of_an_interface_that_is_not_here_is_unreachable() {
         let more = "interface Vlan1\n ip address 10.40.0.1 255.255.0.0\n ip address 10.41.0.1 255.255.255.0 secondary\n\
@@ -568,20 +574,21 @@ mod tests {
                 "10.40.0.0/16 [0] unreachable Vlan1",
                 "10.41.0.0/24 [0] unreachable Vlan1",
                 "10.30.0.0/24 [0] unreachable GigabitEthernet0/1.30",
-                // that of Vlan3 is connected to eth1, which also has the narrower one of Vlan4
+                // the network of Vlan3 is connected to eth1, which also has the narrower one of
+                // Vlan4
                 "10.1.0.0/16 [0] unreachable Vlan4",
             ]
         );
-        // a mapped interface is here, also while its link is down
+        // a mapped interface is here even while its link is down
         for (ios, linux) in [("Vlan1", "eth8"), ("Vlan5", "eth9")] {
             names.insert(ios.into(), linux.into());
         }
         assert!(!found(&names).iter().any(|line| line.starts_with("10.40.") || line.starts_with("10.41.")));
-        // it stands behind what the kernel connects, whenever that comes
+        // its metric ranks it after the kernel's connected routes, whenever those are added
         let mut route = absent_networks(&config, &surroundings().0, &around).remove(0);
         rank(&mut route, false, &around, &mut BTreeSet::new());
         assert_eq!(route.route.metric, 1);
-        // that of a line of the configuration is another one, which crypto maps heed
+        // the route of a line of the configuration is a different one, which crypto maps respect
         let statics = [route];
         let mut there = statics[0].route.clone();
         assert!(is_absent_network(&statics, &there));
@@ -617,18 +624,18 @@ mod tests {
                 "ip route 10.0.0.0 255.0.0.0 Null0 250\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
                 &["10.0.0.0/8 [250] Null0", "10.78.0.0/16 [1] Null0"],
             ),
-            // the one that is used is what counts: the better one's interface is down
+            // what counts is the route in use: the better one's interface is down
             (
                 "ip route 10.77.0.0 255.255.0.0 Serial0/0\nip route 10.77.0.0 255.255.0.0 10.1.1.2 200\n\
                  ip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
                 &["10.77.0.0/16 [200] via 10.1.1.2 eth1", "10.78.0.0/16 [1] via 10.1.1.2 eth1"],
             ),
-            // nothing leads by itself
+            // no line is resolved through itself
             (
                 "ip route 10.77.0.0 255.255.0.0 10.78.0.1\nip route 10.78.0.0 255.255.0.0 10.77.0.1\n",
                 &["10.77.0.0/16 [1] via 10.77.0.1 eth0 onlink", "10.78.0.0/16 [1] via 10.77.0.1 eth0 onlink"],
             ),
-            // the default route holds no next hop
+            // the default route resolves no next hop
             (
                 "ip route 0.0.0.0 0.0.0.0 Tunnel7\nip route 10.78.0.0 255.255.0.0 203.0.113.9\n",
                 &["0.0.0.0/0 [1] unreachable Tunnel7", "10.78.0.0/16 [1] via 203.0.113.9 eth0 onlink"],
@@ -637,7 +644,7 @@ mod tests {
         for (lines, wanted) in rows {
             assert_eq!(resolved(lines), *wanted, "{lines}");
         }
-        // as deep as anybody wants: no stack overflows
+        // at any depth, the stack does not overflow
         let chain: String = (0..250)
             .map(|n| format!("ip route 10.{n}.0.0 255.255.0.0 10.{}.0.1\n", n + 1))
             .filter(|line| !line.contains("10.1."))

@@ -1,4 +1,4 @@
-//! What the machine shows when it is looked at, and what it is expected to show after a change.
+//! What the machine shows now, and what it is expected to show after a change.
 
 use crate::base::family::v4;
 use crate::machine::view::Names;
@@ -30,12 +30,12 @@ pub(crate) struct Seen {
     /// Hubward's own table.
     pub(crate) own: Vec<Route>,
     pub(crate) rules: Vec<Rule>,
-    /// The settings that were asked for, as far as they could be read.
+    /// The requested settings, as far as they could be read.
     pub(crate) settings: BTreeMap<Setting, String>,
 }
 
 impl Seen {
-    /// Looks at everything, and at these settings. Nothing is changed.
+    /// Reads everything, including these settings. Nothing is changed.
     pub(crate) fn look(
         netlink: &Netlink,
         settings: impl IntoIterator<Item = Setting>,
@@ -62,7 +62,7 @@ impl Seen {
         })
     }
 
-    /// Looks at links and addresses only.
+    /// Reads links and addresses only.
     pub(crate) fn look_at_addresses(netlink: &Netlink) -> Result<Self, Error> {
         let (links, addresses) = (link::list(netlink)?, address::list(netlink)?);
         Ok(Self { links, addresses, ..Self::default() })
@@ -80,8 +80,8 @@ impl Seen {
     }
 
     /// What the machine will show once these links are up or down (by name), and these addresses
-    /// are removed and added. The kernel makes and removes the routes of connected networks itself.
-    /// Whether a link that comes up works is known only afterwards, so it is not expected to.
+    /// are removed and added. The kernel adds and removes the routes of connected networks itself.
+    /// Whether a link that comes up works is known only afterwards, so it is not expected to work.
     pub(crate) fn expected(
         &self,
         links: &BTreeMap<String, bool>,
@@ -120,7 +120,7 @@ impl Seen {
         after
     }
 
-    /// The addresses of a configuration's interfaces. A configured one counts before it is there.
+    /// The addresses of a configuration's interfaces. A configured address counts before it is set.
     pub(crate) fn addresses_of(&self, config: &Config, names: &Names) -> Addresses {
         let found = config.interfaces.iter().filter_map(|interface| {
             let name = names.get(&interface.name).filter(|_| !interface.shutdown)?;
@@ -128,7 +128,7 @@ impl Seen {
             let mut on_link = self.addresses.iter().filter(|address| address.interface == link.index);
             let address = match &interface.address {
                 Addressing::Static(nets) => nets.first().map(|net| net.addr()),
-                // those that the kernel gave itself (fe80::) are none to terminate tunnels at
+                // addresses that the kernel assigned itself (fe80::) do not terminate tunnels
                 _ => on_link.find_map(|address| v4(address.net)).map(|net| net.addr().into()),
             };
             Some((InterfaceId(interface.number), address?))

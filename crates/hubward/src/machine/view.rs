@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 /// The Linux names of the configuration's interfaces.
 pub(crate) type Names = BTreeMap<String, String>;
 
-/// Who gave an interface its address.
+/// Where the address of an interface comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AddressedBy {
     /// `ip address A M`.
     Configuration,
     /// `ip address dhcp`.
     Dhcp,
-    /// The machine had it already, and the configuration does not name it.
+    /// The machine already had it, and the configuration does not name it.
     Host,
     /// It has none.
     Nothing,
@@ -30,7 +30,7 @@ pub(crate) enum AddressedBy {
 pub(crate) struct InterfaceView {
     pub(crate) name: String,
     pub(crate) description: Option<String>,
-    /// Of its link, when it has one.
+    /// The index of its link, if it has one.
     pub(crate) index: Option<u32>,
     pub(crate) shutdown: bool,
     pub(crate) up: bool,
@@ -56,14 +56,14 @@ pub(crate) fn interface_views(
         let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
         let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
         let on_link: Vec<_> = of_link.filter_map(|address| v4(address.net)).collect();
-        // what is shown of these views is `show ip`
+        // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {
             Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
             Addressing::None | Addressing::Dhcp => Vec::new(),
         };
-        // a router goes on showing the addresses of an interface that is shut
+        // a router still shows the addresses of an interface that is shut
         let on_link = if interface.shutdown { configured.clone() } else { on_link };
-        // the kernel lists them by age; the first of the configuration is the primary one
+        // the kernel lists them by age, but the configuration's first address is the primary one
         let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
         InterfaceView {
             name: interface.name.clone(),
@@ -89,7 +89,7 @@ pub(crate) fn interface_views(
     Ok(views.collect())
 }
 
-/// A static route as it is installed, or kept for when a better one goes.
+/// A static route as installed, or kept for when a better one is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Static {
     /// The route.
@@ -102,7 +102,7 @@ pub(crate) struct Static {
     pub(crate) hidden: Option<String>,
 }
 
-/// Whether a route of the machine stands for the network of an interface that Hubward does not
+/// Whether a route of the machine represents the network of an interface that Hubward does not
 /// have.
 pub(crate) fn is_absent_network(statics: &[Static], route: &Route) -> bool {
     statics.iter().any(|known| known.distance == CONNECTED_DISTANCE && same(&known.route, route))

@@ -1,5 +1,5 @@
 //! Whether the kernel supports what a configuration needs. What it does not support is refused by
-//! name: half a protection is none.
+//! name, because partial protection is no protection.
 
 use super::kernel::algorithms;
 use super::plan::{LINES, Net};
@@ -23,7 +23,8 @@ fn terms(policy: &Policy) -> impl Iterator<Item = (&str, u16, &EntryTerms)> {
     })
 }
 
-/// The error names the first thing that policies and SAs of the kernel cannot express.
+/// Checks that the kernel's policies and SAs can express the policy. The error names the first
+/// thing that they cannot.
 pub(super) fn fits(policy: &Policy) -> anyhow::Result<()> {
     let mut lines = 0;
     for (map, sequence, terms) in terms(policy) {
@@ -55,7 +56,7 @@ pub(super) fn fits(policy: &Policy) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tries every suite of the policy, in UDP and without.
+/// Tries every suite of the policy, in UDP and without UDP.
 pub(super) fn probe(policy: &Policy, xfrm: &Xfrm) -> anyhow::Result<()> {
     let sets = terms(policy).flat_map(|(_, _, terms)| &terms.transform_sets);
     let suites: BTreeSet<EspSuite> = sets.map(|set| set.suite).collect();
@@ -145,7 +146,7 @@ mod tests {
         TransformSet { name: name.into(), suite, mode, line: 0 }
     }
 
-    /// Each reason by itself, in a static entry and in one of a dynamic map; the entry before it
+    /// Each reason alone, in a static entry and in an entry of a dynamic map, after an entry that
     /// fits.
     #[test]
     fn what_does_not_fit_is_found_in_every_entry() {
@@ -201,7 +202,7 @@ mod tests {
         }
     }
 
-    /// The lines of all entries together, at the bound and one above.
+    /// The lines of all entries together, at the limit and one above it.
     #[test]
     fn so_many_lines_fit() {
         let line = (true, range([10, 2, 0, 0], [10, 2, 255, 255]));

@@ -1,5 +1,5 @@
-//! The kernel as data plane: child SAs become its SAs, crypto maps and SAs its policies, and its
-//! notifications become those of packet workers. Only the gateway thread uses it.
+//! The kernel as data plane: child SAs become its SAs, crypto maps and child SAs become its
+//! policies, and its notifications become those of packet workers. Only the gateway thread uses it.
 
 use super::plan::{self, LINES, MARK, Name, Net, Plan, Rule, Said, Verdict};
 use crate::base::message::News;
@@ -27,22 +27,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Sequence numbers end; a rekey starts long before.
+/// Sequence numbers run out; a rekey starts long before.
 const SOFT_PACKETS: u64 = 1 << 31;
 const HARD_PACKETS: u64 = (1 << 32) - 2;
 /// How often the SAs are read.
 const POLL: Duration = Duration::from_secs(1);
-/// Reading them takes at most this part of the time.
+/// Reading them takes at most one part in this many of the time.
 const POLL_SHARE: u32 = 10;
 
-/// An interface with a crypto map, as Linux has it.
+/// A crypto interface, as Linux has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) address: Option<Ipv4Addr>,
 }
 
-/// The interfaces with a crypto map.
+/// The crypto interfaces.
 pub(crate) type Links = BTreeMap<InterfaceId, Link>;
 
 /// A child SA, as far as it is in the kernel.
@@ -52,7 +52,7 @@ struct Pair {
     net: Net,
     inbound: Option<SaId>,
     outbound: Option<SaId>,
-    /// A packet came in.
+    /// A packet was received.
     seen: bool,
     /// When a move was last reported.
     moved: Option<Instant>,
@@ -66,7 +66,7 @@ pub(crate) struct Kernel {
     pairs: BTreeMap<ChildId, Pair>,
     owners: BTreeMap<SaId, (ChildId, Direction)>,
     in_force: BTreeMap<Name, Said>,
-    /// SAs that go once no policy names them.
+    /// SAs that are removed once no policy names them.
     leaving: Vec<SaId>,
     poll_at: Instant,
 }
@@ -94,7 +94,7 @@ impl Kernel {
         &self.xfrm
     }
 
-    /// Another configuration; [`Self::commit`] applies it.
+    /// Sets another configuration; [`Self::commit`] applies it.
     pub(crate) fn configure(&mut self, policy: Arc<Policy>, pools: Vec<AddressRange>) {
         (self.policy, self.pools) = (policy, pools);
     }
@@ -159,7 +159,7 @@ impl Kernel {
             resume,
             ..Sa::new(id, algorithms(child.suite, half.keymat.expose()).context("its keys are too short")?)
         };
-        // the peer may name its new SA as it named the one that is about to go
+        // the peer may give its new SA the SPI of the one that is about to be removed
         if self.leaving.contains(&id) {
             self.leaving.retain(|leaving| *leaving != id);
             self.forget(id);
@@ -181,7 +181,7 @@ impl Kernel {
                 bytes: state.bytes,
                 packets: state.packets,
             });
-            // before the new one: the inbound one has the same name
+            // before the new one is added, because the inbound SA keeps its key in this map
             self.owners.remove(&old);
             self.forget(old);
             let moved = resume.map_err(anyhow::Error::new).and_then(|resume| {
@@ -197,7 +197,7 @@ impl Kernel {
         self.pairs.insert(child, pair);
     }
 
-    /// Stops using a child with the next [`Self::commit`]; what it carried is in `sad` then.
+    /// Stops using a child SA with the next [`Self::commit`]; its counters are then in `sad`.
     pub(crate) fn remove(&mut self, child: ChildId, sad: &Sad, now: Instant) {
         let Some(pair) = self.pairs.remove(&child) else { return };
         for id in [pair.inbound, pair.outbound].into_iter().flatten() {
@@ -216,8 +216,8 @@ impl Kernel {
         }
     }
 
-    /// Brings the policies in line with the configuration, the SAs and the networks that routes
-    /// lead elsewhere, then forgets the SAs that nothing leads to any more.
+    /// Brings the policies in line with the configuration, the SAs and the networks not routed via
+    /// a crypto interface, then removes the SAs that no policy uses any more.
     pub(crate) fn commit(&mut self, links: &Links, elsewhere: Vec<Ipv4Net>) {
         let mut wanted = Plan { elsewhere, ..self.plan(links) }.policies();
         let (set, gone) = plan::difference(&self.in_force, &wanted);
@@ -265,8 +265,8 @@ impl Kernel {
                         (entries.iter().map(|entry| &entry.terms).collect(), None)
                     }
                 };
-                // what is left out is before SAs with wider proxy identities, which belong to other
-                // entries
+                // entries that are left out come before SAs with wider proxy identities, which
+                // belong to other entries
                 let left_out = |terms: &&&EntryTerms| !may_call && terms.transform_sets.is_empty();
                 let lists = terms.iter().filter(left_out).filter_map(|terms| terms.acl.as_ref());
                 let nets = lists.flat_map(|acl| &acl.lines).filter(|line| line.permit);
@@ -304,7 +304,7 @@ impl Kernel {
         plan
     }
 
-    /// What an event means to the gateway.
+    /// What an event means for the gateway.
     pub(crate) fn told(&mut self, event: Event, tables: &Tables, now: Instant) -> Option<News> {
         match event {
             Event::Acquire { flow, reqid } if Reqids::are_ours(reqid) => {
@@ -320,7 +320,8 @@ impl Kernel {
             Event::Moved { destination, spi, source, port } => {
                 let (child, _) = self.owners.get(&SaId { destination, spi })?;
                 let pair = self.pairs.get_mut(child)?;
-                // the kernel reports it with every packet; a peer is followed once a second
+                // the kernel reports this for every packet; a peer is followed at most once a
+                // second
                 if pair.moved.is_some_and(|last| last + POLL > now) {
                     return None;
                 }
@@ -336,7 +337,7 @@ impl Kernel {
         }
     }
 
-    /// Reads the counters when it is time; returns what they show: the first packet in, an SA that
+    /// Reads the counters when due; returns what they show: the first packet received, an SA that
     /// is gone, packets dropped.
     pub(crate) fn poll(&mut self, sad: &Sad, clock: impl Fn() -> Instant) -> Vec<News> {
         let now = clock();
@@ -357,7 +358,7 @@ impl Kernel {
             there.insert(state.id);
             messages.extend(self.count(state, sad, now));
         }
-        // the kernel ends an SA at its hard limit, and another program may have flushed them
+        // the kernel removes an SA at its hard limit, and another program may have flushed all SAs
         let gone = self.owners.iter().filter(|(id, _)| !there.contains(id));
         messages.extend(gone.map(|(_, (child, _))| News::Limit(*child, Limit::Hard)));
         let took = clock().since(now);
@@ -397,7 +398,7 @@ impl Kernel {
     }
 }
 
-/// Everything goes, however the gateway ends.
+/// Everything is removed, however the gateway ends.
 impl Drop for Kernel {
     fn drop(&mut self) {
         if let Err(error) = self.xfrm.sweep() {
@@ -417,7 +418,7 @@ impl Pair {
 
 fn flow_of(packet: &Selector) -> Flow {
     let protocol = packet.protocol.unwrap_or(0);
-    // for other protocols the kernel has something else there: ICMP's type and code
+    // for other protocols the kernel has other values there, such as ICMP's type and code
     let has_ports = matches!(protocol, protocol::TCP | protocol::UDP);
     Flow {
         source: packet.source.addr().into(),
@@ -428,7 +429,7 @@ fn flow_of(packet: &Selector) -> Flow {
     }
 }
 
-/// A suite by the kernel's names; `None` when there are not as many keys as it needs.
+/// A suite by the kernel's names; `None` if the keying material is shorter than it needs.
 pub(super) fn algorithms(suite: EspSuite, keymat: &[u8]) -> Option<Algorithms<'_>> {
     let cipher = suite.cipher();
     let name = match cipher {
@@ -500,7 +501,7 @@ mod tests {
         }
     }
 
-    /// Of other protocols than TCP and UDP the kernel puts something else where the ports are.
+    /// For protocols other than TCP and UDP, the kernel puts other values where the ports are.
     #[test]
     fn only_tcp_and_udp_have_ports() {
         for (protocol, expected) in [

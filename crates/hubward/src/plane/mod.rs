@@ -1,5 +1,5 @@
-//! Who carries the packets: Hubward's own workers, or the kernel where it can do all that the
-//! configuration says.
+//! Who carries the packets: Hubward's own workers, or the kernel if it supports everything in the
+//! configuration.
 
 mod fit;
 pub(crate) mod kernel;
@@ -42,12 +42,12 @@ pub(crate) enum Plane {
     Kernel(Box<Kernel>),
 }
 
-/// The kernel cannot do what the configuration says, and was to do it.
+/// The kernel was chosen, and does not support the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("--dataplane kernel")]
 pub(crate) struct Unfit;
 
-/// Which data plane it became, and why, for `show crypto engine brief`.
+/// Which data plane was chosen, and why, for `show crypto engine brief`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) name: Name,
@@ -77,7 +77,7 @@ impl Default for Chosen {
 }
 
 impl Plane {
-    /// Takes the plane that was chosen, if it can do what the policy says.
+    /// Sets up the chosen plane, if it supports the policy.
     pub(crate) fn choose(choice: Choice, policy: &Policy, now: Instant) -> anyhow::Result<(Self, Chosen)> {
         let kernel = match choice {
             Choice::User => {
@@ -107,7 +107,7 @@ impl Plane {
         Ok(Self::Kernel(Box::new(Kernel::new(xfrm, now)?)))
     }
 
-    /// Whether another policy can take the place of the one in force without another plane.
+    /// Whether another policy can replace the one in force without a change of plane.
     pub(crate) fn can_do(&self, policy: &Policy) -> anyhow::Result<()> {
         match self {
             Self::User => Ok(()),
@@ -118,7 +118,7 @@ impl Plane {
         }
     }
 
-    /// Whether the kernel does it.
+    /// Whether the kernel carries the packets.
     pub(crate) fn is_kernel(&self) -> bool {
         matches!(self, Self::Kernel(_))
     }
@@ -134,7 +134,7 @@ impl Plane {
     }
 }
 
-/// Removes what a killed run with the other plane left: its policies would keep packets from the
+/// Removes what a killed run with the kernel's plane left: its policies would keep packets from the
 /// TUN.
 fn sweep() {
     // a kernel without xfrm has no leftovers
@@ -149,7 +149,7 @@ fn sweep() {
     }
 }
 
-/// Batches that a socket may give before its worker looks around.
+/// Batches read from a socket before its worker checks for changes.
 const TURN: usize = 16;
 
 /// IKE on UDP 4500, from which the kernel has removed ESP and NAT keepalives.
@@ -169,12 +169,12 @@ pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     }
 }
 
-/// Hands the kernel's news on until `stopped`.
+/// Passes on the kernel's events until `stopped`.
 pub(crate) fn listen(heart: &Heart, mut events: Events, gateway: &Inbox, stopped: impl Fn() -> bool) {
     while !stopped() {
         heart.beat();
         if !gateway.has_room() {
-            // the kernel keeps some, and says when it lost others
+            // the kernel queues some events, and reports when others were lost
             std::thread::sleep(std::time::Duration::from_millis(1));
             continue;
         }

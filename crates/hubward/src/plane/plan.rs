@@ -1,7 +1,7 @@
-//! What the crypto maps and the SAs say, as the flat list of policies that the kernel asks: of
-//! several that speak of a packet the one with the lowest priority decides. SAs come first, by the
-//! length of the remote prefix and the newest of equal ones, then the lines of the crypto maps in
-//! their order, then the pools of clients.
+//! The crypto maps and the SAs as the flat list of policies that the kernel looks up: of several
+//! that match a packet, the one with the lowest priority number decides. SAs come first, ordered by
+//! the length of the remote prefix, the newest first among equal ones; then the lines of the crypto
+//! maps in their order, then the pools of clients.
 
 use hubward_linux::marks::FWMARK;
 use hubward_linux::xfrm::{Action, Direction, Mode, Policy, Priorities, Reqids, Selector, Template};
@@ -11,26 +11,27 @@ use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What the kernel knows a policy by.
+/// The kernel's key for a policy.
 pub(super) type Name = (Direction, Selector);
-/// What a policy says.
+/// The value of a policy: its priority and action.
 pub(super) type Said = (u32, Action);
 
-/// Lines of all crypto maps that the priorities have room for.
+/// How many lines of all crypto maps together the priorities have room for.
 pub(super) const LINES: usize = 0xf000;
 const FIRST_LINE: u32 = 0x10_0000;
 const POOLS: u32 = 0xff_0000;
 
-/// Outer packets are routed past Hubward's own table, or a proxy identity that contains the peer's
-/// address would lead them into itself.
+/// Outer packets are routed past Hubward's own table. Otherwise a proxy identity that contains the
+/// peer's address would lead them back into the tunnel.
 pub(super) const MARK: u32 = FWMARK;
 
-/// What becomes of packets to the peer.
+/// What happens to packets to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// They take this SA.
+    /// They are sent by this SA.
     Sa(Template),
-    /// The child SA is inbound only so far: what would carry the packets without it does.
+    /// The child SA has only its inbound SA so far, so the packets are handled as if it did not
+    /// exist.
     InboundOnly,
     /// There is no SA; the first packet makes the kernel send an acquire by this template.
     Ask(Template),
@@ -38,17 +39,17 @@ pub(super) enum Verdict {
     Block,
 }
 
-/// A rule for packets that leave by an interface, and for the answers.
+/// A rule for packets that leave by an interface, and for the answers to them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
     /// Index of the interface.
     pub(super) interface: u32,
-    /// Seen from this gateway.
+    /// The proxy identity, as seen from this gateway.
     pub(super) net: Net,
     pub(super) verdict: Verdict,
 }
 
-/// A proxy whose sides are prefixes: what a policy can say.
+/// A proxy identity whose sides are prefixes, as a policy can express it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Net {
     local: Ipv4Net,
@@ -82,13 +83,14 @@ impl Net {
         Self { local, remote, protocol: None, local_port: None, remote_port: None }
     }
 
-    /// Without its ports: what an SA checks inner packets against, because fragments have none.
+    /// The same without ports: what an SA checks inner packets against, because fragments have no
+    /// ports.
     pub(super) fn without_ports(self) -> Self {
         Self { local_port: None, remote_port: None, ..self }
     }
 
-    /// The same for fragments, whose ports are 0 for the kernel; they follow the packets of their
-    /// addresses.
+    /// The same for fragments, whose ports the kernel sees as 0; they are handled like the packets
+    /// between the same addresses.
     fn of_fragments(&self) -> Option<Self> {
         let has_ports = self.local_port.is_some() || self.remote_port.is_some();
         let may = matches!(self.protocol, Some(protocol::TCP | protocol::UDP));
@@ -111,8 +113,8 @@ impl Net {
         }
     }
 
-    /// Packets from the peer's side, by any interface: for inbound packets the kernel compares the
-    /// outgoing one.
+    /// Packets from the peer's side, by any interface, because the kernel compares the outgoing
+    /// interface even for inbound packets.
     pub(super) fn inward(&self) -> Selector {
         Selector {
             source: self.remote,
@@ -124,7 +126,7 @@ impl Net {
         }
     }
 
-    /// The more a proxy says, the lower; below 256.
+    /// The narrower a proxy identity, the lower the value, which is below 256.
     fn width(&self) -> u32 {
         let ports = u32::from(self.local_port.is_none()) + u32::from(self.remote_port.is_none());
         (32 - u32::from(self.local.prefix_len())) * 4 + u32::from(self.protocol.is_none()) + ports
@@ -144,14 +146,16 @@ pub(super) fn prefix(range: AddressRange) -> Option<Ipv4Net> {
 pub(super) struct Plan {
     /// SAs, the oldest first.
     pub(super) sas: Vec<Rule>,
-    /// Lines of entries that are left out: their packets take no SA with a wider proxy.
+    /// Lines of entries that are left out: their packets are not sent by an SA with a wider proxy
+    /// identity.
     pub(super) left_out: Vec<Rule>,
     /// The lines of the crypto maps, in their order.
     pub(super) lines: Vec<Rule>,
     /// Client pools: packets to an address that no client has must not leave.
     pub(super) pools: Vec<Rule>,
-    /// Networks in a proxy that routes lead elsewhere than to an interface with a crypto map, as
-    /// the spoke's LAN in the proxy of the whole company: what comes from there is not the peer's.
+    /// Networks within a proxy identity that are not routed via a crypto interface, such as the
+    /// spoke's LAN in a proxy identity for the whole company: packets from there are not from the
+    /// peer.
     pub(super) elsewhere: Vec<Ipv4Net>,
 }
 
@@ -165,8 +169,8 @@ impl Plan {
                 policies.insert(name, (Priorities::FIRST, Action::Allow));
             }
         }
-        // the newest first: the kernel keeps one policy for a selector, and the first that is added
-        // stays
+        // the newest come first: the kernel has one policy for a selector, and the first to be
+        // added stays
         for rule in self.left_out.iter().chain(self.sas.iter().rev()) {
             let length = 33 - u32::from(rule.net.remote.prefix_len());
             rule.add(&mut policies, (length << 8) + rule.net.width());
@@ -185,7 +189,8 @@ impl Rule {
     fn add(&self, policies: &mut BTreeMap<Name, Said>, place: u32) {
         let priority = Priorities::FIRST + place;
         let (out, inward) = match self.verdict {
-            // an SA checks inbound packets against its own selector: any of ours will do
+            // an SA checks inbound packets against its own selector, so any SA of ours is
+            // acceptable
             Verdict::Sa(template) | Verdict::Ask(template) => {
                 (Some(Action::Protect(template)), Action::Protect(ANY_OF_OURS))
             }
@@ -211,8 +216,7 @@ const ANY_OF_OURS: Template = Template {
     mode: Mode::Tunnel,
 };
 
-/// What must change: policies that are new or say something else, and the names of those that are
-/// gone.
+/// What must change: the policies that are new or different, and the keys of those that are gone.
 pub(super) fn difference(old: &BTreeMap<Name, Said>, new: &BTreeMap<Name, Said>) -> (Vec<Policy>, Vec<Name>) {
     let set = new.iter().filter(|(name, said)| old.get(name) != Some(said));
     let set = set.map(|((direction, selector), (priority, action))| Policy {
@@ -263,7 +267,7 @@ mod tests {
             && [0, interface].contains(&selector.interface)
     }
 
-    /// What the kernel would do; `None` is to let it pass for want of a policy.
+    /// What the kernel would do; `None`: it lets the packet pass because no policy matches.
     fn asked(plan: &Plan, direction: Direction, flow: &Flow, interface: u32) -> Option<Action> {
         let policies = plan.policies();
         let hits = policies
@@ -317,7 +321,7 @@ mod tests {
         assert_eq!(spi(asked(&plan, Direction::In, &flow("10.1.1.1", "10.2.2.2"), 1)), Some(0));
     }
 
-    /// The longest remote prefix, the newest of equal ones.
+    /// The longest remote prefix decides, and the newest among equal ones.
     #[test]
     fn the_right_sa_carries_a_packet() {
         let plan = Plan {
@@ -333,7 +337,7 @@ mod tests {
         assert_eq!((out("10.2.2.2"), out("10.2.3.3"), out("10.7.7.7")), (Some(3), Some(2), None));
     }
 
-    /// While a new child SA has no outbound SA the old one stays in use, and both receive.
+    /// While a new child SA has no outbound SA, the old one stays in use, and both receive.
     #[test]
     fn a_pair_is_heard_before_it_is_used() {
         let both = net("10.1.0.0/16", "10.2.0.0/16");
@@ -361,7 +365,7 @@ mod tests {
         assert_eq!(asked(&plan, Direction::Out, &other, 2), Some(Action::Block));
     }
 
-    /// A fragment shows no ports, and must not slip past a line that names one.
+    /// A fragment has no ports, and must not bypass a line that names one.
     #[test]
     fn fragments_go_with_their_packet() {
         let dns =
@@ -400,8 +404,8 @@ mod tests {
         assert!(set.is_empty() && gone.len() == 3);
     }
 
-    /// A line of an entry that is left out is before an SA with a wider proxy identity, not before
-    /// one with a narrower.
+    /// A line of an entry that is left out comes before an SA with a wider proxy identity, and not
+    /// before one with a narrower one.
     #[test]
     fn what_is_left_out_takes_no_wider_sa() {
         let mut plan = Plan::default();
@@ -416,8 +420,8 @@ mod tests {
         assert!(matches!(out[1].1.1, Action::Block));
     }
 
-    /// SAs, then lines, then pools: whatever the numbers within, none reaches into the next kind's,
-    /// and all are Hubward's.
+    /// SAs, then lines, then pools: the priorities of one kind never overlap those of the next, and
+    /// all are in Hubward's range.
     #[test]
     fn the_kinds_of_policies_do_not_mix() {
         let all = net("0.0.0.0/0", "0.0.0.0/0");
@@ -479,7 +483,7 @@ mod tests {
         assert_eq!(of.without_ports(), bare);
     }
 
-    /// What a rule says in each direction: how many policies, and of what kind.
+    /// What a rule becomes in each direction: how many policies, and of what kind.
     #[test]
     fn a_rule_is_a_policy_for_each_direction() {
         let plain = net("10.1.0.0/16", "10.2.0.0/16");
@@ -505,8 +509,8 @@ mod tests {
         }
     }
 
-    /// A line that repeats an earlier one, also by another interface, changes nothing of what that
-    /// says.
+    /// A line that repeats an earlier one, even on another interface, does not change the earlier
+    /// one's policies.
     #[test]
     fn the_earlier_of_two_equal_lines_counts() {
         let both = net("10.1.0.0/16", "10.2.0.0/16");
@@ -521,7 +525,7 @@ mod tests {
         assert_eq!(plan.policies().len(), 4, "out by each interface, and in and forward once");
     }
 
-    /// What must be set again and what must go, for each kind of change.
+    /// What must be set again and what must be removed, for each kind of change.
     #[test]
     fn each_change_sets_or_removes_what_it_must() {
         let (a, b) = (net("10.1.0.0/16", "10.2.0.0/16"), net("10.1.0.0/16", "10.3.0.0/16"));
@@ -561,7 +565,7 @@ mod tests {
                 "{name}"
             );
         }
-        // what is set says what is wanted, and after it nothing is left to do
+        // the policies that are set are the wanted ones, and afterwards nothing is left to do
         let new = plan(vec![line(1, b), line(0, a), blocked(net("10.1.0.0/16", "10.4.0.0/16"))]);
         let (set, gone) = difference(&old, &new);
         let mut then = old.clone();
@@ -570,7 +574,7 @@ mod tests {
         assert_eq!(then, new);
     }
 
-    /// As many lines as there is room for become policies, and not one more.
+    /// Exactly as many lines as there is room for become policies.
     #[test]
     fn there_is_room_for_so_many_lines() {
         let host = |number: usize| Ipv4Net::from(Ipv4Addr::from_bits(0x0a00_0000 + number as u32));

@@ -1,17 +1,18 @@
-//! Which data plane it becomes, and why.
+//! Which data plane is chosen, and why.
 
 use super::*;
 use hubward_linux::netns::{self, NetNs};
 use hubward_proto::policy::Global;
 
-/// A policy with something that the kernel cannot do.
+/// A policy with something that the kernel does not support.
 fn unfit() -> Policy {
     Policy { global: Global { invalid_spi_recovery: true, ..Global::default() }, ..Policy::default() }
 }
 
 const WHY: &str = "the kernel does not report unknown SPIs (crypto isakmp invalid-spi-recovery)";
 
-/// Whoever asked for the kernel does not get something else: the start ends, for this reason.
+/// If the kernel is asked for and does not support the policy, the start fails for that reason and
+/// does not fall back.
 #[test]
 fn the_kernel_that_was_asked_for_and_cannot_is_an_error() {
     let Err(error) = Plane::choose(Choice::Kernel, &unfit(), Instant::ORIGIN) else {
@@ -21,8 +22,8 @@ fn the_kernel_that_was_asked_for_and_cannot_is_an_error() {
     assert_eq!(format!("{error:#}"), format!("--dataplane kernel: {WHY}"));
 }
 
-/// User space is the default, and what `auto` falls back to; a policy changes nothing for it. In a
-/// namespace of its own, because both remove what the kernel's data plane left behind.
+/// User space is the default, and what `auto` falls back to; it supports every policy. The test
+/// runs in a namespace of its own, because both remove what the kernel's data plane left.
 #[test]
 fn user_space_where_the_kernel_is_not_asked_for_or_cannot() {
     if !netns::can_create() {

@@ -1,5 +1,5 @@
-//! The gateway and what it stands on, put together: everything that `hubward run` opens, makes or
-//! reads before it starts the packet workers and lets people in.
+//! Builds the gateway and what it depends on: everything that `hubward run` opens, makes or reads
+//! before it starts the packet workers and accepts users.
 
 use crate::base::clock::now;
 use crate::base::counters::Drops;
@@ -46,7 +46,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 
-/// A gateway, and what else of the program needs the same parts.
+/// A gateway, and the parts that the rest of the program shares with it.
 pub(crate) struct Built {
     pub(crate) gateway: Gateway,
     pub(crate) inbox: Arc<Inbox>,
@@ -60,11 +60,11 @@ pub(crate) struct Built {
     pub(crate) events: Option<Events>,
 }
 
-/// Builds the gateway of a configuration that may be started. `status`: what the configuration
-/// alone ends with.
+/// Builds the gateway of a configuration that may be started. `status`: the exit status from the
+/// configuration alone.
 ///
 /// # Errors
-/// The machine cannot do it, or not yet; what was made by then is taken back.
+/// The machine cannot do it, or not yet; everything done until then is undone.
 pub(crate) fn build(
     arguments: &Arguments,
     parsed: Parsed,
@@ -84,7 +84,7 @@ pub(crate) fn build(
     let (plane, chosen) = Plane::choose(arguments.dataplane, translation.policy(), now())?;
     tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
     plane.prepare(&isakmp, &natt)?;
-    // before anything can be asked of it
+    // before anything is requested of it
     let events = if plane.is_kernel() { Some(Events::open()?) } else { None };
     let esp = match plane.is_kernel() {
         true => None,
@@ -102,7 +102,7 @@ pub(crate) fn build(
         arguments.no_addresses,
         arguments.options.map.is_empty(),
     )?;
-    // what happens from here on is news
+    // from here on, changes are reported
     let monitor = Monitor::open()?;
     let tun = Tun::create(&TunOptions::default())?;
     if !plane.is_kernel() {

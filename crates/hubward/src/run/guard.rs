@@ -1,4 +1,5 @@
-//! `hubward guard` and `hubward release`: the guard for when no gateway runs, and its end.
+//! `hubward guard` and `hubward release`: the guard for the time in which no gateway runs, and its
+//! removal.
 
 use crate::base::program::mapping;
 use crate::base::store::Store;
@@ -22,7 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// `hubward guard FILE`: sets the guard of a configuration and ends. A configuration that would be
-/// refused is guarded too: that it does not run is no reason to let it leak.
+/// refused is guarded too, because its packets must not leak while it does not run.
 pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -45,8 +46,8 @@ fn counted(number: usize, one: &str, more: &str) -> String {
     }
 }
 
-/// After a start that was refused. A service whose start is refused is guarded all the same, as
-/// with `--guard` everybody is; a guard that is there already, of what ran before, stays as it is.
+/// Sets the guard after a start that was refused, for a service always and otherwise with
+/// `--guard`. An existing guard of an earlier run stays as it is.
 pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
     if !arguments.guard && std::env::var_os("NOTIFY_SOCKET").is_none() {
         return;
@@ -66,7 +67,7 @@ pub(crate) fn stand_in(arguments: &crate::run::arguments::Arguments) {
     }
 }
 
-/// Sets the guard of a configuration that nobody runs.
+/// Sets the guard of a configuration that is not running.
 fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     privilege::require(Capability::NetAdmin, "a guard")?;
     let choices = Choices::of(&arguments.options)?;
@@ -77,8 +78,8 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
             arguments.file.display()
         );
     }
-    // tunnels that do not exist here are closed, whether a start without them was wanted or would
-    // be refused
+    // tunnels that do not exist here are closed, whether the operator chose to start without them
+    // or the start would be refused
     let judgement = choices.judge(&parsed);
     let without: Vec<_> = judgement.without.iter().chain(&judgement.missing).cloned().collect();
     leave_out(&mut parsed.config, &judgement.verdicts, &without);
@@ -86,7 +87,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
     let names = names(&parsed.config, &arguments.options.map, &arguments.state)?;
-    // the only thing that opens no store is another Hubward that has it
+    // opening the store fails only if another Hubward has it open
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
     let absent: Vec<_> = names.iter().filter(|(_, linux)| !links.contains(linux)).collect();
@@ -97,7 +98,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     Ok(guard.news().unwrap_or_default())
 }
 
-/// `hubward release`: takes the guard away and says what it kept in.
+/// `hubward release`: removes the guard and prints what it kept in.
 pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     if UnixStream::connect(socket).is_ok() {
         bail!("Hubward is running and keeps its guard in place; stop it first (systemctl stop hubward)");
@@ -117,8 +118,8 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `hubward release --show`: what the guard keeps in, asked of the kernel, whether a gateway runs
-/// or not.
+/// `hubward release --show`: prints what the guard keeps in, read from the kernel, whether or not a
+/// gateway runs.
 pub(crate) fn show() -> anyhow::Result<ExitCode> {
     privilege::require(Capability::NetAdmin, "a look at the guard")?;
     let filters = Nftables::open()?;
@@ -140,7 +141,8 @@ pub(crate) fn show() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells somebody whom no gateway answered that what it protected is still kept in, if he may know.
+/// If no gateway answers, prints for a user who may know it that the guard still keeps in what the
+/// gateway protected.
 pub(crate) fn tell_of_a_guard_without_a_gateway(socket: &Path) {
     if UnixStream::connect(socket).is_err()
         && Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false)
@@ -149,7 +151,7 @@ pub(crate) fn tell_of_a_guard_without_a_gateway(socket: &Path) {
     }
 }
 
-/// The same for whoever ended the gateway by Ctrl-C.
+/// Removes the guard for a user who ended the gateway with Ctrl-C.
 pub(crate) fn release_at_the_terminal() {
     let removed = || -> anyhow::Result<Option<BTreeSet<String>>> {
         let filters = Nftables::open()?;
@@ -191,9 +193,9 @@ fn farewell(kept_in: &BTreeSet<String>) -> String {
     text
 }
 
-/// The Linux names of interfaces that need not be there yet: what is given counts, then what the
-/// last run used. Nothing is guessed: not all cards may be there, and what is borne by an interface
-/// that is not known is closed everywhere.
+/// The Linux names of interfaces that need not be there yet: first the given mappings count, then
+/// those of the last run. Nothing is guessed, because some cards may be missing. What an unknown
+/// interface would carry is closed everywhere.
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
     for pair in given {
@@ -227,7 +229,7 @@ mod tests {
         );
         let remembered = names(&config, &[], folder.path()).unwrap();
         assert_eq!(text(&remembered), "FastEthernet0/0=wan7 FastEthernet0/1=lan7");
-        // what is given counts first
+        // the given mappings count first
         let given = ["Fa0/0=lan7".to_owned()];
         assert_eq!(text(&names(&config, &given, folder.path()).unwrap()), "FastEthernet0/0=lan7");
         let empty = tempfile::tempdir().unwrap();

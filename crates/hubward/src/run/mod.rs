@@ -29,15 +29,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs until it is told to stop, and tells whether the program should begin anew, and the exit
-/// status if not.
+/// Runs until it is stopped; returns whether the program should restart, and the exit status if
+/// not.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let choices = Choices::of(&arguments.options)?;
     let supervisor = Supervisor::new();
     let logging = Logging::start(&supervisor);
     subscribe("info", Arc::clone(&logging));
     privilege::forbid_core_dumps()?;
-    // the state folder, leases and keys are nobody else's to read, started by whomever
+    // no other user may read the state folder, leases and keys, whoever starts the program
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let (parsed, status) = started.inspect_err(|_| crate::run::guard::stand_in(arguments))?;
     bring_up(arguments, parsed, status, choices, supervisor, logging).map_err(|error| {
         crate::run::guard::stand_in(arguments);
-        // what is mapped wrongly is so tomorrow, and so is what a data plane cannot do
+        // wrong mappings, and what a data plane does not support, will not change with time
         match error.is::<WrongUse>() || error.is::<plane::Unfit>() {
             true => error,
             false => NotYet(error).into(),
@@ -88,13 +88,13 @@ fn bring_up(
         heart.retire();
         end
     });
-    // a gateway that panicked could not tell it itself
+    // a gateway that panicked could not log it itself
     if let (None, Some(fault)) = (end, supervisor.fault()) {
         tracing::error!("{}", supervise::told(fault));
     }
     let end = end.unwrap_or(End::Failed);
     shared.stop.store(true, Ordering::Relaxed);
-    // where the disk hangs, the supervisor ends the program
+    // if the disk hangs, the supervisor ends the program
     store.close();
     supervise::join(workers);
     let _gone = std::fs::remove_file(&arguments.socket);
@@ -104,8 +104,8 @@ fn bring_up(
     Ok((end, status.load(Ordering::Relaxed).into()))
 }
 
-/// Begins the program anew, in the same process: a supervisor sees nothing of it. Comes back only
-/// with an error.
+/// Restarts the program in the same process, so that a supervisor such as systemd does not notice.
+/// Returns only with an error.
 pub(crate) fn restart() -> anyhow::Error {
     let program = std::env::current_exe().ok().and_then(|path| in_place(&path));
     let program = program.unwrap_or_else(|| "/proc/self/exe".into());
@@ -113,22 +113,22 @@ pub(crate) fn restart() -> anyhow::Error {
     anyhow::Error::new(error).context("the program could not begin anew")
 }
 
-/// The program that stands where this one was started: an upgrade that came meanwhile is what runs
-/// then. Of a file that was replaced the kernel says that it is deleted.
+/// The program at the path from which this one was started, so that an upgrade takes effect. The
+/// kernel marks the path of a file that was replaced as deleted.
 fn in_place(path: &Path) -> Option<PathBuf> {
     let name = path.to_str().map(|text| text.strip_suffix(" (deleted)").unwrap_or(text));
     name.map(PathBuf::from).filter(|path| path.exists())
 }
 
-/// Begins to watch the threads, and the ports where packets go through them.
+/// Starts watching the threads, and the ports if packets go through them.
 pub(crate) fn watch(supervisor: &Arc<Supervisor>, shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
-    // the port of a gateway whose packets the kernel carries is not even up
+    // if the kernel carries the packets, the port is not even up
     let kernel = shared.esp.is_none();
     supervisor.start(move || if kernel { Ok(()) } else { shared.ports.check() })
 }
 
-/// Starts the packet workers: one for each port, one for what comes in, one for IKE.
+/// Starts the packet workers: one for each port, one for received ESP, one for IKE.
 pub(crate) fn workers(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
@@ -137,7 +137,7 @@ pub(crate) fn workers(
 ) -> anyhow::Result<Vec<std::thread::JoinHandle<()>>> {
     let mut workers = Vec::new();
     for port in shared.ports.iter() {
-        // each its own: two workers must not draw the same IVs
+        // a seed for each: two workers must not draw the same IVs
         let seed = random::seed()?;
         let (shared, port, gateway) = (Arc::clone(shared), Arc::clone(port), Arc::clone(gateway));
         let name = port.worker();
@@ -161,7 +161,7 @@ fn isakmp_worker(
     supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, &gateway))
 }
 
-/// The same where the kernel carries the packets: IKE on both ports, and what the kernel tells.
+/// The same if the kernel carries the packets: IKE on both ports, and the kernel's notifications.
 fn workers_beside_the_kernel(
     supervisor: &Arc<Supervisor>,
     shared: &Arc<Shared>,
@@ -179,7 +179,7 @@ fn workers_beside_the_kernel(
     ])
 }
 
-/// SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
+/// SIGTERM and SIGINT stop the program; SIGHUP reads the configuration again.
 pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: Arc<Inbox>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     supervisor.spawn("signals", move |heart: &Heart| {
@@ -203,7 +203,7 @@ pub(crate) fn signals(supervisor: &Arc<Supervisor>, gateway: Arc<Inbox>) -> anyh
                 };
                 let stop = matches!(request, Request::Stop(_));
                 if stop {
-                    // from here on the end has a bound, whatever the gateway does
+                    // from here on the time until the end is bounded, whatever the gateway does
                     heart.supervisor().stop();
                     heart.retire();
                 }

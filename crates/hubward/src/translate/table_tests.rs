@@ -1,4 +1,4 @@
-//! Configuration lines and what becomes of them in the engine's policy, kind by kind.
+//! Configuration lines and what they become in the engine's policy, kind by kind.
 
 use super::*;
 use std::net::Ipv4Addr;
@@ -26,7 +26,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Whose keys a keyring has, in the order of its lines.
+/// Which peers the keys of a keyring are for, in the order of its lines.
 #[test]
 fn keys_are_for_a_host_a_network_a_name_or_everybody() {
     for (peer, expected) in [
@@ -67,7 +67,7 @@ fn keyrings_keep_their_names_and_the_first_is_the_global_one() {
     assert!(policy.keyrings[0].keys[0].no_xauth);
 }
 
-/// A key that nobody can read here is left out and reported with its line; the others stay.
+/// A key that cannot be decoded here is left out and reported with its line; the others stay.
 #[test]
 fn a_key_that_cannot_be_read_is_reported() {
     let (policy, left_out) = translated(
@@ -137,7 +137,7 @@ fn a_profile_has_its_matches_keyrings_and_lists() {
     assert_eq!(profile(""), IsakmpProfile { name: "P".into(), ..IsakmpProfile::default() });
 }
 
-/// By their numbers, not by their lines; IOS's defaults where a line is missing.
+/// Sorted by number, not by line; with IOS's defaults if a line is missing.
 #[test]
 fn isakmp_policies_are_sorted_and_have_the_defaults_of_ios() {
     let policy = policy_of(
@@ -252,8 +252,8 @@ fn transform_sets_that_can_be_used() {
     }
 }
 
-/// Never a weaker suite than was asked for: encryption without integrity, or what is not supported,
-/// is no set at all.
+/// The suite is never weaker than configured: encryption without integrity, or an unsupported
+/// transform, gives no set at all.
 #[test]
 fn transform_sets_that_cannot_be_used_are_left_out() {
     for transforms in [
@@ -302,7 +302,7 @@ fn a_line_of_a_crypto_access_list_is_a_selector() {
     for (line, selector) in [
         (format!("permit ip {ours} {theirs}"), net(a, b)),
         (format!("permit ip {ours} {theirs} log"), net(a, b)),
-        // what stands where the wildcard has ones does not count
+        // bits where the wildcard has ones do not count
         ("permit ip 10.1.7.7 0.0.255.255 10.2.8.8 0.0.255.255".into(), net(a, b)),
         ("permit ip host 10.1.1.1 any".into(), net("10.1.1.1/32", "0.0.0.0/0")),
         (format!("permit gre {ours} {theirs}"), Selector { protocol: Some(47), ..net(a, b) }),
@@ -326,8 +326,8 @@ fn a_line_of_a_crypto_access_list_is_a_selector() {
     }
 }
 
-/// One such line, wherever it stands, takes the whole list with it: what the others protect would
-/// mean something else.
+/// One such line, at any position, empties the whole list, because the other lines would mean
+/// something else without it.
 #[test]
 fn a_line_that_no_sa_can_hold_empties_the_list() {
     let good = " permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
@@ -355,7 +355,7 @@ fn a_line_that_no_sa_can_hold_empties_the_list() {
     }
 }
 
-/// An access list that is named and not there permits nothing; an entry that names none has none.
+/// An access list that is named and not defined permits nothing; an entry that names none has none.
 #[test]
 fn a_list_that_is_not_there_is_not_everything() {
     let of = |line: &str| {
@@ -369,8 +369,8 @@ fn a_list_that_is_not_there_is_not_everything() {
     assert_eq!(of(""), None);
 }
 
-/// The list of an entry that is left out closes: never less than the lines say, and what they deny
-/// stays open.
+/// The access list of an entry that is left out closes never less than its lines say, and what they
+/// deny stays open.
 #[test]
 fn a_closing_list_is_widened_and_never_narrowed() {
     let (ours, theirs) = ("10.1.0.0 0.0.255.255", "10.2.0.0 0.0.255.255");
@@ -391,9 +391,9 @@ fn a_closing_list_is_widened_and_never_narrowed() {
             Some((true, Selector::between(range("10.1.0.0/16"), range("10.2.0.0/16")))),
         ),
         (format!("deny ip {ours} {theirs}"), Some((false, wide))),
-        // it opens less than the line says, or nothing
+        // a deny line opens less than it says, or nothing
         (format!("deny tcp {ours} {theirs} range 20 25"), None),
-        // nobody knows here of which addresses it speaks
+        // its addresses are not known here
         ("permit ip object-group LAN any".into(), None),
     ] {
         let config = config(&with_list(&format!(" {line}\n")));
@@ -477,7 +477,7 @@ fn a_dynamic_map_serves_where_an_entry_points_to_it() {
     assert!(map.respond);
 }
 
-/// What `show` and the machine look up of an entry is that of the same entry.
+/// What `show` and the machine look up of an entry belongs to that entry.
 #[test]
 fn the_terms_and_the_line_of_an_entry_are_found() {
     let config = config(
@@ -504,7 +504,7 @@ fn the_terms_and_the_line_of_an_entry_are_found() {
     let (wide, narrow) = (net("10.1.0.0/16", "10.2.0.0/16"), net("10.1.1.0/24", "10.2.2.0/24"));
     for (of, expected) in [
         (wide, Some(wide)),
-        // its own line before one that covers it
+        // its own line comes before one that covers it
         (narrow, Some(narrow)),
         (net("10.1.1.1/32", "10.2.2.2/32"), Some(wide)),
         (net("10.1.9.0/24", "10.7.0.0/16"), None),
@@ -517,8 +517,8 @@ fn the_terms_and_the_line_of_an_entry_are_found() {
     assert!(acl_line(&config, &dynamic("D", 20), &wide).is_none(), "it has no list");
 }
 
-/// The remote sides of the permit lines, by each interface with the map; without `static` a route
-/// waits for its SA.
+/// The remote sides of the permit lines, for each interface with the map; without `static` a route
+/// is added only with its SA.
 #[test]
 fn reverse_routes_that_need_no_sa() {
     let text = |line: &str| {
@@ -569,7 +569,7 @@ fn what_no_peer_gets_is_reserved_with_its_reason() {
     assert_eq!(found, expected);
 }
 
-/// An interface that is down has no crypto map; its number stays that of its place in the
+/// An interface that is down has no crypto map; its number is still its position in the
 /// configuration.
 #[test]
 fn interfaces_have_the_numbers_of_their_places() {

@@ -1,4 +1,4 @@
-//! Who may begin phase 1, and how often.
+//! Who may initiate phase 1, and how often.
 
 use super::peer::{Bench, Peer, clear, path, phase1_sa};
 use super::support::*;
@@ -27,7 +27,7 @@ fn bench() -> Bench {
     Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN))
 }
 
-/// Message 1 of aggressive mode, which costs a Diffie-Hellman exchange though anybody can send it
+/// Message 1 of aggressive mode, which costs a Diffie-Hellman exchange although anybody can send it
 /// from anywhere.
 fn first_aggressive(cookie: u64) -> Vec<u8> {
     let cookies = Cookies { initiator: Cookie(cookie.to_be_bytes()), responder: Cookie::ZERO };
@@ -40,8 +40,8 @@ fn first_aggressive(cookie: u64) -> Vec<u8> {
     clear(cookies, exchange::AGGRESSIVE, &writer)
 }
 
-/// One address with all its ports gets no more half-open SAs than with one, and answers only at the
-/// rate that is its own; another address is served all the same.
+/// One address gets no more half-open SAs with all its ports than with one, and answers only at the
+/// rate for one address. Another address is still served.
 #[test]
 fn ports_do_not_multiply_a_source() {
     let mut bench = bench();
@@ -61,8 +61,8 @@ fn ports_do_not_multiply_a_source() {
     assert_eq!(bench.datagram(path(ip(HUB), ip("203.0.113.67"), 500), &first_message(1)).len(), 1);
 }
 
-/// Somebody forges a spoke's address in first messages, a thousand a second: the spoke gets
-/// through, for it answers. What he makes us remember is bounded, and so is what he makes us spend.
+/// An attacker forges a spoke's address in first messages, a thousand a second. The spoke still
+/// gets its SA, because it answers. What the attacker makes us remember and compute is bounded.
 #[test]
 fn a_forged_address_is_not_locked_out() {
     let spoke = "10.100.2.102";
@@ -84,7 +84,8 @@ fn a_forged_address_is_not_locked_out() {
     assert!(half_open <= limits::CALLED_PER_SOURCE + limits::HALF_OPEN_PER_SOURCE, "{half_open}");
 }
 
-/// Whoever has our cookie makes us spend no more than anybody, and is told apart from who has not.
+/// Anyone who has our cookie makes us compute no more than anybody else, and is distinguished from
+/// those who do not have it.
 #[test]
 fn third_messages_are_counted() {
     let mut bench = bench();
@@ -97,13 +98,13 @@ fn third_messages_are_counted() {
         let cookies = Cookies { initiator: header.initiator, responder: header.responder };
         let mut writer = Writer::new();
         writer.push(payload::KE, private.public()).push(payload::NONCE, [1; 20]);
-        // where it says that it comes from changes nothing
+        // the claimed source makes no difference
         let forged = path(ip(HUB), ip("10.100.2.102"), cookie as u16);
         answered += bench.datagram(forged, &clear(cookies, exchange::MAIN, &writer)).len();
     }
     assert_eq!(answered, limits::HALF_OPEN_PER_SOURCE);
     Peer::main_mode(&mut bench, path(ip(HUB), ip("10.100.2.102"), 500), "cisco123", 3);
-    // public values that are none are tried as often as the address may make us spend
+    // invalid public values are tried as often as the address's budget allows
     bench.wait(limits::HALF_OPEN_TIME);
     let second = bench.datagram(from, &first_message(1000));
     let (header, _) = Header::parse(&second[0]).unwrap();
@@ -119,8 +120,8 @@ fn third_messages_are_counted() {
     assert_eq!(bench.refusals.last(), Some(&Refusal::TooFast));
 }
 
-/// A building full of clients and spokes behind one NAT, all of them at once after a power cut:
-/// everybody comes up.
+/// A building full of clients and spokes behind one NAT, all connecting at once after a power cut:
+/// every one of them gets its tunnel.
 #[test]
 fn a_crowd_behind_one_nat() {
     let nat = ip("192.0.2.7");

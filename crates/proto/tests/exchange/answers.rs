@@ -1,5 +1,5 @@
-//! Answers that take their time: leases and client groups are asked for, and what happens meanwhile
-//! happens.
+//! Answers that take time: leases and client groups are asked for, and other events happen
+//! meanwhile.
 
 use crate::support::*;
 use hubward_crypto::secret::Secret;
@@ -44,8 +44,7 @@ fn a_lease_that_comes_late_is_the_clients() {
     assert!(world.nodes[0].released.is_empty());
 }
 
-/// What a client of IKEv1 asks for is INTERNAL_IP4_ADDRESS: an address of IPv6 is no answer, and is
-/// free again.
+/// An IKEv1 client asks for INTERNAL_IP4_ADDRESS: an IPv6 address is no answer, and is released.
 #[test]
 fn a_lease_of_ipv6_is_refused_and_given_back() {
     let mut world = hub_and_clients(leases, &["10.51.82.100"]);
@@ -58,7 +57,7 @@ fn a_lease_of_ipv6_is_refused_and_given_back() {
     assert!(refusals.iter().any(|why| why.contains("the pool has IPv6 addresses")), "{refusals:?}");
 }
 
-/// The client repeats its first message while its group is looked up: that is one SA, and one
+/// The client repeats its first message while its group is looked up: there is one SA, and one
 /// question.
 #[test]
 fn a_first_message_that_is_repeated_meanwhile_asks_once() {
@@ -73,7 +72,8 @@ fn a_first_message_that_is_repeated_meanwhile_asks_once() {
     assert!(tunnel(&world.nodes[0], &world.nodes[1]));
 }
 
-/// The SA goes while the lease is asked for: whoever keeps the leases learns that nobody uses it.
+/// The SA ends while the lease is asked for: the owner of the leases learns that the lease is not
+/// used.
 #[test]
 fn a_lease_that_comes_too_late_is_given_back() {
     let mut world = hub_and_clients(leases, &["10.51.82.100"]);
@@ -87,7 +87,7 @@ fn a_lease_that_comes_too_late_is_given_back() {
     assert!(world.nodes[0].holds.values().all(|holds| *holds == 0));
 }
 
-/// Two devices of one user behind one NAT, and the first is not answered when the second asks.
+/// Two devices of one user behind one NAT; the second asks before the first is answered.
 #[test]
 fn two_devices_that_ask_at_the_same_time_get_two_addresses() {
     let mut hub = Node::new(HUB, hub_policy(), 1);
@@ -111,8 +111,8 @@ fn two_devices_that_ask_at_the_same_time_get_two_addresses() {
     assert_eq!(world.nodes[0].leases.len(), 2);
 }
 
-/// In main mode the group is asked for after the identity, and the client asks for its address
-/// before the list answers.
+/// In main mode the group is looked up after the identity is known, and the client asks for its
+/// address before the list answers.
 #[test]
 fn a_group_that_comes_late_holds_up_a_request_and_refuses_none() {
     let mut hub = Node::new(HUB, hub_policy(), 1);

@@ -54,8 +54,8 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
     assert!(children.iter().all(|child| child.sa.selector.remote == lease));
     assert_eq!(world.nodes[0].outbound.len(), 2, "both are in use");
     assert_eq!(exchanges(&world).iter().filter(|kind| **kind == exchange::QUICK).count(), 6);
-    // what the hub itself and what a host behind it say to the client has an SA that its selector
-    // allows
+    // packets to the client from the hub itself, and from a host behind it, each have an SA whose
+    // selector allows them
     let sad = Sad::new();
     for child in world.nodes[0].outbound.values() {
         sad.install(child, Direction::Outbound).unwrap();
@@ -77,7 +77,7 @@ fn a_client_opens_an_sa_to_the_hub_itself_first() {
 
 const OTHER: &str = "10.48.67.182";
 
-/// A cluster: the gateway that the client knows, and another.
+/// A cluster: the gateway that the client knows, and another one.
 fn cluster() -> World {
     let mut policy = hub_policy();
     policy.interfaces[0].address = Some(ip(OTHER));
@@ -94,7 +94,7 @@ fn refusals(world: &World, node: usize, refusal: &Refusal) -> usize {
     world.nodes[node].refusals().iter().filter(|text| **text == refusal.to_string()).count()
 }
 
-/// An address in clear sends the client nowhere.
+/// An address in clear does not redirect the client.
 #[test]
 fn a_redirection_in_clear_is_ignored() {
     let mut world = cluster();
@@ -129,7 +129,8 @@ fn probe(peer: &mut Peer, message_id: u32, doi: Option<u32>) -> Vec<u8> {
     peer.seal(exchange::INFORMATIONAL, message_id, &writer)
 }
 
-/// vpnc's message ids of deletes are one random byte, so even 0: a chain of its own, not phase 1's.
+/// The message ids of vpnc's deletes are one random byte, so 0 occurs: it has an IV chain of its
+/// own, not that of phase 1.
 #[test]
 fn an_informational_with_message_id_0() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -142,7 +143,7 @@ fn an_informational_with_message_id_0() {
     assert_eq!(bench.refusals, []);
 }
 
-/// Message 1 of quick mode and what follows it; the pair of the hub.
+/// Message 1 of quick mode and what follows it; returns the child SA of the hub.
 fn child(bench: &mut Bench, peer: &mut Peer, writer: &Writer, ids: usize) -> Option<Vec<u8>> {
     let message_id = 0x77;
     let first = peer.seal(exchange::QUICK, message_id, writer);
@@ -157,7 +158,7 @@ fn child(bench: &mut Bench, peer: &mut Peer, writer: &Writer, ids: usize) -> Opt
 }
 
 /// Deletes: with DOI 0 (Cisco's client when it disconnects), twice in one message, with our own SPI
-/// instead of the sender's, and both SPIs (vpnc).
+/// instead of the sender's, and with both SPIs (vpnc).
 #[test]
 fn deletes_of_all_kinds() {
     for kind in ["doi 0", "twice", "our spi", "both"] {
@@ -201,7 +202,7 @@ fn a_fourth_quick_mode_message() {
     assert_eq!(bench.refusals, [Refusal::MessageIdUsed(0x77)]);
 }
 
-/// Without identities quick mode is about the gateways themselves.
+/// Quick mode without identities is for the gateways themselves.
 #[test]
 fn no_identities_in_quick_mode() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -219,8 +220,8 @@ fn no_identities_in_quick_mode() {
     );
 }
 
-/// Payloads nobody asked for in quick mode: NAT-D, NAT-OA without a NAT, a vendor id, and payload
-/// 15, which was a NAT-D in old drafts of Cisco's. They are skipped.
+/// Unexpected payloads in quick mode: NAT-D, NAT-OA without a NAT, a vendor id, and payload 15,
+/// which was NAT-D in old Cisco drafts. They are skipped.
 #[test]
 fn unused_payloads_are_skipped() {
     for kind in [payload::NAT_D, payload::NAT_OA, payload::NAT_OA_DRAFT, payload::VENDOR, 15] {
@@ -252,7 +253,7 @@ fn fragments(message: &[u8], size: usize) -> Vec<Vec<u8>> {
     message.chunks(size).enumerate().map(piece).collect()
 }
 
-/// Every message of the spoke behind the first comes in pieces, the last one first.
+/// Every message of the spoke after the first arrives in fragments, the last fragment first.
 #[test]
 fn messages_in_pieces() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -265,14 +266,14 @@ fn messages_in_pieces() {
     let answer = bench.datagram(peer.path, &pieces[0]);
     assert_eq!(answer.len(), 1);
     assert_eq!(bench.engine.inspect().children.len(), 1);
-    // repeated, it is recognised
+    // a repetition is recognised
     let again: Vec<_> = pieces.iter().flat_map(|piece| bench.datagram(peer.path, piece)).collect();
     assert_eq!(again, answer);
     assert_eq!(bench.engine.inspect().children.len(), 1);
     assert_eq!(bench.refusals, []);
 }
 
-/// Pieces of pieces are dropped, and a stranger's are not collected.
+/// Fragments of fragments are dropped, and a stranger's fragments are not collected.
 #[test]
 fn pieces_that_nobody_puts_together() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -288,8 +289,8 @@ fn pieces_that_nobody_puts_together() {
     assert_eq!(bench.datagram(peer.path, &inner[0]).len(), 1);
 }
 
-/// Fragmentation's vendor id may have four bytes of capabilities; Unity's and DPD's end in a
-/// version.
+/// The vendor id of fragmentation may have four bytes of capabilities; those of Unity and DPD end
+/// in a version.
 #[test]
 fn vendor_ids_of_16_and_20_bytes() {
     let mut body = Vendor::Fragmentation.bytes().to_vec();
@@ -305,8 +306,8 @@ fn vendor_ids_of_16_and_20_bytes() {
     }
 }
 
-/// Key lengths that no cipher has, in both phases: such an offer is passed over, and the next one
-/// taken.
+/// Key lengths that no cipher has, in both phases: such a transform is skipped, and the next one is
+/// chosen.
 #[test]
 fn impossible_key_lengths() {
     for bits in [0, 1, 129, 65_535] {

@@ -14,7 +14,7 @@ const SPOKE: &str = "10.100.2.102";
 const BACKUP: &str = "10.48.67.182";
 const NOBODY: &str = "10.48.67.199";
 
-/// A spoke that calls these peers, in this order.
+/// A spoke that contacts these peers, in this order.
 fn spoke(peers: &[&str]) -> Policy {
     let mut policy = spoke_policy(SPOKE, "10.2.0.0/16");
     policy.keyrings[0].keys[0].peer = KeyPeer::Address(AddressRange::ANY_V4);
@@ -25,7 +25,7 @@ fn spoke(peers: &[&str]) -> Policy {
     policy
 }
 
-/// Whom the spoke called with a message 1 of phase 1, without repetitions.
+/// The peers to which the spoke sent message 1 of phase 1, without repetitions.
 fn called(world: &World) -> Vec<IpAddr> {
     let mut called: Vec<_> = world
         .trace
@@ -51,8 +51,9 @@ fn hub_policy_at(address: &str) -> Policy {
     policy
 }
 
-/// The first peer is silent: when its time is over, the packet that waits gets its tunnel with the
-/// second, without another packet. The tunnel gone, the first is called first again.
+/// The first peer is silent: when its time is over, the waiting packet gets its tunnel with the
+/// second peer, without another packet. After that tunnel ends, the first peer is tried first
+/// again.
 #[test]
 fn a_silent_peer_is_passed_over() {
     let mut world = world(&[NOBODY, HUB]);
@@ -71,7 +72,7 @@ fn a_silent_peer_is_passed_over() {
     assert_eq!(called(&world), [ip(NOBODY), ip(HUB), ip(NOBODY)]);
 }
 
-/// Nobody answers: each is called once for a packet, and the next packet begins the round again.
+/// No peer answers: each is tried once for a packet, and the next packet starts the round again.
 #[test]
 fn one_round_for_a_packet() {
     let mut world = world(&[NOBODY, BACKUP, HUB]);
@@ -84,8 +85,8 @@ fn one_round_for_a_packet() {
     assert_eq!(called(&world).last(), Some(&ip(NOBODY)));
 }
 
-/// A packet that comes while the second peer is called waits for that call and begins none of its
-/// own.
+/// A packet that arrives while the second peer is being tried waits for that attempt and starts
+/// none of its own.
 #[test]
 fn a_packet_joins_the_call_under_way() {
     let mut world = world(&[NOBODY, BACKUP, HUB]);
@@ -97,8 +98,8 @@ fn a_packet_joins_the_call_under_way() {
     assert_eq!(called(&world), [ip(NOBODY), ip(BACKUP)]);
 }
 
-/// `crypto isakmp keepalive 10 2 periodic`: the first peer dies under its tunnel, the next packet
-/// goes to the second.
+/// `crypto isakmp keepalive 10 2 periodic`: the first peer dies while its tunnel is up, and the
+/// next packet goes to the second.
 #[test]
 fn a_dead_peer_is_passed_over() {
     let mut world = world(&[HUB, BACKUP]);

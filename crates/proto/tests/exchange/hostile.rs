@@ -1,4 +1,4 @@
-//! What somebody tries who has no key, or who has a key that many share.
+//! Attacks by someone without a pre-shared key, or with one that many share.
 
 use super::hub_and_spoke;
 use super::peer::{Bench, Peer, clear, path, phase1_sa, quick_mode};
@@ -37,8 +37,8 @@ fn first_message(initiator: Cookie) -> Vec<u8> {
     clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::MAIN, &writer)
 }
 
-/// Somebody who forges his source sees no message 2, so he does not know our cookie: without it his
-/// message 3 costs us no Diffie-Hellman exchange.
+/// An attacker who forges the source address does not see message 2, so does not know our cookie.
+/// Without it, message 3 costs us no Diffie-Hellman exchange.
 #[test]
 fn a_forged_source_gets_no_diffie_hellman() {
     let mut bench = bench(hub_policy());
@@ -50,12 +50,12 @@ fn a_forged_source_gets_no_diffie_hellman() {
     let blind = clear(Cookies { initiator, responder: Cookie::ZERO }, exchange::MAIN, &writer);
     assert!(bench.datagram(from("203.0.113.66", 500), &blind).is_empty());
     assert_eq!(bench.refusals, [Refusal::UnknownCookies]);
-    // message 1 itself comes again without our cookie
+    // a repeated message 1 has no cookie of ours
     assert_eq!(bench.datagram(from("203.0.113.66", 500), &first_message(initiator)).len(), 1);
 }
 
-/// Our refusal of a first message has no cookie of ours, as the peer's has none: the other side
-/// understands it all the same.
+/// Our refusal of a first message contains no cookie of ours, because the message contained none.
+/// The other side understands it nevertheless.
 #[test]
 fn a_refused_caller_knows_why() {
     let mut world = hub_and_spoke();
@@ -68,8 +68,8 @@ fn a_refused_caller_knows_why() {
     assert!(world.nodes[1].refusals().contains(&told), "{:?}", world.nodes[1].refusals());
 }
 
-/// A peer in main mode that names a client group, and the authorization list does not know it: the
-/// SA ends, all of it.
+/// A peer in main mode names a client group that the authorization list does not know: the whole SA
+/// ends.
 #[test]
 fn an_unknown_group_in_main_mode() {
     let mut hub = hub_policy();
@@ -90,8 +90,8 @@ fn an_unknown_group_in_main_mode() {
 const LAN: [u8; 8] = [10, 2, 0, 0, 255, 255, 0, 0];
 const HUB_LAN: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
 
-/// An INITIAL-CONTACT comes again, or late, on an SA that a newer one has followed: what came after
-/// it stays.
+/// An INITIAL-CONTACT arrives again, or late, on an SA that a newer one has followed: the newer SA
+/// and its child SA stay.
 #[test]
 fn an_old_initial_contact_ends_nothing_newer() {
     let mut bench = bench(hub_policy());
@@ -117,8 +117,9 @@ fn an_old_initial_contact_ends_nothing_newer() {
     assert_eq!((view.isakmp.len(), view.children.len()), (1, 1), "the older SA is forgotten");
 }
 
-/// Whoever has the key that all spokes share, behind the same NAT, says that he is another spoke
-/// and that there is no NAT: the other's tunnel is not led to him, and nothing of it ends.
+/// Someone with the pre-shared key that all spokes share, behind the same NAT, claims to be another
+/// spoke and that there is no NAT. The other spoke's tunnel is not redirected, and nothing of it
+/// ends.
 #[test]
 fn a_neighbour_behind_the_nat_is_somebody_else() {
     const NAT: &str = "198.51.100.7";
@@ -137,7 +138,7 @@ fn a_neighbour_behind_the_nat_is_somebody_else() {
     assert_eq!(view.isakmp.len(), 2, "the victim's SA does not retire");
 }
 
-/// A spoke that proposes a client's address would have the client's traffic.
+/// A spoke that proposes a client's address must not get the client's traffic.
 #[test]
 fn a_spoke_does_not_take_a_clients_address() {
     let mut world = World::new(vec![
@@ -174,7 +175,8 @@ fn a_gateway_that_asks_without_end() {
     assert_eq!(bench.refusals, [Refusal::TooMany]);
 }
 
-/// A client that passed Xauth, and the same one on an SA on which it has not; the hub probes both.
+/// A client that passed Xauth, and the same client on a second SA on which it has not. The hub
+/// probes both.
 fn client_and_unproven_renewal() -> (Bench, Peer, Peer) {
     let mut policy = hub_policy();
     policy.global.keepalive =
@@ -187,8 +189,8 @@ fn client_and_unproven_renewal() -> (Bench, Peer, Peer) {
     (bench, client, unproven)
 }
 
-/// The unproven SA ends at once: the one before it is probed as if nothing had been, and when
-/// nobody answers it ends too.
+/// The unproven SA ends at once. The earlier SA is probed as if nothing had happened, and ends too
+/// if there is no answer.
 #[test]
 fn an_unproven_renewal_stops_no_probes() {
     let (mut bench, _, mut unproven) = client_and_unproven_renewal();
@@ -207,7 +209,7 @@ fn delete_of(peer: &Peer) -> Writer {
     writer
 }
 
-/// The unproven SA deletes the one before it: it may not.
+/// The unproven SA may not delete the earlier one.
 #[test]
 fn an_unproven_renewal_deletes_nothing_else() {
     let (mut bench, client, mut unproven) = client_and_unproven_renewal();
@@ -217,8 +219,8 @@ fn an_unproven_renewal_deletes_nothing_else() {
     assert_eq!(view.isakmp.iter().filter(|sa| sa.user.is_some()).count(), 2, "both are the peer's");
 }
 
-/// Nobody answers probes on the unproven SA, but the client does on its own: only the unproven one
-/// ends.
+/// Probes on the unproven SA are not answered, but the client answers those on its own SA: only the
+/// unproven one ends.
 #[test]
 fn silence_on_an_unproven_renewal_ends_nothing_else() {
     let (mut bench, mut client, _) = client_and_unproven_renewal();
@@ -242,8 +244,8 @@ fn silence_on_an_unproven_renewal_ends_nothing_else() {
     assert!(view.isakmp[0].user.is_some());
 }
 
-/// A client that begins phase 1 again and again, passes Xauth each time and deletes nothing has its
-/// SA and the one before.
+/// A client that initiates phase 1 repeatedly, passes Xauth each time and deletes nothing has its
+/// newest SA and the one before.
 #[test]
 fn a_client_does_not_pile_up_sas() {
     let mut bench = bench(hub_policy());
@@ -257,8 +259,8 @@ fn a_client_does_not_pile_up_sas() {
     assert!(view.isakmp.iter().all(|sa| sa.user.is_some()));
 }
 
-/// With the key of all branches: everything, loopback, and what is the hub's own. Its own outer
-/// address a peer may name, as old Cisco routers do.
+/// With the pre-shared key of all branches, a peer proposes everything, loopback, and the hub's own
+/// networks. A peer may propose its own outer address, as old Cisco routers do.
 #[test]
 fn a_wildcard_peer_gets_nothing_of_the_hubs_own_as_its_side() {
     use hubward_proto::policy::reserved::Reserved;

@@ -46,8 +46,8 @@ fn a_silent_peer_is_dead() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].engine.inspect().isakmp.is_empty());
 }
 
-/// Somebody on the way throws the hub's own probes back at it, and what it answers to them: the
-/// peer is dead all the same.
+/// An attacker on the path sends the hub's own probes, and the hub's answers to them, back to it:
+/// the peer is still dead.
 #[test]
 fn reflected_probes_keep_nobody_alive() {
     let mut world = hub_and_spoke();
@@ -75,7 +75,7 @@ fn reflected_probes_keep_nobody_alive() {
     assert!(world.nodes[0].refusals().iter().any(used), "{:?}", world.nodes[0].refusals());
 }
 
-/// A client that vanished gives its address back.
+/// The address of a client that vanished is released.
 #[test]
 fn a_dead_clients_lease_is_released() {
     let mut world = hub_and_client();
@@ -105,8 +105,8 @@ fn a_spoke_finds_out_that_the_hub_restarted() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
 }
 
-/// `crypto isakmp invalid-spi-recovery`: the hub restarts, and tells a spoke of its dynamic map as
-/// soon as that sends something.
+/// `crypto isakmp invalid-spi-recovery`: the hub restarts, and notifies a spoke of its dynamic map
+/// as soon as the spoke sends something.
 #[test]
 fn a_hub_tells_a_spoke_that_sends_an_unknown_spi() {
     for recovery in [true, false] {
@@ -132,7 +132,7 @@ fn a_hub_tells_a_spoke_that_sends_an_unknown_spi() {
     }
 }
 
-/// The hub restarts; the client connects again by itself and gets an address again.
+/// The hub restarts; the client reconnects by itself and gets an address again.
 #[test]
 fn a_client_reconnects() {
     let mut world = hub_and_client();
@@ -145,7 +145,8 @@ fn a_client_reconnects() {
     assert!(world.nodes[1].assignment.is_some());
 }
 
-/// A client whose hub cannot be reached tries again with growing pauses, and comes up once it can.
+/// A client whose hub is unreachable retries with growing pauses, and connects once the hub is
+/// reachable.
 #[test]
 fn a_client_keeps_trying() {
     let mut world = hub_and_client();
@@ -171,7 +172,7 @@ fn a_client_disconnects() {
     assert_eq!(world.nodes[0].released.len(), 1);
 }
 
-/// INITIAL-CONTACT of a restarted spoke clears what the hub had of it, and only of it.
+/// INITIAL-CONTACT of a restarted spoke clears the SAs that the hub had for it, and only those.
 #[test]
 fn initial_contact_clears_the_same_peer_only() {
     let mut world = World::new(vec![
@@ -199,7 +200,7 @@ fn initial_contact_clears_the_same_peer_only() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]) && tunnel(&world.nodes[2], &world.nodes[0]));
 }
 
-/// The same configuration again sends nothing and changes nothing.
+/// Applying the same configuration again sends nothing and changes nothing.
 #[test]
 fn the_same_policy_touches_nobody() {
     let mut world = hub_and_spoke();
@@ -212,7 +213,7 @@ fn the_same_policy_touches_nobody() {
     assert!(world.nodes[0].inbound.contains_key(&child));
 }
 
-/// Another transform set for the entry ends its pairs, on both sides; phase 1 stays.
+/// Another transform set for the entry ends its child SAs on both sides; phase 1 stays.
 #[test]
 fn another_entry_ends_its_pairs() {
     let mut world = hub_and_spoke();
@@ -225,8 +226,8 @@ fn another_entry_ends_its_pairs() {
     assert_eq!(world.nodes[0].engine.inspect().isakmp.len(), 1);
 }
 
-/// Interfaces come, move and go around the one with the crypto map: no packet is sent and nothing
-/// ends.
+/// Other interfaces than the crypto interface are added, moved and removed: no packet is sent and
+/// nothing ends.
 #[test]
 fn other_interfaces_are_not_this_one() {
     let mut world = hub_and_spoke();
@@ -267,8 +268,8 @@ fn an_interface_without_its_map_serves_nobody() {
     }
 }
 
-/// `reverse-route` makes its route when a tunnel comes up: an entry that gains it ends the tunnels
-/// it has.
+/// `reverse-route` adds its route when a tunnel comes up, so an entry that gains the command ends
+/// its tunnels.
 #[test]
 fn an_entry_that_gains_its_reverse_route_starts_afresh() {
     let mut world = hub_and_spoke();
@@ -284,8 +285,8 @@ fn an_entry_that_gains_its_reverse_route_starts_afresh() {
     assert!(world.nodes[1].inbound.is_empty());
 }
 
-/// DHCP gives the spoke another address: the old tunnel goes without a word, traffic brings
-/// another.
+/// DHCP gives the spoke another address: the old tunnel ends without a message, and traffic brings
+/// up another.
 #[test]
 fn another_local_address() {
     let mut world = hub_and_spoke();
@@ -306,8 +307,8 @@ fn in_use_path(world: &World) -> std::net::IpAddr {
     world.nodes[0].engine.inspect().children.last().unwrap().path.remote
 }
 
-/// The NAT restarts and maps the spoke to another port: the hub follows what proves to be the
-/// spoke's.
+/// The NAT restarts and maps the spoke to another port: the hub follows messages that are proven to
+/// be the spoke's.
 #[test]
 fn the_nat_maps_another_port() {
     let mut world = hub_and_spoke();

@@ -1,27 +1,27 @@
-//! Two engines, message by message; and engines against peers that a test scripts.
+//! Two engines, message by message; and engines against scripted peers.
 //!
-//! What trips IKEv1 implementations, and the test that holds it. Tests without a module are in this
+//! What trips up IKEv1 implementations, and the test for it. Tests without a module are in this
 //! file; `rogue`, `proposal`, `identity`, `transaction`, `fragment` and `admission` without
-//! `exchange` are unit tests of `src/ike`; `limits`, `vectors`, `esp` and `simulation` are the test
-//! programs beside this one; `interop` is against strongSwan and vpnc.
+//! `exchange` are unit tests of `src/ike`; `limits`, `vectors`, `esp` and `simulation` are the
+//! other test programs in this folder; `interop` is against strongSwan and vpnc.
 //!
 //! | trap | test |
 //! |---|---|
 //! | attributes of a transform in any order (vpnc: key length first) | `proposal::attribute_order_is_free` |
-//! | long lists of transforms; one bad one among them | `limits::each_bound_and_one_above_it`, `cisco::impossible_key_lengths` |
-//! | key length 0 or of no cipher, in both phases | `cisco::impossible_key_lengths` |
-//! | any lifetime of a peer is taken, the shorter one holds | `proposal::longer_lifetimes_are_taken_and_shortened` |
-//! | payload 15 was a NAT-D once; payloads nobody asked for | `cisco::unused_payloads_are_skipped` |
+//! | long lists of transforms; a bad one among them | `limits::each_bound_and_one_above_it`, `cisco::impossible_key_lengths` |
+//! | a key length of 0 or one that no cipher has, in both phases | `cisco::impossible_key_lengths` |
+//! | any lifetime of a peer is accepted, and the shorter one applies | `proposal::longer_lifetimes_are_taken_and_shortened` |
+//! | payload 15 was once NAT-D; unexpected payloads | `cisco::unused_payloads_are_skipped` |
 //! | vendor ids with a version or capabilities at their end | `cisco::vendor_ids_of_16_and_20_bytes` |
-//! | the XAUTH vendor id of a spoke does not bring Xauth | `main_mode_and_quick_mode`, `selection::a05_the_map_asks_a_spoke_for_xauth` |
+//! | the XAUTH vendor id of a spoke does not trigger Xauth | `main_mode_and_quick_mode`, `selection::a05_the_map_asks_a_spoke_for_xauth` |
 //! | the key is chosen by address before the identity is known | `wrong_preshared_key`, `rogue::a_group_name_in_main_mode_meets_xauth` |
-//! | group names with NULs behind them | `identity::group_names_lose_their_padding` |
-//! | an unknown group is not told apart from a wrong key | `unknown_groups_look_like_known_ones` |
+//! | group names with NULs after them | `identity::group_names_lose_their_padding` |
+//! | an unknown group cannot be distinguished from a wrong key | `unknown_groups_look_like_known_ones` |
 //! | message ids of one random byte, even 0 (vpnc's deletes) | `cisco::an_informational_with_message_id_0` |
-//! | chains of message ids side by side; the least recently used goes | `limits::exchanges_of_iv_chains` |
-//! | the chain moves only when the HASH verified | `rogue::one_bit_of_each_hash`, `rogue::tampered_messages_change_nothing` |
+//! | IV chains of several message ids at once; the least recently used is dropped | `limits::exchanges_of_iv_chains` |
+//! | the chain moves only if the HASH is verified | `rogue::one_bit_of_each_hash`, `rogue::tampered_messages_change_nothing` |
 //! | a lost answer: the repetition gets the same one | `every_message_may_be_lost_twice`, `replay::a_refused_quick_mode_is_recognised` |
-//! | Xauth, mode-config or deletes before message 6 was digested | `xauth::a_request_before_message_6` |
+//! | Xauth, mode-config or deletes before message 6 was processed | `xauth::a_request_before_message_6` |
 //! | quick mode or mode-config before Xauth (CVE-2005-1057, 1058) | `rogue::before_xauth_nothing_else_is_answered` |
 //! | empty Xauth password | `xauth::an_empty_password` |
 //! | trailing NUL in the Xauth password | `xauth::a_trailing_nul_is_no_part_of_the_password` |
@@ -30,37 +30,37 @@
 //! | acknowledgement without attributes, or with an empty one (strongSwan) | `xauth::an_acknowledgement_needs_no_attributes` |
 //! | mode-config attributes that are unknown or asked for twice | `transaction::a29_unknown_attributes_are_left_out`, `transaction::a_repeated_question_has_one_answer` |
 //! | a gateway that assigns nonsense | `transaction::hostile_assignments` |
-//! | phase 1 renewed by the client, with Xauth again and the same address | `renewal::a_client_keeps_its_address_over_phase_1`, `interop: 2h_vpnc_renews_phase_1_and_hub_rekeys_phase_2_protocol_50` |
+//! | phase 1 rekeyed by the client, with Xauth again and the same address | `renewal::a_client_keeps_its_address_over_phase_1`, `interop: 2h_vpnc_renews_phase_1_and_hub_rekeys_phase_2_protocol_50` |
 //! | children outlive the phase 1 that made them | `phase_1_is_renewed_under_its_children`, `rogue::deletes_come_last` |
 //! | INITIAL-CONTACT behind a NAT clears one peer only | `liveness::initial_contact_clears_the_same_peer_only` |
 //! | many peers behind one NAT | `two_clients_and_a_spoke_behind_one_nat`, `admission::a_crowd_behind_one_nat` |
 //! | NAT-D in several dialects, floating ports, ports that change | `nat_floats_to_4500`, `liveness::the_nat_maps_another_port` |
 //! | quick mode without identities | `cisco::no_identities_in_quick_mode` |
 //! | an address 0.0.0.0 means everything to Unity clients only | `identity::a_host_of_zeros_is_everything_to_unity_clients_only` |
-//! | a client's SA to the hub itself beside that to everything | `cisco::a_client_opens_an_sa_to_the_hub_itself_first` (the data path: not tested against a Cisco client) |
-//! | a client that proposes another's address | `rogue::a_client_speaks_only_for_its_address` |
-//! | renewals without deletes, or deleted before what they replaced | `replaced::*`, `interop: rekey::strongswan_renews_phase_2_thirty_times` |
-//! | crossing renewals; PFS on one side only | `renewal::crossing_renewals_leave_one_tunnel`, `renewal::missing_pfs_is_refused` |
+//! | a client's SA to the hub itself, besides the one to everything | `cisco::a_client_opens_an_sa_to_the_hub_itself_first` (the data path: not tested against a Cisco client) |
+//! | a client that proposes another client's address | `rogue::a_client_speaks_only_for_its_address` |
+//! | rekeys without deletes, or deleted before what they replaced | `replaced::*`, `interop: rekey::strongswan_renews_phase_2_thirty_times` |
+//! | crossing rekeys; PFS on one side only | `renewal::crossing_renewals_leave_one_tunnel`, `renewal::missing_pfs_is_refused` |
 //! | a fourth message of quick mode (Windows) | `cisco::a_fourth_quick_mode_message` |
-//! | an old quick mode, or our own thrown back | `replay::an_old_quick_mode_makes_no_second_pair`, `replay::our_own_quick_mode_thrown_back`, `replay::message_ids_are_not_forgotten` |
+//! | an old quick mode, or our own sent back to us | `replay::an_old_quick_mode_makes_no_second_pair`, `replay::our_own_quick_mode_thrown_back`, `replay::message_ids_are_not_forgotten` |
 //! | deletes twice, with DOI 0, with our SPI, with both | `cisco::deletes_of_all_kinds` |
-//! | deletes of what is another's | `rogue::a_peer_deletes_only_its_own` |
-//! | a recorded message from elsewhere moves nothing | `rogue::a_replayed_session_moves_nothing` |
-//! | messages in pieces, repeated, out of order, without end | `cisco::messages_in_pieces`, `fragment::*`, `interop: strongswan_sends_fragments` |
+//! | deletes of another peer's SAs | `rogue::a_peer_deletes_only_its_own` |
+//! | a recorded message from another address moves nothing | `rogue::a_replayed_session_moves_nothing` |
+//! | fragmented messages: repeated, out of order, without end | `cisco::messages_in_pieces`, `fragment::*`, `interop: strongswan_sends_fragments` |
 //! | LOAD_BALANCE: from port 500, authenticated, bounded | `rogue::a_gateway_sends_its_client_to_another`, `rogue::redirections_are_bounded`, `cisco::a_redirection_in_clear_is_ignored` |
 //! | a forged source answers without our cookie | `hostile::a_forged_source_gets_no_diffie_hellman` |
 //! | INITIAL-CONTACT late, or replayed on an older SA | `hostile::an_old_initial_contact_ends_nothing_newer` |
-//! | an SA without Xauth yet, in place of one with it | `hostile::an_unproven_renewal_deletes_nothing_else`, `hostile::an_unproven_renewal_stops_no_probes` |
-//! | another's identity behind the same NAT, with forged NAT-D | `hostile::a_neighbour_behind_the_nat_is_somebody_else` |
+//! | an SA without Xauth so far, replacing one with it | `hostile::an_unproven_renewal_deletes_nothing_else`, `hostile::an_unproven_renewal_stops_no_probes` |
+//! | another peer's identity behind the same NAT, with forged NAT-D | `hostile::a_neighbour_behind_the_nat_is_somebody_else` |
 //! | a spoke that proposes a client's address | `hostile::a_spoke_does_not_take_a_clients_address` |
-//! | one source spends the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source`, `admission::third_messages_are_counted` |
+//! | one source uses up the budget for Diffie-Hellman | `admission::ports_do_not_multiply_a_source`, `admission::third_messages_are_counted` |
 //! | a peer's address is forged to lock the peer out | `admission::a_forged_address_is_not_locked_out`, `limits::a_flood_of_first_messages_locks_nobody_out` |
 //! | several peers of an entry | `failover::*`, `interop: the_second_peer_serves_when_the_first_is_silent` |
-//! | trial of several keys of one address in main mode | not handled: the first that fits is the key, as on IOS |
+//! | trying several keys for one address in main mode | not handled: the first match is the key, as on IOS |
 //! | SHA-256 with 96 bits (old Android, old Linux) | not handled: such packets are refused for their integrity |
 //! | hybrid and RSA authentication | not handled: pre-shared keys only |
 //! | keepalives 32768 and 32769 of IOS before DPD | not handled: a peer without the DPD vendor id is not probed, and its probes are ignored |
-//! | mode-config that the hub pushes (SET) | as client: taken; as hub: not handled, a client has to ask |
+//! | mode-config that the hub pushes (SET) | as client: accepted; as hub: not handled, a client must ask |
 //! | NAT-OA and checksums in transport mode behind a NAT | not handled: NAT-OA is skipped |
 //! | groups with UDP encapsulation of their own (port 10000) | not handled: the attribute is not answered |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -149,7 +149,7 @@ fn aggressive_mode_xauth_and_mode_config() {
     assert_eq!(view.isakmp[0].user.as_ref().unwrap().to_string(), "gfullage");
 }
 
-/// A27: a wrong password leads to no configuration and no child.
+/// A27: after a wrong password there is no configuration and no child SA.
 #[test]
 fn a27_wrong_password() {
     let mut world = hub_and_client();
@@ -161,7 +161,7 @@ fn a27_wrong_password() {
     assert_eq!(world.nodes[1].passwords_asked, 1, "a refused password is not tried again");
 }
 
-/// A37: with a wrong group key the client refuses message 2 and asks nobody for a password.
+/// A37: with a wrong group key the client refuses message 2 and does not ask for a password.
 #[test]
 fn a37_wrong_group_key() {
     let mut world = hub_and_client();
@@ -196,7 +196,7 @@ fn unknown_groups_look_like_known_ones() {
     assert_eq!(lengths("testgroup"), lengths("nosuchgrp"));
 }
 
-/// A wrong wildcard key shows in message 5, which does not decrypt to anything sensible.
+/// A wrong wildcard key is noticed in message 5, which does not decrypt to anything valid.
 #[test]
 fn wrong_preshared_key() {
     let mut world = hub_and_spoke();
@@ -212,7 +212,7 @@ fn wrong_preshared_key() {
     }
 }
 
-/// Each message lost once, then twice: the tunnel comes up all the same.
+/// Each message is lost once, then twice: the tunnel still comes up.
 #[test]
 fn every_message_may_be_lost_twice() {
     for victim in 0..9 {
@@ -239,7 +239,7 @@ fn every_message_may_be_lost_twice() {
     }
 }
 
-/// A NAT in between: both float to port 4500 and ESP goes in UDP.
+/// With a NAT in between, both sides float to port 4500, and ESP is sent in UDP.
 #[test]
 fn nat_floats_to_4500() {
     let mut world = hub_and_spoke();
@@ -252,7 +252,8 @@ fn nat_floats_to_4500() {
     assert!(child.path.remote_port >= 20_000);
 }
 
-/// Phase 2 is renewed before its end; the old pair stays until the new one is in use on both sides.
+/// Phase 2 is rekeyed before its end; the old child SA stays until the new one is in use on both
+/// sides.
 #[test]
 fn phase_2_is_renewed() {
     let mut world = hub_and_spoke();
@@ -274,7 +275,7 @@ fn phase_2_is_renewed() {
     assert_eq!(world.nodes[0].inbound.len(), 1);
 }
 
-/// Phase 1 is renewed while children run; they keep their keys.
+/// Phase 1 is rekeyed while child SAs are in use; they keep their keys.
 #[test]
 fn phase_1_is_renewed_under_its_children() {
     let mut world = hub_and_spoke();

@@ -1,4 +1,4 @@
-//! Renewal of both phases, with traffic that must not be lost.
+//! Rekeys of both phases, with traffic that must not be lost.
 
 use super::support::traffic::Traffic;
 use super::support::*;
@@ -32,7 +32,7 @@ pub(crate) fn expire(world: &mut World, node: usize, limit: Limit) {
     world.input(node, Input::Expire { child, limit });
 }
 
-/// Six hours with an hour's lifetime: every renewal is made before it breaks.
+/// Six hours with a lifetime of one hour: every rekey is done before traffic breaks.
 #[test]
 fn no_packet_is_lost_in_six_hours() {
     let mut world = hub_and_spoke();
@@ -58,8 +58,8 @@ fn no_packet_is_lost_over_a_bad_line() {
     assert_eq!(traffic.lost, 0, "of {}", traffic.delivered);
 }
 
-/// A peer that renews faster than it deletes what it renewed: its tunnel stays, and pairs do not
-/// pile up.
+/// A peer that rekeys faster than it deletes the old child SAs: its tunnel stays, and child SAs do
+/// not pile up.
 #[test]
 fn renewals_without_deletes_end_no_tunnel() {
     let mut world = hub_and_spoke();
@@ -80,7 +80,7 @@ fn renewals_without_deletes_end_no_tunnel() {
     assert_eq!(world.nodes[0].engine.inspect().children.len(), 1);
 }
 
-/// Both sides begin to renew the same pair in the same moment.
+/// Both sides start to rekey the same child SA at the same moment.
 #[test]
 fn crossing_renewals_leave_one_tunnel() {
     let mut world = hub_and_spoke();
@@ -97,7 +97,7 @@ fn crossing_renewals_leave_one_tunnel() {
     assert!(world.nodes.iter().all(|node| node.inbound.len() <= 2), "crossing renewals do not pile up");
 }
 
-/// `{ HASH(1), SA, Ni, KE, IDci, IDcr } -->` with `set pfs`, also when renewed by the responder.
+/// `{ HASH(1), SA, Ni, KE, IDci, IDcr } -->` with `set pfs`, also when the responder rekeys.
 #[test]
 fn perfect_forward_secrecy() {
     let pfs = |terms: &mut hubward_proto::policy::EntryTerms| terms.pfs = Some(DhGroup::Modp1024);
@@ -129,7 +129,7 @@ fn missing_pfs_is_refused() {
     assert!(world.nodes[1].refusals().iter().any(|text| text.contains("NO_PROPOSAL_CHOSEN")));
 }
 
-/// A hard limit ends the pair on both sides at once; the next packet brings another.
+/// A hard limit ends the child SA on both sides at once; the next packet brings up another.
 #[test]
 fn a_hard_limit_ends_the_pair() {
     let mut world = hub_and_spoke();
@@ -144,7 +144,7 @@ fn a_hard_limit_ends_the_pair() {
     assert_eq!(world.nodes[1].engine.inspect().isakmp.len(), 1, "phase 1 is still the first");
 }
 
-/// The client renews phase 1, passes Xauth again and keeps its address; its pair runs on.
+/// The client rekeys phase 1, passes Xauth again and keeps its address; its child SA stays in use.
 #[test]
 fn a_client_keeps_its_address_over_phase_1() {
     let mut world = hub_and_client();
@@ -166,7 +166,7 @@ fn a_client_keeps_its_address_over_phase_1() {
     assert!(world.nodes[0].engine.inspect().isakmp.len() <= 2);
 }
 
-/// The hub renews a client's pair: one transform, and the client takes it.
+/// The hub rekeys a client's child SA: it proposes one transform, and the client accepts it.
 #[test]
 fn the_hub_renews_a_clients_pair() {
     let mut world = hub_and_client();

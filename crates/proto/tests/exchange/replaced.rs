@@ -1,5 +1,4 @@
-//! Pairs that were replaced, with peers that never delete what they renewed (strongSwan with
-//! IKEv1).
+//! Replaced child SAs, with peers that never delete what they rekeyed (strongSwan with IKEv1).
 
 use super::peer::{Bench, Peer, path};
 use super::support::traffic::Traffic;
@@ -18,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const HUB_NET: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
-/// The reference hub's map has two dynamic entries without ACL, which count as a line each.
+/// The reference hub's map has two dynamic entries without ACL, which count as one line each.
 const LIMIT: usize = limits::CHILDREN_PER_PEER + 2;
 
 fn network(index: usize) -> [u8; 8] {
@@ -31,7 +30,7 @@ fn hub_and_peer(policy: Policy) -> (Bench, Peer) {
     (bench, peer)
 }
 
-/// The reference hub with further entries, each of which allows for a pair more.
+/// The reference hub with further entries, each of which allows one more child SA.
 fn with_entries(mut policy: Policy, count: u16) -> Policy {
     let spoke = spoke_policy("10.9.9.9", "10.2.0.0/16");
     let map = Arc::make_mut(&mut policy.maps[0]);
@@ -61,7 +60,8 @@ fn is_delete(peer: &mut Peer, message: &[u8]) -> bool {
     header.exchange == exchange::INFORMATIONAL && chain.first(payload::DELETE).is_some()
 }
 
-/// Its renewals are never refused, what it replaced does not pile up, and each end is told.
+/// Its rekeys are never refused, replaced child SAs do not pile up, and a delete is sent for each
+/// that ends.
 #[test]
 fn a_peer_that_never_deletes() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -81,8 +81,8 @@ fn a_peer_that_never_deletes() {
     assert!(bench.refusals.is_empty(), "{:?}", bench.refusals);
 }
 
-/// With as many networks as it may have, a peer can renew each of them, but not add one; and what
-/// was replaced keeps no new network out.
+/// A peer with as many networks as it may have can rekey each of them, but not add one; and
+/// replaced child SAs do not keep a new network out.
 #[test]
 fn renewals_at_the_limit() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -95,7 +95,7 @@ fn renewals_at_the_limit() {
     assert!(peer.quick_mode(&mut bench, 200, network(LIMIT - 1), HUB_NET));
     for index in 0..LIMIT {
         assert!(peer.quick_mode(&mut bench, 300 + index as u32, network(index), HUB_NET), "{index}");
-        // what the renewal replaced stays for packets under way
+        // the replaced child SA stays for packets in flight
         let newest = bench.engine.inspect().children.last().unwrap().clone();
         let of_network = |bench: &Bench| {
             bench
@@ -115,11 +115,11 @@ fn renewals_at_the_limit() {
     assert_eq!(bench.refusals, [Refusal::TooMany]);
 }
 
-/// Renewals that all come in one moment are bounded too.
+/// Rekeys that all arrive at the same moment are bounded too.
 #[test]
 fn renewals_in_one_moment() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
-    // the first pair is replaced by the second, and so on: the last one is in use
+    // the first child SA is replaced by the second, and so on: the last one is in use
     let most = LIMIT + limits::EXCHANGES + 1;
     for message_id in 1..=most as u32 {
         assert!(peer.quick_mode(&mut bench, message_id, network(0), HUB_NET), "{message_id}");
@@ -147,8 +147,8 @@ fn fewer_lines_end_no_tunnel() {
     assert!(bench.refusals.is_empty(), "{:?}", bench.refusals);
 }
 
-/// A renewal that is deleted before what it replaced: the older pair carries the traffic, and is
-/// renewed in its turn.
+/// The new child SA is deleted before the one it replaced: the older one carries the traffic, and
+/// is rekeyed in its turn.
 #[test]
 fn the_older_pair_stays_when_the_newer_goes() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -167,8 +167,8 @@ fn the_older_pair_stays_when_the_newer_goes() {
     assert_eq!(pairs(&bench), 1);
 }
 
-/// Near its end such a pair is not renewed at once: a peer that deletes each renewal would have one
-/// made every round trip.
+/// Such a child SA is not rekeyed at once near its end; otherwise a peer that deletes each new one
+/// would cause a rekey every round trip.
 #[test]
 fn a_peer_that_deletes_every_renewal() {
     let (mut bench, mut peer) = hub_and_peer(hub_policy());
@@ -183,9 +183,9 @@ fn a_peer_that_deletes_every_renewal() {
     assert_eq!(pairs(&bench), 1);
 }
 
-/// The hub renews a client's pair and does not delete the old one, which the client would take for
-/// its tunnel's end: the oldest go without a word. The client may have more pairs than the hub, so
-/// that it is the hub that lets them go.
+/// The hub rekeys a client's child SA and does not delete the old one, because the client would
+/// take that for the end of its tunnel. The oldest are removed without a delete. The client is
+/// allowed more child SAs than the hub, so that the hub is the side that removes them.
 #[test]
 fn a_clients_pairs_do_not_pile_up() {
     let mut world = hub_and_client();

@@ -1,4 +1,4 @@
-//! Old messages that somebody recorded, and messages that are repeated because their answer was
+//! Old messages that an attacker recorded, and messages that are repeated because their answer was
 //! lost.
 
 use super::peer::{Bench, Peer, path, quick_mode};
@@ -22,7 +22,7 @@ fn hub_and_peer() -> (Bench, Peer) {
     (bench, peer)
 }
 
-/// Brings a quick mode to its end; its message 1.
+/// Completes a quick mode; returns its message 1.
 fn complete(bench: &mut Bench, peer: &mut Peer, message_id: u32) -> Vec<u8> {
     let writer = quick_mode(1000 + message_id, &[1; 20], LAN, HUB_LAN);
     let first = peer.seal(exchange::QUICK, message_id, &writer);
@@ -43,8 +43,8 @@ fn probe(bench: &mut Bench, peer: &mut Peer, message_id: u32) {
     bench.datagram(peer.path, &message);
 }
 
-/// Message 1 of quick mode comes again when neither its digest nor its IV chain is remembered any
-/// more: no second pair, and the pair that runs is not replaced.
+/// Message 1 of quick mode arrives again when neither its digest nor its IV chain is remembered any
+/// more: there is no second child SA, and the one in use is not replaced.
 #[test]
 fn an_old_quick_mode_makes_no_second_pair() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -62,7 +62,7 @@ fn an_old_quick_mode_makes_no_second_pair() {
     assert_eq!(view.children.iter().map(|child| child.sa.id).collect::<Vec<_>>(), [running]);
 }
 
-/// A quick mode that is refused comes again: it gets the same answer, and is judged once.
+/// A refused quick mode arrives again: it gets the same answer, and is evaluated only once.
 #[test]
 fn a_refused_quick_mode_is_recognised() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -82,7 +82,7 @@ fn a_refused_quick_mode_is_recognised() {
 }
 
 /// Thousands of quick modes on one SA: none of their ids is forgotten while the SA lives. When no
-/// more can be remembered, the SA ends; its last pair stays.
+/// more can be remembered, the SA ends; its last child SA stays.
 #[test]
 fn message_ids_are_not_forgotten() {
     let (mut bench, mut peer) = hub_and_peer();
@@ -112,8 +112,8 @@ fn message_ids_are_not_forgotten() {
     assert!(view.isakmp.iter().any(|sa| sa.initiator), "another was begun in time");
 }
 
-/// Our own message 1 comes back to us under the same keys, with a HASH that is right for a message
-/// 1: it is no peer's.
+/// Our own message 1 is sent back to us under the same keys, with a HASH that is right for a
+/// message 1: it is not treated as the peer's.
 #[test]
 fn our_own_quick_mode_thrown_back() {
     let mut world = super::hub_and_spoke();

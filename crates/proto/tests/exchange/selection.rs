@@ -14,8 +14,8 @@ use std::time::Duration;
 
 const SPOKE: &str = "10.100.2.102";
 
-/// A hub without profiles, whose map has a static entry for the spoke and a dynamic one, under
-/// these numbers.
+/// A hub without profiles, whose map has a static entry for the spoke and a dynamic one, with these
+/// sequence numbers.
 fn hub_with_both(static_sequence: u16, dynamic_sequence: u16) -> Policy {
     let mut policy = hub_policy();
     policy.profiles.clear();
@@ -56,7 +56,7 @@ fn tunnel_with(policy: Policy) -> World {
     world
 }
 
-/// A10: a static entry in front of the dynamic one serves its peer.
+/// A10: a static entry before the dynamic one serves its peer.
 #[test]
 fn a10_static_before_dynamic() {
     let world = tunnel_with(hub_with_both(10, 65535));
@@ -64,7 +64,7 @@ fn a10_static_before_dynamic() {
     assert_eq!(world.nodes[0].engine.inspect().children[0].service, Service::entry("mymap", 10));
 }
 
-/// A11: a dynamic entry in front of the static one captures the static peer, as on IOS.
+/// A11: a dynamic entry before the static one captures the static peer, as on IOS.
 #[test]
 fn a11_dynamic_before_static() {
     let world = tunnel_with(hub_with_both(20, 10));
@@ -74,7 +74,7 @@ fn a11_dynamic_before_static() {
 }
 
 /// A05: without profiles, `crypto map client authentication list` asks a spoke for Xauth too, and
-/// it has nothing to answer.
+/// the spoke cannot answer.
 #[test]
 fn a05_the_map_asks_a_spoke_for_xauth() {
     let mut policy = hub_with_both(10, 65535);
@@ -100,7 +100,8 @@ fn a06_no_xauth_excepts_a_spoke() {
     assert!(!world.nodes[0].engine.inspect().isakmp[0].xauth);
 }
 
-/// `set isakmp-profile` of the only entry that could serve the peer names another profile: refused.
+/// `set isakmp-profile` of the only entry that could serve the peer names another profile, so the
+/// peer is refused.
 #[test]
 fn an_entry_of_another_profile_serves_nobody_else() {
     let mut policy = hub_policy();
@@ -110,8 +111,8 @@ fn an_entry_of_another_profile_serves_nobody_else() {
     assert!(world.nodes[0].refusals().iter().any(|text| text.contains("no crypto map entry serves")));
 }
 
-/// What a dynamic entry that is left out would have taken is refused, and not served by the entry
-/// behind it; what its transform sets do not take goes on, as on a router.
+/// What a left-out dynamic entry would have accepted is refused, and not served by the entry after
+/// it. What its profile or transform sets do not match is passed to the next entry, as on a router.
 #[test]
 fn an_entry_that_is_left_out_refuses_whom_it_would_have_served() {
     let of = |left_out: EntryTerms| {

@@ -1,4 +1,4 @@
-//! The steps that an engine tells while somebody traces a peer.
+//! The steps that an engine reports while a peer is traced.
 
 use super::hub_and_client;
 use super::peer::{Bench, Peer, path, quick_mode};
@@ -16,7 +16,7 @@ use std::time::Duration;
 const SPOKE: &str = "10.100.2.102";
 const CLIENT: &str = "10.51.82.100";
 
-/// What a spoke's two phases make the hub tell.
+/// What the hub reports during a spoke's two phases.
 fn spoke(scope: TraceScope) -> Vec<String> {
     let mut engine = Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN);
     engine.trace(scope);
@@ -51,7 +51,7 @@ fn states(world: &World, node: usize) -> Vec<(Fsm, Fsm)> {
         .collect()
 }
 
-/// Both sides of a client's connection; each state begins where the last one of its kind ended.
+/// Both sides of a client's connection; each state starts where the last one of its kind ended.
 #[test]
 fn both_sides_of_a_client() {
     let mut world = hub_and_client();

@@ -1,4 +1,4 @@
-//! XAUTH: passwords that are wrong, and messages that come in another order.
+//! Xauth: wrong passwords, and messages that arrive in another order.
 
 use super::hub_and_client;
 use super::peer::{Bench, Peer, path};
@@ -29,8 +29,8 @@ fn rejected(world: &World) -> Vec<String> {
     world.nodes[0].events.iter().filter_map(user).collect()
 }
 
-/// A user who types the same wrong password again and again has three tries on the SA, and then the
-/// SA is gone.
+/// A user who types the same wrong password repeatedly has three tries on the SA, and then the SA
+/// ends.
 #[test]
 fn three_tries() {
     let mut world = hub_and_client();
@@ -47,7 +47,7 @@ fn three_tries() {
     assert_eq!(phase1.count(), 3, "all tries were on one SA");
 }
 
-/// A user who mistyped once comes in with the second try.
+/// A user who mistyped once is accepted at the second try.
 #[test]
 fn the_second_try_is_right() {
     let mut world = hub_and_client();
@@ -63,7 +63,7 @@ fn the_second_try_is_right() {
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
 }
 
-/// An empty password (one of Libreswan's bugs) is a password that does not fit, and no crash.
+/// An empty password (one of Libreswan's bugs) is a wrong password and causes no crash.
 #[test]
 fn an_empty_password() {
     let mut world = hub_and_client();
@@ -73,8 +73,7 @@ fn an_empty_password() {
     assert!(world.nodes[0].inbound.is_empty() && world.nodes[0].leases.is_empty());
 }
 
-/// A hub, a peer that is through with aggressive mode, and the message id of the first Xauth
-/// request.
+/// A hub, a peer that has completed aggressive mode, and the message id of the first Xauth request.
 fn asked() -> (Bench, Peer, u32) {
     let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
     let from = path(ip(HUB), ip("10.51.82.100"), 500);
@@ -114,8 +113,8 @@ fn a_trailing_nul_is_no_part_of_the_password() {
     assert_eq!(password.expose(), b"gfullage");
 }
 
-/// A further round (RADIUS Access-Challenge) asks for no name; its answer belongs to the user who
-/// began, whoever it names.
+/// A further round (RADIUS Access-Challenge) asks for no name; its answer belongs to the user of
+/// the first round, whatever name it contains.
 #[test]
 fn a_further_round_is_the_same_users() {
     let (mut bench, mut peer, message_id) = asked();
@@ -130,7 +129,8 @@ fn a_further_round_is_the_same_users() {
     assert_eq!((user.as_str(), password.expose()), ("gfullage", &b"123456"[..]));
 }
 
-/// An acknowledgement of the SET without attributes, and strongSwan's with an empty one, are taken.
+/// An acknowledgement of the SET without attributes, and strongSwan's with an empty one, are
+/// accepted.
 #[test]
 fn an_acknowledgement_needs_no_attributes() {
     for attributes in [vec![], vec![Attribute::long(config::XAUTH_STATUS, [])]] {
@@ -148,8 +148,9 @@ fn an_acknowledgement_needs_no_attributes() {
     }
 }
 
-/// The hub's request overtakes message 6 of main mode: the client keeps it and answers once it is
-/// through with phase 1, so that the hub need not ask twice. What nobody authenticated is bounded.
+/// The hub's request overtakes message 6 of main mode: the client keeps it and answers once phase 1
+/// is established, so that the hub need not ask twice. The number of unauthenticated messages kept
+/// is bounded.
 #[test]
 fn a_request_before_message_6() {
     let mut world = hub_and_client();
@@ -177,7 +178,7 @@ fn a_request_before_message_6() {
     let message_6: Datagram = held.borrow().clone().unwrap();
     let early = world.trace.last().unwrap().1.clone();
     assert_eq!(early.bytes[18], exchange::TRANSACTION);
-    // forged ones fill what is left, and no more
+    // forged requests fill the remaining room, and no more
     for index in 0..100u8 {
         let mut forged = early.clone();
         let last = forged.bytes.len() - 1;

@@ -1,4 +1,4 @@
-//! How many things a peer, or anybody, may have under way, and for how long.
+//! How much a peer, or anybody, may have in progress, and for how long.
 
 use super::peer::{Bench, Peer, clear, phase1_sa, quick_mode};
 use super::support::{hub_policy, ip, net, spoke_policy, test_group};
@@ -22,7 +22,7 @@ fn spoke_net(index: usize) -> [u8; 8] {
     [10, 2, u8::try_from(index).unwrap(), 0, 255, 255, 255, 0]
 }
 
-/// Quick modes whose third message never comes.
+/// Quick modes whose third message never arrives.
 pub(crate) fn quick_modes_begun(count: usize) -> Bench {
     let mut bench = bench(hub_policy());
     let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
@@ -34,7 +34,7 @@ pub(crate) fn quick_modes_begun(count: usize) -> Bench {
     bench
 }
 
-/// Quick modes that are brought to their end.
+/// Completed quick modes.
 pub(crate) fn children(count: usize) -> Bench {
     let mut bench = bench(hub_policy());
     let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3);
@@ -75,7 +75,7 @@ fn acquire(line: usize) -> Input<'static> {
     Input::Acquire(Acquire { interface: InterfaceId(0), service, acl_line: line, flow })
 }
 
-/// Packets for this many lines while phase 1 is under way.
+/// Packets for this many lines while phase 1 is in progress.
 pub(crate) fn packets_waiting(count: usize) -> Bench {
     let mut bench = bench(spoke_with_lines(count));
     for line in 0..count {
@@ -140,9 +140,9 @@ pub(crate) fn called_by_one_source(count: usize) -> Bench {
     bench
 }
 
-/// First messages from more forged addresses than there is room for, before a peer calls and
-/// between its messages: it gets through, for it answers. Aggressive mode does not take main mode's
-/// room.
+/// First messages from more forged addresses than there is room for, before a peer initiates and
+/// between its messages: it still gets its SA, because it answers. Aggressive mode does not use
+/// main mode's room.
 #[test]
 fn a_flood_of_first_messages_locks_nobody_out() {
     let flood = |bench: &mut Bench, first: usize| {
@@ -163,7 +163,7 @@ fn a_flood_of_first_messages_locks_nobody_out() {
     assert_eq!(bench.engine.inspect().isakmp.len(), 3);
 }
 
-/// An SA whose peer has answered does not give way.
+/// An SA whose peer has answered is not evicted.
 #[test]
 fn who_has_answered_stays() {
     let mut bench = bench(hub_policy());
@@ -188,7 +188,8 @@ fn who_has_answered_stays() {
     );
 }
 
-/// A full table serves those that are up, and is empty again when the time of the others is over.
+/// With a full table, established SAs are served; when the half-open SAs expire, there is room
+/// again.
 #[test]
 fn a_full_table_keeps_what_it_has() {
     let mut bench = bench(hub_policy());
@@ -216,7 +217,7 @@ fn half_open_time() {
     assert!(bench.engine.poll_timeout().is_none(), "a timer is left");
 }
 
-/// A responder repeats nothing by itself before the peer is authenticated.
+/// A responder retransmits nothing by itself before the peer is authenticated.
 #[test]
 fn a_half_open_responder_is_silent() {
     let mut bench = half_open(1);
@@ -239,7 +240,7 @@ fn sendings_and_first_retransmit() {
 fn xauth_time() {
     let mut bench = bench(hub_policy());
     Peer::aggressive_mode(&mut bench, from(0), &test_group(), 3);
-    // phase 1 was through 200 ms ago
+    // phase 1 was established 200 ms ago
     bench.wait(limits::XAUTH_TIME - Duration::from_millis(201));
     assert_eq!(bench.engine.inspect().isakmp.len(), 1);
     bench.wait(Duration::from_millis(1));
@@ -247,8 +248,8 @@ fn xauth_time() {
     assert!(bench.trace.iter().any(|line| line.contains("Xauth took too long")));
 }
 
-/// The last messages of an SA are known when they come again, and an R-U-THERE that is known is not
-/// answered twice. An older one is not known any more.
+/// The last messages of an SA are recognised when they are repeated, and an R-U-THERE that is
+/// recognised is not answered twice. Older ones are no longer recognised.
 #[test]
 fn exchanges_remembered() {
     let begun = |count: usize| {
@@ -298,8 +299,8 @@ fn exchanges_of_iv_chains() {
     assert_ne!(spoil(limits::EXCHANGES + 1), vec![2; 8]);
 }
 
-/// A stranger gets one answer for a message, longer only by the vendor ids, however often it sends
-/// it.
+/// A stranger gets one answer to a message, longer only by the vendor ids, however often the
+/// message is sent.
 #[test]
 fn a_stranger_is_no_amplifier() {
     let mut bench = bench(hub_policy());

@@ -1,4 +1,4 @@
-//! How long and how many-parted a message may be.
+//! How long a message may be, and how many parts it may have.
 
 use super::peer::{self, Bench, Peer, clear, phase1_sa, phase1_transform, quick_mode};
 use super::support::{HUB, client_policy, hub_policy, ip, test_group};
@@ -35,7 +35,7 @@ fn offers(proposals: &[Proposal]) -> Bench {
     first_message(&writer)
 }
 
-/// Proposals of this many transforms each; every transform is one that the hub takes.
+/// Proposals of this many transforms each; the hub accepts every transform.
 fn proposals_of(counts: impl IntoIterator<Item = usize>) -> Vec<Proposal> {
     counts
         .into_iter()
@@ -81,7 +81,7 @@ pub(crate) fn transforms_of_all_proposals(count: usize) -> Bench {
     offers(&proposals_of([count / 2, count / 4, count - count / 2 - count / 4]))
 }
 
-/// A transform with too many attributes is no offer.
+/// A transform with too many attributes is not considered.
 pub(crate) fn attributes(count: usize) -> Bench {
     let mut proposals = proposals_of([1]);
     let attributes = &mut proposals[0].transforms[0].attributes;
@@ -181,7 +181,7 @@ pub(crate) fn split_networks(count: usize) -> Bench {
     let mut client = Bench::new(client);
     let (to_hub, to_client) = (peer::path(ip(HUB), address, 500), peer::path(address, ip(HUB), 500));
     let mut messages = client.input(Input::Command(Command::Connect { connection: "work".into() }));
-    // until it is assigned or refused, and called again
+    // until the networks are assigned or refused
     while !client.trace.iter().any(|line| line.starts_with("Assign(")) && client.refusals.is_empty() {
         let mut back = Vec::new();
         for message in messages.drain(..) {

@@ -13,17 +13,17 @@ pub(crate) fn live() -> usize {
     LIVE.load(Ordering::SeqCst)
 }
 
-// SAFETY: it passes everything on to the system's allocator, and only counts
+// SAFETY: it passes everything to the system's allocator, and only counts
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promise, passed on
+        // SAFETY: the caller's promise is passed on
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promise, passed on
+        // SAFETY: the caller's promise is passed on
         unsafe { System.dealloc(place, layout) }
     }
 }

@@ -1,5 +1,5 @@
-//! What an established peer takes: an IKE SA and a pair of ESP SAs, with what the packet path keeps
-//! of them.
+//! The memory for an established peer: an IKE SA and a child SA, with what the packet path keeps of
+//! them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod counting;
@@ -14,11 +14,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 use support::{HUB, Node, World, hub_policy, spoke_policy, tunnel};
 
-/// Bytes that a peer may take.
+/// How many bytes a peer may take.
 const LIMIT: usize = 8 * 1024;
 
-/// Whole handshakes of so many spokes; then only the hub is left, with the SA database and the
-/// views of both workers.
+/// Runs complete handshakes of this many spokes; then only the hub is left, with the SA database
+/// and the views of both workers.
 fn hub_with(peers: u32) -> (Node, Sad) {
     let mut hub = Node::new(HUB, hub_policy(), 1);
     for number in 0..peers {

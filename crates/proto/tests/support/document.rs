@@ -1,5 +1,5 @@
 //! The reference document's two peers, byte for byte as far as its debug output shows them: an IOS
-//! spoke that calls in main mode, and Cisco's VPN client 4.0. They talk to any hub: an engine in
+//! spoke that initiates main mode, and Cisco's VPN client 4.0. They talk to any hub: an engine in
 //! this process, or one behind a socket.
 #![allow(
     dead_code,
@@ -24,17 +24,17 @@ use hubward_proto::wire::isakmp::{Chain, Cookie, FLAG_ENCRYPTION, Header, Writer
 use hubward_proto::wire::registry::{config, exchange, ike, notify, payload, protocol};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The hub as a peer has it.
+/// The hub from a peer's point of view.
 pub trait Hub {
-    /// A message goes in, and what the hub says then comes out: something at least.
+    /// Sends a message to the hub, and returns its answers, of which there is at least one.
     fn say(&mut self, message: &[u8]) -> Vec<Vec<u8>>;
-    /// A message goes in that the hub does not answer.
+    /// Sends a message that the hub does not answer.
     fn tell(&mut self, message: &[u8]);
-    /// What it says by itself within a moment.
+    /// Returns what the hub sends by itself within a short time.
     fn listen(&mut self) -> Vec<Vec<u8>>;
 }
 
-/// Who talks.
+/// A peer that talks to the hub.
 pub struct Speaker<'h> {
     pub hub: &'h mut dyn Hub,
     own: Ipv4Addr,
@@ -69,11 +69,11 @@ fn sa(transforms: Vec<Transform>) -> Vec<u8> {
     write_sa(&[Proposal { number: 1, protocol: protocol::ISAKMP, spi: vec![], transforms }])
 }
 
-/// The lifetime that Cisco's client wishes for, in phase 1 and 2: 2147483 seconds.
+/// The lifetime that Cisco's client proposes in phases 1 and 2: 2147483 seconds.
 const CLIENT_LIFE: [u8; 4] = [0x00, 0x20, 0xc4, 0x9b];
 
 /// The fourteen transforms of Cisco's client; the ninth is the first that the document's policy
-/// takes.
+/// accepts.
 fn client_transforms() -> Vec<Transform> {
     let kinds = [
         (7, Some(256), 2, 65001),
@@ -203,7 +203,7 @@ impl<'h> Speaker<'h> {
         self.clear(exchange::MAIN, &writer);
         let private = DhPrivate::generate(DhGroup::Modp1024, &mut self.random);
         let nonce = self.random.array::<20>();
-        // what tells IOS that it speaks to IOS: 16 bytes, others each time
+        // identifies IOS to IOS: 16 bytes, partly different each time
         let ios: [u8; 12] = self.random.array();
         let ios = [&[0x3e, 0x98, 0x40, 0x48][..], &ios].concat();
         let mut writer = Writer::new();
@@ -351,7 +351,7 @@ impl<'h> Speaker<'h> {
         ];
         let reply = self.config(&mut session, header.message_id, config::REPLY, attributes);
         let mut said = self.hub.say(&reply);
-        // the list may take its time
+        // the list may be slow
         while !said.iter().any(|bytes| is_transaction(&bytes)) {
             said = self.hub.listen();
         }

@@ -1,5 +1,5 @@
-//! Engines that talk over a network of the test's own: a virtual clock, links with loss, reordering
-//! and duplication, NATs.
+//! Engines that talk over a simulated network: a virtual clock, links with loss, reordering and
+//! duplication, NATs.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -214,7 +214,7 @@ pub fn client_policy(address: &str) -> Policy {
     }
 }
 
-/// One engine with what surrounds it in the program.
+/// One engine with its surroundings in the program.
 pub struct Node {
     pub engine: Engine,
     pub address: IpAddr,
@@ -229,9 +229,9 @@ pub struct Node {
     pub assignment: Option<Assignment>,
     pub events: Vec<Event>,
     pub passwords_asked: u32,
-    /// The client's user types the same password whenever he is asked.
+    /// The client's user types the same password whenever asked.
     pub insists: bool,
-    /// Owners whose leases were given back, as often as they were granted.
+    /// Owners whose leases were released as often as they were granted.
     pub released: Vec<LeaseOwner>,
     /// How often each owner's lease is granted.
     pub holds: BTreeMap<LeaseOwner, u32>,
@@ -300,7 +300,7 @@ impl Node {
                     None => Answer::Lease(Err(LeaseError::Exhausted)),
                 }
             }
-            // like the program, it knows one password and has nobody to ask for another
+            // like the program, it knows one password and cannot ask for another
             Question::Credentials { again: true, .. } if !self.insists => Answer::Credentials(None),
             Question::Credentials { fields, .. } => {
                 self.passwords_asked += 1;
@@ -316,7 +316,7 @@ impl Node {
     }
 }
 
-/// A datagram under way.
+/// A datagram in flight.
 #[derive(Clone, Debug)]
 pub struct Datagram {
     pub from: SocketAddr,
@@ -324,7 +324,7 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
 }
 
-/// What the network does to datagrams, in parts of 1000.
+/// What the network does to datagrams, in parts per 1000.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Link {
     pub loss: u32,
@@ -332,7 +332,7 @@ pub struct Link {
     pub jitter: Duration,
 }
 
-/// Decides whether a datagram goes on.
+/// Decides whether a datagram is delivered.
 pub type Filter = Box<dyn FnMut(&Datagram) -> bool>;
 
 /// Engines and the network between them.
@@ -385,7 +385,7 @@ impl World {
         self.input(node, Input::Acquire(acquire));
     }
 
-    /// Answers what was asked first and not answered at once.
+    /// Answers the first question that was not answered at once.
     pub fn answer(&mut self, node: usize) {
         let (id, question) = self.nodes[node].unanswered.remove(0);
         let answer = self.nodes[node].reply(question);
@@ -471,7 +471,7 @@ impl World {
         self.mappings.iter_mut().filter(|((known, _), _)| *known == nat).for_each(|(_, port)| shift(port));
     }
 
-    /// Puts a datagram of an attacker's on the wire.
+    /// Puts an attacker's datagram on the wire.
     pub fn inject(&mut self, datagram: Datagram) {
         self.sent += 1;
         self.wire.insert((self.now, self.sent), datagram);
@@ -532,7 +532,7 @@ impl World {
     }
 }
 
-/// Whether the newest pairs of two nodes have the same keys in opposite directions.
+/// Whether the newest child SAs of two nodes have the same keys in opposite directions.
 pub fn tunnel(a: &Node, b: &Node) -> bool {
     a.outbound.values().any(|ours| {
         b.inbound.values().any(|theirs| {

@@ -1,4 +1,4 @@
-//! An SA pair and the flows that it carries, for what measures the packet path.
+//! A child SA and the flows that it carries, for measurements of the packet path.
 
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::EspSuite;
@@ -9,7 +9,7 @@ use hubward_proto::path::{DfBit, Encapsulation, Mode, Path};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A pair whose two halves are the same, so that it opens what it seals.
+/// A child SA whose two directions have the same keys, so that it opens what it seals.
 pub(crate) fn child(number: u32, suite: EspSuite, remote: AddressRange) -> Arc<ChildSa> {
     let half = || Half { spi: Spi(0x1000 + number), keymat: Secret::new(vec![7; suite.keymat_len()]) };
     let host = |last| IpAddr::from([192, 0, 2, last]);

@@ -1,5 +1,5 @@
-//! A peer that is no engine: it knows the pre-shared key, and so can say anything at all to an
-//! engine, well-formed or not. Its world is the one engine that it talks to.
+//! A peer that is not an engine: it knows the pre-shared key, so it can send anything to an engine,
+//! well-formed or not. It talks to one engine only.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -34,7 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An engine, the time, and all that it said.
+/// An engine, the time, and everything that the engine returned.
 pub struct Bench {
     pub engine: Engine,
     pub now: Now,
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// Gives a datagram to the engine; what it answers at once.
+    /// Passes a datagram to the engine; returns the immediate answers.
     pub fn datagram(&mut self, path: Path, bytes: &[u8]) -> Vec<Vec<u8>> {
         self.input(Input::Datagram { path, bytes })
     }
@@ -117,7 +117,7 @@ pub fn path(local: IpAddr, remote: IpAddr, remote_port: u16) -> Path {
     }
 }
 
-/// 3DES, SHA-1, group 2, a day: what the reference configurations agree on.
+/// 3DES, SHA-1, group 2, one day, as in the reference configurations.
 pub fn phase1_transform(number: u8, method: u16) -> Transform {
     let attributes = vec![
         Attribute::short(ike::ENCRYPTION, 5),
@@ -130,7 +130,7 @@ pub fn phase1_transform(number: u8, method: u16) -> Transform {
     Transform { number, id: ike::KEY_IKE, attributes }
 }
 
-/// The body of an SA payload that offers it.
+/// The body of an SA payload that proposes it.
 pub fn phase1_sa(method: u16) -> Vec<u8> {
     let transforms = vec![phase1_transform(1, method)];
     write_sa(&[Proposal { number: 1, protocol: protocol::ISAKMP, spi: vec![], transforms }])
@@ -164,8 +164,8 @@ impl Peer {
         Self::main_mode_as(bench, path, key, seed, &identity(path.remote), None)
     }
 
-    /// Main mode under any identity (an ID payload's body); with NAT-D payloads that say that the
-    /// peer is at `claimed`, and that it sees the engine where it is.
+    /// Main mode under any identity (an ID payload's body); with NAT-D payloads that claim
+    /// `claimed` as the peer's address, and give the engine's real address.
     pub fn main_mode_as(
         bench: &mut Bench,
         path: Path,
@@ -227,7 +227,7 @@ impl Peer {
     }
 
     /// Aggressive mode as a client of a group; the bench's authorization list knows `group`. Ends
-    /// with the first Xauth request, whose message id is given as well.
+    /// with the first Xauth request, whose message id is also returned.
     pub fn aggressive_mode(bench: &mut Bench, path: Path, group: &Arc<ClientGroup>, seed: u8) -> (Self, u32) {
         let mut random = Random::new([seed; 32]);
         let mut cookies = Cookies { initiator: Cookie(random.array()), responder: Cookie::ZERO };
@@ -280,8 +280,8 @@ impl Peer {
         (peer, header.message_id)
     }
 
-    /// Aggressive mode as the gateway of a client that knows the group's key; the bench's client
-    /// has just called.
+    /// Aggressive mode as a client's gateway that knows the group's pre-shared key; the bench's
+    /// client has just sent message 1.
     pub fn gateway(bench: &mut Bench, call: &[u8], path: Path, key: &str, seed: u8) -> Self {
         let mut random = Random::new([seed; 32]);
         let (header, body) = Header::parse(call).unwrap();
@@ -326,7 +326,7 @@ impl Peer {
         Self { path, cookies, keys, ivs: iv.finish(), random }
     }
 
-    /// Answers the Xauth request and the status; the bench's login list accepts everybody.
+    /// Answers the Xauth request and the status; the bench's login list accepts any user.
     pub fn pass_xauth(&mut self, bench: &mut Bench, request: u32) {
         let attributes = vec![
             Attribute::long(config::XAUTH_USER_NAME, *b"user"),
@@ -342,8 +342,8 @@ impl Peer {
         bench.datagram(self.path, &message);
     }
 
-    /// Quick mode for a network of the peer's, brought to its end; its inbound SPI is 1000 and the
-    /// message id. `false`: no answer.
+    /// A complete quick mode for a network of the peer; its inbound SPI is 1000 plus the message
+    /// id. `false`: no answer.
     pub fn quick_mode(&mut self, bench: &mut Bench, message_id: u32, own: [u8; 8], remote: [u8; 8]) -> bool {
         let nonce_i = [1; 20];
         let message =
@@ -369,7 +369,7 @@ impl Peer {
         self.seal(exchange::TRANSACTION, message_id, &writer)
     }
 
-    /// Decrypts a message of the engine's and moves its chain; header and plain text.
+    /// Decrypts a message of the engine and moves its IV chain; returns header and plaintext.
     pub fn open(&mut self, bytes: &[u8]) -> (Header, Vec<u8>) {
         let (header, body) = Header::parse(bytes).unwrap();
         let decrypted = if header.exchange == exchange::INFORMATIONAL {
@@ -382,14 +382,14 @@ impl Peer {
         (header, decrypted.plain)
     }
 
-    /// Seals payloads behind the HASH(1) that belongs to them.
+    /// Seals payloads after the HASH(1) that belongs to them.
     pub fn seal(&mut self, exchange: u8, message_id: u32, writer: &Writer) -> Vec<u8> {
         let rest = writer.bytes();
         let hash = self.keys.hash1(message_id, &rest);
         self.seal_with(exchange, message_id, writer.first(), &hash, &rest)
     }
 
-    /// Seals any bytes behind a HASH payload.
+    /// Seals any bytes after a HASH payload.
     pub fn seal_with(
         &mut self,
         exchange: u8,
@@ -405,7 +405,7 @@ impl Peer {
         self.seal_plain(exchange, message_id, payload::HASH, plain)
     }
 
-    /// Seals any plain text at all.
+    /// Seals any plaintext.
     pub fn seal_plain(&mut self, exchange: u8, message_id: u32, first: u8, plain: Vec<u8>) -> Vec<u8> {
         let body = if exchange == exchange::INFORMATIONAL {
             self.ivs.encrypt_single(&self.keys, message_id, plain)
@@ -449,7 +449,7 @@ fn identity(address: IpAddr) -> Vec<u8> {
     [&[1, 17, 1, 244], &address.octets()[..]].concat()
 }
 
-/// What quick mode offers: ESP with 3DES and SHA-1 in tunnel mode.
+/// The proposal of quick mode: ESP with 3DES and SHA-1 in tunnel mode.
 pub fn phase2_transform(number: u8) -> Transform {
     let attributes = vec![
         Attribute::short(1, 1),
@@ -460,7 +460,7 @@ pub fn phase2_transform(number: u8) -> Transform {
     Transform { number, id: 3, attributes }
 }
 
-/// The payloads of quick mode's first message behind the HASH payload.
+/// The payloads of quick mode's first message after the HASH payload.
 pub fn quick_mode(spi: u32, nonce: &[u8], local: [u8; 8], remote: [u8; 8]) -> Writer {
     let transforms = vec![phase2_transform(1)];
     let sa = write_sa(&[Proposal {

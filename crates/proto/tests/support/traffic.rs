@@ -29,7 +29,7 @@ impl Default for Traffic {
     }
 }
 
-/// The outbound halves in use: the newest for each selector.
+/// The child SAs whose outbound SA is in use: the newest for each selector.
 pub fn in_use(node: &Node) -> Vec<Arc<ChildSa>> {
     let mut newest = BTreeMap::<Selector, Arc<ChildSa>>::new();
     for child in node.outbound.values() {

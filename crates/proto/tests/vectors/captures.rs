@@ -21,7 +21,8 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
-/// The capture in which the spoke has another pre-shared key than the hub, whose keys we know.
+/// The capture in which the spoke's pre-shared key differs from the hub's; the hub's keys are
+/// known.
 const WRONG_KEY: &str = "neg-l2l-psk";
 
 struct Capture {
@@ -129,7 +130,7 @@ fn decrypt_and_verify(root: &Path) {
             sas += 1;
             for result in session.open(&keys, Hashes::Check) {
                 if capture.name == WRONG_KEY {
-                    // garbage: it reads as no chain of payloads, or the hash is wrong
+                    // garbage: it does not parse as a chain of payloads, or the hash is wrong
                     assert!(result.is_err(), "a message under another key was believed");
                     break;
                 }
@@ -153,7 +154,7 @@ fn decrypt_and_verify(root: &Path) {
     }
 }
 
-/// A decrypted message that lost its end is refused, unless it lost only padding.
+/// A truncated decrypted message is refused, unless only padding is missing.
 fn prefixes(opened: &Opened) {
     let length: usize = opened.payloads.iter().map(|(_, body)| body.len() + 4).sum();
     for end in 0..opened.plain.len() {
@@ -198,8 +199,8 @@ fn esp_keys(root: &Path) {
     assert!(checked >= 20);
 }
 
-/// Every message is read, IKEv2's are refused for their version, and there are as many as tshark
-/// counted.
+/// Every message is read, those of IKEv2 are refused for their version, and there are as many as
+/// tshark counted.
 fn read_whole(root: &Path) {
     for capture in captures(root) {
         let summary = String::from_utf8(read(&capture.folder.join("summary.txt"))).unwrap();

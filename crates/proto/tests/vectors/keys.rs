@@ -25,8 +25,8 @@ fn cavs_pre_shared_key(vectors: &Path) {
 }
 
 /// NIST's cases for signatures. There SKEYID is prf(Ni | Nr, g^xy), which is what the derivation
-/// for pre-shared keys makes of a key Ni | Nr and nonces g^xy and nothing; the keys that follow
-/// from SKEYID are the same in both methods.
+/// for pre-shared keys gives for the key Ni | Nr, the nonce g^xy and an empty nonce. The keys
+/// derived from SKEYID are the same in both methods.
 fn cavs_signature(vectors: &Path) {
     cavs(&vectors.join("nss-cavs-ike/ikev1_dsa.fax.gz"), |case| {
         ([case.bytes("Ni"), case.bytes("Nr")].concat(), case.bytes("g^xy"), Vec::new())
@@ -45,7 +45,7 @@ impl Case<'_> {
     }
 }
 
-/// Runs a list; `inputs` gives the key and both nonces.
+/// Runs a list; `inputs` returns the key and both nonces.
 fn cavs(path: &Path, inputs: impl Fn(&Case<'_>) -> (Vec<u8>, Vec<u8>, Vec<u8>)) {
     let text = String::from_utf8(read(path)).unwrap();
     let mut hash = HashAlg::Sha1;
@@ -94,8 +94,8 @@ fn check(hash: HashAlg, case: &Case<'_>, (key, nonce_i, nonce_r): &(Vec<u8>, Vec
     for (derived, name) in keys.derived().into_iter().zip(["SKEYID", "SKEYID_d", "SKEYID_a"]) {
         assert_eq!(derived, case.bytes(name), "{name} of {hash:?} case {count}");
     }
-    // SKEYID_e shows in the cipher's key: its first bytes where it is long enough, else stretched
-    // by the prf
+    // SKEYID_e is checked through the cipher's key: its first bytes if it is long enough, otherwise
+    // expanded by the prf
     let skeyid_e = case.bytes("SKEYID_e");
     assert_eq!(keys.encryption().expose(), &skeyid_e[..16], "Ka of {hash:?} case {count}");
     let ka = match hash {
@@ -132,7 +132,7 @@ fn aggressive_hash_r(vectors: &Path) {
                 nonce_r: &nonce_r,
                 public_i: &public_i,
                 public_r: &public_r,
-                // HASH_R depends on SKEYID alone, which g^xy is no part of
+                // HASH_R depends on SKEYID alone, which does not depend on g^xy
                 shared: &Secret::new([1; 128]),
             })
         };

@@ -1,4 +1,5 @@
-//! Packets that broke other programs, and ordinary ones: each is read or refused, and never more.
+//! Packets that broke other programs, and ordinary ones: each is read or refused, and nothing else
+//! happens.
 
 use crate::packets::datagrams;
 use crate::{Test, entries, read, unhex};
@@ -21,7 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// Reads a message as the engine would, and prints it. Payloads that the engine only skips are not
-/// judged.
+/// checked.
 pub(crate) fn read_message(message: &[u8]) -> Result<Header, String> {
     let line = Message(message).to_string();
     assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -64,7 +65,7 @@ fn read_payload(kind: u8, body: &[u8]) -> Result<(), String> {
             assert_eq!(Config::parse(&config.write()), Ok(config));
         }),
         payload::ID => {
-            // a proxy or a phase-1 identity: which, only the exchange knows
+            // a proxy identity or a phase 1 identity, which only the exchange determines
             if let Ok(proxy) = Proxy::parse(body, false) {
                 assert_eq!(Proxy::parse(&proxy.write(), false), Ok(proxy));
             }
@@ -78,8 +79,8 @@ fn read_payload(kind: u8, body: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Damages a message in every way a byte or a length can be wrong; it must be read or refused, and
-/// cut short be refused.
+/// Damages a message in every way in which a byte or a length can be wrong. It must be read or
+/// refused; if truncated, it must be refused.
 pub(crate) fn damage(message: &[u8]) {
     for length in 0..message.len() {
         assert!(read_message(&message[..length]).is_err(), "cut to {length} bytes: {message:02x?}");
@@ -90,7 +91,7 @@ pub(crate) fn damage(message: &[u8]) {
         cut[24..28].copy_from_slice(&u32::try_from(length).unwrap().to_be_bytes());
         let _ = read_message(&cut);
     }
-    // of an encrypted message only the header is read
+    // only the header of an encrypted message is read
     let encrypted = Header::parse(message).is_ok_and(|(header, _)| header.encrypted());
     for at in 0..if encrypted { HEADER_LEN } else { message.len() } {
         for value in [0, 0x80, 0xff, message[at] ^ 1] {
@@ -101,7 +102,7 @@ pub(crate) fn damage(message: &[u8]) {
     }
 }
 
-/// Reads and damages every message of a file. Gives the numbers of the messages read and refused.
+/// Reads and damages every message of a file. Returns how many messages were read and refused.
 fn survey(messages: &[Vec<u8>]) -> (usize, usize) {
     let mut counts = (0, 0);
     for message in messages {
@@ -120,7 +121,8 @@ fn survey_capture(path: &Path) -> (usize, usize) {
     survey(&messages)
 }
 
-/// Compares what a folder's files gave with what they hold: messages read, messages refused.
+/// Compares the results for a folder's files with what is expected: messages read, messages
+/// refused.
 fn expect(found: &[(String, (usize, usize))], expected: &[(&str, (usize, usize))]) {
     let found: Vec<_> = found.iter().map(|(name, counts)| (name.as_str(), *counts)).collect();
     assert_eq!(found, expected);
@@ -192,7 +194,7 @@ fn libreswan(vectors: &Path) {
     );
 }
 
-/// Answers of many vendors' gateways.
+/// Answers of the gateways of many vendors.
 fn ike_scan(vectors: &Path) {
     let folder = vectors.join("ike-scan");
     let mut found = Vec::new();
@@ -201,7 +203,7 @@ fn ike_scan(vectors: &Path) {
     {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let bytes = read(path);
-        // one of them was taken from port 4500, with its non-ESP marker
+        // one of them was captured on port 4500, with its non-ESP marker
         let message = bytes.strip_prefix(&[0; 4]).unwrap_or(&bytes);
         found.push((name, survey(&[message.to_vec()])));
     }
@@ -234,7 +236,7 @@ fn openswan(vectors: &Path) {
             total = (total.0 + good, total.1 + bad);
         }
     }
-    // the refused are IKEv2's
+    // the refused messages are IKEv2's
     assert_eq!(total, (28, 63));
 }
 

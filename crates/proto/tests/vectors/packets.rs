@@ -14,8 +14,8 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    /// The IKE message: all of a datagram between ports 500, what follows the non-ESP marker on
-    /// 4500, else nothing.
+    /// The IKE message: the whole datagram on port 500, what follows the non-ESP marker on port
+    /// 4500, otherwise nothing.
     pub(crate) fn ike(&self) -> Option<&[u8]> {
         let ports = [self.source.1, self.destination.1];
         if ports.contains(&4500) {
@@ -25,7 +25,7 @@ impl Datagram {
     }
 }
 
-/// All UDP datagrams of a capture, as far as the packets are whole enough to have a UDP header.
+/// All UDP datagrams of a capture, as far as the packets are long enough to have a UDP header.
 pub(crate) fn datagrams(path: &Path) -> Vec<Datagram> {
     packets(path).iter().filter_map(|packet| datagram(packet)).collect()
 }
@@ -41,7 +41,7 @@ pub(crate) fn packets(path: &Path) -> Vec<Vec<u8>> {
         match reader.next() {
             Ok((used, block)) => {
                 match block {
-                    // the upper bits of the field say whether frames end with a checksum
+                    // the upper bits of the field show whether frames end with a checksum
                     PcapBlockOwned::LegacyHeader(header) => link = Linktype(header.network.0 & 0xffff),
                     PcapBlockOwned::Legacy(packet) => found.extend(ip_packet(link, packet.data)),
                     PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => link = interface.linktype,
@@ -57,7 +57,7 @@ pub(crate) fn packets(path: &Path) -> Vec<Vec<u8>> {
                 reader.consume(used);
             }
             Err(PcapError::Incomplete(_)) if !exhausted => reader.refill().unwrap(),
-            // a file cut in the middle of a packet is what some of the captures are about
+            // some of the captures are deliberately cut in the middle of a packet
             Err(PcapError::Eof | PcapError::Incomplete(_) | PcapError::UnexpectedEof) => return found,
             Err(error) => panic!("{}: {error}", path.display()),
         }

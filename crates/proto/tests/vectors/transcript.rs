@@ -21,7 +21,7 @@ pub(crate) struct Recorded {
     body: Vec<u8>,
 }
 
-/// The messages of one ISAKMP SA without repetitions, and what phase 1 agreed on.
+/// The messages of one ISAKMP SA without repetitions, and the algorithms agreed in phase 1.
 pub(crate) struct Session {
     pub(crate) cookies: Cookies,
     pub(crate) messages: Vec<Recorded>,
@@ -33,7 +33,7 @@ pub(crate) struct Session {
     identities: [Option<Vec<u8>>; 2],
 }
 
-/// A message that was decrypted and believed.
+/// A message that was decrypted and accepted.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) header: Header,
@@ -57,7 +57,7 @@ pub(crate) enum Hashes {
 }
 
 impl Session {
-    /// Gathers the messages of an SA. `None` when its phase 1 is not all there.
+    /// Gathers the messages of an SA. `None` if its phase 1 is incomplete.
     pub(crate) fn gather(datagrams: &[Datagram], cookies: Cookies) -> Option<Self> {
         let mut messages: Vec<Recorded> = Vec::new();
         let mut seen: Vec<(Ipv4Addr, &[u8])> = Vec::new();
@@ -74,7 +74,7 @@ impl Session {
                 continue;
             }
             seen.push((datagram.source.0, bytes));
-            // only addresses tell the sides apart: ports move under NAT traversal
+            // only addresses distinguish the sides, because ports change with NAT traversal
             let initiator = *initiator.get_or_insert(datagram.source.0);
             let from_initiator = datagram.source.0 == initiator;
             messages.push(Recorded { header, from_initiator, body: body.to_vec() });
@@ -101,9 +101,9 @@ impl Session {
         })
     }
 
-    /// The keys that a pre-shared key and a Diffie-Hellman secret give.
+    /// The keys derived from a pre-shared key and a Diffie-Hellman secret.
     pub(crate) fn keys(&self, key: &str, shared: &[u8]) -> Phase1Keys {
-        // a secret is as long as the group: logs may leave leading zeros out
+        // a secret is as long as the group, but logs may omit leading zeros
         let mut padded = vec![0; self.publics[0].len() - shared.len()];
         padded.extend(shared);
         Phase1Keys::derive(&KeyInput {
@@ -119,8 +119,8 @@ impl Session {
         })
     }
 
-    /// Reads every encrypted message; with `Hashes::Check`, also the hash of aggressive mode that
-    /// is sent in clear. A message that is not genuine moves no chain.
+    /// Reads every encrypted message; with `Hashes::Check`, also the hash that aggressive mode
+    /// sends in clear. A message that is not genuine does not move a chain.
     pub(crate) fn open(&self, keys: &Phase1Keys, hashes: Hashes) -> Vec<Result<Opened, String>> {
         let mut reader = SessionReader {
             session: self,

@@ -101,7 +101,7 @@ fn main_mode(vectors: &Path) {
     assert_eq!(assigned.get(config::ADDRESS).unwrap().bytes(), [10, 1, 1, 1]);
     let split = assigned.get(config::UNITY_SPLIT_INCLUDE).unwrap().bytes();
     assert_eq!(split, [10, 1, 0, 0, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0]);
-    // the first message has a whole padding more than it needs
+    // the padding of the first message is longer than necessary
     let length: usize = opened[0].payloads.iter().map(|(_, body)| body.len() + 4).sum();
     assert_eq!(opened[0].plain.len() - length, 32);
 }
@@ -122,7 +122,7 @@ fn aggressive_mode(vectors: &Path) {
     assert_eq!(lines(&opened), expected);
 }
 
-/// A certificate exchange, which we do not speak, decrypts and reads all the same.
+/// A certificate exchange, which we do not support, is still decrypted and read.
 fn certificates(vectors: &Path) {
     let opened = transcript(vectors, "ikev1-certs.pcap", HashAlg::Md5, IkeCipher::TripleDes);
     let expected = [

@@ -27,8 +27,8 @@ fn service(port: Lookup) -> Service {
     }
 }
 
-/// A child of a port whose two halves are the same, so that it opens what it seals. Its SPI is
-/// 0x1000 and its number.
+/// A child SA of a port whose two directions have the same keys, so that it opens what it seals.
+/// Its SPI is 0x1000 plus its number.
 fn child(number: u32, port: Lookup, encapsulation: Encapsulation) -> Arc<ChildSa> {
     let suite = EspSuite::new(EspCipher::Aes128, Some(EspAuth::Sha1)).unwrap();
     let spi = Spi(0x1000 + number);
@@ -65,7 +65,7 @@ fn inner(number: u16) -> Vec<u8> {
     let length = u16::try_from(payload.len() + 8).unwrap();
     let (from, to) = (Ipv4Addr::new(10, 1, 1, 1), Ipv4Addr::new(10, 2, 2, 2));
     let mut header = ip::header(from, to, ip::protocol::UDP, 0, length.into());
-    // as the kernel would number the pieces of one
+    // numbered as the kernel would number the segments of one packet
     header[4..6].copy_from_slice(&number.to_be_bytes());
     header[10..12].fill(0);
     let sum = ip::checksum(&header).to_be_bytes();
@@ -83,7 +83,8 @@ struct Site {
     drops: Drops,
 }
 
-/// What was written: by which port, how many bytes, into how long pieces it is to be cut.
+/// What was written: to which port, how many bytes, and the length of the segments that it is to be
+/// cut into.
 type Written = Vec<(Lookup, usize, Option<usize>)>;
 
 const PORTS: [Lookup; 2] = [Lookup::BySelector, TUNNEL];
@@ -102,8 +103,8 @@ impl Site {
         Incomer::new(&self.sad, &self.gateway, &self.drops, PORTS.into_iter(), (gathers, gathers))
     }
 
-    /// What the peer of a port's child sends for some inner packets: the keys are the same in both
-    /// directions, so it looks like what is sent to it.
+    /// What the peer of a port's child SA sends for some inner packets. The keys are the same in
+    /// both directions, so it equals what is sent to the peer.
     fn sealed(&self, port: Lookup, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut outbound = Outbound::of_port(&self.sad, port, [5; 32]);
         for packet in packets {
@@ -145,7 +146,7 @@ fn at(millis: u64) -> Instant {
 }
 
 fn ike(number: u8) -> Vec<u8> {
-    // an exchange that goes on
+    // an exchange in progress
     [vec![0; 4], vec![1; 27], vec![number]].concat()
 }
 
@@ -207,7 +208,7 @@ fn the_spi_names_the_sa_and_the_sa_its_port() {
     let read = vec![tunnel[0].clone(), selector[0].clone(), tunnel[1].clone()];
     let written = take(&mut worker, at(0), Source::Native, read);
     assert_eq!(written, [(TUNNEL, 128, None), (Lookup::BySelector, 128, None), (TUNNEL, 128, None)]);
-    // each SA's first packet is told, by the level that it has reached
+    // the first packet of each SA is reported, with the level that the SA reached
     let reached = |message: Message| match message {
         Message::News(News::Reached(child)) => child.0,
         _ => panic!("something else is told"),
@@ -216,7 +217,7 @@ fn the_spi_names_the_sa_and_the_sa_its_port() {
     assert_eq!(site.dropped(), [0, 0, 0]);
 }
 
-/// Two ports may carry equal addresses: their packets are never put together.
+/// Two ports may carry equal addresses: their packets are never merged.
 #[test]
 fn packets_are_gathered_for_each_port_by_itself() {
     let udp = Encapsulation::Udp;
@@ -232,7 +233,7 @@ fn packets_are_gathered_for_each_port_by_itself() {
     }
     let written = take(&mut worker, at(0), Source::Udp, read);
     assert_eq!(written, PORTS.map(|port| (port, 28 + 3 * 100, Some(100))));
-    // nothing was left behind for the next read
+    // nothing was left over for the next read
     assert!(take(&mut worker, at(1), Source::Udp, vec![vec![0xff]]).is_empty());
 }
 
@@ -280,6 +281,6 @@ fn a_flood_of_ike_keeps_no_esp_of_the_same_read_waiting() {
     }
     assert_eq!(site.gateway.dropped(), (reads * (BATCH - 1) - DATAGRAMS) as u64);
     assert_eq!(site.dropped(), [0, 0, 0]);
-    // and what ESP has to tell is told
+    // and the reports about ESP are delivered
     assert!(site.waiting().iter().any(|message| matches!(message, Message::News(News::Reached(_)))));
 }

@@ -1,5 +1,5 @@
-//! Logs that a thread has waited long for the disk of the state folder, and that it waits no
-//! longer.
+//! Logs that a thread has waited long for the disk of the state folder, and that it no longer
+//! waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// After this time the log reports it.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// Since when a thread has been at one piece of work.
+/// When a thread started its current piece of work.
 #[derive(Default)]
 pub(crate) struct Busy(Mutex<Option<Instant>>);
 
@@ -30,7 +30,7 @@ impl Busy {
     }
 }
 
-/// Looks at such a thread from another one.
+/// Watches such a thread from another one.
 pub(crate) struct Alarm {
     busy: Arc<Busy>,
     /// What happens until the disk answers.
@@ -44,12 +44,12 @@ impl Alarm {
         Self { busy: Arc::default(), until, slow: false }
     }
 
-    /// For the thread to work under.
+    /// For the thread, which works inside [`Busy::during`].
     pub(crate) fn busy(&self) -> Arc<Busy> {
         Arc::clone(&self.busy)
     }
 
-    /// Once a second: logs that the disk does not answer, and that it does again.
+    /// Called once a second: logs that the disk does not answer, and that it answers again.
     pub(crate) fn look(&mut self) {
         let slow = self.busy.lasts() >= SLOW;
         if slow && !self.slow {

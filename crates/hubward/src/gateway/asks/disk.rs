@@ -1,13 +1,13 @@
-//! The thread `store`, which waits for the disk in the place of whoever only wants something kept:
-//! what the guard remembers, and what DHCP leased the interfaces.
+//! The thread `store`, which waits for the disk on behalf of threads that only need something
+//! stored: what the guard remembers, and the interfaces' leases by DHCP.
 
 use crate::base::store::Store;
 use crate::gateway::asks::alarm::Alarm;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use std::sync::Arc;
 
-/// Starts the thread, and returns what reports that its disk does not answer. It also tries again
-/// to keep what could not be kept.
+/// Starts the thread, and returns the alarm for a disk that does not answer. The thread also
+/// retries what could not be stored.
 ///
 /// # Errors
 /// The thread cannot be started.

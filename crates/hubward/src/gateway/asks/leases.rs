@@ -1,6 +1,6 @@
 //! The thread `leases`, which owns the leases of the pools and is the only one that waits for the
-//! disk they are on. What it is told it does in order: a release, and then the question of whoever
-//! comes next.
+//! disk they are on. It carries out orders in sequence, so a release precedes the next peer's
+//! question.
 
 use crate::base::inbox::Inbox;
 use crate::gateway::asks::alarm::{Alarm, Busy};
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
-/// Questions that may wait: with a disk that does not answer, peers ask again and again.
+/// How many questions may wait: while a disk does not answer, peers ask repeatedly.
 const WAITING: usize = 4096;
 
-/// What the thread is told.
+/// An order to the thread.
 enum Order {
     Lease { id: AskId, pool: String, owner: LeaseOwner, wanted: Option<IpAddr> },
     Release(IpAddr),
@@ -32,7 +32,8 @@ pub(crate) struct LeaseDesk {
 }
 
 impl LeaseDesk {
-    /// Starts the thread. `shown` is told which addresses are in use, and which are free again.
+    /// Starts the thread. `shown` is called with the addresses that are in use, and with those that
+    /// are free again.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -56,7 +57,7 @@ impl LeaseDesk {
         Ok(Self { orders, waiting, alarm })
     }
 
-    /// Asks for a lease; refuses it at once where too many others wait.
+    /// Asks for a lease; refuses it at once if too many others wait.
     pub(crate) fn ask(
         &self,
         id: AskId,
@@ -76,17 +77,17 @@ impl LeaseDesk {
         }
     }
 
-    /// A lease is not used any more. There are never more of these than leases.
+    /// Releases a lease. There are never more of these than leases.
     pub(crate) fn release(&self, address: IpAddr) {
         let _ended = self.orders.send(Order::Release(address));
     }
 
-    /// Other pools from the next question on.
+    /// Uses other pools from the next question on.
     pub(crate) fn configure(&self, pools: &[Pool]) {
         let _ended = self.orders.send(Order::Configure(pools.to_vec()));
     }
 
-    /// Once a second: logs that the disk does not answer, and that it does again.
+    /// Called once a second: logs that the disk does not answer, and that it answers again.
     pub(crate) fn look(&mut self) {
         self.alarm.look();
     }
@@ -189,7 +190,7 @@ mod tests {
             self.desk.ask(AskId(id), "p".into(), owner(user), None)
         }
 
-        /// The next answer, which has to come through the inbox.
+        /// The next answer, which must arrive through the inbox.
         fn answer(&self) -> (u64, Answer) {
             match self.gateway.take(PATIENCE) {
                 Some(Message::Answer(id, answer)) => (id.0, answer),
@@ -212,7 +213,7 @@ mod tests {
         for round in 0..50 {
             assert!(bench.ask(round * 2, "a").is_none(), "it comes through the inbox");
             assert_eq!(bench.lease(), (round * 2, Ok(1)));
-            // there is one address: who comes next gets it only after the release
+            // there is one address: the next client gets it only after the release
             bench.desk.release([10, 5, 5, 1].into());
             assert!(bench.ask(round * 2 + 1, "b").is_none());
             bench.desk.release([10, 5, 5, 1].into());
@@ -248,8 +249,7 @@ mod tests {
         assert_eq!(answers, expected);
     }
 
-    /// A disk that hangs: leases wait, and nobody else does; nor is it taken for a thread that
-    /// hangs.
+    /// A disk that hangs: only leases wait, and the thread is not treated as hung.
     #[test]
     fn a_store_that_hangs_delays_no_other_question() {
         let (bench, go_on) = Bench::stuck(9);
@@ -283,7 +283,7 @@ mod tests {
         }
         assert!(matches!(bench.ask(9999, "a"), Some(Answer::Lease(Err(LeaseError::Busy)))));
         go_on.send(()).unwrap();
-        // the owner has its address now, and nothing is left to be written
+        // the owner already has its address, so nothing needs to be written
         for id in 0..WAITING as u64 {
             assert_eq!(bench.lease(), (id, Ok(1)));
         }

@@ -1,7 +1,7 @@
-//! The threads `aaa`, which check users and look client groups up. scrypt and PBKDF2 take their
-//! time on purpose, and no peer may wait for another's: there are several threads, and one of them
-//! is always free for what needs no password, which comes first. So a method that waits for a
-//! server stops neither the other logins nor the groups.
+//! The threads `aaa`, which check users and look up client groups. scrypt and PBKDF2 are slow on
+//! purpose, and no peer may have to wait for another: there are several threads, and one of them is
+//! always free for questions that need no password, which are answered first. So a method that
+//! waits for a server blocks neither the other logins nor the groups.
 
 use crate::base::inbox::Inbox;
 use crate::gateway::aaa;
@@ -17,14 +17,14 @@ use std::time::Duration;
 
 /// The threads.
 const THREADS: usize = 3;
-/// Logins that are checked at a time: more would take the processors from the packets.
+/// How many logins are checked at a time: more would take processor time from the packets.
 const CHECKING: usize = THREADS - 1;
-/// Logins that may wait to be checked.
+/// How many logins may wait to be checked.
 const LOGINS: usize = 64;
-/// Client groups that may wait to be looked up: as many as SAs may be half open.
+/// How many client groups may wait to be looked up: as many as there may be half-open SAs.
 const GROUPS: usize = limits::HALF_OPEN;
 
-/// What is asked.
+/// A question's content.
 pub(crate) enum Work {
     /// A user against `aaa authentication login LIST`.
     Check { list: String, user: String, password: Secret },
@@ -50,7 +50,7 @@ struct Queue {
 struct Lanes {
     groups: VecDeque<Job>,
     logins: VecDeque<Job>,
-    /// Logins that are being checked.
+    /// How many logins are being checked.
     checking: usize,
     /// The gateway has ended.
     closed: bool,
@@ -67,7 +67,7 @@ impl Lanes {
     }
 }
 
-/// The gateway has ended: nobody asks any more.
+/// The gateway has ended, so there are no more questions.
 struct Closed;
 
 impl Queue {
@@ -75,7 +75,7 @@ impl Queue {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there was room.
+    /// Queues a job; returns whether there was room.
     fn put(&self, job: Job) -> bool {
         let mut lanes = self.lanes();
         let (lane, room) = match job.work {
@@ -90,7 +90,7 @@ impl Queue {
         fits
     }
 
-    /// What may be begun now, if there is something within this time.
+    /// Takes a job that may be started now, if there is one within this time.
     fn take(&self, time: Duration) -> Result<Option<Job>, Closed> {
         let mut lanes = self.lanes();
         if let Some(job) = lanes.next() {
@@ -148,7 +148,7 @@ impl Logins {
         self.config = Arc::new(config.clone());
     }
 
-    /// Has something answered, or refuses it at once when too many wait.
+    /// Queues a question, or refuses it at once if too many wait.
     pub(crate) fn put(&self, id: AskId, work: Work) -> Option<Answer> {
         let refusal = match work {
             Work::Check { .. } => Answer::Rejected { reason: "too many logins at once".into() },
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(taken(&queue), Some(0));
         assert!(queue.put(look_up(100)));
         assert_eq!(taken(&queue), Some(100), "before the logins that came earlier");
-        // one that waits for a server does not stop the next
+        // a login that waits for a server does not block the next
         assert_eq!(taken(&queue), Some(1));
         assert_eq!(taken(&queue), None, "the last thread is kept free");
         assert!(queue.put(look_up(101)));
@@ -245,7 +245,7 @@ mod tests {
         assert!(queue.take(Duration::from_secs(20)).is_err());
     }
 
-    /// A login is judged by the configuration in force when it came.
+    /// A login is checked against the configuration that was in force when it arrived.
     #[test]
     fn answers_come_through_the_inbox() {
         let (supervisor, gateway) = (Supervisor::new(), Arc::new(Inbox::default()));

@@ -1,6 +1,6 @@
-//! What the engine asks and what takes its time: passwords, client groups, leases. Each is answered
-//! on a thread of its own, and the answers come back through the inbox, so that nobody else's
-//! messages wait for a disk or a password.
+//! The engine's questions whose answers take time: passwords, client groups, leases. They are
+//! answered on separate threads, and the answers arrive through the inbox, so that other messages
+//! never wait for a disk or a password.
 
 pub(crate) mod alarm;
 pub(crate) mod disk;
@@ -20,7 +20,7 @@ use hubward_proto::ike::io::{Answer, AskId, Question};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Whoever answers the engine's questions.
+/// What answers the engine's questions.
 pub(crate) struct Asks {
     logins: Logins,
     leases: LeaseDesk,
@@ -60,7 +60,7 @@ impl Asks {
         self.leases.configure(&config.pools);
     }
 
-    /// Has a question answered; the answer at once where it is a refusal.
+    /// Passes a question on; returns an answer at once only if it is refused.
     pub(crate) fn ask(&self, id: AskId, question: Question) -> Option<Answer> {
         match question {
             Question::Authenticate { list, user, password, .. } => {
@@ -68,17 +68,18 @@ impl Asks {
             }
             Question::Authorize { list, group } => self.logins.put(id, Work::LookUp { list, group }),
             Question::Lease { pool, owner, wanted } => self.leases.ask(id, pool, owner, wanted),
-            // nobody sits at a gateway
+            // a gateway has no user at a terminal
             Question::Credentials { .. } => Some(Answer::Credentials(None)),
         }
     }
 
-    /// A lease is not used any more.
+    /// Releases a lease.
     pub(crate) fn release(&self, address: IpAddr) {
         self.leases.release(address);
     }
 
-    /// Once a second: logs that a thread waits long for its disk, and that it waits no longer.
+    /// Called once a second: logs that a thread has waited long for its disk, and that it no longer
+    /// waits.
     pub(crate) fn look(&mut self) {
         self.leases.look();
         self.disk.look();
