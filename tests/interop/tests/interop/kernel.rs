@@ -35,7 +35,7 @@ pub(crate) const CASES: &[Case] = &[
     case("a_client_behind_a_nat_moves", VPNC, moves),
     case("cleartext_is_refused_and_reloads_that_do_not_fit", STRONGSWAN, refused),
     case("auto_takes_the_kernel", &[Need::Hubward, Need::Xfrm], |lab| {
-        auto(lab, "", "kernel (xfrm)", "can do all that the configuration says")
+        auto(lab, "", "kernel (xfrm)", "supports all that the configuration needs")
     }),
     case("auto_leaves_it_and_says_why", &[Need::Hubward, Need::Xfrm], |lab| {
         auto(
