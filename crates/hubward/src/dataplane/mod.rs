@@ -23,6 +23,7 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
+use hubward_proto::path::NATT_PORT;
 use rustix::event::{PollFd, PollFlags};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,8 +57,8 @@ fn count(counter: &AtomicU64, packets: usize) {
     counter.fetch_add(packets as u64, Ordering::Relaxed);
 }
 
-/// IKE on UDP 500.
-pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway: &Inbox) {
+/// IKE on UDP 500; or on UDP 4500, where the kernel carries the packets and takes the ESP itself.
+pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, port: u16, gateway: &Inbox) {
     let mut batch = RecvBatch::new(16, PACKET);
     while !shared.stop.load(Ordering::Relaxed) {
         heart.beat();
@@ -65,8 +66,14 @@ pub(crate) fn isakmp(heart: &Heart, shared: &Shared, socket: &UdpSocket, gateway
         let mut turn = 0..TURN;
         while turn.next().is_some() && matches!(socket.recv_batch(&mut batch), Ok(count) if count > 0) {
             for received in batch.datagrams().filter(|received| !received.truncated) {
-                let (from, to, bytes) = (received.from, received.to, received.data.to_vec());
-                gateway.datagram(Datagram { from, to, port: 500, bytes });
+                // the non-ESP marker (RFC 3948 section 2.2)
+                let message = match port {
+                    NATT_PORT => received.data.strip_prefix(&[0; 4]),
+                    _ => Some(&*received.data),
+                };
+                let Some(message) = message else { continue };
+                let (from, to, bytes) = (received.from, received.to, message.to_vec());
+                gateway.datagram(Datagram { from, to, port, bytes });
             }
         }
     }

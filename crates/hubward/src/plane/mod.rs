@@ -8,20 +8,17 @@ mod plan;
 mod tests;
 
 use crate::base::inbox::Inbox;
-use crate::base::message::{Datagram, News};
-use crate::dataplane::{self, Shared};
+use crate::base::message::News;
+use crate::dataplane;
 use crate::supervise::Heart;
 use anyhow::Context as _;
-use hubward_linux::RecvBatch;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::xfrm::{self, Events, Xfrm};
-use hubward_proto::path::NATT_PORT;
 use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
 use kernel::Kernel;
 use rustix::event::{PollFd, PollFlags};
 use std::fmt;
-use std::sync::atomic::Ordering;
 
 /// `--dataplane`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -146,26 +143,6 @@ fn sweep() {
             }
         }
         Err(error) => tracing::debug!("leftovers of the kernel's data plane were not looked for: {error}"),
-    }
-}
-
-/// Batches read from a socket before its worker checks for changes.
-const TURN: usize = 16;
-
-/// IKE on UDP 4500, from which the kernel has removed ESP and NAT keepalives.
-pub(crate) fn isakmp_natt(heart: &Heart, shared: &Shared, gateway: &Inbox) {
-    let mut batch = RecvBatch::new(16, dataplane::PACKET);
-    while !shared.stop.load(Ordering::Relaxed) {
-        heart.beat();
-        crate::base::wait::wait(&mut [PollFd::new(&shared.natt, PollFlags::IN)], dataplane::WAIT);
-        let mut turn = 0..TURN;
-        while turn.next().is_some() && matches!(shared.natt.recv_batch(&mut batch), Ok(count) if count > 0) {
-            for received in batch.datagrams().filter(|received| !received.truncated) {
-                let Some(message) = received.data.strip_prefix(&[0; 4]) else { continue };
-                let (from, to, bytes) = (received.from, received.to, message.to_vec());
-                gateway.datagram(Datagram { from, to, port: NATT_PORT, bytes });
-            }
-        }
     }
 }
 

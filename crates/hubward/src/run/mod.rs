@@ -22,6 +22,7 @@ use hubward_linux::privilege::Capability;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::xfrm::Events;
 use hubward_linux::{notify, privilege, random};
+use hubward_proto::path::{ISAKMP_PORT, NATT_PORT};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -158,7 +159,7 @@ fn isakmp_worker(
     gateway: &Arc<Inbox>,
 ) -> std::io::Result<std::thread::JoinHandle<()>> {
     let (shared, gateway, socket) = (Arc::clone(shared), Arc::clone(gateway), Arc::clone(isakmp));
-    supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, &gateway))
+    supervisor.spawn("isakmp", move |heart| dataplane::isakmp(heart, &shared, &socket, ISAKMP_PORT, &gateway))
 }
 
 /// The same if the kernel carries the packets: IKE on both ports, and the kernel's notifications.
@@ -173,7 +174,9 @@ fn workers_beside_the_kernel(
     let (news_shared, news_gateway) = (Arc::clone(shared), Arc::clone(gateway));
     let stopped = move || news_shared.stop.load(Ordering::Relaxed);
     Ok(vec![
-        supervisor.spawn("isakmp-natt", move |heart| plane::isakmp_natt(heart, &in_shared, &in_gateway))?,
+        supervisor.spawn("isakmp-natt", move |heart| {
+            dataplane::isakmp(heart, &in_shared, &in_shared.natt, NATT_PORT, &in_gateway)
+        })?,
         isakmp_worker(supervisor, shared, isakmp, gateway)?,
         supervisor.spawn("xfrm", move |heart| plane::listen(heart, events, &news_gateway, stopped))?,
     ])
