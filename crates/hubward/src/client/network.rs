@@ -1,6 +1,7 @@
 //! The inner address, the routes into the tunnel and name resolution; all of it is undone at the
 //! end.
 
+use crate::base::family::v4;
 use crate::guard::rules::{CLIENT, client_rules};
 use anyhow::Context as _;
 use hubward_linux::marks::{FWMARK, TABLE};
@@ -107,10 +108,7 @@ impl Network {
         let table = self.table(assignment, &wanted)?;
         if let Some(guard) = &mut self.guard {
             let thrown = table.iter().filter(|route| route.kind == RouteKind::Throw);
-            let except = thrown.filter_map(|route| match route.destination {
-                IpNet::V4(net) => Some(net),
-                IpNet::V6(_) => None,
-            });
+            let except = thrown.filter_map(|route| v4(route.destination));
             guard.networks = Some((wanted.clone(), except.collect()));
         }
         self.guard(assignment.gateway)?;

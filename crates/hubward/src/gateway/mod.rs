@@ -10,6 +10,7 @@ pub(crate) mod resolved;
 pub(crate) mod startup;
 
 use crate::base::clock::now;
+use crate::base::family::v4_address;
 use crate::base::inbox::Inbox;
 use crate::base::message::{Datagram, End, LinkPacket, News, NotConfigured, Request};
 use crate::check;
@@ -409,10 +410,7 @@ impl Gateway {
                 && let Ok(link) = link::by_name(self.machine.netlink(), name)
             {
                 let id = InterfaceId(interface.number);
-                let address = self.addresses.get(&id).and_then(|address| match address {
-                    IpAddr::V4(address) => Some(*address),
-                    IpAddr::V6(_) => None,
-                });
+                let address = self.addresses.get(&id).copied().and_then(v4_address);
                 links.insert(id, Link { index: link.index, address });
             }
         }
@@ -441,9 +439,10 @@ impl Gateway {
             Ok(_) => {
                 self.link_mtus();
                 self.machine.announce();
-                self.addresses_may_have_changed();
                 // a link that went down or came up, or a route that another program removed
-                self.follow();
+                if !self.addresses_may_have_changed() {
+                    self.follow();
+                }
             }
             Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
         }
@@ -476,8 +475,9 @@ impl Gateway {
     }
 
     /// Handles that DHCP or an administrator may have given an interface another address.
-    fn addresses_may_have_changed(&mut self) {
-        let Ok((addresses, reserved)) = self.machine.addresses(&self.parsed.config) else { return };
+    /// Returns whether one did; then the machine has followed.
+    fn addresses_may_have_changed(&mut self) -> bool {
+        let Ok((addresses, reserved)) = self.machine.addresses(&self.parsed.config) else { return false };
         for known in &self.parsed.config.interfaces {
             let interface = InterfaceId(known.number);
             let address = addresses.get(&interface).copied();
@@ -490,13 +490,15 @@ impl Gateway {
                 self.engine.handle(now(), Input::Moved { interface, address });
             }
         }
-        if self.addresses != addresses {
-            self.addresses = addresses;
-            // an address by DHCP is never a peer's side of a tunnel
-            let policy = self.translation.on(&self.addresses, reserved);
-            self.engine.handle(now(), Input::Policy(Arc::new(policy)));
-            self.follow();
+        if self.addresses == addresses {
+            return false;
         }
+        self.addresses = addresses;
+        // an address by DHCP is never a peer's side of a tunnel
+        let policy = self.translation.on(&self.addresses, reserved);
+        self.engine.handle(now(), Input::Policy(Arc::new(policy)));
+        self.follow();
+        true
     }
 
     /// SIGHUP. A configuration that can be used is applied, and what it does not change is left

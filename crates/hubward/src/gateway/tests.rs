@@ -70,6 +70,17 @@ impl Site<'_> {
     }
 }
 
+/// A TCP connection from the LAN to this address.
+fn flow_to(destination: &str) -> Flow {
+    Flow {
+        source: "10.1.1.5".parse().unwrap(),
+        destination: destination.parse().unwrap(),
+        protocol: 6,
+        source_port: Some(1024),
+        destination_port: Some(22),
+    }
+}
+
 /// Runs a test with a gateway of this configuration; does nothing if namespaces are not permitted
 /// and not required.
 fn with_gateway(name: &str, config: &str, test: impl FnOnce(Site<'_>) + Send) {
@@ -214,13 +225,7 @@ fn a_reload_changes_what_changed() {
             assert_eq!(site.addresses(), addresses);
             assert_eq!(site.path("192.0.2.1", 500), path);
         }
-        let flow = Flow {
-            source: "10.1.1.5".parse().unwrap(),
-            destination: "10.3.3.3".parse().unwrap(),
-            protocol: 6,
-            source_port: Some(1024),
-            destination_port: Some(22),
-        };
+        let flow = flow_to("10.3.3.3");
         let verdict = |site: &Site<'_>| site.gateway.shared.tables.load().classify(&flow);
         assert!(matches!(verdict(&site), Verdict::Clear));
         let wider =
@@ -268,13 +273,7 @@ fn a_packet_that_waits_makes_the_gateway_call_its_peer() {
     with_gateway("acquire", CONFIG, |site| {
         let socket = site.peer.run(|| std::net::UdpSocket::bind("192.0.2.2:500")).unwrap().unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let flow = Flow {
-            source: "10.1.1.5".parse().unwrap(),
-            destination: "10.2.2.5".parse().unwrap(),
-            protocol: 6,
-            source_port: Some(1024),
-            destination_port: Some(22),
-        };
+        let flow = flow_to("10.2.2.5");
         let verdict = site.gateway.shared.tables.load().classify(&flow);
         let Verdict::Protect(acquire) = verdict else { panic!("it is not protected") };
         site.gateway.news(News::Acquire(acquire));

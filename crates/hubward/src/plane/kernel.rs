@@ -2,6 +2,7 @@
 //! policies, and its notifications become those of packet workers. Only the gateway thread uses it.
 
 use super::plan::{self, LINES, MARK, Name, Net, Plan, Rule, Said, Verdict};
+use crate::base::family::v4;
 use crate::base::message::News;
 use anyhow::{Context as _, anyhow};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
@@ -293,12 +294,9 @@ impl Kernel {
             }
             for range in &self.pools {
                 let prefixes = hubward_proto::flow::tables::prefixes([*range]);
-                plan.pools.extend(prefixes.into_iter().filter_map(|prefix| match prefix {
-                    ipnet::IpNet::V4(net) => {
-                        Some(Rule { interface: link.index, net: Net::all_to(net), verdict: Verdict::Block })
-                    }
-                    ipnet::IpNet::V6(_) => None,
-                }));
+                let block =
+                    |net| Rule { interface: link.index, net: Net::all_to(net), verdict: Verdict::Block };
+                plan.pools.extend(prefixes.into_iter().filter_map(v4).map(block));
             }
         }
         plan

@@ -3,11 +3,12 @@
 //! the length of the remote prefix, the newest first among equal ones; then the lines of the crypto
 //! maps in their order, then the pools of clients.
 
+use crate::base::family::v4;
 use hubward_linux::marks::FWMARK;
 use hubward_linux::xfrm::{Action, Direction, Mode, Policy, Priorities, Reqids, Selector, Template};
 use hubward_proto::flow::selector::{AddressRange, Selector as Proxy};
 use hubward_proto::wire::ip::protocol;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::Ipv4Net;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -135,10 +136,7 @@ impl Net {
 
 /// A range as one prefix.
 pub(super) fn prefix(range: AddressRange) -> Option<Ipv4Net> {
-    match range.to_prefix()? {
-        IpNet::V4(net) => Some(net),
-        IpNet::V6(_) => None,
-    }
+    range.to_prefix().and_then(v4)
 }
 
 /// The input of the policies.
@@ -233,6 +231,7 @@ pub(super) fn difference(old: &BTreeMap<Name, Said>, new: &BTreeMap<Name, Said>)
 mod tests {
     use super::*;
     use hubward_proto::flow::selector::Flow;
+    use ipnet::IpNet;
 
     fn net(local: &str, remote: &str) -> Net {
         Net { local: local.parse().unwrap(), ..Net::all_to(remote.parse().unwrap()) }
