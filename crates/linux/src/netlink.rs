@@ -11,7 +11,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Enough for any message of the kernel's dumps (they arrive in parts of up to 32 KiB).
 const BUFFER: usize = 64 * 1024;
@@ -38,8 +38,49 @@ const ERROR_MESSAGE: u16 = libc::NLMSG_ERROR as u16;
 #[derive(Debug)]
 pub struct Netlink {
     fd: OwnedFd,
-    /// The last sequence number; locked during a request.
-    sequence: Mutex<u32>,
+    /// Locked during a request.
+    turn: Mutex<Turn>,
+}
+
+/// What one request leaves for the next.
+#[derive(Debug)]
+struct Turn {
+    /// The last sequence number.
+    sequence: u32,
+    /// For answers, wiped after each request: there are several for each new peer, and memory of
+    /// this size is not made for each.
+    buffer: Zeroizing<Vec<u8>>,
+    /// How much of the buffer was used.
+    used: usize,
+}
+
+impl Turn {
+    /// Waits for answers.
+    fn receive(
+        &mut self,
+        fd: &OwnedFd,
+        operation: &'static str,
+        object: &impl std::fmt::Display,
+    ) -> Result<Messages<'_>, Error> {
+        loop {
+            match recv(fd, self.buffer.as_mut_slice(), RecvFlags::empty()) {
+                Ok((length, _)) => {
+                    self.used = self.used.max(length);
+                    return Ok(Messages(self.buffer.get(..length).unwrap_or_default()));
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => {
+                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
+                }
+                Err(error) => return Err(error).context(operation, object),
+            }
+        }
+    }
+
+    fn wipe(&mut self) {
+        self.buffer.get_mut(..self.used).unwrap_or_default().zeroize();
+        self.used = 0;
+    }
 }
 
 impl Netlink {
@@ -68,7 +109,8 @@ impl Netlink {
             // older kernels know less: the answers are only less detailed then
             let _ = crate::socket::set_option(fd.as_fd(), libc::SOL_NETLINK, option, 1);
         }
-        Ok(Self { fd, sequence: Mutex::new(0) })
+        let turn = Turn { sequence: 0, buffer: Zeroizing::new(vec![0; BUFFER]), used: 0 };
+        Ok(Self { fd, turn: Mutex::new(turn) })
     }
 
     /// Sends a request that the kernel acknowledges. `object` names what it is about, for the
@@ -116,19 +158,31 @@ impl Netlink {
         operation: &'static str,
         object: impl std::fmt::Display,
         message: Message,
+        each: impl FnMut(u16, &[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.request_in(&mut turn, operation, object, message, each);
+        turn.wipe();
+        result
+    }
+
+    fn request_in(
+        &self,
+        turn: &mut Turn,
+        operation: &'static str,
+        object: impl std::fmt::Display,
+        message: Message,
         mut each: impl FnMut(u16, &[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
-        *sequence = sequence.wrapping_add(1);
+        turn.sequence = turn.sequence.wrapping_add(1);
+        let sequence = turn.sequence;
         let single = message.flags & (DUMP | ACK) == 0;
-        let bytes = Zeroizing::new(message.to_bytes(*sequence));
+        let bytes = Zeroizing::new(message.to_bytes(sequence));
         send(&self.fd, &bytes, SendFlags::empty()).context(operation, &object)?;
-        let mut buffer = Zeroizing::new(vec![0; BUFFER]);
         let mut interrupted = false;
         loop {
-            let length = self.receive(operation, &object, &mut buffer)?;
-            for answer in Messages(buffer.get(..length).unwrap_or_default()) {
-                if answer.sequence != *sequence {
+            for answer in turn.receive(&self.fd, operation, &object)? {
+                if answer.sequence != sequence {
                     continue;
                 }
                 interrupted |= answer.flags & DUMP_INTERRUPTED != 0;
@@ -153,25 +207,6 @@ impl Netlink {
 }
 
 impl Netlink {
-    /// Waits for answers, and says how many bytes of the buffer they take.
-    fn receive(
-        &self,
-        operation: &'static str,
-        object: &impl std::fmt::Display,
-        buffer: &mut [u8],
-    ) -> Result<usize, Error> {
-        loop {
-            match recv(&self.fd, &mut *buffer, RecvFlags::empty()) {
-                Ok((length, _)) => return Ok(length),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => {
-                    return Err(Error::Answer { operation, reason: "there was none within ten seconds" });
-                }
-                Err(error) => return Err(error).context(operation, object),
-            }
-        }
-    }
-
     /// Sends requests to a subsystem of netfilter that are applied atomically. The kernel reports
     /// the first that it refused.
     pub(crate) fn batch(
@@ -181,8 +216,8 @@ impl Netlink {
         subsystem: u16,
         mut messages: Vec<Message>,
     ) -> Result<(), Error> {
-        let mut sequence = self.sequence.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = sequence.wrapping_add(1);
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = turn.sequence.wrapping_add(1);
         // one answer is enough where all is well
         if let Some(last) = messages.last_mut() {
             last.flags |= ACK;
@@ -193,19 +228,17 @@ impl Netlink {
         let mut bytes = Vec::new();
         let (begin, end) = (frame(BATCH_BEGIN), frame(BATCH_END));
         for message in std::iter::once(&begin).chain(&messages).chain([&end]) {
-            *sequence = sequence.wrapping_add(1);
-            bytes.extend(message.to_bytes(*sequence));
+            turn.sequence = turn.sequence.wrapping_add(1);
+            bytes.extend(message.to_bytes(turn.sequence));
         }
-        let count = sequence.wrapping_sub(first);
+        let count = turn.sequence.wrapping_sub(first);
         let (asked, ours) = (count.wrapping_sub(1), |number: u32| number.wrapping_sub(first) <= count);
         // the kernel takes it as one message, if the socket may hold so much (CAP_NET_ADMIN)
         let room = libc::c_int::try_from(bytes.len() + BUFFER).unwrap_or(libc::c_int::MAX);
         let _ = crate::socket::set_option(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, room);
         send(&self.fd, &bytes, SendFlags::empty()).context(operation, &object)?;
-        let mut buffer = vec![0; BUFFER];
         loop {
-            let length = self.receive(operation, &object, &mut buffer)?;
-            for answer in Messages(buffer.get(..length).unwrap_or_default()) {
+            for answer in turn.receive(&self.fd, operation, &object)? {
                 if answer.kind != ERROR_MESSAGE || !ours(answer.sequence) {
                     continue;
                 }

@@ -435,7 +435,7 @@ impl Gateway {
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
         match self.monitor.read() {
-            Ok(changes) if changes.is_empty() => {}
+            Ok(changes) if self.machine.caused(&changes) => {}
             Ok(_) => {
                 self.link_mtus();
                 self.machine.announce();

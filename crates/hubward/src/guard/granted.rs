@@ -96,7 +96,7 @@ impl Granted {
     /// One that the kernel's table still has although it is not on disk.
     pub(crate) fn found(&mut self, local: Ipv4Net, range: Range, now: Duration) {
         let known = self.grants.keys().filter(|(net, _)| *net == local).map(|(_, range)| *range);
-        if ranges::holds(&ranges::disjoint(known), range) {
+        if ranges::hold(&ranges::disjoint(known), range) {
             return;
         }
         self.grants.insert((local, range), Grant { seen: now, peer: None, tunnels: 0, stored: None });
@@ -165,7 +165,7 @@ impl Granted {
         self.grants.iter()
     }
 
-    /// The peers' sides for each of ours, in ranges that neither overlap nor touch.
+    /// The peers' sides for each of ours, in ranges that do not overlap.
     pub(crate) fn by_local(&self) -> Vec<(Ipv4Net, Vec<Range>)> {
         let mut by_local: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (local, range) in self.grants.keys() {
@@ -351,7 +351,12 @@ mod tests {
         granted.found("10.7.0.0/16".parse().unwrap(), net("10.2.0.0/24"), NOW);
         assert_eq!(
             told(&granted),
-            ["10.1.0.0/16 10.2.0.0/23", "10.1.0.0/16 10.9.0.0/24", "10.7.0.0/16 10.2.0.0/24"]
+            [
+                "10.1.0.0/16 10.2.0.0/24",
+                "10.1.0.0/16 10.2.1.0/24",
+                "10.1.0.0/16 10.9.0.0/24",
+                "10.7.0.0/16 10.2.0.0/24"
+            ]
         );
         assert_eq!(granted.unsaved().len(), 4);
     }

@@ -161,7 +161,7 @@ impl Guard {
         if new.is_empty() {
             return;
         }
-        // most do not touch others, and are added; if one does, the set is rebuilt
+        // most overlap no other, and are added; if one does, the set is rebuilt
         let mut all = false;
         for place in new {
             all |= !self.add(place);
@@ -176,9 +176,10 @@ impl Guard {
         let name = rules::set_of(local);
         let Some(set) = self.ruleset.table.sets.iter_mut().find(|set| set.name == name) else { return false };
         let at = set.ranges.partition_point(|there| there.0 <= range.0);
-        let mut beside = set.ranges.get(at.saturating_sub(1)..).unwrap_or_default().iter().take(2);
-        if beside.any(|there| ranges::touches(*there, range)) {
-            return false;
+        let beside = set.ranges.get(at.saturating_sub(1)..).unwrap_or_default();
+        let mut beside = beside.iter().take(2).filter(|there| ranges::overlap(**there, range));
+        if let Some(there) = beside.next() {
+            return there.0 <= range.0 && range.1 <= there.1;
         }
         let Some(filters) = &self.filters else { return true };
         match filters.add(rules::TABLE, &name, &[range]) {

@@ -11,6 +11,7 @@ use crate::translate::Addresses;
 use anyhow::bail;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::verdict::{has_no_link, takes_card};
+use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::{address, link, marks, neighbour};
 use hubward_proto::dhcp::Lease;
@@ -294,6 +295,11 @@ impl Machine {
                 false => More::Undone,
             },
         }
+    }
+
+    /// Whether these changes of the machine are only what was captured and released here.
+    pub(crate) fn caused(&self, changes: &[Change]) -> bool {
+        changes.iter().all(|change| self.executor.caused(change))
     }
 
     /// Why the machine is not in line, if it is not.

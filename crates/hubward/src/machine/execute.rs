@@ -5,6 +5,8 @@
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
 use hubward_linux::Error;
+use hubward_linux::marks::{PROTOCOL, TABLE};
+use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
 use hubward_linux::route::{self, Route};
@@ -114,6 +116,18 @@ impl Executor {
             }
         }
         done
+    }
+
+    /// Whether a change of the machine is only what this made in Hubward's own table, as it still
+    /// stands: no reason to look at the machine.
+    pub(crate) fn caused(&self, change: &Change) -> bool {
+        let own = |route: &Route| (route.table, route.protocol) == (TABLE, PROTOCOL);
+        let standing = |route: &Route| self.standing.captured.get(&route.destination);
+        match change {
+            Change::Route(route) => own(route) && standing(route).is_some_and(|there| same(there, route)),
+            Change::RouteGone(route) => own(route) && standing(route).is_none(),
+            _ => false,
+        }
     }
 
     fn carry_out_one(&mut self, step: &Step) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use hubward_linux::nftables::{Chain, Counted, Hook, Nftables, Rule, Set, Table, 
 use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
+use std::thread::sleep;
 use std::time::Duration;
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -19,6 +20,7 @@ pub(crate) fn tests() -> Vec<Test> {
     ]
 }
 
+const SOON: Duration = Duration::from_millis(20);
 const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 fn table(rules: Vec<Rule>) -> Table {
@@ -44,7 +46,9 @@ fn net(text: &str) -> ipnet::Ipv4Net {
 
 /// Whether a datagram from port 700 to port 7 of the other namespace arrives there.
 fn arrives(pair: &Pair, mark: u32, bytes: usize) -> bool {
-    let there = pair.b.run(|| UdpSocket::bind((FAR, 7)).unwrap()).unwrap();
+    // a program that another test starts holds the socket of before until it begins
+    let bind = || (0..100).find_map(|_| UdpSocket::bind((FAR, 7)).map_err(|_| sleep(SOON)).ok());
+    let there = pair.b.run(bind).unwrap().expect("the port is in use");
     there.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let here = pair.a.run(|| Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap()).unwrap();
     here.set_reuse_address(true).unwrap();
@@ -161,10 +165,17 @@ fn sets() {
     assert_eq!(filters.sets("test_guard").unwrap(), many.sets);
     assert_eq!(filters.sets("no_such_table").unwrap(), []);
     let exactly = (FAR, FAR);
-    filters.add("test_guard", "far", &[exactly]).unwrap();
-    assert!(!arrives(&pair, 0, 10));
     let before = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(192, 0, 2, 1));
     let after = (Ipv4Addr::new(192, 0, 2, 3), Ipv4Addr::BROADCAST);
+    filters.add("test_guard", "far", &[exactly]).unwrap();
+    assert!(!arrives(&pair, 0, 10));
+    // ranges may touch on both sides, but not overlap
+    let beside = [(Ipv4Addr::new(192, 0, 2, 3), Ipv4Addr::new(192, 0, 2, 9)), (before.1, before.1)];
+    filters.add("test_guard", "far", &beside).unwrap();
+    assert!(!arrives(&pair, 0, 10));
+    assert!(filters.add("test_guard", "far", &[(before.1, FAR)]).is_err());
+    let there = filters.sets("test_guard").unwrap();
+    assert_eq!(there[0].ranges[16_384..], [beside[1], exactly, beside[0]]);
     for (ranges, passes) in [
         (vec![before, after], true),
         (vec![before, exactly, after], false),

@@ -273,14 +273,8 @@ impl Engine {
     pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
-        let older: Vec<_> = self
-            .sas
-            .values()
-            .filter(|sa| {
-                sa.id != newest && sa.established().is_some_and(|established| established.peer == peer)
-            })
-            .map(|sa| sa.id)
-            .collect();
+        let older: Vec<_> =
+            self.established_with(peer).map(|sa| sa.id).filter(|older| *older != newest).collect();
         let before = older.last().copied();
         for id in older {
             self.with_sa(id, |engine, sa| {
