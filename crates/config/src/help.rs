@@ -485,7 +485,6 @@ const HELP: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Action;
 
     fn listed(prompt: &str, line: &str) -> Vec<String> {
         configuration_choices(prompt, line).into_iter().map(|choice| choice.token).collect()
@@ -508,7 +507,7 @@ mod tests {
         for mode in In::ALL {
             let Commands { rows, forms } = commands(mode);
             for (row, form) in rows.iter().zip(forms) {
-                if matches!(row.action, Action::Fold(_)) {
+                if row.action.folds() {
                     missing.extend(form.tokens().iter().filter(|token| unexplained(token)).map(Token::name));
                 }
             }

@@ -14,6 +14,7 @@ pub mod document;
 pub mod edit;
 mod effect;
 pub mod form;
+mod given;
 pub mod help;
 mod interface_name;
 pub mod model;

@@ -8,6 +8,7 @@ use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Line};
 use crate::form::{Cursor, Word, words};
+use crate::given::Given;
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
@@ -330,10 +331,10 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             if class != Class::Unknown {
                 below = match row.action {
                     Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
-                    Action::Fold(_) => around,
+                    Action::Fold(_) | Action::Cursor(_) => around,
                 };
             }
-            let folds = matches!(row.action, Action::Fold(_));
+            let folds = row.action.folds();
             let negated = negation.is_some();
             trace.command = Some(TracedCommand { mode: row.mode, matched, negated, folds });
         }
@@ -461,7 +462,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             }
             fated(parsed, fate, entered, false)
         }
-        Action::Fold(run) => {
+        Action::Fold(_) | Action::Cursor(_) => {
             let behind = row.words();
             // the words as written give the columns, the matched ones the keywords in full
             let rest = matched.words.iter().zip(entered.given).skip(behind);
@@ -486,7 +487,11 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
             };
-            let outcome = run(&mut fold, &mut Cursor::new(rest, end));
+            let outcome = match row.action {
+                Action::Fold(run) => run(&mut fold, &Given::new(matched, entered.given, line, behind)),
+                Action::Cursor(run) => run(&mut fold, &mut Cursor::new(rest, end)),
+                Action::Fate(_) | Action::Opens(_) => Ok(()),
+            };
             *mode = fold.mode;
             match (outcome, fold.fate) {
                 (Ok(()), None) => Class::Implemented,

@@ -6,7 +6,7 @@
 use crate::automaton::Matched;
 use crate::command::submode::{Named, Place, Says, Sub, find};
 use crate::command::table::{Lookup, lookup};
-use crate::command::{Action, Mode, Row};
+use crate::command::{Mode, Row};
 use crate::form::Word;
 
 /// A mode that is open.
@@ -124,7 +124,7 @@ pub(crate) fn place(
             Err(None)
         };
         return match global {
-            Ok(Candidate { has: has @ Has::Row(Row { action: Action::Fold(_), .. }, _), exact: true }) => {
+            Ok(Candidate { has: has @ Has::Row(row, _), exact: true }) if row.action.folds() => {
                 Placed::Global(has)
             }
             _ => Placed::Stays,
@@ -140,7 +140,7 @@ pub(crate) fn place(
         _ => false,
     };
     let is_whole = |found: &Candidate| match &found.has {
-        Has::Row(row, _) => matches!(row.action, Action::Fold(_)),
+        Has::Row(row, _) => row.action.folds(),
         Has::Name(_) => false,
     };
     let global = match global {

@@ -24,6 +24,7 @@ mod system;
 pub(crate) mod table;
 
 use crate::form::{Cursor, Problem};
+use crate::given::Given;
 use crate::model::Config;
 use crate::secret::Password;
 
@@ -128,11 +129,20 @@ pub(crate) enum Fate {
     Forwarding(&'static str),
 }
 
+impl Action {
+    /// Whether it changes the model.
+    pub(crate) const fn folds(self) -> bool {
+        matches!(self, Self::Fold(_) | Self::Cursor(_))
+    }
+}
+
 /// What a row does.
 #[derive(Clone, Copy)]
 pub(crate) enum Action {
     /// Changes the model.
-    Fold(fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>),
+    Fold(fn(&mut Fold<'_>, &Given<'_>) -> Result<(), Problem>),
+    /// Changes the model, and reads the words behind the form itself: gives way to `Fold`.
+    Cursor(fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>),
     /// Has this fate; with `no`, which takes away what is not there, none at all.
     Fate(Fate),
     /// Has this fate and opens a submode that shares it.
@@ -159,6 +169,16 @@ const fn fold(
     form: &'static str,
     tail: &'static str,
     run: fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>,
+) -> Row {
+    Row { mode, form, tail, action: Action::Cursor(run) }
+}
+
+/// A command that changes the model, by its named arguments.
+const fn typed(
+    mode: In,
+    form: &'static str,
+    tail: &'static str,
+    run: fn(&mut Fold<'_>, &Given<'_>) -> Result<(), Problem>,
 ) -> Row {
     Row { mode, form, tail, action: Action::Fold(run) }
 }
@@ -193,6 +213,11 @@ pub(crate) struct Fold<'c> {
 }
 
 impl Fold<'_> {
+    /// The value of a setting; `no` and `default` leave none.
+    pub(crate) fn unless_no<T>(&self, value: Option<T>) -> Option<T> {
+        if self.no { None } else { value }
+    }
+
     pub(crate) fn argument(&self, index: usize) -> String {
         self.arguments.get(index).cloned().unwrap_or_default()
     }

@@ -1,18 +1,19 @@
 //! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Row, entry, fate, fold, password};
-use crate::form::{Cursor, Problem};
+use super::{Fate, Fold, In, Row, entry, fate, typed};
+use crate::form::Problem;
+use crate::given::Given;
 use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "version <release>", Fate::NoOp),
-    fold(In::Global, "service password-encryption", "", password_encryption),
-    fold(In::Global, "hostname = <name>", "", hostname),
-    fold(In::Global, "ip domain-name = <name>", "", domain_name),
-    fold(In::Global, "ip domain name = <name>", "", domain_name),
+    typed(In::Global, "service password-encryption", "", password_encryption),
+    typed(In::Global, "hostname = <name>", "", hostname),
+    typed(In::Global, "ip domain-name = <name>", "", domain_name),
+    typed(In::Global, "ip domain name = <name>", "", domain_name),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
-    fold(
+    typed(
         In::Global,
         "username <name>",
         "= [privilege <0-15:level>|{password|secret} [0|4|5|6|7|8|9] <password>|nopassword|{autocommand|access-class|view|one-time|aaa} [<LINE:rest>]]...",
@@ -20,58 +21,40 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn password_encryption(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn password_encryption(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.config.password_encryption = !fold.no;
-    cursor.finish()
+    Ok(())
 }
 
-fn hostname(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.hostname = (!fold.no).then(|| fold.argument(0));
-    cursor.finish()
+fn hostname(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.hostname = fold.unless_no(given.word("name").map(str::to_string));
+    Ok(())
 }
 
-fn domain_name(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.domain_name = (!fold.no).then(|| fold.argument(0));
-    cursor.finish()
+fn domain_name(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.domain_name = fold.unless_no(given.word("name").map(str::to_string));
+    Ok(())
 }
 
 /// `username NAME [privilege N] [password|secret [TYPE] TEXT]`
-fn username(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let name = fold.argument(0);
+fn username(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.word("name").unwrap_or_default();
     if fold.no {
         fold.config.users.retain(|user| user.name != name);
         return Ok(());
+    }
+    if ["autocommand", "access-class", "view", "one-time", "aaa"].iter().any(|word| given.has(word)) {
+        fold.fate = Some(Fate::Unenforced("restricts what this user may do"));
     }
     let line = fold.line;
     let place = entry(
         &mut fold.config.users,
         |user| user.name == name,
-        || User { name: name.clone(), privilege: None, password: None, line },
+        || User { name: name.to_string(), privilege: None, password: None, line },
     );
-    let mut privilege = None;
-    let mut secret = None;
-    while let Some(word) = cursor.peek() {
-        if crate::form::is(word, "privilege") {
-            cursor.next();
-            privilege = Some(cursor.number("a level 0-15", 0..=15)? as u8);
-        } else if crate::form::is(word, "password") || crate::form::is(word, "secret") {
-            cursor.next();
-            secret = Some(password(cursor, 0)?);
-        } else if crate::form::is(word, "nopassword") {
-            cursor.next();
-        } else if ["autocommand", "access-class", "view", "one-time", "aaa"]
-            .iter()
-            .any(|k| crate::form::is(word, k))
-        {
-            fold.fate = Some(Fate::Unenforced("restricts what this user may do"));
-            cursor.rest();
-        } else {
-            return Err(cursor.problem("privilege, password or secret"));
-        }
-    }
     if let Some(user) = fold.config.users.get_mut(place) {
-        user.privilege = privilege.or(user.privilege);
-        user.password = secret.or_else(|| user.password.clone());
+        user.privilege = given.number("level").or(user.privilege);
+        user.password = given.password("password", 0).or_else(|| user.password.clone());
         user.line = line;
     }
     Ok(())
