@@ -306,11 +306,11 @@ pub(crate) fn selector(entry: &config::AclEntry) -> Option<Selector> {
 pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Option<&'c config::EntryTerms> {
     match service {
         Service::Entry(name) => {
-            let map = config.maps.iter().find(|map| map.name == name.map)?;
+            let map = config.maps.iter().find(|map| *map.name == *name.map)?;
             map.entries.iter().find(|entry| entry.sequence == name.sequence).map(|entry| &entry.terms)
         }
         Service::Dynamic { template, .. } => {
-            let map = config.dynamic_maps.iter().find(|map| map.name == template.map)?;
+            let map = config.dynamic_maps.iter().find(|map| *map.name == *template.map)?;
             map.entries.iter().find(|entry| entry.sequence == template.sequence).map(|entry| &entry.terms)
         }
         Service::Tunnel(_) | Service::Client(_) => None,
@@ -447,7 +447,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
                         })
                         .collect();
                     entries.sort_by_key(|entry| entry.sequence);
-                    MapEntryKind::Dynamic { name: name.clone(), entries }
+                    MapEntryKind::Dynamic { name: name.as_str().into(), entries }
                 }
                 None => MapEntryKind::Static {
                     peers: entry.peers.clone(),
@@ -459,7 +459,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
         .collect();
     entries.sort_by_key(|entry| entry.sequence);
     CryptoMap {
-        name: map.name.clone(),
+        name: map.name.as_str().into(),
         entries,
         xauth_list: map.xauth_list.as_ref().map(|(list, _)| list.clone()),
         authorization_list: map.authorization_list.clone(),

@@ -1,6 +1,7 @@
 //! Names that several modules share. This module imports no other.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Identifies an interface of the configuration while the program runs; it does not depend on the
 /// interface's position there.
@@ -22,8 +23,8 @@ pub struct ChildId(pub u64);
 /// An entry of a crypto map, or of a dynamic map, in the running policy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryName {
-    /// The map's name.
-    pub map: String,
+    /// The map's name; shared, because every child SA has it several times.
+    pub map: Arc<str>,
     /// The entry's sequence number in it.
     pub sequence: u16,
 }
@@ -48,15 +49,15 @@ pub enum Service {
 
 impl Service {
     /// The service of an entry of a crypto map.
-    pub fn entry(map: impl Into<String>, sequence: u16) -> Self {
+    pub fn entry(map: impl Into<Arc<str>>, sequence: u16) -> Self {
         Self::Entry(EntryName { map: map.into(), sequence })
     }
 
     /// The service of an entry of a dynamic map that an entry of a crypto map refers to.
     pub fn dynamic(
-        map: impl Into<String>,
+        map: impl Into<Arc<str>>,
         sequence: u16,
-        dynamic: impl Into<String>,
+        dynamic: impl Into<Arc<str>>,
         of_dynamic: u16,
     ) -> Self {
         Self::Dynamic {
@@ -83,7 +84,7 @@ impl Service {
 
     /// The name of the crypto map, if it is the service of one.
     pub fn map(&self) -> Option<&str> {
-        self.map_entry().map(|entry| entry.map.as_str())
+        self.map_entry().map(|entry| &*entry.map)
     }
 }
 

@@ -18,7 +18,7 @@ fn terms(policy: &Policy) -> impl Iterator<Item = (&str, u16, &EntryTerms)> {
                 MapEntryKind::Static { terms, .. } => vec![terms],
                 MapEntryKind::Dynamic { entries, .. } => entries.iter().map(|entry| &entry.terms).collect(),
             };
-            terms.into_iter().map(move |terms| (map.name.as_str(), entry.sequence, terms))
+            terms.into_iter().map(move |terms| (&*map.name, entry.sequence, terms))
         })
     })
 }

@@ -464,7 +464,7 @@ fn a_dynamic_map_serves_where_an_entry_points_to_it() {
     let map = &policy.maps[0];
     let [entry] = map.entries.as_slice() else { panic!("one points nowhere: {map:?}") };
     let MapEntryKind::Dynamic { name, entries } = &entry.kind else { panic!("{entry:?}") };
-    assert_eq!((entry.sequence, name.as_str()), (65000, "D"));
+    assert_eq!((entry.sequence, &**name), (65000, "D"));
     let [first, second] = entries.as_slice() else { panic!("{entries:?}") };
     assert_eq!((first.sequence, second.sequence), (10, 20));
     assert_eq!((first.terms.reverse_route, second.terms.reverse_route), (true, false));

@@ -116,12 +116,12 @@ impl Tables {
             for entry in &map.entries {
                 match &entry.kind {
                     MapEntryKind::Static { terms, peers } => {
-                        let service = Service::entry(map.name.as_str(), entry.sequence);
+                        let service = Service::entry(Arc::clone(&map.name), entry.sequence);
                         add(terms, service, !peers.is_empty());
                     }
                     MapEntryKind::Dynamic { name, entries } => {
                         for dynamic in entries {
-                            let (map, template) = (map.name.as_str(), name.as_str());
+                            let (map, template) = (Arc::clone(&map.name), Arc::clone(name));
                             let service = Service::dynamic(map, entry.sequence, template, dynamic.sequence);
                             add(&dynamic.terms, service, false);
                         }

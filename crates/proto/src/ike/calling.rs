@@ -33,7 +33,7 @@ impl Engine {
             if let MapEntryKind::Static { peers, terms } = &entry.kind
                 && peers.contains(&path.remote)
             {
-                let service = Service::entry(map.name.as_str(), entry.sequence);
+                let service = Service::entry(Arc::clone(&map.name), entry.sequence);
                 let line = terms.acl.as_ref().and_then(|acl| acl.lines.iter().find(|line| line.permit));
                 if let Some(line) = line {
                     let child =

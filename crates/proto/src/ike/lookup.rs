@@ -8,6 +8,7 @@ use crate::policy::{
     CryptoAcl, EntryTerms, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
 };
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A pre-shared key and the keyring that has it.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +158,7 @@ pub fn entries_for<'a>(
                 let takes = peers.contains(&peer)
                     && gate(terms)
                     && terms.acl.as_ref().is_some_and(|acl| permits(acl, selector));
-                let service = Service::entry(map.name.as_str(), entry.sequence);
+                let service = Service::entry(Arc::clone(&map.name), entry.sequence);
                 takes.then_some(FoundEntry { service, terms }).into_iter().collect()
             }
             MapEntryKind::Dynamic { name, entries } => entries
@@ -166,9 +167,9 @@ pub fn entries_for<'a>(
                 .filter(|candidate| candidate.terms.acl.as_ref().is_none_or(|acl| permits(acl, selector)))
                 .map(|candidate| FoundEntry {
                     service: Service::dynamic(
-                        map.name.as_str(),
+                        Arc::clone(&map.name),
                         entry.sequence,
-                        name.as_str(),
+                        Arc::clone(name),
                         candidate.sequence,
                     ),
                     terms: &candidate.terms,

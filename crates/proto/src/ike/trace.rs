@@ -18,6 +18,7 @@ use crate::wire::registry::payload;
 use hubward_crypto::suite::EspSuite;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Transforms of one message that are traced; later ones are evaluated too, but not traced.
 pub(crate) const TRANSFORMS: usize = 64;
@@ -408,7 +409,7 @@ pub enum Trace {
     /// The proposal is compared with the configuration.
     ProposalRequest(Selector, EspSuite, Mode),
     /// The proxy identities are compared with a crypto map; whether an entry permits them.
-    ProxyCheck(String, bool),
+    ProxyCheck(Arc<str>, bool),
     /// An SPI is requested.
     SpiAsked,
     /// This SPI was allocated.

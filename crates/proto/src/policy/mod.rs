@@ -63,7 +63,7 @@ impl Policy {
     /// The crypto map of an interface.
     pub fn map_of(&self, id: InterfaceId) -> Option<&Arc<CryptoMap>> {
         let name = self.interface(id)?.crypto_map.as_ref()?;
-        self.maps.iter().find(|map| map.name == *name)
+        self.maps.iter().find(|map| *map.name == **name)
     }
 
     /// A profile by its name.
@@ -309,7 +309,7 @@ pub struct TransformSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CryptoMap {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Entries by sequence number.
     pub entries: Vec<MapEntry>,
     /// `crypto map NAME client authentication list`: Xauth for peers without a profile.
@@ -344,7 +344,7 @@ pub enum MapEntryKind {
     /// `ipsec-isakmp dynamic NAME`: any peer, responder only.
     Dynamic {
         /// The dynamic map's name.
-        name: String,
+        name: Arc<str>,
         /// The dynamic map's entries by sequence number.
         entries: Vec<DynamicEntry>,
     },

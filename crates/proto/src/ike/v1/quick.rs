@@ -439,7 +439,7 @@ impl Engine {
             return;
         }
         let judged = judge_phase2(&Self::wish(sa, terms, selector), offered, choice);
-        let map = self.policy.map_of(sa.path.interface).map(|map| map.name.clone()).unwrap_or_default();
+        let map = self.policy.map_of(sa.path.interface).map(|map| Arc::clone(&map.name)).unwrap_or_default();
         self.steps(sa, || {
             let mut out: Vec<_> = judged.into_iter().map(Trace::Phase2Transform).collect();
             match choice {
