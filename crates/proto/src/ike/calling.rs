@@ -77,8 +77,9 @@ impl Engine {
 
     /// The first peer of an entry that has an SA, else the one whose turn it is.
     fn preferred_peer(&self, service: &Service, peers: &[IpAddr]) -> Option<IpAddr> {
-        let up = |peer: &&IpAddr| {
-            self.sas.values().any(|sa| sa.path.remote == **peer && sa.established().is_some())
+        let up = |address: &&IpAddr| {
+            let peers = self.peers.at(**address);
+            peers.into_iter().any(|(peer, _)| self.established_with(peer).next().is_some())
         };
         let turn = self.next_peer.get(service).filter(|peer| peers.contains(peer));
         peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()

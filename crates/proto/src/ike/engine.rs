@@ -9,8 +9,9 @@ use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
 use crate::ike::io::{Answer, AskId, Command, Effect, Input, LeaseOwner, Limit, Question};
+use crate::ike::peers::Peers;
 use crate::ike::retransmit::{Due, Retransmit};
-use crate::ike::sa::{Child, Exchange, IsakmpSa, Lease, Peer, Seen, State};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Lease, Seen, State};
 use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
 use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
@@ -42,7 +43,7 @@ pub struct Engine {
     /// Ids of the informational messages that we sent last on each SA: a message with one of them
     /// is our own sent back to us.
     pub(super) own_informationals: BTreeMap<ConnId, VecDeque<u32>>,
-    pub(super) peers: BTreeMap<PeerId, Box<Peer>>,
+    pub(super) peers: Peers,
     pub(super) children: BTreeMap<ChildId, Box<Child>>,
     /// The children of each peer.
     pub(super) children_of: BTreeSet<(PeerId, ChildId)>,
@@ -123,7 +124,7 @@ impl Engine {
             by_cookie: BTreeMap::new(),
             by_first_message: BTreeMap::new(),
             own_informationals: BTreeMap::new(),
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             children: BTreeMap::new(),
             children_of: BTreeSet::new(),
             sas_of: BTreeSet::new(),

@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod misfit;
 pub mod natt;
 mod peer;
+mod peers;
 pub mod proposal;
 mod redirect;
 mod retransmit;

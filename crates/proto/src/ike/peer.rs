@@ -38,7 +38,7 @@ impl Engine {
 
     /// Whether a peer at this address is already known, so that INITIAL-CONTACT would be wrong.
     pub(super) fn knows_peer_at(&self, path: &Path) -> bool {
-        self.peers.values().any(|peer| peer.path.remote == path.remote && peer.path.local == path.local)
+        self.peers.at(path.remote).any(|(_, peer)| peer.path.local == path.local)
     }
 
     // ---- calling
@@ -111,13 +111,11 @@ impl Engine {
     pub(crate) fn renew_phase1(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let peer = established.peer;
-        let newer = self.sas.values().any(|other| {
-            other.created > sa.created
-                && (other.established().is_some_and(|e| e.peer == peer)
-                    || (other.initiator
-                        && other.path.remote == sa.path.remote
-                        && other.established().is_none()))
-        });
+        let renews = |other: &IsakmpSa| {
+            other.initiator && other.path.remote == sa.path.remote && other.established().is_none()
+        };
+        let newer = self.established_with(peer).any(|other| other.created > sa.created)
+            || self.sas.values().any(|other| other.created > sa.created && renews(other));
         if newer || self.pairs_of(peer).next().is_none() {
             return;
         }
@@ -144,16 +142,15 @@ impl Engine {
         let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
         let known = self
             .peers
-            .iter()
+            .at(sa.path.remote)
             .find(|(_, peer)| {
                 peer.identity == finished.identity
                     && peer.path.interface == sa.path.interface
-                    && peer.path.remote == sa.path.remote
                     && (!(by_port || peer.behind_nat) || peer.path.remote_port == sa.path.remote_port)
                     && peer.connection.as_ref().map(|(connection, _)| &connection.name)
                         == sa.connection.as_ref().map(|connection| &connection.name)
             })
-            .map(|(id, _)| *id);
+            .map(|(id, _)| id);
         let dpd = sa.vendors.has(Vendor::Dpd);
         if let Some(id) = known {
             if let Some(peer) = self.peers.get_mut(&id) {
@@ -170,7 +167,7 @@ impl Engine {
         self.step(sa, || Trace::PeerInserted);
         self.peers.insert(
             id,
-            Box::new(Peer {
+            Peer {
                 path: sa.path,
                 identity: finished.identity.clone(),
                 profile: finished.profile.clone(),
@@ -180,7 +177,7 @@ impl Engine {
                 connection: sa.connection.clone().map(|connection| (connection, None)),
                 dpd,
                 behind_nat: sa.nat.remote,
-            }),
+            },
         );
         (id, false)
     }
@@ -209,7 +206,7 @@ impl Engine {
                     self.sas_of.remove(&(established.peer, sa.id));
                 }
                 self.in_work.push(new);
-                self.peers.insert(new, Box::new(fresh));
+                self.peers.insert(new, fresh);
                 if let Some(established) = sa.established_mut() {
                     established.peer = new;
                     established.renewal = false;
@@ -224,9 +221,7 @@ impl Engine {
         if old == new {
             return;
         }
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.path = new;
-        }
+        self.peers.move_to(id, new);
         let mut repath: Vec<_> = self.pairs_of(id).collect();
         repath.retain(|child| {
             let moved = self.children.get_mut(child).filter(|child| child.path != new);
@@ -244,24 +239,33 @@ impl Engine {
         self.step(sa, || Trace::InitialContact);
         let same_place =
             |path: &Path| path.remote == sa.path.remote && path.remote_port == sa.path.remote_port;
-        let old: Vec<_> = self
-            .sas
-            .values()
-            .filter(|other| other.id < sa.id && other.established().is_some() && same_place(&other.path))
+        let there: Vec<_> = self.peers.at(sa.path.remote).map(|(id, _)| id).collect();
+        let mut old: Vec<_> = there
+            .iter()
+            .flat_map(|peer| self.established_with(*peer))
+            .filter(|other| other.id < sa.id && same_place(&other.path))
             .map(|other| other.id)
             .collect();
+        old.sort_unstable();
         for id in old {
             self.with_sa(id, |engine, other| {
                 engine.event(Some(other), EventKind::Phase1Down { reason: "the peer started anew" });
                 other.dead = true;
             });
         }
-        let children: Vec<_> = self
-            .children
-            .values()
-            .filter(|child| child.conn < sa.id && (child.peer == keep || same_place(&child.path)))
-            .map(|child| child.sa.id)
+        let mut children: Vec<_> = there
+            .iter()
+            .chain([&keep])
+            .flat_map(|peer| self.pairs_of(*peer))
+            .filter(|child| {
+                let child = self.children.get(child);
+                child.is_some_and(|child| {
+                    child.conn < sa.id && (child.peer == keep || same_place(&child.path))
+                })
+            })
             .collect();
+        children.sort_unstable();
+        children.dedup();
         for id in children {
             self.end_child(id, "the peer started anew", false);
         }
@@ -322,10 +326,9 @@ impl Engine {
     /// Phase 1 failed.
     pub(super) fn phase1_failed(&mut self, sa: &IsakmpSa) {
         if let Some(connection) = &sa.connection
-            && !self
-                .peers
-                .values()
-                .any(|peer| peer.connection.as_ref().is_some_and(|(known, _)| known.name == connection.name))
+            && !self.peers.iter().any(|(_, peer)| {
+                peer.connection.as_ref().is_some_and(|(known, _)| known.name == connection.name)
+            })
         {
             self.schedule_reconnect(&connection.name.clone());
         }
@@ -338,7 +341,7 @@ impl Engine {
         if has_sa || has_child || self.in_work.contains(&id) {
             return;
         }
-        if let Some(peer) = self.peers.remove(&id)
+        if let Some(peer) = self.peers.remove(id)
             && let Some(lease) = peer.lease
         {
             self.step_on(None, peer.path, || Trace::AddressReturned);

@@ -488,9 +488,8 @@ impl Engine {
 
     /// Whether the peer's side of a selector is exactly the address leased to another peer.
     fn is_leased_to_another(&self, peer: crate::names::PeerId, selector: &Selector) -> bool {
-        let leases =
-            self.peers.iter().filter(|(id, _)| **id != peer).filter_map(|(_, other)| other.lease.as_ref());
-        leases.into_iter().any(|lease| selector.remote == AddressRange::host(lease.address))
+        let address = selector.remote.first();
+        selector.remote == AddressRange::host(address) && self.peers.leased(address).any(|id| id != peer)
     }
 
     /// Without mode-config, a client's proxy identity is accepted only if a crypto ACL of a dynamic

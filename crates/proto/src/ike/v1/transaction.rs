@@ -398,7 +398,7 @@ impl Engine {
         let user = peer.and_then(|peer| peer.user.clone());
         let plain = LeaseOwner { group, user, device: sa.path.remote.to_string() };
         let taken = self.peers.iter().any(|(id, other)| {
-            *id != peer_id && other.lease.as_ref().is_some_and(|lease| lease.owner == plain)
+            id != peer_id && other.lease.as_ref().is_some_and(|lease| lease.owner == plain)
         });
         if taken || self.asked_by_another(peer_id, &plain) {
             return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
@@ -433,12 +433,12 @@ impl Engine {
                 return Err(refusal);
             }
         };
-        let peer = sa.established().and_then(|established| self.peers.get_mut(&established.peer));
-        let Some(peer) = peer else {
+        let peer = sa.established().map(|established| established.peer);
+        let Some(peer) = peer.filter(|peer| self.peers.get(peer).is_some()) else {
             self.give_back(lease);
             return Err(Refusal::Local("the client is gone"));
         };
-        if let Some(replaced) = peer.lease.replace(lease) {
+        if let Some(replaced) = self.peers.lease(peer, lease) {
             self.give_back(replaced);
         }
         let version = self.policy.global.application_version.clone();
