@@ -103,7 +103,7 @@ impl Drives for Gateway {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.dhcp.poll_timeout(), self.recapture].into_iter().flatten().min()
+        [self.dhcp.poll_timeout(), self.recapture, self.guard.due()].into_iter().flatten().min()
     }
 
     fn datagram(&mut self, datagram: Datagram) {
@@ -213,7 +213,7 @@ impl Gateway {
         heart.supervisor().stop();
         self.engine.handle(now(), Input::Command(Command::Shutdown));
         self.effects();
-        self.guard.close();
+        self.with_guard(Guard::close);
         // after a restart the leases are found again, as after a crash
         if end != End::Failed {
             self.dhcp.release();
@@ -339,7 +339,7 @@ impl Gateway {
                 },
             }
         }
-        if self.guard.has_new() {
+        if self.guard.due().is_some_and(|at| at <= now()) {
             self.with_guard(Guard::commit);
         }
         if routes_changed || self.recapture.is_some_and(|at| at <= now()) {

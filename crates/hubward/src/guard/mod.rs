@@ -9,6 +9,7 @@ pub(crate) mod rules;
 #[cfg(test)]
 mod tests;
 
+use crate::base::clock::now;
 use crate::base::store::{GRANTED, Store, wall_clock};
 use crate::machine::view::Names;
 use crate::translate;
@@ -19,9 +20,17 @@ use hubward_linux::nftables::{Counted, Nftables};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::esp::sa::ChildSa;
 use hubward_proto::names::ChildId;
+use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
+use ranges::Range;
 use rules::{Guarded, Here, Ruleset};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What peers are granted reaches the kernel's table within this time, so that the grants of many
+/// peers that come up at once are one change. Until then their packets are kept in by the routes
+/// into the tunnels alone.
+const TOGETHER: Duration = Duration::from_millis(10);
 
 /// What `show crypto guard` is made of.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +51,9 @@ pub(crate) struct Guard {
     ruleset: Ruleset,
     granted: Granted,
     store: Store,
-    /// Places that are granted and not in the kernel's table yet.
+    /// Places that are granted and not in the kernel's table yet, and since when there are some.
     new: Vec<Place>,
+    new_since: Option<Instant>,
     /// Whether readers know it as it is.
     told: bool,
     /// The kernel's number of changes when the table was last known to be whole.
@@ -68,6 +78,7 @@ impl Guard {
             granted,
             store,
             new: Vec::new(),
+            new_since: None,
             told: false,
             generation: None,
         };
@@ -112,6 +123,7 @@ impl Guard {
     /// is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
         self.new.clear();
+        self.new_since = None;
         let wanted = rules::rules(parsed, here, &self.granted);
         let Some(filters) = &self.filters else {
             self.ruleset = wanted;
@@ -140,6 +152,7 @@ impl Guard {
         }
         if self.granted.add(child.id, place, child.path.remote, wall_clock()) {
             self.new.push(place);
+            self.new_since.get_or_insert_with(now);
         }
         self.told = false;
     }
@@ -150,46 +163,55 @@ impl Guard {
         self.told = false;
     }
 
-    /// Whether something was granted that is not in the kernel's table yet.
-    pub(crate) fn has_new(&self) -> bool {
-        !self.new.is_empty()
+    /// When what was granted has to be in the kernel's table.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.new_since.map(|since| since + TOGETHER)
     }
 
-    /// Brings what was granted since into the kernel's table, at once.
+    /// Brings what was granted since into the kernel's table, in one step.
     pub(crate) fn commit(&mut self, parsed: &Parsed, here: Here<'_>) {
-        let new = std::mem::take(&mut self.new);
-        if new.is_empty() {
-            return;
+        self.new_since = None;
+        let mut by_set: BTreeMap<Ipv4Net, Vec<Range>> = BTreeMap::new();
+        for (local, range) in std::mem::take(&mut self.new) {
+            by_set.entry(local).or_default().push(range);
         }
         // most overlap no other, and are added; if one does, the set is rebuilt
         let mut all = false;
-        for place in new {
-            all |= !self.add(place);
+        for (local, new) in by_set {
+            all |= !self.add(local, new);
         }
         if all {
             self.set_or_tell(parsed, here);
         }
     }
 
-    /// Adds a network to its set; `false`: the table has to be rebuilt.
-    fn add(&mut self, (local, range): Place) -> bool {
+    /// Adds networks to a set; `false`: the table has to be rebuilt.
+    fn add(&mut self, local: Ipv4Net, new: Vec<Range>) -> bool {
         let name = rules::set_of(local);
         let Some(set) = self.ruleset.table.sets.iter_mut().find(|set| set.name == name) else { return false };
-        let at = set.ranges.partition_point(|there| there.0 <= range.0);
-        let beside = set.ranges.get(at.saturating_sub(1)..).unwrap_or_default();
-        let mut beside = beside.iter().take(2).filter(|there| ranges::overlap(**there, range));
-        if let Some(there) = beside.next() {
-            return there.0 <= range.0 && range.1 <= there.1;
-        }
-        let Some(filters) = &self.filters else { return true };
-        match filters.add(rules::TABLE, &name, &[range]) {
-            Ok(()) => {
-                set.ranges.insert(at, range);
-                true
+        let mut missing = Vec::with_capacity(new.len());
+        for range in ranges::disjoint(new) {
+            let at = set.ranges.partition_point(|there| there.0 <= range.0);
+            let beside = set.ranges.get(at.saturating_sub(1)..).unwrap_or_default();
+            let mut beside = beside.iter().take(2).filter(|there| ranges::overlap(**there, range));
+            match beside.next() {
+                Some(there) if there.0 <= range.0 && range.1 <= there.1 => {}
+                Some(_) => return false,
+                None => missing.push(range),
             }
-            // another program removed the table, or changed it
-            Err(_) => false,
         }
+        if missing.is_empty() {
+            return true;
+        }
+        // an error: another program removed the table, or changed it
+        if self.filters.as_ref().is_some_and(|filters| filters.add(rules::TABLE, &name, &missing).is_err()) {
+            return false;
+        }
+        for range in missing {
+            let at = set.ranges.partition_point(|there| there.0 <= range.0);
+            set.ranges.insert(at, range);
+        }
+        true
     }
 
     /// Like [`Self::set`]; errors are logged, and it is tried again.
@@ -272,8 +294,9 @@ impl Guard {
         })
     }
 
-    /// Writes down what is not yet: the end.
-    pub(crate) fn close(&mut self) {
+    /// Writes down what is not yet, in the kernel's table too: the end.
+    pub(crate) fn close(&mut self, parsed: &Parsed, here: Here<'_>) {
+        self.commit(parsed, here);
         self.save();
     }
 }

@@ -1,11 +1,14 @@
 //! The rules of whole configurations, asked about packets as the kernel would ask them.
 
 use super::granted::{Granted, place};
-use super::rules::{Here, Kind, Ruleset, client_rules, count_on, rules};
+use super::rules::{Here, Kind, Ruleset, TABLE, client_rules, count_on, rules, set_of};
+use super::{Guard, ranges};
+use crate::base::store::Store;
 use crate::machine::view::Names;
 use hubward_config::Parsed;
 use hubward_linux::marks::{CLEAR_MARK, FWMARK};
-use hubward_linux::nftables::{Counted, Hook, Rule, Table, Test, Verdict};
+use hubward_linux::netns::{self, NetNs};
+use hubward_linux::nftables::{Counted, Hook, Nftables, Rule, Table, Test, Verdict};
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::names::ChildId;
 use ipnet::Ipv4Net;
@@ -596,4 +599,57 @@ fn what_is_left_out_leaves_by_an_inside_interface_and_by_no_other() {
     let passes = |by: &'static str, to| Filter(&hub.table).passes(Hook::Forward, &packet(by, "10.1.1.7", to));
     assert!(passes("lan", "10.3.1.1") && passes("lan", "10.1.1.9"));
     assert!(!passes("wan", "10.3.1.1") && !passes("wan", "10.1.1.9") && !passes("lan", "10.4.1.1"));
+}
+
+/// The kernel's set after each commit, and whether the whole table was replaced for it.
+#[test]
+fn what_many_peers_are_granted_is_added_in_one_step_without_replacing_the_table() {
+    if !netns::can_create() {
+        assert!(std::env::var_os("HUBWARD_REQUIRE").is_none(), "this process may make no namespaces");
+        println!("skipped: this process may make no network namespaces");
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("hubward-granted-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    NetNs::create()
+        .unwrap()
+        .run(|| {
+            let parsed = hubward_config::parse(HUB);
+            let names = names();
+            let here = Here { names: &names, leased: &[], absent: &[] };
+            let store = Store::open(&folder).unwrap();
+            let mut guard = Guard::set_up(store, false, &parsed, here).unwrap();
+            let filters = Nftables::open().unwrap();
+            let mut child = 0;
+            let mut commit = |nets: &[&str]| {
+                for net in nets {
+                    let place = place(range("10.1.0.0/16"), range(net)).unwrap();
+                    child += 1;
+                    let now = Duration::from_secs(1_800_000_000);
+                    if guard.granted.add(ChildId(child), place, Ipv4Addr::LOCALHOST.into(), now) {
+                        guard.new.push(place);
+                    }
+                }
+                let before = filters.generation().unwrap();
+                guard.commit(&parsed, here);
+                let steps = filters.generation().unwrap() - before;
+                let sets = filters.sets(TABLE).unwrap();
+                let set = sets.iter().find(|set| set.name == set_of("10.1.0.0/16".parse().unwrap()));
+                let ranges = set.map(|set| set.ranges.clone()).unwrap_or_default();
+                assert_eq!(rules(&parsed, here, &guard.granted), guard.ruleset, "nothing is left to do");
+                (steps, ranges.into_iter().map(ranges::told).collect::<Vec<_>>().join(" "))
+            };
+            // the first makes the set
+            assert_eq!(commit(&["10.2.1.0/24"]), (1, "10.2.1.0/24".into()));
+            let three = "10.2.0.0/24 10.2.1.0/24 10.2.2.0/24 10.9.0.7";
+            assert_eq!(commit(&["10.2.2.0/24", "10.2.0.0/24", "10.9.0.7/32"]), (1, three.into()));
+            assert_eq!(commit(&["10.2.1.64/26", "10.2.1.0/24"]), (0, three.into()), "they are held already");
+            assert_eq!(commit(&["10.2.0.0/23"]), (1, "10.2.0.0/23 10.2.2.0/24 10.9.0.7".into()));
+            // another program removed the table: it is there again
+            filters.remove(TABLE).unwrap();
+            let all = "10.2.0.0/23 10.2.2.0/24 10.3.0.0/24 10.9.0.7";
+            assert_eq!(commit(&["10.3.0.0/24"]), (1, all.into()));
+        })
+        .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -94,7 +94,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     let absent: Vec<_> = absent.into_iter().map(|(ios, _)| ios.clone()).collect();
     let here = Here { names: &names, leased: &[], absent: &absent };
     let mut guard = Guard::set_up(store, choices.allowed.guard, &parsed, here)?;
-    guard.close();
+    guard.close(&parsed, here);
     Ok(guard.news().unwrap_or_default())
 }
 
