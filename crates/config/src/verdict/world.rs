@@ -165,7 +165,7 @@ impl<'p> World<'p> {
                 .filter(|block| block.interface() == *name)
                 .any(|block| block.having("ip address negotiated").next().is_some());
             let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
-            let text = match (has_card(self.config, name), interface.address == Addressing::None) {
+            let text = match (has_card(self.config, name), interface.address.is_none()) {
                 // what has no address in the configuration uses that of its link
                 (true, true) if given && (negotiated || !takes_card(name)) => return None,
                 (false, _) if takes_card(name) => {
