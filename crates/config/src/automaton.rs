@@ -25,6 +25,8 @@ pub enum Kind {
     Number(u64, u64),
     /// An IPv4 address or mask.
     Address,
+    /// The length of a prefix: `/24`.
+    PrefixLength,
     /// An interface's name, which has a long form.
     Interface,
     /// The number of an interface that is separate from the name: `FastEthernet 0/0`.
@@ -58,6 +60,10 @@ impl Token {
                     .then_some(Fit::Value)
             }
             Self::Argument(Kind::Address, _) => word.parse::<Ipv4Addr>().is_ok().then_some(Fit::Value),
+            Self::Argument(Kind::PrefixLength, _) => {
+                let length: u8 = word.strip_prefix('/')?.parse().ok()?;
+                (length <= 32).then_some(Fit::Value)
+            }
             Self::Argument(Kind::Unit, _) => {
                 let number =
                     word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<Ipv4Addr>().is_err();
@@ -77,6 +83,7 @@ impl Token {
             Self::Argument(Kind::Line, _) => "LINE".into(),
             Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
             Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
+            Self::Argument(Kind::PrefixLength, _) => "/nn".into(),
             Self::Argument(Kind::Interface, _) => "INTERFACE".into(),
             Self::Argument(Kind::Unit, _) => "<0-9>".into(),
         }
@@ -264,6 +271,7 @@ fn token(symbol: &'static str) -> Token {
     let kind = match kind {
         "A.B.C.D" => Kind::Address,
         "LINE" => Kind::Line,
+        "NN" => Kind::PrefixLength,
         "IF" => Kind::Interface,
         "UNIT" => Kind::Unit,
         range => {

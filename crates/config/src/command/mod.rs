@@ -26,7 +26,6 @@ pub(crate) mod table;
 use crate::form::{Cursor, Problem};
 use crate::given::Given;
 use crate::model::Config;
-use crate::secret::Password;
 
 /// The mode of a line: the object that the commands of a submode change, by its index in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,8 +169,8 @@ const fn row(mode: In, form: &'static str, tail: &'static str, action: Action) -
     Row { mode, also: &[], form, tail, action }
 }
 
-/// A command that changes the model.
-const fn fold(
+/// A command that changes the model and reads its words itself.
+const fn by_cursor(
     mode: In,
     form: &'static str,
     tail: &'static str,
@@ -181,7 +180,7 @@ const fn fold(
 }
 
 /// A command that changes the model, by its named arguments.
-const fn typed(
+const fn fold(
     mode: In,
     form: &'static str,
     tail: &'static str,
@@ -223,8 +222,6 @@ pub(crate) struct Fold<'c> {
     pub(crate) line: u32,
     /// Arguments of the form.
     pub(crate) arguments: Vec<String>,
-    /// The rest of the line as written, for texts with spaces.
-    pub(crate) raw: String,
     /// The raw text after the line.
     pub(crate) block: Vec<String>,
     /// Set by a fold whose line is accepted but has a remark.
@@ -263,19 +260,6 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// `[0|5|6|7|8|9] TEXT`
-pub(crate) fn password(cursor: &mut Cursor<'_>, default: u8) -> Result<Password, Problem> {
-    let first = cursor.word("a password")?;
-    match (first, cursor.peek()) {
-        ("0" | "4" | "5" | "6" | "7" | "8" | "9", Some(text)) => {
-            let kind = first.parse().unwrap_or(default);
-            cursor.next();
-            Ok(Password::new(kind, text))
-        }
-        _ => Ok(Password::new(default, first)),
-    }
 }
 
 /// Finds the item with a key, or makes it.
