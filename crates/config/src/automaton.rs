@@ -218,6 +218,53 @@ impl Form {
 
 #[cfg(test)]
 impl Form {
+    /// Lines of the form: the shortest, one with as much as fits into one, and for each token one
+    /// that has it.
+    pub(crate) fn lines(&self) -> Vec<Vec<Token>> {
+        let mut out = vec![self.shortest()];
+        let whole = self.longest(&[]);
+        let through = (0..self.tokens.len()).filter_map(|place| self.way(None, &|last| last == place));
+        let through = through.filter_map(|way| {
+            let end = self.way(way.last().copied(), &|last| self.may_end(Some(last)));
+            let ends = self.may_end(way.last().copied());
+            Some([way, if ends { Vec::new() } else { end? }].concat())
+        });
+        for way in std::iter::once(whole).chain(through) {
+            let line: Vec<Token> = way.iter().filter_map(|place| self.tokens.get(*place)).cloned().collect();
+            if !out.contains(&line) {
+                out.push(line);
+            }
+        }
+        out
+    }
+
+    /// The shortest way from a place to another, without the first.
+    fn way(&self, from: Option<usize>, is_end: &dyn Fn(usize) -> bool) -> Option<Vec<usize>> {
+        let mut ways: std::collections::VecDeque<Vec<usize>> = std::collections::VecDeque::from([vec![]]);
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(way) = ways.pop_front() {
+            if way.last().is_some_and(|last| is_end(*last)) {
+                return Some(way);
+            }
+            for next in self.next(way.last().copied().or(from)) {
+                if seen.insert(*next) {
+                    ways.push_back([way.as_slice(), &[*next]].concat());
+                }
+            }
+        }
+        None
+    }
+
+    /// A way with every optional part, and the first of each choice.
+    fn longest(&self, way: &[usize]) -> Vec<usize> {
+        let last = way.last().copied();
+        let later = self.next(last).iter().filter(|next| last.is_none_or(|last| **next > last)).min();
+        match later {
+            Some(next) => self.longest(&[way, &[*next]].concat()),
+            None => way.to_vec(),
+        }
+    }
+
     /// The form's tokens in a line that is as short as any.
     pub(crate) fn shortest(&self) -> Vec<Token> {
         let mut ways: std::collections::VecDeque<Vec<usize>> =

@@ -1,6 +1,6 @@
 //! `ip dhcp pool` and `ip dhcp excluded-address`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{DhcpLease, DhcpPool};
@@ -13,7 +13,8 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "service dhcp", "", |fold, _| {
         fold.config.dhcp_off = fold.no && !fold.default;
         Ok(())
-    }),
+    })
+    .no(No::IsASetting),
     fate(In::Global, "ip dhcp", Fate::Inert("concerns the DHCP server's details")),
     fold(In::DhcpPool, "network", "= <A.B.C.D:address> [<A.B.C.D:mask>|<NN:length>]", network),
     fold(In::DhcpPool, "default-router", "= <A.B.C.D:router>...", routers),

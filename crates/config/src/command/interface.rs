@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::is_hardware;
@@ -9,7 +9,8 @@ use crate::model::{Addressing, Interface};
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
-    fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
+    fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface)
+        .no(No::DefaultEmpties),
     // its lines are those of several interfaces, and must not become another's
     opens(
         In::Global,

@@ -1,6 +1,6 @@
 //! `crypto ipsec`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::{Given, chosen};
 use crate::model::{CryptoGlobal, DfBit, KeyLength, Replay, Transform, TransformSet, Volume};
@@ -32,7 +32,8 @@ pub(super) const ROWS: &[Row] = &[
         replay,
     ),
     fold(In::Global, "crypto ipsec df-bit", "= {clear|copy|set}", df_bit),
-    fold(In::Global, "crypto ipsec nat-transparency udp-encapsulation", "", udp_encapsulation),
+    fold(In::Global, "crypto ipsec nat-transparency udp-encapsulation", "", udp_encapsulation)
+        .no(No::IsASetting),
     fate(
         In::Global,
         "crypto ipsec nat-transparency spi-matching",

@@ -1,6 +1,6 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, row};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{EnablePassword, ExecTimeout, LineKind, LineLogin, TerminalLine, UserKey};
@@ -15,8 +15,9 @@ pub(super) const ROWS: &[Row] = &[
         "{{aux|console|tty|vty} <0-1000:first> [<0-1000:last>]|<0-1000:first> [<0-1000:last>]}",
         line,
     ),
-    fold(In::Line, "exec-timeout", "= <0-35791:minutes> [<0-2147483:seconds>]", exec_timeout),
-    fold(In::Line, "login", "= [local|authentication <list>]", login),
+    fold(In::Line, "exec-timeout", "= <0-35791:minutes> [<0-2147483:seconds>]", exec_timeout)
+        .no(No::IsASetting),
+    fold(In::Line, "login", "= [local|authentication <list>]", login).no(No::IsASetting),
     fold(In::Line, "password", "= [0|7] <LINE:password>", line_password),
     fold(In::Line, "privilege level", "= <0-15:level>", privilege),
     fold(In::Line, "access-class", "<acl> {in|out} [vrf-also]", access_class),
@@ -25,7 +26,8 @@ pub(super) const ROWS: &[Row] = &[
         "transport input",
         "= {all|none|{ssh|telnet|rlogin|lapb-ta|mop|pad|udptn|v120}...}",
         transport_input,
-    ),
+    )
+    .no(No::IsASetting),
     fold(In::Line, "length", "= <0-512:lines>", length),
     fold(In::Line, "width", "= <0-512:columns>", width),
     fate(In::Line, "transport output", Fate::Inert("users cannot connect from a line to other hosts")),
@@ -35,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Line, "stopbits", Fate::Inert("there is no serial port")),
     fate(In::Line, "speed", Fate::Inert("there is no serial port")),
     fate(In::Line, "flowcontrol", Fate::Inert("there is no serial port")),
-    fold(In::Line, "exec", "", exec),
+    fold(In::Line, "exec", "", exec).no(No::IsASetting),
     fate(
         In::Line,
         "ipv6 access-class",

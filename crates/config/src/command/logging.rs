@@ -1,6 +1,6 @@
 //! `logging`, `service timestamps`.
 
-use super::{Fold, In, Row, fold};
+use super::{Fold, In, No, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{LogHost, LogSettings, Stamp};
@@ -17,31 +17,31 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "service timestamps debug", STAMP, |fold, given| {
         fold.config.log.debug_stamp = stamp(fold, given);
         Ok(())
-    }),
+    }).no(No::IsASetting),
     fold(In::Global, "service timestamps log", STAMP, |fold, given| {
         fold.config.log.log_stamp = stamp(fold, given);
         Ok(())
-    }),
-    fold(In::Global, "service timestamps", "", stamps),
-    fold(In::Global, "logging on", "", on),
+    }).no(No::IsASetting),
+    fold(In::Global, "service timestamps", "", stamps).no(No::IsASetting),
+    fold(In::Global, "logging on", "", on).no(No::IsASetting),
     fold(
         In::Global,
         "logging buffered",
         "= [<4096-2147483647:size>] [<0-7:severity>|alerts|critical|debugging|emergencies|errors|informational|notifications|warnings]",
         buffered,
-    ),
+    ).no(No::IsASetting),
     fold(In::Global, "logging console", LEVEL, |fold, given| {
         fold.config.log.console = level(fold, given, LogSettings::default().console);
         Ok(())
-    }),
+    }).no(No::IsASetting),
     fold(In::Global, "logging monitor", LEVEL, |fold, given| {
         fold.config.log.monitor = level(fold, given, LogSettings::default().monitor);
         Ok(())
-    }),
+    }).no(No::IsASetting),
     fold(In::Global, "logging trap", LEVEL, |fold, given| {
         fold.config.log.trap = level(fold, given, LogSettings::default().trap);
         Ok(())
-    }),
+    }).no(No::IsASetting),
     fold(In::Global, "logging host <A.B.C.D:address>", "= [transport udp [port <1-65535:port>]]", host),
     fold(In::Global, "logging <A.B.C.D:address>", "", host),
 ];

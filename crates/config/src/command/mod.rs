@@ -158,7 +158,20 @@ pub(crate) struct Row {
     pub(crate) also: &'static [In],
     pub(crate) form: &'static str,
     pub(crate) tail: &'static str,
+    pub(crate) no: No,
     pub(crate) action: Action,
+}
+
+/// What `no` and `default` do to a command that changes the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum No {
+    /// Each takes the command away: the model is as it was without it.
+    TakesAway,
+    /// `no` is a setting too, because the command is on unless it says otherwise or has a value in
+    /// any case (`no exec`, `no exec-timeout`); `default` takes either away.
+    IsASetting,
+    /// `no` takes the command away; `default` leaves what it made, and empties it.
+    DefaultEmpties,
 }
 
 /// A command that is kept as it is, whatever follows.
@@ -166,7 +179,7 @@ pub(crate) const REST: &str = "= [<LINE:rest>]";
 
 /// A command of one mode.
 const fn row(mode: In, form: &'static str, tail: &'static str, action: Action) -> Row {
-    Row { mode, also: &[], form, tail, action }
+    Row { mode, also: &[], form, tail, no: No::TakesAway, action }
 }
 
 /// A command that changes the model and reads its words itself.
@@ -203,6 +216,11 @@ impl Row {
     /// The same command in further modes.
     const fn also(self, modes: &'static [In]) -> Self {
         Self { also: modes, ..self }
+    }
+
+    /// The same command with another meaning of `no`.
+    const fn no(self, no: No) -> Self {
+        Self { no, ..self }
     }
 
     /// Every mode that has the command.
