@@ -332,13 +332,13 @@ mod tests {
     #[test]
     fn lines_that_nothing_holds_are_named_with_their_mode() {
         let text = "interface FastEthernet0/0\n ip access-group X in\ninterface FastEthernet0/1\n ip verify unicast reverse-path\n\
-                    username a password 0 SECRET access-class 10\n";
+                    username a access-class 10 password 0 SECRET\n";
         let found: Vec<_> =
             unenforced(&crate::parse(text)).iter().map(|one| (one.kind, one.name())).collect();
         let expected = [
             (Kind::AccessGroup, "interface FastEthernet0/0: ip access-group X in".to_string()),
             (Kind::Urpf, "interface FastEthernet0/1: ip verify unicast reverse-path".to_string()),
-            (Kind::User, "username a password".to_string()),
+            (Kind::User, "username a access-class 10 password".to_string()),
         ];
         assert_eq!(found, expected);
     }

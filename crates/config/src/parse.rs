@@ -336,7 +336,8 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             }
             let folds = row.action.folds();
             let negated = negation.is_some();
-            trace.command = Some(TracedCommand { mode: row.mode, matched, negated, folds });
+            let mode = around.kind().unwrap_or(row.mode);
+            trace.command = Some(TracedCommand { mode, matched, negated, folds });
         }
         Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
             let shared = match around {
@@ -469,11 +470,6 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             let rest: Vec<_> =
                 rest.map(|((_, text), word)| Word { text: text.as_str(), column: word.column }).collect();
             let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
-            let raw = entered
-                .given
-                .get(behind)
-                .and_then(|word| line.get(usize::try_from(word.column.saturating_sub(1)).unwrap_or(0)..))
-                .unwrap_or_default();
             let argument = |token: &Token| matches!(token, Token::Argument(..));
             let arguments = matched.words.iter().filter(|(token, _)| argument(token));
             let mut fold = Fold {
@@ -483,7 +479,6 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 default: entered.negation == Some(Negation::Default),
                 line: number,
                 arguments: arguments.map(|(_, word)| word.clone()).collect(),
-                raw: raw.to_string(),
                 block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
             };

@@ -1,22 +1,22 @@
 //! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Row, entry, fate, typed};
+use super::{Fate, Fold, In, Row, entry, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "version <release>", Fate::NoOp),
-    typed(In::Global, "service password-encryption", "", password_encryption),
-    typed(In::Global, "hostname = <name>", "", hostname),
-    typed(In::Global, "ip domain-name = <name>", "", domain_name),
-    typed(In::Global, "ip domain name = <name>", "", domain_name),
+    fold(In::Global, "service password-encryption", "", password_encryption),
+    fold(In::Global, "hostname = <name>", "", hostname),
+    fold(In::Global, "ip domain-name = <name>", "", domain_name),
+    fold(In::Global, "ip domain name = <name>", "", domain_name),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
-    typed(
+    fold(
         In::Global,
         "username <name>",
-        "= [privilege <0-15:level>|{password|secret} [0|4|5|6|7|8|9] <password>|nopassword|{autocommand|access-class|view|one-time|aaa} [<LINE:rest>]]...",
+        "= [privilege <0-15:level>|nopassword|one-time|noescape|nohangup|nocallback-verify|dnis|access-class <acl>|view <view>|user-maxlinks <count>|aaa attribute list <list>|algorithm-type {md5|scrypt|sha256}]... [{password|secret} [0|4|5|6|7|8|9] <LINE:password>|autocommand <LINE:command>]",
         username,
     ),
 ];
@@ -36,7 +36,8 @@ fn domain_name(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `username NAME [privilege N] [password|secret [TYPE] TEXT]`
+/// `username NAME [privilege N] [password|secret [TYPE] TEXT]`, where the text is the rest of the
+/// line.
 fn username(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {

@@ -59,7 +59,7 @@ pub(crate) fn interface_views(
         // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {
             Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
-            Addressing::None | Addressing::Dhcp => Vec::new(),
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
         };
         // a router still shows the addresses of an interface that is shut
         let on_link = if interface.shutdown { configured.clone() } else { on_link };
