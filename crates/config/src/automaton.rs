@@ -25,6 +25,8 @@ pub enum Kind {
     Number(u64, u64),
     /// An IPv4 address or mask.
     Address,
+    /// An IPv4 network with the length of its prefix.
+    Prefix,
     /// An interface's name, which has a long form.
     Interface,
     /// The number of an interface that is separate from the name: `FastEthernet 0/0`.
@@ -58,6 +60,7 @@ impl Token {
                     .then_some(Fit::Value)
             }
             Self::Argument(Kind::Address, _) => word.parse::<Ipv4Addr>().is_ok().then_some(Fit::Value),
+            Self::Argument(Kind::Prefix, _) => word.parse::<ipnet::Ipv4Net>().is_ok().then_some(Fit::Value),
             Self::Argument(Kind::Unit, _) => {
                 let number =
                     word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<Ipv4Addr>().is_err();
@@ -77,6 +80,7 @@ impl Token {
             Self::Argument(Kind::Line, _) => "LINE".into(),
             Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
             Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
+            Self::Argument(Kind::Prefix, _) => "A.B.C.D/nn".into(),
             Self::Argument(Kind::Interface, _) => "INTERFACE".into(),
             Self::Argument(Kind::Unit, _) => "<0-9>".into(),
         }
@@ -263,6 +267,7 @@ fn token(symbol: &'static str) -> Token {
     let Some((kind, name)) = inner.split_once(':') else { return Token::Argument(Kind::Word, inner) };
     let kind = match kind {
         "A.B.C.D" => Kind::Address,
+        "A.B.C.D/nn" => Kind::Prefix,
         "LINE" => Kind::Line,
         "IF" => Kind::Interface,
         "UNIT" => Kind::Unit,

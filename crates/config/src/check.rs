@@ -160,7 +160,7 @@ pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
     };
     let permits = |config: &Config, terms: &EntryTerms| {
         let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-        list.is_some_and(|acl| acl.entries.iter().any(|entry| entry.permit))
+        list.is_some_and(|acl| acl.readings(config).any(|(_, line)| line.permit))
     };
     let is_list = |config: &Config, name: &String| config.acls.iter().any(|acl| acl.name == *name);
     let mut out = Vec::new();
@@ -236,20 +236,15 @@ fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Lists of `access-class` with a line that is not understood: a user whom that line may deny is
-/// refused.
+/// Lists of `access-class` with a line that may concern a user or not, for all that is known here: a
+/// user whom that line may deny is refused.
 fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
     for line in &config.lines {
-        let Some(acl) =
-            line.access_class.as_ref().and_then(|name| config.acls.iter().find(|a| a.name == *name))
-        else {
-            continue;
-        };
-        for entry in acl.entries.iter().filter(|entry| entry.inexact) {
-            let becomes =
-                if entry.permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
+        let Some(acl) = line.access_class.as_ref().and_then(|name| config.acl(name)) else { continue };
+        for (entry, why, permit) in crate::acl::unsure_of_users(config, acl) {
+            let becomes = if permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
             let message = format!(
-                "line {} of access list {} cannot be applied exactly: {becomes} on this terminal line",
+                "line {} of access list {} cannot be applied exactly ({why}): {becomes} on this terminal line",
                 entry.line, acl.name
             );
             let remedy = "name addresses in a standard list";

@@ -75,8 +75,6 @@ impl Position {
     pub fn prompt(&self) -> &'static str {
         let Some(opener) = self.openers.last() else { return "config" };
         match opener.mode {
-            Mode::Acl(_, true) => "config-ext-nacl",
-            Mode::Acl(_, false) => "config-std-nacl",
             Mode::Interface(_) if opener.line.contains('.') => "config-subif",
             mode => mode.kind().map_or_else(|| opaque_prompt(&opener.line), help::prompt),
         }

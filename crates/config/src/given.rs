@@ -82,6 +82,12 @@ impl<'a> Given<'a> {
         behind.into_iter().any(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword))
     }
 
+    /// How often a keyword stands behind the command's name.
+    pub(crate) fn count(&self, keyword: &str) -> usize {
+        let behind = self.matched.words.iter().skip(self.name);
+        behind.filter(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword)).count()
+    }
+
     /// What a keyword behind the command's name stands for: the first that is given.
     pub(crate) fn choose<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         let of = |token: &Token| match token {
@@ -107,7 +113,12 @@ impl<'a> Given<'a> {
     /// The problem that an argument is, although it is of the right kind. Where it is absent, the
     /// end of the line is where it was expected.
     pub(crate) fn problem(&self, name: &str, expected: &str) -> Problem {
-        let place = self.places(name).next().and_then(|(place, _)| self.typed.get(place));
+        self.problem_with(name, 0, expected)
+    }
+
+    /// The problem that one of several arguments of a name is; the first has the place 0.
+    pub(crate) fn problem_with(&self, name: &str, place: usize, expected: &str) -> Problem {
+        let place = self.places(name).nth(place).and_then(|(place, _)| self.typed.get(place));
         let end = u32::try_from(self.line.trim_end().len() + 1).unwrap_or(u32::MAX);
         Problem { column: place.map_or(end, |word| word.column), expected: expected.to_string() }
     }

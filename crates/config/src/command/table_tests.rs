@@ -12,6 +12,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::Address, _) => "10.0.0.1".into(),
         Token::Argument(Kind::Interface, _) => "Loopback".into(),
         Token::Argument(Kind::Unit, _) => "0/0".into(),
+        Token::Argument(Kind::Prefix, _) => "10.9.0.0/16".into(),
         Token::Argument(Kind::Word | Kind::Line, _) => "zz9".into(),
     }
 }
