@@ -76,6 +76,10 @@ pub fn split_networks(config: &Config, entry: &AclEntry) -> Result<Vec<Ipv4Net>,
 
 fn add(pattern: &Pattern, permit: bool, out: &mut Vec<Selector>) -> Result<(), String> {
     let more = || format!("it expands to more than {MOST_SELECTORS} selectors");
+    let has_ports = pattern.source_ports.is_some() || pattern.destination_ports.is_some();
+    if has_ports && !matches!(pattern.protocol, Some(6 | 17)) {
+        return Err("ports are read of TCP and UDP only".to_string());
+    }
     let source_ports = ports(pattern.source_ports, permit).ok_or_else(|| unported(permit))?;
     let destination_ports = ports(pattern.destination_ports, permit).ok_or_else(|| unported(permit))?;
     let sources = pattern.source.prefixes(MOST_SELECTORS).ok_or_else(more)?;

@@ -71,10 +71,18 @@ fn extended(rule: &AclRule) -> String {
     out
 }
 
+/// ICMP for IPv6, which lists call `icmp`.
+const ICMP6: u8 = 58;
+
 /// A line of an IPv6 list.
 fn ipv6(rule: &AclRule) -> String {
     let mut out = String::from(verb(rule.permit));
-    let _ = write!(out, " {}", protocol(&rule.protocol, "ipv6"));
+    match rule.protocol {
+        AclProtocol::Number(ICMP6) => out.push_str(" icmp"),
+        _ => {
+            let _ = write!(out, " {}", protocol(&rule.protocol, "ipv6"));
+        }
+    }
     sides(rule, &mut out);
     header(rule, names::ICMP6, &mut out);
     if let Some(dscp) = rule.only.dscp {
@@ -168,7 +176,12 @@ fn named<T: PartialEq + Display>(known: &[Name<T>], value: T) -> String {
 
 /// A comparison of ports or of numbers without names.
 pub(crate) fn compared<T: PartialEq + Display + Copy>(numbers: &Numbers<T>, known: &[Name<T>]) -> String {
-    let all = |these: &[T]| these.iter().map(|one| named(known, *one)).collect::<Vec<_>>().join(" ");
+    // behind another port, `time` would be the beginning of `time-range`
+    let one = |(place, one): (usize, &T)| match name(known, one) {
+        Some("time") if place > 0 => one.to_string(),
+        _ => named(known, *one),
+    };
+    let all = |these: &[T]| these.iter().enumerate().map(one).collect::<Vec<_>>().join(" ");
     match numbers {
         Numbers::Eq(these) => format!("eq {}", all(these)),
         Numbers::Neq(these) => format!("neq {}", all(these)),
