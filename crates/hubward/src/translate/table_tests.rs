@@ -397,7 +397,7 @@ fn a_closing_list_is_widened_and_never_narrowed() {
         ("permit ip object-group LAN any".into(), None),
     ] {
         let config = config(&with_list(&format!(" {line}\n")));
-        let acl = closing_acl(&config.acls[0]);
+        let acl = closing_acl(&config, &config.acls[0]);
         let found: Vec<_> = acl.lines.iter().map(|line| (line.permit, line.selector)).collect();
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{line}");
     }
