@@ -7,7 +7,7 @@
 //! proposes, and is refused.
 
 use super::read::{Pattern, PortRange, read};
-use crate::model::{AclEntry, Config};
+use crate::model::{AclAddress, AclConditions, AclEntry, AclProtocol, AclRule, Config};
 use ipnet::Ipv4Net;
 
 /// Selectors that one line may expand to.
@@ -33,6 +33,10 @@ pub struct Selector {
 /// # Errors
 /// Why no SA can be for exactly what the line selects.
 pub fn selectors(config: &Config, entry: &AclEntry) -> Result<Vec<Selector>, String> {
+    // nearly every line is one selector, and shows ask for thousands
+    if let Some(selector) = entry.rule().and_then(plain) {
+        return Ok(vec![selector]);
+    }
     let Some(reading) = read(config, entry) else { return Ok(Vec::new()) };
     if let Some(why) = reading.unknown.or(reading.narrower) {
         return Err(why);
@@ -42,6 +46,24 @@ pub fn selectors(config: &Config, entry: &AclEntry) -> Result<Vec<Selector>, Str
         add(pattern, reading.permit, &mut out)?;
     }
     Ok(out)
+}
+
+/// The selector of a line that says nothing but a protocol and a network on each side.
+fn plain(rule: &AclRule) -> Option<Selector> {
+    let AclRule { permit: _, protocol, source, source_ports, destination, destination_ports, .. } = rule;
+    let AclRule { header, only, log: _, reflect: _, .. } = rule;
+    let (AclAddress::V4(source), AclAddress::V4(destination)) = (source, destination) else { return None };
+    let protocol = match protocol {
+        AclProtocol::Any => None,
+        AclProtocol::Number(number) => Some(*number),
+        AclProtocol::Services(_) => return None,
+    };
+    let says_more = source_ports.is_some() || destination_ports.is_some() || header.is_some();
+    if says_more || *only != AclConditions::default() {
+        return None;
+    }
+    let (source, destination) = source.prefix().zip(destination.prefix())?;
+    Some(Selector { source, destination, protocol, source_port: None, destination_port: None })
 }
 
 /// The networks of a line of a split tunnel's access list: its sources. Clients learn networks and

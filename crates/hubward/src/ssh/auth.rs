@@ -16,9 +16,6 @@ use std::time::Duration;
 
 /// vty lines that may be configured.
 const VTY_LINES: u16 = 100;
-/// The IP protocol, and the port that access lists name, wherever the server listens.
-const TCP: u8 = 6;
-const SSH: u16 = 22;
 /// The default of `exec-timeout`.
 const EXEC_TIMEOUT: u32 = 600;
 
