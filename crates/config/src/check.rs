@@ -1,7 +1,9 @@
 //! What only the whole configuration shows: dangling names, hidden entries, weak and open spots.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer};
+use crate::model::{
+    AclAddress, AclProtocol, Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer, ObjectGroup,
+};
 use crate::parsed::Parsed;
 
 pub(crate) fn check(parsed: &mut Parsed) {
@@ -136,6 +138,61 @@ pub fn references(config: &Config) -> Vec<Reference> {
             });
         }
     }
+    let used = out.iter().filter(|one| one.what == "access list" && one.in_use);
+    let used: Vec<String> = used.map(|one| one.name.clone()).collect();
+    out.extend(references_of_lists(config, &used));
+    out
+}
+
+/// What access lists and object groups name. `used` are the lists that tunnels in use need.
+fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
+    const GROUP: &str = "object group";
+    let mut out: Vec<Reference> = Vec::new();
+    for acl in &config.acls {
+        let (owner, in_use) = (format!("access list {}", acl.name), used.contains(&acl.name));
+        let rules = acl.entries.iter().filter_map(|entry| Some((entry.rule()?, entry.line)));
+        for (rule, line) in rules {
+            let of = |side: &AclAddress| match side {
+                AclAddress::Group(name) => Some(name.clone()),
+                _ => None,
+            };
+            let services = match &rule.protocol {
+                AclProtocol::Services(name) => Some(name.clone()),
+                AclProtocol::Any | AclProtocol::Number(_) => None,
+            };
+            let groups = [of(&rule.source), of(&rule.destination), services].into_iter().flatten();
+            for name in groups {
+                let exists = config.object_group(&name).is_some();
+                out.push(Reference { owner: owner.clone(), what: GROUP, name, exists, in_use, line });
+            }
+            if let Some(name) = &rule.only.time_range {
+                let (exists, name) = (config.time_range(name).is_some(), name.clone());
+                out.push(Reference { owner: owner.clone(), what: "time range", name, exists, in_use, line });
+            }
+        }
+    }
+    // a group in a group is in use with it
+    let mut in_use: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
+    let mut place = 0;
+    while let Some(name) = in_use.get(place).cloned() {
+        place += 1;
+        let inner = config.object_group(&name).into_iter().flat_map(ObjectGroup::inner);
+        let inner: Vec<_> =
+            inner.filter(|name| !in_use.iter().any(|known| known == *name)).cloned().collect();
+        in_use.extend(inner);
+    }
+    for group in &config.object_groups {
+        for name in group.inner() {
+            out.push(Reference {
+                owner: format!("object group {}", group.name),
+                what: GROUP,
+                name: name.clone(),
+                exists: config.object_group(name).is_some(),
+                in_use: in_use.contains(&group.name),
+                line: group.line,
+            });
+        }
+    }
     out
 }
 
@@ -231,7 +288,14 @@ pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
 
 fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
     for Reference { what, name, line, .. } in references(config).into_iter().filter(|one| !one.exists) {
-        let message = format!("the {what} {name} is not defined; until it is, this has no effect");
+        // a line of an access list that is not known whole does not disappear from it
+        let until = match what {
+            "object group" | "time range" => {
+                "what uses the list takes this line as one that may concern any packet"
+            }
+            _ => "this has no effect",
+        };
+        let message = format!("the {what} {name} is not defined; until it is, {until}");
         say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
     }
 }

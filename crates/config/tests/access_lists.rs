@@ -529,7 +529,7 @@ fn printed_lines_read_as_the_same_lines() {
         }
     }
     let body: String = lines.iter().map(|line| format!(" {line}\n")).collect();
-    let (parsed, acl) = list(&format!("ip access-list extended L\n{body}"));
+    let (parsed, acl) = list(&format!("{GROUPS}ip access-list extended L\n{body}"));
     assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
     let printed: Vec<_> = acl.entries.iter().map(|entry| written(entry, AclKind::Extended)).collect();
     assert_eq!(printed, lines);
@@ -706,6 +706,7 @@ fn groups_and_time_ranges_are_read_whole() {
                 10.2.0.0 /16\n 10.3.0.0/16\n range 10.4.0.1 10.4.0.9\n any\n group-object M\n\
                 object-group service S\n tcp\n tcp source range 1 5 gt 1023\n udp eq ntp\n tcp 8080\n tcp-udp lt 9\n \
                 icmp echo\n icmp 3\n 99\n esp\n ip\n group-object R\n\
+                object-group network M\nobject-group service R\n\
                 time-range T\n absolute start 00:00 1 January 2026 end 23:59 31 December 2026\n \
                 periodic daily 8:00 to 12:00\n periodic Monday Wed 8:00 to Friday 17:30\n";
     let parsed = parse(text);
@@ -743,4 +744,27 @@ fn groups_and_time_ranges_are_read_whole() {
     ] {
         assert_eq!(parse(line).diagnostics.len(), 1, "{line}: {:?}", parse(line).diagnostics);
     }
+}
+
+/// A group that a tunnel in use needs cannot be taken away by accident, nor one inside it.
+#[test]
+fn what_lists_name_is_needed_like_the_list() {
+    let whole = "object-group network INNER\n host 10.1.0.1\nobject-group network LAN\n group-object INNER\n\
+                 ip access-list extended A\n permit ip object-group LAN any time-range T\n\
+                 ip access-list extended B\n permit ip object-group OTHER any\n\
+                 time-range T\n periodic daily 8:00 to 9:00\n\
+                 crypto map M 10 ipsec-isakmp\n match address A\ninterface FastEthernet0/0\n crypto map M\n";
+    let old = parse(whole).config;
+    let lost = |removed: &str| {
+        let new = parse(&format!("{whole}{removed}\n")).config;
+        let lost = hubward_config::check::lost(&old, &new);
+        lost.into_iter().map(|one| format!("{} {} of {}", one.what, one.name, one.owner)).collect::<Vec<_>>()
+    };
+    assert_eq!(lost("no object-group network LAN"), ["object group LAN of access list A"]);
+    assert_eq!(lost("no object-group network INNER"), ["object group INNER of object group LAN"]);
+    assert_eq!(lost("no time-range T"), ["time range T of access list A"]);
+    assert_eq!(lost("hostname A"), [""; 0]);
+    let told = parse(whole).diagnostics;
+    let dangling: Vec<_> = told.iter().filter(|told| told.message.contains("object group OTHER")).collect();
+    assert!(dangling.len() == 1 && dangling[0].message.contains("any packet"), "{told:?}");
 }

@@ -134,7 +134,7 @@ fn add(pattern: &Pattern, permit: bool, out: &mut Vec<Selector>) -> Result<(), S
 /// The single ports of a range; `None` if they cannot be had.
 fn ports(range: Option<PortRange>, permit: bool) -> Option<Vec<Option<u16>>> {
     let Some(PortRange { first, last }) = range else { return Some(vec![None]) };
-    let count = usize::from(last - first) + 1;
+    let count = usize::from(last.saturating_sub(first)) + 1;
     match (count, permit) {
         (65_536, _) => Some(vec![None]),
         (1, _) => Some(vec![Some(first)]),

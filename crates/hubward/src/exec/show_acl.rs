@@ -158,3 +158,65 @@ impl Layout for Acls {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::base::format::Format;
+    use crate::exec::fixtures::{json, snapshot, text};
+
+    const LISTS: &str = "\
+ip access-list extended ALL
+ remark web
+ permit tcp 10.1.7.7 0.0.255.255 eq 20 any eq 80 443
+ permit udp any range 67 bootpc host 10.0.0.1 neq 500
+ deny icmp any any 3 13
+ permit icmp any any echo log
+ permit tcp any any established
+ permit tcp any any match-all +syn -ack
+ permit ip any any dscp 46 fragments
+ permit object-group WEB object-group LAN any log-input
+ permit ip any any time-range WORK
+ permit ip any any precedence 5 time-range NIGHT
+ permit tcp any any reflect ANSWERS timeout 60
+ evaluate ANSWERS
+ 5 deny ip host server any
+ frobnicate
+time-range WORK
+ periodic weekdays 8:00 to 17:00
+time-range NIGHT
+ periodic daily 0:00 to 6:00
+access-list 10 permit 10.0.0.1
+access-list 10 deny 10.1.0.0 0.0.255.255 log
+access-list 10 permit any
+";
+
+    /// Monday, 09:12.
+    #[test]
+    fn lines_are_shown_as_ios_shows_them() {
+        let shown = text("show access-lists", snapshot(LISTS, Vec::new()), Format::Modern);
+        let expected = "\
+Extended IP access list ALL
+    5 deny ip host server any
+    10 permit tcp 10.1.0.0 0.0.255.255 eq ftp-data any eq www 443
+    20 permit udp any range bootps bootpc host 10.0.0.1 neq isakmp
+    30 deny icmp any any administratively-prohibited
+    40 permit icmp any any echo log
+    50 permit tcp any any established
+    60 permit tcp any any match-all +syn -ack
+    70 permit ip any any dscp ef fragments
+    80 permit object-group WEB object-group LAN any log-input
+    90 permit ip any any time-range WORK (active)
+    100 permit ip any any precedence critical time-range NIGHT (inactive)
+    110 permit tcp any any reflect ANSWERS timeout 60
+    120 evaluate ANSWERS
+    frobnicate
+Standard IP access list 10
+    10 permit 10.0.0.1
+    20 deny   10.1.0.0, wildcard bits 0.0.255.255 log
+    30 permit any
+";
+        assert_eq!(shown, expected);
+        let shown = json("show access-lists 10", snapshot(LISTS, Vec::new()));
+        assert!(shown.contains(r#""kind":"standard""#) || shown.contains(r#""kind": "standard""#), "{shown}");
+    }
+}

@@ -484,7 +484,7 @@ fn singles(range: Option<PortRange>) -> Option<Vec<Option<PortRange>>> {
     if (first, last) == (0, u16::MAX) {
         return Some(vec![None]);
     }
-    let few = usize::from(last - first) < MOST_SELECTORS;
+    let few = usize::from(last.saturating_sub(first)) < MOST_SELECTORS;
     few.then(|| (first..=last).map(|port| Some(PortRange { first: port, last: port })).collect())
 }
 

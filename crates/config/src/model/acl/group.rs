@@ -15,6 +15,25 @@ pub struct ObjectGroup {
     pub line: u32,
 }
 
+impl ObjectGroup {
+    /// The groups that it contains.
+    pub fn inner(&self) -> impl Iterator<Item = &String> {
+        let (networks, services) = match &self.members {
+            GroupMembers::Network(members) => (members.as_slice(), &[][..]),
+            GroupMembers::Service(members) => (&[][..], members.as_slice()),
+        };
+        let networks = networks.iter().filter_map(|member| match member {
+            NetworkObject::Group(name) => Some(name),
+            _ => None,
+        });
+        let services = services.iter().filter_map(|member| match member {
+            ServiceObject::Group(name) => Some(name),
+            _ => None,
+        });
+        networks.chain(services)
+    }
+}
+
 /// The members of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupMembers {
