@@ -27,6 +27,8 @@ pub enum Kind {
     Address,
     /// The length of a prefix: `/24`.
     PrefixLength,
+    /// An IPv4 network with the length of its prefix.
+    Prefix,
     /// An interface's name, which has a long form.
     Interface,
     /// The number of an interface that is separate from the name: `FastEthernet 0/0`.
@@ -64,6 +66,7 @@ impl Token {
                 let length: u8 = word.strip_prefix('/')?.parse().ok()?;
                 (length <= 32).then_some(Fit::Value)
             }
+            Self::Argument(Kind::Prefix, _) => word.parse::<ipnet::Ipv4Net>().is_ok().then_some(Fit::Value),
             Self::Argument(Kind::Unit, _) => {
                 let number =
                     word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<Ipv4Addr>().is_err();
@@ -84,6 +87,7 @@ impl Token {
             Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
             Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
             Self::Argument(Kind::PrefixLength, _) => "/nn".into(),
+            Self::Argument(Kind::Prefix, _) => "A.B.C.D/nn".into(),
             Self::Argument(Kind::Interface, _) => "INTERFACE".into(),
             Self::Argument(Kind::Unit, _) => "<0-9>".into(),
         }
@@ -317,6 +321,7 @@ fn token(symbol: &'static str) -> Token {
     let Some((kind, name)) = inner.split_once(':') else { return Token::Argument(Kind::Word, inner) };
     let kind = match kind {
         "A.B.C.D" => Kind::Address,
+        "A.B.C.D/nn" => Kind::Prefix,
         "LINE" => Kind::Line,
         "NN" => Kind::PrefixLength,
         "IF" => Kind::Interface,

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{
-    Addressing, Config, Encryption, EntryTerms, EspCipher, Hash, IdentityMatch, Key, KeyPeer,
+    AclAddress, AclProtocol, Addressing, Config, Encryption, EntryTerms, EspCipher, Hash, IdentityMatch, Key,
+    KeyPeer, ObjectGroup,
 };
 use crate::parsed::Parsed;
 
@@ -138,6 +139,61 @@ pub fn references(config: &Config) -> Vec<Reference> {
             });
         }
     }
+    let used = out.iter().filter(|one| one.what == "access list" && one.in_use);
+    let used: Vec<String> = used.map(|one| one.name.clone()).collect();
+    out.extend(references_of_lists(config, &used));
+    out
+}
+
+/// What access lists and object groups name. `used` are the lists that tunnels in use need.
+fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
+    const GROUP: &str = "object group";
+    let mut out: Vec<Reference> = Vec::new();
+    for acl in &config.acls {
+        let (owner, in_use) = (format!("access list {}", acl.name), used.contains(&acl.name));
+        let rules = acl.entries.iter().filter_map(|entry| Some((entry.rule()?, entry.line)));
+        for (rule, line) in rules {
+            let of = |side: &AclAddress| match side {
+                AclAddress::Group(name) => Some(name.clone()),
+                _ => None,
+            };
+            let services = match &rule.protocol {
+                AclProtocol::Services(name) => Some(name.clone()),
+                AclProtocol::Any | AclProtocol::Number(_) => None,
+            };
+            let groups = [of(&rule.source), of(&rule.destination), services].into_iter().flatten();
+            for name in groups {
+                let exists = config.object_group(&name).is_some();
+                out.push(Reference { owner: owner.clone(), what: GROUP, name, exists, in_use, line });
+            }
+            if let Some(name) = &rule.only.time_range {
+                let (exists, name) = (config.time_range(name).is_some(), name.clone());
+                out.push(Reference { owner: owner.clone(), what: "time range", name, exists, in_use, line });
+            }
+        }
+    }
+    // a group in a group is in use with it
+    let mut in_use: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
+    let mut place = 0;
+    while let Some(name) = in_use.get(place).cloned() {
+        place += 1;
+        let inner = config.object_group(&name).into_iter().flat_map(ObjectGroup::inner);
+        let inner: Vec<_> =
+            inner.filter(|name| !in_use.iter().any(|known| known == *name)).cloned().collect();
+        in_use.extend(inner);
+    }
+    for group in &config.object_groups {
+        for name in group.inner() {
+            out.push(Reference {
+                owner: format!("object group {}", group.name),
+                what: GROUP,
+                name: name.clone(),
+                exists: config.object_group(name).is_some(),
+                in_use: in_use.contains(&group.name),
+                line: group.line,
+            });
+        }
+    }
     out
 }
 
@@ -162,7 +218,7 @@ pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
     };
     let permits = |config: &Config, terms: &EntryTerms| {
         let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-        list.is_some_and(|acl| acl.entries.iter().any(|entry| entry.permit))
+        list.is_some_and(|acl| acl.readings(config).any(|(_, line)| line.permit))
     };
     let is_list = |config: &Config, name: &String| config.acls.iter().any(|acl| acl.name == *name);
     let mut out = Vec::new();
@@ -233,25 +289,27 @@ pub fn emptied(old: &Config, new: &Config) -> Vec<String> {
 
 fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
     for Reference { what, name, line, .. } in references(config).into_iter().filter(|one| !one.exists) {
-        let message = format!("the {what} {name} is not defined; until it is, this has no effect");
+        // a line of an access list that is not known whole does not disappear from it
+        let until = match what {
+            "object group" | "time range" => {
+                "what uses the list takes this line as one that may concern any packet"
+            }
+            _ => "this has no effect",
+        };
+        let message = format!("the {what} {name} is not defined; until it is, {until}");
         say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
     }
 }
 
-/// Lists of `access-class` with a line that is not understood: a user whom that line may deny is
-/// refused.
+/// Lists of `access-class` with a line that may concern a user or not, for all that is known here: a
+/// user whom that line may deny is refused.
 fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
     for line in &config.lines {
-        let Some(acl) =
-            line.access_class.as_ref().and_then(|name| config.acls.iter().find(|a| a.name == *name))
-        else {
-            continue;
-        };
-        for entry in acl.entries.iter().filter(|entry| entry.inexact) {
-            let becomes =
-                if entry.permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
+        let Some(acl) = line.access_class.as_ref().and_then(|name| config.acl(name)) else { continue };
+        for (entry, why, permit) in crate::acl::unsure_of_users(config, acl) {
+            let becomes = if permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
             let message = format!(
-                "line {} of access list {} cannot be applied exactly: {becomes} on this terminal line",
+                "line {} of access list {} cannot be applied exactly ({why}): {becomes} on this terminal line",
                 entry.line, acl.name
             );
             let remedy = "name addresses in a standard list";

@@ -17,6 +17,7 @@ use crate::parse::{Numbers, Trace, TracedCommand, end_of, reach, read};
 use crate::placing::is_global;
 
 mod refused;
+mod sequence;
 use refused::Refused;
 
 pub use crate::blocks::RawEnd;
@@ -75,8 +76,6 @@ impl Position {
     pub fn prompt(&self) -> &'static str {
         let Some(opener) = self.openers.last() else { return "config" };
         match opener.mode {
-            Mode::Acl(_, true) => "config-ext-nacl",
-            Mode::Acl(_, false) => "config-std-nacl",
             Mode::Interface(_) if opener.line.contains('.') => "config-subif",
             mode => mode.kind().map_or_else(|| opaque_prompt(&opener.line), help::prompt),
         }
@@ -183,10 +182,20 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     if let Some(line) = reference.get_mut(place) {
         *line = &entry;
     }
-    let found = editor.candidates().into_iter().find(|lines| {
-        let (candidate, _) = read(&joined(lines, &[]), Numbers::Left);
-        candidate.config == parsed.config
-    });
+    let means_it = |text: &str| read(text, Numbers::Left).0.config == parsed.config;
+    // a list whose lines get other numbers is written as a whole
+    let spelled = trace.spelled.trim();
+    let within = chain(&traces, trace.under).pop();
+    if let Some(list) = sequence::renumbers(spelled, within.as_ref())
+        && let Some(lines) = sequence::rewritten(&old, &parsed.config, &list, spelled)
+    {
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        if means_it(&joined(&lines, &[])) {
+            let text = (lines != old).then(|| joined(&lines, &tail));
+            return Ok(Change { text, position: next });
+        }
+    }
+    let found = editor.candidates().into_iter().find(|lines| means_it(&joined(lines, &[])));
     let new = found.unwrap_or(reference);
     let text = (new != old).then(|| joined(&new, &tail));
     Ok(Change { text, position: next })

@@ -256,3 +256,55 @@ fn a_password_of_two_words_is_one_password() {
     typing.lines(&["line vty 0 4", "password 0 zebra foo"]);
     assert_eq!(meaning(&typing.text).lines[0].password.as_ref().unwrap().expose(), "zebra foo");
 }
+
+/// Lines of access lists keep the numbers that they have, whatever is typed, and what is saved is a
+/// list that a router takes.
+#[test]
+fn a_list_that_is_renumbered_is_written_with_its_numbers() {
+    const LIST: &str = "ip access-list extended A\n permit ip host 10.0.0.1 any\n !two\n permit ip host 10.0.0.2 any\n deny ip any any\n!\n";
+    let typed = |text: &str, lines: &[&str]| {
+        let mut typing = Typing::at(text);
+        typing.lines(lines);
+        typing.text
+    };
+    for (lines, expected) in [
+        (
+            ["ip access-list extended A", "no 20"],
+            "ip access-list extended A\n 10 permit ip host 10.0.0.1 any\n 30 deny ip any any\n !two\n!\n",
+        ),
+        (
+            ["ip access-list extended A", "no permit ip host 10.0.0.1 any"],
+            "ip access-list extended A\n 20 permit ip host 10.0.0.2 any\n 30 deny ip any any\n !two\n!\n",
+        ),
+        (
+            ["ip access-list extended A", "5 deny ip host 10.0.0.9 any"],
+            "ip access-list extended A\n 5 deny ip host 10.0.0.9 any\n 10 permit ip host 10.0.0.1 any\n \
+             20 permit ip host 10.0.0.2 any\n 30 deny ip any any\n !two\n!\n",
+        ),
+        (
+            ["ip access-list extended A", "no 30"],
+            "ip access-list extended A\n permit ip host 10.0.0.1 any\n permit ip host 10.0.0.2 any\n !two\n!\n",
+        ),
+        (
+            ["ip access-list resequence A 100 1", "exit"],
+            "ip access-list extended A\n 100 permit ip host 10.0.0.1 any\n 101 permit ip host 10.0.0.2 any\n \
+             102 deny ip any any\n !two\n!\n",
+        ),
+    ] {
+        assert_eq!(typed(LIST, &lines), expected, "{lines:?}");
+        let back = typed(expected, &["ip access-list resequence A 10 10"]);
+        assert!(!back.contains("0 permit") && !back.contains("resequence"), "{back}");
+    }
+    // a numbered list whose numbers are others becomes one with a name, the only place for them
+    let numbered =
+        "access-list 101 permit ip host 10.0.0.1 any\naccess-list 101 deny ip any any\nhostname A\n";
+    assert_eq!(
+        typed(numbered, &["ip access-list extended 101", "no 10"]),
+        "ip access-list extended 101\n 20 deny ip any any\nhostname A\n"
+    );
+    let mut typing = Typing::at(LIST);
+    typing.lines(&["ip access-list extended A"]);
+    assert!(typing.line("10 deny ip any host 10.0.0.7").is_err(), "the number is taken");
+    assert_eq!(typing.line("permit ip host 10.0.0.2 any"), Ok(false), "it is there already");
+    assert_eq!(typing.line("10 permit ip host 10.0.0.1 any"), Ok(false));
+}

@@ -4,10 +4,10 @@
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry};
+use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, NetworkObject, ServiceObject};
 use crate::parsed::{Parsed, unenforced};
 use crate::verdict::lines::{Block, Spelled, blocks};
-use crate::verdict::world::{UNSORTED, has_no_link, is_template, is_tunnel};
+use crate::verdict::world::{has_no_link, is_template, is_tunnel};
 use std::collections::BTreeMap;
 
 /// Puts right what was said of lines one by one.
@@ -19,7 +19,6 @@ pub(crate) fn settle(parsed: &mut Parsed) {
             Change::Stops(line, message) => stops(parsed, line, message),
         }
     }
-    disorder(parsed);
     holes(parsed);
     held_otherwise(parsed);
 }
@@ -252,87 +251,78 @@ fn stops(parsed: &mut Parsed, line: u32, message: String) {
     }
 }
 
-/// A router sorts the lines of an access list by their numbers; here they stay in the order in
-/// which they are written. Where the two orders differ, no deny line of the list can be relied on,
-/// and users of the list learn that it is not exact.
-fn disorder(parsed: &mut Parsed) {
-    let mut found = Vec::new();
-    for acl in &mut parsed.config.acls {
-        // a line without a number gets the next ten
-        let (mut last, mut is_sorted) = (0_u32, true);
-        for entry in &mut acl.entries {
-            let number = entry.number.unwrap_or_else(|| last.saturating_add(10));
-            if number <= last {
-                (is_sorted, entry.inexact) = (false, true);
-                found.push((entry.line, acl.name.clone()));
-            }
-            last = last.max(number);
-        }
-        for entry in acl.entries.iter_mut().filter(|entry| !is_sorted && !entry.permit) {
-            entry.inexact = true;
-        }
-    }
-    for (line, list) in found {
-        parsed.diagnostics.push(Diagnostic {
-            severity: Severity::Error,
-            code: Code::Unsupported,
-            line,
-            column: 1,
-            message: format!(
-                "{UNSORTED} in access list {list}: a router would sort it into place, but the list is not used here"
-            ),
-            remedy: "write the lines in the order of their numbers".into(),
-        });
-        if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
-            line.class = Class::Unsupported;
-        }
-    }
-}
-
 /// A line of an access list that was not understood stays in the list as one that may concern any
 /// packet, so that whatever uses the list knows that it is not whole.
 fn holes(parsed: &mut Parsed) {
     // without line numbers there is no order either
     let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
-    let mut found: Vec<(String, AclEntry)> = Vec::new();
+    let mut found: Vec<(String, AclKind, AclEntry)> = Vec::new();
     for block in blocks(parsed) {
-        let is_list =
-            ["extended", "standard"].iter().any(|kind| block.head.begins(&format!("ip access-list {kind}")));
-        let named = block.head.word(3).filter(|_| is_list);
-        for line in block.lines() {
+        let kinds = [("extended", AclKind::Extended), ("standard", AclKind::Standard)];
+        let kind = kinds.iter().find(|(kind, _)| block.head.begins(&format!("ip access-list {kind}")));
+        let named = block.head.word(3).zip(kind.map(|(_, kind)| *kind));
+        for line in block.lines().filter(|line| line.class == Class::Unknown) {
             // a line of a numbered list that has a mistake may be written where the mode before it
             // was not left
-            let numbered_list = line.word(1).filter(|name| line.begins("access-list") && is_number(name));
-            let Some(list) = numbered_list.or(named).filter(|_| !line.begins("ip access-list")) else {
+            let number = line.word(1).filter(|_| line.begins("access-list"));
+            let of_number = number.and_then(|name| Some((name, kind_of(name)?)));
+            let Some((list, kind)) = of_number.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
             };
-            let reads = line.begins("evaluate") || line.has("dynamic");
-            if line.class == Class::Unknown || line.class == Class::Unsupported && reads {
-                let permit = line.has("permit") || !line.has("deny");
-                found.push((list.to_string(), hole(permit, if numbered { line.line } else { 0 })));
-            }
+            let permit = line.has("permit") || !line.has("deny");
+            let sequence = line.word(0).and_then(|word| word.parse().ok());
+            let line = if numbered { line.line } else { 0 };
+            let what = AclLine::Unread { permit };
+            found.push((list.to_string(), kind, AclEntry { sequence, what, line }));
         }
     }
-    for (name, hole) in found {
+    for (name, kind, hole) in found {
         let line = hole.line;
         let place = parsed.config.acls.iter().position(|acl| acl.name == name).unwrap_or_else(|| {
-            parsed.config.acls.push(Acl { name, entries: Vec::new(), line });
+            parsed.config.acls.push(Acl { name, kind, entries: Vec::new(), line });
             parsed.config.acls.len() - 1
         });
         if let Some(acl) = parsed.config.acls.get_mut(place) {
-            let before = acl.entries.iter().position(|entry| entry.line > line && line > 0);
+            // by its number, or before whatever is written behind it
+            let is_behind = |entry: &AclEntry| match hole.sequence {
+                Some(own) => entry.sequence.is_some_and(|sequence| sequence >= own),
+                None => entry.line > line && line > 0,
+            };
+            let before = acl.entries.iter().position(is_behind);
             acl.entries.insert(before.unwrap_or(acl.entries.len()), hole);
         }
     }
+    holes_of_groups(parsed);
 }
 
-/// Whether a word is the number of a list of IP addresses.
-fn is_number(word: &str) -> bool {
-    word.parse::<u32>().is_ok_and(|number| matches!(number, 1..=199 | 1300..=2699))
+/// The same for lines of object groups and time ranges, which lists name.
+fn holes_of_groups(parsed: &mut Parsed) {
+    let mut groups: Vec<String> = Vec::new();
+    let mut ranges: Vec<String> = Vec::new();
+    for block in blocks(parsed) {
+        if block.below.iter().all(|line| line.class != Class::Unknown) {
+            continue;
+        }
+        if block.head.begins("object-group") {
+            groups.extend(block.head.word(2).map(str::to_string));
+        } else if block.head.begins("time-range") {
+            ranges.extend(block.head.word(1).map(str::to_string));
+        }
+    }
+    for group in parsed.config.object_groups.iter_mut().filter(|group| groups.contains(&group.name)) {
+        match &mut group.members {
+            GroupMembers::Network(members) => members.push(NetworkObject::Unread),
+            GroupMembers::Service(members) => members.push(ServiceObject::Unread),
+        }
+    }
+    for range in parsed.config.time_ranges.iter_mut().filter(|range| ranges.contains(&range.name)) {
+        range.unread = true;
+    }
 }
 
-fn hole(permit: bool, line: u32) -> AclEntry {
-    AclEntry { inexact: true, vague: true, ..AclEntry::of_all(permit, line) }
+/// The kind of the list of IP addresses that has a number.
+fn kind_of(word: &str) -> Option<AclKind> {
+    AclKind::of_number(word.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -532,37 +522,24 @@ mod tests {
     /// A line that is not understood stays in its list, in its place.
     #[test]
     fn a_line_that_is_not_understood_does_not_disappear_from_its_list() {
-        let text = "ip access-list extended A\n permit ip host 10.0.0.1 any\n deny ip object-group BAD any\n deny ip any somewhere\n \
-                    permit ip any any\nip access-list standard S\n deny server\n permit any\naccess-list 10 permit tcp any any\n";
+        let text = "ip access-list extended A\n permit ip host 10.0.0.1 any\n deny ip object-grp BAD any\n deny ip any somewhere\n \
+                    permit ip any any\n 15 deny ip bad any\nip access-list standard S\n deny server x\n permit any\n\
+                    access-list 10 permit tcp any any\nobject-group network G\n host 10.0.0.1\n hots 10.0.0.2\n\
+                    time-range T\n periodic some day\n";
         let config = parse(text).config;
         let list = |name: &str| {
-            let acl = config.acls.iter().find(|acl| acl.name == name).unwrap();
-            acl.entries.iter().map(|entry| (entry.permit, entry.inexact, entry.line)).collect::<Vec<_>>()
+            let unread = |entry: &AclEntry| match entry.what {
+                AclLine::Unread { permit } => Some(permit),
+                _ => None,
+            };
+            let acl = config.acl(name).unwrap();
+            acl.entries.iter().map(|entry| (unread(entry), entry.line)).collect::<Vec<_>>()
         };
-        assert_eq!(list("A"), [(true, false, 2), (false, true, 3), (false, true, 4), (true, false, 5)]);
-        assert_eq!(list("S"), [(false, true, 7), (true, false, 8)]);
-        assert_eq!(list("10"), [(true, true, 9)]);
-    }
-
-    /// A router sorts lines by their numbers, so what is written first may come last there.
-    #[test]
-    fn a_list_whose_numbers_do_not_ascend_is_not_used() {
-        let lines = |text: &str| {
-            let parsed =
-                parse(&format!("ip access-list extended A\n{text}ip access-list resequence A 10 10\n"));
-            let told: Vec<_> =
-                parsed.diagnostics.iter().filter(|d| d.code == Code::Unsupported).map(|d| d.line).collect();
-            (parsed.config.acls[0].entries.iter().map(|entry| entry.inexact).collect::<Vec<_>>(), told)
-        };
-        let permit = |number: &str| format!(" {number} permit ip host 10.0.0.1 any\n");
-        let deny = |number: &str| format!(" {number} deny ip host 10.0.0.9 any\n");
-        let fine = (vec![false; 3], vec![]);
-        assert_eq!(lines(&[deny("10"), permit("20"), permit("25")].concat()), fine);
-        assert_eq!(lines(&[deny(""), permit("15"), permit("")].concat()), fine, "10, 15, 25");
-        let sorted_in = (vec![true, false, true], vec![4]);
-        assert_eq!(lines(&[deny("20"), permit("30"), permit("10")].concat()), sorted_in, "nothing is let by");
-        assert_eq!(lines(&[permit(""), permit("10")].concat()), (vec![false, true], vec![3]));
-        let taken_back = format!("{}{} no{}", permit("20"), permit("10"), permit("10"));
-        assert_eq!(lines(&taken_back), (vec![], vec![]), "the same line, whatever its number");
+        assert_eq!(list("A"), [(None, 2), (Some(false), 3), (Some(false), 4), (Some(false), 6), (None, 5)]);
+        assert_eq!(list("S"), [(Some(false), 8), (None, 9)]);
+        assert_eq!(list("10"), [(Some(true), 10)]);
+        let GroupMembers::Network(members) = &config.object_groups[0].members else { panic!() };
+        assert!(members.len() == 2 && members[1] == NetworkObject::Unread, "{members:?}");
+        assert!(config.time_ranges[0].unread);
     }
 }

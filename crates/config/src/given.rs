@@ -120,6 +120,12 @@ impl<'a> Given<'a> {
         behind.into_iter().any(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword))
     }
 
+    /// How often a keyword stands behind the command's name.
+    pub(crate) fn count(&self, keyword: &str) -> usize {
+        let behind = self.matched.words.iter().skip(self.name);
+        behind.filter(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword)).count()
+    }
+
     /// What a keyword behind the command's name stands for: the first that is given.
     pub(crate) fn choose<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
         self.tokens().find_map(|(_, token, _)| chosen(token, choices))
@@ -140,7 +146,13 @@ impl<'a> Given<'a> {
     /// The problem that an argument is, although it is of the right kind. Where it is absent, the
     /// end of the line is where it was expected.
     pub(crate) fn problem(&self, name: &str, expected: &str) -> Problem {
-        self.problem_at(self.places(name).next().map_or(usize::MAX, |(place, _)| place), expected)
+        self.problem_with(name, 0, expected)
+    }
+
+    /// The problem that one of several arguments of a name is; the first has the place 0.
+    pub(crate) fn problem_with(&self, name: &str, place: usize, expected: &str) -> Problem {
+        let place = self.places(name).nth(place).map_or(usize::MAX, |(place, _)| place);
+        self.problem_at(place, expected)
     }
 
     /// The problem that a line is which ends too early, as only one with `no` can.

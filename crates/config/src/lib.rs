@@ -4,6 +4,7 @@
 //! written.
 #![forbid(unsafe_code)]
 
+pub mod acl;
 pub mod automaton;
 mod blocks;
 pub mod check;

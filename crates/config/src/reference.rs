@@ -55,8 +55,7 @@ pub fn reference() -> Vec<Mode> {
         let (title, entered_by) = title(mode);
         let all = commands(mode);
         let commands = all.rows.iter().zip(&all.forms).map(|(row, form)| command(row, form)).collect();
-        let prompt = if mode == In::Acl { "config-ext-nacl" } else { prompt(mode) };
-        Mode { prompt, title, entered_by, commands }
+        Mode { prompt: prompt(mode), title, entered_by, commands }
     };
     In::ALL.into_iter().map(mode).collect()
 }
@@ -104,7 +103,12 @@ fn title(mode: In) -> (&'static str, &'static str) {
         In::TransformSet => ("Transform set", "crypto ipsec transform-set <name> <transform>..."),
         In::CryptoMap => ("Crypto map entry", "crypto map <name> <sequence> ipsec-isakmp"),
         In::DynamicMap => ("Dynamic crypto map entry", "crypto dynamic-map <name> <sequence>"),
-        In::Acl => ("Named access list", "ip access-list {standard|extended} <name>"),
+        In::Acl => ("Extended access list", "ip access-list extended <name>"),
+        In::StandardAcl => ("Standard access list", "ip access-list standard <name>"),
+        In::Ipv6Acl => ("IPv6 access list", "ipv6 access-list <name>"),
+        In::NetworkGroup => ("Group of addresses", "object-group network <name>"),
+        In::ServiceGroup => ("Group of services", "object-group service <name>"),
+        In::TimeRange => ("Time range", "time-range <name>"),
         In::DhcpPool => ("DHCP pool", "ip dhcp pool <name>"),
         In::Line => ("Terminal line", "line {console|vty} <first> [<last>]"),
         In::PubkeyChain => ("Public keys of SSH users", "ip ssh pubkey-chain"),
@@ -137,11 +141,7 @@ mod tests {
     #[test]
     fn every_mode_is_entered_so() {
         for mode in reference().into_iter().filter(|mode| mode.prompt != "config") {
-            let mut line = mode
-                .entered_by
-                .replace(" [<last>]", "")
-                .replace("{standard|extended}", "extended")
-                .replace("{console|vty}", "vty");
+            let mut line = mode.entered_by.replace(" [<last>]", "").replace("{console|vty}", "vty");
             for (argument, value) in [
                 ("<name>", "a"),
                 ("<interface>", "FastEthernet0/0"),

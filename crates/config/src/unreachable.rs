@@ -135,8 +135,8 @@ fn null_routes(
 ) {
     let acl = config.acls.iter().find(|acl| Some(&acl.name) == terms.acl.as_ref());
     let Some(acl) = acl.filter(|_| !terms.reverse_route) else { return };
-    for line in acl.entries.iter().filter(|line| line.permit) {
-        let Some(net) = line.destination.prefix().map(IpNet::V4) else { continue };
+    for (line, net) in acl.permitted_destinations(config) {
+        let net = IpNet::V4(net);
         let Some(route) = null_route(config, net).filter(|route| said.insert((route.line, line.line))) else {
             continue;
         };

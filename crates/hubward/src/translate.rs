@@ -2,6 +2,7 @@
 //! out and reported.
 
 use crate::base::family::{v4, v4_address};
+use hubward_config::acl;
 use hubward_config::model::{self as config, Encryption, Hash, KeyLength, PeerAuthentication};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
@@ -289,16 +290,29 @@ fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
     })
 }
 
-/// The packets that a line of an access list selects; `None` if no SA can have exactly these.
-pub(crate) fn selector(entry: &config::AclEntry) -> Option<Selector> {
-    let (source, destination) = entry.source.prefix().zip(entry.destination.prefix())?;
-    (!entry.inexact).then(|| Selector {
-        local: AddressRange::prefix(source.into()),
-        remote: AddressRange::prefix(destination.into()),
-        protocol: entry.protocol,
-        local_port: entry.source_port,
-        remote_port: entry.destination_port,
-    })
+/// The packets that a line of an access list selects: a selector for each SA. None for a remark.
+///
+/// # Errors
+/// Why no SA can have exactly these.
+pub(crate) fn selectors(config: &config::Config, entry: &config::AclEntry) -> Result<Vec<Selector>, String> {
+    let of = |selector: acl::Selector| Selector {
+        local: AddressRange::prefix(selector.source.into()),
+        remote: AddressRange::prefix(selector.destination.into()),
+        protocol: selector.protocol,
+        local_port: selector.source_port,
+        remote_port: selector.destination_port,
+    };
+    Ok(acl::selectors(config, entry)?.into_iter().map(of).collect())
+}
+
+/// The selectors of the lines of an access list that permit; of a line for which no SA can be,
+/// none.
+pub(crate) fn permitted<'a>(
+    config: &'a config::Config,
+    acl: &'a config::Acl,
+) -> impl Iterator<Item = Selector> + 'a {
+    let permits = acl.entries.iter().filter(|entry| entry.rule().is_some_and(|rule| rule.permit));
+    permits.flat_map(|entry| selectors(config, entry).unwrap_or_default())
 }
 
 /// What `match address` and `set …` say for the entry that serves a child SA.
@@ -324,10 +338,14 @@ pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, Inte
         let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
         for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
-            let acl = config.acls.iter().find(|acl| Some(&acl.name) == entry.terms.acl.as_ref());
-            let lines = acl.map(|acl| acl.entries.as_slice()).unwrap_or_default();
-            let permits = lines.iter().filter(|line| line.permit).filter_map(selector);
-            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(interface.number))));
+            let Some(acl) = entry.terms.acl.as_ref().and_then(|name| config.acl(name)) else { continue };
+            for selector in permitted(config, acl) {
+                let route = (selector.remote, InterfaceId(interface.number));
+                // several selectors of a line may lead to one network
+                if !routes.contains(&route) {
+                    routes.push(route);
+                }
+            }
         }
     }
     routes
@@ -340,48 +358,61 @@ pub(crate) fn acl_line<'c>(
     of: &Selector,
 ) -> Option<(&'c config::Acl, Selector)> {
     let name = terms_of(config, service)?.acl.as_ref()?;
-    let acl = config.acls.iter().find(|acl| acl.name == *name)?;
-    let permits = || acl.entries.iter().filter(|line| line.permit).filter_map(selector);
+    let acl = config.acl(name)?;
+    let permits = || permitted(config, acl);
     let line = permits().find(|line| line == of).or_else(|| permits().find(|line| line.covers(of)))?;
     Some((acl, line))
 }
 
-fn crypto_acl(acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
+fn crypto_acl(config: &config::Config, acl: &config::Acl, left_out: &mut Vec<String>) -> CryptoAcl {
     let mut lines = Vec::new();
     for entry in &acl.entries {
-        let Some(selector) = selector(entry) else {
-            left_out.push(format!(
-                "line {}: access list {} says more than one SA can hold; the whole list protects nothing",
-                entry.line, acl.name
-            ));
-            // without this line, the others would mean something else
-            lines.clear();
-            break;
-        };
-        lines.push(CryptoAclLine { permit: entry.permit, selector, line: MOVES });
+        match selectors(config, entry) {
+            Ok(selectors) => {
+                let permit = entry.rule().is_some_and(|rule| rule.permit);
+                let of = |selector| CryptoAclLine { permit, selector, line: MOVES };
+                lines.extend(selectors.into_iter().map(of));
+            }
+            Err(why) => {
+                left_out.push(format!(
+                    "line {}: access list {} says more than one SA can hold: {why}; the whole list protects nothing",
+                    entry.line, acl.name
+                ));
+                // without this line, the others would mean something else
+                lines.clear();
+                break;
+            }
+        }
     }
     CryptoAcl { name: acl.name.clone(), lines }
 }
 
 /// The access list of an entry that is left out. A line that is more specific than an SA can be
-/// closes too much rather than too little, as in the guard. A line whose addresses are not known is
-/// omitted.
-fn closing_acl(acl: &config::Acl) -> CryptoAcl {
-    let widened = |entry: &config::AclEntry| Selector {
-        local: AddressRange::prefix(entry.source.covering().into()),
-        remote: AddressRange::prefix(entry.destination.covering().into()),
-        protocol: entry.protocol,
+/// closes too much rather than too little, as in the guard. Of a line whose addresses are not all
+/// known, those that are known are closed.
+fn closing_acl(config: &config::Config, acl: &config::Acl) -> CryptoAcl {
+    let widened = |pattern: &acl::Pattern| Selector {
+        local: AddressRange::prefix(pattern.source.covering().into()),
+        remote: AddressRange::prefix(pattern.destination.covering().into()),
+        protocol: pattern.protocol,
         local_port: None,
         remote_port: None,
     };
-    let lines = acl.entries.iter().filter_map(|entry| {
-        let selector = match selector(entry) {
-            None if entry.permit && !entry.vague => Some(widened(entry)),
-            known => known,
+    let mut lines: Vec<CryptoAclLine> = Vec::new();
+    for (entry, reading) in acl.readings(config) {
+        let selectors = match selectors(config, entry) {
+            Ok(selectors) => selectors,
+            Err(_) if reading.permit => reading.patterns.iter().map(widened).collect(),
+            Err(_) => Vec::new(),
         };
-        Some(CryptoAclLine { permit: entry.permit, selector: selector?, line: MOVES })
-    });
-    CryptoAcl { name: acl.name.clone(), lines: lines.collect() }
+        for selector in selectors {
+            let line = CryptoAclLine { permit: reading.permit, selector, line: MOVES };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    CryptoAcl { name: acl.name.clone(), lines }
 }
 
 fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec<String>) -> EntryTerms {
@@ -396,11 +427,10 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
     // "anything"
     let acl = terms.acl.as_ref().map(|name| {
         let empty = || CryptoAcl { name: name.clone(), lines: Vec::new() };
-        let found = config.acls.iter().find(|acl| acl.name == *name);
-        Arc::new(match found {
+        Arc::new(match config.acl(name) {
             None => empty(),
-            Some(acl) if terms.left_out => closing_acl(acl),
-            Some(acl) => crypto_acl(acl, left_out),
+            Some(acl) if terms.left_out => closing_acl(config, acl),
+            Some(acl) => crypto_acl(config, acl, left_out),
         })
     });
     let crypto = &config.crypto;
@@ -466,10 +496,12 @@ pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<Client
     let group = config.groups.iter().find(|group| group.name == name)?;
     let key = group.key.as_ref()?;
     let key = password::reveal(key.kind(), key.expose()).ok()?;
-    let acl = group.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-    let split_include = acl
-        .map(|acl| acl.entries.iter().filter(|e| e.permit).filter_map(|e| e.source.prefix()).collect())
-        .unwrap_or_default();
+    let acl = group.acl.as_ref().and_then(|name| config.acl(name));
+    let permits =
+        acl.iter().flat_map(|acl| &acl.entries).filter(|e| e.rule().is_some_and(|rule| rule.permit));
+    // of a line that cannot be sent, the group's verdict says so
+    let split_include =
+        permits.flat_map(|entry| acl::split_networks(config, entry).unwrap_or_default()).collect();
     Some(ClientGroup {
         name: group.name.clone(),
         key,

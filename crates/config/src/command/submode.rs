@@ -43,7 +43,6 @@ pub(crate) enum Sub {
     ZonePair,
     ObjectGroup,
     ControlPlane,
-    TimeRange,
     Acl6,
     // crypto
     Trustpoint,

@@ -67,13 +67,8 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
             ),
         ],
     ),
-    (
-        In::Acl,
-        &[
-            (Is(Unenforced("is a line that is not read")), "dynamic; * dynamic; * evaluate"),
-            (Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics"),
-        ],
-    ),
+    (In::Acl, &[(Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics")]),
+    (In::Ipv6Acl, &[(Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics")]),
     (
         In::DhcpPool,
         &[

@@ -1,4 +1,4 @@
-//! Commands of class maps, policies, zones, parameter maps and object groups by name.
+//! Commands of class maps, policies, zones and parameter maps by name.
 
 use super::Fate::Unenforced;
 use super::submode::Says::{Elsewhere, Is, Nests, Shares};
@@ -54,15 +54,6 @@ pub(super) const POLICY: Modes = &[
     (Sub::Zone, &[(Shares, "description; protection; vpn")]),
     (Sub::ZonePair, &[(Shares, "description; service-policy; inspect; source; destination")]),
     (
-        Sub::ObjectGroup,
-        &[(
-            Shares,
-            "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahp; \
-             eigrp; igmp; ipinip; nos; ospf; pcp; pim; any; network-object; service-object; port-object; \
-             protocol-object; security-group; local-device; fqdn; pattern; source; *",
-        )],
-    ),
-    (
         Sub::ControlPlane,
         &[
             (
@@ -74,7 +65,7 @@ pub(super) const POLICY: Modes = &[
             (Shares, "description; exit-control; logging"),
         ],
     ),
-    (Sub::TimeRange, &[(Shares, "absolute; periodic")]),
+    (Sub::ObjectGroup, &[(Shares, "host; range; group-object; description; security-group; any; *")]),
     (
         Sub::Acl6,
         &[(

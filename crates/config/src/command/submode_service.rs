@@ -72,12 +72,14 @@ pub(super) const GLOBAL: &[Names] = &[
     (Opens(Inert("has an effect only through a policy"), Sub::ParameterMap), "parameter-map"),
     (Opens(Unenforced("is the zone-based firewall's"), Sub::Zone), "zone security; zone"),
     (Opens(Unenforced("is the zone-based firewall's"), Sub::ZonePair), "zone-pair"),
-    (Opens(Unsupported("lists that name object groups are not read"), Sub::ObjectGroup), "object-group"),
+    (
+        Opens(Unsupported("groups of this kind are not read"), Sub::ObjectGroup),
+        "object-group security; object-group v6-network; object-group v6-service",
+    ),
     (Opens(Unenforced("may filter what reaches the router itself"), Sub::ControlPlane), "control-plane"),
-    (Opens(Unsupported("lists that name time ranges are not read"), Sub::TimeRange), "time-range"),
     (
         Opens(Unsupported("IPv6 is not configured"), Sub::Acl6),
-        "ipv6 access-list; ipv6 access-list role-based; mac access-list; ip access-list role-based; \
+        "ipv6 access-list role-based; mac access-list; ip access-list role-based; \
          ipx access-list; arp access-list",
     ),
     (

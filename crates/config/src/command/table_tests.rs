@@ -13,6 +13,7 @@ fn sample(token: &Token) -> String {
         Token::Argument(Kind::PrefixLength, _) => "/8".into(),
         Token::Argument(Kind::Interface, _) => "Loopback".into(),
         Token::Argument(Kind::Unit, _) => "0/0".into(),
+        Token::Argument(Kind::Prefix, _) => "10.9.0.0/16".into(),
         Token::Argument(Kind::Word | Kind::Line, _) => "zz9".into(),
     }
 }
@@ -48,7 +49,10 @@ fn every_form_is_well_made() {
             let is_range = kind.split_once('-').is_some_and(|(low, high)| {
                 matches!((low.parse::<u64>(), high.parse::<u64>()), (Ok(low), Ok(high)) if low <= high)
             });
-            assert!(is_range || ["A.B.C.D", "NN", "LINE", "IF", "UNIT"].contains(&kind), "{text}: {kind}");
+            assert!(
+                is_range || ["A.B.C.D", "A.B.C.D/nn", "NN", "LINE", "IF", "UNIT"].contains(&kind),
+                "{text}: {kind}"
+            );
         }
     }
 }

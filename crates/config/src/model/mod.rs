@@ -47,8 +47,14 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `ip local pool`, several lines of a name extend it.
     pub pools: Vec<Pool>,
-    /// Access lists by name or number.
+    /// IPv4 access lists by name or number.
     pub acls: Vec<Acl>,
+    /// `ipv6 access-list`
+    pub ipv6_acls: Vec<Acl>,
+    /// `object-group`
+    pub object_groups: Vec<ObjectGroup>,
+    /// `time-range`
+    pub time_ranges: Vec<TimeRange>,
     /// `crypto isakmp policy`, by number.
     pub policies: Vec<IsakmpPolicy>,
     /// `crypto isakmp key`: the keyring called `default`.

@@ -3,9 +3,9 @@
 //! something before them takes what is theirs.
 
 use super::Reason;
+use crate::acl::Pattern;
 use crate::model::{
-    Acl, AclEntry, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile,
-    Route,
+    Acl, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile, Route,
 };
 use ipnet::{IpNet, Ipv4Net};
 use std::cmp::Reverse;
@@ -16,10 +16,10 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     if terms.reverse_route {
         return Vec::new();
     }
-    let list = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let list = terms.acl.as_ref().and_then(|name| config.acl(name));
     let mut out = Vec::new();
-    for line in list.iter().flat_map(|acl| &acl.entries).filter(|line| line.permit && !line.vague) {
-        let Some(net) = line.destination.prefix().map(IpNet::V4) else { continue };
+    for (line, net) in list.iter().flat_map(|acl| acl.permitted_destinations(config)) {
+        let net = IpNet::V4(net);
         let Some((blamed, interface)) = way(config, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
         // of two uplinks with a map each, one is the backup of the other
@@ -191,21 +191,23 @@ pub(super) fn hidden_profile(config: &Config, profile: &Profile) -> Option<Reaso
 }
 
 /// Whether an access list selects nothing: it has no `permit`, or a covering `deny` precedes each.
-pub(super) fn selects_nothing(acl: &Acl) -> bool {
-    let covers = |deny: &AclEntry, permit: &AclEntry| {
+pub(super) fn selects_nothing(config: &Config, acl: &Acl) -> bool {
+    let covers = |deny: &Pattern, permit: &Pattern| {
         let inside = |one: Option<Ipv4Net>, other: Ipv4Net| one.is_some_and(|net| net.contains(&other));
-        !deny.permit
-            && !deny.inexact
-            && deny.protocol.is_none()
+        deny.is_addresses()
             && inside(deny.source.prefix(), permit.source.covering())
             && inside(deny.destination.prefix(), permit.destination.covering())
     };
-    let mut before: Vec<&AclEntry> = Vec::new();
-    for entry in &acl.entries {
-        if entry.permit && !before.iter().any(|deny| covers(deny, entry)) {
+    let mut denied: Vec<Pattern> = Vec::new();
+    for (_, line) in acl.readings(config) {
+        if !line.permit {
+            denied.extend(line.patterns.into_iter().filter(|_| line.narrower.is_none()));
+            continue;
+        }
+        let all = line.patterns.iter().all(|permit| denied.iter().any(|deny| covers(deny, permit)));
+        if line.unknown.is_some() || !all {
             return false;
         }
-        before.push(entry);
     }
     true
 }

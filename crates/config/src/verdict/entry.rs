@@ -5,9 +5,11 @@ use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
 use super::world::{Applied, FoundKey, World, readable};
 use super::{Outcome, Reason, Verdict, barren};
+use crate::acl::selectors;
 use crate::document::Class;
 use crate::model::{
-    Acl, AclEntry, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, MapEntry, Profile, TransformSet,
+    Acl, AclEntry, AclKind, AclLine, AclRule, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, MapEntry,
+    Profile, TransformSet,
 };
 use std::net::IpAddr;
 
@@ -292,7 +294,7 @@ impl<'w, 'p> Found<'w, 'p> {
         for line in block.having("match address") {
             let list = self.world.config.acls.iter().find(|acl| Some(acl.name.as_str()) == line.word(2));
             match list {
-                Some(list) => self.flows.extend(permitted(list)),
+                Some(list) => self.flows.extend(permitted(self.world.config, list)),
                 None => self.unknown = true,
             }
         }
@@ -365,8 +367,12 @@ impl<'w, 'p> Found<'w, 'p> {
             };
             let denied = lists.first().and_then(list).map(|acl| acl.entries.clone());
             let mut entries = denied.unwrap_or_default();
-            entries.push(AclEntry::of_all(true, activates.line));
-            self.flows.extend(permitted(&Acl { name: map.to_string(), entries, line: activates.line }));
+            let line = activates.line;
+            let what = AclLine::Rule(Box::new(AclRule::of_all(true)));
+            entries.push(AclEntry { sequence: None, what, line });
+            let kind = AclKind::Extended;
+            let acl = Acl { name: map.to_string(), kind, entries, line };
+            self.flows.extend(permitted(self.world.config, &acl));
         }
     }
 
@@ -475,14 +481,6 @@ impl<'w, 'p> Found<'w, 'p> {
             self.unknown |= self.undefined(name, text);
             return;
         };
-        let unsorted: Vec<_> =
-            acl.entries.iter().filter(|entry| self.world.is_unsorted(entry.line)).collect();
-        for entry in &unsorted {
-            let text = format!(
-                "the sequence numbers of access list {name} must ascend, but this line's does not: the list is not used here"
-            );
-            self.missing.push(Reason::new(entry.line, text));
-        }
         // a line that was read as part of the list is reported below
         let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
         for line in self.world.unread_of_list(name).filter(of_list) {
@@ -491,22 +489,19 @@ impl<'w, 'p> Found<'w, 'p> {
             self.missing.push(Reason::new(line.line, text));
             self.unknown = true;
         }
-        // where the numbers are wrong, no line that denies is exact any more
-        let judged = acl.entries.iter().filter(|entry| {
-            unsorted.is_empty() || entry.vague || entry.permit && !self.world.is_unsorted(entry.line)
-        });
-        for entry in judged {
-            if entry.inexact || entry.source.prefix().is_none() || entry.destination.prefix().is_none() {
-                let text =
-                    format!("this line of access list {name} cannot be expressed as a proxy identity here");
+        for entry in &acl.entries {
+            if let Err(why) = selectors(self.world.config, entry) {
+                let text = format!(
+                    "this line of access list {name} cannot be expressed as a proxy identity here: {why}"
+                );
                 self.missing.push(Reason::new(entry.line, text));
             }
         }
-        self.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
-        self.flows.extend(permitted(acl));
+        self.unknown |= acl.may_permit_unknown(self.world.config);
+        self.flows.extend(permitted(self.world.config, acl));
         if acl.entries.is_empty() {
             self.fault(format!("access list {name} is empty"));
-        } else if barren::selects_nothing(acl) {
+        } else if barren::selects_nothing(self.world.config, acl) {
             self.fault(format!("access list {name} permits nothing, so it selects nothing, as on a router"));
         }
     }

@@ -3,6 +3,7 @@
 use super::networks::{of_pool, to};
 use super::world::{Applied, World, readable};
 use super::{Outcome, Reason, Verdict};
+use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::model::{AaaList, AaaMethod, CryptoMap, Group, IdentityMatch, Profile};
@@ -57,12 +58,11 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
             None => differs.push(at(format!("access list {name} is not defined"))),
             Some(acl) => {
                 for entry in &acl.entries {
-                    let ports = entry.source_port.is_some() || entry.destination_port.is_some();
-                    let whole = !entry.inexact && entry.protocol.is_none() && !ports;
-                    if !whole || entry.source.prefix().is_none() {
-                        let text = format!("this line of access list {name} cannot be sent to clients");
+                    if let Err(why) = split_networks(config, entry) {
+                        let text =
+                            format!("this line of access list {name} cannot be sent to clients: {why}");
                         missing.push(Reason::new(entry.line, text));
-                    } else if !entry.permit {
+                    } else if entry.rule().is_some_and(|rule| !rule.permit) {
                         let text = format!("the deny lines of access list {name} are not sent to clients");
                         differs.push(Reason::new(entry.line, text));
                     }

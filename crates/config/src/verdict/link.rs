@@ -4,8 +4,9 @@
 use super::lines::{Block, Spelled};
 use super::world::{Applied, World, is_tunnel};
 use super::{Outcome, Reason, Verdict};
+use crate::acl::Pattern;
 use crate::interface_name::long_name;
-use crate::model::{AclEntry, Config, Interface};
+use crate::model::{Config, Interface};
 use std::net::Ipv4Addr;
 
 /// How the name of an interface's MACsec begins.
@@ -135,9 +136,8 @@ fn xconnect(world: &World<'_>) -> Vec<Verdict> {
 /// Whether an entry of a crypto map selects what L2TPv3 sends to a peer.
 fn is_selected(world: &World<'_>, peer: Ipv4Addr) -> bool {
     const L2TP: [u8; 2] = [115, 17];
-    let selects = |line: &AclEntry| {
-        line.permit
-            && line.destination.covering().contains(&peer)
+    let selects = |line: &Pattern| {
+        line.destination.covering().contains(&peer)
             && line.protocol.is_none_or(|protocol| L2TP.contains(&protocol))
     };
     let config = world.config;
@@ -149,6 +149,7 @@ fn is_selected(world: &World<'_>, peer: Ipv4Addr) -> bool {
     });
     lists.any(|name| {
         let acl = config.acls.iter().find(|acl| acl.name == *name);
-        acl.is_some_and(|acl| acl.entries.iter().any(selects))
+        let lines = acl.iter().flat_map(|acl| acl.readings(config)).filter(|(_, line)| line.permit);
+        lines.flat_map(|(_, line)| line.patterns).any(|pattern| selects(&pattern))
     })
 }

@@ -1,6 +1,7 @@
 //! The networks of a tunnel: what it would carry, less what goes another way all the same.
 
-use crate::model::{Acl, AclEntry, Pool};
+use crate::acl::{Pattern, PortRange};
+use crate::model::{Acl, Config, Pool};
 use ipnet::{IpNet, IpSubnets, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use std::net::IpAddr;
 
@@ -50,47 +51,50 @@ pub(super) fn less(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
 
 /// What an access list permits, by its addresses: a line that says more than addresses counts as if
 /// it said no more, and one that denies counts only where it is all that it says.
-pub(super) fn permitted(acl: &Acl) -> Vec<Flow> {
+pub(super) fn permitted(config: &Config, acl: &Acl) -> Vec<Flow> {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
-    for entry in &acl.entries {
-        let flow = (IpNet::V4(entry.source.covering()), IpNet::V4(entry.destination.covering()));
-        if !entry.permit {
-            let whole = !entry.inexact
-                && entry.protocol.is_none()
-                && entry.source.prefix().is_some()
-                && entry.destination.prefix().is_some();
-            if whole {
-                denied.push(flow);
+    for (_, line) in acl.readings(config) {
+        for pattern in &line.patterns {
+            let flow = (IpNet::V4(pattern.source.covering()), IpNet::V4(pattern.destination.covering()));
+            if !line.permit {
+                let whole = line.narrower.is_none()
+                    && pattern.is_addresses()
+                    && pattern.source.prefix().is_some()
+                    && pattern.destination.prefix().is_some();
+                if whole {
+                    denied.push(flow);
+                }
+                continue;
             }
-            continue;
-        }
-        if entry.vague || carries_nothing_here(entry) {
-            continue;
-        }
-        let mut left = vec![flow];
-        for (source, destination) in &denied {
-            let cut: Vec<Flow> = left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
-            if cut.len() <= PIECES {
-                left = cut;
+            if carries_nothing_here(pattern) {
+                continue;
             }
+            let mut left = vec![flow];
+            for (source, destination) in &denied {
+                let cut: Vec<Flow> =
+                    left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
+                if cut.len() <= PIECES {
+                    left = cut;
+                }
+            }
+            out.extend(left.into_iter().filter(|flow| !out.contains(flow)).collect::<Vec<_>>());
         }
-        out.extend(left);
     }
     out
 }
 
 /// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would
 /// close the whole machine.
-fn carries_nothing_here(entry: &AclEntry) -> bool {
-    const L2TP: Option<u16> = Some(1701);
-    let tunnels = match entry.protocol {
-        Some(17) => entry.source_port == L2TP || entry.destination_port == L2TP,
+fn carries_nothing_here(pattern: &Pattern) -> bool {
+    const L2TP: Option<PortRange> = Some(PortRange { first: 1701, last: 1701 });
+    let tunnels = match pattern.protocol {
+        Some(17) => pattern.source_ports == L2TP || pattern.destination_ports == L2TP,
         Some(4 | 47 | 115) => true,
         _ => false,
     };
-    let own = entry.source.prefix().is_some_and(|net| net.prefix_len() == 32);
-    tunnels && own && entry.destination.covering().prefix_len() == 0
+    let own = pattern.source.prefix().is_some_and(|net| net.prefix_len() == 32);
+    tunnels && own && pattern.destination.covering().prefix_len() == 0
 }
 
 fn without((source, destination): Flow, from: IpNet, to: IpNet) -> Vec<Flow> {
@@ -146,7 +150,8 @@ mod tests {
         let text = "access-list 101 deny ip 10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255\n\
                     access-list 101 deny tcp any any\n\
                     access-list 101 permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255\n";
-        let flows = permitted(&crate::parse(text).config.acls[0]);
+        let config = crate::parse(text).config;
+        let flows = permitted(&config, &config.acls[0]);
         let meets = |from: &str, to: &str| {
             let (from, to): (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
             flows.iter().any(|(source, destination)| source.contains(&from) && destination.contains(&to))

@@ -9,10 +9,10 @@ pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, IpNet, u32
     if terms.reverse_route {
         return Vec::new();
     }
-    let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+    let acl = terms.acl.as_ref().and_then(|name| config.acl(name));
     let mut out: Vec<(u32, IpNet, u32)> = Vec::new();
-    for entry in acl.iter().flat_map(|acl| &acl.entries).filter(|entry| entry.permit) {
-        let Some(destination) = entry.destination.prefix().map(IpNet::V4) else { continue };
+    for (entry, net) in acl.iter().flat_map(|acl| acl.permitted_destinations(config)) {
+        let destination = IpNet::V4(net);
         let covers = |route: &&Route| route.destination.contains(&destination);
         let best = config
             .routes

@@ -290,8 +290,8 @@ fn flows(world: &World<'_>, orphan: &Orphan<'_>) -> Vec<Flow> {
         if line.begins("match address") {
             let list = config.acls.iter().find(|acl| Some(acl.name.as_str()) == line.word(2));
             // a list that is not read whole closes nothing that could be named
-            match list.filter(|acl| !acl.entries.iter().any(|entry| entry.vague && entry.permit)) {
-                Some(list) => out.extend(permitted(list)),
+            match list.filter(|acl| !acl.may_permit_unknown(config)) {
+                Some(list) => out.extend(permitted(config, list)),
                 None => return Vec::new(),
             }
         } else if line.begins("pool") {

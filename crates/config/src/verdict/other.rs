@@ -217,8 +217,8 @@ fn peers(world: &World<'_>) -> Vec<Verdict> {
         let own = entries.filter(|entry| peer.parse().is_ok_and(|peer| entry.peers.contains(&peer)));
         for name in own.filter_map(|entry| entry.terms.acl.as_ref()) {
             if let Some(acl) = world.config.acls.iter().find(|acl| acl.name == *name) {
-                verdict.flows.extend(permitted(acl));
-                verdict.unknown |= acl.entries.iter().any(|entry| entry.vague && entry.permit);
+                verdict.flows.extend(permitted(world.config, acl));
+                verdict.unknown |= acl.may_permit_unknown(world.config);
             }
         }
         out.push(verdict);

@@ -11,11 +11,8 @@ use crate::parsed::Parsed;
 use crate::secret::Password;
 use crate::slip::near;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-
-/// The message for a list whose numbers do not ascend.
-pub(crate) const UNSORTED: &str = "the number of this line is not greater than those before it";
 
 /// A configuration as verdicts look at it.
 pub(super) struct World<'p> {
@@ -24,8 +21,6 @@ pub(super) struct World<'p> {
     pub(super) blocks: Vec<Block<'p>>,
     /// A routing protocol runs, over whichever interface.
     pub(super) routing: bool,
-    /// Lines of access lists whose numbers do not ascend.
-    unsorted: BTreeSet<u32>,
     /// Lines that are not understood and may be of access lists.
     like_lists: Vec<Spelled<'p>>,
     /// The places of blocks by the first four words of their heads, in small letters: what names an
@@ -116,13 +111,9 @@ impl<'p> World<'p> {
         }
         let config = &parsed.config;
         let (applied, doubts) = Default::default();
-        let told = parsed.diagnostics.iter();
-        let unsorted = told.filter(|told| told.message.starts_with(UNSORTED));
-        let unsorted = unsorted.map(|told| told.line).collect();
         let unread = blocks.iter().flat_map(Block::lines).filter(|line| line.class == Class::Unknown);
         let like_lists = unread.filter(|line| is_like_list(line)).copied().collect();
-        let mut world =
-            Self { parsed, config, blocks, routing, unsorted, like_lists, places, applied, doubts };
+        let mut world = Self { parsed, config, blocks, routing, like_lists, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
         let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
@@ -197,11 +188,6 @@ impl<'p> World<'p> {
     /// Lines that are not understood and seem to be meant as a part of an access list.
     pub(super) fn unread_of_list(&self, name: &str) -> impl Iterator<Item = &Spelled<'p>> {
         self.like_lists.iter().filter(move |line| says_list(line, name))
-    }
-
-    /// Whether a line of an access list has a number that is not greater than those before it.
-    pub(super) fn is_unsorted(&self, line: u32) -> bool {
-        self.unsorted.contains(&line)
     }
 
     /// The lines of a profile that keep its peers out of the global table: `vrf X`, and the VRF of

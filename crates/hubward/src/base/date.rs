@@ -1,5 +1,6 @@
 //! Times and ages as IOS prints them.
 
+use hubward_config::model::{Minute, Moment};
 use std::time::Duration;
 
 /// `hh:mm:ss`
@@ -72,6 +73,19 @@ impl Date {
             seconds,
             milliseconds: wall.subsec_millis(),
         }
+    }
+
+    /// The minute, as time ranges look at it.
+    pub(crate) fn minute(self) -> Moment {
+        let small = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
+        let at = Minute {
+            year: u16::try_from(self.year).unwrap_or(u16::MAX),
+            month: u8::try_from(self.month + 1).unwrap_or(u8::MAX),
+            day: small(self.day),
+            minute: u16::try_from(self.seconds / 60).unwrap_or(u16::MAX),
+        };
+        // time ranges count from Monday
+        Moment { at, weekday: u8::try_from((self.weekday + 6) % 7).unwrap_or(0) }
     }
 
     fn month(self) -> &'static str {

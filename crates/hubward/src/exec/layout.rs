@@ -3,6 +3,7 @@
 //! memory as a whole.
 
 use crate::base::format::Format;
+use hubward_config::acl::names;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::time::Instant;
 use serde::{Serialize, Serializer};
@@ -101,20 +102,15 @@ pub(super) fn acl_range(range: AddressRange) -> String {
 
 /// How access lists spell a protocol.
 pub(super) fn protocol_name(protocol: Option<u8>) -> String {
-    match protocol {
-        None => "ip".into(),
-        Some(1) => "icmp".into(),
-        Some(4) => "ipinip".into(),
-        Some(6) => "tcp".into(),
-        Some(17) => "udp".into(),
-        Some(47) => "gre".into(),
-        Some(50) => "esp".into(),
-        Some(51) => "ahp".into(),
-        Some(other) => other.to_string(),
-    }
+    let Some(number) = protocol else { return "ip".into() };
+    names::name(names::PROTOCOLS, &number).map_or_else(|| number.to_string(), str::to_string)
 }
 
 /// ` eq PORT`, or nothing.
-pub(super) fn port_suffix(port: Option<u16>) -> String {
-    port.map_or_else(String::new, |port| format!(" eq {port}"))
+pub(super) fn port_suffix(protocol: Option<u8>, port: Option<u16>) -> String {
+    let Some(port) = port else { return String::new() };
+    match names::name(names::ports(protocol), &port) {
+        Some(name) => format!(" eq {name}"),
+        None => format!(" eq {port}"),
+    }
 }

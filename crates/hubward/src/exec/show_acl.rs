@@ -1,12 +1,13 @@
 //! `show access-lists`, with the packets that crypto access lists selected.
 
-use super::show_map::acl_text;
+use crate::base::date::Date;
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::translate;
 use crate::views::snapshot::Snapshot;
-use hubward_config::model::{Acl, AclEntry, Wildcard};
+use hubward_config::acl::written;
+use hubward_config::model::{Acl, AclAddress, AclEntry, AclKind, AclLine, AclRule, Moment, Wildcard};
 use hubward_proto::flow::selector::Selector;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 
 pub(super) fn lists(context: &Context, arguments: &Arguments) -> Output {
     let only = arguments.get("name").map(str::to_string);
-    shown(Acls { snapshot: Arc::clone(&context.snapshot), only })
+    let now = Date::new(context.snapshot.wall).minute();
+    shown(Acls { snapshot: Arc::clone(&context.snapshot), only, now })
 }
 
 /// One access list.
@@ -31,7 +33,8 @@ struct AclRow {
 /// One of its lines.
 #[derive(Debug, Serialize)]
 struct LineRow {
-    sequence: u32,
+    /// A line that was not understood has none.
+    sequence: Option<u32>,
     /// `permit ip 10.2.0.0 0.0.255.255 any`
     text: String,
     /// Packets, in both directions, of SAs that the line selected; only lines of crypto access
@@ -42,6 +45,7 @@ struct LineRow {
 struct Acls {
     snapshot: Arc<Snapshot>,
     only: Option<String>,
+    now: Moment,
 }
 
 impl Acls {
@@ -58,33 +62,54 @@ impl Acls {
         hits
     }
 
-    /// The line as it is in the configuration, without the words before `permit`.
-    fn written(&self, entry: &AclEntry) -> Option<String> {
-        let place = usize::try_from(entry.line.checked_sub(1)?).ok()?;
-        let text = &self.snapshot.parsed.document.lines.get(place)?.text;
-        let words: Vec<_> = text.split_whitespace().collect();
-        let verb = words.iter().position(|word| "permit".starts_with(word) || "deny".starts_with(word));
-        words.get(verb.unwrap_or(0)..).map(|words| words.join(" "))
+    /// A line as IOS shows it: in a standard list with more words than in the configuration. One
+    /// that was not understood is shown as it is written.
+    fn line(&self, acl: &Acl, entry: &AclEntry) -> String {
+        match &entry.what {
+            AclLine::Unread { permit } => {
+                let place = entry.line.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+                let line = place.and_then(|place| self.snapshot.parsed.document.lines.get(place));
+                let verb = if *permit { "permit" } else { "deny" };
+                line.map_or(verb, |line| line.text.trim()).to_string()
+            }
+            AclLine::Rule(rule) if acl.kind == AclKind::Standard => standard(rule),
+            _ => {
+                let text = written(entry, acl.kind);
+                match entry.rule().and_then(|rule| rule.only.time_range.as_ref()) {
+                    // the state of the range stands behind its name
+                    Some(name) => {
+                        let said = format!("time-range {name}");
+                        text.replacen(&said, &format!("{said} ({})", self.time(name)), 1)
+                    }
+                    None => text,
+                }
+            }
+        }
     }
 
-    fn is_standard(&self, acl: &Acl) -> bool {
-        if let Ok(number) = acl.name.parse::<u32>() {
-            return matches!(number, 1..=99 | 1300..=1999);
+    /// Whether a time range holds now.
+    fn time(&self, name: &str) -> &'static str {
+        let range = self.snapshot.parsed.config.time_range(name);
+        match range.is_some_and(|range| range.is_known() && range.contains(self.now)) {
+            true => "active",
+            false => "inactive",
         }
-        let opening = acl.line.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-        let line = opening.and_then(|place| self.snapshot.parsed.document.lines.get(place));
-        line.and_then(|line| line.text.split_whitespace().nth(2))
-            .is_some_and(|kind| "standard".starts_with(&kind.to_ascii_lowercase()))
     }
 }
 
 /// A line of a standard list.
-fn standard_text(entry: &AclEntry) -> String {
-    let verb = if entry.permit { "permit" } else { "deny  " };
-    match entry.source {
-        Wildcard { wildcard: Ipv4Addr::BROADCAST, .. } => format!("{verb} any"),
-        Wildcard { address, wildcard: Ipv4Addr::UNSPECIFIED } => format!("{verb} {address}"),
-        Wildcard { address, wildcard } => format!("{verb} {address}, wildcard bits {wildcard}"),
+fn standard(rule: &AclRule) -> String {
+    let verb = if rule.permit { "permit" } else { "deny  " };
+    let log = if rule.log.is_some() { " log" } else { "" };
+    match &rule.source {
+        AclAddress::V4(Wildcard::ANY) => format!("{verb} any{log}"),
+        AclAddress::V4(Wildcard { address, wildcard: Ipv4Addr::UNSPECIFIED }) => {
+            format!("{verb} {address}{log}")
+        }
+        AclAddress::V4(Wildcard { address, wildcard }) => {
+            format!("{verb} {address}, wildcard bits {wildcard}{log}")
+        }
+        other => format!("{verb} {other}{log}"),
     }
 }
 
@@ -92,27 +117,26 @@ impl Layout for Acls {
     type Row = AclRow;
 
     fn rows(&self) -> impl Iterator<Item = AclRow> {
-        let acls = self.snapshot.parsed.config.acls.iter();
-        let wanted = acls.filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
+        let config = &self.snapshot.parsed.config;
+        let wanted = config.acls.iter().filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
         let hits = self.hits();
         wanted.map(move |acl| {
-            let standard = self.is_standard(acl);
-            let line = |(index, entry): (u32, &AclEntry)| LineRow {
-                sequence: 10 * (index + 1),
-                text: match (standard, entry.inexact) {
-                    (true, false) => standard_text(entry),
-                    (false, false) => acl_text(entry),
-                    (_, true) => self.written(entry).unwrap_or_else(|| acl_text(entry)),
-                },
-                matches: translate::selector(entry)
-                    .filter(|_| entry.permit)
-                    .and_then(|selector| hits.get(&(acl.name.clone(), selector)).copied())
-                    .unwrap_or(0),
+            // a remark is shown in the configuration only
+            let says = |entry: &&AclEntry| !matches!(entry.what, AclLine::Remark(_));
+            let line = |entry: &AclEntry| {
+                let permits = entry.rule().is_some_and(|rule| rule.permit);
+                let selectors = translate::selectors(config, entry).ok().filter(|_| permits);
+                let hit = |selector| hits.get(&(acl.name.clone(), selector)).copied();
+                LineRow {
+                    sequence: entry.sequence,
+                    text: self.line(acl, entry),
+                    matches: selectors.into_iter().flatten().filter_map(hit).sum(),
+                }
             };
             AclRow {
                 name: acl.name.clone(),
-                kind: if standard { "standard" } else { "extended" },
-                lines: (0..).zip(&acl.entries).map(line).collect(),
+                kind: if acl.kind == AclKind::Standard { "standard" } else { "extended" },
+                lines: acl.entries.iter().filter(says).map(line).collect(),
             }
         })
     }
@@ -127,9 +151,72 @@ impl Layout for Acls {
                     1 => " (1 match)".into(),
                     count => format!(" ({count} matches)"),
                 };
-                writeln!(out, "    {} {}{matches}", line.sequence, line.text)?;
+                let sequence = line.sequence.map_or_else(String::new, |number| format!("{number} "));
+                writeln!(out, "    {sequence}{}{matches}", line.text)?;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::format::Format;
+    use crate::exec::fixtures::{json, snapshot, text};
+
+    const LISTS: &str = "\
+ip access-list extended ALL
+ remark web
+ permit tcp 10.1.7.7 0.0.255.255 eq 20 any eq 80 443
+ permit udp any range 67 bootpc host 10.0.0.1 neq 500
+ deny icmp any any 3 13
+ permit icmp any any echo log
+ permit tcp any any established
+ permit tcp any any match-all +syn -ack
+ permit ip any any dscp 46 fragments
+ permit object-group WEB object-group LAN any log-input
+ permit ip any any time-range WORK
+ permit ip any any precedence 5 time-range NIGHT
+ permit tcp any any reflect ANSWERS timeout 60
+ evaluate ANSWERS
+ 5 deny ip host server any
+ frobnicate
+time-range WORK
+ periodic weekdays 8:00 to 17:00
+time-range NIGHT
+ periodic daily 0:00 to 6:00
+access-list 10 permit 10.0.0.1
+access-list 10 deny 10.1.0.0 0.0.255.255 log
+access-list 10 permit any
+";
+
+    /// Monday, 09:12.
+    #[test]
+    fn lines_are_shown_as_ios_shows_them() {
+        let shown = text("show access-lists", snapshot(LISTS, Vec::new()), Format::Modern);
+        let expected = "\
+Extended IP access list ALL
+    5 deny ip host server any
+    10 permit tcp 10.1.0.0 0.0.255.255 eq ftp-data any eq www 443
+    20 permit udp any range bootps bootpc host 10.0.0.1 neq isakmp
+    30 deny icmp any any administratively-prohibited
+    40 permit icmp any any echo log
+    50 permit tcp any any established
+    60 permit tcp any any match-all +syn -ack
+    70 permit ip any any dscp ef fragments
+    80 permit object-group WEB object-group LAN any log-input
+    90 permit ip any any time-range WORK (active)
+    100 permit ip any any precedence critical time-range NIGHT (inactive)
+    110 permit tcp any any reflect ANSWERS timeout 60
+    120 evaluate ANSWERS
+    frobnicate
+Standard IP access list 10
+    10 permit 10.0.0.1
+    20 deny   10.1.0.0, wildcard bits 0.0.255.255 log
+    30 permit any
+";
+        assert_eq!(shown, expected);
+        let shown = json("show access-lists 10", snapshot(LISTS, Vec::new()));
+        assert!(shown.contains(r#""kind":"standard""#) || shown.contains(r#""kind": "standard""#), "{shown}");
     }
 }

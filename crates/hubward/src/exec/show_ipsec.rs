@@ -309,9 +309,8 @@ impl Sas {
 
 /// What the access list of an entry permits.
 fn permitted(config: &hubward_config::model::Config, entry: &MapEntry) -> Vec<Selector> {
-    let acl = entry.terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-    let lines = acl.into_iter().flat_map(|acl| &acl.entries).filter(|line| line.permit);
-    lines.filter_map(translate::selector).collect()
+    let acl = entry.terms.acl.as_ref().and_then(|name| config.acl(name));
+    acl.into_iter().flat_map(|acl| translate::permitted(config, acl)).collect()
 }
 
 impl Layout for Sas {

@@ -3,10 +3,11 @@
 use super::show_ipsec::transforms;
 use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
-use crate::exec::layout::{Layout, acl_range, acl_side, port_suffix, protocol_name};
+use crate::exec::layout::{Layout, acl_range, port_suffix, protocol_name};
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
-use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Wildcard};
+use hubward_config::acl::written;
+use hubward_config::model::{Acl, AclEntry, AclLine, Config, EntryTerms};
 use hubward_proto::names::EntryName;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -77,23 +78,9 @@ struct EntryRow {
     last: bool,
 }
 
-/// A line of an access list without its number.
-pub(super) fn acl_text(entry: &AclEntry) -> String {
-    let side = |side: Wildcard| acl_side(side.address, side.wildcard);
-    format!(
-        "{} {} {}{} {}{}",
-        if entry.permit { "permit" } else { "deny" },
-        protocol_name(entry.protocol),
-        side(entry.source),
-        port_suffix(entry.source_port),
-        side(entry.destination),
-        port_suffix(entry.destination_port)
-    )
-}
-
 impl Terms {
     fn new(terms: &EntryTerms, config: &Config) -> Self {
-        let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+        let acl = terms.acl.as_ref().and_then(|name| config.acl(name));
         Self {
             isakmp_profile: terms.profile.clone(),
             access_list: terms.acl.clone(),
@@ -120,7 +107,8 @@ impl Terms {
     }
 
     fn lines(acl: &Acl) -> Vec<String> {
-        acl.entries.iter().map(acl_text).collect()
+        let says = |entry: &&AclEntry| !matches!(entry.what, AclLine::Remark(_));
+        acl.entries.iter().filter(says).map(|entry| written(entry, acl.kind)).collect()
     }
 
     fn text(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
@@ -242,9 +230,9 @@ impl Maps {
                 "permit {} {}{} {}{}",
                 protocol_name(selector.protocol),
                 acl_range(selector.local),
-                port_suffix(selector.local_port),
+                port_suffix(selector.protocol, selector.local_port),
                 acl_range(selector.remote),
-                port_suffix(selector.remote_port)
+                port_suffix(selector.protocol, selector.remote_port)
             );
             Terms { access_list: None, access_list_lines: vec![line], ..Terms::new(terms, config) }
         });

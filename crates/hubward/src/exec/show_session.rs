@@ -316,15 +316,12 @@ impl Sessions {
     }
 
     fn idle(&self, interface: &str, entry: &MapEntry, peer: IpAddr) -> SessionRow {
-        let acls = &self.snapshot.parsed.config.acls;
-        let acl = entry.terms.acl.as_ref().and_then(|name| acls.iter().find(|acl| acl.name == *name));
-        let lines = acl.into_iter().flat_map(|acl| &acl.entries).filter(|line| line.permit);
+        let config = &self.snapshot.parsed.config;
+        let acl = entry.terms.acl.as_ref().and_then(|name| config.acl(name));
+        let lines = acl.into_iter().flat_map(|acl| translate::permitted(config, acl));
         SessionRow {
             interface: interface.to_string(),
-            flows: lines
-                .filter_map(translate::selector)
-                .map(|selector| FlowRow::idle(&selector, "crypto map"))
-                .collect(),
+            flows: lines.map(|selector| FlowRow::idle(&selector, "crypto map")).collect(),
             ..SessionRow::nothing(peer)
         }
     }

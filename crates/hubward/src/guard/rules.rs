@@ -14,9 +14,8 @@ use super::ranges::{self, Range};
 use crate::base::family::{v4, v4_address};
 use crate::machine::view::Names;
 use hubward_config::Parsed;
-use hubward_config::model::{
-    Acl, AclEntry, Addressing, Config, EntryTerms, Interface, KeyPeer, Pool, Wildcard,
-};
+use hubward_config::acl::{MOST_SELECTORS, Pattern, PortRange, Reading};
+use hubward_config::model::{Acl, Addressing, Config, EntryTerms, Interface, KeyPeer, Pool, Wildcard};
 use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
 use ipnet::{IpNet, Ipv4Net};
@@ -270,10 +269,10 @@ impl Builder {
         let name = format!("map_{number}");
         let mut rules = Vec::new();
         for (entry, terms) in entries(config, interface) {
-            let list = terms.acl.as_ref().and_then(|acl| config.acls.iter().find(|found| found.name == *acl));
+            let list = terms.acl.as_ref().and_then(|acl| config.acl(acl));
             let Some(list) = list else { continue };
             let chain = format!("list_{}", self.chains.len());
-            let lines = self.list(&interface.name, &entry, list);
+            let lines = self.list(config, &interface.name, &entry, list);
             self.chains.push(Chain { name: chain.clone(), hook: None, rules: lines });
             rules.push(Rule::new(vec![], Verdict::Jump(chain)));
         }
@@ -284,46 +283,62 @@ impl Builder {
     }
 
     /// The lines of a crypto access list.
-    fn list(&mut self, interface: &str, entry: &str, list: &Acl) -> Vec<Rule> {
+    fn list(&mut self, config: &Config, interface: &str, entry: &str, list: &Acl) -> Vec<Rule> {
         let mut rules = Vec::new();
         let from = format!("{entry}, access list {}", list.name);
-        for line in &list.entries {
-            let mut addresses = vec![
-                Test::Source(line.source.address, mask(&line.source)),
-                Test::Destination(line.destination.address, mask(&line.destination)),
-            ];
-            if line.inexact {
-                // of a line that says more than is known here too much is dropped, and nothing let
-                // through; where not even its addresses are known, its entry is left out and
-                // private destinations are closed
-                if line.permit && !line.vague {
-                    rules.push(self.drop(Kind::AccessList, Some(interface), &from, words(line), addresses));
+        for (_, line) in list.readings(config) {
+            if let Some(patterns) = exact(&line) {
+                for pattern in &patterns {
+                    self.line(interface, &from, line.permit, pattern, &mut rules);
                 }
                 continue;
             }
-            addresses.extend(line.protocol.map(Test::Protocol));
-            let mut ports = Vec::new();
-            ports.extend(line.source_port.map(Test::SourcePort));
-            ports.extend(line.destination_port.map(Test::DestinationPort));
-            let with_ports = |addresses: &[Test]| match ports.is_empty() {
-                true => addresses.to_vec(),
-                false => [addresses, &[Test::NoLaterFragment], &ports].concat(),
-            };
-            if !line.permit {
-                // of a later fragment a `deny` line with ports says nothing
-                rules.push(Rule::new(with_ports(&addresses), Verdict::Return));
-                continue;
+            // of a line that says more than is known here too much is dropped, and nothing let
+            // through; where not all of its addresses are known, its entry is left out and private
+            // destinations are closed
+            let mut seen: BTreeSet<(Wildcard, Wildcard)> = BTreeSet::new();
+            for pattern in line.patterns.iter().filter(|_| line.permit) {
+                if seen.insert((pattern.source, pattern.destination)) {
+                    let pattern = Pattern {
+                        protocol: None,
+                        source_ports: None,
+                        destination_ports: None,
+                        ..pattern.clone()
+                    };
+                    self.line(interface, &from, true, &pattern, &mut rules);
+                }
             }
-            let rule =
-                self.drop(Kind::AccessList, Some(interface), &from, words(line), with_ports(&addresses));
-            if !ports.is_empty() {
-                // it has no ports, and goes with the packets of its addresses
-                addresses.push(Test::LaterFragment);
-                rules.push(Rule { tests: addresses, ..rule.clone() });
-            }
-            rules.push(rule);
         }
         rules
+    }
+
+    /// The rules for packets that a line of a crypto access list selects by addresses, protocol and
+    /// single ports.
+    fn line(&mut self, interface: &str, from: &str, permit: bool, pattern: &Pattern, rules: &mut Vec<Rule>) {
+        let mut addresses = vec![
+            Test::Source(pattern.source.address, mask(&pattern.source)),
+            Test::Destination(pattern.destination.address, mask(&pattern.destination)),
+        ];
+        addresses.extend(pattern.protocol.map(Test::Protocol));
+        let mut ports = Vec::new();
+        ports.extend(pattern.source_ports.map(|ports| Test::SourcePort(ports.first)));
+        ports.extend(pattern.destination_ports.map(|ports| Test::DestinationPort(ports.first)));
+        let with_ports = |addresses: &[Test]| match ports.is_empty() {
+            true => addresses.to_vec(),
+            false => [addresses, &[Test::NoLaterFragment], &ports].concat(),
+        };
+        if !permit {
+            // of a later fragment a `deny` line with ports says nothing
+            rules.push(Rule::new(with_ports(&addresses), Verdict::Return));
+            return;
+        }
+        let rule = self.drop(Kind::AccessList, Some(interface), from, words(pattern), with_ports(&addresses));
+        if !ports.is_empty() {
+            // it has no ports, and goes with the packets of its addresses
+            addresses.push(Test::LaterFragment);
+            rules.push(Rule { tests: addresses, ..rule.clone() });
+        }
+        rules.push(rule);
     }
 
     /// Addresses of clients.
@@ -432,15 +447,56 @@ fn mask(wildcard: &Wildcard) -> Ipv4Addr {
     Ipv4Addr::from(!u32::from(wildcard.wildcard))
 }
 
-/// A line of an access list, short.
-fn words(line: &AclEntry) -> String {
+/// What a line selects, by single ports; `None` where addresses, protocols and ports do not say it,
+/// or only with more rules than a line may have.
+fn exact(line: &Reading) -> Option<Vec<Pattern>> {
+    if !line.is_exact() {
+        return None;
+    }
+    let mut out: Vec<Pattern> = Vec::new();
+    for pattern in &line.patterns {
+        let (source_ports, destination_ports) =
+            (singles(pattern.source_ports)?, singles(pattern.destination_ports)?);
+        let has_ports = pattern.source_ports.is_some() || pattern.destination_ports.is_some();
+        // of other protocols nothing here reads ports
+        if has_ports && !matches!(pattern.protocol, Some(6 | 17)) {
+            return None;
+        }
+        for source_ports in &source_ports {
+            for destination_ports in &destination_ports {
+                out.push(Pattern {
+                    source_ports: *source_ports,
+                    destination_ports: *destination_ports,
+                    ..pattern.clone()
+                });
+                if out.len() > MOST_SELECTORS {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(out)
+}
+
+/// The ports of a range, each by itself, if they are not too many.
+fn singles(range: Option<PortRange>) -> Option<Vec<Option<PortRange>>> {
+    let Some(PortRange { first, last }) = range else { return Some(vec![None]) };
+    if (first, last) == (0, u16::MAX) {
+        return Some(vec![None]);
+    }
+    let few = usize::from(last.saturating_sub(first)) < MOST_SELECTORS;
+    few.then(|| (first..=last).map(|port| Some(PortRange { first: port, last: port })).collect())
+}
+
+/// What a line selects, short.
+fn words(line: &Pattern) -> String {
     let side = |side: &Wildcard| match side.prefix() {
         Some(net) => place(net),
         None => format!("{} {}", side.address, side.wildcard),
     };
-    let port = |port: Option<u16>| port.map(|port| format!(" port {port}")).unwrap_or_default();
+    let port =
+        |ports: Option<PortRange>| ports.map(|ports| format!(" port {}", ports.first)).unwrap_or_default();
     let protocol = match line.protocol {
-        _ if line.inexact => "ip".to_owned(),
         None => "ip".to_owned(),
         Some(1) => "icmp".to_owned(),
         Some(6) => "tcp".to_owned(),
@@ -448,16 +504,12 @@ fn words(line: &AclEntry) -> String {
         Some(47) => "gre".to_owned(),
         Some(number) => format!("protocol {number}"),
     };
-    let (source_port, destination_port) = match line.inexact {
-        true => (None, None),
-        false => (line.source_port, line.destination_port),
-    };
     format!(
         "{protocol} {}{} to {}{}",
         side(&line.source),
-        port(source_port),
+        port(line.source_ports),
         side(&line.destination),
-        port(destination_port)
+        port(line.destination_ports)
     )
 }
 
@@ -518,9 +570,10 @@ fn private(config: &Config) -> Vec<Range> {
         }
     }
     private.extend(config.pools.iter().filter_map(range_of));
-    let sides =
-        config.acls.iter().flat_map(|acl| &acl.entries).flat_map(|line| [&line.source, &line.destination]);
-    let nets = sides.filter_map(Wildcard::prefix).filter(|net| (8..32).contains(&net.prefix_len()));
+    let patterns =
+        config.acls.iter().flat_map(|acl| acl.readings(config)).flat_map(|(_, line)| line.patterns);
+    let sides = patterns.flat_map(|pattern| [pattern.source, pattern.destination]);
+    let nets = sides.filter_map(|side| side.prefix()).filter(|net| (8..32).contains(&net.prefix_len()));
     private.extend(nets.map(ranges::of));
     ranges::disjoint(private)
 }

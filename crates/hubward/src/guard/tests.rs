@@ -261,8 +261,8 @@ fn protocols_ports_wildcards_and_fragments_count() {
 fn a_line_that_says_more_than_is_known_closes_all_its_addresses() {
     let hub = of(&HUB.replace(
         "access-list 120 permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\n",
-        "access-list 120 deny tcp 10.1.0.0 0.0.255.255 10.3.9.0 0.0.0.255 range 20 21\n\
-         access-list 120 permit tcp 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255 range 20 21\n",
+        "access-list 120 deny tcp 10.1.0.0 0.0.255.255 10.3.9.0 0.0.0.255 gt 20\n\
+         access-list 120 permit tcp 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255 range 20 2100\n",
     ));
     expect(
         &hub,
@@ -270,6 +270,30 @@ fn a_line_that_says_more_than_is_known_closes_all_its_addresses() {
             ("wan", "10.1.1.10", "10.3.2.10", false),
             ("wan", "10.1.1.10", "10.3.9.10", false),
             ("wan", "10.1.1.10", "10.4.9.10", true),
+        ],
+    );
+}
+
+/// Groups, wildcards and ports of a line are closed as such, and what is denied before stays open.
+#[test]
+fn what_a_line_expands_to_is_closed_and_no_more() {
+    let text = HUB.replace(
+        "access-list 120 permit ip 10.1.0.0 0.0.255.255 10.3.0.0 0.0.255.255\n",
+        "object-group network SITES\n host 10.3.0.9\n range 10.3.1.1 10.3.1.2\n\
+         ip access-list extended 120\n permit ip 10.1.0.0 0.0.254.255 object-group SITES\n \
+         5 deny ip any host 10.3.1.2\n permit ip 10.1.0.0 0.0.255.255 object-group NONE\n \
+         permit tcp 10.1.0.0 0.0.255.255 10.4.0.0 0.0.255.255 established time-range NIGHT\n",
+    );
+    expect(
+        &of(&text),
+        &[
+            ("wan", "10.1.2.10", "10.3.0.9", false),
+            ("wan", "10.1.2.10", "10.3.1.1", false),
+            ("wan", "10.1.2.10", "10.3.1.2", true),
+            ("wan", "10.1.3.10", "10.3.0.9", true),
+            ("wan", "10.1.2.10", "10.3.0.8", true),
+            // more than a line of this list is for, because what it is for cannot be protected
+            ("wan", "10.1.2.10", "10.4.0.9", false),
         ],
     );
 }

@@ -5,21 +5,17 @@ use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
 use crate::shell::serve::CheckEnable;
-use hubward_config::model::{
-    AaaMethod, AclEntry, Config, ExecTimeout, LineKind, LineLogin, TerminalLine, User, Wildcard,
-};
+use hubward_config::acl;
+use hubward_config::model::{AaaMethod, Config, ExecTimeout, LineKind, LineLogin, TerminalLine, User};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
 use russh::keys::PublicKey;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// vty lines that may be configured.
 const VTY_LINES: u16 = 100;
-/// The IP protocol, and the port that access lists name, wherever the server listens.
-const TCP: u8 = 6;
-const SSH: u16 = 22;
 /// The default of `exec-timeout`.
 const EXEC_TIMEOUT: ExecTimeout = ExecTimeout::After(600);
 
@@ -66,33 +62,9 @@ fn vty_lines(config: &Config) -> impl Iterator<Item = u16> {
     })
 }
 
-/// Whether `access-class` admits an address. A list that does not exist admits nobody. Of an
-/// extended list only the entries count that are about TCP, and about SSH's port if about any; one
-/// for a certain destination admits nobody, and refuses for all destinations.
+/// Whether `access-class` admits an address. A list that does not exist admits nobody.
 fn permits(config: &Config, list: &str, from: IpAddr) -> bool {
-    let from = match from {
-        IpAddr::V4(from) => from,
-        IpAddr::V6(from) => match from.to_ipv4_mapped() {
-            Some(from) => from,
-            None => return false,
-        },
-    };
-    let bits = u32::from;
-    let matches =
-        |address: Ipv4Addr, wildcard: Ipv4Addr| bits(from) | bits(wildcard) == bits(address) | bits(wildcard);
-    let Some(acl) = config.acls.iter().find(|acl| acl.name == list) else { return false };
-    // a line that is not fully understood admits nobody, and refuses everyone whom it may match
-    let may_concern = |entry: &&AclEntry| !(entry.permit && entry.inexact);
-    let concerns = |entry: &&AclEntry| {
-        matches(entry.source.address, entry.source.wildcard)
-            && matches!(entry.protocol, None | Some(TCP))
-            && matches!(entry.destination_port, None | Some(SSH))
-    };
-    let first = acl.entries.iter().filter(may_concern).find(concerns);
-    first.is_some_and(|entry| {
-        let exact = !entry.inexact && entry.source_port.is_none() && entry.destination == Wildcard::ANY;
-        entry.permit && exact
-    })
+    config.acl(list).is_some_and(|acl| acl::admits(config, acl, from.to_canonical()))
 }
 
 /// Whether anybody could log in by SSH.
@@ -262,6 +234,8 @@ mod tests {
             " deny ip object-group BAD any\n",
             " deny ip any any time-range NIGHT\n",
             " deny tcp any any range 1 1024\n",
+            " deny tcp any any established\n",
+            " deny tcp any lt 1024 any\n",
             " deny tcp any any neq 443\n",
             " deny ip host bad.example.com any\n",
             " deny tcp any any dscp ef\n",
@@ -277,7 +251,10 @@ mod tests {
         for permits in [
             " permit ip object-group GOOD any\n",
             " permit tcp any any established\n",
-            " permit tcp any any gt 20\n",
+            " permit tcp any gt 1023 any\n",
+            " permit tcp any any gt 22\n",
+            " permit ip host good.example.com any\n",
+            " permit ip any any time-range DAY\n",
         ] {
             assert_eq!(list(permits), 0, "{permits}");
             assert_eq!(list(&format!("{permits} deny ip any any\n")), 0, "{permits}");
@@ -285,7 +262,48 @@ mod tests {
         }
         let standard = of("ip access-list standard L\n deny bad.example.com\n permit any\n");
         assert_eq!(standard, 0);
-        assert_eq!(list(" deny udp any any range 1 5\n permit ip any any\n"), 5, "that is not about SSH");
+        for lines in [
+            " deny udp any any range 1 5\n permit ip any any\n",
+            " deny tcp any any range 23 80\n permit ip any any\n",
+            " deny tcp any any eq telnet www\n permit tcp any any gt 20\n",
+            " deny tcp any any neq 22\n permit tcp any any lt 23\n",
+            " deny ip any any fragments\n permit ip any any\n",
+            " deny ip any 10.9.9.0 0.0.0.255 log\n permit ip any any\n 5 permit tcp any any eq 22\n",
+        ] {
+            assert_eq!(list(lines), 5, "what is not about SSH: {lines}");
+        }
+    }
+
+    /// Groups are what their members are, and a group with a line that is not understood may be
+    /// anybody.
+    #[test]
+    fn the_access_class_looks_into_object_groups() {
+        let of = |lines: &str, from: &str| {
+            let text = format!(
+                "object-group network BAD\n host 10.0.0.9\n range 10.0.0.20 10.0.0.29\n group-object WORSE\n\
+                 object-group network WORSE\n 10.0.1.0 255.255.255.0\n\
+                 object-group network HALF\n host 10.0.0.9\n frobnicate x\n\
+                 object-group service ADMIN\n tcp range 22 23\n\
+                 ip access-list extended L\n{lines}line vty 0 4\n access-class L in\n transport input ssh\n"
+            );
+            lines_for(&config(&text), from.parse().unwrap()).count() > 0
+        };
+        let bad = " deny ip object-group BAD any\n permit ip any any\n";
+        for (from, admitted) in [
+            ("10.0.0.9", false),
+            ("10.0.0.20", false),
+            ("10.0.0.29", false),
+            ("10.0.1.77", false),
+            ("10.0.0.8", true),
+            ("10.0.0.30", true),
+        ] {
+            assert_eq!(of(bad, from), admitted, "{from}");
+        }
+        assert!(of(" permit object-group ADMIN object-group BAD any\n", "10.0.0.9"));
+        assert!(!of(" permit object-group ADMIN object-group BAD any\n", "10.0.0.8"));
+        assert!(of(" permit ip object-group HALF any\n", "10.0.0.9"), "that member is known");
+        assert!(!of(" permit ip object-group HALF any\n", "10.0.0.8"));
+        assert!(!of(" deny ip object-group HALF any\n permit ip any any\n", "10.0.0.8"));
     }
 
     #[test]

@@ -216,9 +216,7 @@ impl Views {
             .config
             .acls
             .iter()
-            .flat_map(|acl| {
-                acl.entries.iter().filter_map(|line| Some((&acl.name, translate::selector(line)?)))
-            })
+            .flat_map(|acl| translate::permitted(&parsed.config, acl).map(|line| (&acl.name, line)))
             .collect();
         told.hits.retain(|(acl, line), _| lines.contains(&(acl, *line)));
         self.logging.configure(&parsed.config);

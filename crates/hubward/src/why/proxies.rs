@@ -81,8 +81,11 @@ fn sides(out: Explanation, proposed: &Selector, line: &Selector) -> Explanation 
 /// The line of an access list that selects these packets.
 pub(super) fn acl_line(parsed: &Parsed, list: &str, line: &CryptoAclLine) -> Option<u32> {
     let acl = parsed.config.acls.iter().find(|acl| acl.name == list)?;
-    let same =
-        |entry: &&AclEntry| entry.permit == line.permit && translate::selector(entry) == Some(line.selector);
+    let same = |entry: &&AclEntry| {
+        entry.rule().is_some_and(|rule| rule.permit == line.permit)
+            && translate::selectors(&parsed.config, entry)
+                .is_ok_and(|selectors| selectors.contains(&line.selector))
+    };
     acl.entries.iter().find(same).map(|entry| entry.line)
 }
 

@@ -194,6 +194,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Enters an interface; `--map` of `hubward run` says which Linux interface it is. Tunnel interfaces and virtual templates are not implemented.",
             ),
             ("ip access-list extended", "Enters an extended access list of a name or number."),
+            (
+                "ip access-list resequence",
+                "Numbers the lines of a list anew, from a start in steps; the list is then written with its numbers, unless they are 10, 20, 30 and so on.",
+            ),
             ("ip access-list standard", "Enters a standard access list of a name or number."),
             ("ip dhcp excluded-address", "Addresses that the DHCP server does not assign."),
             ("ip dhcp pool", "Enters a pool of the DHCP server."),
@@ -205,6 +209,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("ip ssh authentication-retries", "Attempts that one SSH connection may make; 3 by default."),
             ("ip ssh pubkey-chain", "Enters the public keys of users."),
             ("ip ssh time-out", "Seconds that a login may take; 120 by default."),
+            ("ipv6 access-list", "Enters an IPv6 access list. Nothing here uses it."),
             ("line", "Enters the settings of terminal lines. Those of `vty` lines apply to SSH."),
             ("logging", "A syslog server, as older releases write it."),
             ("logging buffered", "How much of the log is kept in memory, in bytes, and from which severity."),
@@ -219,6 +224,14 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "Whether the buffer, users logged in by SSH and syslog servers get the log. Standard error and the local console always get it.",
             ),
             ("logging trap", "The severity from which lines go to syslog servers."),
+            (
+                "object-group network",
+                "Enters a group of addresses, which lines of extended access lists name.",
+            ),
+            (
+                "object-group service",
+                "Enters a group of services, which lines of extended access lists name.",
+            ),
             ("service dhcp", "The DHCP server is on; with `no service dhcp` it assigns nothing."),
             (
                 "service password-encryption",
@@ -227,6 +240,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("service timestamps", "Time stamps of debugging and log lines."),
             ("service timestamps debug", "The format of time stamps of debugging lines."),
             ("service timestamps log", "The format of time stamps of log lines."),
+            (
+                "time-range",
+                "Enters a time range. A use of a list whose line names one is refused: nothing here looks at the clock yet.",
+            ),
             (
                 "username",
                 "A local user, for Xauth; with a `privilege`, or a public key, for logins as well. A `secret` entered in clear text at a console is stored as type 9. `autocommand`, `access-class`, `view`, `one-time` and `aaa` are not enforced and prevent the start.",
@@ -364,13 +381,88 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
         ],
     ),
     (
-        "Named access list",
+        "Extended access list",
         &[
-            ("deny", "A line that excludes what matches; with a sequence number, or else after the others."),
+            (
+                "",
+                "A line with its sequence number, which inserts it in its place. `no` and the number take it away.",
+            ),
+            ("deny", "A line that excludes what matches; behind the others."),
+            ("dynamic", "A template of lock-and-key; it is not enforced and prevents the start."),
+            (
+                "evaluate",
+                "The entries of a reflexive list, which are not implemented: what uses the list is refused.",
+            ),
             (
                 "permit",
-                "A line that includes what matches; with a sequence number, or else after the others. A proxy identity cannot express a range or a list of ports, nor `established` and the like: a tunnel or a group with such a line in its list does not exist here, and `access-class` refuses everyone whom the line may match.",
+                "A line that includes what matches; behind the others. Each use of a list holds what it can and is refused otherwise: a crypto map takes networks, protocols and single ports, and makes a selector of each; a client group takes networks; `access-class` takes what is known of a user.",
             ),
+            ("remark", "A text for people."),
+        ],
+    ),
+    (
+        "Standard access list",
+        &[
+            (
+                "",
+                "A line with its sequence number, which inserts it in its place. `no` and the number take it away.",
+            ),
+            ("deny", "Sources that are excluded; behind the others."),
+            ("permit", "Sources that are included; behind the others."),
+            ("remark", "A text for people."),
+        ],
+    ),
+    (
+        "IPv6 access list",
+        &[
+            (
+                "",
+                "A line with its sequence number, which inserts it in its place. `no` and the number take it away.",
+            ),
+            ("deny", "A line that excludes what matches. Nothing here uses IPv6 lists."),
+            ("evaluate", "The entries of a reflexive list."),
+            ("permit", "A line that includes what matches. Nothing here uses IPv6 lists."),
+            ("remark", "A text for people."),
+            ("sequence", "The same as a line that begins with its number."),
+        ],
+    ),
+    (
+        "Group of addresses",
+        &[
+            ("", "A network."),
+            ("any", "Every address."),
+            ("group-object", "The members of another group."),
+            ("host", "One address. A name is not resolved: what uses the group is refused."),
+            ("range", "Addresses from the first to the last."),
+        ],
+    ),
+    (
+        "Group of services",
+        &[
+            ("", "A protocol by its number."),
+            ("ahp", "A protocol."),
+            ("eigrp", "A protocol."),
+            ("esp", "A protocol."),
+            ("gre", "A protocol."),
+            ("group-object", "The members of another group."),
+            ("icmp", "ICMP, or one type of it."),
+            ("igmp", "A protocol."),
+            ("ip", "Every protocol."),
+            ("ipinip", "A protocol."),
+            ("nos", "A protocol."),
+            ("ospf", "A protocol."),
+            ("pcp", "A protocol."),
+            ("pim", "A protocol."),
+            ("tcp", "TCP, or ports of it."),
+            ("tcp-udp", "TCP and UDP, or ports of both."),
+            ("udp", "UDP, or ports of it."),
+        ],
+    ),
+    (
+        "Time range",
+        &[
+            ("absolute", "From one minute to another."),
+            ("periodic", "Times of the week; one of these lines must hold."),
         ],
     ),
     (

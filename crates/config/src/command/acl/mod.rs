@@ -1,0 +1,249 @@
+//! `access-list`, `ip access-list`, `ipv6 access-list`, and what their lines name.
+
+mod group;
+mod rule;
+mod time;
+
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use crate::form::Problem;
+use crate::given::Given;
+use crate::model::{Acl, AclKind, AclLine, Refused};
+
+pub(super) use group::ROWS as GROUP_ROWS;
+pub(super) use time::ROWS as TIME_ROWS;
+
+const EXTENDED_NUMBERED: &str =
+    concat!("{{permit|deny} ", rule::extended!(), "|remark [<LINE:text>]|dynamic <LINE:rest>}");
+const EXTENDED_SEQUENCED: &str = concat!(
+    "{{permit|deny} ",
+    rule::extended!(),
+    "|remark [<LINE:text>]|evaluate <name>|dynamic <LINE:rest>}"
+);
+const STANDARD_NUMBERED: &str = concat!("{{permit|deny} ", rule::standard!(), "|remark [<LINE:text>]}");
+const IPV6_SEQUENCED: &str =
+    concat!("{{permit|deny} ", rule::ipv6!(), "|remark [<LINE:text>]|evaluate <name>}");
+const SEQUENCE: &str = "<1-2147483647:sequence>";
+
+pub(super) const ROWS: &[Row] = &[
+    fold(In::Global, "access-list <1-99:number>", STANDARD_NUMBERED, standard_numbered),
+    fold(In::Global, "access-list <1300-1999:number>", STANDARD_NUMBERED, standard_numbered),
+    fold(In::Global, "access-list <100-199:number>", EXTENDED_NUMBERED, extended_numbered),
+    fold(In::Global, "access-list <2000-2699:number>", EXTENDED_NUMBERED, extended_numbered),
+    fate(
+        In::Global,
+        "access-list <200-1299:number>",
+        Fate::Inert("the list is of a protocol that does not exist here"),
+    ),
+    fold(In::Global, "ip access-list extended <name>", "", extended),
+    fold(In::Global, "ip access-list standard <name>", "", standard),
+    fold(
+        In::Global,
+        "ip access-list resequence <name>",
+        "<1-2147483647:start> <1-2147483647:step>",
+        resequence,
+    ),
+    fate(In::Global, "ip access-list", Fate::Inert("concerns the logging of lists")),
+    fold(In::Global, "ipv6 access-list <name>", "", ipv6),
+    fate(In::Global, "ipv6 access-list log-update", Fate::Inert("concerns the logging of lists")),
+    fold(In::Acl, "permit", rule::extended!(), permit),
+    fold(In::Acl, "deny", rule::extended!(), deny),
+    fold(In::Acl, "remark", "[<LINE:text>]", remark),
+    fold(In::Acl, "evaluate <name>", "", evaluate),
+    fold(In::Acl, "dynamic", "<LINE:rest>", dynamic),
+    fold(In::Acl, SEQUENCE, EXTENDED_SEQUENCED, sequenced),
+    fold(In::StandardAcl, "permit", rule::standard!(), permit),
+    fold(In::StandardAcl, "deny", rule::standard!(), deny),
+    fold(In::StandardAcl, "remark", "[<LINE:text>]", remark),
+    fold(In::StandardAcl, SEQUENCE, STANDARD_NUMBERED, sequenced),
+    fold(In::Ipv6Acl, "permit", rule::ipv6!(), permit),
+    fold(In::Ipv6Acl, "deny", rule::ipv6!(), deny),
+    fold(In::Ipv6Acl, "remark", "[<LINE:text>]", remark),
+    fold(In::Ipv6Acl, "evaluate <name>", "", evaluate),
+    fold(In::Ipv6Acl, SEQUENCE, IPV6_SEQUENCED, sequenced),
+    fold(In::Ipv6Acl, "sequence <1-2147483647:sequence>", IPV6_SEQUENCED, sequenced),
+];
+
+/// What is told of reflexive and dynamic lists.
+const REFLEXIVE: Fate = Fate::Unsupported("reflexive lists are not implemented");
+const DYNAMIC: Fate = Fate::Unenforced("lock-and-key lists are not implemented");
+
+// ---- lists --------------------------------------------------------------------------------------
+
+/// The lists of a family.
+fn lists<'f>(fold: &'f mut Fold<'_>, kind: AclKind) -> &'f mut Vec<Acl> {
+    match kind {
+        AclKind::Standard | AclKind::Extended => &mut fold.config.acls,
+        AclKind::Ipv6 => &mut fold.config.ipv6_acls,
+    }
+}
+
+/// The list of a name, made if there is none.
+fn list(fold: &mut Fold<'_>, given: &Given<'_>, name: &str, kind: AclKind) -> Result<usize, Problem> {
+    let line = fold.line;
+    let all = lists(fold, kind);
+    let make = || Acl { name: name.to_string(), kind, entries: Vec::new(), line };
+    let place = entry(all, |acl| acl.name == name, make);
+    match all.get(place) {
+        Some(known) if known.kind != kind => {
+            Err(given.problem("name", "the name of no list of the other kind"))
+        }
+        _ => Ok(place),
+    }
+}
+
+fn extended(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let place = named(fold, given, AclKind::Extended)?;
+    fold.mode = place.map_or(fold.mode, Mode::Acl);
+    Ok(())
+}
+
+fn standard(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let place = named(fold, given, AclKind::Standard)?;
+    fold.mode = place.map_or(fold.mode, Mode::StandardAcl);
+    Ok(())
+}
+
+fn ipv6(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let place = named(fold, given, AclKind::Ipv6)?;
+    fold.mode = place.map_or(fold.mode, Mode::Ipv6Acl);
+    fold.fate = place.map(|_| Fate::Unsupported("IPv6 is not configured"));
+    Ok(())
+}
+
+/// `ip access-list {standard|extended} NAME`; a number must be one of such lists.
+fn named(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<Option<usize>, Problem> {
+    let name = given.word("name").unwrap_or_default();
+    if fold.no {
+        lists(fold, kind).retain(|acl| acl.name != name || acl.kind != kind);
+        return Ok(None);
+    }
+    if let Ok(number) = name.parse::<u32>()
+        && kind != AclKind::Ipv6
+        && AclKind::of_number(number) != Some(kind)
+    {
+        return Err(given.problem("name", "a name or the number of such a list"));
+    }
+    list(fold, given, name, kind).map(Some)
+}
+
+fn resequence(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.word("name").unwrap_or_default();
+    let (Some(start), Some(step)) = (given.number("start"), given.number("step")) else { return Ok(()) };
+    let Some(acl) = fold.config.acls.iter_mut().find(|acl| acl.name == name).filter(|_| !fold.no) else {
+        return Ok(());
+    };
+    acl.resequence(start, step).map_err(|_| given.problem("step", "a step that leaves room for every line"))
+}
+
+// ---- lines --------------------------------------------------------------------------------------
+
+fn standard_numbered(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    numbered(fold, given, AclKind::Standard)
+}
+
+fn extended_numbered(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    numbered(fold, given, AclKind::Extended)
+}
+
+/// `access-list N …`; `no` takes the whole list away, whatever follows.
+fn numbered(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<(), Problem> {
+    let name = given.word("number").unwrap_or_default();
+    if fold.no {
+        fold.config.acls.retain(|acl| acl.name != name);
+        return Ok(());
+    }
+    let what = rule::line(given, kind)?;
+    let place = list(fold, given, name, kind)?;
+    put(fold, given, place, kind, None, what)
+}
+
+/// The list whose mode this is.
+fn here(fold: &Fold<'_>) -> Option<(usize, AclKind)> {
+    match fold.mode {
+        Mode::Acl(place) => Some((place, AclKind::Extended)),
+        Mode::StandardAcl(place) => Some((place, AclKind::Standard)),
+        Mode::Ipv6Acl(place) => Some((place, AclKind::Ipv6)),
+        _ => None,
+    }
+}
+
+fn permit(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    ruled(fold, given, true)
+}
+
+fn deny(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    ruled(fold, given, false)
+}
+
+fn ruled(fold: &mut Fold<'_>, given: &Given<'_>, permit: bool) -> Result<(), Problem> {
+    let Some((place, kind)) = here(fold) else { return Ok(()) };
+    let what = rule::rule(given, kind, permit)?;
+    put(fold, given, place, kind, given.number("sequence"), what)
+}
+
+fn remark(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let what = AclLine::Remark(given.text("text").unwrap_or_default().to_string());
+    let Some((place, kind)) = here(fold) else { return Ok(()) };
+    put(fold, given, place, kind, None, what)
+}
+
+fn evaluate(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let what = AclLine::Evaluate(given.word("name").unwrap_or_default().to_string());
+    let Some((place, kind)) = here(fold) else { return Ok(()) };
+    put(fold, given, place, kind, None, what)
+}
+
+fn dynamic(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let what = AclLine::Dynamic(given.text("rest").unwrap_or_default().to_string());
+    let Some((place, kind)) = here(fold) else { return Ok(()) };
+    put(fold, given, place, kind, None, what)
+}
+
+/// A line that begins with its number. `no 10` needs no more.
+fn sequenced(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let Some((place, kind)) = here(fold) else { return Ok(()) };
+    let sequence = given.number("sequence");
+    if fold.no {
+        if let (Some(acl), Some(sequence)) = (lists(fold, kind).get_mut(place), sequence) {
+            acl.remove_numbered(sequence);
+        }
+        return Ok(());
+    }
+    let what = rule::line(given, kind)?;
+    put(fold, given, place, kind, sequence, what)
+}
+
+/// Puts a line into its list, or takes it away.
+fn put(
+    fold: &mut Fold<'_>,
+    given: &Given<'_>,
+    place: usize,
+    kind: AclKind,
+    sequence: Option<u32>,
+    what: AclLine,
+) -> Result<(), Problem> {
+    let (no, line) = (fold.no, fold.line);
+    let fate = match &what {
+        // the lines of what is not used say nothing of themselves
+        _ if kind == AclKind::Ipv6 => Some(Fate::NoOp),
+        AclLine::Remark(_) => Some(Fate::NoOp),
+        AclLine::Evaluate(_) => Some(REFLEXIVE),
+        AclLine::Dynamic(_) => Some(DYNAMIC),
+        AclLine::Rule(_) | AclLine::Unread { .. } => None,
+    };
+    let Some(acl) = lists(fold, kind).get_mut(place) else { return Ok(()) };
+    if no {
+        acl.remove(&what);
+        return Ok(());
+    }
+    let refused = |why| match why {
+        Refused::Duplicate => given.problem("sequence", "a sequence number that no other line has"),
+        Refused::Exceeded => given.problem("sequence", "a smaller sequence number"),
+    };
+    acl.add(sequence, what, line).map_err(refused)?;
+    fold.fate = fate;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
