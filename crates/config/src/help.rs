@@ -169,6 +169,8 @@ const HELP: &[(&str, &str)] = &[
     ("aux", "Auxiliary line"),
     ("backup-gateway", "A gateway that clients try next"),
     ("banner", "A text shown to clients"),
+    #[cfg(test)]
+    ("beacon", "A beacon"),
     ("brief", "One line for each"),
     ("buffered", "Keep lines of the log"),
     ("cache", "Cached answers of a server group"),
@@ -249,6 +251,8 @@ const HELP: &[(&str, &str)] = &[
     ("esp-sha384-hmac", "ESP with HMAC-SHA-384"),
     ("esp-sha512-hmac", "ESP with HMAC-SHA-512"),
     ("established", "Established TCP connections"),
+    #[cfg(test)]
+    ("every", "How often"),
     ("excluded-address", "Addresses that DHCP does not assign"),
     ("exec", "Sessions on this line"),
     ("exec-timeout", "End an idle session"),
@@ -401,6 +405,7 @@ const HELP: &[(&str, &str)] = &[
     ("pre-share", "Pre-shared key"),
     ("pre-shared-key", "A pre-shared key"),
     ("prefix", "Destination network"),
+    ("prefix-length", "Length of the network's prefix"),
     ("priority", "Priority of the protection suite; the lowest number comes first"),
     ("privilege", "Privilege of the user"),
     ("profile", "An ISAKMP profile"),

@@ -48,7 +48,7 @@ fn every_form_is_well_made() {
             let is_range = kind.split_once('-').is_some_and(|(low, high)| {
                 matches!((low.parse::<u64>(), high.parse::<u64>()), (Ok(low), Ok(high)) if low <= high)
             });
-            assert!(is_range || ["A.B.C.D", "NN", "LINE", "IF", "UNIT"].contains(&kind), "{text}: {kind}");
+            assert!(is_range || ["A.B.C.D", "/nn", "LINE", "IF", "UNIT"].contains(&kind), "{text}: {kind}");
         }
     }
 }
