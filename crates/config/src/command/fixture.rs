@@ -2,8 +2,13 @@
 //! Its row is in the tables of the tests only.
 
 use super::{Fold, In, Row, fold};
+use crate::diagnostic::Code;
+use crate::edit::{Position, Wrong, enter};
 use crate::form::Problem;
 use crate::given::Given;
+use crate::help::{configuration_choices, configuration_complete};
+use crate::reference::{Effect, reference};
+use crate::{parse, spell_out};
 
 pub(super) const ROWS: &[Row] =
     &[fold(In::Global, "beacon <name>", "= every <1-60:seconds> [to <A.B.C.D:server>]", beacon)];
@@ -14,12 +19,6 @@ fn beacon(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     fold.config.domain_name = fold.unless_no(Some(format!("{name:?} {seconds:?} {server:?}")));
     Ok(())
 }
-
-use crate::diagnostic::Code;
-use crate::edit::{Position, Wrong, enter};
-use crate::help::{configuration_choices, configuration_complete};
-use crate::reference::{Effect, reference};
-use crate::{parse, spell_out};
 
 const LINE: &str = "beacon north every 5 to 10.0.0.1";
 
