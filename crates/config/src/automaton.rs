@@ -323,7 +323,7 @@ fn token(symbol: &'static str) -> Token {
         "A.B.C.D" => Kind::Address,
         "A.B.C.D/nn" => Kind::Prefix,
         "LINE" => Kind::Line,
-        "NN" => Kind::PrefixLength,
+        "/nn" => Kind::PrefixLength,
         "IF" => Kind::Interface,
         "UNIT" => Kind::Unit,
         range => {
@@ -554,6 +554,13 @@ impl<'a> Walk<'a> {
         if out.iter().any(|(_, step)| step.fit == Fit::Exact) {
             out.retain(|(_, step)| step.fit != Fit::Begins);
         }
+        // nor of a text that could stand there: `enable secret level 16 x` has a wrong level
+        let spelled_out: Vec<_> = out
+            .iter()
+            .filter(|(_, step)| step.fit == Fit::Exact)
+            .map(|(path, step)| (path.form, step.before))
+            .collect();
+        out.retain(|(path, step)| step.fit != Fit::Line || !spelled_out.contains(&(path.form, step.before)));
         let mut ranks: Vec<_> = out.iter().map(|(_, step)| (step.rank, step.fit)).collect();
         ranks.sort_unstable();
         ranks.dedup();
@@ -721,6 +728,24 @@ mod tests {
         assert!(matches!(outcome(forms, "set transform-set"), Outcome::Incomplete(..)));
         assert_eq!(canonical(forms, "desc the ! hub"), "description the ! hub");
         assert_eq!(canonical(forms, "log frag log end"), "log fragments log end");
+    }
+
+    /// A keyword that is spelled out is not the beginning of a text, in the same form.
+    #[test]
+    fn a_keyword_before_a_text() {
+        let forms = &["enable secret [level <0-15:level>] [0|5] <LINE:password>", "enable <LINE:rest>"];
+        assert_eq!(canonical(forms, "ena sec lev 7 5 a b"), "enable secret level 7 5 a b");
+        assert_eq!(canonical(forms, "enable secret a level 16"), "enable secret a level 16");
+        let own = &[forms[0]];
+        for (line, word) in [("enable secret level 16 a", 3), ("enable secret level x", 3)] {
+            assert!(
+                matches!(outcome(own, line), Outcome::Invalid(Misfit { word: at, .. }) if at == word),
+                "{line}"
+            );
+        }
+        assert!(matches!(outcome(own, "enable secret 5"), Outcome::Incomplete(..)));
+        // another form may have it
+        assert!(matches!(outcome(forms, "enable secret 5"), Outcome::Complete(matched) if matched.form == 1));
     }
 
     #[test]

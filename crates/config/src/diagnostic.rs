@@ -28,6 +28,8 @@ pub enum Code {
     Invalid,
     /// A name that nothing defines.
     Dangling,
+    /// A name that IOS takes, and that others may not.
+    Name,
     /// A dynamic crypto map entry before a static one.
     DynamicFirst,
     /// One of two keys or profiles hides the other.
@@ -61,6 +63,7 @@ impl Code {
             Self::Unknown => "unknown",
             Self::Invalid => "invalid",
             Self::Dangling => "dangling",
+            Self::Name => "name",
             Self::DynamicFirst => "dynamic-first",
             Self::Shadowed => "shadowed",
             Self::AnyProxy => "any-proxy",

@@ -481,6 +481,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 arguments: arguments.map(|(_, word)| word.clone()).collect(),
                 block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
+                warning: None,
             };
             let outcome = match row.action {
                 Action::Fold(run) => run(&mut fold, &Given::new(matched, entered.given, line, behind)),
@@ -488,6 +489,14 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 Action::Fate(_) | Action::Opens(_) => Ok(()),
             };
             *mode = fold.mode;
+            parsed.diagnostics.extend(fold.warning.map(|warning| Diagnostic {
+                severity: Severity::Warning,
+                code: Code::Name,
+                line: number,
+                column: entered.all.first().map_or(1, |word| word.column),
+                message: format!("`{}` {warning}", shown(line)),
+                remedy: String::new(),
+            }));
             match (outcome, fold.fate) {
                 (Ok(()), None) => Class::Implemented,
                 (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),

@@ -11,10 +11,10 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Group, "key", "= [0|6|7] <key>", key),
     fold(In::Group, "dns", "= <A.B.C.D:server>...", dns),
     fold(In::Group, "wins", "= <A.B.C.D:server>...", wins),
-    fold(In::Group, "domain = <name>", "", domain),
-    fold(In::Group, "split-dns <name>", "", split_dns),
-    fold(In::Group, "pool = <name>", "", pool),
-    fold(In::Group, "acl = <name>", "", acl),
+    fold(In::Group, "domain = <domain>", "", domain),
+    fold(In::Group, "split-dns <domain>", "", split_dns),
+    fold(In::Group, "pool = <pool>", "", pool),
+    fold(In::Group, "acl = <access-list>", "", acl),
     fold(In::Group, "netmask", "= <A.B.C.D:mask>", netmask),
     fold(In::Group, "save-password", "", save_password),
     fate(
@@ -89,13 +89,13 @@ fn wins(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn domain(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = fold.unless_no(given.string("name"));
+    let name = fold.unless_no(given.string("domain"));
     change(fold, |group| group.domain = name);
     Ok(())
 }
 
 fn split_dns(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, given.string("name").unwrap_or_default());
+    let (no, name) = (fold.no, given.string("domain").unwrap_or_default());
     change(fold, |group| listed(&mut group.split_dns, name, no));
     Ok(())
 }
@@ -109,13 +109,13 @@ fn listed(list: &mut Vec<String>, text: String, no: bool) {
 }
 
 fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = fold.unless_no(given.string("name"));
+    let name = fold.unless_no(given.string("pool"));
     change(fold, |group| group.pool = name);
     Ok(())
 }
 
 fn acl(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let name = fold.unless_no(given.string("name"));
+    let name = fold.unless_no(given.string("access-list"));
     change(fold, |group| group.acl = name);
     Ok(())
 }

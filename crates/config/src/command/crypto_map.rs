@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "crypto map <name>",
-        "{<1-65535:sequence> = [ipsec-isakmp [dynamic <map> [discover]|profile <profile>]|ipsec-manual|gdoi]|client {authentication list = <list>|configuration address {initiate|respond}|accounting list = <list>}|isakmp authorization list = <list>|local-address = <IF:interface> [<UNIT:unit>]|isakmp-profile = <profile>|redundancy = <LINE:rest>|gdoi = <LINE:rest>}",
+        "{<1-65535:sequence> = [ipsec-isakmp [dynamic <map> [discover]|profile <profile>]|ipsec-manual|gdoi]|client {authentication list = <login-list>|configuration address {initiate|respond}|accounting list = <accounting-list>}|isakmp authorization list = <network-list>|local-address = <IF:interface> [<UNIT:unit>]|isakmp-profile = <profile>|redundancy = <LINE:rest>|gdoi = <LINE:rest>}",
         crypto_map,
     ),
     fold(In::Global, "crypto dynamic-map <name>", "<1-65535:sequence>", dynamic_map),
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::CryptoMap, "set security-association dfbit", OF_ALL).also(BOTH),
     fate(In::CryptoMap, "set security-association dummy", OF_ALL).also(BOTH),
     fate(In::CryptoMap, "set security-association ecn", OF_ALL).also(BOTH),
-    fold(In::CryptoMap, "match address = <acl>", "", match_address).also(BOTH),
+    fold(In::CryptoMap, "match address = <access-list>", "", match_address).also(BOTH),
     fold(In::CryptoMap, "reverse-route", "= [static] [<LINE:options>]", reverse_route).also(BOTH),
     fate(
         In::CryptoMap,
@@ -133,16 +133,17 @@ fn drop_empty(fold: &mut Fold<'_>, name: &str) {
 /// What holds for a whole map: `client …`, `isakmp …`, `local-address …`.
 fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Problem> {
     let (no, line) = (fold.no, fold.line);
-    let list = fold.unless_no(given.string("list"));
+    let login = fold.unless_no(given.string("login-list"));
+    let network = fold.unless_no(given.string("network-list"));
     let place = map_of(fold, name);
     let Some(map) = fold.config.maps.get_mut(place) else { return Ok(()) };
     let fate = if given.has("accounting") {
         Some("nothing is accounted")
     } else if given.has("authentication") {
-        map.xauth_list = list.map(|list| (list, line));
+        map.xauth_list = login.map(|list| (list, line));
         None
     } else if given.has("authorization") {
-        map.authorization_list = list;
+        map.authorization_list = network;
         None
     } else if given.has("respond") {
         map.respond = !no;
@@ -269,7 +270,7 @@ fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("acl"));
+    let list = fold.unless_no(given.string("access-list"));
     change(fold, |terms| terms.acl = list);
     Ok(())
 }

@@ -16,13 +16,13 @@ pub(super) const ROWS: &[Row] = &[
     })
     .no(No::IsASetting),
     fate(In::Global, "ip dhcp", Fate::Inert("concerns the DHCP server's details")),
-    fold(In::DhcpPool, "network", "= <A.B.C.D:address> [<A.B.C.D:mask>|<NN:length>]", network),
+    fold(In::DhcpPool, "network", "= <A.B.C.D:address> [<A.B.C.D:mask>|</nn:prefix-length>]", network),
     fold(In::DhcpPool, "default-router", "= <A.B.C.D:router>...", routers),
     fold(In::DhcpPool, "dns-server", "= <A.B.C.D:server>...", dns),
     fold(In::DhcpPool, "domain-name = <name>", "", domain),
     fold(In::DhcpPool, "lease", "= {infinite|<0-365:days> [<0-23:hours> [<0-59:minutes>]]}", lease),
     fate(In::DhcpPool, "import all", Fate::Unsupported("nothing is imported from another server")),
-    fold(In::DhcpPool, "host", "= <A.B.C.D:address> [<A.B.C.D:mask>|<NN:length>]", host),
+    fold(In::DhcpPool, "host", "= <A.B.C.D:address> [<A.B.C.D:mask>|</nn:prefix-length>]", host),
     fold(In::DhcpPool, "hardware-address", "= <hardware> [<kind>]", hardware),
     fold(In::DhcpPool, "client-identifier", "= <identifier>", client_identifier),
     fate(In::DhcpPool, "option", Fate::Unsupported("the option is not sent")),
@@ -69,7 +69,7 @@ fn prefix(fold: &Fold<'_>, given: &Given<'_>) -> Result<Option<Ipv4Net>, Problem
     let Some(address) = given.address("address").filter(|_| !fold.no) else { return Ok(None) };
     let net = match given.address("mask") {
         Some(mask) => Ipv4Net::with_netmask(address, mask).ok(),
-        None => Ipv4Net::new(address, given.prefix_length("length").unwrap_or(24)).ok(),
+        None => Ipv4Net::new(address, given.prefix_length("prefix-length").unwrap_or(24)).ok(),
     };
     net.map(Some).ok_or_else(|| given.problem("mask", "a network mask"))
 }

@@ -1,7 +1,7 @@
 //! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
 
 use super::keyring::change_key;
-use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "crypto isakmp identity", "= {address|hostname|dn}", identity),
     fold(In::Global, "crypto isakmp aggressive-mode disable", "", aggressive_mode),
     fold(In::Global, "crypto isakmp invalid-spi-recovery", "", invalid_spi),
-    fold(In::Global, "crypto isakmp enable", "", enable).no(No::IsASetting),
+    fold(In::Global, "crypto isakmp enable", "", enable),
     fate(In::Global, "crypto isakmp default policy", Fate::NoOp),
     fate(
         In::Global,

@@ -17,10 +17,10 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fold(In::Line, "exec-timeout", "= <0-35791:minutes> [<0-2147483:seconds>]", exec_timeout)
         .no(No::IsASetting),
-    fold(In::Line, "login", "= [local|authentication <list>]", login).no(No::IsASetting),
+    fold(In::Line, "login", "= [local|authentication <login-list>]", login).no(No::IsASetting),
     fold(In::Line, "password", "= [0|7] <LINE:password>", line_password),
     fold(In::Line, "privilege level", "= <0-15:level>", privilege),
-    fold(In::Line, "access-class", "<acl> {in|out} [vrf-also]", access_class),
+    fold(In::Line, "access-class", "<access-list> {in|out} [vrf-also]", access_class),
     fold(
         In::Line,
         "transport input",
@@ -65,8 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "ip ssh maxstartups", Fate::Inert("concurrent logins have limits of their own")),
     fate(In::Global, "ip ssh server", Fate::Inert("algorithms are chosen by Hubward")),
     fold(In::Global, "ip ssh pubkey-chain", "", pubkey_chain),
-    fold(In::PubkeyChain, "username <name>", "", pubkey_user),
-    fold(In::PubkeyUser, "username <name>", "", pubkey_user),
+    fold(In::PubkeyChain, "username <name>", "", pubkey_user).also(&[In::PubkeyUser]),
     fold(In::PubkeyUser, "key-string", "[<LINE:key>]", key_string),
     fold(In::PubkeyUser, "key-hash", "<algorithm> <hash> [<comment>]", key_hash),
 ];
@@ -124,7 +123,7 @@ fn exec_timeout(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn login(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let login = match (given.has("local"), given.string("list")) {
+    let login = match (given.has("local"), given.string("login-list")) {
         (true, _) => LineLogin::Local,
         (false, Some(list)) => LineLogin::List(list),
         (false, None) => LineLogin::Password,
@@ -159,7 +158,7 @@ fn access_class(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.fate = Some(Fate::Inert("users cannot connect from a line to other hosts"));
         return Ok(());
     }
-    let list = fold.unless_no(given.string("acl"));
+    let list = fold.unless_no(given.string("access-list"));
     change(fold, |line| line.access_class = list);
     Ok(())
 }

@@ -5,6 +5,8 @@ mod acl;
 mod client_group;
 mod crypto_map;
 mod dhcp;
+#[cfg(test)]
+mod fixture;
 mod inert;
 mod interface;
 mod ipsec;
@@ -183,7 +185,7 @@ pub(crate) struct Row {
 
 /// What `no` and `default` do to a command that changes the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum No {
+pub enum No {
     /// Each takes the command away: the model is as it was without it.
     TakesAway,
     /// `no` is a setting too, because the command is on unless it says otherwise or has a value in
@@ -261,8 +263,10 @@ pub(crate) struct Fold<'c> {
     pub(crate) arguments: Vec<String>,
     /// The raw text after the line.
     pub(crate) block: Vec<String>,
-    /// Set by a fold whose line is accepted but has a remark.
+    /// Set by a fold whose line is accepted, and is not done as it says.
     pub(crate) fate: Option<Fate>,
+    /// Set by a fold whose line is accepted and done; what IOS says of it.
+    pub(crate) warning: Option<&'static str>,
 }
 
 impl Fold<'_> {
@@ -296,6 +300,8 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         acl::TIME_ROWS,
         dhcp::ROWS,
         inert::ROWS,
+        #[cfg(test)]
+        fixture::ROWS,
     ]
     .into_iter()
     .flatten()

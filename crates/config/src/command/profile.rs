@@ -17,8 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         match_identity,
     ),
     fate(In::Profile, "match certificate", Fate::Unsupported("certificates are not implemented")),
-    fold(In::Profile, "client authentication list = <list>", "", xauth_list),
-    fold(In::Profile, "isakmp authorization list = <list>", "", authorization_list),
+    fold(In::Profile, "client authentication list = <login-list>", "", xauth_list),
+    fold(In::Profile, "isakmp authorization list = <network-list>", "", authorization_list),
     fold(In::Profile, "client configuration address", "{respond|initiate}", address),
     fate(In::Profile, "client configuration group", Fate::Unsupported("groups come from the identity")),
     fold(
@@ -70,6 +70,18 @@ fn keyring(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What an argument of `match identity` is.
+type Kind = fn(String) -> IdentityMatch;
+
+/// The arguments of `match identity` but an address.
+const KINDS: [(&str, Kind); 5] = [
+    ("group", IdentityMatch::Group),
+    ("host", IdentityMatch::Host),
+    ("host-domain", IdentityMatch::HostDomain),
+    ("user", IdentityMatch::User),
+    ("user-domain", IdentityMatch::UserDomain),
+];
+
 fn match_identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("ipv6") {
         fold.fate = (!fold.no).then_some(Fate::Unsupported("IPv6 peers are not implemented"));
@@ -78,14 +90,7 @@ fn match_identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem>
     let found = if given.word("address").is_some() {
         IdentityMatch::Address(network(given, "address", "mask")?)
     } else {
-        let kinds: [(&str, fn(String) -> IdentityMatch); 5] = [
-            ("group", IdentityMatch::Group),
-            ("host", IdentityMatch::Host),
-            ("host-domain", IdentityMatch::HostDomain),
-            ("user", IdentityMatch::User),
-            ("user-domain", IdentityMatch::UserDomain),
-        ];
-        let found = kinds.iter().find_map(|(name, kind)| given.string(name).map(kind));
+        let found = KINDS.iter().find_map(|(name, kind)| given.string(name).map(kind));
         found.ok_or_else(|| given.missing("address, group, host or user"))?
     };
     if given.word("vrf").is_some() && !fold.no {
@@ -104,13 +109,13 @@ fn match_identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem>
 }
 
 fn xauth_list(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("list"));
+    let list = fold.unless_no(given.string("login-list"));
     change(fold, |profile| profile.xauth_list = list);
     Ok(())
 }
 
 fn authorization_list(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("list"));
+    let list = fold.unless_no(given.string("network-list"));
     change(fold, |profile| profile.authorization_list = list);
     Ok(())
 }

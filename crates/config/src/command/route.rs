@@ -1,6 +1,6 @@
 //! `ip route` and `ip local pool`.
 
-use super::{Fate, Fold, In, No, Row, fate, fold, opens};
+use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Pool, Route};
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Global, "ip default-gateway", Fate::NoOp),
     fate(In::Global, "ip default-network", Fate::Forwarding("chooses the default route")),
-    fold(In::Global, "ip routing", "", routing).no(No::IsASetting),
+    fold(In::Global, "ip routing", "", routing),
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),

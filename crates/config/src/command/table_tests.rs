@@ -50,7 +50,7 @@ fn every_form_is_well_made() {
                 matches!((low.parse::<u64>(), high.parse::<u64>()), (Ok(low), Ok(high)) if low <= high)
             });
             assert!(
-                is_range || ["A.B.C.D", "A.B.C.D/nn", "NN", "LINE", "IF", "UNIT"].contains(&kind),
+                is_range || ["A.B.C.D", "A.B.C.D/nn", "/nn", "LINE", "IF", "UNIT"].contains(&kind),
                 "{text}: {kind}"
             );
         }
