@@ -189,6 +189,9 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     if let Some(list) = sequence::renumbers(spelled, within.as_ref())
         && let Some(lines) = sequence::rewritten(&old, &parsed.config, &list, spelled)
     {
+        if means_it(&joined(&old, &[])) {
+            return Ok(Change { text: None, position: next });
+        }
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         if means_it(&joined(&lines, &[])) {
             let text = (lines != old).then(|| joined(&lines, &tail));

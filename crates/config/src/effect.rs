@@ -300,7 +300,7 @@ fn holes_of_groups(parsed: &mut Parsed) {
     let mut groups: Vec<String> = Vec::new();
     let mut ranges: Vec<String> = Vec::new();
     for block in blocks(parsed) {
-        if block.below.iter().all(|line| line.class != Class::Unknown) {
+        if !block.below.iter().any(|line| matches!(line.class, Class::Unknown | Class::Unsupported)) {
             continue;
         }
         if block.head.begins("object-group") {

@@ -90,8 +90,10 @@ const NETWORKS: [&[(u32, u32)]; 3] = [
     &[(0x0A00_0003, 0x0A00_0006), (0x0A00_0001, 0x0A00_0001), (0x0A00_0100, 0x0A00_01FF)],
     &[(0, u32::MAX)],
 ];
-/// Groups of services: protocols, source ports, destination ports.
-const SERVICES: [&[(&[u8], (u16, u16), (u16, u16))]; 2] = [
+/// Protocols, source ports, destination ports.
+type Service = (&'static [u8], (u16, u16), (u16, u16));
+/// Groups of services.
+const SERVICES: [&[Service]; 2] = [
     &[(&[6], (0, 65535), (80, 80)), (&[6, 17], (0, 65535), (53, 53))],
     &[(&[17], (1024, 65535), (0, 122)), (&[1], (0, 65535), (0, 65535))],
 ];
@@ -430,7 +432,7 @@ fn about(rule: &Rule, packet: &Packet) -> bool {
         Proto::Number(number) if number != packet.protocol => return false,
         Proto::Number(_) => {}
         Proto::Services(group) => {
-            let is = |(protocols, source, destination): &(&[u8], (u16, u16), (u16, u16))| {
+            let is = |(protocols, source, destination): &Service| {
                 let all = (0, u16::MAX);
                 let whole = *source == all && *destination == all;
                 let ports =

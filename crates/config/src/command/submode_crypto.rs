@@ -70,6 +70,17 @@ pub(super) const CLIENT_GROUP: &[(In, &[Names])] = &[
     (In::Acl, &[(Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics")]),
     (In::Ipv6Acl, &[(Is(Unsupported("is not implemented for lists")), "hardware statistics; statistics")]),
     (
+        In::NetworkGroup,
+        &[(Is(Unsupported("is not read, so whatever uses the group is closed")), "network-object; fqdn")],
+    ),
+    (
+        In::ServiceGroup,
+        &[(
+            Is(Unsupported("is not read, so whatever uses the group is closed")),
+            "service-object; port-object; protocol-object; icmp-object",
+        )],
+    ),
+    (
         In::DhcpPool,
         &[
             (Elsewhere, "vrf definition"),
