@@ -12,8 +12,6 @@
 //! `<LINE:name>` the rest of the line, `<IF:name>` an interface, `<UNIT:name>`
 //! its number if that is separate.
 
-use std::net::Ipv4Addr;
-
 /// A word of a line and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
@@ -54,75 +52,4 @@ pub struct Problem {
     pub column: u32,
     /// What was expected.
     pub expected: String,
-}
-
-/// Reads the words that follow a form.
-#[derive(Clone, Debug)]
-pub(crate) struct Cursor<'a> {
-    words: Vec<Word<'a>>,
-    place: usize,
-    end: u32,
-}
-
-impl<'a> Cursor<'a> {
-    pub(crate) fn new(words: Vec<Word<'a>>, end: u32) -> Self {
-        Self { words, place: 0, end }
-    }
-
-    pub(crate) fn peek(&self) -> Option<&'a str> {
-        self.words.get(self.place).map(|word| word.text)
-    }
-
-    pub(crate) fn next(&mut self) -> Option<&'a str> {
-        let word = self.peek()?;
-        self.place += 1;
-        Some(word)
-    }
-
-    /// The problem that a wrong or missing word is.
-    pub(crate) fn problem(&self, expected: &str) -> Problem {
-        let column = self.words.get(self.place).map_or(self.end, |word| word.column);
-        Problem { column, expected: expected.to_string() }
-    }
-
-    /// Takes a keyword if it comes next.
-    pub(crate) fn keyword(&mut self, keyword: &str) -> bool {
-        let taken = self.peek().is_some_and(|word| is(word, keyword));
-        self.place += usize::from(taken);
-        taken
-    }
-
-    pub(crate) fn word(&mut self, expected: &str) -> Result<&'a str, Problem> {
-        let problem = self.problem(expected);
-        self.next().ok_or(problem)
-    }
-
-    pub(crate) fn address(&mut self) -> Result<Ipv4Addr, Problem> {
-        let problem = self.problem("an address A.B.C.D");
-        self.next().and_then(|word| word.parse().ok()).ok_or(problem)
-    }
-
-    /// An address and its mask, if a mask comes next.
-    pub(crate) fn optional_address(&mut self) -> Option<Ipv4Addr> {
-        let address = self.peek()?.parse().ok()?;
-        self.place += 1;
-        Some(address)
-    }
-
-    /// Everything that is left, as written.
-    pub(crate) fn rest(&mut self) -> String {
-        let words: Vec<_> =
-            self.words.get(self.place..).unwrap_or_default().iter().map(|word| word.text).collect();
-        self.place = self.words.len();
-        words.join(" ")
-    }
-
-    /// Nothing may follow but a comment.
-    pub(crate) fn finish(&mut self) -> Result<(), Problem> {
-        match self.peek() {
-            None => Ok(()),
-            Some(word) if word.starts_with('!') => Ok(()),
-            Some(_) => Err(self.problem("the end of the line")),
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::command::table::Lookup;
 use crate::command::{Action, Fate, Fold, In, Mode, Row};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Line};
-use crate::form::{Cursor, Word, words};
+use crate::form::{Word, words};
 use crate::given::Given;
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
@@ -331,7 +331,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             if class != Class::Unknown {
                 below = match row.action {
                     Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
-                    Action::Fold(_) | Action::Cursor(_) => around,
+                    Action::Fold(_) => around,
                 };
             }
             let folds = row.action.folds();
@@ -463,31 +463,18 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             }
             fated(parsed, fate, entered, false)
         }
-        Action::Fold(_) | Action::Cursor(_) => {
-            let behind = row.words();
-            // the words as written give the columns, the matched ones the keywords in full
-            let rest = matched.words.iter().zip(entered.given).skip(behind);
-            let rest: Vec<_> =
-                rest.map(|((_, text), word)| Word { text: text.as_str(), column: word.column }).collect();
-            let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
-            let argument = |token: &Token| matches!(token, Token::Argument(..));
-            let arguments = matched.words.iter().filter(|(token, _)| argument(token));
+        Action::Fold(run) => {
             let mut fold = Fold {
                 config: &mut parsed.config,
                 mode: *mode,
                 no: entered.negation.is_some(),
                 default: entered.negation == Some(Negation::Default),
                 line: number,
-                arguments: arguments.map(|(_, word)| word.clone()).collect(),
                 block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
                 warning: None,
             };
-            let outcome = match row.action {
-                Action::Fold(run) => run(&mut fold, &Given::new(matched, entered.given, line, behind)),
-                Action::Cursor(run) => run(&mut fold, &mut Cursor::new(rest, end)),
-                Action::Fate(_) | Action::Opens(_) => Ok(()),
-            };
+            let outcome = run(&mut fold, &Given::new(matched, entered.given, line, row.words()));
             *mode = fold.mode;
             parsed.diagnostics.extend(fold.warning.map(|warning| Diagnostic {
                 severity: Severity::Warning,

@@ -71,7 +71,7 @@ pub fn form_words(form: &'static str) -> Vec<Choice> {
 
 fn command(row: &Row, compiled: &Form) -> Command {
     let (fate, opens) = match row.action {
-        Action::Fold(_) | Action::Cursor(_) => (None, false),
+        Action::Fold(_) => (None, false),
         Action::Fate(fate) => (Some(fate), false),
         Action::Opens(fate) => (Some(fate), true),
     };

@@ -25,7 +25,7 @@ mod submode_service;
 mod system;
 pub(crate) mod table;
 
-use crate::form::{Cursor, Problem};
+use crate::form::Problem;
 use crate::given::Given;
 use crate::model::Config;
 
@@ -152,7 +152,7 @@ pub(crate) enum Fate {
 impl Action {
     /// Whether it changes the model.
     pub(crate) const fn folds(self) -> bool {
-        matches!(self, Self::Fold(_) | Self::Cursor(_))
+        matches!(self, Self::Fold(_))
     }
 }
 
@@ -161,8 +161,6 @@ impl Action {
 pub(crate) enum Action {
     /// Changes the model.
     Fold(fn(&mut Fold<'_>, &Given<'_>) -> Result<(), Problem>),
-    /// Changes the model, and reads the words behind the form itself: gives way to `Fold`.
-    Cursor(fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>),
     /// Has this fate; with `no`, which takes away what is not there, none at all.
     Fate(Fate),
     /// Has this fate and opens a submode that shares it.
@@ -201,16 +199,6 @@ pub(crate) const REST: &str = "= [<LINE:rest>]";
 /// A command of one mode.
 const fn row(mode: In, form: &'static str, tail: &'static str, action: Action) -> Row {
     Row { mode, also: &[], form, tail, no: No::TakesAway, action }
-}
-
-/// A command that changes the model and reads its words itself.
-const fn by_cursor(
-    mode: In,
-    form: &'static str,
-    tail: &'static str,
-    run: fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>,
-) -> Row {
-    row(mode, form, tail, Action::Cursor(run))
 }
 
 /// A command that changes the model, by its named arguments.
@@ -259,8 +247,6 @@ pub(crate) struct Fold<'c> {
     /// It was `default`; only for commands whose default is not what `no` leaves.
     pub(crate) default: bool,
     pub(crate) line: u32,
-    /// Arguments of the form.
-    pub(crate) arguments: Vec<String>,
     /// The raw text after the line.
     pub(crate) block: Vec<String>,
     /// Set by a fold whose line is accepted, and is not done as it says.
@@ -273,10 +259,6 @@ impl Fold<'_> {
     /// The value of a setting; `no` and `default` leave none.
     pub(crate) fn unless_no<T>(&self, value: Option<T>) -> Option<T> {
         if self.no { None } else { value }
-    }
-
-    pub(crate) fn argument(&self, index: usize) -> String {
-        self.arguments.get(index).cloned().unwrap_or_default()
     }
 }
 
