@@ -172,7 +172,7 @@ fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     let is_route = |text: &str| text.trim_start().starts_with("ip route ");
     let by_tunnel = |text: &str| {
         text.split_whitespace()
-            .any(|word| is_tunnel(&crate::interface_name::long_name(word)) || word.starts_with("Tunnel"))
+            .any(|word| is_tunnel(&crate::interface_name::long_name(word)))
     };
     let lines = parsed.document.lines.iter().zip(1..);
     let found = lines.filter(|(line, _)| line.class == Class::Unknown && is_route(&line.text));

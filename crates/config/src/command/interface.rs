@@ -3,7 +3,7 @@
 use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
 use crate::form::{Cursor, Problem};
 use crate::interface_name::{is_hardware, long_name};
-use crate::model::{Addressing, Interface};
+use crate::model::{Addressing, Interface, InterfaceKind};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
@@ -114,7 +114,7 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
     if fold.default {
         // `default interface` empties it and leaves it where it is
         for interface in fold.config.interfaces.iter_mut().filter(|interface| interface.name == name) {
-            *interface = Interface { name: name.clone(), line: fold.line, ..Interface::default() };
+            *interface = Interface::new(name.clone(), fold.line);
         }
         return Ok(());
     }
@@ -125,14 +125,14 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
         fold.config.interfaces.retain(|interface| interface.name != name);
         return Ok(());
     }
-    if name.starts_with("Tunnel") || name.starts_with("Virtual-Template") {
+    if matches!(InterfaceKind::of(&name), InterfaceKind::Tunnel | InterfaceKind::VirtualTemplate) {
         fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
     let line = fold.line;
     let place = entry(
         &mut fold.config.interfaces,
         |interface| interface.name == name,
-        || Interface { name: name.clone(), line, ..Interface::default() },
+        || Interface::new(name.clone(), line),
     );
     fold.mode = Mode::Interface(place);
     Ok(())
