@@ -170,10 +170,8 @@ fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
 /// Static routes through a tunnel that are not understood: where they lead, nothing is closed.
 fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     let is_route = |text: &str| text.trim_start().starts_with("ip route ");
-    let by_tunnel = |text: &str| {
-        text.split_whitespace()
-            .any(|word| is_tunnel(&crate::interface_name::long_name(word)))
-    };
+    let by_tunnel =
+        |text: &str| text.split_whitespace().any(|word| is_tunnel(&crate::interface_name::long_name(word)));
     let lines = parsed.document.lines.iter().zip(1..);
     let found = lines.filter(|(line, _)| line.class == Class::Unknown && is_route(&line.text));
     let found = found.filter(|(line, _)| by_tunnel(&line.text));

@@ -1,6 +1,99 @@
 //! Names of interfaces, and the kind of interface that a name means.
 
-use crate::model::InterfaceKind;
+/// What an interface is, by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InterfaceKind {
+    /// A socket for an Ethernet cable, of any speed: a network card of the machine, in order or by
+    /// `--map`.
+    Ethernet,
+    /// `GigabitEthernet0/1.20`: a VLAN on the link of the interface before the dot, if it has
+    /// `encapsulation dot1Q`.
+    SubInterface,
+    /// `VlanN`, the untagged side of switch ports: a card by `--map`, or a bridge of several.
+    Vlan,
+    /// `BVIn`, `BDIn`: like [`Self::Vlan`].
+    Bridge,
+    /// `LoopbackN`: a link that Hubward makes.
+    Loopback,
+    /// `NullN`: routes by it drop packets.
+    Null,
+    /// `TunnelN`: does not exist here.
+    Tunnel,
+    /// An encapsulation of other kinds (`Virtual-PPP`, `LISP`, `nve`): does not exist here.
+    Overlay,
+    /// `Virtual-TemplateN`, from which tunnels are made: does not exist here.
+    VirtualTemplate,
+    /// `Virtual-AccessN`, which is made from a template: does not exist here.
+    VirtualAccess,
+    /// `DialerN`: a link of the machine only by `--map`.
+    Dialer,
+    /// `SerialN` and other lines: a link of the machine only by `--map`.
+    Serial,
+    /// `Port-channelN`: a link of the machine only by `--map` (a bond).
+    PortChannel,
+    /// `AsyncN`: a link of the machine only by `--map`.
+    Async,
+    /// `ATMn`: a link of the machine only by `--map`.
+    Atm,
+    /// `CellularN`: a link of the machine only by `--map`.
+    Cellular,
+    /// Anything else: a link of the machine only by `--map`.
+    #[default]
+    Hardware,
+}
+
+impl InterfaceKind {
+    /// The kind of the interface with this long name.
+    pub fn of(name: &str) -> Self {
+        kind(name)
+    }
+
+    /// Whether the router has it, and the configuration did not make it: `no interface` does not
+    /// remove it.
+    pub const fn is_hardware(self) -> bool {
+        match self {
+            Self::Ethernet
+            | Self::Serial
+            | Self::Async
+            | Self::Atm
+            | Self::Cellular
+            | Self::Hardware
+            | Self::Null => true,
+            Self::SubInterface
+            | Self::Vlan
+            | Self::Bridge
+            | Self::Loopback
+            | Self::Tunnel
+            | Self::Overlay
+            | Self::VirtualTemplate
+            | Self::VirtualAccess
+            | Self::Dialer
+            | Self::PortChannel => false,
+        }
+    }
+
+    /// Whether packets by it are encapsulated, and usually encrypted: nothing here replaces it.
+    pub const fn is_tunnel(self) -> bool {
+        matches!(self, Self::Tunnel | Self::Overlay)
+    }
+
+    /// Whether it exists only in software that is not implemented here, so that no link can replace
+    /// it: a tunnel interface, a template for some, or what is made from one.
+    pub const fn is_absent(self) -> bool {
+        self.is_tunnel() || matches!(self, Self::VirtualTemplate | Self::VirtualAccess)
+    }
+
+    /// Whether several links of the machine can be its ports.
+    pub const fn takes_ports(self) -> bool {
+        matches!(self, Self::Vlan | Self::Bridge)
+    }
+
+    /// Whether packets can leave a router by it unencrypted: not by a loopback or a tunnel, and not
+    /// into nothing.
+    pub const fn is_way_out(self) -> bool {
+        !self.is_tunnel() && !matches!(self, Self::Loopback | Self::Null)
+    }
+}
 
 /// The kinds by their names. An abbreviation means the first that it begins.
 const KINDS: [(&str, InterfaceKind); 44] = [
@@ -64,8 +157,7 @@ pub fn long_name(typed: &str) -> String {
     format!("{}{number}", found.unwrap_or(kind))
 }
 
-/// The kind of the interface with this long name.
-pub(crate) fn kind(name: &str) -> InterfaceKind {
+fn kind(name: &str) -> InterfaceKind {
     let (root, part) = match name.split_once('.') {
         Some((root, _)) => (root, true),
         None => (name, false),

@@ -1,7 +1,8 @@
 //! `interface`.
 
 use super::Config;
-use crate::interface_name::{kind, parent};
+pub use crate::interface_name::InterfaceKind;
+use crate::interface_name::parent;
 use ipnet::IpNet;
 
 /// How an interface gets its address.
@@ -14,100 +15,6 @@ pub enum Addressing {
     Static(Vec<IpNet>),
     /// `ip address dhcp`.
     Dhcp,
-}
-
-/// What an interface is, by its name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InterfaceKind {
-    /// A socket for an Ethernet cable, of any speed: a network card of the machine, in order or by
-    /// `--map`.
-    Ethernet,
-    /// `GigabitEthernet0/1.20`: a VLAN on the link of the interface before the dot, if it has
-    /// `encapsulation dot1Q`.
-    SubInterface,
-    /// `VlanN`, the untagged side of switch ports: a card by `--map`, or a bridge of several.
-    Vlan,
-    /// `BVIn`, `BDIn`: like [`Self::Vlan`].
-    Bridge,
-    /// `LoopbackN`: a link that Hubward makes.
-    Loopback,
-    /// `NullN`: routes by it drop packets.
-    Null,
-    /// `TunnelN`: does not exist here.
-    Tunnel,
-    /// An encapsulation of other kinds (`Virtual-PPP`, `LISP`, `nve`): does not exist here.
-    Overlay,
-    /// `Virtual-TemplateN`, from which tunnels are made: does not exist here.
-    VirtualTemplate,
-    /// `Virtual-AccessN`, which is made from a template: does not exist here.
-    VirtualAccess,
-    /// `DialerN`: a link of the machine only by `--map`.
-    Dialer,
-    /// `SerialN` and other lines: a link of the machine only by `--map`.
-    Serial,
-    /// `Port-channelN`: a link of the machine only by `--map` (a bond).
-    PortChannel,
-    /// `AsyncN`: a link of the machine only by `--map`.
-    Async,
-    /// `ATMn`: a link of the machine only by `--map`.
-    Atm,
-    /// `CellularN`: a link of the machine only by `--map`.
-    Cellular,
-    /// Anything else: a link of the machine only by `--map`.
-    #[default]
-    Hardware,
-}
-
-impl InterfaceKind {
-    /// The kind of the interface with this long name.
-    pub fn of(name: &str) -> Self {
-        kind(name)
-    }
-
-    /// Whether the router has it, and the configuration did not make it: `no interface` does not
-    /// remove it.
-    pub const fn is_hardware(self) -> bool {
-        match self {
-            Self::Ethernet
-            | Self::Serial
-            | Self::Async
-            | Self::Atm
-            | Self::Cellular
-            | Self::Hardware
-            | Self::Null => true,
-            Self::SubInterface
-            | Self::Vlan
-            | Self::Bridge
-            | Self::Loopback
-            | Self::Tunnel
-            | Self::Overlay
-            | Self::VirtualTemplate
-            | Self::VirtualAccess
-            | Self::Dialer
-            | Self::PortChannel => false,
-        }
-    }
-
-    /// Whether packets by it are encapsulated, and usually encrypted: nothing here replaces it.
-    pub const fn is_tunnel(self) -> bool {
-        matches!(self, Self::Tunnel | Self::Overlay)
-    }
-
-    /// Whether it exists only in software that is not implemented here, so that no link can replace
-    /// it: a tunnel interface, a template for some, or what is made from one.
-    pub const fn is_absent(self) -> bool {
-        self.is_tunnel() || matches!(self, Self::VirtualTemplate | Self::VirtualAccess)
-    }
-
-    /// Whether several links of the machine can be its ports.
-    pub const fn takes_ports(self) -> bool {
-        matches!(self, Self::Vlan | Self::Bridge)
-    }
-
-    /// Whether packets leave this machine by it: not by a loopback, and not into nothing.
-    pub const fn is_way_out(self) -> bool {
-        !self.is_absent() && !matches!(self, Self::Loopback | Self::Null)
-    }
 }
 
 /// `encapsulation dot1Q`.
@@ -161,6 +68,14 @@ impl Config {
     /// The interface with this long name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
+    }
+
+    /// The interface at whose address the tunnels of an interface with a crypto map terminate, if
+    /// the map has `local-address` with another interface.
+    pub fn terminates<'c>(&'c self, interface: &Interface) -> Option<&'c str> {
+        let map = interface.crypto_map.as_ref()?;
+        let map = self.maps.iter().find(|known| known.name == *map)?;
+        map.local_address.as_deref().filter(|name| *name != interface.name)
     }
 
     /// Whether an interface has a link here, by the options of the start: a loopback has, and a

@@ -28,8 +28,9 @@ pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, IpNet, u32
                 _ => false,
             }
         });
-        let is_null =
-            |route: &&Route| route.interface.as_deref().is_some_and(|name| InterfaceKind::of(name) == InterfaceKind::Null);
+        let is_null = |route: &&Route| {
+            route.interface.as_deref().is_some_and(|name| InterfaceKind::of(name) == InterfaceKind::Null)
+        };
         if let Some(route) = best.filter(is_null).filter(|_| !connected) {
             out.push((route.line, destination, entry.line));
         }

@@ -198,7 +198,7 @@ impl Gateway {
     /// Runs until it is stopped or another part of the program fails; then sends deletes to every
     /// peer and undoes everything that was set up.
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
-        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.installed(self.machine.names(), &self.machine.statics);
         self.link_mtus();
         self.machine.announce();
         self.tell_of_the_guard();
@@ -387,7 +387,7 @@ impl Gateway {
                 self.capture_within(self.capture_again);
             }
         }
-        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.installed(self.machine.names(), &self.machine.statics);
         let links = self.links();
         if let Plane::Kernel(kernel) = &mut self.plane {
             kernel.commit(&links, self.machine.elsewhere());
@@ -406,7 +406,7 @@ impl Gateway {
         let mut links = Links::new();
         for interface in &self.parsed.config.interfaces {
             if interface.crypto_map.is_some()
-                && let Some(name) = self.machine.names.get(&interface.name)
+                && let Some(name) = self.machine.names().get(&interface.name)
                 && let Ok(link) = link::by_name(self.machine.netlink(), name)
             {
                 let id = InterfaceId(interface.number);
@@ -451,8 +451,8 @@ impl Gateway {
     /// Calls `act` with the guard, which depends on the configuration and on the names and networks
     /// here.
     fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
-        let leased = guard::leased(&self.machine.names, &self.machine.leases);
-        let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
+        let leased = guard::leased(self.machine.names(), &self.machine.leases);
+        let here = Here { names: self.machine.names(), leased: &leased, absent: &[] };
         act(&mut self.guard, &self.parsed, here)
     }
 
@@ -466,7 +466,7 @@ impl Gateway {
     fn link_mtus(&self) {
         let machine = &self.machine;
         let views =
-            crate::machine::view::interface_views(machine.netlink(), &machine.names, &self.parsed.config);
+            crate::machine::view::interface_views(machine.netlink(), machine.names(), &self.parsed.config);
         let views = views.unwrap_or_default();
         for (interface, view) in self.parsed.config.interfaces.iter().zip(&views) {
             let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
@@ -549,8 +549,8 @@ impl Gateway {
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
-        let leased = guard::leased(&machine.names, &self.machine.leases);
-        let here = Here { names: &machine.names, leased: &leased, absent: &[] };
+        let leased = guard::leased(&machine.faces.names, &self.machine.leases);
+        let here = Here { names: &machine.faces.names, leased: &leased, absent: &[] };
         self.guard.set(&resolved.parsed, here)?;
         Ok(Ready { resolved, machine })
     }
@@ -559,15 +559,16 @@ impl Gateway {
     /// force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
-        crate::guard::mapping::remember(&self.state, &machine.names);
+        crate::guard::mapping::remember(&self.state, &machine.faces.names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.translation = translation;
-        self.status.store(check::status_here(status, &self.parsed.config, &machine.names), Ordering::Relaxed);
+        self.status
+            .store(check::status_here(status, &self.parsed.config, &machine.faces.names), Ordering::Relaxed);
         self.asks.configure(&self.parsed.config);
-        self.machine.adopt(machine.names);
+        self.machine.adopt(machine.faces);
         // a lease is removed before the address that replaces it is set
-        for change in self.dhcp.stop_unwanted(&self.parsed.config, &self.machine.names) {
+        for change in self.dhcp.stop_unwanted(&self.parsed.config, self.machine.names()) {
             self.lease_changed(change);
         }
         for line in &self.translation.left_out {

@@ -2,6 +2,7 @@
 //! Hubward makes is marked or recorded in the ledger, and removed at the end; what was there before
 //! is left alone.
 
+use crate::machine::faces::MadeLink;
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
 use hubward_linux::Error;
@@ -134,6 +135,10 @@ impl Executor {
         let (netlink, ledger) = (&self.netlink, &mut self.ledger);
         match step {
             Step::LinkDown(name) => gone_is_done(ledger.set_link(netlink, name, false)),
+            Step::UnmakeLink(name) => {
+                gone_is_done(link::by_name(netlink, name).and_then(|link| link::delete(netlink, link.index)))
+            }
+            Step::MakeLink(name, made) => make(netlink, name, made),
             Step::LinkUp(name) => ledger.set_link(netlink, name, true),
             Step::AddressAway(name, net) => ledger.remove_address(netlink, name, *net),
             Step::AddressOn(name, net) => ledger.add_address(netlink, name, *net).map(drop),
@@ -202,6 +207,29 @@ fn in_stages(
     again
 }
 
+/// Makes a link. A bridge gets its ports anew, because one of them may have been missing.
+fn make(netlink: &Netlink, name: &str, made: &MadeLink) -> Result<(), Error> {
+    let there_is_done = |result: Result<(), Error>| match result {
+        Err(error) if error.is_already_there() => Ok(()),
+        other => other,
+    };
+    match made {
+        MadeLink::Dummy => there_is_done(link::create_dummy(netlink, name)),
+        MadeLink::Vlan { parent, vlan } => {
+            let parent = link::by_name(netlink, parent)?.index;
+            there_is_done(link::create_vlan(netlink, name, parent, *vlan))
+        }
+        MadeLink::Bridge { ports } => {
+            there_is_done(link::create_bridge(netlink, name))?;
+            let bridge = link::by_name(netlink, name)?.index;
+            for port in ports {
+                link::set_bridge(netlink, link::by_name(netlink, port)?.index, bridge)?;
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Removing what is already gone counts as done.
 fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
     match result {
@@ -237,6 +265,8 @@ impl Undone {
                 tracing::error!("the reverse path filter of {name} could not be set: {why}");
             }
             Step::LinkDown(_)
+            | Step::UnmakeLink(_)
+            | Step::MakeLink(..)
             | Step::LinkUp(_)
             | Step::AddressOn(..)
             | Step::Set(..)

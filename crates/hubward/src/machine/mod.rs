@@ -6,6 +6,7 @@ pub(crate) mod dhcp;
 mod dhcp_packets;
 pub(crate) mod dhcp_server;
 pub(crate) mod execute;
+pub(crate) mod faces;
 pub(crate) mod plan;
 pub(crate) mod routes;
 pub(crate) mod seen;

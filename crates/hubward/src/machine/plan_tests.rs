@@ -2,6 +2,7 @@
 //! of what the kernel shows.
 
 use super::*;
+use crate::machine::faces::{Cards, Faces};
 use crate::machine::seen::CONNECTED;
 use hubward_linux::address::Address;
 use hubward_linux::link::{Link, Statistics};
@@ -54,6 +55,10 @@ struct Lab {
     ranges: Vec<AddressRange>,
     reverse: Vec<ReverseRoute>,
     refused: Vec<Route>,
+    /// The kernel has dummy links.
+    dummies: bool,
+    /// Cards besides those of GigabitEthernet0/0 to 0/3.
+    cards: Cards,
 }
 
 impl Lab {
@@ -61,7 +66,7 @@ impl Lab {
     /// 10.9.0.1/24` (an address that Hubward did not set), `route 10.9.0.0/16 via 10.1.1.9 eth1 5`
     /// (a route that Hubward did not add, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`,
     /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
-    /// and `reverse 10.2.0.0/16`.
+    /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none) and `map Vlan1=eth2,eth3`.
     fn new(special: &[&str]) -> Self {
         let link = |index: u32, name: String| Link {
             index,
@@ -77,6 +82,7 @@ impl Lab {
         };
         let mut links: Vec<_> = (0..4).map(|number| link(number + 1, format!("eth{number}"))).collect();
         links.push(Link { up: false, ..link(TUN, "hubward0".into()) });
+        links.push(Link { loopback: true, ..link(10, LOOPBACK.into()) });
         let mut lab = Self {
             seen: Seen { links, ..Seen::default() },
             standing: Plan::default(),
@@ -86,6 +92,8 @@ impl Lab {
             ranges: Vec::new(),
             reverse: Vec::new(),
             refused: Vec::new(),
+            dummies: true,
+            cards: Cards::new(),
         };
         for line in special {
             lab.change(line);
@@ -97,6 +105,11 @@ impl Lab {
         let words: Vec<_> = line.split(' ').collect();
         match words.as_slice() {
             ["no", "addresses"] => self.keep_addresses = true,
+            ["no", "dummies"] => self.dummies = false,
+            ["map", pair] => {
+                let (ios, links) = crate::base::program::mapping(pair).unwrap();
+                self.cards.insert(ios, links);
+            }
             ["no", name] => self.seen.links.retain(|link| link.name != *name),
             ["kernel"] => self.carrier = Carrier::Kernel,
             ["range", net] => self.ranges.push(AddressRange::prefix(net.parse().unwrap())),
@@ -140,22 +153,27 @@ impl Lab {
     fn address(&mut self, name: &str, net: IpNet) {
         let interface = self.index(name);
         self.seen.addresses.push(Address { interface, net, protocol: 0, label: None });
-        self.seen.main.push(Route { interface, protocol: CONNECTED, ..Route::new(net) });
+        if net.prefix_len() < net.max_prefix_len() {
+            self.seen.main.push(Route { interface, protocol: CONNECTED, ..Route::new(net) });
+        }
     }
 
     /// The plan for a configuration.
     fn plan(&self, config: &Config) -> Planned {
-        let names: Names = config
+        let mut cards: Cards = config
             .interfaces
             .iter()
             .filter_map(|one| {
-                let number = one.name.strip_prefix("GigabitEthernet0/")?;
-                (number.parse::<u32>().unwrap() < 4).then(|| (one.name.clone(), format!("eth{number}")))
+                let number = one.name.strip_prefix("GigabitEthernet0/")?.parse::<u32>().ok()?;
+                (number < 4).then(|| (one.name.clone(), vec![format!("eth{number}")]))
             })
             .collect();
+        cards.extend(self.cards.clone());
+        let faces = Faces::of(config, cards, self.dummies);
         let now = Situation {
             config,
-            names: &names,
+            names: &faces.names,
+            made: &faces.made,
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
@@ -181,6 +199,19 @@ impl Lab {
         match step {
             Step::LinkDown(name) => self.turn(name, false),
             Step::LinkUp(name) => self.turn(name, true),
+            Step::MakeLink(name, made) => {
+                let index = self.seen.links.iter().map(|link| link.index).max().unwrap() + 1;
+                let kind = format!("{made:?}").to_lowercase();
+                let first = self.seen.links[0].clone();
+                let link = Link { index, name: name.clone(), kind: Some(kind), ..first };
+                self.seen.links.push(Link { up: false, running: false, carrier: true, ..link });
+            }
+            Step::UnmakeLink(name) => {
+                let index = self.index(name);
+                self.seen.links.retain(|link| link.index != index);
+                self.seen.addresses.retain(|there| there.interface != index);
+                self.seen.main.retain(|route| route.interface != index);
+            }
             Step::AddressOn(name, net) if !self.seen.has(name, *net) => self.address(name, *net),
             Step::AddressOn(..) => {}
             Step::AddRule(rule) => self.seen.rules.push(rule.clone()),
@@ -233,6 +264,12 @@ impl Lab {
         match step {
             Step::LinkDown(name) => format!("down {name}"),
             Step::LinkUp(name) => format!("up {name}"),
+            Step::UnmakeLink(name) => format!("unmake {name}"),
+            Step::MakeLink(name, made) => match made {
+                MadeLink::Dummy => format!("make {name}"),
+                MadeLink::Vlan { parent, vlan } => format!("make {name}: {parent} tag {vlan}"),
+                MadeLink::Bridge { ports } => format!("make {name}: {}", ports.join(" ")),
+            },
             Step::AddressAway(name, net) => format!("away {net} {name}"),
             Step::AddressOn(name, net) => format!("on {net} {name}"),
             Step::Set(setting, value) => format!("set {setting:?} {value}"),

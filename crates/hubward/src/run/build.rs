@@ -73,8 +73,8 @@ pub(crate) fn build(
     supervisor: &Arc<Supervisor>,
     logging: Arc<Logging>,
 ) -> anyhow::Result<Built> {
-    let names = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
-    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &names)));
+    let faces = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
+    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &faces.names)));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -91,14 +91,14 @@ pub(crate) fn build(
         false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
     };
     let store = Store::open(&arguments.state)?;
-    crate::guard::mapping::remember(&arguments.state, &names);
+    crate::guard::mapping::remember(&arguments.state, &faces.names);
     // before anything is forwarded
-    let here = Here { names: &names, leased: &[], absent: &[] };
+    let here = Here { names: &faces.names, leased: &[], absent: &[] };
     let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
     let mut machine = Machine::open(
         Some(&arguments.state),
         &parsed.config,
-        names,
+        faces,
         arguments.no_addresses,
         arguments.options.map.is_empty(),
     )?;
@@ -108,8 +108,8 @@ pub(crate) fn build(
     if !plane.is_kernel() {
         machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
     }
-    let Prepared { names, addresses, reserved } = machine.prepare(&parsed.config)?;
-    machine.adopt(names);
+    let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
+    machine.adopt(faces);
     let policy = translation.on(&addresses, reserved);
     for line in &translation.left_out {
         tracing::warn!("{line}");
