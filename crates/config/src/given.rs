@@ -4,6 +4,7 @@
 use crate::automaton::{Kind, Matched, Token};
 use crate::form::{Problem, Word};
 use crate::secret::Password;
+use ipnet::IpNet;
 use std::net::Ipv4Addr;
 
 /// A line that fits its form. With `no`, a line may end anywhere after the command's name, so every
@@ -40,6 +41,16 @@ impl<'a> Given<'a> {
         self.places(name).map(|(_, word)| word)
     }
 
+    /// An argument's own text; the first, if the form has several of this name.
+    pub(crate) fn string(&self, name: &str) -> Option<String> {
+        self.word(name).map(str::to_string)
+    }
+
+    /// The texts of every argument of this name, in order.
+    pub(crate) fn strings(&self, name: &str) -> Vec<String> {
+        self.words(name).map(str::to_string).collect()
+    }
+
     /// A number. The ranges of the forms fit the types that are asked for.
     pub(crate) fn number<T: TryFrom<u64>>(&self, name: &str) -> Option<T> {
         T::try_from(self.word(name)?.parse().ok()?).ok()
@@ -48,6 +59,16 @@ impl<'a> Given<'a> {
     /// An address or mask.
     pub(crate) fn address(&self, name: &str) -> Option<Ipv4Addr> {
         self.word(name)?.parse().ok()
+    }
+
+    /// An address with its mask, the address as it is given. Not every mask is one of a network: its
+    /// column is where the problem is.
+    pub(crate) fn network(&self, address: &str, mask: &str) -> Result<IpNet, Problem> {
+        let problem = self.problem(mask, "a network mask");
+        let (Some(address), Some(mask)) = (self.address(address), self.address(mask)) else {
+            return Err(problem);
+        };
+        IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)
     }
 
     /// Every address of this name, in order.

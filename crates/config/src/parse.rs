@@ -336,7 +336,8 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             }
             let folds = row.action.folds();
             let negated = negation.is_some();
-            trace.command = Some(TracedCommand { mode: row.mode, matched, negated, folds });
+            let mode = around.kind().unwrap_or(row.mode);
+            trace.command = Some(TracedCommand { mode, matched, negated, folds });
         }
         Placed::Within(_, Has::Name(says)) | Placed::Global(Has::Name(says)) => {
             let shared = match around {

@@ -85,9 +85,7 @@ fn say(found: &mut Vec<Diagnostic>, code: Code, line: u32, message: String, reme
 fn is_here(config: &Config, name: &str) -> bool {
     let defined = config.interfaces.iter().find(|interface| interface.name == name);
     let shut = |interface: &Interface| interface.shutdown && !has_no_link(name);
-    is_null(name)
-        || name == "dhcp"
-        || defined.is_some_and(|interface| config.has_link(name) || shut(interface))
+    is_null(name) || defined.is_some_and(|interface| config.has_link(name) || shut(interface))
 }
 
 /// For each route its interface, if that has no link here or is not defined.
@@ -100,7 +98,7 @@ fn absent(config: &Config) -> Vec<Option<String>> {
             Addressing::Static(nets) => {
                 nets.iter().map(|net| (*net, Some(interface.name.as_str()))).collect()
             }
-            Addressing::None | Addressing::Dhcp => Vec::new(),
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
         })
         .map(|(net, name)| (net, name.filter(|name| !here(name))))
         .collect();

@@ -321,7 +321,7 @@ fn addresses_of_an_interface() {
         let count = match &parsed.config.interfaces[0].address {
             Addressing::Static(nets) => nets.len(),
             Addressing::Dhcp => panic!("no DHCP"),
-            Addressing::None => 0,
+            Addressing::None | Addressing::Secondary(_) => 0,
         };
         (count, wrong(&parsed).len())
     };
@@ -330,6 +330,31 @@ fn addresses_of_an_interface() {
     assert_eq!(after(" no ip address 12.0.0.1 255.0.0.0"), (2, 1));
     assert_eq!(after(" ip address 11.0.0.1 255.0.0.0 secondary"), (2, 0));
     assert_eq!(after(" no ip address"), (0, 0));
+}
+
+/// IOS prints secondary addresses before the primary one; both are set, in whichever order.
+#[test]
+fn a_secondary_address_before_the_primary_one() {
+    let (primary, secondary) = ("10.0.0.1 255.0.0.0", "11.0.0.1 255.0.0.0 secondary");
+    let address = |lines: &[&str]| {
+        let lines: String = lines.iter().map(|line| format!(" {line}\n")).collect();
+        parse(&format!("interface FastEthernet0/0\n{lines}")).config.interfaces[0].address.clone()
+    };
+    let add = |line: &str| format!("ip address {line}");
+    let remove = |line: &str| format!("no ip address {line}");
+    let both = address(&[&add(primary), &add(secondary)]);
+    assert!(matches!(&both, Addressing::Static(nets) if nets.len() == 2));
+    assert_eq!(address(&[&add(secondary), &add(primary)]), both);
+    // another primary one takes the place of the first only
+    let other = "12.0.0.1 255.0.0.0";
+    assert_eq!(
+        address(&[&add(secondary), &add(other), &add(primary)]),
+        address(&[&add(primary), &add(secondary)])
+    );
+    // alone it is no address, and it can be removed
+    assert!(address(&[&add(secondary)]).is_none());
+    assert_eq!(address(&[&add(secondary), &remove(secondary)]), Addressing::None);
+    assert_eq!(address(&[&add(secondary), "ip address dhcp"]), Addressing::Dhcp);
 }
 
 /// `no interface` removes what configuration made; `default interface` empties any.

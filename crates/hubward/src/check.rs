@@ -9,7 +9,7 @@ use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Kind, Severity, Unenforced};
 use hubward_config::document::{Class, Line};
 use hubward_config::is_hardware;
-use hubward_config::model::{AaaMethod, Addressing, Config, Interface};
+use hubward_config::model::{AaaMethod, Config, Interface};
 use hubward_config::secret::{public_part, public_part_of_unread};
 use hubward_config::verdict::{Outcome, Reason, Verdict};
 use std::collections::BTreeSet;
@@ -126,7 +126,7 @@ fn no_longer_here(before: &Judgement, after: &Judgement) -> Vec<String> {
 /// with a crypto map stays up here, and would no longer be guarded.
 fn gone_in_use<'c>(old: &'c Config, new: &Config) -> Option<&'c Interface> {
     let in_use = |one: &&Interface| {
-        let addressed = is_hardware(&one.name) && one.address != Addressing::None;
+        let addressed = is_hardware(&one.name) && !one.address.is_none();
         !one.shutdown && (one.crypto_map.is_some() || addressed)
     };
     let stays = |name: &str| new.interfaces.iter().any(|interface| interface.name == name);

@@ -152,7 +152,7 @@ fn reserved(config: &config::Config, addresses: &Addresses) -> Vec<(AddressRange
     let nets = || {
         open().flat_map(|interface| match &interface.address {
             config::Addressing::Static(nets) => nets.as_slice(),
-            config::Addressing::None | config::Addressing::Dhcp => &[],
+            config::Addressing::None | config::Addressing::Secondary(_) | config::Addressing::Dhcp => &[],
         })
     };
     let mut reserved = own(addresses);
@@ -418,7 +418,7 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
         lifetime: Duration::from_secs(terms.seconds.unwrap_or(crypto.seconds).into()),
         kilobytes: kilobytes.map(u64::from),
         idle_time: terms.idle_time.or(crypto.idle_time).map(|seconds| Duration::from_secs(seconds.into())),
-        replay_window: terms.replay_window.unwrap_or(crypto.replay_window),
+        replay_window: terms.replay.unwrap_or(crypto.replay).packets(),
         reverse_route: terms.reverse_route,
         df: match crypto.df_bit {
             config::DfBit::Copy => DfBit::Copy,

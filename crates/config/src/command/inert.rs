@@ -9,7 +9,7 @@ const MANAGEMENT: Fate = Fate::Inert("this way of management does not exist here
 const FIREWALL: Fate = Fate::Unenforced("is the zone-based firewall's");
 
 macro_rules! rows {
-    ($($form:literal => $action:expr,)*) => { &[$(Row { mode: In::Global, form: $form, tail: REST, action: $action }),*] };
+    ($($form:literal => $action:expr,)*) => { &[$(super::row(In::Global, $form, REST, $action)),*] };
 }
 
 pub(super) const ROWS: &[Row] = rows! {

@@ -1,29 +1,30 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
-use crate::form::{Cursor, Problem};
-use crate::interface_name::{is_hardware, long_name};
-use crate::model::{Addressing, Interface, InterfaceKind};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, opens, typed};
+use crate::form::Problem;
+use crate::given::Given;
+use crate::interface_name::is_hardware;
+use crate::model::{Addressing, Encapsulation, Interface, InterfaceKind};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
-    fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
+    typed(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
     // its lines are those of several interfaces, and must not become another's
     opens(
         In::Global,
         "interface range",
         Fate::Unenforced("configures several interfaces at once, and is not read"),
     ),
-    fold(In::Interface, "description", "= <LINE:text>", description),
-    fold(
+    typed(In::Interface, "description", "= <LINE:text>", description),
+    typed(
         In::Interface,
         "ip address",
         "= {dhcp [<LINE:rest>]|negotiated [<LINE:rest>]|pool <LINE:rest>|<A.B.C.D:address> <A.B.C.D:mask>}|<A.B.C.D:address> <A.B.C.D:mask> secondary",
         ip_address,
     ),
-    fold(In::Interface, "crypto map = <name>", "[redundancy <LINE:rest>]", crypto_map),
-    fold(In::Interface, "shutdown", "", shutdown),
+    typed(In::Interface, "crypto map = <map>", "[redundancy <LINE:rest>]", crypto_map),
+    typed(In::Interface, "shutdown", "", shutdown),
     fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
@@ -35,11 +36,17 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
-    fold(In::Interface, "ip vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
-    fold(In::Interface, "vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
+    typed(In::Interface, "ip vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
+    typed(In::Interface, "vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
     fate(In::Interface, "ip unnumbered", Fate::Forwarding("borrows another interface's address")),
     fate(In::Interface, "ip helper-address", Fate::Forwarding("relays DHCP")),
     fate(In::Interface, "tunnel", Fate::Forwarding("is a tunnel interface's")),
+    typed(
+        In::Interface,
+        "encapsulation dot1Q",
+        "= <1-4094:vlan> [native|second-dot1q <LINE:rest>]",
+        encapsulation,
+    ),
     fate(In::Interface, "encapsulation", Fate::Forwarding("makes a sub-interface of a VLAN")),
     fate(In::Interface, "zone-member", Fate::Unenforced("is the zone-based firewall's")),
     fate(In::Interface, "service-policy", Fate::Unsupported("there is no QoS")),
@@ -55,13 +62,18 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "dialer", Fate::Unsupported("there is no dialer")),
     fate(In::Interface, "switchport", Fate::Unsupported("there is no switch")),
     fate(In::Interface, "peer default", Fate::Unsupported("PPP does not exist here")),
-    fold(In::Interface, "ip virtual-reassembly", REST, reassembly),
+    typed(
+        In::Interface,
+        "ip virtual-reassembly",
+        "= [in|out] [drop-fragments|max-fragments <count>|max-reassemblies <count>|percentage <percent>|timeout <seconds>|<option>]...",
+        reassembly,
+    ),
     fate(In::Interface, "ip mroute-cache", Fate::Inert("there is no multicast routing")),
     fate(In::Interface, "ip pim", Fate::Forwarding("routes multicast")),
     fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
     fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
     fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
-    fate(In::Interface, "ip proxy-arp", Fate::Inert("Linux decides by its own settings")),
+    typed(In::Interface, "ip proxy-arp", "", proxy_arp),
     fate(In::Interface, "ip directed-broadcast", Fate::Inert("Linux does not forward directed broadcasts")),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
@@ -102,15 +114,8 @@ pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
     own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
 }
 
-fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let hardware = cursor.problem("");
-    let mut typed = fold.argument(0);
-    if let Some(number) = cursor.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
-        typed.push_str(number);
-        cursor.next();
-    }
-    cursor.rest();
-    let name = long_name(&typed);
+fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.interface("name").unwrap_or_default();
     if fold.default {
         // `default interface` empties it and leaves it where it is
         for interface in fold.config.interfaces.iter_mut().filter(|interface| interface.name == name) {
@@ -120,7 +125,7 @@ fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
     }
     if fold.no {
         if is_hardware(&name) {
-            return Err(Problem { expected: "an interface that is not hardware".into(), ..hardware });
+            return Err(given.problem("name", "an interface that is not hardware"));
         }
         fold.config.interfaces.retain(|interface| interface.name != name);
         return Ok(());
@@ -146,102 +151,96 @@ fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut Interface)) {
     }
 }
 
-fn description(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    cursor.rest();
-    let (no, text) = (fold.no, fold.raw.trim().to_string());
-    change(fold, |interface| interface.description = (!no).then_some(text));
+fn description(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let text = fold.unless_no(given.text("text").map(str::to_string));
+    change(fold, |interface| interface.description = text);
     Ok(())
 }
 
 /// `ip address {A M [secondary] | dhcp …}`
-fn ip_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if cursor.peek().is_none() && fold.no {
-        change(fold, |interface| interface.address = Addressing::None);
+fn ip_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let no = fold.no;
+    if given.has("negotiated") || given.has("pool") {
+        fold.fate =
+            (!no).then_some(Fate::Unsupported("PPP does not exist here; the interface has no address"));
         return Ok(());
     }
-    if cursor.keyword("dhcp") {
-        cursor.rest();
-        let no = fold.no;
+    if given.has("dhcp") || given.is_bare() {
         change(fold, |interface| interface.address = if no { Addressing::None } else { Addressing::Dhcp });
         return Ok(());
     }
-    if cursor.peek().is_some_and(|word| crate::form::is(word, "negotiated") || crate::form::is(word, "pool"))
-    {
-        cursor.rest();
-        fold.fate = Some(Fate::Unsupported("PPP does not exist here; the interface has no address"));
-        return Ok(());
-    }
-    let given = cursor.problem("");
-    let address = cursor.address()?;
-    let problem = cursor.problem("a network mask");
-    let mask = cursor.address()?;
-    let net = ipnet::IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)?;
-    let secondary = cursor.keyword("secondary");
-    cursor.finish()?;
-    let no = fold.no;
-    let mut refused = false;
-    change(fold, |interface| match (&mut interface.address, no, secondary) {
-        (Addressing::Static(known), true, true) => {
-            let primary = known.first().copied();
-            known.retain(|known| *known != net || Some(*known) == primary);
-        }
-        // secondaries go before the primary address
-        (Addressing::Static(known), true, false) if known.as_slice() != [net] => refused = true,
-        (address @ Addressing::Static(_), true, false) => *address = Addressing::None,
-        (_, true, _) => refused = true,
-        (Addressing::Static(known), false, true) => {
-            if !known.contains(&net) {
-                known.push(net);
+    let net = given.network("address", "mask")?;
+    let secondary = given.has("secondary");
+    let mut done = true;
+    change(fold, |interface| {
+        done = match no {
+            true => interface.address.remove(net, secondary),
+            false => {
+                interface.address.add(net, secondary);
+                true
             }
-        }
-        (Addressing::Static(known), false, false) => match known.first_mut() {
-            Some(first) => *first = net,
-            None => known.push(net),
-        },
-        (address, false, _) => *address = Addressing::Static(vec![net]),
+        };
     });
-    match refused {
-        true => Err(Problem { expected: "the interface's only address".into(), ..given }),
-        false => Ok(()),
+    match done {
+        true => Ok(()),
+        // secondaries go before the primary address
+        false => Err(given.problem("address", "the interface's only address")),
     }
 }
 
-fn crypto_map(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    if cursor.keyword("redundancy") {
-        cursor.rest();
+fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    if given.has("redundancy") && !fold.no {
         fold.fate = Some(Fate::Unsupported("the map has no failover to another router"));
     }
-    cursor.finish()?;
-    change(fold, |interface| interface.crypto_map = (!no).then_some(name));
+    let map = fold.unless_no(given.string("map"));
+    change(fold, |interface| interface.crypto_map = map);
     Ok(())
 }
 
-fn shutdown(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn shutdown(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
     change(fold, |interface| interface.shutdown = !no);
-    cursor.finish()
+    Ok(())
+}
+
+/// `encapsulation dot1Q N [native]`
+fn encapsulation(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let vlan = given.number("vlan").map(|vlan| Encapsulation { vlan, native: given.has("native") });
+    let vlan = fold.unless_no(vlan);
+    let (mut of_part, twice) = (false, given.has("second-dot1q"));
+    change(fold, |interface| {
+        of_part = interface.kind == InterfaceKind::SubInterface;
+        interface.encapsulation = vlan.filter(|_| of_part && !twice);
+    });
+    fold.fate = match (fold.no, of_part, twice) {
+        (false, true, true) => Some(Fate::Forwarding("makes a sub-interface of two tags")),
+        (false, false, _) => Some(Fate::Forwarding("makes a sub-interface of a VLAN")),
+        _ => None,
+    };
+    Ok(())
+}
+
+/// `[no] ip proxy-arp`; a router answers unless it is told not to.
+fn proxy_arp(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
+    let no = fold.no && !fold.default;
+    change(fold, |interface| interface.no_proxy_arp = no);
+    Ok(())
 }
 
 /// `[ip] vrf forwarding VRF`: the interface belongs to another table than the global one, and there
 /// is only that one here.
-fn vrf(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    cursor.rest();
-    if !no {
+fn vrf(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    if !fold.no {
         fold.fate = Some(Fate::Unenforced("puts the interface into a VRF, without which it is shut"));
     }
-    change(fold, |interface| interface.vrf = (!no).then_some(name));
+    let vrf = fold.unless_no(given.string("vrf"));
+    change(fold, |interface| interface.vrf = vrf);
     Ok(())
 }
 
 /// `ip virtual-reassembly [in|out] [drop-fragments] …`
-fn reassembly(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let mut drops = false;
-    while let Some(word) = cursor.next() {
-        drops |= crate::form::is(word, "drop-fragments");
-    }
-    fold.fate = Some(match drops && !fold.no {
+fn reassembly(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.fate = Some(match given.has("drop-fragments") && !fold.no {
         true => Fate::Unenforced("drops fragments"),
         false => Fate::Inert("Linux reassembles where it must"),
     });

@@ -1,8 +1,9 @@
 //! `crypto ipsec`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, typed};
 use crate::form::{Cursor, Problem};
-use crate::model::{DfBit, TransformSet};
+use crate::given::Given;
+use crate::model::{DfBit, Replay, TransformSet};
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -24,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
         "= <60-86400:seconds> [default]",
         idle_time,
     ),
-    fold(
+    typed(
         In::Global,
         "crypto ipsec security-association replay",
         "= {disable|window-size {64|128|256|512|1024|2048|4096}}",
@@ -149,19 +150,8 @@ fn idle_time(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem
     Ok(())
 }
 
-/// `window-size N` or `disable`
-pub(super) fn read_replay(cursor: &mut Cursor<'_>) -> Result<u32, Problem> {
-    if cursor.keyword("disable") {
-        return Ok(0);
-    }
-    if cursor.keyword("window-size") {
-        return cursor.number("64, 128, 256, 512, 1024, 2048 or 4096", 64..=4096);
-    }
-    Err(cursor.problem("window-size or disable"))
-}
-
-fn replay(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.crypto.replay_window = if fold.no { 64 } else { read_replay(cursor)? };
+fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.replay = fold.unless_no(given.choose(Replay::KEYWORDS)).unwrap_or_default();
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
-use super::{Action, Fate, Fold, In, Mode, Row, entry, fate, fold, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password, row};
 use crate::form::{Cursor, Problem};
 use crate::model::{EnablePassword, LineKind, LineLogin, TerminalLine, UserKey};
 
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "enable password", "[level <0-15:level>] = [0|6|7] <password>", enable_password),
     // a log of a session that is pasted; it takes no more words, or it would take wrong passwords
     // too
-    Row { mode: In::Global, form: "enable", tail: "[<0-15:level>]", action: Action::Fate(Fate::NoOp) },
+    row(In::Global, "enable", "[<0-15:level>]", super::Action::Fate(Fate::NoOp)),
     fold(In::Global, "ip ssh time-out", "= <1-120:seconds>", time_out),
     fold(In::Global, "ip ssh authentication-retries", "= <0-5:count>", retries),
     fate(In::Global, "ip ssh version", Fate::NoOp),

@@ -155,6 +155,8 @@ pub(crate) enum Action {
 #[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) mode: In,
+    /// Further modes that have the command.
+    pub(crate) also: &'static [In],
     pub(crate) form: &'static str,
     pub(crate) tail: &'static str,
     pub(crate) action: Action,
@@ -163,6 +165,11 @@ pub(crate) struct Row {
 /// A command that is kept as it is, whatever follows.
 pub(crate) const REST: &str = "= [<LINE:rest>]";
 
+/// A command of one mode.
+const fn row(mode: In, form: &'static str, tail: &'static str, action: Action) -> Row {
+    Row { mode, also: &[], form, tail, action }
+}
+
 /// A command that changes the model.
 const fn fold(
     mode: In,
@@ -170,7 +177,7 @@ const fn fold(
     tail: &'static str,
     run: fn(&mut Fold<'_>, &mut Cursor<'_>) -> Result<(), Problem>,
 ) -> Row {
-    Row { mode, form, tail, action: Action::Cursor(run) }
+    row(mode, form, tail, Action::Cursor(run))
 }
 
 /// A command that changes the model, by its named arguments.
@@ -180,17 +187,29 @@ const fn typed(
     tail: &'static str,
     run: fn(&mut Fold<'_>, &Given<'_>) -> Result<(), Problem>,
 ) -> Row {
-    Row { mode, form, tail, action: Action::Fold(run) }
+    row(mode, form, tail, Action::Fold(run))
 }
 
 /// A command without a fold.
 const fn fate(mode: In, form: &'static str, fate: Fate) -> Row {
-    Row { mode, form, tail: REST, action: Action::Fate(fate) }
+    row(mode, form, REST, Action::Fate(fate))
 }
 
 /// A command without a fold that opens a submode.
 const fn opens(mode: In, form: &'static str, fate: Fate) -> Row {
-    Row { mode, form, tail: REST, action: Action::Opens(fate) }
+    row(mode, form, REST, Action::Opens(fate))
+}
+
+impl Row {
+    /// The same command in further modes.
+    const fn also(self, modes: &'static [In]) -> Self {
+        Self { also: modes, ..self }
+    }
+
+    /// Every mode that has the command.
+    pub(crate) fn modes(&self) -> impl Iterator<Item = In> {
+        std::iter::once(self.mode).chain(self.also.iter().copied())
+    }
 }
 
 /// The model while it is being built, and the line at hand.

@@ -1,19 +1,19 @@
 //! `ip route` and `ip local pool`.
 
-use super::{Fate, Fold, In, Row, fate, fold, opens};
-use crate::form::{Cursor, Problem};
+use super::{Fate, Fold, In, Row, fate, opens, typed};
+use crate::form::Problem;
+use crate::given::Given;
 use crate::model::{Pool, Route};
-use ipnet::IpNet;
 use std::net::IpAddr;
 
 pub(super) const ROWS: &[Row] = &[
-    fold(
+    typed(
         In::Global,
         "ip route",
         "{vrf <LINE:rest>|<A.B.C.D:prefix> <A.B.C.D:mask> {<A.B.C.D:hop>|dhcp|<IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>|dhcp]} = [<1-255:distance>|name <name>|tag <0-4294967295:tag>|track <object>|permanent]...}",
         route,
     ),
-    fold(
+    typed(
         In::Global,
         "ip local pool <name>",
         "<A.B.C.D:low> = [<A.B.C.D:high>] [group <group>|cache-size <size>|recycle <LINE:rest>]...",
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Global, "ip default-gateway", Fate::NoOp),
     fate(In::Global, "ip default-network", Fate::Forwarding("chooses the default route")),
-    fold(In::Global, "ip routing", "", routing),
+    typed(In::Global, "ip routing", "", routing),
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),
@@ -49,98 +49,53 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// `ip route NET MASK {A | INTERFACE [A]} [DISTANCE] [name N] [permanent] [tag T] [track N]`
-fn route(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if cursor.keyword("vrf") {
-        cursor.rest();
+fn route(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    if given.has("vrf") {
         fold.fate = Some(Fate::Forwarding("is a VRF's route"));
         return Ok(());
     }
-    let address = cursor.address()?;
-    let problem = cursor.problem("a network mask");
-    let mask = cursor.address()?;
-    let destination = IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)?.trunc();
-    if fold.no && cursor.peek().is_none() {
-        fold.config.routes.retain(|known| known.destination != destination);
+    let destination = given.network("prefix", "mask")?.trunc();
+    let next_hop = given.address("hop").map(IpAddr::V4);
+    let (interface, by_dhcp) = (given.interface("interface"), given.has("dhcp"));
+    let is_all = next_hop.is_none() && interface.is_none() && !by_dhcp;
+    let of = |known: &Route| (known.next_hop, known.interface.clone(), known.by_dhcp);
+    let way = (next_hop, interface.clone(), by_dhcp);
+    // without a way, `no` takes every route to the destination away
+    fold.config.routes.retain(|known| known.destination != destination || !(is_all || of(known) == way));
+    if fold.no {
         return Ok(());
     }
-    let mut next_hop = cursor.optional_address().map(IpAddr::V4);
-    let mut interface = None;
-    if next_hop.is_none() {
-        let mut name = cursor.word("a next hop or an interface")?.to_string();
-        // `dhcp 254` is not an interface called dhcp254
-        let numbered =
-            name.ends_with(|character: char| character.is_ascii_digit()) || name.eq_ignore_ascii_case("dhcp");
-        if let Some(number) =
-            cursor.peek().filter(|word| !numbered && word.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            name.push_str(number);
-            cursor.next();
-        }
-        next_hop = cursor.optional_address().map(IpAddr::V4);
-        interface = Some(crate::interface_name::long_name(&name));
+    if given.has("track") {
+        fold.fate = Some(Fate::Unsupported("nothing is tracked; the route stays"));
     }
-    let (mut distance, mut by_dhcp) = (1, false);
-    while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
-        if word.parse::<u32>().is_ok() {
-            distance = cursor.number("a distance 1-255", 1..=255)? as u8;
-        } else if cursor.keyword("name") || cursor.keyword("tag") {
-            cursor.word("a name or a tag")?;
-        } else if cursor.keyword("track") {
-            cursor.word("an object")?;
-            fold.fate = Some(Fate::Unsupported("nothing is tracked; the route stays"));
-        } else if crate::form::is(word, "dhcp") {
-            cursor.next();
-            by_dhcp = true;
-        } else if !cursor.keyword("permanent") {
-            return Err(cursor.problem("a distance, name, tag, track or permanent"));
-        }
-    }
-    let same = |known: &Route| {
-        known.destination == destination
-            && known.next_hop == next_hop
-            && known.interface == interface
-            && known.by_dhcp == by_dhcp
-    };
-    fold.config.routes.retain(|known| !same(known));
-    if !fold.no {
-        fold.config.routes.push(Route {
-            destination,
-            next_hop,
-            interface,
-            by_dhcp,
-            distance,
-            line: fold.line,
-        });
-    }
+    let distance = given.number("distance").unwrap_or(1);
+    fold.config.routes.push(Route { destination, next_hop, interface, by_dhcp, distance, line: fold.line });
     Ok(())
 }
 
 /// Routing is on unless it is switched off.
-fn routing(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn routing(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.fate = Some(match fold.no && !fold.default {
         true => Fate::Forwarding("turns the router into a host"),
         false => Fate::NoOp,
     });
-    cursor.finish()
+    Ok(())
 }
 
 /// `ip local pool NAME LOW [HIGH] …`
-fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let name = fold.argument(0);
-    if fold.no && cursor.peek().is_none() {
+fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.string("name").unwrap_or_default();
+    let Some(low) = given.address("low").map(IpAddr::V4) else {
         fold.config.pools.retain(|pool| pool.name != name);
         return Ok(());
-    }
-    let low = IpAddr::V4(cursor.address()?);
-    let problem = cursor.problem("the highest address, not below the lowest");
-    let high = cursor.optional_address().map_or(low, IpAddr::V4);
+    };
+    let high = given.address("high").map_or(low, IpAddr::V4);
     if high < low {
-        return Err(problem);
+        return Err(given.problem("high", "the highest address, not below the lowest"));
     }
-    if cursor.peek().is_some_and(|word| crate::form::is(word, "group")) {
+    if given.has("group") && !fold.no {
         fold.fate = Some(Fate::Unsupported("pool groups are not implemented; the pool is global"));
     }
-    cursor.rest();
     fold.config.pools.retain(|pool| !(pool.name == name && pool.low == low));
     if !fold.no {
         fold.config.pools.push(Pool { name, low, high, line: fold.line });

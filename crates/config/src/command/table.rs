@@ -18,9 +18,11 @@ static TABLE: LazyLock<BTreeMap<In, Commands>> = LazyLock::new(|| {
     for row in rows() {
         // made once for the life of the program
         let form: &'static str = format!("{} {{{}}}", row.form, row.tail).leak();
-        let commands = table.entry(row.mode).or_default();
-        commands.rows.push(row);
-        commands.forms.push(Form::compile(form));
+        for mode in row.modes() {
+            let commands = table.entry(mode).or_default();
+            commands.rows.push(row);
+            commands.forms.push(Form::compile(form));
+        }
     }
     table
 });

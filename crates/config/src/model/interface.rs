@@ -11,10 +11,68 @@ pub enum Addressing {
     /// `no ip address`.
     #[default]
     None,
-    /// `ip address A M`, with secondaries.
+    /// `ip address A M secondary` alone, as before the line of the primary address: none is set
+    /// without it.
+    Secondary(Vec<IpNet>),
+    /// `ip address A M`, the first, with secondaries.
     Static(Vec<IpNet>),
     /// `ip address dhcp`.
     Dhcp,
+}
+
+impl Addressing {
+    /// Whether the configuration gives the interface no address.
+    pub const fn is_none(&self) -> bool {
+        matches!(self, Self::None | Self::Secondary(_))
+    }
+
+    /// `ip address A M [secondary]`. The lines come in either order: IOS prints secondaries first.
+    pub(crate) fn add(&mut self, net: IpNet, secondary: bool) {
+        match (&mut *self, secondary) {
+            (Self::Static(known) | Self::Secondary(known), true) => {
+                if !known.contains(&net) {
+                    known.push(net);
+                }
+            }
+            (Self::Static(known), false) => {
+                known.splice(..known.len().min(1), [net]);
+            }
+            (Self::Secondary(known), false) => {
+                let others = known.iter().copied().filter(|known| *known != net);
+                *self = Self::Static(std::iter::once(net).chain(others).collect());
+            }
+            (Self::None | Self::Dhcp, true) => *self = Self::Secondary(vec![net]),
+            (Self::None | Self::Dhcp, false) => *self = Self::Static(vec![net]),
+        }
+    }
+
+    /// `no ip address A M [secondary]`. False if there is no such address, or if it is the primary
+    /// one and there are secondaries, which go before it.
+    pub(crate) fn remove(&mut self, net: IpNet, secondary: bool) -> bool {
+        match self {
+            Self::Static(known) if !secondary => {
+                let is_only = *known == [net];
+                if is_only {
+                    *self = Self::None;
+                }
+                is_only
+            }
+            Self::Static(known) => {
+                let place = known.iter().skip(1).position(|known| *known == net);
+                place.map(|place| known.remove(place + 1)).is_some()
+            }
+            Self::Secondary(known) if secondary => {
+                let before = known.len();
+                known.retain(|known| *known != net);
+                let found = known.len() < before;
+                if known.is_empty() {
+                    *self = Self::None;
+                }
+                found
+            }
+            Self::None | Self::Secondary(_) | Self::Dhcp => false,
+        }
+    }
 }
 
 /// `encapsulation dot1Q`.
@@ -68,6 +126,17 @@ impl Config {
     /// The interface with this long name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
+    }
+
+    /// Whether an interface is up here with an address, as far as the configuration and the options
+    /// of the start say.
+    pub fn has_address(&self, name: &str) -> bool {
+        let is_up = |one: &&Interface| !one.shutdown && one.vrf.is_none() && !one.kind.is_absent();
+        let addressed = |one: &Interface| {
+            // what has no address in the configuration may use that of its link
+            !one.address.is_none() || self.chosen.mapped.contains(&one.name)
+        };
+        self.interface(name).filter(is_up).is_some_and(|one| addressed(one) && self.has_link(name))
     }
 
     /// The interface at whose address the tunnels of an interface with a crypto map terminate, if

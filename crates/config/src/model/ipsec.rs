@@ -37,8 +37,8 @@ pub struct EntryTerms {
     pub volume: Option<Volume>,
     /// `set security-association idle-time`.
     pub idle_time: Option<u32>,
-    /// `set security-association replay window-size`; 0 for `disable`.
-    pub replay_window: Option<u32>,
+    /// `set security-association replay`.
+    pub replay: Option<Replay>,
     /// `reverse-route`: a route to what the peer has, while an SA is up.
     pub reverse_route: bool,
     /// `reverse-route static`: the same whether one is up or not.
@@ -56,6 +56,44 @@ pub enum Volume {
     Unlimited,
     /// This many kilobytes.
     Kilobytes(u32),
+}
+
+/// `replay {window-size N | disable}`: how far behind the highest sequence number a packet of an SA
+/// may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// Any number of times.
+    Off,
+    /// This many packets.
+    Window(u32),
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self::Window(64)
+    }
+}
+
+impl Replay {
+    /// What the keywords stand for.
+    pub(crate) const KEYWORDS: &[(&'static str, Self)] = &[
+        ("disable", Self::Off),
+        ("64", Self::Window(64)),
+        ("128", Self::Window(128)),
+        ("256", Self::Window(256)),
+        ("512", Self::Window(512)),
+        ("1024", Self::Window(1024)),
+        ("2048", Self::Window(2048)),
+        ("4096", Self::Window(4096)),
+    ];
+
+    /// Packets of the window; 0 without one.
+    pub const fn packets(self) -> u32 {
+        match self {
+            Self::Off => 0,
+            Self::Window(packets) => packets,
+        }
+    }
 }
 
 /// `crypto dynamic-map`.
@@ -153,8 +191,8 @@ pub struct CryptoGlobal {
     pub seconds: u32,
     /// `crypto ipsec security-association lifetime kilobytes`; `None` for `disable`.
     pub kilobytes: Option<u32>,
-    /// `crypto ipsec security-association replay window-size`; 0 for `disable`.
-    pub replay_window: u32,
+    /// `crypto ipsec security-association replay`.
+    pub replay: Replay,
     /// `crypto ipsec security-association idle-time`.
     pub idle_time: Option<u32>,
 }
@@ -171,7 +209,7 @@ impl Default for CryptoGlobal {
             df_bit: DfBit::Copy,
             seconds: 3600,
             kilobytes: Some(4_608_000),
-            replay_window: 64,
+            replay: Replay::default(),
             idle_time: None,
         }
     }

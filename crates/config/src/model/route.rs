@@ -10,9 +10,9 @@ pub struct Route {
     pub destination: IpNet,
     /// Next hop.
     pub next_hop: Option<IpAddr>,
-    /// Interface; `dhcp` for any that DHCP gives a router.
+    /// Interface.
     pub interface: Option<String>,
-    /// `INTERFACE dhcp`: the next hop is the router that DHCP gave that interface.
+    /// `[INTERFACE] dhcp`: the next hop is the router that DHCP gave that interface, or any.
     pub by_dhcp: bool,
     /// Administrative distance.
     pub distance: u8,

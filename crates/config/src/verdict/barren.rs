@@ -85,7 +85,7 @@ fn connected(config: &Config, is: impl Fn(&IpNet) -> bool) -> Option<(u8, &Inter
     let here = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
     let nets = here.flat_map(|interface| match &interface.address {
         Addressing::Static(nets) => nets.iter().map(|net| (net.trunc(), interface)).collect(),
-        Addressing::None | Addressing::Dhcp => Vec::new(),
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
     });
     let meant = nets.filter(|(net, _)| is(net)).map(|(net, interface)| (net.prefix_len(), interface));
     meant.max_by_key(|(length, _)| *length)

@@ -141,7 +141,7 @@ impl<'p> World<'p> {
                 .filter(|block| block.interface() == *name)
                 .any(|block| block.having("ip address negotiated").next().is_some());
             let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
-            let text = match (self.config.has_link(name), interface.address == Addressing::None) {
+            let text = match (self.config.has_link(name), interface.address.is_none()) {
                 // what has no address in the configuration uses that of its link
                 (true, true) if given && (negotiated || !takes_card(name)) => return None,
                 (false, _) if takes_card(name) => {
@@ -306,12 +306,9 @@ impl<'p> World<'p> {
             if head.word(2) != Some(map) || head.word(3) != Some("local-address") {
                 continue;
             }
-            let name: String = head.text.split_whitespace().skip(4).collect();
-            if bearers.iter().any(|bearer| bearer.name != long_name(&name)) {
-                let text = format!(
-                    "the peers initiate to the address of {}, but tunnels terminate here at the address of the interface with the crypto map",
-                    long_name(&name)
-                );
+            let name = long_name(&head.text.split_whitespace().skip(4).collect::<String>());
+            if bearers.iter().any(|bearer| bearer.name != name) && !self.config.has_address(&name) {
+                let text = format!("the peers initiate to the address of {name}, which has none here");
                 out.push(Reason::new(head.line, text));
             }
         }

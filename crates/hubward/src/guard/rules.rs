@@ -479,7 +479,7 @@ fn net(octets: [u8; 4], length: u8) -> Ipv4Net {
 fn connected<'a>(interface: &'a Interface, here: Here<'a>) -> impl Iterator<Item = Ipv4Net> + 'a {
     let of_itself = match &interface.address {
         Addressing::Static(nets) => nets.as_slice(),
-        Addressing::None | Addressing::Dhcp => &[],
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => &[],
     };
     let lent = here.leased.iter().filter(|(name, _)| *name == interface.name).map(|(_, net)| net);
     let of_itself = of_itself.iter().copied().filter_map(v4);
@@ -541,7 +541,7 @@ fn leads_by(config: &Config, here: Here<'_>, name: &str) -> Vec<Ipv4Net> {
 /// Whether a static route leaves by an interface.
 fn leaves_by(route: &hubward_config::model::Route, interface: &Interface, here: Here<'_>) -> bool {
     match (&route.interface, route.next_hop) {
-        (Some(name), _) if name == "dhcp" => interface.address == Addressing::Dhcp,
+        (None, _) if route.by_dhcp => interface.address == Addressing::Dhcp,
         (Some(name), _) => *name == interface.name,
         (None, Some(hop)) => connected(interface, here).any(|net| IpNet::V4(net).contains(&hop)),
         (None, None) => false,
@@ -572,7 +572,7 @@ pub(crate) fn outside(parsed: &Parsed, here: Here<'_>) -> BTreeSet<String> {
     }
     let has_address = |interface: &Interface, text: &str| match &interface.address {
         Addressing::Static(nets) => nets.iter().any(|net| net.addr().to_string() == text),
-        Addressing::None | Addressing::Dhcp => false,
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => false,
     };
     let defaults: Vec<_> = config.routes.iter().filter(|route| route.destination.prefix_len() == 0).collect();
     let is_outside = |interface: &&Interface| {

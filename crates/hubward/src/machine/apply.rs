@@ -10,7 +10,7 @@ use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static};
 use crate::translate::Addresses;
 use anyhow::bail;
-use hubward_config::model::{Addressing, Config, Interface, InterfaceKind};
+use hubward_config::model::{Config, Interface, InterfaceKind};
 use hubward_config::parent;
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
@@ -119,7 +119,7 @@ pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
 
 /// Whether an interface is in use: not shut, and with an address or a crypto map.
 fn is_busy(interface: &Interface) -> bool {
-    !interface.shutdown && (interface.address != Addressing::None || interface.crypto_map.is_some())
+    !interface.shutdown && (!interface.address.is_none() || interface.crypto_map.is_some())
 }
 
 /// Whether a link is a network card, or what containers and virtual machines have in place of one.

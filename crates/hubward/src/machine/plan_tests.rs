@@ -437,6 +437,178 @@ fn links_and_addresses_go_before_others_come() {
     }
 }
 
+/// What each kind of interface needs of the machine.
+#[test]
+fn loopbacks_vlans_and_bridges_are_made_and_removed() {
+    const LO: &str = "interface Loopback0\n ip address 10.255.0.1 255.255.255.0";
+    const VLAN: &str =
+        "interface GigabitEthernet0/1.20\n encapsulation dot1Q 20\n ip address 10.20.0.1 255.255.255.0";
+    const OTHER_VLAN: &str =
+        "interface GigabitEthernet0/1.20\n encapsulation dot1Q 30\n ip address 10.20.0.1 255.255.255.0";
+    const NATIVE: &str =
+        "interface GigabitEthernet0/1.1\n encapsulation dot1Q 1 native\n ip address 10.1.1.1 255.255.255.0";
+    const SVI: &str = "interface Vlan1\n ip address 10.30.0.1 255.255.255.0";
+    // the configuration in force, what is special about the machine, the new configuration, and the
+    // steps
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let rows: &[Row] = &[
+        (
+            "a loopback is a dummy",
+            &[OUTSIDE],
+            &[],
+            &[OUTSIDE, LO],
+            &["make hubwardlo0", "up hubwardlo0", "on 10.255.0.1/24 hubwardlo0"],
+        ),
+        (
+            "without dummies only its address is on lo",
+            &[OUTSIDE],
+            &["no dummies"],
+            &[OUTSIDE, LO],
+            &["up lo", "on 10.255.0.1/32 lo"],
+        ),
+        (
+            "lo is not set down with the last loopback",
+            &[OUTSIDE, LO],
+            &["no dummies", "."],
+            &[OUTSIDE, "interface Loopback0\n ip address 10.255.0.1 255.255.255.0\n shutdown"],
+            &["away 10.255.0.1/32 lo"],
+        ),
+        (
+            "a loopback goes",
+            &[OUTSIDE, LO],
+            &[],
+            &[OUTSIDE],
+            &["away 10.255.0.1/24 hubwardlo0", "unmake hubwardlo0"],
+        ),
+        (
+            "a loopback that is mapped",
+            &[OUTSIDE],
+            &["map Loopback0=eth3"],
+            &[OUTSIDE, LO],
+            &["up eth3", "on 10.255.0.1/24 eth3"],
+        ),
+        (
+            "a sub-interface, and its parent up without an address",
+            &[OUTSIDE],
+            &[],
+            &[OUTSIDE, "1", VLAN],
+            &["make hubwardv2: eth1 tag 20", "up eth1", "up hubwardv2", "on 10.20.0.1/24 hubwardv2"],
+        ),
+        (
+            "another tag is another link",
+            &[OUTSIDE, "1", VLAN],
+            &[],
+            &[OUTSIDE, "1", OTHER_VLAN],
+            &["unmake hubwardv2", "make hubwardv2: eth1 tag 30", "up hubwardv2", "on 10.20.0.1/24 hubwardv2"],
+        ),
+        (
+            "a sub-interface is down with its parent",
+            &[OUTSIDE, "1", VLAN],
+            &[],
+            &[OUTSIDE, "1 shut", VLAN],
+            &["down eth1", "down hubwardv2"],
+        ),
+        (
+            "the native VLAN is the parent itself, which the sub-interface does not shut",
+            &[OUTSIDE, "1"],
+            &[],
+            &[OUTSIDE, "1", NATIVE, VLAN],
+            &[
+                "make hubwardv3: eth1 tag 20",
+                "up hubwardv3",
+                "on 10.1.1.1/24 eth1",
+                "on 10.20.0.1/24 hubwardv3",
+            ],
+        ),
+        (
+            "a shut sub-interface without a tag",
+            &[OUTSIDE, "1", NATIVE],
+            &[],
+            &[OUTSIDE, "1", &format!("{NATIVE}\n shutdown")],
+            &["away 10.1.1.1/24 eth1"],
+        ),
+        (
+            "a sub-interface of a parent without a card",
+            &[OUTSIDE],
+            &[],
+            &[
+                OUTSIDE,
+                "7",
+                "interface GigabitEthernet0/7.20\n encapsulation dot1Q 20\n ip address 10.20.0.1 255.255.255.0",
+            ],
+            &[],
+        ),
+        ("a VLAN of the switch takes no card by itself", &[OUTSIDE], &[], &[OUTSIDE, SVI], &[]),
+        ("as a card", &[OUTSIDE], &["map Vlan1=eth2"], &[OUTSIDE, SVI], &["up eth2", "on 10.30.0.1/24 eth2"]),
+        (
+            "as a bridge",
+            &[OUTSIDE],
+            &["map Vlan1=eth2,eth3"],
+            &[OUTSIDE, SVI],
+            &[
+                "make hubwardbr1: eth2 eth3",
+                "up eth2",
+                "up eth3",
+                "up hubwardbr1",
+                "on 10.30.0.1/24 hubwardbr1",
+            ],
+        ),
+        (
+            "a bridge is shut with its ports",
+            &[OUTSIDE, SVI],
+            &["map Vlan1=eth2,eth3", "."],
+            &[OUTSIDE, &format!("{SVI}\n shutdown")],
+            &["down eth2", "down eth3", "down hubwardbr1", "away 10.30.0.1/24 hubwardbr1"],
+        ),
+        (
+            "what another program removed is made again",
+            &[OUTSIDE, LO],
+            &["no hubwardlo0"],
+            &[OUTSIDE, LO],
+            &["make hubwardlo0", "up hubwardlo0", "on 10.255.0.1/24 hubwardlo0"],
+        ),
+    ];
+    for (name, before, special, after, wanted) in rows {
+        let mut lab = Lab::new(&[]);
+        lab.steps(&config(before));
+        for line in *special {
+            match *line {
+                // the earlier configuration is in force too
+                "." => drop(lab.steps(&config(before))),
+                line => lab.change(line),
+            }
+        }
+        let after = config(after);
+        let steps = lab.steps(&after);
+        assert_eq!(of_stage(&lab, &steps, Stage::Base), *wanted, "{name}");
+        // routes follow when the links are there
+        lab.steps(&after);
+        settled(&mut lab, &after, name);
+    }
+}
+
+/// The rest of a loopback's network goes nowhere, and not by the default route.
+#[test]
+fn the_network_of_a_loopback_on_lo_is_dropped_but_for_its_address() {
+    let config = config(&[
+        OUTSIDE,
+        "interface Loopback0\n ip address 10.255.0.1 255.255.255.0",
+        "interface Loopback1\n ip address 10.254.0.1 255.255.255.255",
+        "ip route 0.0.0.0 0.0.0.0 198.51.100.1",
+    ]);
+    let mut lab = Lab::new(&["no dummies", "range 10.255.0.128/25"]);
+    let steps = lab.steps(&config);
+    assert_eq!(
+        of_stage(&lab, &steps, Stage::Main),
+        ["route 0.0.0.0/0 via 198.51.100.1 eth0 metric 1", "route 10.255.0.0/24 blackhole metric 1"]
+    );
+    assert!(
+        of_stage(&lab, &steps, Stage::Own).contains(&"capture 10.255.0.128/25 hubward0".to_string()),
+        "what a crypto map protects is still led there"
+    );
+    assert!(lab.plan(&config).notices.is_empty());
+}
+
 #[test]
 fn static_routes_follow_distance_links_and_leases() {
     // lines, what is special about the machine, and the routes
@@ -762,6 +934,7 @@ fn another_configuration_finds_its_addresses() {
         let now = Situation {
             config: &config,
             names: &names,
+            made: &MadeLinks::new(),
             carrier: &lab.carrier,
             keep_addresses: false,
             leases: &lab.leases,

@@ -26,8 +26,6 @@ use std::net::IpAddr;
 const DHCP_DISTANCE: u8 = 254;
 /// How many other lines the next hop of a line may be resolved through.
 const DEPTH: usize = 16;
-/// `ip route … dhcp`, in place of an interface.
-const BY_DHCP: &str = "dhcp";
 
 /// The static routes that a configuration means on a machine, and what an operator should know
 /// about them, a line each.
@@ -127,7 +125,7 @@ fn loopback_networks(config: &Config, names: &Names) -> Vec<Static> {
     let open = config.interfaces.iter().filter(|one| !one.shutdown).filter(on_loopback);
     let nets = open.flat_map(|one| match &one.address {
         Addressing::Static(nets) => nets.iter().map(move |net| (one, net.trunc())).collect(),
-        Addressing::None | Addressing::Dhcp => Vec::new(),
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
     });
     let wider = nets.filter(|(_, net)| net.prefix_len() < net.max_prefix_len());
     wider
@@ -214,9 +212,7 @@ impl Lines<'_> {
     fn look(&mut self, place: usize, line: &model::Route) -> Vec<Way> {
         match (line.interface.as_deref(), line.next_hop) {
             (Some(name), _) if InterfaceKind::of(name) == InterfaceKind::Null => vec![Way::Null],
-            (name, _) if name == Some(BY_DHCP) || line.by_dhcp => {
-                self.by_dhcp(name.filter(|name| *name != BY_DHCP))
-            }
+            (name, _) if line.by_dhcp => self.by_dhcp(name),
             (Some(name), hop) => match self.place(name) {
                 Place::Up(link) => vec![Way::Out { link: link.index, hop, onlink: false }],
                 Place::Down => Vec::new(),

@@ -153,9 +153,9 @@ impl Seen {
         match &interface.address {
             Addressing::Static(nets) => nets.first().map(|net| net.addr()),
             // those are other interfaces'
-            Addressing::None if faces::is_shared(names, name) => None,
+            Addressing::None | Addressing::Secondary(_) if faces::is_shared(names, name) => None,
             // addresses that the kernel assigned itself (fe80::) do not terminate tunnels
-            Addressing::None | Addressing::Dhcp => {
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => {
                 let mut on_link = self
                     .addresses
                     .iter()

@@ -61,13 +61,13 @@ pub(crate) fn interface_views(
         // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {
             Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
-            Addressing::None | Addressing::Dhcp => Vec::new(),
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
         };
         let on_link = match (interface.shutdown, shared, &interface.address) {
             // a router still shows the addresses of an interface that is shut
             (true, ..) => configured.clone(),
             // the others on the link are those of other interfaces
-            (false, Some(link), Addressing::Static(_) | Addressing::None) => {
+            (false, Some(link), Addressing::Static(_) | Addressing::Secondary(_) | Addressing::None) => {
                 let there = |net: &&Ipv4Net| v4(faces::on_link(&link.name, (**net).into()));
                 configured
                     .iter()

@@ -84,7 +84,7 @@ fn addresses(parsed: &Parsed) -> Vec<Ipv4Addr> {
 fn fixed_address(interface: &Interface) -> Option<IpAddr> {
     match &interface.address {
         Addressing::Static(nets) => nets.first().map(|net| net.addr()),
-        Addressing::None | Addressing::Dhcp => None,
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => None,
     }
 }
 
