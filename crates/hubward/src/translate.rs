@@ -23,6 +23,16 @@ const MOVES: u32 = 0;
 /// The address of each interface that has one; the primary one if it has several.
 pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
 
+/// A network to which `reverse-route` adds a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReverseRoute {
+    pub(crate) net: AddressRange,
+    /// The interface whose crypto map contains the command.
+    pub(crate) interface: InterfaceId,
+    /// The peer to which the route leads, if it is known.
+    pub(crate) peer: Option<IpAddr>,
+}
+
 #[cfg(test)]
 thread_local! {
     /// How many translations this thread has made.
@@ -319,7 +329,7 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
 
 /// The networks to which static entries with `reverse-route static` add a route, whether or not
 /// there is an SA, each with its crypto interface.
-pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
+pub(crate) fn reverse_routes(config: &config::Config) -> Vec<ReverseRoute> {
     let mut routes = Vec::new();
     for interface in &config.interfaces {
         let Some(map) = &interface.crypto_map else { continue };
@@ -328,7 +338,8 @@ pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, Inte
             let acl = config.acls.iter().find(|acl| Some(&acl.name) == entry.terms.acl.as_ref());
             let lines = acl.map(|acl| acl.entries.as_slice()).unwrap_or_default();
             let permits = lines.iter().filter(|line| line.permit).filter_map(selector);
-            routes.extend(permits.map(|selector| (selector.remote, InterfaceId(interface.number))));
+            let (interface, peer) = (InterfaceId(interface.number), entry.peers.first().copied());
+            routes.extend(permits.map(|selector| ReverseRoute { net: selector.remote, interface, peer }));
         }
     }
     routes

@@ -30,7 +30,7 @@ use crate::machine::dhcp_server::Servers;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::supervise::{self, Heart};
-use crate::translate::{self, Addresses, Translation};
+use crate::translate::{self, Addresses, ReverseRoute, Translation};
 use crate::views::Views;
 use hubward_config::Parsed;
 use hubward_linux::monitor::Monitor;
@@ -293,10 +293,14 @@ impl Gateway {
                         let remote = child.selector.remote;
                         let terms = translate::terms_of(&self.parsed.config, &child.service);
                         let reverse = terms.is_some_and(|terms| terms.reverse_route);
-                        let reverse = reverse.then_some(child.path.interface);
+                        let reverse = reverse.then_some((child.path.interface, child.path.remote));
                         if self.networks.add(child.id, remote, reverse) {
                             new.push(remote);
-                            new_reverse.extend(reverse.map(|interface| (remote, interface)));
+                            new_reverse.extend(reverse.map(|(interface, peer)| ReverseRoute {
+                                net: remote,
+                                interface,
+                                peer: Some(peer),
+                            }));
                         }
                     }
                 }

@@ -2,13 +2,14 @@
 //! needs from the machine before it is made, and the plan that is carried out.
 
 use crate::base::program::mapping;
-use crate::machine::capture::{Captures, ReverseRoute};
+use crate::machine::capture::Captures;
 use crate::machine::execute::{Executor, Round, Undone};
 use crate::machine::faces::{self, Cards, Faces};
-use crate::machine::plan::{self, Carrier, Plan, Situation, Stage};
+use crate::machine::plan::{self, Carrier, Plan, Situation, Stage, Step};
+use crate::machine::reverse::ReverseRoutes;
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static};
-use crate::translate::Addresses;
+use crate::translate::{Addresses, ReverseRoute};
 use anyhow::bail;
 use hubward_config::model::{Config, Interface, InterfaceKind};
 use hubward_config::parent;
@@ -151,6 +152,7 @@ pub(crate) struct Machine {
     /// What was logged about them.
     notices: BTreeSet<String>,
     captures: Captures,
+    reverse: ReverseRoutes,
     /// Why the last look at the machine failed.
     blind: Option<String>,
 }
@@ -210,6 +212,7 @@ impl Machine {
             statics: Vec::new(),
             notices: BTreeSet::new(),
             captures: Captures::default(),
+            reverse: ReverseRoutes::default(),
             blind: None,
         })
     }
@@ -294,7 +297,8 @@ impl Machine {
             tracing::debug!("{} steps bring the machine in line", steps.len());
             self.blind = None;
             self.executor.stand(standing);
-            (self.statics, self.captures) = (planned.statics, planned.captures);
+            (self.statics, self.captures, self.reverse) =
+                (planned.statics, planned.captures, planned.reverse);
             let again = self.executor.carry_out(steps, &mut undone, round);
             if !again || round == Round::Last {
                 for line in planned.notices.difference(&self.notices) {
@@ -323,12 +327,15 @@ impl Machine {
     /// Captures new networks from what the last plan found, because the cost of a new peer must not
     /// grow with the number of peers.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
-        match self.captures.more(ranges, reverse) {
-            None => More::Everything,
-            Some(routes) => match self.executor.capture(routes) {
-                true => More::Done,
-                false => More::Undone,
-            },
+        let Some(routes) = self.captures.more(ranges, reverse) else { return More::Everything };
+        let mut steps: Vec<_> = routes.into_iter().map(Step::Capture).collect();
+        for to in reverse {
+            steps.extend(self.reverse.routes(to).into_iter().map(Step::ReverseOn));
+            steps.extend(self.reverse.answers(to).into_iter().map(Step::AnswerOn));
+        }
+        match self.executor.capture(steps) {
+            true => More::Done,
+            false => More::Undone,
         }
     }
 

@@ -10,9 +10,9 @@ use hubward_linux::marks::{PROTOCOL, TABLE};
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
-use hubward_linux::route::{self, Route};
+use hubward_linux::route::{self, MAIN, Route};
 use hubward_linux::sysctl::Setting;
-use hubward_linux::{link, rule};
+use hubward_linux::{link, neighbour, rule};
 use std::path::Path;
 
 /// The one place that changes the machine. It knows what it did, and what it could not do.
@@ -94,15 +94,14 @@ impl Executor {
         self.undone = undone;
     }
 
-    /// Adds routes to Hubward's own table for a new peer, and looks at nothing else. Returns
-    /// whether all of them were set.
-    pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
+    /// Carries out the steps for a new peer, and looks at nothing else. Returns whether all of them
+    /// were done.
+    pub(crate) fn capture(&mut self, steps: Vec<Step>) -> bool {
         let mut done = true;
-        for route in routes {
-            if self.standing.captured.get(&route.destination).is_some_and(|old| same(&route, old)) {
+        for step in steps {
+            if self.standing.has(&step) {
                 continue;
             }
-            let step = Step::Capture(route);
             match self.carry_out_one(&step) {
                 Ok(()) => self.standing.note(&step),
                 // the other routes belong to other peers
@@ -119,14 +118,23 @@ impl Executor {
         done
     }
 
-    /// Whether a change of the machine is only what this made in Hubward's own table, as it still
-    /// stands: no reason to look at the machine.
+    /// Whether a change of the machine is only what this made for the tunnels, as it still stands:
+    /// no reason to look at the machine.
     pub(crate) fn caused(&self, change: &Change) -> bool {
-        let own = |route: &Route| (route.table, route.protocol) == (TABLE, PROTOCOL);
-        let standing = |route: &Route| self.standing.captured.get(&route.destination);
+        let standing = |route: &Route| {
+            let of_table = match (route.protocol, route.table) {
+                (PROTOCOL, TABLE) => &self.standing.captured,
+                (PROTOCOL, MAIN) => &self.standing.reverse,
+                _ => return None,
+            };
+            Some(of_table.get(&route.destination))
+        };
+        let is_static = |route: &Route| self.standing.routes.iter().any(|known| same(known, route));
         match change {
-            Change::Route(route) => own(route) && standing(route).is_some_and(|there| same(there, route)),
-            Change::RouteGone(route) => own(route) && standing(route).is_none(),
+            Change::Route(route) => standing(route).flatten().is_some_and(|there| same(there, route)),
+            Change::RouteGone(route) => {
+                standing(route).is_some_and(|there| there.is_none()) && !is_static(route)
+            }
             _ => false,
         }
     }
@@ -151,6 +159,14 @@ impl Executor {
             Step::RouteAway(route) | Step::Release(route) => gone_is_done(route::remove(netlink, route)),
             Step::FilterSources(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
             Step::Capture(route) => route::replace(netlink, route),
+            Step::ReverseOn(route) => route::prepend(netlink, route).map(drop),
+            Step::ReverseAway(route) => gone_is_done(route::remove(netlink, route)),
+            Step::AnswerOn((name, address)) => link::by_name(netlink, name)
+                .and_then(|link| neighbour::add_proxy(netlink, link.index, *address)),
+            Step::AnswerAway((name, address)) => gone_is_done(
+                link::by_name(netlink, name)
+                    .and_then(|link| neighbour::remove_proxy(netlink, link.index, *address)),
+            ),
         }
     }
 
@@ -257,8 +273,17 @@ impl Undone {
                 let hop = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
                 tracing::warn!("the route to {}{hop} is not installed: {why}", route.destination);
             }
-            Step::RouteAway(route) | Step::Release(route) => {
+            Step::RouteAway(route) | Step::Release(route) | Step::ReverseAway(route) => {
                 tracing::warn!("the route to {} is left behind: {why}", route.destination);
+            }
+            Step::ReverseOn(route) => {
+                tracing::warn!("the route of reverse-route to {} is not installed: {why}", route.destination);
+            }
+            Step::AnswerOn((name, address)) => {
+                tracing::warn!("nobody answers for {address} on {name}: {why}");
+            }
+            Step::AnswerAway((name, address)) => {
+                tracing::warn!("this machine still answers for {address} on {name}: {why}");
             }
             Step::Capture(_) => tracing::error!("the routes into the tunnel could not be set: {why}"),
             Step::FilterSources(name, _) => {

@@ -8,6 +8,7 @@ pub(crate) mod dhcp_server;
 pub(crate) mod execute;
 pub(crate) mod faces;
 pub(crate) mod plan;
+pub(crate) mod reverse;
 pub(crate) mod routes;
 pub(crate) mod seen;
 pub(crate) mod view;

@@ -1,11 +1,13 @@
 //! What a configuration requires of the machine, as a value, and the steps from the current state
 //! to it. Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
-use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
+use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
 use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
+use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static, is_absent_network, same};
+use crate::translate::ReverseRoute;
 use hubward_config::model::{Addressing, Config, Interface};
 use hubward_config::parent;
 use hubward_linux::marks::PROTOCOL;
@@ -78,6 +80,10 @@ pub(crate) struct Plan {
     pub(crate) rules: Vec<Rule>,
     /// Static routes in the main table. A route by an interface that is not here is unreachable.
     pub(crate) routes: Vec<Route>,
+    /// The routes of `reverse-route` in the main table, by destination.
+    pub(crate) reverse: BTreeMap<IpNet, Route>,
+    /// The addresses of clients for which this machine answers on its LANs.
+    pub(crate) answers: BTreeSet<Answer>,
     /// The reverse path filter of the links of crypto interfaces.
     pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
     /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and which parts
@@ -94,6 +100,7 @@ pub(crate) struct Planned {
     /// What an operator should know about the routes, a line each.
     pub(crate) notices: BTreeSet<String>,
     pub(crate) captures: Captures,
+    pub(crate) reverse: ReverseRoutes,
 }
 
 /// One change of the machine.
@@ -127,6 +134,14 @@ pub(crate) enum Step {
     Capture(Route),
     /// Removes a route from Hubward's own table.
     Release(Route),
+    /// Adds a route of `reverse-route` to the main table.
+    ReverseOn(Route),
+    /// Removes a route of `reverse-route` from the main table.
+    ReverseAway(Route),
+    /// Answers for a client's address on a link.
+    AnswerOn(Answer),
+    /// Stops answering for one.
+    AnswerAway(Answer),
 }
 
 /// The order of steps: each stage builds on the ones before it.
@@ -136,7 +151,7 @@ pub(crate) enum Stage {
     Base,
     /// The main table, whose routes depend on the links and their addresses.
     Main,
-    /// Hubward's own table, which follows where the main table leads.
+    /// Hubward's own table, which follows where the main table leads, and what follows the tunnels.
     Own,
 }
 
@@ -154,7 +169,13 @@ impl Step {
             | Self::OpenTun(_)
             | Self::AddRule(_) => Stage::Base,
             Self::RouteOn(_) | Self::RouteAway(_) => Stage::Main,
-            Self::FilterSources(..) | Self::Capture(_) | Self::Release(_) => Stage::Own,
+            Self::FilterSources(..)
+            | Self::Capture(_)
+            | Self::Release(_)
+            | Self::ReverseOn(_)
+            | Self::ReverseAway(_)
+            | Self::AnswerOn(_)
+            | Self::AnswerAway(_) => Stage::Own,
         }
     }
 
@@ -186,6 +207,7 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let crypto = crypto_links(now, &expected);
     let peers = now.config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let main = main_table(&expected, &statics, refused);
+    let reverse = ReverseRoutes::new(now.config, now.names, &expected, main.iter().copied(), crypto.clone());
     let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse);
     let prefixes = tables::prefixes(now.ranges.iter().copied());
     if plan.tun.is_some() {
@@ -194,7 +216,10 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
         plan.reverse_paths = there.map(|name| (name.clone(), filter)).collect();
     }
     plan.captured = captures.routes(&prefixes);
-    Planned { plan, statics, notices, captures }
+    let led = now.reverse.iter().flat_map(|to| reverse.routes(to));
+    plan.reverse = led.map(|route| (route.destination, route)).collect();
+    plan.answers = now.reverse.iter().flat_map(|to| reverse.answers(to)).collect();
+    Planned { plan, statics, notices, captures, reverse }
 }
 
 /// What the machine will show once links and addresses are as configured, and the leases that stay
@@ -376,7 +401,28 @@ impl Plan {
         steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
         let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
         steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
+
+        // the kernel keeps two routes to a destination apart by their next hops
+        let stands = |of: &Self, route: &Route| {
+            of.reverse.get(&route.destination).is_some_and(|known| same(route, known))
+        };
+        let old = before.reverse.values().filter(|old| !stands(after, old));
+        steps.extend(old.cloned().map(Step::ReverseAway));
+        let new = after.reverse.values().filter(|new| !stands(before, new));
+        steps.extend(new.cloned().map(Step::ReverseOn));
+        steps.extend(before.answers.difference(&after.answers).cloned().map(Step::AnswerAway));
+        steps.extend(after.answers.difference(&before.answers).cloned().map(Step::AnswerOn));
         steps
+    }
+
+    /// Whether a step that leads packets was carried out already.
+    pub(crate) fn has(&self, step: &Step) -> bool {
+        match step {
+            Step::Capture(new) => self.captured.get(&new.destination).is_some_and(|old| same(new, old)),
+            Step::ReverseOn(new) => self.reverse.get(&new.destination).is_some_and(|old| same(new, old)),
+            Step::AnswerOn(answer) => self.answers.contains(answer),
+            _ => false,
+        }
     }
 
     /// Records a step that was carried out.
@@ -405,6 +451,10 @@ impl Plan {
             Step::FilterSources(link, filter) => drop(self.reverse_paths.insert(link.clone(), *filter)),
             Step::Capture(route) => drop(self.captured.insert(route.destination, route.clone())),
             Step::Release(route) => drop(self.captured.remove(&route.destination)),
+            Step::ReverseOn(route) => drop(self.reverse.insert(route.destination, route.clone())),
+            Step::ReverseAway(route) => drop(self.reverse.remove(&route.destination)),
+            Step::AnswerOn(answer) => drop(self.answers.insert(answer.clone())),
+            Step::AnswerAway(answer) => drop(self.answers.remove(answer)),
         }
     }
 
@@ -414,7 +464,14 @@ impl Plan {
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         self.made.retain(|name, _| seen.link(name).is_some());
         let ours = |route: &&Route| route.protocol == PROTOCOL;
-        self.routes = seen.main.iter().filter(ours).cloned().collect();
+        let reverse = std::mem::take(&mut self.reverse);
+        let is_reverse =
+            |route: &Route| reverse.get(&route.destination).is_some_and(|known| same(known, route));
+        let (reverse, routes): (Vec<_>, Vec<_>) =
+            seen.main.iter().filter(ours).cloned().partition(|route| is_reverse(route));
+        self.routes = routes;
+        self.reverse = reverse.into_iter().map(|route| (route.destination, route)).collect();
+        self.answers.retain(|(link, address)| seen.answers(link, *address));
         let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
         self.captured = own.collect();
         self.reverse_paths.retain(|link, filter| {

@@ -7,6 +7,7 @@ use crate::machine::seen::CONNECTED;
 use hubward_linux::address::Address;
 use hubward_linux::link::{Link, Statistics};
 use hubward_linux::marks::TABLE;
+use hubward_linux::neighbour::Proxy;
 use hubward_linux::route::{MAIN, RouteKind};
 use std::net::Ipv4Addr;
 
@@ -114,7 +115,7 @@ impl Lab {
             ["kernel"] => self.carrier = Carrier::Kernel,
             ["range", net] => self.ranges.push(AddressRange::prefix(net.parse().unwrap())),
             ["reverse", net] => {
-                self.reverse.push((AddressRange::prefix(net.parse().unwrap()), InterfaceId(0)));
+                self.reverse.push(reverse_route(net));
             }
             ["lease", name, net, router] => {
                 let lease = lease(net, router);
@@ -246,6 +247,13 @@ impl Lab {
                 self.seen.own.push(route.clone());
             }
             Step::Release(route) => self.seen.own.retain(|there| there != route),
+            Step::ReverseOn(route) => self.seen.main.insert(0, route.clone()),
+            Step::ReverseAway(route) => self.seen.main.retain(|there| there != route),
+            Step::AnswerOn((name, address)) => {
+                let interface = self.index(name);
+                self.seen.proxies.push(Proxy { interface, address: *address, protocol: PROTOCOL });
+            }
+            Step::AnswerAway((_, address)) => self.seen.proxies.retain(|there| there.address != *address),
         }
     }
 
@@ -280,6 +288,10 @@ impl Lab {
             Step::FilterSources(name, filter) => format!("guard {name} {filter:?}"),
             Step::Capture(route) => format!("capture {}", self.route(route)),
             Step::Release(route) => format!("release {}", self.route(route)),
+            Step::ReverseOn(route) => format!("reverse {}", self.route(route)),
+            Step::ReverseAway(route) => format!("no reverse {}", self.route(route)),
+            Step::AnswerOn((name, address)) => format!("answer {address} {name}"),
+            Step::AnswerAway((name, address)) => format!("no answer {address} {name}"),
         }
     }
 
@@ -295,6 +307,14 @@ impl Lab {
             TABLE => format!("{} {way}", route.destination),
             other => panic!("table {other}"),
         }
+    }
+}
+
+fn reverse_route(net: &str) -> ReverseRoute {
+    ReverseRoute {
+        net: AddressRange::prefix(net.parse().unwrap()),
+        interface: InterfaceId(0),
+        peer: Some(Ipv4Addr::new(203, 0, 113, 10).into()),
     }
 }
 
@@ -584,6 +604,87 @@ fn loopbacks_vlans_and_bridges_are_made_and_removed() {
         // routes follow when the links are there
         lab.steps(&after);
         settled(&mut lab, &after, name);
+    }
+}
+
+/// `reverse-route` and proxy ARP: what follows a tunnel, and goes with it.
+#[test]
+fn reverse_routes_are_in_the_main_table_and_clients_are_answered_for_on_their_lan() {
+    const POOL: &str = "ip local pool CLIENTS 10.1.1.200 10.1.1.210";
+    const DEFAULT: &str = "ip route 0.0.0.0 0.0.0.0 198.51.100.1";
+    const NO_PROXY: &str = "interface GigabitEthernet0/1\n no ip proxy-arp";
+    // the configuration, the tunnels, and what is there beside the captures and the filter
+    type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let rows: &[Row] = &[
+        ("none", &[POOL, DEFAULT], &[], &[]),
+        (
+            "a client with an address of the LAN",
+            &[POOL, DEFAULT],
+            &["reverse 10.1.1.203/32", "range 10.1.1.203/32"],
+            &["reverse 10.1.1.203/32 via 198.51.100.1 eth0 onlink metric 1", "answer 10.1.1.203 eth1"],
+        ),
+        (
+            "with no ip proxy-arp",
+            &[POOL, DEFAULT, NO_PROXY],
+            &["reverse 10.1.1.203/32", "range 10.1.1.203/32"],
+            &["reverse 10.1.1.203/32 via 198.51.100.1 eth0 onlink metric 1"],
+        ),
+        (
+            "a peer's host that was not lent",
+            &[POOL, DEFAULT],
+            &["reverse 10.1.1.99/32"],
+            &["reverse 10.1.1.99/32 via 198.51.100.1 eth0 onlink metric 1"],
+        ),
+        (
+            "a network of clients is not answered for as a whole",
+            &[POOL, DEFAULT],
+            &["reverse 10.1.1.200/30"],
+            &["reverse 10.1.1.200/30 via 198.51.100.1 eth0 onlink metric 1"],
+        ),
+        (
+            "without a route to the peer",
+            &[POOL],
+            &["reverse 10.2.0.0/16"],
+            &["reverse 10.2.0.0/16 eth0 metric 1"],
+        ),
+        (
+            "a static route with the same distance stays the one that there is",
+            &[POOL, DEFAULT, "ip route 10.2.0.0 255.255.0.0 10.1.1.2"],
+            &["reverse 10.2.0.0/16"],
+            &[],
+        ),
+        (
+            "a floating one does not",
+            &[POOL, DEFAULT, "ip route 10.2.0.0 255.255.0.0 10.1.1.2 250"],
+            &["reverse 10.2.0.0/16"],
+            &["reverse 10.2.0.0/16 via 198.51.100.1 eth0 onlink metric 1"],
+        ),
+        ("a connected network", &[POOL, DEFAULT], &["reverse 10.1.1.0/24"], &[]),
+        ("the link is down", &[POOL, DEFAULT], &["reverse 10.2.0.0/16", "eth0 down"], &[]),
+    ];
+    for (name, lines, tunnels, wanted) in rows {
+        let lines: Vec<_> = [OUTSIDE, LAN].iter().chain(*lines).copied().collect();
+        let config = config(&lines);
+        let mut lab = Lab::new(&[]);
+        lab.steps(&config);
+        for line in *tunnels {
+            lab.change(line);
+        }
+        let led = |lab: &Lab, steps: &[Step]| -> Vec<String> {
+            let all = of_stage(lab, steps, Stage::Own);
+            all.into_iter().filter(|line| line.contains("reverse") || line.contains("answer")).collect()
+        };
+        let steps = lab.steps(&config);
+        assert_eq!(led(&lab, &steps), *wanted, "{name}");
+        settled(&mut lab, &config, name);
+        // the own table is what it is without these routes
+        assert!(lab.seen.own.iter().all(|route| route.interface == TUN || route.kind == RouteKind::Throw));
+        // the tunnels go, and what followed them too
+        lab.reverse.clear();
+        let steps = lab.steps(&config);
+        let gone: Vec<_> = wanted.iter().map(|line| format!("no {line}")).collect();
+        assert_eq!(led(&lab, &steps), gone, "{name}");
+        assert!(lab.seen.proxies.is_empty(), "{name}");
     }
 }
 
@@ -904,7 +1005,7 @@ fn a_peer_that_comes_is_captured_as_if_everything_were_planned() {
         lab.steps(&config);
         let mut captures = lab.plan(&config).captures;
         let range = AddressRange::prefix(range.parse().unwrap());
-        let reverse: Vec<_> = reverse.then_some((range, InterfaceId(0))).into_iter().collect();
+        let reverse: Vec<_> = reverse.then_some(reverse_route("10.2.0.0/16")).into_iter().collect();
         let more = captures.more(vec![range], &reverse).unwrap();
         lab.ranges.push(range);
         lab.reverse.extend(reverse);

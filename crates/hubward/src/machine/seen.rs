@@ -9,6 +9,7 @@ use hubward_linux::Error;
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
 use hubward_linux::marks::{INTERFACE_PREFIX, PROTOCOL, TABLE};
+use hubward_linux::neighbour::{self, Proxy};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Rule};
@@ -32,6 +33,8 @@ pub(crate) struct Seen {
     /// Hubward's own table.
     pub(crate) own: Vec<Route>,
     pub(crate) rules: Vec<Rule>,
+    /// The addresses for which the machine answers on a link.
+    pub(crate) proxies: Vec<Proxy>,
     /// The requested settings, as far as they could be read.
     pub(crate) settings: BTreeMap<Setting, String>,
 }
@@ -60,6 +63,7 @@ impl Seen {
             main,
             own,
             rules: rule::list(netlink)?,
+            proxies: neighbour::proxies(netlink)?,
             settings: values.collect(),
         })
     }
@@ -79,6 +83,12 @@ impl Seen {
     pub(crate) fn has(&self, link: &str, net: IpNet) -> bool {
         let index = self.link(link).map(|link| link.index);
         self.addresses.iter().any(|there| Some(there.interface) == index && there.net == net)
+    }
+
+    /// Whether the machine answers for an address on a link.
+    pub(crate) fn answers(&self, link: &str, address: IpAddr) -> bool {
+        let index = self.link(link).map(|link| link.index);
+        self.proxies.iter().any(|there| Some(there.interface) == index && there.address == address)
     }
 
     /// What the machine will show once these links are up or down (by name), and these addresses
