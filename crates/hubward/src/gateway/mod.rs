@@ -89,6 +89,8 @@ pub(crate) struct Gateway {
     pub(crate) lending: Servers,
     /// What answers the engine's questions.
     pub(crate) asks: Asks,
+    /// Another configuration is in force since the interfaces were last looked at.
+    pub(crate) configured: bool,
 }
 
 /// How long a route may outlive its tunnel, so that many that end together are removed at once.
@@ -200,6 +202,7 @@ impl Gateway {
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
         self.views.installed(self.machine.names(), &self.machine.statics);
         self.link_mtus();
+        self.machine.begin_lines(&self.parsed.config);
         self.machine.announce();
         self.tell_of_the_guard();
         let end = drive(&mut self, heart, inbox).unwrap_or_else(|error| {
@@ -248,12 +251,20 @@ impl Gateway {
         self.with_guard(Guard::set_or_tell);
     }
 
-    /// The path of a datagram: the interface whose address it was sent to.
+    /// The path of a datagram: the interface with a crypto map at whose address it arrived. Several
+    /// interfaces whose map has a `local-address` share that one, and the peer is served by the one
+    /// that leads to it.
     fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
         let to = to?;
         let bearers = self.parsed.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
-        let mut ids = bearers.map(|interface| InterfaceId(interface.number));
-        let interface = ids.find(|id| self.addresses.get(id) == Some(&to))?;
+        let ids = bearers.map(|interface| InterfaceId(interface.number));
+        let mut ids = ids.filter(|id| self.addresses.get(id) == Some(&to));
+        let (first, second) = (ids.next()?, ids.next());
+        let led = second.and_then(|second| {
+            let bearer = self.machine.bearer_to(from.ip())?;
+            [first, second].into_iter().chain(ids).find(|id| *id == bearer)
+        });
+        let interface = led.unwrap_or(first);
         Some(Path {
             local: to,
             local_port: port,
@@ -438,7 +449,13 @@ impl Gateway {
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
-        match self.monitor.read() {
+        let changes = self.monitor.read();
+        if changes.as_ref().is_ok_and(|changes| !changes.is_empty()) || self.configured {
+            let lines = self.machine.lines(&self.parsed.config, changes.as_deref().unwrap_or_default());
+            self.configured &= lines.is_none();
+            tell_of_lines(&lines.unwrap_or_default());
+        }
+        match changes {
             Ok(changes) if self.machine.caused(&changes) => {}
             Ok(_) => {
                 self.link_mtus();
@@ -571,6 +588,8 @@ impl Gateway {
             .store(check::status_here(status, &self.parsed.config, &machine.faces.names), Ordering::Relaxed);
         self.asks.configure(&self.parsed.config);
         self.machine.adopt(machine.faces);
+        tell_of_lines(&self.machine.shut_lines(&self.parsed.config));
+        self.configured = true;
         // a lease is removed before the address that replaces it is set
         for change in self.dhcp.stop_unwanted(&self.parsed.config, self.machine.names()) {
             self.lease_changed(change);
@@ -604,6 +623,13 @@ impl Gateway {
             self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
         }
         self.lending.configure(&self.parsed.config, machine.names())
+    }
+}
+
+/// Logs that interfaces went up or down.
+fn tell_of_lines(lines: &[String]) {
+    for line in lines {
+        tracing::warn!("{line}");
     }
 }
 

@@ -5,6 +5,7 @@ use crate::base::program::mapping;
 use crate::machine::capture::Captures;
 use crate::machine::execute::{Executor, Round, Undone};
 use crate::machine::faces::{self, Cards, Faces};
+use crate::machine::line_state::LineStates;
 use crate::machine::plan::{self, Carrier, Plan, Situation, Stage, Step};
 use crate::machine::reverse::ReverseRoutes;
 use crate::machine::seen::Seen;
@@ -15,14 +16,16 @@ use hubward_config::model::{Config, Interface, InterfaceKind};
 use hubward_config::parent;
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
+use hubward_linux::route::{self, Lookup};
 use hubward_linux::{address, link, marks, neighbour};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::Exit;
+use hubward_proto::names::InterfaceId;
 use hubward_proto::policy::reserved::Reserved;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -153,6 +156,8 @@ pub(crate) struct Machine {
     notices: BTreeSet<String>,
     captures: Captures,
     reverse: ReverseRoutes,
+    /// How the interfaces stood when it was last told.
+    lines: LineStates,
     /// Why the last look at the machine failed.
     blind: Option<String>,
 }
@@ -213,6 +218,7 @@ impl Machine {
             notices: BTreeSet::new(),
             captures: Captures::default(),
             reverse: ReverseRoutes::default(),
+            lines: LineStates::default(),
             blind: None,
         })
     }
@@ -355,6 +361,31 @@ impl Machine {
     pub(crate) fn unfounded(&self) -> Option<&str> {
         let mut base = self.executor.undone().iter().filter(|undone| undone.step.stage() == Stage::Base);
         self.blind.as_deref().or_else(|| base.next().map(|undone| undone.why.as_str()))
+    }
+
+    /// The interface with a crypto map by which a peer is reached. `None` if it is reached by none of
+    /// them.
+    pub(crate) fn bearer_to(&self, peer: IpAddr) -> Option<InterfaceId> {
+        let how = Lookup { mark: marks::FWMARK, ..Lookup::default() };
+        let way = route::lookup(self.netlink(), peer, how).ok()?;
+        self.captures.bearer(way.interface)
+    }
+
+    /// Notes how the interfaces stand: later changes are told.
+    pub(crate) fn begin_lines(&mut self, config: &Config) {
+        let links = link::list(self.netlink()).unwrap_or_default();
+        self.lines.begin(config, &self.faces.names, &links);
+    }
+
+    /// The messages for the interfaces that a configuration shuts.
+    pub(crate) fn shut_lines(&mut self, config: &Config) -> Vec<String> {
+        self.lines.shut(config)
+    }
+
+    /// The messages for changes of links. `None` if the links cannot be listed.
+    pub(crate) fn lines(&mut self, config: &Config, changes: &[Change]) -> Option<Vec<String>> {
+        let links = link::list(self.netlink()).ok()?;
+        Some(self.lines.follow(config, &self.faces.names, changes, &links))
     }
 
     /// Announces to the neighbours the addresses that are new, or whose link came up: they may have

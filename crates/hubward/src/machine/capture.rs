@@ -267,11 +267,14 @@ impl Captures {
         &self.elsewhere
     }
 
+    /// The crypto interface with this link.
+    pub(crate) fn bearer(&self, link: u32) -> Option<InterfaceId> {
+        self.links.iter().find(|(_, index)| **index == link).map(|(interface, _)| *interface)
+    }
+
     /// By which crypto interface each route leaves, if by any.
     pub(crate) fn exits(&self) -> impl Iterator<Item = Exit> {
-        let number =
-            |index: u32| self.links.iter().find(|(_, found)| **found == index).map(|(number, _)| *number);
-        self.ways.exits().map(move |(net, link)| (IpNet::V4(net), link.and_then(number)))
+        self.ways.exits().map(|(net, link)| (IpNet::V4(net), link.and_then(|link| self.bearer(link))))
     }
 }
 

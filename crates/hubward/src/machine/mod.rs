@@ -7,6 +7,7 @@ mod dhcp_packets;
 pub(crate) mod dhcp_server;
 pub(crate) mod execute;
 pub(crate) mod faces;
+mod line_state;
 pub(crate) mod plan;
 pub(crate) mod reverse;
 pub(crate) mod routes;

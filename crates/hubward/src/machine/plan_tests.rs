@@ -921,7 +921,10 @@ fn captured_routes_follow_the_main_table() {
         let config = config(&[&[OUTSIDE, LAN], *lines].concat());
         let mut lab = Lab::new(special);
         let steps = lab.steps(&config);
-        assert_eq!(of_stage(&lab, &steps, Stage::Own), *wanted, "{name}");
+        // what `reverse-route` adds to the main table has a test of its own
+        let of_own = of_stage(&lab, &steps, Stage::Own).into_iter();
+        let of_own: Vec<_> = of_own.filter(|line| !line.starts_with("reverse")).collect();
+        assert_eq!(of_own, *wanted, "{name}");
         if lab.refused.is_empty() {
             settled(&mut lab, &config, name);
         }

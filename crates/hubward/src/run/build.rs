@@ -177,6 +177,7 @@ pub(crate) fn build(
         dhcp: Clients::new(store.clone(), Arc::clone(supervisor), Arc::clone(&inbox)),
         lending: Servers::new(store.clone(), Arc::clone(supervisor)),
         asks,
+        configured: false,
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);
