@@ -33,7 +33,7 @@ use crate::supervise::{self, Heart};
 use crate::translate::{self, Addresses, ReverseRoute, Translation};
 use crate::views::Views;
 use hubward_config::Parsed;
-use hubward_linux::monitor::Monitor;
+use hubward_linux::monitor::{Change, Monitor};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{clock, link};
 use hubward_proto::esp::inbound::Notice;
@@ -91,6 +91,8 @@ pub(crate) struct Gateway {
     pub(crate) asks: Asks,
     /// Another configuration is in force since the interfaces were last looked at.
     pub(crate) configured: bool,
+    /// What changed on the machine since it was last brought in line.
+    pub(crate) heard: Vec<Change>,
 }
 
 /// How long a route may outlive its tunnel, so that many that end together are removed at once.
@@ -449,24 +451,33 @@ impl Gateway {
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
-        let changes = self.monitor.read();
-        if changes.as_ref().is_ok_and(|changes| !changes.is_empty()) || self.configured {
-            let lines = self.machine.lines(&self.parsed.config, changes.as_deref().unwrap_or_default());
+        self.hear();
+        let changes = std::mem::take(&mut self.heard);
+        if !self.machine.caused(&changes) {
+            self.link_mtus();
+            self.machine.announce();
+            // a link that went down or came up, or a route that another program removed
+            if !self.addresses_may_have_changed() {
+                self.follow();
+            }
+        }
+    }
+
+    /// Reads what changed on the machine, and tells of the links among it.
+    fn hear(&mut self) {
+        let changes = match self.monitor.read() {
+            Ok(changes) => changes,
+            Err(error) => {
+                tracing::debug!("the kernel's news could not be read: {error}");
+                return;
+            }
+        };
+        if !changes.is_empty() || self.configured {
+            let lines = self.machine.lines(&self.parsed.config, &changes);
             self.configured &= lines.is_none();
             tell_of_lines(&lines.unwrap_or_default());
         }
-        match changes {
-            Ok(changes) if self.machine.caused(&changes) => {}
-            Ok(_) => {
-                self.link_mtus();
-                self.machine.announce();
-                // a link that went down or came up, or a route that another program removed
-                if !self.addresses_may_have_changed() {
-                    self.follow();
-                }
-            }
-            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
-        }
+        self.heard.extend(changes);
     }
 
     /// Calls `act` with the guard, which depends on the configuration and on the names and networks
@@ -580,6 +591,8 @@ impl Gateway {
     /// force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
+        // what happened until now happened to the interfaces of the old one
+        self.hear();
         crate::guard::mapping::remember(&self.state, &machine.faces.names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;

@@ -94,19 +94,6 @@ impl Faces {
             _ => None,
         }
     }
-
-    /// The ports of bridges.
-    pub(crate) fn ports(&self) -> impl Iterator<Item = &String> {
-        ports(&self.made)
-    }
-}
-
-/// The ports of bridges.
-pub(crate) fn ports(made: &MadeLinks) -> impl Iterator<Item = &String> {
-    made.values().flat_map(|made| match made {
-        MadeLink::Bridge { ports } => ports.as_slice(),
-        MadeLink::Dummy | MadeLink::Vlan { .. } => &[],
-    })
 }
 
 /// The name of a link that is made: `hubwardlo0` of Loopback0, `hubwardv4` of the sub-interface

@@ -48,8 +48,14 @@ impl LineStates {
             };
             let of_link = config.interfaces.iter().filter(|one| names.get(&one.name) == Some(&link.name));
             for interface in of_link.filter(|one| is_told_of(one)) {
-                if self.told.contains_key(&interface.name) {
-                    let state = state(interface, Some(link).filter(|_| there));
+                let state = state(interface, Some(link).filter(|_| there));
+                let is_known = match self.told.get(&interface.name) {
+                    None => false,
+                    // a link that was opened takes a moment until it works
+                    Some(State::Shut) => state == State::Up,
+                    Some(_) => true,
+                };
+                if is_known {
                     self.turn(&interface.name, state, &mut lines);
                 }
             }

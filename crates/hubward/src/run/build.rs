@@ -73,7 +73,8 @@ pub(crate) fn build(
     supervisor: &Arc<Supervisor>,
     logging: Arc<Logging>,
 ) -> anyhow::Result<Built> {
-    let faces = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
+    let given = arguments.options.maps();
+    let faces = map_interfaces(&parsed.config, &given, given.is_empty())?;
     let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &faces.names)));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
@@ -99,8 +100,8 @@ pub(crate) fn build(
         Some(&arguments.state),
         &parsed.config,
         faces,
-        arguments.no_addresses,
-        arguments.options.map.is_empty(),
+        arguments.no_addresses || arguments.options.keep_addresses(),
+        given.is_empty(),
     )?;
     // from here on, changes are reported
     let monitor = Monitor::open()?;
@@ -178,6 +179,7 @@ pub(crate) fn build(
         lending: Servers::new(store.clone(), Arc::clone(supervisor)),
         asks,
         configured: false,
+        heard: Vec::new(),
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);

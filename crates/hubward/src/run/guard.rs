@@ -87,7 +87,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     for name in &judgement.unknown {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
-    let names = names(&parsed.config, &arguments.options.map, &arguments.state)?;
+    let names = names(&parsed.config, &arguments.options.maps(), &arguments.state)?;
     // opening the store fails only if another Hubward has it open
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
