@@ -376,7 +376,7 @@ mod tests {
     fn a_refusal_names_the_whole_line() {
         let long = "ip route 10.0.0.0 255.0.0.0 10.9.9.9 name a-name-that-is-longer-than-what-a-message-shows multicast x";
         for (text, line, words) in [
-            ("crypto map M local-address Loopback0\n", 1, "`crypto map M local-address Loopback0` is not"),
+            ("crypto map M isakmp-profile P\n", 1, "`crypto map M isakmp-profile P` is not"),
             (
                 "ip route vrf G 10.0.0.0 255.0.0.0 10.1.1.1\n",
                 1,

@@ -96,7 +96,7 @@ impl InterfaceKind {
 }
 
 /// The kinds by their names. An abbreviation means the first that it begins.
-const KINDS: [(&str, InterfaceKind); 44] = [
+const KINDS: [(&str, InterfaceKind); 43] = [
     ("FastEthernet", InterfaceKind::Ethernet),
     ("GigabitEthernet", InterfaceKind::Ethernet),
     ("TenGigabitEthernet", InterfaceKind::Ethernet),
@@ -130,7 +130,6 @@ const KINDS: [(&str, InterfaceKind); 44] = [
     ("POS", InterfaceKind::Serial),
     ("Hssi", InterfaceKind::Serial),
     ("Group-Async", InterfaceKind::Async),
-    ("Dot11Radio", InterfaceKind::Hardware),
     ("Wlan-GigabitEthernet", InterfaceKind::Hardware),
     ("Embedded-Service-Engine", InterfaceKind::Hardware),
     ("Service-Engine", InterfaceKind::Hardware),
@@ -163,8 +162,6 @@ fn kind(name: &str) -> InterfaceKind {
         None => (name, false),
     };
     let word = root.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
-    // `Dot11Radio0` has digits within
-    let word = if root.starts_with("Dot11Radio") { "Dot11Radio" } else { word };
     let known = KINDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind);
     let kind = known.unwrap_or(InterfaceKind::Hardware);
     match part && !kind.is_absent() {

@@ -142,6 +142,9 @@ impl<'p> World<'p> {
                 .any(|block| block.having("ip address negotiated").next().is_some());
             let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
             let text = match (self.config.has_link(name), interface.address.is_none()) {
+                _ if interface.kind == InterfaceKind::Loopback && !given => {
+                    format!("{name} has the crypto map, but no packet leaves by a loopback")
+                }
                 // what has no address in the configuration uses that of its link
                 (true, true) if given && (negotiated || !takes_card(name)) => return None,
                 (false, _) if takes_card(name) => {
