@@ -290,6 +290,14 @@ pub fn create_vlan(netlink: &Netlink, name: &str, parent: u32, vlan: u16) -> Res
     netlink.execute("make", format!("VLAN {vlan} of interface {parent} as {name}"), message)
 }
 
+/// Whether the kernel has VLANs. Tried on a link that does not exist: the kernel looks for the kind
+/// first.
+pub fn has_vlans(netlink: &Netlink) -> bool {
+    let nowhere = i32::MAX.cast_unsigned();
+    let tried = create_vlan(netlink, &format!("{INTERFACE_PREFIX}probe"), nowhere, 1);
+    tried.is_err_and(|error| error.is_not_found())
+}
+
 fn create_plain(netlink: &Netlink, name: &str, kind: &str) -> Result<(), Error> {
     check_name(name)?;
     let message = Message::new(libc::RTM_NEWLINK, CREATE | EXCLUSIVE, &header(0, 0, 0))

@@ -123,6 +123,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_a_mapping_file() {
+        let found = Mapping::of(include_str!("../../../../examples/mapping.toml")).unwrap();
+        assert_eq!((found.map.len(), found.without.len(), found.allowed.len()), (3, 1, 2));
+    }
+
+    #[test]
     fn an_error_names_its_line() {
         for (text, line, word) in [
             ("[interfaces]\nVlan1 = 7\n", 2, "a link's name"),

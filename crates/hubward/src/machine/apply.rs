@@ -4,7 +4,7 @@
 use crate::base::program::mapping;
 use crate::machine::capture::Captures;
 use crate::machine::execute::{Executor, Round, Undone};
-use crate::machine::faces::{self, Cards, Faces};
+use crate::machine::faces::{self, Cards, Faces, Kinds};
 use crate::machine::line_state::LineStates;
 use crate::machine::plan::{self, Carrier, Plan, Situation, Stage, Step};
 use crate::machine::reverse::ReverseRoutes;
@@ -36,16 +36,27 @@ pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> 
     let given = given.iter().map(|pair| mapping(pair)).collect::<Result<Vec<_>, _>>()?;
     let netlink = Netlink::open()?;
     let cards = map_cards(&netlink, config, given, guess)?;
-    let needs_dummy = |one: &Interface| {
-        one.kind == InterfaceKind::Loopback && !one.shutdown && !cards.contains_key(&one.name)
+    let made = |kind| {
+        let mut open = config.interfaces.iter().filter(|one| !one.shutdown && !cards.contains_key(&one.name));
+        open.any(|one| one.kind == kind)
     };
-    let dummies =
-        config.interfaces.iter().any(needs_dummy) && *DUMMIES.get_or_init(|| link::has_dummies(&netlink));
-    Ok(Faces::of(config, cards, dummies))
+    let dummies = made(InterfaceKind::Loopback) && *DUMMIES.get_or_init(|| link::has_dummies(&netlink));
+    let vlans = made(InterfaceKind::SubInterface) && *VLANS.get_or_init(|| has_vlans(&netlink));
+    Ok(Faces::of(config, cards, Kinds { dummies, vlans }))
 }
 
 /// Whether this kernel has dummy links, once somebody asked.
 static DUMMIES: OnceLock<bool> = OnceLock::new();
+/// Whether this kernel has VLANs, once somebody asked.
+static VLANS: OnceLock<bool> = OnceLock::new();
+
+fn has_vlans(netlink: &Netlink) -> bool {
+    let has = link::has_vlans(netlink);
+    if !has {
+        tracing::warn!("this kernel has no VLANs, so sub-interfaces with a tag have no links");
+    }
+    has
+}
 
 fn map_cards(
     netlink: &Netlink,

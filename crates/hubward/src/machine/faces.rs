@@ -38,6 +38,20 @@ pub(crate) enum MadeLink {
 /// The links that Hubward makes, by name.
 pub(crate) type MadeLinks = BTreeMap<String, MadeLink>;
 
+/// The kinds of links that the kernel can make, of those that not every kernel can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    /// For loopback interfaces.
+    pub(crate) dummies: bool,
+    /// For sub-interfaces.
+    pub(crate) vlans: bool,
+}
+
+impl Kinds {
+    /// All of them.
+    pub(crate) const ALL: Self = Self { dummies: true, vlans: true };
+}
+
 /// The links of a configuration's interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faces {
@@ -50,15 +64,14 @@ pub(crate) struct Faces {
 }
 
 impl Faces {
-    /// The links of a configuration's interfaces, of which some have cards. `dummies`: the kernel
-    /// has dummy links.
-    pub(crate) fn of(config: &Config, cards: Cards, dummies: bool) -> Self {
+    /// The links of a configuration's interfaces, of which some have cards.
+    pub(crate) fn of(config: &Config, cards: Cards, kinds: Kinds) -> Self {
         let mut faces = Self { cards, ..Self::default() };
         // a sub-interface may come before its parent
         let (parts, whole): (Vec<_>, Vec<_>) =
             config.interfaces.iter().partition(|one| one.kind == InterfaceKind::SubInterface);
         for interface in whole.into_iter().chain(parts) {
-            let Some((name, made)) = faces.face(interface, dummies) else { continue };
+            let Some((name, made)) = faces.face(interface, kinds) else { continue };
             if let Some(made) = made {
                 faces.made.insert(name.clone(), made);
             }
@@ -68,7 +81,7 @@ impl Faces {
     }
 
     /// The link of an interface, and how it is made if it is.
-    fn face(&self, interface: &Interface, dummies: bool) -> Option<(String, Option<MadeLink>)> {
+    fn face(&self, interface: &Interface, kinds: Kinds) -> Option<(String, Option<MadeLink>)> {
         match self.cards.get(&interface.name).map(Vec::as_slice) {
             Some([card]) => return Some((card.clone(), None)),
             Some(ports) if interface.kind.takes_ports() && !ports.is_empty() => {
@@ -79,16 +92,19 @@ impl Faces {
             _ => {}
         }
         match (interface.kind, interface.encapsulation) {
-            (InterfaceKind::Loopback, _) => match dummies {
+            (InterfaceKind::Loopback, _) => match kinds.dummies {
                 true => Some((own_name("lo", interface), Some(MadeLink::Dummy))),
                 false => Some((LOOPBACK.to_string(), None)),
             },
             (InterfaceKind::SubInterface, Some(Encapsulation { vlan, native })) => {
                 let parent = self.names.get(parent(&interface.name)?)?.clone();
-                Some(match native {
-                    true => (parent, None),
-                    false => (own_name("v", interface), Some(MadeLink::Vlan { parent, vlan })),
-                })
+                match native {
+                    true => Some((parent, None)),
+                    false if kinds.vlans => {
+                        Some((own_name("v", interface), Some(MadeLink::Vlan { parent, vlan })))
+                    }
+                    false => None,
+                }
             }
             // nothing is made of the others
             _ => None,
@@ -143,7 +159,8 @@ mod tests {
         let cards = cards
             .iter()
             .map(|(ios, links)| ((*ios).to_string(), links.iter().map(|link| (*link).to_string()).collect()));
-        Faces::of(&hubward_config::parse(text).config, cards.collect(), dummies)
+        let kinds = Kinds { dummies, vlans: true };
+        Faces::of(&hubward_config::parse(text).config, cards.collect(), kinds)
     }
 
     fn shown(faces: &Faces) -> Vec<String> {
@@ -152,6 +169,19 @@ mod tests {
             Some(made) => format!(" {made:?}"),
         };
         faces.names.iter().map(|(ios, link)| format!("{ios}={link}{}", made(link))).collect()
+    }
+
+    #[test]
+    fn a_kernel_without_vlans_leaves_the_tagged_ones_out() {
+        let text = "interface FastEthernet0/0.20\n encapsulation dot1Q 20\n\
+            interface FastEthernet0/0.1\n encapsulation dot1Q 1 native\ninterface FastEthernet0/0\n";
+        let config = hubward_config::parse(text).config;
+        let cards = || Cards::from([("FastEthernet0/0".to_string(), vec!["eth0".to_string()])]);
+        let all = shown(&Faces::of(&config, cards(), Kinds::ALL));
+        let tagged = "FastEthernet0/0.20=hubwardv0 Vlan { parent: \"eth0\", vlan: 20 }";
+        assert_eq!(all, ["FastEthernet0/0=eth0", "FastEthernet0/0.1=eth0", tagged]);
+        let some = shown(&Faces::of(&config, cards(), Kinds { vlans: false, ..Kinds::ALL }));
+        assert_eq!(some, all[..2]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! of what the kernel shows.
 
 use super::*;
-use crate::machine::faces::{Cards, Faces};
+use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::seen::CONNECTED;
 use hubward_linux::address::Address;
 use hubward_linux::link::{Link, Statistics};
@@ -170,7 +170,7 @@ impl Lab {
             })
             .collect();
         cards.extend(self.cards.clone());
-        let faces = Faces::of(config, cards, self.dummies);
+        let faces = Faces::of(config, cards, Kinds { dummies: self.dummies, vlans: true });
         let now = Situation {
             config,
             names: &faces.names,

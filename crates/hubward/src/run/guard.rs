@@ -8,7 +8,7 @@ use crate::choices::Choices;
 use crate::guard::mapping::{LINK_NAME, remembered};
 use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
-use crate::machine::faces::{Cards, Faces};
+use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::view::Names;
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
@@ -208,7 +208,7 @@ fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Name
         names.retain(|_, other| !links.contains(other));
         cards.insert(ios, links);
     }
-    names.extend(Faces::of(config, cards, true).names);
+    names.extend(Faces::of(config, cards, Kinds::ALL).names);
     names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
     Ok(names)
 }
