@@ -25,6 +25,8 @@ pub enum Kind {
     Number(u64, u64),
     /// An IPv4 address or mask.
     Address,
+    /// The length of a prefix: `/24`.
+    PrefixLength,
     /// An interface's name, which has a long form.
     Interface,
     /// The number of an interface that is separate from the name: `FastEthernet 0/0`.
@@ -58,6 +60,10 @@ impl Token {
                     .then_some(Fit::Value)
             }
             Self::Argument(Kind::Address, _) => word.parse::<Ipv4Addr>().is_ok().then_some(Fit::Value),
+            Self::Argument(Kind::PrefixLength, _) => {
+                let length: u8 = word.strip_prefix('/')?.parse().ok()?;
+                (length <= 32).then_some(Fit::Value)
+            }
             Self::Argument(Kind::Unit, _) => {
                 let number =
                     word.starts_with(|c: char| c.is_ascii_digit()) && word.parse::<Ipv4Addr>().is_err();
@@ -77,6 +83,7 @@ impl Token {
             Self::Argument(Kind::Line, _) => "LINE".into(),
             Self::Argument(Kind::Number(low, high), _) => format!("<{low}-{high}>"),
             Self::Argument(Kind::Address, _) => "A.B.C.D".into(),
+            Self::Argument(Kind::PrefixLength, _) => "/nn".into(),
             Self::Argument(Kind::Interface, _) => "INTERFACE".into(),
             Self::Argument(Kind::Unit, _) => "<0-9>".into(),
         }
@@ -211,6 +218,53 @@ impl Form {
 
 #[cfg(test)]
 impl Form {
+    /// Lines of the form: the shortest, one with as much as fits into one, and for each token one
+    /// that has it.
+    pub(crate) fn lines(&self) -> Vec<Vec<Token>> {
+        let mut out = vec![self.shortest()];
+        let whole = self.longest(&[]);
+        let through = (0..self.tokens.len()).filter_map(|place| self.way(None, &|last| last == place));
+        let through = through.filter_map(|way| {
+            let end = self.way(way.last().copied(), &|last| self.may_end(Some(last)));
+            let ends = self.may_end(way.last().copied());
+            Some([way, if ends { Vec::new() } else { end? }].concat())
+        });
+        for way in std::iter::once(whole).chain(through) {
+            let line: Vec<Token> = way.iter().filter_map(|place| self.tokens.get(*place)).cloned().collect();
+            if !out.contains(&line) {
+                out.push(line);
+            }
+        }
+        out
+    }
+
+    /// The shortest way from a place to another, without the first.
+    fn way(&self, from: Option<usize>, is_end: &dyn Fn(usize) -> bool) -> Option<Vec<usize>> {
+        let mut ways: std::collections::VecDeque<Vec<usize>> = std::collections::VecDeque::from([vec![]]);
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(way) = ways.pop_front() {
+            if way.last().is_some_and(|last| is_end(*last)) {
+                return Some(way);
+            }
+            for next in self.next(way.last().copied().or(from)) {
+                if seen.insert(*next) {
+                    ways.push_back([way.as_slice(), &[*next]].concat());
+                }
+            }
+        }
+        None
+    }
+
+    /// A way with every optional part, and the first of each choice.
+    fn longest(&self, way: &[usize]) -> Vec<usize> {
+        let last = way.last().copied();
+        let later = self.next(last).iter().filter(|next| last.is_none_or(|last| **next > last)).min();
+        match later {
+            Some(next) => self.longest(&[way, &[*next]].concat()),
+            None => way.to_vec(),
+        }
+    }
+
     /// The form's tokens in a line that is as short as any.
     pub(crate) fn shortest(&self) -> Vec<Token> {
         let mut ways: std::collections::VecDeque<Vec<usize>> =
@@ -264,6 +318,7 @@ fn token(symbol: &'static str) -> Token {
     let kind = match kind {
         "A.B.C.D" => Kind::Address,
         "LINE" => Kind::Line,
+        "/nn" => Kind::PrefixLength,
         "IF" => Kind::Interface,
         "UNIT" => Kind::Unit,
         range => {
@@ -494,6 +549,13 @@ impl<'a> Walk<'a> {
         if out.iter().any(|(_, step)| step.fit == Fit::Exact) {
             out.retain(|(_, step)| step.fit != Fit::Begins);
         }
+        // nor of a text that could stand there: `enable secret level 16 x` has a wrong level
+        let spelled_out: Vec<_> = out
+            .iter()
+            .filter(|(_, step)| step.fit == Fit::Exact)
+            .map(|(path, step)| (path.form, step.before))
+            .collect();
+        out.retain(|(path, step)| step.fit != Fit::Line || !spelled_out.contains(&(path.form, step.before)));
         let mut ranks: Vec<_> = out.iter().map(|(_, step)| (step.rank, step.fit)).collect();
         ranks.sort_unstable();
         ranks.dedup();
@@ -661,6 +723,24 @@ mod tests {
         assert!(matches!(outcome(forms, "set transform-set"), Outcome::Incomplete(..)));
         assert_eq!(canonical(forms, "desc the ! hub"), "description the ! hub");
         assert_eq!(canonical(forms, "log frag log end"), "log fragments log end");
+    }
+
+    /// A keyword that is spelled out is not the beginning of a text, in the same form.
+    #[test]
+    fn a_keyword_before_a_text() {
+        let forms = &["enable secret [level <0-15:level>] [0|5] <LINE:password>", "enable <LINE:rest>"];
+        assert_eq!(canonical(forms, "ena sec lev 7 5 a b"), "enable secret level 7 5 a b");
+        assert_eq!(canonical(forms, "enable secret a level 16"), "enable secret a level 16");
+        let own = &[forms[0]];
+        for (line, word) in [("enable secret level 16 a", 3), ("enable secret level x", 3)] {
+            assert!(
+                matches!(outcome(own, line), Outcome::Invalid(Misfit { word: at, .. }) if at == word),
+                "{line}"
+            );
+        }
+        assert!(matches!(outcome(own, "enable secret 5"), Outcome::Incomplete(..)));
+        // another form may have it
+        assert!(matches!(outcome(forms, "enable secret 5"), Outcome::Complete(matched) if matched.form == 1));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What only the whole configuration shows: dangling names, hidden entries, weak and open spots.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Addressing, Config, EntryTerms, IdentityMatch, Key, KeyPeer};
+use crate::model::{
+    Addressing, Config, Encryption, EntryTerms, EspCipher, Hash, IdentityMatch, Key, KeyPeer,
+};
 use crate::parsed::Parsed;
 
 pub(crate) fn check(parsed: &mut Parsed) {
@@ -411,10 +413,10 @@ fn profiles(config: &Config, found: &mut Vec<Diagnostic>) {
 fn weak(config: &Config, found: &mut Vec<Diagnostic>) {
     for policy in &config.policies {
         let mut spots = Vec::new();
-        if policy.encryption.0 != "aes" {
-            spots.push(policy.encryption.0.to_uppercase());
+        if !matches!(policy.encryption, Encryption::Aes(_)) {
+            spots.push(policy.encryption.keyword().to_uppercase());
         }
-        if policy.hash == "md5" {
+        if policy.hash == Hash::Md5 {
             spots.push("MD5".into());
         }
         if policy.group < 14 {
@@ -432,8 +434,8 @@ fn weak(config: &Config, found: &mut Vec<Diagnostic>) {
         }
     }
     for set in &config.transform_sets {
-        let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
-        if matches!(cipher, Some("des" | "3des")) || set.auth.as_deref() == Some("md5") {
+        let cipher = set.cipher();
+        if matches!(cipher, Some(EspCipher::Des | EspCipher::TripleDes)) || set.auth() == Some(Hash::Md5) {
             let message = format!("transform set {} is weak by today's standards", set.name);
             let remedy =
                 "when the peers support it, add a set with esp-aes and esp-sha256-hmac before this one";

@@ -28,6 +28,8 @@ pub enum Code {
     Invalid,
     /// A name that nothing defines.
     Dangling,
+    /// A name that IOS takes, and that others may not.
+    Name,
     /// A dynamic crypto map entry before a static one.
     DynamicFirst,
     /// One of two keys or profiles hides the other.
@@ -61,6 +63,7 @@ impl Code {
             Self::Unknown => "unknown",
             Self::Invalid => "invalid",
             Self::Dangling => "dangling",
+            Self::Name => "name",
             Self::DynamicFirst => "dynamic-first",
             Self::Shadowed => "shadowed",
             Self::AnyProxy => "any-proxy",
@@ -332,13 +335,13 @@ mod tests {
     #[test]
     fn lines_that_nothing_holds_are_named_with_their_mode() {
         let text = "interface FastEthernet0/0\n ip access-group X in\ninterface FastEthernet0/1\n ip verify unicast reverse-path\n\
-                    username a password 0 SECRET access-class 10\n";
+                    username a access-class 10 password 0 SECRET\n";
         let found: Vec<_> =
             unenforced(&crate::parse(text)).iter().map(|one| (one.kind, one.name())).collect();
         let expected = [
             (Kind::AccessGroup, "interface FastEthernet0/0: ip access-group X in".to_string()),
             (Kind::Urpf, "interface FastEthernet0/1: ip verify unicast reverse-path".to_string()),
-            (Kind::User, "username a password".to_string()),
+            (Kind::User, "username a access-class 10 password".to_string()),
         ];
         assert_eq!(found, expected);
     }

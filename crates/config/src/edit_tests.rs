@@ -232,16 +232,27 @@ fn a_banner_that_says_end() {
     assert_eq!(meaning(&typing.text).hostname.as_deref(), Some("B"));
 }
 
-/// Text after a password is not silently dropped.
+/// A password is the rest of the line, blanks and all.
 #[test]
-fn a_password_of_two_words_is_refused() {
-    for line in ["enable secret zebra foo", "enable password 0 zebra foo", "enable secret level 7 zebra foo"]
-    {
+fn a_password_of_two_words_is_one_password() {
+    for line in [
+        "enable secret zebra foo",
+        "enable password 0 zebra  foo",
+        "enable secret level 7 zebra foo",
+        "username u privilege 15 password 0 zebra foo",
+        "username u secret zebra privilege 15",
+    ] {
         let mut typing = Typing::at("hostname A\n");
-        assert_eq!(typing.line(line), Err(Wrong::Invalid(line.len() - 3)), "{line}");
-        assert_eq!(typing.text, "hostname A\n");
+        typing.lines(&[line]);
+        assert_eq!(typing.text, format!("hostname A\n{line}\n"));
+        let config = meaning(&typing.text);
+        let password = config.enable.first().map(|enable| enable.password.clone());
+        let password = password.or_else(|| config.users[0].password.clone()).unwrap();
+        let start = line.find("zebra").unwrap();
+        assert_eq!(password.expose(), &line[start..], "{line}");
+        assert!(!crate::secret::public_part(line).contains("zebra"), "{line}");
     }
-    let vty = enter("", &Position::default(), "line vty 0 4").unwrap();
-    let line = "password zebra foo";
-    assert_eq!(enter(&vty.text.unwrap(), &vty.position, line), Err(Wrong::Invalid(15)));
+    let mut typing = Typing::at("line vty 0 4\n");
+    typing.lines(&["line vty 0 4", "password 0 zebra foo"]);
+    assert_eq!(meaning(&typing.text).lines[0].password.as_ref().unwrap().expose(), "zebra foo");
 }

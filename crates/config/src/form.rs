@@ -8,7 +8,7 @@
 //!
 //! A word stands for itself; `[a|b]` is optional, `{a|b}` a choice, a trailing `...` means "any
 //! number of times". Arguments: `<name>` is one word, `<1-10000:name>` a number, `<A.B.C.D:name>`
-//! an address or mask, `<LINE:name>` the rest of the line, `<IF:name>` an interface, `<UNIT:name>`
+//! an address or mask, `</nn:name>` the length of a prefix (`/24`), `<LINE:name>` the rest of the line, `<IF:name>` an interface, `<UNIT:name>`
 //! its number if that is separate.
 
 use std::net::Ipv4Addr;
@@ -96,16 +96,6 @@ impl<'a> Cursor<'a> {
         self.next().ok_or(problem)
     }
 
-    pub(crate) fn number(
-        &mut self,
-        expected: &str,
-        range: std::ops::RangeInclusive<u32>,
-    ) -> Result<u32, Problem> {
-        let problem = self.problem(expected);
-        let number = self.next().and_then(|word| word.parse().ok()).filter(|number| range.contains(number));
-        number.ok_or(problem)
-    }
-
     pub(crate) fn address(&mut self) -> Result<Ipv4Addr, Problem> {
         let problem = self.problem("an address A.B.C.D");
         self.next().and_then(|word| word.parse().ok()).ok_or(problem)
@@ -133,14 +123,5 @@ impl<'a> Cursor<'a> {
             Some(word) if word.starts_with('!') => Ok(()),
             Some(_) => Err(self.problem("the end of the line")),
         }
-    }
-}
-
-impl Cursor<'_> {
-    /// Takes a number if one comes next.
-    pub(crate) fn optional_number(&mut self) -> Option<u32> {
-        let number = self.peek()?.parse().ok()?;
-        self.place += 1;
-        Some(number)
     }
 }

@@ -71,6 +71,11 @@ impl<'a> Given<'a> {
         IpNet::with_netmask(address.into(), mask.into()).map_err(|_| problem)
     }
 
+    /// The length of a prefix: 24 for `/24`.
+    pub(crate) fn prefix_length(&self, name: &str) -> Option<u8> {
+        self.word(name)?.strip_prefix('/')?.parse().ok()
+    }
+
     /// Every address of this name, in order.
     pub(crate) fn addresses(&self, name: &str) -> impl Iterator<Item = Ipv4Addr> {
         self.words(name).filter_map(|word| word.parse().ok())
@@ -86,15 +91,27 @@ impl<'a> Given<'a> {
         Some(format!("{word}{unit}"))
     }
 
-    /// A password with its type, which is the digit in front of it.
+    /// A password with its type, which is the digit in front of it. One that is the rest of the line
+    /// may have blanks.
     pub(crate) fn password(&self, name: &str, default: u8) -> Option<Password> {
-        let (place, text) = self.places(name).next()?;
+        let (place, word) = self.places(name).next()?;
+        let text = match self.matched.words.get(place) {
+            Some((Token::Argument(Kind::Line, _), _)) => self.text(name)?,
+            _ => word,
+        };
         let before = place.checked_sub(1).and_then(|before| self.matched.words.get(before));
         let kind = match before {
             Some((Token::Keyword(digit), _)) => digit.parse().unwrap_or(default),
             _ => default,
         };
         Some(Password::new(kind, text))
+    }
+
+    /// The tokens behind the command's name, with their places and texts, for forms whose words may
+    /// come in any order and number.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (usize, &'a Token, &'a str)> {
+        let words = self.matched.words.iter().enumerate().skip(self.name);
+        words.map(|(place, (token, text))| (place, token, text.as_str()))
     }
 
     /// Whether a keyword stands behind the command's name.
@@ -105,12 +122,7 @@ impl<'a> Given<'a> {
 
     /// What a keyword behind the command's name stands for: the first that is given.
     pub(crate) fn choose<T: Clone>(&self, choices: &[(&str, T)]) -> Option<T> {
-        let of = |token: &Token| match token {
-            Token::Keyword(own) => choices.iter().find(|(keyword, _)| keyword == own),
-            Token::Argument(..) => None,
-        };
-        let behind = self.matched.words.iter().skip(self.name);
-        behind.into_iter().find_map(|(token, _)| of(token)).map(|(_, choice)| choice.clone())
+        self.tokens().find_map(|(_, token, _)| chosen(token, choices))
     }
 
     /// The text from an argument to the end of the line, as typed.
@@ -128,10 +140,26 @@ impl<'a> Given<'a> {
     /// The problem that an argument is, although it is of the right kind. Where it is absent, the
     /// end of the line is where it was expected.
     pub(crate) fn problem(&self, name: &str, expected: &str) -> Problem {
-        let place = self.places(name).next().and_then(|(place, _)| self.typed.get(place));
-        let end = u32::try_from(self.line.trim_end().len() + 1).unwrap_or(u32::MAX);
-        Problem { column: place.map_or(end, |word| word.column), expected: expected.to_string() }
+        self.problem_at(self.places(name).next().map_or(usize::MAX, |(place, _)| place), expected)
     }
+
+    /// The problem that a line is which ends too early, as only one with `no` can.
+    pub(crate) fn missing(&self, expected: &str) -> Problem {
+        self.problem_at(usize::MAX, expected)
+    }
+
+    /// The problem that the word at a place is, or the end of the line.
+    pub(crate) fn problem_at(&self, place: usize, expected: &str) -> Problem {
+        let end = u32::try_from(self.line.trim_end().len() + 1).unwrap_or(u32::MAX);
+        let column = self.typed.get(place).map_or(end, |word| word.column);
+        Problem { column, expected: expected.to_string() }
+    }
+}
+
+/// What a token stands for, if it is one of these keywords.
+pub(crate) fn chosen<T: Clone>(token: &Token, choices: &[(&str, T)]) -> Option<T> {
+    let Token::Keyword(own) = token else { return None };
+    choices.iter().find(|(keyword, _)| keyword == own).map(|(_, choice)| choice.clone())
 }
 
 #[cfg(test)]

@@ -470,11 +470,6 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             let rest: Vec<_> =
                 rest.map(|((_, text), word)| Word { text: text.as_str(), column: word.column }).collect();
             let end = u32::try_from(line.trim_end().len() + 1).unwrap_or(u32::MAX);
-            let raw = entered
-                .given
-                .get(behind)
-                .and_then(|word| line.get(usize::try_from(word.column.saturating_sub(1)).unwrap_or(0)..))
-                .unwrap_or_default();
             let argument = |token: &Token| matches!(token, Token::Argument(..));
             let arguments = matched.words.iter().filter(|(token, _)| argument(token));
             let mut fold = Fold {
@@ -484,9 +479,9 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 default: entered.negation == Some(Negation::Default),
                 line: number,
                 arguments: arguments.map(|(_, word)| word.clone()).collect(),
-                raw: raw.to_string(),
                 block: entered.block.iter().map(|line| (*line).to_string()).collect(),
                 fate: None,
+                warning: None,
             };
             let outcome = match row.action {
                 Action::Fold(run) => run(&mut fold, &Given::new(matched, entered.given, line, behind)),
@@ -494,6 +489,14 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 Action::Fate(_) | Action::Opens(_) => Ok(()),
             };
             *mode = fold.mode;
+            parsed.diagnostics.extend(fold.warning.map(|warning| Diagnostic {
+                severity: Severity::Warning,
+                code: Code::Name,
+                line: number,
+                column: entered.all.first().map_or(1, |word| word.column),
+                message: format!("`{}` {warning}", shown(line)),
+                remedy: String::new(),
+            }));
             match (outcome, fold.fate) {
                 (Ok(()), None) => Class::Implemented,
                 (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),

@@ -1,6 +1,7 @@
 //! Every command there is, as the command reference has it (`docs/commands.md`).
 
 use crate::automaton::Form;
+pub use crate::command::No;
 use crate::command::table::commands;
 use crate::command::{Action, Fate, In, Row};
 use crate::help::{Choice, explained, prompt};
@@ -28,6 +29,8 @@ pub struct Command {
     pub words: Vec<Choice>,
     /// What Hubward does with it.
     pub effect: Effect,
+    /// What `no` and `default` do to it.
+    pub no: No,
     /// Whether lines after it are in a mode of its own and share its effect.
     pub opens: bool,
 }
@@ -89,6 +92,7 @@ fn command(row: &Row, compiled: &Form) -> Command {
         form: form.trim_end().to_string(),
         words: if fate.is_some() { Vec::new() } else { explained(compiled) },
         effect,
+        no: row.no,
         opens,
     }
 }

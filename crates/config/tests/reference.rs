@@ -65,8 +65,8 @@ fn the_hubs_model() {
     assert_eq!(config.hostname.as_deref(), Some("Hub"));
     assert_eq!(config.interfaces.len(), 2);
     assert_eq!(config.interfaces[0].crypto_map.as_deref(), Some("mymap"));
-    assert_eq!(config.policies[0].encryption.0, "3des");
-    assert_eq!((config.policies[0].hash.as_str(), config.policies[0].lifetime), ("sha", 86400));
+    assert_eq!(config.policies[0].encryption.keyword(), "3des");
+    assert_eq!((config.policies[0].hash.keyword(), config.policies[0].lifetime), ("sha", 86400));
     assert_eq!(config.profiles[0].keyrings, ["spokes"]);
     assert_eq!(config.profiles[1].xauth_list.as_deref(), Some("clientauth"));
     assert!(config.profiles[1].respond);

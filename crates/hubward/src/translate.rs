@@ -2,7 +2,7 @@
 //! out and reported.
 
 use crate::base::family::{v4, v4_address};
-use hubward_config::model as config;
+use hubward_config::model::{self as config, Encryption, Hash, KeyLength, PeerAuthentication};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, EspAuth, EspCipher, EspSuite, HashAlg, IkeCipher};
@@ -138,9 +138,9 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         })
         .collect();
     let global = Global {
-        identity: match config.crypto.identity_hostname {
-            true => SelfIdentity::Fqdn(fqdn),
-            false => SelfIdentity::Address,
+        identity: match config.crypto.identity {
+            config::OwnIdentity::Hostname => SelfIdentity::Fqdn(fqdn),
+            config::OwnIdentity::Address | config::OwnIdentity::Dn => SelfIdentity::Address,
         },
         keepalive: config.crypto.keepalive.map(keepalive),
         nat_traversal: config.crypto.nat_transparency,
@@ -222,24 +222,21 @@ fn preshared(key: &config::Key, left_out: &mut Vec<String>) -> Option<PresharedK
 }
 
 fn isakmp_policy(policy: &config::IsakmpPolicy, left_out: &mut Vec<String>) -> Option<IsakmpPolicy> {
-    let cipher = match (policy.encryption.0.as_str(), policy.encryption.1) {
-        ("des", _) => Some(IkeCipher::Des),
-        ("3des", _) => Some(IkeCipher::TripleDes),
-        ("aes", None | Some(128)) => Some(IkeCipher::Aes128),
-        ("aes", Some(192)) => Some(IkeCipher::Aes192),
-        ("aes", Some(256)) => Some(IkeCipher::Aes256),
-        _ => None,
+    let cipher = match policy.encryption {
+        Encryption::Des => IkeCipher::Des,
+        Encryption::TripleDes => IkeCipher::TripleDes,
+        Encryption::Aes(KeyLength::Bits128) => IkeCipher::Aes128,
+        Encryption::Aes(KeyLength::Bits192) => IkeCipher::Aes192,
+        Encryption::Aes(KeyLength::Bits256) => IkeCipher::Aes256,
     };
-    let hash = match policy.hash.as_str() {
-        "md5" => Some(HashAlg::Md5),
-        "sha" => Some(HashAlg::Sha1),
-        "sha256" => Some(HashAlg::Sha256),
-        "sha384" => Some(HashAlg::Sha384),
-        "sha512" => Some(HashAlg::Sha512),
-        _ => None,
+    let hash = match policy.hash {
+        Hash::Md5 => HashAlg::Md5,
+        Hash::Sha => HashAlg::Sha1,
+        Hash::Sha256 => HashAlg::Sha256,
+        Hash::Sha384 => HashAlg::Sha384,
+        Hash::Sha512 => HashAlg::Sha512,
     };
-    let parts = cipher.zip(hash).zip(DhGroup::from_number(policy.group));
-    let Some(((cipher, hash), group)) = parts else {
+    let Some(group) = DhGroup::from_number(policy.group) else {
         left_out.push(format!("line {}: ISAKMP policy {} is never chosen", policy.line, policy.priority));
         return None;
     };
@@ -247,9 +244,11 @@ fn isakmp_policy(policy: &config::IsakmpPolicy, left_out: &mut Vec<String>) -> O
         priority: policy.priority,
         cipher,
         hash,
-        authentication: match policy.authentication.as_str() {
-            "pre-share" => Authentication::PreShared,
-            _ => Authentication::RsaSignature,
+        authentication: match policy.authentication {
+            PeerAuthentication::PreShare => Authentication::PreShared,
+            PeerAuthentication::RsaSig | PeerAuthentication::RsaEncr | PeerAuthentication::EcdsaSig => {
+                Authentication::RsaSignature
+            }
         },
         group,
         lifetime: Duration::from_secs(policy.lifetime.into()),
@@ -269,29 +268,29 @@ fn identity_match(matched: &config::IdentityMatch) -> IdentityMatch {
 }
 
 fn transform_set(set: &config::TransformSet) -> Option<TransformSet> {
-    if !set.unsupported.is_empty() {
+    if !set.is_usable() {
         return None;
     }
-    let (name, bits) = set.cipher.as_ref()?;
-    let cipher = match (name.as_str(), bits) {
-        ("des", _) => EspCipher::Des,
-        ("3des", _) => EspCipher::TripleDes,
-        ("aes", Some(192)) => EspCipher::Aes192,
-        ("aes", Some(256)) => EspCipher::Aes256,
-        ("aes", _) => EspCipher::Aes128,
-        ("gcm", Some(256)) => EspCipher::AesGcm256,
-        ("gcm", Some(128)) => EspCipher::AesGcm128,
-        _ => return None,
+    let cipher = match set.cipher()? {
+        config::EspCipher::Des => EspCipher::Des,
+        config::EspCipher::TripleDes => EspCipher::TripleDes,
+        config::EspCipher::Aes(KeyLength::Bits128) => EspCipher::Aes128,
+        config::EspCipher::Aes(KeyLength::Bits192) => EspCipher::Aes192,
+        config::EspCipher::Aes(KeyLength::Bits256) => EspCipher::Aes256,
+        config::EspCipher::Gcm(KeyLength::Bits128) => EspCipher::AesGcm128,
+        config::EspCipher::Gcm(KeyLength::Bits256) => EspCipher::AesGcm256,
+        config::EspCipher::Gcm(KeyLength::Bits192)
+        | config::EspCipher::Gmac(_)
+        | config::EspCipher::Seal
+        | config::EspCipher::Null => return None,
     };
-    let auth = match set.auth.as_deref() {
-        _ if cipher.is_aead() => None,
-        Some("md5") => Some(EspAuth::Md5),
-        Some("sha") => Some(EspAuth::Sha1),
-        Some("sha256") => Some(EspAuth::Sha256),
-        Some("sha384") => Some(EspAuth::Sha384),
-        Some("sha512") => Some(EspAuth::Sha512),
-        _ => None,
-    };
+    let auth = set.auth().map(|hash| match hash {
+        Hash::Md5 => EspAuth::Md5,
+        Hash::Sha => EspAuth::Sha1,
+        Hash::Sha256 => EspAuth::Sha256,
+        Hash::Sha384 => EspAuth::Sha384,
+        Hash::Sha512 => EspAuth::Sha512,
+    });
     Some(TransformSet {
         name: set.name.clone(),
         suite: EspSuite::new(cipher, auth)?,
@@ -416,18 +415,13 @@ fn terms(config: &config::Config, terms: &config::EntryTerms, left_out: &mut Vec
         })
     });
     let crypto = &config.crypto;
-    let kilobytes = match terms.volume {
-        Some(config::Volume::Unlimited) => None,
-        Some(config::Volume::Kilobytes(kilobytes)) => Some(kilobytes),
-        None => crypto.kilobytes,
-    };
     EntryTerms {
         transform_sets: sets,
         acl,
         profile: terms.profile.clone(),
         pfs: terms.pfs.and_then(DhGroup::from_number),
         lifetime: Duration::from_secs(terms.seconds.unwrap_or(crypto.seconds).into()),
-        kilobytes: kilobytes.map(u64::from),
+        kilobytes: terms.volume.unwrap_or(crypto.volume).kilobytes().map(u64::from),
         idle_time: terms.idle_time.or(crypto.idle_time).map(|seconds| Duration::from_secs(seconds.into())),
         replay_window: terms.replay.unwrap_or(crypto.replay).packets(),
         reverse_route: terms.reverse_route,

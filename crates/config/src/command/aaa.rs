@@ -1,31 +1,26 @@
 //! `aaa`.
 
-use super::{Fate, Fold, In, REST, Row, fate, fold, opens};
-use crate::form::{Cursor, Problem};
-use crate::model::{AaaList, AaaMethod};
+use super::{Fate, Fold, In, Row, fate, fold, opens};
+use crate::automaton::Token;
+use crate::form::Problem;
+use crate::given::{Given, chosen};
+use crate::model::{Aaa, AaaList, AaaMethod};
 
 const TEXTS: Fate = Fate::Inert("logins show texts of their own");
 
+/// What follows the name of a list.
+const METHODS: &str = "= {local|local-case|none|enable|line|krb5|krb5-telnet|ldap|if-authenticated|group <group>|cache <cached-group>|<method>}...";
+
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "aaa new-model", "", new_model),
-    fold(
-        In::Global,
-        "aaa authentication login <list>",
-        "= {local|local-case|none|enable|line|krb5|krb5-telnet|if-authenticated|group <group>|cache <group>|<method>}...",
-        login,
-    ),
-    fold(
-        In::Global,
-        "aaa authorization network <list>",
-        "= {local|local-case|none|enable|line|krb5|krb5-telnet|if-authenticated|group <group>|cache <group>|<method>}...",
-        network,
-    ),
+    fold(In::Global, "aaa authentication login <list>", METHODS, login),
+    fold(In::Global, "aaa authorization network <list>", METHODS, network),
     fate(In::Global, "aaa session-id", Fate::NoOp),
-    fold(In::Global, "aaa authorization exec", REST, |fold, cursor| {
-        asked(fold, cursor, "users have the privilege that `username` gives them")
+    fold(In::Global, "aaa authorization exec <list>", METHODS, |fold, given| {
+        asked(fold, given, "users have the privilege that `username` gives them")
     }),
-    fold(In::Global, "aaa authentication enable", REST, |fold, cursor| {
-        asked(fold, cursor, "`enable` asks for the enable password")
+    fold(In::Global, "aaa authentication enable <list>", METHODS, |fold, given| {
+        asked(fold, given, "`enable` asks for the enable password")
     }),
     fate(In::Global, "aaa authentication banner", TEXTS),
     fate(In::Global, "aaa authentication fail-message", TEXTS),
@@ -51,62 +46,56 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// A list that has no effect as long as it asks no server.
-fn asked(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>, otherwise: &'static str) -> Result<(), Problem> {
-    let mut asks = false;
-    while let Some(word) = cursor.next() {
-        asks |= ["group", "cache", "krb5", "krb5-instance", "ldap"].contains(&word);
-    }
-    fold.fate = Some(match asks && !fold.no {
+fn asked(fold: &mut Fold<'_>, given: &Given<'_>, otherwise: &'static str) -> Result<(), Problem> {
+    let asks = |method: &AaaMethod| match method {
+        AaaMethod::Cache(_) => true,
+        AaaMethod::Other(word) => word == "krb5-instance",
+        method => method.asks_a_server(),
+    };
+    fold.fate = Some(match methods(given).iter().any(asks) && !fold.no {
         true => Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"),
         false => Fate::Inert(otherwise),
     });
     Ok(())
 }
 
-fn new_model(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn new_model(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.config.aaa.new_model = !fold.no;
-    cursor.finish()
-}
-
-fn list(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<AaaList, Problem> {
-    let name = fold.argument(0);
-    let mut methods = Vec::new();
-    while let Some(word) = cursor.next() {
-        methods.push(match word.to_ascii_lowercase().as_str() {
-            "local" => AaaMethod::Local,
-            "local-case" => AaaMethod::LocalCase,
-            "none" => AaaMethod::None,
-            "enable" => AaaMethod::Enable,
-            "line" => AaaMethod::Line,
-            "if-authenticated" => AaaMethod::IfAuthenticated,
-            "krb5" => AaaMethod::Krb5,
-            "krb5-telnet" => AaaMethod::Krb5Telnet,
-            "ldap" => AaaMethod::Ldap,
-            "group" => AaaMethod::Group(cursor.word("a server group")?.to_string()),
-            "cache" => AaaMethod::Cache(cursor.word("a server group")?.to_string()),
-            other => AaaMethod::Other(other.to_string()),
-        });
-    }
-    if methods.iter().any(AaaMethod::asks_a_server) {
-        fold.fate = Some(Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"));
-    }
-    Ok(AaaList { name, methods, line: fold.line })
-}
-
-fn login(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let list = list(fold, cursor)?;
-    fold.config.aaa.login.retain(|known| known.name != list.name);
-    if !fold.no {
-        fold.config.aaa.login.push(list);
-    }
     Ok(())
 }
 
-fn network(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let list = list(fold, cursor)?;
-    fold.config.aaa.network.retain(|known| known.name != list.name);
-    if !fold.no {
-        fold.config.aaa.network.push(list);
+/// The methods of a list, in order.
+fn methods(given: &Given<'_>) -> Vec<AaaMethod> {
+    let method = |(_, token, word): (usize, &Token, &str)| match token.name() {
+        "group" => matches!(token, Token::Argument(..)).then(|| AaaMethod::Group(word.to_string())),
+        "cached-group" => Some(AaaMethod::Cache(word.to_string())),
+        "method" => Some(AaaMethod::Other(word.to_ascii_lowercase())),
+        _ => chosen(token, AaaMethod::KEYWORDS),
+    };
+    given.tokens().filter_map(method).collect()
+}
+
+/// Replaces a list, or takes it away.
+fn change(fold: &mut Fold<'_>, given: &Given<'_>, lists: impl FnOnce(&mut Aaa) -> &mut Vec<AaaList>) {
+    let name = given.string("list").unwrap_or_default();
+    let list = AaaList { name, methods: methods(given), line: fold.line };
+    if list.methods.iter().any(AaaMethod::asks_a_server) && !fold.no {
+        fold.fate = Some(Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"));
     }
+    let no = fold.no;
+    let lists = lists(&mut fold.config.aaa);
+    lists.retain(|known| known.name != list.name);
+    if !no {
+        lists.push(list);
+    }
+}
+
+fn login(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    change(fold, given, |aaa| &mut aaa.login);
+    Ok(())
+}
+
+fn network(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    change(fold, given, |aaa| &mut aaa.network);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `access-list` and `ip access-list`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, Row, by_cursor, entry, fate};
 use crate::form::{Cursor, Problem};
 use crate::model::{Acl, AclEntry, Wildcard};
 use std::net::Ipv4Addr;
@@ -21,17 +21,17 @@ const ENTRY: &str = entry_form!();
 const NUMBERED: &str = concat!("{permit|deny} ", entry_form!(), "|remark [<LINE:text>]|dynamic <LINE:rest>");
 
 pub(super) const ROWS: &[Row] = &[
-    fold(In::Global, "access-list <1-2699:number>", NUMBERED, numbered),
-    fold(In::Global, "access-list <200-1299:number>", "<LINE:rest>", numbered),
-    fold(In::Global, "ip access-list extended <name>", "", extended),
-    fold(In::Global, "ip access-list standard <name>", "", standard),
+    by_cursor(In::Global, "access-list <1-2699:number>", NUMBERED, numbered),
+    by_cursor(In::Global, "access-list <200-1299:number>", "<LINE:rest>", numbered),
+    by_cursor(In::Global, "ip access-list extended <name>", "", extended),
+    by_cursor(In::Global, "ip access-list standard <name>", "", standard),
     fate(In::Global, "ip access-list", Fate::Inert("concerns the numbering or logging of lists")),
-    fold(In::Acl, "permit", ENTRY, permit),
-    fold(In::Acl, "deny", ENTRY, deny),
+    by_cursor(In::Acl, "permit", ENTRY, permit),
+    by_cursor(In::Acl, "deny", ENTRY, deny),
     fate(In::Acl, "remark", Fate::NoOp),
     fate(In::Acl, "evaluate", Fate::Unsupported("reflexive lists are not implemented")),
-    fold(In::Acl, "<1-2147483647:number> permit", ENTRY, numbered_permit),
-    fold(In::Acl, "<1-2147483647:number> deny", ENTRY, numbered_deny),
+    by_cursor(In::Acl, "<1-2147483647:number> permit", ENTRY, numbered_permit),
+    by_cursor(In::Acl, "<1-2147483647:number> deny", ENTRY, numbered_deny),
     fate(In::Acl, "<number> remark", Fate::NoOp),
 ];
 

@@ -1,8 +1,9 @@
 //! `crypto isakmp client configuration group`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, password};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::blocks::delimited;
-use crate::form::{Cursor, Problem};
+use crate::form::Problem;
+use crate::given::Given;
 use crate::model::Group;
 
 pub(super) const ROWS: &[Row] = &[
@@ -10,10 +11,10 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Group, "key", "= [0|6|7] <key>", key),
     fold(In::Group, "dns", "= <A.B.C.D:server>...", dns),
     fold(In::Group, "wins", "= <A.B.C.D:server>...", wins),
-    fold(In::Group, "domain = <name>", "", domain),
-    fold(In::Group, "split-dns <name>", "", split_dns),
-    fold(In::Group, "pool = <name>", "", pool),
-    fold(In::Group, "acl = <name>", "", acl),
+    fold(In::Group, "domain = <domain>", "", domain),
+    fold(In::Group, "split-dns <domain>", "", split_dns),
+    fold(In::Group, "pool = <pool>", "", pool),
+    fold(In::Group, "acl = <access-list>", "", acl),
     fold(In::Group, "netmask", "= <A.B.C.D:mask>", netmask),
     fold(In::Group, "save-password", "", save_password),
     fate(
@@ -45,8 +46,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-fn group(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let name = fold.argument(0);
+fn group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.string("name").unwrap_or_default();
     if fold.no {
         fold.config.groups.retain(|group| group.name != name);
         return Ok(());
@@ -58,7 +59,7 @@ fn group(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
         || Group { name: name.clone(), line, ..Group::default() },
     );
     fold.mode = Mode::Group(place);
-    cursor.finish()
+    Ok(())
 }
 
 fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut Group)) {
@@ -69,105 +70,90 @@ fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut Group)) {
     }
 }
 
-fn key(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let key = if fold.no { None } else { Some(password(cursor, 0)?) };
+fn key(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let key = fold.unless_no(given.password("key", 0));
     change(fold, |group| group.key = key);
     Ok(())
 }
 
-fn addresses(fold: &Fold<'_>, cursor: &mut Cursor<'_>) -> Result<Vec<std::net::Ipv4Addr>, Problem> {
-    let mut out = Vec::new();
-    while cursor.peek().is_some_and(|word| !word.starts_with('!')) {
-        out.push(cursor.address()?);
-    }
-    if out.is_empty() && !fold.no {
-        return Err(cursor.problem("an address A.B.C.D"));
-    }
-    Ok(if fold.no { Vec::new() } else { out })
-}
-
-fn dns(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let servers = addresses(fold, cursor)?;
+fn dns(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let servers = fold.unless_no(Some(given.addresses("server").collect())).unwrap_or_default();
     change(fold, |group| group.dns = servers);
     Ok(())
 }
 
-fn wins(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let servers = addresses(fold, cursor)?;
+fn wins(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let servers = fold.unless_no(Some(given.addresses("server").collect())).unwrap_or_default();
     change(fold, |group| group.wins = servers);
     Ok(())
 }
 
-fn domain(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    change(fold, |group| group.domain = (!no).then_some(name));
-    cursor.finish()
+fn domain(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = fold.unless_no(given.string("domain"));
+    change(fold, |group| group.domain = name);
+    Ok(())
 }
 
-fn split_dns(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    change(fold, |group| {
-        group.split_dns.retain(|known| *known != name);
-        if !no {
-            group.split_dns.push(name);
-        }
-    });
-    cursor.finish()
+fn split_dns(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let (no, name) = (fold.no, given.string("domain").unwrap_or_default());
+    change(fold, |group| listed(&mut group.split_dns, name, no));
+    Ok(())
 }
 
-fn pool(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    change(fold, |group| group.pool = (!no).then_some(name));
-    cursor.finish()
+/// Puts a text at the end of a list, or takes it away.
+fn listed(list: &mut Vec<String>, text: String, no: bool) {
+    list.retain(|known| *known != text);
+    if !no {
+        list.push(text);
+    }
 }
 
-fn acl(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, fold.argument(0));
-    change(fold, |group| group.acl = (!no).then_some(name));
-    cursor.finish()
+fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = fold.unless_no(given.string("pool"));
+    change(fold, |group| group.pool = name);
+    Ok(())
 }
 
-fn netmask(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let mask = if fold.no { None } else { Some(cursor.address()?) };
+fn acl(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = fold.unless_no(given.string("access-list"));
+    change(fold, |group| group.acl = name);
+    Ok(())
+}
+
+fn netmask(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let mask = fold.unless_no(given.address("mask"));
     change(fold, |group| group.netmask = mask);
     Ok(())
 }
 
-fn save_password(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn save_password(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
     change(fold, |group| group.save_password = !no);
-    cursor.finish()
+    Ok(())
 }
 
-fn pfs(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn pfs(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
     change(fold, |group| group.pfs = !no);
-    cursor.finish()
+    Ok(())
 }
 
-fn backup_gateway(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let (no, gateway) = (fold.no, fold.argument(0));
-    change(fold, |group| {
-        group.backup_gateways.retain(|known| *known != gateway);
-        if !no {
-            group.backup_gateways.push(gateway);
-        }
-    });
-    cursor.finish()
+fn backup_gateway(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let (no, gateway) = (fold.no, given.string("gateway").unwrap_or_default());
+    change(fold, |group| listed(&mut group.backup_gateways, gateway, no));
+    Ok(())
 }
 
 /// `banner D TEXT D`, where D is any character; the text may continue over several lines.
-fn banner(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let missing = cursor.problem("a delimiter, the text, and the delimiter");
-    cursor.rest();
-    let lines = std::iter::once(fold.raw.trim_end()).chain(fold.block.iter().map(|line| line.trim_end()));
+fn banner(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let first = given.text("text").unwrap_or_default();
+    let lines = std::iter::once(first).chain(fold.block.iter().map(|line| line.trim_end()));
     let text = lines.collect::<Vec<_>>().join("\n");
     let text = delimited(&text).map(|(text, _)| text.trim().to_string());
-    let banner = match (fold.no, text) {
-        (true, _) => None,
-        (false, Some(text)) => Some(text),
-        (false, None) => return Err(missing),
-    };
+    if text.is_none() && !fold.no {
+        return Err(given.problem("text", "a delimiter, the text, and the delimiter"));
+    }
+    let banner = fold.unless_no(text);
     change(fold, |group| group.banner = banner);
     Ok(())
 }

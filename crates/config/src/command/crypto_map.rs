@@ -1,44 +1,44 @@
 //! `crypto map` and `crypto dynamic-map`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, typed};
+use super::ipsec::given_volume;
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
-use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, MapEntry, Replay, Volume};
+use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, GROUPS, MapEntry, Replay};
 use std::net::IpAddr;
 
 /// What static and dynamic entries have in common: a row of the first is one of the second too.
 const BOTH: &[In] = &[In::DynamicMap];
 
 pub(super) const ROWS: &[Row] = &[
-    typed(
+    fold(
         In::Global,
         "crypto map <name>",
-        "{<1-65535:sequence> = [ipsec-isakmp [dynamic <map> [discover]|profile <profile>]|ipsec-manual|gdoi]|client {authentication list = <list>|configuration address {initiate|respond}|accounting list = <list>}|isakmp authorization list = <list>|local-address = <IF:interface> [<UNIT:unit>]|isakmp-profile = <profile>|redundancy = <LINE:rest>|gdoi = <LINE:rest>}",
+        "{<1-65535:sequence> = [ipsec-isakmp [dynamic <map> [discover]|profile <profile>]|ipsec-manual|gdoi]|client {authentication list = <login-list>|configuration address {initiate|respond}|accounting list = <accounting-list>}|isakmp authorization list = <network-list>|local-address = <IF:interface> [<UNIT:unit>]|isakmp-profile = <profile>|redundancy = <LINE:rest>|gdoi = <LINE:rest>}",
         crypto_map,
     ),
-    typed(In::Global, "crypto dynamic-map <name>", "<1-65535:sequence>", dynamic_map),
-    typed(In::CryptoMap, "set peer", "{<A.B.C.D:peer>|<host>} = [dynamic] [default]", set_peer),
-    fate(In::CryptoMap, "description", Fate::NoOp).also(BOTH),
+    fold(In::Global, "crypto dynamic-map <name>", "<1-65535:sequence>", dynamic_map),
+    fold(In::CryptoMap, "set peer", "{<A.B.C.D:peer>|<host>} = [dynamic] [default]", set_peer),
     fate(In::DynamicMap, "set peer", Fate::Unsupported("a dynamic entry accepts any peer")),
-    typed(In::CryptoMap, "set transform-set", "= <set>...", transform_sets).also(BOTH),
-    typed(In::CryptoMap, "set isakmp-profile = <profile>", "", profile).also(BOTH),
-    typed(
+    fold(In::CryptoMap, "set transform-set", "= <set>...", transform_sets).also(BOTH),
+    fold(In::CryptoMap, "set isakmp-profile = <profile>", "", profile).also(BOTH),
+    fold(
         In::CryptoMap,
         "set pfs",
         "= [group1|group2|group5|group14|group15|group16|group19|group20|group21|group24]",
         pfs,
     )
     .also(BOTH),
-    typed(
+    fold(
         In::CryptoMap,
         "set security-association lifetime",
         "{seconds = <120-2592000:seconds>|kilobytes = {disable|<2560-4294967295:kilobytes>}}",
         lifetime,
     )
     .also(BOTH),
-    typed(In::CryptoMap, "set security-association idle-time", "= <60-86400:seconds> [default]", idle_time)
+    fold(In::CryptoMap, "set security-association idle-time", "= <60-86400:seconds> [default]", idle_time)
         .also(BOTH),
-    typed(
+    fold(
         In::CryptoMap,
         "set security-association replay",
         "= {disable|window-size {64|128|256|512|1024|2048|4096}}",
@@ -54,8 +54,8 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::CryptoMap, "set security-association dfbit", OF_ALL).also(BOTH),
     fate(In::CryptoMap, "set security-association dummy", OF_ALL).also(BOTH),
     fate(In::CryptoMap, "set security-association ecn", OF_ALL).also(BOTH),
-    typed(In::CryptoMap, "match address = <acl>", "", match_address).also(BOTH),
-    typed(In::CryptoMap, "reverse-route", "= [static] [<LINE:options>]", reverse_route).also(BOTH),
+    fold(In::CryptoMap, "match address = <access-list>", "", match_address).also(BOTH),
+    fold(In::CryptoMap, "reverse-route", "= [static] [<LINE:options>]", reverse_route).also(BOTH),
     fate(
         In::CryptoMap,
         "set ikev2-profile",
@@ -133,17 +133,18 @@ fn drop_empty(fold: &mut Fold<'_>, name: &str) {
 /// What holds for a whole map: `client …`, `isakmp …`, `local-address …`.
 fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Problem> {
     let (no, line) = (fold.no, fold.line);
-    let list = fold.unless_no(given.string("list"));
+    let login = fold.unless_no(given.string("login-list"));
+    let network = fold.unless_no(given.string("network-list"));
     let interface = fold.unless_no(given.interface("interface"));
     let place = map_of(fold, name);
     let Some(map) = fold.config.maps.get_mut(place) else { return Ok(()) };
     let fate = if given.has("accounting") {
         Some("nothing is accounted")
     } else if given.has("authentication") {
-        map.xauth_list = list.map(|list| (list, line));
+        map.xauth_list = login.map(|list| (list, line));
         None
     } else if given.has("authorization") {
-        map.authorization_list = list;
+        map.authorization_list = network;
         None
     } else if given.has("respond") {
         map.respond = !no;
@@ -237,22 +238,8 @@ fn profile(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The groups of `set pfs`, by their keywords.
-const GROUPS: [(&str, u16); 10] = [
-    ("group1", 1),
-    ("group2", 2),
-    ("group5", 5),
-    ("group14", 14),
-    ("group15", 15),
-    ("group16", 16),
-    ("group19", 19),
-    ("group20", 20),
-    ("group21", 21),
-    ("group24", 24),
-];
-
 fn pfs(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let group = fold.unless_no(Some(given.choose(&GROUPS).unwrap_or(1)));
+    let group = fold.unless_no(Some(given.choose(GROUPS).unwrap_or(1)));
     if group == Some(24) {
         fold.fate = Some(Fate::Unsupported("group 24 is not implemented; the entry serves nobody"));
     }
@@ -265,12 +252,9 @@ fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("seconds") {
         let seconds = fold.unless_no(given.number("seconds"));
         change(fold, |terms| terms.seconds = seconds);
-    } else if given.has("kilobytes") {
-        let kilobytes = given.number("kilobytes").map(Volume::Kilobytes);
-        let volume = fold.unless_no(kilobytes.or(given.has("disable").then_some(Volume::Unlimited)));
-        change(fold, |terms| terms.volume = volume);
     } else {
-        return Err(given.problem("seconds", "seconds or kilobytes"));
+        let volume = fold.unless_no(given_volume(given)?);
+        change(fold, |terms| terms.volume = volume);
     }
     Ok(())
 }
@@ -288,7 +272,7 @@ fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn match_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let list = fold.unless_no(given.string("acl"));
+    let list = fold.unless_no(given.string("access-list"));
     change(fold, |terms| terms.acl = list);
     Ok(())
 }

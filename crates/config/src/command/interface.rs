@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, opens, typed};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::is_hardware;
@@ -9,22 +9,23 @@ use crate::model::{Addressing, Encapsulation, Interface, InterfaceKind};
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
-    typed(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
+    fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface)
+        .no(No::DefaultEmpties),
     // its lines are those of several interfaces, and must not become another's
     opens(
         In::Global,
         "interface range",
         Fate::Unenforced("configures several interfaces at once, and is not read"),
     ),
-    typed(In::Interface, "description", "= <LINE:text>", description),
-    typed(
+    fold(In::Interface, "description", "= <LINE:text>", description),
+    fold(
         In::Interface,
         "ip address",
         "= {dhcp [<LINE:rest>]|negotiated [<LINE:rest>]|pool <LINE:rest>|<A.B.C.D:address> <A.B.C.D:mask>}|<A.B.C.D:address> <A.B.C.D:mask> secondary",
         ip_address,
     ),
-    typed(In::Interface, "crypto map = <map>", "[redundancy <LINE:rest>]", crypto_map),
-    typed(In::Interface, "shutdown", "", shutdown),
+    fold(In::Interface, "crypto map = <map>", "[redundancy <LINE:rest>]", crypto_map),
+    fold(In::Interface, "shutdown", "", shutdown),
     fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
@@ -36,12 +37,12 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip ospf", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip rip", Fate::Forwarding("is a routing protocol's")),
     fate(In::Interface, "ip nhrp", Fate::Forwarding("is DMVPN's")),
-    typed(In::Interface, "ip vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
-    typed(In::Interface, "vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
+    fold(In::Interface, "ip vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
+    fold(In::Interface, "vrf forwarding = <vrf>", "[<LINE:rest>]", vrf),
     fate(In::Interface, "ip unnumbered", Fate::Forwarding("borrows another interface's address")),
     fate(In::Interface, "ip helper-address", Fate::Forwarding("relays DHCP")),
     fate(In::Interface, "tunnel", Fate::Forwarding("is a tunnel interface's")),
-    typed(
+    fold(
         In::Interface,
         "encapsulation dot1Q",
         "= <1-4094:vlan> [native|second-dot1q <LINE:rest>]",
@@ -62,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "dialer", Fate::Unsupported("there is no dialer")),
     fate(In::Interface, "switchport", Fate::Unsupported("there is no switch")),
     fate(In::Interface, "peer default", Fate::Unsupported("PPP does not exist here")),
-    typed(
+    fold(
         In::Interface,
         "ip virtual-reassembly",
         "= [in|out] [drop-fragments|max-fragments <count>|max-reassemblies <count>|percentage <percent>|timeout <seconds>|<option>]...",
@@ -73,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
     fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
     fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
-    typed(In::Interface, "ip proxy-arp", "", proxy_arp),
+    fold(In::Interface, "ip proxy-arp", "", proxy_arp).no(No::IsASetting),
     fate(In::Interface, "ip directed-broadcast", Fate::Inert("Linux does not forward directed broadcasts")),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),

@@ -1,9 +1,9 @@
 //! `crypto ipsec`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, typed};
-use crate::form::{Cursor, Problem};
-use crate::given::Given;
-use crate::model::{DfBit, Replay, TransformSet};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
+use crate::form::Problem;
+use crate::given::{Given, chosen};
+use crate::model::{CryptoGlobal, DfBit, KeyLength, Replay, Transform, TransformSet, Volume};
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -25,14 +25,20 @@ pub(super) const ROWS: &[Row] = &[
         "= <60-86400:seconds> [default]",
         idle_time,
     ),
-    typed(
+    fold(
         In::Global,
         "crypto ipsec security-association replay",
         "= {disable|window-size {64|128|256|512|1024|2048|4096}}",
         replay,
     ),
     fold(In::Global, "crypto ipsec df-bit", "= {clear|copy|set}", df_bit),
-    fold(In::Global, "crypto ipsec nat-transparency", "{udp-encapsulation|spi-matching}", nat_transparency),
+    fold(In::Global, "crypto ipsec nat-transparency udp-encapsulation", "", udp_encapsulation)
+        .no(No::IsASetting),
+    fate(
+        In::Global,
+        "crypto ipsec nat-transparency spi-matching",
+        Fate::Unsupported("SPI matching is not implemented"),
+    ),
     fate(
         In::Global,
         "crypto ipsec fragmentation",
@@ -47,52 +53,18 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "crypto ipsec optional", Fate::Unsupported("IPsec is never optional")),
 ];
 
-fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let name = fold.argument(0);
+fn transform_set(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.string("name").unwrap_or_default();
     if fold.no {
         fold.config.transform_sets.retain(|set| set.name != name);
         return Ok(());
     }
-    let mut set = TransformSet { name: name.clone(), line: fold.line, ..TransformSet::default() };
-    if cursor.peek().is_none() {
-        return Err(cursor.problem("a transform"));
-    }
-    while let Some(word) = cursor.peek().filter(|word| !word.starts_with('!')) {
-        let problem = cursor.problem("a transform: esp-…, ah-… or comp-lzs");
-        let word = word.to_ascii_lowercase();
-        cursor.next();
-        match word.as_str() {
-            "esp-des" => set.cipher = Some(("des".into(), None)),
-            "esp-3des" => set.cipher = Some(("3des".into(), None)),
-            "esp-aes" | "esp-gcm" => {
-                let bits = match cursor.peek() {
-                    Some("128" | "192" | "256") => cursor.number("a key length", 128..=256)? as u16,
-                    _ => 128,
-                };
-                let kind = if word == "esp-aes" { "aes" } else { "gcm" };
-                set.cipher = Some((kind.into(), Some(bits)));
-                if kind == "gcm" && bits == 192 {
-                    set.unsupported.push("esp-gcm 192".into());
-                }
-            }
-            "esp-md5-hmac" => set.auth = Some("md5".into()),
-            "esp-sha-hmac" => set.auth = Some("sha".into()),
-            "esp-sha256-hmac" => set.auth = Some("sha256".into()),
-            "esp-sha384-hmac" => set.auth = Some("sha384".into()),
-            "esp-sha512-hmac" => set.auth = Some("sha512".into()),
-            other if other.starts_with("ah-") || other.starts_with("comp-") || other.starts_with("esp-") => {
-                if matches!(other, "esp-gmac") {
-                    cursor.optional_number();
-                }
-                set.unsupported.push(other.into());
-            }
-            _ => return Err(problem),
-        }
-    }
-    if !set.unsupported.is_empty() {
+    let transforms = given_transforms(given)?;
+    let set = TransformSet { name: name.clone(), transforms, line: fold.line, transport: false };
+    if !set.is_implemented() {
         fold.fate =
             Some(Fate::Unsupported("the set has a transform that is not implemented, and is never selected"));
-    } else if set.auth.is_none() && set.cipher.as_ref().is_some_and(|(name, _)| name != "gcm") {
+    } else if set.cipher().is_some() && !set.is_usable() {
         fold.fate =
             Some(Fate::Unsupported("encryption without integrity is not done; the set is never chosen"));
     }
@@ -105,16 +77,25 @@ fn transform_set(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Pro
     Ok(())
 }
 
-fn mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let transport = if cursor.keyword("transport") {
-        cursor.rest();
-        !fold.no
-    } else if cursor.keyword("tunnel") || fold.no {
-        cursor.rest();
-        false
-    } else {
-        return Err(cursor.problem("tunnel or transport"));
-    };
+/// The transforms of a line. As on IOS, a set has one of a kind, and no HMAC beside a cipher that
+/// shows itself that a packet was changed.
+fn given_transforms(given: &Given<'_>) -> Result<Vec<Transform>, Problem> {
+    let mut transforms: Vec<Transform> = Vec::new();
+    let mut words = given.tokens().peekable();
+    while let Some((place, token, _)) = words.next() {
+        let length = words.peek().and_then(|(_, next, _)| chosen(next, KeyLength::KEYWORDS));
+        let keywords = Transform::keywords(length.unwrap_or(KeyLength::Bits128));
+        let Some(transform) = chosen(token, &keywords) else { continue };
+        if transforms.iter().any(|known| known.excludes(transform)) {
+            return Err(given.problem_at(place, "a transform that goes with those before it"));
+        }
+        transforms.push(transform);
+    }
+    Ok(transforms)
+}
+
+fn mode(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let transport = given.has("transport") && !fold.no;
     if let Mode::TransformSet(place) = fold.mode
         && let Some(set) = fold.config.transform_sets.get_mut(place)
     {
@@ -123,30 +104,28 @@ fn mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn lifetime(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let crypto = &mut fold.config.crypto;
-    if cursor.keyword("seconds") {
-        crypto.seconds =
-            if fold.no { 3600 } else { cursor.number("seconds 120-2592000", 120..=2_592_000)? };
-    } else if cursor.keyword("kilobytes") {
-        crypto.kilobytes = if fold.no {
-            Some(4_608_000)
-        } else if cursor.keyword("disable") {
-            None
-        } else {
-            Some(cursor.number("kilobytes 2560-4294967295", 2560..=u32::MAX)?)
-        };
+/// `crypto ipsec security-association lifetime {seconds N | kilobytes {N | disable}}`
+fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let default = CryptoGlobal::default();
+    if given.has("seconds") {
+        fold.config.crypto.seconds = fold.unless_no(given.number("seconds")).unwrap_or(default.seconds);
     } else {
-        return Err(cursor.problem("seconds or kilobytes"));
+        fold.config.crypto.volume = fold.unless_no(given_volume(given)?).unwrap_or(default.volume);
     }
-    cursor.rest();
     Ok(())
 }
 
-fn idle_time(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    fold.config.crypto.idle_time =
-        if fold.no { None } else { Some(cursor.number("seconds 60-86400", 60..=86400)?) };
-    cursor.rest();
+/// `kilobytes {N | disable}`; neither, with `no`.
+pub(super) fn given_volume(given: &Given<'_>) -> Result<Option<Volume>, Problem> {
+    match (given.has("kilobytes"), given.has("disable")) {
+        (false, _) => Err(given.missing("seconds or kilobytes")),
+        (true, true) => Ok(Some(Volume::Unlimited)),
+        (true, false) => Ok(given.number("kilobytes").map(Volume::Kilobytes)),
+    }
+}
+
+fn idle_time(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.idle_time = fold.unless_no(given.number("seconds"));
     Ok(())
 }
 
@@ -155,28 +134,13 @@ fn replay(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn df_bit(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let bit = if cursor.keyword("clear") {
-        DfBit::Clear
-    } else if cursor.keyword("set") {
-        DfBit::Set
-    } else if cursor.keyword("copy") || fold.no {
-        DfBit::Copy
-    } else {
-        return Err(cursor.problem("clear, copy or set"));
-    };
-    fold.config.crypto.df_bit = if fold.no { DfBit::Copy } else { bit };
-    cursor.finish()
+fn df_bit(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.df_bit = fold.unless_no(given.choose(DfBit::KEYWORDS)).unwrap_or_default();
+    Ok(())
 }
 
-fn nat_transparency(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if cursor.keyword("udp-encapsulation") || cursor.keyword("udp-encaps") {
-        // on unless it is switched off
-        fold.config.crypto.nat_transparency = !fold.no || fold.default;
-    } else if cursor.keyword("spi-matching") {
-        fold.fate = (!fold.no).then_some(Fate::Unsupported("SPI matching is not implemented"));
-    } else {
-        return Err(cursor.problem("udp-encapsulation or spi-matching"));
-    }
-    cursor.finish()
+/// On unless it is switched off.
+fn udp_encapsulation(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.nat_transparency = !fold.no || fold.default;
+    Ok(())
 }

@@ -1,9 +1,15 @@
 //! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
 
-use super::keyring::key_peer;
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, password};
-use crate::form::{Cursor, Problem};
-use crate::model::{IsakmpPolicy, Keepalive, Key};
+use super::keyring::change_key;
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use crate::form::Problem;
+use crate::given::Given;
+use crate::model::{
+    Encryption, GROUPS, Hash, IsakmpPolicy, Keepalive, KeyLength, OwnIdentity, PeerAuthentication,
+};
+
+/// What follows `keepalive`.
+pub(super) const KEEPALIVE: &str = "= <10-3600:seconds> [retry] [<2-60:retry>] [periodic|on-demand]";
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "crypto isakmp policy <1-10000:priority>", "", policy),
@@ -15,15 +21,10 @@ pub(super) const ROWS: &[Row] = &[
     fold(
         In::Global,
         "crypto isakmp key",
-        "[0|6] <key> {address {ipv6 <LINE:peer>|<A.B.C.D:peer> [<A.B.C.D:mask>]}|hostname <host>|ipv6 <LINE:peer>} = [no-xauth]",
+        "[0|6] <key> {address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>]}|hostname <host>|ipv6 <LINE:peer-ipv6>} = [no-xauth]",
         key,
     ),
-    fold(
-        In::Global,
-        "crypto isakmp keepalive",
-        "= <10-3600:seconds> [retry] [<2-60:retry>] [periodic|on-demand]",
-        keepalive,
-    ),
+    fold(In::Global, "crypto isakmp keepalive", KEEPALIVE, keepalive),
     fold(In::Global, "crypto isakmp nat keepalive", "= <5-3600:seconds>", nat_keepalive),
     fold(In::Global, "crypto isakmp identity", "= {address|hostname|dn}", identity),
     fold(In::Global, "crypto isakmp aggressive-mode disable", "", aggressive_mode),
@@ -55,203 +56,116 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "crypto call admission limit", Fate::Unsupported("built-in limits apply")),
 ];
 
-fn policy(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let problem = cursor.problem("a priority 1-10000");
-    let priority: u16 =
-        fold.argument(0).parse().ok().filter(|number| (1..=10000).contains(number)).ok_or(problem)?;
+fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let priority: u16 = given.number("priority").unwrap_or_default();
     if fold.no {
         fold.config.policies.retain(|policy| policy.priority != priority);
-        return cursor.finish();
+        return Ok(());
     }
     let line = fold.line;
     let place = entry(
         &mut fold.config.policies,
         |policy| policy.priority == priority,
-        || IsakmpPolicy {
-            priority,
-            encryption: ("des".into(), None),
-            hash: "sha".into(),
-            authentication: "rsa-sig".into(),
-            group: 1,
-            lifetime: 86400,
-            line,
-        },
+        || IsakmpPolicy::of_defaults(priority, line),
     );
     fold.mode = Mode::IsakmpPolicy(place);
-    cursor.finish()
-}
-
-fn at<'f>(fold: &'f mut Fold<'_>) -> Option<&'f mut IsakmpPolicy> {
-    let Mode::IsakmpPolicy(place) = fold.mode else { return None };
-    fold.config.policies.get_mut(place)
-}
-
-fn choice(cursor: &mut Cursor<'_>, known: &[&str]) -> Result<String, Problem> {
-    let problem = cursor.problem(&known.join(", "));
-    let word = cursor.word("a word")?.to_ascii_lowercase();
-    known.iter().find(|name| **name == word).map(|name| (*name).to_string()).ok_or(problem)
-}
-
-fn encryption(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let chosen = if fold.no {
-        cursor.rest();
-        ("des".to_string(), None)
-    } else {
-        let name = choice(cursor, &["des", "3des", "aes"])?;
-        let bits = match (name.as_str(), cursor.peek()) {
-            ("aes", Some("128" | "192" | "256")) => Some(cursor.number("128, 192 or 256", 128..=256)? as u16),
-            ("aes", _) => Some(128),
-            _ => None,
-        };
-        (name, bits)
-    };
-    if let Some(policy) = at(fold) {
-        policy.encryption = chosen;
-    }
-    cursor.finish()
-}
-
-fn hash(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let chosen =
-        if fold.no { "sha".into() } else { choice(cursor, &["md5", "sha", "sha256", "sha384", "sha512"])? };
-    if let Some(policy) = at(fold) {
-        policy.hash = chosen;
-    }
     Ok(())
 }
 
-fn authentication(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let chosen = if fold.no {
-        "rsa-sig".to_string()
-    } else {
-        let problem = cursor.problem("pre-share, rsa-sig, rsa-encr or ecdsa-sig");
-        let word = cursor.word("a method")?;
-        let known = ["pre-share", "rsa-sig", "rsa-encr", "ecdsa-sig"];
-        known
-            .iter()
-            .find(|name| crate::form::is(word, name))
-            .map(|name| (*name).to_string())
-            .ok_or(problem)?
-    };
-    if chosen != "pre-share" {
+/// Changes the policy of the mode. What `no` leaves is in `default`, a policy that says nothing.
+fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut IsakmpPolicy, IsakmpPolicy)) {
+    if let Mode::IsakmpPolicy(place) = fold.mode
+        && let Some(policy) = fold.config.policies.get_mut(place)
+    {
+        change(policy, IsakmpPolicy::of_defaults(policy.priority, policy.line));
+    }
+}
+
+fn encryption(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let length = given.choose(KeyLength::KEYWORDS).unwrap_or(KeyLength::Bits128);
+    let chosen = fold.unless_no(given.choose(&Encryption::keywords(length)));
+    change(fold, |policy, default| policy.encryption = chosen.unwrap_or(default.encryption));
+    Ok(())
+}
+
+fn hash(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let chosen = fold.unless_no(given.choose(Hash::KEYWORDS));
+    change(fold, |policy, default| policy.hash = chosen.unwrap_or(default.hash));
+    Ok(())
+}
+
+fn authentication(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let chosen = fold.unless_no(given.choose(PeerAuthentication::KEYWORDS));
+    if chosen != Some(PeerAuthentication::PreShare) {
         fold.fate =
             Some(Fate::Unsupported("only pre-shared keys authenticate a peer; this policy is never chosen"));
     }
-    if let Some(policy) = at(fold) {
-        policy.authentication = chosen;
-    }
+    change(fold, |policy, default| policy.authentication = chosen.unwrap_or(default.authentication));
     Ok(())
 }
 
-fn group(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let number = if fold.no {
-        cursor.rest();
-        1
-    } else {
-        cursor.number("a group: 1, 2, 5, 14, 15, 16, 19, 20, 21 or 24", 1..=24)? as u16
-    };
-    if number == 24 {
+fn group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let chosen = fold.unless_no(given.choose(GROUPS));
+    if chosen == Some(24) {
         fold.fate = Some(Fate::Unsupported("group 24 is not implemented; this policy is never chosen"));
     }
-    if let Some(policy) = at(fold) {
-        policy.group = number;
-    }
-    cursor.finish()
+    change(fold, |policy, default| policy.group = chosen.unwrap_or(default.group));
+    Ok(())
 }
 
-fn lifetime(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let seconds = if fold.no {
-        cursor.rest();
-        86400
-    } else {
-        cursor.number("seconds 60-86400", 60..=86400)?
-    };
-    if let Some(policy) = at(fold) {
-        policy.lifetime = seconds;
-    }
-    cursor.finish()
+fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let seconds = fold.unless_no(given.number("seconds"));
+    change(fold, |policy, default| policy.lifetime = seconds.unwrap_or(default.lifetime));
+    Ok(())
 }
 
 /// `crypto isakmp key [0|6] KEY {address A [MASK] | hostname H} [no-xauth]`
-fn key(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let key = password(cursor, 0)?;
-    let Some(peer) = key_peer(cursor)? else {
-        fold.fate = Some(Fate::Unsupported("IPv6 peers are not implemented"));
-        return Ok(());
-    };
-    let no_xauth = cursor.keyword("no-xauth");
-    fold.config.default_keys.retain(|known| known.peer != peer);
-    if !fold.no {
-        fold.config.default_keys.push(Key { peer, key, no_xauth, line: fold.line });
-    }
-    cursor.finish()
+fn key(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    change_key(fold, given, |config| Some(&mut config.default_keys))
 }
 
-/// `SECONDS [RETRY] [periodic|on-demand]`
-pub(super) fn read_keepalive(cursor: &mut Cursor<'_>) -> Result<Keepalive, Problem> {
-    let interval = cursor.number("seconds 10-3600", 10..=3600)?;
-    cursor.keyword("retry");
-    let retry = match cursor.peek().and_then(|word| word.parse::<u32>().ok()) {
-        Some(_) => cursor.number("seconds 2-60", 2..=60)?,
-        None => 2,
-    };
-    let periodic = cursor.keyword("periodic");
-    if !periodic {
-        cursor.keyword("on-demand");
-    }
-    Ok(Keepalive { interval, retry, periodic })
+/// `SECONDS [retry] [RETRY] [periodic|on-demand]`
+pub(super) fn given_keepalive(fold: &Fold<'_>, given: &Given<'_>) -> Option<Keepalive> {
+    let retry = given.number("retry").unwrap_or(2);
+    let interval = fold.unless_no(given.number("seconds"))?;
+    Some(Keepalive { interval, retry, periodic: given.has("periodic") })
 }
 
-fn keepalive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if fold.no {
-        fold.config.crypto.keepalive = None;
-        return Ok(());
-    }
-    fold.config.crypto.keepalive = Some(read_keepalive(cursor)?);
-    cursor.finish()
+fn keepalive(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.keepalive = given_keepalive(fold, given);
+    Ok(())
 }
 
-fn nat_keepalive(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if fold.no {
-        fold.config.crypto.nat_keepalive = None;
-        return Ok(());
-    }
-    fold.config.crypto.nat_keepalive = Some(cursor.number("seconds 5-3600", 5..=3600)?);
-    cursor.finish()
+fn nat_keepalive(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.nat_keepalive = fold.unless_no(given.number("seconds"));
+    Ok(())
 }
 
-fn identity(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if fold.no {
-        fold.config.crypto.identity_hostname = false;
-        return Ok(());
-    }
-    let problem = cursor.problem("address, hostname or dn");
-    let word = cursor.word("address, hostname or dn")?;
-    if crate::form::is(word, "dn") {
+fn identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let identity = fold.unless_no(given.choose(OwnIdentity::KEYWORDS)).unwrap_or_default();
+    if identity == OwnIdentity::Dn {
         fold.fate = Some(Fate::Unsupported("certificates are not implemented; the identity is the address"));
-    } else if !crate::form::is(word, "address") && !crate::form::is(word, "hostname") {
-        return Err(problem);
     }
-    fold.config.crypto.identity_hostname = crate::form::is(word, "hostname");
-    cursor.finish()
+    fold.config.crypto.identity = identity;
+    Ok(())
 }
 
-fn aggressive_mode(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn aggressive_mode(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.config.crypto.aggressive_mode = fold.no;
-    cursor.finish()
+    Ok(())
 }
 
 /// ISAKMP is on unless it is switched off for the whole router, which is not done: that must not
 /// pass in silence.
-fn enable(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn enable(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.fate = Some(match fold.no && !fold.default {
         true => Fate::Unsupported("ISAKMP stays on; without a crypto map on an interface it serves nobody"),
         false => Fate::NoOp,
     });
-    cursor.finish()
+    Ok(())
 }
 
-fn invalid_spi(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
+fn invalid_spi(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     fold.config.crypto.invalid_spi_recovery = !fold.no;
-    cursor.finish()
+    Ok(())
 }

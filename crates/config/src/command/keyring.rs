@@ -1,32 +1,38 @@
 //! `crypto keyring`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens, password};
-use crate::form::{Cursor, Problem};
-use crate::model::{Key, KeyPeer, Keyring};
-use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use crate::form::Problem;
+use crate::given::Given;
+use crate::model::{Config, Key, KeyPeer, Keyring};
+use ipnet::{IpNet, Ipv4Net};
+use std::net::IpAddr;
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "crypto keyring <name>", "= [vrf <vrf>]", keyring),
     fold(
         In::Keyring,
         "pre-shared-key",
-        "{address {ipv6 <LINE:peer>|<A.B.C.D:peer> [<A.B.C.D:mask>] = key [0|6] <key>}|hostname <host> = key [0|6] <key>|ipv6 <LINE:peer>}",
+        "{address {ipv6 <LINE:peer-ipv6>|<A.B.C.D:peer> [<A.B.C.D:mask>] = key [0|6] <key>}|hostname <host> = key [0|6] <key>|ipv6 <LINE:peer-ipv6>}",
         pre_shared_key,
     ),
-    fate(In::Keyring, "description", Fate::NoOp),
-    fold(In::Keyring, "local-address", "= <address> [<LINE:rest>]", local_address),
+    fate(In::Keyring, "description", Fate::NoOp).also(&[In::Profile, In::CryptoMap, In::DynamicMap]),
+    fold(
+        In::Keyring,
+        "local-address",
+        "= {<A.B.C.D:address>|<IF:interface> [<UNIT:unit>]} [<vrf>]",
+        local_address,
+    )
+    .also(&[In::Profile]),
     opens(In::Keyring, "rsa-pubkey", Fate::Unsupported("RSA keys are not implemented")),
 ];
 
-fn keyring(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let name = fold.argument(0);
+fn keyring(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = given.string("name").unwrap_or_default();
     if fold.no {
         fold.config.keyrings.retain(|keyring| keyring.name != name);
         return Ok(());
     }
-    if cursor.keyword("vrf") {
-        cursor.rest();
+    if given.has("vrf") {
         fold.fate = Some(Fate::Unsupported(
             "VRFs are not implemented; an entry whose peers may use the keyring does not exist here",
         ));
@@ -38,83 +44,85 @@ fn keyring(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> 
         || Keyring { name: name.clone(), line, ..Keyring::default() },
     );
     fold.mode = Mode::Keyring(place);
-    cursor.finish()
-}
-
-/// `address A [MASK]` or `hostname H`; `None` for `ipv6`.
-pub(super) fn key_peer(cursor: &mut Cursor<'_>) -> Result<Option<KeyPeer>, Problem> {
-    if cursor.keyword("address") {
-        if cursor.keyword("ipv6") {
-            cursor.rest();
-            return Ok(None);
-        }
-        let problem = cursor.problem("a network mask");
-        let address = cursor.address()?;
-        let mask = cursor.optional_address();
-        return network(address, mask).map(|net| Some(KeyPeer::Address(net))).ok_or(problem);
-    }
-    if cursor.keyword("hostname") {
-        return Ok(Some(KeyPeer::Hostname(cursor.word("a host name")?.to_string())));
-    }
-    if cursor.keyword("ipv6") {
-        cursor.rest();
-        return Ok(None);
-    }
-    Err(cursor.problem("address or hostname"))
+    Ok(())
 }
 
 /// An address with an optional mask: 0.0.0.0 alone is everything, any other address alone is one
 /// host.
-pub(super) fn network(address: Ipv4Addr, mask: Option<Ipv4Addr>) -> Option<IpNet> {
-    let length = match mask {
-        Some(mask) => return IpNet::with_netmask(address.into(), mask.into()).ok().map(|net| net.trunc()),
-        None if address.is_unspecified() => 0,
-        None => 32,
+pub(super) fn network(given: &Given<'_>, address: &str, mask: &str) -> Result<IpNet, Problem> {
+    match (given.address(address), given.word(mask)) {
+        (Some(address), None) => Ok(match address.is_unspecified() {
+            true => IpNet::V4(Ipv4Net::default()),
+            false => IpAddr::V4(address).into(),
+        }),
+        _ => given.network(address, mask).map(|net| net.trunc()),
+    }
+}
+
+/// Adds a key to the keys of a keyring, or takes it away. A peer has one key: the first stays.
+pub(super) fn change_key(
+    fold: &mut Fold<'_>,
+    given: &Given<'_>,
+    keys: impl FnOnce(&mut Config) -> Option<&mut Vec<Key>>,
+) -> Result<(), Problem> {
+    let (peer, name) = match given.word("host") {
+        Some(host) => (KeyPeer::Hostname(host.to_string()), "host"),
+        None if given.has("ipv6") => {
+            fold.fate = (!fold.no).then_some(Fate::Unsupported("IPv6 peers are not implemented"));
+            return Ok(());
+        }
+        None if given.word("peer").is_none() => return Err(given.missing("address or hostname")),
+        None => (KeyPeer::Address(network(given, "peer", "mask")?), "peer"),
     };
-    IpNet::new(address.into(), length).ok()
+    let (no, line) = (fold.no, fold.line);
+    let Some(keys) = keys(fold.config) else { return Ok(()) };
+    if no {
+        keys.retain(|known| known.peer != peer);
+        return Ok(());
+    }
+    let Some(key) = given.password("key", 0) else { return Ok(()) };
+    let new = Key { peer, key, no_xauth: given.has("no-xauth"), line };
+    match keys.iter().find(|known| known.peer == new.peer) {
+        Some(known) if (&known.key, known.no_xauth) == (&new.key, new.no_xauth) => Ok(()),
+        Some(_) => Err(given.problem(name, "a peer that has no key yet")),
+        None => {
+            keys.push(new);
+            Ok(())
+        }
+    }
 }
 
 /// `pre-shared-key {address A [MASK] | hostname H} key [0|6] KEY`
-fn pre_shared_key(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    let Some(peer) = key_peer(cursor)? else {
-        fold.fate = Some(Fate::Unsupported("IPv6 peers are not implemented"));
-        return Ok(());
-    };
-    let key = match cursor.keyword("key") {
-        true => Some(password(cursor, 0)?),
-        false if fold.no => None,
-        false => return Err(cursor.problem("key")),
-    };
-    let (line, no) = (fold.line, fold.no);
-    let Mode::Keyring(place) = fold.mode else { return Ok(()) };
-    if let Some(keyring) = fold.config.keyrings.get_mut(place) {
-        keyring.keys.retain(|known| known.peer != peer);
-        if let (Some(key), false) = (key, no) {
-            keyring.keys.push(Key { peer, key, no_xauth: false, line });
+fn pre_shared_key(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let mode = fold.mode;
+    change_key(fold, given, |config| match mode {
+        Mode::Keyring(place) => config.keyrings.get_mut(place).map(|keyring| &mut keyring.keys),
+        _ => None,
+    })
+}
+
+/// `local-address {ADDRESS | INTERFACE}`, of a keyring or of an ISAKMP profile.
+fn local_address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let address = fold.unless_no(given.address("address").map(IpAddr::V4));
+    let by_interface = given.word("interface").is_some() && !fold.no;
+    match fold.mode {
+        Mode::Keyring(place) => {
+            if let Some(keyring) = fold.config.keyrings.get_mut(place) {
+                keyring.local_address = address;
+            }
+            fold.fate = by_interface.then_some(Fate::Unsupported(
+                "only an address restricts a keyring; it serves every interface",
+            ));
         }
+        Mode::Profile(place) => {
+            if let Some(profile) = fold.config.profiles.get_mut(place) {
+                profile.local_address = address;
+            }
+            fold.fate = by_interface.then_some(Fate::Unsupported(
+                "only an address restricts a profile; it serves every interface",
+            ));
+        }
+        _ => {}
     }
-    cursor.finish()
-}
-
-fn local_address(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
-    if fold.no {
-        set_local_address(fold, None);
-        return Ok(());
-    }
-    let word = cursor.word("an address or an interface")?;
-    let address = word.parse::<Ipv4Addr>().ok().map(IpAddr::V4);
-    if address.is_none() {
-        fold.fate = Some(Fate::Unsupported("only an address restricts a keyring; it serves every interface"));
-        cursor.rest();
-    }
-    set_local_address(fold, address);
     Ok(())
-}
-
-fn set_local_address(fold: &mut Fold<'_>, address: Option<IpAddr>) {
-    if let Mode::Keyring(place) = fold.mode
-        && let Some(keyring) = fold.config.keyrings.get_mut(place)
-    {
-        keyring.local_address = address;
-    }
 }

@@ -5,6 +5,8 @@ mod acl;
 mod client_group;
 mod crypto_map;
 mod dhcp;
+#[cfg(test)]
+mod fixture;
 mod inert;
 mod interface;
 mod ipsec;
@@ -26,7 +28,6 @@ pub(crate) mod table;
 use crate::form::{Cursor, Problem};
 use crate::given::Given;
 use crate::model::Config;
-use crate::secret::Password;
 
 /// The mode of a line: the object that the commands of a submode change, by its index in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +160,20 @@ pub(crate) struct Row {
     pub(crate) also: &'static [In],
     pub(crate) form: &'static str,
     pub(crate) tail: &'static str,
+    pub(crate) no: No,
     pub(crate) action: Action,
+}
+
+/// What `no` and `default` do to a command that changes the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// Each takes the command away: the model is as it was without it.
+    TakesAway,
+    /// `no` is a setting too, because the command is on unless it says otherwise or has a value in
+    /// any case (`no exec`, `no exec-timeout`); `default` takes either away.
+    IsASetting,
+    /// `no` takes the command away; `default` leaves what it made, and empties it.
+    DefaultEmpties,
 }
 
 /// A command that is kept as it is, whatever follows.
@@ -167,11 +181,11 @@ pub(crate) const REST: &str = "= [<LINE:rest>]";
 
 /// A command of one mode.
 const fn row(mode: In, form: &'static str, tail: &'static str, action: Action) -> Row {
-    Row { mode, also: &[], form, tail, action }
+    Row { mode, also: &[], form, tail, no: No::TakesAway, action }
 }
 
-/// A command that changes the model.
-const fn fold(
+/// A command that changes the model and reads its words itself.
+const fn by_cursor(
     mode: In,
     form: &'static str,
     tail: &'static str,
@@ -181,7 +195,7 @@ const fn fold(
 }
 
 /// A command that changes the model, by its named arguments.
-const fn typed(
+const fn fold(
     mode: In,
     form: &'static str,
     tail: &'static str,
@@ -206,6 +220,11 @@ impl Row {
         Self { also: modes, ..self }
     }
 
+    /// The same command with another meaning of `no`.
+    const fn no(self, no: No) -> Self {
+        Self { no, ..self }
+    }
+
     /// Every mode that has the command.
     pub(crate) fn modes(&self) -> impl Iterator<Item = In> {
         std::iter::once(self.mode).chain(self.also.iter().copied())
@@ -223,12 +242,12 @@ pub(crate) struct Fold<'c> {
     pub(crate) line: u32,
     /// Arguments of the form.
     pub(crate) arguments: Vec<String>,
-    /// The rest of the line as written, for texts with spaces.
-    pub(crate) raw: String,
     /// The raw text after the line.
     pub(crate) block: Vec<String>,
-    /// Set by a fold whose line is accepted but has a remark.
+    /// Set by a fold whose line is accepted, and is not done as it says.
     pub(crate) fate: Option<Fate>,
+    /// Set by a fold whose line is accepted and done; what IOS says of it.
+    pub(crate) warning: Option<&'static str>,
 }
 
 impl Fold<'_> {
@@ -260,22 +279,11 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         acl::ROWS,
         dhcp::ROWS,
         inert::ROWS,
+        #[cfg(test)]
+        fixture::ROWS,
     ]
     .into_iter()
     .flatten()
-}
-
-/// `[0|5|6|7|8|9] TEXT`
-pub(crate) fn password(cursor: &mut Cursor<'_>, default: u8) -> Result<Password, Problem> {
-    let first = cursor.word("a password")?;
-    match (first, cursor.peek()) {
-        ("0" | "4" | "5" | "6" | "7" | "8" | "9", Some(text)) => {
-            let kind = first.parse().unwrap_or(default);
-            cursor.next();
-            Ok(Password::new(kind, text))
-        }
-        _ => Ok(Password::new(default, first)),
-    }
 }
 
 /// Finds the item with a key, or makes it.

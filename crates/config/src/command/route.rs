@@ -1,19 +1,19 @@
 //! `ip route` and `ip local pool`.
 
-use super::{Fate, Fold, In, Row, fate, opens, typed};
+use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Pool, Route};
 use std::net::IpAddr;
 
 pub(super) const ROWS: &[Row] = &[
-    typed(
+    fold(
         In::Global,
         "ip route",
         "{vrf <LINE:rest>|<A.B.C.D:prefix> <A.B.C.D:mask> {<A.B.C.D:hop>|dhcp|<IF:interface> [<UNIT:unit>] [<A.B.C.D:hop>|dhcp]} = [<1-255:distance>|name <name>|tag <0-4294967295:tag>|track <object>|permanent]...}",
         route,
     ),
-    typed(
+    fold(
         In::Global,
         "ip local pool <name>",
         "<A.B.C.D:low> = [<A.B.C.D:high>] [group <group>|cache-size <size>|recycle <LINE:rest>]...",
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Global, "ip default-gateway", Fate::NoOp),
     fate(In::Global, "ip default-network", Fate::Forwarding("chooses the default route")),
-    typed(In::Global, "ip routing", "", routing),
+    fold(In::Global, "ip routing", "", routing),
     fate(In::Global, "ip classless", Fate::NoOp),
     fate(In::Global, "ip subnet-zero", Fate::NoOp),
     fate(In::Global, "ip cef", Fate::NoOp),

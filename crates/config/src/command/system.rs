@@ -1,22 +1,22 @@
 //! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Row, entry, fate, typed};
+use super::{Fate, Fold, In, Row, entry, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::User;
 
 pub(super) const ROWS: &[Row] = &[
     fate(In::Global, "version <release>", Fate::NoOp),
-    typed(In::Global, "service password-encryption", "", password_encryption),
-    typed(In::Global, "hostname = <name>", "", hostname),
-    typed(In::Global, "ip domain-name = <name>", "", domain_name),
-    typed(In::Global, "ip domain name = <name>", "", domain_name),
+    fold(In::Global, "service password-encryption", "", password_encryption),
+    fold(In::Global, "hostname = <name>", "", hostname),
+    fold(In::Global, "ip domain-name = <name>", "", domain_name),
+    fold(In::Global, "ip domain name = <name>", "", domain_name),
     fate(In::Global, "ip domain lookup", Fate::NoOp),
     fate(In::Global, "ip domain-lookup", Fate::NoOp),
-    typed(
+    fold(
         In::Global,
         "username <name>",
-        "= [privilege <0-15:level>|{password|secret} [0|4|5|6|7|8|9] <password>|nopassword|{autocommand|access-class|view|one-time|aaa} [<LINE:rest>]]...",
+        "= [privilege <0-15:level>|nopassword|one-time|noescape|nohangup|nocallback-verify|dnis|access-class <access-list>|view <view>|user-maxlinks <count>|aaa attribute list <list>|algorithm-type {md5|scrypt|sha256}]... [{password|secret} [0|4|5|6|7|8|9] <LINE:password>|autocommand <LINE:command>]",
         username,
     ),
 ];
@@ -27,16 +27,37 @@ fn password_encryption(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem
 }
 
 fn hostname(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.hostname = fold.unless_no(given.word("name").map(str::to_string));
+    let name = fold.unless_no(given.string("name"));
+    if let Some(name) = &name {
+        if !is_host_name(name) {
+            let expected = "a name of up to 63 letters, digits and hyphens that begins with a letter and \
+                            ends with a letter or a digit";
+            return Err(given.problem("name", expected));
+        }
+        // IOS says that such a name has an illegal character, and takes it
+        fold.warning = name.contains('_').then_some("has an underscore, which the DNS does not allow");
+    }
+    fold.config.hostname = name;
     Ok(())
+}
+
+/// Whether a router may have the name: that of a host in the ARPANET (RFC 1035 section 2.3.1), or
+/// one with underscores.
+fn is_host_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.len() <= 63
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric())
+        && name.bytes().all(inner)
 }
 
 fn domain_name(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.domain_name = fold.unless_no(given.word("name").map(str::to_string));
+    fold.config.domain_name = fold.unless_no(given.string("name"));
     Ok(())
 }
 
-/// `username NAME [privilege N] [password|secret [TYPE] TEXT]`
+/// `username NAME [privilege N] [password|secret [TYPE] TEXT]`, where the text is the rest of the
+/// line.
 fn username(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {

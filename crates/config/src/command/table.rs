@@ -106,3 +106,7 @@ pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "no_tests.rs"]
+mod no_tests;

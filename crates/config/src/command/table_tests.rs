@@ -10,6 +10,7 @@ fn sample(token: &Token) -> String {
         Token::Keyword(keyword) => (*keyword).to_string(),
         Token::Argument(Kind::Number(low, _), _) => low.to_string(),
         Token::Argument(Kind::Address, _) => "10.0.0.1".into(),
+        Token::Argument(Kind::PrefixLength, _) => "/8".into(),
         Token::Argument(Kind::Interface, _) => "Loopback".into(),
         Token::Argument(Kind::Unit, _) => "0/0".into(),
         Token::Argument(Kind::Word | Kind::Line, _) => "zz9".into(),
@@ -47,7 +48,7 @@ fn every_form_is_well_made() {
             let is_range = kind.split_once('-').is_some_and(|(low, high)| {
                 matches!((low.parse::<u64>(), high.parse::<u64>()), (Ok(low), Ok(high)) if low <= high)
             });
-            assert!(is_range || ["A.B.C.D", "LINE", "IF", "UNIT"].contains(&kind), "{text}: {kind}");
+            assert!(is_range || ["A.B.C.D", "/nn", "LINE", "IF", "UNIT"].contains(&kind), "{text}: {kind}");
         }
     }
 }

@@ -21,8 +21,17 @@ pub struct DhcpPool {
     pub dns: Vec<Ipv4Addr>,
     /// `domain-name`.
     pub domain: Option<String>,
-    /// `lease`, seconds.
-    pub lease: Option<u32>,
+    /// `lease`.
+    pub lease: Option<DhcpLease>,
     /// Line.
     pub line: u32,
+}
+
+/// `lease`: how long an address is a client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DhcpLease {
+    /// For ever.
+    Infinite,
+    /// This many seconds.
+    Seconds(u32),
 }

@@ -1,23 +1,155 @@
 //! `crypto ipsec`, `crypto map`, `crypto dynamic-map`.
 
-use super::ike::Keepalive;
+use super::ike::{Hash, Keepalive, KeyLength, OwnIdentity};
+use super::keywords::keywords;
 use std::net::IpAddr;
+
+/// The cipher of a transform set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EspCipher {
+    /// DES.
+    Des,
+    /// Triple DES.
+    TripleDes,
+    /// AES in CBC mode.
+    Aes(KeyLength),
+    /// AES-GCM (RFC 4106).
+    Gcm(KeyLength),
+    /// AES-GMAC (RFC 4543), which encrypts nothing.
+    Gmac(KeyLength),
+    /// SEAL.
+    Seal,
+    /// No encryption (RFC 2410).
+    Null,
+}
+
+impl EspCipher {
+    /// Whether the cipher itself shows that a packet was changed, so that no HMAC goes with it.
+    pub const fn is_aead(self) -> bool {
+        matches!(self, Self::Gcm(_) | Self::Gmac(_))
+    }
+
+    /// Whether Hubward has it.
+    const fn is_implemented(self) -> bool {
+        match self {
+            Self::Des | Self::TripleDes | Self::Aes(_) => true,
+            Self::Gcm(length) => !matches!(length, KeyLength::Bits192),
+            Self::Gmac(_) | Self::Seal | Self::Null => false,
+        }
+    }
+}
+
+/// A transform of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transform {
+    /// What encrypts.
+    Cipher(EspCipher),
+    /// ESP with an HMAC.
+    Auth(Hash),
+    /// AH with an HMAC.
+    Ah(Hash),
+    /// Compression by LZS.
+    Compression,
+}
+
+impl Transform {
+    /// The keywords, and what they stand for with a key length.
+    pub(crate) const fn keywords(length: KeyLength) -> [(&'static str, Self); 18] {
+        [
+            ("esp-des", Self::Cipher(EspCipher::Des)),
+            ("esp-3des", Self::Cipher(EspCipher::TripleDes)),
+            ("esp-aes", Self::Cipher(EspCipher::Aes(length))),
+            ("esp-gcm", Self::Cipher(EspCipher::Gcm(length))),
+            ("esp-gmac", Self::Cipher(EspCipher::Gmac(length))),
+            ("esp-seal", Self::Cipher(EspCipher::Seal)),
+            ("esp-null", Self::Cipher(EspCipher::Null)),
+            ("esp-md5-hmac", Self::Auth(Hash::Md5)),
+            ("esp-sha-hmac", Self::Auth(Hash::Sha)),
+            ("esp-sha256-hmac", Self::Auth(Hash::Sha256)),
+            ("esp-sha384-hmac", Self::Auth(Hash::Sha384)),
+            ("esp-sha512-hmac", Self::Auth(Hash::Sha512)),
+            ("ah-md5-hmac", Self::Ah(Hash::Md5)),
+            ("ah-sha-hmac", Self::Ah(Hash::Sha)),
+            ("ah-sha256-hmac", Self::Ah(Hash::Sha256)),
+            ("ah-sha384-hmac", Self::Ah(Hash::Sha384)),
+            ("ah-sha512-hmac", Self::Ah(Hash::Sha512)),
+            ("comp-lzs", Self::Compression),
+        ]
+    }
+
+    /// The length of the cipher's key, where there is a choice.
+    pub const fn key_length(self) -> Option<KeyLength> {
+        match self {
+            Self::Cipher(EspCipher::Aes(length) | EspCipher::Gcm(length) | EspCipher::Gmac(length)) => {
+                Some(length)
+            }
+            _ => None,
+        }
+    }
+
+    /// As the configuration writes it, without the key length.
+    pub fn keyword(self) -> &'static str {
+        let length = self.key_length().unwrap_or(KeyLength::Bits128);
+        let keywords = Self::keywords(length);
+        keywords.iter().find(|(_, known)| *known == self).map_or("", |(keyword, _)| keyword)
+    }
+
+    /// Whether a set may have only one of the two.
+    pub(crate) const fn excludes(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Cipher(cipher), Self::Auth(_)) | (Self::Auth(_), Self::Cipher(cipher)) => cipher.is_aead(),
+            (Self::Cipher(_), Self::Cipher(_))
+            | (Self::Auth(_), Self::Auth(_))
+            | (Self::Ah(_), Self::Ah(_))
+            | (Self::Compression, Self::Compression) => true,
+            _ => false,
+        }
+    }
+}
 
 /// `crypto ipsec transform-set`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransformSet {
     /// Name.
     pub name: String,
-    /// Cipher with key length: des, 3des, aes, gcm.
-    pub cipher: Option<(String, Option<u16>)>,
-    /// Integrity: md5, sha, sha256, sha384, sha512.
-    pub auth: Option<String>,
+    /// Its transforms, at most one of a kind.
+    pub transforms: Vec<Transform>,
     /// `mode transport`.
     pub transport: bool,
-    /// Transforms that are not implemented (AH, compression, NULL).
-    pub unsupported: Vec<String>,
     /// Line.
     pub line: u32,
+}
+
+impl TransformSet {
+    /// The cipher.
+    pub fn cipher(&self) -> Option<EspCipher> {
+        self.transforms.iter().find_map(|transform| match transform {
+            Transform::Cipher(cipher) => Some(*cipher),
+            _ => None,
+        })
+    }
+
+    /// The hash of ESP's HMAC.
+    pub fn auth(&self) -> Option<Hash> {
+        self.transforms.iter().find_map(|transform| match transform {
+            Transform::Auth(hash) => Some(*hash),
+            _ => None,
+        })
+    }
+
+    /// Whether Hubward has each of its transforms.
+    pub fn is_implemented(&self) -> bool {
+        self.transforms.iter().all(|transform| match transform {
+            Transform::Cipher(cipher) => cipher.is_implemented(),
+            Transform::Auth(_) => true,
+            Transform::Ah(_) | Transform::Compression => false,
+        })
+    }
+
+    /// Whether it can be used here: it encrypts, and shows that a packet was changed.
+    pub fn is_usable(&self) -> bool {
+        self.is_implemented() && self.cipher().is_some_and(|cipher| cipher.is_aead() || self.auth().is_some())
+    }
 }
 
 /// What static and dynamic entries have in common.
@@ -96,6 +228,22 @@ impl Replay {
     }
 }
 
+impl Volume {
+    /// The limit in kilobytes.
+    pub const fn kilobytes(self) -> Option<u32> {
+        match self {
+            Self::Unlimited => None,
+            Self::Kilobytes(kilobytes) => Some(kilobytes),
+        }
+    }
+}
+
+impl Default for Volume {
+    fn default() -> Self {
+        Self::Kilobytes(4_608_000)
+    }
+}
+
 /// `crypto dynamic-map`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DynamicMap {
@@ -158,16 +306,18 @@ impl MapEntry {
     }
 }
 
-/// `crypto ipsec df-bit`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DfBit {
-    /// `copy`.
-    #[default]
-    Copy,
-    /// `set`.
-    Set,
-    /// `clear`.
-    Clear,
+keywords! {
+    /// `crypto ipsec df-bit`.
+    #[derive(Default)]
+    pub enum DfBit {
+        /// As in the inner packet.
+        #[default]
+        Copy = "copy",
+        /// Set.
+        Set = "set",
+        /// Not set.
+        Clear = "clear",
+    }
 }
 
 /// Global `crypto` settings.
@@ -177,8 +327,8 @@ pub struct CryptoGlobal {
     pub keepalive: Option<Keepalive>,
     /// `crypto isakmp nat keepalive`, seconds.
     pub nat_keepalive: Option<u32>,
-    /// `crypto isakmp identity hostname`.
-    pub identity_hostname: bool,
+    /// `crypto isakmp identity`.
+    pub identity: OwnIdentity,
     /// Cleared by `crypto isakmp aggressive-mode disable`.
     pub aggressive_mode: bool,
     /// Cleared by `no crypto ipsec nat-transparency udp-encapsulation`.
@@ -189,8 +339,8 @@ pub struct CryptoGlobal {
     pub df_bit: DfBit,
     /// `crypto ipsec security-association lifetime seconds`.
     pub seconds: u32,
-    /// `crypto ipsec security-association lifetime kilobytes`; `None` for `disable`.
-    pub kilobytes: Option<u32>,
+    /// `crypto ipsec security-association lifetime kilobytes`.
+    pub volume: Volume,
     /// `crypto ipsec security-association replay`.
     pub replay: Replay,
     /// `crypto ipsec security-association idle-time`.
@@ -202,13 +352,13 @@ impl Default for CryptoGlobal {
         Self {
             keepalive: None,
             nat_keepalive: None,
-            identity_hostname: false,
+            identity: OwnIdentity::Address,
             aggressive_mode: true,
             nat_transparency: true,
             invalid_spi_recovery: false,
             df_bit: DfBit::Copy,
             seconds: 3600,
-            kilobytes: Some(4_608_000),
+            volume: Volume::default(),
             replay: Replay::default(),
             idle_time: None,
         }

@@ -40,6 +40,15 @@ pub enum LineLogin {
     List(String),
 }
 
+/// `exec-timeout`: when an idle session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecTimeout {
+    /// `exec-timeout 0 0`
+    Never,
+    /// After this many seconds.
+    After(u32),
+}
+
 /// `line`: the settings of one or several lines. What several say of a line, the last says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TerminalLine {
@@ -49,8 +58,8 @@ pub struct TerminalLine {
     pub first: u16,
     /// Last line.
     pub last: u16,
-    /// `exec-timeout` in seconds; 0 has no end, `None` is 600.
-    pub exec_timeout: Option<u32>,
+    /// `exec-timeout`; ten minutes unless given.
+    pub exec_timeout: Option<ExecTimeout>,
     /// `login`.
     pub login: Option<LineLogin>,
     /// `password`.
@@ -160,6 +169,19 @@ pub enum AaaMethod {
 }
 
 impl AaaMethod {
+    /// The keywords that stand for a method by themselves.
+    pub(crate) const KEYWORDS: &[(&'static str, Self)] = &[
+        ("local", Self::Local),
+        ("local-case", Self::LocalCase),
+        ("none", Self::None),
+        ("enable", Self::Enable),
+        ("line", Self::Line),
+        ("if-authenticated", Self::IfAuthenticated),
+        ("krb5", Self::Krb5),
+        ("krb5-telnet", Self::Krb5Telnet),
+        ("ldap", Self::Ldap),
+    ];
+
     /// Whether the users or groups of this configuration answer.
     pub const fn is_local(&self) -> bool {
         matches!(self, Self::Local | Self::LocalCase)

@@ -8,6 +8,7 @@ mod dhcp;
 mod ike;
 mod interface;
 mod ipsec;
+mod keywords;
 mod logging;
 mod login;
 mod route;

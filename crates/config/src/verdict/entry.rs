@@ -166,12 +166,6 @@ fn of_ipv6(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// Whether a transform set can be used here.
-fn usable(set: &TransformSet) -> bool {
-    let cipher = set.cipher.as_ref().map(|(name, _)| name.as_str());
-    set.unsupported.is_empty() && cipher.is_some() && (set.auth.is_some() || cipher == Some("gcm"))
-}
-
 /// What was found of an entry.
 struct Found<'w, 'p> {
     world: &'w World<'p>,
@@ -451,7 +445,7 @@ impl<'w, 'p> Found<'w, 'p> {
         }
         let known = |name: &&String| self.world.config.transform_sets.iter().find(|set| set.name == **name);
         let sets: Vec<_> = terms.transform_sets.iter().filter_map(|name| known(&name)).collect();
-        let unusable = |set: &&&TransformSet| !usable(set);
+        let unusable = |set: &&&TransformSet| !set.is_usable();
         let reasons: Vec<_> = sets
             .iter()
             .filter(unusable)

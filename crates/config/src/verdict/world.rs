@@ -6,7 +6,9 @@ use super::networks::{Flow, less, to};
 use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::interface_name::long_name;
-use crate::model::{Addressing, Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, Profile};
+use crate::model::{
+    Addressing, Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, PeerAuthentication, Profile,
+};
 use crate::parsed::Parsed;
 use crate::secret::Password;
 use crate::slip::near;
@@ -329,13 +331,16 @@ impl<'p> World<'p> {
 
     /// The ISAKMP policies that work here, with a pre-shared key.
     pub(super) fn has_policy(&self) -> bool {
-        self.config.policies.iter().any(|policy| policy.authentication == "pre-share" && is_known(policy))
+        self.config
+            .policies
+            .iter()
+            .any(|policy| policy.authentication == PeerAuthentication::PreShare && is_known(policy))
     }
 
     /// Why no phase 1 can be agreed on.
     pub(super) fn no_policy(&self, line: u32) -> Vec<Reason> {
         let why = |policy: &IsakmpPolicy| {
-            let text = if policy.authentication != "pre-share" {
+            let text = if policy.authentication != PeerAuthentication::PreShare {
                 format!(
                     "ISAKMP policy {} authenticates by {}, but certificates are not implemented",
                     policy.priority, policy.authentication
@@ -355,7 +360,11 @@ impl<'p> World<'p> {
 
     /// Whether some ISAKMP policy asks for certificates.
     pub(super) fn by_certificate(&self) -> Option<Reason> {
-        let policy = self.config.policies.iter().find(|policy| policy.authentication != "pre-share")?;
+        let policy = self
+            .config
+            .policies
+            .iter()
+            .find(|policy| policy.authentication != PeerAuthentication::PreShare)?;
         let text = format!(
             "without a key the peer is authenticated by {} (ISAKMP policy {}), but certificates are not implemented",
             policy.authentication, policy.priority
@@ -420,6 +429,5 @@ fn key(line: &str) -> String {
 }
 
 fn is_known(policy: &IsakmpPolicy) -> bool {
-    matches!(policy.encryption.0.as_str(), "des" | "3des" | "aes")
-        && matches!(policy.group, 1 | 2 | 5 | 14 | 15 | 16 | 19 | 20 | 21)
+    matches!(policy.group, 1 | 2 | 5 | 14 | 15 | 16 | 19 | 20 | 21)
 }

@@ -5,7 +5,7 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::{Layout, address_and_mask, left};
 use crate::translate;
 use crate::views::snapshot::{Carried, Flow, Pair, Snapshot, Traffic};
-use hubward_config::model::MapEntry;
+use hubward_config::model::{self, KeyLength, MapEntry, Transform};
 use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::esp::sa::Direction;
 use hubward_proto::flow::selector::{AddressRange, Selector};
@@ -513,15 +513,19 @@ struct TransformSetRow {
 struct TransformSets(Arc<Snapshot>);
 
 /// The transforms of a set as the configuration spells them.
-pub(super) fn transforms(set: &hubward_config::model::TransformSet) -> Vec<String> {
-    let cipher = set.cipher.as_ref().map(|(name, bits)| match (name.as_str(), bits) {
-        ("aes", Some(192)) => "esp-192-aes".to_string(),
-        ("aes", Some(256)) => "esp-256-aes".to_string(),
-        ("gcm", Some(256)) => "esp-gcm 256".to_string(),
-        (name, _) => format!("esp-{name}"),
+pub(super) fn transforms(set: &model::TransformSet) -> Vec<String> {
+    let mut transforms = set.transforms.clone();
+    transforms.sort_by_key(|transform| match transform {
+        Transform::Cipher(_) => 0,
+        Transform::Auth(_) => 1,
+        Transform::Ah(_) | Transform::Compression => 2,
     });
-    let auth = set.auth.as_ref().map(|name| format!("esp-{name}-hmac"));
-    cipher.into_iter().chain(auth).chain(set.unsupported.iter().cloned()).collect()
+    let shown = transforms.iter().map(|transform| match (transform, transform.key_length()) {
+        (_, None | Some(KeyLength::Bits128)) => transform.keyword().to_string(),
+        (Transform::Cipher(model::EspCipher::Aes(length)), _) => format!("esp-{length}-aes"),
+        (_, Some(length)) => format!("{} {length}", transform.keyword()),
+    });
+    shown.collect()
 }
 
 impl Layout for TransformSets {

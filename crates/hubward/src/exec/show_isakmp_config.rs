@@ -5,7 +5,9 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::Layout;
 use crate::manage::desk::PRIVILEGED;
 use crate::views::snapshot::Snapshot;
-use hubward_config::model::{IdentityMatch, IsakmpPolicy, Key, KeyPeer};
+use hubward_config::model::{
+    Encryption, Hash, IdentityMatch, IsakmpPolicy, Key, KeyLength, KeyPeer, PeerAuthentication,
+};
 use hubward_crypto::suite::DhGroup;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -27,10 +29,10 @@ pub(super) fn key(context: &Context, _: &Arguments) -> Output {
 #[derive(Debug, Serialize)]
 struct PolicyRow {
     priority: u16,
-    encryption: String,
+    encryption: &'static str,
     key_bits: Option<u16>,
-    hash: String,
-    authentication: String,
+    hash: &'static str,
+    authentication: &'static str,
     dh_group: u16,
     /// Seconds.
     lifetime: u32,
@@ -38,13 +40,12 @@ struct PolicyRow {
 
 impl From<&IsakmpPolicy> for PolicyRow {
     fn from(policy: &IsakmpPolicy) -> Self {
-        let (encryption, bits) = &policy.encryption;
         Self {
             priority: policy.priority,
-            encryption: encryption.clone(),
-            key_bits: if encryption == "aes" { bits.or(Some(128)) } else { None },
-            hash: policy.hash.clone(),
-            authentication: policy.authentication.clone(),
+            encryption: policy.encryption.keyword(),
+            key_bits: policy.encryption.key_length().map(KeyLength::bits),
+            hash: policy.hash.keyword(),
+            authentication: policy.authentication.keyword(),
             dh_group: policy.group,
             lifetime: policy.lifetime,
         }
@@ -53,45 +54,53 @@ impl From<&IsakmpPolicy> for PolicyRow {
 
 struct Policies(Arc<Snapshot>);
 
+impl Policies {
+    fn sorted(&self) -> impl Iterator<Item = &IsakmpPolicy> {
+        let mut policies: Vec<_> = self.0.parsed.config.policies.iter().collect();
+        policies.sort_by_key(|policy| policy.priority);
+        policies.into_iter()
+    }
+}
+
 impl Layout for Policies {
     type Row = PolicyRow;
 
     fn rows(&self) -> impl Iterator<Item = PolicyRow> {
-        let mut rows: Vec<_> = self.0.parsed.config.policies.iter().map(PolicyRow::from).collect();
-        rows.sort_by_key(|row| row.priority);
-        rows.into_iter()
+        self.sorted().map(PolicyRow::from)
     }
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "\nGlobal IKE policy")?;
-        for row in self.rows() {
-            writeln!(out, "Protection suite of priority {}", row.priority)?;
-            let encryption = match (row.encryption.as_str(), row.key_bits) {
-                ("des", _) => "DES - Data Encryption Standard (56 bit keys).".to_string(),
-                ("3des", _) => "Three key triple DES".to_string(),
-                (_, bits) => {
-                    format!("AES - Advanced Encryption Standard ({} bit keys).", bits.unwrap_or(128))
+        for policy in self.sorted() {
+            writeln!(out, "Protection suite of priority {}", policy.priority)?;
+            let encryption = match policy.encryption {
+                Encryption::Des => "DES - Data Encryption Standard (56 bit keys).".to_string(),
+                Encryption::TripleDes => "Three key triple DES".to_string(),
+                Encryption::Aes(length) => {
+                    format!("AES - Advanced Encryption Standard ({length} bit keys).")
                 }
             };
-            let hash = match row.hash.as_str() {
-                "md5" => "Message Digest 5",
-                "sha256" => "Secure Hash Standard 2 (256 bit)",
-                "sha384" => "Secure Hash Standard 2 (384 bit)",
-                "sha512" => "Secure Hash Standard 2 (512 bit)",
-                _ => "Secure Hash Standard",
+            let hash = match policy.hash {
+                Hash::Md5 => "Message Digest 5",
+                Hash::Sha => "Secure Hash Standard",
+                Hash::Sha256 => "Secure Hash Standard 2 (256 bit)",
+                Hash::Sha384 => "Secure Hash Standard 2 (384 bit)",
+                Hash::Sha512 => "Secure Hash Standard 2 (512 bit)",
             };
-            let authentication = match row.authentication.as_str() {
-                "pre-share" => "Pre-Shared Key",
-                "rsa-encr" => "Rivest-Shamir-Adleman Encryption",
-                _ => "Rivest-Shamir-Adleman Signature",
+            let authentication = match policy.authentication {
+                PeerAuthentication::PreShare => "Pre-Shared Key",
+                PeerAuthentication::RsaEncr => "Rivest-Shamir-Adleman Encryption",
+                PeerAuthentication::RsaSig | PeerAuthentication::EcdsaSig => {
+                    "Rivest-Shamir-Adleman Signature"
+                }
             };
-            let bits = DhGroup::from_number(row.dh_group)
+            let bits = DhGroup::from_number(policy.group)
                 .map_or_else(|| "not implemented".into(), |group| format!("{} bit", group.bits()));
             writeln!(out, "        encryption algorithm:   {encryption}")?;
             writeln!(out, "        hash algorithm:         {hash}")?;
             writeln!(out, "        authentication method:  {authentication}")?;
-            writeln!(out, "        Diffie-Hellman group:   #{} ({bits})", row.dh_group)?;
-            writeln!(out, "        lifetime:               {} seconds, no volume limit", row.lifetime)?;
+            writeln!(out, "        Diffie-Hellman group:   #{} ({bits})", policy.group)?;
+            writeln!(out, "        lifetime:               {} seconds, no volume limit", policy.lifetime)?;
         }
         Ok(())
     }

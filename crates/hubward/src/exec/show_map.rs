@@ -6,7 +6,7 @@ use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::{Layout, acl_range, acl_side, port_suffix, protocol_name};
 use crate::translate;
 use crate::views::snapshot::{Flow, Snapshot};
-use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Volume, Wildcard};
+use hubward_config::model::{Acl, AclEntry, Config, EntryTerms, Wildcard};
 use hubward_proto::names::EntryName;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -94,16 +94,11 @@ pub(super) fn acl_text(entry: &AclEntry) -> String {
 impl Terms {
     fn new(terms: &EntryTerms, config: &Config) -> Self {
         let acl = terms.acl.as_ref().and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-        let kilobytes = match terms.volume {
-            Some(Volume::Unlimited) => None,
-            Some(Volume::Kilobytes(kilobytes)) => Some(kilobytes),
-            None => config.crypto.kilobytes,
-        };
         Self {
             isakmp_profile: terms.profile.clone(),
             access_list: terms.acl.clone(),
             access_list_lines: acl.map(Self::lines).unwrap_or_default(),
-            kilobytes,
+            kilobytes: terms.volume.unwrap_or(config.crypto.volume).kilobytes(),
             seconds: terms.seconds.unwrap_or(config.crypto.seconds),
             idle_time: terms.idle_time.or(config.crypto.idle_time),
             pfs_group: terms.pfs,

@@ -5,7 +5,7 @@ use crate::base::family::v4;
 use crate::base::store::{DHCP_SERVER, Store, wall_clock};
 use crate::machine::dhcp_packets::{Stop, receive};
 use crate::supervise::{self, Heart, Supervisor};
-use hubward_config::model::{Addressing, Config, DhcpPool};
+use hubward_config::model::{Addressing, Config, DhcpLease, DhcpPool};
 use hubward_linux::link;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
@@ -154,7 +154,12 @@ fn place(config: &Config, configured: &DhcpPool) -> Option<(String, Pool)> {
         routers: configured.routers.clone(),
         dns: configured.dns.clone(),
         domain: configured.domain.clone(),
-        lease: configured.lease.map_or(LEASE, |seconds| Duration::from_secs(seconds.into())),
+        lease: match configured.lease {
+            None => LEASE,
+            // as the protocol writes it
+            Some(DhcpLease::Infinite) => Duration::from_secs(u32::MAX.into()),
+            Some(DhcpLease::Seconds(seconds)) => Duration::from_secs(seconds.into()),
+        },
         dynamic: dynamic.is_some(),
         fixed,
     };

@@ -195,14 +195,13 @@ mod tests {
     use super::*;
     use crate::gateway::startup::keep_unsaved;
 
-    /// The position of a wrong word is that in the typed line, although the password before it was
-    /// hashed.
+    /// The position of a wrong word is that in the typed line, although its password was hashed.
     #[test]
-    fn what_is_wrong_behind_a_password_has_its_place() {
+    fn what_is_wrong_before_a_password_has_its_place() {
         let desk = crate::views::tests::desk();
-        for line in ["username a secret zebra foo", "enable secret zebra foo"] {
+        for line in ["  username  a privilege 16 secret zebra foo", "enable  secret level 16 zebra foo"] {
             let refused = enter(&desk, &Position::default(), line);
-            assert_eq!(refused, Err(Refusal::Invalid(line.len() - 3)), "{line}");
+            assert_eq!(refused, Err(Refusal::Invalid(line.find("16").unwrap())), "{line}");
         }
     }
 

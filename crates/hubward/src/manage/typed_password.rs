@@ -11,12 +11,15 @@ use hubward_linux::random;
 pub(crate) fn protect(line: &str, position: &Position, obfuscate: bool) -> Option<String> {
     // in a line's mode, every global command is understood too
     let spelled = spell_out(&format!("line vty 0\n{line}"));
-    let words: Vec<&str> = spelled.lines().nth(1)?.split_whitespace().collect();
+    let spelled = spelled.lines().nth(1)?.trim();
+    let words: Vec<&str> = spelled.split_whitespace().collect();
     let (kind, place) = password_in(&words, position)?;
-    let (clear, behind) = match (words.get(place)?, words.get(place + 1)) {
-        (&"0", Some(clear)) => (clear, place + 2),
-        (&("4" | "5" | "6" | "7" | "8" | "9"), Some(_)) => return None,
-        (clear, _) => (clear, place + 1),
+    // the password is the rest of the line, with its blanks
+    let (before, rest) = spelled.split_at_checked(offset(spelled, place)?)?;
+    let clear = match rest.split_once(char::is_whitespace) {
+        Some(("0", clear)) => clear.trim_start(),
+        Some(("4" | "5" | "6" | "7" | "8" | "9", _)) => return None,
+        _ => rest,
     };
     let random = random::seed().ok()?;
     let stored = match kind {
@@ -24,10 +27,16 @@ pub(crate) fn protect(line: &str, position: &Position, obfuscate: bool) -> Optio
         Kind::Password if obfuscate => format!("7 {}", encode_type7(clear, random.first()? & 15)),
         Kind::Password => return None,
     };
-    let before = words.get(..place)?.iter().copied();
-    let entered: Vec<&str> =
-        before.chain([stored.as_str()]).chain(words.get(behind..)?.iter().copied()).collect();
-    Some(entered.join(" "))
+    Some(format!("{before}{stored}"))
+}
+
+/// Where a word of a line begins.
+fn offset(line: &str, word: usize) -> Option<usize> {
+    let starts = line.char_indices().filter(|(place, letter)| {
+        let before = line.get(..*place).and_then(|before| before.chars().next_back());
+        !letter.is_whitespace() && before.is_none_or(char::is_whitespace)
+    });
+    starts.map(|(place, _)| place).nth(word)
 }
 
 #[derive(Clone, Copy)]
@@ -48,8 +57,11 @@ fn password_in(words: &[&str], position: &Position) -> Option<(Kind, usize)> {
         ["enable", keyword, "level", ..] => Some((kind(keyword)?, 4)),
         ["enable", keyword, ..] => Some((kind(keyword)?, 2)),
         ["password", ..] if position.prompt() == "config-line" => Some((Kind::Password, 1)),
-        ["username", _, "privilege", _, keyword, ..] => Some((kind(keyword)?, 5)),
-        ["username", _, keyword, ..] => Some((kind(keyword)?, 3)),
+        // after its name, its options come before the password
+        ["username", _, options @ ..] => {
+            let place = options.iter().position(|word| kind(word).is_some())?;
+            Some((kind(options.get(place)?)?, place + 3))
+        }
         _ => None,
     }
 }
@@ -66,18 +78,20 @@ mod tests {
 
     #[test]
     fn a_secret_is_hashed() {
-        for (line, start, end) in [
-            ("username a privilege 15 secret zebra", "username a privilege 15 secret 9 ", ""),
-            ("  usern a sec 0 zebra", "username a secret 9 ", ""),
-            ("username a secret zebra privilege 15", "username a secret 9 ", " privilege 15"),
-            ("enable secret zebra", "enable secret 9 ", ""),
-            ("ena sec level 7 0 zebra", "enable secret level 7 9 ", ""),
+        for (line, start, clear) in [
+            ("username a privilege 15 secret zebra", "username a privilege 15 secret 9 ", "zebra"),
+            ("  usern a sec 0 zebra", "username a secret 9 ", "zebra"),
+            ("username a view v secret zebra", "username a view v secret 9 ", "zebra"),
+            ("enable secret zebra", "enable secret 9 ", "zebra"),
+            ("ena sec level 7 0 zebra", "enable secret level 7 9 ", "zebra"),
+            // the rest of the line is the password
+            ("username a secret zebra privilege 15", "username a secret 9 ", "zebra privilege 15"),
+            ("enable secret 0 zebra  foo", "enable secret 9 ", "zebra  foo"),
         ] {
             let made = protected(line, false).unwrap();
             assert!(!made.contains("zebra"), "{made}");
-            let stored = made.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-            let stored = stored.unwrap_or_else(|| panic!("{line}: {made}"));
-            assert!(verify(9, stored, b"zebra").unwrap(), "{made}");
+            let stored = made.strip_prefix(start).unwrap_or_else(|| panic!("{line}: {made}"));
+            assert!(verify(9, stored, clear.as_bytes()).unwrap(), "{made}");
         }
         assert_ne!(
             protected("enable secret x", false),

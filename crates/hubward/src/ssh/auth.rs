@@ -5,7 +5,9 @@ use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
 use crate::shell::serve::CheckEnable;
-use hubward_config::model::{AaaMethod, AclEntry, Config, LineKind, LineLogin, TerminalLine, User, Wildcard};
+use hubward_config::model::{
+    AaaMethod, AclEntry, Config, ExecTimeout, LineKind, LineLogin, TerminalLine, User, Wildcard,
+};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
@@ -19,7 +21,7 @@ const VTY_LINES: u16 = 100;
 const TCP: u8 = 6;
 const SSH: u16 = 22;
 /// The default of `exec-timeout`.
-const EXEC_TIMEOUT: u32 = 600;
+const EXEC_TIMEOUT: ExecTimeout = ExecTimeout::After(600);
 
 /// What all `line vty` commands together say of one line.
 pub(super) fn line(config: &Config, number: u16) -> TerminalLine {
@@ -158,10 +160,12 @@ pub(super) struct Rights {
 pub(super) fn rights(config: &Config, name: &str, number: u16) -> Rights {
     let line = line(config, number);
     let own = user(config, name).and_then(|user| user.privilege);
-    let seconds = line.exec_timeout.unwrap_or(EXEC_TIMEOUT);
     Rights {
         privilege: own.or(line.privilege).unwrap_or(1),
-        exec_timeout: (seconds > 0).then(|| Duration::from_secs(u64::from(seconds))),
+        exec_timeout: match line.exec_timeout.unwrap_or(EXEC_TIMEOUT) {
+            ExecTimeout::Never => None,
+            ExecTimeout::After(seconds) => Some(Duration::from_secs(seconds.into())),
+        },
         length: line.length,
         width: line.width,
     }

@@ -6,7 +6,7 @@ mod does;
 use super::fixtures::difference;
 use super::table::{ROWS, Run};
 use does::{CONFIGURATION as CONFIGURES, EXEC as DOES};
-use hubward_config::reference::{Command, Effect, Mode, form_words, reference};
+use hubward_config::reference::{Command, Effect, Mode, No, form_words, reference};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,8 +19,8 @@ if it differs from them.
 
 A word stands for itself and may be abbreviated as long as it is unambiguous. `[a|b]` is optional, `{a|b}` is a choice, and
 whatever is followed by `...` may be repeated. `<name>` is one word, `<1-100:name>` a number, `<A.B.C.D:name>` an address or a
-mask, `<LINE:name>` the rest of the line. Keywords are not case-sensitive. In the shell, `?` lists what may come next and Tab
-completes a word.
+mask, `</nn:name>` the length of a prefix, `<LINE:name>` the rest of the line. Keywords are not case-sensitive. In the shell, `?`
+lists what may come next and Tab completes a word.
 ";
 
 const EXEC: &str = "\
@@ -146,7 +146,14 @@ fn configuration_chapters(modes: &[Mode]) -> Vec<Chapter> {
             text.push_str("\n**Works**\n\n");
             for command in works {
                 let does = configures(mode, &command.form).unwrap_or_default();
-                let _ = writeln!(text, "- `{}`  \n  {does}", readable(&command.form));
+                let no = match command.no {
+                    No::TakesAway => "",
+                    No::IsASetting => {
+                        " `no` is a setting of its own; `default` restores what applies without a line."
+                    }
+                    No::DefaultEmpties => " `default` empties it.",
+                };
+                let _ = writeln!(text, "- `{}`  \n  {does}{no}", readable(&command.form));
             }
         }
         for (title, is) in [
