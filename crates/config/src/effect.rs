@@ -169,10 +169,8 @@ fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
 /// Static routes through a tunnel that are not understood: where they lead, nothing is closed.
 fn routes_half_read(parsed: &Parsed) -> Vec<Change> {
     let is_route = |text: &str| text.trim_start().starts_with("ip route ");
-    let by_tunnel = |text: &str| {
-        text.split_whitespace()
-            .any(|word| is_tunnel(&crate::interface_name::long_name(word)) || word.starts_with("Tunnel"))
-    };
+    let by_tunnel =
+        |text: &str| text.split_whitespace().any(|word| is_tunnel(&crate::interface_name::long_name(word)));
     let lines = parsed.document.lines.iter().zip(1..);
     let found = lines.filter(|(line, _)| line.class == Class::Unknown && is_route(&line.text));
     let found = found.filter(|(line, _)| by_tunnel(&line.text));
@@ -368,7 +366,7 @@ mod tests {
     fn a_refusal_names_the_whole_line() {
         let long = "ip route 10.0.0.0 255.0.0.0 10.9.9.9 name a-name-that-is-longer-than-what-a-message-shows multicast x";
         for (text, line, words) in [
-            ("crypto map M local-address Loopback0\n", 1, "`crypto map M local-address Loopback0` is not"),
+            ("crypto map M isakmp-profile P\n", 1, "`crypto map M isakmp-profile P` is not"),
             (
                 "ip route vrf G 10.0.0.0 255.0.0.0 10.1.1.1\n",
                 1,

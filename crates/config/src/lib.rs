@@ -30,7 +30,7 @@ mod slip;
 mod unreachable;
 pub mod verdict;
 
-pub use interface_name::{is_hardware, long_name};
+pub use interface_name::{is_hardware, long_name, parent};
 pub use parse::{end_of, lines_under, parse, spell_out};
 pub use parsed::{Parsed, unenforced};
 pub use unreachable::say_unreachable;

@@ -2,9 +2,9 @@
 //! and routes to `Null0` that take packets of a crypto map.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
+use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, InterfaceKind, Route};
 use crate::parsed::Parsed;
-use crate::verdict::{has_card, has_no_link};
+use crate::verdict::has_no_link;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 
@@ -85,7 +85,7 @@ fn say(found: &mut Vec<Diagnostic>, code: Code, line: u32, message: String, reme
 fn is_here(config: &Config, name: &str) -> bool {
     let defined = config.interfaces.iter().find(|interface| interface.name == name);
     let shut = |interface: &Interface| interface.shutdown && !has_no_link(name);
-    name.starts_with("Null") || defined.is_some_and(|interface| has_card(config, name) || shut(interface))
+    is_null(name) || defined.is_some_and(|interface| config.has_link(name) || shut(interface))
 }
 
 /// For each route its interface, if that has no link here or is not defined.
@@ -160,7 +160,11 @@ fn null_route(config: &Config, net: IpNet) -> Option<&Route> {
     let used = covering.max_by_key(|route| {
         (route.destination.prefix_len(), std::cmp::Reverse((route.distance, route.line)))
     });
-    used.filter(|route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null")))
+    used.filter(|route| route.interface.as_deref().is_some_and(is_null))
+}
+
+fn is_null(name: &str) -> bool {
+    InterfaceKind::of(name) == InterfaceKind::Null
 }
 
 #[cfg(test)]
@@ -215,7 +219,7 @@ mod tests {
     fn the_network_of_an_interface_that_is_not_here_is_named() {
         for (name, below, told) in [
             ("Vlan1", "", true),
-            ("Loopback0", "", true),
+            ("Loopback0", "", false),
             ("BVI1", "", true),
             ("GigabitEthernet0/1.30", "", true),
             ("Dialer1", "", true),

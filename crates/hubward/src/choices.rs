@@ -1,8 +1,11 @@
 //! What a start leaves out or allows: tunnels that are left out by name, and unenforced lines that
 //! were allowed.
 
+mod mapping;
+
 use crate::base::files;
-use crate::base::program::{WrongUse, mapping};
+use crate::base::program::{WrongUse, mapping as pair_of};
+use crate::choices::mapping::Mapping;
 use hubward_config::diagnostic::{Kind, Unenforced};
 use hubward_config::model::Config;
 use hubward_config::verdict::{Outcome, Verdict, has_no_link, leave_out, verdicts};
@@ -13,11 +16,16 @@ use std::path::Path;
 /// The options of `check` and `run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Maps an interface of the configuration to a Linux interface: FastEthernet0/0=eth0. Without
-    /// any, the Ethernet interfaces are mapped to the network cards in order. `check` does not
-    /// check whether this machine has them.
+    /// Maps an interface of the configuration to a Linux interface: FastEthernet0/0=eth0, or a VLAN
+    /// to several as the ports of a bridge: Vlan1=eth1,eth2. Without any, the Ethernet interfaces
+    /// are mapped to the network cards in order. `check` does not check whether this machine has
+    /// them.
     #[arg(long = "map", value_name = "IOS=LINUX")]
     pub(crate) map: Vec<String>,
+    /// A file (TOML) that says which Linux interface is which, and more about this machine; what
+    /// other options say of the same interface counts. See docs/interfaces.md.
+    #[arg(long, value_name = "FILE", value_parser = Mapping::read)]
+    pub(crate) mapping: Option<Mapping>,
     /// Start without a tunnel, a group or a peer, by the name that `check` prints; its networks are
     /// then unreachable. May be given several times.
     #[arg(long, value_name = "NAME")]
@@ -27,6 +35,27 @@ pub(crate) struct Options {
     /// these per line. May be given several times.
     #[arg(long, value_name = "ITEM")]
     pub(crate) allow_unenforced: Vec<String>,
+}
+
+impl Options {
+    /// The links of interfaces: those of the mapping file, unless `--map` names the same interface,
+    /// and those of `--map`.
+    pub(crate) fn maps(&self) -> Vec<String> {
+        let of = |pair: &str| pair.split_once('=').map(|(ios, _)| hubward_config::long_name(ios));
+        let is_given = |pair: &&String| self.map.iter().any(|given| of(given) == of(pair));
+        let of_file = self.mapping.iter().flat_map(|mapping| &mapping.map);
+        of_file.filter(|pair| !is_given(pair)).chain(&self.map).cloned().collect()
+    }
+
+    /// Whether the mapping file says that something else gives the links their addresses.
+    pub(crate) fn keep_addresses(&self) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.no_addresses)
+    }
+
+    fn all_without(&self) -> Vec<String> {
+        let of_file = self.mapping.iter().flat_map(|mapping| &mapping.without);
+        of_file.chain(&self.without).cloned().collect()
+    }
 }
 
 /// What was chosen.
@@ -75,7 +104,9 @@ impl Choices {
     /// # Errors
     /// A file that cannot be read, and a word that is not a kind.
     pub(crate) fn of(options: &Options) -> Result<Self, WrongUse> {
-        let mut items = Vec::new();
+        let mut items: Vec<String> = Vec::new();
+        let of_file = options.mapping.iter().flat_map(|mapping| &mapping.allowed);
+        items.extend(of_file.cloned());
         for item in &options.allow_unenforced {
             let Some(file) = item.strip_prefix('@') else {
                 items.push(item.clone());
@@ -91,8 +122,9 @@ impl Choices {
         for item in items {
             allowed.add(&item)?;
         }
-        let mapped = options.map.iter().map(|pair| Ok(mapping(pair)?.0)).collect::<Result<_, WrongUse>>()?;
-        Ok(Self { given: options.map.clone(), mapped, without: options.without.clone(), allowed })
+        let given = options.maps();
+        let mapped = given.iter().map(|pair| Ok(pair_of(pair)?.0)).collect::<Result<_, WrongUse>>()?;
+        Ok(Self { given, mapped, without: options.all_without(), allowed })
     }
 
     /// Refuses links for interfaces that a configuration does not have, or that can have none.
@@ -400,6 +432,7 @@ mod tests {
             map: of("--map"),
             without: of("--without"),
             allow_unenforced: of("--allow-unenforced"),
+            ..Options::default()
         };
         assert!(options.without.contains(&"group it's".to_string()), "{printed}");
         let judgement = Choices::of(&options).unwrap().judge(&parsed);

@@ -24,6 +24,16 @@ const MOVES: u32 = 0;
 /// The address of each interface that has one; the primary one if it has several.
 pub(crate) type Addresses = BTreeMap<InterfaceId, IpAddr>;
 
+/// A network to which `reverse-route` adds a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReverseRoute {
+    pub(crate) net: AddressRange,
+    /// The interface whose crypto map contains the command.
+    pub(crate) interface: InterfaceId,
+    /// The peer to which the route leads, if it is known.
+    pub(crate) peer: Option<IpAddr>,
+}
+
 #[cfg(test)]
 thread_local! {
     /// How many translations this thread has made.
@@ -332,15 +342,16 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
 
 /// The networks to which static entries with `reverse-route static` add a route, whether or not
 /// there is an SA, each with its crypto interface.
-pub(crate) fn reverse_routes(config: &config::Config) -> Vec<(AddressRange, InterfaceId)> {
+pub(crate) fn reverse_routes(config: &config::Config) -> Vec<ReverseRoute> {
     let mut routes = Vec::new();
     for interface in &config.interfaces {
         let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
         for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
             let Some(acl) = entry.terms.acl.as_ref().and_then(|name| config.acl(name)) else { continue };
+            let (interface, peer) = (InterfaceId(interface.number), entry.peers.first().copied());
             for selector in permitted(config, acl) {
-                let route = (selector.remote, InterfaceId(interface.number));
+                let route = ReverseRoute { net: selector.remote, interface, peer };
                 // several selectors of a line may lead to one network
                 if !routes.contains(&route) {
                     routes.push(route);

@@ -1,6 +1,7 @@
 //! Network interfaces.
 
 use crate::error::{Context, Error};
+use crate::marks::INTERFACE_PREFIX;
 use crate::netlink::{Attributes, CREATE, EXCLUSIVE, Message, Netlink, number_at, text_of};
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -95,6 +96,8 @@ const STATISTICS: u16 = 23;
 const KIND: u16 = 1;
 const DATA: u16 = 2;
 const VETH_PEER: u16 = 1;
+/// `IFLA_VLAN_ID`.
+const VLAN_ID: u16 = 1;
 
 /// `struct ifinfomsg`.
 fn header(index: u32, flags: u32, change: u32) -> Vec<u8> {
@@ -258,6 +261,41 @@ pub fn create_veth(
 /// Makes an Ethernet switch.
 pub fn create_bridge(netlink: &Netlink, name: &str) -> Result<(), Error> {
     create_plain(netlink, name, "bridge")
+}
+
+/// Makes a link that leads nowhere, for addresses of the machine itself.
+pub fn create_dummy(netlink: &Netlink, name: &str) -> Result<(), Error> {
+    create_plain(netlink, name, "dummy")
+}
+
+/// Whether the kernel has dummy links. Tried by making one, which is removed at once.
+pub fn has_dummies(netlink: &Netlink) -> bool {
+    let name = format!("{INTERFACE_PREFIX}probe");
+    if create_dummy(netlink, &name).is_err() {
+        return false;
+    }
+    by_name(netlink, &name).and_then(|link| delete(netlink, link.index)).is_ok()
+}
+
+/// Makes the link of the frames that carry the tag of this VLAN (IEEE 802.1Q, 1 to 4094) on another
+/// link.
+pub fn create_vlan(netlink: &Netlink, name: &str, parent: u32, vlan: u16) -> Result<(), Error> {
+    check_name(name)?;
+    let message = Message::new(libc::RTM_NEWLINK, CREATE | EXCLUSIVE, &header(0, 0, 0))
+        .text(INTERFACE_NAME, name)
+        .number(libc::IFLA_LINK, parent)
+        .nested(LINK_INFO, &[], |info| {
+            info.text(KIND, "vlan").nested(DATA, &[], |data| data.attribute(VLAN_ID, &vlan.to_ne_bytes()))
+        });
+    netlink.execute("make", format!("VLAN {vlan} of interface {parent} as {name}"), message)
+}
+
+/// Whether the kernel has VLANs. Tried on a link that does not exist: the kernel looks for the kind
+/// first.
+pub fn has_vlans(netlink: &Netlink) -> bool {
+    let nowhere = i32::MAX.cast_unsigned();
+    let tried = create_vlan(netlink, &format!("{INTERFACE_PREFIX}probe"), nowhere, 1);
+    tried.is_err_and(|error| error.is_not_found())
 }
 
 fn create_plain(netlink: &Netlink, name: &str, kind: &str) -> Result<(), Error> {

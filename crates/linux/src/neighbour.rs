@@ -1,7 +1,9 @@
-//! Neighbours: which Ethernet address an IP address has on a link (ARP).
+//! Neighbours: which Ethernet address an IP address has on a link (ARP), and addresses for which
+//! this machine answers.
 
 use crate::error::{Context as _, Error};
-use crate::netlink::{Attributes, Message, Netlink, address_of, number_at, short_at};
+use crate::marks::PROTOCOL;
+use crate::netlink::{Attributes, CREATE, Message, Netlink, address_of, family, number_at, short_at};
 use crate::packet_socket::{BROADCAST, ETHERTYPE_ARP, Layer, PacketSocket};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,6 +11,10 @@ const HEADER: usize = 12;
 const STATE_INCOMPLETE: u16 = 0x01;
 const STATE_FAILED: u16 = 0x20;
 const STATE_NOARP: u16 = 0x40;
+/// `NTF_PROXY`.
+const FLAG_PROXY: u8 = 0x08;
+/// Who added an entry (Linux 5.0).
+const NDA_PROTOCOL: u16 = 12;
 
 /// A neighbour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +56,63 @@ fn parse(kind: u16, body: &[u8]) -> Option<Neighbour> {
 pub fn list(netlink: &Netlink) -> Result<Vec<Neighbour>, Error> {
     let message = Message::new(libc::RTM_GETNEIGH, 0, &[0; HEADER]);
     netlink.list("list", "the neighbours", &message, parse)
+}
+
+/// An address for which this machine answers on a link although it is elsewhere (proxy ARP, RFC
+/// 1027).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Index of the interface.
+    pub interface: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// Who added it ([`PROTOCOL`] is Hubward).
+    pub protocol: u8,
+}
+
+/// `struct ndmsg` of a proxy entry.
+fn proxy_header(interface: u32, address: IpAddr) -> Vec<u8> {
+    [&[family(address), 0, 0, 0][..], &interface.to_ne_bytes(), &[0, 0, FLAG_PROXY, 0]].concat()
+}
+
+fn parse_proxy(kind: u16, body: &[u8]) -> Option<Proxy> {
+    if kind != libc::RTM_NEWNEIGH || body.get(10)? & FLAG_PROXY == 0 {
+        return None;
+    }
+    let (mut address, mut protocol) = (None, 0);
+    for (kind, data) in Attributes(body.get(HEADER..)?) {
+        match kind {
+            libc::NDA_DST => address = address_of(data),
+            NDA_PROTOCOL => protocol = data.first().copied().unwrap_or(0),
+            _ => {}
+        }
+    }
+    Some(Proxy { interface: number_at(body, 4)?, address: address?, protocol })
+}
+
+/// The addresses for which this machine answers.
+pub fn proxies(netlink: &Netlink) -> Result<Vec<Proxy>, Error> {
+    let mut header = [0; HEADER];
+    if let Some(flags) = header.get_mut(10) {
+        *flags = FLAG_PROXY;
+    }
+    netlink.list("list", "the proxy neighbours", &Message::new(libc::RTM_GETNEIGH, 0, &header), parse_proxy)
+}
+
+/// Answers for an address on a link. The kernel does so only while its route to the address leaves
+/// by another link, and forwards from this one. One that is there is adopted.
+pub fn add_proxy(netlink: &Netlink, interface: u32, address: IpAddr) -> Result<(), Error> {
+    let message = Message::new(libc::RTM_NEWNEIGH, CREATE, &proxy_header(interface, address))
+        .address(libc::NDA_DST, address)
+        .attribute(NDA_PROTOCOL, &[PROTOCOL]);
+    netlink.execute("answer for", format!("{address} on interface {interface}"), message)
+}
+
+/// Stops answering for an address on a link.
+pub fn remove_proxy(netlink: &Netlink, interface: u32, address: IpAddr) -> Result<(), Error> {
+    let message = Message::new(libc::RTM_DELNEIGH, 0, &proxy_header(interface, address))
+        .address(libc::NDA_DST, address);
+    netlink.execute("stop answering for", format!("{address} on interface {interface}"), message)
 }
 
 /// Announces on a link that an address is at this Ethernet address (a gratuitous ARP request, RFC

@@ -10,10 +10,13 @@ use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE
 use crate::netlink::Netlink;
 use crate::rule::{Family, Rule};
 use crate::sysctl::{self, Setting};
-use crate::{address, link, route, rule};
+use crate::{address, link, neighbour, route, rule};
 use ipnet::IpNet;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+/// The kinds of links that Hubward makes for interfaces of the configuration.
+const MADE_KINDS: [&str; 3] = ["dummy", "vlan", "bridge"];
 
 /// The rule that captures: every packet with neither [`FWMARK`] nor [`CLEAR_MARK`] is looked up in
 /// [`TABLE`] before the main table.
@@ -76,6 +79,10 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
         let result = address::remove(netlink, address.interface, address.net);
         swept.note(format!("address {} of interface {}", address.net, address.interface), result);
     }
+    for found in neighbour::proxies(netlink)?.into_iter().filter(|proxy| proxy.protocol == PROTOCOL) {
+        let result = neighbour::remove_proxy(netlink, found.interface, found.address);
+        swept.note(format!("proxy ARP for {} on interface {}", found.address, found.interface), result);
+    }
     let stays = |entry: &Entry| matches!(entry, Entry::Link { interface, .. } if down.contains(interface));
     let (kept, over) = std::mem::take(&mut ledger.entries).into_iter().partition::<Vec<_>, _>(stays);
     ledger.entries = kept;
@@ -102,10 +109,14 @@ pub fn sweep_but(netlink: &Netlink, ledger: &mut Ledger, down: &[String]) -> Res
             }
         }
     }
-    // TUN interfaces vanish with their process; one that did not was made persistent by another
-    // program
-    for link in link::list(netlink)? {
-        if link.kind.as_deref() == Some("tun") && link.name.starts_with(INTERFACE_PREFIX) && !link.carrier {
+    for link in link::list(netlink)?.iter().filter(|link| link.name.starts_with(INTERFACE_PREFIX)) {
+        let is_left = match link.kind.as_deref() {
+            // it vanishes with its process; one that did not was made persistent by another program
+            Some("tun") => !link.carrier,
+            Some(kind) => MADE_KINDS.contains(&kind),
+            None => false,
+        };
+        if is_left {
             swept.note(format!("interface {}", link.name), link::delete(netlink, link.index));
         }
     }

@@ -135,6 +135,7 @@ fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Pr
     let (no, line) = (fold.no, fold.line);
     let login = fold.unless_no(given.string("login-list"));
     let network = fold.unless_no(given.string("network-list"));
+    let interface = fold.unless_no(given.interface("interface"));
     let place = map_of(fold, name);
     let Some(map) = fold.config.maps.get_mut(place) else { return Ok(()) };
     let fate = if given.has("accounting") {
@@ -152,7 +153,8 @@ fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Pr
         map.initiate = !no;
         Some("addresses are assigned on request, not pushed")
     } else if given.has("local-address") {
-        Some("tunnels terminate at the address of the interface with the crypto map")
+        map.local_address = interface;
+        None
     } else {
         Some("not implemented for a whole map")
     };

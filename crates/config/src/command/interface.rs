@@ -4,7 +4,7 @@ use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::is_hardware;
-use crate::model::{Addressing, Interface};
+use crate::model::{Addressing, Encapsulation, Interface, InterfaceKind};
 
 const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
@@ -42,6 +42,12 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip unnumbered", Fate::Forwarding("borrows another interface's address")),
     fate(In::Interface, "ip helper-address", Fate::Forwarding("relays DHCP")),
     fate(In::Interface, "tunnel", Fate::Forwarding("is a tunnel interface's")),
+    fold(
+        In::Interface,
+        "encapsulation dot1Q",
+        "= <1-4094:vlan> [native|second-dot1q <LINE:rest>]",
+        encapsulation,
+    ),
     fate(In::Interface, "encapsulation", Fate::Forwarding("makes a sub-interface of a VLAN")),
     fate(In::Interface, "zone-member", Fate::Unenforced("is the zone-based firewall's")),
     fate(In::Interface, "service-policy", Fate::Unsupported("there is no QoS")),
@@ -68,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip route-cache", Fate::Inert("Linux has its own forwarding table")),
     fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
     fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
-    fate(In::Interface, "ip proxy-arp", Fate::Inert("Linux decides by its own settings")),
+    fold(In::Interface, "ip proxy-arp", "", proxy_arp).no(No::IsASetting),
     fate(In::Interface, "ip directed-broadcast", Fate::Inert("Linux does not forward directed broadcasts")),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
@@ -114,7 +120,7 @@ fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if fold.default {
         // `default interface` empties it and leaves it where it is
         for interface in fold.config.interfaces.iter_mut().filter(|interface| interface.name == name) {
-            *interface = Interface { name: name.clone(), line: fold.line, ..Interface::default() };
+            *interface = Interface::new(name.clone(), fold.line);
         }
         return Ok(());
     }
@@ -125,14 +131,14 @@ fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.config.interfaces.retain(|interface| interface.name != name);
         return Ok(());
     }
-    if name.starts_with("Tunnel") || name.starts_with("Virtual-Template") {
+    if matches!(InterfaceKind::of(&name), InterfaceKind::Tunnel | InterfaceKind::VirtualTemplate) {
         fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
     let line = fold.line;
     let place = entry(
         &mut fold.config.interfaces,
         |interface| interface.name == name,
-        || Interface { name: name.clone(), line, ..Interface::default() },
+        || Interface::new(name.clone(), line),
     );
     fold.mode = Mode::Interface(place);
     Ok(())
@@ -195,6 +201,30 @@ fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn shutdown(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     let no = fold.no;
     change(fold, |interface| interface.shutdown = !no);
+    Ok(())
+}
+
+/// `encapsulation dot1Q N [native]`
+fn encapsulation(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let vlan = given.number("vlan").map(|vlan| Encapsulation { vlan, native: given.has("native") });
+    let vlan = fold.unless_no(vlan);
+    let (mut of_part, twice) = (false, given.has("second-dot1q"));
+    change(fold, |interface| {
+        of_part = interface.kind == InterfaceKind::SubInterface;
+        interface.encapsulation = vlan.filter(|_| of_part && !twice);
+    });
+    fold.fate = match (fold.no, of_part, twice) {
+        (false, true, true) => Some(Fate::Forwarding("makes a sub-interface of two tags")),
+        (false, false, _) => Some(Fate::Forwarding("makes a sub-interface of a VLAN")),
+        _ => None,
+    };
+    Ok(())
+}
+
+/// `[no] ip proxy-arp`; a router answers unless it is told not to.
+fn proxy_arp(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
+    let no = fold.no && !fold.default;
+    change(fold, |interface| interface.no_proxy_arp = no);
     Ok(())
 }
 

@@ -279,6 +279,8 @@ pub struct CryptoMap {
     pub respond: bool,
     /// `client configuration address initiate`.
     pub initiate: bool,
+    /// `local-address`: the long name of the interface at whose address its tunnels terminate.
+    pub local_address: Option<String>,
 }
 
 /// An entry of a crypto map.

@@ -17,7 +17,7 @@ mod other;
 pub(crate) mod world;
 
 pub use networks::Flow;
-pub use world::{has_card, has_no_link, takes_card};
+pub use world::{has_no_link, takes_card};
 
 use crate::model::{Config, EntryTerms, MapEntry};
 use crate::parsed::Parsed;

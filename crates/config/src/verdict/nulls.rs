@@ -1,6 +1,6 @@
 //! Routes to Null0 beside a tunnel.
 
-use crate::model::{Addressing, Config, EntryTerms, Route};
+use crate::model::{Addressing, Config, EntryTerms, InterfaceKind, Route};
 use ipnet::IpNet;
 
 /// Static routes to Null0 that are the best way to what a crypto map should protect: packets never
@@ -28,8 +28,9 @@ pub(crate) fn nulls(config: &Config, terms: &EntryTerms) -> Vec<(u32, IpNet, u32
                 _ => false,
             }
         });
-        let is_null =
-            |route: &&Route| route.interface.as_deref().is_some_and(|name| name.starts_with("Null"));
+        let is_null = |route: &&Route| {
+            route.interface.as_deref().is_some_and(|name| InterfaceKind::of(name) == InterfaceKind::Null)
+        };
         if let Some(route) = best.filter(is_null).filter(|_| !connected) {
             out.push((route.line, destination, entry.line));
         }

@@ -5,7 +5,7 @@ use super::networks::{Flow, of_pool, permitted, to};
 use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::interface_name::long_name;
-use crate::model::IdentityMatch;
+use crate::model::{IdentityMatch, InterfaceKind};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -137,7 +137,7 @@ fn templates(world: &World<'_>) -> Vec<Verdict> {
         let name = block.interface();
         let is_vpn = block.head.has("type") || block.having("tunnel").next().is_some();
         let is_named = named.iter().any(|(known, ..)| *known == name);
-        if !name.starts_with("Virtual-Template")
+        if InterfaceKind::of(&name) != InterfaceKind::VirtualTemplate
             || !(is_vpn || is_named)
             || out.iter().any(|v| v.name == name)
         {

@@ -6,7 +6,9 @@ use super::networks::{Flow, less, to};
 use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::interface_name::long_name;
-use crate::model::{Addressing, Config, Interface, IsakmpPolicy, KeyPeer, PeerAuthentication, Profile};
+use crate::model::{
+    Addressing, Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, PeerAuthentication, Profile,
+};
 use crate::parsed::Parsed;
 use crate::secret::Password;
 use crate::slip::near;
@@ -55,47 +57,23 @@ pub(super) enum FoundKey {
 
 /// Whether an interface exists only in software that is not implemented here.
 pub(crate) fn is_tunnel(name: &str) -> bool {
-    ["Tunnel", "Virtual-PPP", "LISP", "nve"]
-        .iter()
-        .any(|kind| name.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
+    InterfaceKind::of(name).is_tunnel()
 }
 
 /// Whether an interface of IOS is a socket for a cable. A sub-interface, a VLAN, a loopback or a
 /// tunnel is none.
 pub fn takes_card(name: &str) -> bool {
-    const KINDS: [&str; 10] = [
-        "Ethernet",
-        "FastEthernet",
-        "GigabitEthernet",
-        "TwoGigabitEthernet",
-        "FiveGigabitEthernet",
-        "TenGigabitEthernet",
-        "TwentyFiveGigE",
-        "TwentyFiveGigabitEthernet",
-        "FortyGigabitEthernet",
-        "HundredGigE",
-    ];
-    let kind = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
-    !name.contains('.') && KINDS.contains(&kind)
-}
-
-/// Whether an interface has a link here, by the options of the start: with any `--map` those that
-/// it names, else the Ethernet cards.
-pub fn has_card(config: &Config, name: &str) -> bool {
-    match config.chosen.mapped.is_empty() {
-        true => takes_card(name),
-        false => config.chosen.mapped.iter().any(|mapped| mapped == name),
-    }
+    InterfaceKind::of(name) == InterfaceKind::Ethernet
 }
 
 /// Whether an interface is of a kind that does not exist here, so that no link can replace it: a
 /// tunnel interface, or a template for others.
 pub fn has_no_link(name: &str) -> bool {
-    is_tunnel(name) || is_template(name)
+    InterfaceKind::of(name).is_absent()
 }
 
 pub(crate) fn is_template(name: &str) -> bool {
-    name.starts_with("Virtual-Template")
+    InterfaceKind::of(name) == InterfaceKind::VirtualTemplate
 }
 
 pub(super) fn readable(key: &Password) -> bool {
@@ -156,7 +134,10 @@ impl<'p> World<'p> {
                 .filter(|block| block.interface() == *name)
                 .any(|block| block.having("ip address negotiated").next().is_some());
             let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
-            let text = match (has_card(self.config, name), interface.address.is_none()) {
+            let text = match (self.config.has_link(name), interface.address.is_none()) {
+                _ if interface.kind == InterfaceKind::Loopback && !given => {
+                    format!("{name} has the crypto map, but no packet leaves by a loopback")
+                }
                 // what has no address in the configuration uses that of its link
                 (true, true) if given && (negotiated || !takes_card(name)) => return None,
                 (false, _) if takes_card(name) => {
@@ -316,12 +297,9 @@ impl<'p> World<'p> {
             if head.word(2) != Some(map) || head.word(3) != Some("local-address") {
                 continue;
             }
-            let name: String = head.text.split_whitespace().skip(4).collect();
-            if bearers.iter().any(|bearer| bearer.name != long_name(&name)) {
-                let text = format!(
-                    "the peers initiate to the address of {}, but tunnels terminate here at the address of the interface with the crypto map",
-                    long_name(&name)
-                );
+            let name = long_name(&head.text.split_whitespace().skip(4).collect::<String>());
+            if bearers.iter().any(|bearer| bearer.name != name) && !self.config.has_address(&name) {
+                let text = format!("the peers initiate to the address of {name}, which has none here");
                 out.push(Reason::new(head.line, text));
             }
         }

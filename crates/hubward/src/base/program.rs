@@ -11,14 +11,16 @@ pub(crate) const WRONG_USE: u8 = 64;
 #[error("{0}")]
 pub(crate) struct WrongUse(pub(crate) String);
 
-/// The interface of IOS and the link of `--map`.
+/// The interface of IOS and the links of `--map`: one, or the ports of a bridge.
 ///
 /// # Errors
-/// It is not two names.
-pub(crate) fn mapping(pair: &str) -> Result<(String, &str), WrongUse> {
-    match pair.split_once('=') {
-        Some((ios, linux)) if !ios.is_empty() && !linux.is_empty() => {
-            Ok((hubward_config::long_name(ios), linux))
+/// It is not two names, or several links with commas between them.
+pub(crate) fn mapping(pair: &str) -> Result<(String, Vec<String>), WrongUse> {
+    let halves = pair.split_once('=').filter(|(ios, _)| !ios.is_empty());
+    let links = halves.map(|(_, links)| links.split(',').map(str::to_string).collect::<Vec<_>>());
+    match (halves, links) {
+        (Some((ios, _)), Some(links)) if links.iter().all(|link| !link.is_empty()) => {
+            Ok((hubward_config::long_name(ios), links))
         }
         _ => Err(WrongUse(format!("--map takes IOS-NAME=LINUX-NAME, not {pair:?}"))),
     }

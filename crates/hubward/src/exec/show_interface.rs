@@ -7,6 +7,7 @@ use crate::exec::layout::Layout;
 use crate::machine::view::{AddressedBy, InterfaceView};
 use crate::manage::desk::Refusal;
 use crate::views::snapshot::Snapshot;
+use hubward_config::model::InterfaceKind;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -217,7 +218,11 @@ impl Layout for Full {
         for row in self.rows() {
             writeln!(out, "{} is {}, line protocol is {} ", row.name, row.status, row.protocol)?;
             let mac = row.mac.as_deref().unwrap_or("0000.0000.0000");
-            writeln!(out, "  Hardware is Linux Ethernet, address is {mac} (bia {mac})")?;
+            match InterfaceKind::of(&row.name) {
+                // as on a router, it has no address of its own
+                InterfaceKind::Loopback => writeln!(out, "  Hardware is Loopback")?,
+                _ => writeln!(out, "  Hardware is Linux Ethernet, address is {mac} (bia {mac})")?,
+            }
             if let Some(description) = &row.description {
                 writeln!(out, "  Description: {description}")?;
             }

@@ -198,6 +198,13 @@ impl Sas {
 
     fn address(&self, of: Bearer<'_>) -> Option<IpAddr> {
         let view = self.snapshot.interfaces.get(of.place)?;
+        let config = &self.snapshot.parsed.config;
+        // the map may have `local-address`
+        let end = config.interface(&view.name).and_then(|bearer| config.terminates(bearer));
+        let view = match end {
+            Some(name) => self.snapshot.interfaces.iter().find(|view| view.name == name)?,
+            None => view,
+        };
         view.net.map(|net| IpAddr::V4(net.addr()))
     }
 

@@ -5,6 +5,7 @@ use crate::base::format::Format;
 use crate::exec::command::{Arguments, Context, Output, shown};
 use crate::exec::layout::{Layout, as_text};
 use crate::views::snapshot::Snapshot;
+use hubward_config::model::InterfaceKind;
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::route::{Route, RouteKind};
 use ipnet::{IpNet, Ipv4Net};
@@ -65,7 +66,9 @@ impl Routes {
             _ => None,
         };
         // the kernel makes a route for the network of each address
-        let connected = next_hop.is_none() && !null && self.is_connected(destination);
+        // where the kernel has no dummy links, Hubward drops packets to a loopback's network
+        let loopback = self.loopback(destination).filter(|_| null);
+        let connected = next_hop.is_none() && (!null && self.is_connected(destination) || loopback.is_some());
         let ours = self.0.statics.iter().find(|found| {
             let same = (found.route.destination, found.route.gateway) == (route.destination, route.gateway);
             same && found.route.metric == route.metric && route.protocol == PROTOCOL
@@ -83,7 +86,7 @@ impl Routes {
             next_hop,
             interface: match (unreachable, null) {
                 (true, _) => ours.and_then(|ours| ours.interface.clone()),
-                (false, true) => Some("Null0".into()),
+                (false, true) => Some(loopback.unwrap_or("Null0").into()),
                 (false, false) => self.interface(route.interface),
             },
             unreachable,
@@ -96,6 +99,12 @@ impl Routes {
         // the networks of an interface that is shut are not connected
         let open = self.0.interfaces.iter().filter(|view| !view.shutdown);
         open.flat_map(|view| view.net.iter().chain(&view.secondary).map(|net| (*net, view.name.as_str())))
+    }
+
+    /// The loopback interface with this network.
+    fn loopback(&self, destination: Ipv4Net) -> Option<&str> {
+        let of = |name: &str| InterfaceKind::of(name) == InterfaceKind::Loopback;
+        self.nets().find(|(net, name)| net.trunc() == destination && of(name)).map(|(_, name)| name)
     }
 
     fn is_connected(&self, destination: Ipv4Net) -> bool {
@@ -137,9 +146,9 @@ impl Layout for Routes {
 
     /// The default route first, then by destination, as IOS 15 sorts them; last what is not used.
     fn rows(&self) -> impl Iterator<Item = RouteRow> {
-        let ours = self.nets().filter(|(net, _)| net.prefix_len() < 32);
-        let ours = ours.map(|(net, name)| RouteRow {
-            code: 'L',
+        // the kernel has no route for the network of a single address
+        let ours = self.nets().map(|(net, name)| RouteRow {
+            code: if net.prefix_len() < 32 { 'L' } else { 'C' },
             candidate_default: false,
             destination: net.addr().into(),
             distance: 0,

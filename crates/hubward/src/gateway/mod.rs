@@ -30,10 +30,10 @@ use crate::machine::dhcp_server::Servers;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::supervise::{self, Heart};
-use crate::translate::{self, Addresses, Translation};
+use crate::translate::{self, Addresses, ReverseRoute, Translation};
 use crate::views::Views;
 use hubward_config::Parsed;
-use hubward_linux::monitor::Monitor;
+use hubward_linux::monitor::{Change, Monitor};
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::{clock, link};
 use hubward_proto::esp::inbound::Notice;
@@ -89,6 +89,10 @@ pub(crate) struct Gateway {
     pub(crate) lending: Servers,
     /// What answers the engine's questions.
     pub(crate) asks: Asks,
+    /// Another configuration is in force since the interfaces were last looked at.
+    pub(crate) configured: bool,
+    /// What changed on the machine since it was last brought in line.
+    pub(crate) heard: Vec<Change>,
 }
 
 /// How long a route may outlive its tunnel, so that many that end together are removed at once.
@@ -198,8 +202,9 @@ impl Gateway {
     /// Runs until it is stopped or another part of the program fails; then sends deletes to every
     /// peer and undoes everything that was set up.
     pub(crate) fn run(mut self, heart: &Heart, inbox: &Inbox) -> End {
-        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.installed(self.machine.names(), &self.machine.statics);
         self.link_mtus();
+        self.machine.begin_lines(&self.parsed.config);
         self.machine.announce();
         self.tell_of_the_guard();
         let end = drive(&mut self, heart, inbox).unwrap_or_else(|error| {
@@ -248,12 +253,20 @@ impl Gateway {
         self.with_guard(Guard::set_or_tell);
     }
 
-    /// The path of a datagram: the interface whose address it was sent to.
+    /// The path of a datagram: the interface with a crypto map at whose address it arrived. Several
+    /// interfaces whose map has a `local-address` share that one, and the peer is served by the one
+    /// that leads to it.
     fn path(&self, from: SocketAddr, to: Option<IpAddr>, port: u16) -> Option<Path> {
         let to = to?;
         let bearers = self.parsed.config.interfaces.iter().filter(|interface| interface.crypto_map.is_some());
-        let mut ids = bearers.map(|interface| InterfaceId(interface.number));
-        let interface = ids.find(|id| self.addresses.get(id) == Some(&to))?;
+        let ids = bearers.map(|interface| InterfaceId(interface.number));
+        let mut ids = ids.filter(|id| self.addresses.get(id) == Some(&to));
+        let (first, second) = (ids.next()?, ids.next());
+        let led = second.and_then(|second| {
+            let bearer = self.machine.bearer_to(from.ip())?;
+            [first, second].into_iter().chain(ids).find(|id| *id == bearer)
+        });
+        let interface = led.unwrap_or(first);
         Some(Path {
             local: to,
             local_port: port,
@@ -293,10 +306,14 @@ impl Gateway {
                         let remote = child.selector.remote;
                         let terms = translate::terms_of(&self.parsed.config, &child.service);
                         let reverse = terms.is_some_and(|terms| terms.reverse_route);
-                        let reverse = reverse.then_some(child.path.interface);
+                        let reverse = reverse.then_some((child.path.interface, child.path.remote));
                         if self.networks.add(child.id, remote, reverse) {
                             new.push(remote);
-                            new_reverse.extend(reverse.map(|interface| (remote, interface)));
+                            new_reverse.extend(reverse.map(|(interface, peer)| ReverseRoute {
+                                net: remote,
+                                interface,
+                                peer: Some(peer),
+                            }));
                         }
                     }
                 }
@@ -387,7 +404,7 @@ impl Gateway {
                 self.capture_within(self.capture_again);
             }
         }
-        self.views.installed(&self.machine.names, &self.machine.statics);
+        self.views.installed(self.machine.names(), &self.machine.statics);
         let links = self.links();
         if let Plane::Kernel(kernel) = &mut self.plane {
             kernel.commit(&links, self.machine.elsewhere());
@@ -406,7 +423,7 @@ impl Gateway {
         let mut links = Links::new();
         for interface in &self.parsed.config.interfaces {
             if interface.crypto_map.is_some()
-                && let Some(name) = self.machine.names.get(&interface.name)
+                && let Some(name) = self.machine.names().get(&interface.name)
                 && let Ok(link) = link::by_name(self.machine.netlink(), name)
             {
                 let id = InterfaceId(interface.number);
@@ -434,25 +451,40 @@ impl Gateway {
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
         self.tell_of_the_guard();
-        match self.monitor.read() {
-            Ok(changes) if self.machine.caused(&changes) => {}
-            Ok(_) => {
-                self.link_mtus();
-                self.machine.announce();
-                // a link that went down or came up, or a route that another program removed
-                if !self.addresses_may_have_changed() {
-                    self.follow();
-                }
+        self.hear();
+        let changes = std::mem::take(&mut self.heard);
+        if !self.machine.caused(&changes) {
+            self.link_mtus();
+            self.machine.announce();
+            // a link that went down or came up, or a route that another program removed
+            if !self.addresses_may_have_changed() {
+                self.follow();
             }
-            Err(error) => tracing::debug!("the kernel's news could not be read: {error}"),
         }
+    }
+
+    /// Reads what changed on the machine, and tells of the links among it.
+    fn hear(&mut self) {
+        let changes = match self.monitor.read() {
+            Ok(changes) => changes,
+            Err(error) => {
+                tracing::debug!("the kernel's news could not be read: {error}");
+                return;
+            }
+        };
+        if !changes.is_empty() || self.configured {
+            let lines = self.machine.lines(&self.parsed.config, &changes);
+            self.configured &= lines.is_none();
+            tell_of_lines(&lines.unwrap_or_default());
+        }
+        self.heard.extend(changes);
     }
 
     /// Calls `act` with the guard, which depends on the configuration and on the names and networks
     /// here.
     fn with_guard<T>(&mut self, act: impl FnOnce(&mut Guard, &Parsed, Here<'_>) -> T) -> T {
-        let leased = guard::leased(&self.machine.names, &self.machine.leases);
-        let here = Here { names: &self.machine.names, leased: &leased, absent: &[] };
+        let leased = guard::leased(self.machine.names(), &self.machine.leases);
+        let here = Here { names: self.machine.names(), leased: &leased, absent: &[] };
         act(&mut self.guard, &self.parsed, here)
     }
 
@@ -466,7 +498,7 @@ impl Gateway {
     fn link_mtus(&self) {
         let machine = &self.machine;
         let views =
-            crate::machine::view::interface_views(machine.netlink(), &machine.names, &self.parsed.config);
+            crate::machine::view::interface_views(machine.netlink(), machine.names(), &self.parsed.config);
         let views = views.unwrap_or_default();
         for (interface, view) in self.parsed.config.interfaces.iter().zip(&views) {
             let mtu = u16::try_from(view.mtu).unwrap_or(u16::MAX);
@@ -549,8 +581,8 @@ impl Gateway {
     fn prepare(&mut self, resolved: Resolved) -> anyhow::Result<Ready> {
         let machine = self.machine.prepare(&resolved.parsed.config)?;
         self.plane.can_do(resolved.translation.policy())?;
-        let leased = guard::leased(&machine.names, &self.machine.leases);
-        let here = Here { names: &machine.names, leased: &leased, absent: &[] };
+        let leased = guard::leased(&machine.faces.names, &self.machine.leases);
+        let here = Here { names: &machine.faces.names, leased: &leased, absent: &[] };
         self.guard.set(&resolved.parsed, here)?;
         Ok(Ready { resolved, machine })
     }
@@ -559,15 +591,20 @@ impl Gateway {
     /// force.
     fn apply(&mut self, ready: Ready) {
         let Ready { resolved: Resolved { parsed, translation, status }, machine } = ready;
-        crate::guard::mapping::remember(&self.state, &machine.names);
+        // what happened until now happened to the interfaces of the old one
+        self.hear();
+        crate::guard::mapping::remember(&self.state, &machine.faces.names);
         check::tell(&parsed, Some(&self.parsed));
         self.parsed = parsed;
         self.translation = translation;
-        self.status.store(check::status_here(status, &self.parsed.config, &machine.names), Ordering::Relaxed);
+        self.status
+            .store(check::status_here(status, &self.parsed.config, &machine.faces.names), Ordering::Relaxed);
         self.asks.configure(&self.parsed.config);
-        self.machine.adopt(machine.names);
+        self.machine.adopt(machine.faces);
+        tell_of_lines(&self.machine.shut_lines(&self.parsed.config));
+        self.configured = true;
         // a lease is removed before the address that replaces it is set
-        for change in self.dhcp.stop_unwanted(&self.parsed.config, &self.machine.names) {
+        for change in self.dhcp.stop_unwanted(&self.parsed.config, self.machine.names()) {
             self.lease_changed(change);
         }
         for line in &self.translation.left_out {
@@ -599,6 +636,13 @@ impl Gateway {
             self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
         }
         self.lending.configure(&self.parsed.config, machine.names())
+    }
+}
+
+/// Logs that interfaces went up or down.
+fn tell_of_lines(lines: &[String]) {
+    for line in lines {
+        tracing::warn!("{line}");
     }
 }
 

@@ -1,9 +1,11 @@
 //! The networks behind the tunnels, which determine the routes into the TUN. Several child SAs may
 //! lead to the same network, and during a rekey two do.
 
+use crate::translate::ReverseRoute;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::names::{ChildId, InterfaceId};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Which network is behind which child SA.
 #[derive(Debug, Default)]
@@ -12,13 +14,18 @@ pub(crate) struct Networks {
     tunnels: BTreeMap<Behind, usize>,
 }
 
-/// A network behind a tunnel, and the interface by which `reverse-route` adds a route to it, if it
-/// does.
-type Behind = (AddressRange, Option<InterfaceId>);
+/// A network behind a tunnel, and the interface by which `reverse-route` adds a route to it and the
+/// peer to which the route leads, if it does.
+type Behind = (AddressRange, Option<(InterfaceId, IpAddr)>);
 
 impl Networks {
     /// Adds a child SA; returns whether it is the only one to its network.
-    pub(crate) fn add(&mut self, child: ChildId, remote: AddressRange, reverse: Option<InterfaceId>) -> bool {
+    pub(crate) fn add(
+        &mut self,
+        child: ChildId,
+        remote: AddressRange,
+        reverse: Option<(InterfaceId, IpAddr)>,
+    ) -> bool {
         if self.behind.insert(child, (remote, reverse)).is_some() {
             return false;
         }
@@ -44,9 +51,12 @@ impl Networks {
         self.tunnels.keys().map(|(range, _)| *range)
     }
 
-    /// Those to which `reverse-route` adds a route, with the interface that the route leaves by.
-    pub(crate) fn reverse(&self) -> impl Iterator<Item = (AddressRange, InterfaceId)> {
-        self.tunnels.keys().filter_map(|(range, reverse)| Some((*range, (*reverse)?)))
+    /// Those to which `reverse-route` adds a route.
+    pub(crate) fn reverse(&self) -> impl Iterator<Item = ReverseRoute> {
+        self.tunnels.keys().filter_map(|(net, reverse)| {
+            let (interface, peer) = (*reverse)?;
+            Some(ReverseRoute { net: *net, interface, peer: Some(peer) })
+        })
     }
 }
 
@@ -74,9 +84,11 @@ mod tests {
         let lan = AddressRange::prefix("10.2.0.0/16".parse().unwrap());
         let mut networks = Networks::default();
         assert!(networks.add(ChildId(1), lan, None));
-        assert!(networks.add(ChildId(2), lan, Some(InterfaceId(0))), "the first that makes a route");
-        assert!(!networks.add(ChildId(3), lan, Some(InterfaceId(0))));
-        assert_eq!(networks.reverse().collect::<Vec<_>>(), [(lan, InterfaceId(0))]);
+        let peer: IpAddr = "203.0.113.10".parse().unwrap();
+        assert!(networks.add(ChildId(2), lan, Some((InterfaceId(0), peer))), "the first that makes a route");
+        assert!(!networks.add(ChildId(3), lan, Some((InterfaceId(0), peer))));
+        let route = ReverseRoute { net: lan, interface: InterfaceId(0), peer: Some(peer) };
+        assert_eq!(networks.reverse().collect::<Vec<_>>(), [route]);
         assert!(!networks.remove(ChildId(2)));
         assert!(networks.remove(ChildId(3)));
         assert_eq!((networks.reverse().count(), networks.ranges().count()), (0, 1));

@@ -15,7 +15,9 @@ use crate::base::family::{v4, v4_address};
 use crate::machine::view::Names;
 use hubward_config::Parsed;
 use hubward_config::acl::{MOST_SELECTORS, Pattern, PortRange, Reading};
-use hubward_config::model::{Acl, Addressing, Config, EntryTerms, Interface, KeyPeer, Pool, Wildcard};
+use hubward_config::model::{
+    Acl, Addressing, Config, EntryTerms, Interface, InterfaceKind, KeyPeer, Pool, Wildcard,
+};
 use hubward_linux::marks::{FWMARK, INTERFACE_PREFIX};
 use hubward_linux::nftables::{Chain, Hook, Rule, Set, Table, Test, Verdict};
 use ipnet::{IpNet, Ipv4Net};
@@ -543,7 +545,7 @@ fn connected<'a>(interface: &'a Interface, here: Here<'a>) -> impl Iterator<Item
 fn never(config: &Config, here: Here<'_>) -> Vec<Range> {
     let mut never: Vec<Range> =
         [net([0, 0, 0, 0], 8), net([127, 0, 0, 0], 8), net([224, 0, 0, 0], 3)].map(ranges::of).into();
-    let is_here = |i: &&Interface| here.names.contains_key(&i.name) || i.name.starts_with("Loopback");
+    let is_here = |i: &&Interface| here.names.contains_key(&i.name) || i.kind == InterfaceKind::Loopback;
     let there = config.interfaces.iter().filter(is_here);
     never.extend(there.flat_map(|interface| connected(interface, here)).map(ranges::of));
     never.extend(config.pools.iter().filter_map(range_of));
@@ -635,9 +637,7 @@ pub(crate) fn outside(parsed: &Parsed, here: Here<'_>) -> BTreeSet<String> {
             || defaults.iter().any(|route| leaves_by(route, interface, here))
     };
     // a loopback or a tunnel is not a way out of this machine
-    let is_way = |interface: &&Interface| {
-        !["Loopback", "Tunnel", "Null"].iter().any(|kind| interface.name.starts_with(kind))
-    };
+    let is_way = |interface: &&Interface| interface.kind.is_way_out();
     let found = config.interfaces.iter().filter(|i| !i.shutdown).filter(is_way).filter(is_outside);
     found.map(|interface| interface.name.clone()).collect()
 }

@@ -2,82 +2,125 @@
 //! needs from the machine before it is made, and the plan that is carried out.
 
 use crate::base::program::mapping;
-use crate::machine::capture::{Captures, ReverseRoute};
+use crate::machine::capture::Captures;
 use crate::machine::execute::{Executor, Round, Undone};
-use crate::machine::plan::{self, Carrier, Plan, Situation, Stage};
+use crate::machine::faces::{self, Cards, Faces, Kinds};
+use crate::machine::line_state::LineStates;
+use crate::machine::plan::{self, Carrier, Plan, Situation, Stage, Step};
+use crate::machine::reverse::ReverseRoutes;
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static};
-use crate::translate::Addresses;
+use crate::translate::{Addresses, ReverseRoute};
 use anyhow::bail;
-use hubward_config::model::{Config, Interface};
-use hubward_config::verdict::{has_no_link, takes_card};
+use hubward_config::model::{Config, Interface, InterfaceKind};
+use hubward_config::parent;
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
+use hubward_linux::route::{self, Lookup};
 use hubward_linux::{address, link, marks, neighbour};
 use hubward_proto::dhcp::Lease;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::flow::tables::Exit;
+use hubward_proto::names::InterfaceId;
 use hubward_proto::policy::reserved::Reserved;
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::sync::OnceLock;
 
-/// Maps interfaces of the configuration to links, as `given` says (`IOS-NAME=LINUX-NAME`). If
-/// `guess`, each physical Ethernet interface that is in use and has no link yet also gets the next
-/// free network card.
-pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> anyhow::Result<Names> {
+/// Finds the links of the configuration's interfaces. `given` says which cards some have
+/// (`IOS-NAME=LINUX-NAME`). If `guess`, each physical Ethernet interface that is in use and has no
+/// card yet also gets the next free one.
+pub(crate) fn map_interfaces(config: &Config, given: &[String], guess: bool) -> anyhow::Result<Faces> {
+    let given = given.iter().map(|pair| mapping(pair)).collect::<Result<Vec<_>, _>>()?;
     let netlink = Netlink::open()?;
-    let links: Vec<_> = link::list(&netlink)?
+    let cards = map_cards(&netlink, config, given, guess)?;
+    let made = |kind| {
+        let mut open = config.interfaces.iter().filter(|one| !one.shutdown && !cards.contains_key(&one.name));
+        open.any(|one| one.kind == kind)
+    };
+    let dummies = made(InterfaceKind::Loopback) && *DUMMIES.get_or_init(|| link::has_dummies(&netlink));
+    let vlans = made(InterfaceKind::SubInterface) && *VLANS.get_or_init(|| has_vlans(&netlink));
+    Ok(Faces::of(config, cards, Kinds { dummies, vlans }))
+}
+
+/// Whether this kernel has dummy links, once somebody asked.
+static DUMMIES: OnceLock<bool> = OnceLock::new();
+/// Whether this kernel has VLANs, once somebody asked.
+static VLANS: OnceLock<bool> = OnceLock::new();
+
+fn has_vlans(netlink: &Netlink) -> bool {
+    let has = link::has_vlans(netlink);
+    if !has {
+        tracing::warn!("this kernel has no VLANs, so sub-interfaces with a tag have no links");
+    }
+    has
+}
+
+fn map_cards(
+    netlink: &Netlink,
+    config: &Config,
+    given: impl IntoIterator<Item = (String, Vec<String>)>,
+    guess: bool,
+) -> anyhow::Result<Cards> {
+    let links: Vec<_> = link::list(netlink)?
         .into_iter()
         .filter(|link| !link.loopback && !link.name.starts_with(marks::INTERFACE_PREFIX))
         .collect();
-    let mut names = Names::new();
-    for pair in given {
-        let (ios, linux) = mapping(pair)?;
-        if !config.interfaces.iter().any(|interface| interface.name == ios) {
+    let mut cards = Cards::new();
+    for (ios, of_ios) in given {
+        let pair = format!("{ios}={}", of_ios.join(","));
+        if config.interface(&ios).is_none() {
             bail!("--map {pair}: the configuration has no interface {ios}");
         }
-        if has_no_link(&ios) {
+        let kind = InterfaceKind::of(&ios);
+        if kind.is_absent() {
             bail!(
                 "--map {pair}: tunnel interfaces and templates do not exist here, and no link stands for one"
             );
         }
-        if !links.iter().any(|link| link.name == linux) {
-            bail!("--map {pair}: this machine has no interface {linux}");
+        if of_ios.len() > 1 && !kind.takes_ports() {
+            bail!("--map {pair}: only VlanN, BVIn and BDIn can have several links, as the ports of a bridge");
         }
-        if names.values().any(|name| name == linux) {
-            bail!("--map {pair}: {linux} is another interface of the configuration already");
+        for (place, linux) in of_ios.iter().enumerate() {
+            if !links.iter().any(|link| link.name == *linux) {
+                bail!("--map {pair}: this machine has no interface {linux}");
+            }
+            let before = of_ios.iter().take(place);
+            if cards.values().flatten().chain(before).any(|name| name == linux) {
+                bail!("--map {pair}: {linux} is another interface of the configuration already");
+            }
         }
-        if names.insert(ios.clone(), linux.to_string()).is_some() {
+        if cards.insert(ios.clone(), of_ios).is_some() {
             bail!("--map {pair}: {ios} is mapped already");
         }
     }
     if guess {
-        let cards =
-            links.iter().filter(|link| is_card(link) && !names.values().any(|name| *name == link.name));
-        let free: Vec<_> = cards.map(|link| link.name.as_str()).collect();
-        for (ios, linux) in guesses(config, &names, &free) {
+        let is_taken = |name: &String| cards.values().flatten().any(|taken| taken == name);
+        let free = links.iter().filter(|link| is_card(link) && !is_taken(&link.name));
+        let free: Vec<_> = free.map(|link| link.name.as_str()).collect();
+        for (ios, linux) in guesses(config, &cards, &free) {
             tracing::info!("{ios} is {linux} (by order; --map {ios}=… says otherwise)");
-            names.insert(ios, linux);
+            cards.insert(ios, vec![linux]);
         }
     }
-    Ok(names)
+    Ok(cards)
 }
 
 /// Which of the free cards each interface without a link gets, by position. An interface that is
 /// shut gets none, because it may be in the configuration for a card that this machine does not
 /// have. One that only has sub-interfaces gets its card too; otherwise the next interface would get
 /// that card and be on the wrong network.
-fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String)> {
+fn guesses(config: &Config, cards: &Cards, free: &[&str]) -> Vec<(String, String)> {
     let bears = |interface: &Interface| {
-        let part = |name: &str| name.strip_prefix(&interface.name).is_some_and(|rest| rest.starts_with('.'));
+        let part = |name: &str| parent(name) == Some(interface.name.as_str());
         !interface.shutdown && config.interfaces.iter().any(|other| part(&other.name) && is_busy(other))
     };
     let needing = config.interfaces.iter().filter(|interface| {
         (is_busy(interface) || bears(interface))
-            && takes_card(&interface.name)
-            && !names.contains_key(&interface.name)
+            && interface.kind == InterfaceKind::Ethernet
+            && !cards.contains_key(&interface.name)
     });
     needing.zip(free).map(|(interface, card)| (interface.name.clone(), (*card).to_string())).collect()
 }
@@ -85,7 +128,7 @@ fn guesses(config: &Config, names: &Names, free: &[&str]) -> Vec<(String, String
 /// The interfaces that are in use and have no link, although they could have one. Interfaces that
 /// are left out do not count.
 pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
-    let busy = config.interfaces.iter().filter(|one| is_busy(one) && !has_no_link(&one.name));
+    let busy = config.interfaces.iter().filter(|one| is_busy(one) && !one.kind.is_absent());
     busy.filter(|one| !names.contains_key(&one.name)).map(|one| one.name.clone()).collect()
 }
 
@@ -104,9 +147,10 @@ fn is_card(link: &link::Link) -> bool {
 /// it in line with a configuration.
 pub(crate) struct Machine {
     executor: Executor,
-    pub(crate) names: Names,
-    /// The links of all interfaces that have existed: one that comes back gets its old link.
-    known: Names,
+    /// The links of the interfaces.
+    faces: Faces,
+    /// The cards of all interfaces that have existed: one that comes back gets its old card.
+    known: Cards,
     carrier: Carrier,
     keep_addresses: bool,
     /// Whether interfaces without a link get one by position.
@@ -122,6 +166,9 @@ pub(crate) struct Machine {
     /// What was logged about them.
     notices: BTreeSet<String>,
     captures: Captures,
+    reverse: ReverseRoutes,
+    /// How the interfaces stood when it was last told.
+    lines: LineStates,
     /// Why the last look at the machine failed.
     blind: Option<String>,
 }
@@ -141,7 +188,7 @@ pub(crate) struct Demand<'a> {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// The links of its interfaces.
-    pub(crate) names: Names,
+    pub(crate) faces: Faces,
     /// Their addresses.
     pub(crate) addresses: Addresses,
     /// What no peer of a dynamic entry may get as its side of a tunnel, because the machine uses
@@ -159,16 +206,19 @@ impl Machine {
     pub(crate) fn open(
         state: Option<&Path>,
         config: &Config,
-        names: Names,
+        faces: Faces,
         keep_addresses: bool,
         guess: bool,
     ) -> anyhow::Result<Self> {
         let shut = config.interfaces.iter().filter(|interface| interface.shutdown);
-        let shut: Vec<_> = shut.filter_map(|interface| names.get(&interface.name).cloned()).collect();
+        let shut: Vec<_> = shut
+            .filter(|interface| faces::turns_link(&faces.names, interface))
+            .filter_map(|interface| faces.names.get(&interface.name).cloned())
+            .collect();
         Ok(Self {
             executor: Executor::open(Netlink::open()?, state, &shut)?,
-            known: names.clone(),
-            names,
+            known: faces.cards.clone(),
+            faces,
             carrier: Carrier::Kernel,
             keep_addresses,
             guess,
@@ -178,6 +228,8 @@ impl Machine {
             statics: Vec::new(),
             notices: BTreeSet::new(),
             captures: Captures::default(),
+            reverse: ReverseRoutes::default(),
+            lines: LineStates::default(),
             blind: None,
         })
     }
@@ -191,34 +243,36 @@ impl Machine {
     /// not in use so far, and the addresses that they will have once it is applied. Every failure
     /// that can be foreseen happens here, and an error leaves everything as it was.
     pub(crate) fn prepare(&self, config: &Config) -> anyhow::Result<Prepared> {
-        let stays = |ios: &String| config.interfaces.iter().any(|interface| interface.name == *ios);
-        let here = self.names.iter().filter(|(ios, _)| stays(ios));
-        let taken = |linux: &String| self.names.iter().any(|(ios, name)| name == linux && stays(ios));
-        let back = self.known.iter().filter(|(ios, linux)| stays(ios) && !taken(linux));
-        let known: Vec<_> = here.chain(back).map(|(ios, linux)| format!("{ios}={linux}")).collect();
-        let names = map_interfaces(config, &known, self.guess)?;
+        let here = &self.faces.cards;
+        let stays = |ios: &String| config.interface(ios).is_some();
+        let taken = |linux: &String| here.iter().any(|(ios, links)| stays(ios) && links.contains(linux));
+        let back =
+            self.known.iter().filter(|(ios, links)| !here.contains_key(*ios) && !links.iter().any(taken));
+        let known = here.iter().chain(back).filter(|(ios, _)| stays(ios));
+        let known: Vec<_> = known.map(|(ios, links)| format!("{ios}={}", links.join(","))).collect();
+        let faces = map_interfaces(config, &known, self.guess)?;
         let demand = Demand { config, ranges: &[], reverse: &[] };
-        let now = Situation { names: &names, ..self.situation(demand) };
+        let now = Situation { names: &faces.names, made: &faces.made, ..self.situation(demand) };
         let seen = Seen::look_at_addresses(self.netlink())?;
         let (expected, leases) = plan::expected(&now, &seen, self.executor.standing());
-        let addresses = expected.addresses_of(config, &names);
-        let reserved = reserved(&expected, &names, &leases);
-        Ok(Prepared { names, addresses, reserved })
+        let addresses = expected.addresses_of(config, &faces.names);
+        let reserved = reserved(&expected, &faces.names, &leases);
+        Ok(Prepared { faces, addresses, reserved })
     }
 
     /// Adopts the links of the configuration that is about to be applied.
-    pub(crate) fn adopt(&mut self, names: Names) {
-        let taken = |linux: &String| names.values().any(|name| name == linux);
-        self.known.retain(|ios, linux| names.contains_key(ios) || !taken(linux));
-        self.known.extend(names.clone());
-        self.names = names;
+    pub(crate) fn adopt(&mut self, faces: Faces) {
+        let taken = |links: &Vec<String>| faces.cards.values().flatten().any(|name| links.contains(name));
+        self.known.retain(|ios, links| faces.cards.contains_key(ios) || !taken(links));
+        self.known.extend(faces.cards.clone());
+        self.faces = faces;
     }
 
     /// Brings the machine in line with a configuration that was prepared. This cannot fail: what
     /// the kernel does not accept is logged, shows in [`Self::undone`], and is tried again with
     /// each call of this and of [`Self::follow`].
     pub(crate) fn apply(&mut self, demand: Demand<'_>) {
-        let cardless = without_card(demand.config, &self.names);
+        let cardless = without_card(demand.config, &self.faces.names);
         for name in cardless.difference(&self.cardless) {
             tracing::warn!("{name} has no interface of this machine; map one with --map {name}=NAME");
         }
@@ -260,7 +314,8 @@ impl Machine {
             tracing::debug!("{} steps bring the machine in line", steps.len());
             self.blind = None;
             self.executor.stand(standing);
-            (self.statics, self.captures) = (planned.statics, planned.captures);
+            (self.statics, self.captures, self.reverse) =
+                (planned.statics, planned.captures, planned.reverse);
             let again = self.executor.carry_out(steps, &mut undone, round);
             if !again || round == Round::Last {
                 for line in planned.notices.difference(&self.notices) {
@@ -276,7 +331,8 @@ impl Machine {
     fn situation<'a>(&'a self, demand: Demand<'a>) -> Situation<'a> {
         Situation {
             config: demand.config,
-            names: &self.names,
+            names: &self.faces.names,
+            made: &self.faces.made,
             carrier: &self.carrier,
             keep_addresses: self.keep_addresses,
             leases: &self.leases,
@@ -288,12 +344,15 @@ impl Machine {
     /// Captures new networks from what the last plan found, because the cost of a new peer must not
     /// grow with the number of peers.
     pub(crate) fn capture_more(&mut self, ranges: Vec<AddressRange>, reverse: &[ReverseRoute]) -> More {
-        match self.captures.more(ranges, reverse) {
-            None => More::Everything,
-            Some(routes) => match self.executor.capture(routes) {
-                true => More::Done,
-                false => More::Undone,
-            },
+        let Some(routes) = self.captures.more(ranges, reverse) else { return More::Everything };
+        let mut steps: Vec<_> = routes.into_iter().map(Step::Capture).collect();
+        for to in reverse {
+            steps.extend(self.reverse.routes(to).into_iter().map(Step::ReverseOn));
+            steps.extend(self.reverse.answers(to).into_iter().map(Step::AnswerOn));
+        }
+        match self.executor.capture(steps) {
+            true => More::Done,
+            false => More::Undone,
         }
     }
 
@@ -315,6 +374,31 @@ impl Machine {
         self.blind.as_deref().or_else(|| base.next().map(|undone| undone.why.as_str()))
     }
 
+    /// The interface with a crypto map by which a peer is reached. `None` if it is reached by none of
+    /// them.
+    pub(crate) fn bearer_to(&self, peer: IpAddr) -> Option<InterfaceId> {
+        let how = Lookup { mark: marks::FWMARK, ..Lookup::default() };
+        let way = route::lookup(self.netlink(), peer, how).ok()?;
+        self.captures.bearer(way.interface)
+    }
+
+    /// Notes how the interfaces stand: later changes are told.
+    pub(crate) fn begin_lines(&mut self, config: &Config) {
+        let links = link::list(self.netlink()).unwrap_or_default();
+        self.lines.begin(config, &self.faces.names, &links);
+    }
+
+    /// The messages for the interfaces that a configuration shuts.
+    pub(crate) fn shut_lines(&mut self, config: &Config) -> Vec<String> {
+        self.lines.shut(config)
+    }
+
+    /// The messages for changes of links. `None` if the links cannot be listed.
+    pub(crate) fn lines(&mut self, config: &Config, changes: &[Change]) -> Option<Vec<String>> {
+        let links = link::list(self.netlink()).ok()?;
+        Some(self.lines.follow(config, &self.faces.names, changes, &links))
+    }
+
     /// Announces to the neighbours the addresses that are new, or whose link came up: they may have
     /// belonged to the router that this machine replaces. With `--no-addresses` this is left to
     /// whatever sets the addresses.
@@ -326,9 +410,9 @@ impl Machine {
             return;
         };
         let mut reachable = BTreeSet::new();
-        for link in
-            links.iter().filter(|link| link.running && self.names.values().any(|name| *name == link.name))
-        {
+        for link in links.iter().filter(|link| {
+            link.running && !link.loopback && self.faces.names.values().any(|name| *name == link.name)
+        }) {
             let Some(mac) = link.mac else { continue };
             for found in there.iter().filter(|found| found.interface == link.index) {
                 let IpNet::V4(net) = found.net else { continue };
@@ -351,7 +435,8 @@ impl Machine {
         config: &Config,
     ) -> anyhow::Result<(Addresses, Vec<(AddressRange, Reserved)>)> {
         let seen = Seen::look_at_addresses(self.netlink())?;
-        Ok((seen.addresses_of(config, &self.names), reserved(&seen, &self.names, &self.leases)))
+        let names = &self.faces.names;
+        Ok((seen.addresses_of(config, names), reserved(&seen, names, &self.leases)))
     }
 
     /// The means to ask the kernel.
@@ -361,7 +446,7 @@ impl Machine {
 
     /// The Linux names of the interfaces.
     pub(crate) fn names(&self) -> &Names {
-        &self.names
+        &self.faces.names
     }
 
     /// Whether the addresses of the interfaces are left alone (`--no-addresses`).
@@ -457,7 +542,7 @@ mod tests {
             interface TenGigabitEthernet1/1\n ip address 10.8.0.1 255.255.255.0\n";
         let config = hubward_config::parse(text).config;
         let pair = |ios: &str, linux: &str| (ios.to_string(), linux.to_string());
-        let found = guesses(&config, &Names::new(), &["eth0", "eth1", "eth2", "eth3"]);
+        let found = guesses(&config, &Cards::new(), &["eth0", "eth1", "eth2", "eth3"]);
         let wanted = [
             pair("GigabitEthernet0/0", "eth0"),
             pair("FastEthernet4", "eth1"),
@@ -465,8 +550,8 @@ mod tests {
         ];
         assert_eq!(found, wanted);
         // an interface with a link keeps it, and too few cards are not an error
-        let names: Names = [pair("GigabitEthernet0/0", "eth0")].into();
-        assert_eq!(guesses(&config, &names, &["eth1"]), [pair("FastEthernet4", "eth1")]);
+        let cards: Cards = [("GigabitEthernet0/0".to_string(), vec!["eth0".to_string()])].into();
+        assert_eq!(guesses(&config, &cards, &["eth1"]), [pair("FastEthernet4", "eth1")]);
         let names: Names = wanted.into();
         let without = without_card(&config, &names);
         assert!(without.contains("Loopback0") && without.contains("Vlan1"));

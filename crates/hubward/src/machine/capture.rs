@@ -2,6 +2,7 @@
 //! crypto interface. A pure function of the routes.
 
 use crate::base::family::v4;
+use crate::translate::ReverseRoute;
 use hubward_linux::marks::TABLE;
 use hubward_linux::route::{Route, RouteKind};
 use hubward_proto::flow::selector::AddressRange;
@@ -132,10 +133,6 @@ impl Ways {
         })
     }
 }
-
-/// A network to which `reverse-route` adds a route, and the interface whose crypto map contains the
-/// command.
-pub(crate) type ReverseRoute = (AddressRange, InterfaceId);
 
 /// The indices of the links of crypto interfaces.
 pub(crate) type CryptoLinks = BTreeMap<InterfaceId, u32>;
@@ -270,19 +267,22 @@ impl Captures {
         &self.elsewhere
     }
 
+    /// The crypto interface with this link.
+    pub(crate) fn bearer(&self, link: u32) -> Option<InterfaceId> {
+        self.links.iter().find(|(_, index)| **index == link).map(|(interface, _)| *interface)
+    }
+
     /// By which crypto interface each route leaves, if by any.
     pub(crate) fn exits(&self) -> impl Iterator<Item = Exit> {
-        let number =
-            |index: u32| self.links.iter().find(|(_, found)| **found == index).map(|(number, _)| *number);
-        self.ways.exits().map(move |(net, link)| (IpNet::V4(net), link.and_then(number)))
+        self.ways.exits().map(|(net, link)| (IpNet::V4(net), link.and_then(|link| self.bearer(link))))
     }
 }
 
 /// What `reverse-route` adds to the routes: prefixes, each with the index of the link that packets
 /// to it leave by.
-fn leaving(links: &CryptoLinks, (range, interface): &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
-    let Some(index) = links.get(interface).copied() else { return Vec::new() };
-    let nets = tables::prefixes([*range]).into_iter().filter_map(v4);
+fn leaving(links: &CryptoLinks, to: &ReverseRoute) -> Vec<(Ipv4Net, u32)> {
+    let Some(index) = links.get(&to.interface).copied() else { return Vec::new() };
+    let nets = tables::prefixes([to.net]).into_iter().filter_map(v4);
     nets.map(|net| (net, index)).collect()
 }
 

@@ -2,6 +2,7 @@
 //! Hubward makes is marked or recorded in the ledger, and removed at the end; what was there before
 //! is left alone.
 
+use crate::machine::faces::MadeLink;
 use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
 use hubward_linux::Error;
@@ -9,9 +10,9 @@ use hubward_linux::marks::{PROTOCOL, TABLE};
 use hubward_linux::monitor::Change;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::owned::{self, Ledger};
-use hubward_linux::route::{self, Route};
+use hubward_linux::route::{self, MAIN, Route};
 use hubward_linux::sysctl::Setting;
-use hubward_linux::{link, rule};
+use hubward_linux::{link, neighbour, rule};
 use std::path::Path;
 
 /// The one place that changes the machine. It knows what it did, and what it could not do.
@@ -93,15 +94,14 @@ impl Executor {
         self.undone = undone;
     }
 
-    /// Adds routes to Hubward's own table for a new peer, and looks at nothing else. Returns
-    /// whether all of them were set.
-    pub(crate) fn capture(&mut self, routes: Vec<Route>) -> bool {
+    /// Carries out the steps for a new peer, and looks at nothing else. Returns whether all of them
+    /// were done.
+    pub(crate) fn capture(&mut self, steps: Vec<Step>) -> bool {
         let mut done = true;
-        for route in routes {
-            if self.standing.captured.get(&route.destination).is_some_and(|old| same(&route, old)) {
+        for step in steps {
+            if self.standing.has(&step) {
                 continue;
             }
-            let step = Step::Capture(route);
             match self.carry_out_one(&step) {
                 Ok(()) => self.standing.note(&step),
                 // the other routes belong to other peers
@@ -118,14 +118,23 @@ impl Executor {
         done
     }
 
-    /// Whether a change of the machine is only what this made in Hubward's own table, as it still
-    /// stands: no reason to look at the machine.
+    /// Whether a change of the machine is only what this made for the tunnels, as it still stands:
+    /// no reason to look at the machine.
     pub(crate) fn caused(&self, change: &Change) -> bool {
-        let own = |route: &Route| (route.table, route.protocol) == (TABLE, PROTOCOL);
-        let standing = |route: &Route| self.standing.captured.get(&route.destination);
+        let standing = |route: &Route| {
+            let of_table = match (route.protocol, route.table) {
+                (PROTOCOL, TABLE) => &self.standing.captured,
+                (PROTOCOL, MAIN) => &self.standing.reverse,
+                _ => return None,
+            };
+            Some(of_table.get(&route.destination))
+        };
+        let is_static = |route: &Route| self.standing.routes.iter().any(|known| same(known, route));
         match change {
-            Change::Route(route) => own(route) && standing(route).is_some_and(|there| same(there, route)),
-            Change::RouteGone(route) => own(route) && standing(route).is_none(),
+            Change::Route(route) => standing(route).flatten().is_some_and(|there| same(there, route)),
+            Change::RouteGone(route) => {
+                standing(route).is_some_and(|there| there.is_none()) && !is_static(route)
+            }
             _ => false,
         }
     }
@@ -134,6 +143,10 @@ impl Executor {
         let (netlink, ledger) = (&self.netlink, &mut self.ledger);
         match step {
             Step::LinkDown(name) => gone_is_done(ledger.set_link(netlink, name, false)),
+            Step::UnmakeLink(name) => {
+                gone_is_done(link::by_name(netlink, name).and_then(|link| link::delete(netlink, link.index)))
+            }
+            Step::MakeLink(name, made) => make(netlink, name, made),
             Step::LinkUp(name) => ledger.set_link(netlink, name, true),
             Step::AddressAway(name, net) => ledger.remove_address(netlink, name, *net),
             Step::AddressOn(name, net) => ledger.add_address(netlink, name, *net).map(drop),
@@ -146,6 +159,14 @@ impl Executor {
             Step::RouteAway(route) | Step::Release(route) => gone_is_done(route::remove(netlink, route)),
             Step::FilterSources(name, filter) => ledger.set(Setting::RpFilter(name.clone()), filter.value()),
             Step::Capture(route) => route::replace(netlink, route),
+            Step::ReverseOn(route) => route::prepend(netlink, route).map(drop),
+            Step::ReverseAway(route) => gone_is_done(route::remove(netlink, route)),
+            Step::AnswerOn((name, address)) => link::by_name(netlink, name)
+                .and_then(|link| neighbour::add_proxy(netlink, link.index, *address)),
+            Step::AnswerAway((name, address)) => gone_is_done(
+                link::by_name(netlink, name)
+                    .and_then(|link| neighbour::remove_proxy(netlink, link.index, *address)),
+            ),
         }
     }
 
@@ -202,6 +223,29 @@ fn in_stages(
     again
 }
 
+/// Makes a link. A bridge gets its ports anew, because one of them may have been missing.
+fn make(netlink: &Netlink, name: &str, made: &MadeLink) -> Result<(), Error> {
+    let there_is_done = |result: Result<(), Error>| match result {
+        Err(error) if error.is_already_there() => Ok(()),
+        other => other,
+    };
+    match made {
+        MadeLink::Dummy => there_is_done(link::create_dummy(netlink, name)),
+        MadeLink::Vlan { parent, vlan } => {
+            let parent = link::by_name(netlink, parent)?.index;
+            there_is_done(link::create_vlan(netlink, name, parent, *vlan))
+        }
+        MadeLink::Bridge { ports } => {
+            there_is_done(link::create_bridge(netlink, name))?;
+            let bridge = link::by_name(netlink, name)?.index;
+            for port in ports {
+                link::set_bridge(netlink, link::by_name(netlink, port)?.index, bridge)?;
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Removing what is already gone counts as done.
 fn gone_is_done(result: Result<(), Error>) -> Result<(), Error> {
     match result {
@@ -229,14 +273,25 @@ impl Undone {
                 let hop = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
                 tracing::warn!("the route to {}{hop} is not installed: {why}", route.destination);
             }
-            Step::RouteAway(route) | Step::Release(route) => {
+            Step::RouteAway(route) | Step::Release(route) | Step::ReverseAway(route) => {
                 tracing::warn!("the route to {} is left behind: {why}", route.destination);
+            }
+            Step::ReverseOn(route) => {
+                tracing::warn!("the route of reverse-route to {} is not installed: {why}", route.destination);
+            }
+            Step::AnswerOn((name, address)) => {
+                tracing::warn!("nobody answers for {address} on {name}: {why}");
+            }
+            Step::AnswerAway((name, address)) => {
+                tracing::warn!("this machine still answers for {address} on {name}: {why}");
             }
             Step::Capture(_) => tracing::error!("the routes into the tunnel could not be set: {why}"),
             Step::FilterSources(name, _) => {
                 tracing::error!("the reverse path filter of {name} could not be set: {why}");
             }
             Step::LinkDown(_)
+            | Step::UnmakeLink(_)
+            | Step::MakeLink(..)
             | Step::LinkUp(_)
             | Step::AddressOn(..)
             | Step::Set(..)

@@ -1,11 +1,15 @@
 //! What a configuration requires of the machine, as a value, and the steps from the current state
 //! to it. Pure: neither the machine nor a clock is read here, so that the tests are tables.
 
-use crate::machine::capture::{Captures, CryptoLinks, ReversePath, ReverseRoute};
+use crate::machine::capture::{Captures, CryptoLinks, ReversePath};
+use crate::machine::faces::{self, LOOPBACK, MadeLink, MadeLinks};
+use crate::machine::reverse::{Answer, ReverseRoutes};
 use crate::machine::routes::{self, Statics};
 use crate::machine::seen::Seen;
 use crate::machine::view::{Names, Static, is_absent_network, same};
-use hubward_config::model::{Addressing, Config};
+use crate::translate::ReverseRoute;
+use hubward_config::model::{Addressing, Config, Interface};
+use hubward_config::parent;
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::owned;
 use hubward_linux::route::Route;
@@ -38,6 +42,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) config: &'a Config,
     /// The links of its interfaces.
     pub(crate) names: &'a Names,
+    /// Those of them that Hubward makes.
+    pub(crate) made: &'a MadeLinks,
     pub(crate) carrier: &'a Carrier,
     /// `--no-addresses`: something else gives the links their addresses.
     pub(crate) keep_addresses: bool,
@@ -61,6 +67,8 @@ pub(crate) struct Situation<'a> {
 /// reason given above.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
+    /// The links that Hubward makes, by name.
+    pub(crate) made: MadeLinks,
     /// Whether links are up, by name. Hubward does not manage other links.
     pub(crate) links: BTreeMap<String, bool>,
     /// Addresses and their links, from the configuration and the leases.
@@ -72,6 +80,10 @@ pub(crate) struct Plan {
     pub(crate) rules: Vec<Rule>,
     /// Static routes in the main table. A route by an interface that is not here is unreachable.
     pub(crate) routes: Vec<Route>,
+    /// The routes of `reverse-route` in the main table, by destination.
+    pub(crate) reverse: BTreeMap<IpNet, Route>,
+    /// The addresses of clients for which this machine answers on its LANs.
+    pub(crate) answers: BTreeSet<Answer>,
     /// The reverse path filter of the links of crypto interfaces.
     pub(crate) reverse_paths: BTreeMap<String, ReversePath>,
     /// Hubward's own table: what is led to the crypto maps, also by reverse routes, and which parts
@@ -88,6 +100,7 @@ pub(crate) struct Planned {
     /// What an operator should know about the routes, a line each.
     pub(crate) notices: BTreeSet<String>,
     pub(crate) captures: Captures,
+    pub(crate) reverse: ReverseRoutes,
 }
 
 /// One change of the machine.
@@ -97,6 +110,10 @@ pub(crate) enum Step {
     LinkDown(String),
     /// Removes an address of a link.
     AddressAway(String, IpNet),
+    /// Removes a link that Hubward made.
+    UnmakeLink(String),
+    /// Makes a link.
+    MakeLink(String, MadeLink),
     /// `no shutdown` of a link.
     LinkUp(String),
     /// Adds an address to a link.
@@ -117,6 +134,14 @@ pub(crate) enum Step {
     Capture(Route),
     /// Removes a route from Hubward's own table.
     Release(Route),
+    /// Adds a route of `reverse-route` to the main table.
+    ReverseOn(Route),
+    /// Removes a route of `reverse-route` from the main table.
+    ReverseAway(Route),
+    /// Answers for a client's address on a link.
+    AnswerOn(Answer),
+    /// Stops answering for one.
+    AnswerAway(Answer),
 }
 
 /// The order of steps: each stage builds on the ones before it.
@@ -126,7 +151,7 @@ pub(crate) enum Stage {
     Base,
     /// The main table, whose routes depend on the links and their addresses.
     Main,
-    /// Hubward's own table, which follows where the main table leads.
+    /// Hubward's own table, which follows where the main table leads, and what follows the tunnels.
     Own,
 }
 
@@ -136,13 +161,21 @@ impl Step {
         match self {
             Self::LinkDown(_)
             | Self::AddressAway(..)
+            | Self::UnmakeLink(_)
+            | Self::MakeLink(..)
             | Self::LinkUp(_)
             | Self::AddressOn(..)
             | Self::Set(..)
             | Self::OpenTun(_)
             | Self::AddRule(_) => Stage::Base,
             Self::RouteOn(_) | Self::RouteAway(_) => Stage::Main,
-            Self::FilterSources(..) | Self::Capture(_) | Self::Release(_) => Stage::Own,
+            Self::FilterSources(..)
+            | Self::Capture(_)
+            | Self::Release(_)
+            | Self::ReverseOn(_)
+            | Self::ReverseAway(_)
+            | Self::AnswerOn(_)
+            | Self::AnswerAway(_) => Stage::Own,
         }
     }
 
@@ -153,6 +186,8 @@ impl Step {
             self,
             Self::LinkDown(_)
                 | Self::AddressAway(..)
+                | Self::UnmakeLink(_)
+                | Self::MakeLink(..)
                 | Self::LinkUp(_)
                 | Self::AddressOn(..)
                 | Self::RouteOn(_)
@@ -172,6 +207,7 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
     let crypto = crypto_links(now, &expected);
     let peers = now.config.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| &entry.peers);
     let main = main_table(&expected, &statics, refused);
+    let reverse = ReverseRoutes::new(now.config, now.names, &expected, main.iter().copied(), crypto.clone());
     let mut captures = Captures::new(main, crypto, plan.tun, peers.copied().collect(), now.reverse);
     let prefixes = tables::prefixes(now.ranges.iter().copied());
     if plan.tun.is_some() {
@@ -180,7 +216,10 @@ pub(crate) fn plan(now: &Situation<'_>, seen: &Seen, standing: &Plan, refused: &
         plan.reverse_paths = there.map(|name| (name.clone(), filter)).collect();
     }
     plan.captured = captures.routes(&prefixes);
-    Planned { plan, statics, notices, captures }
+    let led = now.reverse.iter().flat_map(|to| reverse.routes(to));
+    plan.reverse = led.map(|route| (route.destination, route)).collect();
+    plan.answers = now.reverse.iter().flat_map(|to| reverse.answers(to)).collect();
+    Planned { plan, statics, notices, captures, reverse }
 }
 
 /// What the machine will show once links and addresses are as configured, and the leases that stay
@@ -194,6 +233,7 @@ pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Se
 /// The plan without its routes, and what the machine will show when it is carried out.
 fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, standing: &Plan) -> (Plan, Seen) {
     let plan = Plan {
+        made: now.made.clone(),
         links: links(now, seen),
         addresses: addresses(now, leases),
         tun: now.carrier.tun(),
@@ -228,11 +268,30 @@ fn leases_in_force(now: &Situation<'_>) -> BTreeMap<String, Lease> {
     leases.map(|(name, lease)| (name.clone(), lease.clone())).collect()
 }
 
-/// The links of the configuration's interfaces. One that is shut and does not exist needs nothing.
+/// The links of the configuration's interfaces, and the ports of bridges. One that is shut and does
+/// not exist needs nothing. A sub-interface is down with its parent.
 fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
-    let named = now.config.interfaces.iter().filter_map(|one| Some((now.names.get(&one.name)?, one)));
-    let wanted = named.filter(|(name, interface)| !interface.shutdown || seen.link(name).is_some());
-    wanted.map(|(name, interface)| (name.clone(), !interface.shutdown)).collect()
+    let mut wanted = BTreeMap::new();
+    for interface in now.config.interfaces.iter().filter(|one| faces::turns_link(now.names, one)) {
+        let Some(name) = now.names.get(&interface.name) else { continue };
+        let parent = parent(&interface.name).and_then(|parent| now.config.interface(parent));
+        let up = !interface.shutdown && parent.is_none_or(|parent| !parent.shutdown);
+        if !interface.shutdown || seen.link(name).is_some() {
+            wanted.insert(name.clone(), up);
+        }
+        if let Some(MadeLink::Bridge { ports }) = now.made.get(name) {
+            wanted.extend(ports.iter().map(|port| (port.clone(), up)));
+        }
+    }
+    if now.config.interfaces.iter().any(|one| !one.shutdown && on_loopback(now, one)) {
+        wanted.insert(LOOPBACK.to_string(), true);
+    }
+    wanted
+}
+
+/// Whether the addresses of an interface are on the kernel's loopback link.
+fn on_loopback(now: &Situation<'_>, interface: &Interface) -> bool {
+    now.names.get(&interface.name).is_some_and(|name| name == LOOPBACK)
 }
 
 fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(String, IpNet)> {
@@ -241,7 +300,7 @@ fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(Stri
         if let (Some(name), Addressing::Static(nets), false) =
             (now.names.get(&interface.name), &interface.address, now.keep_addresses)
         {
-            wanted.extend(nets.iter().map(|net| (name.clone(), *net)));
+            wanted.extend(nets.iter().map(|net| (name.clone(), faces::on_link(name, *net))));
         }
     }
     wanted.extend(leases.iter().map(|(name, lease)| (name.clone(), IpNet::V4(lease.address))));
@@ -288,28 +347,35 @@ impl Plan {
     /// The steps from the current state to the planned one, in the order in which they must be
     /// made.
     ///
-    /// Links and addresses are removed before others are added, because an address may move from
+    /// A link that is made again has no addresses, and is down. Links and addresses are removed before others are added, because an address may move from
     /// one link to another, and because the kernel removes the other addresses of a network with
     /// the first one: those are added again. New routes are added before old ones are removed, so
     /// that no packet is without one. Links, settings and reverse path filters that are no longer
     /// planned stay as they are until Hubward ends.
     pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
         let mut steps = Vec::new();
+        let new = |name: &str| after.made.contains_key(name) && before.made.get(name) != after.made.get(name);
         let turned = |up: bool| {
-            let changed = after
-                .links
-                .iter()
-                .filter(move |(name, to)| **to == up && before.links.get(*name) != Some(&up));
+            let changed = after.links.iter().filter(move |(name, to)| {
+                **to == up && (before.links.get(*name) != Some(&up) || up && new(name))
+            });
             changed.map(|(name, _)| name.clone())
         };
         steps.extend(turned(false).map(Step::LinkDown));
         let away = away(before, after);
         steps.extend(away.iter().cloned().map(|(link, net)| Step::AddressAway(link, net)));
+        let unmade = before.made.iter().filter(|(name, made)| after.made.get(*name) != Some(*made));
+        steps.extend(unmade.map(|(name, _)| Step::UnmakeLink(name.clone())));
+        let made = after.made.iter().filter(|(name, _)| new(name));
+        steps.extend(made.map(|(name, made)| Step::MakeLink(name.clone(), made.clone())));
         steps.extend(turned(true).map(Step::LinkUp));
         let taken_along = |on: &(String, IpNet)| {
             away.iter().any(|(link, net)| *link == on.0 && net.trunc() == on.1.trunc())
         };
-        let on = after.addresses.iter().filter(|on| !before.addresses.contains(on) || taken_along(on));
+        let on = after
+            .addresses
+            .iter()
+            .filter(|on| !before.addresses.contains(on) || taken_along(on) || new(&on.0));
         steps.extend(on.cloned().map(|(link, net)| Step::AddressOn(link, net)));
         let changed =
             after.settings.iter().filter(|(setting, value)| before.settings.get(*setting) != Some(*value));
@@ -335,13 +401,40 @@ impl Plan {
         steps.extend(new.map(|(_, new)| Step::Capture(new.clone())));
         let old = before.captured.iter().filter(|(net, _)| !after.captured.contains_key(*net));
         steps.extend(old.map(|(_, old)| Step::Release(old.clone())));
+
+        // the kernel keeps two routes to a destination apart by their next hops
+        let stands = |of: &Self, route: &Route| {
+            of.reverse.get(&route.destination).is_some_and(|known| same(route, known))
+        };
+        let old = before.reverse.values().filter(|old| !stands(after, old));
+        steps.extend(old.cloned().map(Step::ReverseAway));
+        let new = after.reverse.values().filter(|new| !stands(before, new));
+        steps.extend(new.cloned().map(Step::ReverseOn));
+        steps.extend(before.answers.difference(&after.answers).cloned().map(Step::AnswerAway));
+        steps.extend(after.answers.difference(&before.answers).cloned().map(Step::AnswerOn));
         steps
+    }
+
+    /// Whether a step that leads packets was carried out already.
+    pub(crate) fn has(&self, step: &Step) -> bool {
+        match step {
+            Step::Capture(new) => self.captured.get(&new.destination).is_some_and(|old| same(new, old)),
+            Step::ReverseOn(new) => self.reverse.get(&new.destination).is_some_and(|old| same(new, old)),
+            Step::AnswerOn(answer) => self.answers.contains(answer),
+            _ => false,
+        }
     }
 
     /// Records a step that was carried out.
     pub(crate) fn note(&mut self, step: &Step) {
         match step {
             Step::LinkDown(name) => drop(self.links.insert(name.clone(), false)),
+            Step::UnmakeLink(name) => {
+                self.made.remove(name);
+                self.links.remove(name);
+                self.addresses.retain(|(link, _)| link != name);
+            }
+            Step::MakeLink(name, made) => drop(self.made.insert(name.clone(), made.clone())),
             Step::LinkUp(name) => drop(self.links.insert(name.clone(), true)),
             Step::AddressAway(link, net) => self.addresses.retain(|old| (&old.0, &old.1) != (link, net)),
             Step::AddressOn(link, net) => {
@@ -358,14 +451,27 @@ impl Plan {
             Step::FilterSources(link, filter) => drop(self.reverse_paths.insert(link.clone(), *filter)),
             Step::Capture(route) => drop(self.captured.insert(route.destination, route.clone())),
             Step::Release(route) => drop(self.captured.remove(&route.destination)),
+            Step::ReverseOn(route) => drop(self.reverse.insert(route.destination, route.clone())),
+            Step::ReverseAway(route) => drop(self.reverse.remove(&route.destination)),
+            Step::AnswerOn(answer) => drop(self.answers.insert(answer.clone())),
+            Step::AnswerAway(answer) => drop(self.answers.remove(answer)),
         }
     }
 
-    /// Adopts routes and reverse path filters as the machine shows them: the kernel removes routes
-    /// with a link or with its last address, and other programs may remove them too.
+    /// Adopts routes, reverse path filters and the links that Hubward makes as the machine shows
+    /// them: the kernel removes routes with a link or with its last address, and a VLAN with its
+    /// parent, and other programs may remove them too.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
+        self.made.retain(|name, _| seen.link(name).is_some());
         let ours = |route: &&Route| route.protocol == PROTOCOL;
-        self.routes = seen.main.iter().filter(ours).cloned().collect();
+        let reverse = std::mem::take(&mut self.reverse);
+        let is_reverse =
+            |route: &Route| reverse.get(&route.destination).is_some_and(|known| same(known, route));
+        let (reverse, routes): (Vec<_>, Vec<_>) =
+            seen.main.iter().filter(ours).cloned().partition(|route| is_reverse(route));
+        self.routes = routes;
+        self.reverse = reverse.into_iter().map(|route| (route.destination, route)).collect();
+        self.answers.retain(|(link, address)| seen.answers(link, *address));
         let own = seen.own.iter().filter(ours).map(|route| (route.destination, route.clone()));
         self.captured = own.collect();
         self.reverse_paths.retain(|link, filter| {

@@ -10,9 +10,10 @@
 //! silently: a route of distance 1 is placed before it, and in every other case a warning is
 //! logged.
 
+use crate::machine::faces::LOOPBACK;
 use crate::machine::seen::{CONNECTED, Seen};
 use crate::machine::view::{CONNECTED_DISTANCE, Names, Static, same};
-use hubward_config::model::{self, Addressing, Config};
+use hubward_config::model::{self, Addressing, Config, Interface, InterfaceKind};
 use hubward_linux::link::Link;
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::route::{Route, RouteKind};
@@ -71,7 +72,8 @@ pub(crate) fn statics(
 /// The routes that the lines and the leases mean now.
 fn wanted(config: &Config, names: &Names, leases: &BTreeMap<String, Lease>, around: &Seen) -> Vec<Static> {
     let mut wanted = of_lines(config, names, leases, around);
-    let absent = absent_networks(config, names, around);
+    let mut absent = absent_networks(config, names, around);
+    absent.extend(loopback_networks(config, names));
     // a connected network comes before every static route to it
     wanted.retain(|found| {
         found.distance > 1 || !absent.iter().any(|net| net.route.destination == found.route.destination)
@@ -114,6 +116,26 @@ fn absent_networks(config: &Config, names: &Names, around: &Seen) -> Vec<Static>
         }
     }
     out
+}
+
+/// The networks of loopback interfaces whose addresses are on `lo`: only the addresses are there,
+/// and packets to the rest of the network go nowhere, as on a router.
+fn loopback_networks(config: &Config, names: &Names) -> Vec<Static> {
+    let on_loopback = |one: &&Interface| names.get(&one.name).is_some_and(|name| name == LOOPBACK);
+    let open = config.interfaces.iter().filter(|one| !one.shutdown).filter(on_loopback);
+    let nets = open.flat_map(|one| match &one.address {
+        Addressing::Static(nets) => nets.iter().map(move |net| (one, net.trunc())).collect(),
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
+    });
+    let wider = nets.filter(|(_, net)| net.prefix_len() < net.max_prefix_len());
+    wider
+        .map(|(interface, net)| Static {
+            route: Route { kind: RouteKind::Blackhole, ..Route::new(net) },
+            distance: CONNECTED_DISTANCE,
+            interface: Some(interface.name.clone()),
+            hidden: None,
+        })
+        .collect()
 }
 
 /// Where a line leads.
@@ -189,7 +211,7 @@ impl Lines<'_> {
 
     fn look(&mut self, place: usize, line: &model::Route) -> Vec<Way> {
         match (line.interface.as_deref(), line.next_hop) {
-            (Some(name), _) if name.starts_with("Null") => vec![Way::Null],
+            (Some(name), _) if InterfaceKind::of(name) == InterfaceKind::Null => vec![Way::Null],
             (name, _) if line.by_dhcp => self.by_dhcp(name),
             (Some(name), hop) => match self.place(name) {
                 Place::Up(link) => vec![Way::Out { link: link.index, hop, onlink: false }],
@@ -379,7 +401,7 @@ fn settle(wanted: &mut Vec<Static>) {
 
 /// Whether packets by such an interface are encapsulated, and usually encrypted.
 fn is_tunnel(name: &str) -> bool {
-    ["Tunnel", "Virtual-Template", "Virtual-Access"].iter().any(|kind| name.starts_with(kind))
+    InterfaceKind::of(name).is_absent()
 }
 
 /// Gives a route a metric with which it overrides the routes of other programs, or says why it does
@@ -433,7 +455,8 @@ fn rank(route: &mut Static, better: bool, around: &Seen, told: &mut BTreeSet<Str
 }
 
 fn ios_name(names: &Names, linux: &str) -> Option<String> {
-    names.iter().find(|(_, name)| *name == linux).map(|(ios, _)| ios.clone())
+    // of a card and its sub-interface without a tag, the latter, which has the address
+    names.iter().rev().find(|(_, name)| *name == linux).map(|(ios, _)| ios.clone())
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! What the machine shows now, and what it is expected to show after a change.
 
 use crate::base::family::v4;
+use crate::machine::faces;
 use crate::machine::view::Names;
 use crate::translate::Addresses;
-use hubward_config::model::{Addressing, Config};
+use hubward_config::model::{Addressing, Config, Interface};
 use hubward_linux::Error;
 use hubward_linux::address::{self, Address};
 use hubward_linux::link::{self, Link};
-use hubward_linux::marks::{PROTOCOL, TABLE};
+use hubward_linux::marks::{INTERFACE_PREFIX, PROTOCOL, TABLE};
+use hubward_linux::neighbour::{self, Proxy};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{self, Route, RouteKind};
 use hubward_linux::rule::{self, Rule};
@@ -15,6 +17,7 @@ use hubward_linux::sysctl::{self, Setting};
 use hubward_proto::names::InterfaceId;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// `RTPROT_KERNEL`: the route of a connected network, which comes before every static one in IOS
 /// too.
@@ -30,6 +33,8 @@ pub(crate) struct Seen {
     /// Hubward's own table.
     pub(crate) own: Vec<Route>,
     pub(crate) rules: Vec<Rule>,
+    /// The addresses for which the machine answers on a link.
+    pub(crate) proxies: Vec<Proxy>,
     /// The requested settings, as far as they could be read.
     pub(crate) settings: BTreeMap<Setting, String>,
 }
@@ -58,6 +63,7 @@ impl Seen {
             main,
             own,
             rules: rule::list(netlink)?,
+            proxies: neighbour::proxies(netlink)?,
             settings: values.collect(),
         })
     }
@@ -77,6 +83,12 @@ impl Seen {
     pub(crate) fn has(&self, link: &str, net: IpNet) -> bool {
         let index = self.link(link).map(|link| link.index);
         self.addresses.iter().any(|there| Some(there.interface) == index && there.net == net)
+    }
+
+    /// Whether the machine answers for an address on a link.
+    pub(crate) fn answers(&self, link: &str, address: IpAddr) -> bool {
+        let index = self.link(link).map(|link| link.index);
+        self.proxies.iter().any(|there| Some(there.interface) == index && there.address == address)
     }
 
     /// What the machine will show once these links are up or down (by name), and these addresses
@@ -120,20 +132,47 @@ impl Seen {
         after
     }
 
-    /// The addresses of a configuration's interfaces. A configured address counts before it is set.
+    /// The addresses at which a configuration's interfaces are reached. A configured address counts
+    /// before it is set, and before its link is made. The tunnels of a crypto map with
+    /// `local-address` terminate at the address of another interface, so that counts in the place
+    /// of its own.
     pub(crate) fn addresses_of(&self, config: &Config, names: &Names) -> Addresses {
-        let found = config.interfaces.iter().filter_map(|interface| {
-            let name = names.get(&interface.name).filter(|_| !interface.shutdown)?;
-            let link = self.link(name)?;
-            let mut on_link = self.addresses.iter().filter(|address| address.interface == link.index);
-            let address = match &interface.address {
-                Addressing::Static(nets) => nets.first().map(|net| net.addr()),
-                // addresses that the kernel assigned itself (fe80::) do not terminate tunnels
-                _ => on_link.find_map(|address| v4(address.net)).map(|net| net.addr().into()),
+        let own: Addresses = config
+            .interfaces
+            .iter()
+            .filter_map(|one| Some((InterfaceId(one.number), self.address_of(one, names)?)))
+            .collect();
+        let ends = config.interfaces.iter().filter_map(|one| {
+            let id = InterfaceId(one.number);
+            let end = match config.terminates(one) {
+                Some(other) => InterfaceId(config.interface(other)?.number),
+                None => id,
             };
-            Some((InterfaceId(interface.number), address?))
+            Some((id, *own.get(&end)?))
         });
-        found.collect()
+        ends.collect()
+    }
+
+    /// The primary address of an interface.
+    fn address_of(&self, interface: &Interface, names: &Names) -> Option<IpAddr> {
+        let name = names.get(&interface.name).filter(|_| !interface.shutdown)?;
+        let link = self.link(name);
+        if link.is_none() && !name.starts_with(INTERFACE_PREFIX) {
+            return None;
+        }
+        match &interface.address {
+            Addressing::Static(nets) => nets.first().map(|net| net.addr()),
+            // those are other interfaces'
+            Addressing::None | Addressing::Secondary(_) if faces::is_shared(names, name) => None,
+            // addresses that the kernel assigned itself (fe80::) do not terminate tunnels
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => {
+                let mut on_link = self
+                    .addresses
+                    .iter()
+                    .filter(|there| there.interface == link.map_or(0, |link| link.index));
+                on_link.find_map(|address| v4(address.net)).map(|net| net.addr().into())
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is shown of the machine: its interfaces and the static routes of the configuration.
 
 use crate::base::family::v4;
+use crate::machine::faces;
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::netlink::Netlink;
@@ -56,13 +57,26 @@ pub(crate) fn interface_views(
         let link = names.get(&interface.name).and_then(|name| links.iter().find(|l| l.name == *name));
         let of_link = there.iter().filter(|address| link.is_some_and(|link| address.interface == link.index));
         let on_link: Vec<_> = of_link.filter_map(|address| v4(address.net)).collect();
+        let shared = link.filter(|link| faces::is_shared(names, &link.name));
         // these views are for `show ip`
         let configured: Vec<Ipv4Net> = match &interface.address {
             Addressing::Static(nets) => nets.iter().copied().filter_map(v4).collect(),
             Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
         };
-        // a router still shows the addresses of an interface that is shut
-        let on_link = if interface.shutdown { configured.clone() } else { on_link };
+        let on_link = match (interface.shutdown, shared, &interface.address) {
+            // a router still shows the addresses of an interface that is shut
+            (true, ..) => configured.clone(),
+            // the others on the link are those of other interfaces
+            (false, Some(link), Addressing::Static(_) | Addressing::Secondary(_) | Addressing::None) => {
+                let there = |net: &&Ipv4Net| v4(faces::on_link(&link.name, (**net).into()));
+                configured
+                    .iter()
+                    .filter(|net| there(net).is_some_and(|net| on_link.contains(&net)))
+                    .copied()
+                    .collect()
+            }
+            (false, ..) => on_link,
+        };
         // the kernel lists them by age, but the configuration's first address is the primary one
         let first = configured.first().filter(|net| on_link.contains(net)).or(on_link.first()).copied();
         InterfaceView {

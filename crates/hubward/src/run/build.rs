@@ -73,8 +73,9 @@ pub(crate) fn build(
     supervisor: &Arc<Supervisor>,
     logging: Arc<Logging>,
 ) -> anyhow::Result<Built> {
-    let names = map_interfaces(&parsed.config, &arguments.options.map, arguments.options.map.is_empty())?;
-    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &names)));
+    let given = arguments.options.maps();
+    let faces = map_interfaces(&parsed.config, &given, given.is_empty())?;
+    let status = Arc::new(AtomicU8::new(check::status_here(status, &parsed.config, &faces.names)));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let options = SocketOptions { mark: Some(FWMARK), interface: None, buffer: 4 << 20 };
     // the ports first: two gateways must not undo each other's work
@@ -91,16 +92,16 @@ pub(crate) fn build(
         false => Some(EspSocket::open(Ipv4Addr::UNSPECIFIED.into(), &options)?),
     };
     let store = Store::open(&arguments.state)?;
-    crate::guard::mapping::remember(&arguments.state, &names);
+    crate::guard::mapping::remember(&arguments.state, &faces.names);
     // before anything is forwarded
-    let here = Here { names: &names, leased: &[], absent: &[] };
+    let here = Here { names: &faces.names, leased: &[], absent: &[] };
     let guard = Guard::set_up(store.clone(), choices.allowed.guard, &parsed, here)?;
     let mut machine = Machine::open(
         Some(&arguments.state),
         &parsed.config,
-        names,
-        arguments.no_addresses,
-        arguments.options.map.is_empty(),
+        faces,
+        arguments.no_addresses || arguments.options.keep_addresses(),
+        given.is_empty(),
     )?;
     // from here on, changes are reported
     let monitor = Monitor::open()?;
@@ -108,8 +109,8 @@ pub(crate) fn build(
     if !plane.is_kernel() {
         machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
     }
-    let Prepared { names, addresses, reserved } = machine.prepare(&parsed.config)?;
-    machine.adopt(names);
+    let Prepared { faces, addresses, reserved } = machine.prepare(&parsed.config)?;
+    machine.adopt(faces);
     let policy = translation.on(&addresses, reserved);
     for line in &translation.left_out {
         tracing::warn!("{line}");
@@ -177,6 +178,8 @@ pub(crate) fn build(
         dhcp: Clients::new(store.clone(), Arc::clone(supervisor), Arc::clone(&inbox)),
         lending: Servers::new(store.clone(), Arc::clone(supervisor)),
         asks,
+        configured: false,
+        heard: Vec::new(),
     };
     gateway.start_dhcp()?;
     gateway.configure_plane(&policy);

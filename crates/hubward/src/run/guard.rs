@@ -8,6 +8,7 @@ use crate::choices::Choices;
 use crate::guard::mapping::{LINK_NAME, remembered};
 use crate::guard::rules::{CLIENT, GRANTED, Here, TABLE};
 use crate::guard::{Guard, View, ranges};
+use crate::machine::faces::{Cards, Faces, Kinds};
 use crate::machine::view::Names;
 use anyhow::{Context as _, bail};
 use hubward_config::model::Config;
@@ -86,7 +87,7 @@ fn set(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<View> {
     for name in &judgement.unknown {
         tracing::warn!("no tunnel, group or peer is called {name}");
     }
-    let names = names(&parsed.config, &arguments.options.map, &arguments.state)?;
+    let names = names(&parsed.config, &arguments.options.maps(), &arguments.state)?;
     // opening the store fails only if another Hubward has it open
     let store = Store::open(&arguments.state).context("a gateway that runs keeps its own guard")?;
     let links: Vec<_> = link::list(&Netlink::open()?)?.into_iter().map(|link| link.name).collect();
@@ -198,14 +199,16 @@ fn farewell(kept_in: &BTreeSet<String>) -> String {
 /// interface would carry is closed everywhere.
 fn names(config: &Config, given: &[String], state: &Path) -> anyhow::Result<Names> {
     let mut names = remembered(state).unwrap_or_default();
+    let mut cards = Cards::new();
     for pair in given {
-        let (ios, linux) = mapping(pair)?;
-        if linux.len() > LINK_NAME {
+        let (ios, links) = mapping(pair)?;
+        if links.iter().any(|link| link.len() > LINK_NAME) {
             bail!("--map {pair}: a Linux interface has a name of 1 to {LINK_NAME} bytes");
         }
-        names.retain(|_, other| other != linux);
-        names.insert(ios, linux.to_owned());
+        names.retain(|_, other| !links.contains(other));
+        cards.insert(ios, links);
     }
+    names.extend(Faces::of(config, cards, Kinds::ALL).names);
     names.retain(|ios, _| config.interfaces.iter().any(|interface| interface.name == *ios));
     Ok(names)
 }

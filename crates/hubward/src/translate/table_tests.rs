@@ -606,9 +606,14 @@ fn reverse_routes_that_need_no_sa() {
              interface FastEthernet0/2\n ip address 192.0.2.2 255.255.255.248\n crypto map M\n"
         )
     };
+    let route = |net: &str, by: u16| ReverseRoute {
+        net: range(net),
+        interface: InterfaceId(by),
+        peer: Some("203.0.113.1".parse().unwrap()),
+    };
     let both = [("10.2.0.0/16", 1), ("10.3.3.3/32", 1), ("10.2.0.0/16", 2), ("10.3.3.3/32", 2)];
     for (line, expected) in [(" reverse-route static\n", &both[..]), (" reverse-route\n", &[]), ("", &[])] {
-        let expected: Vec<_> = expected.iter().map(|(net, by)| (range(net), InterfaceId(*by))).collect();
+        let expected: Vec<_> = expected.iter().map(|(net, by)| route(net, *by)).collect();
         assert_eq!(reverse_routes(&config(&text(line))), expected, "{line}");
     }
 }

@@ -1,18 +1,22 @@
 //! The kernel as data plane (`--dataplane kernel`), in the guest that `cargo ci kernel` starts.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Result, bail};
-use hubward_interop::charon::{Build, Spoke};
+use hubward_interop::charon::{Build, Charon, Spoke};
 use hubward_interop::hubward::{Hubward, edit, hub_cfg};
 use hubward_interop::lab::Lab;
 use hubward_interop::needs::Need;
 use hubward_interop::net::Ns;
 use hubward_interop::ping;
-use hubward_interop::topology::{Client, HUB, HUB_HOST, POOL_FIRST, SPOKE, SPOKE_HOST};
+use hubward_interop::topology::{
+    Client, HUB, HUB_HOST, HUB_INSIDE, POOL_FIRST, Reference, SPOKE, SPOKE_HOST,
+};
 use hubward_interop::vpnc::{NatMode, Profile};
 use hubward_interop::wait::{self, secs};
 
 use crate::scene::Scene;
-use crate::{Case, case, crash, l2l, rekey, remote_access};
+use crate::{Case, case, crash, interfaces, l2l, rekey, remote_access};
 
 const STRONGSWAN: &[Need] = &[Need::Hubward, Need::StrongSwan, Need::Xfrm];
 
@@ -47,7 +51,62 @@ pub(crate) const CASES: &[Case] = &[
         )
     }),
     case("leftovers_of_a_killed_gateway_go", STRONGSWAN, killed),
+    case("loopbacks_are_dummies_and_sub_interfaces_vlans", STRONGSWAN, made_links),
+    case("a_loopback_is_the_local_address_of_a_map", STRONGSWAN, |lab| {
+        interfaces::local_address(lab, Build::Kernel)
+    }),
 ];
+
+/// The LAN is a VLAN of the inside card, whose untagged frames are another network, and the router
+/// has a loopback: links that Hubward makes, and takes away.
+fn made_links(lab: &Lab) -> Result<()> {
+    let config = edit(
+        &hub_cfg()?,
+        "  ip address 10.1.1.1 255.255.254.0\n",
+        "  no ip address\ninterface FastEthernet0/1.1\n encapsulation dot1Q 1 native\n \
+         ip address 10.9.9.1 255.255.255.0\ninterface FastEthernet0/1.20\n encapsulation dot1Q 20\n \
+         ip address 10.1.1.1 255.255.254.0\ninterface Loopback0\n ip address 10.48.80.1 255.255.255.0\n\
+         interface FastEthernet0/1\n",
+    )?;
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_spoke()?;
+    let lan = &net.hub_lan;
+    lan.ip("address flush dev eth0")?;
+    lan.ip("link add link eth0 name eth0.20 type vlan id 20")?;
+    lan.address("eth0.20", "10.1.1.10/23")?;
+    lan.ip("link set eth0.20 up")?;
+    lan.address("eth0", "10.9.9.9/24")?;
+    lan.default_route(HUB_INSIDE)?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    for address in [HUB_INSIDE, Ipv4Addr::new(10, 9, 9, 1), Ipv4Addr::new(10, 48, 80, 1)] {
+        ping::until_answered(lan, address, secs(10))?;
+    }
+    let links = net.hub.ip("-d link show")?;
+    assert!(links.contains("hubwardlo0") && links.contains("dummy"), "{links}");
+    assert!(links.contains("vlan protocol 802.1Q id 20"), "{links}");
+    let brief = hub.exec("show ip interface brief")?;
+    for name in ["FastEthernet0/1.1 ", "FastEthernet0/1.20 ", "Loopback0 "] {
+        let line = brief.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        assert_eq!(line.matches("up").count(), 2, "{name}:\n{brief}");
+    }
+    let charon = Charon::start(lab, "spoke", &net.spoke, Build::Kernel, &Spoke::default().conf())?;
+    charon.initiate("net")?;
+    ping::answered(&net.spoke_lan, HUB_HOST, 3)?;
+    ping::answered(lan, SPOKE_HOST, 3)?;
+    // with its card, a sub-interface is down
+    hub.console("enable\nconfigure terminal\ninterface FastEthernet0/1\nshutdown\nend\nexit\n")?;
+    ping::unanswered(lan, HUB_INSIDE, 1)?;
+    hub.console("enable\nconfigure terminal\ninterface FastEthernet0/1\nno shutdown\nend\nexit\n")?;
+    ping::until_answered(lan, HUB_INSIDE, secs(10))?;
+    hub.process().kill9()?;
+    assert!(net.hub.ip("link show")?.contains("hubwardlo0"), "a killed gateway leaves its links");
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;
+    ping::until_answered(lan, HUB_INSIDE, secs(10))?;
+    hub.stop()?;
+    let left = net.hub.ip("link show")?;
+    assert!(!left.contains("hubward"), "left behind:\n{left}");
+    Ok(())
+}
 
 /// The xfrm state of a namespace.
 fn held(ns: &Ns) -> Result<(String, String)> {

@@ -219,7 +219,7 @@ fn cards(lab: &Lab) -> Result<()> {
     net.hub.cable("eth2", &net.inet, "management")?;
     let config = with_lines(
         "interface FastEthernet1/0\n ip address 10.9.9.1 255.255.255.0\n\
-         interface FastEthernet0/1.20\n encapsulation dot1Q 20\n ip address 10.9.20.1 255.255.255.0\n\
+         interface FastEthernet0/1.20\n ip address 10.9.20.1 255.255.255.0\n\
          interface Vlan1\n ip address 10.9.1.1 255.255.255.0\nip classless\n",
     )?;
     let mut hub = Hubward::start(lab, "hub", &net.hub, &config)?;

@@ -23,6 +23,7 @@ mod flood;
 mod guard;
 mod harness_selfcheck;
 mod headquarters;
+mod interfaces;
 mod kernel;
 mod l2l;
 mod machine;
@@ -116,6 +117,7 @@ fn main() {
         ("client", client::CASES),
         ("guard", guard::CASES),
         ("harness_selfcheck", harness_selfcheck::CASES),
+        ("interfaces", interfaces::CASES),
         ("l2l", l2l::CASES),
         ("machine", machine::CASES),
         ("reload", reload::CASES),

@@ -178,7 +178,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "crypto map",
-                "Enters an entry of a crypto map, or sets Xauth, mode configuration and authorization for the map. Entries other than `ipsec-isakmp`, `local-address`, `redundancy`, `isakmp-profile` for a whole map, and pushed addresses (`initiate`) are not implemented.",
+                "Enters an entry of a crypto map, or sets Xauth, mode configuration and authorization for the map. Its tunnels terminate at the address of the interface that `local-address` names. Entries other than `ipsec-isakmp`, `redundancy`, `isakmp-profile` for a whole map, and pushed addresses (`initiate`) are not implemented.",
             ),
             (
                 "enable password",
@@ -256,8 +256,16 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ("crypto map", "Applies a crypto map. `redundancy` is not implemented."),
             ("description", "A description."),
             (
+                "encapsulation dot1Q",
+                "Makes a sub-interface of a VLAN: a link that Hubward makes on that of the interface, or with `native` that link itself. Two tags (`second-dot1q`) are not implemented.",
+            ),
+            (
                 "ip address",
                 "The address, static or by DHCP, and further ones with `secondary`. `negotiated` and `pool` need PPP and are not implemented.",
+            ),
+            (
+                "ip proxy-arp",
+                "Answers on this interface for clients whose addresses are in its network, while they are connected. This is the default; nothing else is answered for.",
             ),
             (
                 "ip virtual-reassembly",

@@ -1,0 +1,149 @@
+//! The mapping file of `--mapping`: which link is which interface, and what else a start needs to
+//! know about this machine, in a file beside the configuration.
+
+use crate::base::files;
+use hubward_config::long_name;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a mapping file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// As `--map` takes them, in the order of the file.
+    pub(crate) map: Vec<String>,
+    /// As `--without` takes them.
+    pub(crate) without: Vec<String>,
+    /// As `--allow-unenforced` takes them.
+    pub(crate) allowed: Vec<String>,
+    /// `--no-addresses`.
+    pub(crate) no_addresses: bool,
+}
+
+/// The file. Interfaces have one link, or several as the ports of a bridge.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Toml {
+    #[serde(default)]
+    interfaces: BTreeMap<toml::Spanned<String>, Links>,
+    #[serde(default)]
+    options: Options,
+    #[serde(default)]
+    allow: Allow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a link's name, or a list of them")]
+enum Links {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Options {
+    #[serde(default)]
+    no_addresses: bool,
+    #[serde(default)]
+    without: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allow {
+    /// Kinds of lines that need not be enforced.
+    #[serde(default)]
+    kinds: Vec<String>,
+    /// Lines with their modes.
+    #[serde(default)]
+    lines: Vec<String>,
+}
+
+impl Mapping {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line of it is not understood: in words, with the line's number.
+    pub(crate) fn read(path: &str) -> Result<Self, String> {
+        let bytes = files::read(Path::new(path), files::CONFIGURATION)
+            .map_err(|error| format!("{path}: {error:#}"))?;
+        Self::of(&String::from_utf8_lossy(&bytes)).map_err(|why| format!("{path}: {why}"))
+    }
+
+    fn of(text: &str) -> Result<Self, String> {
+        let line = |start: usize| text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        let toml: Toml = toml::from_str(text).map_err(|error| {
+            format!("line {}: {}", line(error.span().map_or(0, |span| span.start)), error.message())
+        })?;
+        let mut pairs: Vec<_> = toml.interfaces.into_iter().collect();
+        pairs.sort_by_key(|(name, _)| name.span().start);
+        let mut map = Vec::new();
+        let mut known: Vec<String> = Vec::new();
+        for (name, links) in pairs {
+            let number = line(name.span().start);
+            let ios = long_name(name.get_ref());
+            let links = match links {
+                Links::One(link) => vec![link],
+                Links::Several(links) => links,
+            };
+            let is_name = |link: &String| {
+                !link.is_empty() && !link.contains(|c: char| c.is_whitespace() || matches!(c, '/' | ','))
+            };
+            if links.is_empty() || !links.iter().all(is_name) {
+                return Err(format!("line {number}: {ios} needs the name of a link"));
+            }
+            if known.contains(&ios) {
+                return Err(format!("line {number}: {ios} is mapped already"));
+            }
+            map.push(format!("{ios}={}", links.join(",")));
+            known.push(ios);
+        }
+        let allowed = toml.allow.kinds.into_iter().chain(toml.allow.lines).collect();
+        let Options { no_addresses, without } = toml.options;
+        Ok(Self { map, without, allowed, no_addresses })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_file_says_what_the_options_would() {
+        let text = "# the branch in Lyon\n\n[interfaces]\n\"gi0/0\" = \"enp1s0\"\nVlan1 = [\"enp2s0\", \"enp3s0\"]\n\
+            Dialer1 = \"ppp0\"\n\n[options]\nno-addresses = true\nwithout = [\"Tunnel7\"]\n\n[allow]\n\
+            kinds = [\"nat\"]\nlines = [\"interface GigabitEthernet0/0: ip access-group OUTSIDE-IN in\"]\n";
+        let found = Mapping::of(text).unwrap();
+        let strings = |all: &[&str]| all.iter().map(|one| (*one).to_string()).collect::<Vec<_>>();
+        assert_eq!(found.map, strings(&["GigabitEthernet0/0=enp1s0", "Vlan1=enp2s0,enp3s0", "Dialer1=ppp0"]));
+        assert_eq!((found.no_addresses, found.without), (true, strings(&["Tunnel7"])));
+        let line = "interface GigabitEthernet0/0: ip access-group OUTSIDE-IN in";
+        assert_eq!(found.allowed, strings(&["nat", line]));
+        assert_eq!(Mapping::of("").unwrap(), Mapping::default());
+    }
+
+    #[test]
+    fn the_example_is_a_mapping_file() {
+        let found = Mapping::of(include_str!("../../../../examples/mapping.toml")).unwrap();
+        assert_eq!((found.map.len(), found.without.len(), found.allowed.len()), (3, 1, 2));
+    }
+
+    #[test]
+    fn an_error_names_its_line() {
+        for (text, line, word) in [
+            ("[interfaces]\nVlan1 = 7\n", 2, "a link's name"),
+            ("[interfaces]\n\nVlan1 = \"\"\n", 3, "needs the name of a link"),
+            ("[interfaces]\nVlan1 = []\n", 2, "needs the name of a link"),
+            ("[interfaces]\nVlan1 = \"eth1,eth2\"\n", 2, "needs the name of a link"),
+            ("[interfaces]\nVlan1 = \"eth1\"\nvlan1 = \"eth2\"\n", 3, "mapped already"),
+            ("[interfaces]\nVlan1 = \"eth1\"\nVlan1 = \"eth2\"\n", 3, "duplicate"),
+            ("[interface]\nVlan1 = \"eth1\"\n", 1, "interface"),
+            ("[options]\nno-addresses = true\nno-adresses = true\n", 3, "no-adresses"),
+            ("[allow]\nkinds = \"nat\"\n", 2, "sequence"),
+            ("[interfaces\n", 1, ""),
+        ] {
+            let why = Mapping::of(text).unwrap_err();
+            assert!(why.starts_with(&format!("line {line}: ")) && why.contains(word), "{text}: {why}");
+        }
+    }
+}
