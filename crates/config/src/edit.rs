@@ -13,7 +13,7 @@ use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
-use crate::parse::{Numbers, Trace, TracedCommand, end_of, reach, read};
+use crate::parse::{Numbers, Said, Trace, TracedCommand, end_of, reach, read};
 use crate::placing::is_global;
 
 mod refused;
@@ -338,7 +338,10 @@ impl<'a> Editor<'a> {
             self.traces.get(*line).is_some_and(|trace| {
                 let text = trace.spelled.trim();
                 let is_command = !text.is_empty() && !text.starts_with('!') && text != "exit";
-                is_command && !self.is_raw(trace) && chain(self.traces, trace.under) == home
+                is_command
+                    && trace.said == Said::Line
+                    && !self.is_raw(trace)
+                    && chain(self.traces, trace.under) == home
             })
         })
     }

@@ -12,6 +12,7 @@ use crate::given::Given;
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
+use crate::source::{Heard, Terminal};
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
@@ -24,6 +25,30 @@ pub(crate) struct Trace {
     pub(crate) command: Option<TracedCommand>,
     /// The mode that it opened.
     pub(crate) opens: Option<Mode>,
+    /// Whether it is configuration at all.
+    pub(crate) said: Said,
+}
+
+/// What a line of a text is, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Line,
+    Frame,
+    End,
+    Unread,
+    Output,
+}
+
+impl Said {
+    fn of(heard: Heard<'_>) -> Self {
+        match heard {
+            Heard::Line(..) => Self::Line,
+            Heard::Frame => Self::Frame,
+            Heard::End => Self::End,
+            Heard::Unread => Self::Unread,
+            Heard::Output => Self::Output,
+        }
+    }
 }
 
 /// A line that is a command.
@@ -54,7 +79,17 @@ pub fn parse(text: &str) -> Parsed {
 /// arguments as given, without the comment that may follow a command. What is not a command stays
 /// as it is. It means the same.
 pub fn spell_out(text: &str) -> String {
-    let (_, traces) = read(text, Numbers::Kept);
+    let (_, mut traces) = read(text, Numbers::Kept);
+    let end = end_of(text);
+    for (place, trace) in traces.iter_mut().enumerate() {
+        // what is not configuration is a comment where only the configuration is left
+        let line = trace.spelled.trim();
+        let is_comment = line.is_empty() || line.starts_with('!');
+        let is_read = trace.said == Said::Line || Some(place) == end;
+        if !is_read && !is_comment {
+            trace.spelled = format!("! {line}");
+        }
+    }
     let lines: Vec<_> = traces.into_iter().map(|trace| trace.spelled).collect();
     let mut out = lines.join("\n");
     if text.ends_with('\n') {
@@ -72,25 +107,39 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let lines: Vec<&str> = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
     // the modes around a line, the outermost first; none is the global mode
     let mut open: Vec<Open> = Vec::new();
-    let mut ended = false;
-    let mut behind_end: Vec<u32> = Vec::new();
+    let mut terminal = Terminal::default();
+    let (mut unread, mut output) = (Vec::new(), Vec::new());
+    // prompts before commands
+    let mut shifts: Vec<(u32, usize)> = Vec::new();
     let mut index = 0;
     let mut blocks = Blocks::default();
-    while let Some(line) = lines.get(index) {
+    while let Some(whole) = lines.get(index) {
         let under = open.last().map(|open| open.line);
-        let mut trace = Trace { spelled: (*line).to_string(), under, command: None, opens: None };
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
+        let heard = terminal.hear(whole);
+        let line = match heard {
+            Heard::Line(line, before) => {
+                shifts.extend((before > 0).then_some((number, before)));
+                line
+            }
+            Heard::End => "end",
+            _ => whole,
+        };
+        let said = Said::of(heard);
+        let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said };
         let trimmed = line.trim();
         let mut block = 0;
-        if ended && configures_behind_end(trimmed) {
-            behind_end.push(number);
+        match said {
+            Said::Unread => unread.push(number),
+            Said::Output => output.push(number),
+            Said::Line | Said::Frame | Said::End => {}
         }
-        let class = if ended || trimmed.is_empty() || trimmed.starts_with('!') {
-            Class::Blank
-        } else if trimmed.eq_ignore_ascii_case("end") {
-            ended = true;
+        let class = if said == Said::End {
+            open.clear();
             Class::Implemented
+        } else if said != Said::Line || trimmed.is_empty() || trimmed.starts_with('!') {
+            Class::Blank
         } else if leaves(trimmed, &open) {
             open.pop();
             Class::NoOp
@@ -111,13 +160,14 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             command(&mut parsed, &mut open, at, &mut trace)
         };
         traces.push(trace);
-        push(&mut parsed, line, class);
+        push(&mut parsed, whole, class);
         let command = index;
         index += 1;
         for _ in 0..block {
             if let Some(raw) = lines.get(index) {
                 let spelled = (*raw).to_string();
-                traces.push(Trace { spelled, under: Some(command), command: None, opens: None });
+                let under = Some(command);
+                traces.push(Trace { spelled, under, command: None, opens: None, said: Said::Line });
                 push(&mut parsed, raw, class);
                 index += 1;
             }
@@ -129,56 +179,68 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     }
     parsed.config.number_interfaces();
     crate::check::check(&mut parsed);
-    parsed.diagnostics.extend(unread_behind_end(&lines, &behind_end));
+    for (number, before) in shifts {
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        let told = parsed.diagnostics.iter_mut().filter(|told| told.line == number);
+        told.for_each(|told| told.column = told.column.saturating_add(before));
+    }
+    parsed.diagnostics.extend(not_read(&lines, &unread, Said::Unread));
+    parsed.diagnostics.extend(not_read(&lines, &output, Said::Output));
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     (parsed, traces)
 }
 
-/// Whether a line after the first `end` may be meant to configure something. Another `end`, a
-/// comment, an exec prompt and a command that saves the configuration are not.
-fn configures_behind_end(line: &str) -> bool {
-    let first = line.split_whitespace().next().unwrap_or_default();
-    let harmless = ["end", "exit", "quit", "write", "wr", "copy"];
-    let prompt = first.find(['#', '>']).and_then(|place| first.get(..place));
-    let is_comment = line.starts_with(['!', '#']) || !line.contains(char::is_alphanumeric);
-    !(is_comment
-        || harmless.iter().any(|word| first.eq_ignore_ascii_case(word))
-        || prompt.is_some_and(|name| !name.contains("(config")))
-}
-
-/// Lines after the first `end` are not read, so they may contain restrictions and protection that
-/// are unknown here.
-fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
-    let (first, last) = (*behind.first()?, *behind.last()?);
+/// What is dropped of a text. Lines after the `end` may contain restrictions and protection that are
+/// unknown here; what an exec command printed cannot.
+fn not_read(lines: &[&str], dropped: &[u32], said: Said) -> Option<Diagnostic> {
+    let (first, last) = (*dropped.first()?, *dropped.last()?);
     let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
-    let what = match behind.len() {
+    let what = match dropped.len() {
         1 => format!("`{}` is", shown_unread(line)),
         count => format!("`{}` and {} more lines up to line {last} are", shown_unread(line), count - 1),
     };
-    Some(Diagnostic {
+    let unread = Diagnostic {
         severity: Severity::Error,
         code: Code::Unenforced,
         line: first,
         column: 1,
-        message: format!("{what} after the first `end`, where nothing is read"),
+        message: format!(
+            "{what} after the first `end`, where nothing is read but after `configure terminal`"
+        ),
         remedy: "put the lines before `end`, or remove them".into(),
-    })
+    };
+    match said {
+        Said::Output => Some(Diagnostic {
+            severity: Severity::Warning,
+            code: Code::Unknown,
+            message: format!("{what} what an exec command printed, and not read"),
+            remedy: "remove what is not configuration".into(),
+            ..unread
+        }),
+        _ => Some(unread),
+    }
 }
 
 /// The index of the `end` of a configuration, counted in lines from 0: what follows is not
-/// configuration. An `end` in a banner does not count.
+/// configuration. An `end` in a banner does not count, nor one after which a script goes on with
+/// `configure terminal`.
 pub fn end_of(text: &str) -> Option<usize> {
-    let says_end = |line: &str| line.trim().eq_ignore_ascii_case("end");
-    let first = text.lines().position(says_end)?;
-    // most files have no raw text, and need not be read for this
-    if !text.lines().take(first).any(|line| Blocks::end(line.trim()).is_some()) {
-        return Some(first);
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut terminal, mut blocks) = (Terminal::default(), Blocks::default());
+    let (mut found, mut index) = (None, 0);
+    while let Some(line) = lines.get(index) {
+        match terminal.hear(line) {
+            Heard::End => found = found.or(Some(index)),
+            Heard::Line(line, _) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
+                found = None;
+                let following = lines.get(index + 1..).unwrap_or_default();
+                index += blocks.length(line.trim(), following).unwrap_or(0);
+            }
+            _ => {}
+        }
+        index += 1;
     }
-    let (_, traces) = read(text, Numbers::Left);
-    let is_raw = |trace: &Trace| {
-        trace.under.and_then(|under| traces.get(under)).is_some_and(|command| command.opens.is_none())
-    };
-    traces.iter().position(|trace| says_end(&trace.spelled) && !is_raw(trace))
+    found
 }
 
 /// The indexes of the lines under a command of the global mode, however they are indented and
