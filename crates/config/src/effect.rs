@@ -19,9 +19,14 @@ pub(crate) fn settle(parsed: &mut Parsed) {
             Change::Stops(line, message) => stops(parsed, line, message),
         }
     }
+    complete(parsed);
+    held_otherwise(parsed);
+}
+
+/// Completes the model of what only the whole configuration shows.
+pub(crate) fn complete(parsed: &mut Parsed) {
     disorder(parsed);
     holes(parsed);
-    held_otherwise(parsed);
 }
 
 /// The message for a line that changes forwarding.

@@ -334,6 +334,7 @@ const HELP: &[(&str, &str)] = &[
     ("mask", "Network mask"),
     ("match", "What must match"),
     ("md5", "Message Digest 5"),
+    ("members", "Interfaces, as in Vlan1 - 4"),
     ("memory", "Save the running configuration"),
     ("method", "A method"),
     ("minutes", "Minutes"),

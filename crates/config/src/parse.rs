@@ -178,7 +178,11 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.spelled = trace.spelled.trim().to_string();
     }
     parsed.config.number_interfaces();
-    crate::check::check(&mut parsed);
+    match numbers {
+        Numbers::Kept => crate::check::check(&mut parsed),
+        // who compares models wants no remarks
+        Numbers::Left => crate::effect::complete(&mut parsed),
+    }
     for (number, before) in shifts {
         let before = u32::try_from(before).unwrap_or(u32::MAX);
         let told = parsed.diagnostics.iter_mut().filter(|told| told.line == number);
@@ -383,13 +387,21 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     }
     let around = open.last().map_or(Mode::Global, |open| open.mode);
     let mut mode = around;
+    let mut also = Vec::new();
     let mut class = Class::Unknown;
     // what lines under this one are, if it is not known to open a mode
     let mut below = Mode::Unknown;
     match placed {
         Placed::Within(_, Has::Row(row, matched)) | Placed::Global(Has::Row(row, matched)) => {
             trace.spelled = spelled_out(&entered, &matched);
-            class = run(parsed, &mut mode, row, &matched, &entered);
+            class = run(parsed, &mut mode, &mut also, row, &matched, &entered);
+            // what a line says is said once
+            let told = parsed.diagnostics.len();
+            for place in open.last().filter(|_| row.action.folds()).map_or(&[][..], |open| &open.also) {
+                let mut other = Mode::Interface(*place);
+                run(parsed, &mut other, &mut Vec::new(), row, &matched, &entered);
+            }
+            parsed.diagnostics.truncate(told);
             if class != Class::Unknown {
                 below = match row.action {
                     Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
@@ -440,7 +452,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             // a misspelt `crypto map` in a file without indentation ends the entry before it all
             // the same: what follows is not that one's
             let is_crypto = all.first().is_some_and(|word| word.text.eq_ignore_ascii_case("crypto"));
-            let in_interface = matches!(around, Mode::Interface(_) | Mode::Opaque(_, Sub::InterfaceRange));
+            let in_interface = matches!(around, Mode::Interface(_));
             if is_crypto && !in_interface && open.first().is_some_and(|base| column <= base.column) {
                 open.clear();
             }
@@ -453,7 +465,8 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             open.clear();
         }
     }
-    let opens = (mode != around).then_some(mode);
+    // `interface range` may begin with the interface whose mode is open
+    let opens = (mode != around || !also.is_empty()).then_some(mode);
     // a mode is not within another one of its own kind: `username a`, `username b`
     if opens.is_some() && mode.kind().is_some() && mode.kind() == around.kind() {
         open.pop();
@@ -464,7 +477,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     }
     trace.opens = opens;
     if let Some(mode) = opens {
-        open.push(Open { line: index, mode, column, indented: false });
+        open.push(Open { line: index, mode, column, indented: false, also });
     }
     class
 }
@@ -512,7 +525,14 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
 }
 
 /// Does what a row says.
-fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, entered: &Entered<'_>) -> Class {
+fn run(
+    parsed: &mut Parsed,
+    mode: &mut Mode,
+    also: &mut Vec<usize>,
+    row: &Row,
+    matched: &Matched,
+    entered: &Entered<'_>,
+) -> Class {
     let Entered { line, number, .. } = *entered;
     match row.action {
         Action::Fate(fate) => fated(parsed, fate, entered, false),
@@ -541,6 +561,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             let mut fold = Fold {
                 config: &mut parsed.config,
                 mode: *mode,
+                also: Vec::new(),
                 no: entered.negation.is_some(),
                 default: entered.negation == Some(Negation::Default),
                 line: number,
@@ -555,6 +576,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 Action::Fate(_) | Action::Opens(_) => Ok(()),
             };
             *mode = fold.mode;
+            *also = std::mem::take(&mut fold.also);
             match (outcome, fold.fate) {
                 (Ok(()), None) => Class::Implemented,
                 (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),

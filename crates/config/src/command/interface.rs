@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::interface_name::{is_hardware, long_name};
 use crate::model::{Addressing, Interface};
@@ -9,12 +9,6 @@ const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface),
-    // its lines are those of several interfaces, and must not become another's
-    opens(
-        In::Global,
-        "interface range",
-        Fate::Unenforced("configures several interfaces at once, and is not read"),
-    ),
     fold(In::Interface, "description", "= <LINE:text>", description),
     fold(
         In::Interface,
@@ -94,13 +88,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
-
-/// The names of the commands that an interface has as rows, for modes that have them too and do not
-/// read them.
-pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
-    let own = ROWS.iter().filter(|row| row.mode == In::Interface);
-    own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
-}
 
 fn interface(fold: &mut Fold<'_>, cursor: &mut Cursor<'_>) -> Result<(), Problem> {
     let hardware = cursor.problem("");

@@ -151,10 +151,6 @@ pub(super) const GLOBAL: &[Names] = &[
          performance monitor; mediatrace",
     ),
     (Opens(Unsupported("the server assigns addresses by pool alone"), Sub::DhcpClass), "ip dhcp class"),
-    (
-        Opens(Unenforced("configures several interfaces at once, and is not read"), Sub::InterfaceRange),
-        "interface range",
-    ),
     (Opens(Unsupported("IPv6 is not configured"), Sub::Dhcp6Pool), "ipv6 dhcp pool"),
     (Opens(Unsupported("nothing is done at set times"), Sub::Kron), "kron occurrence; kron policy-list"),
     (Opens(Unenforced("limits what users may see and do"), Sub::View), "parser view"),
@@ -263,7 +259,7 @@ pub(super) const SERVICE: Modes = &[
                  maximum-hops; lsr-path; source-ip; source-port; precision; clock-tolerance; \
                  traffic-class; flow-label; cos; interval; num-packets; http-raw-request; verify; exp; \
                  operation-packet; percentile; request-size; resp; aggregate; delay-restart; \
-                 secondary-frequency; access-list; parameters; y1731; delay; loss; owner-id; optimize; \
+                 secondary-frequency; parameters; y1731; delay; loss; owner-id; optimize; \
                  continuous; dscp; max-delay",
             ),
             (Elsewhere, "vrf definition"),
