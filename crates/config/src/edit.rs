@@ -17,6 +17,7 @@ use crate::help::{self, Choice};
 use crate::model::Config;
 use crate::parse::{Numbers, Said, Trace, TracedCommand, end_of, reach, read};
 use crate::placing::is_global;
+use crate::source::pasted;
 
 mod refused;
 use refused::Refused;
@@ -165,6 +166,17 @@ fn without_negation(line: &str) -> (&str, &str) {
 /// # Errors
 /// The line is not a command here; the text does not change.
 pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
+    let Some((typed, before)) = pasted(typed) else {
+        return Ok(Change { text: None, line: None, position: position.clone() });
+    };
+    enter_command(text, position, typed).map_err(|wrong| match wrong {
+        Wrong::Invalid(place) => Wrong::Invalid(place + before),
+        wrong => wrong,
+    })
+}
+
+/// [`enter`] without what a terminal shows before a command.
+fn enter_command(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
     if let Some((before, members)) = range(typed) {
         let openers: Vec<String> = members.iter().map(|name| format!("{before}interface {name}")).collect();
         let global = Position::default();

@@ -370,3 +370,21 @@ fn an_interface_is_reset_to_its_defaults() {
     typing.lines(&["interface fa0/1", "default interface fa0/7"]);
     assert!(!typing.text.contains("default"), "{}", typing.text);
 }
+
+/// What is pasted with its prompts counts as what was typed at them; a terminal's frames change
+/// nothing and are not written down. An exec command is none of configuration mode.
+#[test]
+fn a_transcript_is_pasted() {
+    let mut typing = Typing::at("hostname A\n");
+    typing.lines(&[
+        "A#show running-config",
+        "Building configuration...",
+        "Current configuration : 99 bytes",
+        "A(config)#interface FastEthernet0/0",
+        "A(config-if)#ip address 10.0.0.1 255.0.0.0",
+        "*Mar  1 00:00:07.003: %LINK-3-UPDOWN: Interface FastEthernet0/0, changed state to up",
+    ]);
+    assert_eq!(typing.text, "hostname A\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n");
+    assert_eq!(typing.line("A(config-if)#ip address 10.0.0.300"), Err(Wrong::Invalid(24)));
+    assert!(typing.line("write memory").is_err() && typing.line("terminal length 0").is_err());
+}

@@ -182,6 +182,20 @@ impl Terminal {
     }
 }
 
+/// What counts of a line that is typed or pasted in configuration mode, and what is before it in
+/// bytes: nothing of what a terminal shows around commands.
+pub(crate) fn pasted(line: &str) -> Option<(&str, usize)> {
+    let text = without_pager(line);
+    match prompt(text) {
+        Some((Prompt::Configuration, command)) => {
+            (!ends(command)).then_some((command, line.len() - command.len()))
+        }
+        Some((Prompt::Exec, _)) => None,
+        None if is_frame(text.trim()) => None,
+        None => Some((text, line.len() - text.len())),
+    }
+}
+
 /// Whether a line says something: it is no comment.
 fn says(line: &str) -> bool {
     let line = line.trim();
