@@ -249,6 +249,10 @@ fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     reference.extend(&whole);
     let (parsed, traces) = read(&joined(&reference, &[]), Numbers::Left);
     let class = parsed.document.lines.get(place).map(|line| line.class);
+    // an exec command is none here, although it is no mistake in a file
+    if traces.get(place).is_some_and(|trace| trace.said != Said::Line) {
+        return Err(Wrong::Invalid(command.len() - command.trim_start().len()));
+    }
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };

@@ -12,7 +12,7 @@ use crate::given::Given;
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
-use crate::source::{Heard, Terminal};
+use crate::source::{Heard, Terminal, is_beside};
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
@@ -293,7 +293,7 @@ fn leaves(line: &str, open: &[Open]) -> bool {
 
 /// Whether the next line that says something is indented further.
 fn is_deeper(following: &[&str], column: usize) -> bool {
-    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!');
+    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
     following.iter().find(says).is_some_and(|line| indentation(line) > column)
 }
 

@@ -196,6 +196,11 @@ pub(crate) fn pasted(line: &str) -> Option<(&str, usize)> {
     }
 }
 
+/// Whether a line is beside the commands around it, wherever it is.
+pub(crate) fn is_beside(line: &str) -> bool {
+    pasted(line).is_none_or(|(text, _)| is_exec_only(text) || ends(text))
+}
+
 /// Whether a line says something: it is no comment.
 fn says(line: &str) -> bool {
     let line = line.trim();

@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, REST, Row, entry, fate, fold};
+use super::{Action, Fate, Fold, In, Mode, REST, Row, entry, fate, fold};
 use crate::form::{Cursor, Problem};
 use crate::interface_name::{is_hardware, long_name};
 use crate::model::{Addressing, Interface};
@@ -20,7 +20,13 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Interface, "shutdown", "", shutdown),
     fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
-    fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
+    // what does not end so is another command: `ip acce ext NAME`
+    Row {
+        mode: In::Interface,
+        form: "ip access-group",
+        tail: "= <list> [in|out]",
+        action: Action::Fate(Fate::Unenforced("filters the interface's packets")),
+    },
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
     fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),

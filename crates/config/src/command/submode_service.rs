@@ -104,7 +104,6 @@ pub(super) const GLOBAL: &[Names] = &[
     ),
     (Opens(Unsupported("RSA keys are not implemented"), Sub::PubkeyRing), "crypto key pubkey-chain"),
     (Opens(Forwarding("protects IPv6 packets"), Sub::Loose), "crypto map ipv6 * *"),
-    (Is(Unsupported("PPP does not exist here")), "ip address-pool"),
     (Opens(Forwarding("protects tunnel interfaces"), Sub::IpsecProfile), "crypto ipsec profile"),
     (Opens(Unsupported("per-peer settings are not implemented"), Sub::IsakmpPeer), "crypto isakmp peer"),
     (Opens(Unsupported("is another kind of client"), Sub::Ezvpn), "crypto ipsec client ezvpn"),
