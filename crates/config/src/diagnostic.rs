@@ -312,11 +312,8 @@ mod tests {
     fn lines_behind_the_first_end_stop_the_start() {
         let before = "hostname a\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\nend\n";
         for (behind, line) in [
-            (
-                "configure terminal\ninterface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n",
-                Some(5),
-            ),
-            ("!\nR1(config)#ip access-list standard 3\n", Some(6)),
+            ("interface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n", Some(5)),
+            ("!\nip access-list standard 3\n", Some(6)),
             ("end\n! comment\n\nexit\n", None),
             ("R1#\nR1#exit\nRouter>\n\u{1a}\nwr mem\n", None),
         ] {

@@ -1,6 +1,6 @@
 //! What differs between two configurations, by section: `show archive config differences`.
 
-use crate::parse::{Numbers, Trace, end_of, read};
+use crate::parse::{Numbers, Said, Trace, read};
 use std::collections::BTreeMap;
 
 /// A line that only one of two configurations has.
@@ -47,9 +47,7 @@ fn only(these: &[Placed], others: &[Placed], added: bool) -> Vec<Difference> {
 
 fn lines(text: &str) -> Vec<Placed> {
     let (_, traces) = read(text, Numbers::Left);
-    let ended = end_of(text);
-    let counted = traces.iter().take(ended.unwrap_or(traces.len()));
-    let said = counted.filter(|trace| {
+    let said = traces.iter().filter(|trace| trace.said == Said::Line).filter(|trace| {
         let line = trace.spelled.trim();
         !line.is_empty() && !line.starts_with('!') && !line.eq_ignore_ascii_case("exit")
     });

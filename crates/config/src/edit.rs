@@ -7,14 +7,17 @@
 //! document. So a line can never mean something else than it would in a file.
 
 use crate::automaton::Form;
+use crate::command::interface_range::members;
 use crate::command::submode::Sub;
 use crate::command::table::{Lookup, commands, lookup};
 use crate::command::{In, Mode};
 use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
-use crate::parse::{Numbers, Trace, TracedCommand, end_of, reach, read};
+use crate::model::Config;
+use crate::parse::{Numbers, Said, Trace, TracedCommand, end_of, reach, read};
 use crate::placing::is_global;
+use crate::source::pasted;
 
 mod refused;
 mod sequence;
@@ -27,6 +30,9 @@ pub use crate::blocks::RawEnd;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     openers: Vec<Opener>,
+    /// The lines that open the other interfaces of an `interface range`, of which the opener is the
+    /// first.
+    range: Vec<String>,
     /// The line above, if it was refused and the next ones may belong to it.
     refused: Option<Refused>,
 }
@@ -43,6 +49,8 @@ struct Opener {
 pub struct Change {
     /// The new text of the configuration; `None` if it stays as it is.
     pub text: Option<String>,
+    /// Where the typed line is in it, counted from 0; of several interfaces the last one's.
+    pub line: Option<usize>,
     /// Where the next line goes.
     pub position: Position,
 }
@@ -69,16 +77,28 @@ impl Position {
     pub fn leave(&mut self) {
         if self.refused.take().is_none_or(|refused| refused.opener.is_none()) {
             self.openers.pop();
+            self.range.clear();
         }
     }
 
     /// The text in the parentheses of the prompt.
     pub fn prompt(&self) -> &'static str {
         let Some(opener) = self.openers.last() else { return "config" };
+        if !self.range.is_empty() {
+            return "config-if-range";
+        }
         match opener.mode {
             Mode::Interface(_) if opener.line.contains('.') => "config-subif",
             mode => mode.kind().map_or_else(|| opaque_prompt(&opener.line), help::prompt),
         }
+    }
+
+    /// The mode of another interface of the range.
+    fn beside(&self, opener: &str) -> Self {
+        let mode = self.openers.first().map_or(Mode::Unknown, |first| first.mode);
+        let opener = Opener { line: opener.to_string(), mode };
+        let openers = std::iter::once(opener).chain(self.openers.iter().skip(1).cloned());
+        Self { openers: openers.collect(), ..Self::default() }
     }
 
     fn mode(&self) -> Option<In> {
@@ -110,7 +130,7 @@ impl Position {
 
 /// The prompts of modes whose commands have no effect.
 fn opaque_prompt(line: &str) -> &'static str {
-    const PROMPTS: [(&str, &str); 13] = [
+    const PROMPTS: [(&str, &str); 12] = [
         ("archive", "config-archive"),
         ("class-map", "config-cmap"),
         ("control-plane", "config-cp"),
@@ -118,7 +138,6 @@ fn opaque_prompt(line: &str) -> &'static str {
         ("crypto ikev2", "config-ikev2"),
         ("crypto ipsec profile", "ipsec-profile"),
         ("crypto pki", "ca-trustpoint"),
-        ("interface range", "config-if-range"),
         ("ip vrf", "config-vrf"),
         ("policy-map", "config-pmap"),
         ("route-map", "config-route-map"),
@@ -146,9 +165,72 @@ fn without_negation(line: &str) -> (&str, &str) {
 /// # Errors
 /// The line is not a command here; the text does not change.
 pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
+    let Some((typed, before)) = pasted(typed) else {
+        return Ok(Change { text: None, line: None, position: position.clone() });
+    };
+    enter_command(text, position, typed).map_err(|wrong| match wrong {
+        Wrong::Invalid(place) => Wrong::Invalid(place + before),
+        wrong => wrong,
+    })
+}
+
+/// [`enter`] without what a terminal shows before a command.
+fn enter_command(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
+    if let Some((before, members)) = range(typed) {
+        let openers: Vec<String> = members.iter().map(|name| format!("{before}interface {name}")).collect();
+        let global = Position::default();
+        let mut change = each(text, openers.iter().map(|opener| (&global, opener.as_str())))?;
+        if before.is_empty() {
+            let first = openers.first().map_or("", String::as_str);
+            change.position = enter_one(change.text.as_deref().unwrap_or(text), &global, first)?.position;
+            change.position.range = openers.into_iter().skip(1).collect();
+        }
+        return Ok(change);
+    }
+    let first = enter_one(text, position, typed)?;
+    let stays = |change: &Change| change.position.openers.starts_with(&position.openers);
+    if position.range.is_empty() || !stays(&first) {
+        return Ok(first);
+    }
+    // the same line for each of the other interfaces
+    let others: Vec<Position> = position.range.iter().map(|opener| position.beside(opener)).collect();
+    let rest = each(first.text.as_deref().unwrap_or(text), others.iter().map(|other| (other, typed)))?;
+    let mut next = first.position;
+    next.range.clone_from(&position.range);
+    Ok(Change { text: rest.text.or(first.text), line: rest.line.or(first.line), position: next })
+}
+
+/// Enters lines one after the other, all of them or none.
+fn each<'a>(text: &str, lines: impl Iterator<Item = (&'a Position, &'a str)>) -> Result<Change, Wrong> {
+    let mut all = Change { text: None, line: None, position: Position::default() };
+    for (position, line) in lines {
+        let change = enter_one(all.text.as_deref().unwrap_or(text), position, line)?;
+        all.text = change.text.or(all.text);
+        (all.line, all.position) = (change.line, change.position);
+    }
+    Ok(all)
+}
+
+/// What `interface range` names, and `default ` if that is before it.
+fn range(typed: &str) -> Option<(&str, Vec<String>)> {
+    let all = words(typed);
+    let (before, _) = without_negation(typed);
+    let before = if before.trim().eq_ignore_ascii_case("default") { "default " } else { before };
+    let given = if before.is_empty() { &all[..] } else { all.get(1..)? };
+    match lookup(In::Global, given, false) {
+        Lookup::Command(row, _) if row.form == "interface range" => {
+            let start = usize::try_from(given.get(2)?.column.checked_sub(1)?).ok()?;
+            Some((before, members(typed.get(start..)?)?))
+        }
+        _ => None,
+    }
+}
+
+/// [`enter`] for one place.
+fn enter_one(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
     let (command, raw) = typed.split_once('\n').map_or((typed, None), |(command, raw)| (command, Some(raw)));
     if command.trim().is_empty() || command.trim_start().starts_with('!') {
-        return Ok(Change { text: None, position: position.clone() });
+        return Ok(Change { text: None, line: None, position: position.clone() });
     }
     let mut old: Vec<&str> = text.lines().collect();
     let tail = match end_of(text) {
@@ -166,10 +248,14 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     reference.extend(&whole);
     let (parsed, traces) = read(&joined(&reference, &[]), Numbers::Left);
     let class = parsed.document.lines.get(place).map(|line| line.class);
+    // an exec command is none here, although it is no mistake in a file
+    if traces.get(place).is_some_and(|trace| trace.said != Said::Line) {
+        return Err(Wrong::Invalid(command.len() - command.trim_start().len()));
+    }
     let Some(trace) = traces.get(place).filter(|_| class != Some(Class::Unknown)) else {
         return Err(wrong(position, command, &reference, place));
     };
-    let mut next = Position { openers: chain(&traces, trace.under), refused: None };
+    let mut next = Position { openers: chain(&traces, trace.under), ..Position::default() };
     if let Some(mode) = trace.opens {
         next.openers.push(Opener { line: trace.spelled.trim().to_string(), mode });
     }
@@ -182,26 +268,85 @@ pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wro
     if let Some(line) = reference.get_mut(place) {
         *line = &entry;
     }
-    let means_it = |text: &str| read(text, Numbers::Left).0.config == parsed.config;
+    let means_the_same = |lines: &[&str], same: fn(&Config, &Config) -> bool| {
+        let (candidate, _) = read(&joined(lines, &[]), Numbers::Left);
+        same(&candidate.config, &parsed.config)
+    };
     // a list whose lines get other numbers is written as a whole
     let spelled = trace.spelled.trim();
     let within = chain(&traces, trace.under).pop();
     if let Some(list) = sequence::renumbers(spelled, within.as_ref())
         && let Some(lines) = sequence::rewritten(&old, &parsed.config, &list, spelled)
     {
-        if means_it(&joined(&old, &[])) {
-            return Ok(Change { text: None, position: next });
+        if means_the_same(&old, Config::eq) {
+            return Ok(Change { text: None, line: None, position: next });
         }
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        if means_it(&joined(&lines, &[])) {
+        if means_the_same(&lines, Config::eq) {
+            let line = lines.iter().position(|line| line.trim() == spelled);
             let text = (lines != old).then(|| joined(&lines, &tail));
-            return Ok(Change { text, position: next });
+            return Ok(Change { text, line, position: next });
         }
     }
-    let found = editor.candidates().into_iter().find(|lines| means_it(&joined(lines, &[])));
-    let new = found.unwrap_or(reference);
+    let is_here = editor
+        .repeated()
+        .filter(|place| editor.is_of_list() || opens_mode(&editor, *place) || means_the_same(&old, agree));
+    if let Some(line) = is_here {
+        return Ok(Change { text: None, line: Some(line), position: next });
+    }
+    let found = editor.candidates().into_iter().find(|lines| means_the_same(lines, Config::eq));
+    let new = found.unwrap_or_else(|| {
+        // the last mode ends with the line that opens another, if that is one that only the global
+        // mode has
+        let direct: Vec<&str> = reference
+            .iter()
+            .enumerate()
+            .filter(|(line, _)| *line != old.len())
+            .map(|(_, line)| *line)
+            .collect();
+        if means_the_same(&direct, Config::eq) { direct } else { reference.clone() }
+    });
+    let mut line = new.iter().position(|line| std::ptr::eq(line.as_ptr(), entry.as_ptr()));
+    // a line that opened the mode already and says more is the one that counts
+    if let (true, Some(opened), Some(opener)) = (new == old, editor.opened(), next.openers.last_mut()) {
+        opener.line = editor.spelled(opened).to_string();
+        line = Some(opened);
+    }
     let text = (new != old).then(|| joined(&new, &tail));
-    Ok(Change { text, position: next })
+    Ok(Change { text, line, position: next })
+}
+
+/// Whether a line opened a mode already that the typed one opens again.
+fn opens_mode(editor: &Editor<'_>, line: usize) -> bool {
+    editor.traces.get(line).is_some_and(|trace| trace.opens.is_some())
+}
+
+/// Whether two configurations mean the same but for the order of what has none.
+fn agree(one: &Config, other: &Config) -> bool {
+    unordered(one) == unordered(other)
+}
+
+fn unordered(config: &Config) -> Config {
+    fn sort<T: std::fmt::Debug>(list: &mut [T]) {
+        list.sort_by_cached_key(|item| format!("{item:?}"));
+    }
+    let mut config = config.clone();
+    sort(&mut config.routes);
+    sort(&mut config.pools);
+    sort(&mut config.users);
+    sort(&mut config.aaa.login);
+    sort(&mut config.aaa.network);
+    sort(&mut config.default_keys);
+    config.keyrings.iter_mut().for_each(|keyring| sort(&mut keyring.keys));
+    config.profiles.iter_mut().for_each(|profile| sort(&mut profile.matches));
+    for entry in config.maps.iter_mut().flat_map(|map| &mut map.entries) {
+        sort(&mut entry.peers);
+    }
+    config
+}
+
+fn spelled_default(trace: &Trace) -> bool {
+    trace.spelled.trim_start().starts_with("default ")
 }
 
 fn joined(lines: &[&str], tail: &[&str]) -> String {
@@ -293,6 +438,31 @@ struct Editor<'a> {
 }
 
 impl<'a> Editor<'a> {
+    /// The line that the typed one repeats, if nothing after it changes what it sets.
+    fn repeated(&self) -> Option<usize> {
+        let spelled = self.traces.get(self.place)?.spelled.trim();
+        let (_, name) = without_negation(spelled);
+        if self.entry.len() > 1 || name.len() != spelled.len() {
+            return None;
+        }
+        let place = self.section().filter(|line| self.spelled(*line) == spelled).last()?;
+        let changed = |line: usize| self.sets_the_same(line) || self.is_undone_by(line, name);
+        (!self.section().any(|line| line > place && changed(line))).then_some(place)
+    }
+
+    /// The line that opened the mode of the typed one before.
+    fn opened(&self) -> Option<usize> {
+        self.traces.get(self.place).filter(|trace| trace.opens.is_some())?;
+        self.section().filter(|line| self.sets_the_same(*line) && opens_mode(self, *line)).last()
+    }
+
+    /// Whether the typed line is one of an access list: of two lines that are the same, the first
+    /// counts.
+    fn is_of_list(&self) -> bool {
+        let is_list = |command: &TracedCommand| command.mode == In::Acl;
+        self.command(self.place).is_some_and(is_list) || self.spelled(self.place).starts_with("access-list ")
+    }
+
     /// The documents that may be the new one, the best first.
     fn candidates(&self) -> Vec<Vec<&'a str>> {
         let Some(trace) = self.traces.get(self.place) else { return Vec::new() };
@@ -300,6 +470,17 @@ impl<'a> Editor<'a> {
         let negated = name.len() != trace.spelled.trim().len();
         let folds = trace.command.as_ref().is_some_and(|command| command.folds);
         let like: Vec<usize> = self.section().filter(|line| self.sets_the_same(*line)).collect();
+        // what it opened is emptied and stays
+        if spelled_default(trace) {
+            let heads: Vec<usize> =
+                self.section().filter(|line| self.begins(*line, name) && opens_mode(self, *line)).collect();
+            let says = |line: usize| !self.spelled(line).is_empty() && !self.spelled(line).starts_with('!');
+            let below = |line: &usize| !heads.contains(line) && says(*line) && self.is_within(*line, &heads);
+            let gone: Vec<usize> = (0..self.old.len()).filter(below).collect();
+            if !heads.is_empty() {
+                return vec![self.without(&gone)];
+            }
+        }
         if negated {
             let gone: Vec<usize> =
                 self.section().filter(|line| self.begins(*line, name) || like.contains(line)).collect();
@@ -315,7 +496,9 @@ impl<'a> Editor<'a> {
         }
         let undone: Vec<usize> = self.section().filter(|line| self.is_undone_by(*line, name)).collect();
         let same = self.section().filter(|line| self.spelled(*line) == trace.spelled.trim()).last();
-        match (same, like.last()) {
+        // a line that opens a mode and says less than before: `crypto map M 10`
+        let kept = (trace.opens.is_some() && !like.is_empty()).then(|| self.old.to_vec());
+        let changed = match (same, like.last()) {
             (Some(_), _) if undone.is_empty() && self.entry.len() == 1 => {
                 vec![self.old.to_vec(), self.with(&[], None)]
             }
@@ -323,7 +506,8 @@ impl<'a> Editor<'a> {
                 vec![self.with(&undone, Some(place)), self.with(&[undone, vec![place]].concat(), None)]
             }
             (None, None) => vec![self.with(&undone, None)],
-        }
+        };
+        kept.into_iter().chain(changed).collect()
     }
 
     /// The white space before the typed line.
@@ -350,7 +534,10 @@ impl<'a> Editor<'a> {
             self.traces.get(*line).is_some_and(|trace| {
                 let text = trace.spelled.trim();
                 let is_command = !text.is_empty() && !text.starts_with('!') && text != "exit";
-                is_command && !self.is_raw(trace) && chain(self.traces, trace.under) == home
+                is_command
+                    && trace.said == Said::Line
+                    && !self.is_raw(trace)
+                    && chain(self.traces, trace.under) == home
             })
         })
     }

@@ -308,3 +308,146 @@ fn a_list_that_is_renumbered_is_written_with_its_numbers() {
     assert_eq!(typing.line("permit ip host 10.0.0.2 any"), Ok(false), "it is there already");
     assert_eq!(typing.line("10 permit ip host 10.0.0.1 any"), Ok(false));
 }
+
+/// A line that is there already is not written twice, and what it opened keeps all that it says.
+#[test]
+fn a_line_typed_again_changes_nothing() {
+    let text = "aaa new-model\naaa authentication login A local\naaa authentication login B local\n\
+        crypto keyring K\n pre-shared-key address 10.0.0.1 key x\n pre-shared-key address 10.0.0.2 key x\n\
+        crypto map M 10 ipsec-isakmp\n set peer 10.0.0.1\n set peer 10.0.0.2\n match address 101\n\
+        ip local pool P 10.9.9.1 10.9.9.9\nip local pool Q 10.9.8.1 10.9.8.9\n\
+        ip route 10.1.0.0 255.255.0.0 10.0.0.1\nip route 10.2.0.0 255.255.0.0 10.0.0.1\n\
+        ip access-list extended L\n permit ip any any\n deny ip any any\n\
+        access-list 101 permit ip any any\naccess-list 101 deny ip any any\n";
+    let mut typing = Typing::at(text);
+    assert_eq!(paste(&mut typing, text), []);
+    assert_eq!(typing.text, text);
+    typing.lines(&["crypto map M 10", "set peer 10.0.0.1"]);
+    assert_eq!(typing.text, text, "the header keeps `ipsec-isakmp`");
+    // what was changed since is set again
+    let mut typing = Typing::at("username a password 0 x\nusername a secret 0 y\n");
+    typing.lines(&["username a password 0 x"]);
+    assert_eq!(meaning(&typing.text), meaning("username a password 0 x\n"));
+}
+
+/// Global commands typed in a mode are global, and no line of the console is written beside them.
+#[test]
+fn global_commands_typed_in_a_mode_are_global() {
+    let before = "hostname A\nusername a password 0 x\ninterface FastEthernet0/0\n ip address dhcp\n";
+    let globals = [
+        "username b password 0 y",
+        "ip route 0.0.0.0 0.0.0.0 192.0.2.1",
+        "hostname B",
+        "ip local pool P 10.0.0.1 10.0.0.9",
+        "crypto isakmp policy 20",
+        "access-list 10 permit any",
+        "crypto keyring L",
+        "no ip http server",
+        "ntp server 192.0.2.9",
+        "line vty 5 15",
+        "ip domain-name example.com",
+        "enable secret 0 x",
+        "crypto ipsec transform-set T esp-aes",
+        "ip dhcp pool X",
+        "aaa new-model",
+        "logging host 192.0.2.8",
+        "crypto isakmp key x address 192.0.2.7",
+        "snmp-server community x",
+    ];
+    for opener in [
+        "interface FastEthernet0/0",
+        "crypto isakmp policy 10",
+        "crypto map M 10 ipsec-isakmp",
+        "crypto dynamic-map D 10",
+        "crypto isakmp profile P",
+        "crypto keyring K",
+        "crypto isakmp client configuration group G",
+        "crypto ipsec transform-set S esp-aes",
+        "ip access-list extended L",
+        "line vty 0 4",
+        "router ospf 1",
+        "route-map R permit 10",
+        "class-map match-any C",
+        "ip dhcp pool Q",
+        "policy-map Y",
+        "ip sla 1",
+    ] {
+        for global in globals {
+            let mut typing = Typing::at(before);
+            typing.lines(&[opener, global]);
+            let line = typing.text.lines().find(|line| line.trim().starts_with(global));
+            assert!(
+                line.is_some_and(|line| !line.starts_with(' ')),
+                "{global} in {opener}:\n{}",
+                typing.text
+            );
+            assert!(
+                !typing.text.lines().any(|line| line.trim() == "exit"),
+                "{global} in {opener}:\n{}",
+                typing.text
+            );
+            let alone = meaning(&format!("{before}{opener}\n!\n{global}\n"));
+            assert_eq!(meaning(&typing.text), alone, "{global} in {opener}:\n{}", typing.text);
+        }
+    }
+}
+
+/// `interface range` writes the lines of each interface, and a global line typed in it is written
+/// once.
+#[test]
+fn a_range_is_saved_as_single_interfaces() {
+    let mut typing = Typing::at("interface FastEthernet0/1\n ip address dhcp\n!\nend\n");
+    typing.lines(&["int range fa0/0 - 1 , vlan 2"]);
+    assert_eq!(typing.position.prompt(), "config-if-range");
+    typing.lines(&["shutdown", " description x"]);
+    assert_eq!(typing.line("ip address 10.0.0.300 255.0.0.0"), Err(Wrong::Invalid(11)));
+    let below = " shutdown\n description x\n";
+    let expected = format!(
+        "interface FastEthernet0/1\n ip address dhcp\n{below}interface FastEthernet0/0\n{below}interface Vlan2\n{below}!\nend\n"
+    );
+    assert_eq!(typing.text, expected);
+    typing.lines(&["no description", "hostname B"]);
+    assert!(typing.position.is_global() && typing.position.range.is_empty());
+    assert_eq!(typing.text.matches("hostname B").count(), 1);
+    assert!(!typing.text.contains("description") && !typing.text.contains("range"));
+    typing.lines(&["default interface range fa0/0 - 1"]);
+    let empty = "interface FastEthernet0/1\ninterface FastEthernet0/0\n";
+    assert!(
+        typing.text.contains(empty) && typing.text.contains("interface Vlan2\n shutdown\n"),
+        "{}",
+        typing.text
+    );
+    assert_eq!(typing.line("interface range macro USERS").unwrap_err(), Wrong::Invalid(16));
+}
+
+/// `default interface` leaves the interface, and nothing of what it had; the modes in it go too.
+#[test]
+fn an_interface_is_reset_to_its_defaults() {
+    let mut typing = Typing::at(
+        "interface FastEthernet0/0\n ip address dhcp\n ip access-group 3 in\n shutdown\n!\ninterface FastEthernet0/1\n shutdown\nend\n",
+    );
+    typing.lines(&["default interface fa0/0"]);
+    assert_eq!(typing.text, "interface FastEthernet0/0\n!\ninterface FastEthernet0/1\n shutdown\nend\n");
+    assert!(typing.position.is_global());
+    // one that does not exist has its defaults
+    typing.lines(&["interface fa0/1", "default interface fa0/7"]);
+    assert!(!typing.text.contains("default"), "{}", typing.text);
+}
+
+/// What is pasted with its prompts counts as what was typed at them; a terminal's frames change
+/// nothing and are not written down. An exec command is none of configuration mode.
+#[test]
+fn a_transcript_is_pasted() {
+    let mut typing = Typing::at("hostname A\n");
+    typing.lines(&[
+        "A#show running-config",
+        "Building configuration...",
+        "Current configuration : 99 bytes",
+        "A(config)#interface FastEthernet0/0",
+        "A(config-if)#ip address 10.0.0.1 255.0.0.0",
+        "*Mar  1 00:00:07.003: %LINK-3-UPDOWN: Interface FastEthernet0/0, changed state to up",
+    ]);
+    assert_eq!(typing.text, "hostname A\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n");
+    assert_eq!(typing.line("A(config-if)#ip address 10.0.0.300"), Err(Wrong::Invalid(24)));
+    assert!(typing.line("write memory").is_err() && typing.line("terminal length 0").is_err());
+}

@@ -19,8 +19,13 @@ pub(crate) fn settle(parsed: &mut Parsed) {
             Change::Stops(line, message) => stops(parsed, line, message),
         }
     }
-    holes(parsed);
+    complete(parsed);
     held_otherwise(parsed);
+}
+
+/// Completes the model of what only the whole configuration shows.
+pub(crate) fn complete(parsed: &mut Parsed) {
+    holes(parsed);
 }
 
 /// The message for a line that changes forwarding.

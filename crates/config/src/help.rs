@@ -408,6 +408,7 @@ const HELP: &[(&str, &str)] = &[
     ("max-fragments", "Most fragments of a packet"),
     ("max-reassemblies", "Most packets that are being reassembled"),
     ("md5", "Message Digest 5"),
+    ("members", "Interfaces, as in Vlan1 - 4"),
     ("memory", "Save the running configuration"),
     ("method", "A method"),
     ("minutes", "Minutes"),

@@ -27,6 +27,7 @@ pub mod reference;
 pub mod secret;
 mod settings;
 mod slip;
+pub mod source;
 mod unreachable;
 pub mod verdict;
 

@@ -12,6 +12,7 @@ use crate::given::Given;
 use crate::parsed::Parsed;
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
+use crate::source::{Heard, Terminal, is_beside};
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
@@ -24,6 +25,30 @@ pub(crate) struct Trace {
     pub(crate) command: Option<TracedCommand>,
     /// The mode that it opened.
     pub(crate) opens: Option<Mode>,
+    /// Whether it is configuration at all.
+    pub(crate) said: Said,
+}
+
+/// What a line of a text is, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Line,
+    Frame,
+    End,
+    Unread,
+    Output,
+}
+
+impl Said {
+    fn of(heard: Heard<'_>) -> Self {
+        match heard {
+            Heard::Line(..) => Self::Line,
+            Heard::Frame => Self::Frame,
+            Heard::End => Self::End,
+            Heard::Unread => Self::Unread,
+            Heard::Output => Self::Output,
+        }
+    }
 }
 
 /// A line that is a command.
@@ -54,7 +79,17 @@ pub fn parse(text: &str) -> Parsed {
 /// arguments as given, without the comment that may follow a command. What is not a command stays
 /// as it is. It means the same.
 pub fn spell_out(text: &str) -> String {
-    let (_, traces) = read(text, Numbers::Kept);
+    let (_, mut traces) = read(text, Numbers::Kept);
+    let end = end_of(text);
+    for (place, trace) in traces.iter_mut().enumerate() {
+        // what is not configuration is a comment where only the configuration is left
+        let line = trace.spelled.trim();
+        let is_comment = line.is_empty() || line.starts_with('!');
+        let is_read = trace.said == Said::Line || Some(place) == end;
+        if !is_read && !is_comment {
+            trace.spelled = format!("! {line}");
+        }
+    }
     let lines: Vec<_> = traces.into_iter().map(|trace| trace.spelled).collect();
     let mut out = lines.join("\n");
     if text.ends_with('\n') {
@@ -72,25 +107,39 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let lines: Vec<&str> = if text.is_empty() { Vec::new() } else { body.split('\n').collect() };
     // the modes around a line, the outermost first; none is the global mode
     let mut open: Vec<Open> = Vec::new();
-    let mut ended = false;
-    let mut behind_end: Vec<u32> = Vec::new();
+    let mut terminal = Terminal::default();
+    let (mut unread, mut output) = (Vec::new(), Vec::new());
+    // prompts before commands
+    let mut shifts: Vec<(u32, usize)> = Vec::new();
     let mut index = 0;
     let mut blocks = Blocks::default();
-    while let Some(line) = lines.get(index) {
+    while let Some(whole) = lines.get(index) {
         let under = open.last().map(|open| open.line);
-        let mut trace = Trace { spelled: (*line).to_string(), under, command: None, opens: None };
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let number = if numbers == Numbers::Kept { number } else { 0 };
+        let heard = terminal.hear(whole);
+        let line = match heard {
+            Heard::Line(line, before) => {
+                shifts.extend((before > 0).then_some((number, before)));
+                line
+            }
+            Heard::End => "end",
+            _ => whole,
+        };
+        let said = Said::of(heard);
+        let mut trace = Trace { spelled: line.to_string(), under, command: None, opens: None, said };
         let trimmed = line.trim();
         let mut block = 0;
-        if ended && configures_behind_end(trimmed) {
-            behind_end.push(number);
+        match said {
+            Said::Unread => unread.push(number),
+            Said::Output => output.push(number),
+            Said::Line | Said::Frame | Said::End => {}
         }
-        let class = if ended || trimmed.is_empty() || trimmed.starts_with('!') {
-            Class::Blank
-        } else if trimmed.eq_ignore_ascii_case("end") {
-            ended = true;
+        let class = if said == Said::End {
+            open.clear();
             Class::Implemented
+        } else if said != Said::Line || trimmed.is_empty() || trimmed.starts_with('!') {
+            Class::Blank
         } else if leaves(trimmed, &open) {
             open.pop();
             Class::NoOp
@@ -111,13 +160,14 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
             command(&mut parsed, &mut open, at, &mut trace)
         };
         traces.push(trace);
-        push(&mut parsed, line, class);
+        push(&mut parsed, whole, class);
         let command = index;
         index += 1;
         for _ in 0..block {
             if let Some(raw) = lines.get(index) {
                 let spelled = (*raw).to_string();
-                traces.push(Trace { spelled, under: Some(command), command: None, opens: None });
+                let under = Some(command);
+                traces.push(Trace { spelled, under, command: None, opens: None, said: Said::Line });
                 push(&mut parsed, raw, class);
                 index += 1;
             }
@@ -128,57 +178,73 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.spelled = trace.spelled.trim().to_string();
     }
     parsed.config.number_interfaces();
-    crate::check::check(&mut parsed);
-    parsed.diagnostics.extend(unread_behind_end(&lines, &behind_end));
+    match numbers {
+        Numbers::Kept => crate::check::check(&mut parsed),
+        // who compares models wants no remarks
+        Numbers::Left => crate::effect::complete(&mut parsed),
+    }
+    for (number, before) in shifts {
+        let before = u32::try_from(before).unwrap_or(u32::MAX);
+        let told = parsed.diagnostics.iter_mut().filter(|told| told.line == number);
+        told.for_each(|told| told.column = told.column.saturating_add(before));
+    }
+    parsed.diagnostics.extend(not_read(&lines, &unread, Said::Unread));
+    parsed.diagnostics.extend(not_read(&lines, &output, Said::Output));
     parsed.diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
     (parsed, traces)
 }
 
-/// Whether a line after the first `end` may be meant to configure something. Another `end`, a
-/// comment, an exec prompt and a command that saves the configuration are not.
-fn configures_behind_end(line: &str) -> bool {
-    let first = line.split_whitespace().next().unwrap_or_default();
-    let harmless = ["end", "exit", "quit", "write", "wr", "copy"];
-    let prompt = first.find(['#', '>']).and_then(|place| first.get(..place));
-    let is_comment = line.starts_with(['!', '#']) || !line.contains(char::is_alphanumeric);
-    !(is_comment
-        || harmless.iter().any(|word| first.eq_ignore_ascii_case(word))
-        || prompt.is_some_and(|name| !name.contains("(config")))
-}
-
-/// Lines after the first `end` are not read, so they may contain restrictions and protection that
-/// are unknown here.
-fn unread_behind_end(lines: &[&str], behind: &[u32]) -> Option<Diagnostic> {
-    let (first, last) = (*behind.first()?, *behind.last()?);
+/// What is dropped of a text. Lines after the `end` may contain restrictions and protection that are
+/// unknown here; what an exec command printed cannot.
+fn not_read(lines: &[&str], dropped: &[u32], said: Said) -> Option<Diagnostic> {
+    let (first, last) = (*dropped.first()?, *dropped.last()?);
     let line = usize::try_from(first.checked_sub(1)?).ok().and_then(|place| lines.get(place))?;
-    let what = match behind.len() {
+    let what = match dropped.len() {
         1 => format!("`{}` is", shown_unread(line)),
         count => format!("`{}` and {} more lines up to line {last} are", shown_unread(line), count - 1),
     };
-    Some(Diagnostic {
+    let unread = Diagnostic {
         severity: Severity::Error,
         code: Code::Unenforced,
         line: first,
         column: 1,
-        message: format!("{what} after the first `end`, where nothing is read"),
+        message: format!(
+            "{what} after the first `end`, where nothing is read but after `configure terminal`"
+        ),
         remedy: "put the lines before `end`, or remove them".into(),
-    })
+    };
+    match said {
+        Said::Output => Some(Diagnostic {
+            severity: Severity::Warning,
+            code: Code::Unknown,
+            message: format!("{what} what an exec command printed, and not read"),
+            remedy: "remove what is not configuration".into(),
+            ..unread
+        }),
+        _ => Some(unread),
+    }
 }
 
 /// The index of the `end` of a configuration, counted in lines from 0: what follows is not
-/// configuration. An `end` in a banner does not count.
+/// configuration. An `end` in a banner does not count, nor one after which a script goes on with
+/// `configure terminal`.
 pub fn end_of(text: &str) -> Option<usize> {
-    let says_end = |line: &str| line.trim().eq_ignore_ascii_case("end");
-    let first = text.lines().position(says_end)?;
-    // most files have no raw text, and need not be read for this
-    if !text.lines().take(first).any(|line| Blocks::end(line.trim()).is_some()) {
-        return Some(first);
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut terminal, mut blocks) = (Terminal::default(), Blocks::default());
+    let (mut found, mut index) = (None, 0);
+    while let Some(line) = lines.get(index) {
+        match terminal.hear(line) {
+            Heard::End => found = found.or(Some(index)),
+            Heard::Line(line, _) if !line.trim().is_empty() && !line.trim().starts_with('!') => {
+                found = None;
+                let following = lines.get(index + 1..).unwrap_or_default();
+                index += blocks.length(line.trim(), following).unwrap_or(0);
+            }
+            _ => {}
+        }
+        index += 1;
     }
-    let (_, traces) = read(text, Numbers::Left);
-    let is_raw = |trace: &Trace| {
-        trace.under.and_then(|under| traces.get(under)).is_some_and(|command| command.opens.is_none())
-    };
-    traces.iter().position(|trace| says_end(&trace.spelled) && !is_raw(trace))
+    found
 }
 
 /// The indexes of the lines under a command of the global mode, however they are indented and
@@ -227,7 +293,7 @@ fn leaves(line: &str, open: &[Open]) -> bool {
 
 /// Whether the next line that says something is indented further.
 fn is_deeper(following: &[&str], column: usize) -> bool {
-    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!');
+    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
     following.iter().find(says).is_some_and(|line| indentation(line) > column)
 }
 
@@ -321,13 +387,21 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     }
     let around = open.last().map_or(Mode::Global, |open| open.mode);
     let mut mode = around;
+    let mut also = Vec::new();
     let mut class = Class::Unknown;
     // what lines under this one are, if it is not known to open a mode
     let mut below = Mode::Unknown;
     match placed {
         Placed::Within(_, Has::Row(row, matched)) | Placed::Global(Has::Row(row, matched)) => {
             trace.spelled = spelled_out(&entered, &matched);
-            class = run(parsed, &mut mode, row, &matched, &entered);
+            class = run(parsed, &mut mode, &mut also, row, &matched, &entered);
+            // what a line says is said once
+            let told = parsed.diagnostics.len();
+            for place in open.last().filter(|_| row.action.folds()).map_or(&[][..], |open| &open.also) {
+                let mut other = Mode::Interface(*place);
+                run(parsed, &mut other, &mut Vec::new(), row, &matched, &entered);
+            }
+            parsed.diagnostics.truncate(told);
             if class != Class::Unknown {
                 below = match row.action {
                     Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
@@ -379,7 +453,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             // a misspelt `crypto map` in a file without indentation ends the entry before it all
             // the same: what follows is not that one's
             let is_crypto = all.first().is_some_and(|word| word.text.eq_ignore_ascii_case("crypto"));
-            let in_interface = matches!(around, Mode::Interface(_) | Mode::Opaque(_, Sub::InterfaceRange));
+            let in_interface = matches!(around, Mode::Interface(_));
             if is_crypto && !in_interface && open.first().is_some_and(|base| column <= base.column) {
                 open.clear();
             }
@@ -392,7 +466,8 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
             open.clear();
         }
     }
-    let opens = (mode != around).then_some(mode);
+    // `interface range` may begin with the interface whose mode is open
+    let opens = (mode != around || !also.is_empty()).then_some(mode);
     // a mode is not within another one of its own kind: `username a`, `username b`
     if opens.is_some() && mode.kind().is_some() && mode.kind() == around.kind() {
         open.pop();
@@ -403,7 +478,7 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     }
     trace.opens = opens;
     if let Some(mode) = opens {
-        open.push(Open { line: index, mode, column, indented: false });
+        open.push(Open { line: index, mode, column, indented: false, also });
     }
     class
 }
@@ -451,7 +526,14 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
 }
 
 /// Does what a row says.
-fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, entered: &Entered<'_>) -> Class {
+fn run(
+    parsed: &mut Parsed,
+    mode: &mut Mode,
+    also: &mut Vec<usize>,
+    row: &Row,
+    matched: &Matched,
+    entered: &Entered<'_>,
+) -> Class {
     let Entered { line, number, .. } = *entered;
     match row.action {
         Action::Fate(fate) => fated(parsed, fate, entered, false),
@@ -467,6 +549,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
             let mut fold = Fold {
                 config: &mut parsed.config,
                 mode: *mode,
+                also: Vec::new(),
                 no: entered.negation.is_some(),
                 default: entered.negation == Some(Negation::Default),
                 line: number,
@@ -484,6 +567,7 @@ fn run(parsed: &mut Parsed, mode: &mut Mode, row: &Row, matched: &Matched, enter
                 message: format!("`{}` {warning}", shown(line)),
                 remedy: String::new(),
             }));
+            *also = std::mem::take(&mut fold.also);
             match (outcome, fold.fate) {
                 (Ok(()), None) => Class::Implemented,
                 (Ok(()), Some(fate)) => fated(parsed, fate, &Entered { negation: None, ..*entered }, false),

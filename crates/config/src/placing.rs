@@ -18,6 +18,8 @@ pub(crate) struct Open {
     pub(crate) column: usize,
     /// A line below is indented further.
     pub(crate) indented: bool,
+    /// Other interfaces that its lines are of, by their indexes.
+    pub(crate) also: Vec<usize>,
 }
 
 /// How a mode has a line.

@@ -240,10 +240,14 @@ fn interface_commands_that_begin_as_global_ones_do_not_end_the_interface() {
     }
 }
 
-/// The lines of `interface range` are not read, and change no interface, however they are indented.
+/// The lines of `interface range` are those of its interfaces and of no others, however they are
+/// indented.
 fn lines_of_several_interfaces_are_no_others() {
-    for opener in ["interface range GigabitEthernet0/1 - 2", "int ran Gi0/1 , Gi0/3", "interface range Fa0/1"]
-    {
+    for (opener, members) in [
+        ("interface range GigabitEthernet0/1 - 2", &["GigabitEthernet0/1", "GigabitEthernet0/2"][..]),
+        ("int ran Gi0/1 , Gi0/3", &["GigabitEthernet0/1", "GigabitEthernet0/3"]),
+        ("interface range Fa0/1", &["FastEthernet0/1"]),
+    ] {
         for blank in ["", " "] {
             let children = [
                 "ip address 10.9.9.1 255.255.255.0",
@@ -259,10 +263,13 @@ fn lines_of_several_interfaces_are_no_others() {
             );
             let parsed = parse(&text);
             let names: Vec<_> = parsed.config.interfaces.iter().map(|i| i.name.as_str()).collect();
-            assert_eq!(names, ["GigabitEthernet0/0", "GigabitEthernet0/9"], "{text}");
-            let first = &parsed.config.interfaces[0];
+            let expected = [&["GigabitEthernet0/0"][..], members, &["GigabitEthernet0/9"]].concat();
+            assert_eq!(names, expected, "{text}");
+            let (first, others) = parsed.config.interfaces.split_first().unwrap();
             assert!(!first.shutdown && first.crypto_map.is_none(), "{text}");
-            assert!(said(&parsed, 3, Code::Unenforced), "{text}: {:?}", parsed.diagnostics);
+            for other in &others[..members.len()] {
+                assert!(other.shutdown && other.crypto_map.as_deref() == Some("M"), "{text}: {other:?}");
+            }
             assert!(openers(&parsed, 2).is_empty(), "{text}");
             for place in 3..3 + children.len() {
                 let above = openers(&parsed, place);

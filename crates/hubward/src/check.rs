@@ -16,32 +16,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Reads a configuration; a banner in another character set harms nothing.
+/// Reads a configuration, in any encoding of an editor; a banner in another character set harms
+/// nothing.
 ///
 /// # Errors
 /// There is none, or it is not text.
 pub(crate) fn read(file: &Path) -> anyhow::Result<String> {
     let bytes = files::read(file, files::CONFIGURATION)?;
-    // Windows editors write a byte order mark at the beginning
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    if is_utf16(bytes) {
-        anyhow::bail!(
-            "{} is not an IOS configuration: it is encoded in UTF-16; save it as UTF-8 or ASCII",
-            file.display()
-        );
-    }
-    Ok(String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// Whether a text is in UTF-16, as some Windows editors write it: it has the mark, or every other
-/// byte is 0 and the others are not.
-fn is_utf16(bytes: &[u8]) -> bool {
-    let sample = bytes.get(..4096).unwrap_or(bytes);
-    let zeros =
-        |odd| sample.iter().enumerate().filter(|(place, byte)| place % 2 == odd && **byte == 0).count();
-    let (some, others) = (zeros(0).max(zeros(1)), zeros(0).min(zeros(1)));
-    [&b"\xff\xfe"[..], b"\xfe\xff"].iter().any(|mark| bytes.starts_with(mark))
-        || (some * 10 > sample.len() * 4 && others * 20 < sample.len())
+    hubward_config::source::decode(&bytes)
+        .map_err(|why| anyhow::anyhow!("{} is not an IOS configuration: {why}", file.display()))
 }
 
 /// Refuses to replace a running configuration with one that has unenforced lines that were not
@@ -530,7 +513,7 @@ interface FastEthernet0/0
 
     /// A Windows editor writes a mark at the beginning, or two bytes for each character.
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_line_and_utf_16_is_called_so() {
+    fn a_byte_order_mark_is_no_part_of_the_first_line_and_utf_16_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.cfg");
         let told = |bytes: &[u8]| {
@@ -546,8 +529,7 @@ interface FastEthernet0/0
             wide("hostname R1\nip cef\n", u16::to_le_bytes),
             wide("hostname R1\nip cef\n", u16::to_be_bytes),
         ] {
-            let why = told(&bytes).unwrap_err().to_string();
-            assert!(why.contains("UTF-16") && !why.contains("not commands"), "{why}");
+            assert_eq!(told(&bytes).unwrap().as_deref(), Some("R1"));
         }
         for empty in ["", "\n\n", "!\n"] {
             let why = told(empty.as_bytes()).unwrap_err().to_string();
@@ -556,7 +538,7 @@ interface FastEthernet0/0
         let why = told(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01\0\0\0\0\0\0\0")
             .unwrap_err()
             .to_string();
-        assert!(!why.contains("UTF-16"), "{why}");
+        assert!(why.contains("a binary file") && !why.contains("UTF-16"), "{why}");
     }
 
     fn replaced(before: &str, after: &str) -> Result<(), String> {

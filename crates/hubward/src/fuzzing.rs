@@ -94,7 +94,7 @@ fn react(session: &mut Session, effects: Vec<Effect>, running: &mut String, writ
                     if let Some(text) = change.text.filter(|text| text.len() < 1 << 16) {
                         *running = text;
                     }
-                    change.position
+                    configure::Entered { position: change.position, told: String::new() }
                 });
                 session.configured(&line, outcome)
             }

@@ -502,9 +502,10 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
     }
 }
 
-/// A client group as `aaa authorization network LIST local` returns it.
+/// A client group as `aaa authorization network LIST local` returns it: the one of this name, or the
+/// one named `default`, which is for the clients whose group is not configured.
 pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<ClientGroup> {
-    let group = config.groups.iter().find(|group| group.name == name)?;
+    let group = config.group_for(name)?;
     let key = group.key.as_ref()?;
     let key = password::reveal(key.kind(), key.expose()).ok()?;
     let acl = group.acl.as_ref().and_then(|name| config.acl(name));
@@ -514,7 +515,8 @@ pub(crate) fn client_group(config: &config::Config, name: &str) -> Option<Client
     let split_include =
         permits.flat_map(|entry| acl::split_networks(config, entry).unwrap_or_default()).collect();
     Some(ClientGroup {
-        name: group.name.clone(),
+        // as the client knows it
+        name: name.to_string(),
         key,
         pool: group.pool.clone(),
         netmask: group.netmask,

@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
+use super::{Action, Fate, Fold, In, Mode, No, Row, entry, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::is_hardware;
@@ -11,12 +11,6 @@ const NO_HARDWARE: Fate = Fate::Inert("belongs to hardware that Linux manages");
 pub(super) const ROWS: &[Row] = &[
     fold(In::Global, "interface <IF:name>", "[<UNIT:unit>] = [<LINE:rest>]", interface)
         .no(No::DefaultEmpties),
-    // its lines are those of several interfaces, and must not become another's
-    opens(
-        In::Global,
-        "interface range",
-        Fate::Unenforced("configures several interfaces at once, and is not read"),
-    ),
     fold(In::Interface, "description", "= <LINE:text>", description),
     fold(
         In::Interface,
@@ -28,7 +22,13 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Interface, "shutdown", "", shutdown),
     fate(In::Interface, "mtu", Fate::Unsupported("the link keeps its MTU")),
     fate(In::Interface, "ip mtu", Fate::Unsupported("the link keeps its MTU")),
-    fate(In::Interface, "ip access-group", Fate::Unenforced("filters the interface's packets")),
+    // what does not end so is another command: `ip acce ext NAME`
+    row(
+        In::Interface,
+        "ip access-group",
+        "= <list> [in|out]",
+        Action::Fate(Fate::Unenforced("filters the interface's packets")),
+    ),
     fate(In::Interface, "ip verify", Fate::Unenforced("drops packets with forged sources")),
     fate(In::Interface, "ip inspect", Fate::Unenforced("is a stateful firewall")),
     fate(In::Interface, "ip nat", Fate::Unenforced("translates addresses")),
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     fate(In::Interface, "ip redirects", Fate::Inert("Linux decides by its own settings")),
     fate(In::Interface, "ip unreachables", Fate::Inert("Linux decides by its own settings")),
     fold(In::Interface, "ip proxy-arp", "", proxy_arp).no(No::IsASetting),
-    fate(In::Interface, "ip directed-broadcast", Fate::Inert("Linux does not forward directed broadcasts")),
+    fate(In::Interface, "ip directed-broadcast", Fate::Forwarding("forwards broadcasts to the network")),
     fate(In::Interface, "ip flow", Fate::Unsupported("flows are not exported")),
     fate(In::Interface, "ip nbar", Fate::Unsupported("there is no QoS")),
     fate(In::Interface, "ip dhcp client", Fate::Inert("the DHCP client sends its usual options")),
@@ -107,13 +107,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     fate(In::Interface, "crypto ipsec df-bit", Fate::Unsupported("the global df-bit applies")),
 ];
-
-/// The names of the commands that an interface has as rows, for modes that have them too and do not
-/// read them.
-pub(super) fn names() -> impl Iterator<Item = Vec<&'static str>> {
-    let own = ROWS.iter().filter(|row| row.mode == In::Interface);
-    own.map(|row| row.form.split(' ').take_while(|word| !word.starts_with(['=', '<', '[', '{'])).collect())
-}
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();

@@ -9,6 +9,7 @@ mod dhcp;
 mod fixture;
 mod inert;
 mod interface;
+pub(crate) mod interface_range;
 mod ipsec;
 mod isakmp;
 mod keyring;
@@ -242,6 +243,8 @@ impl Row {
 pub(crate) struct Fold<'c> {
     pub(crate) config: &'c mut Config,
     pub(crate) mode: Mode,
+    /// Of `interface range`, the other interfaces that the lines below it are of, by their indexes.
+    pub(crate) also: Vec<usize>,
     /// It was preceded by `no` or `default`.
     pub(crate) no: bool,
     /// It was `default`; only for commands whose default is not what `no` leaves.
@@ -276,6 +279,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         ipsec::ROWS,
         crypto_map::ROWS,
         interface::ROWS,
+        interface_range::ROWS,
         route::ROWS,
         acl::ROWS,
         acl::GROUP_ROWS,

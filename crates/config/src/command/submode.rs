@@ -65,8 +65,7 @@ pub(crate) enum Sub {
     GdoiServer,
     GdoiSa,
     Identity,
-    // several interfaces, or the parts of one
-    InterfaceRange,
+    // the parts of an interface
     Pvc,
     ServiceInstance,
     Xconnect,
@@ -153,16 +152,8 @@ static TABLE: LazyLock<BTreeMap<Place, Table>> = LazyLock::new(|| {
     add(Place::Of(In::Global), GLOBAL);
     add(Place::Of(In::Interface), INTERFACE);
     add(Place::Of(In::Line), LINE);
-    add(Place::Sub(Sub::InterfaceRange), INTERFACE);
-    add(Place::Sub(Sub::InterfaceRange), &[(Says::Elsewhere, "crypto map * *")]);
     for (kind, names) in CLIENT_GROUP {
         add(Place::Of(*kind), names);
-    }
-    let range = table.entry(Place::Sub(Sub::InterfaceRange)).or_default();
-    for name in super::interface::names() {
-        if !range.iter().any(|(known, _)| *known == name) {
-            range.push((name, Says::Shares));
-        }
     }
     table
 });

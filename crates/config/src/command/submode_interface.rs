@@ -7,6 +7,7 @@ use super::submode::{Names, Sub};
 
 /// Commands of interfaces.
 pub(super) const INTERFACE: &[Names] = &[
+    (Elsewhere, "crypto map ipv6 * *"),
     // global commands that begin like those of the interface
     (
         Elsewhere,

@@ -105,6 +105,7 @@ pub(super) const GLOBAL: &[Names] = &[
         "crypto pki server; crypto ca server; crypto cs-server",
     ),
     (Opens(Unsupported("RSA keys are not implemented"), Sub::PubkeyRing), "crypto key pubkey-chain"),
+    (Opens(Forwarding("protects IPv6 packets"), Sub::Loose), "crypto map ipv6 * *"),
     (Opens(Forwarding("protects tunnel interfaces"), Sub::IpsecProfile), "crypto ipsec profile"),
     (Opens(Unsupported("per-peer settings are not implemented"), Sub::IsakmpPeer), "crypto isakmp peer"),
     (Opens(Unsupported("is another kind of client"), Sub::Ezvpn), "crypto ipsec client ezvpn"),
@@ -153,10 +154,6 @@ pub(super) const GLOBAL: &[Names] = &[
          performance monitor; mediatrace",
     ),
     (Opens(Unsupported("the server assigns addresses by pool alone"), Sub::DhcpClass), "ip dhcp class"),
-    (
-        Opens(Unenforced("configures several interfaces at once, and is not read"), Sub::InterfaceRange),
-        "interface range",
-    ),
     (Opens(Unsupported("IPv6 is not configured"), Sub::Dhcp6Pool), "ipv6 dhcp pool"),
     (Opens(Unsupported("nothing is done at set times"), Sub::Kron), "kron occurrence; kron policy-list"),
     (Opens(Unenforced("limits what users may see and do"), Sub::View), "parser view"),
@@ -265,7 +262,7 @@ pub(super) const SERVICE: Modes = &[
                  maximum-hops; lsr-path; source-ip; source-port; precision; clock-tolerance; \
                  traffic-class; flow-label; cos; interval; num-packets; http-raw-request; verify; exp; \
                  operation-packet; percentile; request-size; resp; aggregate; delay-restart; \
-                 secondary-frequency; access-list; parameters; y1731; delay; loss; owner-id; optimize; \
+                 secondary-frequency; parameters; y1731; delay; loss; owner-id; optimize; \
                  continuous; dscp; max-delay",
             ),
             (Elsewhere, "vrf definition"),

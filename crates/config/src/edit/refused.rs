@@ -33,13 +33,16 @@ impl Position {
         let Some((under, opener)) = placed(&self.openers, command) else {
             // of no known meaning; if it is more of a global command than of one of this mode, it
             // was meant as that
-            let openers = if self.is_more_global(command) { Vec::new() } else { self.openers.clone() };
-            return Self { openers, refused: Some(refused) };
+            if self.is_more_global(command) {
+                return Self { refused: Some(refused), ..Self::default() };
+            }
+            return Self { refused: Some(refused), ..self.clone() };
         };
         // a wrong setting of this mode has no lines of its own
         refused.heads = opener.is_some() || under != self.openers;
         refused.opener = opener;
-        Self { openers: under, refused: Some(refused) }
+        let range = if under == self.openers { self.range.clone() } else { Vec::new() };
+        Self { openers: under, range, refused: Some(refused) }
     }
 
     /// Why a line is not to be entered here: it belongs to a line above that was refused.
@@ -78,7 +81,7 @@ fn shown(line: &str) -> String {
 /// The modes around a line that is entered under these openers, and the one that it opens; `None`
 /// if it is not a command there.
 fn placed(openers: &[Opener], command: &str) -> Option<(Vec<Opener>, Option<Opener>)> {
-    let position = Position { openers: openers.to_vec(), refused: None };
+    let position = Position { openers: openers.to_vec(), ..Position::default() };
     let (mut text, entry) = entry_lines(&position, command);
     let place = text.len();
     text.push(entry);

@@ -96,6 +96,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The client group for clients that name this one: the group itself, or the one named
+    /// `default`, which is for the clients whose group has no configuration.
+    pub fn group_for(&self, name: &str) -> Option<&Group> {
+        let named = |name: &str| self.groups.iter().find(|group| group.name == name);
+        named(name).or_else(|| named("default"))
+    }
+
     /// Numbers the interfaces from 0, in their order.
     pub(crate) fn number_interfaces(&mut self) {
         for (place, interface) in self.interfaces.iter_mut().enumerate() {

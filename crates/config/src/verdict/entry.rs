@@ -8,7 +8,7 @@ use super::{Outcome, Reason, Verdict, barren};
 use crate::acl::selectors;
 use crate::document::Class;
 use crate::model::{
-    Acl, AclEntry, AclKind, AclLine, AclRule, CryptoMap, EntryTerms, IdentityMatch, KeyPeer, MapEntry,
+    Acl, AclEntry, AclKind, AclLine, AclRule, CryptoMap, EntryTerms, Group, IdentityMatch, KeyPeer, MapEntry,
     Profile, TransformSet,
 };
 use std::net::IpAddr;
@@ -587,15 +587,15 @@ impl<'w, 'p> Found<'w, 'p> {
 
 /// The key of one of the groups whose clients may come by a dynamic entry.
 fn group_key(world: &World<'_>, profile: Option<&Profile>, by_map: bool) -> FoundKey {
-    let matched = |name: &str| match profile {
-        Some(profile) => profile
-            .matches
-            .iter()
-            .any(|matched| matches!(matched, IdentityMatch::Group(group) if group == name)),
+    let config = world.config;
+    let matched = |known: &Group| match profile {
+        Some(profile) => profile.matches.iter().any(
+            |matched| matches!(matched, IdentityMatch::Group(name) if config.group_for(name) == Some(known)),
+        ),
         None => by_map,
     };
     let mut found = FoundKey::None;
-    for group in world.config.groups.iter().filter(|group| matched(&group.name)) {
+    for group in config.groups.iter().filter(|group| matched(group)) {
         match &group.key {
             Some(key) if readable(key) => return FoundKey::Readable,
             Some(_) => found = FoundKey::Unreadable(group.line),

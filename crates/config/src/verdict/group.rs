@@ -85,10 +85,9 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
 fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: &mut Vec<Reason>) {
     let config = world.config;
     let matches = |profile: &&Profile| {
-        profile
-            .matches
-            .iter()
-            .any(|matched| matches!(matched, IdentityMatch::Group(name) if *name == group.name))
+        profile.matches.iter().any(
+            |matched| matches!(matched, IdentityMatch::Group(name) if config.group_for(name) == Some(group)),
+        )
     };
     let profiles: Vec<_> = config.profiles.iter().filter(matches).collect();
     let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();

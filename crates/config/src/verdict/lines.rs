@@ -122,6 +122,9 @@ impl<'p> Block<'p> {
     /// The name of the interface that it opens.
     pub(crate) fn interface(&self) -> String {
         let words: Vec<_> = self.head.text.split_whitespace().skip(1).collect();
+        if words.first() == Some(&"range") {
+            return words.join(" ");
+        }
         let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
         let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
         long_name(&named.concat())

@@ -166,7 +166,14 @@ pub fn leave_out(config: &mut Config, verdicts: &[Verdict], without: &[String]) 
 /// else has verdicts is not in the model.
 fn take_out(config: &mut Config, name: &str) {
     if let Some(group) = name.strip_prefix("group ") {
-        config.groups.retain(|known| known.name != group);
+        // without its configuration its clients would be those of the group `default`
+        let falls_back = group != "default" && config.group_for("default").is_some();
+        config.groups.retain_mut(|known| {
+            if known.name == group {
+                known.key = None;
+            }
+            known.name != group || falls_back
+        });
         return;
     }
     link::shut(config, name);

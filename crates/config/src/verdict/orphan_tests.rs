@@ -249,7 +249,7 @@ fn a_tunnel_behind_end_stops_the_start() {
         ENTRY,
         "cry map CM 10 ipsec-isakmp\n",
         "cyrpto map CM 10 ipsec-isakmp\n",
-        "configure terminal\nhostname B\ncrypto isakmp policy 20\n",
+        "hostname B\ncrypto isakmp policy 20\n",
         "interface GigabitEthernet0/0\n crypto map CM\n",
         "interface Tunnel0\n ip address 10.9.9.1 255.255.255.252\n",
         "int tu 0\n",

@@ -176,10 +176,10 @@ fn clients(world: &World<'_>, block: &Block<'_>) -> Vec<Flow> {
     let name = block.head.word(3);
     let profile = world.config.profiles.iter().find(|profile| Some(profile.name.as_str()) == name);
     let Some(profile) = profile.filter(|_| block.head.begins("crypto isakmp")) else { return Vec::new() };
-    let is_matched = |name: &str| {
-        profile.matches.iter().any(|matched| matches!(matched, IdentityMatch::Group(group) if group == name))
-    };
-    let groups = world.config.groups.iter().filter(|group| is_matched(&group.name));
+    let groups = profile.matches.iter().filter_map(|matched| match matched {
+        IdentityMatch::Group(name) => world.config.group_for(name),
+        _ => None,
+    });
     let names: Vec<_> = groups.filter_map(|group| group.pool.as_ref()).collect();
     pool_flows(world, &names.into_iter().map(String::as_str).collect::<Vec<_>>())
 }

@@ -64,8 +64,8 @@ pub(super) fn replace(desk: &Desk, arguments: &Arguments, answers: &Answers<'_>)
             return Ok("\nRollback aborted\n".into());
         }
     }
-    configure::replace(desk, &text)?;
-    Ok("Total number of passes: 1\nRollback Done\n\n".into())
+    let told = configure::replace(desk, &text)?;
+    Ok(format!("{told}Total number of passes: 1\nRollback Done\n\n"))
 }
 
 fn is_yes(answer: &str) -> bool {

@@ -9,6 +9,8 @@ use crate::gateway::startup::keep;
 use crate::manage::desk::{Desk, Refusal};
 use crate::manage::typed_password;
 use hubward_config::Parsed;
+use hubward_config::diagnostic::Code;
+use hubward_config::document::Class;
 use hubward_config::edit::{self, Position, Wrong};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,44 +24,95 @@ const ATTEMPTS: usize = 10;
 /// Held by who saves.
 static SAVING: Mutex<()> = Mutex::new(());
 
-/// Enters a line in a mode, and gives the mode of the next.
-pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Position, Refusal> {
+/// What became of a line that was entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entered {
+    /// The mode of the next line.
+    pub(crate) position: Position,
+    /// Why the line has no effect, for the user; empty if it has one.
+    pub(crate) told: String,
+}
+
+/// Enters a line in a mode.
+pub(crate) fn enter(desk: &Desk, position: &Position, line: &str) -> Result<Entered, Refusal> {
     let obfuscate = desk.views.parsed().config.password_encryption;
     let protected = typed_password::protect(line, position, obfuscate);
     let entered = protected.as_deref().unwrap_or(line);
-    attempt(desk, |running| {
+    let ((position, place), parsed) = attempt(desk, |running| {
         let text = running.document.print();
         let change = edit::enter(&text, position, entered).map_err(|wrong| {
             // the place is one in what was typed, not in what that became
             let as_typed = protected.as_ref().and_then(|_| edit::enter(&text, position, line).err());
             refused(as_typed.unwrap_or(wrong), line)
         })?;
-        Ok((change.text, change.position))
-    })
+        Ok((change.text, (change.position, change.line)))
+    })?;
+    Ok(Entered { position, told: place.and_then(|place| idle(&parsed, place)).unwrap_or_default() })
 }
 
-/// Puts another configuration in the place of the running one.
-pub(crate) fn replace(desk: &Desk, text: &str) -> Result<(), Refusal> {
-    attempt(desk, |_| Ok((Some(text.to_string()), ())))
+/// Puts another configuration in the place of the running one, and says how many of its lines have
+/// no effect.
+pub(crate) fn replace(desk: &Desk, text: &str) -> Result<String, Refusal> {
+    let ((), parsed) = attempt(desk, |_| Ok((Some(text.to_string()), ())))?;
+    Ok(summary(&parsed))
 }
 
-/// Makes a new text from the running configuration and applies it.
+/// Why a line has no effect, in one line.
+pub(crate) fn idle(parsed: &Parsed, place: usize) -> Option<String> {
+    let line = parsed.document.lines.get(place)?;
+    let told = parsed.diagnostics.iter().find(|told| {
+        usize::try_from(told.line) == Ok(place + 1)
+            && matches!(told.code, Code::Inert | Code::Unsupported | Code::Unenforced | Code::Forwarding)
+    });
+    match (line.class, told) {
+        (Class::Inert | Class::Unsupported, Some(told)) => {
+            Some(format!("% {}\n", printable(&told.message.replace('`', "\""), 200)))
+        }
+        // it shares the fate of the line that opened its mode
+        (Class::Inert | Class::Unsupported, None) if line.under.is_some() => {
+            Some("% This has no effect here, as the mode that it is in\n".into())
+        }
+        _ => None,
+    }
+}
+
+/// How many lines of a configuration have no effect, by kinds; empty if all have one.
+pub(crate) fn summary(parsed: &Parsed) -> String {
+    let count =
+        |is: &dyn Fn(Class) -> bool| parsed.document.lines.iter().filter(|line| is(line.class)).count();
+    let parts = [
+        (count(&|class| class == Class::Unsupported), "not implemented here"),
+        (count(&|class| class == Class::Unknown), "not commands that are known here"),
+        (count(&|class| class == Class::Inert), "harmless without effect"),
+    ];
+    let parts: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).collect();
+    let all: usize = parts.iter().map(|(count, _)| count).sum();
+    let each: Vec<_> = parts.iter().map(|(count, what)| format!("{count} {what}")).collect();
+    match all {
+        0 => String::new(),
+        1 => format!("% 1 line has no effect: {}\n", each.join(", ")),
+        _ => format!("% {all} lines have no effect: {}\n", each.join(", ")),
+    }
+}
+
+/// Makes a new text from the running configuration and applies it; gives what is running then.
 fn attempt<T>(
     desk: &Desk,
     make: impl Fn(&Parsed) -> Result<(Option<String>, T), Refusal>,
-) -> Result<T, Refusal> {
+) -> Result<(T, Arc<Parsed>), Refusal> {
     for _ in 0..ATTEMPTS {
         let base = desk.views.parsed();
         let (text, made) = make(&base)?;
-        let Some(text) = text else { return Ok(made) };
+        let Some(text) = text else { return Ok((made, base)) };
         let parsed = Arc::new(hubward_config::parse(&text));
         let (done, outcome) = std::sync::mpsc::channel();
         let unanswered = || Refusal::Failed("The gateway does not answer".into());
+        let read = Arc::clone(&parsed);
         if !desk.gateway.request(Request::Configure { base, parsed, done }) {
             return Err(unanswered());
         }
         match outcome.recv_timeout(PATIENCE).map_err(|_| unanswered())? {
-            Ok(()) => return Ok(made),
+            Ok(()) => return Ok((made, read)),
             Err(NotConfigured::Refused(why)) => return Err(Refusal::Failed(why)),
             Err(NotConfigured::Overtaken) => {}
         }
@@ -71,14 +124,14 @@ fn attempt<T>(
 pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
     match wrong {
         Wrong::Incomplete => Refusal::Incomplete,
-        Wrong::Ambiguous => Refusal::Ambiguous(printable(line)),
+        Wrong::Ambiguous => Refusal::Ambiguous(printable(line, 80)),
         Wrong::Invalid(place) => Refusal::Invalid(place),
     }
 }
 
 /// What may be repeated to the user who typed it.
-fn printable(line: &str) -> String {
-    line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(80).collect()
+fn printable(line: &str, most: usize) -> String {
+    line.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(most).collect()
 }
 
 /// A place where a configuration is kept, as IOS names it.
@@ -289,6 +342,31 @@ mod tests {
             "flash:é",
         ] {
             assert_eq!(Place::named(name), None, "{name}");
+        }
+    }
+
+    /// Of a whole configuration the lines without effect are counted by kinds. Words that tools take
+    /// for a failure do not occur.
+    #[test]
+    fn the_lines_without_effect_are_counted() {
+        let told = |text: &str| summary(&hubward_config::parse(text));
+        assert_eq!(told("hostname A\n!\nend\n"), "");
+        assert_eq!(
+            told("hostname A\nntp server 192.0.2.1\n"),
+            "% 1 line has no effect: 1 harmless without effect\n"
+        );
+        assert_eq!(
+            told("hostname A\nntp server 192.0.2.1\nrouter rip\n network 10.0.0.0\nfrobnicate\n"),
+            "% 4 lines have no effect: 2 not implemented here, 1 not commands that are known here, 1 harmless without effect\n"
+        );
+        let text = include_str!("../../../../examples/hq-2911.cfg");
+        let parsed = hubward_config::parse(text);
+        for place in 0..parsed.document.lines.len() {
+            let told = idle(&parsed, place).unwrap_or_default().to_ascii_lowercase();
+            for word in ["not found", "invalid", "incomplete", "ambiguous", "% error", "timed out"] {
+                assert!(!told.contains(word), "{told}");
+            }
+            assert!(told.lines().count() <= 1, "{told}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::editor::Echo;
 use super::pager::crlf;
 use super::session::{Effect, Session, State, Work};
+use crate::manage::configure::Entered;
 use crate::manage::desk::Refusal;
 use hubward_config::edit::{Position, RawEnd};
 
@@ -78,11 +79,12 @@ impl Session {
     }
 
     /// What came of a line: the mode of the next, or why it is refused.
-    pub(crate) fn configured(&mut self, line: &str, outcome: Result<Position, Refusal>) -> Vec<Effect> {
+    pub(crate) fn configured(&mut self, line: &str, outcome: Result<Entered, Refusal>) -> Vec<Effect> {
         let mut work = Work::default();
         match outcome {
-            Ok(position) => {
-                self.configuring = Some(position);
+            Ok(entered) => {
+                self.configuring = Some(entered.position);
+                crlf(&entered.told, &mut work.out);
                 self.prompt("", &mut work);
             }
             Err(refusal) => {

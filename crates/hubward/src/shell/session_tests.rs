@@ -1,6 +1,7 @@
 //! A session by keystroke, with answers that a gateway would give.
 
 use super::*;
+use crate::manage::configure::{self, Entered};
 use hubward_config::edit;
 
 /// A session whose commands answer with `answer`.
@@ -72,7 +73,9 @@ impl Talk {
                     });
                     let outcome = outcome.map(|change| {
                         self.running = change.text.unwrap_or(std::mem::take(&mut self.running));
-                        change.position
+                        let parsed = hubward_config::parse(&self.running);
+                        let told = change.line.and_then(|line| configure::idle(&parsed, line));
+                        Entered { position: change.position, told: told.unwrap_or_default() }
                     });
                     let effects = self.session.configured(&line, outcome);
                     self.done(effects);
@@ -307,4 +310,34 @@ fn a_refused_setting_leaves_the_mode_open() {
     // the message of a refused line shows no password
     let shown = talk.keys(b"conf t\rinterface Tunnel9\r tunnel key 4711secret\r password hidden\rend\r");
     assert_eq!(shown.matches("hidden").count(), 1, "typed, and not repeated: {shown}");
+}
+
+/// A line without effect says so at once, in one line, and one that has an effect says nothing.
+#[test]
+fn a_line_without_effect_answers_at_the_console_at_once() {
+    let mut talk = Talk::begin(0, "");
+    talk.keys(b"configure terminal\r");
+    for (line, answer) in [
+        ("hostname Hub", ""),
+        ("ntp server 192.0.2.1", "% \"ntp server 192.0.2.1\" has no effect: the host keeps the time\r\n"),
+        ("no ip http server", ""),
+        (
+            "ip nbar protocol-discovery",
+            "% \"ip nbar protocol-discovery\" is not implemented: there is no QoS\r\n",
+        ),
+        (
+            "router ospf 1",
+            "% \"router ospf 1\" is a routing protocol, and that is not implemented: packets are forwarded without it\r\n",
+        ),
+        ("network 10.0.0.0 0.0.0.255 area 0", "% This has no effect here, as the mode that it is in\r\n"),
+        ("interface FastEthernet0/0", ""),
+        ("ip address 10.0.0.1 255.0.0.0", ""),
+        ("duplex auto", "% \"duplex auto\" has no effect: belongs to hardware that Linux manages\r\n"),
+        ("shutdown", ""),
+    ] {
+        let shown = talk.keys(format!("{line}\r").as_bytes());
+        let shown = shown.split_once("\r\n").map_or("", |(_, shown)| shown);
+        let told = shown.rsplit_once("\r\n").map_or(String::new(), |(told, _)| format!("{told}\r\n"));
+        assert_eq!(told, answer, "{line}");
+    }
 }

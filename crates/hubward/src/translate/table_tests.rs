@@ -707,3 +707,21 @@ fn a_client_group_is_answered_with_its_networks() {
         assert!(client_group(&config, name).is_none(), "{name}");
     }
 }
+
+/// The group `default` is that of the clients whose group has no configuration; a group without a
+/// key has one.
+#[test]
+fn the_group_default_is_for_clients_whose_group_is_not_configured() {
+    let config = config(
+        "crypto isakmp client configuration group default\n key other\n pool Q\n\
+         crypto isakmp client configuration group staff\n key secret\n pool P\n\
+         crypto isakmp client configuration group keyless\n pool P\n",
+    );
+    let answer = |name: &str| client_group(&config, name).map(|group| (group.name, group.pool));
+    let with = |name: &str, pool: &str| Some((name.to_string(), Some(pool.to_string())));
+    assert_eq!(answer("staff"), with("staff", "P"));
+    assert_eq!(answer("nowhere"), with("nowhere", "Q"));
+    assert_eq!(answer("default"), with("default", "Q"));
+    assert_eq!(answer("keyless"), None);
+    assert!(client_group(&config, "nowhere").unwrap().key.matches(b"other"));
+}

@@ -1,0 +1,188 @@
+use super::*;
+use crate::document::Class;
+use crate::parsed::unenforced;
+use crate::{end_of, parse, spell_out};
+
+const CONFIGURATION: &str =
+    "hostname R1\r\ninterface FastEthernet0/0\r\n ip address 10.0.0.1 255.0.0.0\r\nend\r\n";
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+/// The bytes that editors write all give the same text.
+#[test]
+fn every_encoding_of_an_editor_gives_the_same_text() {
+    let plain = CONFIGURATION.replace('\r', "");
+    let marked = |text: &str| format!("\u{feff}{text}");
+    for bytes in [
+        CONFIGURATION.as_bytes().to_vec(),
+        plain.clone().into_bytes(),
+        plain.replace('\n', "\r").into_bytes(),
+        plain.replace('\n', "\r\r\n").into_bytes(),
+        marked(CONFIGURATION).into_bytes(),
+        utf16(CONFIGURATION, u16::to_le_bytes),
+        utf16(CONFIGURATION, u16::to_be_bytes),
+        utf16(&marked(CONFIGURATION), u16::to_le_bytes),
+        utf16(&marked(&plain), u16::to_be_bytes),
+    ] {
+        assert_eq!(decode(&bytes).as_deref(), Ok(plain.as_str()), "{:?}", bytes.get(..8));
+    }
+    // without UTF-8, only the character is lost
+    assert_eq!(decode(b"! M\xfcnchen\nhostname R1\n").as_deref(), Ok("! M\u{fffd}nchen\nhostname R1\n"));
+    assert_eq!(decode(b"").as_deref(), Ok(""));
+}
+
+#[test]
+fn a_binary_file_is_refused_by_name() {
+    for (bytes, why) in [
+        (&b"hostname R1\0\n"[..], Unreadable::Binary(11)),
+        (b"\x7fELF\x02\x01\x01\0\0\0\0\0", Unreadable::Binary(4)),
+        (b"\xff\xfeh\0o", Unreadable::Utf16),
+        (b"\xff\xfe\x00\xd8\x00\xd8", Unreadable::Utf16),
+        (b"\x1f\x8b\x08\x00\x00\x00", Unreadable::Binary(0)),
+    ] {
+        assert_eq!(decode(bytes), Err(why), "{bytes:?}");
+    }
+}
+
+/// What is copied from a terminal means what the configuration in it means, each remark has the
+/// place in the line as it is written, and every line is kept.
+#[test]
+fn the_frames_of_a_transcript_are_comments() {
+    let transcript = "R1>enable\nPassword: \nR1#terminal length 0\nR1#show running-config\nBuilding configuration...\n\n\
+        Current configuration : 1234 bytes\n!\n! Last configuration change at 10:00:00 UTC Mon Mar 1 1993\n!\nhostname R1\n\
+        interface FastEthernet0/0\n --More-- \u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}        \u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}\u{8} ip address 10.0.0.1 255.0.0.0\n\
+        !\nend\n\nR1#\n";
+    let parsed = parse(transcript);
+    let plain = parse("hostname R1\ninterface FastEthernet0/0\n ip address 10.0.0.1 255.0.0.0\n");
+    assert_eq!(parsed.document.print(), transcript);
+    assert_eq!(parsed.config.hostname, plain.config.hostname);
+    assert_eq!(parsed.config.interfaces[0].address, plain.config.interfaces[0].address);
+    let unknown: Vec<_> = parsed
+        .document
+        .lines
+        .iter()
+        .filter(|line| line.class == Class::Unknown)
+        .map(|line| &line.text)
+        .collect();
+    assert_eq!(unknown, Vec::<&String>::new());
+    // `Password: ` before the first prompt but one is what `enable` printed
+    assert!(unenforced(&parsed).is_empty(), "{:?}", parsed.diagnostics);
+}
+
+#[test]
+fn what_is_typed_at_prompts_counts() {
+    let session = "R1#configure terminal\nEnter configuration commands, one per line.  End with CNTL/Z.\n\
+        R1(config)#hostname Hub\nHub(config)#interface FastEthernet0/0\nHub(config-if)#ip address 10.0.0.1 255.0.0.0\n\
+        Hub(config-if)#ip address 10.0.0.300\n                ^\n% Invalid input detected at '^' marker.\n\n\
+        Hub(config-if)#do show clock\n*10:00:00.000 UTC Mon Mar 1 1993\nHub(config-if)#exit\n\
+        Hub(config)#crypto isakmp policy 10\nHub(config-isakmp)#encr aes 256\nHub(config-isakmp)#^Z\n\
+        Hub#\n*Mar  1 00:10:00.123: %SYS-5-CONFIG_I: Configured from console by console\nHub#write memory\n\
+        Building configuration...\n[OK]\nHub#exit\n";
+    let parsed = parse(session);
+    assert_eq!(parsed.document.print(), session);
+    assert_eq!(parsed.config.hostname.as_deref(), Some("Hub"));
+    assert_eq!(parsed.config.interfaces.len(), 1);
+    assert_eq!(parsed.config.policies.len(), 1);
+    let wrong: Vec<_> = parsed
+        .diagnostics
+        .iter()
+        .filter(|told| told.line == 6)
+        .map(|told| {
+            (told.column, session.lines().nth(5).and_then(|line| line.get(told.column as usize - 1..)))
+        })
+        .collect();
+    assert_eq!(wrong, [(27, Some("10.0.0.300"))], "{:?}", parsed.diagnostics);
+    let others: Vec<_> = parsed.document.lines.iter().filter(|line| line.class == Class::Unknown).collect();
+    assert_eq!(others.len(), 1, "{others:?}");
+    assert!(unenforced(&parsed).is_empty(), "{:?}", parsed.diagnostics);
+}
+
+/// A script that goes on with `configure terminal` is read on; the end is the last one.
+#[test]
+fn a_script_goes_on_behind_end() {
+    let before = "hostname R1\nend\n";
+    for (behind, enforced) in [
+        (
+            "configure terminal\ninterface FastEthernet0/0\n ip access-group 3 in\nend\nwrite memory\n",
+            vec![5],
+        ),
+        ("conf t\nint fa0/0\n ip access-group 3 in\n^Z\nwr\n", vec![5]),
+        (
+            "R1#conf t\nR1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n",
+            vec![5],
+        ),
+        ("R1(config)#int fa0/0\nR1(config-if)#ip access-group 3 in\nR1(config-if)#end\nR1#\n", vec![4]),
+    ] {
+        let text = format!("{before}{behind}");
+        let parsed = parse(&text);
+        let found: Vec<_> = unenforced(&parsed).iter().map(|one| one.line).collect();
+        assert_eq!(found, enforced, "{text}");
+        assert_eq!(parsed.config.interfaces.len(), 1, "{text}");
+        assert_eq!(parsed.document.print(), text);
+        let end = text.lines().rposition_of(|line| line.ends_with("end") || line == "^Z");
+        assert_eq!(end_of(&text), end, "{text}");
+        // spelled out, it is a configuration without frames that means the same
+        let spelled = spell_out(&text);
+        assert_eq!(parse(&spelled).config, parsed.config, "{spelled}");
+        assert!(!spelled.lines().any(|line| line.starts_with("R1") || line.starts_with("conf")), "{spelled}");
+    }
+}
+
+trait Rposition<'a> {
+    fn rposition_of(self, is: impl Fn(&str) -> bool) -> Option<usize>;
+}
+
+impl<'a> Rposition<'a> for std::str::Lines<'a> {
+    fn rposition_of(self, is: impl Fn(&str) -> bool) -> Option<usize> {
+        let lines: Vec<_> = self.collect();
+        lines.iter().rposition(|line| is(line))
+    }
+}
+
+/// What is dropped is told: as a line that stops the start where it may have restricted something,
+/// as a warning where an exec command printed it.
+#[test]
+fn what_is_dropped_is_told() {
+    let before = "hostname R1\nend\n";
+    for (behind, stops, warns) in [
+        ("ip access-list standard 3\n", Some(3), None),
+        ("enable secret x\n", Some(3), None),
+        ("no ip http server\n", Some(3), None),
+        ("R1#\nip access-list standard 3\n", Some(4), None),
+        ("R1#show running-config\nhostname R2\nend\n", Some(4), None),
+        ("R1#show version\nCisco IOS Software\nR1#\n", None, Some(4)),
+        ("R1#show run | include crypto\ncrypto map M\nR1#\n", None, Some(4)),
+        ("R1#\nR1#exit\nwr mem\nexit\nreload\nno debug all\n", None, None),
+    ] {
+        let text = format!("{before}{behind}");
+        let parsed = parse(&text);
+        assert_eq!(unenforced(&parsed).first().map(|one| one.line), stops, "{text}");
+        let warning = parsed.diagnostics.iter().find(|told| told.code == crate::diagnostic::Code::Unknown);
+        assert_eq!(warning.map(|told| told.line), warns, "{text}");
+        assert_eq!(parsed.config.hostname.as_deref(), Some("R1"));
+    }
+}
+
+/// A line of a configuration that looks like a prompt or a frame is none.
+#[test]
+fn what_is_configuration_is_no_frame() {
+    for line in [
+        "enable secret 5 x",
+        "end-user x",
+        "description R1#show run",
+        "banner motd #end#",
+        "no service pad",
+        "username a#b privilege 15",
+        "Usingx",
+        "exit-address-family",
+        "R1#ip address",
+        "R1(x)#ip address",
+        "login block-for 10 attempts 3 within 10",
+        "write-behind",
+        "show-motd x",
+    ] {
+        assert!(matches!(Terminal::default().hear(line), Heard::Line(text, 0) if text == line), "{line}");
+    }
+}
