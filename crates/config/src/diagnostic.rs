@@ -48,6 +48,18 @@ pub enum Code {
     Incomplete,
     /// A password that is not protected, or is not used.
     Password,
+    /// Networks, pools or access lists of which one takes what is meant for the other.
+    Overlap,
+    /// A translation that takes packets from a crypto access list.
+    NatFirst,
+    /// An access list with source and destination reversed, or one that selects the tunnel itself.
+    Misdirected,
+    /// A crypto map on no interface, or a dynamic map in no crypto map.
+    Unapplied,
+    /// An ISAKMP policy that no peer can match.
+    Unusable,
+    /// A login that admits nobody.
+    LockedOut,
 }
 
 impl Code {
@@ -71,6 +83,12 @@ impl Code {
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",
             Self::Password => "password",
+            Self::Overlap => "overlap",
+            Self::NatFirst => "nat-first",
+            Self::Misdirected => "misdirected",
+            Self::Unapplied => "unapplied",
+            Self::Unusable => "unusable",
+            Self::LockedOut => "locked-out",
         }
     }
 }

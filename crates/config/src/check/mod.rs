@@ -1,6 +1,7 @@
 //! What only the whole configuration shows: names that nothing defines, hidden entries, weak and
 //! open spots, and what keeps a tunnel from coming up.
 
+mod crossed;
 mod keys;
 mod login;
 mod lost;
@@ -20,11 +21,16 @@ pub(crate) fn check(parsed: &mut Parsed) {
     let mut found = Vec::new();
     names::dangling(&parsed.config, &mut found);
     maps::maps(&parsed.config, &mut found);
-    keys::keys(&parsed.config, &mut found);
-    keys::profiles(&parsed.config, &mut found);
+    maps::unapplied(&parsed.config, &mut found);
+    crossed::check(&parsed.config, &mut found);
+    keys::keys(parsed, &mut found);
+    keys::profiles(parsed, &mut found);
     policies::weak(&parsed.config, &mut found);
+    policies::unusable(parsed, &mut found);
     networks::routes(&parsed.config, &mut found);
+    networks::pools(parsed, &mut found);
     login::access_classes(&parsed.config, &mut found);
+    login::locked_out(&parsed.config, &mut found);
     crate::unreachable::check(&parsed.config, &mut found);
     parsed.diagnostics.extend(found);
 }

@@ -2,7 +2,9 @@
 
 use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Config, EntryTerms};
+use crate::model::{Config, EntryTerms, IdentityMatch, LineLogin};
+use crate::verdict::defined::*;
+use std::collections::BTreeSet;
 
 /// A name that one part of a configuration has for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,99 +26,209 @@ pub struct Reference {
 /// Every name that a part of the VPN has for another.
 pub fn references(config: &Config) -> Vec<Reference> {
     let mut out = Vec::new();
-    let applied = |map: &str| config.interfaces.iter().any(|i| i.crypto_map.as_deref() == Some(map));
-    let mut profiles_in_use = Vec::new();
-    let mut of_terms = |out: &mut Vec<Reference>,
-                        owner: &str,
-                        line: u32,
-                        terms: &EntryTerms,
-                        in_use: bool| {
-        let mut need = |what, name: &String, exists| {
-            out.push(Reference { owner: owner.to_string(), what, name: name.clone(), exists, in_use, line });
-        };
-        for name in &terms.transform_sets {
-            need("transform set", name, config.transform_sets.iter().any(|set| set.name == *name));
-        }
-        if let Some(name) = &terms.acl {
-            need("access list", name, config.acls.iter().any(|acl| acl.name == *name));
-        }
-        if let Some(name) = &terms.profile {
-            need("ISAKMP profile", name, config.profiles.iter().any(|profile| profile.name == *name));
-            if in_use {
-                profiles_in_use.push(name.clone());
-            }
-        }
+    let defined = Defined::of(config);
+    let applied: BTreeSet<_> = config.interfaces.iter().filter_map(|i| i.crypto_map.as_deref()).collect();
+    let mut need = |owner: &str, what, name: &str, in_use, line| {
+        let (exists, owner, name) = (defined.has(what, name), owner.to_string(), name.to_string());
+        out.push(Reference { owner, what, name, exists, in_use, line });
     };
-    let mut dynamic_in_use = Vec::new();
+    let mut profiles_in_use = BTreeSet::new();
+    let mut dynamic_in_use = BTreeSet::new();
     for map in &config.maps {
+        let in_use = applied.contains(map.name.as_str());
+        let owner = format!("crypto map {}", map.name);
+        if let Some((name, line)) = &map.xauth_list {
+            need(&owner, LOGIN_LIST, name, in_use, *line);
+        }
+        let line = map.entries.first().map_or(0, |entry| entry.line);
+        if let Some(name) = &map.authorization_list {
+            need(&owner, NETWORK_LIST, name, in_use, line);
+        }
         for entry in &map.entries {
-            let (owner, in_use) = (format!("crypto map {} {}", map.name, entry.sequence), applied(&map.name));
-            of_terms(&mut out, &owner, entry.line, &entry.terms, in_use);
+            let owner = format!("crypto map {} {}", map.name, entry.sequence);
+            for (what, name) in of_terms(&entry.terms) {
+                need(&owner, what, name, in_use, entry.line);
+            }
             if let Some(name) = &entry.dynamic {
-                let exists = config.dynamic_maps.iter().any(|map| map.name == *name);
-                let (what, name, line) = ("dynamic map", name.clone(), entry.line);
-                out.push(Reference { owner, what, name: name.clone(), exists, in_use, line });
-                if in_use {
-                    dynamic_in_use.push(name);
-                }
+                need(&owner, DYNAMIC_MAP, name, in_use, entry.line);
+            }
+            if in_use {
+                profiles_in_use.extend(&entry.terms.profile);
+                dynamic_in_use.extend(&entry.dynamic);
             }
         }
     }
     for map in &config.dynamic_maps {
+        let in_use = dynamic_in_use.contains(&map.name);
         for entry in &map.entries {
             let owner = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
-            of_terms(&mut out, &owner, entry.line, &entry.terms, dynamic_in_use.contains(&map.name));
+            for (what, name) in of_terms(&entry.terms) {
+                need(&owner, what, name, in_use, entry.line);
+            }
+            if in_use {
+                profiles_in_use.extend(&entry.terms.profile);
+            }
         }
     }
     for profile in &config.profiles {
+        let (owner, line) = (format!("crypto isakmp profile {}", profile.name), profile.line);
         let in_use = profiles_in_use.contains(&profile.name);
-        let mut need = |what, name: &String, exists| {
-            let owner = format!("crypto isakmp profile {}", profile.name);
-            out.push(Reference { owner, what, name: name.clone(), exists, in_use, line: profile.line });
-        };
         for name in &profile.keyrings {
-            let exists = name == "default" || config.keyrings.iter().any(|keyring| keyring.name == *name);
-            need("keyring", name, exists);
+            need(&owner, KEYRING, name, in_use, line);
         }
-        if let Some(name) = &profile.xauth_list {
-            need("login list", name, config.aaa.login.iter().any(|list| list.name == *name));
+        for name in &profile.xauth_list {
+            need(&owner, LOGIN_LIST, name, in_use, line);
         }
-        if let Some(name) = &profile.authorization_list {
-            need("network list", name, config.aaa.network.iter().any(|list| list.name == *name));
+        for name in &profile.authorization_list {
+            need(&owner, NETWORK_LIST, name, in_use, line);
+        }
+        for matched in &profile.matches {
+            if let IdentityMatch::Group(name) = matched {
+                need(&owner, GROUP, name, false, line);
+            }
         }
     }
     for group in &config.groups {
-        let mut need = |what, name: &String, exists| {
-            let owner = format!("group {}", group.name);
-            out.push(Reference { owner, what, name: name.clone(), exists, in_use: true, line: group.line });
-        };
-        if let Some(name) = &group.pool {
-            need("local pool", name, config.pools.iter().any(|pool| pool.name == *name));
+        let owner = format!("group {}", group.name);
+        for name in &group.pool {
+            need(&owner, POOL, name, true, group.line);
         }
-        if let Some(name) = &group.acl {
-            need("access list", name, config.acls.iter().any(|acl| acl.name == *name));
+        for name in &group.acl {
+            need(&owner, ACCESS_LIST, name, true, group.line);
         }
     }
     for interface in &config.interfaces {
         if let Some(name) = &interface.crypto_map {
-            let (owner, what) = (format!("interface {}", interface.name), "crypto map");
-            let exists = config.maps.iter().any(|map| map.name == *name);
-            out.push(Reference {
-                owner,
-                what,
-                name: name.clone(),
-                exists,
-                in_use: true,
-                line: interface.line,
-            });
+            need(&format!("interface {}", interface.name), CRYPTO_MAP, name, true, interface.line);
+        }
+    }
+    for line in &config.lines {
+        let owner = format!("line {}", line.first);
+        if let Some(name) = &line.access_class {
+            need(&owner, ACCESS_LIST, name, false, line.line);
+        }
+        if let Some(LineLogin::List(name)) = &line.login {
+            need(&owner, LOGIN_LIST, name, false, line.line);
         }
     }
     out
 }
 
+/// The names that the terms of an entry have.
+fn of_terms(terms: &EntryTerms) -> impl Iterator<Item = (&'static str, &String)> {
+    let sets = terms.transform_sets.iter().map(|name| (TRANSFORM_SET, name));
+    let list = terms.acl.iter().map(|name| (ACCESS_LIST, name));
+    let profile = terms.profile.iter().map(|name| (PROFILE, name));
+    sets.chain(list).chain(profile)
+}
+
+/// Names that are asked after: in a file in which nothing is defined, more would take long and help
+/// nobody.
+const ASKED: usize = 200;
+
 pub(super) fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
-    for Reference { what, name, line, .. } in references(config).into_iter().filter(|one| !one.exists) {
-        let message = format!("the {what} {name} is not defined; until it is, this has no effect");
+    let defined = Defined::of(config);
+    let missing = references(config).into_iter().filter(|one| !one.exists);
+    for (place, Reference { owner, what, name, line, .. }) in missing.enumerate() {
+        let question = if place < ASKED { defined.question(what, &name) } else { String::new() };
+        let becomes = match what {
+            LOGIN_LIST if owner.starts_with("line") => "nobody can log in there",
+            LOGIN_LIST | NETWORK_LIST => "it admits nobody",
+            GROUP => "no client can come with it",
+            ACCESS_LIST if owner.starts_with("line") => "nobody is admitted there",
+            _ => "until it is, this has no effect",
+        };
+        let message = format!("the {what} {name} is not defined; {becomes}{question}");
         say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Code;
+
+    const WHOLE: &str = "\
+aaa new-model
+aaa authentication login clientauth local
+aaa authorization network clientgroup local
+ip local pool clientpool 10.9.9.1 10.9.9.9
+crypto keyring branches
+ pre-shared-key address 198.51.100.20 key k
+crypto isakmp client configuration group testgroup
+ key g
+ pool clientpool
+ acl splitlist
+crypto isakmp profile remote
+ keyring branches
+ match identity group testgroup
+ client authentication list clientauth
+ isakmp authorization list clientgroup
+crypto ipsec transform-set strong esp-aes esp-sha-hmac
+ip access-list extended crypted
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ip access-list standard splitlist
+ permit 10.1.0.0 0.0.255.255
+ip access-list standard managers
+ permit 10.1.0.0 0.0.255.255
+crypto dynamic-map roaming 10
+ set transform-set strong
+ set isakmp-profile remote
+crypto map mymap 10 ipsec-isakmp
+ set peer 198.51.100.20
+ set transform-set strong
+ match address crypted
+crypto map mymap client authentication list clientauth
+crypto map mymap isakmp authorization list clientgroup
+crypto map mymap 65000 ipsec-isakmp dynamic roaming
+interface GigabitEthernet0/0
+ ip address 203.0.113.2 255.255.255.248
+ crypto map mymap
+line vty 0 4
+ access-class managers in
+ login authentication clientauth
+";
+
+    fn dangling(text: &str) -> Vec<String> {
+        let told = crate::parse(text).diagnostics;
+        told.into_iter().filter(|told| told.code == Code::Dangling).map(|told| told.message).collect()
+    }
+
+    /// Each name once with a slip, in each place that has one.
+    #[test]
+    fn a_name_with_a_slip_is_asked_after_wherever_it_is_used() {
+        assert_eq!(dangling(WHOLE), [""; 0]);
+        for (right, wrong, name) in [
+            (" crypto map mymap", " crypto map mymapp", "mymap"),
+            ("match identity group testgroup", "match identity group testgruop", "testgroup"),
+            (" client authentication list clientauth", " client authentication list clientaut", "clientauth"),
+            (
+                "mymap client authentication list clientauth",
+                "mymap client authentication list clinetauth",
+                "clientauth",
+            ),
+            (
+                " isakmp authorization list clientgroup",
+                " isakmp authorization list clientgruop",
+                "clientgroup",
+            ),
+            ("login authentication clientauth", "login authentication clientuth", "clientauth"),
+            ("access-class managers", "access-class mangers", "managers"),
+            ("\n pool clientpool", "\n pool clientpol", "clientpool"),
+            (" acl splitlist", " acl spiltlist", "splitlist"),
+            ("\n keyring branches", "\n keyring brnaches", "branches"),
+            ("set transform-set strong", "set transform-set strogn", "strong"),
+            ("set isakmp-profile remote", "set isakmp-profile remot", "remote"),
+            ("match address crypted", "match address cryptd", "crypted"),
+            ("dynamic roaming", "dynamic raoming", "roaming"),
+        ] {
+            let text = WHOLE.replacen(right, wrong, 1);
+            assert_ne!(text, WHOLE, "{right}");
+            let told = dangling(&text);
+            let asks = format!("(did you mean {name}?)");
+            assert!(!told.is_empty() && told.iter().all(|told| told.ends_with(&asks)), "{wrong}: {told:?}");
+        }
+        // what is not near is not asked after
+        let told = dangling(&WHOLE.replace("\n pool clientpool", "\n pool elsewhere"));
+        assert!(told.len() == 1 && !told[0].contains("did you mean"), "{told:?}");
     }
 }

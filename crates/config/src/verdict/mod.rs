@@ -6,6 +6,7 @@
 //! [`Verdict`], so that neither can be forgotten.
 
 mod barren;
+pub(crate) mod defined;
 mod entry;
 mod group;
 pub(crate) mod lines;
@@ -19,7 +20,7 @@ pub(crate) mod world;
 pub use networks::Flow;
 pub use world::{has_card, has_no_link, takes_card};
 
-use crate::model::{Config, EntryTerms, MapEntry};
+use crate::model::{Acl, AclEntry, Config, EntryTerms, MapEntry};
 use crate::parsed::Parsed;
 use lines::blocks;
 use world::World;
@@ -119,6 +120,23 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
         }
     }
     out
+}
+
+/// What an access list selects, as far as its lines say no more than addresses. `None` if a line
+/// that denies says more: then it is not known what is left.
+pub(crate) fn selected(acl: &Acl) -> Option<Vec<Flow>> {
+    let is_plain = |entry: &&AclEntry| {
+        !entry.inexact
+            && !entry.vague
+            && entry.protocol.is_none()
+            && entry.source.prefix().is_some()
+            && entry.destination.prefix().is_some()
+    };
+    if acl.entries.iter().any(|entry| !entry.permit && !is_plain(&entry)) {
+        return None;
+    }
+    let entries = acl.entries.iter().filter(is_plain).cloned().collect();
+    Some(networks::permitted(&Acl { entries, ..acl.clone() }))
 }
 
 impl Verdict {
