@@ -60,9 +60,39 @@ pub enum Code {
     Unusable,
     /// A login that admits nobody.
     LockedOut,
+    /// Something that the engine cannot use and leaves out.
+    LeftOut,
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 24] = [
+        Self::Inert,
+        Self::Unsupported,
+        Self::Unenforced,
+        Self::Forwarding,
+        Self::Unknown,
+        Self::Invalid,
+        Self::Dangling,
+        Self::DynamicFirst,
+        Self::Shadowed,
+        Self::AnyProxy,
+        Self::Weak,
+        Self::AggressivePsk,
+        Self::OffLink,
+        Self::Unreachable,
+        Self::XauthOnLan,
+        Self::Incomplete,
+        Self::Password,
+        Self::Overlap,
+        Self::NatFirst,
+        Self::Misdirected,
+        Self::Unapplied,
+        Self::Unusable,
+        Self::LockedOut,
+        Self::LeftOut,
+    ];
+
     /// The stable name, as printed.
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,6 +119,7 @@ impl Code {
             Self::Unapplied => "unapplied",
             Self::Unusable => "unusable",
             Self::LockedOut => "locked-out",
+            Self::LeftOut => "left-out",
         }
     }
 }
