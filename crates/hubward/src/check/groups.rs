@@ -93,6 +93,40 @@ const FEATURES: &[(&str, &str)] = &[
     ("radius", "AAA servers"),
     ("radius-server", "AAA servers"),
     ("archive", "Archive"),
+    ("banner", "Banners"),
+    ("boot", "Hardware"),
+    ("boot-start-marker", "Hardware"),
+    ("boot-end-marker", "Hardware"),
+    ("license", "Hardware"),
+    ("multilink", "Hardware"),
+    ("redundancy", "Hardware"),
+    ("card", "Hardware"),
+    ("hw-module", "Hardware"),
+    ("duplex", "Hardware"),
+    ("speed", "Hardware"),
+    ("media-type", "Hardware"),
+    ("negotiation", "Hardware"),
+    ("service", "Services of the router"),
+    ("security", "Logins"),
+    ("login", "Logins"),
+    ("enable", "Logins"),
+    ("ip ssh", "SSH"),
+    ("ip domain", "Names"),
+    ("ip name-server", "Names"),
+    ("ip host", "Names"),
+    ("ip tcp", "TCP"),
+    ("ip virtual-reassembly", "Fragments"),
+    ("ip redirects", "IP of interfaces"),
+    ("ip unreachables", "IP of interfaces"),
+    ("ip proxy-arp", "IP of interfaces"),
+    ("ip source-route", "IP of interfaces"),
+    ("ip directed-broadcast", "IP of interfaces"),
+    ("ip route-cache", "IP of interfaces"),
+    ("object-group", "Object groups"),
+    ("cdp", "Neighbours"),
+    ("lldp", "Neighbours"),
+    ("control-plane", "Control plane"),
+    ("bandwidth", "QoS"),
     ("bridge", "Bridging"),
     ("class-map", "QoS"),
     ("policy-map", "QoS"),
@@ -171,6 +205,12 @@ pub(super) fn feature(lines: &[Line], number: u32) -> String {
         FEATURES.iter().find(|(words, _)| begins(&text, words)).map(|(_, name)| (*name).to_string())
     };
     let head = line.under.and_then(|under| lines.get(under));
+    if head.is_some_and(|head| begins(&head.spelled, "line")) {
+        return "Terminal lines".into();
+    }
+    if begins(&line.spelled, "interface") && !begins(&line.spelled, "interface Tunnel") {
+        return "Interfaces".into();
+    }
     known(line).or_else(|| head.and_then(known)).unwrap_or_else(|| {
         // names and numbers are not the command's
         let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');

@@ -19,6 +19,9 @@ const REASONS: usize = 4;
 /// Remarks of one section that are shown, unless all are.
 const REMARKS: usize = 10;
 
+/// Kinds of lines without effect that are shown, unless all are.
+const KINDS: usize = 24;
+
 /// The whole text.
 pub(super) fn text(report: &Report, all: bool) -> String {
     let mut out = String::new();
@@ -34,7 +37,7 @@ pub(super) fn text(report: &Report, all: bool) -> String {
     section(&mut out, "Not understood:", &told.unread, all);
     section(&mut out, "Warnings:", &told.warnings, all);
     section(&mut out, "Notes:", &told.notes, all);
-    section(&mut out, "Without effect, and none is needed:", &told.inert, all);
+    section(&mut out, "Without effect, and none is needed:", &told.inert, all || told.inert.len() <= KINDS);
     out.push('\n');
     if all {
         remarks(&mut out, report);
@@ -108,11 +111,6 @@ fn refused(out: &mut String, report: &Report) {
     for group in grouped(kinds) {
         wrapped(out, 2, &of(&group));
     }
-    wrapped(
-        out,
-        0,
-        "leave out tunnels by name with --without, and allow lines that you enforce elsewhere with --allow-unenforced",
-    );
 }
 
 /// `NAT: 7 lines (112-118, 301): translates addresses`
@@ -122,6 +120,23 @@ fn of(group: &Group) -> String {
         says.push("…".into());
     }
     format!("{}: {}: {}", group.title, counted(&group.lines), says.join("; "))
+}
+
+/// The same on one line of the screen: the count matters, and the reasons as far as they fit.
+fn short(group: &Group) -> String {
+    let says: Vec<_> =
+        group.says.iter().filter(|says| *says != "has no effect").map(String::as_str).collect();
+    let text = match says.is_empty() {
+        true => format!("{}: {}", group.title, counted(&group.lines)),
+        false => format!("{}: {}: {}", group.title, counted(&group.lines), says.join("; ")),
+    };
+    let most = COLUMNS - 2;
+    if text.chars().count() <= most {
+        return text;
+    }
+    let mut cut: String = text.chars().take(most - 2).collect();
+    cut.truncate(cut.trim_end().len());
+    cut + " …"
 }
 
 /// Different sentences that are shown of a group.
@@ -151,14 +166,12 @@ impl Told {
         let allowed = judgement.allowed.iter();
         let allowed = allowed.map(|line| (title(line.kind).to_string(), line.line, essence(&line.message)));
         let inert = parsed.diagnostics.iter().filter(|told| told.code == Code::Inert);
-        let inert = inert.map(|told| (essence(&told.message), told.line, feature(lines, told.line)));
-        let inert =
-            grouped(inert).into_iter().map(|group| format!("{}: {}", counted(&group.lines), group.title));
+        let inert = inert.map(|told| (feature(lines, told.line), told.line, essence(&told.message)));
         let mut out = Self {
             ways: by_feature(&[Code::Forwarding, Code::Unreachable, Code::OffLink]),
             allowed: grouped(allowed).iter().map(of).collect(),
             missing: by_feature(&[Code::Unsupported]),
-            inert: inert.collect(),
+            inert: grouped(inert).iter().map(short).collect(),
             ..Self::default()
         };
         let grouped_before = [
@@ -189,6 +202,7 @@ fn sorts<'d>(all: impl Iterator<Item = &'d Diagnostic>) -> Vec<(&'d Diagnostic, 
     for told in all {
         let sort = match told.code {
             Code::Unknown | Code::Invalid => told.line.to_string(),
+            _ if told.severity == Severity::Notice => told.code.name().to_string(),
             _ => sort_of(told),
         };
         let place = *places.entry(sort).or_insert(out.len());
@@ -211,10 +225,12 @@ fn paragraph(told: &Diagnostic, lines: &[u32]) -> String {
     text = text.replace(usual, "is not a command");
     if let Some((_, others @ [_, ..])) = lines.split_first() {
         let word = if others.len() == 1 { "line" } else { "lines" };
-        text.push_str(&format!(" (the same of {word} {})", ranges(others)));
+        text.push_str(&format!(" (and {word} {})", ranges(others)));
     }
     let usual = ["correct the line", "check the spelling, or remove the line"];
-    if !told.remedy.is_empty() && !usual.contains(&told.remedy.as_str()) && told.code != Code::Dangling {
+    // a note asks for nothing
+    let wants = told.severity > Severity::Notice && told.code != Code::Dangling;
+    if wants && !told.remedy.is_empty() && !usual.contains(&told.remedy.as_str()) {
         text.push_str(&format!(" -> {}", told.remedy));
     }
     text
