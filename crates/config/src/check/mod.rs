@@ -7,8 +7,10 @@ mod login;
 mod lost;
 mod maps;
 mod names;
+mod nat;
 mod networks;
 mod policies;
+mod spelling;
 
 pub use lost::{emptied, lost};
 pub use names::{Reference, references};
@@ -23,6 +25,7 @@ pub(crate) fn check(parsed: &mut Parsed) {
     maps::maps(&parsed.config, &mut found);
     maps::unapplied(&parsed.config, &mut found);
     crossed::check(&parsed.config, &mut found);
+    nat::check(parsed, &mut found);
     keys::keys(parsed, &mut found);
     keys::profiles(parsed, &mut found);
     policies::weak(&parsed.config, &mut found);
@@ -32,6 +35,7 @@ pub(crate) fn check(parsed: &mut Parsed) {
     login::access_classes(&parsed.config, &mut found);
     login::locked_out(&parsed.config, &mut found);
     crate::unreachable::check(&parsed.config, &mut found);
+    spelling::check(parsed);
     parsed.diagnostics.extend(found);
 }
 

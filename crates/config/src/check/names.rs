@@ -76,10 +76,10 @@ pub fn references(config: &Config) -> Vec<Reference> {
         for name in &profile.keyrings {
             need(&owner, KEYRING, name, in_use, line);
         }
-        for name in &profile.xauth_list {
+        if let Some(name) = &profile.xauth_list {
             need(&owner, LOGIN_LIST, name, in_use, line);
         }
-        for name in &profile.authorization_list {
+        if let Some(name) = &profile.authorization_list {
             need(&owner, NETWORK_LIST, name, in_use, line);
         }
         for matched in &profile.matches {
@@ -90,10 +90,10 @@ pub fn references(config: &Config) -> Vec<Reference> {
     }
     for group in &config.groups {
         let owner = format!("group {}", group.name);
-        for name in &group.pool {
+        if let Some(name) = &group.pool {
             need(&owner, POOL, name, true, group.line);
         }
-        for name in &group.acl {
+        if let Some(name) = &group.acl {
             need(&owner, ACCESS_LIST, name, true, group.line);
         }
     }

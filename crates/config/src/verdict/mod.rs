@@ -23,6 +23,7 @@ pub use world::{has_card, has_no_link, takes_card};
 use crate::model::{Acl, AclEntry, Config, EntryTerms, MapEntry};
 use crate::parsed::Parsed;
 use lines::blocks;
+use std::collections::BTreeMap;
 use world::World;
 
 /// One tunnel, group or peer of a configuration.
@@ -113,8 +114,10 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     all.extend(orphan::verdicts(&world));
     all.sort_by_key(|verdict| verdict.line);
     let mut out: Vec<Verdict> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for verdict in all {
-        match out.iter_mut().find(|known| known.name == verdict.name) {
+        let place = *places.entry(verdict.name.clone()).or_insert(out.len());
+        match out.get_mut(place) {
             Some(known) => known.join(verdict),
             None => out.push(verdict),
         }

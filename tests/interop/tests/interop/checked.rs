@@ -43,7 +43,8 @@ pub(crate) fn check(file: &Path) -> Result<Verdict> {
     let mut command = Command::new(binary()?);
     command.arg("check").arg(file);
     let (status, out, err) = process::output(&mut command, secs(30))?;
-    let text = format!("{out}{err}");
+    // a shell joins the lines of the command that is printed
+    let text = format!("{out}{err}").replace("\\\n", "");
     let status = status.code().with_context(|| format!("check was ended by a signal: {status}\n{text}"))?;
     ensure!(!text.contains("panicked at"), "check panicked:\n{text}");
     ensure!([0, 1, 3].contains(&status), "check's status is {status}:\n{text}");
