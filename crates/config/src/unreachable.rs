@@ -5,6 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, Route};
 use crate::nets::Nets;
 use crate::parsed::Parsed;
+use crate::slip::question;
 use crate::verdict::{has_card, has_no_link};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -42,7 +43,10 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
         let Some(name) = name else { continue };
         let what = match config.interfaces.iter().any(|interface| interface.name == *name) {
             true => format!("{name} has no link here"),
-            false => format!("nothing defines {name}"),
+            false => {
+                let known = config.interfaces.iter().map(|interface| interface.name.as_str());
+                format!("nothing defines {name}{}", question(name, known))
+            }
         };
         let unless = match has_no_link(name) {
             true => "",

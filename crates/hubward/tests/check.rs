@@ -32,11 +32,11 @@ fn of_everything() -> String {
          aaa authentication login X local\nusername ada password 0 {SECRET}\nlogin block-for 120 attempts 5 within 60\n\
          crypto isakmp policy 10\n encr 3des\n group 2\n\
          crypto isakmp key {SECRET} address 0.0.0.0 0.0.0.0\n\
-         crypto isakmp client configuration group G\n key {SECRET}\n pool PP\n max-logins 2\n\
+         crypto isakmp client configuration group G\n key {SECRET}\n pool STAF\n max-logins 2\n\
          crypto ipsec transform-set T esp-aes esp-sha-hmac\n\
          crypto map M 10 ipsec-isakmp\n set peer 198.51.100.20\n set transform-set T\n match address VPN\n\
          crypto mapp M 20 ipsec-isakmp\n\
-         ip local pool P 10.1.1.100 10.1.1.120\n\
+         ip local pool STAFF 10.1.1.100 10.1.1.120\n\
          ip access-list extended VPN\n permit ip 10.1.1.0 0.0.0.255 10.2.0.0 0.0.255.255\n\
          interface Loopback0\n ip address 10.255.0.1 255.255.255.255\n\
          interface GigabitEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n ip nat outside\n \
@@ -45,7 +45,7 @@ fn of_everything() -> String {
          router ospf 1\n network 10.0.0.0 0.255.255.255 area 0\n\
          ip nat inside source list 1 interface GigabitEthernet0/0 overload\n\
          access-list 1 permit 10.1.1.0 0.0.0.255\n\
-         snmp-server community {SECRET} RO\nntp server 192.0.2.1\nfrobnicate {SECRET}\n"
+         snmp-server community {SECRET} RO\nntp server 192.0.2.1\nfrobnicate it\n"
     );
     for number in 1..=120 {
         text.push_str(&format!(
@@ -74,7 +74,8 @@ fn a_long_configuration_fits_two_screens() {
         "NAT (nat): 122 lines (",
         "Packet filters (access-group): 1 line (",
         "Routing protocols: 1 line (",
-        "(did you mean `crypto map M`?)",
+        "`crypto map M`?)",
+        "STAFF?)",
         "Hardware: 120 lines (",
         "--allow-unenforced nat",
         "--without Tunnel7",

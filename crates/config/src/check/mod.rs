@@ -31,6 +31,7 @@ pub(crate) fn check(parsed: &mut Parsed) {
     policies::weak(&parsed.config, &mut found);
     policies::unusable(parsed, &mut found);
     networks::routes(&parsed.config, &mut found);
+    networks::dhcp_pools(&parsed.config, &mut found);
     networks::pools(parsed, &mut found);
     login::access_classes(&parsed.config, &mut found);
     login::locked_out(&parsed.config, &mut found);

@@ -107,6 +107,24 @@ pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Pools of DHCP for hosts that are in no network of this router: nobody asks for their addresses.
+pub(super) fn dhcp_pools(config: &Config, found: &mut Vec<Diagnostic>) {
+    let here: Vec<IpNet> =
+        nets(config).filter(|(_, interface)| !interface.shutdown).map(|(net, _)| net).collect();
+    for pool in config.dhcp_pools.iter().filter(|_| !config.dhcp_off) {
+        let wanted = pool.network.or(pool.host);
+        let serves = |wanted: ipnet::Ipv4Net| {
+            let (network, host) = (IpNet::from(wanted), IpAddr::from(wanted.addr()));
+            here.iter().any(|net| network.contains(&net.addr()) || net.contains(&host))
+        };
+        if wanted.is_some_and(|wanted| !serves(wanted)) {
+            let message = format!("ip dhcp pool {}: no interface has an address in its network", pool.name);
+            let remedy = "give the interface of its hosts an address there, or remove the pool";
+            say(found, Severity::Warning, Code::Incomplete, pool.line, message, remedy);
+        }
+    }
+}
+
 /// A pool within the network of an interface: the hosts there look for the clients on their own
 /// wire.
 fn inside(parsed: &Parsed, pool: &Pool, net: IpNet, interface: &Interface, found: &mut Vec<Diagnostic>) {
@@ -148,6 +166,20 @@ mod tests {
         let told = crate::parse(text).diagnostics;
         let overlaps = told.into_iter().filter(|told| told.code == Code::Overlap);
         overlaps.map(|told| (told.severity, told.message)).collect()
+    }
+
+    #[test]
+    fn a_dhcp_pool_of_no_network_of_this_router_is_told() {
+        for (pool, is_told) in [
+            ("network 10.1.1.0 255.255.255.0", false),
+            ("network 10.7.1.0 255.255.255.0", true),
+            ("host 10.1.1.9 255.255.255.0", false),
+            ("host 10.7.1.9 255.255.255.0", true),
+        ] {
+            let parsed = crate::parse(&format!("{LAN}ip dhcp pool L\n {pool}\n"));
+            let told = parsed.diagnostics.iter().any(|told| told.code == Code::Incomplete);
+            assert_eq!(told, is_told, "{pool}: {:?}", parsed.diagnostics);
+        }
     }
 
     #[test]

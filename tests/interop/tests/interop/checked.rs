@@ -33,8 +33,18 @@ impl Verdict {
     pub(crate) fn why(&self, tunnel: &str) -> String {
         let mut lines =
             self.text.lines().skip_while(|line| !line.starts_with(&format!("{tunnel}: "))).skip(1);
-        let below = lines.by_ref().take_while(|line| line.starts_with(' ')).map(str::trim);
-        below.collect::<Vec<_>>().join("; ")
+        let mut out: Vec<String> = Vec::new();
+        for line in lines.by_ref().take_while(|line| line.starts_with(' ')) {
+            match out.last_mut() {
+                // a reason goes on where the screen ended
+                Some(reason) if line.starts_with("      ") => {
+                    reason.push(' ');
+                    reason.push_str(line.trim());
+                }
+                _ => out.push(line.trim().to_owned()),
+            }
+        }
+        out.join("; ")
     }
 }
 
