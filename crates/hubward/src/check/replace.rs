@@ -157,7 +157,7 @@ fn text_of(parsed: &Parsed, line: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::DIFFERS;
+    use crate::check::start::DIFFERS;
     use crate::check::start::tests::RUNNING;
 
     fn replaced(before: &str, after: &str) -> Result<(), String> {
