@@ -251,7 +251,7 @@ pub(super) mod tests {
     use super::*;
     use crate::choices::Options;
 
-    pub(super) const RUNNING: &str = "\
+    pub(in crate::check) const RUNNING: &str = "\
 crypto keyring K
  pre-shared-key address 203.0.113.10 key k
 crypto isakmp policy 10
