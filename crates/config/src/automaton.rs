@@ -542,8 +542,9 @@ impl<'a> Walk<'a> {
                 let step = Step { before: path.step, place, fit, rank: path.rank };
                 let next = (Path { place: Some(place), ..path.clone() }, step);
                 // one way to each place of a form is enough: the best
-                match out.iter_mut().find(|(known, _)| known.form == path.form && known.place == Some(place))
-                {
+                // (the ways of a form stand side by side)
+                let own = out.iter_mut().rev().take_while(|(known, _)| known.form == path.form);
+                match own.into_iter().find(|(known, _)| known.place == Some(place)) {
                     Some(known) if (known.1.rank, known.1.fit) < (step.rank, fit) => *known = next,
                     Some(_) => {}
                     None => out.push(next),

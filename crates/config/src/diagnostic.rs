@@ -50,9 +50,51 @@ pub enum Code {
     Incomplete,
     /// A password that is not protected, or is not used.
     Password,
+    /// Networks, pools or access lists of which one takes what is meant for the other.
+    Overlap,
+    /// A translation that takes packets from a crypto access list.
+    NatFirst,
+    /// An access list with source and destination reversed, or one that selects the tunnel itself.
+    Misdirected,
+    /// A crypto map on no interface, or a dynamic map in no crypto map.
+    Unapplied,
+    /// An ISAKMP policy that no peer can match.
+    Unusable,
+    /// A login that admits nobody.
+    LockedOut,
+    /// Something that the engine cannot use and leaves out.
+    LeftOut,
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 24] = [
+        Self::Inert,
+        Self::Unsupported,
+        Self::Unenforced,
+        Self::Forwarding,
+        Self::Unknown,
+        Self::Invalid,
+        Self::Dangling,
+        Self::DynamicFirst,
+        Self::Shadowed,
+        Self::AnyProxy,
+        Self::Weak,
+        Self::AggressivePsk,
+        Self::OffLink,
+        Self::Unreachable,
+        Self::XauthOnLan,
+        Self::Incomplete,
+        Self::Password,
+        Self::Overlap,
+        Self::NatFirst,
+        Self::Misdirected,
+        Self::Unapplied,
+        Self::Unusable,
+        Self::LockedOut,
+        Self::LeftOut,
+    ];
+
     /// The stable name, as printed.
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,6 +116,13 @@ impl Code {
             Self::XauthOnLan => "xauth-on-lan",
             Self::Incomplete => "incomplete",
             Self::Password => "password",
+            Self::Overlap => "overlap",
+            Self::NatFirst => "nat-first",
+            Self::Misdirected => "misdirected",
+            Self::Unapplied => "unapplied",
+            Self::Unusable => "unusable",
+            Self::LockedOut => "locked-out",
+            Self::LeftOut => "left-out",
         }
     }
 }

@@ -18,6 +18,20 @@ pub enum Class {
     Unknown,
 }
 
+impl Class {
+    /// The stable name, as it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Implemented => "implemented",
+            Self::NoOp => "default",
+            Self::Inert => "inert",
+            Self::Unsupported => "not-implemented",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

@@ -4,19 +4,25 @@
 
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
-use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, NetworkObject, ServiceObject};
+use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, ServiceObject};
 use crate::parsed::{Parsed, unenforced};
-use crate::verdict::lines::{Block, Spelled, blocks};
+use crate::verdict::lines::{Block, Negated, Spelled, blocks};
 use crate::verdict::world::{has_no_link, is_template, is_tunnel};
 use std::collections::BTreeMap;
 
 /// Puts right what was said of lines one by one.
 pub(crate) fn settle(parsed: &mut Parsed) {
     let changes = changes(parsed);
+    let mut quieted: BTreeMap<u32, &str> = BTreeMap::new();
+    for change in &changes {
+        if let Change::Quiet(line, why) = change {
+            quieted.entry(*line).or_insert(why);
+        }
+    }
+    quiet(parsed, &quieted);
     for change in changes {
-        match change {
-            Change::Quiet(line, why) => quiet(parsed, line, why),
-            Change::Stops(line, message) => stops(parsed, line, message),
+        if let Change::Stops(line, message) = change {
+            stops(parsed, line, message);
         }
     }
     complete(parsed);
@@ -80,13 +86,15 @@ enum Change {
     Stops(u32, String),
 }
 
+type Interfaces<'c> = BTreeMap<&'c str, &'c Interface>;
+
 /// What makes an interface's filters matter not.
-fn unused(parsed: &Parsed, block: &Block<'_>) -> Option<&'static str> {
+fn unused(interfaces: &Interfaces<'_>, block: &Block<'_>) -> Option<&'static str> {
     let name = block.interface();
     if is_tunnel(&name) || is_template(&name) {
         return Some("the interface does not exist here");
     }
-    let interface = parsed.config.interfaces.iter().find(|interface| interface.name == name)?;
+    let interface = interfaces.get(name.as_str())?;
     if interface.shutdown {
         return Some("the interface is shut down");
     }
@@ -102,11 +110,14 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
     let blocks = blocks(parsed);
     let open = unenforced(parsed);
     let mut out = Vec::new();
-    let kind_of = |line: u32| open.iter().find(|one| one.line == line).map(|one| one.kind);
+    let kinds: BTreeMap<_, _> = open.iter().map(|one| (one.line, one.kind)).collect();
+    let kind_of = |line: u32| kinds.get(&line).copied();
+    let interfaces: Interfaces<'_> =
+        parsed.config.interfaces.iter().map(|one| (one.name.as_str(), one)).collect();
     // lines of interfaces that are up, by kind
     let mut used: Vec<(Kind, u32)> = Vec::new();
     for block in blocks.iter().filter(|block| block.head.begins("interface")) {
-        let why = unused(parsed, block);
+        let why = unused(&interfaces, block);
         let taken = block.taken_back();
         for line in &block.below {
             let Some(kind) = kind_of(line.line) else { continue };
@@ -143,7 +154,7 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
         _ => {}
     }
     let idle = crate::settings::idle(&blocks, &open, |block| {
-        block.head.begins("interface") && unused(parsed, block).is_some()
+        block.head.begins("interface") && unused(&interfaces, block).is_some()
     });
     out.extend(idle.into_iter().map(|(line, why)| Change::Quiet(line, why)));
     out.extend(routes_half_read(parsed));
@@ -164,9 +175,9 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
 
 /// Global lines, and those of modes other than interfaces, that a later one takes back.
 fn taken_back<'b>(blocks: &'b [Block<'_>]) -> impl Iterator<Item = u32> + 'b {
-    let negated: Vec<_> = blocks.iter().map(|block| &block.head).filter(|head| head.begins("no")).collect();
+    let negated = Negated::of(blocks.iter().map(|block| &block.head));
     let heads = blocks.iter().map(|block| &block.head);
-    let heads = heads.filter(move |head| negated.iter().any(|later| later.takes_back(head)));
+    let heads = heads.filter(move |head| negated.takes_back(head));
     let others = blocks.iter().filter(|block| !block.head.begins("interface"));
     heads.map(|line| line.line).chain(others.flat_map(Block::taken_back))
 }
@@ -223,16 +234,19 @@ fn place(line: u32) -> Option<usize> {
     usize::try_from(line.checked_sub(1)?).ok()
 }
 
-fn quiet(parsed: &mut Parsed, line: u32, why: &str) {
-    let is_open = |told: &&mut Diagnostic| told.line == line && told.code == Code::Unenforced;
-    for told in parsed.diagnostics.iter_mut().filter(is_open) {
+/// Of these lines it is said why they have no effect, and not that they are not enforced.
+fn quiet(parsed: &mut Parsed, lines: &BTreeMap<u32, &str>) {
+    for told in parsed.diagnostics.iter_mut().filter(|told| told.code == Code::Unenforced) {
+        let Some(why) = lines.get(&told.line) else { continue };
         let front = told.message.split('`').nth(1).unwrap_or_default();
         told.message = format!("`{front}` has no effect: {why}");
         told.remedy.clear();
         (told.severity, told.code) = (Severity::Notice, Code::Inert);
     }
-    if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
-        line.class = Class::Inert;
+    for line in lines.keys() {
+        if let Some(line) = place(*line).and_then(|place| parsed.document.lines.get_mut(place)) {
+            line.class = Class::Inert;
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod given;
 pub mod help;
 mod interface_name;
 pub mod model;
+mod nets;
 mod parse;
 mod parsed;
 pub mod pcf;

@@ -3,7 +3,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, InterfaceKind, Route};
+use crate::nets::Nets;
 use crate::parsed::Parsed;
+use crate::slip::question;
 use crate::verdict::has_no_link;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -41,7 +43,10 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
         let Some(name) = name else { continue };
         let what = match config.interfaces.iter().any(|interface| interface.name == *name) {
             true => format!("{name} has no link here"),
-            false => format!("nothing defines {name}"),
+            false => {
+                let known = config.interfaces.iter().map(|interface| interface.name.as_str());
+                format!("nothing defines {name}{}", question(name, known))
+            }
         };
         let unless = match has_no_link(name) {
             true => "",
@@ -91,31 +96,30 @@ fn is_here(config: &Config, name: &str) -> bool {
 /// For each route its interface, if that has no link here or is not defined.
 fn absent(config: &Config) -> Vec<Option<String>> {
     let here = |name: &str| is_here(config, name);
-    let networks: Vec<(IpNet, Option<&str>)> = config
-        .interfaces
-        .iter()
-        .flat_map(|interface| match &interface.address {
-            Addressing::Static(nets) => {
-                nets.iter().map(|net| (*net, Some(interface.name.as_str()))).collect()
-            }
-            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
-        })
-        .map(|(net, name)| (net, name.filter(|name| !here(name))))
-        .collect();
+    let networks = Nets::new(config.interfaces.iter().flat_map(|interface| {
+        let name = Some(interface.name.as_str()).filter(|name| !here(name));
+        let nets = match &interface.address {
+            Addressing::Static(nets) => nets.as_slice(),
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => &[],
+        };
+        nets.iter().map(move |net| (*net, name))
+    }));
+    let routes = config.routes.iter().zip(0_usize..).filter(|(route, _)| route.destination.prefix_len() > 0);
+    let routes = Nets::new(routes.map(|(route, place)| (route.destination, place)));
     let mut led: Vec<Option<String>> =
         config.routes.iter().map(|route| route.interface.clone().filter(|name| !here(name))).collect();
     // a next hop may be reached by another route, and that one's by a third
     for _ in 0..4 {
         for (place, route) in config.routes.iter().enumerate() {
             let (None, Some(hop)) = (&route.interface, route.next_hop) else { continue };
-            let connected = networks.iter().filter(|(net, _)| net.contains(&hop));
+            let connected = networks.around(hop.into()).next();
             let connected = connected.map(|(net, name)| (net.prefix_len(), 1, name.map(str::to_string)));
-            let routed = config.routes.iter().zip(&led).enumerate();
-            let routed = routed.filter(|(other, (route, _))| {
-                *other != place && route.destination.prefix_len() > 0 && route.destination.contains(&hop)
+            let mut routed = routes.around(hop.into()).filter(|(_, other)| **other != place);
+            let routed = routed.next().map(|(net, other)| {
+                let name = led.get(*other).cloned().flatten();
+                (net.prefix_len(), 0, name)
             });
-            let routed = routed.map(|(_, (route, name))| (route.destination.prefix_len(), 0, name.clone()));
-            let holder = connected.chain(routed).max_by_key(|(length, kind, _)| (*length, *kind));
+            let holder = connected.into_iter().chain(routed).max_by_key(|(length, kind, _)| (*length, *kind));
             if let (Some((_, _, name)), Some(led)) = (holder, led.get_mut(place)) {
                 *led = name;
             }

@@ -1,5 +1,7 @@
 //! Hubward: an IPsec hub and spoke that runs Cisco IOS configurations on Linux.
 #![forbid(unsafe_code)]
+// they panic if nobody reads any more; `say` and `complain` do not
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod base;
 mod check;
@@ -26,7 +28,7 @@ mod views;
 mod why;
 
 use crate::base::message::End;
-use crate::base::program::{NOT_YET, NotYet, SOCKET, WRONG_USE, WrongUse, say};
+use crate::base::program::{NOT_YET, NotYet, SOCKET, WRONG_USE, WrongUse, complain, say};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -46,10 +48,13 @@ enum Verb {
     /// It judges by --map, --without and --allow-unenforced, which mean the same as for `run`; the
     /// other options of `run` change no verdict, and are not taken.
     Check {
-        /// The configuration.
-        file: PathBuf,
+        /// The configurations; - is standard input.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
         #[command(flatten)]
         options: choices::Options,
+        #[command(flatten)]
+        form: check::Form,
     },
     /// Run a configuration.
     Run(crate::run::arguments::Arguments),
@@ -122,7 +127,7 @@ pub fn main() -> ExitCode {
         }
     };
     let done = match arguments.command {
-        Verb::Check { file, options } => check::file(&file, &options),
+        Verb::Check { files, options, form } => check::files(&files, &options, form),
         Verb::Run(arguments) => run::run(&arguments).and_then(|(end, status)| match end {
             End::Stop | End::Interrupt => Ok(status),
             End::Restart => Err(run::restart()),
@@ -148,7 +153,7 @@ pub fn main() -> ExitCode {
         }
     };
     done.unwrap_or_else(|error| {
-        eprintln!("hubward: {error:#}");
+        complain(&format!("hubward: {error:#}\n"));
         if error.is::<WrongUse>() {
             ExitCode::from(WRONG_USE)
         } else if error.is::<NotYet>() {

@@ -168,7 +168,13 @@ pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
     let named = |(name, says): &'static (Vec<&'static str>, Says)| {
         (name, Named { says: *says, exact: true, words: name.len() })
     };
-    fitting.extend(TABLE.get(&place)?.iter().map(named));
+    // most names have another first letter
+    let letter = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_lowercase());
+    let first = given.first().and_then(|word| letter(word.text));
+    let may_fit = |(name, _): &&(Vec<&str>, Says)| {
+        name.first().is_some_and(|word| *word == "*" || letter(word) == first)
+    };
+    fitting.extend(TABLE.get(&place)?.iter().filter(may_fit).map(named));
     let mut best = None;
     for (place, typed) in given.iter().enumerate() {
         let mut spelled_out = false;

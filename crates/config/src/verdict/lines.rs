@@ -51,34 +51,50 @@ impl<'p> Spelled<'p> {
         self.text.split_whitespace().any(|own| own == word)
     }
 
-    /// Whether this line follows another and negates it.
-    pub(crate) fn takes_back(&self, earlier: &Spelled<'_>) -> bool {
-        let mut own = self.text.split_whitespace();
-        if self.line <= earlier.line || !own.next().is_some_and(|word| word.eq_ignore_ascii_case("no")) {
-            return false;
-        }
-        let own: Vec<_> = own.map(str::to_ascii_lowercase).collect();
-        let other: Vec<_> = earlier.text.split_whitespace().map(str::to_ascii_lowercase).collect();
-        // `no ip access-group in`
-        let without_name = || match (own.as_slice(), other.as_slice()) {
-            ([family, command, direction], [its_family, its_command, _, its_direction]) => {
-                (family, command, direction) == (its_family, its_command, its_direction)
-            }
-            _ => false,
-        };
-        // what is a whole command without the rest; others are incomplete, and take nothing back
-        let is_whole = || {
-            let words = own.join(" ");
-            WHOLE.contains(&words.as_str()) && other.starts_with(&own)
-        };
-        own == other || without_name() || is_whole()
-    }
-
     /// Whether the line begins with these words, in any case: a line that is not a command here is
     /// kept as written.
     pub(crate) fn begins(&self, words: &str) -> bool {
         let mut own = self.text.split_whitespace();
         words.split(' ').all(|word| own.next().is_some_and(|own| own.eq_ignore_ascii_case(word)))
+    }
+}
+
+/// The lines that begin with `no`, by what they negate. They are looked up, however many there are.
+pub(crate) struct Negated(BTreeMap<String, u32>);
+
+impl Negated {
+    pub(crate) fn of<'l, 'p: 'l>(lines: impl Iterator<Item = &'l Spelled<'p>>) -> Self {
+        let mut last = BTreeMap::new();
+        for line in lines {
+            let words: Vec<_> = line.text.split_whitespace().map(str::to_ascii_lowercase).collect();
+            if let Some(("no", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+                last.insert(rest.join(" "), line.line);
+            }
+        }
+        Self(last)
+    }
+
+    /// Whether one of them follows a line and negates it.
+    pub(crate) fn takes_back(&self, earlier: &Spelled<'_>) -> bool {
+        let after = |words: &str| self.0.get(words).is_some_and(|line| *line > earlier.line);
+        if self.0.is_empty() {
+            return false;
+        }
+        let words: Vec<_> = earlier.text.split_whitespace().map(str::to_ascii_lowercase).collect();
+        // `no ip access-group in`
+        let without_name = || match words.as_slice() {
+            [family, command, _, direction] => after(&format!("{family} {command} {direction}")),
+            _ => false,
+        };
+        // what is a whole command without the rest; others are incomplete, and take nothing back
+        let is_whole = || {
+            let own = words.join(" ");
+            let begins = |whole: &&&str| {
+                own.strip_prefix(**whole).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            WHOLE.iter().filter(begins).any(|whole| after(whole))
+        };
+        after(&words.join(" ")) || without_name() || is_whole()
     }
 }
 
@@ -109,8 +125,8 @@ impl<'p> Block<'p> {
     /// The lines below that a later one takes back: `no` and all of it, or what IOS takes for all
     /// of it.
     pub(crate) fn taken_back(&self) -> BTreeSet<u32> {
-        let negated: Vec<_> = self.having("no").collect();
-        let taken = self.below.iter().filter(|line| negated.iter().any(|later| later.takes_back(line)));
+        let negated = Negated::of(self.having("no"));
+        let taken = self.below.iter().filter(|line| negated.takes_back(line));
         taken.map(|line| line.line).collect()
     }
 

@@ -6,6 +6,7 @@
 //! [`Verdict`], so that neither can be forgotten.
 
 mod barren;
+pub(crate) mod defined;
 mod entry;
 mod group;
 pub(crate) mod lines;
@@ -19,9 +20,11 @@ pub(crate) mod world;
 pub use networks::Flow;
 pub use world::{has_no_link, takes_card};
 
-use crate::model::{Config, EntryTerms, MapEntry};
+use crate::acl::{Pattern, read};
+use crate::model::{Acl, AclEntry, Config, EntryTerms, MapEntry};
 use crate::parsed::Parsed;
 use lines::blocks;
+use std::collections::BTreeMap;
 use world::World;
 
 /// One tunnel, group or peer of a configuration.
@@ -112,13 +115,33 @@ pub fn verdicts(parsed: &Parsed) -> Vec<Verdict> {
     all.extend(orphan::verdicts(&world));
     all.sort_by_key(|verdict| verdict.line);
     let mut out: Vec<Verdict> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for verdict in all {
-        match out.iter_mut().find(|known| known.name == verdict.name) {
+        let place = *places.entry(verdict.name.clone()).or_insert(out.len());
+        match out.get_mut(place) {
             Some(known) => known.join(verdict),
             None => out.push(verdict),
         }
     }
     out
+}
+
+/// What an access list selects, as far as its lines say no more than addresses. `None` if a line
+/// that denies says more: then it is not known what is left.
+pub(crate) fn selected(config: &Config, acl: &Acl) -> Option<Vec<Flow>> {
+    let is_plain = |entry: &&AclEntry| {
+        read(config, entry).is_some_and(|line| {
+            let plain = |one: &Pattern| {
+                one.is_addresses() && one.source.prefix().is_some() && one.destination.prefix().is_some()
+            };
+            line.is_exact() && line.patterns.iter().all(plain)
+        })
+    };
+    if acl.readings(config).any(|(entry, line)| !line.permit && !is_plain(&entry)) {
+        return None;
+    }
+    let entries = acl.entries.iter().filter(is_plain).cloned().collect();
+    Some(networks::permitted(config, &Acl { entries, ..acl.clone() }))
 }
 
 impl Verdict {

@@ -3,7 +3,7 @@
 use super::Reason;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, less, to};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::interface_name::long_name;
 use crate::model::{
@@ -25,6 +25,10 @@ pub(super) struct World<'p> {
     pub(super) routing: bool,
     /// Lines that are not understood and may be of access lists.
     like_lists: Vec<Spelled<'p>>,
+    /// The words of lines that are not understood, each with the first of its lines.
+    unread: BTreeMap<&'p str, u32>,
+    /// What is said of each line.
+    told: BTreeMap<u32, Vec<&'p Diagnostic>>,
     /// The places of blocks by the first four words of their heads, in small letters: what names an
     /// entry of a crypto map.
     places: BTreeMap<String, Vec<usize>>,
@@ -89,9 +93,20 @@ impl<'p> World<'p> {
         }
         let config = &parsed.config;
         let (applied, doubts) = Default::default();
-        let unread = blocks.iter().flat_map(Block::lines).filter(|line| line.class == Class::Unknown);
-        let like_lists = unread.filter(|line| is_like_list(line)).copied().collect();
-        let mut world = Self { parsed, config, blocks, routing, like_lists, places, applied, doubts };
+        let strange = blocks.iter().flat_map(Block::lines).filter(|line| line.class == Class::Unknown);
+        let like_lists = strange.filter(|line| is_like_list(line)).copied().collect();
+        let mut unread = BTreeMap::new();
+        for line in blocks.iter().flat_map(Block::lines).filter(|line| line.class == Class::Unknown) {
+            for word in line.text.split_whitespace() {
+                unread.entry(word).or_insert(line.line);
+            }
+        }
+        let mut told: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for one in &parsed.diagnostics {
+            told.entry(one.line).or_default().push(one);
+        }
+        let mut world =
+            Self { parsed, config, blocks, routing, like_lists, unread, told, places, applied, doubts };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
         let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
@@ -161,9 +176,7 @@ impl<'p> World<'p> {
     /// A line that is not understood and has a word: what nothing defines may have been meant by
     /// it.
     pub(super) fn unread(&self, word: &str) -> Option<u32> {
-        let lines = self.blocks.iter().flat_map(Block::lines);
-        let mut unread = lines.filter(|line| line.class == Class::Unknown && line.has(word));
-        unread.next().map(|line| line.line)
+        self.unread.get(word).copied()
     }
 
     /// Lines that are not understood and seem to be meant as a part of an access list.
@@ -193,7 +206,8 @@ impl<'p> World<'p> {
                 Code::Unsupported | Code::Unenforced | Code::Forwarding | Code::Unknown | Code::Invalid
             )
         };
-        let told = self.parsed.diagnostics.iter().find(|told| told.line == line && differs(told.code))?;
+        let known = self.told.get(&line).into_iter().flatten();
+        let told = known.copied().find(|told| differs(told.code))?;
         Some(Reason::new(line, told.message.clone()))
     }
 

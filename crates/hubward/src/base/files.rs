@@ -14,13 +14,20 @@ pub(crate) const PROFILE: u64 = 64 << 10;
 
 /// A file's bytes; a longer file than `limit` is refused.
 pub(crate) fn read(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
-    let cannot_read = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    read_from(file, &path.display().to_string(), limit)
+}
+
+/// The same of standard input, as it was called in an argument: `-`.
+pub(crate) fn read_input(limit: u64) -> anyhow::Result<Vec<u8>> {
+    read_from(std::io::stdin().lock(), "standard input", limit)
+}
+
+fn read_from(file: impl std::io::Read, name: &str, limit: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-        .with_context(cannot_read)?;
+    file.take(limit + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
     if bytes.len() as u64 > limit {
-        anyhow::bail!("{} has more than {limit} bytes", path.display());
+        anyhow::bail!("{name} has more than {limit} bytes");
     }
     Ok(bytes)
 }

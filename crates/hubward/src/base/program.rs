@@ -35,7 +35,14 @@ pub(crate) const NOT_YET: u8 = 75;
 #[error("{0:#}")]
 pub(crate) struct NotYet(pub(crate) anyhow::Error);
 
-/// Prints; the reader may be gone (`| head`).
+/// Prints; the reader may be gone (`| head`), which is no fault. `print!` would panic.
 pub(crate) fn say(text: &str) {
-    let _gone = std::io::Write::write_all(&mut std::io::stdout().lock(), text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    let _gone = std::io::Write::write_all(&mut out, text.as_bytes());
+    let _gone = std::io::Write::flush(&mut out);
+}
+
+/// Prints to standard error, whose reader may be gone as well.
+pub(crate) fn complain(text: &str) {
+    let _gone = std::io::Write::write_all(&mut std::io::stderr().lock(), text.as_bytes());
 }

@@ -1,5 +1,6 @@
 //! Asking the person at the terminal.
 
+use crate::base::program::complain;
 use anyhow::{Context as _, bail};
 use hubward_crypto::secret::Secret;
 use hubward_linux::terminal::is_terminal;
@@ -44,7 +45,7 @@ pub(crate) fn answers(
     message: Option<&str>,
 ) -> Option<Vec<(CredentialField, Secret)>> {
     if let Some(message) = message.filter(|message| !message.is_empty()) {
-        eprintln!("The gateway says: {}", message.escape_debug());
+        complain(&format!("The gateway says: {}\n", message.escape_debug()));
     }
     let one = |field: CredentialField| -> anyhow::Result<Secret> {
         let text = |prompt: &str| line(prompt).map(|text| Secret::new(text.into_bytes()));
@@ -68,7 +69,7 @@ pub(crate) fn answers(
         match one(*field) {
             Ok(value) => given.push((*field, value)),
             Err(error) => {
-                eprintln!("hubward: {error:#}");
+                complain(&format!("hubward: {error:#}\n"));
                 return None;
             }
         }

@@ -1,5 +1,6 @@
 //! The report that the lab prints as it runs.
 
+use crate::base::program::say;
 use hubward_linux::terminal::is_terminal;
 use std::time::Instant;
 
@@ -21,22 +22,22 @@ impl Account {
 
     /// Starts a new section.
     pub(crate) fn title(&mut self, text: &str) {
-        println!("\n{}", self.paint("1", &format!("== {text}")));
+        say(&format!("\n{}\n", self.paint("1", &format!("== {text}"))));
     }
 
     /// Prints a sentence.
     pub(crate) fn say(&mut self, text: &str) {
-        println!("{:6.1} s  {text}", self.begun.elapsed().as_secs_f32());
+        say(&format!("{:6.1} s  {text}\n", self.begun.elapsed().as_secs_f32()));
     }
 
     /// Prints a check that passed or failed.
     pub(crate) fn proof(&mut self, passed: bool, text: &str) {
         let sign = if passed { self.paint("32", "passed") } else { self.paint("31", "FAILED") };
-        println!("          {sign}  {text}");
+        say(&format!("          {sign}  {text}\n"));
     }
 
     /// Prints the output of a command.
     pub(crate) fn block(&mut self, title: &str, text: &str) {
-        println!("\n{}\n{}", self.paint("1", title), text.trim_end());
+        say(&format!("\n{}\n{}\n", self.paint("1", title), text.trim_end()));
     }
 }

@@ -1,7 +1,7 @@
 //! `hubward guard` and `hubward release`: the guard for the time in which no gateway runs, and its
 //! removal.
 
-use crate::base::program::mapping;
+use crate::base::program::{complain, mapping, say};
 use crate::base::store::Store;
 use crate::check;
 use crate::choices::Choices;
@@ -29,13 +29,13 @@ pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Res
     crate::log::subscribe::log_to_stderr("warn");
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match set(arguments)? {
-        view if view.missing.is_some() => println!("There is no guard."),
-        view => println!(
-            "The guard is in place: {} of {}, {}.",
+        view if view.missing.is_some() => say("There is no guard.\n"),
+        view => say(&format!(
+            "The guard is in place: {} of {}, {}.\n",
             counted(view.guarded.len(), "line or pool", "lines and pools"),
             arguments.file.display(),
             counted(view.granted.len(), "granted network", "granted networks")
-        ),
+        )),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -113,8 +113,8 @@ pub(crate) fn release(socket: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     match told {
-        Some(kept_in) => print!("{}", farewell(&kept_in)),
-        None => println!("There is no guard."),
+        Some(kept_in) => say(&farewell(&kept_in)),
+        None => say("There is no guard.\n"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -138,7 +138,7 @@ pub(crate) fn show() -> anyhow::Result<ExitCode> {
     for line in kept.iter().flatten() {
         let _never = writeln!(text, "  {line}");
     }
-    crate::base::program::say(&text);
+    say(&text);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn tell_of_a_guard_without_a_gateway(socket: &Path) {
     if UnixStream::connect(socket).is_err()
         && Nftables::open().and_then(|filters| filters.exists(TABLE)).unwrap_or(false)
     {
-        eprintln!("The guard is in place; `hubward release --show` says what it keeps in.");
+        complain("The guard is in place; `hubward release --show` says what it keeps in.\n");
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn release_at_the_terminal() {
         Ok(filters.remove(TABLE)?.then_some(kept_in))
     };
     match removed() {
-        Ok(Some(kept_in)) => eprintln!("{}(--guard leaves it in place.)", farewell(&kept_in)),
+        Ok(Some(kept_in)) => complain(&format!("{}(--guard leaves it in place.)\n", farewell(&kept_in))),
         Ok(None) => {}
         Err(error) => tracing::error!("the guard is left in place: {error:#}"),
     }

@@ -6,7 +6,7 @@ use super::pager::crlf;
 use super::session::{Effect, Session, State, Work};
 use crate::manage::configure::Entered;
 use crate::manage::desk::Refusal;
-use hubward_config::edit::{Position, RawEnd};
+use hubward_config::edit::RawEnd;
 
 /// Bytes of a raw text.
 const RAW: usize = 64 * 1024;

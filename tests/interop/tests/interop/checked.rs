@@ -33,8 +33,18 @@ impl Verdict {
     pub(crate) fn why(&self, tunnel: &str) -> String {
         let mut lines =
             self.text.lines().skip_while(|line| !line.starts_with(&format!("{tunnel}: "))).skip(1);
-        let below = lines.by_ref().take_while(|line| line.starts_with(' ')).map(str::trim);
-        below.collect::<Vec<_>>().join("; ")
+        let mut out: Vec<String> = Vec::new();
+        for line in lines.by_ref().take_while(|line| line.starts_with(' ')) {
+            match out.last_mut() {
+                // a reason goes on where the screen ended
+                Some(reason) if line.starts_with("      ") => {
+                    reason.push(' ');
+                    reason.push_str(line.trim());
+                }
+                _ => out.push(line.trim().to_owned()),
+            }
+        }
+        out.join("; ")
     }
 }
 
@@ -43,7 +53,8 @@ pub(crate) fn check(file: &Path) -> Result<Verdict> {
     let mut command = Command::new(binary()?);
     command.arg("check").arg(file);
     let (status, out, err) = process::output(&mut command, secs(30))?;
-    let text = format!("{out}{err}");
+    // a shell joins the lines of the command that is printed
+    let text = format!("{out}{err}").replace("\\\n", "");
     let status = status.code().with_context(|| format!("check was ended by a signal: {status}\n{text}"))?;
     ensure!(!text.contains("panicked at"), "check panicked:\n{text}");
     ensure!([0, 1, 3].contains(&status), "check's status is {status}:\n{text}");

@@ -1,0 +1,257 @@
+//! Crypto access lists that take each other's packets, are written the wrong way round, or select
+//! the tunnel itself.
+
+use super::say;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::model::{Addressing, Config, CryptoMap, Interface, MapEntry};
+use crate::verdict::{Flow, selected};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// A static entry of a crypto map with what its list selects.
+pub(super) struct Selecting<'c> {
+    pub(super) map: &'c CryptoMap,
+    pub(super) entry: &'c MapEntry,
+    pub(super) flows: Vec<Flow>,
+}
+
+impl Selecting<'_> {
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.map.name, self.entry.sequence)
+    }
+}
+
+/// The static entries of the maps whose lists are read whole, by map in the order of their numbers.
+pub(super) fn selecting(config: &Config) -> Vec<Selecting<'_>> {
+    let mut out = Vec::new();
+    for map in &config.maps {
+        let mut entries: Vec<_> = map.entries.iter().filter(|entry| entry.dynamic.is_none()).collect();
+        entries.sort_by_key(|entry| entry.sequence);
+        for entry in entries {
+            let list = entry.terms.acl.as_ref();
+            let list = list.and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
+            if let Some(flows) = list.and_then(|acl| selected(config, acl)).filter(|flows| !flows.is_empty())
+            {
+                out.push(Selecting { map, entry, flows });
+            }
+        }
+    }
+    out
+}
+
+/// Whether two networks have an address in common.
+pub(super) fn meet(one: IpNet, other: IpNet) -> bool {
+    one.contains(&other) || other.contains(&one)
+}
+
+pub(super) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    let all = selecting(config);
+    for map in &config.maps {
+        let own: Vec<_> = all.iter().filter(|one| one.map.name == map.name).collect();
+        overlaps(&own, found);
+    }
+    let inside: Vec<IpNet> = config
+        .interfaces
+        .iter()
+        .filter(|one| one.crypto_map.is_none() && !one.shutdown && one.vrf.is_none())
+        .flat_map(nets)
+        .map(|net| net.trunc())
+        .collect();
+    for one in &all {
+        let bears =
+            |bearer: &&Interface| bearer.crypto_map.as_ref() == Some(&one.map.name) && !bearer.shutdown;
+        let outside = config.interfaces.iter().filter(bears).flat_map(nets);
+        let outside: Vec<IpAddr> = outside.map(|net| net.addr()).collect();
+        own_peer(config, one, found);
+        itself(one, &outside, found);
+        reversed(config, one, &inside, found);
+    }
+}
+
+fn nets(interface: &Interface) -> &[IpNet] {
+    match &interface.address {
+        Addressing::Static(nets) => nets,
+        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => &[],
+    }
+}
+
+/// A flow of an entry, by its place among them.
+#[derive(Clone, Copy)]
+struct Of {
+    flow: Flow,
+    entry: usize,
+}
+
+/// What an earlier entry of the map takes from a later one. A narrower list before a wider one is
+/// how it should be.
+fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
+    let of = |(entry, one): (usize, &&Selecting<'_>)| {
+        one.flows.iter().map(move |flow| Of { flow: *flow, entry }).collect::<Vec<_>>()
+    };
+    let mut flows: Vec<_> = own.iter().enumerate().flat_map(of).collect();
+    // a network comes directly behind those that contain it
+    flows.sort_by_key(|one| (one.flow.1.network(), one.flow.1.prefix_len()));
+    let mut around: Vec<Of> = Vec::new();
+    let mut told = BTreeSet::new();
+    for one in flows {
+        while around.pop_if(|wide| !wide.flow.1.contains(&one.flow.1)).is_some() {}
+        for wide in around.iter().filter(|wide| wide.entry != one.entry && meet(wide.flow.0, one.flow.0)) {
+            let (first, later) = if wide.entry < one.entry { (wide, &one) } else { (&one, wide) };
+            let inside = |outer: Flow, inner: Flow| outer.0.contains(&inner.0) && outer.1.contains(&inner.1);
+            let narrower = inside(later.flow, first.flow) && later.flow != first.flow;
+            let (Some(before), Some(behind)) = (own.get(first.entry), own.get(later.entry)) else { continue };
+            let same_peers = before.entry.peers == behind.entry.peers;
+            if narrower
+                || same_peers && !inside(first.flow, later.flow)
+                || !told.insert((first.entry, later.entry))
+            {
+                continue;
+            }
+            let narrow = |one: IpNet, other: IpNet| if one.contains(&other) { other } else { one };
+            let (from, to) = (narrow(first.flow.0, later.flow.0), narrow(first.flow.1, later.flow.1));
+            let (number, sequence) = (behind.name(), before.entry.sequence);
+            let (severity, message) = match same_peers {
+                true => (
+                    Severity::Notice,
+                    format!(
+                        "crypto map {number} is not used for {from} to {to}: entry {sequence} to the same peer selects it first"
+                    ),
+                ),
+                false => (
+                    Severity::Warning,
+                    format!(
+                        "packets from {from} to {to} go to the peer of entry {sequence} and not to that of crypto map {number}: both access lists select them"
+                    ),
+                ),
+            };
+            let remedy =
+                "give each peer networks of its own, or the entry with the narrower list the lower number";
+            say(found, severity, Code::Overlap, behind.entry.line, message, remedy);
+        }
+        around.push(one);
+    }
+}
+
+/// A peer that is an address of this router.
+fn own_peer(config: &Config, one: &Selecting<'_>, found: &mut Vec<Diagnostic>) {
+    let addresses = || {
+        config.interfaces.iter().flat_map(|interface| nets(interface).iter().map(move |net| (net, interface)))
+    };
+    for peer in &one.entry.peers {
+        if let Some((_, interface)) = addresses().find(|(net, _)| net.addr() == *peer) {
+            let message = format!(
+                "the peer {peer} of crypto map {} is this router's own {}: there is nobody to negotiate with",
+                one.name(),
+                interface.name
+            );
+            let remedy = "set the address of the other end";
+            say(found, Severity::Warning, Code::Misdirected, one.entry.line, message, remedy);
+        }
+    }
+}
+
+/// A list that selects what this router sends to the peer itself: the tunnel's own packets.
+fn itself(one: &Selecting<'_>, outside: &[IpAddr], found: &mut Vec<Diagnostic>) {
+    let covers = |net: &IpNet, addresses: &[IpAddr]| addresses.iter().any(|address| net.contains(address));
+    let own = one.flows.iter().find(|(from, to)| covers(from, outside) && covers(to, &one.entry.peers));
+    if let Some((from, to)) = own {
+        let message = format!(
+            "crypto map {} selects {from} to {to}, and with it what this router sends to its peer: the tunnel's own packets",
+            one.name()
+        );
+        let remedy = "select only the networks behind this router and behind the peer";
+        say(found, Severity::Warning, Code::Misdirected, one.entry.line, message, remedy);
+    }
+}
+
+/// A list that selects packets to this router's own networks, from elsewhere: the peer's list.
+fn reversed(config: &Config, one: &Selecting<'_>, inside: &[IpNet], found: &mut Vec<Diagnostic>) {
+    let is_ours = |net: &IpNet| inside.iter().any(|own| meet(*own, *net));
+    let is_reversed = |(from, to): &&Flow| {
+        from.prefix_len() > 0
+            && to.prefix_len() > 0
+            && inside.iter().any(|own| to.contains(own) || own.contains(to))
+            && !is_ours(from)
+            // a network behind a router of ours
+            && !config.routes.iter().any(|route| route.destination.prefix_len() > 0 && meet(route.destination, *from))
+    };
+    if let Some((from, to)) = one.flows.iter().find(is_reversed) {
+        let message = format!(
+            "crypto map {} selects packets from {from} to {to}, which is this router's own network: source and destination seem to be reversed",
+            one.name()
+        );
+        let remedy = "name this router's network first, and the peer's behind it";
+        say(found, Severity::Warning, Code::Misdirected, one.entry.line, message, remedy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::{Code, Severity};
+
+    /// Two entries with these lists, and what is said of them.
+    fn told(first: &str, second: &str, peers: [&str; 2]) -> Vec<(Code, Severity, u32)> {
+        let [one, other] = peers;
+        let text = format!(
+            "ip access-list extended A\n {first}\nip access-list extended B\n {second}\n\
+             crypto map M 10 ipsec-isakmp\n set peer {one}\n match address A\n\
+             crypto map M 20 ipsec-isakmp\n set peer {other}\n match address B\n\
+             interface FastEthernet0/0\n ip address 203.0.113.2 255.255.255.248\n crypto map M\n\
+             interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n"
+        );
+        let lines = first.matches('\n').count() + second.matches('\n').count();
+        let told = crate::parse(&text).diagnostics;
+        let told = told.iter().filter(|told| matches!(told.code, Code::Overlap | Code::Misdirected));
+        told.map(|told| (told.code, told.severity, told.line - lines as u32)).collect()
+    }
+
+    const PEERS: [&str; 2] = ["198.51.100.10", "198.51.100.20"];
+    const SAME: [&str; 2] = ["198.51.100.10", "198.51.100.10"];
+
+    fn ip(from: &str, to: &str) -> String {
+        let mask = |net: &str| match net.split('.').nth(2) {
+            Some("0") => "0.0.255.255",
+            _ => "0.0.0.255",
+        };
+        format!("permit ip {from} {} {to} {}", mask(from), mask(to))
+    }
+
+    #[test]
+    fn a_list_that_takes_what_another_peer_should_get_is_told() {
+        let wide = ip("10.1.1.0", "10.2.0.0");
+        let narrow = ip("10.1.1.0", "10.2.5.0");
+        let warning = vec![(Code::Overlap, Severity::Warning, 8)];
+        assert_eq!(told(&wide, &narrow, PEERS), warning);
+        assert_eq!(told(&narrow, &wide, PEERS), [], "the narrower one comes first");
+        assert_eq!(told(&narrow, &narrow, PEERS), warning);
+        assert_eq!(told(&narrow, &narrow, SAME), [(Code::Overlap, Severity::Notice, 8)]);
+        assert_eq!(told(&narrow, &ip("10.1.1.0", "10.3.0.0"), PEERS), []);
+        // each takes a part of the other
+        assert_eq!(told(&ip("10.1.0.0", "10.2.5.0"), &wide, PEERS), warning);
+        // what the first denies is left to the second
+        let but = format!("deny ip 10.1.1.0 0.0.0.255 10.2.5.0 0.0.0.255\n {wide}");
+        assert_eq!(told(&but, &narrow, PEERS), []);
+        // of lines that say more than addresses, it is not known
+        assert_eq!(
+            told(
+                "permit gre host 203.0.113.2 host 198.51.100.10",
+                "permit gre host 203.0.113.2 host 198.51.100.10",
+                PEERS
+            ),
+            []
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_written_the_wrong_way_round_is_told() {
+        let other = ip("10.1.1.0", "10.3.0.0");
+        let misdirected = vec![(Code::Misdirected, Severity::Warning, 5)];
+        assert_eq!(told(&ip("10.2.0.0", "10.1.1.0"), &other, PEERS), misdirected);
+        let unused = (Code::Overlap, Severity::Notice, 8);
+        assert_eq!(told("permit ip 10.1.1.0 0.0.0.255 any", &other, SAME), [unused]);
+        // the tunnel's own packets
+        assert_eq!(told("permit ip any 198.51.100.0 0.0.0.255", &other, PEERS), misdirected);
+        assert_eq!(told(&ip("10.1.1.0", "10.2.0.0"), &other, ["203.0.113.2", "198.51.100.20"]), misdirected);
+    }
+}

@@ -1,0 +1,52 @@
+//! What only the whole configuration shows: names that nothing defines, hidden entries, weak and
+//! open spots, and what keeps a tunnel from coming up.
+
+mod crossed;
+mod keys;
+mod login;
+mod lost;
+mod maps;
+mod names;
+mod nat;
+mod networks;
+mod policies;
+mod spelling;
+
+pub use lost::{emptied, lost};
+pub use names::{Reference, references};
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::parsed::Parsed;
+
+pub(crate) fn check(parsed: &mut Parsed) {
+    crate::effect::settle(parsed);
+    let mut found = Vec::new();
+    names::dangling(&parsed.config, &mut found);
+    maps::maps(&parsed.config, &mut found);
+    maps::unapplied(&parsed.config, &mut found);
+    crossed::check(&parsed.config, &mut found);
+    nat::check(parsed, &mut found);
+    keys::keys(parsed, &mut found);
+    keys::profiles(parsed, &mut found);
+    policies::weak(&parsed.config, &mut found);
+    policies::unusable(parsed, &mut found);
+    networks::routes(&parsed.config, &mut found);
+    networks::dhcp_pools(&parsed.config, &mut found);
+    networks::pools(parsed, &mut found);
+    login::access_classes(&parsed.config, &mut found);
+    login::locked_out(&parsed.config, &mut found);
+    crate::unreachable::check(&parsed.config, &mut found);
+    spelling::check(parsed);
+    parsed.diagnostics.extend(found);
+}
+
+fn say(
+    found: &mut Vec<Diagnostic>,
+    severity: Severity,
+    code: Code,
+    line: u32,
+    message: String,
+    remedy: impl Into<String>,
+) {
+    found.push(Diagnostic { severity, code, line, column: 1, message, remedy: remedy.into() });
+}

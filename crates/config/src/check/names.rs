@@ -1,0 +1,293 @@
+//! The names that parts of the VPN have for each other, and those that nothing defines.
+
+use super::say;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::model::{AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, ObjectGroup};
+use crate::verdict::defined::*;
+use std::collections::BTreeSet;
+
+/// A name that one part of a configuration has for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Whose it is: `crypto map M 10`, `interface FastEthernet0/0`.
+    pub owner: String,
+    /// What it should be: `access list`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Whether something has that name.
+    pub exists: bool,
+    /// Whether a tunnel needs it whose crypto map is on an interface.
+    pub in_use: bool,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+/// Every name that a part of the VPN has for another.
+pub fn references(config: &Config) -> Vec<Reference> {
+    let mut out = Vec::new();
+    let defined = Defined::of(config);
+    let applied: BTreeSet<_> = config.interfaces.iter().filter_map(|i| i.crypto_map.as_deref()).collect();
+    let mut need = |owner: &str, what, name: &str, in_use, line| {
+        let (exists, owner, name) = (defined.has(what, name), owner.to_string(), name.to_string());
+        out.push(Reference { owner, what, name, exists, in_use, line });
+    };
+    let mut profiles_in_use = BTreeSet::new();
+    let mut dynamic_in_use = BTreeSet::new();
+    for map in &config.maps {
+        let in_use = applied.contains(map.name.as_str());
+        let owner = format!("crypto map {}", map.name);
+        if let Some((name, line)) = &map.xauth_list {
+            need(&owner, LOGIN_LIST, name, in_use, *line);
+        }
+        let line = map.entries.first().map_or(0, |entry| entry.line);
+        if let Some(name) = &map.authorization_list {
+            need(&owner, NETWORK_LIST, name, in_use, line);
+        }
+        for entry in &map.entries {
+            let owner = format!("crypto map {} {}", map.name, entry.sequence);
+            for (what, name) in of_terms(&entry.terms) {
+                need(&owner, what, name, in_use, entry.line);
+            }
+            if let Some(name) = &entry.dynamic {
+                need(&owner, DYNAMIC_MAP, name, in_use, entry.line);
+            }
+            if in_use {
+                profiles_in_use.extend(&entry.terms.profile);
+                dynamic_in_use.extend(&entry.dynamic);
+            }
+        }
+    }
+    for map in &config.dynamic_maps {
+        let in_use = dynamic_in_use.contains(&map.name);
+        for entry in &map.entries {
+            let owner = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
+            for (what, name) in of_terms(&entry.terms) {
+                need(&owner, what, name, in_use, entry.line);
+            }
+            if in_use {
+                profiles_in_use.extend(&entry.terms.profile);
+            }
+        }
+    }
+    for profile in &config.profiles {
+        let (owner, line) = (format!("crypto isakmp profile {}", profile.name), profile.line);
+        let in_use = profiles_in_use.contains(&profile.name);
+        for name in &profile.keyrings {
+            need(&owner, KEYRING, name, in_use, line);
+        }
+        if let Some(name) = &profile.xauth_list {
+            need(&owner, LOGIN_LIST, name, in_use, line);
+        }
+        if let Some(name) = &profile.authorization_list {
+            need(&owner, NETWORK_LIST, name, in_use, line);
+        }
+        for matched in &profile.matches {
+            if let IdentityMatch::Group(name) = matched {
+                need(&owner, GROUP, name, false, line);
+            }
+        }
+    }
+    for group in &config.groups {
+        let owner = format!("group {}", group.name);
+        if let Some(name) = &group.pool {
+            need(&owner, POOL, name, true, group.line);
+        }
+        if let Some(name) = &group.acl {
+            need(&owner, ACCESS_LIST, name, true, group.line);
+        }
+    }
+    for interface in &config.interfaces {
+        if let Some(name) = &interface.crypto_map {
+            need(&format!("interface {}", interface.name), CRYPTO_MAP, name, true, interface.line);
+        }
+    }
+    for line in &config.lines {
+        let owner = format!("line {}", line.first);
+        if let Some(name) = &line.access_class {
+            need(&owner, ACCESS_LIST, name, false, line.line);
+        }
+        if let Some(LineLogin::List(name)) = &line.login {
+            need(&owner, LOGIN_LIST, name, false, line.line);
+        }
+    }
+    let used = out.iter().filter(|one| one.what == ACCESS_LIST && one.in_use);
+    let used: Vec<String> = used.map(|one| one.name.clone()).collect();
+    out.extend(references_of_lists(config, &used));
+    out
+}
+
+/// What access lists and object groups name. `used` are the lists that tunnels in use need.
+fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
+    const GROUP: &str = "object group";
+    let mut out: Vec<Reference> = Vec::new();
+    for acl in &config.acls {
+        let (owner, in_use) = (format!("access list {}", acl.name), used.contains(&acl.name));
+        let rules = acl.entries.iter().filter_map(|entry| Some((entry.rule()?, entry.line)));
+        for (rule, line) in rules {
+            let of = |side: &AclAddress| match side {
+                AclAddress::Group(name) => Some(name.clone()),
+                _ => None,
+            };
+            let services = match &rule.protocol {
+                AclProtocol::Services(name) => Some(name.clone()),
+                AclProtocol::Any | AclProtocol::Number(_) => None,
+            };
+            let groups = [of(&rule.source), of(&rule.destination), services].into_iter().flatten();
+            for name in groups {
+                let exists = config.object_group(&name).is_some();
+                out.push(Reference { owner: owner.clone(), what: GROUP, name, exists, in_use, line });
+            }
+            if let Some(name) = &rule.only.time_range {
+                let (exists, name) = (config.time_range(name).is_some(), name.clone());
+                out.push(Reference { owner: owner.clone(), what: "time range", name, exists, in_use, line });
+            }
+        }
+    }
+    // a group in a group is in use with it
+    let mut in_use: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
+    let mut place = 0;
+    while let Some(name) = in_use.get(place).cloned() {
+        place += 1;
+        let inner = config.object_group(&name).into_iter().flat_map(ObjectGroup::inner);
+        let inner: Vec<_> =
+            inner.filter(|name| !in_use.iter().any(|known| known == *name)).cloned().collect();
+        in_use.extend(inner);
+    }
+    for group in &config.object_groups {
+        for name in group.inner() {
+            out.push(Reference {
+                owner: format!("object group {}", group.name),
+                what: GROUP,
+                name: name.clone(),
+                exists: config.object_group(name).is_some(),
+                in_use: in_use.contains(&group.name),
+                line: group.line,
+            });
+        }
+    }
+    out
+}
+
+/// The names that the terms of an entry have.
+fn of_terms(terms: &EntryTerms) -> impl Iterator<Item = (&'static str, &String)> {
+    let sets = terms.transform_sets.iter().map(|name| (TRANSFORM_SET, name));
+    let list = terms.acl.iter().map(|name| (ACCESS_LIST, name));
+    let profile = terms.profile.iter().map(|name| (PROFILE, name));
+    sets.chain(list).chain(profile)
+}
+
+/// Names that are asked after: in a file in which nothing is defined, more would take long and help
+/// nobody.
+const ASKED: usize = 200;
+
+pub(super) fn dangling(config: &Config, found: &mut Vec<Diagnostic>) {
+    let defined = Defined::of(config);
+    let missing = references(config).into_iter().filter(|one| !one.exists);
+    for (place, Reference { owner, what, name, line, .. }) in missing.enumerate() {
+        let question = if place < ASKED { defined.question(what, &name) } else { String::new() };
+        let becomes = match what {
+            LOGIN_LIST if owner.starts_with("line") => "nobody can log in there",
+            LOGIN_LIST | NETWORK_LIST => "it admits nobody",
+            GROUP => "no client can come with it",
+            ACCESS_LIST if owner.starts_with("line") => "nobody is admitted there",
+            // a line of an access list that is not known whole does not disappear from it
+            "object group" | "time range" => {
+                "until it is, what uses the list takes this line as one that may concern any packet"
+            }
+            _ => "until it is, this has no effect",
+        };
+        let message = format!("the {what} {name} is not defined; {becomes}{question}");
+        say(found, Severity::Warning, Code::Dangling, line, message, format!("define {what} {name}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Code;
+
+    const WHOLE: &str = "\
+aaa new-model
+aaa authentication login clientauth local
+aaa authorization network clientgroup local
+ip local pool clientpool 10.9.9.1 10.9.9.9
+crypto keyring branches
+ pre-shared-key address 198.51.100.20 key k
+crypto isakmp client configuration group testgroup
+ key g
+ pool clientpool
+ acl splitlist
+crypto isakmp profile remote
+ keyring branches
+ match identity group testgroup
+ client authentication list clientauth
+ isakmp authorization list clientgroup
+crypto ipsec transform-set strong esp-aes esp-sha-hmac
+ip access-list extended crypted
+ permit ip 10.1.0.0 0.0.255.255 10.2.0.0 0.0.255.255
+ip access-list standard splitlist
+ permit 10.1.0.0 0.0.255.255
+ip access-list standard managers
+ permit 10.1.0.0 0.0.255.255
+crypto dynamic-map roaming 10
+ set transform-set strong
+ set isakmp-profile remote
+crypto map mymap 10 ipsec-isakmp
+ set peer 198.51.100.20
+ set transform-set strong
+ match address crypted
+crypto map mymap client authentication list clientauth
+crypto map mymap isakmp authorization list clientgroup
+crypto map mymap 65000 ipsec-isakmp dynamic roaming
+interface GigabitEthernet0/0
+ ip address 203.0.113.2 255.255.255.248
+ crypto map mymap
+line vty 0 4
+ access-class managers in
+ login authentication clientauth
+";
+
+    fn dangling(text: &str) -> Vec<String> {
+        let told = crate::parse(text).diagnostics;
+        told.into_iter().filter(|told| told.code == Code::Dangling).map(|told| told.message).collect()
+    }
+
+    /// Each name once with a slip, in each place that has one.
+    #[test]
+    fn a_name_with_a_slip_is_asked_after_wherever_it_is_used() {
+        assert_eq!(dangling(WHOLE), [""; 0]);
+        for (right, wrong, name) in [
+            (" crypto map mymap", " crypto map mymapp", "mymap"),
+            ("match identity group testgroup", "match identity group testgruop", "testgroup"),
+            (" client authentication list clientauth", " client authentication list clientaut", "clientauth"),
+            (
+                "mymap client authentication list clientauth",
+                "mymap client authentication list clinetauth",
+                "clientauth",
+            ),
+            (
+                " isakmp authorization list clientgroup",
+                " isakmp authorization list clientgruop",
+                "clientgroup",
+            ),
+            ("login authentication clientauth", "login authentication clientuth", "clientauth"),
+            ("access-class managers", "access-class mangers", "managers"),
+            ("\n pool clientpool", "\n pool clientpol", "clientpool"),
+            (" acl splitlist", " acl spiltlist", "splitlist"),
+            ("\n keyring branches", "\n keyring brnaches", "branches"),
+            ("set transform-set strong", "set transform-set strogn", "strong"),
+            ("set isakmp-profile remote", "set isakmp-profile remot", "remote"),
+            ("match address crypted", "match address cryptd", "crypted"),
+            ("dynamic roaming", "dynamic raoming", "roaming"),
+        ] {
+            let text = WHOLE.replacen(right, wrong, 1);
+            assert_ne!(text, WHOLE, "{right}");
+            let told = dangling(&text);
+            let asks = format!("(did you mean {name}?)");
+            assert!(!told.is_empty() && told.iter().all(|told| told.ends_with(&asks)), "{wrong}: {told:?}");
+        }
+        // what is not near is not asked after
+        let told = dangling(&WHOLE.replace("\n pool clientpool", "\n pool elsewhere"));
+        assert!(told.len() == 1 && !told[0].contains("did you mean"), "{told:?}");
+    }
+}

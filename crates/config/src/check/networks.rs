@@ -1,0 +1,230 @@
+//! Networks of the configuration that get in each other's way: next hops that no network has, pools
+//! that overlap networks, other pools, or what other tunnels carry.
+
+use super::say;
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::document::Class;
+use crate::model::{Addressing, Config, Interface, Pool};
+use crate::nets::Nets;
+use crate::parsed::Parsed;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
+    let dhcp = config.interfaces.iter().any(|interface| interface.address == Addressing::Dhcp);
+    let connected = Nets::new(nets(config).map(|(net, _)| (net, ())));
+    let routed = config.routes.iter().zip(0..).filter(|(route, _)| route.destination.prefix_len() > 0);
+    let routed = Nets::new(routed.map(|(route, place)| (route.destination, place)));
+    let bearer = config.interfaces.iter().find(|interface| interface.crypto_map.is_some());
+    for (route, place) in config.routes.iter().zip(0_usize..) {
+        let Some(hop) = route.next_hop else { continue };
+        let reached = connected.around(hop.into()).next().is_some()
+            || routed.around(hop.into()).any(|(_, other)| *other != place);
+        // the next hop may be in the network that an interface with DHCP gets
+        if reached || dhcp || route.interface.is_some() {
+            continue;
+        }
+        let message = match bearer {
+            Some(bearer) => format!(
+                "next hop {hop} is in no connected network; the route is installed on-link by {}, which has the crypto map",
+                bearer.name
+            ),
+            None => format!("next hop {hop} is in no connected network; the route stays inactive"),
+        };
+        let remedy = "check the next hop and the interface's mask";
+        say(found, Severity::Warning, Code::OffLink, route.line, message, remedy);
+    }
+}
+
+/// The networks of the interfaces, as they are written.
+fn nets(config: &Config) -> impl Iterator<Item = (IpNet, &Interface)> {
+    config.interfaces.iter().flat_map(|interface| {
+        let nets = match &interface.address {
+            Addressing::Static(nets) => nets.as_slice(),
+            Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => &[],
+        };
+        nets.iter().map(move |net| (*net, interface))
+    })
+}
+
+/// Whether two ranges have an address in common.
+fn meet(one: (IpAddr, IpAddr), other: (IpAddr, IpAddr)) -> bool {
+    one.0.is_ipv4() == other.0.is_ipv4() && one.0 <= other.1 && other.0 <= one.1
+}
+
+fn range(net: IpNet) -> (IpAddr, IpAddr) {
+    (net.network(), net.broadcast())
+}
+
+/// Pools whose addresses something else has.
+pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
+    let config = &parsed.config;
+    let here = || nets(config).filter(|(_, interface)| !interface.shutdown && interface.vrf.is_none());
+    for (place, pool) in config.pools.iter().enumerate() {
+        let own = (pool.low, pool.high);
+        let mut warn = |message: String, remedy: &str| {
+            say(found, Severity::Warning, Code::Overlap, pool.line, message, remedy);
+        };
+        let Pool { name, low, high, .. } = pool;
+        if let Some((net, interface)) = here().find(|(net, _)| meet((net.addr(), net.addr()), own)) {
+            warn(
+                format!(
+                    "local pool {name} has the address {} of {}; the client that gets it reaches nobody",
+                    net.addr(),
+                    interface.name
+                ),
+                "leave the address out of the pool",
+            );
+        }
+        let other = config.pools.iter().take(place).find(|other| meet((other.low, other.high), own));
+        if let Some(other) = other.filter(|other| other.name != *name) {
+            warn(
+                format!(
+                    "local pool {name} overlaps local pool {} of line {}; two clients may get one address",
+                    other.name, other.line
+                ),
+                "give each pool addresses of its own",
+            );
+        }
+        if let Some((net, interface)) = here().find(|(net, _)| meet(range(*net), own)) {
+            inside(parsed, pool, net, interface, found);
+        }
+        let lent = config.dhcp_pools.iter().filter(|_| !config.dhcp_off).find(|dhcp| {
+            let excluded = config.dhcp_excluded.iter().any(|(first, last)| {
+                (IpAddr::from(*first)..=IpAddr::from(*last)).contains(low)
+                    && (IpAddr::from(*first)..=IpAddr::from(*last)).contains(high)
+            });
+            dhcp.network.is_some_and(|net| meet(range(net.into()), own) && !excluded)
+        });
+        if let Some(dhcp) = lent {
+            let message = format!(
+                "local pool {name} has addresses that `ip dhcp pool {}` lends to hosts; a client and a host may get one address",
+                dhcp.name
+            );
+            let remedy = format!("exclude them: ip dhcp excluded-address {low} {high}");
+            say(found, Severity::Warning, Code::Overlap, pool.line, message, remedy);
+        }
+    }
+}
+
+/// Pools of DHCP for hosts that are in no network of this router: nobody asks for their addresses.
+pub(super) fn dhcp_pools(config: &Config, found: &mut Vec<Diagnostic>) {
+    let here: Vec<IpNet> =
+        nets(config).filter(|(_, interface)| !interface.shutdown).map(|(net, _)| net).collect();
+    for pool in config.dhcp_pools.iter().filter(|_| !config.dhcp_off) {
+        let wanted = pool.network.or(pool.host);
+        let serves = |wanted: ipnet::Ipv4Net| {
+            let (network, host) = (IpNet::from(wanted), IpAddr::from(wanted.addr()));
+            here.iter().any(|net| network.contains(&net.addr()) || net.contains(&host))
+        };
+        if wanted.is_some_and(|wanted| !serves(wanted)) {
+            let message = format!("ip dhcp pool {}: no interface has an address in its network", pool.name);
+            let remedy = "give the interface of its hosts an address there, or remove the pool";
+            say(found, Severity::Warning, Code::Incomplete, pool.line, message, remedy);
+        }
+    }
+}
+
+/// A pool within the network of an interface: the hosts there look for the clients on their own
+/// wire.
+fn inside(parsed: &Parsed, pool: &Pool, net: IpNet, interface: &Interface, found: &mut Vec<Diagnostic>) {
+    let lines = &parsed.document.lines;
+    let is_below = |under: Option<usize>| {
+        let head = under.and_then(|under| lines.get(under));
+        head.is_some_and(|head| head.spelled == format!("interface {}", interface.name))
+    };
+    let refuses = lines
+        .iter()
+        .any(|line| line.class != Class::Blank && line.spelled == "no ip proxy-arp" && is_below(line.under));
+    let Pool { name, line, .. } = pool;
+    let (net, interface) = (net.trunc(), &interface.name);
+    let (severity, message) = match refuses {
+        true => (
+            Severity::Warning,
+            format!(
+                "local pool {name} is inside {net} of {interface}, which has `no ip proxy-arp`: its hosts find no client"
+            ),
+        ),
+        false => (
+            Severity::Notice,
+            format!(
+                "local pool {name} is inside {net} of {interface}: its hosts reach clients only because this router answers ARP for them"
+            ),
+        ),
+    };
+    let remedy = format!("leave `ip proxy-arp` on {interface}, or give the pool a network of its own");
+    say(found, severity, Code::Overlap, *line, message, remedy);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::{Code, Severity};
+
+    const LAN: &str = "interface FastEthernet0/1\n ip address 10.1.1.1 255.255.255.0\n";
+
+    fn told(text: &str) -> Vec<(Severity, String)> {
+        let told = crate::parse(text).diagnostics;
+        let overlaps = told.into_iter().filter(|told| told.code == Code::Overlap);
+        overlaps.map(|told| (told.severity, told.message)).collect()
+    }
+
+    #[test]
+    fn a_dhcp_pool_of_no_network_of_this_router_is_told() {
+        for (pool, is_told) in [
+            ("network 10.1.1.0 255.255.255.0", false),
+            ("network 10.7.1.0 255.255.255.0", true),
+            ("host 10.1.1.9 255.255.255.0", false),
+            ("host 10.7.1.9 255.255.255.0", true),
+        ] {
+            let parsed = crate::parse(&format!("{LAN}ip dhcp pool L\n {pool}\n"));
+            let told = parsed.diagnostics.iter().any(|told| told.code == Code::Incomplete);
+            assert_eq!(told, is_told, "{pool}: {:?}", parsed.diagnostics);
+        }
+    }
+
+    #[test]
+    fn a_pool_inside_a_lan_is_a_note_and_what_breaks_it_a_warning() {
+        for (text, wanted) in [
+            ("ip local pool P 10.9.9.1 10.9.9.9\n".to_string(), None),
+            (
+                format!("{LAN}ip local pool P 10.1.1.100 10.1.1.120\n"),
+                Some((Severity::Notice, "answers ARP")),
+            ),
+            (
+                format!("{LAN} no ip proxy-arp\nip local pool P 10.1.1.100 10.1.1.120\n"),
+                Some((Severity::Warning, "no ip proxy-arp")),
+            ),
+            (format!("{LAN} shutdown\nip local pool P 10.1.1.100 10.1.1.120\n"), None),
+            (
+                format!("{LAN}ip local pool P 10.1.1.1 10.1.1.120\n"),
+                Some((Severity::Warning, "10.1.1.1 of Fast")),
+            ),
+            (
+                "ip local pool P 10.9.9.1 10.9.9.9\nip local pool Q 10.9.9.9 10.9.9.20\n".to_string(),
+                Some((Severity::Warning, "overlaps local pool P of line 1")),
+            ),
+            ("ip local pool P 10.9.9.1 10.9.9.9\nip local pool P 10.9.9.10 10.9.9.20\n".to_string(), None),
+            (
+                format!(
+                    "{LAN}ip local pool P 10.1.1.100 10.1.1.120\nip dhcp pool L\n network 10.1.1.0 255.255.255.0\n"
+                ),
+                Some((Severity::Warning, "`ip dhcp pool L`")),
+            ),
+        ] {
+            let found = told(&text);
+            match wanted {
+                None => assert_eq!(found, [], "{text}"),
+                Some((severity, words)) => {
+                    let is =
+                        |(own, message): &(Severity, String)| *own == severity && message.contains(words);
+                    assert!(found.iter().any(is), "{text}: {found:?}");
+                }
+            }
+        }
+        let excluded = format!(
+            "{LAN}ip local pool P 10.1.1.100 10.1.1.120\nip dhcp pool L\n network 10.1.1.0 255.255.255.0\n\
+             ip dhcp excluded-address 10.1.1.90 10.1.1.130\n"
+        );
+        assert!(told(&excluded).iter().all(|(severity, _)| *severity == Severity::Notice));
+    }
+}
