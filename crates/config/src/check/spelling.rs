@@ -72,7 +72,7 @@ fn corrected(mode: In, given: &[Word<'_>]) -> Option<String> {
             Lookup::Ambiguous(word) | Lookup::Invalid { word, .. } => word,
         };
         let known = expected(mode, words.get(..wrong)?);
-        let keyword = meant(words.get(wrong)?.text, known.into_iter())?;
+        let keyword = meant(words.get(wrong)?.text, known)?;
         words.get_mut(wrong)?.text = keyword;
         last = Some(wrong);
     }
