@@ -59,7 +59,7 @@ pub(super) const POLICY: Modes = &[
             Shares,
             "host; range; group-object; description; tcp; udp; tcp-udp; icmp; ip; esp; gre; ahp; \
              eigrp; igmp; ipinip; nos; ospf; pcp; pim; any; network-object; service-object; port-object; \
-             protocol-object; security-group; local-device; fqdn; pattern; source; *",
+             protocol-object; security-group; local-device; fqdn; pattern; source",
         )],
     ),
     (
