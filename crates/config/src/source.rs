@@ -48,7 +48,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, Unreadable> {
     };
     let is_binary = |byte: &u8| *byte < 0x20 && !CONTROLS.contains(byte);
     if let Some(offset) = text.bytes().position(|byte| is_binary(&byte)) {
-        return Err(Unreadable::Binary(bytes.iter().position(|byte| is_binary(byte)).unwrap_or(offset)));
+        return Err(Unreadable::Binary(bytes.iter().position(is_binary).unwrap_or(offset)));
     }
     if !text.contains('\r') {
         return Ok(text);

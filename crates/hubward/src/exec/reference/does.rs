@@ -193,6 +193,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "interface",
                 "Enters an interface; `--map` of `hubward run` says which Linux interface it is. Tunnel interfaces and virtual templates are not implemented.",
             ),
+            (
+                "interface range",
+                "Enters several interfaces: each line below is one of each of them. Typed at the console, it is saved as single interfaces.",
+            ),
             ("ip access-list extended", "Enters an extended access list of a name or number."),
             (
                 "ip access-list resequence",
