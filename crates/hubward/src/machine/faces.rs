@@ -1,7 +1,6 @@
 //! How the interfaces of a configuration stand on this machine: as a card, as a link that Hubward
 //! makes, or not at all. Pure.
 
-use crate::machine::view::Names;
 use hubward_config::model::{Config, Encapsulation, Interface, InterfaceKind};
 use hubward_config::parent;
 use hubward_linux::marks::INTERFACE_PREFIX;
@@ -11,6 +10,9 @@ use std::collections::BTreeMap;
 /// The kernel's loopback link. Where the kernel has no dummy links, the addresses of loopback
 /// interfaces are on it.
 pub(crate) const LOOPBACK: &str = "lo";
+
+/// The Linux names of the configuration's interfaces.
+pub(crate) type Names = BTreeMap<String, String>;
 
 /// The links of this machine that interfaces got by `--map`, or in order: one, or the ports of a
 /// bridge.

@@ -2,16 +2,13 @@
 
 use crate::base::family::v4;
 use crate::machine::faces;
+pub(crate) use crate::machine::faces::Names;
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::marks::PROTOCOL;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::route::{Route, RouteKind};
 use hubward_linux::{address, link};
 use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
-
-/// The Linux names of the configuration's interfaces.
-pub(crate) type Names = BTreeMap<String, String>;
 
 /// Where the address of an interface comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
