@@ -1,12 +1,13 @@
 //! `interface range`: the lines below it are those of several interfaces.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fold};
+use super::{Fate, Fold, In, Mode, No, Row, entry, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::{is_hardware, long_name};
-use crate::model::Interface;
+use crate::model::{Interface, InterfaceKind};
 
-pub(super) const ROWS: &[Row] = &[fold(In::Global, "interface range", "<LINE:members>", range)];
+pub(super) const ROWS: &[Row] =
+    &[fold(In::Global, "interface range", "<LINE:members>", range).no(No::DefaultEmpties)];
 
 /// Interfaces of one range.
 const MOST: usize = 256;
@@ -17,7 +18,7 @@ fn range(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if fold.no && !fold.default && members.iter().any(|name| is_hardware(name)) {
         return Err(given.problem("members", "interfaces that are not hardware"));
     }
-    if members.iter().any(|name| name.starts_with("Tunnel") || name.starts_with("Virtual-Template")) {
+    if members.iter().any(|name| InterfaceKind::of(name).is_absent()) {
         fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
     let mut places = Vec::new();

@@ -54,6 +54,7 @@ fn sample(token: &Token) -> String {
         {
             "7"
         }
+        Token::Argument(Kind::Line, "members") => "Vlan1 - 2",
         Token::Argument(Kind::Line, "text") => "#zz9#",
         Token::Argument(Kind::Line, "key") => "ssh-rsa AAAA",
         Token::Argument(Kind::Number(low, _), _) => return low.to_string(),

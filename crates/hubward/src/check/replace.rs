@@ -6,7 +6,7 @@ use hubward_config::Parsed;
 use hubward_config::diagnostic::{Code, Diagnostic, Severity, Unenforced};
 use hubward_config::document::Class;
 use hubward_config::is_hardware;
-use hubward_config::model::{AaaMethod, Addressing, Config, Interface};
+use hubward_config::model::{AaaMethod, Config, Interface};
 use hubward_config::verdict::{Reason, Verdict};
 
 /// Reasons that a refusal shows of one tunnel.

@@ -295,9 +295,8 @@ fn command(out: &mut String, text: &str) {
 fn wanting(config: &Config) -> Vec<String> {
     let used = |name: &str| {
         let own = config.interfaces.iter().find(|interface| interface.name == name);
-        own.is_some_and(|own| {
-            !own.shutdown && own.vrf.is_none() && !own.address.is_none()
-        }) || own.is_some_and(|own| !own.shutdown && own.crypto_map.is_some())
+        own.is_some_and(|own| !own.shutdown && own.vrf.is_none() && !own.address.is_none())
+            || own.is_some_and(|own| !own.shutdown && own.crypto_map.is_some())
     };
     let names = config.interfaces.iter().map(|interface| interface.name.as_str());
     let names = names.filter(|name| used(name) && !config.has_link(name) && !has_no_link(name));
