@@ -85,7 +85,9 @@ pub fn spell_out(text: &str) -> String {
         // what is not configuration is a comment where only the configuration is left
         let line = trace.spelled.trim();
         let is_comment = line.is_empty() || line.starts_with('!');
-        let is_read = trace.said == Said::Line || Some(place) == end;
+        // or where it would be taken for configuration without what was around it
+        let is_frame = || matches!(Terminal::default().hear(line), Heard::Frame);
+        let is_read = trace.said == Said::Line || Some(place) == end || is_frame();
         if !is_read && !is_comment {
             trace.spelled = format!("! {line}");
         }
