@@ -279,12 +279,12 @@ mod tests {
 
     #[test]
     fn a_line_has_the_feature_of_its_words_or_of_its_mode() {
-        let text = "router ospf 1\n network 10.0.0.0 0.255.255.255 area 0\nip dhcp pool P\n option 42 ip 10.0.0.1\n\
-                    interface Tunnel7\n delay 7\nfrob nicate 7\nno ip nat service sip\n";
+        let text = "frob nicate 7\nrouter ospf 1\n network 10.0.0.0 0.255.255.255 area 0\nip dhcp pool P\n option 42 ip 10.0.0.1\n\
+                    interface Tunnel7\n delay 7\nno ip nat service sip\n";
         let lines = hubward_config::parse(text).document.lines;
         let features: Vec<_> = (1..=8).map(|number| feature(&lines, number)).collect();
         let routing = "Routing protocols";
         let tunnels = "Tunnel interfaces";
-        assert_eq!(features, [routing, routing, "DHCP", "DHCP", tunnels, tunnels, "`frob nicate`", "NAT"]);
+        assert_eq!(features, ["`frob nicate`", routing, routing, "DHCP", "DHCP", tunnels, tunnels, "NAT"]);
     }
 }
