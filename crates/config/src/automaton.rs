@@ -393,6 +393,8 @@ pub struct Matched {
     name: Vec<usize>,
     /// Whether every keyword was given in full.
     pub spelled_out: bool,
+    /// Whether the form may end here; a line with `no` may stop before.
+    pub(crate) is_whole: bool,
 }
 
 /// Spelled-out words as a line.
@@ -465,7 +467,10 @@ pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
         a.rank.cmp(&b.rank).then(ended(a).cmp(&ended(b))).then(b.form.cmp(&a.form))
     });
     match best {
-        Some(path) => Outcome::Complete(walk.matched(path)),
+        Some(path) => {
+            let is_whole = walk.ends(path);
+            Outcome::Complete(Matched { is_whole, ..walk.matched(path) })
+        }
         None => Outcome::Incomplete(walk.live.first().map_or(0, |path| path.form), walk.expected()),
     }
 }
@@ -642,7 +647,7 @@ impl<'a> Walk<'a> {
             words.push((token.clone(), text));
         }
         let spelled_out = taken.iter().all(|step| step.fit != Fit::Begins);
-        Matched { form: path.form, words, name, spelled_out }
+        Matched { form: path.form, words, name, spelled_out, is_whole: true }
     }
 }
 

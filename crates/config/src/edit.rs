@@ -165,9 +165,12 @@ fn without_negation(line: &str) -> (&str, &str) {
 /// # Errors
 /// The line is not a command here; the text does not change.
 pub fn enter(text: &str, position: &Position, typed: &str) -> Result<Change, Wrong> {
-    let Some((typed, before)) = pasted(typed) else {
+    // the raw text of a banner may look like anything
+    let command = typed.split('\n').next().unwrap_or_default();
+    let Some((_, before)) = pasted(command) else {
         return Ok(Change { text: None, line: None, position: position.clone() });
     };
+    let typed = typed.get(before..).unwrap_or_default();
     enter_command(text, position, typed).map_err(|wrong| match wrong {
         Wrong::Invalid(place) => Wrong::Invalid(place + before),
         wrong => wrong,

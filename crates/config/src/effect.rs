@@ -286,8 +286,9 @@ fn holes(parsed: &mut Parsed) {
             let Some((list, kind)) = of_number.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
             };
-            let permit = line.has("permit") || !line.has("deny");
             let sequence = line.word(0).and_then(|word| word.parse().ok());
+            let place = if of_number.is_some() { 2 } else { usize::from(sequence.is_some()) };
+            let permit = line.word(place).and_then(verb);
             let line = if numbered { line.line } else { 0 };
             let what = AclLine::Unread { permit };
             found.push((list.to_string(), kind, AclEntry { sequence, what, line }));
@@ -310,6 +311,12 @@ fn holes(parsed: &mut Parsed) {
         }
     }
     holes_of_groups(parsed);
+}
+
+/// Whether a word is `permit` or `deny`, or begins one.
+fn verb(word: &str) -> Option<bool> {
+    let begins = |verb: &str| verb.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    (begins("permit").then_some(true)).or(begins("deny").then_some(false))
 }
 
 /// The same for lines of object groups and time ranges, which lists name.
@@ -537,6 +544,26 @@ mod tests {
     }
 
     /// A line that is not understood stays in its list, in its place.
+    /// What may be a `deny` is never taken for a `permit`, nor the other way round.
+    #[test]
+    fn the_verb_of_a_line_that_is_not_understood() {
+        for (line, permit) in [
+            ("DENY 10.1.0.0 bogus", Some(false)),
+            ("den 10.1.0.0 0.0.255.255 bogus", Some(false)),
+            ("deny permit x", Some(false)),
+            ("perm nobody x", Some(true)),
+            ("deni host 10.0.0.1", None),
+        ] {
+            for text in [format!("access-list 10 {line}\n"), format!("ip access-list standard 10\n {line}\n")]
+            {
+                let config = parse(&text).config;
+                let found =
+                    config.acl("10").and_then(|acl| acl.entries.first()).map(|entry| entry.what.clone());
+                assert_eq!(found, Some(AclLine::Unread { permit }), "{text}");
+            }
+        }
+    }
+
     #[test]
     fn a_line_that_is_not_understood_does_not_disappear_from_its_list() {
         let text = "ip access-list extended A\n permit ip host 10.0.0.1 any\n deny ip object-grp BAD any\n deny ip any somewhere\n \
@@ -546,7 +573,7 @@ mod tests {
         let config = parse(text).config;
         let list = |name: &str| {
             let unread = |entry: &AclEntry| match entry.what {
-                AclLine::Unread { permit } => Some(permit),
+                AclLine::Unread { permit } => permit,
                 _ => None,
             };
             let acl = config.acl(name).unwrap();

@@ -138,6 +138,11 @@ impl<'a> Given<'a> {
         self.line.get(usize::try_from(start).ok()?..).map(str::trim_end)
     }
 
+    /// Whether the line is a whole one of its form: with `no` it may stop before.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.matched.is_whole
+    }
+
     /// Whether nothing stands behind the command's name.
     pub(crate) fn is_bare(&self) -> bool {
         self.matched.words.len() <= self.name

@@ -81,15 +81,18 @@ pub fn parse(text: &str) -> Parsed {
 pub fn spell_out(text: &str) -> String {
     let (_, mut traces) = read(text, Numbers::Kept);
     let end = end_of(text);
+    let mut is_framed = false;
     for (place, trace) in traces.iter_mut().enumerate() {
         // what is not configuration is a comment where only the configuration is left
         let line = trace.spelled.trim();
         let is_comment = line.is_empty() || line.starts_with('!');
-        // or where it would be taken for configuration without what was around it
-        let is_frame = || matches!(Terminal::default().hear(line), Heard::Frame);
-        let is_read = trace.said == Said::Line || Some(place) == end || is_frame();
+        let is_read = trace.said == Said::Line || Some(place) == end;
         if !is_read && !is_comment {
             trace.spelled = format!("! {line}");
+            is_framed = true;
+        } else if is_framed && trace.under.is_none() {
+            // the frame that ended the mode above is a comment now
+            trace.spelled = line.to_string();
         }
     }
     let lines: Vec<_> = traces.into_iter().map(|trace| trace.spelled).collect();

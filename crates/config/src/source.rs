@@ -173,9 +173,11 @@ impl Terminal {
         let shows = shows_configuration(command);
         match command.trim() {
             "" => State::Ended,
+            // a part of it is not the configuration
+            command if shows && command.contains('|') => State::Printing,
             _ if shows && !self.has_read => State::Configuring,
             // of a second configuration it is not known which one is meant
-            command if shows && !command.contains('|') => State::Ended,
+            _ if shows => State::Ended,
             command if prints(command) => State::Printing,
             _ => State::Ended,
         }
@@ -198,7 +200,7 @@ pub(crate) fn pasted(line: &str) -> Option<(&str, usize)> {
 
 /// Whether a line is beside the commands around it, wherever it is.
 pub(crate) fn is_beside(line: &str) -> bool {
-    pasted(line).is_none_or(|(text, _)| is_exec_only(text) || ends(text))
+    pasted(line).is_none_or(|(text, _)| is_exec_only(text) || configures(text) || ends(text))
 }
 
 /// Whether a line says something: it is no comment.
@@ -232,6 +234,7 @@ fn prompt(line: &str) -> Option<(Prompt, &str)> {
     if let Some(mode) = rest.strip_prefix('(') {
         let (mode, command) = mode.split_once(")#")?;
         let is_mode = mode.starts_with("conf")
+            || mode.ends_with("-config")
             || ["cfg-crypto-trans", "ca-trustpoint", "ipsec-profile"].contains(&mode)
             || mode.starts_with("ca-")
             || mode.starts_with("cs-");
@@ -389,9 +392,11 @@ fn is_frame(line: &str) -> bool {
         || line == "^"
         || line.starts_with("% ")
         || is_message(line)
-        || line.ends_with(" bytes copied in")
-        || line.contains(" bytes copied in ")
+        || (numbers(line) && line.contains(" bytes copied in "))
 }
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Whether a line is a message of the log: `*Mar  1 00:00:07.003: %SYS-5-CONFIG_I: …`.
 fn is_message(line: &str) -> bool {
@@ -400,7 +405,12 @@ fn is_message(line: &str) -> bool {
     let is_name = name.split('-').count() >= 3
         && name.split('-').nth(1).is_some_and(|level| level.len() == 1 && level < "8")
         && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
-    is_name && rest.contains(':') && (before.is_empty() || before.trim_end().ends_with(':'))
+    // `*Mar  1 00:00:07.003: `, `000123: .Nov 30 2026 08:00:00 UTC: `, `1w2d: `
+    let is_stamp = before.is_empty()
+        || before.starts_with(['*', '.'])
+        || before.starts_with(|c: char| c.is_ascii_digit())
+        || MONTHS.iter().any(|month| before.get(..3) == Some(*month));
+    is_name && rest.contains(':') && is_stamp && (before.is_empty() || before.trim_end().ends_with(':'))
 }
 
 #[cfg(test)]

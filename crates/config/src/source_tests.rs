@@ -186,3 +186,36 @@ fn what_is_configuration_is_no_frame() {
         assert!(matches!(Terminal::default().hear(line), Heard::Line(text, 0) if text == line), "{line}");
     }
 }
+
+/// The prompt of every mode that has commands here is one before which a command may stand.
+#[test]
+fn the_prompt_of_every_mode_is_known() {
+    for mode in crate::command::In::ALL {
+        let shown = crate::help::prompt(mode);
+        assert_eq!(
+            pasted(&format!("R1({shown})#network x")).map(|(text, _)| text),
+            Some("network x"),
+            "{shown}"
+        );
+    }
+    assert_eq!(pasted("R1(foo)#x"), Some(("R1(foo)#x", 0)));
+}
+
+/// What only looks like a message of the log is a line.
+#[test]
+fn a_command_with_a_percent_sign_is_no_message() {
+    for line in [
+        "crypto isakmp key a:%A-1-B:c address 192.0.2.1",
+        " description x: %SYS-5-CONFIG_I: y",
+        " description 5 bytes copied in 1 s",
+    ] {
+        assert_eq!(pasted(line).map(|(text, _)| text), Some(line));
+    }
+    for line in [
+        "*Mar  1 00:00:07.003: %SYS-5-CONFIG_I: Configured from console by console",
+        "000123: Nov 30 2026 08:00:00: %LINK-3-UPDOWN: Interface X, changed state to up",
+        "1234 bytes copied in 0.5 secs",
+    ] {
+        assert_eq!(pasted(line), None, "{line}");
+    }
+}

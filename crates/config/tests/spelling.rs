@@ -5,6 +5,7 @@
 mod common;
 
 use hubward_config::diagnostic::Code;
+use hubward_config::document::Class;
 use hubward_config::{Parsed, parse, spell_out};
 use std::path::PathBuf;
 
@@ -24,8 +25,10 @@ fn what_is_spelled_out_means_the_same() {
         let spelled = spell_out(&text);
         let (before, after) = (parse(&text), parse(&spelled));
         for (number, (old, new)) in before.document.lines.iter().zip(&after.document.lines).enumerate() {
+            // the end of what is followed by more
+            let ended = old.text.trim().eq_ignore_ascii_case("end") && new.class == Class::Blank;
             assert_eq!(
-                old.class,
+                if ended { Class::Blank } else { old.class },
                 new.class,
                 "{}:{}: `{}`, `{}`",
                 path.display(),
@@ -41,8 +44,15 @@ fn what_is_spelled_out_means_the_same() {
                 old.lines().zip(new.lines()).filter(|(old, new)| old != new).take(5).collect();
             panic!("{}: {differs:?}", path.display());
         }
-        let said =
-            |parsed: &Parsed| -> Vec<_> { parsed.diagnostics.iter().map(|d| (d.line, d.code)).collect() };
+        // what is not read is a comment in the spelled-out text
+        let is_comment = |line: u32| {
+            let place = usize::try_from(line).unwrap_or(0).checked_sub(1);
+            place.and_then(|place| spelled.lines().nth(place)).is_some_and(|line| line.starts_with("! "))
+        };
+        let said = |parsed: &Parsed| -> Vec<_> {
+            let told = parsed.diagnostics.iter().filter(|told| !is_comment(told.line));
+            told.map(|told| (told.line, told.code)).collect()
+        };
         assert_eq!(said(&before), said(&after), "{}", path.display());
         assert_eq!(spell_out(&spelled), spelled, "{}", path.display());
     }

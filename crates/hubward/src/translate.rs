@@ -12,7 +12,7 @@ use hubward_proto::names::{InterfaceId, Service};
 use hubward_proto::path::{DfBit, Mode};
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -343,23 +343,19 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
 /// The networks to which static entries with `reverse-route static` add a route, whether or not
 /// there is an SA, each with its crypto interface.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<ReverseRoute> {
-    let mut routes = Vec::new();
+    // several selectors of a line may lead to one network
+    let mut routes = BTreeSet::new();
     for interface in &config.interfaces {
         let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
         for entry in entries.filter(|entry| entry.dynamic.is_none() && entry.terms.reverse_route_static) {
             let Some(acl) = entry.terms.acl.as_ref().and_then(|name| config.acl(name)) else { continue };
             let (interface, peer) = (InterfaceId(interface.number), entry.peers.first().copied());
-            for selector in permitted(config, acl) {
-                let route = ReverseRoute { net: selector.remote, interface, peer };
-                // several selectors of a line may lead to one network
-                if !routes.contains(&route) {
-                    routes.push(route);
-                }
-            }
+            let nets = permitted(config, acl).map(|selector| selector.remote);
+            routes.extend(nets.map(|net| ReverseRoute { net, interface, peer }));
         }
     }
-    routes
+    routes.into_iter().collect()
 }
 
 /// The crypto access list of an entry, and the permit line that selected an SA's packets.

@@ -271,10 +271,14 @@ pub fn create_dummy(netlink: &Netlink, name: &str) -> Result<(), Error> {
 /// Whether the kernel has dummy links. Tried by making one, which is removed at once.
 pub fn has_dummies(netlink: &Netlink) -> bool {
     let name = format!("{INTERFACE_PREFIX}probe");
-    if create_dummy(netlink, &name).is_err() {
-        return false;
+    match create_dummy(netlink, &name) {
+        // one is left of a program that was killed just then
+        Err(error) if !error.is_already_there() => return false,
+        _ => {}
     }
-    by_name(netlink, &name).and_then(|link| delete(netlink, link.index)).is_ok()
+    // two programs that start at once remove it once
+    let _gone = by_name(netlink, &name).and_then(|link| delete(netlink, link.index));
+    true
 }
 
 /// Makes the link of the frames that carry the tag of this VLAN (IEEE 802.1Q, 1 to 4094) on another

@@ -100,16 +100,28 @@ pub fn proxies(netlink: &Netlink) -> Result<Vec<Proxy>, Error> {
 }
 
 /// Answers for an address on a link. The kernel does so only while its route to the address leaves
-/// by another link, and forwards from this one. One that is there is adopted.
+/// by another link, and forwards from this one. One that somebody else added stays his.
 pub fn add_proxy(netlink: &Netlink, interface: u32, address: IpAddr) -> Result<(), Error> {
+    if is_foreign(netlink, interface, address)? {
+        return Ok(());
+    }
     let message = Message::new(libc::RTM_NEWNEIGH, CREATE, &proxy_header(interface, address))
         .address(libc::NDA_DST, address)
         .attribute(NDA_PROTOCOL, &[PROTOCOL]);
     netlink.execute("answer for", format!("{address} on interface {interface}"), message)
 }
 
-/// Stops answering for an address on a link.
+/// Whether somebody else lets this machine answer for an address on a link.
+fn is_foreign(netlink: &Netlink, interface: u32, address: IpAddr) -> Result<bool, Error> {
+    let is = |proxy: &Proxy| (proxy.interface, proxy.address) == (interface, address);
+    Ok(proxies(netlink)?.iter().any(|proxy| is(proxy) && proxy.protocol != PROTOCOL))
+}
+
+/// Stops answering for an address on a link, unless somebody else lets it.
 pub fn remove_proxy(netlink: &Netlink, interface: u32, address: IpAddr) -> Result<(), Error> {
+    if is_foreign(netlink, interface, address)? {
+        return Ok(());
+    }
     let message = Message::new(libc::RTM_DELNEIGH, 0, &proxy_header(interface, address))
         .address(libc::NDA_DST, address);
     netlink.execute("stop answering for", format!("{address} on interface {interface}"), message)

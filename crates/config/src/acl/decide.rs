@@ -104,7 +104,8 @@ pub fn decide<'a>(config: &Config, acl: &'a Acl, packet: &Packet) -> Decision<'a
             // what a reflexive or dynamic list holds is not known
             AclLine::Evaluate(_) => (Holds::Maybe, true),
             AclLine::Dynamic(rest) => (Holds::Maybe, !rest.split_whitespace().any(|word| word == "deny")),
-            AclLine::Unread { permit } => (Holds::Maybe, *permit),
+            // it may deny
+            AclLine::Unread { permit } => (Holds::Maybe, permit.unwrap_or(false)),
         };
         match (holds, permit) {
             (Holds::Yes, permit) => return Decision::By(entry, permit),

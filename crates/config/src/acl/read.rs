@@ -80,7 +80,8 @@ pub fn read(config: &Config, entry: &AclEntry) -> Option<Reading> {
             Reading::nothing_known(permit, "entries of lock-and-key are not known".to_string())
         }
         AclLine::Unread { permit } => {
-            Reading::nothing_known(*permit, "the line is not understood".to_string())
+            // it may permit
+            Reading::nothing_known(permit.unwrap_or(true), "the line is not understood".to_string())
         }
     })
 }

@@ -20,7 +20,7 @@ pub fn line(entry: &AclEntry, kind: AclKind) -> String {
         AclLine::Remark(text) => format!("remark {text}").trim_end().to_string(),
         AclLine::Evaluate(list) => format!("evaluate {list}"),
         AclLine::Dynamic(rest) => format!("dynamic {rest}"),
-        AclLine::Unread { permit } => verb(*permit).to_string(),
+        AclLine::Unread { permit } => permit.map_or("…", verb).to_string(),
     }
 }
 

@@ -124,7 +124,7 @@ fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.config.interfaces.retain(|interface| interface.name != name);
         return Ok(());
     }
-    if matches!(InterfaceKind::of(&name), InterfaceKind::Tunnel | InterfaceKind::VirtualTemplate) {
+    if InterfaceKind::of(&name).is_absent() {
         fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
     let line = fold.line;

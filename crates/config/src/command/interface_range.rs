@@ -27,7 +27,7 @@ fn range(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
             fold.config.interfaces.retain(|interface| interface.name != name);
             continue;
         }
-        let new = || Interface { name: name.clone(), line: fold.line, ..Interface::default() };
+        let new = || Interface::new(name.clone(), fold.line);
         let place = entry(&mut fold.config.interfaces, |interface| interface.name == name, new);
         if fold.default
             && let Some(interface) = fold.config.interfaces.get_mut(place)
@@ -57,8 +57,18 @@ pub(crate) fn members(text: &str) -> Option<Vec<String>> {
         let (stem, number) = first.split_at_checked(first.len() - digits)?;
         let from: usize = number.parse().ok()?;
         let to = match last {
-            // the end may be a whole name
-            Some(last) => last.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?,
+            // the end may be a whole name, or the end of one: `Gi0/1 - Gi0/3`, `Gi0/1 - 0/3`
+            Some(last) => {
+                let to = last.rsplit(|c: char| !c.is_ascii_digit()).next()?;
+                let before = last.get(..last.len() - to.len())?;
+                let of_the_same = before.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && long_name(&format!("{before}{number}")) == long_name(first);
+                let is_end = !before.starts_with(|c: char| c.is_ascii_alphabetic()) && stem.ends_with(before);
+                if !of_the_same && !is_end {
+                    return None;
+                }
+                to.parse().ok()?
+            }
             None => from,
         };
         if !stem.starts_with(|c: char| c.is_ascii_alphabetic()) || to < from || to - from >= MOST {
@@ -94,11 +104,24 @@ mod tests {
             ("gigabitEthernet 0/1 -2 , gi 0/2", "GigabitEthernet0/1 GigabitEthernet0/2"),
             ("vlan 1 - 2", "Vlan1 Vlan2"),
             ("Port-channel1 - 2", "Port-channel1 Port-channel2"),
+            ("Gi0/1 - 0/2", "GigabitEthernet0/1 GigabitEthernet0/2"),
+            ("Gi0/1 - GigabitEthernet 0/2", "GigabitEthernet0/1 GigabitEthernet0/2"),
             ("fa0/0.10 - fa0/0.11", "FastEthernet0/0.10 FastEthernet0/0.11"),
         ] {
             assert_eq!(members(text).map(|names| names.join(" ")).as_deref(), Some(names), "{text}");
         }
-        for text in ["", "macro USERS", "Vlan", "Vlan4 - 1", "Vlan1 - 99999", "1 - 3", "Vlan1 -"] {
+        for text in [
+            "",
+            "macro USERS",
+            "Vlan",
+            "Vlan4 - 1",
+            "Vlan1 - 99999",
+            "1 - 3",
+            "Vlan1 -",
+            "Gi0/1 - Gi1/3",
+            "Vlan1 - Gi0/5",
+            "Gi0/1 - 1/3",
+        ] {
             assert_eq!(members(text), None, "{text}");
         }
     }
@@ -119,6 +142,7 @@ mod tests {
         let all = |name| (name, Some("x"), false, Some("M"));
         let expected = ["FastEthernet0/1", "FastEthernet0/0", "FastEthernet0/2"].map(all);
         assert_eq!(found, expected);
+        assert!(config.interfaces.iter().all(|one| one.kind == InterfaceKind::Ethernet));
         assert!(
             config.interfaces[0].address != crate::model::Addressing::None
                 && config.hostname.as_deref() == Some("A")

@@ -158,6 +158,9 @@ fn access_class(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.fate = Some(Fate::Inert("users cannot connect from a line to other hosts"));
         return Ok(());
     }
+    if !given.is_whole() {
+        return Err(given.missing("in or out"));
+    }
     let list = fold.unless_no(given.string("access-list"));
     change(fold, |line| line.access_class = list);
     Ok(())

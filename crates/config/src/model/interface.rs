@@ -36,6 +36,9 @@ impl Addressing {
             }
             (Self::Static(known), false) => {
                 known.splice(..known.len().min(1), [net]);
+                let mut rest = known.split_off(1);
+                rest.retain(|other| *other != net);
+                known.append(&mut rest);
             }
             (Self::Secondary(known), false) => {
                 let others = known.iter().copied().filter(|known| *known != net);

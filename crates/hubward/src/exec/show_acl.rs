@@ -69,7 +69,11 @@ impl Acls {
             AclLine::Unread { permit } => {
                 let place = entry.line.checked_sub(1).and_then(|place| usize::try_from(place).ok());
                 let line = place.and_then(|place| self.snapshot.parsed.document.lines.get(place));
-                let verb = if *permit { "permit" } else { "deny" };
+                let verb = match permit {
+                    Some(true) => "permit",
+                    Some(false) => "deny",
+                    None => "…",
+                };
                 line.map_or(verb, |line| line.text.trim()).to_string()
             }
             AclLine::Rule(rule) if acl.kind == AclKind::Standard => standard(rule),

@@ -31,6 +31,8 @@ pub(crate) const CLIENT: &str = "hubward_guard_client";
 pub(crate) const TABLE: &str = "hubward_guard";
 /// The prefix of the names of sets of granted networks; our side of the tunnel follows.
 pub(crate) const GRANTED: &str = "granted_";
+/// The chain of what leaves by other links than the TUN.
+const WAYS: &str = "ways";
 /// Addresses that no grant closes.
 const NEVER: &str = "never_granted";
 /// Private destinations and the networks of the configuration.
@@ -93,12 +95,19 @@ pub(crate) struct Here<'a> {
 pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Ruleset {
     let config = &parsed.config;
     let mut build = Builder::default();
-    let mut guard = vec![
+    let mut first = vec![
         // Hubward's own IKE and ESP; what it sends unencrypted has another mark
         Rule::new(vec![Test::Mark(FWMARK)], Verdict::Accept),
         Rule::new(vec![Test::Ipsec], Verdict::Accept),
         Rule::new(vec![Test::LeavesBy("lo".into())], Verdict::Accept),
-        Rule::new(vec![Test::LeavesByPrefix(INTERFACE_PREFIX.into())], Verdict::Accept),
+    ];
+    // VLANs and bridges that Hubward made are ways out like any other; its other links are the TUN
+    // and loopbacks
+    let ways = here.names.values().filter(|link| link.starts_with(INTERFACE_PREFIX));
+    first.extend(ways.map(|link| Rule::new(vec![Test::LeavesBy(link.clone())], Verdict::Jump(WAYS.into()))));
+    first.push(Rule::new(vec![Test::LeavesByPrefix(INTERFACE_PREFIX.into())], Verdict::Accept));
+    first.push(Rule::new(vec![], Verdict::Jump(WAYS.into())));
+    let mut guard = vec![
         // crypto maps are for unicast
         Rule::new(vec![Test::destination(net([224, 0, 0, 0], 4))], Verdict::Accept),
         Rule::new(vec![Test::destination(net([255, 255, 255, 255], 32))], Verdict::Accept),
@@ -155,7 +164,8 @@ pub(crate) fn rules(parsed: &Parsed, here: Here<'_>, granted: &Granted) -> Rules
         build.sets.push(Set { name: PRIVATE.into(), ranges: private(config) });
         guard.extend(build.private(config, here, &outside));
     }
-    build.chains.push(Chain { name: "guard".into(), hook: None, rules: guard });
+    build.chains.push(Chain { name: WAYS.into(), hook: None, rules: guard });
+    build.chains.push(Chain { name: "guard".into(), hook: None, rules: first });
     for (name, hook) in
         [("forward", Hook::Forward), ("output", Hook::Output), ("translated", Hook::Postrouting)]
     {

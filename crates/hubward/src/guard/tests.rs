@@ -371,6 +371,24 @@ fn granted(pairs: &[(&str, &str)]) -> Granted {
     granted
 }
 
+/// A VLAN or a bridge that Hubward made is a way out like a card; the TUN is none.
+#[test]
+fn a_link_that_hubward_made_is_a_way_out() {
+    let parsed = hubward_config::parse(HUB);
+    let mut named = names();
+    for link in ["hubwardv1", "hubwardbr1"] {
+        for name in named.values_mut().filter(|name| name.as_str() == "wan") {
+            *name = link.into();
+        }
+        let hub = with(&parsed, &named, &Granted::default());
+        expect(
+            &hub,
+            &[(link, "10.1.1.10", "10.2.2.10", false), ("hubward0", "10.1.1.10", "10.2.2.10", true)],
+        );
+        named = names();
+    }
+}
+
 #[test]
 fn what_a_peer_was_granted_stays_in_but_never_what_the_gateway_needs() {
     let parsed = hubward_config::parse(

@@ -225,8 +225,17 @@ fn in_stages(
 
 /// Makes a link. A bridge gets its ports anew, because one of them may have been missing.
 fn make(netlink: &Netlink, name: &str, made: &MadeLink) -> Result<(), Error> {
+    // another link with this VLAN is not ours, whatever it is called
     let there_is_done = |result: Result<(), Error>| match result {
-        Err(error) if error.is_already_there() => Ok(()),
+        Err(error) if error.is_already_there() => {
+            let kind = match made {
+                MadeLink::Dummy => "dummy",
+                MadeLink::Vlan { .. } => "vlan",
+                MadeLink::Bridge { .. } => "bridge",
+            };
+            let ours = link::by_name(netlink, name).is_ok_and(|link| link.kind.as_deref() == Some(kind));
+            if ours { Ok(()) } else { Err(error) }
+        }
         other => other,
     };
     match made {

@@ -118,13 +118,15 @@ impl Faces {
 /// that is the configuration's fourth interface. A link's name has at most 15 characters.
 fn own_name(word: &str, interface: &Interface) -> String {
     let digits = interface.name.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let number = match interface.kind {
-        InterfaceKind::Loopback | InterfaceKind::Vlan if digits.len() <= 5 => digits.to_string(),
-        _ => interface.number.to_string(),
-    };
-    let word = if digits == number { word.to_string() } else { format!("{word}n") };
-    let word = if interface.kind == InterfaceKind::SubInterface { "v" } else { &word };
-    format!("{INTERFACE_PREFIX}{word}{number}")
+    let number = interface.number;
+    match interface.kind {
+        InterfaceKind::Loopback | InterfaceKind::Vlan if digits.len() <= 5 => {
+            format!("{INTERFACE_PREFIX}{word}{digits}")
+        }
+        InterfaceKind::SubInterface => format!("{INTERFACE_PREFIX}{word}{number}"),
+        // the number among the interfaces is not the one of its name
+        _ => format!("{INTERFACE_PREFIX}{word}n{number}"),
+    }
 }
 
 /// An address as it is set on a link. On `lo` the kernel would take all of a network for its own.

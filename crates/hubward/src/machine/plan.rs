@@ -297,8 +297,9 @@ fn on_loopback(now: &Situation<'_>, interface: &Interface) -> bool {
 fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(String, IpNet)> {
     let mut wanted = Vec::new();
     for interface in now.config.interfaces.iter().filter(|interface| !interface.shutdown) {
-        if let (Some(name), Addressing::Static(nets), false) =
-            (now.names.get(&interface.name), &interface.address, now.keep_addresses)
+        if let (Some(name), Addressing::Static(nets)) = (now.names.get(&interface.name), &interface.address)
+            // nothing else could give a link its addresses that was not there before the start
+            && (!now.keep_addresses || now.made.contains_key(name) || name == LOOPBACK)
         {
             wanted.extend(nets.iter().map(|net| (name.clone(), faces::on_link(name, *net))));
         }
@@ -347,9 +348,10 @@ impl Plan {
     /// The steps from the current state to the planned one, in the order in which they must be
     /// made.
     ///
-    /// A link that is made again has no addresses, and is down. Links and addresses are removed before others are added, because an address may move from
-    /// one link to another, and because the kernel removes the other addresses of a network with
-    /// the first one: those are added again. New routes are added before old ones are removed, so
+    /// A link that is made again has no addresses, and is down. Links and addresses are removed
+    /// before others are added, because an address may move from one link to another, and because
+    /// the kernel removes the other addresses of a network with the first one: those are added
+    /// again. New routes are added before old ones are removed, so
     /// that no packet is without one. Links, settings and reverse path filters that are no longer
     /// planned stay as they are until Hubward ends.
     pub(crate) fn difference(before: &Self, after: &Self) -> Vec<Step> {
@@ -368,7 +370,15 @@ impl Plan {
         steps.extend(unmade.map(|(name, _)| Step::UnmakeLink(name.clone())));
         let made = after.made.iter().filter(|(name, _)| new(name));
         steps.extend(made.map(|(name, made)| Step::MakeLink(name.clone(), made.clone())));
-        steps.extend(turned(true).map(Step::LinkUp));
+        // a VLAN comes up only on a parent that is up, and a bridge works by its ports
+        let mut up: Vec<String> = turned(true).collect();
+        up.sort_by_key(|name| match after.made.get(name) {
+            None => 0,
+            Some(MadeLink::Dummy) => 1,
+            Some(MadeLink::Bridge { .. }) => 2,
+            Some(MadeLink::Vlan { .. }) => 3,
+        });
+        steps.extend(up.into_iter().map(Step::LinkUp));
         let taken_along = |on: &(String, IpNet)| {
             away.iter().any(|(link, net)| *link == on.0 && net.trunc() == on.1.trunc())
         };

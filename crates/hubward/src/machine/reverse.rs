@@ -44,6 +44,15 @@ struct Hop {
     gateway: Option<IpAddr>,
 }
 
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// By this next hop.
+    Router(IpAddr),
+    /// It is on the link.
+    OnLink(IpAddr),
+}
+
 impl ReverseRoutes {
     /// From the configuration, the machine as it will be, and the main table without the routes of
     /// `reverse-route`, in the kernel's order.
@@ -87,13 +96,20 @@ impl ReverseRoutes {
     pub(crate) fn routes(&self, to: &ReverseRoute) -> Vec<Route> {
         let running = |index: &&u32| self.running.contains(*index);
         let Some(index) = self.links.get(&to.interface).filter(running).copied() else { return Vec::new() };
-        let gateway = to.peer.and_then(|peer| self.gateway(peer, index));
+        let way = to.peer.and_then(|peer| self.way(peer, index));
         let nets = tables::prefixes([to.net]).into_iter().filter_map(v4);
         let better = |net: &Ipv4Net| self.hops.get(net).is_some_and(|hop| hop.metric <= DISTANCE);
-        nets.filter(|net| !better(net))
+        // a route around the peer must not be the one by which the peer is reached from now on
+        let hides =
+            |net: &Ipv4Net| way.is_none() && to.peer.is_some_and(|peer| IpNet::V4(*net).contains(&peer));
+        nets.filter(|net| !better(net) && !hides(net))
             .map(|net| {
-                // a host that is its own next hop is simply on the link
-                let gateway = gateway.filter(|gateway| !IpNet::V4(net).contains(gateway));
+                let gateway = match way {
+                    Some(Way::Router(router)) => Some(router),
+                    // a host that is its own next hop is simply on the link
+                    Some(Way::OnLink(peer)) => Some(peer).filter(|peer| !IpNet::V4(net).contains(peer)),
+                    None => None,
+                };
                 Route {
                     gateway,
                     onlink: gateway.is_some(),
@@ -105,11 +121,11 @@ impl ReverseRoutes {
             .collect()
     }
 
-    /// The next hop to a peer: as on a router, the route to a network follows the route to its peer.
-    fn gateway(&self, peer: IpAddr, by: u32) -> Option<IpAddr> {
+    /// The way to a peer: as on a router, the route to a network follows the route to its peer.
+    fn way(&self, peer: IpAddr, by: u32) -> Option<Way> {
         let IpAddr::V4(address) = peer else { return None };
         let hop = self.longest(address).filter(|hop| hop.interface == Some(by))?;
-        Some(hop.gateway.unwrap_or(peer))
+        Some(hop.gateway.map_or(Way::OnLink(peer), Way::Router))
     }
 
     fn longest(&self, address: Ipv4Addr) -> Option<Hop> {

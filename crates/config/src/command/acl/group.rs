@@ -172,6 +172,9 @@ fn with_ports(
     protocol: ServiceProtocol,
     names: Option<u8>,
 ) -> Result<(), Problem> {
+    if !given.is_whole() {
+        return Err(given.missing("the rest of the line"));
+    }
     let source = ports(given, &SOURCE, names)?;
     let destination = ports(given, &DESTINATION, names)?;
     put_service(fold, ServiceObject::Service(ServicePorts { protocol, source, destination, header: None }));

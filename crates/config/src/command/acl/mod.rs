@@ -177,6 +177,10 @@ fn deny(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 fn ruled(fold: &mut Fold<'_>, given: &Given<'_>, permit: bool) -> Result<(), Problem> {
     let Some((place, kind)) = here(fold) else { return Ok(()) };
+    // `no deny tcp any any eq` must not take away `deny tcp any any`
+    if !given.is_whole() {
+        return Err(given.missing("the rest of the line"));
+    }
     let what = rule::rule(given, kind, permit)?;
     put(fold, given, place, kind, given.number("sequence"), what)
 }

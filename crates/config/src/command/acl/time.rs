@@ -11,7 +11,7 @@ pub(crate) const ROWS: &[Row] = &[
     fold(
         In::TimeRange,
         "absolute",
-        "[start <start-time> <1-31:start-day> <start-month> <1993-2035:start-year>] [end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>]",
+        "{start <start-time> <1-31:start-day> <start-month> <1993-2035:start-year> [end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>]|end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>}",
         absolute,
     ),
     fold(

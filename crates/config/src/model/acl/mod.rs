@@ -77,8 +77,8 @@ pub enum AclLine {
     Dynamic(String),
     /// A line that was not understood. It may concern any packet.
     Unread {
-        /// It seems to permit.
-        permit: bool,
+        /// Whether it permits, as far as its verb can be read.
+        permit: Option<bool>,
     },
 }
 
