@@ -344,7 +344,7 @@ pub(crate) fn terms_of<'c>(config: &'c config::Config, service: &Service) -> Opt
 /// there is an SA, each with its crypto interface.
 pub(crate) fn reverse_routes(config: &config::Config) -> Vec<ReverseRoute> {
     // several selectors of a line may lead to one network
-    let mut routes = BTreeSet::new();
+    let (mut routes, mut known) = (Vec::new(), BTreeSet::new());
     for interface in &config.interfaces {
         let Some(map) = &interface.crypto_map else { continue };
         let entries = config.maps.iter().filter(|found| found.name == *map).flat_map(|map| &map.entries);
@@ -352,10 +352,11 @@ pub(crate) fn reverse_routes(config: &config::Config) -> Vec<ReverseRoute> {
             let Some(acl) = entry.terms.acl.as_ref().and_then(|name| config.acl(name)) else { continue };
             let (interface, peer) = (InterfaceId(interface.number), entry.peers.first().copied());
             let nets = permitted(config, acl).map(|selector| selector.remote);
-            routes.extend(nets.map(|net| ReverseRoute { net, interface, peer }));
+            let wanted = nets.map(|net| ReverseRoute { net, interface, peer });
+            routes.extend(wanted.filter(|route| known.insert(*route)));
         }
     }
-    routes.into_iter().collect()
+    routes
 }
 
 /// The crypto access list of an entry, and the permit line that selected an SA's packets.
