@@ -302,12 +302,18 @@ fn holes(parsed: &mut Parsed) {
         });
         if let Some(acl) = parsed.config.acls.get_mut(place) {
             // by its number, or before whatever is written behind it
-            let is_behind = |entry: &AclEntry| match hole.sequence {
-                Some(own) => entry.sequence.is_some_and(|sequence| sequence >= own),
-                None => entry.line > line && line > 0,
+            let place = match hole.sequence {
+                Some(own) => {
+                    let is_behind = |entry: &AclEntry| entry.sequence.is_some_and(|sequence| sequence >= own);
+                    acl.entries.iter().position(is_behind).unwrap_or(acl.entries.len())
+                }
+                None if line > 0 => {
+                    let before = acl.entries.iter().rposition(|entry| entry.line < line);
+                    before.map_or(0, |before| before + 1)
+                }
+                None => acl.entries.len(),
             };
-            let before = acl.entries.iter().position(is_behind);
-            acl.entries.insert(before.unwrap_or(acl.entries.len()), hole);
+            acl.entries.insert(place, hole);
         }
     }
     holes_of_groups(parsed);

@@ -627,6 +627,15 @@ fn sequence_numbers_are_those_of_ios() {
     // a number inserts
     is(&[A, B, &n(5, C)], &[n(5, C), n(10, A), n(20, B)], &[]);
     is(&[A, C, &n(15, B)], &[n(10, A), n(15, B), n(20, C)], &[]);
+    // IOS XE prints remarks with the number of the line below them
+    let remark = "remark why";
+    is(
+        &[&n(10, remark), &n(10, A), &n(20, remark), &n(20, B)],
+        &[n(10, remark), n(10, A), n(20, remark), n(20, B)],
+        &[],
+    );
+    is(&[A, B, &n(20, remark)], &[n(10, A), n(20, remark), n(20, B)], &[]);
+    is(&[&n(10, remark), &n(10, A), &n(10, B)], &[n(10, remark), n(10, A)], &[4]);
     // what has no number comes last, ten after the greatest
     is(&[&n(25, A), B], &[n(25, A), n(35, B)], &[]);
     is(&[A, &n(7, B), C], &[n(7, B), n(10, A), n(20, C)], &[]);

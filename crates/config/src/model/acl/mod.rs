@@ -92,6 +92,11 @@ pub enum Refused {
 }
 
 impl AclEntry {
+    /// Whether it is a remark.
+    pub const fn is_remark(&self) -> bool {
+        matches!(self.what, AclLine::Remark(_))
+    }
+
     /// What the line permits or denies, if it is such a line.
     pub fn rule(&self) -> Option<&AclRule> {
         match &self.what {
@@ -104,21 +109,26 @@ impl AclEntry {
 impl Acl {
     /// The number that the next line without one gets.
     fn next_sequence(&self) -> Option<u32> {
-        let last = self.entries.iter().filter_map(|entry| entry.sequence).max().unwrap_or(0);
+        // the lines are in the order of their numbers
+        let last = self.entries.iter().rev().find_map(|entry| entry.sequence).unwrap_or(0);
         last.checked_add(STEP).filter(|next| *next <= LAST_SEQUENCE)
     }
 
     /// Adds a line as IOS does: with a number in its place, without one at the end. A line that the
-    /// list has already changes nothing, whatever its number.
+    /// list has already changes nothing, whatever its number. A remark has the number of the line
+    /// that follows it.
     ///
     /// # Errors
     /// Another line has the number, or there is no greater one.
     pub fn add(&mut self, sequence: Option<u32>, what: AclLine, line: u32) -> Result<(), Refused> {
         let is_remark = matches!(what, AclLine::Remark(_));
-        if let Some(known) =
-            self.entries.iter().find(|entry| sequence.is_some() && entry.sequence == sequence)
-        {
-            return if known.what == what { Ok(()) } else { Err(Refused::Duplicate) };
+        let numbered = |entry: &&AclEntry| sequence.is_some() && entry.sequence == sequence;
+        let exclusive = |entry: &&AclEntry| numbered(entry) && !is_remark && !entry.is_remark();
+        if self.entries.iter().any(|entry| numbered(&entry) && entry.what == what) {
+            return Ok(());
+        }
+        if self.entries.iter().any(|entry| exclusive(&entry)) {
+            return Err(Refused::Duplicate);
         }
         if !is_remark && self.entries.iter().any(|entry| entry.what == what) {
             return Ok(());
@@ -129,7 +139,8 @@ impl Acl {
             self.entries.push(AclEntry { sequence, what, line });
             return Ok(());
         };
-        let behind = self.entries.iter().position(|entry| entry.sequence.is_some_and(|own| own > sequence));
+        let is_behind = |own: u32| own > sequence || is_remark && own == sequence;
+        let behind = self.entries.iter().position(|entry| entry.sequence.is_some_and(is_behind));
         let mut place = behind.unwrap_or(self.entries.len());
         // the remarks before a line stay with it
         let is_tied = |place: usize| {
@@ -158,7 +169,8 @@ impl Acl {
     /// # Errors
     /// The last number would be too great; the list does not change.
     pub fn resequence(&mut self, start: u32, step: u32) -> Result<(), Refused> {
-        let numbered = self.entries.iter().filter(|entry| entry.sequence.is_some()).count();
+        let numbered =
+            self.entries.iter().filter(|entry| entry.sequence.is_some() && !entry.is_remark()).count();
         let steps = u32::try_from(numbered.saturating_sub(1)).map_err(|_| Refused::Exceeded)?;
         let last = step.checked_mul(steps).and_then(|all| all.checked_add(start));
         if last.is_none_or(|last| last > LAST_SEQUENCE) {
@@ -167,14 +179,17 @@ impl Acl {
         let mut next = start;
         for entry in self.entries.iter_mut().filter(|entry| entry.sequence.is_some()) {
             entry.sequence = Some(next);
-            next = next.saturating_add(step);
+            if !entry.is_remark() {
+                next = next.saturating_add(step);
+            }
         }
         Ok(())
     }
 
     /// Whether the numbers are those that lines without a number would get in this order.
     pub fn is_numbered_by_default(&self) -> bool {
-        let numbers = self.entries.iter().filter_map(|entry| entry.sequence);
+        let lines = self.entries.iter().filter(|entry| !entry.is_remark());
+        let numbers = lines.filter_map(|entry| entry.sequence);
         numbers.zip(1_u32..).all(|(number, place)| place.checked_mul(STEP) == Some(number))
     }
 }
