@@ -116,14 +116,12 @@ impl<'a> Given<'a> {
 
     /// Whether a keyword stands behind the command's name.
     pub(crate) fn has(&self, keyword: &str) -> bool {
-        let behind = self.matched.words.iter().skip(self.name);
-        behind.into_iter().any(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword))
+        self.count(keyword) > 0
     }
 
     /// How often a keyword stands behind the command's name.
     pub(crate) fn count(&self, keyword: &str) -> usize {
-        let behind = self.matched.words.iter().skip(self.name);
-        behind.filter(|(token, _)| matches!(token, Token::Keyword(own) if *own == keyword)).count()
+        self.tokens().filter(|(_, token, _)| matches!(token, Token::Keyword(own) if *own == keyword)).count()
     }
 
     /// What a keyword behind the command's name stands for: the first that is given.

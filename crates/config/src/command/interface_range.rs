@@ -61,10 +61,11 @@ pub(crate) fn members(text: &str) -> Option<Vec<String>> {
             Some(last) => {
                 let to = last.rsplit(|c: char| !c.is_ascii_digit()).next()?;
                 let before = last.get(..last.len() - to.len())?;
-                let of_the_same = before.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && long_name(&format!("{before}{number}")) == long_name(first);
-                let is_end = !before.starts_with(|c: char| c.is_ascii_alphabetic()) && stem.ends_with(before);
-                if !of_the_same && !is_end {
+                let is_the_same = match before.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                    true => long_name(&format!("{before}{number}")) == long_name(first),
+                    false => stem.ends_with(before),
+                };
+                if !is_the_same {
                     return None;
                 }
                 to.parse().ok()?

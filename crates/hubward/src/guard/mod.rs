@@ -122,25 +122,26 @@ impl Guard {
     /// Brings the table in line with a configuration, in one step. An error leaves the table that
     /// is there.
     pub(crate) fn set(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
+        self.replace(parsed, here)?;
+        // the table has every grant; where that failed, the new ones wait for the next time
+        self.new.clear();
+        self.new_since = None;
+        Ok(())
+    }
+
+    fn replace(&mut self, parsed: &Parsed, here: Here<'_>) -> anyhow::Result<()> {
         let wanted = rules::rules(parsed, here, &self.granted);
         let Some(filters) = &self.filters else {
             self.ruleset = wanted;
-            self.new.clear();
-            self.new_since = None;
             return Ok(());
         };
         if wanted == self.ruleset && filters.exists(rules::TABLE)? {
-            self.new.clear();
-            self.new_since = None;
             return Ok(());
         }
         let mut table = wanted.table.clone();
         rules::count_on(&mut table, &filters.counters(rules::TABLE)?);
         filters.replace(&table)?;
         self.ruleset = wanted;
-        // what failed waits for the next time
-        self.new.clear();
-        self.new_since = None;
         self.told = false;
         Ok(())
     }

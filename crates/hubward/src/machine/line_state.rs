@@ -140,21 +140,10 @@ fn state(interface: &Interface, link: Option<&Link>) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hubward_linux::link::Statistics;
+    use crate::machine::seen::link_of_test;
 
     fn link(name: &str, running: bool) -> Link {
-        Link {
-            index: 2,
-            name: name.into(),
-            kind: None,
-            up: true,
-            running,
-            carrier: running,
-            loopback: false,
-            mtu: 1500,
-            mac: None,
-            statistics: Statistics::default(),
-        }
+        Link { running, carrier: running, ..link_of_test(2, name) }
     }
 
     /// The message without the interface: `link down`, `protocol up`, `shut`.

@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::machine::faces::{Cards, Faces, Kinds};
-use crate::machine::seen::CONNECTED;
+use crate::machine::seen::{CONNECTED, link_of_test};
 use hubward_linux::address::Address;
-use hubward_linux::link::{Link, Statistics};
+use hubward_linux::link::Link;
 use hubward_linux::marks::TABLE;
 use hubward_linux::neighbour::Proxy;
 use hubward_linux::route::{MAIN, RouteKind};
@@ -69,21 +69,10 @@ impl Lab {
     /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
     /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none) and `map Vlan1=eth2,eth3`.
     fn new(special: &[&str]) -> Self {
-        let link = |index: u32, name: String| Link {
-            index,
-            name,
-            kind: None,
-            up: true,
-            running: true,
-            carrier: true,
-            loopback: false,
-            mtu: 1500,
-            mac: None,
-            statistics: Statistics::default(),
-        };
-        let mut links: Vec<_> = (0..4).map(|number| link(number + 1, format!("eth{number}"))).collect();
-        links.push(Link { up: false, ..link(TUN, "hubward0".into()) });
-        links.push(Link { loopback: true, ..link(10, LOOPBACK.into()) });
+        let mut links: Vec<_> =
+            (0..4).map(|number| link_of_test(number + 1, format!("eth{number}"))).collect();
+        links.push(Link { up: false, ..link_of_test(TUN, "hubward0") });
+        links.push(Link { loopback: true, ..link_of_test(10, LOOPBACK) });
         let mut lab = Self {
             seen: Seen { links, ..Seen::default() },
             standing: Plan::default(),
@@ -328,6 +317,20 @@ fn of_stage(lab: &Lab, steps: &[Step], stage: Stage) -> Vec<String> {
     steps.iter().filter(|step| step.stage() == stage).map(|step| lab.words(step)).collect()
 }
 
+/// A machine with a configuration in force, to which something special has happened since; `.`: the
+/// configuration was brought in line with it.
+fn changed(before: &[&str], special: &[&str]) -> Lab {
+    let mut lab = Lab::new(&[]);
+    lab.steps(&config(before));
+    for line in special {
+        match *line {
+            "." => drop(lab.steps(&config(before))),
+            line => lab.change(line),
+        }
+    }
+    lab
+}
+
 /// Checks that a second look finds nothing left to do.
 fn settled(lab: &mut Lab, config: &Config, name: &str) {
     let left: Vec<_> = lab.steps(config).iter().map(|step| lab.words(step)).collect();
@@ -439,15 +442,7 @@ fn links_and_addresses_go_before_others_come() {
         ),
     ];
     for (name, before, special, after, wanted) in rows {
-        let mut lab = Lab::new(&[]);
-        lab.steps(&config(before));
-        for line in *special {
-            match *line {
-                // the earlier configuration is in force too
-                "." => drop(lab.steps(&config(before))),
-                line => lab.change(line),
-            }
-        }
+        let mut lab = changed(before, special);
         let after = config(after);
         let steps = lab.steps(&after);
         assert_eq!(of_stage(&lab, &steps, Stage::Base), *wanted, "{name}");
@@ -589,15 +584,7 @@ fn loopbacks_vlans_and_bridges_are_made_and_removed() {
         ),
     ];
     for (name, before, special, after, wanted) in rows {
-        let mut lab = Lab::new(&[]);
-        lab.steps(&config(before));
-        for line in *special {
-            match *line {
-                // the earlier configuration is in force too
-                "." => drop(lab.steps(&config(before))),
-                line => lab.change(line),
-            }
-        }
+        let mut lab = changed(before, special);
         let after = config(after);
         let steps = lab.steps(&after);
         assert_eq!(of_stage(&lab, &steps, Stage::Base), *wanted, "{name}");

@@ -462,9 +462,9 @@ fn ios_name(names: &Names, linux: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::seen::link_of_test;
     use crate::machine::view::is_absent_network;
     use hubward_linux::address::Address;
-    use hubward_linux::link::Statistics;
 
     /// The outside is eth0, the LAN eth1. Serial0/0 is mapped, and its cable is unplugged.
     const BASE: &str = "interface GigabitEthernet0/0\n ip address 198.51.100.2 255.255.255.248\n crypto map CM\n\
@@ -481,16 +481,9 @@ mod tests {
         let names = [("GigabitEthernet0/0", "eth0"), ("GigabitEthernet0/1", "eth1"), ("Serial0/0", "eth2")];
         let names = names.map(|(ios, linux)| (ios.to_string(), linux.to_string()));
         let link = |index: u32, running| Link {
-            index,
-            name: format!("eth{}", index - 1),
-            kind: None,
-            up: true,
             running,
             carrier: running,
-            loopback: false,
-            mtu: 1500,
-            mac: None,
-            statistics: Statistics::default(),
+            ..link_of_test(index, format!("eth{}", index - 1))
         };
         let address = |interface, net: &str| Address {
             interface,

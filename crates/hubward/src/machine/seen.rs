@@ -182,3 +182,20 @@ fn is_connected(route: &Route, interface: u32, network: IpNet) -> bool {
         && route.interface == interface
         && route.destination == network
 }
+
+/// A link of a test: it works, unless the test says otherwise.
+#[cfg(test)]
+pub(crate) fn link_of_test(index: u32, name: impl Into<String>) -> Link {
+    Link {
+        index,
+        name: name.into(),
+        kind: None,
+        up: true,
+        running: true,
+        carrier: true,
+        loopback: false,
+        mtu: 1500,
+        mac: None,
+        statistics: hubward_linux::link::Statistics::default(),
+    }
+}

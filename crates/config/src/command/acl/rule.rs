@@ -41,33 +41,43 @@ macro_rules! reflect {
     };
 }
 
-/// What follows the verb in an extended list.
-macro_rules! extended {
-    () => {
+/// The protocols that have ports or types, between the addresses of one family.
+macro_rules! ported {
+    ($source:ident, $destination:ident) => {
         concat!(
             "{tcp ",
-            $crate::command::acl::rule::source!(),
+            $crate::command::acl::rule::$source!(),
             " ",
             $crate::command::acl::rule::source_ports!(),
             " ",
-            $crate::command::acl::rule::destination!(),
+            $crate::command::acl::rule::$destination!(),
             " ",
             $crate::command::acl::rule::destination_ports!(),
             " ",
             $crate::command::acl::rule::tcp_flags!(),
             "|{udp|sctp} ",
-            $crate::command::acl::rule::source!(),
+            $crate::command::acl::rule::$source!(),
             " ",
             $crate::command::acl::rule::source_ports!(),
             " ",
-            $crate::command::acl::rule::destination!(),
+            $crate::command::acl::rule::$destination!(),
             " ",
             $crate::command::acl::rule::destination_ports!(),
             "|icmp ",
-            $crate::command::acl::rule::source!(),
+            $crate::command::acl::rule::$source!(),
             " ",
-            $crate::command::acl::rule::destination!(),
-            " [<0-255:icmp-type> [<0-255:icmp-code>]|<icmp-name>]|igmp ",
+            $crate::command::acl::rule::$destination!(),
+            " [<0-255:icmp-type> [<0-255:icmp-code>]|<icmp-name>]"
+        )
+    };
+}
+
+/// What follows the verb in an extended list.
+macro_rules! extended {
+    () => {
+        concat!(
+            $crate::command::acl::rule::ported!(source, destination),
+            "|igmp ",
             $crate::command::acl::rule::source!(),
             " ",
             $crate::command::acl::rule::destination!(),
@@ -105,29 +115,8 @@ macro_rules! destination6 {
 macro_rules! ipv6 {
     () => {
         concat!(
-            "{tcp ",
-            $crate::command::acl::rule::source6!(),
-            " ",
-            $crate::command::acl::rule::source_ports!(),
-            " ",
-            $crate::command::acl::rule::destination6!(),
-            " ",
-            $crate::command::acl::rule::destination_ports!(),
-            " ",
-            $crate::command::acl::rule::tcp_flags!(),
-            "|{udp|sctp} ",
-            $crate::command::acl::rule::source6!(),
-            " ",
-            $crate::command::acl::rule::source_ports!(),
-            " ",
-            $crate::command::acl::rule::destination6!(),
-            " ",
-            $crate::command::acl::rule::destination_ports!(),
-            "|icmp ",
-            $crate::command::acl::rule::source6!(),
-            " ",
-            $crate::command::acl::rule::destination6!(),
-            " [<0-255:icmp-type> [<0-255:icmp-code>]|<icmp-name>]|{ipv6|esp|ahp|pcp|<0-255:protocol>} ",
+            $crate::command::acl::rule::ported!(source6, destination6),
+            "|{ipv6|esp|ahp|pcp|<0-255:protocol>} ",
             $crate::command::acl::rule::source6!(),
             " ",
             $crate::command::acl::rule::destination6!(),
@@ -141,8 +130,8 @@ macro_rules! ipv6 {
 }
 
 pub(crate) use {
-    destination, destination_ports, destination6, extended, ipv6, reflect, source, source_ports, source6,
-    standard, tcp_flags,
+    destination, destination_ports, destination6, extended, ipv6, ported, reflect, source, source_ports,
+    source6, standard, tcp_flags,
 };
 
 /// A line after its number or its list: `permit …`, `remark …`.
