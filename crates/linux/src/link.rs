@@ -22,6 +22,8 @@ pub struct Link {
     pub carrier: bool,
     /// It is the loopback interface.
     pub loopback: bool,
+    /// The index of the link that it is a port of, a bridge for example; 0 if there is none.
+    pub master: u32,
     /// Its MTU in bytes.
     pub mtu: u32,
     /// Its Ethernet address, when it has one.
@@ -117,6 +119,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
         running: flags & libc::IFF_RUNNING != 0,
         carrier: true,
         loopback: flags & libc::IFF_LOOPBACK != 0,
+        master: 0,
         mtu: 0,
         mac: None,
         statistics: Statistics::default(),
@@ -125,6 +128,7 @@ pub(crate) fn parse(kind: u16, body: &[u8]) -> Option<Link> {
         match kind {
             INTERFACE_NAME => link.name = text_of(data),
             libc::IFLA_CARRIER => link.carrier = data.first() != Some(&0),
+            libc::IFLA_MASTER => link.master = number_at(data, 0)?,
             libc::IFLA_MTU => link.mtu = number_at(data, 0)?,
             libc::IFLA_ADDRESS => link.mac = data.try_into().ok(),
             STATISTICS => link.statistics = Statistics::parse(data),

@@ -460,6 +460,17 @@ impl Gateway {
             if !self.addresses_may_have_changed() {
                 self.follow();
             }
+            self.follow_links_with_dhcp();
+        }
+    }
+
+    /// Starts the DHCP clients and servers of links that appeared or were made again.
+    fn follow_links_with_dhcp(&mut self) {
+        let links = self.machine.links();
+        if (self.dhcp.misses(&links) || self.lending.misses(&links))
+            && let Err(error) = self.start_dhcp()
+        {
+            tracing::error!("DHCP could not be started: {error:#}");
         }
     }
 
@@ -627,9 +638,14 @@ impl Gateway {
         self.views.configured(Arc::clone(&self.parsed));
     }
 
-    /// Starts the DHCP clients and servers that are not running yet, and ends the servers that
-    /// should not run.
+    /// Starts the DHCP clients and servers that are not running yet or whose link was made again,
+    /// and ends the servers that should not run.
     pub(crate) fn start_dhcp(&mut self) -> anyhow::Result<()> {
+        for change in self.dhcp.stop_stranded(&self.machine.links()) {
+            self.lease_changed(change);
+            self.follow();
+            self.addresses_may_have_changed();
+        }
         let machine = &self.machine;
         if !machine.keeps_addresses() {
             let adopted = |name: &str| machine.has_address(name);

@@ -84,8 +84,13 @@ fn map_cards(
             bail!("--map {pair}: only VlanN, BVIn and BDIn can have several links, as the ports of a bridge");
         }
         for (place, linux) in of_ios.iter().enumerate() {
-            if !links.iter().any(|link| link.name == *linux) {
+            let Some(link) = links.iter().find(|link| link.name == *linux) else {
                 bail!("--map {pair}: this machine has no interface {linux}");
+            };
+            if let Some(master) = foreign_master(&links, link) {
+                bail!(
+                    "--map {pair}: {linux} is a port of {master}, which gets its packets; use {master}, or take the port out: ip link set {linux} nomaster"
+                );
             }
             let before = of_ios.iter().take(place);
             if cards.values().flatten().chain(before).any(|name| name == linux) {
@@ -98,7 +103,9 @@ fn map_cards(
     }
     if guess {
         let is_taken = |name: &String| cards.values().flatten().any(|taken| taken == name);
-        let free = links.iter().filter(|link| is_card(link) && !is_taken(&link.name));
+        let free = links
+            .iter()
+            .filter(|link| is_card(link) && !is_taken(&link.name) && foreign_master(&links, link).is_none());
         let free: Vec<_> = free.map(|link| link.name.as_str()).collect();
         for (ios, linux) in guesses(config, &cards, &free) {
             tracing::info!("{ios} is {linux} (by order; --map {ios}=… says otherwise)");
@@ -135,6 +142,13 @@ pub(crate) fn without_card(config: &Config, names: &Names) -> BTreeSet<String> {
 /// Whether an interface is in use: not shut, and with an address or a crypto map.
 fn is_busy(interface: &Interface) -> bool {
     !interface.shutdown && (!interface.address.is_none() || interface.crypto_map.is_some())
+}
+
+/// The name of the bridge, bond or team of another program that gets this link's packets. A VRF does
+/// not take them.
+fn foreign_master<'l>(links: &'l [link::Link], port: &link::Link) -> Option<&'l str> {
+    let master = links.iter().find(|link| link.index == port.master)?;
+    (master.kind.as_deref() != Some("vrf")).then_some(master.name.as_str())
 }
 
 /// Whether a link is a network card, or what containers and virtual machines have in place of one.
@@ -384,7 +398,7 @@ impl Machine {
 
     /// Notes how the interfaces stand: later changes are told.
     pub(crate) fn begin_lines(&mut self, config: &Config) {
-        let links = link::list(self.netlink()).unwrap_or_default();
+        let links = self.links();
         self.lines.begin(config, &self.faces.names, &links);
     }
 
@@ -452,6 +466,11 @@ impl Machine {
     /// Whether the addresses of the interfaces are left alone (`--no-addresses`).
     pub(crate) fn keeps_addresses(&self) -> bool {
         self.keep_addresses
+    }
+
+    /// The links of this machine; none if they cannot be listed.
+    pub(crate) fn links(&self) -> Vec<link::Link> {
+        link::list(self.netlink()).unwrap_or_default()
     }
 
     /// Whether a link has an IPv4 address.
@@ -578,6 +597,7 @@ mod tests {
                 running: true,
                 carrier: true,
                 loopback: false,
+                master: 0,
                 mtu: 1500,
                 mac: None,
                 statistics: link::Statistics::default(),

@@ -8,6 +8,7 @@ use crate::base::store::{DHCP_CLIENT, Store, wall_clock};
 use crate::machine::dhcp_packets::{Stop, receive};
 use crate::supervise::{Heart, Supervisor};
 use hubward_config::model::{Addressing, Config};
+use hubward_linux::link::Link;
 use hubward_linux::marks::FWMARK;
 use hubward_linux::netlink::Netlink;
 use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
@@ -15,13 +16,15 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::{SocketOptions, link, random};
 use hubward_proto::dhcp::{Client, Effect, Lease};
 use hubward_proto::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
+    /// The links that were not there when their clients were to start.
+    absent: BTreeSet<String>,
     /// Leases that were not released, by the link's name: the address, and the end of the lease in
     /// seconds since 1970.
     store: Store,
@@ -31,6 +34,8 @@ pub(crate) struct Clients {
 
 struct Running {
     client: Client,
+    /// The index of the link: one that is made again has another.
+    index: u32,
     /// The socket that the link's thread reads.
     socket: Arc<PacketSocket>,
     /// Ends that thread.
@@ -60,7 +65,7 @@ impl Running {
 impl Clients {
     /// Starts with no clients.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>, gateway: Arc<Inbox>) -> Self {
-        Self { running: BTreeMap::new(), store, supervisor, gateway }
+        Self { running: BTreeMap::new(), absent: BTreeSet::new(), store, supervisor, gateway }
     }
 
     /// Stores the leases that changed, so that the next process asks for the same addresses after a
@@ -97,6 +102,7 @@ impl Clients {
         adopted: impl Fn(&str) -> bool,
         now: Instant,
     ) -> anyhow::Result<()> {
+        self.absent.clear();
         let netlink = Netlink::open()?;
         let remembered = self.store.rows(DHCP_CLIENT);
         let host_name = config.hostname.clone().unwrap_or_default();
@@ -110,7 +116,13 @@ impl Clients {
                 tracing::info!("{} ({name}) has an address already; it is adopted", interface.name);
                 continue;
             }
-            let link = link::by_name(&netlink, name)?;
+            let link = match link::by_name(&netlink, name) {
+                Err(error) if error.is_not_found() => {
+                    self.absent.insert(name.clone());
+                    continue;
+                }
+                link => link?,
+            };
             let Some(mac) = link.mac else {
                 tracing::warn!("{} ({name}) has no Ethernet address, so no DHCP", interface.name);
                 continue;
@@ -127,8 +139,9 @@ impl Clients {
                 tracing::info!("{} ({name}) asks for {address}, which it had before", interface.name);
                 client = client.reboot(address);
             }
-            self.running
-                .insert(name.clone(), Running { client, socket, _stop: stop, lease: None, stored: None });
+            let index = link.index;
+            let running = Running { client, index, socket, _stop: stop, lease: None, stored: None };
+            self.running.insert(name.clone(), running);
         }
         Ok(())
     }
@@ -172,6 +185,24 @@ impl Clients {
             changes.extend(running.lease.take().map(|lease| Change::Lost(name, lease)));
         }
         changes
+    }
+
+    /// Whether [`Self::start`] has something to do: a link was made again, so that a client's socket
+    /// is of the old one, or has appeared.
+    pub(crate) fn misses(&self, links: &[Link]) -> bool {
+        links.iter().any(|link| {
+            let running = self.running.get(&link.name);
+            running.is_some_and(|running| running.index != link.index) || self.absent.contains(&link.name)
+        })
+    }
+
+    /// Ends the clients whose link was made again, and their leases. The next client of the link
+    /// asks for the same address.
+    pub(crate) fn stop_stranded(&mut self, links: &[Link]) -> Vec<Change> {
+        let ended = self.running.extract_if(.., |name, running| {
+            links.iter().any(|link| link.name == *name && link.index != running.index)
+        });
+        ended.filter_map(|(name, running)| Some(Change::Lost(name, running.lease?))).collect()
     }
 
     /// The next moment at which a client has something to do.

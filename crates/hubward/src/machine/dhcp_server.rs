@@ -6,13 +6,13 @@ use crate::base::store::{DHCP_SERVER, Store, wall_clock};
 use crate::machine::dhcp_packets::{Stop, receive};
 use crate::supervise::{self, Heart, Supervisor};
 use hubward_config::model::{Addressing, Config, DhcpLease, DhcpPool};
-use hubward_linux::link;
+use hubward_linux::link::{self, Link};
 use hubward_linux::netlink::Netlink;
 use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocket, udp_port_filter};
 use hubward_proto::dhcp::server::{Binding, Fixed, FixedClient, Pool, Server};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,6 +25,8 @@ const LEASE: Duration = Duration::from_secs(86_400);
 /// The running servers; they end when this is dropped.
 pub(crate) struct Servers {
     running: Vec<Serving>,
+    /// The links that were not there when their servers were to start.
+    absent: BTreeSet<String>,
     store: Store,
     supervisor: Arc<Supervisor>,
 }
@@ -32,6 +34,8 @@ pub(crate) struct Servers {
 /// A server on its link.
 struct Serving {
     interface: String,
+    /// The name and index of its link: one that is made again has another index.
+    link: (String, u32),
     pool: Pool,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
@@ -48,10 +52,21 @@ impl Drop for Serving {
 impl Servers {
     /// Starts with no servers.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
-        Self { running: Vec::new(), store, supervisor }
+        Self { running: Vec::new(), absent: BTreeSet::new(), store, supervisor }
     }
 
-    /// Ends the servers whose pool is gone or changed, starts new ones, and leaves the rest alone.
+    /// Whether [`Self::configure`] has something to do on these links: one was made again, so that a
+    /// server's socket is of the old one, or has appeared.
+    pub(crate) fn misses(&self, links: &[Link]) -> bool {
+        links.iter().any(|link| {
+            let mut old = self.running.iter().map(|serving| &serving.link);
+            old.any(|(name, index)| *name == link.name && *index != link.index)
+                || self.absent.contains(&link.name)
+        })
+    }
+
+    /// Ends the servers whose pool is gone or changed or whose link was made again, starts new ones,
+    /// and leaves the rest alone.
     pub(crate) fn configure(
         &mut self,
         config: &Config,
@@ -71,19 +86,23 @@ impl Servers {
                 ),
             }
         }
+        let links = link::list(&netlink)?;
+        self.absent.clear();
         let is = |serving: &Serving, placed: &(String, Pool)| {
             serving.interface == placed.0 && serving.pool == placed.1
         };
         self.running.retain(|serving| {
             let kept = wanted.iter().any(|placed| is(serving, placed));
-            if !kept {
-                tracing::info!(
-                    "addresses of {} are lent on {} no longer",
-                    serving.pool.network,
-                    serving.interface
-                );
+            if kept {
+                let (name, index) = &serving.link;
+                return !links.iter().any(|link| link.name == *name && link.index != *index);
             }
-            kept
+            tracing::info!(
+                "addresses of {} are lent on {} no longer",
+                serving.pool.network,
+                serving.interface
+            );
+            false
         });
         for (interface, pool) in wanted {
             let known = |serving: &Serving| serving.interface == interface && serving.pool == pool;
@@ -91,7 +110,10 @@ impl Servers {
                 continue;
             }
             let Some(name) = names.get(&interface) else { continue };
-            let index = link::by_name(&netlink, name)?.index;
+            let Some(index) = links.iter().find(|link| link.name == *name).map(|link| link.index) else {
+                self.absent.insert(name.clone());
+                continue;
+            };
             let socket = PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
             tracing::info!("addresses of {} are lent on {interface}", pool.network);
             let stop = Stop::default();
@@ -100,7 +122,13 @@ impl Servers {
             let stopped = stop.flag();
             let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
             let thread = self.supervisor.spawn("dhcp", work)?;
-            self.running.push(Serving { interface, pool, stop, thread: Some(thread) });
+            self.running.push(Serving {
+                interface,
+                link: (name.clone(), index),
+                pool,
+                stop,
+                thread: Some(thread),
+            });
         }
         Ok(())
     }

@@ -147,6 +147,10 @@ impl Executor {
                 gone_is_done(link::by_name(netlink, name).and_then(|link| link::delete(netlink, link.index)))
             }
             Step::MakeLink(name, made) => make(netlink, name, made),
+            Step::JoinBridge { port, bridge } => {
+                let bridge = link::by_name(netlink, bridge)?.index;
+                link::set_bridge(netlink, link::by_name(netlink, port)?.index, bridge)
+            }
             Step::LinkUp(name) => ledger.set_link(netlink, name, true),
             Step::AddressAway(name, net) => ledger.remove_address(netlink, name, *net),
             Step::AddressOn(name, net) => ledger.add_address(netlink, name, *net).map(drop),
@@ -223,7 +227,7 @@ fn in_stages(
     again
 }
 
-/// Makes a link. A bridge gets its ports anew, because one of them may have been missing.
+/// Makes a link.
 fn make(netlink: &Netlink, name: &str, made: &MadeLink) -> Result<(), Error> {
     // another link with this VLAN is not ours, whatever it is called
     let there_is_done = |result: Result<(), Error>| match result {
@@ -244,14 +248,7 @@ fn make(netlink: &Netlink, name: &str, made: &MadeLink) -> Result<(), Error> {
             let parent = link::by_name(netlink, parent)?.index;
             there_is_done(link::create_vlan(netlink, name, parent, *vlan))
         }
-        MadeLink::Bridge { ports } => {
-            there_is_done(link::create_bridge(netlink, name))?;
-            let bridge = link::by_name(netlink, name)?.index;
-            for port in ports {
-                link::set_bridge(netlink, link::by_name(netlink, port)?.index, bridge)?;
-            }
-            Ok(())
-        }
+        MadeLink::Bridge { .. } => there_is_done(link::create_bridge(netlink, name)),
     }
 }
 
@@ -301,12 +298,13 @@ impl Undone {
             Step::LinkDown(_)
             | Step::UnmakeLink(_)
             | Step::MakeLink(..)
+            | Step::JoinBridge { .. }
             | Step::LinkUp(_)
             | Step::AddressOn(..)
             | Step::Set(..)
             | Step::OpenTun(_)
             | Step::AddRule(_) => {
-                tracing::error!("not everything of the new configuration could be applied: {why}");
+                tracing::error!("not everything of the configuration is in force: {why}");
             }
         }
     }

@@ -69,6 +69,8 @@ pub(crate) struct Situation<'a> {
 pub(crate) struct Plan {
     /// The links that Hubward makes, by name.
     pub(crate) made: MadeLinks,
+    /// The ports of those that are bridges, with the bridge's name.
+    pub(crate) ports: BTreeMap<String, String>,
     /// Whether links are up, by name. Hubward does not manage other links.
     pub(crate) links: BTreeMap<String, bool>,
     /// Addresses and their links, from the configuration and the leases.
@@ -114,6 +116,13 @@ pub(crate) enum Step {
     UnmakeLink(String),
     /// Makes a link.
     MakeLink(String, MadeLink),
+    /// Makes a link a port of a bridge.
+    JoinBridge {
+        /// The name of the port.
+        port: String,
+        /// The name of the bridge.
+        bridge: String,
+    },
     /// `no shutdown` of a link.
     LinkUp(String),
     /// Adds an address to a link.
@@ -163,6 +172,7 @@ impl Step {
             | Self::AddressAway(..)
             | Self::UnmakeLink(_)
             | Self::MakeLink(..)
+            | Self::JoinBridge { .. }
             | Self::LinkUp(_)
             | Self::AddressOn(..)
             | Self::Set(..)
@@ -234,6 +244,7 @@ pub(crate) fn expected(now: &Situation<'_>, seen: &Seen, standing: &Plan) -> (Se
 fn base(now: &Situation<'_>, leases: &BTreeMap<String, Lease>, seen: &Seen, standing: &Plan) -> (Plan, Seen) {
     let plan = Plan {
         made: now.made.clone(),
+        ports: ports(now.made),
         links: links(now, seen),
         addresses: addresses(now, leases),
         tun: now.carrier.tun(),
@@ -292,6 +303,17 @@ fn links(now: &Situation<'_>, seen: &Seen) -> BTreeMap<String, bool> {
 /// Whether the addresses of an interface are on the kernel's loopback link.
 fn on_loopback(now: &Situation<'_>, interface: &Interface) -> bool {
     now.names.get(&interface.name).is_some_and(|name| name == LOOPBACK)
+}
+
+/// The ports of the bridges that Hubward makes.
+fn ports(made: &MadeLinks) -> BTreeMap<String, String> {
+    let of_bridge = |(bridge, made): (&String, &MadeLink)| match made {
+        MadeLink::Bridge { ports } => {
+            ports.iter().map(|port| (port.clone(), bridge.clone())).collect::<Vec<_>>()
+        }
+        MadeLink::Dummy | MadeLink::Vlan { .. } => Vec::new(),
+    };
+    made.iter().flat_map(of_bridge).collect()
 }
 
 fn addresses(now: &Situation<'_>, leases: &BTreeMap<String, Lease>) -> Vec<(String, IpNet)> {
@@ -370,6 +392,13 @@ impl Plan {
         steps.extend(unmade.map(|(name, _)| Step::UnmakeLink(name.clone())));
         let made = after.made.iter().filter(|(name, _)| new(name));
         steps.extend(made.map(|(name, made)| Step::MakeLink(name.clone(), made.clone())));
+        let joining = after
+            .ports
+            .iter()
+            .filter(|(port, bridge)| before.ports.get(*port) != Some(*bridge) || new(bridge));
+        steps.extend(
+            joining.map(|(port, bridge)| Step::JoinBridge { port: port.clone(), bridge: bridge.clone() }),
+        );
         // a VLAN comes up only on a parent that is up, and a bridge works by its ports
         let mut up: Vec<String> = turned(true).collect();
         up.sort_by_key(|name| match after.made.get(name) {
@@ -441,10 +470,12 @@ impl Plan {
             Step::LinkDown(name) => drop(self.links.insert(name.clone(), false)),
             Step::UnmakeLink(name) => {
                 self.made.remove(name);
+                self.ports.retain(|_, bridge| bridge != name);
                 self.links.remove(name);
                 self.addresses.retain(|(link, _)| link != name);
             }
             Step::MakeLink(name, made) => drop(self.made.insert(name.clone(), made.clone())),
+            Step::JoinBridge { port, bridge } => drop(self.ports.insert(port.clone(), bridge.clone())),
             Step::LinkUp(name) => drop(self.links.insert(name.clone(), true)),
             Step::AddressAway(link, net) => self.addresses.retain(|old| (&old.0, &old.1) != (link, net)),
             Step::AddressOn(link, net) => {
@@ -470,9 +501,14 @@ impl Plan {
 
     /// Adopts routes, reverse path filters and the links that Hubward makes as the machine shows
     /// them: the kernel removes routes with a link or with its last address, and a VLAN with its
-    /// parent, and other programs may remove them too.
+    /// parent, and other programs may remove them too. A card that is pulled loses everything, and
+    /// gets it again when it is back.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         self.made.retain(|name, _| seen.link(name).is_some());
+        self.links.retain(|name, _| seen.link(name).is_some());
+        self.addresses.retain(|(link, _)| seen.link(link).is_some());
+        // a port that somebody has given to another bridge stays there
+        self.ports.retain(|port, _| seen.link(port).is_some_and(|link| link.master != 0));
         let ours = |route: &&Route| route.protocol == PROTOCOL;
         let reverse = std::mem::take(&mut self.reverse);
         let is_reverse =

@@ -67,7 +67,8 @@ impl Lab {
     /// 10.9.0.1/24` (an address that Hubward did not set), `route 10.9.0.0/16 via 10.1.1.9 eth1 5`
     /// (a route that Hubward did not add, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`,
     /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
-    /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none) and `map Vlan1=eth2,eth3`.
+    /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none), `map Vlan1=eth2,eth3`, `eth1
+    /// pulled` (the card is taken out) and `eth1 back`.
     fn new(special: &[&str]) -> Self {
         let mut links: Vec<_> =
             (0..4).map(|number| link_of_test(number + 1, format!("eth{number}"))).collect();
@@ -121,6 +122,17 @@ impl Lab {
             ["refuses", net] => {
                 let net: IpNet = net.parse().unwrap();
                 self.refused.push(Route { interface: self.index("eth1"), metric: 1, ..Route::new(net) });
+            }
+            [name, "pulled"] => {
+                let index = self.index(name);
+                self.seen.links.retain(|link| link.index != index);
+                self.seen.addresses.retain(|there| there.interface != index);
+                self.seen.main.retain(|route| route.interface != index);
+                self.standing.correct_routes(&self.seen);
+            }
+            [name, "back"] => {
+                let index = self.seen.links.iter().map(|link| link.index).max().unwrap() + 1;
+                self.seen.links.push(Link { up: false, running: false, ..link_of_test(index, *name) });
             }
             [name, "down"] => {
                 let link = self.seen.links.iter_mut().find(|link| link.name == *name).unwrap();
@@ -202,6 +214,10 @@ impl Lab {
                 self.seen.addresses.retain(|there| there.interface != index);
                 self.seen.main.retain(|route| route.interface != index);
             }
+            Step::JoinBridge { port, bridge } => {
+                let master = self.index(bridge);
+                self.seen.links.iter_mut().find(|link| link.name == *port).unwrap().master = master;
+            }
             Step::AddressOn(name, net) if !self.seen.has(name, *net) => self.address(name, *net),
             Step::AddressOn(..) => {}
             Step::AddRule(rule) => self.seen.rules.push(rule.clone()),
@@ -267,6 +283,7 @@ impl Lab {
                 MadeLink::Vlan { parent, vlan } => format!("make {name}: {parent} tag {vlan}"),
                 MadeLink::Bridge { ports } => format!("make {name}: {}", ports.join(" ")),
             },
+            Step::JoinBridge { port, bridge } => format!("join {port} {bridge}"),
             Step::AddressAway(name, net) => format!("away {net} {name}"),
             Step::AddressOn(name, net) => format!("on {net} {name}"),
             Step::Set(setting, value) => format!("set {setting:?} {value}"),
@@ -562,6 +579,8 @@ fn loopbacks_vlans_and_bridges_are_made_and_removed() {
             &[OUTSIDE, SVI],
             &[
                 "make hubwardbr1: eth2 eth3",
+                "join eth2 hubwardbr1",
+                "join eth3 hubwardbr1",
                 "up eth2",
                 "up eth3",
                 "up hubwardbr1",
@@ -574,6 +593,20 @@ fn loopbacks_vlans_and_bridges_are_made_and_removed() {
             &["map Vlan1=eth2,eth3", "."],
             &[OUTSIDE, &format!("{SVI}\n shutdown")],
             &["down eth2", "down eth3", "down hubwardbr1", "away 10.30.0.1/24 hubwardbr1"],
+        ),
+        (
+            "a port of a bridge that comes back",
+            &[OUTSIDE, SVI],
+            &["map Vlan1=eth2,eth3", ".", "eth2 pulled", "eth2 back"],
+            &[OUTSIDE, SVI],
+            &["join eth2 hubwardbr1", "up eth2"],
+        ),
+        (
+            "a card that comes back",
+            &[OUTSIDE, LAN],
+            &[".", "eth1 pulled", "eth1 back"],
+            &[OUTSIDE, LAN],
+            &["up eth1", "on 10.1.1.1/24 eth1"],
         ),
         (
             "what another program removed is made again",

@@ -194,6 +194,7 @@ pub(crate) fn link_of_test(index: u32, name: impl Into<String>) -> Link {
         running: true,
         carrier: true,
         loopback: false,
+        master: 0,
         mtu: 1500,
         mac: None,
         statistics: hubward_linux::link::Statistics::default(),

@@ -175,6 +175,13 @@ fn vlan1(lab: &Lab) -> Result<()> {
     ping::unanswered(&net.hub_lan, HUB_INSIDE, 1)?;
     typed(&hub, "interface Vlan1\nno shutdown\n")?;
     ping::until_answered(&second, HUB_INSIDE, secs(10))?;
+    // a card that is pulled is a port again when it is back
+    net.hub.ip("link del eth2")?;
+    ping::until_answered(&net.hub_lan, HUB_INSIDE, secs(10))?;
+    net.hub.cable("eth2", &second, "eth0")?;
+    second.address("eth0", "10.1.1.11/23")?;
+    second.default_route(HUB_INSIDE)?;
+    ping::until_answered(&second, HUB_INSIDE, secs(10))?;
     // a gateway that is killed leaves the bridge to the next one
     hub.process().kill9()?;
     assert!(net.hub.ip("link show type bridge")?.contains("hubwardbr1"));
@@ -183,6 +190,13 @@ fn vlan1(lab: &Lab) -> Result<()> {
     hub.stop()?;
     let left = net.hub.ip("link show")?;
     assert!(!left.contains("hubward") && !left.contains("master"), "left behind:\n{left}");
+    // a port of somebody else's bridge stays there
+    net.hub.ip("link add br9 type bridge")?;
+    net.hub.ip("link set eth2 master br9")?;
+    let mut refused = Hubward::spawn_exactly(lab, "hub", &net.hub, &config, &arguments("Vlan1=eth1,eth2"))?;
+    assert!(!refused.process().wait_exit(secs(10))?.success());
+    refused.expect_log(&["Vlan1=eth1,eth2", "eth2 is a port of br9"])?;
+    assert!(net.hub.ip("link show eth2")?.contains("master br9"));
     Ok(())
 }
 
