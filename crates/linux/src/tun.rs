@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::writev;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const DEVICE: &str = "/dev/net/tun";
 
@@ -109,8 +110,11 @@ pub struct TunOptions {
 pub struct Tun {
     fd: OwnedFd,
     name: String,
-    index: u32,
+    /// Another one after [`Self::remake`].
+    index: AtomicU32,
     multi_queue: bool,
+    /// What was last switched on, as [`Offload::flags`].
+    offload: AtomicU32,
 }
 
 impl Tun {
@@ -147,7 +151,8 @@ impl Tun {
             reason: "its name is not UTF-8",
         })?;
         let index = crate::link::index_of(&name)?;
-        let tun = Self { fd, name, index, multi_queue };
+        let (index, offload) = (AtomicU32::new(index), AtomicU32::new(0));
+        let tun = Self { fd, name, index, multi_queue, offload };
         tun.set_offload(Offload::None)?;
         Ok(tun)
     }
@@ -159,7 +164,21 @@ impl Tun {
 
     /// The interface's index.
     pub fn index(&self) -> u32 {
-        self.index
+        self.index.load(Ordering::Relaxed)
+    }
+
+    /// Makes the interface again after somebody removed it: with the same name, down and without
+    /// addresses, and with the offloads that it had. Whoever uses this value goes on with the new
+    /// interface, also a thread that waits for the old one.
+    pub fn remake(&self) -> Result<(), Error> {
+        let new = Self::attach(&self.name, self.multi_queue)?;
+        new.switch(self.offload.load(Ordering::Relaxed))?;
+        // SAFETY: both descriptors are open and stay owned by their values; the old interface, to
+        // which this one's descriptor led, is closed by the kernel.
+        check(unsafe { libc::dup3(new.fd.as_raw_fd(), self.fd.as_raw_fd(), libc::O_CLOEXEC) })
+            .context("make TUN interface", &self.name)?;
+        self.index.store(new.index(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether an interface with its name exists and is up. Does not wait for kernel locks that are
@@ -178,11 +197,16 @@ impl Tun {
 
     /// Switches offloads for the whole interface. `EINVAL` says that the kernel does not know them.
     pub fn set_offload(&self, offload: Offload) -> Result<(), Error> {
+        self.switch(offload.flags())
+    }
+
+    fn switch(&self, flags: u32) -> Result<(), Error> {
         // SAFETY: TUNSETOFFLOAD takes its flags by value.
-        let result = unsafe {
-            libc::ioctl(self.fd.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(offload.flags()))
-        };
-        check(result).context("set the offloads of", &self.name).map(drop)
+        let result =
+            unsafe { libc::ioctl(self.fd.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(flags)) };
+        check(result).context("set the offloads of", &self.name)?;
+        self.offload.store(flags, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Reads one packet; returns its header and the packet. `WouldBlock` when there is none. A

@@ -100,7 +100,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     };
     session.look_at_addresses();
     let workers = run::workers(&supervisor, &shared, &isakmp, &inbox)?;
-    run::watch(&supervisor, &shared)?;
+    run::watch(&supervisor, &shared, Duration::ZERO)?;
     tell(format_args!("Connecting to {gateway} …"));
     let outcome = supervisor.work(GATEWAY, |heart| {
         let outcome = session.run(heart, &inbox);

@@ -51,11 +51,8 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, gateway: &Inbox) {
     let write = |place: usize, packet: &[u8], whole: Option<Super>| {
         let header = whole.map_or_else(VnetHeader::default, header_of);
         let Some(port) = shared.ports.get(place) else { return };
-        if let Err(error) = port.tun().write(header, packet) {
+        if port.tun().write(header, packet).is_err() {
             count(&shared.drops.send, 1);
-            if let Some(fault) = port.gone(&error) {
-                heart.supervisor().fail(fault);
-            }
         }
     };
     while !shared.stop.load(Ordering::Relaxed) {

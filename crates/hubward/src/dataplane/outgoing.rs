@@ -14,7 +14,7 @@ use crate::base::inbox::Inbox;
 use crate::base::message::News;
 use crate::base::wait::wait;
 use crate::dataplane::offload::undone;
-use crate::dataplane::port::Port;
+use crate::dataplane::port::{Port, is_gone};
 use crate::supervise::Heart;
 use hubward_linux::tun::VnetHeader;
 use hubward_linux::{Outgoing, SendBatch};
@@ -49,6 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ASK: Duration = Duration::from_millis(100);
 /// How long the network's queue may stay full, in milliseconds, before packets are dropped.
 const FULL: i64 = 20;
+/// How long a worker whose TUN is gone sleeps before it tries again.
+const GONE: Duration = Duration::from_millis(50);
 /// Where TCP's payload usually begins: after IP header, TCP header, timestamps. The kernel copies
 /// fast to whole cache lines.
 const USUAL_HEADERS: usize = 52;
@@ -131,7 +133,7 @@ struct Outgoer<'a> {
     told: (u64, u32),
 }
 
-/// Runs the outgoing worker of a port. It ends when the port's TUN does, which is a fault.
+/// Runs the outgoing worker of a port. While the port's TUN is gone, it waits for the next one.
 pub(crate) fn run(heart: &Heart, shared: &Shared, port: &Port, gateway: &Inbox, seed: [u8; 32]) {
     let mut buffer = vec![0; PACKET + 128];
     let line = buffer.as_ptr().align_offset(64).min(64) + 64 - USUAL_HEADERS;
@@ -164,10 +166,12 @@ pub(crate) fn run(heart: &Heart, shared: &Shared, port: &Port, gateway: &Inbox, 
         for _ in 0..TURN {
             let (header, packet) = match port.tun().read(read) {
                 Ok(read) => read,
-                Err(error) => match port.gone(&error) {
-                    Some(fault) => return heart.supervisor().fail(fault),
-                    None => break,
-                },
+                Err(error) => {
+                    if is_gone(&error) {
+                        std::thread::sleep(GONE);
+                    }
+                    break;
+                }
             };
             worker.read(&tables, now, header, packet);
             if worker.outbound.is_full() {

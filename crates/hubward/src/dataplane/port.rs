@@ -33,7 +33,10 @@ impl Port {
         }
     }
 
-    /// Whether it exists and is up, for the supervisor.
+    /// Whether it exists and is up.
+    ///
+    /// # Errors
+    /// It does not or is not: in words.
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.tun.is_up() {
             Ok(true) => Ok(()),
@@ -44,15 +47,24 @@ impl Port {
         }
     }
 
-    /// What to report to the supervisor about a failed read or write: nothing, unless the error
-    /// says that the TUN is gone, and not that it has no packet or no room.
-    pub(crate) fn gone(&self, error: &io::Error) -> Option<String> {
-        use rustix::io::Errno;
-        let gone = [Errno::BADFD, Errno::NODEV, Errno::BADF];
-        gone.iter()
-            .any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
-            .then(|| format!("{} is gone: {error}", self.tun.name()))
+    /// Makes its TUN again if somebody removed it.
+    ///
+    /// # Errors
+    /// The kernel does not make it.
+    pub(crate) fn restore(&self) -> Result<(), hubward_linux::Error> {
+        match self.tun.is_up() {
+            Err(error) if error.is_not_found() => self.tun.remake(),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Whether a failed read or write says that the TUN is gone, and not that it has no packet or no
+/// room.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let gone = [Errno::BADFD, Errno::NODEV, Errno::BADF];
+    gone.iter().any(|gone| error.raw_os_error() == Some(gone.raw_os_error()))
 }
 
 /// All ports, in the order of their look-ups: first the port that finds SAs by selector, then those
@@ -87,6 +99,9 @@ impl Ports {
     }
 
     /// Whether all of them exist and are up, for the supervisor.
+    ///
+    /// # Errors
+    /// One does not or is not: in words.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.iter().try_for_each(|port| port.check())
     }

@@ -27,6 +27,7 @@ use crate::log::logging::Logging;
 use crate::machine::apply::{Demand, Machine, More};
 use crate::machine::dhcp;
 use crate::machine::dhcp_server::Servers;
+use crate::machine::plan::Carrier;
 use crate::plane::Plane;
 use crate::plane::kernel::{Link, Links};
 use crate::supervise::{self, Heart};
@@ -447,6 +448,7 @@ impl Gateway {
                 self.news(news);
             }
         }
+        self.restore_ports();
         self.asks.look();
         self.reports.all(&mut self.engine, &self.shared.sad);
         self.with_guard(Guard::every_second);
@@ -461,6 +463,26 @@ impl Gateway {
                 self.follow();
             }
             self.follow_links_with_dhcp();
+        }
+    }
+
+    /// Makes a port's TUN again that somebody removed, and sets one up that somebody set down. The
+    /// SAs stay. If it cannot be done, the supervisor ends the program.
+    fn restore_ports(&mut self) {
+        if self.plane.is_kernel() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        for port in shared.ports.iter() {
+            let Err(why) = port.check() else { continue };
+            if let Err(error) = port.restore() {
+                tracing::error!("{why}, and cannot be made again: {error}");
+                continue;
+            }
+            tracing::error!("%HUBWARD-3-TUN: {why}: Hubward makes it again");
+            let tun = port.tun();
+            self.machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
+            self.follow();
         }
     }
 

@@ -248,8 +248,10 @@ impl Machine {
         })
     }
 
-    /// Sets who carries the packets: the kernel, unless this is called.
+    /// Sets who carries the packets: the kernel, unless this is called. A TUN that was made again
+    /// is set up like the first one.
     pub(crate) fn carry_by(&mut self, carrier: Carrier) {
+        self.executor.forget_carrier(&self.carrier);
         self.carrier = carrier;
     }
 

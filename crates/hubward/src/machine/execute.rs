@@ -3,7 +3,7 @@
 //! is left alone.
 
 use crate::machine::faces::MadeLink;
-use crate::machine::plan::{Plan, Stage, Step, TUN_MTU};
+use crate::machine::plan::{Carrier, Plan, Stage, Step, TUN_MTU};
 use crate::machine::view::same;
 use hubward_linux::Error;
 use hubward_linux::marks::{PROTOCOL, TABLE};
@@ -66,6 +66,14 @@ impl Executor {
     /// Sets the current state to what the machine shows.
     pub(crate) fn stand(&mut self, standing: Plan) {
         self.standing = standing;
+    }
+
+    /// Forgets what was done to the link of a carrier: it is gone, or somebody has changed it.
+    pub(crate) fn forget_carrier(&mut self, carrier: &Carrier) {
+        if let Carrier::Tun { name, .. } = carrier {
+            self.standing.tun = None;
+            self.standing.settings.remove(&Setting::RpFilter(name.clone()));
+        }
     }
 
     /// What could not be done at the last attempt.

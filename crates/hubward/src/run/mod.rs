@@ -23,11 +23,13 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::xfrm::Events;
 use hubward_linux::{notify, privilege, random};
 use hubward_proto::path::{ISAKMP_PORT, NATT_PORT};
+use std::cell::Cell;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs until it is stopped; returns whether the program should restart, and the exit status if
@@ -81,7 +83,7 @@ fn bring_up(
     )?;
     crate::shell::socket::serve(&supervisor, &arguments.socket, desk)?;
     signals(&supervisor, Arc::clone(&inbox))?;
-    watch(&supervisor, &shared)?;
+    watch(&supervisor, &shared, RESTORED)?;
     tracing::info!("Hubward {} is ready", env!("CARGO_PKG_VERSION"));
     let _unsupervised = notify::notify("READY=1");
     let end = supervisor.work(GATEWAY, |heart| {
@@ -121,12 +123,25 @@ fn in_place(path: &Path) -> Option<PathBuf> {
     name.map(PathBuf::from).filter(|path| path.exists())
 }
 
-/// Starts watching the threads, and the ports if packets go through them.
-pub(crate) fn watch(supervisor: &Arc<Supervisor>, shared: &Arc<Shared>) -> std::io::Result<()> {
+/// The time that the gateway has to restore a port.
+const RESTORED: Duration = Duration::from_secs(5);
+
+/// Starts watching the threads, and the ports if packets go through them. A port may be out of
+/// order for as long as `patience`.
+pub(crate) fn watch(
+    supervisor: &Arc<Supervisor>,
+    shared: &Arc<Shared>,
+    patience: Duration,
+) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     // if the kernel carries the packets, the port is not even up
     let kernel = shared.esp.is_none();
-    supervisor.start(move || if kernel { Ok(()) } else { shared.ports.check() })
+    let failed = Cell::new(0);
+    supervisor.start(move || {
+        let state = if kernel { Ok(()) } else { shared.ports.check() };
+        failed.set(if state.is_ok() { 0 } else { failed.get() + 1 });
+        if failed.get() > supervise::looks(patience) { state } else { Ok(()) }
+    })
 }
 
 /// Starts the packet workers: one for each port, one for received ESP, one for IKE.

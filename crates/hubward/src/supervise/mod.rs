@@ -88,7 +88,8 @@ enum Verdict {
     Exit(String),
 }
 
-fn looks(time: Duration) -> u64 {
+/// How often the supervisor looks in this time.
+pub(crate) fn looks(time: Duration) -> u64 {
     u64::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX)
 }
 
