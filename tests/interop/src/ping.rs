@@ -76,8 +76,13 @@ pub struct Running {
 impl Running {
     /// Starts it.
     pub fn start(lab: &Lab, name: &str, ns: &Ns, to: Ipv4Addr) -> Result<Self> {
+        Self::every(lab, name, ns, to, Duration::from_millis(100))
+    }
+
+    /// Starts it with another time between requests.
+    pub fn every(lab: &Lab, name: &str, ns: &Ns, to: Ipv4Addr, gap: Duration) -> Result<Self> {
         let mut command = ns.command("ping");
-        command.args(["-n", "-i", "0.1", "-W", "2", &to.to_string()]);
+        command.args(["-n", "-i", &gap.as_secs_f32().to_string(), "-W", "2", &to.to_string()]);
         Ok(Self { process: lab.spawn(name, &command)? })
     }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use hubward_interop::charon::{Build, Charon, Spoke};
@@ -28,6 +29,7 @@ pub(crate) const CASES: &[Case] = &[
         &[Need::Hubward, Need::StrongSwan, Need::Tool("dnsmasq")],
         changes,
     ),
+    case("many_under_traffic_lose_nothing", &[Need::Hubward, Need::StrongSwan], many),
     case("routes_of_the_machine_do_not_win_in_silence", &[Need::Hubward], foreign_routes),
 ];
 
@@ -150,6 +152,63 @@ fn changes(lab: &Lab) -> Result<()> {
         Ok(!shown.lines().any(|line| line.contains("10.51.82.100") && line.contains("ACTIVE")))
     })?;
     traffic.lost_nothing(20)?;
+    hub.stop()
+}
+
+/// What a configuration may have besides the base, each where it stands.
+const ADDITIONS: &[(&str, &str)] = &[
+    ("ip classless\n", "ip route 10.77.0.0 255.255.0.0 10.1.1.9\n"),
+    ("ip classless\n", "ip route 10.78.0.0 255.255.0.0 Null0\n"),
+    ("ip classless\n", "username somebody password 0 secret\n"),
+    ("ip local pool ippool", "interface Loopback9\n ip address 10.99.0.1 255.255.255.0\n!\n"),
+    ("ip local pool ippool", "crypto isakmp policy 77\n encr aes\n authentication pre-share\n group 14\n!\n"),
+    ("ip local pool ippool", "crypto isakmp key other address 203.0.113.9\n"),
+    ("ip local pool ippool", "ip access-list extended UNUSED\n permit ip host 10.1.1.7 any\n!\n"),
+];
+
+/// Many reloads with changes by chance, each tenth of which is refused: whoever is not
+/// concerned loses no packet and keeps its SAs.
+fn many(lab: &Lab) -> Result<()> {
+    const RELOADS: u32 = 120;
+    let net = Reference::build(lab, Client::Direct)?;
+    net.address_spoke()?;
+    let base = hub_cfg()?;
+    let mut hub = Hubward::start(lab, "hub", &net.hub, &base)?;
+    let spoke = Charon::start(lab, "spoke", &net.spoke, Build::Machine, &Spoke::default().conf())?;
+    spoke.initiate("net")?;
+    ping::until_answered(&net.spoke_lan, HUB_HOST, secs(10))?;
+    let spis = || -> Result<Vec<String>> {
+        let shown = hub.exec("show crypto ipsec sa")?;
+        Ok(shown.lines().filter(|line| line.contains("spi: ")).map(str::to_owned).collect())
+    };
+    let before = spis()?;
+    let traffic = ping::Running::every(lab, "ping", &net.spoke_lan, HUB_HOST, Duration::from_millis(4))?;
+    let mut chance = 2026_u32;
+    let (mut taken, mut refused) = (0, 0);
+    for number in 1..=RELOADS {
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let mut text = base.clone();
+        for (place, (before, addition)) in ADDITIONS.iter().enumerate() {
+            if chance >> (16 + place) & 1 == 1 {
+                text = edit(&text, before, &format!("{addition}{before}"))?;
+            }
+        }
+        if number % 10 == 0 {
+            // without an interface that is there
+            text = edit(&text, "interface FastEthernet0/1\n", "interface FastEthernet7/1\n")?;
+            refused += 1;
+        } else {
+            taken += 1;
+        }
+        hub.reload("hub", &text)?;
+        wait::until("the reload", secs(10), || {
+            let log = hub.log();
+            let is = |text: &str, times: usize| log.matches(text).count() == times;
+            Ok(is("was read again", taken) && is("the old configuration stays", refused))
+        })?;
+    }
+    traffic.lost_nothing(1000)?;
+    assert_eq!(spis()?, before, "the same SAs");
     hub.stop()
 }
 
