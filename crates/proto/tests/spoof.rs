@@ -663,7 +663,6 @@ fn nothing_foreign_comes_out_of_a_tunnel() {
 
 /// A packet that is not a later fragment and yet too short for its ports is no way around them.
 #[test]
-#[ignore = "a packet of TCP or UDP without room for its ports is taken for a later fragment"]
 fn a_packet_too_short_for_its_ports_is_no_later_fragment() {
     let host = Via::Ports.host();
     for suite in suites() {

@@ -192,10 +192,11 @@ impl Flow {
 }
 
 impl Ipv4<'_> {
-    /// The packet's flow; a later fragment has no ports.
+    /// The packet's flow; a later fragment has no ports. Those of a packet that is too short for
+    /// them are 0, so that it does not pass for a later fragment (RFC 1858 section 3).
     pub fn flow(&self) -> Flow {
         let has_ports = matches!(self.protocol(), protocol::TCP | protocol::UDP) && !self.later_fragment();
-        let ports = self.payload().first_chunk::<4>().filter(|_| has_ports);
+        let ports = has_ports.then(|| self.payload().first_chunk::<4>().unwrap_or(&[0; 4]));
         Flow {
             source: IpAddr::V4(self.source()),
             destination: IpAddr::V4(self.destination()),
