@@ -1,5 +1,5 @@
 //! What is asked of the packages that this workspace needs: their licences, where they come from,
-//! and which may not be among them. cargo-deny asks the same and more, and takes longer to compile
+//! which may not be among them, and what is known about those that are (`advisories.rs`). cargo-deny asks the same and more, and takes longer to compile
 //! than most steps to run.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,7 @@ pub(crate) fn check() -> Result<()> {
     let mut errors: Vec<String> = packages.iter().flat_map(|package| errors(package, &workspace)).collect();
     let manifest = std::fs::read_to_string(workspace.join("Cargo.toml")).context("read Cargo.toml")?;
     errors.extend(any_version(&manifest));
+    errors.extend(crate::advisories::errors()?);
     for warning in doubles(&packages) {
         println!("warning: {warning}");
     }

@@ -5,6 +5,7 @@
 //! result), so that one run reports everything. The last line counts the tests of all steps: `N
 //! passed, N failed, N skipped`.
 
+mod advisories;
 mod debian;
 mod deny;
 mod gates;
@@ -13,6 +14,8 @@ mod layers;
 mod programs;
 mod python;
 mod runner;
+#[cfg(test)]
+mod security;
 mod step;
 mod tally;
 
@@ -32,7 +35,7 @@ Runs every step, or only those named:
   guest     Debian's kernel for the step `kernel`, from Debian
   fmt       rustfmt, check only
   layers    which file names which, against xtask/layers.toml
-  deny      dependencies: bans, licences, sources
+  deny      dependencies: bans, licences, sources, known advisories
   clippy    all targets, warnings are errors
   test      unit, vector, golden, exchange and simulation tests; compiles those of interop, too
   build     release build of hubward
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     match arguments.next().as_deref() {
         Some("ci") => {}
         Some("gates") => return gates::command(arguments),
+        Some("advisories") => return advisories::command(arguments),
         // what `cargo ci` starts beside itself
         Some("step") => {
             let step =

@@ -603,6 +603,7 @@ const HELP: &[(&str, &str)] = &[
     ("vrf-also", "From VRFs as well"),
     ("vty", "Virtual terminal"),
     ("warnings", "Severity 4"),
+    ("weak", "What is weak, and the peers that use it"),
     ("weekdays", "Monday to Friday"),
     ("weekend", "Saturday and Sunday"),
     ("who", "Address of a peer, or name of a user"),

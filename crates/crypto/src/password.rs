@@ -64,8 +64,8 @@ pub fn reveal(kind: u8, text: &str) -> Result<Secret, PasswordError> {
 /// Checks a password against its stored form: types 0, 4, 5, 7, 8 and 9.
 pub fn verify(kind: u8, stored: &str, password: &[u8]) -> Result<bool, PasswordError> {
     let computed = match kind {
-        0 => return Ok(equal(stored.as_bytes(), password)),
-        7 => return Ok(decode_type7(stored)?.matches(password)),
+        0 => return Ok(same(stored.as_bytes(), password)),
+        7 => return Ok(same(decode_type7(stored)?.expose(), password)),
         4 => encode_base64(&hash(HashAlg::Sha256, &[password])),
         5 => {
             let salt = field(stored, "$1$")?.0;
@@ -82,6 +82,13 @@ pub fn verify(kind: u8, stored: &str, password: &[u8]) -> Result<bool, PasswordE
         _ => return Err(PasswordError::UnknownType),
     };
     Ok(equal(computed.as_bytes(), stored.as_bytes()))
+}
+
+/// Compares clear texts by their hashes, so that the time does not tell the length of the stored one
+/// from that of a wrong one.
+fn same(stored: &[u8], given: &[u8]) -> bool {
+    let [stored, given] = [stored, given].map(|text| hash(HashAlg::Sha256, &[text]));
+    equal(&stored, &given)
 }
 
 /// Hashes clear text as type 9 (scrypt), with 14 random bytes.

@@ -6,26 +6,25 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `examples/des_once.rs`, built.
-fn build() -> PathBuf {
+/// An example, built.
+fn build(name: &str) -> PathBuf {
     // `cargo ci` sets this: it has compiled all examples, and for this one alone cargo would
     // compile all that it needs again
     if std::env::var_os("HUBWARD_EXAMPLES_BUILT").is_none() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let arguments =
-            ["build", "--quiet", "--locked", "--package", "hubward-crypto", "--example", "des_once"];
+        let arguments = ["build", "--quiet", "--locked", "--package", "hubward-crypto", "--example", name];
         assert!(Command::new(cargo).args(arguments).status().unwrap().success());
     }
     // beside this test's own folder
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/des_once")
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples").join(name)
 }
 
 /// How many instructions it takes.
-fn instructions(program: &Path, width: &str, number: usize) -> u64 {
+fn instructions(program: &Path, what: &str, number: usize) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(program)
-        .args([width, &(100 + number).to_string()])
+        .args([what, &(100 + number).to_string()])
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .output()
@@ -37,17 +36,41 @@ fn instructions(program: &Path, width: &str, number: usize) -> u64 {
     counted.trim().parse().unwrap()
 }
 
-#[test]
-fn des_takes_as_many_instructions_for_every_key_and_all_data() {
+/// Whether instructions can be counted here.
+fn counts() -> bool {
     if Command::new("valgrind").arg("--version").output().is_err() {
         assert!(
             std::env::var_os("HUBWARD_REQUIRE").is_none(),
             "valgrind is not installed, and HUBWARD_REQUIRE is set"
         );
         println!("skipped: valgrind is not installed");
+        return false;
+    }
+    true
+}
+
+/// Hashes of IKE, keys, check values of ESP and passwords: a stranger who could see how far a
+/// compare got would find the right value byte by byte.
+#[test]
+fn a_compare_takes_as_many_instructions_wherever_the_difference_is() {
+    if !counts() {
         return;
     }
-    let program = build();
+    let program = build("compare_once");
+    for (what, from) in [("hash", 0), ("secret", 0), ("type0", 0), ("type7", 0), ("icv", 1)] {
+        // a packet that verifies is decrypted as well
+        let counts: Vec<u64> = (from..4).map(|number| instructions(&program, what, number)).collect();
+        assert!(counts[0] > 100_000, "{what}: {counts:?}");
+        assert!(counts.iter().all(|count| *count == counts[0]), "{what}: {counts:?}");
+    }
+}
+
+#[test]
+fn des_takes_as_many_instructions_for_every_key_and_all_data() {
+    if !counts() {
+        return;
+    }
+    let program = build("des_once");
     // valgrind 3.19 knows no AVX-512
     let mut widths = vec!["64"];
     #[cfg(target_arch = "x86_64")]

@@ -1,8 +1,12 @@
-//! What the process may do, and what it gives up: a gateway has keys, so it leaves no core dump and
-//! gains no rights.
+//! What the process may do, and what it gives up: a gateway has keys, so it leaves no core dump,
+//! keeps no right that it does not use, and gains none.
 
-use crate::error::{Context, Error};
+use crate::error::{Context, Error, check};
+use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities,
+};
 
 /// The capabilities that Hubward asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub enum Capability {
     NetBindService,
     /// `CAP_SYS_ADMIN`: entering network namespaces.
     SysAdmin,
+    /// `CAP_DAC_OVERRIDE`: files of other users, whatever their permissions.
+    DacOverride,
 }
 
 impl Capability {
@@ -25,16 +31,22 @@ impl Capability {
             Self::NetRaw => "CAP_NET_RAW",
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::DacOverride => "CAP_DAC_OVERRIDE",
         }
     }
 
     fn bit(self) -> u32 {
         match self {
+            Self::DacOverride => 1,
             Self::NetBindService => 10,
             Self::NetAdmin => 12,
             Self::NetRaw => 13,
             Self::SysAdmin => 21,
         }
+    }
+
+    fn set(self) -> CapabilitySet {
+        CapabilitySet::from_bits_retain(1 << self.bit())
     }
 }
 
@@ -64,6 +76,55 @@ pub fn forbid_core_dumps() -> Result<(), Error> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .context("set to zero", "the core dump limit")?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbid", "core dumps")
+}
+
+/// Gives up every capability but these, in every set, and the way to get one back: the bounding set
+/// loses the others too, and no program that is started gains rights. Those that are kept are kept
+/// over the start of another program, as far as the kernel lets them.
+///
+/// Only threads that are started afterwards are concerned: call it before the first. What this
+/// thread does not have it does not get.
+pub fn keep_only(kept: &[Capability]) -> Result<(), Error> {
+    let wanted = kept.iter().fold(CapabilitySet::empty(), |set, capability| set | capability.set());
+    // the bounding set needs CAP_SETPCAP: first, while it is there
+    for bit in 0..64 {
+        let one = CapabilitySet::from_bits_retain(1 << bit);
+        if wanted.contains(one) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(one) {
+            Ok(()) => {}
+            // more than the kernel knows
+            Err(Errno::INVAL) => break,
+            // who may not change the set has nothing that it would let through: no new privileges
+            Err(Errno::PERM) => break,
+            Err(error) => return Err(error).context("leave", "capabilities to nobody"),
+        }
+    }
+    let had = capabilities(None).context("read", "the capabilities")?;
+    let sets = CapabilitySets {
+        effective: had.effective & wanted,
+        permitted: had.permitted & wanted,
+        inheritable: had.inheritable & wanted,
+    };
+    set_capabilities(None, sets).context("give up", "capabilities")?;
+    forbid_new_privileges()
+}
+
+/// Whether a file or folder is the user's under which this process runs, or does not exist: its own
+/// permissions then let the process in.
+pub fn is_own(path: &std::path::Path) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    rustix::fs::stat(path).map_or(true, |stat| stat.st_uid == user)
+}
+
+/// Lets a program that is started in the place of this one have no open file but standard input and
+/// the two outputs.
+pub fn close_at_exec() -> Result<(), Error> {
+    // SAFETY: close_range takes numbers, and with this flag closes nothing yet.
+    let marked =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    check(libc::c_int::try_from(marked).unwrap_or(-1)).map(drop).context("close", "files at a restart")
 }
 
 /// No program started from here gains rights by a set-user-id bit or file capabilities
@@ -96,5 +157,66 @@ mod tests {
         assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
         let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
         assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    }
+
+    /// A set of capabilities of this thread.
+    fn set_of(name: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(line.trim_start_matches(':').trim(), 16).unwrap()
+    }
+
+    /// Whoever starts it: afterwards neither this thread nor one that it starts has more, nor a way
+    /// to get it.
+    #[test]
+    fn what_is_not_kept_is_in_no_set_of_this_thread_and_its_children() {
+        let thread = std::thread::spawn(|| {
+            let (had, bounds) = (set_of("CapPrm"), set_of("CapBnd"));
+            keep_only(&[Capability::NetAdmin, Capability::NetRaw]).unwrap();
+            let wanted = 1 << 12 | 1 << 13;
+            let look = move || {
+                for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
+                    assert_eq!(set_of(set) & !wanted, 0, "{set}");
+                }
+                assert_eq!(set_of("CapPrm"), had & wanted, "what is kept is kept");
+                // without CAP_SETPCAP (bit 8) the bounds stay, and nothing can reach them
+                let within = if had & (1 << 8) != 0 { bounds & wanted } else { bounds };
+                assert_eq!(set_of("CapBnd"), within);
+                let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+                assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+            };
+            look();
+            std::thread::spawn(look).join().unwrap();
+            // a second time, with nothing left to give up
+            keep_only(&[Capability::NetAdmin]).unwrap();
+            assert_eq!(set_of("CapPrm"), had & (1 << 12));
+            assert_eq!(has(Capability::NetRaw).unwrap(), false);
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn files_of_others_are_told_from_ones_own() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(is_own(folder.path()) && is_own(&folder.path().join("absent")));
+        let user = rustix::process::geteuid().as_raw();
+        assert_eq!(is_own(std::path::Path::new("/proc/1")), user == 0);
+    }
+
+    /// No descriptor goes to a program that takes this one's place, in a process of its own because
+    /// it concerns them all.
+    #[test]
+    fn a_restart_inherits_no_files() {
+        use std::os::fd::AsRawFd as _;
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let open = rustix::io::fcntl_dupfd_cloexec(&file, 100).unwrap();
+        rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
+        close_at_exec().unwrap();
+        assert_eq!(
+            rustix::io::fcntl_getfd(&open).unwrap(),
+            rustix::io::FdFlags::CLOEXEC,
+            "{}",
+            open.as_raw_fd()
+        );
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod family;
 pub(crate) mod files;
 pub(crate) mod format;
 pub(crate) mod inbox;
+pub(crate) mod lockout;
 pub(crate) mod message;
 pub(crate) mod program;
 pub(crate) mod store;

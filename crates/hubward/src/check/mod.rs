@@ -2,6 +2,7 @@
 
 mod groups;
 mod json;
+mod keys;
 mod replace;
 mod report;
 mod screen;

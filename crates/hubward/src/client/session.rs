@@ -23,7 +23,7 @@ use hubward_linux::monitor::Monitor;
 use hubward_linux::terminal::Modes;
 use hubward_linux::udp::UdpSocket;
 use hubward_linux::unreachable::UnreachableSocket;
-use hubward_linux::{SocketOptions, notify, privilege, random};
+use hubward_linux::{SocketOptions, notify, random};
 use hubward_proto::esp::inbound::Notice;
 use hubward_proto::esp::sad::Sad;
 use hubward_proto::flow::tables::Tables;
@@ -48,8 +48,9 @@ const OUTSIDE: InterfaceId = InterfaceId(0);
 /// `hubward client connect`.
 pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
-    privilege::forbid_core_dumps()?;
     let mut profile = profile::read(&arguments)?;
+    // before the first thread, because every thread has its own rights
+    run::confine(&[&arguments.state])?;
     let terminal = Modes::of(std::io::stdin());
     let inbox = Arc::new(Inbox::default());
     let asking = Arc::new(AtomicBool::new(true));

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Every `show` command without its options.
-fn plain() -> Vec<&'static str> {
+pub(super) fn plain() -> Vec<&'static str> {
     let shows = ROWS.iter().filter(|row| matches!(row.run, Run::Show(_)));
     shows.map(|row| row.form.split_once(" [").map_or(row.form, |(plain, _)| plain)).collect()
 }

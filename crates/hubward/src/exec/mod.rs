@@ -1,5 +1,7 @@
 //! Exec commands: their table, and the local socket by which `hubward exec` runs one.
 
+#[cfg(test)]
+mod canary;
 pub(crate) mod command;
 mod debug;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod show_pool;
 mod show_route;
 mod show_session;
 mod show_system;
+mod show_weak;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 use super::{
     debug, manage, ping, show_acl, show_config, show_engine, show_failures, show_guard, show_interface,
     show_ipsec, show_isakmp, show_isakmp_config, show_map, show_pool, show_route, show_session, show_system,
+    show_weak,
 };
 use crate::exec::command::{Arguments, Context, Output};
 use crate::manage::desk::{Answers, Desk, Outcome, PRIVILEGED, Refusal};
@@ -107,6 +108,7 @@ pub(crate) const ROWS: &[Row] = &[
         1,
         show_session::session,
     ),
+    show("show crypto weak", 1, show_weak::weak),
     show("show debugging", 1, debug::debugging),
     show("show interfaces [<IF:interface> [<UNIT:unit>]]", 1, show_interface::interfaces),
     show("show ip access-lists [<name>]", 1, show_acl::lists),

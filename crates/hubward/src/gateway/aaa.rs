@@ -8,6 +8,7 @@ use hubward_config::secret::Password;
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
+use hubward_proto::policy::ClientGroup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,12 +78,41 @@ fn checked(config: &Config, stored: Option<&Password>, given: &Secret) -> Option
     verdict
 }
 
-/// Looks a group up by `aaa authorization network LIST`; without a list no group is known.
+/// The client groups of a configuration, as the engine wants them: looking one up takes as long as
+/// not finding one.
+pub(crate) struct Groups {
+    /// `None`: a group without a key that can be used.
+    named: BTreeMap<String, Option<Arc<ClientGroup>>>,
+    /// `group default`, for clients whose group is not configured.
+    default: Option<ClientGroup>,
+}
+
+impl Groups {
+    /// All groups of a configuration.
+    pub(crate) fn of(config: &Config) -> Self {
+        // of two with one name the first counts
+        let names = config.groups.iter().rev().map(|group| group.name.clone());
+        let named = names.map(|name| {
+            let group = translate::client_group(config, &name).map(Arc::new);
+            (name, group)
+        });
+        Self { named: named.collect(), default: translate::client_group(config, "") }
+    }
+
+    /// Looks a group up by `aaa authorization network LIST`; without a list no group is known.
+    pub(crate) fn authorize(&self, config: &Config, list: Option<&str>, group: &str) -> Answer {
+        let list = list.and_then(|list| named(&config.aaa.network, list));
+        let local = list.is_some_and(|list| list.methods.contains(&AaaMethod::Local));
+        // as the client knows it
+        let default = || Some(Arc::new(ClientGroup { name: group.into(), ..self.default.clone()? }));
+        let found = self.named.get(group).cloned().unwrap_or_else(default);
+        Answer::Group(found.filter(|_| local))
+    }
+}
+
+/// The same for one question.
 pub(crate) fn authorize(config: &Config, list: Option<&str>, group: &str) -> Answer {
-    let list = list.and_then(|list| named(&config.aaa.network, list));
-    let local = list.is_some_and(|list| list.methods.contains(&AaaMethod::Local));
-    let found = local.then(|| translate::client_group(config, group)).flatten();
-    Answer::Group(found.map(Arc::new))
+    Groups::of(config).authorize(config, list, group)
 }
 
 fn named<'a>(lists: &'a [AaaList], name: &str) -> Option<&'a AaaList> {
@@ -133,6 +163,30 @@ mod tests {
             for given in ["alpha", "gfullage", "gamma"] {
                 assert_eq!(passes(user, given), own == given, "{user} {given}");
             }
+        }
+    }
+
+    #[test]
+    fn groups_are_found_as_the_configuration_finds_them() {
+        let text = "aaa new-model\naaa authorization network n local\n\
+                    crypto isakmp client configuration group a\n key first\n\
+                    crypto isakmp client configuration group nokey\n pool p\n";
+        let default = "crypto isakmp client configuration group default\n key other\n";
+        let name = |text: &str, list: Option<&str>, group: &str| {
+            let config = hubward_config::parse(text).config;
+            let Answer::Group(found) = authorize(&config, list, group) else { panic!("no group") };
+            found.map(|group| group.name.clone())
+        };
+        for (group, without, with) in [
+            ("a", Some("a"), Some("a")),
+            ("nokey", None, None),
+            ("x", None, Some("x")),
+            ("default", None, Some("default")),
+        ] {
+            assert_eq!(name(text, Some("n"), group).as_deref(), without, "{group}");
+            assert_eq!(name(&format!("{text}{default}"), Some("n"), group).as_deref(), with, "{group}");
+            assert_eq!(name(text, None, group), None, "{group}");
+            assert_eq!(name(text, Some("m"), group), None, "{group}");
         }
     }
 

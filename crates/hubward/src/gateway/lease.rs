@@ -3,11 +3,11 @@
 
 use crate::base::family::v4_address;
 use crate::base::store::{LEASES, Rows, Store};
+use crate::gateway::pool::Free;
 use hubward_config::model::Pool;
 use hubward_proto::flow::selector::AddressRange;
 use hubward_proto::ike::io::{LeaseError, LeaseOwner};
-use ipnet::{IpAddrRange, Ipv4AddrRange, Ipv6AddrRange};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Where leases are stored. A store may be slow: only the leases' own thread waits for it.
@@ -38,18 +38,22 @@ impl LeaseStore {
     }
 }
 
-/// The leases of all pools.
+/// The leases of all pools. Whatever is asked takes about as long for one lease as for very many.
 pub(crate) struct Leases {
     store: LeaseStore,
-    pools: Vec<Pool>,
+    /// Pools that have addresses, by name.
+    pools: BTreeMap<String, Free>,
     /// The address of each owner; it stays reserved for the owner after its session, until somebody
     /// else needs it.
     owned: BTreeMap<String, IpAddr>,
+    /// The same the other way round: no address has two owners.
+    owners: BTreeMap<IpAddr, String>,
     /// Addresses in use, with how often they were granted and not released: an answer that was too
     /// late is released when its owner may already have asked again.
     in_use: BTreeMap<IpAddr, u32>,
-    /// Addresses of ended sessions, the longest unused first.
-    released: Vec<IpAddr>,
+    /// Addresses that have an owner who does not use them, with their turn to be given to another.
+    released: BTreeMap<IpAddr, u64>,
+    next_turn: u64,
 }
 
 fn key(pool: &str, owner: &LeaseOwner) -> String {
@@ -63,29 +67,49 @@ fn row(address: IpAddr) -> Option<Vec<u8>> {
     v4_address(address).map(|address| address.octets().to_vec())
 }
 
-/// The addresses of a range, from the lowest; `None` if the ends are of different families.
-fn addresses(range: &AddressRange) -> Option<IpAddrRange> {
-    match (range.first(), range.last()) {
-        (IpAddr::V4(low), IpAddr::V4(high)) => Some(IpAddrRange::V4(Ipv4AddrRange::new(low, high))),
-        (IpAddr::V6(low), IpAddr::V6(high)) => Some(IpAddrRange::V6(Ipv6AddrRange::new(low, high))),
-        _ => None,
-    }
-}
-
 impl Leases {
     /// Starts with the leases of the previous process.
     pub(crate) fn open(store: LeaseStore) -> Self {
         let rows = store.rows();
-        let known =
-            rows.into_iter().filter_map(|(key, row)| Some((key, IpAddr::from(*row.first_chunk::<4>()?))));
-        let owned: BTreeMap<_, _> = known.collect();
-        let released = owned.values().copied().collect();
-        Self { store, pools: Vec::new(), owned, in_use: BTreeMap::new(), released }
+        let mut leases = Self {
+            store,
+            pools: BTreeMap::new(),
+            owned: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            in_use: BTreeMap::new(),
+            released: BTreeMap::new(),
+            next_turn: 0,
+        };
+        let mut wrong = Vec::new();
+        for (key, row) in rows {
+            let address = row.first_chunk::<4>().map(|octets| IpAddr::from(*octets));
+            match address.filter(|address| !leases.owners.contains_key(address)) {
+                Some(address) => {
+                    leases.owners.insert(address, key.clone());
+                    leases.owned.insert(key, address);
+                    leases.put_back(address);
+                }
+                // no lease, or a second one of an address: a file that was not written here
+                None => wrong.push((key, None)),
+            }
+        }
+        if !wrong.is_empty() {
+            leases.store.write(&wrong);
+        }
+        leases
     }
 
     /// Sets the configured pools.
     pub(crate) fn configure(&mut self, pools: &[Pool]) {
-        self.pools = pools.to_vec();
+        self.pools.clear();
+        for pool in pools {
+            if let Some(range) = AddressRange::new(pool.low, pool.high) {
+                self.pools.entry(pool.name.clone()).or_default().add(range);
+            }
+        }
+        for (address, turn) in &self.released {
+            self.pools.values_mut().for_each(|pool| pool.released(*address, *turn));
+        }
     }
 
     /// Leases an address to an owner: the one it has, the one it asks for, the lowest that was
@@ -96,32 +120,36 @@ impl Leases {
         owner: &LeaseOwner,
         wanted: Option<IpAddr>,
     ) -> Result<IpAddr, LeaseError> {
-        let pools = self.pools.iter().filter(|known| known.name == pool);
-        let ranges: Vec<_> = pools.filter_map(|pool| AddressRange::new(pool.low, pool.high)).collect();
-        if ranges.is_empty() {
-            return Err(LeaseError::NoPool);
-        }
-        let inside = |address: &IpAddr| ranges.iter().any(|range| range.contains(*address));
         let key = key(pool, owner);
-        let had = self.owned.get(&key).copied().filter(inside);
-        let known: BTreeSet<_> = self.owned.values().copied().collect();
-        let free = |address: &IpAddr| inside(address) && !known.contains(address);
-        let fresh = ranges.iter().filter_map(addresses).flatten().find(|address| !known.contains(address));
-        let reused = self
-            .released
-            .iter()
-            .copied()
-            .find(|address| inside(address) && !self.in_use.contains_key(address));
-        let address = had.or(wanted.filter(free)).or(fresh).or(reused).ok_or(LeaseError::Exhausted)?;
-        let gone = self.owned.extract_if(.., |other, given| *given == address && *other != key);
-        let mut rows: Vec<_> = gone.map(|(other, _)| (other, None)).collect();
-        if self.owned.insert(key.clone(), address) != Some(address) {
+        let Some(pool) = self.pools.get_mut(pool) else { return Err(LeaseError::NoPool) };
+        // a session may still use an address that its owner lost to a change of the pools
+        let known =
+            |address: IpAddr| self.owners.contains_key(&address) || self.in_use.contains_key(&address);
+        let had = self.owned.get(&key).copied().filter(|address| pool.contains(*address));
+        let wanted = || wanted.filter(|address| pool.contains(*address) && !known(*address));
+        let address = match had.or_else(wanted) {
+            Some(address) => address,
+            None => pool.fresh(known).or_else(|| pool.reused()).ok_or(LeaseError::Exhausted)?,
+        };
+        let mut rows = Vec::new();
+        if let Some(other) = self.owners.insert(address, key.clone())
+            && other != key
+        {
+            self.owned.remove(&other);
+            rows.push((other, None));
+        }
+        let before = self.owned.insert(key.clone(), address);
+        if before != Some(address) {
             rows.push((key, row(address)));
         }
         if !rows.is_empty() {
             self.store.write(&rows);
         }
-        self.released.retain(|other| *other != address);
+        let turn = self.released.remove(&address);
+        self.pools.values_mut().for_each(|pool| pool.taken(address, turn));
+        if let Some(lost) = before.filter(|before| *before != address) {
+            self.lose(lost);
+        }
         *self.in_use.entry(address).or_default() += 1;
         Ok(address)
     }
@@ -134,8 +162,29 @@ impl Leases {
             return false;
         }
         self.in_use.remove(&address);
-        self.released.push(address);
+        match self.owners.contains_key(&address) {
+            true => self.put_back(address),
+            false => self.pools.values_mut().for_each(|pool| pool.forgotten(address)),
+        }
         true
+    }
+
+    /// An address that has an owner is not used.
+    fn put_back(&mut self, address: IpAddr) {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.released.insert(address, turn);
+        self.pools.values_mut().for_each(|pool| pool.released(address, turn));
+    }
+
+    /// The owner of an address has another one.
+    fn lose(&mut self, address: IpAddr) {
+        self.owners.remove(&address);
+        let turn = self.released.remove(&address);
+        self.pools.values_mut().for_each(|pool| pool.taken(address, turn));
+        if !self.in_use.contains_key(&address) {
+            self.pools.values_mut().for_each(|pool| pool.forgotten(address));
+        }
     }
 }
 
@@ -210,5 +259,127 @@ mod tests {
         assert_eq!(leases.lease("p", &owner("c", "3"), None), Err(LeaseError::Exhausted));
         assert!(leases.release(address));
         assert_eq!(leases.lease("p", &owner("c", "3"), None), Ok(address));
+    }
+
+    /// Every step with very many leases: a table that is searched for each would take minutes.
+    #[test]
+    fn twenty_thousand_leases_cost_as_much_each_as_one() {
+        let mut leases = Leases::open(LeaseStore::Local(Store::default()));
+        leases.configure(&[range("10.0.0.0", "10.0.78.31")]);
+        let begun = std::time::Instant::now();
+        let name = |number: u32| owner(&format!("user{number}"), "d");
+        let given: Vec<_> =
+            (0..20_000).map(|number| leases.lease("p", &name(number), None).unwrap()).collect();
+        assert_eq!(given.iter().collect::<std::collections::BTreeSet<_>>().len(), given.len());
+        assert_eq!(leases.lease("p", &owner("more", "d"), None), Err(LeaseError::Exhausted));
+        for (number, address) in given.iter().enumerate() {
+            assert!(leases.release(*address));
+            // renewed, and ended
+            assert_eq!(leases.lease("p", &name(number as u32), None), Ok(*address));
+            assert!(leases.release(*address));
+        }
+        // others, who get what was released the longest ago
+        for (number, address) in given.iter().enumerate() {
+            let other = owner(&format!("other{number}"), "d");
+            assert_eq!(leases.lease("p", &other, None), Ok(*address));
+        }
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    }
+
+    /// The pools change under sessions: an address in use is given to nobody else, whoever owned it.
+    #[test]
+    fn an_address_in_use_survives_any_change_of_the_pools() {
+        let mut leases = Leases::open(LeaseStore::Local(Store::default()));
+        let named = |name: &str, low: &str, high: &str| Pool { name: name.into(), ..range(low, high) };
+        leases.configure(&[named("p", "10.5.5.1", "10.5.5.2")]);
+        let first = leases.lease("p", &owner("a", "1"), None).unwrap();
+        // the owner gets another from the new range, while the first is in use
+        leases.configure(&[named("p", "10.6.6.1", "10.6.6.2"), named("q", "10.5.5.1", "10.5.5.2")]);
+        assert_eq!(leases.lease("p", &owner("a", "1"), None).unwrap().to_string(), "10.6.6.1");
+        assert_eq!(leases.lease("q", &owner("b", "1"), Some(first)).unwrap().to_string(), "10.5.5.2");
+        assert_eq!(leases.lease("q", &owner("c", "1"), None), Err(LeaseError::Exhausted));
+        assert!(leases.release(first));
+        assert_eq!(leases.lease("q", &owner("c", "1"), None), Ok(first), "a hole below the highest");
+        assert_eq!(leases.lease("q", &owner("d", "1"), None), Err(LeaseError::Exhausted));
+    }
+
+    /// A file with two owners of one address: the second gets another.
+    #[test]
+    fn a_ledger_that_names_an_address_twice_leases_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let keys = [key("p", &owner("a", "1")), key("p", &owner("b", "1"))];
+        let rows = [&keys[0], &keys[1]].map(|key| (key.clone(), Some(vec![10, 5, 5, 1])));
+        store.write(LEASES, &rows);
+        store.write(LEASES, &[("short".into(), Some(vec![0, 0, 0, 7]))]);
+        let mut leases = Leases::open(LeaseStore::Local(store));
+        leases.configure(&[pool()]);
+        let first = leases.lease("p", &owner("a", "1"), None).unwrap();
+        let second = leases.lease("p", &owner("b", "1"), None).unwrap();
+        assert_eq!((first.to_string(), second.to_string()), ("10.5.5.1".into(), "10.5.5.2".into()));
+    }
+
+    /// Names the folder of the ledger in a process that is to be killed.
+    const VICTIM: &str = "HUBWARD_TEST_LEDGER";
+    const MANY: u32 = 5000;
+
+    /// Leases address after address, and says of each that it was given, until it is killed.
+    fn lease_until_killed(folder: &std::path::Path) {
+        use std::io::Write as _;
+        let mut leases = Leases::open(LeaseStore::Local(Store::open(folder).unwrap()));
+        leases.configure(&[range("10.0.0.1", "10.0.50.255")]);
+        let mut out = std::io::stdout().lock();
+        for number in 0..MANY {
+            let address = leases.lease("p", &owner(&format!("user{number}"), "d"), None).unwrap();
+            writeln!(out, "lease {number} {address}").unwrap();
+            out.flush().unwrap();
+        }
+    }
+
+    /// The process is killed again and again between two writes and within one: each owner keeps
+    /// the address that it was given, and no address is given twice.
+    #[test]
+    fn five_thousand_leases_outlive_kill_9() {
+        use std::io::BufRead as _;
+        if let Some(folder) = std::env::var_os(VICTIM) {
+            return lease_until_killed(std::path::Path::new(&folder));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut given: BTreeMap<u32, IpAddr> = BTreeMap::new();
+        let mut rounds = 0;
+        while given.len() < MANY as usize {
+            let until = given.len() + 397 * (rounds % 3 + 1);
+            let name = "gateway::lease::tests::five_thousand_leases_outlive_kill_9";
+            let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name, "--nocapture", "--test-threads=1"])
+                .env(VICTIM, folder.path())
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            let out = std::io::BufReader::new(victim.stdout.take().unwrap());
+            for line in out.lines().map_while(Result::ok) {
+                let words: Vec<_> = line.split(' ').collect();
+                let Some(at) = words.iter().position(|word| word.ends_with("lease")) else { continue };
+                let [number, address] = words[at + 1..] else { continue };
+                let (number, address) = (number.parse().unwrap(), address.parse().unwrap());
+                let before = given.insert(number, address);
+                assert!(before.is_none_or(|before| before == address), "{number}: {before:?} and {address}");
+                if given.len() == until {
+                    victim.kill().unwrap();
+                }
+            }
+            victim.wait().unwrap();
+            rounds += 1;
+            assert!(rounds < 100, "{} leases", given.len());
+        }
+        assert!(rounds > 5, "it was killed {rounds} times");
+        let different: std::collections::BTreeSet<_> = given.values().collect();
+        assert_eq!(different.len(), MANY as usize, "an address was given twice");
+        let mut leases = Leases::open(LeaseStore::Local(Store::open(folder.path()).unwrap()));
+        leases.configure(&[range("10.0.0.1", "10.0.50.255")]);
+        for (number, address) in given {
+            assert_eq!(leases.lease("p", &owner(&format!("user{number}"), "d"), None), Ok(address));
+        }
     }
 }

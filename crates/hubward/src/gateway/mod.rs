@@ -6,6 +6,7 @@ pub(crate) mod asks;
 pub(crate) mod drive;
 pub(crate) mod lease;
 pub(crate) mod networks;
+mod pool;
 pub(crate) mod resolved;
 pub(crate) mod startup;
 
@@ -282,6 +283,7 @@ impl Gateway {
     fn effects(&mut self) {
         let mut routes_changed = false;
         let (mut new, mut new_reverse) = (Vec::new(), Vec::new());
+        let mut told = Vec::new();
         while let Some(effect) = self.engine.poll() {
             match effect {
                 Effect::Transmit { path, bytes } => {
@@ -348,13 +350,18 @@ impl Gateway {
                 }
                 Effect::Release { address, .. } => self.asks.release(address),
                 Effect::Assign(_) | Effect::Unassign { .. } => {}
-                Effect::Event(event) => match event.kind {
-                    EventKind::Trace(_) => self.logging.step(event),
-                    _ => {
-                        self.views.failures().event(clock::wall(), &event);
-                        self.log.event(now(), &event);
-                    }
-                },
+                Effect::Event(event) => told.push(event),
+            }
+        }
+        // an answer must not tell by its time what is written about it, such as that a group is
+        // not known
+        for event in told {
+            match event.kind {
+                EventKind::Trace(_) => self.logging.step(event),
+                _ => {
+                    self.views.failures().event(clock::wall(), &event);
+                    self.log.event(now(), &event);
+                }
             }
         }
         if self.guard.due().is_some_and(|at| at <= now()) {

@@ -285,3 +285,165 @@ fn a_packet_that_waits_makes_the_gateway_call_its_peer() {
         assert!(length > 28 && message[8..16] == [0; 8] && message[18] == 2, "{:02x?}", &message[..28]);
     });
 }
+
+/// Another engine at the peer's address, whose messages arrive at once.
+struct Caller {
+    engine: Engine,
+    socket: std::net::UdpSocket,
+}
+
+impl Caller {
+    fn new(site: &Site<'_>, config: &str) -> Self {
+        let addresses = [(InterfaceId(0), "192.0.2.2"), (InterfaceId(1), "10.2.2.1")]
+            .map(|(id, address)| (id, address.parse().unwrap()));
+        let policy = Translation::of(&hubward_config::parse(config).config).on(&addresses.into(), Vec::new());
+        let socket = site.peer.run(|| std::net::UdpSocket::bind("192.0.2.2:500")).unwrap().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let tables = Tables::build(&Arc::new(policy.clone()), Vec::new());
+        let flow = Flow {
+            source: "10.2.2.5".parse().unwrap(),
+            destination: "10.1.1.5".parse().unwrap(),
+            ..flow_to("10.1.1.5")
+        };
+        let Verdict::Protect(acquire) = tables.classify(&flow) else { panic!("it is not protected") };
+        let mut engine = Engine::new(Arc::new(policy), [7; 32], now());
+        engine.handle(now(), Input::Acquire(acquire));
+        Self { engine, socket }
+    }
+
+    /// Gives the gateway what this end sends, without the gateway's answers.
+    fn call(&mut self, site: &mut Site<'_>) -> bool {
+        let mut called = false;
+        while let Some(effect) = self.engine.poll() {
+            if let Effect::Transmit { bytes, .. } = effect {
+                let from = "192.0.2.2:500".parse().unwrap();
+                let to = Some("192.0.2.1".parse().unwrap());
+                site.gateway.datagram(Datagram { from, to, port: 500, bytes });
+                called = true;
+            }
+        }
+        called
+    }
+
+    /// Talks until both ends have nothing more to say.
+    fn talk(&mut self, site: &mut Site<'_>) {
+        while self.call(site) {
+            site.gateway.effects();
+            let mut bytes = [0; 4096];
+            while let Ok((length, from)) = self.socket.recv_from(&mut bytes) {
+                let path = Path {
+                    local: "192.0.2.2".parse().unwrap(),
+                    local_port: 500,
+                    remote: from.ip(),
+                    remote_port: from.port(),
+                    interface: InterfaceId(0),
+                    vrf: VrfId(0),
+                    encapsulation: Encapsulation::Native,
+                };
+                self.engine.handle(now(), Input::Datagram { path, bytes: &bytes[..length] });
+            }
+        }
+    }
+}
+
+/// The peer's end of [`CONFIG`].
+fn peer_config() -> String {
+    CONFIG
+        .replace("192.0.2.1", "HUB")
+        .replace("192.0.2.2", "192.0.2.1")
+        .replace("HUB", "192.0.2.2")
+        .replace("10.1.1.0 0.0.0.255 10.2.2.0 0.0.0.255", "10.2.2.0 0.0.0.255 10.1.1.0 0.0.0.255")
+        .replace("ip address 10.1.1.1", "ip address 10.2.2.1")
+        .replace("ip route 10.2.2.0", "ip route 10.1.1.0")
+}
+
+/// What the log is given, each with what `look` says at that moment.
+struct Listener<F>(Arc<std::sync::Mutex<Vec<(String, usize)>>>, F);
+
+impl<S: tracing::Subscriber, F: Fn() -> usize + 'static> tracing_subscriber::Layer<S> for Listener<F> {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, _: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{value:?} ");
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push((text.0, (self.1)()));
+    }
+}
+
+/// How long writing a log takes tells a stranger nothing about what was found wrong: the answer has
+/// left before.
+#[test]
+fn an_answer_leaves_before_anything_is_written_about_it() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    with_gateway("timing", CONFIG, |mut site| {
+        // nothing that the hub takes
+        let mut caller = Caller::new(&site, &peer_config().replace("group 14", "group 5"));
+        assert!(caller.call(&mut site));
+        let (heard, socket) = (Arc::default(), caller.socket.try_clone().unwrap());
+        let arrived = move || socket.peek_from(&mut [0; 64]).map_or(0, |(length, _)| length);
+        let log = tracing_subscriber::registry().with(Listener(Arc::clone(&heard), arrived));
+        tracing::subscriber::with_default(log, || site.gateway.effects());
+        let heard = heard.lock().unwrap();
+        let about: Vec<_> = heard.iter().filter(|(text, _)| text.contains("192.0.2.2")).collect();
+        assert!(!about.is_empty(), "{heard:?}");
+        assert!(about.iter().all(|(_, arrived)| *arrived > 0), "{about:?}");
+    });
+}
+
+/// Keys of the configuration, and those of the SAs, in each spelling of a number.
+fn spellings(secret: &[u8]) -> Vec<String> {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list: Vec<String> = secret.iter().map(u8::to_string).collect();
+    let mut all = vec![hex.to_uppercase(), hex, list.join(", ")];
+    all.extend(String::from_utf8(secret.to_vec()).ok());
+    all
+}
+
+/// A tunnel that comes up, one that fails, and all debugging: neither the log nor what the commands
+/// show has a key.
+#[test]
+fn the_log_of_a_session_with_debugging_has_no_key() {
+    use crate::debug::{Class, Switch};
+    use hubward_proto::ike::trace::TraceScope;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    const KEY: &str = "Zq9xPresharedKey41";
+    let config = CONFIG.replace("key secret", &format!("key {KEY}"));
+    with_gateway("canary", &config, |mut site| {
+        for class in [Class::Isakmp, Class::Ipsec, Class::Engine] {
+            site.gateway.logging.debugging.switch(Switch::On(class));
+        }
+        site.gateway.engine.trace(TraceScope::All);
+        let heard = Arc::default();
+        let log = tracing_subscriber::registry()
+            .with(crate::log::layer::BufferLayer(Arc::clone(&site.gateway.logging)))
+            .with(Listener(Arc::clone(&heard), || 0));
+        let mut secrets = vec![KEY.as_bytes().to_vec()];
+        tracing::subscriber::with_default(log, || {
+            let right = peer_config().replace("key secret", &format!("key {KEY}"));
+            let mut caller = Caller::new(&site, &right);
+            caller.talk(&mut site);
+            let children = site.gateway.engine.inspect().children;
+            assert_eq!(children.len(), 1, "a tunnel is up");
+            for half in [&children[0].sa.inbound, &children[0].sa.outbound] {
+                secrets.push(half.keymat.expose().to_vec());
+            }
+            drop(caller);
+            // the wrong key
+            Caller::new(&site, &peer_config()).talk(&mut site);
+        });
+        let views = &site.gateway.views;
+        let lines = views.logging.buffer.view().lines;
+        let mut text: String = lines.iter().map(|line| format!("{line:?}\n")).collect();
+        text += &format!("{:?} {:?}", heard.lock().unwrap(), views.failures().failures());
+        assert!(text.contains("ISAKMP") && lines.len() > 50, "{} lines", lines.len());
+        for secret in secrets {
+            for spelling in spellings(&secret) {
+                assert!(spelling.len() > 8 && !text.contains(&spelling), "{spelling} is told");
+            }
+        }
+    });
+}

@@ -118,9 +118,9 @@ impl Servers {
             tracing::info!("addresses of {} are lent on {interface}", pool.network);
             let stop = Stop::default();
             let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
-            let mut written = Written { store: self.store.clone(), bindings: server.bindings().clone() };
+            let written = Written { store: self.store.clone() };
             let stopped = stop.flag();
-            let work = move |heart: &Heart| serve(heart, server, &socket, &mut written, &stopped);
+            let work = move |heart: &Heart| serve(heart, server, &socket, &written, &stopped);
             let thread = self.supervisor.spawn("dhcp", work)?;
             self.running.push(Serving {
                 interface,
@@ -197,26 +197,19 @@ fn place(config: &Config, configured: &DhcpPool) -> Option<(String, Pool)> {
 /// The leases as they are in the database.
 struct Written {
     store: Store,
-    bindings: BTreeMap<Ipv4Addr, Binding>,
 }
 
 impl Written {
     /// Stores what changed: by address, the end in seconds since 1970, then the owner. A client
     /// learns of its lease only after that.
-    fn update(&mut self, now: Instant, bindings: &BTreeMap<Ipv4Addr, Binding>) {
-        if self.bindings == *bindings {
-            return;
-        }
-        let gone = self.bindings.keys().filter(|address| !bindings.contains_key(address));
-        let mut rows: Vec<_> = gone.map(|address| (address.to_string(), None)).collect();
-        for (address, binding) in
-            bindings.iter().filter(|(address, new)| self.bindings.get(address) != Some(new))
-        {
+    fn update(&self, now: Instant, changes: Vec<(Ipv4Addr, Option<Binding>)>) {
+        let row = |binding: Binding| {
             let until = (wall_clock() + binding.until.since(now)).as_secs();
-            rows.push((address.to_string(), Some([&until.to_be_bytes()[..], &binding.owner].concat())));
-        }
+            [&until.to_be_bytes()[..], &binding.owner].concat()
+        };
+        let rows: Vec<_> =
+            changes.into_iter().map(|(address, binding)| (address.to_string(), binding.map(row))).collect();
         self.store.write(DHCP_SERVER, &rows);
-        self.bindings.clone_from(bindings);
     }
 }
 
@@ -233,11 +226,11 @@ fn stored(store: &Store, now: Instant) -> Vec<(Ipv4Addr, Binding)> {
         .collect()
 }
 
-fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &mut Written, stop: &AtomicBool) {
+fn serve(heart: &Heart, mut server: Server, socket: &PacketSocket, written: &Written, stop: &AtomicBool) {
     let take = |buffer: &mut [u8]| socket.recv(buffer).map(|packet| packet.length);
     receive(heart, socket, take, stop, |bytes| {
         let answer = server.handle(now(), bytes);
-        heart.away(|| written.update(now(), server.bindings()));
+        heart.away(|| written.update(now(), server.take_changes()));
         if let Some(answer) = answer
             && let Err(error) = socket.send(&answer, BROADCAST)
         {

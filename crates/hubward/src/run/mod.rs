@@ -36,12 +36,12 @@ use tokio::signal::unix::{SignalKind, signal};
 /// not.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let choices = Choices::of(&arguments.options)?;
+    // before the first thread, because every thread has its own rights
+    let kept = confine(&[&arguments.file, folder(&arguments.file), &arguments.state, &arguments.socket])?;
     let supervisor = Supervisor::new();
     let logging = Logging::start(&supervisor);
     subscribe("info", Arc::clone(&logging));
-    privilege::forbid_core_dumps()?;
-    // no other user may read the state folder, leases and keys, whoever starts the program
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    tracing::info!("of the capabilities that it was started with, this process keeps at most {kept}");
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
     hubward_crypto::choice::choose(&hubward_linux::clock::now);
@@ -57,6 +57,30 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
             false => NotYet(error).into(),
         }
     })
+}
+
+/// The folder of a file, which `write memory` writes too.
+fn folder(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Gives up every right that a gateway or VPN client does not use, so that whoever gets in through
+/// a fault of this program gets no more than the network. Says which capabilities are left.
+///
+/// Root started by hand may have been given files of another user, such as those of the service: then
+/// it keeps the right to read and write them.
+pub(crate) fn confine(files: &[&Path]) -> anyhow::Result<String> {
+    privilege::forbid_core_dumps()?;
+    // no other user may read the state folder, leases and keys, whoever starts the program
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let mut kept = vec![Capability::NetAdmin, Capability::NetRaw, Capability::NetBindService];
+    let all_own = files.iter().all(|file| privilege::is_own(file));
+    if !all_own && privilege::has(Capability::DacOverride)? {
+        kept.push(Capability::DacOverride);
+    }
+    privilege::keep_only(&kept)?;
+    Ok(kept.into_iter().map(Capability::name).collect::<Vec<_>>().join(", "))
 }
 
 /// Brings up a configuration that may be started, and runs it.
@@ -112,6 +136,10 @@ fn bring_up(
 pub(crate) fn restart() -> anyhow::Error {
     let program = std::env::current_exe().ok().and_then(|path| in_place(&path));
     let program = program.unwrap_or_else(|| "/proc/self/exe".into());
+    // sockets and files are opened anew; nothing that was inherited is passed on
+    if let Err(error) = privilege::close_at_exec() {
+        tracing::warn!("{error}");
+    }
     let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
     anyhow::Error::new(error).context("the program could not begin anew")
 }

@@ -63,10 +63,17 @@ impl Session {
             text.push_str(line);
         }
         match end.is(line) {
-            true if text.len() > RAW => self.print("% The text is too long\n", work),
+            true if text.len() > RAW => {
+                self.print("% The text, or a line of it, is too long, or it has control characters\n", work);
+            }
             true => self.configure(text, work),
             false => self.raw(end, text, work),
         }
+    }
+
+    /// A line of a raw text was not taken as it was typed: the text is read to its end, and refused.
+    pub(super) fn raw_refused(&mut self, end: RawEnd, line: &str, work: &mut Work) {
+        self.raw_line(end, " ".repeat(RAW + 1), line, work);
     }
 
     fn configure(&mut self, line: String, work: &mut Work) {

@@ -4,8 +4,8 @@
 use super::key::Key;
 use std::collections::VecDeque;
 
-/// Characters of a line; IOS takes 254.
-const LINE: usize = 1024;
+/// Characters of a line; IOS takes 254. A longer line is refused as a whole.
+pub(super) const LINE: usize = 1024;
 /// Lines of history; IOS keeps 20.
 const HISTORY: usize = 20;
 
@@ -18,12 +18,30 @@ pub(crate) enum Asked {
     Line(String),
     /// A whole line, after which configuration mode ends.
     Leave(String),
+    /// A line of which something was not taken, with what was taken of it: it must not be obeyed.
+    Refused {
+        line: String,
+        why: Flaw,
+        /// Configuration mode ends after it.
+        leave: bool,
+    },
     /// Help for the line up to here.
     Help(String),
     /// Completion of the last word of this.
     Complete(String),
     /// The line was given up.
     Interrupt,
+}
+
+/// Why a line is not what was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Flaw {
+    /// More than [`LINE`] characters.
+    #[error("the line is longer than {LINE} characters; nothing was done")]
+    TooLong,
+    /// Bytes that are not UTF-8, or control characters.
+    #[error("the line has control characters, or bytes that are not UTF-8; nothing was done")]
+    NotText,
 }
 
 /// Whether typed characters are shown.
@@ -42,6 +60,9 @@ pub(crate) struct Editor {
     prompt: String,
     echo: Echo,
     line: Vec<char>,
+    /// Why the line is not what was typed, until something of it is erased: then whoever types
+    /// looks at it.
+    flaw: Option<Flaw>,
     cursor: usize,
     killed: Vec<char>,
     history: VecDeque<String>,
@@ -65,6 +86,7 @@ impl Editor {
             prompt: String::new(),
             echo: Echo::Shown,
             line: Vec::new(),
+            flaw: None,
             cursor: 0,
             killed: Vec::new(),
             history: VecDeque::new(),
@@ -87,6 +109,7 @@ impl Editor {
         self.prompt = prompt.to_string();
         self.echo = echo;
         self.line = typed.chars().collect();
+        self.flaw = None;
         self.cursor = self.line.len();
         self.place = 0;
         self.print(out);
@@ -108,10 +131,23 @@ impl Editor {
     pub(crate) fn key(&mut self, key: Key, out: &mut String) -> Asked {
         match key {
             Key::Char(character) => self.insert(&[character], out),
-            Key::Enter => return Asked::Line(self.take(out)),
+            Key::Enter => {
+                let flaw = self.flaw;
+                let line = self.take(out);
+                return flaw.map_or(Asked::Line(line.clone()), |why| Asked::Refused {
+                    line,
+                    why,
+                    leave: false,
+                });
+            }
             Key::Leave => {
+                let flaw = self.flaw;
                 let line = self.take_with("^Z", out);
-                return Asked::Leave(line);
+                return flaw.map_or(Asked::Leave(line.clone()), |why| Asked::Refused {
+                    line,
+                    why,
+                    leave: true,
+                });
             }
             Key::Interrupt => {
                 self.take_with("^C", out);
@@ -161,6 +197,12 @@ impl Editor {
         Asked::Nothing
     }
 
+    /// Something was typed that the line cannot hold.
+    pub(crate) fn spoil(&mut self, why: Flaw, out: &mut String) {
+        out.push('\x07');
+        self.flaw.get_or_insert(why);
+    }
+
     /// The typed text, without taking it.
     #[cfg(test)]
     fn typed(&self) -> String {
@@ -179,7 +221,8 @@ impl Editor {
         let line: String = std::mem::take(&mut self.line).into_iter().collect();
         self.cursor = 0;
         self.place = 0;
-        let worth_keeping = self.echo == Echo::Shown && !line.trim().is_empty();
+        let whole = self.flaw.take().is_none();
+        let worth_keeping = self.echo == Echo::Shown && whole && !line.trim().is_empty();
         if worth_keeping && self.history.back() != Some(&line) {
             self.history.push_back(line.clone());
             if self.history.len() > HISTORY {
@@ -192,7 +235,7 @@ impl Editor {
     fn insert(&mut self, characters: &[char], out: &mut String) {
         let room = LINE.saturating_sub(self.line.len());
         if characters.len() > room {
-            out.push('\x07');
+            self.spoil(Flaw::TooLong, out);
         }
         let from = self.cursor;
         for character in characters.iter().take(room) {
@@ -208,6 +251,7 @@ impl Editor {
             return;
         }
         let cut: Vec<char> = self.line.drain(from..to).collect();
+        self.flaw = None;
         if keep && self.echo != Echo::Hidden {
             self.killed = cut;
         }
@@ -228,6 +272,7 @@ impl Editor {
             self.draft = self.line.clone();
         }
         self.place = place;
+        self.flaw = None;
         self.line = match place.checked_sub(1) {
             None => std::mem::take(&mut self.draft),
             Some(back) => {
@@ -432,5 +477,29 @@ mod tests {
         let long = vec![b'a'; 5000];
         typed(&mut editor, &mut screen, &long);
         assert_eq!(editor.typed().len(), LINE);
+    }
+
+    /// As many characters as a line takes, and one more, with which it is no line; somebody who
+    /// erases the end sees what he has.
+    #[test]
+    fn a_line_that_is_too_long_is_not_cut_and_obeyed() {
+        let (mut editor, mut screen) = begun("Hub#", 80);
+        let long = |characters: usize| "a".repeat(characters);
+        let asked = typed(&mut editor, &mut screen, format!("{}\r", long(LINE)).as_bytes());
+        assert_eq!(asked, [Asked::Line(long(LINE))]);
+        for (end, leave) in [("\r", false), ("\x1a", true)] {
+            let asked = typed(&mut editor, &mut screen, format!("{}{end}", long(LINE + 1)).as_bytes());
+            assert_eq!(asked, [Asked::Refused { line: long(LINE), why: Flaw::TooLong, leave }]);
+        }
+        assert_eq!(editor.history().count(), 1, "what was refused is not kept");
+        let mended = format!("{}\x08b\r", long(LINE + 9));
+        let asked = typed(&mut editor, &mut screen, mended.as_bytes());
+        assert_eq!(asked, [Asked::Line(long(LINE - 1) + "b")]);
+        // a line after a refused one is a line
+        typed(&mut editor, &mut screen, format!("{}\r", long(LINE + 1)).as_bytes());
+        assert_eq!(typed(&mut editor, &mut screen, b"x\r"), [Asked::Line("x".into())]);
+        // as much again by Ctrl-Y
+        let asked = typed(&mut editor, &mut screen, format!("{}\x15\x19\x19\r", long(LINE)).as_bytes());
+        assert!(matches!(asked[..], [Asked::Refused { .. }]));
     }
 }

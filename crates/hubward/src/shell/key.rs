@@ -56,6 +56,8 @@ pub(crate) enum Key {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keys {
     state: State,
+    /// Something came that is neither a character nor a key.
+    broken: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -81,6 +83,13 @@ enum State {
 const SEQUENCE: u8 = 16;
 
 impl Keys {
+    /// Whether something came since the last question that is neither a character nor a key: bytes
+    /// that are not UTF-8, or a control character without a meaning. A line is not the same without
+    /// it.
+    pub(crate) fn take_broken(&mut self) -> bool {
+        std::mem::take(&mut self.broken)
+    }
+
     /// The keystroke that a byte ends, if it ends one.
     pub(crate) fn byte(&mut self, byte: u8) -> Option<Key> {
         match std::mem::take(&mut self.state) {
@@ -118,6 +127,7 @@ impl Keys {
             },
             State::Utf8 { mut bytes, have, want } => {
                 if byte & 0xc0 != 0x80 {
+                    self.broken = true;
                     return self.ground(byte);
                 }
                 if let Some(place) = bytes.get_mut(have) {
@@ -127,8 +137,11 @@ impl Keys {
                     self.state = State::Utf8 { bytes, have: have + 1, want };
                     return None;
                 }
-                let text = std::str::from_utf8(bytes.get(..want)?).ok()?;
-                text.chars().next().filter(|character| !character.is_control()).map(Key::Char)
+                let text = bytes.get(..want).and_then(|bytes| std::str::from_utf8(bytes).ok());
+                let character = text.and_then(|text| text.chars().next());
+                let printable = character.filter(|character| !character.is_control());
+                self.broken |= printable.is_none();
+                printable.map(Key::Char)
             }
         }
     }
@@ -177,7 +190,12 @@ impl Keys {
                 self.state = State::Utf8 { bytes: [byte, 0, 0, 0], have: 1, want };
                 return None;
             }
-            _ => return None,
+            // flow control
+            _ if byte == control(b'q') || byte == control(b's') => return None,
+            _ => {
+                self.broken = true;
+                return None;
+            }
         })
     }
 }
@@ -219,6 +237,31 @@ mod tests {
         assert_eq!(keys(b"\xc3a\xff\x80b"), [Key::Char('a'), Key::Char('b')]);
         // U+0085 is a control character
         assert_eq!(keys(b"\xc2\x85c"), [Key::Char('c')]);
+    }
+
+    #[test]
+    fn what_is_neither_a_character_nor_a_key_is_told() {
+        for (bytes, broken) in [
+            (&b"show version\r"[..], false),
+            ("é€\r".as_bytes(), false),
+            (b"\x1b[A\x1bOB\r\0\x11\x13", false),
+            (b"a\0b", true),
+            (b"\xffa", true),
+            (b"\xc3a", true),
+            (b"\xe2\x82", false),
+            (b"\xe2\x82\r", true),
+            (b"\x80", true),
+            (b"\xed\xa0\x80", true),
+            (b"\xc2\x85", true),
+            (b"\x1c", true),
+        ] {
+            let mut keys = Keys::default();
+            for byte in bytes {
+                let _key = keys.byte(*byte);
+            }
+            assert_eq!(keys.take_broken(), broken, "{bytes:?}");
+            assert!(!keys.take_broken());
+        }
     }
 
     #[test]

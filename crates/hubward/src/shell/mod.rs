@@ -8,6 +8,7 @@ pub(crate) mod enabled;
 pub(crate) mod filter;
 pub(crate) mod forms;
 mod key;
+pub(crate) mod line;
 pub(crate) mod pager;
 pub(crate) mod serve;
 pub(crate) mod session;

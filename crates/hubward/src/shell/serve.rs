@@ -71,8 +71,16 @@ pub(crate) fn serve(
 ) -> io::Result<()> {
     let hostname = hostname(desk);
     let mut session = Session::new(&hostname, login.privilege, login.terminal, login.enable.is_some());
-    let mut work =
-        Work { inputs, out, login, desk, waiting: VecDeque::new(), typed_ahead: 0, watching: None };
+    let mut work = Work {
+        inputs,
+        out,
+        login,
+        desk,
+        waiting: VecDeque::new(),
+        typed_ahead: 0,
+        overrun: false,
+        watching: None,
+    };
     let served = work.talk(&mut session);
     // a user who is gone in the middle of configuration mode has changed the configuration as well
     if session.is_configuring() {
@@ -96,6 +104,8 @@ struct Work<'a> {
     waiting: VecDeque<Input>,
     /// Bytes of it that were typed.
     typed_ahead: usize,
+    /// More was typed than can wait.
+    overrun: bool,
     /// `terminal monitor`
     watching: Option<Subscription>,
 }
@@ -229,6 +239,12 @@ impl Work<'_> {
         let text = String::from_utf8(held)
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned());
         session.rename(&hostname(desk));
+        if std::mem::take(&mut self.overrun) {
+            let mut printed = String::new();
+            crlf(&text, &mut printed);
+            self.out.write_all(printed.as_bytes())?;
+            return Ok(session.overrun());
+        }
         match outcome {
             Ok(outcome) => Ok(session.reply(job, outcome.map(|()| text.as_str()))),
             Err(_) if interrupted => Ok(session.interrupted(&text)),
@@ -241,15 +257,22 @@ impl Work<'_> {
     fn listen(&mut self) -> Result<(), Ending> {
         while let Ok(input) = self.inputs.1.try_recv() {
             match input {
-                Input::Typed(bytes) if bytes.iter().any(|byte| INTERRUPTS.contains(byte)) => {
-                    // what was typed ahead is forgotten, as on IOS
+                Input::Typed(mut bytes) if bytes.iter().any(|byte| INTERRUPTS.contains(byte)) => {
+                    // what was typed ahead is forgotten, as on IOS, and what comes after it counts
                     self.waiting.retain(|input| !matches!(input, Input::Typed(_)));
-                    self.typed_ahead = 0;
+                    let last = bytes.iter().rposition(|byte| INTERRUPTS.contains(byte));
+                    bytes.drain(..last.map_or(0, |last| last + 1));
+                    self.typed_ahead = bytes.len();
+                    self.overrun = false;
+                    if !bytes.is_empty() {
+                        self.waiting.push_back(Input::Typed(bytes));
+                    }
                     return Err(Ending::Interrupted);
                 }
-                Input::Typed(bytes) if self.typed_ahead + bytes.len() > AHEAD => {
-                    // as much as a paste needs; a terminal that never stops is told that it is too
-                    // much
+                Input::Typed(bytes) if self.overrun || self.typed_ahead + bytes.len() > AHEAD => {
+                    // as much as a paste needs; of one that is longer, nothing after the gap may be
+                    // obeyed
+                    self.overrun = true;
                     self.out.write_all(b"\x07").map_err(Ending::Broken)?;
                 }
                 Input::Typed(bytes) => {
@@ -366,6 +389,7 @@ mod tests {
             desk: &desk,
             waiting: VecDeque::new(),
             typed_ahead: 0,
+            overrun: false,
             watching: None,
         };
         let mut output =
@@ -395,6 +419,41 @@ mod tests {
         assert_eq!(printed.matches("\r\n%SYS-5-X: line\r\n").count(), 1000, "the log is told meanwhile");
     }
 
+    /// A paste that is longer than what can wait: nothing behind the gap is obeyed, because a piece
+    /// of a line may be another command.
+    #[test]
+    fn a_paste_with_a_gap_ends_the_session() {
+        let desk = crate::views::tests::desk();
+        let login = login(&desk, 24);
+        let inputs = sync_channel(2000);
+        inputs.0.send(Input::Typed(b"ping 127.0.0.1 repeat 3 timeout 1\r".to_vec())).unwrap();
+        for _ in 0..(AHEAD / 4096 + 9) {
+            inputs.0.send(Input::Typed(b"show privilege\r".repeat(273))).unwrap();
+        }
+        inputs.0.send(Input::Typed(b"x\rshow users\r".to_vec())).unwrap();
+        inputs.0.send(Input::Ended).unwrap();
+        let mut printed = Vec::new();
+        serve(&inputs, &mut printed, &login, &desk).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.ends_with("is not obeyed, and the session ends\r\n"), "{printed}");
+        assert!(!printed.contains("show users") && printed.contains("Success rate"), "{printed}");
+    }
+
+    /// Ctrl-C in a piece: what follows it is a line of its own.
+    #[test]
+    fn what_follows_an_interrupt_is_obeyed_whole() {
+        let desk = crate::views::tests::desk();
+        let login = login(&desk, 24);
+        let inputs = sync_channel(20);
+        inputs.0.send(Input::Typed(b"ping 127.0.0.1 repeat 900 timeout 1\r".to_vec())).unwrap();
+        inputs.0.send(Input::Typed(b"show us\x03show privilege\r".to_vec())).unwrap();
+        inputs.0.send(Input::Ended).unwrap();
+        let mut printed = Vec::new();
+        serve(&inputs, &mut printed, &login, &desk).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.contains("#show privilege\r\nCurrent privilege level is 15\r\n"), "{printed}");
+    }
+
     /// Without a pager a long output goes to the terminal as it is made, filtered or not, and
     /// Ctrl-C ends it.
     #[test]
@@ -412,6 +471,7 @@ mod tests {
                 desk: &desk,
                 waiting: VecDeque::new(),
                 typed_ahead: 0,
+                overrun: false,
                 watching: None,
             };
             let filtering = filter.map(Filtering::new);

@@ -1,7 +1,7 @@
 //! One user's session: what was typed so far, with which privilege, on what terminal. Bytes in,
 //! effects out; no I/O.
 
-use super::editor::{Asked, Echo, Editor};
+use super::editor::{Asked, Echo, Editor, Flaw};
 use super::filter::{self, Filter};
 use super::key::{Key, Keys};
 use super::pager::{Page, Pager, crlf};
@@ -153,8 +153,10 @@ impl Session {
     /// Bytes came from the terminal.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Vec<Effect> {
         let mut work = Work::default();
-        let room = AHEAD.saturating_sub(self.ahead.len());
-        self.ahead.extend(bytes.iter().take(room));
+        if self.ahead.len() + bytes.len() > AHEAD {
+            return self.overrun();
+        }
+        self.ahead.extend(bytes);
         self.work(&mut work);
         work.effects()
     }
@@ -230,6 +232,19 @@ impl Session {
         work.effects()
     }
 
+    /// More was typed ahead than can wait: what is lost may be in the middle of a line, and nobody
+    /// knows what the rest would do. The session ends.
+    pub(crate) fn overrun(&mut self) -> Vec<Effect> {
+        let mut work = Work::default();
+        let told = "\n% More was typed ahead than can wait; the rest is not obeyed, and the session ends\n";
+        crlf(told, &mut work.out);
+        self.leave_configuration(&mut work);
+        self.state = State::Closed;
+        self.ahead.clear();
+        work.effect(Effect::Close);
+        work.effects()
+    }
+
     /// Nobody typed for as long as the line allows.
     pub(crate) fn timed_out(&mut self) -> Vec<Effect> {
         self.state = State::Closed;
@@ -266,7 +281,11 @@ impl Session {
     pub(super) fn work(&mut self, work: &mut Work) {
         while !matches!(self.state, State::Running | State::Checking { .. } | State::Closed) {
             let Some(byte) = self.ahead.pop_front() else { return };
-            if let Some(key) = self.keys.byte(byte) {
+            let key = self.keys.byte(byte);
+            if self.keys.take_broken() && !matches!(self.state, State::Paging(_)) {
+                self.editor.spoil(Flaw::NotText, &mut work.out);
+            }
+            if let Some(key) = key {
                 self.key(key, work);
             }
         }
@@ -287,6 +306,7 @@ impl Session {
                         work.effect(Effect::Enable { level, password: Password(password) });
                     }
                     Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
+                    Asked::Refused { why, .. } => self.spoilt(why, work),
                     _ => self.state = State::Password { level, wrong },
                 };
             }
@@ -302,12 +322,15 @@ impl Session {
                 return match self.editor.key(key, &mut work.out) {
                     Asked::Line(answer) => self.answer(job, answer, work),
                     Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
+                    Asked::Refused { why, .. } => self.spoilt(why, work),
                     _ => self.state = State::Asking { job, key: asks_key },
                 };
             }
             State::Raw { end, text } => {
                 return match self.editor.key(key, &mut work.out) {
                     Asked::Line(line) => self.raw_line(end, text, &line, work),
+                    Asked::Refused { line, leave: false, .. } => self.raw_refused(end, &line, work),
+                    Asked::Refused { why, .. } => self.spoilt(why, work),
                     Asked::Interrupt | Asked::Leave(_) => self.prompt("", work),
                     _ => self.state = State::Raw { end, text },
                 };
@@ -325,6 +348,18 @@ impl Session {
                 }
                 self.leave_configuration(work);
                 self.prompt("", work);
+            }
+            Asked::Refused { line, why, leave } => {
+                // what follows a line that opens a mode or a text belongs to it, and is refused too
+                let text = RawEnd::of(line.trim()).filter(|_| self.configuring.is_some() && !leave);
+                self.configuring = self.configuring.take().map(|position| position.after_refused(&line));
+                if leave {
+                    self.leave_configuration(work);
+                }
+                match text {
+                    Some(end) => self.raw_refused(end, "", work),
+                    None => self.spoilt(why, work),
+                }
             }
             Asked::Interrupt => {
                 self.leave_configuration(work);
@@ -475,6 +510,11 @@ impl Session {
             Page::Done => self.prompt("", work),
             Page::More(pager) => self.state = State::Paging(pager),
         }
+    }
+
+    /// Tells why a line was not taken as it was typed, and asks for the next.
+    fn spoilt(&mut self, why: Flaw, work: &mut Work) {
+        self.wrong("", &Refusal::Failed(why.to_string()), work);
     }
 
     /// Tells why a line is refused, and asks for the next.

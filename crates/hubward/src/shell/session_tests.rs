@@ -141,7 +141,7 @@ fn a_text_that_is_too_long_is_no_commands() {
         talk.keys(format!("hostname {}\r", "x".repeat(500)).as_bytes());
     }
     let shown = talk.keys(b"hostname Mine\r#\r");
-    assert!(shown.ends_with("% The text is too long\r\nHub(config)#"), "{shown}");
+    assert!(shown.ends_with("it has control characters\r\nHub(config)#"), "{shown}");
     assert_eq!(talk.running, before);
 }
 
@@ -340,4 +340,49 @@ fn a_line_without_effect_answers_at_the_console_at_once() {
         let told = shown.rsplit_once("\r\n").map_or(String::new(), |(told, _)| format!("{told}\r\n"));
         assert_eq!(told, answer, "{line}");
     }
+}
+
+/// A line that is too long does nothing, and so do the lines that belong to it.
+#[test]
+fn a_pasted_line_that_is_too_long_is_refused_whole() {
+    let long = "x".repeat(2000);
+    let mut talk = Talk::begin(0, "");
+    let shown = talk.keys(format!("show privilege {long}\r").as_bytes());
+    assert!(
+        shown.ends_with("\r\n% the line is longer than 1024 characters; nothing was done\r\n\r\nHub#"),
+        "{shown}"
+    );
+    assert!(talk.ran.is_empty());
+    // the question that a command asks
+    let shown = talk.keys(format!("reload\ry{long}\r").as_bytes());
+    assert!(shown.ends_with("Hub#") && talk.answers.is_empty(), "{shown}");
+    let before = talk.running.clone();
+    for paste in [
+        format!("description {long}\r"),
+        format!("interface FastEthernet0/0 {long}\r shutdown\r exit\r"),
+        format!("banner motd ^{long}\rhostname Other\r^\r"),
+        format!("banner motd ^\r{long}\rhostname Other\r^\r"),
+        format!("hostname Other{long}\x1a"),
+    ] {
+        let shown = talk.keys(format!("conf t\r{paste}").as_bytes());
+        assert_eq!(talk.running, before, "{paste:?}: {shown}");
+        talk.keys(b"\x1a");
+    }
+    let shown = talk.keys(b"conf t\rhostname Other\r");
+    assert!(talk.running.contains("hostname Other"), "{shown}");
+}
+
+/// Bytes that are no text do not vanish from a line that is obeyed.
+#[test]
+fn control_characters_are_not_dropped_from_a_line() {
+    let mut talk = Talk::begin(0, "");
+    for line in
+        [&b"show\0 version\r"[..], b"show ver\x1csion\r", b"show \xffversion\r", b"show ver\xc3sion\r"]
+    {
+        let shown = talk.keys(line);
+        assert!(shown.contains("% the line has control characters"), "{line:?}: {shown}");
+    }
+    assert!(talk.ran.is_empty());
+    talk.keys(b"show version\r\0");
+    assert_eq!(talk.ran, ["show version"]);
 }

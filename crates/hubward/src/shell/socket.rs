@@ -10,6 +10,7 @@ use crate::exec::run;
 use crate::manage::desk::{Desk, Outcome, PRIVILEGED, Refusal};
 use crate::shell::console::{self, HELLO};
 use crate::shell::filter::{self, Filtering};
+use crate::shell::line;
 use crate::supervise::{self, BEAT, Heart, Supervisor};
 use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags};
@@ -21,8 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Bytes of the lines of a connection.
-const LINES: u64 = 4096;
 /// Ends an answer: what comes without it was cut off.
 const END: u8 = 0;
 /// Commands at a time.
@@ -95,11 +94,11 @@ fn remove_socket(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// What comes over a connection; `None` when that is too much: what is cut off must not be obeyed.
-fn lines(first: [u8; 1], stream: &mut UnixStream) -> anyhow::Result<Option<String>> {
-    let mut text = first.to_vec();
-    stream.take(LINES).read_to_end(&mut text)?;
-    Ok((text.len() as u64 <= LINES).then(|| String::from_utf8_lossy(&text).into_owned()))
+/// What comes over a connection: at most one byte more than may be obeyed.
+fn said(first: [u8; 1], stream: &mut UnixStream) -> std::io::Result<Vec<u8>> {
+    let mut said = first.to_vec();
+    stream.take(line::BYTES as u64).read_to_end(&mut said)?;
+    Ok(said)
 }
 
 fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
@@ -109,16 +108,20 @@ fn answer(mut stream: UnixStream, desk: &Desk) -> anyhow::Result<()> {
     if stream.read(&mut first)? == 1 && first == [HELLO] {
         return console::serve(stream, desk);
     }
-    let Some(text) = lines(first, &mut stream)? else {
-        stream.write_all(Refusal::Invalid(0).to_string().as_bytes())?;
-        stream.write_all(&[END])?;
-        anyhow::bail!("more than {LINES} bytes of commands");
+    let said = said(first, &mut stream)?;
+    let lines = match line::lines(&said) {
+        Ok(lines) => lines,
+        Err(unfit) => {
+            stream.write_all(unfit.to_string().as_bytes())?;
+            stream.write_all(&[END])?;
+            anyhow::bail!("commands that are none: {}", unfit.to_string().trim_end());
+        }
     };
     let last = u16::try_from(AT_ONCE).unwrap_or(u16::MAX);
     let place = desk.views.lines.enter((0..=last).map(LineName::Console), "", "", PRIVILEGED, now());
-    let line = place.as_ref().map(|place| place.line);
-    let mut caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line };
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    let at = place.as_ref().map(|place| place.line);
+    let mut caller = Caller { privilege: PRIVILEGED, format: Format::Modern, line: at };
+    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
         match line {
             "terminal show-format classic" => caller.format = Format::Classic,
             "terminal show-format modern" => caller.format = Format::Modern,
@@ -211,18 +214,39 @@ pub(crate) fn ask(path: &Path, format: Format, line: &str) -> anyhow::Result<Str
 mod tests {
     use super::*;
 
-    /// As many bytes as a connection may bring, and one more, with which nothing is obeyed.
+    /// Asks over a connection as `hubward exec` does, without its limits.
+    fn answered(said: &[u8]) -> String {
+        let (mut client, server) = UnixStream::pair().unwrap();
+        let gateway = std::thread::spawn(move || answer(server, &crate::views::tests::desk()));
+        client.write_all(said).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut text = String::new();
+        // a gateway that refuses does not read the rest
+        let _reset = client.read_to_string(&mut text);
+        let _refused = gateway.join().unwrap();
+        text.trim_end_matches('\0').to_string()
+    }
+
+    /// As many bytes as a connection may bring, and one more: then nothing is obeyed, whatever
+    /// stands in front.
     #[test]
-    fn the_longest_line() {
-        for surplus in [0, 1] {
-            let (mut client, mut server) = UnixStream::pair().unwrap();
-            let text = "x".repeat(usize::try_from(LINES).unwrap() + surplus);
-            client.write_all(text.as_bytes()).unwrap();
-            client.shutdown(std::net::Shutdown::Write).unwrap();
-            let mut first = [0];
-            server.read_exact(&mut first).unwrap();
-            let read = lines(first, &mut server).unwrap();
-            assert_eq!(read, (surplus == 0).then_some(text));
+    fn a_command_that_is_too_long_is_refused_as_a_whole() {
+        let command = "show privilege\n";
+        let text = |bytes: usize| format!("{command}{}", " ".repeat(bytes - command.len()));
+        assert_eq!(answered(text(line::BYTES).as_bytes()), "Current privilege level is 15\n");
+        for bytes in [line::BYTES + 1, line::BYTES + 2, 3 * line::BYTES] {
+            let refused = answered(text(bytes).as_bytes());
+            assert!(refused.starts_with("% That is longer than 4096 bytes; nothing"), "{bytes}: {refused}");
+        }
+    }
+
+    /// A control character in a later line: the lines before it are not obeyed either.
+    #[test]
+    fn lines_with_control_characters_are_refused_together() {
+        for said in [&b"show privilege\nshow\0 clock"[..], b"show privilege\n\xff", b"show privilege\x08"] {
+            let refused = answered(said);
+            assert!(refused.starts_with("% That has control characters"), "{said:?}: {refused}");
+            assert!(is_refusal(&refused, ""), "{refused}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Who may log in on which line, and what `enable` asks for.
 
+use crate::base::clock::now;
 use crate::base::console_lines::LineName;
 use crate::gateway::aaa;
 use crate::manage::desk::Desk;
@@ -148,9 +149,27 @@ pub(crate) struct Enable;
 
 impl Enable {
     /// Asks the configuration in force when the password is given.
-    pub(crate) fn check(desk: &Desk) -> CheckEnable {
+    /// The failures of all users of an address count together, because the password is the same.
+    pub(crate) fn check(desk: &Desk, from: IpAddr) -> CheckEnable {
         let views = std::sync::Arc::clone(&desk.views);
-        Box::new(move |level, given| Self::outcome(&views.parsed().config, level, given))
+        Box::new(move |level, given| {
+            // no user has such a name
+            let name = format!("\0enable {level}");
+            if let Some(wait) = views.lockout.wait(from, &name, now()) {
+                tracing::warn!(
+                    "`enable` from {from} is not checked for {} s: too many failures",
+                    wait.as_secs() + 1
+                );
+                return Enabled::Wrong;
+            }
+            let outcome = Self::outcome(&views.parsed().config, level, given);
+            match outcome {
+                Enabled::Right => views.lockout.passed(from, &name, now()),
+                Enabled::Wrong => views.lockout.failed(from, &name, now()),
+                Enabled::NotSet => {}
+            }
+            outcome
+        })
     }
 
     /// The `secret` of a level is used, and its `password` only if there is no `secret`.
@@ -340,6 +359,21 @@ mod tests {
         assert_eq!(Enable::outcome(&config, 15, "weak"), Enabled::Wrong);
         assert_eq!(Enable::outcome(&config, 7, "seven"), Enabled::Right);
         assert_eq!(Enable::outcome(&config, 3, "seven"), Enabled::NotSet);
+    }
+
+    /// Whoever guesses waits, whatever user he is; from elsewhere the right one passes.
+    #[test]
+    fn guessing_the_password_of_enable_locks_out_the_guesser_alone() {
+        let desk = crate::views::tests::desk();
+        let parsed = hubward_config::parse("enable secret 0 strong\n");
+        desk.views.configured(std::sync::Arc::new(parsed));
+        let (guesser, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        for _ in 0..3 {
+            assert_eq!(Enable::check(&desk, guesser)(15, "weak"), Enabled::Wrong);
+        }
+        assert_eq!(Enable::check(&desk, guesser)(15, "strong"), Enabled::Wrong, "it is not even looked at");
+        assert_eq!(Enable::check(&desk, other)(15, "strong"), Enabled::Right);
+        assert_eq!(Enable::check(&desk, guesser)(7, "x"), Enabled::NotSet);
     }
 
     #[test]

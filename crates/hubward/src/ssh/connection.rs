@@ -7,6 +7,7 @@ use crate::base::console_lines::{LineName, Occupied};
 use crate::base::format::Format;
 use crate::exec::command::Caller;
 use crate::manage::desk::Desk;
+use crate::shell::line;
 use crate::shell::pager::crlf;
 use crate::shell::serve::{self, Input, Login};
 use crate::shell::session::Terminal;
@@ -49,8 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 /// Bytes of a session's stack.
 const STACK: usize = 1024 * 1024;
-/// Bytes of a command (`ssh router show version`).
-const COMMAND: usize = 4096;
+/// Why a login fails, as IOS says it.
+const FAILED: &str = "Login Authentication Failed";
 /// Passwords that are checked at a time.
 static CHECKS: Semaphore = Semaphore::const_new(2);
 
@@ -106,17 +107,27 @@ impl Connection {
         let (parsed, login) = (self.desk.views.parsed(), self.login());
         let (name, given) = (user.to_string(), password.to_string());
         let Ok(_turn) = CHECKS.acquire().await else { return Ok(Auth::reject()) };
+        let (source, lockout) = (self.from.ip(), &self.desk.views.lockout);
+        // the answer is the same as to a wrong one, and takes as long
+        if let Some(wait) = lockout.wait(source, user, now()) {
+            let seconds = wait.as_secs() + 1;
+            return Ok(self.outcome(user, Err(format!("too many failures; not checked for {seconds} s"))));
+        }
         let check = move || auth::password(&parsed.config, login.as_ref(), &name, &given);
         let passed = tokio::task::spawn_blocking(check).await.unwrap_or(false);
-        Ok(self.outcome(user, passed))
+        match passed {
+            true => lockout.passed(source, user, now()),
+            false => lockout.failed(source, user, now()),
+        }
+        Ok(self.outcome(user, if passed { Ok(()) } else { Err(FAILED.to_string()) }))
     }
 
-    fn outcome(&mut self, user: &str, passed: bool) -> Auth {
+    fn outcome(&mut self, user: &str, passed: Result<(), String>) -> Auth {
         let name = Untrusted::new(user.as_bytes());
         let source = self.from.ip();
-        if !passed {
+        if let Err(reason) = passed {
             tracing::warn!(
-                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {name}] [Source: {source}] [reason: Login Authentication Failed]"
+                "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {name}] [Source: {source}] [reason: {reason}]"
             );
             return Auth::reject();
         }
@@ -163,7 +174,7 @@ impl Connection {
 
     fn shell(&mut self, id: ChannelId) -> bool {
         let Some((_, place, rights)) = self.enter() else { return false };
-        let desk = self.desk.clone();
+        let (desk, from) = (self.desk.clone(), self.from.ip());
         self.begin(id, move |inputs, output, terminal| {
             let window = terminal.unwrap_or(Terminal { length: 0, width: 0 });
             let terminal = Terminal {
@@ -171,7 +182,7 @@ impl Connection {
                 width: rights.width.map_or(window.width, usize::from),
             };
             let (privilege, exec_timeout) = (rights.privilege, rights.exec_timeout);
-            let enable = Some(auth::Enable::check(&desk));
+            let enable = Some(auth::Enable::check(&desk, from));
             let login = Login { privilege, place, exec_timeout, terminal, enable };
             if let Err(error) = serve::serve(&inputs, output, &login, &desk) {
                 tracing::debug!("an SSH session ended: {error}");
@@ -408,7 +419,7 @@ impl Handler for Connection {
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         let public: &PublicKey = key.public_key;
         let passed = auth::key(&self.desk.views.parsed().config, user, public);
-        Ok(self.outcome(user, passed))
+        Ok(self.outcome(user, if passed { Ok(()) } else { Err(FAILED.to_string()) }))
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), Self::Error> {
@@ -506,8 +517,14 @@ impl Handler for Connection {
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let line = String::from_utf8_lossy(command.get(..COMMAND).unwrap_or(command)).into_owned();
-        match self.command(id, line) {
+        let begun = match line::command(command) {
+            Ok(line) => self.command(id, line.to_string()),
+            // no line is needed to say so
+            Err(unfit) => self.begin(id, move |_inputs, output, _terminal| {
+                let _gone = output.write_all(unfit.to_string().as_bytes());
+            }),
+        };
+        match begun {
             true => session.channel_success(id),
             false => refuse(id, session),
         }

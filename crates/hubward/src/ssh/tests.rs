@@ -328,3 +328,92 @@ fn a_lost_user_gets_no_session() {
         assert_eq!(shell.seen, "");
     });
 }
+
+/// What a client gives as one command, and what comes back.
+async fn told_of(server: &Server, command: &[u8]) -> String {
+    let mut client = server.connect().await.unwrap();
+    assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+    let channel = client.channel_open_session().await.unwrap();
+    channel.exec(true, command).await.unwrap();
+    let mut shell = Shell { _client: client, channel, seen: String::new() };
+    shell.end().await;
+    shell.seen
+}
+
+/// The longest command is obeyed; of a longer one not even its beginning is.
+#[test]
+fn a_command_that_is_too_long_is_not_cut_and_obeyed() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let padded = |bytes: usize| format!("{:bytes$}", "show privilege").into_bytes();
+        assert_eq!(told_of(&server, &padded(4096)).await, "Current privilege level is 15\n");
+        for bytes in [4097, 5000, 20_000] {
+            let told = told_of(&server, &padded(bytes)).await;
+            assert_eq!(told, "% That is longer than 4096 bytes; nothing was done\n", "{bytes}");
+        }
+    });
+}
+
+#[test]
+fn several_lines_and_control_characters_are_no_command() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        let told = told_of(&server, b"show privilege\nshow clock").await;
+        assert_eq!(told, "% A command is one line; nothing was done\n");
+        for command in [&b"show privilege\0"[..], b"show\x08 privilege", b"show privilege\xff"] {
+            let told = told_of(&server, command).await;
+            assert!(told.starts_with("% That has control characters"), "{command:?}: {told}");
+        }
+        assert_eq!(told_of(&server, b"show privilege\r\n").await, "Current privilege level is 15\n");
+    });
+}
+
+/// Environment variables are refused, and no size of a window is too odd.
+#[test]
+fn the_environment_and_sizes_of_windows() {
+    run(async {
+        let server = Server::start(&config("")).await;
+        for (columns, rows) in [(0, 0), (1, 1), (u32::MAX, u32::MAX)] {
+            let mut client = server.connect().await.unwrap();
+            assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+            let mut channel = client.channel_open_session().await.unwrap();
+            channel.set_env(true, "LD_PRELOAD", "x\0y").await.unwrap();
+            assert!(matches!(channel.wait().await, Some(ChannelMsg::Failure)));
+            channel.request_pty(false, "\x1b[2J", columns, rows, 0, 0, &[]).await.unwrap();
+            channel.request_shell(false).await.unwrap();
+            let mut shell = Shell { _client: client, channel, seen: String::new() };
+            shell.keys("show privilege\rexit\r").await;
+            shell.end().await;
+            assert!(shell.seen.contains("Current privilege level is 15"), "{columns}: {}", shell.seen);
+        }
+    });
+}
+
+/// After three wrong passwords, on as many connections as anybody likes, the right one is answered
+/// like a wrong one for a while; another user of that address gets in.
+#[test]
+fn guessing_a_password_locks_out_the_guesser_for_seconds() {
+    run(async {
+        let more = "username bert privilege 1 secret 0 berts\n";
+        let server = Server::start(&config(more)).await;
+        let lockout = &server.desk.views.lockout;
+        let from = std::net::IpAddr::from([127, 0, 0, 1]);
+        for _ in 0..3 {
+            let mut client = server.connect().await.unwrap();
+            assert!(!client.authenticate_password("admin", "guess").await.unwrap().success());
+        }
+        assert!(lockout.wait(from, "admin", crate::base::clock::now()).is_some());
+        let mut client = server.connect().await.unwrap();
+        let begun = Instant::now();
+        assert!(!client.authenticate_password("admin", "right").await.unwrap().success());
+        assert!(begun.elapsed() >= REFUSAL, "it takes as long as a wrong one");
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_password("bert", "berts").await.unwrap().success());
+        // and once the wait is over, the right one passes
+        while lockout.wait(from, "admin", crate::base::clock::now()).is_some() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut client = server.connect().await.unwrap();
+        assert!(client.authenticate_password("admin", "right").await.unwrap().success());
+    });
+}

@@ -6,6 +6,7 @@ pub(crate) mod snapshot;
 use crate::base::clock::now;
 use crate::base::console_lines::Lines;
 use crate::base::counters::Drops;
+use crate::base::lockout::Lockout;
 use crate::dataplane::offload::Offloads;
 use crate::log::logging::Logging;
 use crate::log::monitors::Monitors;
@@ -57,6 +58,8 @@ pub(crate) struct Views {
     started: Instant,
     /// The log.
     pub(crate) logging: Arc<Logging>,
+    /// Who has to wait until a password is checked.
+    pub(crate) lockout: Lockout,
     /// Who is logged in.
     pub(crate) lines: Arc<Lines>,
     /// The terminals that watch the log.
@@ -203,6 +206,7 @@ impl Views {
             started: now(),
             monitors: Arc::clone(&logging.monitors),
             logging,
+            lockout: Lockout::default(),
             lines: Arc::default(),
         }
     }

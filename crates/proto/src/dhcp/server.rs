@@ -3,7 +3,7 @@
 use super::{CLIENT_PORT, COOKIE, FIXED, SERVER_PORT, kind, option};
 use crate::time::Instant;
 use crate::wire::ip::{self, Ipv4, protocol};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -76,19 +76,73 @@ pub struct Binding {
     pub until: Instant,
 }
 
+/// Leases and offers, found by their address, owner and end: a request costs about as much with one
+/// as with very many.
+#[derive(Debug, Default)]
+struct Leases {
+    all: BTreeMap<Ipv4Addr, (Owner, Instant)>,
+    of: BTreeSet<(Owner, Ipv4Addr)>,
+    by_end: BTreeSet<(Instant, Ipv4Addr)>,
+}
+
+impl Leases {
+    fn get(&self, address: Ipv4Addr) -> Option<&(Owner, Instant)> {
+        self.all.get(&address)
+    }
+
+    fn insert(&mut self, address: Ipv4Addr, owner: Owner, until: Instant) {
+        self.remove(address);
+        self.of.insert((owner.clone(), address));
+        self.by_end.insert((until, address));
+        self.all.insert(address, (owner, until));
+    }
+
+    fn remove(&mut self, address: Ipv4Addr) {
+        if let Some((owner, until)) = self.all.remove(&address) {
+            self.of.remove(&(owner, address));
+            self.by_end.remove(&(until, address));
+        }
+    }
+
+    /// The addresses of an owner, the lowest first.
+    fn of(&self, owner: &Owner) -> impl Iterator<Item = Ipv4Addr> {
+        let from = (owner.clone(), Ipv4Addr::UNSPECIFIED);
+        self.of.range(from..=(owner.clone(), Ipv4Addr::BROADCAST)).map(|(_, address)| *address)
+    }
+
+    /// What has ended, the earliest first.
+    fn ended(&self, now: Instant) -> impl Iterator<Item = Ipv4Addr> {
+        self.by_end.range(..=(now, Ipv4Addr::BROADCAST)).map(|(_, address)| *address)
+    }
+}
+
 /// The server.
 #[derive(Debug)]
 pub struct Server {
     pool: Pool,
-    leases: BTreeMap<Ipv4Addr, (Owner, Instant)>,
+    leases: Leases,
     /// The leases that were granted and not only offered.
     confirmed: BTreeMap<Ipv4Addr, Binding>,
+    /// Those of them that changed since [`Server::take_changes`].
+    changed: BTreeSet<Ipv4Addr>,
+    /// Every lower address of the network was leased, or is never; `None` at the end.
+    next: Option<Ipv4Addr>,
+    /// Lower addresses that are nobody's again.
+    holes: BTreeSet<Ipv4Addr>,
 }
 
 impl Server {
     /// Without leases.
     pub fn new(pool: Pool) -> Self {
-        Self { pool, leases: BTreeMap::new(), confirmed: BTreeMap::new() }
+        let next = Some(pool.network.network());
+        Self {
+            pool,
+            leases: Leases::default(),
+            confirmed: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            next,
+            holes: BTreeSet::new(),
+        }
     }
 
     /// With the leases of the previous process. Addresses that the pool no longer leases are
@@ -97,7 +151,7 @@ impl Server {
         let mut server = Self::new(pool);
         for (address, binding) in bindings {
             if server.lends(address) || server.pool.fixed.iter().any(|fixed| fixed.address == address) {
-                server.leases.insert(address, (binding.owner.clone(), binding.until));
+                server.leases.insert(address, binding.owner.clone(), binding.until);
                 server.confirmed.insert(address, binding);
             }
         }
@@ -109,14 +163,35 @@ impl Server {
         &self.confirmed
     }
 
+    /// The leases that were granted or ended since the last time, for whoever saves them; `None` for
+    /// those that are nobody's any more.
+    pub fn take_changes(&mut self) -> Vec<(Ipv4Addr, Option<Binding>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|address| (address, self.confirmed.get(&address).cloned())).collect()
+    }
+
     fn lend(&mut self, address: Ipv4Addr, owner: Owner, until: Instant) {
-        self.leases.insert(address, (owner.clone(), until));
+        self.keep(address, owner.clone(), until);
         self.confirmed.insert(address, Binding { owner, until });
+        self.changed.insert(address);
+    }
+
+    fn keep(&mut self, address: Ipv4Addr, owner: Owner, until: Instant) {
+        self.holes.remove(&address);
+        self.leases.insert(address, owner, until);
     }
 
     fn forget(&mut self, owner: &Owner) {
-        self.leases.retain(|_, (other, _)| other != owner);
-        self.confirmed.retain(|_, binding| binding.owner != *owner);
+        for address in self.leases.of(owner).collect::<Vec<_>>() {
+            self.leases.remove(address);
+            if self.next.is_none_or(|next| address < next) {
+                self.holes.insert(address);
+            }
+            if self.confirmed.get(&address).is_some_and(|binding| binding.owner == *owner) {
+                self.confirmed.remove(&address);
+                self.changed.insert(address);
+            }
+        }
     }
 
     /// The fixed address of a client.
@@ -131,7 +206,7 @@ impl Server {
 
     /// Addresses that are leased or offered at this moment.
     pub fn lent(&self, now: Instant) -> Vec<Ipv4Addr> {
-        self.leases.iter().filter(|(_, (_, until))| *until > now).map(|(address, _)| *address).collect()
+        self.leases.all.iter().filter(|(_, (_, until))| *until > now).map(|(address, _)| *address).collect()
     }
 
     /// An IP packet to the server's port was received on the link; the answer must be broadcast
@@ -144,16 +219,16 @@ impl Server {
             kind::DISCOVER => {
                 let address = self.choose(now, &request)?;
                 // an offer must not shorten the lease that the client may still hold
-                let held = self.leases.get(&address).filter(|(owner, _)| *owner == request.owner);
+                let held = self.leases.get(address).filter(|(owner, _)| *owner == request.owner);
                 let until = held.map_or(now + OFFER, |(_, until)| (*until).max(now + OFFER));
-                self.leases.insert(address, (request.owner.clone(), until));
+                self.keep(address, request.owner.clone(), until);
                 Some(self.answer(&request, kind::OFFER, Some(address)))
             }
             kind::REQUEST if for_us => {
                 let wanted = request.wanted.or(request.current)?;
                 let free = self
                     .leases
-                    .get(&wanted)
+                    .get(wanted)
                     .is_none_or(|(owner, until)| *owner == request.owner || *until <= now);
                 let allowed = match self.fixed(&request) {
                     Some(fixed) => fixed.address == wanted,
@@ -175,17 +250,19 @@ impl Server {
                 // another machine uses the address: it is not leased for a while, but only its
                 // holder may decline it
                 let declined = request.wanted?;
-                self.leases.get(&declined).filter(|(owner, _)| *owner == request.owner)?;
+                self.leases.get(declined).filter(|(owner, _)| *owner == request.owner)?;
                 self.lend(declined, Owner::new(), now + self.pool.lease.min(DECLINED));
                 None
             }
             kind::RELEASE if for_us => {
                 // reserved for its owner, but free for others
-                for (_, until) in self.leases.values_mut().filter(|(owner, _)| *owner == request.owner) {
-                    *until = now;
-                }
-                for binding in self.confirmed.values_mut().filter(|binding| binding.owner == request.owner) {
-                    binding.until = now;
+                for address in self.leases.of(&request.owner).collect::<Vec<_>>() {
+                    self.leases.insert(address, request.owner.clone(), now);
+                    let confirmed = self.confirmed.get_mut(&address);
+                    if let Some(binding) = confirmed.filter(|binding| binding.owner == request.owner) {
+                        binding.until = now;
+                        self.changed.insert(address);
+                    }
                 }
                 None
             }
@@ -206,23 +283,27 @@ impl Server {
 
     /// The client's previous address, else the one that it requests, else the lowest that was never
     /// leased, else the one that has been free for the longest time.
-    fn choose(&self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
+    fn choose(&mut self, now: Instant, request: &Request) -> Option<Ipv4Addr> {
         if let Some(fixed) = self.fixed(request) {
             return Some(fixed.address);
         }
-        let own = self.leases.iter().find(|(_, (owner, _))| *owner == request.owner).map(|(own, _)| *own);
-        let unused = |address: &Ipv4Addr| self.lends(*address) && !self.leases.contains_key(address);
-        let longest_free = || {
-            self.leases
-                .iter()
-                .filter(|(address, (_, until))| *until <= now && self.lends(**address))
-                .min_by_key(|(_, (_, until))| *until)
-                .map(|(address, _)| *address)
-        };
-        own.filter(|own| self.lends(*own))
-            .or_else(|| request.wanted.filter(unused))
-            .or_else(|| self.pool.network.hosts().find(unused))
-            .or_else(longest_free)
+        let own = self.leases.of(&request.owner).next().filter(|own| self.lends(*own));
+        let unused = |address: &Ipv4Addr| self.lends(*address) && self.leases.get(*address).is_none();
+        own.or_else(|| request.wanted.filter(unused))
+            .or_else(|| self.fresh())
+            .or_else(|| self.leases.ended(now).find(|address| self.lends(*address)))
+    }
+
+    /// The lowest address that was never leased, or is nobody's again.
+    fn fresh(&mut self) -> Option<Ipv4Addr> {
+        let hole = self.holes.iter().copied().find(|hole| self.lends(*hole));
+        // every address is passed once
+        while let Some(next) = self.next.filter(|next| !self.lends(*next) || self.leases.get(*next).is_some())
+        {
+            let above = u32::from(next).checked_add(1).map(Ipv4Addr::from);
+            self.next = above.filter(|above| self.pool.network.contains(above));
+        }
+        hole.or(self.next)
     }
 
     fn answer(&self, request: &Request, kind: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
@@ -382,6 +463,51 @@ mod tests {
             let mut thief = Client::new([2, 0, 0, 0, 0, 3], "", [9; 32], at(1)).reboot(address);
             assert_eq!(talk(&mut server, &mut thief, at(1))[0].address.addr().octets()[3], 104);
         }
+    }
+
+    /// A network of hosts that all come, renew and go: a table that is searched for each packet would
+    /// take minutes. No address is given twice.
+    #[test]
+    fn twenty_thousand_clients_cost_as_much_each_as_one() {
+        let mut pool = server().pool;
+        pool.network = "10.64.0.0/16".parse().unwrap();
+        pool.server = Ipv4Addr::new(10, 64, 0, 1);
+        pool.excluded = vec![(Ipv4Addr::new(10, 64, 0, 0), Ipv4Addr::new(10, 64, 3, 255))];
+        let mut server = Server::new(pool);
+        let begun = std::time::Instant::now();
+        let client = |number: u32, second| {
+            let [_, _, high, low] = number.to_be_bytes();
+            Client::new([2, 0, 0, 0, high, low], "", [high ^ low; 32], at(second))
+        };
+        let mut given = BTreeSet::new();
+        for second in [0, 100] {
+            for number in 0..20_000 {
+                let lease = talk(&mut server, &mut client(number, second), at(second)).remove(0);
+                assert_eq!(given.insert(lease.address.addr()), second == 0, "{number}");
+            }
+            assert_eq!(server.take_changes().len(), 20_000);
+        }
+        assert_eq!(given.first(), Some(&Ipv4Addr::new(10, 64, 4, 0)), "the lowest that is not excluded");
+        assert_eq!(given.last(), Some(&Ipv4Addr::new(10, 64, 82, 31)), "and no gap");
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    }
+
+    /// What is saved is what changed, and nothing is saved twice.
+    #[test]
+    fn changes_are_told_once() {
+        let mut server = server();
+        let mut client = Client::new([2, 0, 0, 0, 0, 1], "", [7; 32], at(0));
+        let address = talk(&mut server, &mut client, at(0))[0].address.addr();
+        let changes = server.take_changes();
+        assert!(
+            matches!(&changes[..], [(changed, Some(binding))] if *changed == address && binding.until == at(600))
+        );
+        assert!(server.take_changes().is_empty());
+        server.forget(&[2, 0, 0, 0, 0, 1].to_vec());
+        assert_eq!(server.take_changes(), [(address, None)]);
+        // what is nobody's again is the lowest
+        let mut other = Client::new([2, 0, 0, 0, 0, 2], "", [8; 32], at(1));
+        assert_eq!(talk(&mut server, &mut other, at(1))[0].address.addr(), address);
     }
 
     /// Leases survive a restart, except those of addresses that were excluded in the meantime.

@@ -5,6 +5,7 @@
 //! one concern per file; child SAs are in `child.rs`, peers in `peer.rs`.
 
 use crate::ike::admission::{Admission, Stage};
+use crate::ike::asks::{AskFor, AskedLease, Asks};
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
@@ -50,7 +51,7 @@ pub struct Engine {
     /// The established SAs of each peer.
     pub(super) sas_of: BTreeSet<(PeerId, ConnId)>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
-    asks: BTreeMap<AskId, AskFor>,
+    asks: Asks,
     timers: BTreeSet<(Instant, Timer)>,
     armed: BTreeMap<Timer, Instant>,
     pub(super) reconnects: BTreeMap<String, Reconnect>,
@@ -83,22 +84,6 @@ enum Timer {
     Reconnect(String),
 }
 
-/// Who asked a question.
-pub(super) struct AskFor {
-    pub(super) conn: ConnId,
-    pub(super) message_id: u32,
-    /// The lease, if the question asks for one: the entry outlives its SA, because a lease that the
-    /// answer grants must be returned.
-    pub(super) lease: Option<AskedLease>,
-}
-
-/// A lease that was asked for.
-pub(super) struct AskedLease {
-    pub(super) peer: PeerId,
-    pub(super) pool: String,
-    pub(super) owner: LeaseOwner,
-}
-
 /// When the VPN client tries again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reconnect {
@@ -129,7 +114,7 @@ impl Engine {
             children_of: BTreeSet::new(),
             sas_of: BTreeSet::new(),
             by_spi: BTreeMap::new(),
-            asks: BTreeMap::new(),
+            asks: Asks::default(),
             timers: BTreeSet::new(),
             armed: BTreeMap::new(),
             reconnects: BTreeMap::new(),
@@ -318,15 +303,13 @@ impl Engine {
 
     /// Whether the authorization list has not yet answered for the client group of this SA.
     pub(super) fn waits_for_group(&self, conn: ConnId) -> bool {
-        self.asks.values().any(|ask| ask.conn == conn && ask.message_id == 0 && ask.lease.is_none())
+        self.asks.of(conn).any(|ask| ask.message_id == 0 && ask.lease.is_none())
     }
 
     /// Whether another peer that still exists has asked for a lease of this owner.
     pub(super) fn asked_by_another(&self, peer: PeerId, owner: &LeaseOwner) -> bool {
-        self.asks.values().any(|ask| {
-            let others = ask.lease.as_ref().is_some_and(|asked| asked.peer != peer && asked.owner == *owner);
-            others && self.sas.contains_key(&ask.conn)
-        })
+        let mut asked = self.asks.for_owner(owner);
+        asked.any(|(ask, lease)| lease.peer != peer && self.sas.contains_key(&ask.conn))
     }
 
     // ---- names
@@ -436,7 +419,7 @@ impl Engine {
             self.sas_of.remove(&(established.peer, sa.id));
         }
         self.arm(Timer::Isakmp(sa.id), None);
-        self.asks.retain(|_, ask| ask.conn != sa.id || ask.lease.is_some());
+        self.asks.ended(sa.id);
         self.drop_half_made_children(&sa);
         match &sa.state {
             State::Established(established) => self.phase1_ended(&sa, established.peer),
@@ -647,7 +630,7 @@ impl Engine {
     }
 
     fn answer(&mut self, id: AskId, answer: Answer) {
-        let Some(ask) = self.asks.remove(&id) else { return };
+        let Some(ask) = self.asks.remove(id) else { return };
         let mut granted = match (ask.lease, &answer) {
             (Some(AskedLease { pool, owner, .. }), Answer::Lease(Ok(address))) => {
                 Some(Lease { pool, owner, address: *address })
@@ -665,6 +648,7 @@ impl Engine {
                 },
                 Answer::Accepted { user } => engine.xauth_checked(sa, ask.message_id, Ok(user)),
                 Answer::Rejected { .. } => engine.xauth_checked(sa, ask.message_id, Err(())),
+                Answer::Later => engine.xauth_later(sa, ask.message_id),
                 Answer::Challenge { message } => engine.xauth_challenged(sa, ask.message_id, &message),
                 Answer::Credentials(fields) => engine.credentials_answered(sa, ask.message_id, fields),
             };

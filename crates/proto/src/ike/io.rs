@@ -139,6 +139,8 @@ pub enum Question {
         password: Secret,
         /// The client group that phase 1 proved.
         group: Option<String>,
+        /// The peer's address.
+        from: IpAddr,
     },
     /// Look a client group up by `aaa authorization network LIST`.
     Authorize {
@@ -213,6 +215,9 @@ pub enum Answer {
         /// For the log only.
         reason: String,
     },
+    /// [`Question::Authenticate`]: nothing was checked, because too many others wait. The peer is
+    /// asked again, and is told why; it is no wrong password.
+    Later,
     /// [`Question::Authenticate`]: another round (RADIUS Access-Challenge).
     Challenge {
         /// Text for the user.

@@ -1,6 +1,7 @@
 //! The IKE engine: sans-IO, deterministic.
 
 mod admission;
+mod asks;
 pub mod authorization;
 mod calling;
 mod child;

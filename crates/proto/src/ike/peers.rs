@@ -1,6 +1,7 @@
 //! The peers, found by their id, by their address, and by the address that they were leased: what a
 //! handshake costs must not grow with the number of peers.
 
+use crate::ike::io::LeaseOwner;
 use crate::ike::sa::{Lease, Peer};
 use crate::names::PeerId;
 use crate::path::Path;
@@ -13,6 +14,7 @@ pub(super) struct Peers {
     known: BTreeMap<PeerId, Box<Peer>>,
     at: BTreeSet<(IpAddr, PeerId)>,
     leased: BTreeSet<(IpAddr, PeerId)>,
+    owners: BTreeSet<(LeaseOwner, PeerId)>,
 }
 
 impl Peers {
@@ -29,6 +31,7 @@ impl Peers {
         self.remove(id);
         self.at.insert((peer.path.remote, id));
         self.leased.extend(peer.lease.as_ref().map(|lease| (lease.address, id)));
+        self.owners.extend(peer.lease.as_ref().map(|lease| (lease.owner.clone(), id)));
         self.known.insert(id, Box::new(peer));
     }
 
@@ -37,6 +40,7 @@ impl Peers {
         self.at.remove(&(peer.path.remote, id));
         if let Some(lease) = &peer.lease {
             self.leased.remove(&(lease.address, id));
+            self.owners.remove(&(lease.owner.clone(), id));
         }
         Some(peer)
     }
@@ -52,12 +56,15 @@ impl Peers {
     /// The peer was leased an address; returns the lease that it had.
     pub(super) fn lease(&mut self, id: PeerId, lease: Lease) -> Option<Lease> {
         let peer = self.known.get_mut(&id)?;
-        self.leased.insert((lease.address, id));
-        let before = peer.lease.replace(lease)?;
-        if peer.lease.as_ref().is_some_and(|lease| lease.address != before.address) {
+        let (address, owner) = (lease.address, lease.owner.clone());
+        let before = peer.lease.replace(lease);
+        if let Some(before) = &before {
             self.leased.remove(&(before.address, id));
+            self.owners.remove(&(before.owner.clone(), id));
         }
-        Some(before)
+        self.leased.insert((address, id));
+        self.owners.insert((owner, id));
+        before
     }
 
     /// The peers at an address, whatever their ports.
@@ -71,6 +78,12 @@ impl Peers {
         self.leased.range((address, PeerId(0))..=(address, PeerId(u64::MAX))).map(|(_, id)| *id)
     }
 
+    /// Whose lease is this owner's.
+    pub(super) fn of_owner(&self, owner: &LeaseOwner) -> impl Iterator<Item = PeerId> {
+        let range = self.owners.range((owner.clone(), PeerId(0))..=(owner.clone(), PeerId(u64::MAX)));
+        range.map(|(_, id)| *id)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
         self.known.iter().map(|(id, peer)| (*id, peer.as_ref()))
     }
@@ -80,7 +93,6 @@ impl Peers {
 mod tests {
     use super::*;
     use crate::ike::identity::Identity;
-    use crate::ike::io::LeaseOwner;
     use crate::names::{InterfaceId, VrfId};
     use crate::path::Encapsulation;
 
@@ -138,6 +150,16 @@ mod tests {
         // the same address again
         assert!(peers.lease(PeerId(1), lease("10.9.0.2")).is_some());
         assert_eq!(leased(&peers, "10.9.0.2"), [1]);
+        let owned =
+            |peers: &Peers| peers.of_owner(&lease("10.9.0.1").owner).map(|id| id.0).collect::<Vec<_>>();
+        assert_eq!(owned(&peers), [1]);
+        peers.lease(PeerId(3), lease("10.9.0.3"));
+        assert_eq!(owned(&peers), [1, 3]);
+        peers.lease(
+            PeerId(3),
+            Lease { owner: LeaseOwner { group: "h".into(), ..lease("10.9.0.3").owner }, ..lease("10.9.0.3") },
+        );
+        assert_eq!(owned(&peers), [1]);
         assert!(peers.remove(PeerId(1)).is_some() && peers.remove(PeerId(1)).is_none());
         assert_eq!((at(&peers, "192.0.2.1"), leased(&peers, "10.9.0.2")), (vec![], vec![]));
         assert_eq!(peers.iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [2, 3]);

@@ -135,6 +135,8 @@ pub(crate) struct Established {
     pub(crate) xauth_answered: bool,
     /// Wrong passwords so far.
     pub(crate) xauth_failures: u32,
+    /// How often nobody could check a password.
+    pub(crate) xauth_deferred: u32,
     pub(crate) config_used: bool,
     pub(crate) dpd: Dpd,
     /// When to delete this SA after another replaced it.

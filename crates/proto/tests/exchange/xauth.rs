@@ -129,6 +129,40 @@ fn a_further_round_is_the_same_users() {
     assert_eq!((user.as_str(), password.expose()), ("gfullage", &b"123456"[..]));
 }
 
+/// Nobody could check the password: the same user is asked again and told why, which is not what a
+/// wrong password looks like, and the right one passes afterwards. It does not go on for ever.
+#[test]
+fn a_password_that_nobody_could_check_is_asked_for_again() {
+    let (mut bench, mut peer, mut message_id) = asked();
+    for round in 1..=2 {
+        reply(&mut bench, &mut peer, message_id, "gfullage", b"gfullage");
+        let (id, Question::Authenticate { from, .. }) = bench.asked.pop().unwrap() else { panic!("a login") };
+        assert_eq!(from, ip("10.51.82.100"));
+        let request = bench.input(Input::Answer { id, answer: Answer::Later });
+        let (header, plain) = peer.open(&request[0]);
+        let chain = Chain::parse(header.first, &plain).unwrap();
+        let message = Config::parse(chain.first(payload::ATTRIBUTE).unwrap()).unwrap();
+        let text = message.get(config::XAUTH_MESSAGE).map(|text| text.bytes()).unwrap();
+        assert!(String::from_utf8(text).unwrap().contains("try again later"), "round {round}");
+        assert!(!bench.trace.iter().any(|told| format!("{told:?}").contains("XauthRejected")));
+        message_id = header.message_id;
+    }
+    reply(&mut bench, &mut peer, message_id, "gfullage", b"gfullage");
+    let (id, _) = bench.asked.pop().unwrap();
+    let set = bench.input(Input::Answer { id, answer: Answer::Accepted { user: "gfullage".into() } });
+    assert_eq!(status(&mut peer, &set[0]).1, Some(1), "two rounds cost no try");
+    // and three rounds end it
+    let (mut bench, mut peer, mut message_id) = asked();
+    for round in 1..=3 {
+        reply(&mut bench, &mut peer, message_id, "gfullage", b"gfullage");
+        let (id, _) = bench.asked.pop().unwrap();
+        let sent = bench.input(Input::Answer { id, answer: Answer::Later });
+        let (id, said) = status(&mut peer, &sent[0]);
+        assert_eq!(said, (round == 3).then_some(0));
+        message_id = id;
+    }
+}
+
 /// An acknowledgement of the SET without attributes, and strongSwan's with an empty one, are
 /// accepted.
 #[test]

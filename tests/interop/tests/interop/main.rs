@@ -32,6 +32,7 @@ mod negative;
 mod openssh;
 mod pace;
 mod path_mtu;
+mod privileges;
 mod rekey;
 mod reload;
 mod remote_access;
@@ -129,6 +130,7 @@ fn main() {
         ("negative", negative::CASES),
         ("openssh", openssh::CASES),
         ("path_mtu", path_mtu::CASES),
+        ("privileges", privileges::CASES),
         ("rows", rows::CASES),
         ("shows", shows::CASES),
         ("why", why::CASES),

@@ -62,6 +62,10 @@ pub(super) const EXEC: &[(&str, &str)] = &[
     ("show crypto isakmp sa", "Phase-1 SAs with their states."),
     ("show crypto map", "Crypto maps, with the entries that were created for peers."),
     ("show crypto session", "Sessions: a peer, its phase-1 SA, its flows, its user."),
+    (
+        "show crypto weak",
+        "What the configuration permits that is weak, keys that many know among it, and the peers that use it now.",
+    ),
     ("show debugging", "What is being debugged."),
     ("show history", "The lines typed in this session."),
     ("show interfaces", "Interfaces with their counters."),

@@ -255,12 +255,15 @@ mod tests {
         let (bench, go_on) = Bench::stuck(9);
         let text = "username a password 0 right\naaa new-model\naaa authentication login x local\n";
         let config = hubward_config::parse(text).config;
-        let logins = Logins::start(&bench.supervisor, &config, &bench.gateway).unwrap();
+        let logins =
+            Logins::start(&bench.supervisor, &config, &bench.gateway, &crate::views::tests::desk().views)
+                .unwrap();
         assert!(bench.ask(1, "a").is_none());
         assert!(bench.ask(2, "b").is_none());
         for id in 10..20 {
             let password = Secret::new(*b"right");
-            let check = Work::Check { list: "x".into(), user: "a".into(), password };
+            let check =
+                Work::Check { list: "x".into(), user: "a".into(), password, from: [192, 0, 2, 1].into() };
             assert!(logins.put(AskId(id), check).is_none());
             assert!(matches!(bench.answer(), (answered, Answer::Accepted { .. }) if answered == id));
             let look_up = Work::LookUp { list: Some("x".into()), group: "g".into() };

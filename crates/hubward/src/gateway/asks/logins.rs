@@ -2,16 +2,23 @@
 //! purpose, and no peer may have to wait for another: there are several threads, and one of them is
 //! always free for questions that need no password, which are answered first. So a method that
 //! waits for a server blocks neither the other logins nor the groups.
+//!
+//! How long an answer takes tells a stranger nothing: every group is made ready when the
+//! configuration comes, so that one that exists is found as quickly as one that does not, and the
+//! log is written after the answer.
 
+use crate::base::clock::now;
 use crate::base::inbox::Inbox;
 use crate::gateway::aaa;
 use crate::supervise::{BEAT, Heart, Supervisor};
+use crate::views::Views;
 use hubward_config::model::Config;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::{Answer, AskId};
 use hubward_proto::limits;
 use hubward_proto::names::Untrusted;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,22 +28,46 @@ const THREADS: usize = 3;
 const CHECKING: usize = THREADS - 1;
 /// How many logins may wait to be checked.
 const LOGINS: usize = 64;
+/// Of these, from one address.
+const LOGINS_FROM_ONE: usize = 16;
 /// How many client groups may wait to be looked up: as many as there may be half-open SAs.
 const GROUPS: usize = limits::HALF_OPEN;
 
 /// A question's content.
 pub(crate) enum Work {
     /// A user against `aaa authentication login LIST`.
-    Check { list: String, user: String, password: Secret },
+    Check { list: String, user: String, password: Secret, from: IpAddr },
     /// A client group by `aaa authorization network LIST`.
     LookUp { list: Option<String>, group: String },
+}
+
+impl Work {
+    /// Where a login comes from.
+    fn source(&self) -> Option<IpAddr> {
+        match self {
+            Self::Check { from, .. } => Some(*from),
+            Self::LookUp { .. } => None,
+        }
+    }
 }
 
 /// A question, with the configuration that was in force when it was asked.
 struct Job {
     id: AskId,
-    config: Arc<Config>,
+    known: Arc<Known>,
     work: Work,
+}
+
+/// What is looked up: a configuration, and its groups.
+struct Known {
+    config: Config,
+    groups: aaa::Groups,
+}
+
+impl Known {
+    fn of(config: &Config) -> Arc<Self> {
+        Arc::new(Self { config: config.clone(), groups: aaa::Groups::of(config) })
+    }
 }
 
 /// What waits for the threads.
@@ -82,7 +113,10 @@ impl Queue {
             Work::Check { .. } => (&mut lanes.logins, LOGINS),
             Work::LookUp { .. } => (&mut lanes.groups, GROUPS),
         };
-        let fits = lane.len() < room;
+        let of_it = lane
+            .iter()
+            .filter(|other| job.work.source().is_some_and(|from| other.work.source() == Some(from)));
+        let fits = lane.len() < room && of_it.count() < LOGINS_FROM_ONE;
         if fits {
             lane.push_back(job);
             self.changed.notify_all();
@@ -114,7 +148,7 @@ impl Queue {
 
 /// Where the gateway has users checked and groups looked up.
 pub(crate) struct Logins {
-    config: Arc<Config>,
+    known: Arc<Known>,
     queue: Arc<Queue>,
 }
 
@@ -134,57 +168,68 @@ impl Logins {
         supervisor: &Arc<Supervisor>,
         config: &Config,
         gateway: &Arc<Inbox>,
+        views: &Arc<Views>,
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::default());
         for _ in 0..THREADS {
-            let (queue, gateway) = (Arc::clone(&queue), Arc::clone(gateway));
-            supervisor.spawn("aaa", move |heart| work(heart, &queue, &gateway))?;
+            let (queue, gateway, views) = (Arc::clone(&queue), Arc::clone(gateway), Arc::clone(views));
+            supervisor.spawn("aaa", move |heart| work(heart, &queue, &gateway, &views))?;
         }
-        Ok(Self { config: Arc::new(config.clone()), queue })
+        Ok(Self { known: Known::of(config), queue })
     }
 
     /// Uses another configuration for what is asked from now on.
     pub(crate) fn configure(&mut self, config: &Config) {
-        self.config = Arc::new(config.clone());
+        self.known = Known::of(config);
     }
 
     /// Queues a question, or refuses it at once if too many wait.
     pub(crate) fn put(&self, id: AskId, work: Work) -> Option<Answer> {
         let refusal = match work {
-            Work::Check { .. } => Answer::Rejected { reason: "too many logins at once".into() },
+            Work::Check { .. } => Answer::Later,
             Work::LookUp { .. } => Answer::Group(None),
         };
-        if self.queue.put(Job { id, config: Arc::clone(&self.config), work }) {
+        if self.queue.put(Job { id, known: Arc::clone(&self.known), work }) {
             return None;
         }
         match refusal {
             Answer::Group(_) => tracing::warn!("a client was refused: {GROUPS} others wait for their groups"),
-            _ => tracing::warn!("a login was refused: {LOGINS} others wait to be checked"),
+            _ => tracing::warn!(
+                "%SEC_LOGIN-4-LATER: a login was not checked, and is asked for again: {LOGINS} others wait, or {LOGINS_FROM_ONE} from its address"
+            ),
         }
         Some(refusal)
     }
 }
 
-fn work(heart: &Heart, queue: &Queue, gateway: &Inbox) {
+fn work(heart: &Heart, queue: &Queue, gateway: &Inbox, views: &Views) {
     loop {
         heart.beat();
-        let Job { id, config, work } = match queue.take(BEAT) {
+        let Job { id, known, work } = match queue.take(BEAT) {
             Ok(Some(job)) => job,
             Ok(None) => continue,
             Err(Closed) => return heart.retire(),
         };
         let answer = match work {
-            Work::LookUp { list, group } => aaa::authorize(&config, list.as_deref(), &group),
-            Work::Check { list, user, password } => {
-                let answer = aaa::authenticate(&config, &list, &user, &password);
+            Work::LookUp { list, group } => known.groups.authorize(&known.config, list.as_deref(), &group),
+            Work::Check { list, user, password, from } => {
+                let answer = check(&known.config, &list, &user, &password, from, views);
                 queue.checked();
-                if let Answer::Rejected { reason } = &answer {
-                    let user = Untrusted::new(user.as_bytes());
-                    tracing::warn!(
-                        "%SEC_LOGIN-4-LOGIN_FAILED: Login failed [user: {user}] [list: {list}] [reason: {reason}]"
-                    );
+                let told = match &answer {
+                    Answer::Rejected { reason } => {
+                        let user = Untrusted::new(user.as_bytes());
+                        Some(format!("[user: {user}] [Source: {from}] [list: {list}] [reason: {reason}]"))
+                    }
+                    _ => None,
+                };
+                let answered = gateway.answer(id, answer);
+                if let Some(told) = told {
+                    tracing::warn!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed {told}");
                 }
-                answer
+                if answered {
+                    continue;
+                }
+                return heart.retire();
             }
         };
         if !gateway.answer(id, answer) {
@@ -193,17 +238,34 @@ fn work(heart: &Heart, queue: &Queue, gateway: &Inbox) {
     }
 }
 
+/// Checks a user, unless he has to wait because too many of his passwords were wrong: that is
+/// answered like another wrong one.
+fn check(config: &Config, list: &str, user: &str, password: &Secret, from: IpAddr, views: &Views) -> Answer {
+    if let Some(wait) = views.lockout.wait(from, user, now()) {
+        let seconds = wait.as_secs() + 1;
+        return Answer::Rejected { reason: format!("too many failures; not checked for {seconds} s") };
+    }
+    let answer = aaa::authenticate(config, list, user, password);
+    match &answer {
+        Answer::Accepted { .. } => views.lockout.passed(from, user, now()),
+        Answer::Rejected { .. } => views.lockout.failed(from, user, now()),
+        _ => {}
+    }
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::message::Message;
 
     fn job(id: u64, work: Work) -> Job {
-        Job { id: AskId(id), config: Arc::default(), work }
+        Job { id: AskId(id), known: Known::of(&Config::default()), work }
     }
 
     fn check(id: u64) -> Job {
-        job(id, Work::Check { list: "x".into(), user: "u".into(), password: Secret::new(*b"p") })
+        let (from, password) = (IpAddr::from((id as u32).to_be_bytes()), Secret::new(*b"p"));
+        job(id, Work::Check { list: "x".into(), user: "u".into(), password, from })
     }
 
     fn look_up(id: u64) -> Job {
@@ -245,6 +307,52 @@ mod tests {
         assert!(queue.take(Duration::from_secs(20)).is_err());
     }
 
+    /// A full queue is no wrong password: it is asked for again, and nothing is counted. One address
+    /// does not fill it.
+    #[test]
+    fn a_full_queue_answers_later_and_not_wrong_password() {
+        let queue = Arc::new(Queue::default());
+        let logins = Logins { known: Known::of(&Config::default()), queue };
+        let ask = |id: u64, address: u8| {
+            let (from, password) = (IpAddr::from([192, 0, 2, address]), Secret::new(*b"p"));
+            logins.put(AskId(id), Work::Check { list: "x".into(), user: "u".into(), password, from })
+        };
+        for id in 0..LOGINS_FROM_ONE as u64 {
+            assert!(ask(id, 1).is_none());
+        }
+        assert!(matches!(ask(100, 1), Some(Answer::Later)));
+        for id in 0..(LOGINS - LOGINS_FROM_ONE) as u64 {
+            assert!(ask(id, 2 + id as u8).is_none(), "another address");
+        }
+        assert!(matches!(ask(101, 200), Some(Answer::Later)));
+    }
+
+    /// After three wrong passwords the fourth is not checked, and is answered in the same way; the
+    /// right one passes from elsewhere.
+    #[test]
+    fn guessing_an_xauth_password_locks_out_the_guesser_and_nobody_else() {
+        let views = crate::views::tests::desk().views;
+        let text = "username a password 0 right\naaa new-model\naaa authentication login x local\n";
+        let config = hubward_config::parse(text).config;
+        let give = |user: &str, given: &str, address: u8| {
+            let from = IpAddr::from([192, 0, 2, address]);
+            super::check(&config, "x", user, &Secret::new(given.as_bytes()), from, &views)
+        };
+        for _ in 0..3 {
+            let Answer::Rejected { reason } = give("a", "guess", 1) else { panic!("a guess") };
+            assert_eq!(reason, "wrong password");
+        }
+        let Answer::Rejected { reason } = give("a", "right", 1) else { panic!("it is checked") };
+        assert!(reason.starts_with("too many failures"), "{reason}");
+        assert!(matches!(give("a", "right", 2), Answer::Accepted { .. }));
+        for _ in 0..3 {
+            give("nobody", "guess", 3);
+        }
+        assert!(
+            matches!(give("nobody", "guess", 3), Answer::Rejected { reason } if reason.starts_with("too many"))
+        );
+    }
+
     /// A login is checked against the configuration that was in force when it arrived.
     #[test]
     fn answers_come_through_the_inbox() {
@@ -252,10 +360,13 @@ mod tests {
         let before = "aaa new-model\naaa authentication login x none\naaa authorization network n local\n\
                       crypto isakmp client configuration group g\n key secret\n";
         let config = hubward_config::parse(before).config;
-        let mut logins = Logins::start(&supervisor, &config, &gateway).unwrap();
+        let mut logins =
+            Logins::start(&supervisor, &config, &gateway, &crate::views::tests::desk().views).unwrap();
         let ask = |logins: &Logins, id| {
             let password = Secret::new(*b"any");
-            let refused = logins.put(AskId(id), Work::Check { list: "x".into(), user: "u".into(), password });
+            let from = IpAddr::from([192, 0, 2, 1]);
+            let work = Work::Check { list: "x".into(), user: "u".into(), password, from };
+            let refused = logins.put(AskId(id), work);
             assert!(refused.is_none());
         };
         let answer = || match gateway.take(Duration::from_secs(20)) {

@@ -42,13 +42,13 @@ impl Asks {
         views: &Arc<Views>,
     ) -> std::io::Result<Self> {
         leases.configure(&config.pools);
-        let views = Arc::clone(views);
+        let seen = Arc::clone(views);
         let shown = move |address, in_use| match in_use {
-            true => views.leased(address),
-            false => views.released(address),
+            true => seen.leased(address),
+            false => seen.released(address),
         };
         Ok(Self {
-            logins: Logins::start(supervisor, config, gateway)?,
+            logins: Logins::start(supervisor, config, gateway, views)?,
             leases: LeaseDesk::start(supervisor, leases, gateway, shown)?,
             disk: disk::start(supervisor, store)?,
         })
@@ -63,8 +63,8 @@ impl Asks {
     /// Passes a question on; returns an answer at once only if it is refused.
     pub(crate) fn ask(&self, id: AskId, question: Question) -> Option<Answer> {
         match question {
-            Question::Authenticate { list, user, password, .. } => {
-                self.logins.put(id, Work::Check { list, user, password })
+            Question::Authenticate { list, user, password, from, .. } => {
+                self.logins.put(id, Work::Check { list, user, password, from })
             }
             Question::Authorize { list, group } => self.logins.put(id, Work::LookUp { list, group }),
             Question::Lease { pool, owner, wanted } => self.leases.ask(id, pool, owner, wanted),

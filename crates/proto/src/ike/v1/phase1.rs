@@ -227,6 +227,7 @@ impl Engine {
             xauth_used: waits_for_xauth,
             xauth_answered: false,
             xauth_failures: 0,
+            xauth_deferred: 0,
             config_used: false,
             dpd: Dpd { sequence: self.random.u32() & 0x7fff_ffff, heard: now, ..Dpd::default() },
             retire: None,

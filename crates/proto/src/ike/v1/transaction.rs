@@ -13,8 +13,9 @@
 //! ```
 
 use super::protected::{open, with_hash};
+use crate::ike::asks::AskedLease;
 use crate::ike::authorization::{AuthorizedPeer, XauthPassed};
-use crate::ike::engine::{AskedLease, Engine};
+use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
@@ -34,6 +35,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What a client is told whose password nobody can check now.
+const LATER: &str = "The gateway is busy. Please try again later.";
 
 impl Engine {
     /// A transaction message was received.
@@ -225,7 +229,13 @@ impl Engine {
         self.ask(
             sa.id,
             message_id,
-            Question::Authenticate { list, user, password: Secret::new(password), group },
+            Question::Authenticate {
+                list,
+                user,
+                password: Secret::new(password),
+                group,
+                from: sa.path.remote,
+            },
         );
         Ok(())
     }
@@ -253,6 +263,22 @@ impl Engine {
         }
         self.send_xauth_status(sa, verdict.ok());
         Ok(())
+    }
+
+    /// Nobody could check the password now: the user is told so and asked again, as often as a
+    /// wrong one would be.
+    pub(crate) fn xauth_later(&mut self, sa: &mut IsakmpSa, message_id: u32) -> Result<(), Refusal> {
+        let established = sa.established_mut().ok_or(Refusal::XauthFailed)?;
+        let Some(Exchange::XauthCheck { user }) = established.exchanges.remove(&message_id) else {
+            return Err(Refusal::Unexpected(exchange::TRANSACTION));
+        };
+        established.xauth_deferred += 1;
+        if established.xauth_deferred < limits::XAUTH_TRIES {
+            self.request_xauth(sa, Some((user, LATER)));
+            return Ok(());
+        }
+        self.send_xauth_status(sa, None);
+        Err(Refusal::Local("the password was not checked: too many logins wait"))
     }
 
     /// The list requires another round.
@@ -397,9 +423,7 @@ impl Engine {
         let group = peer.and_then(|peer| peer.group.clone()).unwrap_or_default();
         let user = peer.and_then(|peer| peer.user.clone());
         let plain = LeaseOwner { group, user, device: sa.path.remote.to_string() };
-        let taken = self.peers.iter().any(|(id, other)| {
-            id != peer_id && other.lease.as_ref().is_some_and(|lease| lease.owner == plain)
-        });
+        let taken = self.peers.of_owner(&plain).any(|id| id != peer_id);
         if taken || self.asked_by_another(peer_id, &plain) {
             return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
         }

@@ -1,0 +1,293 @@
+//! Guessing passwords takes time: after some failures a login is refused without being checked, for
+//! longer with each further failure. SSH, `enable` and Xauth count together.
+//!
+//! Nobody locks anybody else out. Failures are counted for a user at an address first; an address
+//! as a whole, behind which there may be many users, waits only for seconds, and whoever logged in
+//! from there before does not wait for the others. The failures of a user at many addresses count
+//! only against addresses that have failed themselves: the right password from an address that
+//! never failed is always checked.
+
+use hubward_crypto::mac;
+use hubward_crypto::suite::HashAlg;
+use hubward_proto::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Failures after which a user waits at an address; as many tries as Xauth and SSH give at once.
+const OF_A_USER_HERE: Measure = Measure { free: 3, longest: Duration::from_secs(60) };
+/// Failures after which an address waits, whatever users are tried there.
+const OF_AN_ADDRESS: Measure = Measure { free: 10, longest: Duration::from_secs(15) };
+/// Failures of a user at all addresses, after which addresses that have failed wait.
+const OF_A_USER: Measure = Measure { free: 20, longest: Duration::from_secs(60) };
+/// Failures are forgotten after this time without another.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
+/// Rows of each table; the one that was not changed for the longest time gives way.
+const ROWS: usize = 4096;
+
+/// How long the wait is after so many failures.
+struct Measure {
+    free: u32,
+    longest: Duration,
+}
+
+impl Measure {
+    /// Two seconds, and twice as long after each further failure.
+    fn wait(&self, failures: u32) -> Duration {
+        match failures.checked_sub(self.free) {
+            None => Duration::ZERO,
+            Some(more) => Duration::from_secs(2 << more.min(16)).min(self.longest),
+        }
+    }
+}
+
+/// An address of IPv4, or a network of 64 bits of IPv6, which is what one machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Source(IpAddr);
+
+impl Source {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => Self(IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes())),
+            address => Self(address),
+        }
+    }
+}
+
+/// A user's name as it is counted: hashed, because a stranger chooses its length, and in lower
+/// case, because `local` takes names in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct User([u8; 16]);
+
+impl User {
+    fn of(name: &str) -> Self {
+        let hash = mac::hash(HashAlg::Sha256, &[name.to_ascii_lowercase().as_bytes()]);
+        Self(hash.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+/// What is counted of one key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    failures: u32,
+    /// When it was last changed.
+    since: Instant,
+}
+
+/// Rows of which the oldest gives way.
+#[derive(Debug)]
+struct Table<K> {
+    rows: BTreeMap<K, Row>,
+    by_age: BTreeSet<(Instant, K)>,
+}
+
+impl<K> Default for Table<K> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), by_age: BTreeSet::new() }
+    }
+}
+
+impl<K: Copy + Ord> Table<K> {
+    fn get(&self, key: K, now: Instant) -> Option<Row> {
+        self.rows.get(&key).copied().filter(|row| now.since(row.since) < FORGOTTEN)
+    }
+
+    fn set(&mut self, key: K, failures: u32, now: Instant) {
+        self.remove(key);
+        if self.rows.len() >= ROWS
+            && let Some((_, oldest)) = self.by_age.first().copied()
+        {
+            self.remove(oldest);
+        }
+        self.rows.insert(key, Row { failures, since: now });
+        self.by_age.insert((now, key));
+    }
+
+    fn remove(&mut self, key: K) {
+        if let Some(row) = self.rows.remove(&key) {
+            self.by_age.remove(&(row.since, key));
+        }
+    }
+
+    fn count(&mut self, key: K, now: Instant) {
+        let failures = self.get(key, now).map_or(0, |row| row.failures);
+        self.set(key, failures.saturating_add(1), now);
+    }
+
+    fn wait(&self, key: K, measure: &Measure, now: Instant) -> Duration {
+        let row = self.get(key, now);
+        row.map_or(Duration::ZERO, |row| measure.wait(row.failures).saturating_sub(now.since(row.since)))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    here: Table<(Source, User)>,
+    addresses: Table<Source>,
+    users: Table<User>,
+    /// Who logged in from where; failures are not counted in it.
+    welcome: Table<(Source, User)>,
+}
+
+/// The failures of all logins.
+#[derive(Debug, Default)]
+pub(crate) struct Lockout(Mutex<Tables>);
+
+impl Lockout {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long this user has to wait at this address until a password is checked; `None` if it is
+    /// checked now. An attempt before that counts nothing and prolongs nothing.
+    pub(crate) fn wait(&self, from: IpAddr, user: &str, now: Instant) -> Option<Duration> {
+        let (source, user) = (Source::of(from), User::of(user));
+        let tables = self.tables();
+        let mut wait = tables.here.wait((source, user), &OF_A_USER_HERE, now);
+        if !tables.welcome.rows.contains_key(&(source, user)) {
+            wait = wait.max(tables.addresses.wait(source, &OF_AN_ADDRESS, now));
+            if tables.addresses.get(source, now).is_some() {
+                wait = wait.max(tables.users.wait(user, &OF_A_USER, now));
+            }
+        }
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// A password was wrong.
+    pub(crate) fn failed(&self, from: IpAddr, user: &str, now: Instant) {
+        let (source, user) = (Source::of(from), User::of(user));
+        let mut tables = self.tables();
+        tables.here.count((source, user), now);
+        tables.addresses.count(source, now);
+        tables.users.count(user, now);
+    }
+
+    /// A user logged in. Only what he failed at this address is forgotten: with a password of his
+    /// own nobody guesses another's any faster.
+    pub(crate) fn passed(&self, from: IpAddr, user: &str, now: Instant) {
+        let key = (Source::of(from), User::of(user));
+        let mut tables = self.tables();
+        tables.here.remove(key);
+        tables.welcome.set(key, 0, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::from((0x0a00_0000 + number).to_be_bytes())
+    }
+
+    /// Guesses as fast as it is let, and returns how many passwords were checked.
+    fn guesses(lockout: &Lockout, seconds: u64, mut next: impl FnMut(u32) -> (IpAddr, String)) -> u32 {
+        let mut checked = 0;
+        for second in 0..seconds {
+            // ten tries a second
+            for _ in 0..10 {
+                let (from, user) = next(checked);
+                if lockout.wait(from, &user, at(second)).is_none() {
+                    lockout.failed(from, &user, at(second));
+                    checked += 1;
+                }
+            }
+        }
+        checked
+    }
+
+    #[test]
+    fn guessing_one_users_password_from_one_address_becomes_slow() {
+        let lockout = Lockout::default();
+        let checked = guesses(&lockout, 3600, |_| (address(1), "anna".into()));
+        assert!((3..70).contains(&checked), "{checked} in an hour");
+        // another user at that address waits for seconds
+        assert!(lockout.wait(address(1), "bert", at(3600)).is_none_or(|wait| wait <= OF_AN_ADDRESS.longest));
+        // and who was there before does not
+        let lockout = Lockout::default();
+        lockout.passed(address(1), "bert", at(0));
+        guesses(&lockout, 3600, |_| (address(1), "anna".into()));
+        assert_eq!(lockout.wait(address(1), "bert", at(3600)), None);
+    }
+
+    #[test]
+    fn guessing_one_password_for_many_users_from_one_address_becomes_slow() {
+        let lockout = Lockout::default();
+        let checked = guesses(&lockout, 3600, |number| (address(1), format!("user{number}")));
+        assert!((10..300).contains(&checked), "{checked} in an hour");
+    }
+
+    /// An address that guessed once is measured by all of them; the user comes in from elsewhere,
+    /// however many guess.
+    #[test]
+    fn many_addresses_do_not_lock_a_user_out() {
+        let lockout = Lockout::default();
+        let mut each = vec![0; 100];
+        guesses(&lockout, 3600, |number| {
+            if let Some(count) = each.get_mut(number as usize % 100) {
+                *count += 1;
+            }
+            (address(number % 100), "anna".into())
+        });
+        assert_eq!(lockout.wait(address(5000), "anna", at(3600)), None, "from an address that never failed");
+        assert!(lockout.wait(address(1), "anna", at(3600)).is_some_and(|wait| wait <= OF_A_USER.longest));
+        let checked = guesses(&lockout, 600, |number| (address(number % 100), "ANNA".into()));
+        assert!(checked < 100, "{checked} with 100 addresses that have failed");
+    }
+
+    #[test]
+    fn a_login_forgets_the_failures_and_time_does() {
+        let lockout = Lockout::default();
+        let fail = |count: u32| (0..count).for_each(|_| lockout.failed(address(1), "anna", at(10)));
+        fail(2);
+        assert_eq!(lockout.wait(address(1), "anna", at(10)), None);
+        fail(1);
+        assert_eq!(lockout.wait(address(1), "anna", at(10)), Some(Duration::from_secs(2)));
+        assert_eq!(lockout.wait(address(1), "anna", at(12)), None, "after two seconds");
+        fail(1);
+        assert_eq!(lockout.wait(address(1), "Anna", at(10)), Some(Duration::from_secs(4)));
+        lockout.passed(address(1), "anna", at(14));
+        fail(1);
+        assert_eq!(lockout.wait(address(1), "anna", at(14)), None);
+        fail(9);
+        assert_eq!(lockout.wait(address(1), "anna", at(10)), Some(OF_A_USER_HERE.longest));
+        assert_eq!(lockout.wait(address(1), "anna", at(10) + FORGOTTEN), None);
+        fail(1);
+        assert_eq!(lockout.wait(address(2), "anna", at(10)), None);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_its_network() {
+        let lockout = Lockout::default();
+        for number in 0..3u128 {
+            let from = IpAddr::from((0x2001_0db8_u128 << 96 | number).to_be_bytes());
+            lockout.failed(from, "anna", at(0));
+        }
+        assert!(lockout.wait("2001:db8::77".parse().unwrap(), "anna", at(0)).is_some());
+        assert!(lockout.wait("2001:db8:0:1::77".parse().unwrap(), "anna", at(0)).is_none());
+        (0..3).for_each(|_| lockout.failed("::ffff:10.0.0.1".parse().unwrap(), "bert", at(0)));
+        assert!(lockout.wait(address(1), "bert", at(0)).is_some(), "the same address as IPv6 writes it");
+    }
+
+    /// As many rows as there may be, and one more: the oldest gives way, and the others stay.
+    #[test]
+    fn failures_of_any_number_of_addresses_take_no_more_memory() {
+        let lockout = Lockout::default();
+        for number in 0..20_000 {
+            lockout.failed(address(number), &format!("user{number}"), at(number.into()));
+            lockout.passed(address(number), &format!("user{number}"), at(number.into()));
+            lockout.failed(address(number), &format!("user{number}"), at(number.into()));
+        }
+        let tables = lockout.tables();
+        assert_eq!((tables.here.rows.len(), tables.here.by_age.len()), (ROWS, ROWS));
+        assert_eq!((tables.addresses.rows.len(), tables.users.rows.len()), (ROWS, ROWS));
+        assert_eq!(tables.welcome.rows.len(), ROWS);
+        assert!(tables.addresses.rows.contains_key(&Source(address(19_999))));
+        assert!(!tables.addresses.rows.contains_key(&Source(address(0))));
+    }
+}
