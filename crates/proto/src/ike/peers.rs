@@ -1,6 +1,7 @@
 //! The peers, found by their id, by their address, and by the address that they were leased: what a
 //! handshake costs must not grow with the number of peers.
 
+use crate::flow::selector::AddressRange;
 use crate::ike::sa::{Lease, Peer};
 use crate::names::PeerId;
 use crate::path::Path;
@@ -66,6 +67,12 @@ impl Peers {
         ids.filter_map(|(_, id)| Some((*id, self.get(id)?)))
     }
 
+    /// The peers whose addresses lie in a range.
+    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = (PeerId, &Peer)> {
+        let ids = self.at.range((range.first(), PeerId(0))..=(range.last(), PeerId(u64::MAX)));
+        ids.filter_map(|(_, id)| Some((*id, self.get(id)?)))
+    }
+
     /// Who is leased an address.
     pub(super) fn leased(&self, address: IpAddr) -> impl Iterator<Item = PeerId> {
         self.leased.range((address, PeerId(0))..=(address, PeerId(u64::MAX))).map(|(_, id)| *id)
@@ -107,6 +114,8 @@ mod tests {
             connection: None,
             dpd: false,
             behind_nat: false,
+            since: crate::time::Instant::ORIGIN,
+            called: None,
         }
     }
 
