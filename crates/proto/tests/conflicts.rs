@@ -123,7 +123,7 @@ fn a_branch_that_returns_from_another_address_gets_its_network() {
         let mut world = world(hub_policy(), lan);
         world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
         world.acquire(2);
-        world.run(Duration::from_millis(3500));
+        world.run(Duration::from_millis(2500));
         assert_eq!(peers_of_hub(&world), [ip(BRANCH)], "{lan}: it is being asked");
         world.run(Duration::from_secs(2));
         assert_eq!(peers_of_hub(&world), [ip(ROGUE)], "{lan}");
@@ -429,7 +429,7 @@ fn repetitions_of_a_message_that_waits_are_absorbed() {
     let mut world = world(hub_policy(), LAN);
     world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
     world.acquire(2);
-    world.run(Duration::from_millis(2500));
+    world.run(Duration::from_secs(2));
     let first = |(_, datagram): &&(Instant, Datagram)| {
         datagram.from.ip() == ip(ROGUE) && datagram.bytes[18] == exchange::QUICK
     };

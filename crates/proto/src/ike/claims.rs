@@ -8,7 +8,7 @@
 //! ```text
 //!  newcomer                        gateway                          older peer
 //!   quick mode, message 1  -->
-//!                                  R-U-THERE  -->                   up to four times in four seconds
+//!                                  R-U-THERE  -->                   up to four times in three seconds
 //!                                             <--  R-U-THERE-ACK, or any packet that verifies
 //!          <--  INVALID-ID-INFORMATION
 //!                                                                   nothing:
@@ -41,7 +41,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// Time between two questions to a peer.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(750);
 /// How often a peer is asked before it counts as gone.
 const QUESTIONS: u32 = 4;
 /// How long a peer that has answered is not asked again: an attacker may propose its network many
