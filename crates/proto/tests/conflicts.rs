@@ -363,21 +363,6 @@ fn a_network_around_many_branches_is_refused_at_once() {
     }
 }
 
-/// The address of another branch's router is not a network behind this one.
-#[test]
-fn the_outer_address_of_another_branch_is_no_network() {
-    let mut bench = bench(hub_policy());
-    let holder = call(&mut bench, 2);
-    let mut newcomer = call(&mut bench, 3);
-    let host = |last| [203, 0, 113, last, 255, 255, 255, 255];
-    assert!(!newcomer.quick_mode(&mut bench, 31, host(2), INSIDE));
-    assert!(!newcomer.quick_mode(&mut bench, 32, [203, 0, 113, 0, 255, 255, 255, 0], INSIDE));
-    assert_eq!(has_held(&bench), 2);
-    assert!(newcomer.quick_mode(&mut bench, 33, host(3), INSIDE), "its own");
-    assert!(newcomer.quick_mode(&mut bench, 34, host(77), INSIDE), "nobody's");
-    drop(holder);
-}
-
 /// What no peer of a dynamic entry gets, whoever else has it or not.
 #[test]
 fn a_rogue_branch_gets_nothing_that_is_the_hubs_or_everybodys() {

@@ -255,18 +255,6 @@ impl Engine {
                 return found;
             }
         }
-        // nor may it divert what is for another gateway itself
-        let address = own.map(|(address, _)| address);
-        for (id, peer) in self.peers.within(selector.remote) {
-            let is_new = found.iter().all(|(peer, _)| *peer != id);
-            let gateway = !peer.is_client() && self.newest_sa(id).is_some();
-            if is_new && gateway && Some(peer.path.remote) != address {
-                found.push((id, AddressRange::host(peer.path.remote)));
-            }
-            if found.len() > limits::HOLDERS {
-                break;
-            }
-        }
         found
     }
 

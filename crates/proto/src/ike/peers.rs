@@ -1,7 +1,6 @@
 //! The peers, found by their id, by their address, and by the address that they were leased: what a
 //! handshake costs must not grow with the number of peers.
 
-use crate::flow::selector::AddressRange;
 use crate::ike::sa::{Lease, Peer};
 use crate::names::PeerId;
 use crate::path::Path;
@@ -64,12 +63,6 @@ impl Peers {
     /// The peers at an address, whatever their ports.
     pub(super) fn at(&self, remote: IpAddr) -> impl Iterator<Item = (PeerId, &Peer)> {
         let ids = self.at.range((remote, PeerId(0))..=(remote, PeerId(u64::MAX)));
-        ids.filter_map(|(_, id)| Some((*id, self.get(id)?)))
-    }
-
-    /// The peers whose addresses lie in a range.
-    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = (PeerId, &Peer)> {
-        let ids = self.at.range((range.first(), PeerId(0))..=(range.last(), PeerId(u64::MAX)));
         ids.filter_map(|(_, id)| Some((*id, self.get(id)?)))
     }
 
