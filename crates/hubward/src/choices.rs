@@ -358,6 +358,21 @@ mod tests {
         );
     }
 
+    /// It is part of the command that `check` prints, and of the policy that a reload makes.
+    #[test]
+    fn who_gets_a_contested_network_is_kept() {
+        for (overlap, wanted, printed) in [
+            (Winner::Holder, Overlap::HolderKeeps, ""),
+            (Winner::Newest, Overlap::NewestWins, " --overlap newest"),
+        ] {
+            let given = Choices::of(&Options { overlap, ..Options::default() }).unwrap();
+            let parsed = hubward_config::parse("hostname Hub\n");
+            assert_eq!(given.options_for(&given.judge(&parsed)), printed);
+            let translation = crate::translate::Translation::of(&parsed.config);
+            assert_eq!(translation.with_overlap(given.overlap.into()).policy().global.overlap, wanted);
+        }
+    }
+
     #[test]
     fn a_file_allows_a_line_each() {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -7,6 +7,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
+use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{Child, IsakmpSa, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::limits;
@@ -29,16 +30,21 @@ pub(crate) struct Meant {
     pub(crate) until: Option<Instant>,
 }
 
+/// How long packets may stay unanswered before the peer is asked, and how long it has to answer:
+/// the times of dead peer detection, or those without `crypto isakmp keepalive`.
+fn patience(keepalive: Option<Keepalive>) -> (Duration, Duration) {
+    let idle = keepalive.map_or(UNANSWERED, |keepalive| keepalive.interval.min(UNANSWERED));
+    (idle, keepalive.map_or(RETRY, |keepalive| keepalive.retry) * PROBES)
+}
+
 impl Engine {
     fn keepalive_with(&self, profile: Option<&str>) -> Option<Keepalive> {
         let of_profile = profile.and_then(|name| self.policy.profile(name)?.keepalive);
         of_profile.or(self.policy.global.keepalive)
     }
 
-    /// Whether packets have been sent to a peer for some time, and none has come back. The time is
-    /// that of dead peer detection, or ten seconds.
-    fn is_silent(&self, id: PeerId, keepalive: Option<Keepalive>) -> bool {
-        let patience = keepalive.map_or(UNANSWERED, |keepalive| keepalive.interval.min(UNANSWERED));
+    /// Whether packets have been sent to a peer for some time, and none has come back.
+    fn is_silent(&self, id: PeerId, patience: Duration) -> bool {
         let in_use = || self.children_of(id).filter(|child| child.outbound);
         let sent = in_use().filter_map(|child| child.last_outbound).max();
         let heard = in_use().map(|child| child.last_inbound.unwrap_or(child.established)).max();
@@ -52,14 +58,23 @@ impl Engine {
         if self.stopping || peer.is_client() || peer.connection.is_some() {
             return;
         }
-        let keepalive = self.keepalive_with(peer.profile.as_deref());
+        let (path, keepalive) = (peer.path, self.keepalive_with(peer.profile.as_deref()));
         let lately = peer.called.is_some_and(|called| called + AGAIN > self.now);
-        if lately || !self.is_silent(id, keepalive) {
+        let (patience, time) = patience(keepalive);
+        if lately || !self.is_silent(id, patience) {
+            return;
+        }
+        let profile = peer.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+        if key_for_address(&self.policy, keyrings, path.local, path.remote).is_none() {
+            // a peer that only its name has a key for cannot be called
+            if self.is_silent(id, patience + time) {
+                self.called_in_vain(path, Meant { peer: id, until: Some(self.now) });
+            }
             return;
         }
         let lost = |child: &&Child| child.outbound && !child.superseded;
         let children = self.children_of(id).filter(lost).take(limits::EXCHANGES).map(Child::again).collect();
-        let time = keepalive.map_or(RETRY, |keepalive| keepalive.retry) * PROBES;
         self.call_to_ask(id, children, time);
     }
 
@@ -89,7 +104,7 @@ impl Engine {
         let over = meant.until.is_some_and(|until| until <= self.now);
         let is_back = self.established_with(id).next().is_some();
         // without `crypto isakmp keepalive`, the peer of a tunnel that it initiated is not given up
-        if !over || !probes || is_back || !self.is_silent(id, keepalive) {
+        if !over || !probes || is_back || !self.is_silent(id, patience(keepalive).0) {
             return;
         }
         self.effect(Effect::Event(Event { connection: None, path: Some(path), kind: EventKind::PeerDead }));
