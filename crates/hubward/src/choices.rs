@@ -10,6 +10,7 @@ use hubward_config::diagnostic::{Kind, Unenforced};
 use hubward_config::model::Config;
 use hubward_config::verdict::{Outcome, Verdict, has_no_link, leave_out, verdicts};
 use hubward_config::{Parsed, unenforced};
+use hubward_proto::policy::Overlap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -35,6 +36,29 @@ pub(crate) struct Options {
     /// these per line. May be given several times.
     #[arg(long, value_name = "ITEM")]
     pub(crate) allow_unenforced: Vec<String>,
+    /// Who gets a network that two peers of a dynamic map propose: the one that has it, as long as
+    /// it answers, or the newest, as on IOS. See docs/differences.md.
+    #[arg(long, value_enum, default_value_t, value_name = "PEER")]
+    pub(crate) overlap: Winner,
+}
+
+/// `--overlap`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Winner {
+    /// The peer that has the network, as long as it answers.
+    #[default]
+    Holder,
+    /// The newest one, as on IOS.
+    Newest,
+}
+
+impl From<Winner> for Overlap {
+    fn from(winner: Winner) -> Self {
+        match winner {
+            Winner::Holder => Self::HolderKeeps,
+            Winner::Newest => Self::NewestWins,
+        }
+    }
 }
 
 impl Options {
@@ -69,6 +93,8 @@ pub(crate) struct Choices {
     pub(crate) without: Vec<String>,
     /// Lines that need not be enforced.
     pub(crate) allowed: Allowed,
+    /// Who gets a network that two peers propose.
+    pub(crate) overlap: Winner,
 }
 
 /// Lines that need not be enforced.
@@ -124,7 +150,8 @@ impl Choices {
         }
         let given = options.maps();
         let mapped = given.iter().map(|pair| Ok(pair_of(pair)?.0)).collect::<Result<_, WrongUse>>()?;
-        Ok(Self { given, mapped, without: options.all_without(), allowed })
+        let (without, overlap) = (options.all_without(), options.overlap);
+        Ok(Self { given, mapped, without, allowed, overlap })
     }
 
     /// Refuses links for interfaces that a configuration does not have, or that can have none.
@@ -211,6 +238,9 @@ impl Choices {
             if given.insert(item.clone()) {
                 out.push_str(&format!(" --allow-unenforced {}", quoted(&item)));
             }
+        }
+        if self.overlap == Winner::Newest {
+            out.push_str(" --overlap newest");
         }
         out
     }
@@ -326,6 +356,21 @@ mod tests {
             refused(&choices(&[], &["login block-for 60 attempts 5 within 60"]), FILTERS),
             [2, 3, 5, 6]
         );
+    }
+
+    /// It is part of the command that `check` prints, and of the policy that a reload makes.
+    #[test]
+    fn who_gets_a_contested_network_is_kept() {
+        for (overlap, wanted, printed) in [
+            (Winner::Holder, Overlap::HolderKeeps, ""),
+            (Winner::Newest, Overlap::NewestWins, " --overlap newest"),
+        ] {
+            let given = Choices::of(&Options { overlap, ..Options::default() }).unwrap();
+            let parsed = hubward_config::parse("hostname Hub\n");
+            assert_eq!(given.options_for(&given.judge(&parsed)), printed);
+            let translation = crate::translate::Translation::of(&parsed.config);
+            assert_eq!(translation.with_overlap(given.overlap.into()).policy().global.overlap, wanted);
+        }
     }
 
     #[test]

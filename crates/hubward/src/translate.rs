@@ -57,6 +57,13 @@ impl Translation {
         Self { policy, left_out }
     }
 
+    /// The same, with who gets a network that two peers propose, which no configuration says.
+    #[must_use]
+    pub(crate) fn with_overlap(mut self, overlap: Overlap) -> Self {
+        self.policy.global.overlap = overlap;
+        self
+    }
+
     /// The policy of a gateway whose interfaces have no addresses.
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
@@ -148,6 +155,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         nat_keepalive: config.crypto.nat_keepalive.map(|seconds| Duration::from_secs(seconds.into())),
         aggressive_mode: config.crypto.aggressive_mode,
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
+        overlap: Overlap::default(),
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));

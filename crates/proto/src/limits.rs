@@ -73,6 +73,9 @@ pub const XAUTH_TRIES: u32 = 3;
 pub const XAUTH_TIME: Duration = Duration::from_secs(60);
 /// Child SAs of one peer in addition to one for each ACL line.
 pub const CHILDREN_PER_PEER: usize = 16;
+/// Peers that are asked whether they are there because another peer proposes a network that
+/// overlaps theirs; a network that overlaps those of more peers is refused.
+pub const HOLDERS: usize = 8;
 /// Ids of our own informational messages that are remembered for each SA, so that none is mistaken
 /// for the peer's.
 pub const OWN_INFORMATIONALS: usize = 32;

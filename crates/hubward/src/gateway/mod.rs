@@ -613,7 +613,7 @@ impl Gateway {
         }
         let status =
             check::may_replace(&self.parsed, &mut parsed, &self.choices).map_err(anyhow::Error::msg)?;
-        Ok(Resolved::new(parsed, status))
+        Ok(Resolved::new(parsed, status, self.choices.overlap.into()))
     }
 
     /// Checks that the machine and the data plane can do it. The guard comes last, because it is

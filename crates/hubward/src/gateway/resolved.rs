@@ -5,6 +5,7 @@
 use crate::machine::apply::Prepared;
 use crate::translate::Translation;
 use hubward_config::Parsed;
+use hubward_proto::policy::Overlap;
 use std::sync::Arc;
 
 /// A configuration that may be put in force, and its one translation, so that what the data plane
@@ -17,8 +18,8 @@ pub(crate) struct Resolved {
 }
 
 impl Resolved {
-    pub(crate) fn new(parsed: Parsed, status: u8) -> Self {
-        let translation = Translation::of(&parsed.config);
+    pub(crate) fn new(parsed: Parsed, status: u8, overlap: Overlap) -> Self {
+        let translation = Translation::of(&parsed.config).with_overlap(overlap);
         Self { parsed: Arc::new(parsed), translation, status }
     }
 }

@@ -2,7 +2,7 @@
 //! one kind are limited, so that the disk cannot be filled.
 
 use hubward_proto::esp::inbound::Refused;
-use hubward_proto::ike::event::{Event, EventKind};
+use hubward_proto::ike::event::{Event, EventKind, Rival};
 use hubward_proto::names::ChildId;
 use hubward_proto::time::Instant;
 use std::collections::BTreeMap;
@@ -123,8 +123,30 @@ impl Log {
             EventKind::PeerMoved { remote, remote_port } => {
                 tracing::info!(conn, peer, "the peer moved to {remote}:{remote_port}");
             }
+            EventKind::NetworkContested { newcomer, holder, kept } => {
+                let said = contested(newcomer, holder, *kept);
+                if *kept { tracing::error!(conn, "{said}") } else { tracing::warn!(conn, "{said}") }
+            }
             EventKind::Refused(refusal) => tracing::warn!(conn, peer, "%CRYPTO-4-IKE_REFUSED: {refusal}"),
             EventKind::Trace(_) => {}
+        }
+    }
+}
+
+/// Two peers claim a network: an alarm if both are there, because one of them has no right to it.
+fn contested(newcomer: &Rival, holder: &Rival, kept: bool) -> String {
+    let of = |rival: &Rival| {
+        let (path, identity) = (&rival.path, &rival.identity);
+        format!("{}:{} ({identity})", path.remote, path.remote_port)
+    };
+    let (new, old) = (of(newcomer), of(holder));
+    let (wanted, has) = (newcomer.network, holder.network);
+    match kept {
+        true => format!(
+            "%CRYPTO-3-NETWORK_CONTESTED: {new} proposes {wanted}, but {old} has {has} and answers: refused"
+        ),
+        false => {
+            format!("%CRYPTO-4-NETWORK_TAKEN_OVER: {new} gets {wanted}: {old} had {has} and does not answer")
         }
     }
 }
@@ -132,8 +154,39 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hubward_proto::flow::selector::AddressRange;
     use hubward_proto::ike::explain::Refusal;
-    use hubward_proto::names::Untrusted;
+    use hubward_proto::names::{InterfaceId, Untrusted, VrfId};
+    use hubward_proto::path::{Encapsulation, Path};
+
+    /// The alarm names both peers and both networks, and an identity cannot break its line.
+    #[test]
+    fn an_alarm_names_both_peers_and_their_networks() {
+        let rival = |last, name: &str, net: &str| {
+            let path = Path {
+                local: [203, 0, 113, 1].into(),
+                local_port: 500,
+                remote: [198, 51, 100, last].into(),
+                remote_port: 500,
+                interface: InterfaceId(0),
+                vrf: VrfId(0),
+                encapsulation: Encapsulation::Native,
+            };
+            let network = AddressRange::prefix(net.parse().unwrap());
+            Rival { path, identity: Untrusted::new(name), network }
+        };
+        let (newcomer, holder) =
+            (rival(7, "x\n%SYS-0-X: y", "10.2.2.0/24"), rival(2, "berlin", "10.2.0.0/16"));
+        for (kept, code) in
+            [(true, "%CRYPTO-3-NETWORK_CONTESTED: "), (false, "%CRYPTO-4-NETWORK_TAKEN_OVER: ")]
+        {
+            let said = contested(&newcomer, &holder, kept);
+            assert!(said.starts_with(code) && said.lines().count() == 1, "{said}");
+            for word in ["198.51.100.7", "198.51.100.2", "10.2.2.0/24", "10.2.0.0/16", "berlin"] {
+                assert!(said.contains(word), "{word}: {said}");
+            }
+        }
+    }
 
     #[test]
     fn lines_of_a_kind_and_one_more() {

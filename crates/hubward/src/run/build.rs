@@ -81,7 +81,7 @@ pub(crate) fn build(
     // the ports first: two gateways must not undo each other's work
     let isakmp = Arc::new(UdpSocket::bind(everywhere(500), &options)?);
     let natt = UdpSocket::bind(everywhere(4500), &options)?;
-    let translation = Translation::of(&parsed.config);
+    let translation = Translation::of(&parsed.config).with_overlap(choices.overlap.into());
     let (plane, chosen) = Plane::choose(arguments.dataplane, translation.policy(), now())?;
     tracing::info!("the data plane is {}: {}", chosen.name, chosen.why);
     plane.prepare(&isakmp, &natt)?;

@@ -17,7 +17,7 @@ use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit};
 use hubward_proto::ike::proposal::{Phase1Difference, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::path::NATT_PORT;
-use hubward_proto::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntryKind, Policy};
+use hubward_proto::policy::{Authentication, EntryTerms, IsakmpProfile, MapEntry, MapEntryKind, Policy};
 use hubward_proto::wire::registry::notify;
 use std::net::IpAddr;
 
@@ -79,7 +79,7 @@ fn outside(
             .line(parsed.config.pools.iter().map(|pool| pool.line))
             .advise(format!("There: the client must send from {address}, the address that it was assigned, and route nothing else into the tunnel; networks behind it need a LAN-to-LAN tunnel.")),
         None => out
-            .line(acl_lines(parsed, policy))
+            .line(acl_lines(parsed, policy, |_| true))
             .advise("There: its crypto access list or its NAT lets other addresses into the tunnel; the two access lists must mirror each other."),
     }
     .advise("Here: `show crypto ipsec sa` shows what was negotiated (local and remote ident).")
@@ -178,6 +178,22 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .side("network there", theirs.to_string(), "none of ours", true)
         .advise("There: the access list must name only networks behind that peer.")
         .advise("Here: if a part of a connected network really is behind peers, name that part in a `match address` of the dynamic map entry."),
+        Refusal::HeldNetwork { theirs, range, holder } => Explanation::new(
+            "held-network",
+            format!("{peer} proposes {theirs} as its proxy identity, but {holder} has {range} and answers, so it keeps it: two branches have one network, or one of the two is not what it says."),
+        )
+        .side("network there", theirs.to_string(), format!("nothing of {range}"), true)
+        .advise(format!("Find out who has the network: `show crypto session remote {holder}`, and what that peer and {peer} are."))
+        .advise(format!("Here: if {peer} is right, `clear crypto session remote {holder}` frees the network; a static entry with `set peer` and `match address` reserves it, and a key of its own for each branch keeps others from proposing it."))
+        .advise("Here: `hubward run --overlap newest` gives it to the newest, as on IOS."),
+        Refusal::ConfiguredNetwork { theirs, sequence } => Explanation::new(
+            "configured-network",
+            format!("{peer} proposes {theirs} as its proxy identity, but entry {sequence} of the crypto map protects a part of that for another peer, and comes first."),
+        )
+        .side("network there", theirs.to_string(), format!("nothing of entry {sequence}"), true)
+        .line(acl_lines(parsed, policy, |entry| entry.sequence == *sequence))
+        .advise(format!("There: the access list must name only networks behind {peer}."))
+        .advise(format!("Here: if {peer} is the peer of entry {sequence}, add its address there (`set peer {peer}`); a `deny` line in the access list of that entry leaves a network to others.")),
         Refusal::PeerError { kind } => peer_error(*kind, failure, parsed, policy),
         Refusal::Hash => Explanation::new(
             "hash",
@@ -411,9 +427,10 @@ fn all_terms(failure: &Failure, policy: &Policy) -> Vec<(EntryTerms, u32)> {
     out
 }
 
-/// The lines of all access lists that crypto map entries match.
-fn acl_lines(parsed: &Parsed, policy: &Policy) -> Vec<u32> {
-    let terms = policy.maps.iter().flat_map(|map| &map.entries).flat_map(|entry| match &entry.kind {
+/// The lines of the access lists that some crypto map entries match.
+fn acl_lines(parsed: &Parsed, policy: &Policy, which: impl Fn(&MapEntry) -> bool) -> Vec<u32> {
+    let entries = policy.maps.iter().flat_map(|map| &map.entries).filter(|entry| which(entry));
+    let terms = entries.flat_map(|entry| match &entry.kind {
         MapEntryKind::Static { terms, .. } => vec![terms],
         MapEntryKind::Dynamic { entries, .. } => entries.iter().map(|entry| &entry.terms).collect(),
     });
@@ -514,7 +531,7 @@ fn peer_error(kind: u16, failure: &Failure, parsed: &Parsed, policy: &Policy) ->
             .line(set_lines(failure, parsed, policy))
             .advise("Compare the transform sets, `set pfs` and the lifetimes of both sides; its `debug crypto ipsec` shows what differs."),
         notify::INVALID_ID_INFORMATION => out(", so nothing there matches our networks: its access list does not mirror ours, or none of its crypto map entries or profiles is for us")
-            .line(acl_lines(parsed, policy))
+            .line(acl_lines(parsed, policy, |_| true))
             .advise("Compare the crypto access lists: source there is destination here, with the same masks. If they match: `why` there, or its log, says what else it requires."),
         notify::AUTHENTICATION_FAILED if !phase2 => out(", so the pre-shared keys differ")
             .line(key)

@@ -176,6 +176,15 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::Identity(IdentityError::Addresses)),
         spoke(Refusal::WrongGateway(Untrusted::new("vpn.example.org"))),
         (CLIENT_ADDRESS, Refusal::ForeignAddress("10.3.0.0/16".into())),
+        spoke(Refusal::HeldNetwork {
+            theirs: AddressRange::prefix("10.2.2.0/24".parse().unwrap()),
+            range: AddressRange::prefix("10.2.0.0/16".parse().unwrap()),
+            holder: [10, 100, 2, 103].into(),
+        }),
+        spoke(Refusal::ConfiguredNetwork {
+            theirs: AddressRange::prefix("10.2.0.0/16".parse().unwrap()),
+            sequence: 10,
+        }),
         spoke(Refusal::ReservedNetwork {
             theirs: AddressRange::ANY_V4,
             reserved: AddressRange::ANY_V4,

@@ -8,6 +8,7 @@ use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, PendingChild};
+use crate::ike::silence::Meant;
 use crate::ike::trace::{EngineStep, Pair, Trace};
 use crate::ike::v1::quick;
 use crate::limits;
@@ -70,6 +71,7 @@ impl Engine {
         let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
         let soft = now + new.suite.lifetime.saturating_sub(margin + jitter);
         self.by_spi.insert(child.inbound.spi.0, id);
+        self.claims.insert(&child.selector.remote, id);
         self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
         let inbound = child.inbound.spi;
         let outbound = child.outbound.spi;
@@ -267,13 +269,7 @@ impl Engine {
             return;
         }
         child.soft = None;
-        let (peer, path) = (child.peer, child.path);
-        let pending = PendingChild {
-            service: child.sa.service.clone(),
-            selector: child.sa.selector,
-            replaces: Some(id),
-            unanswered: 0,
-        };
+        let (peer, path, pending) = (child.peer, child.path, child.again());
         self.schedule_child(id);
         if let Some(conn) = self.newest_sa(peer) {
             self.with_sa(conn, |engine, sa| {
@@ -289,8 +285,10 @@ impl Engine {
         match known.connection.clone() {
             Some((connection, _)) => self.call_gateway(&connection, Some(pending)),
             None => {
-                let profile = known.profile.clone();
-                self.call_peer(path, profile, Some(pending));
+                let mut sa = self.caller(path, known.profile.clone());
+                sa.meant = Some(Meant { peer, until: None });
+                sa.pending.push(pending);
+                self.begin(sa);
             }
         }
     }
@@ -422,6 +420,7 @@ impl Engine {
         let child = self.children.remove(&id)?;
         self.children_of.remove(&(child.peer, id));
         self.by_spi.remove(&child.sa.inbound.spi.0);
+        self.claims.remove(&child.sa.selector.remote, id);
         self.arm_child(id, None);
         self.child_changed(id);
         self.effect(Effect::Remove { child: id });
@@ -513,22 +512,10 @@ impl Engine {
         if has_idle {
             self.schedule_child(id);
         }
+        self.child_follows(id);
+        if inbound.is_some() {
+            self.holder_heard(peer);
+        }
         self.check_liveness(peer);
-    }
-
-    /// A packet that verified came from another address or port: ESP follows the peer (RFC 3948
-    /// section 4), for UDP only.
-    pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
-        let Some(child) = self.children.get(&id) else { return };
-        if child.path.encapsulation != Encapsulation::Udp {
-            return;
-        }
-        let (peer, old) = (child.peer, child.path);
-        let new = Path { remote, remote_port, ..old };
-        if new != old {
-            self.peer_path_changed(peer, old, new);
-            let kind = EventKind::PeerMoved { remote, remote_port };
-            self.effect(Effect::Event(Event { connection: None, path: Some(new), kind }));
-        }
     }
 }

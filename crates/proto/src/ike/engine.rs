@@ -6,6 +6,7 @@
 
 use crate::ike::admission::{Admission, Stage};
 use crate::ike::asks::{AskFor, AskedLease, Asks};
+use crate::ike::claims::Claims;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::fragment::Pieces;
@@ -51,6 +52,8 @@ pub struct Engine {
     /// The established SAs of each peer.
     pub(super) sas_of: BTreeSet<(PeerId, ConnId)>,
     pub(super) by_spi: BTreeMap<u32, ChildId>,
+    /// The networks of the children.
+    pub(super) claims: Claims,
     asks: Asks,
     timers: BTreeSet<(Instant, Timer)>,
     armed: BTreeMap<Timer, Instant>,
@@ -81,6 +84,8 @@ struct NextIds {
 enum Timer {
     Isakmp(ConnId),
     Child(ChildId),
+    /// A peer is asked whether it is there.
+    Holder(PeerId),
     Reconnect(String),
 }
 
@@ -114,6 +119,7 @@ impl Engine {
             children_of: BTreeSet::new(),
             sas_of: BTreeSet::new(),
             by_spi: BTreeMap::new(),
+            claims: Claims::default(),
             asks: Asks::default(),
             timers: BTreeSet::new(),
             armed: BTreeMap::new(),
@@ -166,6 +172,7 @@ impl Engine {
                     self.with_sa(id, Self::isakmp_timeout);
                 }
                 Timer::Child(id) => self.child_timeout(id),
+                Timer::Holder(id) => self.holder_timeout(id),
                 Timer::Reconnect(name) => self.reconnect_timeout(&name),
             }
         }
@@ -177,6 +184,7 @@ impl Engine {
             let reason = match timer {
                 Timer::Isakmp(_) => "ISAKMP SA",
                 Timer::Child(_) => "child SA",
+                Timer::Holder(_) => "holder of a network",
                 Timer::Reconnect(_) => "reconnect",
             };
             (*at, reason)
@@ -378,6 +386,7 @@ impl Engine {
             nat: crate::ike::natt::NatState::default(),
             connection: None,
             wanted_profile: None,
+            meant: None,
             retransmit: None,
             seen: Seen::default(),
             pieces: Pieces::default(),
@@ -468,6 +477,10 @@ impl Engine {
 
     pub(super) fn arm_child(&mut self, id: ChildId, at: Option<Instant>) {
         self.arm(Timer::Child(id), at);
+    }
+
+    pub(super) fn arm_holder(&mut self, id: PeerId, at: Option<Instant>) {
+        self.arm(Timer::Holder(id), at);
     }
 
     pub(super) fn arm_reconnect(&mut self, name: &str, at: Option<Instant>) {
@@ -667,6 +680,9 @@ impl Engine {
 
     /// The time by which an SA must be established.
     fn half_open_until(sa: &IsakmpSa) -> Instant {
+        if let Some(until) = sa.meant.and_then(|meant| meant.until) {
+            return until;
+        }
         sa.created + if sa.initiator { limits::CALL_TIME } else { limits::HALF_OPEN_TIME }
     }
 

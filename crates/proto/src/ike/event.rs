@@ -1,7 +1,7 @@
 //! What the engine reports, as typed events; logs, IOS `debug` lines and explanations are rendered
 //! from them. No event carries a secret. Text that came from a peer is wrapped in [`Untrusted`].
 
-use crate::flow::selector::Selector;
+use crate::flow::selector::{AddressRange, Selector};
 use crate::names::{ChildId, ConnId, Service, Spi, Untrusted};
 use crate::path::Path;
 use std::net::IpAddr;
@@ -89,8 +89,29 @@ pub enum EventKind {
         /// Its new port.
         remote_port: u16,
     },
+    /// A peer of a dynamic entry proposed a network that another peer has.
+    NetworkContested {
+        /// Who proposed it, and what.
+        newcomer: Box<Rival>,
+        /// Who has it, and what exactly.
+        holder: Box<Rival>,
+        /// Whether it stays with the one that has it, because that one answers; else the newcomer
+        /// gets it.
+        kept: bool,
+    },
     /// A message or a proposal was refused.
     Refused(crate::ike::explain::Refusal),
     /// A step of an exchange, reported only while the peer is traced.
     Trace(Box<crate::ike::trace::Trace>),
+}
+
+/// One of two peers that both claim a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Where it is.
+    pub path: Path,
+    /// Its identity in phase 1; with a key that many know, anyone may have named it.
+    pub identity: Untrusted,
+    /// What it has, or proposes.
+    pub network: AddressRange,
 }

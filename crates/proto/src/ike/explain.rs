@@ -124,6 +124,27 @@ pub enum Refusal {
         /// What that is.
         kind: Reserved,
     },
+    /// The peer's side of the tunnel would overlap what another peer has that is there.
+    #[error("{theirs} overlaps {range}, which {holder} has and keeps: it answers")]
+    HeldNetwork {
+        /// The peer's side as proposed.
+        theirs: AddressRange,
+        /// What the other peer has.
+        range: AddressRange,
+        /// The other peer's address.
+        holder: std::net::IpAddr,
+    },
+    /// The peer's side of the tunnel would overlap what a static entry is for, which has other
+    /// peers.
+    #[error(
+        "{theirs} overlaps what entry {sequence} of the crypto map is for, and this is no peer of that entry"
+    )]
+    ConfiguredNetwork {
+        /// The peer's side as proposed.
+        theirs: AddressRange,
+        /// The entry's sequence number.
+        sequence: u16,
+    },
     /// No transform set accepts any of the proposals.
     #[error("no transform set takes an offer of the peer; the closest differs in {}", .0.difference)]
     NoPhase2Proposal(Box<Phase2Misfit>),

@@ -196,7 +196,7 @@ pub fn permits(acl: &CryptoAcl, selector: &Selector) -> bool {
     false
 }
 
-fn overlaps(a: &Selector, b: &Selector) -> bool {
+pub(super) fn overlaps(a: &Selector, b: &Selector) -> bool {
     fn meet<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
         a.is_none() || b.is_none() || a == b
     }

@@ -49,21 +49,33 @@ impl Engine {
         if self.stopping {
             return;
         }
+        let mut sa = self.caller(path, profile);
+        sa.pending.extend(child);
+        self.begin(sa);
+    }
+
+    /// A new SA with which we initiate phase 1 with a peer of the crypto map.
+    pub(super) fn caller(&mut self, path: Path, profile: Option<String>) -> IsakmpSa {
         let aggressive = profile
             .as_deref()
             .and_then(|name| self.policy.profile(name))
             .is_some_and(|profile| profile.initiate_aggressive);
         let mode = if aggressive { Phase1Mode::Aggressive } else { Phase1Mode::Main };
-        let path = Path {
-            local_port: ISAKMP_PORT,
-            remote_port: ISAKMP_PORT,
-            encapsulation: Encapsulation::Native,
-            ..path
+        let is_at = |(_, peer): (PeerId, &Peer)| peer.behind_nat && peer.path.remote_port == path.remote_port;
+        // the only way to a peer behind a NAT is the mapping that the peer keeps alive
+        let is_mapping = path.encapsulation == Encapsulation::Udp && self.peers.at(path.remote).any(is_at);
+        let path = match is_mapping {
+            true => path,
+            false => Path {
+                local_port: ISAKMP_PORT,
+                remote_port: ISAKMP_PORT,
+                encapsulation: Encapsulation::Native,
+                ..path
+            },
         };
         let mut sa = self.new_initiator(path, mode);
         sa.wanted_profile = profile;
-        sa.pending.extend(child);
-        self.begin(sa);
+        sa
     }
 
     /// Initiates phase 1 as a VPN client.
@@ -92,7 +104,7 @@ impl Engine {
         self.begin(sa);
     }
 
-    fn begin(&mut self, mut sa: IsakmpSa) {
+    pub(super) fn begin(&mut self, mut sa: IsakmpSa) {
         let begun = match sa.mode {
             Phase1Mode::Main => self.main_mode_begin(&mut sa),
             Phase1Mode::Aggressive => self.aggressive_begin(&mut sa),
@@ -143,22 +155,24 @@ impl Engine {
         let known = self
             .peers
             .at(sa.path.remote)
-            .find(|(_, peer)| {
+            .filter(|(_, peer)| {
                 peer.identity == finished.identity
                     && peer.path.interface == sa.path.interface
                     && (!(by_port || peer.behind_nat) || peer.path.remote_port == sa.path.remote_port)
                     && peer.connection.as_ref().map(|(connection, _)| &connection.name)
                         == sa.connection.as_ref().map(|connection| &connection.name)
             })
+            // a NAT gives a port to one device at a time: one that was there before has moved, and
+            // has not shown yet where it is
+            .max_by_key(|(id, peer)| (peer.since, *id))
             .map(|(id, _)| id);
         let dpd = sa.vendors.has(Vendor::Dpd);
         if let Some(id) = known {
             if let Some(peer) = self.peers.get_mut(&id) {
                 peer.dpd = dpd;
                 peer.behind_nat |= sa.nat.remote;
-                let old = peer.path;
-                self.peer_path_changed(id, old, sa.path);
             }
+            self.peer_moved(id, sa.path);
             self.in_work.push(id);
             return (id, true);
         }
@@ -177,6 +191,8 @@ impl Engine {
                 connection: sa.connection.clone().map(|connection| (connection, None)),
                 dpd,
                 behind_nat: sa.nat.remote,
+                since: self.now,
+                called: None,
             },
         );
         (id, false)
@@ -200,6 +216,8 @@ impl Engine {
                     connection: None,
                     dpd: peer.dpd,
                     behind_nat: peer.behind_nat,
+                    since: peer.since,
+                    called: None,
                 };
                 let new = self.new_peer_id();
                 if let Some(established) = sa.established() {
@@ -213,23 +231,6 @@ impl Engine {
                 }
             }
             _ => peer.user = Some(user.to_string()),
-        }
-    }
-
-    /// The peer has another address or port: all its SAs follow.
-    pub(crate) fn peer_path_changed(&mut self, id: PeerId, old: Path, new: Path) {
-        if old == new {
-            return;
-        }
-        self.peers.move_to(id, new);
-        let mut repath: Vec<_> = self.pairs_of(id).collect();
-        repath.retain(|child| {
-            let moved = self.children.get_mut(child).filter(|child| child.path != new);
-            moved.map(|child| child.path = new).is_some()
-        });
-        for child in repath {
-            self.child_changed(child);
-            self.effect(Effect::Repath { child, path: new });
         }
     }
 
@@ -325,6 +326,9 @@ impl Engine {
 
     /// Phase 1 failed.
     pub(super) fn phase1_failed(&mut self, sa: &IsakmpSa) {
+        if let Some(meant) = sa.meant {
+            self.called_in_vain(sa.path, meant);
+        }
         if let Some(connection) = &sa.connection
             && !self.peers.iter().any(|(_, peer)| {
                 peer.connection.as_ref().is_some_and(|(known, _)| known.name == connection.name)
@@ -447,6 +451,7 @@ impl Engine {
                 let serves = |policy: &Policy| policy.serves(&child.sa.service, child.path.interface);
                 old.terms(&child.sa.service) != new.terms(&child.sa.service)
                     || (serves(&old) && !serves(&new))
+                    || self.may_not_have(child)
             })
             .map(|child| child.sa.id)
             .collect();

@@ -119,6 +119,8 @@ mod tests {
             connection: None,
             dpd: false,
             behind_nat: false,
+            since: crate::time::Instant::ORIGIN,
+            called: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::esp::sa::ChildSa;
 use crate::flow::selector::Selector;
 use crate::ike::authorization::Gate;
+use crate::ike::claims::Held;
 use crate::ike::fragment::Pieces;
 use crate::ike::identity::Identity;
 use crate::ike::io::{CredentialField, LeaseOwner};
@@ -10,6 +11,7 @@ use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
 use crate::ike::proposal::{Lifetimes, Phase1Suite};
 use crate::ike::retransmit::Retransmit;
+use crate::ike::silence::Meant;
 use crate::ike::snapshot::ChildView;
 use crate::ike::v1::iv::ExchangeIvs;
 use crate::ike::v1::keys::{Cookies, Phase1Keys};
@@ -45,6 +47,8 @@ pub(crate) struct IsakmpSa {
     pub(crate) connection: Option<Arc<Connection>>,
     /// The profile that the initiator's crypto map entry names.
     pub(crate) wanted_profile: Option<String>,
+    /// The peer that we begin it for, if we know one.
+    pub(crate) meant: Option<Meant>,
     /// Our phase-1 message that waits for an answer.
     pub(crate) retransmit: Option<Retransmit>,
     /// Messages seen lately and what we answered.
@@ -212,6 +216,9 @@ pub(crate) enum Exchange {
     QuickInitiator(Box<quick::Initiator>),
     /// Quick mode that the peer initiated.
     QuickResponder(Box<quick::Responder>),
+    /// Quick mode that the peer initiated, for a network that may be another peer's: its answer
+    /// waits.
+    QuickHeld(Box<Held>),
 }
 
 impl Exchange {
@@ -223,7 +230,10 @@ impl Exchange {
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit),
             Self::QuickInitiator(quick) => Some(&mut quick.retransmit),
             Self::QuickResponder(quick) => Some(&mut quick.retransmit),
-            Self::XauthCheck { .. } | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+            Self::XauthCheck { .. }
+            | Self::ConfigLease { .. }
+            | Self::XauthAnswer { .. }
+            | Self::QuickHeld(_) => None,
         }
     }
 
@@ -234,7 +244,10 @@ impl Exchange {
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit.deadline()),
             Self::QuickInitiator(quick) => Some(quick.retransmit.deadline()),
             Self::QuickResponder(quick) => Some(quick.retransmit.deadline()),
-            Self::XauthCheck { .. } | Self::ConfigLease { .. } | Self::XauthAnswer { .. } => None,
+            Self::XauthCheck { .. }
+            | Self::ConfigLease { .. }
+            | Self::XauthAnswer { .. }
+            | Self::QuickHeld(_) => None,
         }
     }
 }
@@ -293,6 +306,12 @@ impl Seen {
         self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late).map(Box::new) });
     }
 
+    /// The paths of the answers.
+    pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut Path> {
+        let answers = self.messages.iter_mut().filter_map(|seen| seen.answer.as_deref_mut());
+        answers.chain(self.late.as_mut().map(|(_, answer)| answer)).map(|(path, _)| path)
+    }
+
     /// Sets the answer to a message of this id when it is made after the message was remembered, or
     /// before.
     pub(crate) fn amend(&mut self, message_id: u32, answer: (Path, Vec<u8>)) {
@@ -318,6 +337,10 @@ pub(crate) struct Peer {
     pub(crate) dpd: bool,
     /// Whether the peer was found behind a NAT.
     pub(crate) behind_nat: bool,
+    /// Since when it has been on its path.
+    pub(crate) since: Instant,
+    /// When phase 1 was last begun to ask whether it is there.
+    pub(crate) called: Option<Instant>,
 }
 
 impl Peer {

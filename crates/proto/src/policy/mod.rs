@@ -50,8 +50,20 @@ pub struct Global {
     pub aggressive_mode: bool,
     /// `crypto isakmp invalid-spi-recovery`.
     pub invalid_spi_recovery: bool,
+    /// Who gets a network that two peers of dynamic entries propose.
+    pub overlap: Overlap,
     /// The answer to APPLICATION_VERSION in mode-config.
     pub application_version: String,
+}
+
+/// Who gets a network that two peers of dynamic entries propose; not in IOS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Overlap {
+    /// The one that has it, as long as it answers.
+    #[default]
+    HolderKeeps,
+    /// The newest one, as on IOS.
+    NewestWins,
 }
 
 impl Policy {
@@ -123,6 +135,7 @@ impl Default for Global {
             nat_keepalive: None,
             aggressive_mode: true,
             invalid_spi_recovery: false,
+            overlap: Overlap::default(),
             application_version: String::new(),
         }
     }

@@ -286,7 +286,7 @@ fn an_entry_that_gains_its_reverse_route_starts_afresh() {
 }
 
 /// DHCP gives the spoke another address: the old tunnel ends without a message, and traffic brings
-/// up another.
+/// up another, once the hub has found nobody at the old address.
 #[test]
 fn another_local_address() {
     let mut world = hub_and_spoke();
@@ -298,7 +298,7 @@ fn another_local_address() {
     assert!(world.nodes[1].inbound.is_empty());
     assert_eq!(world.trace.len(), sent, "nothing can be sent from the old address");
     world.acquire(1);
-    world.run(Duration::from_secs(2));
+    world.run(Duration::from_secs(4));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
     assert_eq!(in_use_path(&world), ip("10.100.2.200"));
 }

@@ -483,6 +483,15 @@ impl World {
         self.mappings.iter_mut().filter(|((known, _), _)| *known == nat).for_each(|(_, port)| shift(port));
     }
 
+    /// The NAT exchanges two of its ports, as after a restart.
+    pub fn swap_mappings(&mut self, nat: IpAddr, one: u16, two: u16) {
+        for ((known, _), port) in &mut self.mappings {
+            if *known == nat && [one, two].contains(port) {
+                *port = if *port == one { two } else { one };
+            }
+        }
+    }
+
     /// Puts an attacker's datagram on the wire.
     pub fn inject(&mut self, datagram: Datagram) {
         self.sent += 1;

@@ -21,11 +21,11 @@ use crate::wire::registry::{notify, payload, protocol};
 use std::time::Duration;
 
 /// How long an initiator's traffic may stay unanswered before it probes the peer.
-const UNANSWERED: Duration = Duration::from_secs(10);
+pub(crate) const UNANSWERED: Duration = Duration::from_secs(10);
 /// Time between probes if none is configured.
-const RETRY: Duration = Duration::from_secs(2);
+pub(crate) const RETRY: Duration = Duration::from_secs(2);
 /// Number of unanswered probes after which a peer is considered dead.
-const PROBES: u32 = 5;
+pub(crate) const PROBES: u32 = 5;
 
 impl Engine {
     /// An informational message was received. Without keys it has no effect and is only logged.
@@ -59,7 +59,8 @@ impl Engine {
             established.keys.hash1(message_id, rest)
         })?;
         established.dpd.heard = self.now;
-        let expected = established.dpd.sequence.to_be_bytes();
+        let (peer, expected) = (established.peer, established.dpd.sequence.to_be_bytes());
+        self.holder_heard(peer);
         self.steps(sa, || {
             vec![
                 Trace::NewNode(message_id, Self::isakmp_state(sa)),
@@ -130,6 +131,7 @@ impl Engine {
             }
             notify::LOAD_BALANCE => self.redirected(sa, message)?,
             notify::RESPONDER_LIFETIME => self.responder_lifetime(sa, message),
+            notify::INVALID_SPI => return self.spi_is_unknown(sa, message),
             kind if kind <= notify::LAST_ERROR => {
                 self.quick_mode_refused(sa, message);
                 return Err(Refusal::PeerError { kind });
@@ -149,9 +151,13 @@ impl Engine {
     /// An unsolicited message was received on another path. It may be replayed, so the SA's path
     /// follows only when a fresh probe is answered from there.
     fn validate_path(&mut self, sa: &mut IsakmpSa, path: Path) {
-        if !sa.vendors.has(Vendor::Dpd) {
-            return;
+        if sa.vendors.has(Vendor::Dpd) {
+            self.r_u_there(sa, path);
         }
+    }
+
+    /// Asks a peer whether it is there, on a path, without counting: no answer has no effect.
+    pub(crate) fn r_u_there(&mut self, sa: &mut IsakmpSa, path: Path) {
         let (initiator, responder) = (sa.cookies.initiator, sa.cookies.responder);
         let Some(established) = sa.established_mut() else { return };
         if established.dpd.unanswered == 0 {
@@ -298,7 +304,7 @@ impl Engine {
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
         let ids = self.sas_of(peer);
         let newest = ids.filter_map(|id| self.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
-        let Some(id) = newest else { return };
+        let Some(id) = newest else { return self.ask_anew(peer) };
         let (last_out, last_in) = self.children_of(peer).fold((None, None), |(out, inn), child| {
             (out.max(child.last_outbound), inn.max(child.last_inbound))
         });

@@ -9,7 +9,6 @@ use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::limits;
-use crate::path::Path;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
 use crate::wire::registry::{exchange, payload};
@@ -133,19 +132,5 @@ impl Engine {
         };
         let bytes = header.write(&writer.bytes());
         self.transmit(sa.path, bytes);
-    }
-
-    /// Moves the SA to the path of a message: from now on we send from the address and port that it
-    /// was sent to, to where it came from.
-    pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
-        if sa.path == path {
-            return;
-        }
-        let old = sa.path;
-        sa.path = path;
-        if let Some(established) = sa.established() {
-            let peer = established.peer;
-            self.peer_path_changed(peer, old, path);
-        }
     }
 }

@@ -16,6 +16,7 @@ use super::protected::{open, with_hash};
 use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::authorization::AuthorizedPeer;
+use crate::ike::claims::Claim;
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
@@ -119,6 +120,16 @@ impl Engine {
         let established = sa.established().ok_or(Refusal::Local("phase 1 is not through"))?;
         if established.gate.authorized().is_none() {
             return Err(Refusal::NotAuthorized);
+        }
+        // the peer of a dynamic entry has its network because it proposed it, and another one that
+        // is at its address does not have it
+        let meant = sa.meant.map(|meant| meant.peer) == Some(established.peer);
+        let replaced = child.replaces.and_then(|id| self.children.get(&id));
+        if child.service.template().is_some()
+            && !meant
+            && replaced.is_none_or(|old| old.peer != established.peer)
+        {
+            return Err(Refusal::Local("another peer than the one that was called has answered"));
         }
         if established.exchanges.len() >= limits::EXCHANGES {
             return Err(Refusal::TooMany);
@@ -266,7 +277,7 @@ impl Engine {
     }
 
     /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
-    fn quick_mode_respond(
+    pub(crate) fn quick_mode_respond(
         &mut self,
         sa: &mut IsakmpSa,
         message_id: u32,
@@ -319,6 +330,10 @@ impl Engine {
             && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
         {
             return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
+        }
+        if !own && self.claim_network(sa, message_id, &service, &selector)? == Claim::Asked {
+            self.hold(sa, message_id, chain);
+            return Ok(None);
         }
         self.steps(sa, || {
             let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
@@ -576,13 +591,15 @@ impl Engine {
 
     /// Notifies the peer why its quick mode is refused; nothing of its message is copied into the
     /// answer.
-    fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
+    pub(crate) fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
         let kind = match refusal {
             Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
             Refusal::NoCryptoMapEntry { .. }
             | Refusal::ForeignAddress(_)
             | Refusal::LeasedAddress(_)
             | Refusal::ReservedNetwork { .. }
+            | Refusal::ConfiguredNetwork { .. }
+            | Refusal::HeldNetwork { .. }
             | Refusal::Identity(_) => notify::INVALID_ID_INFORMATION,
             Refusal::TooMany => return None,
             _ => notify::PAYLOAD_MALFORMED,

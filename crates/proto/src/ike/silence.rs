@@ -1,0 +1,152 @@
+//! Child SAs whose phase 1 is gone: it may end before them. If packets are sent to such a peer and
+//! none comes back, nothing can ask the peer whether it still has its SAs. So phase 1 is made anew,
+//! and the child SAs with it, which helps a peer that has lost them. If the peer does not answer
+//! within the time of dead peer detection, it is dead.
+
+use crate::ike::engine::Engine;
+use crate::ike::event::{Event, EventKind};
+use crate::ike::explain::Refusal;
+use crate::ike::io::Effect;
+use crate::ike::lookup::key_for_address;
+use crate::ike::sa::{Child, IsakmpSa, PendingChild};
+use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
+use crate::limits;
+use crate::names::{PeerId, Spi};
+use crate::path::Path;
+use crate::policy::Keepalive;
+use crate::time::Instant;
+use crate::wire::ike1::Notify;
+use std::time::Duration;
+
+/// Time between two such attempts for one peer.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// A phase 1 that we begin for a peer that is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meant {
+    /// For whom: whoever else answers gets nothing of that peer's.
+    pub(crate) peer: PeerId,
+    /// When to give up, if not after the usual time.
+    pub(crate) until: Option<Instant>,
+}
+
+/// How long packets may stay unanswered before the peer is asked, and how long it has to answer:
+/// the times of dead peer detection, or those without `crypto isakmp keepalive`.
+fn patience(keepalive: Option<Keepalive>) -> (Duration, Duration) {
+    let idle = keepalive.map_or(UNANSWERED, |keepalive| keepalive.interval.min(UNANSWERED));
+    (idle, keepalive.map_or(RETRY, |keepalive| keepalive.retry) * PROBES)
+}
+
+impl Engine {
+    fn keepalive_with(&self, profile: Option<&str>) -> Option<Keepalive> {
+        let of_profile = profile.and_then(|name| self.policy.profile(name)?.keepalive);
+        of_profile.or(self.policy.global.keepalive)
+    }
+
+    /// Whether packets have been sent to a peer for some time, and none has come back.
+    fn is_silent(&self, id: PeerId, patience: Duration) -> bool {
+        let in_use = || self.children_of(id).filter(|child| child.outbound);
+        let sent = in_use().filter_map(|child| child.last_outbound).max();
+        let heard = in_use().map(|child| child.last_inbound.unwrap_or(child.established)).max();
+        heard.is_some_and(|heard| sent > Some(heard) && self.now.since(heard) >= patience)
+    }
+
+    /// A peer without a phase-1 SA: if it is silent, phase 1 is made anew.
+    pub(crate) fn ask_anew(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get(&id) else { return };
+        // a client's phase 1 is its session
+        if self.stopping || peer.is_client() || peer.connection.is_some() {
+            return;
+        }
+        let (path, keepalive) = (peer.path, self.keepalive_with(peer.profile.as_deref()));
+        let lately = peer.called.is_some_and(|called| called + AGAIN > self.now);
+        let (patience, time) = patience(keepalive);
+        if lately || !self.is_silent(id, patience) {
+            return;
+        }
+        let profile = peer.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+        if key_for_address(&self.policy, keyrings, path.local, path.remote).is_none() {
+            // a peer that only its name has a key for cannot be called
+            if self.is_silent(id, patience + time) {
+                self.called_in_vain(path, Meant { peer: id, until: Some(self.now) });
+            }
+            return;
+        }
+        let lost = |child: &&Child| child.outbound && !child.superseded;
+        let children = self.children_of(id).filter(lost).take(limits::EXCHANGES).map(Child::again).collect();
+        self.call_to_ask(id, children, time);
+    }
+
+    /// Begins phase 1 with a peer to learn whether it is there.
+    pub(crate) fn call_to_ask(&mut self, id: PeerId, children: Vec<PendingChild>, time: Duration) {
+        let now = self.now;
+        let called = self
+            .sas
+            .values()
+            .any(|sa| sa.established().is_none() && sa.meant.is_some_and(|meant| meant.peer == id));
+        let Some(peer) = self.peers.get_mut(&id).filter(|_| !called) else { return };
+        peer.called = Some(now);
+        let (path, profile) = (peer.path, peer.profile.clone());
+        let mut sa = self.caller(path, profile);
+        sa.meant = Some(Meant { peer: id, until: Some(now + time) });
+        sa.pending = children;
+        self.begin(sa);
+    }
+
+    /// A phase 1 that was meant for a peer failed. If the time to answer is over, and the peer is
+    /// still silent, it is dead.
+    pub(super) fn called_in_vain(&mut self, path: Path, meant: Meant) {
+        let id = meant.peer;
+        let Some(peer) = self.peers.get(&id) else { return };
+        let keepalive = self.keepalive_with(peer.profile.as_deref());
+        let probes = keepalive.is_some() || self.children_of(id).any(|child| child.initiator);
+        let over = meant.until.is_some_and(|until| until <= self.now);
+        let is_back = self.established_with(id).next().is_some();
+        // without `crypto isakmp keepalive`, the peer of a tunnel that it initiated is not given up
+        if !over || !probes || is_back || !self.is_silent(id, patience(keepalive).0) {
+            return;
+        }
+        self.effect(Effect::Event(Event { connection: None, path: Some(path), kind: EventKind::PeerDead }));
+        self.pass_over(path.remote, id);
+        self.end_peer_children(id, "the peer is dead");
+    }
+
+    /// INVALID-SPI under a phase-1 SA: the peer does not know a child SA that we use. It is made
+    /// anew at once, because it carries nothing.
+    pub(crate) fn spi_is_unknown(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
+        let told = Err(Refusal::PeerError { kind: message.kind });
+        let Some(established) = sa.established().filter(|it| it.gate.authorized().is_some()) else {
+            return told;
+        };
+        let peer = established.peer;
+        let spi = |bytes: &[u8]| Some(Spi(u32::from_be_bytes(bytes.first_chunk().copied()?)));
+        let named = [spi(&message.data), spi(&message.spi)];
+        let lost = self.children_of(peer).find(|child| named.contains(&Some(child.sa.outbound.spi)));
+        let Some((id, again)) = lost.map(|child| (child.sa.id, (!child.superseded).then(|| child.again())))
+        else {
+            return told;
+        };
+        let is_client = self.peers.get(&peer).is_none_or(|peer| peer.is_client());
+        if let Some(again) = again.filter(|_| !is_client && sa.connection.is_none() && !self.stopping)
+            && let Err(refusal) = self.start_quick_mode(sa, again)
+        {
+            let path = sa.path;
+            self.refuse(Some(sa), path, refusal);
+        }
+        self.end_child(id, "the peer does not know it", false);
+        told
+    }
+}
+
+impl Child {
+    /// A child SA like this one, to replace it.
+    pub(crate) fn again(&self) -> PendingChild {
+        PendingChild {
+            service: self.sa.service.clone(),
+            selector: self.sa.selector,
+            replaces: Some(self.sa.id),
+            unanswered: 0,
+        }
+    }
+}

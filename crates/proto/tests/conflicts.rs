@@ -1,0 +1,481 @@
+//! Who gets a network that two peers of a dynamic entry propose, and what none of them ever gets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/peer.rs"]
+mod peer;
+mod support;
+
+use hubward_proto::flow::selector::{AddressRange, Selector};
+use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::event::{EventKind, Rival};
+use hubward_proto::ike::explain::Refusal;
+use hubward_proto::ike::io::{Command, Input};
+use hubward_proto::names::ChildId;
+use hubward_proto::policy::reserved::Reserved;
+use hubward_proto::policy::{CryptoAcl, CryptoAclLine, EntryTerms, MapEntry, MapEntryKind, Overlap, Policy};
+use hubward_proto::time::Instant;
+use hubward_proto::wire::registry::exchange;
+use peer::{Bench, Peer, path};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use support::*;
+
+const BRANCH: &str = "10.100.2.102";
+const ROGUE: &str = "10.100.2.103";
+const LAN: &str = "10.2.0.0/16";
+
+/// A hub, a branch with its tunnel, and another peer that proposes `lan`.
+fn world(hub: Policy, lan: &str) -> World {
+    let mut world = World::new(vec![
+        Node::new(HUB, hub, 1),
+        Node::new(BRANCH, spoke_policy(BRANCH, LAN), 2),
+        Node::new(ROGUE, spoke_policy(ROGUE, lan), 3),
+    ]);
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    world
+}
+
+/// Which network was contested, between whom, and whether it stayed.
+fn contests(node: &Node) -> Vec<(Rival, Rival, bool)> {
+    let rivals = |kind: &EventKind| match kind {
+        EventKind::NetworkContested { newcomer, holder, kept } => {
+            Some(((**newcomer).clone(), (**holder).clone(), *kept))
+        }
+        _ => None,
+    };
+    node.events.iter().filter_map(|event| rivals(&event.kind)).collect()
+}
+
+/// The number of informational messages from the hub to an address.
+fn questions(world: &World, to: &str) -> usize {
+    let asks = |datagram: &Datagram| {
+        (datagram.from.ip(), datagram.to.ip()) == (ip(HUB), ip(to))
+            && datagram.bytes[18] == exchange::INFORMATIONAL
+    };
+    world.trace.iter().filter(|(_, datagram)| asks(datagram)).count()
+}
+
+/// The outer addresses to which the hub has tunnels.
+fn peers_of_hub(world: &World) -> Vec<IpAddr> {
+    world.nodes[0].engine.inspect().children.iter().map(|child| child.path.remote).collect()
+}
+
+#[test]
+fn a_rogue_branch_gets_nothing_of_a_network_whose_branch_answers() {
+    for lan in ["10.2.0.0/16", "10.2.2.10/32", "10.2.128.0/17", "10.2.0.0/15", "10.0.0.0/14"] {
+        let mut world = world(hub_policy(), lan);
+        let (asked, child) = (questions(&world, BRANCH), peers_of_hub(&world));
+        world.acquire(2);
+        world.run(Duration::from_secs(1));
+        assert_eq!(peers_of_hub(&world), child, "{lan}");
+        assert!(world.nodes[2].inbound.is_empty() && tunnel(&world.nodes[1], &world.nodes[0]), "{lan}");
+        assert_eq!(questions(&world, BRANCH) - asked, 1, "{lan}: the branch is asked once");
+        let contests = contests(&world.nodes[0]);
+        let [(newcomer, holder, true)] = contests.as_slice() else { panic!("{lan}: {contests:?}") };
+        assert_eq!((newcomer.path.remote, newcomer.network), (ip(ROGUE), net(lan)));
+        assert_eq!((holder.path.remote, holder.network), (ip(BRANCH), net(LAN)));
+        let refusals = world.nodes[0].refusals();
+        let refusal = format!("{} overlaps {}, which {BRANCH} has and keeps: it answers", net(lan), net(LAN));
+        assert_eq!(refusals, [refusal], "{lan}");
+        // it is told, so its side does not wait for long
+        let told = |text: &String| text.contains("INVALID_ID_INFORMATION");
+        assert!(world.nodes[2].refusals().iter().any(told), "{lan}: {:?}", world.nodes[2].refusals());
+    }
+}
+
+/// The rogue says that its tunnel is for another network of the hub than the branch's.
+#[test]
+fn another_network_of_the_hub_is_no_way_around() {
+    let mut policy = spoke_policy(ROGUE, LAN);
+    let map = Arc::make_mut(&mut policy.maps[0]);
+    let MapEntryKind::Static { terms, .. } = &mut map.entries[0].kind else { panic!() };
+    let selector = Selector::between(net("10.2.3.0/24"), net("10.77.0.0/16"));
+    let lines = vec![CryptoAclLine { permit: true, selector, line: 1 }];
+    terms.acl = Some(Arc::new(CryptoAcl { name: "100".into(), lines }));
+    let mut world = world(hub_policy(), LAN);
+    world.nodes[2] = Node::new(ROGUE, policy, 3);
+    world.acquire(2);
+    world.run(Duration::from_secs(1));
+    assert_eq!(peers_of_hub(&world), [ip(BRANCH)]);
+    assert_eq!(contests(&world.nodes[0]).len(), 1);
+}
+
+#[test]
+fn networks_beside_each_other_are_nobodys_conflict() {
+    for lan in ["10.3.0.0/16", "10.1.255.0/24", "192.168.0.0/16"] {
+        let mut world = world(hub_policy(), lan);
+        let asked = questions(&world, BRANCH);
+        world.acquire(2);
+        world.run(Duration::from_secs(1));
+        assert!(tunnel(&world.nodes[2], &world.nodes[0]), "{lan}: {:?}", world.nodes[0].refusals());
+        assert_eq!((questions(&world, BRANCH), contests(&world.nodes[0]).len()), (asked, 0));
+    }
+}
+
+/// The branch's provider gives it another address, and its old one leads nowhere: it waits for the
+/// old one to be asked, and then has its tunnel.
+#[test]
+fn a_branch_that_returns_from_another_address_gets_its_network() {
+    for lan in ["10.2.0.0/16", "10.2.3.0/24", "10.0.0.0/14"] {
+        let mut world = world(hub_policy(), lan);
+        world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
+        world.acquire(2);
+        world.run(Duration::from_millis(2500));
+        assert_eq!(peers_of_hub(&world), [ip(BRANCH)], "{lan}: it is being asked");
+        world.run(Duration::from_secs(2));
+        assert_eq!(peers_of_hub(&world), [ip(ROGUE)], "{lan}");
+        assert!(tunnel(&world.nodes[2], &world.nodes[0]));
+        assert!(matches!(contests(&world.nodes[0]).as_slice(), [(_, _, false)]));
+        assert!(world.nodes[0].refusals().is_empty(), "{:?}", world.nodes[0].refusals());
+    }
+}
+
+/// One message in three is lost: the branch that is there keeps its network.
+#[test]
+fn a_lossy_path_does_not_cost_the_branch_its_network() {
+    let mut kept = 0;
+    for seed in 0..10 {
+        let mut world = world(hub_policy(), LAN);
+        world.link = Link { loss: 300, ..Link::default() };
+        for _ in 0..seed {
+            world.acquire(1);
+        }
+        world.acquire(2);
+        world.run(Duration::from_secs(20));
+        kept += usize::from(tunnel(&world.nodes[1], &world.nodes[0]));
+    }
+    assert!(kept >= 8, "{kept} of 10");
+}
+
+/// The branch restarts, with the same address: nobody has to be asked. Behind a NAT that maps it
+/// to another port, the old place is asked first.
+#[test]
+fn a_branch_that_restarts_is_not_its_own_rival() {
+    for nat in [None, Some(ip("192.0.2.7"))] {
+        let mut world = World::new(vec![
+            Node::new(HUB, hub_policy(), 1),
+            Node::new(BRANCH, spoke_policy(BRANCH, LAN), 2),
+        ]);
+        world.nodes[1].nat = nat;
+        world.acquire(1);
+        world.run(Duration::from_secs(30));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+        if let Some(nat) = nat {
+            world.forget_mappings(nat);
+        }
+        let now = world.now;
+        world.nodes[1].engine = Engine::new(Arc::new(spoke_policy(BRANCH, LAN)), [77; 32], now);
+        world.nodes[1].inbound.clear();
+        world.nodes[1].outbound.clear();
+        world.acquire(1);
+        world.run(Duration::from_secs(if nat.is_some() { 6 } else { 1 }));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{nat:?}: {:?}", world.nodes[0].refusals());
+        assert_eq!(world.nodes[0].inbound.len(), 1, "{nat:?}");
+        assert_eq!(contests(&world.nodes[0]).len(), usize::from(nat.is_some()));
+    }
+}
+
+/// A holder that rekeys, and one whose phase 1 is renewed, is asked by nobody.
+#[test]
+fn a_rekey_is_no_conflict() {
+    let mut world = world(hub_policy(), LAN);
+    for node in [1, 0, 1] {
+        let child = *world.nodes[node].outbound.keys().last().unwrap();
+        let limit = hubward_proto::ike::io::Limit::Soft;
+        world.input(node, Input::Expire { child, limit });
+        world.run(Duration::from_secs(8));
+    }
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    assert_eq!(contests(&world.nodes[0]).len(), 0);
+}
+
+/// Phase 1 of the holder has ended, its child SA has not: it is asked by a new phase 1.
+#[test]
+fn a_holder_without_phase_1_is_asked_too() {
+    for there in [true, false] {
+        let mut world = world(hub_policy(), LAN);
+        let lost = std::rc::Rc::new(std::cell::Cell::new(false));
+        let drops = std::rc::Rc::clone(&lost);
+        // the deletes do not arrive
+        world.filter = Some(Box::new(move |datagram| {
+            !drops.get() || [datagram.from.ip(), datagram.to.ip()].iter().all(|end| *end != ip(BRANCH))
+        }));
+        lost.set(true);
+        world.input(0, Input::Command(Command::ClearIsakmp { connection: None }));
+        world.run(Duration::from_secs(15));
+        assert_eq!(world.nodes[0].inbound.len(), 1);
+        assert!(world.nodes[0].engine.inspect().isakmp.is_empty());
+        lost.set(!there);
+        world.acquire(2);
+        world.run(Duration::from_secs(6));
+        let holder = if there { BRANCH } else { ROGUE };
+        assert_eq!(peers_of_hub(&world), [ip(holder)], "there: {there}");
+        assert!(matches!(contests(&world.nodes[0]).as_slice(), [(_, _, kept)] if *kept == there));
+    }
+}
+
+/// With the way of a router, the newest gets the traffic.
+#[test]
+fn the_newest_wins_where_that_was_chosen() {
+    let mut policy = hub_policy();
+    policy.global.overlap = Overlap::NewestWins;
+    let mut world = world(policy, "10.2.2.0/24");
+    world.acquire(2);
+    world.run(Duration::from_secs(1));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]) && tunnel(&world.nodes[2], &world.nodes[0]));
+    assert_eq!(contests(&world.nodes[0]).len(), 0);
+}
+
+/// The hub with a static entry for a network before the dynamic one.
+fn with_static(sequence: u16, lines: &[(bool, &str)]) -> Policy {
+    let mut policy = hub_policy();
+    let line = |(permit, remote): &(bool, &str)| CryptoAclLine {
+        permit: *permit,
+        selector: Selector::between(net("10.1.0.0/16"), net(remote)),
+        line: 1,
+    };
+    let acl = CryptoAcl { name: "101".into(), lines: lines.iter().map(line).collect() };
+    let terms = EntryTerms { acl: Some(Arc::new(acl)), ..terms() };
+    let kind = MapEntryKind::Static { peers: vec![ip(BRANCH)], terms };
+    let entries = &mut Arc::make_mut(&mut policy.maps[0]).entries;
+    entries.push(MapEntry { sequence, kind, line: 1 });
+    entries.sort_by_key(|entry| entry.sequence);
+    policy
+}
+
+/// What the access list of a static entry names is its peer's, although that is not there; what the
+/// list denies, or what stands behind the dynamic entry, is not.
+#[test]
+fn the_network_of_a_static_entry_is_kept_for_its_peer() {
+    let all = [(true, "10.2.0.0/16")];
+    let but_one = [(false, "10.2.2.0/24"), (true, "10.2.0.0/16")];
+    for (sequence, lines, lan, granted) in [
+        (5, &all[..], "10.2.0.0/16", false),
+        (5, &all, "10.2.2.10/32", false),
+        (5, &all, "10.0.0.0/14", false),
+        (5, &all, "10.3.0.0/16", true),
+        (5, &but_one, "10.2.2.0/24", true),
+        (5, &but_one, "10.2.3.0/24", false),
+        (5, &but_one, "10.2.0.0/16", false),
+        (20, &all, "10.2.0.0/16", true),
+    ] {
+        let rogue = Node::new(ROGUE, spoke_policy(ROGUE, lan), 3);
+        let mut world = World::new(vec![Node::new(HUB, with_static(sequence, lines), 1), rogue]);
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        let refusals = world.nodes[0].refusals();
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), granted, "{lan} {sequence}: {refusals:?}");
+        let told = refusals.iter().any(|text| text.contains("entry 5 of the crypto map"));
+        assert_ne!(told, granted, "{lan} {sequence}: {refusals:?}");
+    }
+    let branch = Node::new(BRANCH, spoke_policy(BRANCH, LAN), 3);
+    let mut world = World::new(vec![Node::new(HUB, with_static(5, &all), 1), branch]);
+    world.acquire(1);
+    world.run(Duration::from_secs(2));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{:?}", world.nodes[0].refusals());
+}
+
+/// A static entry, or a network of our own, that is configured while a wildcard peer has the
+/// network takes it away.
+#[test]
+fn what_is_configured_later_is_taken_back() {
+    let mut reserved = hub_policy();
+    reserved.reserved.push((net("10.2.7.0/24"), Reserved::Connected));
+    for (policy, stays) in
+        [(with_static(5, &[(true, "10.2.7.0/24")]), false), (reserved, false), (hub_policy(), true)]
+    {
+        let rogue = Node::new(ROGUE, spoke_policy(ROGUE, LAN), 3);
+        let mut world = World::new(vec![Node::new(HUB, hub_policy(), 1), rogue]);
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        world.input(0, Input::Policy(Arc::new(policy)));
+        world.run(Duration::from_secs(1));
+        assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), stays);
+        assert_eq!(world.nodes[1].inbound.is_empty(), !stays, "it is told");
+    }
+}
+
+// ---- one peer at a time, by hand
+// -------------------------------------------------------------------------------------------------
+
+fn bench(policy: Policy) -> Bench {
+    Bench::new(Engine::new(Arc::new(policy), [7; 32], Instant::ORIGIN))
+}
+
+fn call(bench: &mut Bench, last: u8) -> Peer {
+    let remote = IpAddr::from([203, 0, 113, last]);
+    Peer::main_mode(bench, path(ip(HUB), remote, 500), "cisco123", last)
+}
+
+const INSIDE: [u8; 8] = [10, 1, 0, 0, 255, 255, 0, 0];
+
+fn subnet(second: u8, third: u8, mask: [u8; 4]) -> [u8; 8] {
+    let [a, b, c, d] = mask;
+    [10, second, third, 0, a, b, c, d]
+}
+
+fn has_held(bench: &Bench) -> usize {
+    bench.refusals.iter().filter(|refusal| matches!(refusal, Refusal::HeldNetwork { .. })).count()
+}
+
+/// A peer without DPD cannot be asked: what counts is whether anything of it verified in the last
+/// ten seconds.
+#[test]
+fn a_holder_without_dpd_is_there_for_ten_seconds_after_it_was_heard() {
+    for (silence, traffic, kept) in [(9, false, true), (11, false, false), (30, true, true)] {
+        let mut bench = bench(hub_policy());
+        let mut holder = call(&mut bench, 2);
+        assert!(holder.quick_mode(&mut bench, 21, subnet(2, 0, [255, 255, 0, 0]), INSIDE));
+        bench.wait(Duration::from_secs(silence));
+        if traffic {
+            let last = Some(bench.now);
+            bench.input(Input::Traffic { child: ChildId(1), last_inbound: last, last_outbound: None });
+        }
+        let mut newcomer = call(&mut bench, 3);
+        let granted = newcomer.quick_mode(&mut bench, 31, subnet(2, 2, [255, 255, 255, 0]), INSIDE);
+        assert_eq!(granted, !kept, "{silence}");
+        let children = bench.engine.inspect().children;
+        let [child] = children.as_slice() else { panic!("{silence}: {children:?}") };
+        assert_eq!(child.path.remote, if kept { holder.path.remote } else { newcomer.path.remote });
+        assert_eq!(has_held(&bench), usize::from(kept));
+    }
+}
+
+/// A network that overlaps those of more peers than may be asked is refused, whether they are there
+/// or not.
+#[test]
+fn a_network_around_many_branches_is_refused_at_once() {
+    let branches = u8::try_from(hubward_proto::limits::HOLDERS).unwrap();
+    for (number, granted) in [(branches, true), (branches + 1, false)] {
+        let mut bench = bench(hub_policy());
+        for number in 0..number {
+            let mut branch = call(&mut bench, number + 10);
+            assert!(branch.quick_mode(&mut bench, 21, subnet(2, number, [255, 255, 255, 0]), INSIDE));
+        }
+        bench.wait(Duration::from_secs(60));
+        let mut newcomer = call(&mut bench, 3);
+        let wide = subnet(2, 0, [255, 255, 0, 0]);
+        assert_eq!(newcomer.quick_mode(&mut bench, 31, wide, INSIDE), granted, "{number}");
+        assert_eq!(bench.engine.inspect().children.len(), if granted { 1 } else { usize::from(number) });
+    }
+}
+
+/// What no peer of a dynamic entry gets, whoever else has it or not.
+#[test]
+fn a_rogue_branch_gets_nothing_that_is_the_hubs_or_everybodys() {
+    let mut policy = hub_policy();
+    policy.reserved = vec![
+        (AddressRange::host(ip("10.1.1.1")), Reserved::Own),
+        (net("10.1.0.0/16"), Reserved::Connected),
+        (AddressRange::host(ip("10.48.67.1")), Reserved::NextHop),
+        (AddressRange::host(ip("198.51.100.9")), Reserved::Peer),
+        (net("10.5.5.0/24"), Reserved::Pool),
+    ];
+    let host = |address: [u8; 4]| [address, [255; 4]].concat().try_into().unwrap();
+    let proposals: [[u8; 8]; 17] = [
+        host([10, 1, 1, 1]),
+        host([10, 1, 1, 10]),
+        host([10, 48, 67, 1]),
+        host([198, 51, 100, 9]),
+        host([10, 5, 5, 5]),
+        host([127, 0, 0, 1]),
+        host([224, 0, 0, 5]),
+        host([239, 255, 255, 250]),
+        host([240, 0, 0, 1]),
+        host([255, 255, 255, 255]),
+        host([0, 0, 0, 1]),
+        [127, 0, 0, 0, 255, 0, 0, 0],
+        [224, 0, 0, 0, 240, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 128, 0, 0, 0],
+        [128, 0, 0, 0, 128, 0, 0, 0],
+        [10, 0, 0, 0, 255, 0, 0, 0],
+    ];
+    let mut bench = bench(policy);
+    let mut rogue = call(&mut bench, 3);
+    for (proposal, message_id) in proposals.into_iter().zip(31..) {
+        assert!(!rogue.quick_mode(&mut bench, message_id, proposal, INSIDE), "{proposal:?}");
+    }
+    let count = bench.refusals.iter().filter(|refusal| {
+        // 0.0.0.0 and class E are no addresses at all for an identity
+        matches!(refusal, Refusal::ReservedNetwork { .. } | Refusal::Identity(_))
+    });
+    assert_eq!(count.count(), proposals.len(), "{:?}", bench.refusals);
+    assert!(bench.engine.inspect().children.is_empty());
+}
+
+/// While the holder is asked, repetitions of message 1 change nothing, and each gets the answer
+/// once there is one.
+#[test]
+fn repetitions_of_a_message_that_waits_are_absorbed() {
+    let mut world = world(hub_policy(), LAN);
+    world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
+    world.acquire(2);
+    world.run(Duration::from_secs(2));
+    let first = |(_, datagram): &&(Instant, Datagram)| {
+        datagram.from.ip() == ip(ROGUE) && datagram.bytes[18] == exchange::QUICK
+    };
+    let sent: Vec<_> = world.trace.iter().filter(first).map(|(_, datagram)| datagram.clone()).collect();
+    assert!(sent.len() >= 2 && sent.windows(2).all(|pair| pair[0].bytes == pair[1].bytes), "{}", sent.len());
+    let asked = questions(&world, BRANCH);
+    for _ in 0..100 {
+        world.inject(sent[0].clone());
+    }
+    world.run(Duration::from_millis(100));
+    assert_eq!(questions(&world, BRANCH), asked);
+    assert!(world.nodes[0].refusals().is_empty(), "{:?}", world.nodes[0].refusals());
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[2], &world.nodes[0]));
+    let before = world.trace.len();
+    world.inject(sent[0].clone());
+    world.run(Duration::from_millis(100));
+    let again = &world.trace[before..];
+    assert!(again.len() <= 1, "{}", again.len());
+}
+
+/// A rogue that asks for the network again and again makes the hub ask its branch once in two
+/// seconds.
+#[test]
+fn a_rogue_cannot_make_the_hub_flood_a_branch() {
+    let mut world = world(hub_policy(), LAN);
+    let before = questions(&world, BRANCH);
+    for _ in 0..100 {
+        world.acquire(2);
+        world.run(Duration::from_millis(100));
+    }
+    let asked = questions(&world, BRANCH) - before;
+    assert!((1..=6).contains(&asked), "{asked} in ten seconds");
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]) && world.nodes[2].inbound.is_empty());
+}
+
+/// Two newcomers wait for the same network, and its holder is gone: the first one gets it.
+#[test]
+fn of_two_that_wait_the_first_gets_it() {
+    let mut world = world(hub_policy(), LAN);
+    const THIRD: &str = "10.100.2.104";
+    world.nodes.push(Node::new(THIRD, spoke_policy(THIRD, "10.2.2.0/24"), 4));
+    world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
+    world.acquire(2);
+    world.run(Duration::from_millis(200));
+    world.acquire(3);
+    world.run(Duration::from_secs(8));
+    assert_eq!(peers_of_hub(&world), [ip(ROGUE)]);
+    assert!(tunnel(&world.nodes[2], &world.nodes[0]) && world.nodes[3].inbound.is_empty());
+}
+
+/// The one that waits goes away meanwhile: nothing is left of it, and the holder keeps what it has
+/// until its own time.
+#[test]
+fn a_newcomer_that_leaves_takes_nothing() {
+    let mut world = world(hub_policy(), LAN);
+    world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
+    world.acquire(2);
+    world.run(Duration::from_secs(1));
+    world.input(2, Input::Command(Command::Shutdown));
+    world.run(Duration::from_secs(10));
+    assert_eq!(peers_of_hub(&world), [ip(BRANCH)]);
+    assert!(contests(&world.nodes[0]).is_empty());
+}
