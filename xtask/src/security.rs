@@ -1,6 +1,6 @@
 //! `docs/security.md` names a test for each class of vulnerabilities: each exists.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The classes of the table.
 const CLASSES: usize = 88;
@@ -57,4 +57,59 @@ fn a_function_that_is_no_test_does_not_count() {
     let source = "#[test]\n#[ignore]\n    fn one() {}\nfn two() {}\n// #[test]\nfn three() {}\n    #[test]\n    fn four() {}\n";
     let found = ["one", "two", "three", "four"].map(|name| has_test(source, name));
     assert_eq!(found, [true, false, false, true]);
+}
+
+/// The sources of the crates that are delivered, each without its tests.
+fn sources() -> Vec<(String, String)> {
+    fn below(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => below(&path, found),
+                false if path.extension().is_some_and(|end| end == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(&root).unwrap() {
+        below(&entry.unwrap().path().join("src"), &mut paths);
+    }
+    paths.sort();
+    let of_tests =
+        |path: &PathBuf| path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+    let code = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        (name, text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_string())
+    };
+    paths.iter().filter(|path| !of_tests(path)).map(code).collect()
+}
+
+/// No text of a packet or a user reaches a shell, because none is started: only this program itself,
+/// when it restarts and in `hubward lab`.
+#[test]
+fn no_program_but_this_one_is_started() {
+    let starts = |text: &str| {
+        ["Command::new(", "libc::system(", "libc::exec", "posix_spawn"].iter().any(|call| text.contains(call))
+    };
+    let named: Vec<_> =
+        sources().into_iter().filter(|(_, text)| starts(text)).map(|(name, _)| name).collect();
+    assert_eq!(named, ["hubward/src/lab/place.rs", "hubward/src/run/mod.rs"]);
+}
+
+/// The protocols and the program have no unsafe code; system calls and vector instructions do.
+#[test]
+fn unsafe_code_is_in_system_calls_and_vector_instructions_alone() {
+    let sources = sources();
+    let with = |mark: &str| {
+        let found = sources.iter().filter(|(_, text)| text.contains(mark)).map(|(name, _)| name.as_str());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(with("forbid(unsafe_code)"), ["config/src/lib.rs", "hubward/src/lib.rs", "proto/src/lib.rs"]);
+    let allowed = with("allow(unsafe_code)");
+    assert!(allowed.contains(&"linux/src/lib.rs"));
+    let vectors = |name: &&str| name.starts_with("crypto/src/simd/") || *name == "linux/src/lib.rs";
+    assert!(allowed.iter().all(vectors), "{allowed:?}");
 }

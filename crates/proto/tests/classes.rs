@@ -1,13 +1,24 @@
-//! Known classes of attacks on proposals, as docs/security.md lists them.
+//! Known classes of attacks, as docs/security.md lists them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "support/peer.rs"]
+mod peer;
+mod support;
+
+use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
+use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::proposal::{choose_phase1, offer_phase1};
 use hubward_proto::policy::{Authentication, IsakmpPolicy};
+use hubward_proto::time::Instant;
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::Proposal;
-use hubward_proto::wire::registry::ike;
+use hubward_proto::wire::registry::{exchange, ike};
+use peer::{Bench, Peer, quick_mode};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
+use support::{HUB, hub_policy, ip};
 
 fn policy() -> IsakmpPolicy {
     IsakmpPolicy {
@@ -81,5 +92,32 @@ fn rsa_encrypted_nonces_and_signatures_are_refused() {
         for methods in [[ike::AUTH_PRESHARED, 0], [ike::AUTH_XAUTH_INIT_PRESHARED, 0]] {
             assert!(choose_phase1(&[policy()], &changed, &methods).is_err(), "method {method}");
         }
+    }
+}
+
+/// SPIs of many peers: none twice, none reserved, and each bit is as often set as not.
+#[test]
+fn spis_are_random_and_never_taken_twice() {
+    const PEERS: u32 = 64;
+    let mut policy = hub_policy();
+    policy.keyrings[0].keys[0].secret = Secret::new(*b"a key of all");
+    let mut bench = Bench::new(Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN));
+    for number in 0..PEERS {
+        let octet = number as u8;
+        let path = peer::path(ip(HUB), ip(&format!("10.100.2.{octet}")), 500);
+        let mut peer = Peer::main_mode(&mut bench, path, "a key of all", octet);
+        let theirs = [10, 2, octet, 0, 255, 255, 255, 0];
+        let writer = quick_mode(0x1001, &[octet; 20], theirs, [10, 1, 0, 0, 255, 255, 0, 0]);
+        let message = peer.seal(exchange::QUICK, 77, &writer);
+        bench.datagram(path, &message);
+    }
+    let view = bench.engine.inspect();
+    let spis: BTreeSet<u32> = view.children.iter().map(|child| child.sa.inbound.spi.0).collect();
+    assert_eq!((view.children.len(), spis.len()), (PEERS as usize, PEERS as usize));
+    // RFC 2406 section 2.1 reserves 1 to 255, and 0
+    assert!(spis.iter().all(|spi| *spi > 255));
+    for bit in 0..32 {
+        let set = spis.iter().filter(|spi| **spi >> bit & 1 == 1).count();
+        assert!((12..=52).contains(&set), "bit {bit} is set in {set} of {PEERS}");
     }
 }

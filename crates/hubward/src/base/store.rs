@@ -460,6 +460,10 @@ pub(crate) fn wall_clock() -> Duration {
 }
 
 #[cfg(test)]
+#[path = "store_crash_tests.rs"]
+mod crash_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -162,21 +162,20 @@ impl Weak {
         let config = &self.0.parsed.config;
         let profile = sa.profile.as_ref();
         let profile = profile.and_then(|name| config.profiles.iter().find(|known| known.name == *name));
-        let named = |name: &String| config.keyrings.iter().find(|ring| ring.name == *name);
-        let rings: Vec<&[Key]> = match profile.map(|profile| &profile.keyrings) {
-            Some(names) if !names.is_empty() => {
-                names.iter().filter_map(named).map(|ring| &ring.keys[..]).collect()
-            }
-            _ => {
-                let all = config.keyrings.iter().map(|ring| &ring.keys[..]);
-                std::iter::once(&config.default_keys[..]).chain(all).collect()
-            }
-        };
+        let only = profile.map_or(&[][..], |profile| &profile.keyrings);
+        // the global keys are a keyring of this name, and are searched first
+        let all = std::iter::once(("default", None, &config.default_keys))
+            .chain(config.keyrings.iter().map(|ring| (ring.name.as_str(), ring.local_address, &ring.keys)));
+        let mut rings = all
+            .filter(|(name, ..)| only.is_empty() || only.iter().any(|only| only == name))
+            .filter(|(_, local, _)| local.is_none_or(|local| local == sa.path.local))
+            .map(|(_, _, keys)| keys);
+        let name = sa.identity.as_ref().map(ToString::to_string).unwrap_or_default();
         let length = |key: &Key| match &key.peer {
-            KeyPeer::Address(net) if net.contains(&sa.path.remote) => Some(net.prefix_len()),
-            _ => None,
+            KeyPeer::Address(net) => net.contains(&sa.path.remote).then(|| net.prefix_len()),
+            KeyPeer::Hostname(host) => host.eq_ignore_ascii_case(&name).then_some(u8::MAX),
         };
-        let best = rings.into_iter().find_map(|keys| keys.iter().filter_map(length).max());
+        let best = rings.find_map(|keys| keys.iter().filter_map(length).max());
         best == Some(0)
     }
 

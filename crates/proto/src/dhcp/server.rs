@@ -503,7 +503,8 @@ mod tests {
             matches!(&changes[..], [(changed, Some(binding))] if *changed == address && binding.until == at(600))
         );
         assert!(server.take_changes().is_empty());
-        server.forget(&[2, 0, 0, 0, 0, 1].to_vec());
+        let owner = server.confirmed[&address].owner.clone();
+        server.forget(&owner);
         assert_eq!(server.take_changes(), [(address, None)]);
         // what is nobody's again is the lowest
         let mut other = Client::new([2, 0, 0, 0, 0, 2], "", [8; 32], at(1));
