@@ -243,7 +243,7 @@ impl Engine {
         let mut old: Vec<_> = there
             .iter()
             .flat_map(|peer| self.established_with(*peer))
-            .filter(|other| other.id < sa.id && same_place(&other.path))
+            .filter(|other| self.age(other.id) > self.age(sa.id) && same_place(&other.path))
             .map(|other| other.id)
             .collect();
         old.sort_unstable();
@@ -260,7 +260,7 @@ impl Engine {
             .filter(|child| {
                 let child = self.children.get(child);
                 child.is_some_and(|child| {
-                    child.conn < sa.id && (child.peer == keep || same_place(&child.path))
+                    self.age(child.conn) > self.age(sa.id) && (child.peer == keep || same_place(&child.path))
                 })
             })
             .collect();
