@@ -360,9 +360,10 @@ impl Engine {
         self.arm(Timer::Calls, deadline);
     }
 
-    /// All records as `show` lists them.
+    /// The records that `show` commands list.
     pub(super) fn call_views(&self) -> impl Iterator<Item = IsakmpView> {
-        self.calls.records.values().map(|call| self.isakmp_view(&call.resume()))
+        let shown = self.calls.shown_ids().filter_map(|id| self.calls.shown(id));
+        shown.map(|call| self.isakmp_view(&call.resume()))
     }
 
     /// A first message is refused: the peer is told why if its proposals are the reason.
@@ -374,5 +375,101 @@ impl Engine {
             }
         }
         self.refuse(None, sa.path, refusal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{InterfaceId, VrfId};
+    use crate::path::Encapsulation;
+    use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
+    use std::time::Duration;
+
+    fn call(number: u32, source: u32, class: Class, bytes: usize) -> Call {
+        let cookie = |side: u32| Cookie((u64::from(number) << 8 | u64::from(side)).to_be_bytes());
+        let path = Path {
+            local: IpAddr::from([192, 0, 2, 1]),
+            local_port: 500,
+            remote: IpAddr::V4(source.into()),
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let suite = Phase1Suite {
+            cipher: IkeCipher::TripleDes,
+            hash: HashAlg::Sha1,
+            group: DhGroup::Modp1024,
+            method: 1,
+            lifetime: Duration::from_secs(86_400),
+            wished: None,
+            shortened: false,
+        };
+        Call {
+            id: ConnId(number),
+            path,
+            cookies: Cookies { initiator: cookie(1), responder: cookie(2) },
+            created: Instant::ORIGIN,
+            suite,
+            vendors: Vendors::default(),
+            dialect: None,
+            digest: [0; 32],
+            repeats: Repeats::first(Instant::ORIGIN),
+            class,
+            shown: false,
+            sa_body: vec![0; bytes].into(),
+        }
+    }
+
+    /// With a proposal of one transform, 56 bytes.
+    #[test]
+    fn a_record_takes_at_most_300_bytes() {
+        let size = size_of::<Call>() + 56;
+        assert!(size <= 300, "{size} bytes");
+    }
+
+    /// Strangers do not push known peers out, nor each other those with longer proposals.
+    #[test]
+    fn classes_are_apart() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(call(1, 1, Class::Known, 56)).is_empty());
+        assert!(calls.insert(call(2, 2, Class::StrangerAtLength, 500)).is_empty());
+        let most = u32::try_from(limits::CALLED).unwrap();
+        for number in 0..3 * most {
+            let gone = calls.insert(call(10 + number, 10 + number, Class::Stranger, 56));
+            let oldest = number.checked_sub(most).map(|number| 10 + number);
+            assert_eq!(gone.first().map(|call| call.id.0), oldest);
+        }
+        assert_eq!(calls.records.len(), limits::CALLED + 2);
+        assert!(calls.shown(ConnId(1)).is_some() && calls.shown(ConnId(2)).is_some());
+        let long = u32::try_from(limits::CALLED_LONG).unwrap();
+        for number in 0..2 * long {
+            calls.insert(call(1_000_000 + number, number, Class::StrangerAtLength, 2_000));
+            assert!(calls.tallies[&Class::StrangerAtLength].bytes <= limits::CALLED_LONG_BYTES);
+        }
+        assert!(calls.shown(ConnId(1)).is_some() && calls.shown(ConnId(2)).is_none());
+    }
+
+    /// One address pushes out only itself, and what is removed leaves nothing behind.
+    #[test]
+    fn one_address_has_some_of_the_records() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(call(1, 1, Class::Known, 56)).is_empty());
+        let most = u32::try_from(limits::CALLED_PER_SOURCE).unwrap();
+        for number in 0..2 * most {
+            let gone = calls.insert(call(10 + number, 2, Class::Known, 56));
+            assert_eq!(
+                gone.first().map(|call| call.id.0),
+                number.checked_sub(most).map(|number| 10 + number)
+            );
+        }
+        assert_eq!(calls.records.len(), limits::CALLED_PER_SOURCE + 1);
+        for number in calls.records.keys().copied().collect::<Vec<_>>() {
+            calls.remove(number);
+        }
+        assert!(calls.order.is_empty() && calls.of_source.is_empty() && calls.crowd.is_empty());
+        assert!(calls.by_cookie.is_empty() && calls.by_message.is_empty() && calls.shown.is_empty());
+        assert!(calls.tallies.values().all(|tally| *tally == Tally::default()));
     }
 }

@@ -28,6 +28,7 @@ use crate::time::{Instant, Now};
 use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
 use hubward_crypto::random::Random;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -388,6 +389,12 @@ impl Engine {
         self.next.conn.wrapping_sub(id.0)
     }
 
+    /// Whether an SA is older than another. Ids do not tell, because they start again.
+    pub(super) fn is_older(&self, sa: &IsakmpSa, than: &IsakmpSa) -> bool {
+        let order = |sa: &IsakmpSa| (sa.created, Reverse(self.age(sa.id)));
+        order(sa) < order(than)
+    }
+
     /// Puts an SA into the table (again), or forgets it if it is dead.
     pub(super) fn keep(&mut self, sa: Box<IsakmpSa>) {
         self.isakmp_changed(sa.id);
@@ -736,4 +743,41 @@ fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()
         && matches!(header.exchange, exchange::INFORMATIONAL | exchange::TRANSACTION | exchange::QUICK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::VrfId;
+    use crate::path::Encapsulation;
+
+    fn begin(engine: &mut Engine) -> u32 {
+        let path = Path {
+            local: IpAddr::from([192, 0, 2, 1]),
+            local_port: 500,
+            remote: IpAddr::from([192, 0, 2, 2]),
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let sa = engine.new_initiator(path, Phase1Mode::Main);
+        let id = sa.id.0;
+        engine.keep(Box::new(sa));
+        id
+    }
+
+    /// After 2^32 connection ids they start again, and those of SAs that still exist are skipped.
+    #[test]
+    fn connection_ids_start_again() {
+        let mut engine = Engine::new(Arc::new(Policy::default()), [1; 32], Instant::ORIGIN);
+        assert_eq!([(); 2].map(|()| begin(&mut engine)), [1001, 1002]);
+        engine.next.conn = u32::MAX;
+        engine.now = Instant::from_origin(Duration::from_secs(1));
+        assert_eq!([(); 3].map(|()| begin(&mut engine)), [u32::MAX, 1003, 1004]);
+        assert_eq!(engine.sas.len(), 5);
+        let order = [1001, 1002, u32::MAX, 1003, 1004].map(|id| engine.sas.get(&ConnId(id)).unwrap());
+        assert!(order.windows(2).all(|pair| engine.is_older(pair[0], pair[1])));
+        assert!(order.windows(2).all(|pair| !engine.is_older(pair[1], pair[0])));
+    }
 }
