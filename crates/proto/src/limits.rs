@@ -26,26 +26,72 @@ pub const XAUTH_BYTES: usize = 128;
 pub const SPLIT_NETWORKS: usize = 256;
 /// Message-id chains and phase-2 exchanges of one ISAKMP SA.
 pub const EXCHANGES: usize = 16;
-/// Half-open ISAKMP SAs in total; above that, the oldest whose peer has not answered is dropped.
+/// Half-open ISAKMP SAs whose peer has proved that it receives at its address, of known addresses
+/// and of others; above that, the one that has waited longest gives way.
 pub const HALF_OPEN: usize = 2_048;
-/// Half-open ISAKMP SAs of aggressive mode; further ones are refused.
+/// Half-open ISAKMP SAs of aggressive mode, of known addresses and of others; above that, the one
+/// that has waited longest gives way.
 pub const HALF_OPEN_AGGRESSIVE: usize = 1_024;
+/// How long a half-open ISAKMP SA waits for its peer before it gives way to another peer: longer
+/// than any round trip takes.
+pub const ROUND_TRIP: Duration = Duration::from_secs(1);
 /// Established ISAKMP SAs that peers initiated from one address, which may be the NAT of many
 /// peers.
 pub const SAS_PER_SOURCE: usize = 4_096;
 /// Half-open ISAKMP SAs on which a Diffie-Hellman exchange was spent, from one address, which may
 /// be the NAT of many peers.
 pub const HALF_OPEN_PER_SOURCE: usize = 32;
-/// SAs of one address that have received only message 1 of main mode; above that, the oldest is
-/// dropped.
-pub const CALLED_PER_SOURCE: usize = 256;
+/// Peers at unknown addresses that have sent only message 1 of main mode; above that, the oldest is
+/// dropped. At 60,000 messages a second, a peer has half a second to answer.
+pub const CALLED: usize = 32_768;
+/// The same of known addresses.
+pub const CALLED_KNOWN: usize = 16_384;
+/// Bytes of their SA payloads.
+pub const CALLED_KNOWN_BYTES: usize = 4 * 1024 * 1024;
+/// Peers at unknown addresses that have sent only message 1 of main mode, with an SA payload of
+/// more than [`SHORT_PROPOSAL`] bytes; above that, the oldest is dropped.
+pub const CALLED_LONG: usize = 4_096;
+/// Bytes of their SA payloads.
+pub const CALLED_LONG_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of an SA payload that is not counted as a long one.
+pub const SHORT_PROPOSAL: usize = 256;
+/// Peers of one address that have sent only message 1 of main mode; above that, the oldest is
+/// dropped. At 6,000 messages a second with a forged address, the peer at that address has two
+/// thirds of a second to answer.
+pub const CALLED_PER_SOURCE: usize = 4_096;
+/// How many of these peers `show` commands list.
+pub const CALLED_SHOWN: usize = 1_024;
+/// Addresses that are remembered because somebody authenticated from there.
+pub const KNOWN_SOURCES: usize = 16_384;
+/// For how long.
+pub const KNOWN_TIME: Duration = Duration::from_secs(86_400);
 /// Token bucket for the Diffie-Hellman exchanges of phase 1 from one address: burst.
 pub const PHASE1_BURST: u32 = 64;
 /// Token bucket for the Diffie-Hellman exchanges of phase 1 from one address: time to refill one
 /// token.
 pub const PHASE1_REFILL: Duration = Duration::from_millis(100);
-/// Addresses whose Diffie-Hellman exchanges are counted separately.
-pub const PHASE1_SOURCES: usize = 4_096;
+/// The same for a known address.
+pub const PHASE1_REFILL_KNOWN: Duration = Duration::from_millis(20);
+/// Token bucket for the Diffie-Hellman exchanges of phase 1 from all addresses, for each mode, of
+/// known addresses and of others: burst.
+pub const PHASE1_BURST_ALL: u32 = 2_048;
+/// The same: time to refill one token.
+pub const PHASE1_REFILL_ALL: Duration = Duration::from_millis(2);
+/// Addresses for which something is counted separately.
+pub const PACED_SOURCES: usize = 4_096;
+/// Notifications about refused first messages to one address: burst.
+pub const NOTICES: u32 = 5;
+/// The same: time until one more is sent.
+pub const NOTICES_REFILL: Duration = Duration::from_secs(2);
+/// Notifications about refused first messages to all addresses: burst, and in a second.
+pub const NOTICES_ALL: u32 = 100;
+/// Answers to the same message in [`REPEATED_TIME`].
+pub const REPEATED_ANSWERS: u8 = 5;
+/// In this time a message is answered [`REPEATED_ANSWERS`] times, if it is repeated.
+pub const REPEATED_TIME: Duration = Duration::from_secs(10);
+/// How much longer the answer to a message of an unknown sender may be than that message, in
+/// tenths.
+pub const ANSWER_TENTHS: usize = 12;
 /// Refused packets of one SA and kind that are reported in a second; the counters count all.
 pub const REFUSALS_TOLD: u64 = 8;
 /// Message ids of quick modes that one ISAKMP SA remembers; it is rekeyed before they are used up.
@@ -56,17 +102,21 @@ pub const EARLY_MESSAGES: usize = 4;
 pub const FRAGMENTS: usize = 32;
 /// Time in which a fragmented message must be complete.
 pub const FRAGMENT_TIME: Duration = Duration::from_secs(30);
+/// Bytes of the incomplete messages of all half-open SAs, and of all established SAs.
+pub const FRAGMENTS_BYTES: usize = 2 * 1024 * 1024;
 /// How often a client may be redirected before it is connected.
 pub const REDIRECTS: u32 = 4;
-/// How long an ISAKMP SA that a peer initiated may be half-open.
+/// How long either side keeps a half-open ISAKMP SA that does not progress.
 pub const HALF_OPEN_TIME: Duration = Duration::from_secs(30);
-/// How long phase 1 may take if we initiated it: all transmissions of one message take 63.5
-/// seconds.
+/// How long we wait for the answer to our first message, and how long a peer that repeats itself
+/// can keep an SA half-open.
 pub const CALL_TIME: Duration = Duration::from_secs(64);
-/// Transmissions of a message that is not answered.
-pub const SENDINGS: u32 = 7;
+/// Transmissions of a message that is not answered; they take 62.5 seconds.
+pub const SENDINGS: u32 = 15;
 /// Time before the first repetition; it doubles each time.
 pub const FIRST_RETRANSMIT: Duration = Duration::from_millis(500);
+/// Longest time between two repetitions.
+pub const LAST_RETRANSMIT: Duration = Duration::from_secs(5);
 /// Xauth attempts on one ISAKMP SA.
 pub const XAUTH_TRIES: u32 = 3;
 /// Time for Xauth as a whole.

@@ -68,6 +68,12 @@ const ROWS: &[Row] = &[
     // the reference hub's map has two dynamic entries without ACL, which count as one line each
     Row { name: "CHILDREN_PER_PEER", bound: limits::CHILDREN_PER_PEER + 2, reach: over_time::children,
           refused: |refusal| *refusal == Refusal::TooMany },
+    Row { name: "CALLED", bound: limits::CALLED, reach: over_time::called,
+          refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
+    Row { name: "CALLED_KNOWN", bound: limits::CALLED_KNOWN, reach: over_time::called_by_known,
+          refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
+    Row { name: "CALLED_LONG", bound: limits::CALLED_LONG, reach: over_time::called_at_length,
+          refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
     Row { name: "HALF_OPEN", bound: limits::HALF_OPEN, reach: over_time::half_open,
           refused: |refusal| *refusal == Refusal::TooManyHalfOpen },
     Row { name: "HALF_OPEN_AGGRESSIVE", bound: limits::HALF_OPEN_AGGRESSIVE, reach: over_time::half_open_aggressive,

@@ -145,6 +145,14 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             .advise("There: use main mode (clients with a group name cannot).")
             .advise("Here: `no crypto isakmp aggressive-mode disable`, and a profile that matches the peer's identity.")
         }
+        Refusal::KeyOfMany(identity) => Explanation::new(
+            "key-of-many",
+            format!("{peer} initiates aggressive mode as {identity}, and the key here is that of many peers: the answer would show anybody who asks a hash of it, to guess it by. So there is none."),
+        )
+        .side("phase 1", "aggressive mode", "main mode, or a key for this peer alone", true)
+        .line(found_key().map(|found| found.key.line))
+        .advise("There: use main mode.")
+        .advise(format!("Here: a key for this peer alone, `crypto isakmp key SECRET address {peer}` or `crypto isakmp key SECRET hostname NAME`; or a profile with `match identity host NAME`, not a whole domain or `address 0.0.0.0`.")),
         Refusal::NotAuthorized => xauth_on_lan(
             format!("{peer} continued without Xauth, which its profile or crypto map requires: it is probably a LAN-to-LAN peer that does not support Xauth."),
             failure,

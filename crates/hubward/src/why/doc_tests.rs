@@ -174,6 +174,7 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::TooFast),
         spoke(Refusal::TooMany),
         spoke(Refusal::Identity(IdentityError::Addresses)),
+        spoke(Refusal::KeyOfMany(Untrusted::new("branch7.example.org"))),
         spoke(Refusal::WrongGateway(Untrusted::new("vpn.example.org"))),
         (CLIENT_ADDRESS, Refusal::ForeignAddress("10.3.0.0/16".into())),
         spoke(Refusal::HeldNetwork {

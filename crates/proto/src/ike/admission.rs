@@ -1,20 +1,23 @@
 //! Who may initiate phase 1: bounds on half-open SAs, and on the Diffie-Hellman exchanges that one
-//! address makes us spend.
+//! address, and all together, make us spend.
 //!
 //! All bounds count addresses and not ports, because an attacker has all ports of his address. They
 //! are therefore wide enough for a building full of peers behind one NAT that all initiate at once.
 //! A peer above the bound repeats its message and is admitted later.
 //!
 //! A first message proves nothing about its sender, who can forge any address, including that of a
-//! peer to lock out. Message 1 of main mode costs little and is therefore always accepted. When too
-//! many SAs, of one address or in total, have received only that message, the oldest is dropped: a
-//! real peer answers our message 2 long before its SA is the oldest, and a forged one never does.
+//! peer to lock out. Message 1 of main mode costs little and is always accepted (see `calls.rs`).
 //! Message 3 carries our cookie, so what it makes us spend is charged to the real holder of the
 //! address. Message 1 of aggressive mode costs as much and proves nothing, so it has its own
-//! account and its own bound.
+//! accounts and its own places.
+//!
+//! When the places are taken, the SA that has waited longest for its peer gives way, once it has
+//! waited longer than any round trip takes: a real peer is no longer there then. Known addresses
+//! have places and accounts of their own, which strangers cannot use up.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
+use crate::ike::pace::{Account, Rate};
 use crate::ike::sa::{IsakmpSa, Seen, State};
 use crate::ike::trace::Trace;
 use crate::limits;
@@ -23,42 +26,29 @@ use crate::path::Path;
 use crate::policy::Phase1Mode;
 use crate::time::Instant;
 use crate::wire::isakmp::Header;
-use crate::wire::registry::{exchange, notify};
+use crate::wire::registry::exchange;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
-/// The SAs that peers have initiated.
-#[derive(Debug, Default)]
-pub(super) struct Admission {
-    /// Spent on peers that sent our cookie.
-    shown: Account,
-    /// Spent on peers that only claim an address.
-    claimed: Account,
-    stages: BTreeMap<ConnId, Stage>,
-    half_open: usize,
-    up_of: BTreeMap<IpAddr, usize>,
-    /// The half-open SAs that may be dropped, oldest first.
-    called: BTreeSet<ConnId>,
-    called_of: BTreeMap<IpAddr, BTreeSet<ConnId>>,
-    aggressive: usize,
+const OF_STRANGER: Rate = Rate { burst: limits::PHASE1_BURST, refill: limits::PHASE1_REFILL };
+/// A known address may be the NAT of many peers, or forged by somebody who wants to lock them out.
+const OF_KNOWN: Rate = Rate { burst: limits::PHASE1_BURST, refill: limits::PHASE1_REFILL_KNOWN };
+const OF_ALL: Rate = Rate { burst: limits::PHASE1_BURST_ALL, refill: limits::PHASE1_REFILL_ALL };
+const NOTICES: Rate = Rate { burst: limits::NOTICES, refill: limits::NOTICES_REFILL };
+const NOTICES_OF_ALL: Rate = Rate { burst: limits::NOTICES_ALL, refill: Duration::from_millis(10) };
+
+/// Whose places and accounts: those of known addresses, or those of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    Known,
+    Stranger,
 }
 
-/// A token bucket for each source address, and one that all sources without a bucket share.
-#[derive(Debug, Default)]
-struct Account {
-    /// Half-open SAs that have cost a Diffie-Hellman exchange.
-    half_open_of: BTreeMap<IpAddr, usize>,
-    of_source: BTreeMap<IpAddr, Bucket>,
-    rest: Bucket,
-    /// When full buckets were last discarded.
-    swept: Option<Instant>,
-}
-
-/// How far an SA that a peer initiated has progressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far an SA that a peer initiated has progressed. An SA that has received only message 1 of
+/// main mode is none yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// Only message 1 of main mode was received.
-    Called,
     /// Message 1 of aggressive mode was received.
     Aggressive,
     /// The peer has proved that it receives what we send to its address.
@@ -72,138 +62,178 @@ impl Stage {
     pub(super) fn of(sa: &IsakmpSa) -> Self {
         match &sa.state {
             State::Established(_) => Self::Up,
-            State::MainResponder(state) if !state.is_exchanged() => Self::Called,
             State::AggressiveResponder(_) => Self::Aggressive,
             _ => Self::Answered,
         }
     }
-}
 
-/// Room for one more half-open SA.
-enum Room {
-    Free,
-    /// This SA must be dropped for it.
-    InsteadOf(ConnId),
-}
-
-/// Counts the tokens that were spent and not refilled yet, so that the default value is a full
-/// bucket.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    /// When the bucket will be full again.
-    full_at: Option<Instant>,
-}
-
-impl Bucket {
-    /// Takes a token, if there is one.
-    fn take(&mut self, now: Instant) -> bool {
-        let whole = limits::PHASE1_REFILL * limits::PHASE1_BURST;
-        let full_at = self.full_at.filter(|at| *at > now).unwrap_or(now) + limits::PHASE1_REFILL;
-        let fits = full_at.since(now) <= whole;
-        if fits {
-            self.full_at = Some(full_at);
+    /// The stage of an SA for which we now spend a Diffie-Hellman exchange.
+    const fn next(mode: Phase1Mode) -> Self {
+        match mode {
+            Phase1Mode::Main => Self::Answered,
+            Phase1Mode::Aggressive => Self::Aggressive,
         }
-        fits
     }
 }
 
-impl Account {
-    /// Takes a token of a source, if there is one.
-    fn take(&mut self, source: IpAddr, now: Instant) -> bool {
-        let sweeps = self.swept.is_none_or(|last| last + limits::PHASE1_REFILL <= now);
-        if sweeps && !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
-            // sweeping visits all buckets, so it is not done for each message of a flood: no bucket
-            // refills faster than that
-            self.of_source.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
-            self.swept = Some(now);
+/// The SAs that peers have initiated.
+#[derive(Debug)]
+pub(super) struct Admission {
+    seats: BTreeMap<ConnId, Seat>,
+    rows: BTreeMap<(Stage, Lane), Row>,
+    accounts: BTreeMap<(Stage, Lane), Account>,
+    up_of: BTreeMap<IpAddr, usize>,
+    /// Refusals that a first message was told.
+    notices: Account,
+}
+
+/// The place of an SA.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    stage: Stage,
+    lane: Lane,
+    number: u64,
+}
+
+/// Half-open SAs of one stage, in the order of their arrival.
+#[derive(Debug, Default)]
+struct Row {
+    next: u64,
+    order: BTreeMap<u64, (ConnId, Instant)>,
+    of_source: BTreeMap<IpAddr, BTreeSet<u64>>,
+}
+
+impl Row {
+    fn take(&mut self, id: ConnId, source: IpAddr, now: Instant) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.order.insert(number, (id, now));
+        self.of_source.entry(source).or_default().insert(number);
+        number
+    }
+
+    fn leave(&mut self, number: u64, source: IpAddr) {
+        self.order.remove(&number);
+        if let Some(crowd) = self.of_source.get_mut(&source) {
+            crowd.remove(&number);
+            if crowd.is_empty() {
+                self.of_source.remove(&source);
+            }
         }
-        if !self.of_source.contains_key(&source) && self.of_source.len() >= limits::PHASE1_SOURCES {
-            return self.rest.take(now);
-        }
-        self.of_source.entry(source).or_default().take(now)
+    }
+
+    /// Who gives way when there may be this many SAs, and this many of the source; `None` if there
+    /// are not more.
+    fn surplus(&self, most: usize, of_source: usize, source: IpAddr) -> Option<(ConnId, Instant)> {
+        let crowd = self.of_source.get(&source).filter(|crowd| crowd.len() > of_source);
+        let oldest = match crowd {
+            Some(crowd) => crowd.first(),
+            None if self.order.len() > most => self.order.keys().next(),
+            None => None,
+        };
+        oldest.and_then(|number| self.order.get(number)).copied()
     }
 }
 
-/// Counts one more of a source, or one less.
-fn step(counts: &mut BTreeMap<IpAddr, usize>, source: IpAddr, more: bool) {
-    let count = counts.entry(source).or_default();
-    *count = if more { *count + 1 } else { count.saturating_sub(1) };
-    if *count == 0 {
-        counts.remove(&source);
+/// How many half-open SAs of a stage there may be in each lane.
+const fn places(stage: Stage) -> usize {
+    match stage {
+        Stage::Aggressive => limits::HALF_OPEN_AGGRESSIVE,
+        Stage::Answered | Stage::Up => limits::HALF_OPEN,
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        let account = |stage, lane| {
+            let each = match lane {
+                Lane::Known => OF_KNOWN,
+                Lane::Stranger => OF_STRANGER,
+            };
+            ((stage, lane), Account::new(each, OF_ALL))
+        };
+        Self {
+            seats: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            accounts: [Stage::Aggressive, Stage::Answered]
+                .into_iter()
+                .flat_map(|stage| [Lane::Known, Lane::Stranger].map(|lane| account(stage, lane)))
+                .collect(),
+            up_of: BTreeMap::new(),
+            notices: Account::new(NOTICES, NOTICES_OF_ALL),
+        }
     }
 }
 
 impl Admission {
-    /// Records the stage of a peer's SA, or that the SA is gone.
-    pub(super) fn note(&mut self, id: ConnId, source: IpAddr, stage: Option<Stage>) {
-        let before = match stage {
-            Some(stage) => self.stages.insert(id, stage),
-            None => self.stages.remove(&id),
-        };
-        if before != stage {
-            before.into_iter().for_each(|before| self.count(id, source, before, false));
-            stage.into_iter().for_each(|stage| self.count(id, source, stage, true));
+    /// The lane of an SA that has a place.
+    pub(super) fn lane(&self, id: ConnId) -> Option<Lane> {
+        self.seats.get(&id).map(|seat| seat.lane)
+    }
+
+    /// Records the stage of a peer's SA; returns the SA that must give way for it.
+    pub(super) fn note(
+        &mut self,
+        id: ConnId,
+        source: IpAddr,
+        stage: Stage,
+        lane: Lane,
+        now: Instant,
+    ) -> Option<ConnId> {
+        if self.seats.get(&id).is_some_and(|seat| seat.stage == stage) {
+            return None;
+        }
+        self.forget(id, source);
+        if stage == Stage::Up {
+            *self.up_of.entry(source).or_default() += 1;
+            self.seats.insert(id, Seat { stage, lane, number: 0 });
+            return None;
+        }
+        let row = self.rows.entry((stage, lane)).or_default();
+        let number = row.take(id, source, now);
+        self.seats.insert(id, Seat { stage, lane, number });
+        row.surplus(places(stage), limits::HALF_OPEN_PER_SOURCE, source).map(|(oldest, _)| oldest)
+    }
+
+    /// The SA is gone.
+    pub(super) fn forget(&mut self, id: ConnId, source: IpAddr) {
+        let Some(seat) = self.seats.remove(&id) else { return };
+        if seat.stage == Stage::Up {
+            let left = self.up_of.get(&source).map_or(0, |count| count.saturating_sub(1));
+            if left == 0 {
+                self.up_of.remove(&source);
+            } else {
+                self.up_of.insert(source, left);
+            }
+        } else if let Some(row) = self.rows.get_mut(&(seat.stage, seat.lane)) {
+            row.leave(seat.number, source);
         }
     }
 
-    /// Counts one more of a stage, or one less.
-    fn count(&mut self, id: ConnId, source: IpAddr, stage: Stage, more: bool) {
-        let by = |count: &mut usize| *count = if more { *count + 1 } else { count.saturating_sub(1) };
-        match stage {
-            Stage::Called => {
-                let of_source = self.called_of.entry(source).or_default();
-                if more {
-                    of_source.insert(id);
-                    self.called.insert(id);
-                } else {
-                    of_source.remove(&id);
-                    self.called.remove(&id);
-                }
-                if of_source.is_empty() {
-                    self.called_of.remove(&source);
-                }
-            }
-            Stage::Aggressive => {
-                by(&mut self.aggressive);
-                step(&mut self.claimed.half_open_of, source, more);
-            }
-            Stage::Answered => step(&mut self.shown.half_open_of, source, more),
-            Stage::Up => step(&mut self.up_of, source, more),
-        }
-        if stage != Stage::Up {
-            by(&mut self.half_open);
-        }
-    }
-
-    /// Whether there is room for one more half-open SA of this source.
-    fn room(&self, source: IpAddr, mode: Phase1Mode) -> Result<Room, Refusal> {
-        if self.up_of.get(&source).is_some_and(|count| *count >= limits::SAS_PER_SOURCE) {
-            return Err(Refusal::TooManyOfSource);
-        }
-        let crowd = self.called_of.get(&source).filter(|called| called.len() >= limits::CALLED_PER_SOURCE);
-        match (mode, crowd.and_then(BTreeSet::first)) {
-            (Phase1Mode::Main, Some(oldest)) => return Ok(Room::InsteadOf(*oldest)),
-            (Phase1Mode::Aggressive, _) if self.aggressive >= limits::HALF_OPEN_AGGRESSIVE => {
-                return Err(Refusal::TooManyHalfOpen);
-            }
-            _ => {}
-        }
-        if self.half_open < limits::HALF_OPEN {
-            return Ok(Room::Free);
-        }
-        self.called.first().map(|oldest| Room::InsteadOf(*oldest)).ok_or(Refusal::TooManyHalfOpen)
+    /// Whether this source may not have another SA.
+    fn has_enough(&self, source: IpAddr) -> bool {
+        self.up_of.get(&source).is_some_and(|count| *count >= limits::SAS_PER_SOURCE)
     }
 
     /// Whether another Diffie-Hellman exchange may be spent on this source.
-    fn spend(&mut self, source: IpAddr, mode: Phase1Mode, now: Instant) -> Result<(), Refusal> {
-        let account = match mode {
-            Phase1Mode::Main => &mut self.shown,
-            Phase1Mode::Aggressive => &mut self.claimed,
-        };
-        if account.half_open_of.get(&source).is_some_and(|count| *count >= limits::HALF_OPEN_PER_SOURCE) {
+    fn spend(&mut self, source: IpAddr, stage: Stage, lane: Lane, now: Instant) -> Result<(), Refusal> {
+        let row = self.rows.get(&(stage, lane));
+        let crowded =
+            row.and_then(|row| row.surplus(places(stage) - 1, limits::HALF_OPEN_PER_SOURCE - 1, source));
+        if crowded.is_some_and(|(_, since)| now.since(since) < limits::ROUND_TRIP) {
             return Err(Refusal::TooManyHalfOpen);
         }
-        if account.take(source, now) { Ok(()) } else { Err(Refusal::TooFast) }
+        let account = self.accounts.get_mut(&(stage, lane));
+        match account.is_some_and(|account| account.take(source, now)) {
+            true => Ok(()),
+            false if crowded.is_some() => Err(Refusal::TooManyHalfOpen),
+            false => Err(Refusal::TooFast),
+        }
+    }
+
+    /// Whether this source is told once more why its first message is refused.
+    pub(super) fn may_tell(&mut self, source: IpAddr, now: Instant) -> bool {
+        self.notices.take(source, now)
     }
 }
 
@@ -213,52 +243,48 @@ impl Engine {
         if self.stopping {
             return;
         }
-        let mode = match header.exchange {
-            exchange::MAIN => Phase1Mode::Main,
-            exchange::AGGRESSIVE => Phase1Mode::Aggressive,
-            other => return self.refuse(None, path, Refusal::Unexpected(other)),
-        };
-        let room = match mode {
-            Phase1Mode::Main => Ok(()),
-            Phase1Mode::Aggressive => self.admission.spend(path.remote, mode, self.now),
-        };
-        let oldest = match room.and_then(|()| self.admission.room(path.remote, mode)) {
-            Ok(Room::Free) => None,
-            Ok(Room::InsteadOf(oldest)) => Some(oldest),
-            Err(refusal) => return self.refuse(None, path, refusal),
-        };
-        if header.encrypted() || header.message_id != 0 {
+        let is_first = matches!(header.exchange, exchange::MAIN | exchange::AGGRESSIVE);
+        if !is_first || header.encrypted() || header.message_id != 0 {
             return self.refuse(None, path, Refusal::Unexpected(header.exchange));
         }
-        let mut sa = self.new_responder(path, mode, header.initiator);
+        if self.admission.has_enough(path.remote) {
+            return self.refuse(None, path, Refusal::TooManyOfSource);
+        }
+        if header.exchange == exchange::MAIN {
+            return self.called(path, header, body, bytes);
+        }
+        let mut sa = self.new_responder(path, Phase1Mode::Aggressive, header.initiator);
         self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
-        let handled = match mode {
-            Phase1Mode::Main => self.main_mode_first(&mut sa, header, body),
-            Phase1Mode::Aggressive => self.aggressive_first(&mut sa, header, body),
-        };
-        match handled {
+        match self.aggressive_first(&mut sa, header, body, bytes.len()) {
             Ok(answer) => {
-                sa.seen.remember(Seen::digest(bytes), header.message_id, answer);
-                if let Some(oldest) = oldest {
-                    self.with_sa(oldest, Self::give_way);
-                }
+                sa.seen.remember(Seen::digest(bytes), header.message_id, answer, self.now);
                 self.keep(Box::new(sa));
             }
-            Err(refusal) => {
-                if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
-                    self.step(&sa, || Trace::Phase1Refused);
-                    self.reject_unprotected(&sa, notify::NO_PROPOSAL_CHOSEN);
-                }
-                self.refuse(None, path, refusal);
-            }
+            Err(refusal) => self.refuse_first(&sa, refusal, bytes.len()),
         }
     }
 
-    /// Before a Diffie-Hellman exchange for message 3 of main mode. It is charged to the source of
-    /// message 1, because our cookie was sent there; the source of message 3 may be forged again.
+    /// Before a Diffie-Hellman exchange for a peer. It is charged to the source of message 1: in
+    /// main mode our cookie was sent there, and the source of message 3 may be forged again.
     pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
         let source = sa.first_source.unwrap_or(sa.path.remote);
-        self.admission.spend(source, sa.mode, self.now)
+        let lane = self.lane(source);
+        self.admission.spend(source, Stage::next(sa.mode), lane, self.now)
+    }
+
+    fn lane(&mut self, source: IpAddr) -> Lane {
+        if self.is_known(source) { Lane::Known } else { Lane::Stranger }
+    }
+
+    /// Records how far an SA that a peer initiated has progressed.
+    pub(super) fn seat(&mut self, sa: &IsakmpSa, source: IpAddr) {
+        let lane = match self.admission.lane(sa.id) {
+            Some(lane) => lane,
+            None => self.lane(source),
+        };
+        if let Some(oldest) = self.admission.note(sa.id, source, Stage::of(sa), lane, self.now) {
+            self.with_sa(oldest, Self::give_way);
+        }
     }
 
     /// Drops this half-open SA because there are too many and another peer initiates.
@@ -271,46 +297,74 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    const NOW: Instant = Instant::from_origin(Duration::from_secs(1));
 
     fn source(number: u32) -> IpAddr {
         IpAddr::V4(number.into())
     }
 
-    fn taken(admission: &mut Admission, source: IpAddr, now: Instant) -> u32 {
-        (0..1000).map(|_| u32::from(admission.spend(source, Phase1Mode::Main, now).is_ok())).sum()
+    fn id(number: usize) -> ConnId {
+        ConnId(u32::try_from(number).unwrap())
     }
 
-    /// A claimed address is not charged to the peer that proved it holds that address.
+    /// A claimed address is not charged to the peer that proved it holds that address, nor are
+    /// strangers to known peers.
     #[test]
-    fn a_burst_and_then_the_rate() {
+    fn accounts_are_apart() {
         let mut admission = Admission::default();
-        let now = Instant::ORIGIN + Duration::from_secs(1);
-        assert_eq!(taken(&mut admission, source(1), now), limits::PHASE1_BURST);
-        assert_eq!(taken(&mut admission, source(1), now + Duration::from_secs(1)), 10);
-        assert_eq!(taken(&mut admission, source(2), now), limits::PHASE1_BURST, "others are not concerned");
-        let later = now + Duration::from_secs(3600);
-        let claims = (0..1000).filter(|_| admission.spend(source(1), Phase1Mode::Aggressive, later).is_ok());
-        assert_eq!(claims.count(), limits::PHASE1_BURST as usize);
-        assert_eq!(taken(&mut admission, source(1), later), limits::PHASE1_BURST);
+        let mut taken =
+            |stage, lane| (0..1000).filter(|_| admission.spend(source(1), stage, lane, NOW).is_ok()).count();
+        for stage in [Stage::Aggressive, Stage::Answered] {
+            for lane in [Lane::Known, Lane::Stranger] {
+                assert_eq!(taken(stage, lane), limits::PHASE1_BURST as usize, "{stage:?} {lane:?}");
+            }
+        }
     }
 
-    /// Sources beyond those that we count separately share one bucket; once the others are quiet,
-    /// each gets its own.
+    /// Admits SAs of a source until one is refused, or as many as this.
+    fn admit(
+        admission: &mut Admission,
+        number: usize,
+        source: IpAddr,
+        lane: Lane,
+        now: Instant,
+    ) -> Result<Option<ConnId>, Refusal> {
+        admission.spend(source, Stage::Aggressive, lane, now)?;
+        Ok(admission.note(id(number), source, Stage::Aggressive, lane, now))
+    }
+
+    /// The places of strangers are all taken: who waits for less than a round trip stays, then the
+    /// oldest gives way. Known addresses are not concerned.
     #[test]
-    fn too_many_sources_share_a_bucket() {
-        let mut admission = Account::default();
-        let now = Instant::ORIGIN + Duration::from_secs(1);
-        for number in 0..limits::PHASE1_SOURCES as u32 {
-            assert!(admission.take(source(number), now));
+    fn the_oldest_gives_way_after_a_round_trip() {
+        let mut admission = Admission::default();
+        for number in 0..limits::HALF_OPEN_AGGRESSIVE {
+            let at = NOW + Duration::from_millis(number as u64 / 16);
+            assert_eq!(admit(&mut admission, number, source(number as u32), Lane::Stranger, at), Ok(None));
         }
-        let shared =
-            (10_000..10_200).map(|number| u32::from(admission.take(source(number), now))).sum::<u32>();
-        assert_eq!(shared, limits::PHASE1_BURST);
-        assert_eq!(admission.of_source.len(), limits::PHASE1_SOURCES);
-        let later = now + Duration::from_secs(1);
-        assert!((10_200..10_300).all(|number| admission.take(source(number), later)));
-        assert_eq!(admission.of_source.len(), 100);
+        let soon = NOW + (limits::ROUND_TRIP - Duration::from_millis(1));
+        let refused = Err(Refusal::TooManyHalfOpen);
+        assert_eq!(admit(&mut admission, 5000, source(5000), Lane::Stranger, soon), refused);
+        assert_eq!(admit(&mut admission, 5001, source(5001), Lane::Known, soon), Ok(None));
+        let later = NOW + limits::ROUND_TRIP;
+        assert_eq!(admit(&mut admission, 5002, source(5002), Lane::Stranger, later), Ok(Some(id(0))));
+        admission.forget(id(0), source(0));
+        assert_eq!(admit(&mut admission, 5003, source(5003), Lane::Stranger, later), Ok(Some(id(1))));
+    }
+
+    /// One address has some of the places, and gives way to itself.
+    #[test]
+    fn a_crowded_source_gives_way_to_itself() {
+        let mut admission = Admission::default();
+        for number in 0..limits::HALF_OPEN_PER_SOURCE {
+            assert_eq!(admit(&mut admission, number, source(1), Lane::Known, NOW), Ok(None));
+        }
+        let refused = Err(Refusal::TooManyHalfOpen);
+        assert_eq!(admit(&mut admission, 100, source(1), Lane::Known, NOW), refused);
+        assert_eq!(admit(&mut admission, 101, source(2), Lane::Known, NOW), Ok(None));
+        let later = NOW + limits::ROUND_TRIP;
+        assert_eq!(admit(&mut admission, 102, source(1), Lane::Known, later), Ok(Some(id(0))));
     }
 
     /// Established SAs count for their source and not as half-open ones; once they are gone,
@@ -318,23 +372,18 @@ mod tests {
     #[test]
     fn sas_of_one_source() {
         let mut admission = Admission::default();
-        let up = |admission: &mut Admission, count: usize, stage: Option<Stage>| {
-            for number in 0..count {
-                let id = ConnId(u32::try_from(number).unwrap());
-                admission.note(id, source(1), stage.map(|_| Stage::Called));
-                admission.note(id, source(1), stage.map(|_| Stage::Answered));
-                admission.note(id, source(1), stage);
+        let up = |admission: &mut Admission, from: usize, until: usize| {
+            for number in from..until {
+                admission.note(id(number), source(1), Stage::Answered, Lane::Known, NOW);
+                admission.note(id(number), source(1), Stage::Up, Lane::Known, NOW);
             }
         };
-        up(&mut admission, limits::SAS_PER_SOURCE - 1, Some(Stage::Up));
-        assert!(admission.room(source(1), Phase1Mode::Main).is_ok());
-        up(&mut admission, limits::SAS_PER_SOURCE, Some(Stage::Up));
-        let refused = admission.room(source(1), Phase1Mode::Main);
-        assert!(matches!(refused, Err(Refusal::TooManyOfSource)));
-        assert!(admission.room(source(2), Phase1Mode::Main).is_ok());
-        up(&mut admission, limits::SAS_PER_SOURCE, None);
-        assert!(admission.room(source(1), Phase1Mode::Main).is_ok());
-        let left = (admission.stages.len(), admission.half_open, admission.up_of.len());
-        assert_eq!((left, admission.shown.half_open_of.len(), admission.called_of.len()), ((0, 0, 0), 0, 0));
+        up(&mut admission, 0, limits::SAS_PER_SOURCE - 1);
+        assert!(!admission.has_enough(source(1)));
+        up(&mut admission, limits::SAS_PER_SOURCE - 1, limits::SAS_PER_SOURCE);
+        assert!(admission.has_enough(source(1)) && !admission.has_enough(source(2)));
+        (0..limits::SAS_PER_SOURCE).for_each(|number| admission.forget(id(number), source(1)));
+        assert!(admission.seats.is_empty() && admission.up_of.is_empty());
+        assert!(admission.rows.values().all(|row| row.order.is_empty() && row.of_source.is_empty()));
     }
 }

@@ -2,7 +2,8 @@
 //! answer, and peers that have forgotten us.
 //!
 //! `set peer` lines are tried in their order. When phase 1 with one fails, the child SAs that
-//! waited for it are passed to the next at once, and so on round the list. When a peer is found
+//! waited for it are passed to the next at once, and so on round the list. An entry with one peer
+//! initiates again if packets came during the attempt. When a peer is found
 //! dead, the next packet initiates to the peer after it. Once a tunnel is established, the list is
 //! reset, so that the first peer is tried first again after the tunnel has ended (`set peer A
 //! default`).
@@ -98,10 +99,14 @@ impl Engine {
     }
 
     /// A peer did not answer: the child SAs that waited for it are passed to the next peer, until
-    /// each peer was tried once.
+    /// each peer was tried once. An entry's only peer is tried again if packets still come.
     pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
             let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {
+                if sa.awaited && sa.connection.is_none() {
+                    let profile = sa.wanted_profile.clone();
+                    self.request_child(sa.path.interface, sa.path.remote, profile, child);
+                }
                 continue;
             };
             self.next_peer.insert(child.service.clone(), next);

@@ -330,6 +330,7 @@ impl Engine {
             .map(|sa| sa.id);
         if let Some(id) = begun {
             self.with_sa(id, |engine, sa| {
+                sa.awaited = true;
                 let known =
                     sa.pending.iter().any(|p| p.service == child.service && p.selector == child.selector);
                 if !known && sa.pending.len() >= limits::EXCHANGES {

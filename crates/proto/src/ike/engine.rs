@@ -1,20 +1,24 @@
 //! The engine: every IKE SA of the gateway. Its inputs are events and the time; its outputs are
 //! effects.
 //!
-//! This file holds the tables, the routing of datagrams to SAs, and time. Exchanges are in `v1/`,
-//! one concern per file; child SAs are in `child.rs`, peers in `peer.rs`.
+//! This file holds the tables and the routing of datagrams to SAs. Exchanges are in `v1/`, one
+//! concern per file; child SAs are in `child.rs`, peers in `peer.rs`, timers in `timers.rs`. Who
+//! may initiate is in `admission.rs`; who has sent only a first message, in `calls.rs`.
 
-use crate::ike::admission::{Admission, Stage};
+use crate::ike::admission::Admission;
 use crate::ike::asks::{AskFor, AskedLease, Asks};
+use crate::ike::calls::Calls;
 use crate::ike::claims::Claims;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
-use crate::ike::fragment::Pieces;
+use crate::ike::fragment::Fragments;
 use crate::ike::io::{Answer, AskId, Command, Effect, Input, LeaseOwner, Limit, Question};
+use crate::ike::known::Known;
 use crate::ike::peers::Peers;
-use crate::ike::retransmit::{Due, Retransmit};
+use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, Lease, Seen, State};
 use crate::ike::snapshot::{IkeSnapshot, IsakmpState, IsakmpView};
+use crate::ike::timers::Timer;
 use crate::ike::trace::{Fsm, FsmInput, Trace, TraceScope};
 use crate::ike::v1::keys::Cookies;
 use crate::ike::watch::Watched;
@@ -26,10 +30,14 @@ use crate::time::{Instant, Now};
 use crate::wire::isakmp::{Cookie, Header};
 use crate::wire::registry::{exchange, payload};
 use hubward_crypto::random::Random;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The connection id of the first SA, as on IOS.
+const FIRST_CONN_ID: u32 = 1001;
 
 /// Every IKE SA of the gateway.
 pub struct Engine {
@@ -55,8 +63,8 @@ pub struct Engine {
     /// The networks of the children.
     pub(super) claims: Claims,
     asks: Asks,
-    timers: BTreeSet<(Instant, Timer)>,
-    armed: BTreeMap<Timer, Instant>,
+    pub(super) timers: BTreeSet<(Instant, Timer)>,
+    pub(super) armed: BTreeMap<Timer, Instant>,
     pub(super) reconnects: BTreeMap<String, Reconnect>,
     pub(super) watched: Option<Watched>,
     /// Which peers are traced.
@@ -64,6 +72,9 @@ pub struct Engine {
     next: NextIds,
     pub(super) stopping: bool,
     pub(super) admission: Admission,
+    pub(super) known: Known,
+    pub(super) calls: Calls,
+    pub(super) fragments: Fragments,
     /// The peer with which a crypto map entry with several peers initiates next, if it is not the
     /// first.
     pub(super) next_peer: BTreeMap<Service, IpAddr>,
@@ -77,16 +88,6 @@ struct NextIds {
     child: u64,
     peer: u64,
     ask: u64,
-}
-
-/// What a timer is for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Isakmp(ConnId),
-    Child(ChildId),
-    /// A peer is asked whether it is there.
-    Holder(PeerId),
-    Reconnect(String),
 }
 
 /// When the VPN client tries again.
@@ -126,9 +127,12 @@ impl Engine {
             reconnects: BTreeMap::new(),
             watched: None,
             tracing: TraceScope::Off,
-            next: NextIds { conn: 1001, child: 1, peer: 1, ask: 1 },
+            next: NextIds { conn: FIRST_CONN_ID, child: 1, peer: 1, ask: 1 },
             stopping: false,
             admission: Admission::default(),
+            known: Known::default(),
+            calls: Calls::default(),
+            fragments: Fragments::default(),
             next_peer: BTreeMap::new(),
             in_work: Vec::new(),
         }
@@ -152,43 +156,13 @@ impl Engine {
             Input::PeerMoved { child, remote, remote_port } => self.child_moved(child, remote, remote_port),
             Input::UnknownSpi { path } => self.unknown_spi(path),
             Input::Moved { interface, address } => self.moved(interface, address),
-            Input::Policy(policy) => self.change_policy(policy),
+            Input::Policy(policy) => {
+                self.change_policy(policy);
+                self.end_stray_calls("the configuration changed");
+            }
             Input::Command(command) => self.command(command),
             Input::Reseed(entropy) => self.random.reseed(entropy),
         }
-    }
-
-    /// Does what is due at `now`.
-    pub fn handle_timeout(&mut self, now: Now) {
-        self.now = now;
-        while let Some((due, timer)) = self.timers.first().cloned() {
-            if due > now {
-                break;
-            }
-            self.timers.remove(&(due, timer.clone()));
-            self.armed.remove(&timer);
-            match timer {
-                Timer::Isakmp(id) => {
-                    self.with_sa(id, Self::isakmp_timeout);
-                }
-                Timer::Child(id) => self.child_timeout(id),
-                Timer::Holder(id) => self.holder_timeout(id),
-                Timer::Reconnect(name) => self.reconnect_timeout(&name),
-            }
-        }
-    }
-
-    /// The next moment at which [`Self::handle_timeout`] has something to do, and what for.
-    pub fn poll_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.timers.first().map(|(at, timer)| {
-            let reason = match timer {
-                Timer::Isakmp(_) => "ISAKMP SA",
-                Timer::Child(_) => "child SA",
-                Timer::Holder(_) => "holder of a network",
-                Timer::Reconnect(_) => "reconnect",
-            };
-            (*at, reason)
-        })
     }
 
     /// The next effect to carry out.
@@ -198,7 +172,9 @@ impl Engine {
 
     /// The state, for `show` and tests.
     pub fn inspect(&self) -> IkeSnapshot {
-        let isakmp = self.sas.values().map(|sa| self.isakmp_view(sa)).collect();
+        let sas = self.sas.values().map(|sa| self.isakmp_view(sa));
+        let mut isakmp: Vec<_> = sas.chain(self.call_views()).collect();
+        isakmp.sort_by_key(|view| view.conn_id);
         IkeSnapshot { isakmp, children: self.children.values().map(|child| child.view()).collect() }
     }
 
@@ -349,7 +325,8 @@ impl Engine {
     fn new_cookie(&mut self) -> Cookie {
         loop {
             let cookie = Cookie(self.random.array());
-            if cookie != Cookie::ZERO && !self.by_cookie.contains_key(&cookie) {
+            let in_use = self.by_cookie.contains_key(&cookie) || self.calls.has_cookie(&cookie);
+            if cookie != Cookie::ZERO && !in_use {
                 return cookie;
             }
         }
@@ -370,31 +347,29 @@ impl Engine {
     }
 
     fn new_sa(&mut self, path: Path, mode: Phase1Mode, initiator: bool, cookies: Cookies) -> IsakmpSa {
-        let id = ConnId(self.next.conn);
-        self.next.conn = self.next.conn.checked_add(1).unwrap_or(1001);
-        IsakmpSa {
-            id,
-            path,
-            initiator,
-            mode,
-            cookies,
-            created: self.now,
-            first_source: (!initiator).then_some(path.remote),
-            suite: None,
-            vendors: crate::ike::v1::vendor::Vendors::default(),
-            dialect: None,
-            nat: crate::ike::natt::NatState::default(),
-            connection: None,
-            wanted_profile: None,
-            meant: None,
-            retransmit: None,
-            seen: Seen::default(),
-            pieces: Pieces::default(),
-            early: Vec::new(),
-            pending: Vec::new(),
-            state: State::Void,
-            dead: false,
+        IsakmpSa::new(self.new_conn_id(), path, mode, initiator, cookies, self.now)
+    }
+
+    /// An id that no SA has. After 2^32 of them they start again.
+    fn new_conn_id(&mut self) -> ConnId {
+        loop {
+            let id = ConnId(self.next.conn);
+            self.next.conn = self.next.conn.checked_add(1).unwrap_or(FIRST_CONN_ID);
+            if !self.sas.contains_key(&id) {
+                return id;
+            }
         }
+    }
+
+    /// How many ids were given out since this one.
+    pub(super) fn age(&self, id: ConnId) -> u32 {
+        self.next.conn.wrapping_sub(id.0)
+    }
+
+    /// Whether an SA is older than another. Ids do not tell, because they start again.
+    pub(super) fn is_older(&self, sa: &IsakmpSa, than: &IsakmpSa) -> bool {
+        let order = |sa: &IsakmpSa| (sa.created, Reverse(self.age(sa.id)));
+        order(sa) < order(than)
     }
 
     /// Puts an SA into the table (again), or forgets it if it is dead.
@@ -407,7 +382,7 @@ impl Engine {
         self.by_cookie.insert(sa.own_cookie(), sa.id);
         if let Some(source) = sa.first_source {
             self.by_first_message.insert((source, sa.cookies.initiator), sa.id);
-            self.admission.note(sa.id, source, Some(Stage::of(&sa)));
+            self.seat(&sa, source);
         }
         if let Some(established) = sa.established() {
             self.sas_of.insert((established.peer, sa.id));
@@ -421,10 +396,14 @@ impl Engine {
         self.by_cookie.remove(&sa.own_cookie());
         if let Some(source) = sa.first_source {
             self.by_first_message.remove(&(source, sa.cookies.initiator));
-            self.admission.note(sa.id, source, None);
+            self.admission.forget(sa.id, source);
         }
+        self.fragments.forget(sa.id);
         self.own_informationals.remove(&sa.id);
         if let Some(established) = sa.established() {
+            if established.gate.authorized().is_some() {
+                self.know(sa.path.remote);
+            }
             self.sas_of.remove(&(established.peer, sa.id));
         }
         self.arm(Timer::Isakmp(sa.id), None);
@@ -465,32 +444,10 @@ impl Engine {
         self.children_of.range((peer, ChildId(0))..=(peer, ChildId(u64::MAX))).map(|(_, id)| *id)
     }
 
-    fn arm(&mut self, timer: Timer, at: Option<Instant>) {
-        if let Some(old) = self.armed.remove(&timer) {
-            self.timers.remove(&(old, timer.clone()));
-        }
-        if let Some(at) = at {
-            self.armed.insert(timer.clone(), at);
-            self.timers.insert((at, timer));
-        }
-    }
-
-    pub(super) fn arm_child(&mut self, id: ChildId, at: Option<Instant>) {
-        self.arm(Timer::Child(id), at);
-    }
-
-    pub(super) fn arm_holder(&mut self, id: PeerId, at: Option<Instant>) {
-        self.arm(Timer::Holder(id), at);
-    }
-
-    pub(super) fn arm_reconnect(&mut self, name: &str, at: Option<Instant>) {
-        self.arm(Timer::Reconnect(name.to_string()), at);
-    }
-
     // ---- datagrams
     // ----------------------------------------------------------------------------------------------
 
-    fn datagram(&mut self, path: Path, bytes: &[u8]) {
+    pub(super) fn datagram(&mut self, path: Path, bytes: &[u8]) {
         let (header, body) = match Header::parse(bytes) {
             Ok(parsed) => parsed,
             Err(error) => return self.refuse(None, path, error.into()),
@@ -504,43 +461,53 @@ impl Engine {
             let own = [header.responder, header.initiator];
             own.into_iter().find_map(|cookie| self.by_cookie.get(&cookie).copied())
         };
-        match known {
-            Some(id) if header.first == payload::FRAGMENT => {
+        let called = if known.is_none() { self.calls.find(path.remote, &header) } else { None };
+        match (known, called) {
+            (Some(id), _) if header.first == payload::FRAGMENT => {
                 let whole = self.with_sa(id, |engine, sa| engine.fragment(sa, path, &header, body));
                 if let Some(whole) = whole.flatten() {
                     self.datagram(path, &whole);
                 }
             }
-            Some(id) => {
+            (Some(id), _) => {
                 self.with_sa(id, |engine, sa| engine.message(sa, path, &header, body, bytes));
             }
-            None if header.responder == Cookie::ZERO && header.initiator != Cookie::ZERO => {
+            (None, Some(number)) => self.call_continues(number, path, &header, body, bytes),
+            (None, None) if header.first == payload::FRAGMENT => {
+                self.refuse(None, path, Refusal::UnknownCookies);
+            }
+            (None, None) if header.responder == Cookie::ZERO && header.initiator != Cookie::ZERO => {
                 self.first_message(path, &header, body, bytes);
             }
-            None => self.refuse(None, path, Refusal::UnknownCookies),
+            (None, None) => self.refuse(None, path, Refusal::UnknownCookies),
         }
     }
 
     /// A message for an SA that exists.
-    fn message(&mut self, sa: &mut IsakmpSa, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+    pub(super) fn message(
+        &mut self,
+        sa: &mut IsakmpSa,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+        bytes: &[u8],
+    ) {
         let digest = Seen::digest(bytes);
-        if let Some(answer) = sa.seen.answer(&digest) {
+        if let Some(answer) = sa.seen.answer(&digest, self.now) {
             let answer = answer.cloned();
+            if answer.is_some() && sa.established().is_none() {
+                self.still_there(sa);
+            }
             self.step(sa, || Trace::Repeated);
             if let Some((path, bytes)) = answer {
                 self.transmit(path, bytes);
             }
             return;
         }
-        let expected_peer = sa.other_cookie();
-        let peer_cookie = if sa.initiator { header.responder } else { header.initiator };
-        let own_cookie = if sa.initiator { header.initiator } else { header.responder };
         // message 1 is recognised by its digest; every later message must carry our cookie, which
         // proves that the sender receives at its address, before we spend a Diffie-Hellman exchange
         // on it (RFC 2408 section 2.5.3)
-        let cookies_fit =
-            own_cookie == sa.own_cookie() && (expected_peer == Cookie::ZERO || peer_cookie == expected_peer);
-        if !cookies_fit {
+        if !sa.carries_cookies(header) {
             return self.refuse(Some(sa), path, Refusal::UnknownCookies);
         }
         if comes_early(sa, header) {
@@ -568,14 +535,14 @@ impl Engine {
                     // a protected message proves that the last message of phase 1 has arrived
                     sa.retransmit = None;
                 }
-                sa.seen.remember(digest, header.message_id, answer);
+                sa.seen.remember(digest, header.message_id, answer, self.now);
                 self.early_messages(sa);
             }
             Err(refusal) => {
                 if sa.established().map(|established| established.ivs.advanced()) != chains {
                     // the message is genuine although it is refused: a repetition gets the same
                     // answer and is not evaluated again
-                    sa.seen.remember(digest, header.message_id, None);
+                    sa.seen.remember(digest, header.message_id, None, self.now);
                 }
                 self.refuse(Some(sa), path, refusal);
             }
@@ -633,6 +600,9 @@ impl Engine {
             State::AggressiveResponder(state) => self.aggressive_responder(sa, state, path, header, body),
             State::Established(_) | State::Void => Err(Refusal::Unexpected(header.exchange)),
         };
+        if handled.is_ok() {
+            sa.progress = self.now;
+        }
         if handled.is_err() && matches!(sa.state, State::Void) {
             sa.state = state;
             if let Some((old, new)) = moved {
@@ -675,77 +645,6 @@ impl Engine {
         }
     }
 
-    // ---- time
-    // ---------------------------------------------------------------------------------------------------
-
-    /// The time by which an SA must be established.
-    fn half_open_until(sa: &IsakmpSa) -> Instant {
-        if let Some(until) = sa.meant.and_then(|meant| meant.until) {
-            return until;
-        }
-        sa.created + if sa.initiator { limits::CALL_TIME } else { limits::HALF_OPEN_TIME }
-    }
-
-    fn isakmp_deadline(&self, sa: &IsakmpSa) -> Option<Instant> {
-        let phase1 = sa.retransmit.as_ref().map(Retransmit::deadline);
-        let Some(established) = sa.established() else {
-            let end = Self::half_open_until(sa);
-            return Some(phase1.map_or(end, |at| at.min(end)));
-        };
-        let exchanges = established.exchanges.values().filter_map(Exchange::deadline).min();
-        [
-            phase1,
-            exchanges,
-            Some(established.expires),
-            established.renew,
-            established.xauth_start,
-            established.xauth_end,
-            established.dpd.next,
-            established.retire,
-            established.nat_keepalive,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    fn isakmp_timeout(&mut self, sa: &mut IsakmpSa) {
-        let now = self.now;
-        if let Some(retransmit) = &mut sa.retransmit {
-            match retransmit.poll(now) {
-                Due::Wait => {}
-                Due::Resend => {
-                    let (path, bytes) = (retransmit.path, retransmit.bytes.clone());
-                    self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
-                    self.transmit(path, bytes);
-                }
-                // an established peer that sends nothing has not necessarily missed anything
-                Due::GiveUp if sa.established().is_some() && sa.connection.is_none() => sa.retransmit = None,
-                Due::GiveUp => return self.unanswered(sa),
-            }
-        }
-        if sa.established().is_some() {
-            self.established_timeout(sa);
-        } else if now >= Self::half_open_until(sa) {
-            self.unanswered(sa);
-        }
-    }
-
-    /// The refusal of an SA whose peer does not answer.
-    pub(super) fn silence(sa: &IsakmpSa) -> Refusal {
-        let nat = sa.nat.any();
-        Refusal::NoAnswer { state: Self::isakmp_state(sa), initiator: sa.initiator, nat }
-    }
-
-    /// Phase 1 failed because the peer does not answer.
-    fn unanswered(&mut self, sa: &mut IsakmpSa) {
-        let path = sa.path;
-        let silence = Self::silence(sa);
-        self.refuse(Some(sa), path, silence);
-        sa.dead = true;
-        self.call_next_peer(sa);
-    }
-
     // ---- orders and changes
     // -------------------------------------------------------------------------------------
 
@@ -757,6 +656,7 @@ impl Engine {
                 for id in ids {
                     self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
                 }
+                self.end_calls(Some("cleared"), |call| connection.is_none_or(|c| c == call.id.0));
             }
             Command::ClearSa { peer } => self.clear_children(peer),
             Command::ClearSession { peer } => {
@@ -770,6 +670,7 @@ impl Engine {
                 for id in ids {
                     self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "cleared"));
                 }
+                self.end_calls(Some("cleared"), |call| peer.is_none_or(|p| p == call.path.remote));
             }
             Command::Connect { connection } => self.connect(&connection),
             Command::Disconnect { connection } => self.disconnect(&connection),
@@ -781,6 +682,7 @@ impl Engine {
                 for id in ids {
                     self.with_sa(id, |engine, sa| engine.delete_isakmp(sa, "the gateway stops"));
                 }
+                self.end_calls(Some("the gateway stops"), |_| true);
             }
         }
     }
@@ -803,6 +705,7 @@ impl Engine {
         for id in ids {
             self.with_sa(id, |_, sa| sa.dead = true);
         }
+        self.end_calls(None, |call| stale(&call.path));
     }
 }
 
@@ -812,4 +715,41 @@ fn comes_early(sa: &IsakmpSa, header: &Header) -> bool {
     matches!(&sa.state, State::MainInitiator(state) if state.is_identified())
         && header.encrypted()
         && matches!(header.exchange, exchange::INFORMATIONAL | exchange::TRANSACTION | exchange::QUICK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::VrfId;
+    use crate::path::Encapsulation;
+
+    fn begin(engine: &mut Engine) -> u32 {
+        let path = Path {
+            local: IpAddr::from([192, 0, 2, 1]),
+            local_port: 500,
+            remote: IpAddr::from([192, 0, 2, 2]),
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let sa = engine.new_initiator(path, Phase1Mode::Main);
+        let id = sa.id.0;
+        engine.keep(Box::new(sa));
+        id
+    }
+
+    /// After 2^32 connection ids they start again, and those of SAs that still exist are skipped.
+    #[test]
+    fn connection_ids_start_again() {
+        let mut engine = Engine::new(Arc::new(Policy::default()), [1; 32], Instant::ORIGIN);
+        assert_eq!([(); 2].map(|()| begin(&mut engine)), [1001, 1002]);
+        engine.next.conn = u32::MAX;
+        engine.now = Instant::from_origin(Duration::from_secs(1));
+        assert_eq!([(); 3].map(|()| begin(&mut engine)), [u32::MAX, 1003, 1004]);
+        assert_eq!(engine.sas.len(), 5);
+        let order = [1001, 1002, u32::MAX, 1003, 1004].map(|id| engine.sas.get(&ConnId(id)).unwrap());
+        assert!(order.windows(2).all(|pair| engine.is_older(pair[0], pair[1])));
+        assert!(order.windows(2).all(|pair| !engine.is_older(pair[1], pair[0])));
+    }
 }

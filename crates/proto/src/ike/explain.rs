@@ -61,6 +61,16 @@ pub enum Refusal {
     /// mode.
     #[error("aggressive mode is disabled")]
     AggressiveModeDisabled,
+    /// In aggressive mode, the only key for the peer is one of many peers, and nothing in the
+    /// configuration names this peer: the answer would show everybody a hash of that key.
+    #[error(
+        "no key or profile names {0}, and aggressive mode would show anybody a hash of the key of many peers"
+    )]
+    KeyOfMany(Untrusted),
+    /// The answer to the first message would be much longer than the message, whose sender may have
+    /// forged its address.
+    #[error("the first message is too short for an answer")]
+    TooShort,
     /// The client group is not configured; that is not revealed to the peer.
     #[error("client group {0} is not known")]
     UnknownGroup(Untrusted),

@@ -5,26 +5,31 @@
 //!   header, next payload 132 | generic header | fragment id (2) | index from 1 (1) | flags, 1 = last (1) | part of the message
 //! ```
 //!
-//! Fragments are not authenticated. So they are bounded in number, bytes and time, and are
-//! collected only for an existing SA. Only one message at a time is collected, because Libreswan
-//! gives all its messages the same id.
+//! Fragments are not authenticated. So they are collected only for an SA whose cookies they carry,
+//! which only the peer and those on the path know, and are bounded in number, bytes and time, for
+//! each SA and in total. Only one message at a time is collected for an SA, because Libreswan gives
+//! all its messages the same id.
 
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::sa::IsakmpSa;
 use crate::limits;
+use crate::names::ConnId;
 use crate::path::Path;
 use crate::time::Instant;
-use crate::wire::isakmp::{Chain, Header};
+use crate::wire::isakmp::{Chain, Cookie, Header};
 use crate::wire::reader::Reader;
 use crate::wire::registry::payload;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const LAST: u8 = 1;
 
+/// What a fragment takes besides its bytes.
+const OVERHEAD: usize = 64;
+
 /// The fragments of one message.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pieces {
+struct Pieces {
     id: u16,
     since: Instant,
     last: Option<u8>,
@@ -63,24 +68,105 @@ impl Pieces {
     }
 }
 
+/// SAs whose fragments compete for the same bytes: those of established SAs are not dropped for
+/// those of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    HalfOpen,
+    Established,
+}
+
+/// The incomplete messages of all SAs, one for each.
+#[derive(Debug, Default)]
+pub(super) struct Fragments {
+    of: BTreeMap<ConnId, (Class, Pieces)>,
+    by_age: BTreeSet<(Class, Instant, ConnId)>,
+    bytes: BTreeMap<Class, usize>,
+}
+
+impl Pieces {
+    /// The memory that they take, about.
+    fn cost(&self) -> usize {
+        self.parts.values().map(|part| part.len() + OVERHEAD).sum()
+    }
+}
+
+impl Fragments {
+    /// Takes the body of a fragment payload for an SA; returns the message once it is complete.
+    fn add(
+        &mut self,
+        id: ConnId,
+        class: Class,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let mut pieces = self.take(id).unwrap_or_default();
+        let added = pieces.add(body, now);
+        if !pieces.parts.is_empty() {
+            self.put(id, class, pieces, now);
+        }
+        added
+    }
+
+    fn take(&mut self, id: ConnId) -> Option<Pieces> {
+        let (class, pieces) = self.of.remove(&id)?;
+        self.by_age.remove(&(class, pieces.since, id));
+        if let Some(bytes) = self.bytes.get_mut(&class) {
+            *bytes = bytes.saturating_sub(pieces.cost());
+        }
+        Some(pieces)
+    }
+
+    /// Keeps an incomplete message; those that have become too old, and if need be the oldest, make
+    /// room.
+    fn put(&mut self, id: ConnId, class: Class, pieces: Pieces, now: Instant) {
+        let cost = pieces.cost();
+        loop {
+            let oldest = self.by_age.range((class, Instant::ORIGIN, ConnId(0))..).next().copied();
+            let Some((_, since, oldest)) = oldest.filter(|(of, ..)| *of == class) else { break };
+            let used = self.bytes.get(&class).copied().unwrap_or_default();
+            if now.since(since) <= limits::FRAGMENT_TIME && used + cost <= limits::FRAGMENTS_BYTES {
+                break;
+            }
+            self.take(oldest);
+        }
+        self.by_age.insert((class, pieces.since, id));
+        *self.bytes.entry(class).or_default() += cost;
+        self.of.insert(id, (class, pieces));
+    }
+
+    /// The SA is gone.
+    pub(super) fn forget(&mut self, id: ConnId) {
+        self.take(id);
+    }
+}
+
 impl Engine {
-    /// A fragment for an existing SA; returns the message if this fragment completes it.
+    /// A fragment for an SA; returns the message if this fragment completes it.
     pub(super) fn fragment(
         &mut self,
-        sa: &mut IsakmpSa,
+        sa: &IsakmpSa,
         path: Path,
         header: &Header,
         body: &[u8],
     ) -> Option<Vec<u8>> {
-        let now = self.now;
+        if header.responder == Cookie::ZERO || !sa.carries_cookies(header) {
+            self.refuse(Some(sa), path, Refusal::UnknownCookies);
+            return None;
+        }
+        let class = if sa.established().is_some() { Class::Established } else { Class::HalfOpen };
         let whole = Chain::parse(header.first, body)
             .map_err(Refusal::from)
             .and_then(|chain| chain.only(payload::FRAGMENT).ok_or(Refusal::Fragment))
-            .and_then(|piece| sa.pieces.add(piece, now));
+            .and_then(|piece| self.fragments.add(sa.id, class, piece, self.now));
         match whole {
             Ok(whole) => {
                 let inner = whole.as_deref().and_then(|whole| Header::parse(whole).ok());
-                let fits = inner.is_none_or(|(inner, _)| inner.first != payload::FRAGMENT);
+                // a message of another SA does not come in fragments of this one
+                let fits = inner.is_none_or(|(inner, _)| {
+                    inner.first != payload::FRAGMENT
+                        && (inner.initiator, inner.responder) == (header.initiator, header.responder)
+                });
                 whole.filter(|_| fits)
             }
             Err(refusal) => {
@@ -153,5 +239,48 @@ mod tests {
         pieces.add(&piece(1, 3, 0, b"c"), NOW).unwrap();
         pieces.add(&piece(1, 1, 0, b"a"), NOW).unwrap();
         assert_eq!(pieces.add(&piece(1, 2, 1, b"b"), NOW).unwrap(), None);
+    }
+
+    fn part(bytes: usize) -> Vec<u8> {
+        piece(1, 1, 0, &vec![0; bytes])
+    }
+
+    /// However many SAs collect fragments, they take a bounded number of bytes: the oldest make
+    /// room. Those of established SAs do not compete with the others.
+    #[test]
+    fn all_fragments_together_are_bounded() {
+        let mut fragments = Fragments::default();
+        let most = u32::try_from(limits::FRAGMENTS_BYTES / (8192 + OVERHEAD)).unwrap();
+        assert_eq!(fragments.add(ConnId(1), Class::Established, &part(8192), NOW), Ok(None));
+        for id in 2..5000 {
+            let now = NOW + Duration::from_millis(id.into());
+            assert_eq!(fragments.add(ConnId(id), Class::HalfOpen, &part(8192), now), Ok(None));
+            assert!(fragments.bytes[&Class::HalfOpen] <= limits::FRAGMENTS_BYTES);
+        }
+        assert_eq!(fragments.of.len(), 1 + most as usize);
+        assert!(fragments.of.contains_key(&ConnId(1)) && fragments.of.contains_key(&ConnId(4999)));
+        assert!(!fragments.of.contains_key(&ConnId(4999 - most)));
+        // what nobody completes is forgotten when others come
+        let later = NOW + Duration::from_secs(60);
+        assert_eq!(fragments.add(ConnId(5000), Class::HalfOpen, &part(1), later), Ok(None));
+        assert_eq!(fragments.of.len(), 2);
+        fragments.forget(ConnId(5000));
+        fragments.forget(ConnId(1));
+        assert!(fragments.of.is_empty() && fragments.by_age.is_empty());
+        assert!(fragments.bytes.values().all(|bytes| *bytes == 0));
+    }
+
+    /// A message is complete in an SA's own fragments only.
+    #[test]
+    fn fragments_of_several_sas_do_not_mix() {
+        let mut fragments = Fragments::default();
+        let mut add = |id, index, last, text: &[u8]| {
+            fragments.add(ConnId(id), Class::HalfOpen, &piece(1, index, last, text), NOW).unwrap()
+        };
+        assert_eq!(add(1, 1, 0, b"one "), None);
+        assert_eq!(add(2, 1, 0, b"two "), None);
+        assert_eq!(add(2, 2, 1, b"three").unwrap(), b"two three");
+        assert_eq!(add(1, 2, 1, b"four").unwrap(), b"one four");
+        assert!(fragments.of.is_empty() && fragments.bytes.values().all(|bytes| *bytes == 0));
     }
 }

@@ -1,11 +1,11 @@
 //! Which key, which profile and which crypto map entry serve a peer: IOS's rules, as pure functions
 //! of the policy.
 
-use crate::flow::selector::Selector;
+use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::identity::Identity;
 use crate::names::{InterfaceId, Service};
 use crate::policy::{
-    CryptoAcl, EntryTerms, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
+    CryptoAcl, EntryTerms, IdentityMatch, IsakmpProfile, KeyPeer, Keyring, MapEntryKind, Policy, PresharedKey,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,6 +87,31 @@ pub fn profile_for<'a>(policy: &'a Policy, local: IpAddr, identity: &Identity) -
         }
     }
     best.map(|(_, profile)| profile)
+}
+
+/// The address of a range that has only one.
+pub(super) fn host_of(range: &AddressRange) -> Option<IpAddr> {
+    let prefix = range.to_prefix()?;
+    (prefix.prefix_len() == prefix.max_prefix_len()).then(|| prefix.addr())
+}
+
+/// Whether the configuration means this peer in particular: its key is that of one host, or its
+/// profile names this very identity. Whoever sends one message of aggressive mode gets a hash by
+/// which the key can be guessed offline; a key of many peers is not shown to everybody who asks.
+pub fn is_meant(found: &FoundKey<'_>, profile: Option<&IsakmpProfile>, identity: &Identity) -> bool {
+    let of_one = match &found.key.peer {
+        KeyPeer::Address(range) => host_of(range).is_some(),
+        KeyPeer::Hostname(_) => true,
+    };
+    let names = |line: &IdentityMatch| match line {
+        IdentityMatch::Address(range) => host_of(range).is_some(),
+        IdentityMatch::Group(_) | IdentityMatch::Host(_) | IdentityMatch::User(_) => true,
+        IdentityMatch::HostDomain(_) | IdentityMatch::UserDomain(_) => false,
+    };
+    let named = |profile: &IsakmpProfile| {
+        profile.matches.iter().any(|line| names(line) && identity.matches(line).is_some())
+    };
+    of_one || profile.is_some_and(named)
 }
 
 /// What a peer must do, and may get, after phase 1.

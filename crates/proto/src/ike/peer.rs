@@ -244,7 +244,7 @@ impl Engine {
         let mut old: Vec<_> = there
             .iter()
             .flat_map(|peer| self.established_with(*peer))
-            .filter(|other| other.id < sa.id && same_place(&other.path))
+            .filter(|other| self.is_older(other, sa) && same_place(&other.path))
             .map(|other| other.id)
             .collect();
         old.sort_unstable();
@@ -254,15 +254,18 @@ impl Engine {
                 other.dead = true;
             });
         }
+        let older = |conn| match self.sas.get(&conn) {
+            Some(other) => self.is_older(other, sa),
+            None => self.age(conn) > self.age(sa.id),
+        };
         let mut children: Vec<_> = there
             .iter()
             .chain([&keep])
             .flat_map(|peer| self.pairs_of(*peer))
             .filter(|child| {
                 let child = self.children.get(child);
-                child.is_some_and(|child| {
-                    child.conn < sa.id && (child.peer == keep || same_place(&child.path))
-                })
+                child
+                    .is_some_and(|child| older(child.conn) && (child.peer == keep || same_place(&child.path)))
             })
             .collect();
         children.sort_unstable();
@@ -278,8 +281,9 @@ impl Engine {
     pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
         let now = self.now;
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
-        let older: Vec<_> =
+        let mut older: Vec<_> =
             self.established_with(peer).map(|sa| sa.id).filter(|older| *older != newest).collect();
+        older.sort_by_key(|id| std::cmp::Reverse(self.age(*id)));
         let before = older.last().copied();
         for id in older {
             self.with_sa(id, |engine, sa| {

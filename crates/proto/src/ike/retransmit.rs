@@ -1,5 +1,6 @@
 //! Repetition of unanswered messages by the initiator of an exchange; the time between two
-//! transmissions doubles.
+//! transmissions doubles up to a bound, so that an exchange continues soon after an interruption of
+//! the path, however long that was.
 
 use crate::limits;
 use crate::path::Path;
@@ -50,7 +51,7 @@ impl Retransmit {
             return Due::GiveUp;
         }
         self.sent += 1;
-        self.wait *= 2;
+        self.wait = (self.wait * 2).min(limits::LAST_RETRANSMIT);
         self.next = now + self.wait;
         Due::Resend
     }
@@ -62,9 +63,10 @@ mod tests {
     use crate::names::{InterfaceId, VrfId};
     use crate::path::Encapsulation;
 
-    /// Seven transmissions, then the message is given up after 63.5 seconds.
+    /// Fifteen transmissions, five of them in the first ten seconds and then one every five seconds;
+    /// the message is given up after 62.5 seconds.
     #[test]
-    fn seven_sendings() {
+    fn fifteen_sendings() {
         let address = "192.0.2.1".parse().unwrap();
         let path = Path {
             local: address,
@@ -76,13 +78,17 @@ mod tests {
             encapsulation: Encapsulation::Native,
         };
         let mut message = Retransmit::sent(path, vec![1], Instant::ORIGIN);
-        let mut sendings = 1;
+        let mut sendings = vec![Duration::ZERO];
         loop {
             let now = message.deadline();
             match message.poll(now) {
-                Due::Resend => sendings += 1,
+                Due::Resend => sendings.push(now.since_origin()),
                 Due::GiveUp => {
-                    assert_eq!((sendings, now.since_origin()), (7, Duration::from_millis(63_500)));
+                    assert_eq!((sendings.len(), now.since_origin()), (15, Duration::from_millis(62_500)));
+                    let early = sendings.iter().filter(|at| **at < limits::REPEATED_TIME);
+                    assert_eq!(early.count(), usize::from(limits::REPEATED_ANSWERS));
+                    let gaps = sendings.windows(2).map(|pair| pair[1] - pair[0]);
+                    assert_eq!(gaps.max(), Some(limits::LAST_RETRANSMIT));
                     return;
                 }
                 Due::Wait => panic!("the deadline is due"),

@@ -4,11 +4,11 @@ use crate::esp::sa::ChildSa;
 use crate::flow::selector::Selector;
 use crate::ike::authorization::Gate;
 use crate::ike::claims::Held;
-use crate::ike::fragment::Pieces;
 use crate::ike::identity::Identity;
 use crate::ike::io::{CredentialField, LeaseOwner};
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
+use crate::ike::pace::Repeats;
 use crate::ike::proposal::{Lifetimes, Phase1Suite};
 use crate::ike::retransmit::Retransmit;
 use crate::ike::silence::Meant;
@@ -23,7 +23,7 @@ use crate::path::Path;
 use crate::policy::{ClientGroup, Connection, Phase1Mode};
 use crate::time::Instant;
 use crate::wire::attribute::Attribute;
-use crate::wire::isakmp::Cookie;
+use crate::wire::isakmp::{Cookie, Header};
 use hubward_crypto::suite::DhGroup;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,6 +37,8 @@ pub(crate) struct IsakmpSa {
     pub(crate) mode: Phase1Mode,
     pub(crate) cookies: Cookies,
     pub(crate) created: Instant,
+    /// When phase 1 last progressed.
+    pub(crate) progress: Instant,
     /// Where its first message came from, if the peer initiated it.
     pub(crate) first_source: Option<IpAddr>,
     pub(crate) suite: Option<Phase1Suite>,
@@ -53,17 +55,64 @@ pub(crate) struct IsakmpSa {
     pub(crate) retransmit: Option<Retransmit>,
     /// Messages seen lately and what we answered.
     pub(crate) seen: Seen,
-    /// The fragments of a message that is not complete yet.
-    pub(crate) pieces: Pieces,
     /// Protected messages received before phase 1 was established on our side.
     pub(crate) early: Vec<(Path, Vec<u8>)>,
     /// Child SAs to negotiate once the IKE SA is established.
     pub(crate) pending: Vec<PendingChild>,
+    /// Whether a packet came for one of these after the attempt had begun: if the attempt fails, it
+    /// is made again.
+    pub(crate) awaited: bool,
     pub(crate) state: State,
     pub(crate) dead: bool,
 }
 
 impl IsakmpSa {
+    /// An SA in no state yet.
+    pub(crate) fn new(
+        id: ConnId,
+        path: Path,
+        mode: Phase1Mode,
+        initiator: bool,
+        cookies: Cookies,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            path,
+            initiator,
+            mode,
+            cookies,
+            created: now,
+            progress: now,
+            first_source: (!initiator).then_some(path.remote),
+            suite: None,
+            vendors: Vendors::default(),
+            dialect: None,
+            nat: NatState::default(),
+            connection: None,
+            wanted_profile: None,
+            meant: None,
+            retransmit: None,
+            seen: Seen::default(),
+            early: Vec::new(),
+            pending: Vec::new(),
+            awaited: false,
+            state: State::Void,
+            dead: false,
+        }
+    }
+
+    /// Whether a message carries our cookie, and the peer's if we know it.
+    pub(crate) fn carries_cookies(&self, header: &Header) -> bool {
+        let (own, peer) = if self.initiator {
+            (header.initiator, header.responder)
+        } else {
+            (header.responder, header.initiator)
+        };
+        let expected = self.other_cookie();
+        own == self.own_cookie() && (expected == Cookie::ZERO || peer == expected)
+    }
+
     /// Our own cookie, by which datagrams find the SA.
     pub(crate) fn own_cookie(&self) -> Cookie {
         if self.initiator { self.cookies.initiator } else { self.cookies.responder }
@@ -265,8 +314,8 @@ pub(crate) struct PendingChild {
 /// The message that answered another, and its path.
 pub(crate) type Answer = Option<(Path, Vec<u8>)>;
 
-/// Messages seen lately, by digest, with our answers: a byte-equal repetition gets the same answer
-/// and changes nothing else.
+/// Messages seen lately, by digest, with our answers: a byte-equal repetition gets the same answer,
+/// a few times, and changes nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     messages: VecDeque<SeenMessage>,
@@ -277,6 +326,7 @@ pub(crate) struct Seen {
 struct SeenMessage {
     digest: [u8; 32],
     message_id: u32,
+    repeats: Repeats,
     /// Boxed, because most messages have no answer, or no longer keep one.
     answer: Option<Box<(Path, Vec<u8>)>>,
 }
@@ -288,13 +338,15 @@ impl Seen {
         digest.first_chunk().copied().unwrap_or_default()
     }
 
-    /// Our answer, if the message was seen before.
-    pub(crate) fn answer(&self, digest: &[u8; 32]) -> Option<Option<&(Path, Vec<u8>)>> {
-        self.messages.iter().find(|seen| seen.digest == *digest).map(|seen| seen.answer.as_deref())
+    /// Our answer, if the message was seen before, and if it may be sent once more.
+    pub(crate) fn answer(&mut self, digest: &[u8; 32], now: Instant) -> Option<Option<&(Path, Vec<u8>)>> {
+        let seen = self.messages.iter_mut().find(|seen| seen.digest == *digest)?;
+        let may = seen.answer.is_some() && seen.repeats.again(now);
+        Some(seen.answer.as_deref().filter(|_| may))
     }
 
     /// Remembers a message that was genuine.
-    pub(crate) fn remember(&mut self, digest: [u8; 32], message_id: u32, answer: Answer) {
+    pub(crate) fn remember(&mut self, digest: [u8; 32], message_id: u32, answer: Answer, now: Instant) {
         if self.messages.len() == limits::EXCHANGES {
             self.messages.pop_front();
         }
@@ -303,7 +355,8 @@ impl Seen {
         let over = |seen: &&mut SeenMessage| seen.message_id == message_id || seen.message_id == 0;
         self.messages.iter_mut().filter(over).for_each(|seen| seen.answer = None);
         let late = self.late.take_if(|(id, _)| *id == message_id).map(|(_, answer)| answer);
-        self.messages.push_back(SeenMessage { digest, message_id, answer: answer.or(late).map(Box::new) });
+        let answer = answer.or(late).map(Box::new);
+        self.messages.push_back(SeenMessage { digest, message_id, repeats: Repeats::first(now), answer });
     }
 
     /// The paths of the answers.

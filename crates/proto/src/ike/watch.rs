@@ -29,7 +29,7 @@ impl Engine {
     /// count as changed.
     pub fn watch(&mut self) {
         self.watched = Some(Watched {
-            isakmp: self.sas.keys().copied().collect(),
+            isakmp: self.sas.keys().copied().chain(self.calls.shown_ids()).collect(),
             children: self.children.keys().copied().collect(),
         });
     }
@@ -38,7 +38,11 @@ impl Engine {
     pub fn poll_view(&mut self) -> Option<Change> {
         let watched = self.watched.as_mut()?;
         if let Some(id) = watched.isakmp.pop_first() {
-            return Some(Change::Isakmp(id, self.sas.get(&id).map(|sa| Box::new(self.isakmp_view(sa)))));
+            let view = match self.sas.get(&id) {
+                Some(sa) => Some(self.isakmp_view(sa)),
+                None => self.calls.shown(id).map(|call| self.isakmp_view(&call.resume())),
+            };
+            return Some(Change::Isakmp(id, view.map(Box::new)));
         }
         let id = watched.children.pop_first()?;
         Some(Change::Child(id, self.children.get(&id).map(|child| Box::new(Child::view(child)))))

@@ -69,8 +69,11 @@ mod admission;
 mod answers;
 mod cisco;
 mod failover;
+mod fragments;
 mod hostile;
 mod liveness;
+mod meant;
+mod outage;
 #[path = "../support/peer.rs"]
 mod peer;
 mod renewal;

@@ -28,8 +28,10 @@ use support::*;
 const TRIPS: [u64; 5] = [0, 30, 60, 150, 300];
 const TRIES: u32 = 3;
 const TRY: Duration = Duration::from_secs(4);
-/// How long three tries take.
-const ATTACK: Duration = Duration::from_secs(13);
+/// How often it is looked whether all are in.
+const LOOK: Duration = Duration::from_millis(250);
+/// Longer than three tries.
+const ATTACK: Duration = Duration::from_secs(15);
 
 /// Message 1 of main mode.
 fn first_main() -> Vec<u8> {
@@ -121,13 +123,24 @@ impl Site {
                 self.reboot(*index);
                 self.field.run(Duration::from_millis(2));
             }
-            self.field.run(TRY - Duration::from_millis(2) * u32::try_from(out.len()).unwrap());
-            out.retain(|index| !self.is_up(*index));
+            for _ in 0..TRY.as_millis() / LOOK.as_millis() {
+                self.field.run(LOOK);
+                out.retain(|index| !self.is_up(*index));
+                if out.is_empty() {
+                    return out;
+                }
+            }
         }
         out
     }
 
-    fn flood(&mut self, message: Vec<u8>, rate: u32, time: Duration, source: fn(u64) -> Ipv4Addr) {
+    fn flood(
+        &mut self,
+        message: Vec<u8>,
+        rate: u32,
+        time: Duration,
+        source: impl Fn(u64) -> Ipv4Addr + 'static,
+    ) {
         let from = self.field.now;
         self.field.floods.push(Flood::new(message, rate, from, time, source));
     }

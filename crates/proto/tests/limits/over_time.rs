@@ -1,18 +1,19 @@
 //! How much a peer, or anybody, may have in progress, and for how long.
 
-use super::peer::{Bench, Peer, clear, phase1_sa, quick_mode};
+use super::peer::{Bench, Peer, clear, phase1_sa, phase1_transform, quick_mode};
 use super::support::{hub_policy, ip, net, spoke_policy, test_group};
 use super::{bench, from};
-use hubward_proto::flow::selector::{Flow, Selector};
+use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
 use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::Input;
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
 use hubward_proto::names::{InterfaceId, Service};
-use hubward_proto::policy::{CryptoAclLine, MapEntryKind, Policy};
+use hubward_proto::policy::{CryptoAclLine, KeyPeer, MapEntryKind, Policy, PresharedKey};
+use hubward_proto::wire::ike1::{Proposal, write_sa};
 use hubward_proto::wire::isakmp::{Cookie, Writer};
-use hubward_proto::wire::registry::{exchange, ike, payload};
+use hubward_proto::wire::registry::{exchange, ike, payload, protocol};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,17 +86,70 @@ pub(crate) fn packets_waiting(count: usize) -> Bench {
     bench
 }
 
+fn cookie(index: usize) -> Cookie {
+    Cookie((index as u64 + 1).to_be_bytes())
+}
+
 fn first_message(cookie: usize) -> Vec<u8> {
-    let cookies = Cookies { initiator: Cookie((cookie as u64 + 1).to_be_bytes()), responder: Cookie::ZERO };
+    let cookies = Cookies { initiator: self::cookie(cookie), responder: Cookie::ZERO };
     let mut writer = Writer::new();
     writer.push(payload::SA, phase1_sa(ike::AUTH_PRESHARED));
     clear(cookies, exchange::MAIN, &writer)
 }
 
-pub(crate) fn half_open(count: usize) -> Bench {
+/// Message 1 of main mode from many sources.
+pub(crate) fn called(count: usize) -> Bench {
     let mut bench = bench(hub_policy());
     for index in 0..count {
         bench.datagram(from(index), &first_message(index));
+    }
+    bench
+}
+
+/// The same from addresses that the configuration names.
+pub(crate) fn called_by_known(count: usize) -> Bench {
+    let mut policy = hub_policy();
+    let key = policy.keyrings[0].keys[0].clone();
+    let host = |index| KeyPeer::Address(AddressRange::host(from(index).remote));
+    policy.keyrings[0].keys = (0..8).map(|index| PresharedKey { peer: host(index), ..key.clone() }).collect();
+    let mut bench = bench(policy);
+    for index in 0..count {
+        bench.datagram(from(index % 8), &first_message(index));
+    }
+    bench
+}
+
+/// The same from many sources, with an SA payload of several proposals.
+pub(crate) fn called_at_length(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    for index in 0..count {
+        let cookies = Cookies { initiator: cookie(index), responder: Cookie::ZERO };
+        let transforms = (0..8).map(|number| phase1_transform(number, ike::AUTH_PRESHARED)).collect();
+        let proposal = Proposal { number: 1, protocol: protocol::ISAKMP, spi: vec![], transforms };
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(&[proposal]));
+        bench.datagram(from(index), &clear(cookies, exchange::MAIN, &writer));
+    }
+    bench
+}
+
+/// Messages 1 and 3 of main mode from many sources.
+pub(crate) fn half_open(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    let mut random = hubward_crypto::random::Random::new([9; 32]);
+    let private =
+        hubward_crypto::dh::DhPrivate::generate(hubward_crypto::suite::DhGroup::Modp1024, &mut random);
+    for index in 0..count {
+        let second = bench.datagram(from(index), &first_message(index));
+        let (header, _) = hubward_proto::wire::isakmp::Header::parse(&second[0]).unwrap();
+        let cookies = Cookies { initiator: header.initiator, responder: header.responder };
+        let mut writer = Writer::new();
+        writer.push(payload::KE, private.public()).push(payload::NONCE, [1; 20]);
+        bench.datagram(from(index), &clear(cookies, exchange::MAIN, &writer));
+        // as fast as this is allowed for all together
+        if index % 1000 == 0 {
+            bench.now += Duration::from_millis(1);
+        }
     }
     bench
 }
@@ -146,15 +200,15 @@ pub(crate) fn called_by_one_source(count: usize) -> Bench {
 #[test]
 fn a_flood_of_first_messages_locks_nobody_out() {
     let flood = |bench: &mut Bench, first: usize| {
-        for index in first..first + 2 * limits::HALF_OPEN {
+        for index in first..first + 2 * limits::CALLED {
             bench.datagram(from(index), &first_message(index));
         }
     };
     let mut bench = bench(hub_policy());
     flood(&mut bench, 0);
     Peer::main_mode(&mut bench, from(5000), "cisco123", 3);
-    assert_eq!(bench.engine.inspect().isakmp.len(), limits::HALF_OPEN);
-    flood_aggressive(&mut bench, limits::HALF_OPEN);
+    assert_eq!(bench.engine.inspect().isakmp.len(), limits::CALLED_SHOWN + 1);
+    flood_aggressive(&mut bench, 5000);
     Peer::main_mode(&mut bench, from(5001), "cisco123", 4);
     flood(&mut bench, 10_000);
     Peer::main_mode(&mut bench, from(5002), "cisco123", 5);
@@ -178,7 +232,7 @@ fn who_has_answered_stays() {
     let third = clear(cookies, exchange::MAIN, &writer);
     let fourth = bench.datagram(from(5000), &third);
     assert_eq!(fourth.len(), 1);
-    for index in 0..2 * limits::HALF_OPEN {
+    for index in 0..2 * limits::CALLED {
         bench.datagram(from(index), &first_message(index));
     }
     assert_eq!(
@@ -193,14 +247,14 @@ fn who_has_answered_stays() {
 #[test]
 fn a_full_table_keeps_what_it_has() {
     let mut bench = bench(hub_policy());
-    let mut peer = Peer::main_mode(&mut bench, from(5000), "cisco123", 3);
-    for index in 0..=limits::HALF_OPEN {
+    let mut peer = Peer::main_mode(&mut bench, from(70_000), "cisco123", 3);
+    for index in 0..=limits::CALLED {
         bench.datagram(from(index), &first_message(index));
     }
     assert_eq!(bench.refusals, [Refusal::TooManyHalfOpen]);
     let writer = quick_mode(1000, &[1; 20], spoke_net(0), LOCAL);
     let message = peer.seal(exchange::QUICK, 77, &writer);
-    assert_eq!(bench.datagram(from(5000), &message).len(), 1, "an SA that is up is served");
+    assert_eq!(bench.datagram(from(70_000), &message).len(), 1, "an SA that is up is served");
     bench.wait(limits::HALF_OPEN_TIME);
     assert_eq!(bench.engine.inspect().isakmp.len(), 1);
     assert_eq!(bench.datagram(from(9), &first_message(9)).len(), 1);
@@ -208,7 +262,7 @@ fn a_full_table_keeps_what_it_has() {
 
 #[test]
 fn half_open_time() {
-    let mut bench = half_open(1);
+    let mut bench = called(1);
     bench.wait(limits::HALF_OPEN_TIME - Duration::from_millis(1));
     assert_eq!((bench.engine.inspect().isakmp.len(), bench.refusals.len()), (1, 0));
     bench.wait(Duration::from_millis(1));
@@ -220,8 +274,11 @@ fn half_open_time() {
 /// A responder retransmits nothing by itself before the peer is authenticated.
 #[test]
 fn a_half_open_responder_is_silent() {
-    let mut bench = half_open(1);
-    assert!(bench.wait(limits::HALF_OPEN_TIME).is_empty());
+    for reach in [called, half_open] {
+        let mut bench = reach(1);
+        assert!(bench.wait(limits::HALF_OPEN_TIME * 2).is_empty());
+        assert!(bench.engine.inspect().isakmp.is_empty() && bench.engine.poll_timeout().is_none());
+    }
 }
 
 #[test]
@@ -299,15 +356,46 @@ fn exchanges_of_iv_chains() {
     assert_ne!(spoil(limits::EXCHANGES + 1), vec![2; 8]);
 }
 
-/// A stranger gets one answer to a message, longer only by the vendor ids, however often the
-/// message is sent.
+/// A stranger gets one answer to a message, which is hardly longer, and a few to its repetitions.
+/// Longer messages get all our vendor ids.
 #[test]
 fn a_stranger_is_no_amplifier() {
-    let mut bench = bench(hub_policy());
-    let message = first_message(0);
-    for _ in 0..20 {
-        let answer = bench.datagram(from(0), &message);
-        assert_eq!(answer.len(), 1);
-        assert!(answer[0].len() <= message.len() + 80, "{} bytes for {}", answer[0].len(), message.len());
+    for vendors in 0..6 {
+        let cookies = Cookies { initiator: cookie(0), responder: Cookie::ZERO };
+        let mut writer = Writer::new();
+        writer.push(payload::SA, phase1_sa(ike::AUTH_PRESHARED));
+        (0..vendors).for_each(|_| {
+            writer.push(payload::VENDOR, [vendors; 16]);
+        });
+        let message = clear(cookies, exchange::MAIN, &writer);
+        let mut bench = bench(hub_policy());
+        let answers: Vec<_> = (0..20).map(|_| bench.datagram(from(0), &message)).collect();
+        assert_eq!(answers.iter().map(Vec::len).sum::<usize>(), usize::from(limits::REPEATED_ANSWERS));
+        let answer = &answers[0][0];
+        assert!(answers.iter().flatten().all(|again| again == answer));
+        assert!(answer.len() * 10 <= message.len() * limits::ANSWER_TENTHS);
+        assert!(vendors < 3 || answer.len() > message.len() - 20 * usize::from(vendors) + 50);
+        bench.wait(limits::REPEATED_TIME);
+        assert_eq!(bench.datagram(from(0), &message), answers[0]);
     }
+}
+
+/// A stranger whose proposals are refused is told so a few times.
+#[test]
+fn notices() {
+    let mut policy = hub_policy();
+    policy.proposals[0].group = hubward_crypto::suite::DhGroup::Modp2048;
+    let mut bench = bench(policy);
+    let mut told = |bench: &mut Bench, source| {
+        (0..20).map(|index| bench.datagram(from(source), &first_message(index)).len()).sum::<usize>()
+    };
+    assert_eq!(told(&mut bench, 0), limits::NOTICES as usize);
+    assert_eq!(told(&mut bench, 1), limits::NOTICES as usize);
+    assert_eq!(
+        (2..100).map(|source| told(&mut bench, source)).sum::<usize>(),
+        limits::NOTICES_ALL as usize - 10
+    );
+    bench.wait(limits::NOTICES_REFILL);
+    assert_eq!(told(&mut bench, 0), 1);
+    assert_eq!(bench.refusals.len(), 101 * 20, "the log has all of them");
 }

@@ -23,7 +23,7 @@ pub struct Flood {
     next: Instant,
     end: Instant,
     number: u64,
-    source: fn(u64) -> Ipv4Addr,
+    source: Box<dyn Fn(u64) -> Ipv4Addr>,
 }
 
 impl Flood {
@@ -33,10 +33,10 @@ impl Flood {
         rate: u32,
         from: Instant,
         time: Duration,
-        source: fn(u64) -> Ipv4Addr,
+        source: impl Fn(u64) -> Ipv4Addr + 'static,
     ) -> Self {
         let every = Duration::from_secs(1) / rate;
-        Self { message, every, next: from, end: from + time, number: 0, source }
+        Self { message, every, next: from, end: from + time, number: 0, source: Box::new(source) }
     }
 
     fn at(&self) -> Option<Instant> {

@@ -9,7 +9,9 @@
 //!   3  { HASH_I, NAT-D, NAT-D [, INITIAL-CONTACT] }  -->      (from port 4500 when there is a NAT)
 //! ```
 
-use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
+use super::phase1::{
+    Finished, PAYLOAD_HEADER, has_initial_contact, initiator_key, initiator_offers, nonce, only,
+};
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
@@ -28,7 +30,7 @@ use crate::names::Untrusted;
 use crate::path::Path;
 use crate::policy::{ClientGroup, SelfIdentity};
 use crate::wire::ike1::{Notify, parse_sa, write_sa};
-use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
@@ -62,6 +64,8 @@ impl Responder {
 
 /// What message 1 contained.
 pub(crate) struct Authorizing {
+    /// Its length in bytes.
+    asked: usize,
     sa_body: Vec<u8>,
     choice: Phase1Choice,
     peer_public: Vec<u8>,
@@ -222,12 +226,13 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Message 1: determines the peer and its key.
+    /// Message 1, of this many bytes: determines the peer and its key.
     pub(crate) fn aggressive_first(
         &mut self,
         sa: &mut IsakmpSa,
         header: &Header,
         body: &[u8],
+        asked: usize,
     ) -> Result<Answer, Refusal> {
         let policy = Arc::clone(&self.policy);
         if !policy.global.aggressive_mode {
@@ -240,6 +245,19 @@ impl Engine {
         let id_body = only(&chain, payload::ID, "ID")?;
         let identity = Identity::parse(id_body)?;
         let profile = lookup::profile_for(&policy, sa.path.local, &identity);
+        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+        let found = match &identity {
+            // the group has the key
+            Identity::KeyId(_) => None,
+            Identity::Fqdn(name) | Identity::UserFqdn(name) => {
+                lookup::key_for_hostname(&policy, keyrings, sa.path.local, name)
+                    .or_else(|| lookup::key_for_address(&policy, keyrings, sa.path.local, sa.path.remote))
+            }
+            _ => lookup::key_for_address(&policy, keyrings, sa.path.local, sa.path.remote),
+        };
+        if found.is_some_and(|found| !lookup::is_meant(&found, profile, &identity)) {
+            return Err(Refusal::KeyOfMany(identity.display()));
+        }
         let demands = lookup::demands(&policy, sa.path.interface, profile, false);
         // the group cannot be negotiated: the peer has already sent its public value
         let fitting: Vec<_> =
@@ -277,6 +295,7 @@ impl Engine {
         }
         self.moves(sa, FsmInput::AggressiveMode, Fsm::Ready, Fsm::AggressiveAaa);
         let authorizing = Authorizing {
+            asked,
             sa_body: sa_body.to_vec(),
             choice,
             peer_public: peer_public.to_vec(),
@@ -289,23 +308,16 @@ impl Engine {
         if let Identity::KeyId(group) = &authorizing.identity {
             // without a list every group is unknown; the peer must see no difference, neither in
             // content nor in time
+            self.spend(sa)?;
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
             sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
             self.ask(sa.id, 0, Question::Authorize { list, group });
             return Ok(None);
         }
-        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
-        let found = match &authorizing.identity {
-            Identity::Fqdn(name) | Identity::UserFqdn(name) => {
-                lookup::key_for_hostname(&policy, keyrings, sa.path.local, name)
-            }
-            _ => None,
-        };
-        let found =
-            found.or_else(|| lookup::key_for_address(&policy, keyrings, sa.path.local, sa.path.remote));
         self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
         let key = found.ok_or(Refusal::NoPresharedKey)?.key.secret.clone();
+        self.spend(sa)?;
         self.aggressive_answer(sa, &authorizing, &key, None).map(Some)
     }
 
@@ -403,13 +415,28 @@ impl Engine {
             .push(payload::NONCE, nonce_r)
             .push(payload::ID, own_body.clone())
             .push(payload::HASH, hash.to_vec());
-        self.push_responder_vendors(sa, &mut writer);
+        let room = Self::answer_limit(first.asked).checked_sub(HEADER_LEN + writer.bytes().len());
+        let mut room = room.ok_or(Refusal::TooShort)?;
+        let dialect = Dialect::choose(&sa.vendors).filter(|_| self.policy.global.nat_traversal);
+        sa.dialect = dialect.filter(|dialect| {
+            let left = room.checked_sub(2 * (PAYLOAD_HEADER + suite.hash.output_len()));
+            let fits = left.is_some_and(|left| PAYLOAD_HEADER + dialect.vendor().bytes().len() <= left);
+            room = left.filter(|_| fits).unwrap_or(room);
+            fits
+        });
+        if let Some(dialect) = sa.dialect {
+            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
+        }
+        for vendor in Self::responder_vendors(sa, room) {
+            writer.push(payload::VENDOR, vendor.bytes());
+        }
         Self::push_nat_d(sa, suite.hash, &mut writer);
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
         self.own_identity_steps(sa, payload::HASH, &own_body, first.demands.xauth_list.is_some());
         self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, false));
         self.moves(sa, FsmInput::PresharedKey, Fsm::AggressiveAaa, Fsm::AggressiveResponder);
         self.transmit(sa.path, bytes.clone());
+        sa.progress = self.now;
         sa.state = State::AggressiveResponder(Box::new(Responder::Answered(Box::new(Answered {
             sa_body: first.sa_body.clone(),
             iv: Phase1Iv::new(&keys),

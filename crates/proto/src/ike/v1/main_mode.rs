@@ -25,8 +25,8 @@ use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::path::Path;
 use crate::policy::SelfIdentity;
-use crate::wire::ike1::{Notify, parse_sa, write_sa};
-use crate::wire::isakmp::{Chain, Header, Writer};
+use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
+use crate::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
@@ -93,6 +93,12 @@ impl Responder {
         matches!(self, Self::Exchanged { .. })
     }
 
+    /// The length of the SA payload of message 1.
+    pub(crate) fn proposal_len(&self) -> usize {
+        let (Self::Proposed { sa_body } | Self::Exchanged { sa_body, .. }) = self;
+        sa_body.len()
+    }
+
     /// The number of our last message: 2 or 4.
     pub(crate) fn number(&self) -> Option<u8> {
         Some(match self {
@@ -106,6 +112,15 @@ impl Responder {
             Self::Proposed { .. } => IsakmpState::MmSaSetup,
             Self::Exchanged { .. } => IsakmpState::MmKeyExch,
         }
+    }
+}
+
+/// The authentication methods that a responder accepts, which does not know the peer yet.
+const fn main_mode_methods(may_ask_for_xauth: bool) -> &'static [u16] {
+    if may_ask_for_xauth {
+        &[ike::AUTH_PRESHARED, ike::AUTH_XAUTH_INIT_PRESHARED]
+    } else {
+        &[ike::AUTH_PRESHARED]
     }
 }
 
@@ -291,13 +306,14 @@ impl Engine {
         }
     }
 
-    /// `<--  2  SA, VIDs`
+    /// `<--  2  SA, VIDs`, to a message 1 of this many bytes.
     pub(crate) fn main_mode_first(
         &mut self,
         sa: &mut IsakmpSa,
         header: &Header,
         body: &[u8],
-    ) -> Result<Answer, Refusal> {
+        asked: usize,
+    ) -> Result<(), Refusal> {
         let chain = Chain::parse(header.first, body)?;
         let sa_body = only(&chain, payload::SA, "SA")?;
         let offered = parse_sa(sa_body)?;
@@ -317,11 +333,7 @@ impl Engine {
             let scan = [Trace::KeyFound, Trace::LocalKey, Trace::ProfileScan(profiles)];
             scan.into_iter().chain(may_ask.then_some(Trace::XauthPossible)).collect()
         });
-        let methods: &[u16] = if may_ask {
-            &[ike::AUTH_PRESHARED, ike::AUTH_XAUTH_INIT_PRESHARED]
-        } else {
-            &[ike::AUTH_PRESHARED]
-        };
+        let methods = main_mode_methods(may_ask);
         self.phase1_steps(sa, &policy.proposals, &offered, methods);
         let choice = choose_phase1(&policy.proposals, &offered, methods).map_err(|_| {
             Refusal::NoPhase1Proposal(Box::new(Phase1Misfit::new(&policy.proposals, &offered, methods)))
@@ -332,15 +344,45 @@ impl Engine {
             sa.vendors.note(vendor);
         }
         sa.suite = Some(choice.suite);
-        let mut writer = Writer::new();
-        writer.push(payload::SA, write_sa(&choice.answer));
-        self.push_responder_vendors(sa, &mut writer);
-        let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
+        if policy.global.nat_traversal {
+            sa.dialect = Dialect::choose(&sa.vendors);
+        }
+        if let Some(dialect) = sa.dialect {
+            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
+        }
+        let bytes = Self::main_mode_second(sa, &choice.answer, asked);
         self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, false));
         self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(1), Fsm::MainResponder(2));
-        self.transmit(sa.path, bytes.clone());
+        self.transmit(sa.path, bytes);
         sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
-        Ok(Some((sa.path, bytes)))
+        Ok(())
+    }
+
+    fn main_mode_second(sa: &IsakmpSa, answer: &[Proposal], asked: usize) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(answer));
+        let room = Self::answer_limit(asked).saturating_sub(HEADER_LEN + writer.bytes().len());
+        for vendor in Self::responder_vendors(sa, room) {
+            writer.push(payload::VENDOR, vendor.bytes());
+        }
+        Self::phase1_clear(sa, exchange::MAIN, &writer)
+    }
+
+    /// Message 2 once more, for a repetition of message 1; `None` if another configuration would
+    /// now choose something else.
+    pub(crate) fn main_mode_again(
+        &self,
+        sa: &IsakmpSa,
+        header: &Header,
+        body: &[u8],
+        asked: usize,
+    ) -> Option<Vec<u8>> {
+        let chain = Chain::parse(header.first, body).ok()?;
+        let offered = parse_sa(chain.only(payload::SA)?).ok()?;
+        let methods = main_mode_methods(lookup::xauth_possible(&self.policy, sa.path.interface));
+        let choice = choose_phase1(&self.policy.proposals, &offered, methods).ok()?;
+        let same = sa.suite == Some(choice.suite);
+        same.then(|| Self::main_mode_second(sa, &choice.answer, asked))
     }
 
     /// Messages 3 and 5.

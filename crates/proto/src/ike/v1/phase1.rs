@@ -31,6 +31,9 @@ use std::time::Duration;
 /// request.
 const XAUTH_DELAY: Duration = Duration::from_millis(80);
 
+/// Length of a payload's generic header.
+pub(crate) const PAYLOAD_HEADER: usize = 4;
+
 /// Everything that a finished phase 1 hands over.
 pub(crate) struct Finished {
     pub(crate) keys: Phase1Keys,
@@ -137,19 +140,25 @@ impl Engine {
         writer.push(payload::VENDOR, Vendor::Dpd.bytes());
     }
 
+    /// How many bytes the answer to a first message may have. Its sender may have forged the
+    /// address to which we answer.
+    pub(crate) const fn answer_limit(asked: usize) -> usize {
+        asked * limits::ANSWER_TENTHS / 10
+    }
+
     /// Vendor ids of a responder's first message: the NAT traversal dialect that both support, and
-    /// our other capabilities.
-    pub(crate) fn push_responder_vendors(&mut self, sa: &mut IsakmpSa, writer: &mut Writer) {
-        if self.policy.global.nat_traversal {
-            sa.dialect = Dialect::choose(&sa.vendors);
-        }
-        if let Some(dialect) = sa.dialect {
-            self.step(sa, || Trace::NatConstructed(dialect.vendor()));
-            writer.push(payload::VENDOR, dialect.vendor().bytes());
-        }
-        for vendor in [Vendor::Dpd, Vendor::Unity, Vendor::Xauth] {
-            writer.push(payload::VENDOR, vendor.bytes());
-        }
+    /// our other capabilities, in so far as there is room: first those that the peer announced too.
+    pub(crate) fn responder_vendors(sa: &IsakmpSa, mut room: usize) -> Vec<Vendor> {
+        let dialect = sa.dialect.map(Dialect::vendor);
+        let ours = [Vendor::Dpd, Vendor::Unity, Vendor::Xauth];
+        let (shared, others): (Vec<_>, Vec<_>) = ours.into_iter().partition(|vendor| sa.vendors.has(*vendor));
+        let mut fitting = dialect.into_iter().chain(shared).chain(others).collect::<Vec<_>>();
+        fitting.retain(|vendor| {
+            let left = room.checked_sub(PAYLOAD_HEADER + vendor.bytes().len());
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        dialect.into_iter().chain(ours).filter(|vendor| fitting.contains(vendor)).collect()
     }
 
     /// Our NAT-D payloads: the peer's address as we see it, then ours.
@@ -277,6 +286,7 @@ impl Engine {
 
     /// The peer is authorised for everything now.
     pub(crate) fn authorized(&mut self, sa: &mut IsakmpSa) {
+        self.know(sa.path.remote);
         let Some(established) = sa.established_mut() else { return };
         let peer = established.peer;
         let first_contact = std::mem::take(&mut established.initial_contact);

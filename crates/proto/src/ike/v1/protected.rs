@@ -116,9 +116,9 @@ impl Engine {
         self.send_informational(sa, payload::DELETE, delete.write());
     }
 
-    /// Notifies a peer without an SA that its first message is refused; the responder cookie stays
-    /// zero (CVE-2023-30570).
-    pub(crate) fn reject_unprotected(&mut self, sa: &IsakmpSa, kind: u16) {
+    /// Notifies a peer without an SA that its first message, of this many bytes, is refused; the
+    /// responder cookie stays zero (CVE-2023-30570).
+    pub(crate) fn reject_unprotected(&mut self, sa: &IsakmpSa, kind: u16, asked: usize) {
         let notify = Notify { protocol: 1, spi: Vec::new(), kind, data: Vec::new() };
         let mut writer = Writer::new();
         writer.push(payload::NOTIFY, notify.write());
@@ -131,6 +131,8 @@ impl Engine {
             message_id: self.random.u32(),
         };
         let bytes = header.write(&writer.bytes());
-        self.transmit(sa.path, bytes);
+        if bytes.len() <= Self::answer_limit(asked) {
+            self.transmit(sa.path, bytes);
+        }
     }
 }

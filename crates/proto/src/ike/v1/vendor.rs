@@ -73,22 +73,22 @@ impl Vendor {
     }
 }
 
+const fn bit(vendor: Vendor) -> u8 {
+    1 << vendor as u8
+}
+
 /// The vendor ids that a peer announced in phase 1.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vendors(Vec<Vendor>);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vendors(u8);
 
 impl Vendors {
     /// Remembers a vendor id payload.
     pub fn note(&mut self, body: &[u8]) {
-        if let Some(vendor) = Vendor::recognise(body)
-            && !self.has(vendor)
-        {
-            self.0.push(vendor);
-        }
+        self.0 |= Vendor::recognise(body).map_or(0, bit);
     }
 
     /// Whether it was announced.
     pub fn has(&self, vendor: Vendor) -> bool {
-        self.0.contains(&vendor)
+        self.0 & bit(vendor) != 0
     }
 }

@@ -1,0 +1,475 @@
+//! Peers that have sent only message 1 of main mode.
+//!
+//! Message 1 proves nothing about its sender, who can forge any address, and costs us a few hundred
+//! bytes until message 3 proves that the sender receives what we send to that address. So we keep
+//! no SA for it, but a record of what message 3 needs, and no timer of its own: the oldest records
+//! expire together.
+//!
+//! Every message 1 is accepted. When there are too many records, the oldest of its class is
+//! dropped. A real peer sends message 3 after one round trip, long before its record is the oldest.
+//! Known addresses have a class of their own, which a flood from forged addresses does not fill.
+//! One address has only some of the records, because somebody who forges it may know that it is
+//! known. Long proposals of strangers are a class too, so that their bytes are bounded.
+
+use crate::ike::engine::Engine;
+use crate::ike::event::{Event, EventKind};
+use crate::ike::explain::Refusal;
+use crate::ike::io::Effect;
+use crate::ike::natt::Dialect;
+use crate::ike::pace::Repeats;
+use crate::ike::proposal::Phase1Suite;
+use crate::ike::sa::{IsakmpSa, Seen, State};
+use crate::ike::snapshot::IsakmpView;
+use crate::ike::timers::Timer;
+use crate::ike::trace::Trace;
+use crate::ike::v1::keys::Cookies;
+use crate::ike::v1::main_mode::Responder;
+use crate::ike::v1::vendor::Vendors;
+use crate::limits;
+use crate::names::ConnId;
+use crate::path::Path;
+use crate::policy::Phase1Mode;
+use crate::time::Instant;
+use crate::wire::isakmp::{Cookie, Header};
+use crate::wire::registry::{notify, payload};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What message 3 needs of message 1.
+pub(super) struct Call {
+    pub(super) id: ConnId,
+    pub(super) path: Path,
+    cookies: Cookies,
+    created: Instant,
+    suite: Phase1Suite,
+    vendors: Vendors,
+    dialect: Option<Dialect>,
+    /// The digest of message 1.
+    digest: [u8; 32],
+    repeats: Repeats,
+    class: Class,
+    /// Whether `show` commands list it. During a flood there are more than anybody reads.
+    shown: bool,
+    /// The body of its SA payload, which the hashes of messages 5 and 6 cover.
+    sa_body: Box<[u8]>,
+}
+
+impl Call {
+    /// The record of an SA that has answered message 1.
+    fn of(sa: IsakmpSa, digest: [u8; 32], class: Class, now: Instant) -> Option<Self> {
+        let State::MainResponder(state) = sa.state else { return None };
+        let Responder::Proposed { sa_body } = *state else { return None };
+        Some(Self {
+            id: sa.id,
+            path: sa.path,
+            cookies: sa.cookies,
+            created: sa.created,
+            suite: sa.suite?,
+            vendors: sa.vendors,
+            dialect: sa.dialect,
+            digest,
+            repeats: Repeats::first(now),
+            class,
+            shown: false,
+            sa_body: sa_body.into_boxed_slice(),
+        })
+    }
+
+    /// The SA as it was when message 1 was answered.
+    pub(super) fn resume(&self) -> IsakmpSa {
+        let mut seen = Seen::default();
+        seen.remember(self.digest, 0, None, self.created);
+        let state = Responder::Proposed { sa_body: self.sa_body.to_vec() };
+        IsakmpSa {
+            suite: Some(self.suite),
+            vendors: self.vendors,
+            dialect: self.dialect,
+            seen,
+            state: State::MainResponder(Box::new(state)),
+            ..IsakmpSa::new(self.id, self.path, Phase1Mode::Main, false, self.cookies, self.created)
+        }
+    }
+
+    fn until(&self) -> Instant {
+        self.created + limits::HALF_OPEN_TIME
+    }
+}
+
+/// Records that compete for the same places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// From known addresses.
+    Known,
+    /// From others.
+    Stranger,
+    /// From others, with a long proposal.
+    StrangerAtLength,
+}
+
+impl Class {
+    const ALL: [Self; 3] = [Self::Known, Self::Stranger, Self::StrangerAtLength];
+
+    /// How many records there may be, and how many bytes their proposals may have.
+    const fn room(self) -> (usize, usize) {
+        match self {
+            Self::Known => (limits::CALLED_KNOWN, limits::CALLED_KNOWN_BYTES),
+            Self::Stranger => (limits::CALLED, usize::MAX),
+            Self::StrangerAtLength => (limits::CALLED_LONG, limits::CALLED_LONG_BYTES),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    count: usize,
+    bytes: usize,
+}
+
+/// All records.
+#[derive(Default)]
+pub(super) struct Calls {
+    /// Boxed, because the nodes of a tree are half empty. The keys ascend with time.
+    records: BTreeMap<u64, Box<Call>>,
+    next: u64,
+    order: BTreeSet<(Class, u64)>,
+    of_source: BTreeSet<(IpAddr, u64)>,
+    crowd: BTreeMap<IpAddr, usize>,
+    by_cookie: BTreeMap<Cookie, u64>,
+    by_message: BTreeMap<(IpAddr, Cookie), u64>,
+    shown: BTreeMap<ConnId, u64>,
+    tallies: BTreeMap<Class, Tally>,
+}
+
+impl Calls {
+    /// Keeps a record; returns those that made room for it.
+    fn insert(&mut self, mut call: Call) -> Vec<Box<Call>> {
+        let (source, class, bytes) = (call.path.remote, call.class, call.sa_body.len());
+        let mut gone = Vec::new();
+        if self.crowd.get(&source).is_some_and(|crowd| *crowd >= limits::CALLED_PER_SOURCE) {
+            let oldest =
+                self.of_source.range((source, 0)..=(source, u64::MAX)).next().map(|(_, number)| *number);
+            gone.extend(oldest.and_then(|number| self.remove(number)));
+        }
+        while self.is_full(class, bytes)
+            && let Some(oldest) = self.oldest(class)
+        {
+            gone.extend(self.remove(oldest));
+        }
+        let number = self.next;
+        self.next += 1;
+        call.shown = self.shown.len() < limits::CALLED_SHOWN;
+        if call.shown {
+            self.shown.insert(call.id, number);
+        }
+        self.order.insert((class, number));
+        self.of_source.insert((source, number));
+        *self.crowd.entry(source).or_default() += 1;
+        self.by_cookie.insert(call.cookies.responder, number);
+        self.by_message.insert((source, call.cookies.initiator), number);
+        let tally = self.tallies.entry(class).or_default();
+        *tally = Tally { count: tally.count + 1, bytes: tally.bytes + bytes };
+        self.records.insert(number, Box::new(call));
+        gone
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Box<Call>> {
+        let call = self.records.remove(&number)?;
+        let source = call.path.remote;
+        self.order.remove(&(call.class, number));
+        self.of_source.remove(&(source, number));
+        if let Some(crowd) = self.crowd.get_mut(&source) {
+            *crowd -= 1;
+            if *crowd == 0 {
+                self.crowd.remove(&source);
+            }
+        }
+        self.by_cookie.remove(&call.cookies.responder);
+        self.by_message.remove(&(source, call.cookies.initiator));
+        self.shown.remove(&call.id);
+        if let Some(tally) = self.tallies.get_mut(&call.class) {
+            *tally = Tally { count: tally.count - 1, bytes: tally.bytes - call.sa_body.len() };
+        }
+        Some(call)
+    }
+
+    /// Whether a class has no room for another record with a proposal of this many bytes.
+    fn is_full(&self, class: Class, bytes: usize) -> bool {
+        let (most, most_bytes) = class.room();
+        let tally = self.tallies.get(&class).copied().unwrap_or_default();
+        tally.count >= most || tally.bytes.saturating_add(bytes) > most_bytes
+    }
+
+    fn oldest(&self, class: Class) -> Option<u64> {
+        self.order.range((class, 0)..=(class, u64::MAX)).next().map(|(_, number)| *number)
+    }
+
+    /// The record that a message is for.
+    pub(super) fn find(&self, source: IpAddr, header: &Header) -> Option<u64> {
+        if header.responder == Cookie::ZERO {
+            self.by_message.get(&(source, header.initiator)).copied()
+        } else {
+            self.by_cookie.get(&header.responder).copied()
+        }
+    }
+
+    /// Whether a cookie is in use.
+    pub(super) fn has_cookie(&self, cookie: &Cookie) -> bool {
+        self.by_cookie.contains_key(cookie)
+    }
+
+    /// When the next record expires.
+    fn deadline(&self) -> Option<Instant> {
+        let oldest = Class::ALL.into_iter().filter_map(|class| self.oldest(class));
+        oldest.filter_map(|number| self.records.get(&number)).map(|call| call.until()).min()
+    }
+
+    /// A record that `show` commands list.
+    pub(super) fn shown(&self, id: ConnId) -> Option<&Call> {
+        self.shown.get(&id).and_then(|number| self.records.get(number)).map(Box::as_ref)
+    }
+
+    /// The ids of the records that `show` commands list.
+    pub(super) fn shown_ids(&self) -> impl Iterator<Item = ConnId> {
+        self.shown.keys().copied()
+    }
+}
+
+impl Engine {
+    /// Message 1 of main mode.
+    pub(super) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
+        let mut sa = self.new_responder(path, Phase1Mode::Main, header.initiator);
+        self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
+        if let Err(refusal) = self.main_mode_first(&mut sa, header, body, bytes.len()) {
+            return self.refuse_first(&sa, refusal, bytes.len());
+        }
+        let class = if self.is_known(path.remote) {
+            Class::Known
+        } else if matches!(&sa.state, State::MainResponder(state) if state.proposal_len() > limits::SHORT_PROPOSAL)
+        {
+            Class::StrangerAtLength
+        } else {
+            Class::Stranger
+        };
+        let id = sa.id;
+        let Some(call) = Call::of(sa, Seen::digest(bytes), class, self.now) else { return };
+        for gone in self.calls.insert(call) {
+            self.call_ended(&gone, Some(Refusal::TooManyHalfOpen));
+        }
+        if self.calls.shown(id).is_some() {
+            self.isakmp_changed(id);
+        }
+        self.arm_calls();
+    }
+
+    /// A message of a peer that has sent only message 1 so far: that message again, or one with our
+    /// cookie.
+    pub(super) fn call_continues(
+        &mut self,
+        number: u64,
+        path: Path,
+        header: &Header,
+        body: &[u8],
+        bytes: &[u8],
+    ) {
+        let Some(call) = self.calls.records.get_mut(&number) else { return };
+        let mut sa = call.resume();
+        if header.responder == Cookie::ZERO {
+            // every later message must carry our cookie, which proves that the sender receives at
+            // its address (RFC 2408 section 2.5.3)
+            if Seen::digest(bytes) != call.digest {
+                return self.refuse(Some(&sa), path, Refusal::UnknownCookies);
+            }
+            if !call.repeats.again(self.now) {
+                return;
+            }
+            self.step(&sa, || Trace::Repeated);
+            // message 2 is not kept: it is made of message 1 and our cookie
+            if let Some(again) = self.main_mode_again(&sa, header, body, bytes.len()) {
+                self.transmit(sa.path, again);
+            }
+            return;
+        }
+        if header.first == payload::FRAGMENT {
+            if let Some(whole) = self.fragment(&sa, path, header, body) {
+                self.datagram(path, &whole);
+            }
+            return;
+        }
+        self.message(&mut sa, path, header, body, bytes);
+        let waits = matches!(&sa.state, State::MainResponder(state) if !state.is_exchanged());
+        if waits && !sa.dead {
+            return;
+        }
+        self.calls.remove(number);
+        self.arm_calls();
+        self.keep(Box::new(sa));
+    }
+
+    /// Records expire.
+    pub(super) fn calls_timeout(&mut self) {
+        for class in Class::ALL {
+            while let Some(number) = self.calls.oldest(class)
+                && self.calls.records.get(&number).is_some_and(|call| call.until() <= self.now)
+            {
+                if let Some(call) = self.calls.remove(number) {
+                    let silence = Self::silence(&call.resume());
+                    self.call_ended(&call, Some(silence));
+                }
+            }
+        }
+        self.arm_calls();
+    }
+
+    /// Forgets some records, by an order or because they have become useless.
+    pub(super) fn end_calls(&mut self, reason: Option<&'static str>, which: impl Fn(&Call) -> bool) {
+        let records = self.calls.records.iter();
+        let numbers: Vec<_> = records.filter(|(_, call)| which(call)).map(|(number, _)| *number).collect();
+        for number in numbers {
+            let Some(call) = self.calls.remove(number) else { continue };
+            if let Some(reason) = reason.filter(|_| call.shown) {
+                self.delete_isakmp(&mut call.resume(), reason);
+            }
+            self.call_ended(&call, None);
+        }
+        self.arm_calls();
+    }
+
+    /// Forgets the records of local addresses that have gone.
+    pub(super) fn end_stray_calls(&mut self, reason: &'static str) {
+        let policy = Arc::clone(&self.policy);
+        self.end_calls(Some(reason), |call| {
+            let interface = policy.interface(call.path.interface);
+            interface.and_then(|interface| interface.address) != Some(call.path.local)
+        });
+    }
+
+    fn call_ended(&mut self, call: &Call, refusal: Option<Refusal>) {
+        self.fragments.forget(call.id);
+        if call.shown {
+            self.isakmp_changed(call.id);
+        }
+        if let Some(refusal) = refusal {
+            let kind = EventKind::Refused(refusal);
+            self.effect(Effect::Event(Event { connection: Some(call.id), path: Some(call.path), kind }));
+        }
+    }
+
+    fn arm_calls(&mut self) {
+        let deadline = self.calls.deadline();
+        self.arm(Timer::Calls, deadline);
+    }
+
+    /// The records that `show` commands list.
+    pub(super) fn call_views(&self) -> impl Iterator<Item = IsakmpView> {
+        let shown = self.calls.shown_ids().filter_map(|id| self.calls.shown(id));
+        shown.map(|call| self.isakmp_view(&call.resume()))
+    }
+
+    /// A first message is refused: the peer is told why if its proposals are the reason.
+    pub(super) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
+        if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
+            self.step(sa, || Trace::Phase1Refused);
+            if self.admission.may_tell(sa.path.remote, self.now) {
+                self.reject_unprotected(sa, notify::NO_PROPOSAL_CHOSEN, asked);
+            }
+        }
+        self.refuse(None, sa.path, refusal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::{InterfaceId, VrfId};
+    use crate::path::Encapsulation;
+    use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
+    use std::time::Duration;
+
+    fn call(number: u32, source: u32, class: Class, bytes: usize) -> Call {
+        let cookie = |side: u32| Cookie((u64::from(number) << 8 | u64::from(side)).to_be_bytes());
+        let path = Path {
+            local: IpAddr::from([192, 0, 2, 1]),
+            local_port: 500,
+            remote: IpAddr::V4(source.into()),
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let suite = Phase1Suite {
+            cipher: IkeCipher::TripleDes,
+            hash: HashAlg::Sha1,
+            group: DhGroup::Modp1024,
+            method: 1,
+            lifetime: Duration::from_secs(86_400),
+            wished: None,
+            shortened: false,
+        };
+        Call {
+            id: ConnId(number),
+            path,
+            cookies: Cookies { initiator: cookie(1), responder: cookie(2) },
+            created: Instant::ORIGIN,
+            suite,
+            vendors: Vendors::default(),
+            dialect: None,
+            digest: [0; 32],
+            repeats: Repeats::first(Instant::ORIGIN),
+            class,
+            shown: false,
+            sa_body: vec![0; bytes].into(),
+        }
+    }
+
+    /// With a proposal of one transform, 56 bytes.
+    #[test]
+    fn a_record_takes_at_most_300_bytes() {
+        let size = size_of::<Call>() + 56;
+        assert!(size <= 300, "{size} bytes");
+    }
+
+    /// Strangers do not push known peers out, nor each other those with longer proposals.
+    #[test]
+    fn classes_are_apart() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(call(1, 1, Class::Known, 56)).is_empty());
+        assert!(calls.insert(call(2, 2, Class::StrangerAtLength, 500)).is_empty());
+        let most = u32::try_from(limits::CALLED).unwrap();
+        for number in 0..3 * most {
+            let gone = calls.insert(call(10 + number, 10 + number, Class::Stranger, 56));
+            let oldest = number.checked_sub(most).map(|number| 10 + number);
+            assert_eq!(gone.first().map(|call| call.id.0), oldest);
+        }
+        assert_eq!(calls.records.len(), limits::CALLED + 2);
+        assert!(calls.shown(ConnId(1)).is_some() && calls.shown(ConnId(2)).is_some());
+        let long = u32::try_from(limits::CALLED_LONG).unwrap();
+        for number in 0..2 * long {
+            calls.insert(call(1_000_000 + number, number, Class::StrangerAtLength, 2_000));
+            assert!(calls.tallies[&Class::StrangerAtLength].bytes <= limits::CALLED_LONG_BYTES);
+        }
+        assert!(calls.shown(ConnId(1)).is_some() && calls.shown(ConnId(2)).is_none());
+    }
+
+    /// One address pushes out only itself, and what is removed leaves nothing behind.
+    #[test]
+    fn one_address_has_some_of_the_records() {
+        let mut calls = Calls::default();
+        assert!(calls.insert(call(1, 1, Class::Known, 56)).is_empty());
+        let most = u32::try_from(limits::CALLED_PER_SOURCE).unwrap();
+        for number in 0..2 * most {
+            let gone = calls.insert(call(10 + number, 2, Class::Known, 56));
+            assert_eq!(
+                gone.first().map(|call| call.id.0),
+                number.checked_sub(most).map(|number| 10 + number)
+            );
+        }
+        assert_eq!(calls.records.len(), limits::CALLED_PER_SOURCE + 1);
+        for number in calls.records.keys().copied().collect::<Vec<_>>() {
+            calls.remove(number);
+        }
+        assert!(calls.order.is_empty() && calls.of_source.is_empty() && calls.crowd.is_empty());
+        assert!(calls.by_cookie.is_empty() && calls.by_message.is_empty() && calls.shown.is_empty());
+        assert!(calls.tallies.values().all(|tally| *tally == Tally::default()));
+    }
+}
