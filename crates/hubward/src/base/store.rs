@@ -24,6 +24,8 @@ pub(crate) const DHCP_CLIENT: &str = "dhcp-client";
 pub(crate) const DHCP_SERVER: &str = "dhcp-server";
 /// Networks that peers were granted as their side of a tunnel.
 pub(crate) const GRANTED: &str = "granted_networks";
+/// The addresses from which peers authenticated.
+pub(crate) const KNOWN: &str = "known_peers";
 
 /// The database's name in the state folder.
 const NAME: &str = "leases.redb";
@@ -349,8 +351,8 @@ fn fault(path: &Path, error: &DatabaseError) -> Fault {
 }
 
 /// A table's name, and whether its values are numbers, as they have been since the first version.
-fn tables() -> [(&'static str, bool); 4] {
-    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false), (GRANTED, false)]
+fn tables() -> [(&'static str, bool); 5] {
+    [(LEASES, true), (DHCP_CLIENT, false), (DHCP_SERVER, false), (GRANTED, false), (KNOWN, false)]
 }
 
 const fn numbers(table: &str) -> TableDefinition<'_, &str, u32> {

@@ -4,6 +4,7 @@
 pub(crate) mod aaa;
 pub(crate) mod asks;
 pub(crate) mod drive;
+pub(crate) mod known;
 pub(crate) mod lease;
 pub(crate) mod networks;
 mod pool;
@@ -14,11 +15,13 @@ use crate::base::clock::now;
 use crate::base::family::v4_address;
 use crate::base::inbox::Inbox;
 use crate::base::message::{Datagram, End, LinkPacket, News, NotConfigured, Request};
+use crate::base::store::wall_clock;
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
 use crate::gateway::asks::Asks;
 use crate::gateway::drive::{Drives, Reports, drive};
+use crate::gateway::known::KnownPeers;
 use crate::gateway::networks::Networks;
 use crate::gateway::resolved::{Ready, Resolved};
 use crate::guard::rules::Here;
@@ -77,6 +80,7 @@ pub(crate) struct Gateway {
     pub(crate) guard: Guard,
     /// The networks behind the tunnels.
     pub(crate) networks: Networks,
+    pub(crate) known: KnownPeers,
     /// When to remove the routes of tunnels that are gone, or to retry what the machine did not
     /// accept.
     pub(crate) recapture: Option<Instant>,
@@ -359,6 +363,9 @@ impl Gateway {
             match event.kind {
                 EventKind::Trace(_) => self.logging.step(event),
                 _ => {
+                    if let (EventKind::Phase1Up { .. }, Some(path)) = (&event.kind, &event.path) {
+                        self.known.note(path.remote, wall_clock());
+                    }
                     self.views.failures().event(clock::wall(), &event);
                     self.log.event(now(), &event);
                 }

@@ -4,7 +4,7 @@
 use crate::base::clock::now;
 use crate::base::counters::Drops;
 use crate::base::inbox::Inbox;
-use crate::base::store::Store;
+use crate::base::store::{Store, wall_clock};
 use crate::check;
 use crate::choices::Choices;
 use crate::dataplane::Shared;
@@ -13,6 +13,7 @@ use crate::dataplane::port::Ports;
 use crate::gateway::Gateway;
 use crate::gateway::asks::Asks;
 use crate::gateway::drive::Reports;
+use crate::gateway::known::KnownPeers;
 use crate::gateway::lease::{LeaseStore, Leases};
 use crate::gateway::networks::Networks;
 use crate::guard::Guard;
@@ -153,8 +154,11 @@ pub(crate) fn build(
     let leases = Leases::open(LeaseStore::Local(store.clone()));
     let asks = Asks::start(supervisor, &parsed.config, leases, &store, &inbox, &views)?;
     let policy = Arc::new(policy);
+    let mut engine = Engine::new(Arc::clone(&policy), random::seed()?, now());
+    let known = KnownPeers::open(store.clone(), wall_clock());
+    known.sources().for_each(|source| engine.know(source));
     let mut gateway = Gateway {
-        engine: Engine::new(Arc::clone(&policy), random::seed()?, now()),
+        engine,
         parsed,
         translation,
         views: Arc::clone(&views),
@@ -171,6 +175,7 @@ pub(crate) fn build(
         reports: Reports::default(),
         guard,
         networks: Networks::default(),
+        known,
         recapture: None,
         capture_again: crate::gateway::CAPTURE_AGAIN,
         choices: Arc::new(choices),
