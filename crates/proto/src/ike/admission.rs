@@ -343,7 +343,7 @@ mod tests {
             let at = NOW + Duration::from_millis(number as u64 / 16);
             assert_eq!(admit(&mut admission, number, source(number as u32), Lane::Stranger, at), Ok(None));
         }
-        let soon = NOW + limits::ROUND_TRIP - Duration::from_millis(1);
+        let soon = NOW + (limits::ROUND_TRIP - Duration::from_millis(1));
         let refused = Err(Refusal::TooManyHalfOpen);
         assert_eq!(admit(&mut admission, 5000, source(5000), Lane::Stranger, soon), refused);
         assert_eq!(admit(&mut admission, 5001, source(5001), Lane::Known, soon), Ok(None));
