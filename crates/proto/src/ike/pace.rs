@@ -23,14 +23,10 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// Takes a token, if there is one.
-    fn take(&mut self, rate: Rate, now: Instant) -> bool {
+    /// When the bucket would be full again if a token were taken; `None` if there is none.
+    fn without_one(self, rate: Rate, now: Instant) -> Option<Instant> {
         let full_at = self.full_at.filter(|at| *at > now).unwrap_or(now) + rate.refill;
-        let fits = full_at.since(now) <= rate.refill * rate.burst;
-        if fits {
-            self.full_at = Some(full_at);
-        }
-        fits
+        (full_at.since(now) <= rate.refill * rate.burst).then_some(full_at)
     }
 }
 
@@ -61,9 +57,17 @@ impl Account {
             self.of_source.retain(|_, bucket| bucket.full_at.is_some_and(|at| at > now));
             self.swept = Some(now);
         }
+        let bucket = self.of_source.get(&source).copied().unwrap_or_default();
+        let (own, total) = (bucket.without_one(self.each, now), self.total.without_one(self.all, now));
         let has_own = self.of_source.contains_key(&source) || self.of_source.len() < limits::PACED_SOURCES;
-        let own = !has_own || self.of_source.entry(source).or_default().take(self.each, now);
-        own && self.total.take(self.all, now)
+        let fits = own.is_some() && total.is_some();
+        if fits {
+            self.total = Bucket { full_at: total };
+        }
+        if fits && has_own {
+            self.of_source.insert(source, Bucket { full_at: own });
+        }
+        fits
     }
 }
 

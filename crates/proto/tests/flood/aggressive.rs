@@ -16,7 +16,6 @@ fn one_client(_: u64) -> Ipv4Addr {
 /// 1,024 first messages of aggressive mode from forged addresses within half a minute, as many as
 /// there are places: clients come in.
 #[test]
-#[ignore = "unanswered aggressive-mode SAs do not give way to others"]
 fn a_thousand_aggressive_calls_in_half_a_minute_lock_no_client_out() {
     let mut site = Site::new(0, 40);
     site.flood(first_aggressive(), 103, Duration::from_secs(10), forged);
@@ -28,7 +27,6 @@ fn a_thousand_aggressive_calls_in_half_a_minute_lock_no_client_out() {
 
 /// 80 and 400 first messages of aggressive mode a second from forged addresses: clients come in.
 #[test]
-#[ignore = "unanswered aggressive-mode SAs do not give way to others"]
 fn aggressive_floods_of_80_and_400_a_second_lock_no_client_out() {
     for rate in [80, 400] {
         let mut site = Site::new(0, 40);
