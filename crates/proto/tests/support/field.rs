@@ -46,7 +46,7 @@ impl Flood {
     /// The next message, and where it pretends to come from.
     fn take(&mut self) -> (IpAddr, &[u8]) {
         self.number += 1;
-        self.next = self.next + self.every;
+        self.next += self.every;
         // spread, so that the order of cookies is not that of their arrival
         let cookie = self.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.message[..8].copy_from_slice(&cookie.to_be_bytes());
