@@ -24,8 +24,10 @@ impl Engine {
     /// old tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be
     /// reached.
     pub(super) fn unknown_spi(&mut self, path: Path) {
+        // a first message proves nothing, so one with the peer's address does not stand in the way
+        let counts = |sa: &IsakmpSa| sa.initiator || sa.established().is_some();
         if !self.policy.global.invalid_spi_recovery
-            || self.sas.values().any(|sa| sa.path.remote == path.remote)
+            || self.sas.values().any(|sa| sa.path.remote == path.remote && counts(sa))
         {
             return;
         }
