@@ -113,7 +113,9 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
             keyrings: profile.keyrings.clone(),
             xauth_list: profile.xauth_list.clone(),
             authorization_list: profile.authorization_list.clone(),
+            group: profile.group.clone(),
             respond: profile.respond,
+            initiate: profile.initiate,
             self_identity: profile.self_identity.as_ref().map(|own| match own {
                 config::SelfIdentity::Address => SelfIdentity::Address,
                 config::SelfIdentity::Fqdn(name) => {
@@ -149,6 +151,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         aggressive_mode: config.crypto.aggressive_mode,
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
+        address_pool: config.crypto.address_pool.clone(),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
     left_out.extend(unguarded(config));
@@ -496,6 +499,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
         xauth_list: map.xauth_list.as_ref().map(|(list, _)| list.clone()),
         authorization_list: map.authorization_list.clone(),
         respond: map.respond,
+        initiate: map.initiate,
     }
 }
 

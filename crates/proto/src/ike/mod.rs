@@ -1,6 +1,7 @@
 //! The IKE engine: sans-IO, deterministic.
 
 mod admission;
+pub mod attributes;
 pub mod authorization;
 mod calling;
 mod child;
@@ -10,6 +11,7 @@ pub mod explain;
 mod fragment;
 pub mod identity;
 pub mod io;
+pub mod lifetime;
 pub mod lookup;
 pub mod misfit;
 pub mod natt;
