@@ -9,6 +9,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod field;
 pub mod traffic;
 
 use hubward_crypto::random::Random;
@@ -277,6 +278,43 @@ impl Node {
             .collect()
     }
 
+    /// Carries out an effect, as the program does; returns what is to be sent.
+    pub fn carry_out(&mut self, now: Instant, effect: Effect) -> Option<(Path, Vec<u8>)> {
+        match effect {
+            Effect::Transmit { path, bytes } => return Some((path, bytes)),
+            Effect::NatKeepalive { .. } => self.keepalives += 1,
+            Effect::Install { child, direction: Direction::Inbound } => {
+                self.inbound.insert(child.id, child);
+            }
+            Effect::Install { child, direction: Direction::Outbound } => {
+                self.outbound.insert(child.id, child);
+            }
+            Effect::Repath { .. } => {}
+            Effect::Remove { child } => {
+                self.inbound.remove(&child);
+                self.outbound.remove(&child);
+            }
+            Effect::Ask { id, question } if (self.slow)(&question) => {
+                self.unanswered.push((id, question));
+            }
+            Effect::Ask { id, question } => {
+                let answer = self.reply(question);
+                self.engine.handle(now, Input::Answer { id, answer });
+            }
+            Effect::Release { owner, .. } => {
+                let holds = self.holds.get_mut(&owner).expect("a lease that was granted");
+                *holds = holds.checked_sub(1).expect("a lease that was not released before");
+                if *holds == 0 {
+                    self.released.push(owner);
+                }
+            }
+            Effect::Assign(assignment) => self.assignment = Some(*assignment),
+            Effect::Unassign { .. } => self.assignment = None,
+            Effect::Event(event) => self.events.push(event),
+        }
+        None
+    }
+
     fn reply(&mut self, question: Question) -> Answer {
         match question {
             Question::Authenticate { user, password, .. } => {
@@ -368,6 +406,13 @@ impl World {
         }
     }
 
+    /// The same network, whose loss and jitter are others.
+    pub fn with_seed(self, seed: u32) -> Self {
+        let mut own = [98; 32];
+        own[..4].copy_from_slice(&seed.to_be_bytes());
+        Self { random: Random::new(own), ..self }
+    }
+
     /// Lets a node's interesting traffic ask for a tunnel.
     pub fn acquire(&mut self, node: usize) {
         self.acquire_from(node, ip("10.2.2.10"));
@@ -402,43 +447,10 @@ impl World {
     /// Carries out what a node's engine wants.
     pub fn drain(&mut self, index: usize) {
         while let Some(effect) = self.nodes[index].engine.poll() {
-            let now = self.now;
-            let node = &mut self.nodes[index];
-            match effect {
-                Effect::Transmit { path, bytes } => {
-                    let from = SocketAddr::new(path.local, path.local_port);
-                    let to = SocketAddr::new(path.remote, path.remote_port);
-                    self.send(index, Datagram { from, to, bytes });
-                }
-                Effect::NatKeepalive { .. } => node.keepalives += 1,
-                Effect::Install { child, direction: Direction::Inbound } => {
-                    node.inbound.insert(child.id, child);
-                }
-                Effect::Install { child, direction: Direction::Outbound } => {
-                    node.outbound.insert(child.id, child);
-                }
-                Effect::Repath { .. } => {}
-                Effect::Remove { child } => {
-                    node.inbound.remove(&child);
-                    node.outbound.remove(&child);
-                }
-                Effect::Ask { id, question } if (node.slow)(&question) => {
-                    node.unanswered.push((id, question));
-                }
-                Effect::Ask { id, question } => {
-                    let answer = node.reply(question);
-                    node.engine.handle(now, Input::Answer { id, answer });
-                }
-                Effect::Release { owner, .. } => {
-                    let holds = node.holds.get_mut(&owner).expect("a lease that was granted");
-                    *holds = holds.checked_sub(1).expect("a lease that was not released before");
-                    if *holds == 0 {
-                        node.released.push(owner);
-                    }
-                }
-                Effect::Assign(assignment) => node.assignment = Some(*assignment),
-                Effect::Unassign { .. } => node.assignment = None,
-                Effect::Event(event) => node.events.push(event),
+            if let Some((path, bytes)) = self.nodes[index].carry_out(self.now, effect) {
+                let from = SocketAddr::new(path.local, path.local_port);
+                let to = SocketAddr::new(path.remote, path.remote_port);
+                self.send(index, Datagram { from, to, bytes });
             }
         }
     }
