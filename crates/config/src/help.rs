@@ -172,6 +172,7 @@ const HELP: &[(&str, &str)] = &[
     ("acl", "Networks that clients reach through the tunnel"),
     ("active", "What is in use"),
     ("address", "An address"),
+    ("address-pool", "The pool of clients whose group has none"),
     ("aes", "AES - Advanced Encryption Standard"),
     ("aggressive", "Aggressive mode"),
     ("aggressive-mode", "Aggressive mode"),

@@ -120,7 +120,9 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
             keyrings: profile.keyrings.clone(),
             xauth_list: profile.xauth_list.clone(),
             authorization_list: profile.authorization_list.clone(),
+            group: profile.group.clone(),
             respond: profile.respond,
+            initiate: profile.initiate,
             self_identity: profile.self_identity.as_ref().map(|own| match own {
                 config::SelfIdentity::Address => SelfIdentity::Address,
                 config::SelfIdentity::Fqdn(name) => {
@@ -157,6 +159,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
         overlap: Overlap::default(),
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
+        address_pool: config.crypto.address_pool.clone(),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
     left_out.extend(unguarded(config));
@@ -504,6 +507,7 @@ fn crypto_map(config: &config::Config, map: &config::CryptoMap, left_out: &mut V
         xauth_list: map.xauth_list.as_ref().map(|(list, _)| list.clone()),
         authorization_list: map.authorization_list.clone(),
         respond: map.respond,
+        initiate: map.initiate,
     }
 }
 

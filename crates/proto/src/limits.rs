@@ -24,8 +24,20 @@ pub const IDENTITY_BYTES: usize = 256;
 pub const XAUTH_BYTES: usize = 128;
 /// Networks in a split-include list that a client accepts.
 pub const SPLIT_NETWORKS: usize = 256;
-/// Message-id chains and phase-2 exchanges of one ISAKMP SA.
+/// Exchanges after phase 1, other than quick modes, of one ISAKMP SA, and messages that it
+/// remembers.
 pub const EXCHANGES: usize = 16;
+/// Quick modes of one ISAKMP SA at the same time; further ones wait.
+pub const QUICK_MODES: usize = 32;
+/// First messages of quick mode that wait on one ISAKMP SA; the peer must repeat further ones.
+pub const QUICK_MODES_WAITING: usize = 64;
+/// Bytes of all first messages of quick mode that wait on one ISAKMP SA; usual ones have 150 to
+/// 500.
+pub const QUICK_MODE_BYTES_WAITING: usize = 32_768;
+/// Message-id chains of one ISAKMP SA.
+pub const CHAINS: usize = QUICK_MODES + EXCHANGES;
+/// Child SAs that wait for phase 1, or for room on an ISAKMP SA.
+pub const CHILDREN_PENDING: usize = 1_024;
 /// Half-open ISAKMP SAs whose peer has proved that it receives at its address, of known addresses
 /// and of others; above that, the one that has waited longest gives way.
 pub const HALF_OPEN: usize = 2_048;
@@ -121,8 +133,21 @@ pub const LAST_RETRANSMIT: Duration = Duration::from_secs(5);
 pub const XAUTH_TRIES: u32 = 3;
 /// Time for Xauth as a whole.
 pub const XAUTH_TIME: Duration = Duration::from_secs(60);
-/// Child SAs of one peer in addition to one for each ACL line.
-pub const CHILDREN_PER_PEER: usize = 16;
+/// Child SAs of one peer in addition to one for each ACL line of the crypto map. The networks of a
+/// branch whose entry has no ACL are known to the branch only.
+pub const CHILDREN_PER_PEER: usize = 256;
+/// Replaced child SAs of one peer that stay until the peer deletes them, in addition to one for
+/// each in use.
+pub const REPLACED_PER_PEER: usize = 16;
+/// Child SAs of one peer whose third message has not arrived.
+pub const HALF_MADE: usize = 64;
+/// The shortest lifetime of phase 1 that a peer is granted, the least that IOS lets configure.
+pub const SHORTEST_PHASE1: Duration = Duration::from_secs(60);
+/// The shortest lifetime of a child SA that a peer is granted, the least that IOS lets configure.
+pub const SHORTEST_CHILD: Duration = Duration::from_secs(120);
+/// The smallest volume of a child SA in kilobytes that a peer is granted, the least that IOS lets
+/// configure.
+pub const SHORTEST_VOLUME: u64 = 2_560;
 /// Peers that are asked whether they are there because another peer proposes a network that
 /// overlaps theirs; a network that overlaps those of more peers is refused.
 pub const HOLDERS: usize = 8;

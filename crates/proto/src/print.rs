@@ -103,9 +103,7 @@ fn one_payload(f: &mut Formatter<'_>, kind: u8, body: &[u8]) -> fmt::Result {
     let read = match kind {
         payload::SA => parse_sa(body).map(|proposals| sa(f, &proposals)),
         payload::ID => identity(f, body).map_err(MessageError::from),
-        payload::NOTIFY => {
-            Notify::parse(body).map(|message| notification(f, &message)).map_err(MessageError::from)
-        }
+        payload::NOTIFY => Notify::parse(body).map(|message| notification(f, &message)),
         payload::DELETE => Delete::parse(body).map(|message| delete(f, &message)).map_err(MessageError::from),
         payload::ATTRIBUTE => Config::parse(body).map(|message| mode_config(f, &message)),
         payload::VENDOR => match Vendor::recognise(body) {

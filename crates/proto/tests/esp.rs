@@ -389,6 +389,7 @@ fn a_denied_flow_stays_out_of_the_sa_of_a_wider_permit() {
             xauth_list: None,
             authorization_list: None,
             respond: false,
+            initiate: false,
         })],
         interfaces: vec![Interface {
             id: InterfaceId(0),

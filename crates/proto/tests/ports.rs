@@ -92,6 +92,7 @@ fn crypto_map() -> Tables {
         xauth_list: None,
         authorization_list: None,
         respond: false,
+        initiate: false,
     };
     let interface = Interface {
         id: InterfaceId(0),

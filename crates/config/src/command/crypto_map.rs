@@ -151,7 +151,7 @@ fn map_wide(fold: &mut Fold<'_>, given: &Given<'_>, name: &str) -> Result<(), Pr
         None
     } else if given.has("initiate") {
         map.initiate = !no;
-        Some("addresses are assigned on request, not pushed")
+        None
     } else if given.has("local-address") {
         map.local_address = interface;
         None

@@ -46,11 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         "crypto isakmp xauth timeout",
         Fate::Inert("Xauth has a fixed time limit of 60 seconds"),
     ),
-    fate(
-        In::Global,
-        "crypto isakmp client configuration address-pool",
-        Fate::Unsupported("a pool is chosen by the client's group"),
-    ),
+    fold(In::Global, "crypto isakmp client configuration address-pool local = <pool>", "", address_pool),
     fate(In::Global, "crypto isakmp diagnose", Fate::NoOp),
     fate(In::Global, "crypto logging", Fate::Inert("sessions are always logged")),
     fate(In::Global, "crypto call admission limit", Fate::Unsupported("built-in limits apply")),
@@ -162,6 +158,11 @@ fn enable(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
         true => Fate::Unsupported("ISAKMP stays on; without a crypto map on an interface it serves nobody"),
         false => Fate::NoOp,
     });
+    Ok(())
+}
+
+fn address_pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    fold.config.crypto.address_pool = fold.unless_no(given.string("pool"));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
     fold(In::Profile, "client authentication list = <login-list>", "", xauth_list),
     fold(In::Profile, "isakmp authorization list = <network-list>", "", authorization_list),
     fold(In::Profile, "client configuration address", "{respond|initiate}", address),
-    fate(In::Profile, "client configuration group", Fate::Unsupported("groups come from the identity")),
+    fold(In::Profile, "client configuration group = <group>", "", group),
     fold(
         In::Profile,
         "self-identity",
@@ -125,11 +125,16 @@ fn address(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("respond") {
         change(fold, |profile| profile.respond = !no);
     } else if given.has("initiate") {
-        fold.fate = (!no).then_some(Fate::Unsupported("addresses are assigned on request, not pushed"));
         change(fold, |profile| profile.initiate = !no);
     } else {
         return Err(given.missing("respond or initiate"));
     }
+    Ok(())
+}
+
+fn group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
+    let name = fold.unless_no(given.string("group"));
+    change(fold, |profile| profile.group = name);
     Ok(())
 }
 

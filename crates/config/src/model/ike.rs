@@ -254,6 +254,8 @@ pub struct Profile {
     pub xauth_list: Option<String>,
     /// `isakmp authorization list`.
     pub authorization_list: Option<String>,
+    /// `client configuration group`: the group of peers whose identity names none.
+    pub group: Option<String>,
     /// `client configuration address respond`.
     pub respond: bool,
     /// `client configuration address initiate`.

@@ -335,6 +335,9 @@ pub struct CryptoGlobal {
     pub nat_transparency: bool,
     /// `crypto isakmp invalid-spi-recovery`.
     pub invalid_spi_recovery: bool,
+    /// `crypto isakmp client configuration address-pool local`: the pool of clients whose group has
+    /// none.
+    pub address_pool: Option<String>,
     /// `crypto ipsec df-bit`.
     pub df_bit: DfBit,
     /// `crypto ipsec security-association lifetime seconds`.
@@ -356,6 +359,7 @@ impl Default for CryptoGlobal {
             aggressive_mode: true,
             nat_transparency: true,
             invalid_spi_recovery: false,
+            address_pool: None,
             df_bit: DfBit::Copy,
             seconds: 3600,
             volume: Volume::default(),

@@ -436,6 +436,7 @@ fn phase1(about: About, judged: &Phase1Judged) -> Vec<Line> {
                 Phase1Difference::Hash => "Hash algorithm offered does not match policy!",
                 Phase1Difference::Authentication => "Authentication method offered does not match policy!",
                 Phase1Difference::Group => "Diffie-Hellman group offered does not match policy!",
+                Phase1Difference::Attribute(_) => "Attributes offered are not supported!",
             }));
             out.push(sa(&format!("atts are not acceptable. Next payload is {next}")));
         }
@@ -515,6 +516,7 @@ fn phase2(about: About, judged: &Phase2Judged) -> Vec<Line> {
                 Phase2Difference::Integrity => "integrity algorithm not supported",
                 Phase2Difference::Mode => "encapsulation mode not supported",
                 Phase2Difference::Pfs => "PFS group not supported",
+                Phase2Difference::Attribute(_) => "attribute not supported",
             };
             let proposal = format!(
                 "IPSEC(validate_proposal): transform proposal (prot {}, trans {}): {why}",

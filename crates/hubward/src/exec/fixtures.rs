@@ -255,6 +255,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
                     method: Some(1),
                     group: Some(2),
                     seconds: Some(86_400),
+                    odd: None,
                 }],
                 nearest: Some((
                     Phase1Offer {
@@ -263,6 +264,7 @@ pub(super) fn snapshot(config: &str, interfaces: Vec<InterfaceView>) -> Snapshot
                         method: Some(1),
                         group: Some(2),
                         seconds: Some(86_400),
+                        odd: None,
                     },
                     10,
                     Phase1Difference::Encryption,

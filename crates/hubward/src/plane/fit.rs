@@ -124,6 +124,7 @@ mod tests {
             xauth_list: None,
             authorization_list: None,
             respond: false,
+            initiate: false,
         };
         Policy { maps: vec![Arc::new(map)], ..Policy::default() }
     }

@@ -113,7 +113,8 @@ fn a_profile_has_its_matches_keyrings_and_lists() {
     let whole = profile(
         " keyring B A\n match identity group one\n match identity group two\n\
          \x20client authentication list users\n isakmp authorization list groups\n\
-         \x20client configuration address respond\n keepalive 20 retry 5 periodic\n\
+         \x20client configuration address respond\n client configuration address initiate\n\
+         \x20client configuration group clients\n keepalive 20 retry 5 periodic\n\
          \x20initiate mode aggressive\n local-address 198.51.100.2\n",
     );
     let expected = IsakmpProfile {
@@ -122,7 +123,9 @@ fn a_profile_has_its_matches_keyrings_and_lists() {
         keyrings: vec!["B".into(), "A".into()],
         xauth_list: Some("users".into()),
         authorization_list: Some("groups".into()),
+        group: Some("clients".into()),
         respond: true,
+        initiate: true,
         self_identity: None,
         keepalive: Some(Keepalive {
             interval: Duration::from_secs(20),
@@ -532,8 +535,11 @@ fn a_dynamic_map_serves_where_an_entry_points_to_it() {
          crypto map M 64000 ipsec-isakmp dynamic NOWHERE\n\
          crypto map M client authentication list users\n\
          crypto map M isakmp authorization list groups\n\
-         crypto map M client configuration address respond\n",
+         crypto map M client configuration address respond\n\
+         crypto map M client configuration address initiate\n\
+         crypto isakmp client configuration address-pool local P\n",
     );
+    assert_eq!(policy.global.address_pool.as_deref(), Some("P"));
     let map = &policy.maps[0];
     let [entry] = map.entries.as_slice() else { panic!("one points nowhere: {map:?}") };
     let MapEntryKind::Dynamic { name, entries } = &entry.kind else { panic!("{entry:?}") };
@@ -547,7 +553,7 @@ fn a_dynamic_map_serves_where_an_entry_points_to_it() {
         (map.xauth_list.as_deref(), map.authorization_list.as_deref()),
         (Some("users"), Some("groups"))
     );
-    assert!(map.respond);
+    assert!(map.respond && map.initiate);
 }
 
 /// What `show` and the machine look up of an entry belongs to that entry.

@@ -213,6 +213,14 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
             "not-offered",
             format!("{peer} selected something that was not proposed to it: its software has a bug, or something on the path modifies messages."),
         ),
+        Refusal::TooManyChildren { limit } => Explanation::new(
+            "too-many-children",
+            format!("{peer} has as many tunnels as one peer may have, {limit}, and asks for one more: each line of its crypto access list takes one."),
+        )
+        .side("tunnels", "one more", limit.to_string(), true)
+        .line(acl_lines(parsed, policy, |_| true))
+        .advise("There: fewer and wider lines in its crypto access list.")
+        .advise("Here: each line of the crypto access lists of the map allows one more; list the peer's networks in a `match address` of its entry."),
         Refusal::TooFast | Refusal::TooManyHalfOpen => Explanation::new(
             "flood",
             format!("Too many attempts: {refusal}. Legitimate peers retry by themselves."),
@@ -285,6 +293,7 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
         Phase1Difference::Hash => (theirs.1.as_str(), ours.1),
         Phase1Difference::Authentication => (theirs.2.as_str(), "pre-share"),
         Phase1Difference::Group => (theirs.3.as_str(), ours.2.as_str()),
+        Phase1Difference::Attribute(_) => return odd_attribute(1, &difference.to_string(), failure),
     };
     let is = |one: Phase1Difference| *difference == one;
     let verdict = format!(
@@ -321,6 +330,18 @@ fn phase1(misfit: &Phase1Misfit, failure: &Failure, policy: &Policy) -> Explanat
     ))
 }
 
+/// The algorithms fit, but the proposal has an attribute that nothing here does: whoever accepted it
+/// would agree to it.
+fn odd_attribute(phase: u8, attribute: &str, failure: &Failure) -> Explanation {
+    let peer = failure.peer();
+    Explanation::new(
+        "attribute",
+        format!("The phase {phase} proposal of {peer} has the algorithms that are required here, but also {attribute}: a proposal with it is not chosen."),
+    )
+    .side("attribute", attribute.split(',').next().unwrap_or_default(), "none", true)
+    .advise("There: offer the same proposal without this attribute.")
+}
+
 fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
     if misfit.wanted.is_empty() {
@@ -347,6 +368,14 @@ fn phase2(misfit: &Phase2Misfit, failure: &Failure, parsed: &Parsed, policy: &Po
         Phase2Difference::Pfs => (group.clone(), pfs.clone()),
         Phase2Difference::Mode => (offered_mode(offer.mode), "the other mode".to_string()),
         Phase2Difference::Protocol => (cipher.clone(), "ESP".to_string()),
+        Phase2Difference::Attribute(_) => {
+            return odd_attribute(2, &misfit.difference.to_string(), failure).side(
+                "encryption",
+                cipher,
+                our_cipher,
+                false,
+            );
+        }
     };
     let (cause, what) = match misfit.difference {
         Phase2Difference::Pfs => ("pfs", "the requirements for perfect forward secrecy"),

@@ -404,7 +404,7 @@ mod tests {
             method: 1,
             lifetime: Duration::from_secs(86_400),
             wished: None,
-            shortened: false,
+            told: false,
         };
         Call {
             id: ConnId(number),

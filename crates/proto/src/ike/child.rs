@@ -7,6 +7,7 @@ use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
+use crate::ike::lifetime::Margins;
 use crate::ike::sa::{Child, Exchange, IsakmpSa, PendingChild};
 use crate::ike::silence::Meant;
 use crate::ike::trace::{EngineStep, Pair, Trace};
@@ -34,11 +35,15 @@ const SHORT_GRACE: Duration = Duration::from_secs(1);
 /// first: a peer may delete the next replacement at once, too.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// How long before its end a child SA is rekeyed. The initiator rekeys first, the responder only if
-/// the initiator did not.
-const fn margin(initiator: bool) -> Duration {
-    Duration::from_secs(if initiator { 30 } else { 12 })
-}
+/// How long before its end a child SA is rekeyed at the latest, by its initiator and its responder.
+const MARGINS: Margins = Margins { initiator: Duration::from_secs(30), responder: Duration::from_secs(12) };
+
+/// How long the initiator of a rekey goes on with the old child SA: the peer may have its new one
+/// only when message 3 has arrived, or traffic may show that it has it.
+const OVERLAP: Duration = Duration::from_secs(1);
+
+/// Two rekeys of one child SA, one by each side, within this time have crossed each other.
+const CROSSING: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
@@ -67,14 +72,12 @@ impl Engine {
             hard_bytes: limit,
             df: new.terms.df,
         });
-        let margin = margin(new.initiator).min(new.suite.lifetime / 4);
-        let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
-        let soft = now + new.suite.lifetime.saturating_sub(margin + jitter);
+        let renewal = MARGINS.renewal(new.suite.lifetime, new.initiator, self.random.u32());
+        let soft = now + renewal;
+        let replaced = new.replaces.map(|id| self.replaced_really(id, new.initiator));
         self.by_spi.insert(child.inbound.spi.0, id);
         self.claims.insert(&child.selector.remote, id);
         self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
-        let inbound = child.inbound.spi;
-        let outbound = child.outbound.spi;
         self.children_of.insert((peer, id));
         self.children.insert(
             id,
@@ -87,10 +90,14 @@ impl Engine {
                 pfs: new.suite.pfs,
                 kilobytes: new.suite.kilobytes,
                 offered: new.offered,
+                replaced,
+                reported: false,
                 established: now,
+                hand_over: None,
                 soft: Some(soft),
                 hard: now + new.suite.lifetime,
                 retire: None,
+                crowded: false,
                 superseded: false,
                 outbound: false,
                 idle: new.terms.idle_time,
@@ -101,29 +108,75 @@ impl Engine {
         self.schedule_child(id);
         self.next_peer.remove(&new.service);
         self.child_changed(id);
-        self.event(
-            Some(sa),
-            EventKind::ChildUp {
-                child: id,
-                service: new.service,
-                selector: new.selector,
-                inbound,
-                outbound,
-                replaces: new.replaces,
-            },
-        );
         id
+    }
+
+    /// The child SA that a new one replaces instead of this one: if this one is a rekey that the
+    /// other side has just made, the two rekeys have crossed, and replace the same child SA.
+    fn replaced_really(&self, id: ChildId, initiator: bool) -> ChildId {
+        let crossing = |child: &&Box<Child>| {
+            child.initiator != initiator && self.now.since(child.established) < CROSSING
+        };
+        self.children.get(&id).filter(crossing).and_then(|child| child.replaced).unwrap_or(id)
+    }
+
+    /// Reports that a child SA is up: as initiator when message 3 is sent, as responder when it or
+    /// the first packet has arrived.
+    pub(super) fn child_up(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id) else { return };
+        if std::mem::replace(&mut child.reported, true) {
+            return;
+        }
+        let kind = EventKind::ChildUp {
+            child: id,
+            service: child.sa.service.clone(),
+            selector: child.sa.selector,
+            inbound: child.sa.inbound.spi,
+            outbound: child.sa.outbound.spi,
+            replaces: child.replaced,
+        };
+        let (connection, path) = (Some(child.conn), Some(child.path));
+        self.effect(Effect::Event(Event { connection, path, kind }));
+    }
+
+    /// Whether the initiator of a rekey still goes on with the old child SA, for a short time or
+    /// until the peer uses the new one.
+    pub(super) fn hands_over_later(&mut self, id: ChildId) -> bool {
+        let now = self.now;
+        let Some(new) = self.children.get(&id) else { return false };
+        let serves = |old: &Child| old.outbound && !old.superseded && old.sa.selector == new.sa.selector;
+        if !self.children_of(new.peer).any(serves) {
+            return false;
+        }
+        if let Some(new) = self.children.get_mut(&id) {
+            new.hand_over = Some(now + OVERLAP);
+        }
+        self.schedule_child(id);
+        true
     }
 
     /// The peer has installed its SAs: we start to use our outbound SA, and the child SAs that it
     /// replaces are superseded.
     pub(super) fn use_outbound(&mut self, id: ChildId) {
-        let now = self.now;
-        let Some(child) = self.children.get_mut(&id) else { return };
+        self.child_up(id);
+        let Some(child) = self.children.get(&id) else { return };
         if child.outbound {
             return;
         }
+        let others = || self.children_of(child.peer).filter(|other| other.sa.id != id && !other.superseded);
+        let rival = others().find(|other| other.is_rival(child));
+        // both sides keep the same one of the two, and the packet path prefers the newest: the one
+        // that yields is not used for sending; the peer may send on it
+        let yields = rival.is_some_and(|rival| child.yields_to(rival));
+        let serves = others().any(|other| other.outbound && other.sa.selector == child.sa.selector);
+        let rival = rival.map(|rival| rival.sa.id);
+        if yields && serves {
+            let initiator = child.initiator;
+            return self.supersede(id, initiator);
+        }
+        let Some(child) = self.children.get_mut(&id) else { return };
         child.outbound = true;
+        child.hand_over = None;
         let (peer, initiator) = (child.peer, child.initiator);
         let (conn, path) = (child.conn, child.path);
         let child = Arc::clone(&child.sa);
@@ -134,24 +187,32 @@ impl Engine {
             self.step_on(Some(conn), path, || Trace::PairCreated(pair));
         }
         self.effect(Effect::Install { child, direction: Direction::Outbound });
-        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let Some(new) = self.children.get(&id) else { return };
-        let replaced: Vec<_> =
-            self.children_of(peer).filter(|old| new.replaces(old)).map(|old| old.sa.id).collect();
+        let replaced = self.children_of(peer).filter(|old| new.replaces(old) && !new.is_rival(old));
+        let replaced: Vec<_> = replaced.map(|old| old.sa.id).collect();
         for old in replaced {
-            if let Some(old) = self.children.get_mut(&old) {
-                old.superseded = true;
-                old.soft = None;
-                // the side that replaced it deletes it; a client would take our delete as the loss
-                // of its tunnel
-                if initiator && !is_client && old.retire.is_none() {
-                    old.retire = Some(now + GRACE);
-                }
-            }
-            self.schedule_child(old);
-            self.child_changed(old);
+            self.supersede(old, initiator);
+        }
+        if let Some(rival) = rival {
+            self.supersede(rival, !initiator);
         }
         self.bound_replaced(peer);
+    }
+
+    /// A child SA is replaced. If `ours`, we replaced it and delete it after a while; a client
+    /// would take our delete as the loss of its tunnel.
+    fn supersede(&mut self, id: ChildId, ours: bool) {
+        let now = self.now;
+        let Some(child) = self.children.get_mut(&id) else { return };
+        child.superseded = true;
+        child.soft = None;
+        child.hand_over = None;
+        let is_client = self.peers.get(&child.peer).is_some_and(|peer| peer.is_client());
+        if ours && !is_client && child.retire.is_none() {
+            child.retire = Some(now + GRACE);
+        }
+        self.schedule_child(id);
+        self.child_changed(id);
     }
 
     /// The child SAs of a peer, oldest first.
@@ -206,10 +267,21 @@ impl Engine {
         same.map(|child| child.sa.id).max()
     }
 
-    /// How many child SAs a peer may have: one for each ACL line that could serve it, plus
+    /// How many child SAs a peer may have in use: one for each ACL line that could serve it, plus
     /// [`limits::CHILDREN_PER_PEER`].
     pub(super) fn children_limit(&self, interface: InterfaceId) -> usize {
-        let lines: usize = self.policy.map_of(interface).map_or(0, |map| {
+        self.acl_lines(interface) + limits::CHILDREN_PER_PEER
+    }
+
+    /// How many child SAs a peer may have together with those that were replaced: these stay until
+    /// the peer deletes them.
+    pub(super) fn children_kept(&self, interface: InterfaceId, standing: usize) -> usize {
+        self.acl_lines(interface).max(2 * standing) + limits::REPLACED_PER_PEER
+    }
+
+    /// The lines of all crypto ACLs of an interface; an entry without ACL counts as one.
+    fn acl_lines(&self, interface: InterfaceId) -> usize {
+        self.policy.map_of(interface).map_or(0, |map| {
             let acl = |terms: &crate::policy::EntryTerms| terms.acl.as_ref().map_or(1, |acl| acl.lines.len());
             map.entries
                 .iter()
@@ -220,8 +292,7 @@ impl Engine {
                     }
                 })
                 .sum()
-        });
-        lines + limits::CHILDREN_PER_PEER
+        })
     }
 
     fn schedule_child(&mut self, id: ChildId) {
@@ -230,7 +301,7 @@ impl Engine {
                 let used = child.last_inbound.max(child.last_outbound).unwrap_or(child.established);
                 used + idle
             });
-            [Some(child.hard), child.soft, child.retire, idle].into_iter().flatten().min()
+            [Some(child.hard), child.hand_over, child.soft, child.retire, idle].into_iter().flatten().min()
         });
         self.arm_child(id, at);
     }
@@ -245,7 +316,18 @@ impl Engine {
             return;
         }
         if child.retire.is_some_and(|at| at <= now) {
-            self.end_child(id, "replaced", true);
+            // a peer that still sends on it would lose packets until our delete has arrived
+            let used = child.last_inbound.is_some_and(|at| at + GRACE > now);
+            if child.crowded || !used {
+                self.end_child(id, "replaced", true);
+                return;
+            }
+            child.retire = Some(now + GRACE);
+        }
+        if child.hand_over.take_if(|at| *at <= now).is_some() {
+            self.use_outbound(id);
+            self.installed_step(id);
+            self.schedule_child(id);
             return;
         }
         if child.idle.is_some_and(|idle| used.unwrap_or(child.established) + idle <= now) {
@@ -269,7 +351,16 @@ impl Engine {
             return;
         }
         child.soft = None;
-        let (peer, path, pending) = (child.peer, child.path, child.again());
+        let (peer, path, selector) = (child.peer, child.path, child.sa.selector);
+        let pending = child.again();
+        let newer = |other: &Child| other.sa.id > id && other.sa.selector == selector && !other.superseded;
+        if self.children_of(peer).any(newer) {
+            // the peer is rekeying it: ours comes only if that fails
+            if let Some(child) = self.children.get_mut(&id) {
+                child.soft = Some(self.now + AGAIN);
+            }
+            return self.schedule_child(id);
+        }
         self.schedule_child(id);
         if let Some(conn) = self.newest_sa(peer) {
             self.with_sa(conn, |engine, sa| {
@@ -331,9 +422,8 @@ impl Engine {
         if let Some(id) = begun {
             self.with_sa(id, |engine, sa| {
                 sa.awaited = true;
-                let known =
-                    sa.pending.iter().any(|p| p.service == child.service && p.selector == child.selector);
-                if !known && sa.pending.len() >= limits::EXCHANGES {
+                let known = sa.pending.iter().any(|pending| pending.is_like(&child));
+                if !known && sa.pending.len() >= limits::CHILDREN_PENDING {
                     let path = sa.path;
                     engine.refuse(Some(sa), path, Refusal::TooMany);
                 } else if !known {
@@ -393,8 +483,8 @@ impl Engine {
         }
     }
 
-    /// Removes, with their IKE SA, the child SAs that we installed as responder and whose message 3
-    /// never arrived.
+    /// Ends with an IKE SA what its exchanges have begun: the child SAs that we installed as
+    /// responder and whose message 3 never arrived, and leases that were not acknowledged.
     pub(super) fn drop_half_made_children(&mut self, sa: &IsakmpSa) {
         let Some(established) = sa.established() else { return };
         let half_made: Vec<_> = established
@@ -407,6 +497,13 @@ impl Engine {
             .collect();
         for id in half_made {
             self.end_child(id, "no third message", false);
+        }
+        let pushed = established.exchanges.values().filter_map(|exchange| match exchange {
+            Exchange::ConfigSet { lease, .. } => Some(lease.clone()),
+            _ => None,
+        });
+        for lease in pushed.collect::<Vec<_>>() {
+            self.give_back(lease);
         }
     }
 
@@ -428,8 +525,11 @@ impl Engine {
         self.step_on(Some(child.conn), child.path, || {
             Trace::PairDeleted(child.sa.inbound.spi, child.sa.outbound.spi, child.sa.suite)
         });
-        let kind = EventKind::ChildDown { child: id, reason };
-        self.effect(Effect::Event(Event { connection: Some(child.conn), path: Some(child.path), kind }));
+        if child.reported {
+            let kind = EventKind::ChildDown { child: id, reason };
+            let (connection, path) = (Some(child.conn), Some(child.path));
+            self.effect(Effect::Event(Event { connection, path, kind }));
+        }
         if tell && let Some(conn) = self.newest_sa(child.peer) {
             let spi = child.sa.inbound.spi.0.to_be_bytes().to_vec();
             self.with_sa(conn, |engine, sa| {
@@ -447,17 +547,24 @@ impl Engine {
         if gone.superseded || is_client {
             return;
         }
-        let same = |child: &&Child| child.outbound && child.sa.selector == gone.sa.selector;
-        let Some(id) = self.children_of(gone.peer).filter(same).last().map(|newest| newest.sa.id) else {
-            return;
-        };
+        let same = |child: &&Child| child.sa.selector == gone.sa.selector;
+        let handed = self.children_of(gone.peer).filter(same).find(|child| child.hand_over.is_some());
+        if let Some(id) = handed.map(|child| child.sa.id) {
+            self.use_outbound(id);
+            return self.installed_step(id);
+        }
+        // one that yielded to a rival is complete, although it was never used
+        let usable = |child: &&Child| child.outbound || child.superseded;
+        let newest = self.children_of(gone.peer).filter(same).filter(usable).last();
+        let Some(id) = newest.map(|newest| newest.sa.id) else { return };
         let Some(child) = self.children.get_mut(&id).filter(|child| child.superseded) else { return };
         child.superseded = false;
         child.retire = None;
-        let left = child.hard.since(self.now).saturating_sub(margin(child.initiator));
+        let left = child.hard.since(self.now).saturating_sub(MARGINS.of(child.initiator));
         child.soft = Some(self.now + left.max(AGAIN));
         self.schedule_child(id);
         self.child_changed(id);
+        self.use_outbound(id);
     }
 
     /// Ends the oldest replaced child SAs when a peer has more than it may have. Some peers never
@@ -467,7 +574,8 @@ impl Engine {
         let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
         let Some(interface) = staying().last().map(|child| child.path.interface) else { return };
-        let too_many = staying().count().saturating_sub(self.children_limit(interface));
+        let standing = staying().filter(|child| !child.superseded).count();
+        let too_many = staying().count().saturating_sub(self.children_kept(interface, standing));
         let replaced = staying().filter(|child| child.superseded).take(too_many);
         for id in replaced.map(|child| child.sa.id).collect::<Vec<_>>() {
             if is_client {
@@ -477,6 +585,7 @@ impl Engine {
                 // not at once: packets are in transit, and the delete goes out under the phase-1 SA
                 // that is being worked on now
                 old.retire = Some(self.now + SHORT_GRACE);
+                old.crowded = true;
                 self.schedule_child(id);
             }
         }

@@ -221,7 +221,13 @@ impl Engine {
             }
             (State::Established(established), _) => {
                 let configuring = established.exchanges.values().any(|exchange| {
-                    matches!(exchange, Exchange::ConfigLease { .. } | Exchange::ConfigRequest { .. })
+                    matches!(
+                        exchange,
+                        Exchange::ConfigLease { .. }
+                            | Exchange::ConfigRequest { .. }
+                            | Exchange::PushLease { .. }
+                            | Exchange::ConfigSet { .. }
+                    )
                 });
                 if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
             }
@@ -425,6 +431,9 @@ impl Engine {
         let depth = self.in_work.len();
         self.in_work.extend(sa.established().map(|established| established.peer));
         let result = act(self, &mut sa);
+        if sa.established().is_some_and(|established| !established.waiting.is_empty()) {
+            self.quick_modes_that_waited(&mut sa);
+        }
         self.in_work.truncate(depth);
         // an emptied tree keeps a node, and most SAs have no exchange in progress most of the time
         if let Some(established) = sa.established_mut().filter(|it| it.exchanges.is_empty()) {

@@ -167,9 +167,15 @@ pub enum Refusal {
         /// Notify message type.
         kind: u16,
     },
-    /// A peer has too many exchanges or child SAs.
-    #[error("too many exchanges or child SAs for one peer")]
+    /// A peer has too many exchanges in progress.
+    #[error("too many exchanges of one peer at the same time")]
     TooMany,
+    /// A peer has as many child SAs as one may have.
+    #[error("the peer has as many child SAs as one may have, {limit}")]
+    TooManyChildren {
+        /// How many it may have.
+        limit: usize,
+    },
     /// The gateway assigns more split networks than we accept. If we ignored some of them, their
     /// packets would leave in clear.
     #[error("more than {} split networks", crate::limits::SPLIT_NETWORKS)]

@@ -121,8 +121,12 @@ pub struct Demands {
     pub xauth_list: Option<String>,
     /// Groups come from this list.
     pub authorization_list: Option<String>,
+    /// The group of peers whose identity names none.
+    pub group: Option<String>,
     /// Mode-config is answered.
     pub respond: bool,
+    /// An address is pushed.
+    pub initiate: bool,
 }
 
 /// The requirements of a profile, or of the crypto map for a peer that matched no profile. A key
@@ -137,14 +141,19 @@ pub fn demands(
         return Demands {
             xauth_list: profile.xauth_list.clone(),
             authorization_list: profile.authorization_list.clone(),
+            group: profile.group.clone(),
             respond: profile.respond,
+            initiate: profile.initiate,
         };
     }
     let Some(map) = policy.map_of(interface) else { return Demands::default() };
     Demands {
         xauth_list: map.xauth_list.clone().filter(|_| !no_xauth),
         authorization_list: map.authorization_list.clone(),
+        group: None,
         respond: map.respond,
+        // a peer that is not asked for Xauth by a map that asks is a gateway, not a client
+        initiate: map.initiate && !no_xauth,
     }
 }
 
@@ -153,6 +162,16 @@ pub fn demands(
 pub fn xauth_possible(policy: &Policy, interface: InterfaceId) -> bool {
     policy.profiles.iter().any(|profile| profile.xauth_list.is_some())
         || policy.map_of(interface).is_some_and(|map| map.xauth_list.is_some())
+}
+
+/// Whether an entry of the interface's crypto map names the peer: it is a gateway, not a client.
+pub fn is_named(policy: &Policy, interface: InterfaceId, peer: IpAddr) -> bool {
+    policy.map_of(interface).is_some_and(|map| {
+        map.entries.iter().any(|entry| match &entry.kind {
+            MapEntryKind::Static { peers, .. } => peers.contains(&peer),
+            MapEntryKind::Dynamic { .. } => false,
+        })
+    })
 }
 
 /// A crypto map entry that accepts a peer's proxy identities.

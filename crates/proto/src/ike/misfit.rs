@@ -1,6 +1,7 @@
 //! Mismatches: what a peer proposed and how it differs from the configuration. This is the evidence
 //! of a refusal.
 
+use crate::ike::attributes::{Oddity, PHASE2, Reading};
 use crate::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference, phase1_difference};
 use crate::policy::{Authentication, EntryTerms, IsakmpPolicy};
 use crate::wire::ike1::{Proposal, Transform};
@@ -57,20 +58,21 @@ pub struct Phase2Offer {
     pub mode: Option<u64>,
     /// PFS group.
     pub group: Option<u64>,
+    /// The attribute for which the transform is not chosen, whatever its algorithms.
+    pub odd: Option<Oddity>,
 }
 
 impl Phase2Offer {
     fn read(protocol: u8, transform: &Transform) -> Self {
-        let value = |kind| {
-            transform.attributes.iter().find(|attribute| attribute.kind == kind).and_then(|a| a.as_number())
-        };
+        let reading = Reading::of(&PHASE2, &transform.attributes);
         Self {
             protocol,
             id: transform.id,
-            bits: value(ipsec::KEY_LENGTH),
-            authentication: value(ipsec::AUTHENTICATION),
-            mode: value(ipsec::ENCAPSULATION),
-            group: value(ipsec::GROUP),
+            bits: reading.value(ipsec::KEY_LENGTH),
+            authentication: reading.value(ipsec::AUTHENTICATION),
+            mode: reading.value(ipsec::ENCAPSULATION),
+            group: reading.value(ipsec::GROUP),
+            odd: reading.oddity,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod asks;
+pub mod attributes;
 pub mod authorization;
 mod calling;
 mod calls;
@@ -14,6 +15,7 @@ mod fragment;
 pub mod identity;
 pub mod io;
 mod known;
+pub mod lifetime;
 pub mod lookup;
 pub mod misfit;
 mod moves;

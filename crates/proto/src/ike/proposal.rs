@@ -1,7 +1,10 @@
 //! Proposals: what is proposed, what is chosen, and the first difference when nothing matches.
 
+use crate::ike::attributes::{Oddity, PHASE1, PHASE2, Reading};
+use crate::ike::lifetime::{self, Lifetimes};
 use crate::ike::natt::Dialect;
 use crate::ike::trace::{Phase1Judged, Phase2Judged, TRANSFORMS};
+use crate::limits;
 use crate::names::Spi;
 use crate::path::Mode;
 use crate::policy::{Authentication, IsakmpPolicy, TransformSet};
@@ -26,8 +29,8 @@ pub struct Phase1Suite {
     pub lifetime: Duration,
     /// The lifetime that the peer proposed.
     pub wished: Option<Duration>,
-    /// Whether the peer proposed a longer one and must be notified (RESPONDER-LIFETIME).
-    pub shortened: bool,
+    /// Whether the peer proposed another one and must be notified (RESPONDER-LIFETIME).
+    pub told: bool,
 }
 
 /// One side's proposal for phase 1, for explanations.
@@ -43,33 +46,22 @@ pub struct Phase1Offer {
     pub group: Option<u64>,
     /// Lifetime in seconds.
     pub seconds: Option<u64>,
+    /// The attribute for which the transform is not chosen, whatever its algorithms.
+    pub odd: Option<Oddity>,
 }
 
 impl Phase1Offer {
     pub(crate) fn read(transform: &Transform) -> Self {
-        let mut offer = Self::default();
-        let mut key_length = None;
-        let mut life_type = None;
-        for attribute in &transform.attributes {
-            let Some(value) = attribute.as_number() else { continue };
-            match attribute.kind {
-                ike::ENCRYPTION => offer.encryption = Some((value, None)),
-                ike::KEY_LENGTH => key_length = Some(value),
-                ike::HASH => offer.hash = Some(value),
-                ike::AUTHENTICATION => offer.method = Some(value),
-                ike::GROUP => offer.group = Some(value),
-                ike::LIFE_TYPE => life_type = Some(value),
-                // a duration belongs to the last type seen
-                ike::LIFE_DURATION if life_type == Some(u64::from(ipsec::SECONDS)) => {
-                    offer.seconds = Some(value)
-                }
-                _ => {}
-            }
+        let reading = Reading::of(&PHASE1, &transform.attributes);
+        let bits = reading.value(ike::KEY_LENGTH);
+        Self {
+            encryption: reading.value(ike::ENCRYPTION).map(|number| (number, bits)),
+            hash: reading.value(ike::HASH),
+            method: reading.value(ike::AUTHENTICATION),
+            group: reading.value(ike::GROUP),
+            seconds: reading.lifetimes.seconds,
+            odd: reading.oddity,
         }
-        if let Some((_, bits)) = &mut offer.encryption {
-            *bits = key_length;
-        }
-        offer
     }
 }
 
@@ -128,6 +120,8 @@ pub enum Phase1Difference {
     Authentication,
     /// Diffie-Hellman group.
     Group,
+    /// An attribute that is not implemented, or makes no sense.
+    Attribute(Oddity),
 }
 
 impl std::fmt::Display for Phase1Difference {
@@ -137,6 +131,7 @@ impl std::fmt::Display for Phase1Difference {
             Self::Hash => "hash",
             Self::Authentication => "authentication method",
             Self::Group => "Diffie-Hellman group",
+            Self::Attribute(odd) => return f.write_str(&odd.words(ike::attribute)),
         })
     }
 }
@@ -151,7 +146,7 @@ pub struct Phase1Choice {
 }
 
 /// Chooses as an IOS responder does: our policies in order of priority, each against all proposals.
-/// A longer lifetime is accepted and shortened. `methods` are the authentication methods that are
+/// A longer lifetime is accepted and shortened, a very short one raised. `methods` are the authentication methods that are
 /// acceptable while the peer is not known.
 pub fn choose_phase1(
     policies: &[IsakmpPolicy],
@@ -165,16 +160,16 @@ pub fn choose_phase1(
                 let offer = Phase1Offer::read(transform);
                 match fits(policy, &offer, methods) {
                     Ok(method) => {
-                        let wished =
-                            offer.seconds.map(Duration::from_secs).filter(|seconds| !seconds.is_zero());
+                        let lifetime =
+                            lifetime::granted(offer.seconds, policy.lifetime, limits::SHORTEST_PHASE1);
                         let suite = Phase1Suite {
                             cipher: policy.cipher,
                             hash: policy.hash,
                             group: policy.group,
                             method,
-                            lifetime: wished.map_or(policy.lifetime, |wished| wished.min(policy.lifetime)),
-                            wished,
-                            shortened: wished.is_some_and(|wished| wished > policy.lifetime),
+                            lifetime,
+                            wished: offer.seconds.map(Duration::from_secs).filter(|wish| !wish.is_zero()),
+                            told: offer.seconds.is_some_and(|wished| wished != lifetime.as_secs()),
                         };
                         let answer = vec![Proposal {
                             number: proposal.number,
@@ -242,7 +237,10 @@ fn fits(policy: &IsakmpPolicy, offer: &Phase1Offer, methods: &[u16]) -> Result<u
     if offer.group != Some(u64::from(policy.group.number())) {
         return Err(Phase1Difference::Group);
     }
-    Ok(method)
+    match offer.odd {
+        Some(odd) => Err(Phase1Difference::Attribute(odd)),
+        None => Ok(method),
+    }
 }
 
 /// Our proposal for phase 1. Aggressive mode fixes the group, so it proposes only policies with the
@@ -289,8 +287,9 @@ pub struct Phase2Suite {
     pub lifetime: Duration,
     /// Volume limit in kilobytes, the smaller of what both sides proposed.
     pub kilobytes: Option<u64>,
-    /// Whether the peer proposed a longer lifetime and must be notified (RESPONDER-LIFETIME).
-    pub shortened: bool,
+    /// Which of the two the peer proposed otherwise, so that it must be notified
+    /// (RESPONDER-LIFETIME).
+    pub told: Lifetimes,
 }
 
 /// What we propose or accept in phase 2.
@@ -324,6 +323,8 @@ pub enum Phase2Difference {
     Mode,
     /// PFS missing, or another group.
     Pfs,
+    /// An attribute that is not implemented, or makes no sense.
+    Attribute(Oddity),
 }
 
 impl std::fmt::Display for Phase2Difference {
@@ -334,6 +335,7 @@ impl std::fmt::Display for Phase2Difference {
             Self::Integrity => "integrity algorithm",
             Self::Mode => "encapsulation mode",
             Self::Pfs => "PFS group",
+            Self::Attribute(odd) => return f.write_str(&odd.words(ipsec::attribute)),
         })
     }
 }
@@ -391,35 +393,6 @@ pub fn choose_phase2(wish: &Phase2Wish<'_>, offered: &[Proposal]) -> Result<Phas
     Err(closest)
 }
 
-/// Lifetimes of a phase-2 transform, as proposed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// In seconds.
-    pub seconds: Option<u64>,
-    /// In kilobytes.
-    pub kilobytes: Option<u64>,
-}
-
-impl Lifetimes {
-    /// Reads them.
-    pub fn of(transform: &Transform) -> Self {
-        let (mut out, mut kind) = (Self::default(), None);
-        for attribute in &transform.attributes {
-            match (attribute.kind, kind) {
-                (ipsec::LIFE_TYPE, _) => kind = attribute.as_number(),
-                (ipsec::LIFE_DURATION, Some(of)) if of == u64::from(ipsec::SECONDS) => {
-                    out.seconds = attribute.as_number();
-                }
-                (ipsec::LIFE_DURATION, Some(of)) if of == u64::from(ipsec::KILOBYTES) => {
-                    out.kilobytes = attribute.as_number();
-                }
-                _ => {}
-            }
-        }
-        out
-    }
-}
-
 /// The proposed transforms up to the chosen one, each with its difference if none of our sets
 /// accepts it, for traces.
 pub(crate) fn judge_phase2(
@@ -470,21 +443,10 @@ fn read_phase2(
     spi: Spi,
     transform: &Transform,
 ) -> Result<Phase2Suite, Phase2Difference> {
-    let (mut bits, mut auth, mut mode, mut group, mut life_type) = (None, None, None, None, None);
-    let (mut seconds, mut kilobytes) = (None, None);
-    for attribute in &transform.attributes {
-        let Some(value) = attribute.as_number() else { continue };
-        match attribute.kind {
-            ipsec::KEY_LENGTH => bits = Some(value),
-            ipsec::AUTHENTICATION => auth = Some(value),
-            ipsec::ENCAPSULATION => mode = Some(value),
-            ipsec::GROUP => group = Some(value),
-            ipsec::LIFE_TYPE => life_type = Some(value),
-            ipsec::LIFE_DURATION if life_type == Some(u64::from(ipsec::SECONDS)) => seconds = Some(value),
-            ipsec::LIFE_DURATION if life_type == Some(u64::from(ipsec::KILOBYTES)) => kilobytes = Some(value),
-            _ => {}
-        }
-    }
+    let reading = Reading::of(&PHASE2, &transform.attributes);
+    let bits = reading.value(ipsec::KEY_LENGTH);
+    let auth = reading.value(ipsec::AUTHENTICATION);
+    let group = reading.value(ipsec::GROUP);
     if esp_cipher(transform.id, bits) != Some(set.suite.cipher()) {
         return Err(Phase2Difference::Cipher);
     }
@@ -492,7 +454,7 @@ fn read_phase2(
         return Err(Phase2Difference::Integrity);
     }
     let (tunnel, transport) = wish.udp.map_or((1, 2), Dialect::udp_modes);
-    let mode = match mode {
+    let mode = match reading.value(ipsec::ENCAPSULATION) {
         None => Mode::Tunnel,
         Some(value) if value == u64::from(tunnel) => Mode::Tunnel,
         // transport mode is only for traffic of the gateways themselves, and only if the transform
@@ -516,19 +478,17 @@ fn read_phase2(
             Some(group)
         }
     };
-    let wished = seconds.map(Duration::from_secs).filter(|seconds| !seconds.is_zero());
-    Ok(Phase2Suite {
-        suite: set.suite,
-        mode,
-        pfs,
-        spi,
-        lifetime: wished.map_or(wish.lifetime, |wished| wished.min(wish.lifetime)),
-        kilobytes: match (kilobytes.filter(|value| *value > 0), wish.kilobytes) {
-            (Some(theirs), Some(ours)) => Some(theirs.min(ours)),
-            (theirs, ours) => theirs.or(ours),
-        },
-        shortened: wished.is_some_and(|wished| wished > wish.lifetime),
-    })
+    if let Some(odd) = reading.oddity {
+        return Err(Phase2Difference::Attribute(odd));
+    }
+    let wished = reading.lifetimes;
+    let lifetime = lifetime::granted(wished.seconds, wish.lifetime, limits::SHORTEST_CHILD);
+    let kilobytes = lifetime::granted_volume(wished.kilobytes, wish.kilobytes);
+    let told = Lifetimes {
+        seconds: Some(lifetime.as_secs()).filter(|_| wished.seconds.is_some_and(|s| s != lifetime.as_secs())),
+        kilobytes: kilobytes.filter(|granted| wished.kilobytes.is_some_and(|wished| wished != *granted)),
+    };
+    Ok(Phase2Suite { suite: set.suite, mode, pfs, spi, lifetime, kilobytes, told })
 }
 
 /// The ESP cipher of a transform id and key length; AES-CBC without a length is AES-128.
@@ -618,124 +578,5 @@ pub fn offer_phase2(wish: &Phase2Wish<'_>, spi: Spi) -> Vec<Proposal> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(priority: u16, cipher: IkeCipher) -> IsakmpPolicy {
-        IsakmpPolicy {
-            priority,
-            cipher,
-            hash: HashAlg::Sha1,
-            authentication: Authentication::PreShared,
-            group: DhGroup::Modp1024,
-            lifetime: Duration::from_secs(86400),
-            line: 1,
-        }
-    }
-
-    /// A24, A25: a client's long list; 3DES is chosen and the longer lifetime shortened.
-    #[test]
-    fn longer_lifetimes_are_taken_and_shortened() {
-        let mut long = policy(1, IkeCipher::TripleDes);
-        long.lifetime = Duration::from_secs(2_147_483);
-        let offered =
-            offer_phase1(&[policy(1, IkeCipher::Aes256), long], ike::AUTH_XAUTH_INIT_PRESHARED, None);
-        let ours = [policy(10, IkeCipher::TripleDes)];
-        let choice = choose_phase1(&ours, &offered, &[ike::AUTH_XAUTH_INIT_PRESHARED]).unwrap();
-        assert_eq!(choice.suite.lifetime, Duration::from_secs(86400));
-        assert!(choice.suite.shortened);
-        assert_eq!(choice.answer[0].transforms[0].number, 2);
-    }
-
-    /// Our priority decides, not the order of the proposals.
-    #[test]
-    fn our_first_policy_wins() {
-        let offered = offer_phase1(&[policy(1, IkeCipher::Des), policy(2, IkeCipher::Aes256)], 1, None);
-        let ours = [policy(5, IkeCipher::Aes256), policy(10, IkeCipher::Des)];
-        assert_eq!(choose_phase1(&ours, &offered, &[1]).unwrap().suite.cipher, IkeCipher::Aes256);
-    }
-
-    /// The reported difference is that of the closest policy.
-    #[test]
-    fn the_closest_difference_is_named() {
-        let offered = offer_phase1(&[policy(1, IkeCipher::TripleDes)], 1, None);
-        let mut other_group = policy(10, IkeCipher::TripleDes);
-        other_group.group = DhGroup::Modp2048;
-        let ours = [policy(5, IkeCipher::Aes256), other_group];
-        assert_eq!(choose_phase1(&ours, &offered, &[1]).unwrap_err(), Some(Phase1Difference::Group));
-        assert_eq!(
-            choose_phase1(&ours, &offered, &[65001]).unwrap_err(),
-            Some(Phase1Difference::Authentication)
-        );
-    }
-
-    /// hwdsl2 #366: vpnc puts KEY_LENGTH first; the order of attributes has no meaning.
-    #[test]
-    fn attribute_order_is_free() {
-        let mut offered = offer_phase1(&[policy(1, IkeCipher::Aes256)], 1, None);
-        offered[0].transforms[0].attributes.reverse();
-        // the life duration now precedes its type and is not read; the rest is
-        assert!(choose_phase1(&[policy(10, IkeCipher::Aes256)], &offered, &[1]).is_ok());
-    }
-
-    fn set(cipher: EspCipher, auth: Option<EspAuth>) -> TransformSet {
-        let suite = EspSuite::new(cipher, auth).unwrap();
-        TransformSet { name: "t".into(), suite, mode: Mode::Tunnel, line: 1 }
-    }
-
-    fn wish<'a>(sets: &'a [TransformSet], pfs: Option<DhGroup>) -> Phase2Wish<'a> {
-        Phase2Wish {
-            sets,
-            pfs,
-            lifetime: Duration::from_secs(3600),
-            kilobytes: Some(4_608_000),
-            udp: None,
-            transport_possible: false,
-        }
-    }
-
-    #[test]
-    fn phase_2_takes_what_it_offers() {
-        for (cipher, auth) in [
-            (EspCipher::Des, Some(EspAuth::Md5)),
-            (EspCipher::TripleDes, Some(EspAuth::Sha1)),
-            (EspCipher::Aes128, Some(EspAuth::Sha256)),
-            (EspCipher::Aes256, Some(EspAuth::Sha512)),
-            (EspCipher::AesGcm128, None),
-            (EspCipher::AesGcm256, None),
-        ] {
-            let sets = [set(cipher, auth)];
-            for pfs in [None, Some(DhGroup::Modp2048)] {
-                let offered = offer_phase2(&wish(&sets, pfs), Spi(0x1234));
-                let choice = choose_phase2(&wish(&sets, pfs), &offered).unwrap();
-                assert_eq!(choice.suite.suite, sets[0].suite);
-                assert_eq!(choice.suite.pfs, pfs);
-                assert_eq!(choice.suite.kilobytes, Some(4_608_000));
-            }
-        }
-    }
-
-    #[test]
-    fn phase_2_differences() {
-        let des3 = [set(EspCipher::TripleDes, Some(EspAuth::Sha1))];
-        let aes = [set(EspCipher::Aes128, Some(EspAuth::Sha1))];
-        let md5 = [set(EspCipher::TripleDes, Some(EspAuth::Md5))];
-        let offered = offer_phase2(&wish(&des3, None), Spi(0x1234));
-        assert_eq!(choose_phase2(&wish(&aes, None), &offered).unwrap_err(), Phase2Difference::Cipher);
-        assert_eq!(choose_phase2(&wish(&md5, None), &offered).unwrap_err(), Phase2Difference::Integrity);
-        let pfs = Some(DhGroup::Modp1024);
-        assert_eq!(choose_phase2(&wish(&des3, pfs), &offered).unwrap_err(), Phase2Difference::Pfs);
-        let mut udp = wish(&des3, None);
-        udp.udp = Some(Dialect::Rfc);
-        assert_eq!(choose_phase2(&udp, &offered).unwrap_err(), Phase2Difference::Mode);
-        assert_eq!(choose_phase2(&wish(&des3, None), &[]).unwrap_err(), Phase2Difference::Protocol);
-    }
-
-    /// SPIs below 256 are reserved.
-    #[test]
-    fn reserved_spis_are_refused() {
-        let sets = [set(EspCipher::TripleDes, Some(EspAuth::Sha1))];
-        assert!(choose_phase2(&wish(&sets, None), &offer_phase2(&wish(&sets, None), Spi(255))).is_err());
-        assert!(choose_phase2(&wish(&sets, None), &offer_phase2(&wish(&sets, None), Spi(256))).is_ok());
-    }
-}
+#[path = "proposal_tests.rs"]
+mod tests;

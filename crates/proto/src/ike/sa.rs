@@ -6,15 +6,17 @@ use crate::ike::authorization::Gate;
 use crate::ike::claims::Held;
 use crate::ike::identity::Identity;
 use crate::ike::io::{CredentialField, LeaseOwner};
+use crate::ike::lifetime::Lifetimes;
 use crate::ike::lookup::Demands;
 use crate::ike::natt::{Dialect, NatState};
 use crate::ike::pace::Repeats;
-use crate::ike::proposal::{Lifetimes, Phase1Suite};
+use crate::ike::proposal::Phase1Suite;
 use crate::ike::retransmit::Retransmit;
 use crate::ike::silence::Meant;
 use crate::ike::snapshot::ChildView;
 use crate::ike::v1::iv::ExchangeIvs;
 use crate::ike::v1::keys::{Cookies, Phase1Keys};
+use crate::ike::v1::quick_waiting::Waiting;
 use crate::ike::v1::vendor::Vendors;
 use crate::ike::v1::{aggressive, main_mode, quick};
 use crate::limits;
@@ -171,6 +173,8 @@ pub(crate) struct Established {
     pub(crate) group: Option<Arc<ClientGroup>>,
     pub(crate) gate: Gate,
     pub(crate) exchanges: BTreeMap<u32, Exchange>,
+    /// Quick modes for which there is no room now.
+    pub(crate) waiting: Waiting,
     /// When the SA ends.
     pub(crate) expires: Instant,
     /// When it is rekeyed, if anything still needs it.
@@ -199,6 +203,14 @@ pub(crate) struct Established {
 }
 
 impl Established {
+    /// Quick modes in progress, whoever began them.
+    pub(crate) fn quick_modes(&self) -> usize {
+        let quick = |exchange: &&Exchange| {
+            matches!(exchange, Exchange::QuickInitiator(_) | Exchange::QuickResponder(_))
+        };
+        self.exchanges.values().filter(quick).count()
+    }
+
     /// Whether an exchange has or had this message id.
     pub(crate) fn is_in_use(&self, message_id: u32) -> bool {
         self.exchanges.contains_key(&message_id) || self.message_ids.contains(message_id)
@@ -257,6 +269,10 @@ pub(crate) enum Exchange {
     XauthSet { user: Option<String>, retransmit: Retransmit },
     /// Hub: an address is asked for.
     ConfigLease { identifier: u16, requested: Vec<Attribute> },
+    /// Hub: an address to push is asked for.
+    PushLease { identifier: u16 },
+    /// Hub: the address is pushed; it belongs to the peer once the peer acknowledges it.
+    ConfigSet { lease: Lease, retransmit: Retransmit },
     /// Client: the user is asked.
     XauthAnswer { identifier: u16, fields: Vec<CredentialField> },
     /// Client: mode-config request sent.
@@ -276,11 +292,13 @@ impl Exchange {
         match self {
             Self::XauthRequest { retransmit, .. }
             | Self::XauthSet { retransmit, .. }
+            | Self::ConfigSet { retransmit, .. }
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit),
             Self::QuickInitiator(quick) => Some(&mut quick.retransmit),
             Self::QuickResponder(quick) => Some(&mut quick.retransmit),
             Self::XauthCheck { .. }
             | Self::ConfigLease { .. }
+            | Self::PushLease { .. }
             | Self::XauthAnswer { .. }
             | Self::QuickHeld(_) => None,
         }
@@ -290,11 +308,13 @@ impl Exchange {
         match self {
             Self::XauthRequest { retransmit, .. }
             | Self::XauthSet { retransmit, .. }
+            | Self::ConfigSet { retransmit, .. }
             | Self::ConfigRequest { retransmit, .. } => Some(retransmit.deadline()),
             Self::QuickInitiator(quick) => Some(quick.retransmit.deadline()),
             Self::QuickResponder(quick) => Some(quick.retransmit.deadline()),
             Self::XauthCheck { .. }
             | Self::ConfigLease { .. }
+            | Self::PushLease { .. }
             | Self::XauthAnswer { .. }
             | Self::QuickHeld(_) => None,
         }
@@ -309,6 +329,13 @@ pub(crate) struct PendingChild {
     pub(crate) replaces: Option<ChildId>,
     /// Peers of the entry that did not answer when we initiated for it.
     pub(crate) unanswered: usize,
+}
+
+impl PendingChild {
+    /// Whether both are for the same traffic.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.service == other.service && self.selector == other.selector
+    }
 }
 
 /// The message that answered another, and its path.
@@ -375,6 +402,14 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// The answers to the messages of this id are not sent again.
+    pub(crate) fn withdraw(&mut self, message_id: u32) {
+        let of_id = |seen: &&mut SeenMessage| seen.message_id == message_id;
+        self.messages.iter_mut().filter(of_id).for_each(|seen| seen.answer = None);
+    }
+}
+
 /// A peer.
 pub(crate) struct Peer {
     pub(crate) path: Path,
@@ -422,11 +457,19 @@ pub(crate) struct Child {
     pub(crate) kilobytes: Option<u64>,
     /// The lifetimes that were proposed.
     pub(crate) offered: Lifetimes,
+    /// The child SA that it replaces.
+    pub(crate) replaced: Option<ChildId>,
+    /// Whether it was reported that it is up.
+    pub(crate) reported: bool,
     pub(crate) established: Instant,
+    /// When the outbound SA is used at the latest, while an older child SA still serves.
+    pub(crate) hand_over: Option<Instant>,
     pub(crate) soft: Option<Instant>,
     pub(crate) hard: Instant,
     /// When this child SA is deleted after another replaced it.
     pub(crate) retire: Option<Instant>,
+    /// Whether it is then deleted even if the peer still uses it, because the peer has too many.
+    pub(crate) crowded: bool,
     pub(crate) superseded: bool,
     pub(crate) outbound: bool,
     pub(crate) idle: Option<std::time::Duration>,
@@ -440,6 +483,20 @@ impl Child {
     /// both would be deleted.
     pub(crate) fn replaces(&self, old: &Self) -> bool {
         old.sa.id < self.sa.id && self.outbound && old.outbound && old.sa.selector == self.sa.selector
+    }
+
+    /// Whether both sides have rekeyed the same child SA at the same time, and made these two.
+    pub(crate) fn is_rival(&self, other: &Self) -> bool {
+        self.replaced.is_some()
+            && self.replaced == other.replaced
+            && self.initiator != other.initiator
+            && self.sa.selector == other.sa.selector
+    }
+
+    /// Which of two rivals stays: both sides see the same two SPIs, in opposite directions.
+    pub(crate) fn yields_to(&self, rival: &Self) -> bool {
+        let smaller = |child: &Self| child.sa.inbound.spi.0.min(child.sa.outbound.spi.0);
+        smaller(rival) < smaller(self)
     }
 
     /// What `show` commands see of it.

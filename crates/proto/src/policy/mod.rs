@@ -54,6 +54,9 @@ pub struct Global {
     pub overlap: Overlap,
     /// The answer to APPLICATION_VERSION in mode-config.
     pub application_version: String,
+    /// `crypto isakmp client configuration address-pool local`: the pool of clients whose group has
+    /// none, or that have no group.
+    pub address_pool: Option<String>,
 }
 
 /// Who gets a network that two peers of dynamic entries propose; not in IOS.
@@ -137,6 +140,7 @@ impl Default for Global {
             invalid_spi_recovery: false,
             overlap: Overlap::default(),
             application_version: String::new(),
+            address_pool: None,
         }
     }
 }
@@ -242,8 +246,12 @@ pub struct IsakmpProfile {
     pub xauth_list: Option<String>,
     /// `isakmp authorization list`.
     pub authorization_list: Option<String>,
+    /// `client configuration group`: the group of peers whose identity names none.
+    pub group: Option<String>,
     /// `client configuration address respond`.
     pub respond: bool,
+    /// `client configuration address initiate`: push an address once Xauth has passed.
+    pub initiate: bool,
     /// `self-identity`.
     pub self_identity: Option<SelfIdentity>,
     /// `keepalive`.
@@ -305,6 +313,27 @@ pub struct ClientGroup {
     pub backup_gateways: Vec<String>,
 }
 
+impl ClientGroup {
+    /// What a client without a group gets: an address and nothing else.
+    pub fn nameless() -> Self {
+        Self {
+            name: String::new(),
+            key: Secret::new(Vec::new()),
+            pool: None,
+            netmask: None,
+            dns: Vec::new(),
+            wins: Vec::new(),
+            domain: None,
+            split_dns: Vec::new(),
+            split_include: Vec::new(),
+            save_password: false,
+            pfs: false,
+            banner: None,
+            backup_gateways: Vec::new(),
+        }
+    }
+}
+
 /// `crypto ipsec transform-set`: one ESP suite and its mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransformSet {
@@ -331,6 +360,8 @@ pub struct CryptoMap {
     pub authorization_list: Option<String>,
     /// `crypto map NAME client configuration address respond`.
     pub respond: bool,
+    /// `crypto map NAME client configuration address initiate`.
+    pub initiate: bool,
 }
 
 /// One numbered entry of a crypto map.

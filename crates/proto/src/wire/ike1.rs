@@ -30,17 +30,32 @@ pub struct Proposal {
     pub transforms: Vec<Transform>,
 }
 
+/// The IPsec DOI (RFC 2407), in which all numbers of SA payloads are.
+const IPSEC_DOI: u32 = 1;
+/// SIT_IDENTITY_ONLY (RFC 2407 section 4.2.1); every other situation demands labels of secrecy or
+/// integrity.
+const IDENTITY_ONLY: u32 = 1;
+
 /// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes
 /// cannot be read, or are too many, is ignored; the others are kept.
+///
+/// # Errors
+/// The payload cannot be read, is too long, is of another DOI or situation, or sets reserved bytes.
 pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
     let mut reader = Reader::new("an SA payload", body);
-    let _doi = reader.u32()?;
-    let _situation = reader.u32()?;
+    let doi = reader.u32()?;
+    if doi != IPSEC_DOI {
+        return Err(MessageError::Doi(doi));
+    }
+    let situation = reader.u32()?;
+    if situation != IDENTITY_ONLY {
+        return Err(MessageError::Situation(situation));
+    }
     let mut proposals = Vec::new();
     let mut total = 0;
     loop {
         let next = reader.u8()?;
-        let _reserved = reader.u8()?;
+        zero(reader.u8()?.into(), "a proposal")?;
         let length = usize::from(reader.u16()?).checked_sub(4).ok_or(Truncated("a proposal"))?;
         let mut inner = Reader::new("a proposal", reader.bytes(length)?);
         let number = inner.u8()?;
@@ -54,10 +69,11 @@ pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
                 break;
             }
             let _next = inner.u8()?;
-            let _reserved = inner.u8()?;
+            zero(inner.u8()?.into(), "a transform")?;
             let length = usize::from(inner.u16()?).checked_sub(4).ok_or(Truncated("a transform"))?;
             let mut transform = Reader::new("a transform", inner.bytes(length)?);
-            let (number, id, _reserved) = (transform.u8()?, transform.u8()?, transform.u16()?);
+            let (number, id) = (transform.u8()?, transform.u8()?);
+            zero(transform.u16()?, "a transform")?;
             total += 1;
             if total > limits::TRANSFORMS {
                 return Err(MessageError::TooManyTransforms);
@@ -77,6 +93,11 @@ pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
         }
     }
     Ok(proposals)
+}
+
+/// A reserved field (RFC 2408 section 5.3: not zero, and the message is discarded).
+fn zero(reserved: u16, of: &'static str) -> Result<(), MessageError> {
+    if reserved == 0 { Ok(()) } else { Err(MessageError::Reserved(of)) }
 }
 
 /// Writes an SA payload's body.
@@ -123,10 +144,17 @@ impl Notify {
         Self { protocol: protocol::ISAKMP, spi, kind, data: data.into() }
     }
 
-    /// Reads the payload's body.
-    pub fn parse(body: &[u8]) -> Result<Self, Truncated> {
+    /// Reads the payload's body. The DOI is IPsec's or 0, that of ISAKMP itself: another one
+    /// numbers its messages differently.
+    ///
+    /// # Errors
+    /// The payload cannot be read, or is of another DOI.
+    pub fn parse(body: &[u8]) -> Result<Self, MessageError> {
         let mut reader = Reader::new("a notify payload", body);
-        let _doi = reader.u32()?;
+        let doi = reader.u32()?;
+        if doi > IPSEC_DOI {
+            return Err(MessageError::Doi(doi));
+        }
         let protocol = reader.u8()?;
         let spi_size = usize::from(reader.u8()?);
         let kind = reader.u16()?;

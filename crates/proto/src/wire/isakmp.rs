@@ -73,6 +73,15 @@ pub enum MessageError {
     /// More attributes in a mode-config or XAUTH message than we accept.
     #[error("more than {} attributes", limits::CONFIG_ATTRIBUTES)]
     TooManyAttributes,
+    /// An SA or notify payload of another domain of interpretation than IPsec.
+    #[error("domain of interpretation {0}, which is not IPsec")]
+    Doi(u32),
+    /// An SA payload for another situation than SIT_IDENTITY_ONLY.
+    #[error("situation {0:#x}, which is not SIT_IDENTITY_ONLY alone")]
+    Situation(u32),
+    /// A reserved field is not zero.
+    #[error("a reserved field of {0} is not zero")]
+    Reserved(&'static str),
     /// More bytes than we accept.
     #[error("more than {} bytes", limits::MESSAGE_BYTES)]
     TooLong,

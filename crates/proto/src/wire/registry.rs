@@ -82,6 +82,31 @@ pub mod ike {
     pub const KEY_LENGTH: u16 = 14;
     /// The transform id KEY_IKE.
     pub const KEY_IKE: u8 = 1;
+    /// The attributes that a transform may have here; every other changes what is agreed on, and is
+    /// not implemented.
+    pub const KNOWN: [u16; 5] = [ENCRYPTION, HASH, AUTHENTICATION, GROUP, KEY_LENGTH];
+
+    /// The name of an attribute, for people.
+    pub const fn attribute(number: u16) -> Option<&'static str> {
+        Some(match number {
+            ENCRYPTION => "encryption algorithm",
+            HASH => "hash algorithm",
+            AUTHENTICATION => "authentication method",
+            GROUP => "group description",
+            5 => "group type",
+            6 => "group prime",
+            7 | 8 => "group generator",
+            9 | 10 => "group curve",
+            LIFE_TYPE => "life type",
+            LIFE_DURATION => "life duration",
+            13 => "PRF",
+            KEY_LENGTH => "key length",
+            15 => "field size",
+            16 => "group order",
+            _ => return None,
+        })
+    }
+
     /// Authentication by pre-shared key.
     pub const AUTH_PRESHARED: u16 = 1;
     /// Pre-shared key, and the initiator is asked for Xauth.
@@ -102,6 +127,32 @@ pub mod ipsec {
     pub const AUTHENTICATION: u16 = 5;
     /// Key length in bits.
     pub const KEY_LENGTH: u16 = 6;
+    /// The attributes that a transform may have here; every other changes the packets, and is not
+    /// implemented.
+    pub const KNOWN: [u16; 4] = [GROUP, ENCAPSULATION, AUTHENTICATION, KEY_LENGTH];
+
+    /// The name of an attribute, for people.
+    pub const fn attribute(number: u16) -> Option<&'static str> {
+        Some(match number {
+            LIFE_TYPE => "life type",
+            LIFE_DURATION => "life duration",
+            GROUP => "group description",
+            ENCAPSULATION => "encapsulation mode",
+            AUTHENTICATION => "integrity algorithm",
+            KEY_LENGTH => "key length",
+            7 => "key rounds",
+            8 => "compression dictionary size",
+            9 => "compression private algorithm",
+            10 => "ECN tunnel",
+            11 => "extended sequence numbers",
+            12 => "authentication key length",
+            13 => "signature encoding algorithm",
+            14 => "address preservation",
+            15 => "SA direction",
+            _ => return None,
+        })
+    }
+
     /// Seconds, as a life type (in phase 1 too).
     pub const SECONDS: u16 = 1;
     /// Kilobytes, as a life type.
@@ -112,6 +163,10 @@ pub mod ipsec {
 pub mod notify {
     /// Types from INVALID-PAYLOAD-TYPE up to this number are errors (RFC 2408 section 3.14.1).
     pub const LAST_ERROR: u16 = 8191;
+    /// DOI-NOT-SUPPORTED.
+    pub const DOI_NOT_SUPPORTED: u16 = 2;
+    /// SITUATION-NOT-SUPPORTED.
+    pub const SITUATION_NOT_SUPPORTED: u16 = 3;
     /// INVALID-COOKIE.
     pub const INVALID_COOKIE: u16 = 4;
     /// INVALID-SPI.
@@ -139,6 +194,8 @@ pub mod notify {
     /// The name of a notify type, for people.
     pub const fn name(number: u16) -> &'static str {
         match number {
+            DOI_NOT_SUPPORTED => "DOI_NOT_SUPPORTED",
+            SITUATION_NOT_SUPPORTED => "SITUATION_NOT_SUPPORTED",
             INVALID_COOKIE => "INVALID_COOKIE",
             INVALID_SPI => "INVALID_SPI",
             NO_PROPOSAL_CHOSEN => "NO_PROPOSAL_CHOSEN",

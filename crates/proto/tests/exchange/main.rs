@@ -10,7 +10,12 @@
 //! | attributes of a transform in any order (vpnc: key length first) | `proposal::attribute_order_is_free` |
 //! | long lists of transforms; a bad one among them | `limits::each_bound_and_one_above_it`, `cisco::impossible_key_lengths` |
 //! | a key length of 0 or one that no cipher has, in both phases | `cisco::impossible_key_lengths` |
-//! | any lifetime of a peer is accepted, and the shorter one applies | `proposal::longer_lifetimes_are_taken_and_shortened` |
+//! | any lifetime of a peer is accepted, and the shorter one applies, but not one of seconds | `proposal::longer_lifetimes_are_taken_and_shortened`, `offers::lifetimes_of_seconds_or_kilobytes_have_a_floor` |
+//! | attributes that nothing here does (ESN, compression, a PRF) must not be echoed | `offers::an_attribute_that_is_not_implemented_is_not_agreed_to`, `offers::phase_1_agrees_to_no_unknown_attribute` |
+//! | other DOIs and situations, reserved fields | `offers::situations_dois_and_reserved_fields` |
+//! | a peer that gives up in the middle of quick mode | `offers::who_gave_up_is_not_sent_message_2_again` |
+//! | a hundred quick modes at once | `offers::a_branch_with_a_hundred_lines_comes_up` |
+//! | the responder has its new SA only after message 3 | `overlap::*` |
 //! | payload 15 was once NAT-D; unexpected payloads | `cisco::unused_payloads_are_skipped` |
 //! | vendor ids with a version or capabilities at their end | `cisco::vendor_ids_of_16_and_20_bytes` |
 //! | the XAUTH vendor id of a spoke does not trigger Xauth | `main_mode_and_quick_mode`, `selection::a05_the_map_asks_a_spoke_for_xauth` |
@@ -60,7 +65,7 @@
 //! | SHA-256 with 96 bits (old Android, old Linux) | not handled: such packets are refused for their integrity |
 //! | hybrid and RSA authentication | not handled: pre-shared keys only |
 //! | keepalives 32768 and 32769 of IOS before DPD | not handled: a peer without the DPD vendor id is not probed, and its probes are ignored |
-//! | mode-config that the hub pushes (SET) | as client: accepted; as hub: not handled, a client must ask |
+//! | mode-config that the hub pushes (SET) | `push::*` |
 //! | NAT-OA and checksums in transport mode behind a NAT | not handled: NAT-OA is skipped |
 //! | groups with UDP encapsulation of their own (port 10000) | not handled: the attribute is not answered |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -73,9 +78,12 @@ mod fragments;
 mod hostile;
 mod liveness;
 mod meant;
+mod offers;
 mod outage;
+mod overlap;
 #[path = "../support/peer.rs"]
 mod peer;
+mod push;
 mod renewal;
 mod replaced;
 mod replay;

@@ -85,7 +85,10 @@ pub(crate) fn transforms_of_all_proposals(count: usize) -> Bench {
 pub(crate) fn attributes(count: usize) -> Bench {
     let mut proposals = proposals_of([1]);
     let attributes = &mut proposals[0].transforms[0].attributes;
-    attributes.resize(count, Attribute::short(16_000, 1));
+    // a lifetime may be repeated
+    let life = [Attribute::short(ike::LIFE_TYPE, 1), Attribute::number(ike::LIFE_DURATION, 86_400)];
+    let more = life.iter().cycle().take(count - attributes.len()).cloned();
+    attributes.extend(more.collect::<Vec<_>>());
     offers(&proposals)
 }
 

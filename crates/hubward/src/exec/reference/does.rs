@@ -152,6 +152,10 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
                 "What protects packets: ESP's encryption with authentication, or AES-GCM. AH, compression, `esp-null`, `esp-seal`, `esp-gmac`, GCM with 192 bits, and encryption without authentication are not implemented: such a set is never selected.",
             ),
             ("crypto isakmp aggressive-mode disable", "Aggressive mode is neither initiated nor answered."),
+            (
+                "crypto isakmp client configuration address-pool",
+                "The local pool of clients whose group has none, or that have no group.",
+            ),
             ("crypto isakmp client configuration group", "Enters the policy of a group of VPN clients."),
             (
                 "crypto isakmp enable",
@@ -182,7 +186,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "crypto map",
-                "Enters an entry of a crypto map, or sets Xauth, mode configuration and authorization for the map. Its tunnels terminate at the address of the interface that `local-address` names. Entries other than `ipsec-isakmp`, `redundancy`, `isakmp-profile` for a whole map, and pushed addresses (`initiate`) are not implemented.",
+                "Enters an entry of a crypto map, or sets Xauth, mode configuration and authorization for the map. Its tunnels terminate at the address of the interface that `local-address` names. Entries other than `ipsec-isakmp`, `redundancy`, and `isakmp-profile` for a whole map are not implemented.",
             ),
             (
                 "enable password",
@@ -319,7 +323,11 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             (
                 "client configuration address",
-                "Answers clients that request an address (`respond`). `initiate` is not implemented.",
+                "Gives clients an address: when they ask (`respond`), or by itself once they have passed Xauth (`initiate`).",
+            ),
+            (
+                "client configuration group",
+                "The group of peers whose identity names none, such as clients in main mode; `isakmp authorization list` says where it is looked up.",
             ),
             ("initiate mode aggressive", "Initiates phase 1 in aggressive mode."),
             ("isakmp authorization list", "Where the group's policy and key come from."),

@@ -5,13 +5,16 @@
 //!   { HASH, N | D }  -->          each message is an exchange of its own
 //! ```
 
+use super::mode_config::has_user;
 use super::protected::open;
 use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
+use crate::ike::lifetime::Lifetimes;
 use crate::ike::sa::{Exchange, IsakmpSa};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::vendor::Vendor;
+use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;
 use crate::time::Instant;
@@ -170,8 +173,9 @@ impl Engine {
 
     /// The responder will end the SA earlier than we proposed.
     fn responder_lifetime(&mut self, sa: &mut IsakmpSa, message: &Notify) {
-        let seconds = super::quick::lifetime_seconds(&message.data);
+        let seconds = Lifetimes::announced(&message.data).seconds;
         if let (protocol::ISAKMP, Some(seconds)) = (message.protocol, seconds) {
+            let seconds = Duration::from_secs(seconds).max(limits::SHORTEST_PHASE1);
             let created = sa.created;
             if let Some(established) = sa.established_mut() {
                 let expires = created + seconds;
@@ -212,6 +216,7 @@ impl Engine {
                         .or_else(|| self.children_of(peer).find(|child| child.sa.inbound.spi == spi))
                         .map(|child| child.sa.id);
                     if let Some(id) = found {
+                        self.forget_quick_mode(sa, id);
                         self.end_child(id, "deleted by the peer", false);
                     }
                 }
@@ -391,6 +396,12 @@ impl Engine {
     fn repeat_exchanges(&mut self, sa: &mut IsakmpSa) {
         let now = self.now;
         let Some(established) = sa.established_mut() else { return };
+        // a child SA that has ended in the meantime, for whatever reason, needs no third message
+        let children = &self.children;
+        established.exchanges.retain(|_, exchange| match exchange {
+            Exchange::QuickResponder(quick) => children.contains_key(&quick.child),
+            _ => true,
+        });
         let mut failed = Vec::new();
         let mut resend = Vec::new();
         for (id, exchange) in &mut established.exchanges {
@@ -408,7 +419,10 @@ impl Engine {
             self.transmit(path, bytes);
         }
         for id in failed {
-            let exchange = sa.established_mut().and_then(|established| established.exchanges.remove(&id));
+            let exchange = sa.established_mut().and_then(|established| {
+                established.ivs.forget(id);
+                established.exchanges.remove(&id)
+            });
             let path = sa.path;
             let silence = Self::silence(sa);
             self.refuse(Some(sa), path, silence);
@@ -416,6 +430,13 @@ impl Engine {
                 Some(Exchange::QuickInitiator(quick)) => self.quick_mode_failed(sa, &quick),
                 Some(Exchange::QuickResponder(quick)) => {
                     self.end_child(quick.child, "no third message", true)
+                }
+                Some(Exchange::ConfigSet { lease, .. }) => {
+                    self.give_back(lease);
+                    // a peer without a user may be a gateway that knows no mode-config
+                    if has_user(sa) {
+                        self.delete_isakmp(sa, "no answer");
+                    }
                 }
                 // a peer that does not answer Xauth or mode-config has left
                 _ => self.delete_isakmp(sa, "no answer"),

@@ -68,7 +68,7 @@ impl ExchangeIvs {
 
     fn store(&mut self, message_id: u32, iv: Vec<u8>) {
         self.chains.retain(|(id, _)| *id != message_id);
-        if self.chains.len() == limits::EXCHANGES {
+        if self.chains.len() == limits::CHAINS {
             self.chains.remove(0);
         }
         self.chains.push((message_id, iv));

@@ -7,6 +7,7 @@ use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
+use crate::ike::lifetime::Margins;
 use crate::ike::lookup::{self, Demands};
 use crate::ike::natt::{Dialect, NatState, nat_d};
 use crate::ike::proposal::judge_phase1;
@@ -14,6 +15,7 @@ use crate::ike::sa::{Dpd, Established, IsakmpSa, MessageIds, State};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::ike::v1::quick_waiting::Waiting;
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::path::{Encapsulation, NATT_PORT, Path};
@@ -33,6 +35,8 @@ const XAUTH_DELAY: Duration = Duration::from_millis(80);
 
 /// Length of a payload's generic header.
 pub(crate) const PAYLOAD_HEADER: usize = 4;
+/// How long before its end phase 1 is rekeyed at the latest, by its initiator and its responder.
+const MARGINS: Margins = Margins { initiator: Duration::from_secs(120), responder: Duration::from_secs(60) };
 
 /// Everything that a finished phase 1 hands over.
 pub(crate) struct Finished {
@@ -204,11 +208,9 @@ impl Engine {
         };
         let waits_for_xauth = gate.authorized().is_none();
         let (peer, renewal) = self.join_peer(sa, &finished);
-        // the initiator rekeys first, so that the two sides do not do it at the same time
-        let margin = lifetime.min(Duration::from_secs(600)) / if sa.initiator { 5 } else { 10 };
-        let jitter = margin.mul_f64(f64::from(self.random.u32() % 1000) / 4000.0);
+        let renew_after = MARGINS.renewal(lifetime, sa.initiator, self.random.u32());
         let client = matches!(finished.identity, Identity::KeyId(_)) || waits_for_xauth;
-        let renew = (!client || sa.initiator).then(|| now + lifetime.saturating_sub(margin + jitter));
+        let renew = (!client || sa.initiator).then(|| now + renew_after);
         let nat_keepalive = (sa.nat.local).then(|| now + self.nat_keepalive_interval());
         let mut established = Established {
             keys: finished.keys,
@@ -221,6 +223,7 @@ impl Engine {
             group: finished.group,
             gate,
             exchanges: std::collections::BTreeMap::new(),
+            waiting: Waiting::default(),
             expires: now + lifetime,
             renew,
             xauth_start: waits_for_xauth.then(|| now + XAUTH_DELAY),
@@ -252,7 +255,7 @@ impl Engine {
         );
         sa.retransmit = None;
         sa.state = State::Established(Box::new(established));
-        if sa.suite.is_some_and(|suite| suite.shortened) && !sa.initiator {
+        if sa.suite.is_some_and(|suite| suite.told) && !sa.initiator {
             self.notify_responder_lifetime(sa);
         }
         if sa.mode == Phase1Mode::Aggressive {
@@ -271,15 +274,18 @@ impl Engine {
     }
 
     /// In main mode a client's group is known only now, with its identity; the key was looked up by
-    /// its address.
+    /// its address. `client configuration group` of the profile names the group of peers whose
+    /// identity is none.
     fn ask_for_group(&mut self, sa: &IsakmpSa) {
-        let Some(established) = sa.established() else { return };
-        let (Identity::KeyId(group), None, false) = (&established.identity, &established.group, sa.initiator)
-        else {
+        let Some(established) = sa.established().filter(|it| it.group.is_none() && !sa.initiator) else {
             return;
         };
+        let group = match (&established.demands.group, &established.identity) {
+            (Some(group), _) => group.clone(),
+            (None, Identity::KeyId(group)) => String::from_utf8_lossy(group).into_owned(),
+            (None, _) => return,
+        };
         if let Some(list) = established.demands.authorization_list.clone() {
-            let group = String::from_utf8_lossy(group).into_owned();
             self.ask(sa.id, 0, Question::Authorize { list: Some(list), group });
         }
     }
@@ -296,6 +302,7 @@ impl Engine {
         if first_contact {
             self.initial_contact(sa, peer);
         }
+        self.push_address(sa);
         if sa.connection.is_some() {
             // the gateway starts Xauth; if Xauth is not agreed, we continue by ourselves
             let expects_xauth = sa.suite.is_some_and(|suite| suite.method == ike::AUTH_XAUTH_INIT_PRESHARED);

@@ -15,42 +15,36 @@ use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
 use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::authorization::AuthorizedPeer;
-use crate::ike::claims::Claim;
 use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
-use crate::ike::lookup;
-use crate::ike::misfit::Phase2Misfit;
+use crate::ike::lifetime::{self, Lifetimes};
 use crate::ike::proposal::{
-    Lifetimes, Phase2Choice, Phase2Difference, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2,
-    offer_phase2,
+    Phase2Choice, Phase2Suite, Phase2Wish, choose_phase2, judge_phase2, offer_phase2,
 };
 use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
+use crate::ike::v1::quick_waiting::Begun;
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::names::{ChildId, Service, Spi};
 use crate::path::Path;
-use crate::policy::reserved::reserved;
 use crate::policy::{EntryTerms, TransformSet};
-use crate::wire::attribute::{self, Attribute};
-use crate::wire::ike1::{Notify, parse_sa, write_sa};
+use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
 use crate::wire::isakmp::{Chain, Header, Writer};
-use crate::wire::registry::{exchange, ipsec, notify, payload, protocol};
+use crate::wire::registry::{exchange, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Message 1 is sent.
 pub(crate) struct Initiator {
     pub(crate) child: PendingChild,
     pub(crate) retransmit: Retransmit,
     terms: EntryTerms,
-    spi: Spi,
+    pub(super) spi: Spi,
     nonce: Vec<u8>,
     private: Option<DhPrivate>,
 }
@@ -59,8 +53,8 @@ pub(crate) struct Initiator {
 pub(crate) struct Responder {
     pub(crate) child: ChildId,
     pub(crate) retransmit: Retransmit,
-    nonce_i: Vec<u8>,
-    nonce_r: Vec<u8>,
+    pub(super) nonce_i: Vec<u8>,
+    pub(super) nonce_r: Vec<u8>,
 }
 
 /// Everything that makes a child SA.
@@ -77,23 +71,8 @@ pub(crate) struct NewChild {
     pub(crate) initiator: bool,
 }
 
-/// The duration of the last LIFE_DURATION in seconds in notification data.
-pub(crate) fn lifetime_seconds(data: &[u8]) -> Option<Duration> {
-    let mut kind = None;
-    let mut seconds = None;
-    for attribute in attribute::parse(data).ok()? {
-        // life type and duration are attributes 11 and 12 in phase 1, 1 and 2 in phase 2
-        match attribute.kind {
-            1 | 11 => kind = attribute.as_number(),
-            2 | 12 if kind == Some(u64::from(ipsec::SECONDS)) => seconds = attribute.as_number(),
-            _ => {}
-        }
-    }
-    seconds.filter(|seconds| *seconds >= 60).map(Duration::from_secs)
-}
-
 impl Engine {
-    fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
+    pub(super) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
         let gateways = selector.local == AddressRange::host(sa.path.local)
             && selector.remote == AddressRange::host(sa.path.remote);
         Phase2Wish {
@@ -106,7 +85,7 @@ impl Engine {
         }
     }
 
-    fn new_spi(&mut self) -> Spi {
+    pub(super) fn new_spi(&mut self) -> Spi {
         loop {
             let spi = self.random.u32();
             if spi >= 256 && !self.by_spi.contains_key(&spi) {
@@ -131,17 +110,16 @@ impl Engine {
         {
             return Err(Refusal::Local("another peer than the one that was called has answered"));
         }
-        if established.exchanges.len() >= limits::EXCHANGES {
-            return Err(Refusal::TooMany);
-        }
         let same = |exchange: &Exchange| match exchange {
-            Exchange::QuickInitiator(other) => {
-                other.child.service == child.service && other.child.selector == child.selector
-            }
+            Exchange::QuickInitiator(other) => other.child.is_like(&child),
             _ => false,
         };
         if established.exchanges.values().any(same) {
             return Ok(());
+        }
+        if established.quick_modes() >= limits::QUICK_MODES {
+            let Some(established) = sa.established_mut() else { return Ok(()) };
+            return established.waiting.want(child);
         }
         let mut terms = self
             .policy
@@ -211,6 +189,10 @@ impl Engine {
     ) -> Result<Answer, Refusal> {
         Self::must_be_encrypted(header)?;
         let message_id = header.message_id;
+        // 0 is the message id of phase 1 (RFC 2408 section 3.1)
+        if message_id == 0 {
+            return Err(Refusal::Unexpected(header.exchange));
+        }
         let established = sa.established_mut().ok_or(Refusal::Unexpected(header.exchange))?;
         let decrypted =
             established.ivs.decrypt(&established.keys, message_id, body).map_err(|_| Refusal::Hash)?;
@@ -221,8 +203,13 @@ impl Engine {
                 let opened = open(&keys, header.first, &decrypted, |rest| keys.hash1(message_id, rest))?;
                 // check authorisation before acting on anything in the message
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
-                if established.exchanges.len() >= limits::EXCHANGES || established.message_ids.is_full() {
+                if established.message_ids.is_full() {
                     return Err(Refusal::TooMany);
+                }
+                if established.quick_modes() >= limits::QUICK_MODES {
+                    // the message is genuine; it is handled when one of the others is over
+                    established.waiting.begin(Begun { path, header: *header, body: body.to_vec() })?;
+                    return Ok(None);
                 }
                 established.ivs.advance(message_id, &decrypted);
                 established.dpd.heard = self.now;
@@ -276,158 +263,6 @@ impl Engine {
         }
     }
 
-    /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
-    pub(crate) fn quick_mode_respond(
-        &mut self,
-        sa: &mut IsakmpSa,
-        message_id: u32,
-        chain: &Chain<'_>,
-        authorized: &AuthorizedPeer,
-    ) -> Result<Answer, Refusal> {
-        let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        let keys = established.keys.clone();
-        let (peer, profile) = (established.peer, established.profile.clone());
-        let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
-        let nonce_i = nonce(chain, None)?;
-        let unity = sa.vendors.has(Vendor::Unity);
-        let ids: Vec<_> = chain.all(payload::ID).collect();
-        let selector = match ids.as_slice() {
-            [] => Selector::between(AddressRange::host(sa.path.local), AddressRange::host(sa.path.remote)),
-            [theirs, ours] => {
-                let (remote, local) = (Proxy::parse(theirs, unity)?, Proxy::parse(ours, unity)?);
-                Proxy::selector(&local, &remote).ok_or(Refusal::MissingPayload("matching ID"))?
-            }
-            _ => return Err(Refusal::MissingPayload("ID")),
-        };
-        let lease = self.check_client_selector(peer, &selector, authorized)?;
-        let replaces = self.replaced_by(peer, &selector);
-        // replaced child SAs do not keep a new network out, and those in use do not prevent a rekey
-        let limit = self.children_limit(sa.path.interface);
-        let standing = self.children_of(peer).filter(|child| !child.superseded).count();
-        let unused = self.children_of(peer).filter(|child| child.superseded || !child.outbound).count();
-        if unused >= limit + limits::EXCHANGES || (standing >= limit && replaces.is_none()) {
-            return Err(Refusal::TooMany);
-        }
-        let (found, choice) = if let Some(connection) = &sa.connection {
-            // a gateway that rekeys our child SA proposes the selector of the one in use
-            if replaces.is_none() {
-                return Err(no_entry(&selector, None));
-            }
-            let service = Service::Client(connection.name.clone());
-            let choice = choose_phase2(&Self::wish(sa, &connection.terms, &selector), &offered)
-                .map_err(|difference| misfit(&connection.terms, &offered, difference))?;
-            ((service, connection.terms.clone()), choice)
-        } else {
-            self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
-        };
-        let (service, terms) = found;
-        // not checked for a client's leased address, nor for the outer address of a peer without
-        // NAT
-        let own =
-            lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
-        if service.template().is_some()
-            && !own
-            && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
-        {
-            return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
-        }
-        if !own && self.claim_network(sa, message_id, &service, &selector)? == Claim::Asked {
-            self.hold(sa, message_id, chain);
-            return Ok(None);
-        }
-        self.steps(sa, || {
-            let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
-            let nonce = Trace::Processing(PayloadName::Nonce, message_id);
-            std::iter::once(nonce).chain(ids).chain([Trace::SpiAsked]).collect()
-        });
-        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
-        let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
-        let shared = match (&private, chain.only(payload::KE)) {
-            (Some(private), Some(public)) => Some(private.agree(public)?),
-            (Some(_), None) => return Err(misfit(&terms, &offered, Phase2Difference::Pfs)),
-            (None, _) => None,
-        };
-        let nonce_r = self.random.array::<20>().to_vec();
-        let spi = self.new_spi();
-        self.step(sa, || Trace::SpiGiven(spi));
-        let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
-        let new = NewChild {
-            service,
-            selector,
-            suite: choice.suite,
-            offered: Lifetimes::of(&choice.transform),
-            inbound,
-            outbound,
-            replaces,
-            initiator: false,
-            terms,
-        };
-        // install the inbound SA before sending message 2: the peer may send ESP as soon as it has
-        // that
-        let child = self.install_child(sa, new, lease);
-        let mut writer = Writer::new();
-        writer.push(payload::SA, write_sa(&choice.answer(spi))).push(payload::NONCE, nonce_r.clone());
-        if let Some(private) = &private {
-            writer.push(payload::KE, private.public());
-        }
-        for id in ids {
-            writer.push(payload::ID, id);
-        }
-        if choice.suite.shortened {
-            writer.push(payload::NOTIFY, responder_lifetime(&choice.suite, spi).write());
-        }
-        let plain = with_hash(&writer, |rest| keys.hash2(message_id, nonce_i, rest));
-        let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
-            .ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        self.steps(sa, || {
-            vec![Trace::Engine(EngineStep::Hmac), Trace::Sent(IsakmpState::QmIdle, sa.initiator)]
-        });
-        self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
-        let retransmit = self.transmit_expecting(sa.path, bytes.clone());
-        let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
-        if let Some(established) = sa.established_mut() {
-            established.exchanges.insert(message_id, Exchange::QuickResponder(Box::new(state)));
-        }
-        Ok(Some((sa.path, bytes)))
-    }
-
-    /// The first entry, in IOS's order, whose transform sets accept one of the proposals.
-    fn choose_entry(
-        &mut self,
-        sa: &IsakmpSa,
-        profile: Option<&str>,
-        selector: &Selector,
-        offered: &[crate::wire::ike1::Proposal],
-    ) -> Result<((Service, EntryTerms), Phase2Choice), Refusal> {
-        let policy = Arc::clone(&self.policy);
-        let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
-        let mut closest = None;
-        let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
-        for found in entries {
-            let choice = choose_phase2(&Self::wish(sa, found.terms, selector), offered);
-            if found.terms.left_out && (choice.is_ok() || found.terms.transform_sets.is_empty()) {
-                self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
-                return Err(no_entry(selector, profile));
-            }
-            match choice {
-                Ok(choice) => {
-                    self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
-                    return Ok(((found.service, found.terms.clone()), choice));
-                }
-                Err(difference) => {
-                    if closest.as_ref().is_none_or(|(nearest, _)| difference > *nearest) {
-                        closest = Some((difference, found.terms));
-                    }
-                }
-            }
-        }
-        self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
-        Err(closest.map_or_else(
-            || no_entry(selector, profile),
-            |(difference, terms)| misfit(terms, offered, difference),
-        ))
-    }
-
     /// Traces a received quick mode message with a proposal: message 1 (`first`) or 2.
     fn quick_steps(&mut self, sa: &IsakmpSa, message_id: u32, first: bool) {
         self.steps(sa, || {
@@ -442,12 +277,12 @@ impl Engine {
     }
 
     /// Traces the comparison of the phase-2 transforms with the configuration.
-    fn proposal_steps(
+    pub(super) fn proposal_steps(
         &mut self,
         sa: &IsakmpSa,
         terms: &EntryTerms,
         selector: &Selector,
-        offered: &[crate::wire::ike1::Proposal],
+        offered: &[Proposal],
         choice: Option<&Phase2Choice>,
     ) {
         if !self.traces(sa) {
@@ -470,52 +305,6 @@ impl Engine {
             }
             out
         });
-    }
-
-    /// A client may propose only its assigned address as its proxy identity, and no other peer may
-    /// propose that address. Old Cisco clients open a second SA to the hub itself, which this rule
-    /// permits; the inner source of a packet must be the assigned address in any case.
-    fn check_client_selector(
-        &self,
-        peer: crate::names::PeerId,
-        selector: &Selector,
-        authorized: &AuthorizedPeer,
-    ) -> Result<Option<std::net::IpAddr>, Refusal> {
-        let Some(known) = self.peers.get(&peer) else { return Ok(None) };
-        let address = known.lease.as_ref().map(|lease| lease.address);
-        match address {
-            Some(address) if selector.remote != AddressRange::host(address) => {
-                Err(Refusal::ForeignAddress(selector.remote.to_string()))
-            }
-            // a peer with an Xauth user or a group is a client and needs an address first
-            None if known.connection.is_none() && (authorized.user().is_some() || known.group.is_some()) => {
-                let reachable = self.static_client(selector);
-                if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
-            }
-            // of equal selectors the newest gets the traffic: a spoke that proposes a client's
-            // address would take over the client's traffic
-            None if self.is_leased_to_another(peer, selector) => {
-                Err(Refusal::LeasedAddress(selector.remote.to_string()))
-            }
-            address => Ok(address),
-        }
-    }
-
-    /// Whether the peer's side of a selector is exactly the address leased to another peer.
-    fn is_leased_to_another(&self, peer: crate::names::PeerId, selector: &Selector) -> bool {
-        let address = selector.remote.first();
-        selector.remote == AddressRange::host(address) && self.peers.leased(address).any(|id| id != peer)
-    }
-
-    /// Without mode-config, a client's proxy identity is accepted only if a crypto ACL of a dynamic
-    /// map permits it.
-    fn static_client(&self, selector: &Selector) -> bool {
-        self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
-            crate::policy::MapEntryKind::Static { .. } => false,
-            crate::policy::MapEntryKind::Dynamic { entries, .. } => entries
-                .iter()
-                .any(|entry| entry.terms.acl.as_ref().is_some_and(|acl| lookup::permits(acl, selector))),
-        })
     }
 
     /// `3  { HASH(3) }  -->`
@@ -550,13 +339,18 @@ impl Engine {
             if answered.is_none_or(|answered| answered != state.child.selector) {
                 return Err(Refusal::NotOffered);
             }
+        } else if !ids.is_empty() {
+            return Err(Refusal::NotOffered);
         }
         for body in chain.all(payload::NOTIFY) {
             let message = Notify::parse(body)?;
-            if message.kind == notify::RESPONDER_LIFETIME
-                && let Some(seconds) = lifetime_seconds(&message.data)
-            {
-                choice.suite.lifetime = choice.suite.lifetime.min(seconds);
+            if message.kind == notify::RESPONDER_LIFETIME {
+                let announced = Lifetimes::announced(&message.data);
+                if let Some(seconds) = announced.seconds {
+                    choice.suite.lifetime = lifetime::shortened(choice.suite.lifetime, seconds);
+                }
+                choice.suite.kilobytes =
+                    lifetime::granted_volume(announced.kilobytes, choice.suite.kilobytes);
             }
         }
         self.proposal_steps(sa, &state.terms, &state.child.selector, &answer, Some(&choice));
@@ -580,72 +374,28 @@ impl Engine {
         writer.push(payload::HASH, hash.to_vec());
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, writer.bytes())
             .ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        self.use_outbound(child);
+        self.child_up(child);
+        // the peer may not have its SA before message 3: a child SA in use goes on a little longer
+        let at_once = !self.hands_over_later(child);
+        if at_once {
+            self.use_outbound(child);
+        }
         self.step(sa, || Trace::Sent(IsakmpState::QmIdle, sa.initiator));
         self.transmit(sa.path, bytes.clone());
+        if let Some(established) = sa.established_mut() {
+            established.ivs.forget(message_id);
+        }
         self.step(sa, || Trace::NodeDeleted(message_id, "No Error"));
         self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickInitiator, Fsm::Phase2Complete);
-        self.installed_step(child);
+        if at_once {
+            self.installed_step(child);
+        }
         Ok(Some((sa.path, bytes)))
     }
-
-    /// Notifies the peer why its quick mode is refused; nothing of its message is copied into the
-    /// answer.
-    pub(crate) fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
-        let kind = match refusal {
-            Refusal::NoPhase2Proposal(_) => notify::NO_PROPOSAL_CHOSEN,
-            Refusal::NoCryptoMapEntry { .. }
-            | Refusal::ForeignAddress(_)
-            | Refusal::LeasedAddress(_)
-            | Refusal::ReservedNetwork { .. }
-            | Refusal::ConfiguredNetwork { .. }
-            | Refusal::HeldNetwork { .. }
-            | Refusal::Identity(_) => notify::INVALID_ID_INFORMATION,
-            Refusal::TooMany => return None,
-            _ => notify::PAYLOAD_MALFORMED,
-        };
-        let message = Notify { protocol: protocol::ISAKMP, spi: Vec::new(), kind, data: Vec::new() };
-        self.notify(sa, &message)
-    }
-
-    /// The peer refuses something. If a single quick mode of ours is in progress, it is over; if
-    /// there are several, the SPI identifies it.
-    pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
-        let Some(established) = sa.established_mut() else { return };
-        let ours: Vec<_> = established
-            .exchanges
-            .iter()
-            .filter_map(|(id, exchange)| match exchange {
-                Exchange::QuickInitiator(quick) => Some((*id, quick.spi.0.to_be_bytes())),
-                _ => None,
-            })
-            .collect();
-        let which = match ours.as_slice() {
-            [(only, _)] => Some(*only),
-            several => several.iter().find(|(_, spi)| message.spi == spi).map(|(id, _)| *id),
-        };
-        if let Some(id) = which
-            && let Some(Exchange::QuickInitiator(quick)) = established.exchanges.remove(&id)
-        {
-            self.quick_mode_failed(sa, &quick);
-        }
-    }
-}
-
-fn no_entry(selector: &Selector, profile: Option<&str>) -> Refusal {
-    Refusal::NoCryptoMapEntry { selector: *selector, profile: profile.map(str::to_string) }
-}
-
-fn misfit(
-    terms: &EntryTerms,
-    offered: &[crate::wire::ike1::Proposal],
-    difference: Phase2Difference,
-) -> Refusal {
-    Refusal::NoPhase2Proposal(Box::new(Phase2Misfit::new(terms, offered, difference)))
 }
 
 /// The keys of both directions: the KEYMAT of a direction depends on its receiver's SPI.
-fn halves(
+pub(super) fn halves(
     keys: &crate::ike::v1::keys::Phase1Keys,
     suite: &Phase2Suite,
     own: Spi,
@@ -654,20 +404,4 @@ fn halves(
 ) -> (Half, Half) {
     let half = |spi: Spi| Half { spi, keymat: keys.keymat(suite.suite, spi.0, nonces, shared) };
     (half(own), half(suite.spi))
-}
-
-fn responder_lifetime(suite: &Phase2Suite, spi: Spi) -> Notify {
-    let mut data = Vec::new();
-    let seconds = u32::try_from(suite.lifetime.as_secs()).unwrap_or(u32::MAX);
-    let attributes = [
-        Attribute::short(ipsec::LIFE_TYPE, ipsec::SECONDS),
-        Attribute::long(ipsec::LIFE_DURATION, seconds.to_be_bytes()),
-    ];
-    attribute::write(&attributes, &mut data);
-    Notify {
-        protocol: protocol::ESP,
-        spi: spi.0.to_be_bytes().to_vec(),
-        kind: notify::RESPONDER_LIFETIME,
-        data,
-    }
 }

@@ -13,27 +13,23 @@
 //! ```
 
 use super::protected::{open, with_hash};
-use crate::ike::asks::AskedLease;
-use crate::ike::authorization::{AuthorizedPeer, XauthPassed};
+use crate::ike::authorization::XauthPassed;
 use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
-use crate::ike::io::{Assignment, CredentialField, Effect, LeaseError, LeaseOwner, Question};
-use crate::ike::sa::{Answer, Exchange, IsakmpSa, Lease};
+use crate::ike::io::{Assignment, CredentialField, Effect, Question};
+use crate::ike::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
-use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
 use crate::limits;
 use crate::names::Untrusted;
 use crate::path::Path;
-use crate::policy::ClientGroup;
 use crate::wire::attribute::{Attribute, Value};
 use crate::wire::ike1::Config;
 use crate::wire::isakmp::{Header, Writer};
 use crate::wire::registry::{config, exchange, payload};
 use hubward_crypto::secret::Secret;
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// What a client is told whose password nobody can check now.
@@ -64,7 +60,9 @@ impl Engine {
             // still decrypt, so the IV chain is not advanced
             return Err(Refusal::NotAuthorized);
         }
-        if begins && established.exchanges.len() >= limits::EXCHANGES {
+        if begins
+            && established.exchanges.len().saturating_sub(established.quick_modes()) >= limits::EXCHANGES
+        {
             return Err(Refusal::TooMany);
         }
         established.ivs.advance(message_id, &decrypted);
@@ -123,6 +121,10 @@ impl Engine {
                 self.assigned(sa, &message)?;
                 Ok(answer)
             }
+            (config::ACK, Some(Exchange::ConfigSet { lease, .. })) => {
+                self.pushed(sa, lease)?;
+                Ok(None)
+            }
             (config::REQUEST, None) => {
                 let established = sa.established().ok_or(Refusal::Unexpected(header.exchange))?;
                 let authorized = established.gate.authorized().cloned().ok_or(Refusal::NotAuthorized)?;
@@ -139,7 +141,13 @@ impl Engine {
     }
 
     /// Sends a transaction message and returns it for repetitions.
-    fn send_config(&mut self, sa: &mut IsakmpSa, message_id: u32, kind: u8, message: &Config) -> Answer {
+    pub(super) fn send_config(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        kind: u8,
+        message: &Config,
+    ) -> Answer {
         let message = Config { kind, identifier: message.identifier, attributes: message.attributes.clone() };
         let established = sa.established()?;
         let mut writer = Writer::new();
@@ -151,7 +159,7 @@ impl Engine {
     }
 
     /// Initiates a transaction.
-    fn begin_config(
+    pub(super) fn begin_config(
         &mut self,
         sa: &mut IsakmpSa,
         message: &Config,
@@ -346,195 +354,6 @@ impl Engine {
         });
     }
 
-    // ---- hub: mode-config
-    // ---------------------------------------------------------------------------------------
-
-    /// `<--  { HASH, REQUEST(address, dns, ...) }`
-    fn configuration_requested(
-        &mut self,
-        sa: &mut IsakmpSa,
-        message_id: u32,
-        message: &Config,
-        _authorized: &AuthorizedPeer,
-    ) -> Result<(), Refusal> {
-        self.step(sa, || {
-            Trace::ConfigAsked(message.attributes.iter().map(|attribute| attribute.kind).collect())
-        });
-        self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
-        let id = sa.id;
-        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
-        let pool = established.group.as_ref().and_then(|group| group.pool.clone());
-        // in main mode the list is asked for the group only after the identity is known, and may
-        // not have answered yet
-        let waits = established.group.is_none() && self.waits_for_group(id);
-        if !established.demands.respond || (pool.is_none() && !waits) {
-            return Err(Refusal::NoModeConfig);
-        }
-        let waiting =
-            Exchange::ConfigLease { identifier: message.identifier, requested: message.attributes.clone() };
-        established.exchanges.insert(message_id, waiting);
-        if let Some(pool) = pool {
-            self.request_lease(sa, message_id, pool, wanted_address(&message.attributes));
-        }
-        Ok(())
-    }
-
-    /// The list has answered for a group: requests for an address that waited for it are handled.
-    pub(crate) fn group_known(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
-        let Some(established) = sa.established_mut() else { return Ok(()) };
-        let pool = established.group.as_ref().and_then(|group| group.pool.clone());
-        let waits = |(id, exchange): (&u32, &Exchange)| match exchange {
-            Exchange::ConfigLease { requested, .. } => Some((*id, wanted_address(requested))),
-            _ => None,
-        };
-        let waiting: Vec<_> = established.exchanges.iter().filter_map(waits).collect();
-        let Some(pool) = pool else {
-            for (message_id, _) in &waiting {
-                established.exchanges.remove(message_id);
-            }
-            return if waiting.is_empty() { Ok(()) } else { Err(Refusal::NoModeConfig) };
-        };
-        for (message_id, wanted) in waiting {
-            self.request_lease(sa, message_id, pool.clone(), wanted);
-        }
-        Ok(())
-    }
-
-    /// Asks for a lease; a peer that has one gets the same address again.
-    fn request_lease(&mut self, sa: &IsakmpSa, message_id: u32, pool: String, wanted: Option<Ipv4Addr>) {
-        let Some(peer) = sa.established().map(|established| established.peer) else { return };
-        let owner = self.lease_owner(sa, peer);
-        let current = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
-        self.ask_for_lease(
-            sa.id,
-            message_id,
-            AskedLease { peer, pool, owner },
-            current.or(wanted.map(IpAddr::V4)),
-        );
-    }
-
-    /// Who holds the lease: group, user and device. Devices are distinguished by address, and also
-    /// by port if another device of the same user has the same address.
-    fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::names::PeerId) -> LeaseOwner {
-        let peer = self.peers.get(&peer_id);
-        if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
-            return lease.owner.clone();
-        }
-        let group = peer.and_then(|peer| peer.group.clone()).unwrap_or_default();
-        let user = peer.and_then(|peer| peer.user.clone());
-        let plain = LeaseOwner { group, user, device: sa.path.remote.to_string() };
-        let taken = self.peers.of_owner(&plain).any(|id| id != peer_id);
-        if taken || self.asked_by_another(peer_id, &plain) {
-            return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
-        }
-        plain
-    }
-
-    /// `{ HASH, REPLY(address, dns, ...) }  -->`
-    pub(crate) fn lease_answered(
-        &mut self,
-        sa: &mut IsakmpSa,
-        message_id: u32,
-        lease: Result<Lease, LeaseError>,
-    ) -> Result<(), Refusal> {
-        let lease = match lease {
-            Ok(lease) => lease,
-            Err(error) => {
-                let waiting = |sa: &mut IsakmpSa| sa.established_mut()?.exchanges.remove(&message_id);
-                waiting(sa).ok_or(Refusal::Unexpected(exchange::TRANSACTION))?;
-                self.delete_isakmp(sa, "no inner address");
-                return Err(error.into());
-            }
-        };
-        let IpAddr::V4(address) = lease.address else {
-            self.give_back(lease);
-            return self.lease_answered(sa, message_id, Err(LeaseError::NotIpv4));
-        };
-        let (identifier, requested, group, remaining) = match self.claim(sa, message_id) {
-            Ok(claimed) => claimed,
-            Err(refusal) => {
-                self.give_back(lease);
-                return Err(refusal);
-            }
-        };
-        let peer = sa.established().map(|established| established.peer);
-        let Some(peer) = peer.filter(|peer| self.peers.get(peer).is_some()) else {
-            self.give_back(lease);
-            return Err(Refusal::Local("the client is gone"));
-        };
-        if let Some(replaced) = self.peers.lease(peer, lease) {
-            self.give_back(replaced);
-        }
-        let version = self.policy.global.application_version.clone();
-        let attributes = config_reply(&group, &requested, address, remaining, &version);
-        let answered = |kind: &u16| attributes.iter().any(|attribute| attribute.kind == *kind);
-        let kinds: Vec<_> =
-            requested.iter().map(|attribute| attribute.kind).filter(|kind| !answered(kind)).collect();
-        let message = Config { kind: config::REPLY, identifier, attributes };
-        self.config_steps(sa, message_id, &requested, &message.attributes, address);
-        if let Some(answer) = self.send_config(sa, message_id, config::REPLY, &message) {
-            sa.seen.amend(message_id, answer);
-        }
-        if !kinds.is_empty() {
-            self.event(Some(sa), EventKind::AttributesNotAnswered { kinds });
-        }
-        self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
-        Ok(())
-    }
-
-    /// Takes the request for an address out of its exchange, with what the answer needs: the
-    /// identifier, the attributes, the group, and how long the IKE SA lasts.
-    fn claim(
-        &self,
-        sa: &mut IsakmpSa,
-        message_id: u32,
-    ) -> Result<(u16, Vec<Attribute>, Arc<ClientGroup>, Duration), Refusal> {
-        let established = sa.established_mut().ok_or(Refusal::NoModeConfig)?;
-        let Some(Exchange::ConfigLease { identifier, requested }) = established.exchanges.remove(&message_id)
-        else {
-            return Err(Refusal::Unexpected(exchange::TRANSACTION));
-        };
-        let group = established.group.clone().ok_or(Refusal::NoModeConfig)?;
-        established.config_used = true;
-        Ok((identifier, requested, group, established.expires.since(self.now)))
-    }
-
-    /// Traces how a client's request is answered.
-    fn config_steps(
-        &mut self,
-        sa: &IsakmpSa,
-        message_id: u32,
-        requested: &[Attribute],
-        answered: &[Attribute],
-        address: Ipv4Addr,
-    ) {
-        self.steps(sa, || {
-            let asked = requested.iter().find(|attribute| attribute.kind == config::ADDRESS);
-            let asked = asked.and_then(|attribute| <[u8; 4]>::try_from(attribute.bytes()).ok());
-            let mut told = BTreeSet::from([config::ADDRESS]);
-            let mut answers = Vec::new();
-            for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| told.insert(*kind)) {
-                let sent = answered.iter().filter(|attribute| attribute.kind == kind).cloned();
-                let before = answers.len();
-                answers.extend(sent.map(ConfigAnswer::Sent));
-                if answers.len() == before {
-                    answers.push(ConfigAnswer::Left(kind));
-                }
-            }
-            vec![
-                Trace::AaaAnswered,
-                Trace::ConfigAddress(asked.map(Ipv4Addr::from), address),
-                Trace::ConfigAnswers(answers),
-                Trace::Engine(EngineStep::Hmac),
-                Trace::ConfigAnswered(message_id),
-                Trace::Sent(IsakmpState::ConfAddr, sa.initiator),
-                Trace::NodeDeleted(message_id, ""),
-            ]
-        });
-        self.moves(sa, FsmInput::GroupAttributes, Fsm::ConfigAaa, Fsm::Phase1Complete);
-        self.moves(sa, FsmInput::Phase1Complete, Fsm::Phase1Complete, Fsm::Phase1Complete);
-    }
-
     // ---- client
     // -------------------------------------------------------------------------------------------------
 
@@ -686,6 +505,8 @@ impl Engine {
         let Some(established) = sa.established_mut() else { return Err(Refusal::NoModeConfig) };
         established.config_used = true;
         established.xauth_end = None;
+        // whether it was asked for or not, our question is answered
+        established.exchanges.retain(|_, exchange| !matches!(exchange, Exchange::ConfigRequest { .. }));
         let peer = established.peer;
         let assignment =
             read_assignment(&connection.name, sa.path.remote, message).ok_or(Refusal::NoModeConfig)?;
@@ -718,14 +539,6 @@ fn is_xauth(message: &Config) -> bool {
         .any(|attribute| (config::XAUTH_TYPE..=config::XAUTH_ANSWER).contains(&attribute.kind))
 }
 
-/// The address that a client requests because it had it before.
-fn wanted_address(requested: &[Attribute]) -> Option<Ipv4Addr> {
-    let attribute = requested.iter().find(|attribute| attribute.kind == config::ADDRESS)?;
-    let octets: [u8; 4] = attribute.bytes().try_into().ok()?;
-    let address = Ipv4Addr::from(octets);
-    (!address.is_unspecified()).then_some(address)
-}
-
 /// A user name or password: at most 128 bytes, without the NUL that some clients add, and without
 /// one inside.
 fn xauth_text(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
@@ -733,58 +546,6 @@ fn xauth_text(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
         bytes.pop();
     }
     (bytes.len() <= limits::XAUTH_BYTES && !bytes.contains(&0)).then_some(bytes)
-}
-
-/// The answer to a client: the address always, other attributes if they are requested and
-/// configured.
-fn config_reply(
-    group: &ClientGroup,
-    requested: &[Attribute],
-    address: Ipv4Addr,
-    remaining: Duration,
-    version: &str,
-) -> Vec<Attribute> {
-    let mut out = vec![Attribute::long(config::ADDRESS, address.octets())];
-    // an attribute that is requested twice is answered once: a short request must not cause a long
-    // answer
-    let mut answered = BTreeSet::new();
-    for kind in requested.iter().map(|attribute| attribute.kind).filter(|kind| answered.insert(*kind)) {
-        let text = |text: &str| Attribute::long(kind, text.as_bytes());
-        match kind {
-            config::NETMASK => out.extend(group.netmask.map(|mask| Attribute::long(kind, mask.octets()))),
-            config::DNS => out.extend(group.dns.iter().map(|server| Attribute::long(kind, server.octets()))),
-            config::NBNS => {
-                out.extend(group.wins.iter().map(|server| Attribute::long(kind, server.octets())))
-            }
-            config::ADDRESS_EXPIRY => {
-                let seconds = u32::try_from(remaining.as_secs()).unwrap_or(u32::MAX);
-                out.push(Attribute::long(kind, seconds.to_be_bytes()));
-            }
-            config::APPLICATION_VERSION => out.push(text(version)),
-            config::UNITY_BANNER => out.extend(group.banner.as_deref().map(text)),
-            config::UNITY_SAVE_PASSWORD if group.save_password => out.push(Attribute::short(kind, 1)),
-            config::UNITY_DEF_DOMAIN => out.extend(group.domain.as_deref().map(text)),
-            config::UNITY_SPLIT_DNS if !group.split_dns.is_empty() => {
-                out.push(text(&group.split_dns.join(",")))
-            }
-            config::UNITY_SPLIT_INCLUDE if !group.split_include.is_empty() => {
-                let mut list = Vec::new();
-                for net in &group.split_include {
-                    list.extend(net.network().octets());
-                    list.extend(net.netmask().octets());
-                    list.extend([0; 6]);
-                }
-                out.push(Attribute::long(kind, list));
-            }
-            config::UNITY_PFS if group.pfs => out.push(Attribute::short(kind, 1)),
-            config::UNITY_BACKUP_SERVERS if !group.backup_gateways.is_empty() => {
-                out.push(text(&group.backup_gateways.join(",")));
-            }
-            // unknown and unconfigured attributes are not answered
-            _ => {}
-        }
-    }
-    out
 }
 
 /// Reads what a gateway assigned. The gateway is not trusted: lengths are bounded, texts are made

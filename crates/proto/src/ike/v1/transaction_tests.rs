@@ -1,6 +1,8 @@
 //! Malicious messages of mode-config and Xauth.
 
+use super::super::mode_config::config_reply;
 use super::*;
+use crate::policy::ClientGroup;
 
 fn group() -> ClientGroup {
     ClientGroup {

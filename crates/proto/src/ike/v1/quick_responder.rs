@@ -1,0 +1,355 @@
+//! Quick mode as responder: which crypto map entry serves the peer, what is chosen, and how the peer
+//! is told that nothing is.
+
+use super::phase1::{nonce, only};
+use super::protected::with_hash;
+use super::quick::{NewChild, Responder, halves};
+use crate::flow::selector::{AddressRange, Selector};
+use crate::ike::authorization::AuthorizedPeer;
+use crate::ike::claims::Claim;
+use crate::ike::engine::Engine;
+use crate::ike::explain::Refusal;
+use crate::ike::identity::Proxy;
+use crate::ike::lifetime::Lifetimes;
+use crate::ike::lookup;
+use crate::ike::misfit::Phase2Misfit;
+use crate::ike::proposal::{Phase2Choice, Phase2Difference, choose_phase2};
+use crate::ike::sa::{Answer, Exchange, IsakmpSa};
+use crate::ike::snapshot::IsakmpState;
+use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
+use crate::ike::v1::vendor::Vendor;
+use crate::limits;
+use crate::names::{ChildId, PeerId, Service, Spi};
+use crate::policy::EntryTerms;
+use crate::policy::reserved::reserved;
+use crate::wire::attribute;
+use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
+use crate::wire::isakmp::{Chain, MessageError, Writer};
+use crate::wire::registry::{exchange, notify, payload, protocol};
+use hubward_crypto::dh::DhPrivate;
+use std::sync::Arc;
+
+impl Engine {
+    /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
+    pub(crate) fn quick_mode_respond(
+        &mut self,
+        sa: &mut IsakmpSa,
+        message_id: u32,
+        chain: &Chain<'_>,
+        authorized: &AuthorizedPeer,
+    ) -> Result<Answer, Refusal> {
+        let established = sa.established().ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        let keys = established.keys.clone();
+        let (peer, profile) = (established.peer, established.profile.clone());
+        let offered = parse_sa(only(chain, payload::SA, "SA")?)?;
+        let nonce_i = nonce(chain, None)?;
+        let unity = sa.vendors.has(Vendor::Unity);
+        let ids: Vec<_> = chain.all(payload::ID).collect();
+        let selector = match ids.as_slice() {
+            [] => Selector::between(AddressRange::host(sa.path.local), AddressRange::host(sa.path.remote)),
+            [theirs, ours] => {
+                let (remote, local) = (Proxy::parse(theirs, unity)?, Proxy::parse(ours, unity)?);
+                Proxy::selector(&local, &remote).ok_or(Refusal::MissingPayload("matching ID"))?
+            }
+            _ => return Err(Refusal::MissingPayload("ID")),
+        };
+        let lease = self.check_client_selector(peer, &selector, authorized)?;
+        let replaces = self.replaced_by(peer, &selector);
+        self.room_for_child(sa, peer, replaces.is_some())?;
+        let (found, choice) = if let Some(connection) = &sa.connection {
+            // a gateway that rekeys our child SA proposes the selector of the one in use
+            if replaces.is_none() {
+                return Err(no_entry(&selector, None));
+            }
+            let service = Service::Client(connection.name.clone());
+            let choice = choose_phase2(&Self::wish(sa, &connection.terms, &selector), &offered)
+                .map_err(|difference| misfit(&connection.terms, &offered, difference))?;
+            ((service, connection.terms.clone()), choice)
+        } else {
+            self.choose_entry(sa, profile.as_deref(), &selector, &offered)?
+        };
+        let (service, terms) = found;
+        // not checked for a client's leased address, nor for the outer address of a peer without
+        // NAT
+        let own =
+            lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
+        if service.template().is_some()
+            && !own
+            && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
+        {
+            return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
+        }
+        if !own && self.claim_network(sa, message_id, &service, &selector)? == Claim::Asked {
+            self.hold(sa, message_id, chain);
+            return Ok(None);
+        }
+        self.steps(sa, || {
+            let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
+            let nonce = Trace::Processing(PayloadName::Nonce, message_id);
+            std::iter::once(nonce).chain(ids).chain([Trace::SpiAsked]).collect()
+        });
+        self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
+        let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
+        let shared = match (&private, chain.first(payload::KE)) {
+            (Some(private), Some(_)) => Some(private.agree(only(chain, payload::KE, "KE")?)?),
+            (None, None) => None,
+            // without the group of the public value, the two sides would compute different keys
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(misfit(&terms, &offered, Phase2Difference::Pfs));
+            }
+        };
+        let nonce_r = self.random.array::<20>().to_vec();
+        let spi = self.new_spi();
+        self.step(sa, || Trace::SpiGiven(spi));
+        let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
+        let new = NewChild {
+            service,
+            selector,
+            suite: choice.suite,
+            offered: Lifetimes::of(&choice.transform),
+            inbound,
+            outbound,
+            replaces,
+            initiator: false,
+            terms,
+        };
+        // install the inbound SA before sending message 2: the peer may send ESP as soon as it has
+        // that
+        let child = self.install_child(sa, new, lease);
+        let mut writer = Writer::new();
+        writer.push(payload::SA, write_sa(&choice.answer(spi))).push(payload::NONCE, nonce_r.clone());
+        if let Some(private) = &private {
+            writer.push(payload::KE, private.public());
+        }
+        for id in ids {
+            writer.push(payload::ID, id);
+        }
+        if !choice.suite.told.is_empty() {
+            writer.push(payload::NOTIFY, responder_lifetime(choice.suite.told, spi).write());
+        }
+        let plain = with_hash(&writer, |rest| keys.hash2(message_id, nonce_i, rest));
+        let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
+            .ok_or(Refusal::Unexpected(exchange::QUICK))?;
+        self.steps(sa, || {
+            vec![Trace::Engine(EngineStep::Hmac), Trace::Sent(IsakmpState::QmIdle, sa.initiator)]
+        });
+        self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
+        let retransmit = self.transmit_expecting(sa.path, bytes.clone());
+        let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
+        if let Some(established) = sa.established_mut() {
+            established.exchanges.insert(message_id, Exchange::QuickResponder(Box::new(state)));
+        }
+        Ok(Some((sa.path, bytes)))
+    }
+
+    /// The first entry, in IOS's order, whose transform sets accept one of the proposals.
+    fn choose_entry(
+        &mut self,
+        sa: &IsakmpSa,
+        profile: Option<&str>,
+        selector: &Selector,
+        offered: &[Proposal],
+    ) -> Result<((Service, EntryTerms), Phase2Choice), Refusal> {
+        let policy = Arc::clone(&self.policy);
+        let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
+        let mut closest = None;
+        let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
+        for found in entries {
+            let choice = choose_phase2(&Self::wish(sa, found.terms, selector), offered);
+            if found.terms.left_out && (choice.is_ok() || found.terms.transform_sets.is_empty()) {
+                self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
+                return Err(no_entry(selector, profile));
+            }
+            match choice {
+                Ok(choice) => {
+                    self.proposal_steps(sa, found.terms, selector, offered, Some(&choice));
+                    return Ok(((found.service, found.terms.clone()), choice));
+                }
+                Err(difference) => {
+                    if closest.as_ref().is_none_or(|(nearest, _)| difference > *nearest) {
+                        closest = Some((difference, found.terms));
+                    }
+                }
+            }
+        }
+        self.proposal_steps(sa, &first.unwrap_or_default(), selector, offered, None);
+        Err(closest.map_or_else(
+            || no_entry(selector, profile),
+            |(difference, terms)| misfit(terms, offered, difference),
+        ))
+    }
+
+    /// A client may propose only its assigned address as its proxy identity, and no other peer may
+    /// propose that address. Old Cisco clients open a second SA to the hub itself, which this rule
+    /// permits; the inner source of a packet must be the assigned address in any case.
+    fn check_client_selector(
+        &self,
+        peer: PeerId,
+        selector: &Selector,
+        authorized: &AuthorizedPeer,
+    ) -> Result<Option<std::net::IpAddr>, Refusal> {
+        let Some(known) = self.peers.get(&peer) else { return Ok(None) };
+        let address = known.lease.as_ref().map(|lease| lease.address);
+        match address {
+            Some(address) if selector.remote != AddressRange::host(address) => {
+                Err(Refusal::ForeignAddress(selector.remote.to_string()))
+            }
+            // a peer with an Xauth user or a group is a client and needs an address first
+            None if known.connection.is_none() && (authorized.user().is_some() || known.group.is_some()) => {
+                let reachable = self.static_client(selector);
+                if reachable { Ok(None) } else { Err(Refusal::ForeignAddress(selector.remote.to_string())) }
+            }
+            // of equal selectors the newest gets the traffic: a spoke that proposes a client's
+            // address would take over the client's traffic
+            None if self.is_leased_to_another(peer, selector) => {
+                Err(Refusal::LeasedAddress(selector.remote.to_string()))
+            }
+            address => Ok(address),
+        }
+    }
+
+    /// Whether the peer's side of a selector is exactly the address leased to another peer.
+    fn is_leased_to_another(&self, peer: PeerId, selector: &Selector) -> bool {
+        let address = selector.remote.first();
+        selector.remote == AddressRange::host(address) && self.peers.leased(address).any(|id| id != peer)
+    }
+
+    /// Without mode-config, a client's proxy identity is accepted only if a crypto ACL of a dynamic
+    /// map permits it.
+    fn static_client(&self, selector: &Selector) -> bool {
+        self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
+            crate::policy::MapEntryKind::Static { .. } => false,
+            crate::policy::MapEntryKind::Dynamic { entries, .. } => entries
+                .iter()
+                .any(|entry| entry.terms.acl.as_ref().is_some_and(|acl| lookup::permits(acl, selector))),
+        })
+    }
+
+    /// Notifies the peer why its quick mode is refused; nothing of its message is copied into the
+    /// answer.
+    pub(crate) fn quick_mode_reject(&mut self, sa: &IsakmpSa, refusal: &Refusal) -> Answer {
+        let kind = match refusal {
+            // there is no notify for a full table; this one ends the attempt
+            Refusal::NoPhase2Proposal(_) | Refusal::TooManyChildren { .. } | Refusal::TooMany => {
+                notify::NO_PROPOSAL_CHOSEN
+            }
+            Refusal::Malformed(MessageError::Doi(_)) => notify::DOI_NOT_SUPPORTED,
+            Refusal::Malformed(MessageError::Situation(_)) => notify::SITUATION_NOT_SUPPORTED,
+            Refusal::NoCryptoMapEntry { .. }
+            | Refusal::ForeignAddress(_)
+            | Refusal::LeasedAddress(_)
+            | Refusal::ReservedNetwork { .. }
+            | Refusal::ConfiguredNetwork { .. }
+            | Refusal::HeldNetwork { .. }
+            | Refusal::Identity(_) => notify::INVALID_ID_INFORMATION,
+            _ => notify::PAYLOAD_MALFORMED,
+        };
+        let message = Notify { protocol: protocol::ISAKMP, spi: Vec::new(), kind, data: Vec::new() };
+        self.notify(sa, &message)
+    }
+
+    /// Whether the peer may have one more child SA. A rekey replaces one, so it is never refused
+    /// for the number of those in use; of those that were replaced, the oldest ends at once if
+    /// there are far too many.
+    fn room_for_child(&mut self, sa: &IsakmpSa, peer: PeerId, rekey: bool) -> Result<(), Refusal> {
+        let limit = self.children_limit(sa.path.interface);
+        let (mut standing, mut replaced, mut half_made) = (0, 0, 0);
+        for child in self.children_of(peer) {
+            standing += usize::from(!child.superseded);
+            replaced += usize::from(child.superseded);
+            half_made += usize::from(!child.superseded && !child.outbound && !child.initiator);
+        }
+        if standing >= limit && !rekey {
+            return Err(Refusal::TooManyChildren { limit });
+        }
+        if half_made >= limits::HALF_MADE {
+            return Err(Refusal::TooMany);
+        }
+        let kept = self.children_kept(sa.path.interface, standing);
+        if standing + replaced >= kept + limits::EXCHANGES {
+            let oldest = self.children_of(peer).find(|child| child.superseded).map(|child| child.sa.id);
+            if let Some(oldest) = oldest {
+                self.end_child(oldest, "replaced", false);
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer refuses something. If a single quick mode of ours is in progress, it is over; if
+    /// there are several, the SPI identifies it. Otherwise the peer gives up a quick mode of its
+    /// own that we have answered.
+    pub(crate) fn quick_mode_refused(&mut self, sa: &mut IsakmpSa, message: &Notify) {
+        let Some(established) = sa.established_mut() else { return };
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for (id, exchange) in &established.exchanges {
+            match exchange {
+                Exchange::QuickInitiator(quick) => ours.push((*id, quick.spi.0.to_be_bytes())),
+                Exchange::QuickResponder(quick) => theirs.push((*id, quick.child)),
+                _ => {}
+            }
+        }
+        let named = |spi: &[u8]| message.spi == spi;
+        let given_up = theirs.iter().find(|(_, child)| {
+            let child = self.children.get(child);
+            child.is_some_and(|child| {
+                named(&child.sa.outbound.spi.0.to_be_bytes()) || named(&child.sa.inbound.spi.0.to_be_bytes())
+            })
+        });
+        if let Some((_, child)) = given_up {
+            return self.quick_mode_given_up(sa, *child);
+        }
+        let refused = match ours.as_slice() {
+            [(only, _)] => Some(*only),
+            several => several.iter().find(|(_, spi)| named(spi)).map(|(id, _)| *id),
+        };
+        if let Some(id) = refused {
+            if let Some(Exchange::QuickInitiator(quick)) = established.exchanges.remove(&id) {
+                self.quick_mode_failed(sa, &quick);
+            }
+        } else if let ([], [(_, child)]) = (ours.as_slice(), theirs.as_slice()) {
+            self.quick_mode_given_up(sa, *child);
+        }
+    }
+
+    /// The peer does not finish the quick mode that made this child SA: message 2 is not sent
+    /// again, not even if message 1 is repeated, and the child SA ends.
+    pub(super) fn quick_mode_given_up(&mut self, sa: &mut IsakmpSa, child: ChildId) {
+        self.forget_quick_mode(sa, child);
+        self.end_child(child, "the peer gave it up", false);
+    }
+
+    /// Forgets the quick mode that made a child SA, if it is still in progress on this SA.
+    pub(super) fn forget_quick_mode(&mut self, sa: &mut IsakmpSa, child: ChildId) {
+        let Some(established) = sa.established_mut() else { return };
+        let made = |exchange: &Exchange| match exchange {
+            Exchange::QuickResponder(quick) => quick.child == child,
+            _ => false,
+        };
+        let id = established.exchanges.iter().find(|(_, exchange)| made(exchange)).map(|(id, _)| *id);
+        if let Some(id) = id {
+            established.exchanges.remove(&id);
+            established.ivs.forget(id);
+            sa.seen.withdraw(id);
+        }
+    }
+}
+
+fn no_entry(selector: &Selector, profile: Option<&str>) -> Refusal {
+    Refusal::NoCryptoMapEntry { selector: *selector, profile: profile.map(str::to_string) }
+}
+
+fn misfit(terms: &EntryTerms, offered: &[Proposal], difference: Phase2Difference) -> Refusal {
+    Refusal::NoPhase2Proposal(Box::new(Phase2Misfit::new(terms, offered, difference)))
+}
+
+/// RESPONDER-LIFETIME (RFC 2407 section 4.6.3.1) in message 2.
+fn responder_lifetime(told: Lifetimes, spi: Spi) -> Notify {
+    let mut data = Vec::new();
+    attribute::write(&told.attributes(), &mut data);
+    Notify {
+        protocol: protocol::ESP,
+        spi: spi.0.to_be_bytes().to_vec(),
+        kind: notify::RESPONDER_LIFETIME,
+        data,
+    }
+}
