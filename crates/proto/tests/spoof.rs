@@ -146,6 +146,9 @@ fn patched(mut packet: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
     packet
 }
 
+/// Changes a packet after it was sealed.
+type Change = fn(&mut Vec<u8>);
+
 /// What is wrong.
 enum Bad {
     /// The inner packet.
@@ -157,7 +160,7 @@ enum Bad {
     /// The plaintext is this and nothing else: no padding, no next header are added.
     Plain(Vec<u8>),
     /// The good packet is changed after it was sealed.
-    Sealed(fn(&mut Vec<u8>)),
+    Sealed(Change),
     /// The good packet has this number, after number 100 was received.
     Number(u32),
     /// The good packet of this SA carries the SPI of the case's SA.
@@ -369,7 +372,7 @@ fn padding_only() -> Vec<u8> {
 }
 
 fn forged() -> Vec<Case> {
-    let sealed: [(&str, fn(&mut Vec<u8>), Reason); 15] = [
+    let sealed: [(&str, Change, Reason); 15] = [
         ("a wrong bit in the check value", |packet| *packet.last_mut().unwrap() ^= 1, Reason::Icv),
         ("a wrong bit in the IV", |packet| packet[8] ^= 0x80, Reason::Icv),
         ("a wrong bit in the data", |packet| packet[30] ^= 0x10, Reason::Icv),
@@ -513,7 +516,7 @@ impl Hub {
             _ => {}
         }
         if let Some(packet) = prepared {
-            assert_eq!(self.receive(&packet).0, [good.clone()], "{}", case.name);
+            assert_eq!(self.receive(&packet).0, std::slice::from_ref(&good), "{}", case.name);
         }
         let before = self.counts(via);
         let packet = match &case.bad {

@@ -1,8 +1,8 @@
 //! Floods of first messages with forged addresses: branches and clients that have been here before
 //! come in nevertheless. Virtual time, the real engine, round trips of 0 to 300 ms.
 //!
-//! A peer has lost its power: it knows nothing any more and begins anew. It has three tries of four
-//! seconds while the flood lasts.
+//! A peer loses power and restarts without any SA. It has three tries of four seconds while the flood
+//! lasts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod aggressive;
@@ -96,7 +96,7 @@ impl Site {
         tunnel(&self.field.nodes[index], &self.field.nodes[HUB_NODE])
     }
 
-    /// The peer lost its power and begins anew.
+    /// The peer loses power and restarts without any SA.
     fn reboot(&mut self, index: usize) {
         let mut seed = [self.reboots; 32];
         seed[..8].copy_from_slice(&(index as u64).to_be_bytes());
