@@ -154,15 +154,17 @@ impl Engine {
     /// our other capabilities, in so far as there is room: first those that the peer announced too.
     pub(crate) fn responder_vendors(sa: &IsakmpSa, mut room: usize) -> Vec<Vendor> {
         let dialect = sa.dialect.map(Dialect::vendor);
-        let ours = [Vendor::Dpd, Vendor::Unity, Vendor::Xauth];
-        let (shared, others): (Vec<_>, Vec<_>) = ours.into_iter().partition(|vendor| sa.vendors.has(*vendor));
+        let matter = [Vendor::Dpd, Vendor::Xauth, Vendor::Unity];
+        let (shared, others): (Vec<_>, Vec<_>) =
+            matter.into_iter().partition(|vendor| sa.vendors.has(*vendor));
         let mut fitting = dialect.into_iter().chain(shared).chain(others).collect::<Vec<_>>();
         fitting.retain(|vendor| {
             let left = room.checked_sub(PAYLOAD_HEADER + vendor.bytes().len());
             room = left.unwrap_or(room);
             left.is_some()
         });
-        dialect.into_iter().chain(ours).filter(|vendor| fitting.contains(vendor)).collect()
+        let order = [Vendor::Dpd, Vendor::Unity, Vendor::Xauth];
+        dialect.into_iter().chain(order).filter(|vendor| fitting.contains(vendor)).collect()
     }
 
     /// Our NAT-D payloads: the peer's address as we see it, then ours.
