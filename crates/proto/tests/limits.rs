@@ -63,6 +63,8 @@ const ROWS: &[Row] = &[
           refused: |refusal| *refusal == Refusal::TooManyNetworks },
     Row { name: "QUICK_MODES_WAITING", bound: limits::QUICK_MODES_WAITING, reach: over_time::quick_modes_begun,
           refused: |refusal| *refusal == Refusal::TooMany },
+    Row { name: "HALF_MADE", bound: limits::HALF_MADE, reach: over_time::half_made,
+          refused: |refusal| *refusal == Refusal::TooMany },
     Row { name: "CHILDREN_PENDING", bound: limits::CHILDREN_PENDING, reach: over_time::packets_waiting,
           refused: |refusal| *refusal == Refusal::TooMany },
     // the reference hub's map has two dynamic entries without ACL, which count as one line each

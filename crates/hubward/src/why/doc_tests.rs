@@ -4,9 +4,13 @@
 use super::world::{CLIENT_ADDRESS, HUB, HUB_ADDRESS, Login, SPOKE, SPOKE_ADDRESS, Side, Way, World, edit};
 use crate::why::explanation::Explanation;
 use crate::why::failure::Cause;
+use hubward_crypto::suite::{EspAuth, EspCipher, EspSuite};
 use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::ike::attributes::Oddity;
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::identity::IdentityError;
+use hubward_proto::ike::misfit::{Phase1Misfit, Phase2Misfit, Phase2Offer};
+use hubward_proto::ike::proposal::{Phase1Difference, Phase1Offer, Phase2Difference};
 use hubward_proto::ike::snapshot::IsakmpState;
 use hubward_proto::names::{InterfaceId, Untrusted, VrfId};
 use hubward_proto::path::{Encapsulation, Path};
@@ -173,6 +177,22 @@ fn refusals() -> Vec<(Ipv4Addr, Refusal)> {
         spoke(Refusal::NotOffered),
         spoke(Refusal::TooFast),
         spoke(Refusal::TooMany),
+        spoke(Refusal::TooManyChildren { limit: 258 }),
+        spoke(Refusal::NoPhase2Proposal(Box::new(Phase2Misfit {
+            offers: vec![Phase2Offer {
+                protocol: 3,
+                id: 3,
+                odd: Some(Oddity::Unknown(11)),
+                ..Phase2Offer::default()
+            }],
+            wanted: vec![("myset".into(), EspSuite::new(EspCipher::TripleDes, Some(EspAuth::Sha1)).unwrap())],
+            pfs: None,
+            difference: Phase2Difference::Attribute(Oddity::Unknown(11)),
+        }))),
+        spoke(Refusal::NoPhase1Proposal(Box::new(Phase1Misfit {
+            offers: vec![Phase1Offer::default()],
+            nearest: Some((Phase1Offer::default(), 10, Phase1Difference::Attribute(Oddity::Unknown(13)))),
+        }))),
         spoke(Refusal::Identity(IdentityError::Addresses)),
         spoke(Refusal::KeyOfMany(Untrusted::new("branch7.example.org"))),
         spoke(Refusal::WrongGateway(Untrusted::new("vpn.example.org"))),

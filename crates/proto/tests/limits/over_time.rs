@@ -35,6 +35,21 @@ pub(crate) fn quick_modes_begun(count: usize) -> Bench {
     bench
 }
 
+/// Quick modes of one peer on as many SAs as they need, whose third message never arrives.
+pub(crate) fn half_made(count: usize) -> Bench {
+    let mut bench = bench(hub_policy());
+    let indices: Vec<_> = (0..count).collect();
+    for (number, some) in indices.chunks(limits::QUICK_MODES).enumerate() {
+        let mut peer = Peer::main_mode(&mut bench, from(0), "cisco123", 3 + number as u8);
+        for index in some {
+            let writer = quick_mode(1000 + *index as u32, &[1; 20], spoke_net(*index), LOCAL);
+            let message = peer.seal(exchange::QUICK, 77 + *index as u32, &writer);
+            bench.datagram(from(0), &message);
+        }
+    }
+    bench
+}
+
 /// Completed quick modes.
 pub(crate) fn children(count: usize) -> Bench {
     let mut bench = bench(hub_policy());

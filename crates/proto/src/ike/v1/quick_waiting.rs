@@ -78,3 +78,66 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::selector::{AddressRange, Selector};
+    use crate::names::{InterfaceId, Service, VrfId};
+    use crate::path::Encapsulation;
+    use crate::wire::isakmp::Cookie;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn begun(bytes: usize) -> Begun {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let path = Path {
+            local: address,
+            local_port: 500,
+            remote: address,
+            remote_port: 500,
+            interface: InterfaceId(0),
+            vrf: VrfId(0),
+            encapsulation: Encapsulation::Native,
+        };
+        let header = Header {
+            initiator: Cookie::ZERO,
+            responder: Cookie::ZERO,
+            first: 8,
+            exchange: 32,
+            flags: 1,
+            message_id: 1,
+        };
+        Begun { path, header, body: vec![0; bytes] }
+    }
+
+    /// Few long messages are as many bytes as many short ones.
+    #[test]
+    fn what_waits_is_bounded_in_bytes() {
+        let mut waiting = Waiting::default();
+        let half = limits::QUICK_MODE_BYTES_WAITING / 2;
+        assert_eq!(waiting.begin(begun(half)), Ok(()));
+        assert_eq!(waiting.begin(begun(half + 1)), Err(Refusal::TooMany));
+        assert_eq!(waiting.begin(begun(half)), Ok(()));
+        assert_eq!(waiting.begin(begun(1)), Err(Refusal::TooMany));
+        assert_eq!(waiting.begun.len(), 2);
+    }
+
+    /// What is wanted twice waits once.
+    #[test]
+    fn wishes_are_bounded() {
+        let mut waiting = Waiting::default();
+        let host = |last: u32| AddressRange::host(IpAddr::V4(Ipv4Addr::from(last)));
+        let child = |last: u32| PendingChild {
+            service: Service::Client("work".into()),
+            selector: Selector::between(host(1), host(last)),
+            replaces: None,
+            unanswered: 0,
+        };
+        for last in 0..limits::CHILDREN_PENDING as u32 {
+            assert_eq!(waiting.want(child(last)), Ok(()));
+            assert_eq!(waiting.want(child(last)), Ok(()));
+        }
+        assert_eq!(waiting.wanted.len(), limits::CHILDREN_PENDING);
+        assert_eq!(waiting.want(child(u32::MAX)), Err(Refusal::TooMany));
+    }
+}
