@@ -109,6 +109,7 @@ mod tests {
             behind_nat: false,
             since: crate::time::Instant::ORIGIN,
             called: None,
+            told: None,
         }
     }
 
