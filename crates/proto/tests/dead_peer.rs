@@ -254,3 +254,64 @@ fn an_unprotected_invalid_spi_has_no_effect() {
     assert_eq!(children(&bench), before);
     assert_eq!(bench.engine.inspect().isakmp.len(), 1);
 }
+
+/// The hub's child SAs are cleared, and the delete is lost: the spoke goes on with an SPI that the
+/// hub does not know, while phase 1 is up on both sides and answers every probe. The hub tells it.
+#[test]
+fn a_peer_whose_delete_was_lost_is_told_by_its_own_packets() {
+    for nat in [None, Some(ip("192.0.2.7"))] {
+        let mut world = World::new(vec![
+            Node::new(HUB, probing(hub_policy()), 1),
+            Node::new(SPOKE, spoke_policy(SPOKE, LAN), 2),
+        ]);
+        world.nodes[1].nat = nat;
+        world.acquire(1);
+        world.run(Duration::from_secs(2));
+        world.filter = Some(Box::new(|_| false));
+        world.input(0, Input::Command(Command::ClearSa { peer: None }));
+        world.filter = None;
+        assert!(world.nodes[0].inbound.is_empty() && !world.nodes[1].outbound.is_empty());
+        let child = Arc::clone(world.nodes[1].outbound.values().next().unwrap());
+        let (local, remote) = (child.path.remote, nat.unwrap_or(child.path.local));
+        let path = hubward_proto::path::Path { local, remote, ..child.path };
+        world.input(0, Input::UnknownSpi { path, spi: child.outbound.spi });
+        world.run(Duration::from_secs(1));
+        assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{nat:?}");
+        assert_eq!(world.nodes[1].inbound.len(), 1, "{nat:?}");
+    }
+}
+
+/// Forged ESP with the address of a peer makes the hub send it one message in a second, and costs
+/// it nothing.
+#[test]
+fn forged_spis_flood_nobody() {
+    let (mut bench, spoke) = bench();
+    let before = children(&bench);
+    let mut sent = 0;
+    for number in 0..1000 {
+        let spi = hubward_proto::names::Spi(0x5000 + number);
+        sent += bench.input(Input::UnknownSpi { path: spoke.path, spi }).len();
+        bench.now += Duration::from_millis(10);
+        let stranger = path(ip(HUB), ip("203.0.113.77"), 500);
+        assert!(bench.input(Input::UnknownSpi { path: stranger, spi }).is_empty());
+    }
+    assert!((9..=11).contains(&sent), "{sent} in ten seconds");
+    assert_eq!(children(&bench), before);
+}
+
+/// The same for a VPN client, which has only this one child SA.
+#[test]
+fn a_client_that_is_told_of_an_unknown_spi_has_its_tunnel_back() {
+    let client = Node::new("10.51.82.100", client_policy("10.51.82.100"), 2);
+    let mut world = World::new(vec![Node::new(HUB, hub_policy(), 1), client]);
+    world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
+    world.run(Duration::from_secs(3));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    world.filter = Some(Box::new(|_| false));
+    world.input(0, Input::Command(Command::ClearSa { peer: None }));
+    world.filter = None;
+    traffic::Traffic::default().run(&mut world, 3);
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]));
+    assert_eq!((world.nodes[0].inbound.len(), world.nodes[1].inbound.len()), (1, 1));
+    assert!(world.nodes[1].assignment.is_some());
+}

@@ -250,7 +250,7 @@ fn a_peer_that_jumps_is_followed_at_a_bounded_rate() {
         let before = ports(&world);
         esp_from(&mut world, child, old + turn % 2);
         moves += usize::from(before != ports(&world));
-        world.now = world.now + Duration::from_millis(10);
+        world.now += Duration::from_millis(10);
     }
     assert!((1..=3).contains(&moves), "{moves} in a second");
 }

@@ -47,7 +47,7 @@ use hubward_proto::flow::tables::Tables;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Effect, Input};
-use hubward_proto::names::{InterfaceId, VrfId};
+use hubward_proto::names::{InterfaceId, Spi, VrfId};
 use hubward_proto::path::{Encapsulation, ISAKMP_PORT, NATT_PORT, Path};
 use hubward_proto::policy::Policy;
 use hubward_proto::time::Instant;
@@ -143,10 +143,10 @@ impl Drives for Gateway {
                     self.views.failures().packet(clock::wall(), sa.path(), &sa.child, refused);
                 }
             }
-            News::Notice(Notice::UnknownSpi { local, remote, encapsulation, .. }) => {
+            News::Notice(Notice::UnknownSpi { spi, local, remote, encapsulation }) => {
                 let port = if encapsulation == Encapsulation::Udp { NATT_PORT } else { ISAKMP_PORT };
                 let Some(path) = self.path(SocketAddr::new(remote, port), local, port) else { return };
-                self.engine.handle(now(), Input::UnknownSpi { path });
+                self.engine.handle(now(), Input::UnknownSpi { path, spi: Spi(spi) });
             }
             News::Notice(Notice::NearlyExhausted(_) | Notice::Exhausted(_)) => {}
         }

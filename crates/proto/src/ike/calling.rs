@@ -12,18 +12,19 @@ use crate::flow::tables::Acquire;
 use crate::ike::engine::Engine;
 use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{IsakmpSa, PendingChild};
-use crate::names::{PeerId, Service};
+use crate::names::{PeerId, Service, Spi};
 use crate::path::{Encapsulation, Path};
 use crate::policy::MapEntryKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
-    /// ESP with an unknown SPI: with `invalid-spi-recovery` we initiate to the peer: to a static
+    /// ESP with an unknown SPI: a peer with a phase-1 SA is told under its protection. Else, with `invalid-spi-recovery` we initiate to the peer: to a static
     /// peer for its tunnel, to any other for phase 1 alone, whose INITIAL-CONTACT makes it drop its
     /// old tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be
     /// reached.
-    pub(super) fn unknown_spi(&mut self, path: Path) {
+    pub(super) fn unknown_spi(&mut self, path: Path, spi: Spi) {
+        self.tell_of_spi(&path, spi);
         // a first message proves nothing, so one with the peer's address does not stand in the way
         let counts = |sa: &IsakmpSa| sa.initiator || sa.established().is_some();
         if !self.policy.global.invalid_spi_recovery

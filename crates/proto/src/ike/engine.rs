@@ -154,7 +154,7 @@ impl Engine {
                 self.traffic(child, last_inbound, last_outbound)
             }
             Input::PeerMoved { child, remote, remote_port } => self.child_moved(child, remote, remote_port),
-            Input::UnknownSpi { path } => self.unknown_spi(path),
+            Input::UnknownSpi { path, spi } => self.unknown_spi(path, spi),
             Input::Moved { interface, address } => self.moved(interface, address),
             Input::Policy(policy) => {
                 self.change_policy(policy);

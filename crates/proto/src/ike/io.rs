@@ -3,7 +3,7 @@
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::tables::Acquire;
 use crate::ike::event::Event;
-use crate::names::{ChildId, InterfaceId};
+use crate::names::{ChildId, InterfaceId, Spi};
 use crate::path::Path;
 use crate::policy::{ClientGroup, Policy};
 use crate::time::Instant;
@@ -63,8 +63,10 @@ pub enum Input<'a> {
     },
     /// An ESP packet with an unknown SPI was received.
     UnknownSpi {
-        /// Its outer path.
+        /// Its outer path; the port is the usual one, not that of a NAT.
         path: Path,
+        /// The SPI.
+        spi: Spi,
     },
     /// An interface has another address now (DHCP), or none.
     Moved {

@@ -193,6 +193,7 @@ impl Engine {
                 behind_nat: sa.nat.remote,
                 since: self.now,
                 called: None,
+                told: None,
             },
         );
         (id, false)
@@ -218,6 +219,7 @@ impl Engine {
                     behind_nat: peer.behind_nat,
                     since: peer.since,
                     called: None,
+                    told: None,
                 };
                 let new = self.new_peer_id();
                 if let Some(established) = sa.established() {

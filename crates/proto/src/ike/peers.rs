@@ -121,6 +121,7 @@ mod tests {
             behind_nat: false,
             since: crate::time::Instant::ORIGIN,
             called: None,
+            told: None,
         }
     }
 

@@ -429,6 +429,8 @@ pub(crate) struct Peer {
     pub(crate) since: Instant,
     /// When phase 1 was last begun to ask whether it is there.
     pub(crate) called: Option<Instant>,
+    /// When it was last notified of an SPI that we do not know.
+    pub(crate) told: Option<Instant>,
 }
 
 impl Peer {

@@ -16,10 +16,16 @@ use crate::path::Path;
 use crate::policy::Keepalive;
 use crate::time::Instant;
 use crate::wire::ike1::Notify;
+use crate::wire::registry::{notify, protocol};
 use std::time::Duration;
 
 /// Time between two such attempts for one peer.
 const AGAIN: Duration = Duration::from_secs(60);
+
+/// Time between two notifications of a peer about SPIs.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+/// Peers at one address that are notified of an SPI.
+const NEIGHBOURS: usize = 4;
 
 /// A phase 1 that we begin for a peer that is known.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +118,30 @@ impl Engine {
         self.end_peer_children(id, "the peer is dead");
     }
 
+    /// ESP with an SPI that we do not know came from a peer, or somebody who forged its address: the
+    /// peer may use a child SA whose delete was lost. Nobody else can make anything of what it is
+    /// told.
+    pub(super) fn tell_of_spi(&mut self, path: &Path, spi: Spi) {
+        let now = self.now;
+        let there: Vec<_> = self.peers.at(path.remote).map(|(id, _)| id).take(NEIGHBOURS + 1).collect();
+        // the packet does not say which of many peers behind a NAT it is from
+        if there.len() > NEIGHBOURS {
+            return;
+        }
+        for id in there {
+            let Some(conn) = self.newest_sa(id) else { continue };
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            if peer.told.is_some_and(|told| told + TELL_AGAIN > now) {
+                continue;
+            }
+            peer.told = Some(now);
+            let spi = spi.0.to_be_bytes().to_vec();
+            let data = spi.clone();
+            let message = Notify { protocol: protocol::ESP, spi, kind: notify::INVALID_SPI, data };
+            self.with_sa(conn, |engine, sa| engine.notify(sa, &message));
+        }
+    }
+
     /// INVALID-SPI under a phase-1 SA: the peer does not know a child SA that we use. It is made
     /// anew at once, because it carries nothing.
     pub(crate) fn spi_is_unknown(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
@@ -128,7 +158,8 @@ impl Engine {
             return told;
         };
         let is_client = self.peers.get(&peer).is_none_or(|peer| peer.is_client());
-        if let Some(again) = again.filter(|_| !is_client && sa.connection.is_none() && !self.stopping)
+        // a client of this gateway makes its child SAs itself
+        if let Some(again) = again.filter(|_| !is_client && !self.stopping)
             && let Err(refusal) = self.start_quick_mode(sa, again)
         {
             let path = sa.path;

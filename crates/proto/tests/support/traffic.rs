@@ -65,7 +65,7 @@ impl Traffic {
             self.lost += 1;
             if let Some(index) = world.nodes.iter().position(|node| node.address == child.path.remote) {
                 let path = Path { local: child.path.remote, remote: child.path.local, ..child.path };
-                world.input(index, Input::UnknownSpi { path });
+                world.input(index, Input::UnknownSpi { path, spi: child.outbound.spi });
             }
             return;
         };
