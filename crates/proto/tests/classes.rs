@@ -8,6 +8,7 @@ mod support;
 use hubward_crypto::secret::Secret;
 use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
 use hubward_proto::ike::engine::Engine;
+use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::ike::proposal::{choose_phase1, offer_phase1};
 use hubward_proto::policy::{Authentication, IsakmpPolicy};
 use hubward_proto::time::Instant;
@@ -18,7 +19,7 @@ use peer::{Bench, Peer, quick_mode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{HUB, hub_policy, ip};
+use support::{HUB, Node, World, client_policy, hub_policy, ip, tunnel};
 
 fn policy() -> IsakmpPolicy {
     IsakmpPolicy {
@@ -119,5 +120,32 @@ fn spis_are_random_and_never_taken_twice() {
     for bit in 0..32 {
         let set = spis.iter().filter(|spi| **spi >> bit & 1 == 1).count();
         assert!((12..=52).contains(&set), "bit {bit} is set in {set} of {PEERS}");
+    }
+}
+
+/// A gateway that has the group key and another identity than the user expects gets no password, in
+/// either mode.
+#[test]
+fn no_password_is_given_to_a_gateway_of_another_identity() {
+    use hubward_proto::policy::Phase1Mode;
+    for mode in [Phase1Mode::Aggressive, Phase1Mode::Main] {
+        for (wanted, is_right) in [(HUB, true), ("gateway.example.com", false)] {
+            let mut policy = client_policy("10.51.82.100");
+            let mut connection = (*policy.connections[0]).clone();
+            connection.mode = mode;
+            connection.gateway_identity = Some(wanted.into());
+            // in main mode the key is found by the address
+            if mode == Phase1Mode::Main {
+                connection.key = Secret::new(*b"cisco123");
+            }
+            policy.connections = vec![connection.into()];
+            let mut world =
+                World::new(vec![Node::new(HUB, hub_policy(), 1), Node::new("10.51.82.100", policy, 2)]);
+            world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
+            world.run(Duration::from_secs(3));
+            let asked = world.nodes[1].passwords_asked;
+            assert_eq!(asked > 0, is_right, "{mode:?} {wanted}: {:?}", world.nodes[1].refusals());
+            assert_eq!(tunnel(&world.nodes[1], &world.nodes[0]), is_right, "{mode:?} {wanted}");
+        }
     }
 }

@@ -71,6 +71,8 @@ struct Kept {
     /// The file, if there is to be one.
     path: Option<PathBuf>,
     database: Option<Database>,
+    /// The device and inode of the file that is open.
+    file: Option<(u64, u64)>,
     /// Whether what the file had is in memory; otherwise it must not be overwritten.
     read: bool,
     /// Why the file is not up to date, as it was reported.
@@ -185,6 +187,7 @@ impl Store {
 
     fn put(&self, table: &'static str, rows: &[(String, Option<Vec<u8>>)]) {
         let mut kept = locked(&self.0.kept);
+        kept.let_go_of_a_lost_file();
         match kept.database.take() {
             Some(database) => match guarded(|| put(&database, table, rows)) {
                 Ok(()) => kept.database = Some(database),
@@ -200,6 +203,7 @@ impl Store {
 
     fn retry(&self) {
         let mut kept = locked(&self.0.kept);
+        kept.let_go_of_a_lost_file();
         let waited = kept.tried.is_none_or(|at| at.elapsed() >= AGAIN);
         if kept.path.is_some() && kept.database.is_none() && waited {
             drop(kept.reopen(&self.0.content));
@@ -234,8 +238,20 @@ impl Kept {
             opened = self.open_file(&path, memory);
         }
         let outcome = opened.map(|database| self.database = Some(database));
+        self.file = identity(&path);
         self.tell(outcome.as_ref().err().map(Fault::words));
         outcome
+    }
+
+    /// If somebody has moved or removed the open file, it is given up: nobody would find it after a
+    /// restart, and a new one is given everything.
+    fn let_go_of_a_lost_file(&mut self) {
+        let Some(path) = &self.path else { return };
+        if self.database.is_some() && identity(path) != self.file {
+            tracing::warn!("{} was moved or removed; it is written anew", path.display());
+            self.database.take().into_iter().for_each(guarded_drop);
+            self.tried = None;
+        }
     }
 
     fn open_file(&mut self, path: &Path, memory: &Mutex<Content>) -> Result<Database, Fault> {
@@ -307,6 +323,12 @@ impl Fault {
             Self::Broken(why) | Self::Disk(why) => why.clone(),
         }
     }
+}
+
+/// What the file at a path is, whatever it is called.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 fn folder_of(path: &Path) -> Result<(), Fault> {
@@ -584,6 +606,23 @@ mod tests {
         assert_eq!(copied.get(LEASES).unwrap().len(), 1);
         assert_eq!(copied.get(DHCP_CLIENT).unwrap().len(), 1);
         assert!(copy_of(&folder.path().join("absent")).is_err());
+    }
+
+    /// A file that is moved away or removed while it is open is written anew, with everything.
+    #[test]
+    fn a_file_that_is_moved_away_is_written_anew() {
+        let (folder, _) = written();
+        let path = folder.path().join(NAME);
+        let store = Store::open(folder.path()).unwrap();
+        std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        store.write(LEASES, &[row("b", &[10, 5, 5, 2])]);
+        std::fs::remove_file(&path).unwrap();
+        // without anything to write, too
+        store.write_waiting(Duration::ZERO);
+        assert_eq!(store.trouble(), None);
+        drop(store);
+        let rows = Store::open(folder.path()).unwrap().rows(LEASES);
+        assert_eq!(rows.keys().collect::<Vec<_>>(), ["a", "b"]);
     }
 
     /// Nobody but whoever writes waits for the disk: here it hangs.
