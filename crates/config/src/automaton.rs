@@ -3,6 +3,7 @@
 
 use crate::form::Word;
 use crate::interface_name::long_name;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 /// What a position of a form takes.
@@ -214,6 +215,11 @@ impl Form {
 }
 
 impl Form {
+    /// The tokens that a line of the form may begin with.
+    pub(crate) fn begins_with(&self) -> impl Iterator<Item = &Token> {
+        self.first.iter().filter_map(|place| self.tokens.get(*place))
+    }
+
     /// Every token.
     pub(crate) fn tokens(&self) -> &[Token] {
         &self.tokens
@@ -449,12 +455,24 @@ fn intern(token: &Token, keyword: &str) -> &'static str {
 
 /// Runs words through forms. `prefix` lets a line that stops within a form pass, as `no` does.
 pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
+    run_asking(forms, words, prefix, |_, _| true)
+}
+
+/// [`run`] for one who does not always ask what was expected: that depends on a form that fits up to
+/// the word at a place.
+pub(crate) fn run_asking(
+    forms: &[&Form],
+    words: &[Word<'_>],
+    prefix: bool,
+    asks: impl Fn(usize, usize) -> bool,
+) -> Outcome {
     let walk = Walk::new(forms, words);
+    let expected = |form, place| if asks(form, place) { walk.expected() } else { Vec::new() };
     if let Some(place) = walk.failed {
         let form = walk.live.first().map_or(0, |path| path.form);
         // a line that begins like no command often belongs to another mode; a list of every command
         // does not help
-        let expected = if place == 0 { Vec::new() } else { walk.expected() };
+        let expected = if place == 0 { Vec::new() } else { expected(form, place) };
         return Outcome::Invalid(Misfit { word: place, form, expected });
     }
     if let Some(place) = walk.ambiguous() {
@@ -471,7 +489,10 @@ pub fn run(forms: &[&Form], words: &[Word<'_>], prefix: bool) -> Outcome {
             let is_whole = walk.ends(path);
             Outcome::Complete(Matched { is_whole, ..walk.matched(path) })
         }
-        None => Outcome::Incomplete(walk.live.first().map_or(0, |path| path.form), walk.expected()),
+        None => {
+            let form = walk.live.first().map_or(0, |path| path.form);
+            Outcome::Incomplete(form, expected(form, words.len()))
+        }
     }
 }
 
@@ -608,17 +629,15 @@ impl<'a> Walk<'a> {
 
     /// What may come next, each once, keywords first.
     fn expected(&self) -> Vec<Token> {
-        let mut out: Vec<Token> = Vec::new();
+        let mut out: BTreeMap<(bool, String), Token> = BTreeMap::new();
         for path in &self.live {
             let Some(form) = self.form(path) else { continue };
             for token in form.next(path.place).iter().filter_map(|place| form.tokens.get(*place)) {
-                if !out.iter().any(|known| known.shown() == token.shown()) {
-                    out.push(token.clone());
-                }
+                let key = (matches!(token, Token::Argument(..)), token.shown());
+                out.entry(key).or_insert_with(|| token.clone());
             }
         }
-        out.sort_by_key(|token| (matches!(token, Token::Argument(..)), token.shown()));
-        out
+        out.into_values().collect()
     }
 
     fn matched(&self, path: &Path) -> Matched {

@@ -1,6 +1,7 @@
 //! What differs between two configurations, by section: `show archive config differences`.
 
-use crate::parse::{Numbers, Said, Trace, read};
+use crate::parse::{Said, Trace, read};
+use crate::parsed::Numbers;
 use std::collections::BTreeMap;
 
 /// A line that only one of two configurations has.

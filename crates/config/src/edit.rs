@@ -7,6 +7,7 @@
 //! document. So a line can never mean something else than it would in a file.
 
 use crate::automaton::Form;
+use crate::command::acl::said_by_ios;
 use crate::command::interface_range::members;
 use crate::command::submode::Sub;
 use crate::command::table::{Lookup, commands, lookup};
@@ -15,7 +16,8 @@ use crate::document::Class;
 use crate::form::words;
 use crate::help::{self, Choice};
 use crate::model::Config;
-use crate::parse::{Numbers, Said, Trace, TracedCommand, end_of, reach, read};
+use crate::parse::{Said, Trace, TracedCommand, end_of, reach, read};
+use crate::parsed::Numbers;
 use crate::placing::is_global;
 use crate::source::pasted;
 
@@ -64,6 +66,9 @@ pub enum Wrong {
     Ambiguous,
     /// A word is wrong; its offset in the line, in bytes from 0.
     Invalid(usize),
+    /// The line is right, and what it sets cannot be set: IOS's own words, without the `% ` before
+    /// them.
+    Said(&'static str),
 }
 
 impl Position {
@@ -419,6 +424,13 @@ fn wrong(position: &Position, command: &str, reference: &[&str], place: usize) -
             let (parsed, _) = read(&joined(reference, &[]), Numbers::Kept);
             let remark =
                 parsed.diagnostics.iter().find(|remark| usize::try_from(remark.line) == Ok(place + 1));
+            let expected = remark.and_then(|remark| {
+                let problem = remark.message.strip_suffix(" is expected here")?;
+                problem.rsplit_once(": ").map(|(_, expected)| expected)
+            });
+            if let Some(said) = expected.and_then(said_by_ios) {
+                return Wrong::Said(said);
+            }
             let entry = reference.get(place).copied().unwrap_or_default();
             let moved = entry.len() - entry.trim_start().len();
             let start = command.len() - command.trim_start().len();

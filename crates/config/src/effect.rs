@@ -5,10 +5,10 @@
 use crate::diagnostic::{Code, Diagnostic, Kind, Severity};
 use crate::document::Class;
 use crate::model::{Acl, AclEntry, AclKind, AclLine, GroupMembers, Interface, NetworkObject, ServiceObject};
-use crate::parsed::{Parsed, unenforced};
+use crate::parsed::{Numbers, Parsed, unenforced};
 use crate::verdict::lines::{Block, Negated, Spelled, blocks};
 use crate::verdict::world::{has_no_link, is_template, is_tunnel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts right what was said of lines one by one.
 pub(crate) fn settle(parsed: &mut Parsed) {
@@ -20,18 +20,20 @@ pub(crate) fn settle(parsed: &mut Parsed) {
         }
     }
     quiet(parsed, &quieted);
+    let mut stopping: BTreeMap<u32, String> = BTreeMap::new();
     for change in changes {
         if let Change::Stops(line, message) = change {
-            stops(parsed, line, message);
+            stopping.entry(line).or_insert(message);
         }
     }
-    complete(parsed);
+    stops(parsed, stopping);
+    complete(parsed, Numbers::Kept);
     held_otherwise(parsed);
 }
 
 /// Completes the model of what only the whole configuration shows.
-pub(crate) fn complete(parsed: &mut Parsed) {
-    holes(parsed);
+pub(crate) fn complete(parsed: &mut Parsed, numbers: Numbers) {
+    holes(parsed, numbers);
 }
 
 /// The message for a line that changes forwarding.
@@ -134,6 +136,9 @@ fn changes(parsed: &Parsed) -> Vec<Change> {
             out.extend(ipv6_beside_filters(block));
         }
     }
+    // a line of a range that one interface does not use may be another's
+    let lines: BTreeSet<u32> = used.iter().map(|(_, line)| *line).collect();
+    out.retain(|change| !matches!(change, Change::Quiet(line, _) if lines.contains(line)));
     out.extend(taken_back(&blocks).map(|line| Change::Quiet(line, TAKEN_BACK)));
     let is_used = |kind: Kind| used.iter().any(|(used, _)| *used == kind);
     let rules: Vec<_> = open.iter().filter(|one| one.header.is_none()).collect();
@@ -250,33 +255,37 @@ fn quiet(parsed: &mut Parsed, lines: &BTreeMap<u32, &str>) {
     }
 }
 
-fn stops(parsed: &mut Parsed, line: u32, message: String) {
-    parsed.diagnostics.retain(|told| told.line != line || told.code == Code::Unenforced);
-    if parsed.diagnostics.iter().any(|told| told.line == line) {
-        return;
+/// These lines stop the start, each with why, unless they do so already.
+fn stops(parsed: &mut Parsed, mut lines: BTreeMap<u32, String>) {
+    parsed.diagnostics.retain(|told| !lines.contains_key(&told.line) || told.code == Code::Unenforced);
+    for told in &parsed.diagnostics {
+        lines.remove(&told.line);
     }
-    parsed.diagnostics.push(Diagnostic {
-        severity: Severity::Error,
-        code: Code::Unenforced,
-        line,
-        column: 1,
-        message,
-        remedy: "enforce it elsewhere and allow it with --allow-unenforced".into(),
-    });
-    if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
-        line.class = Class::Unsupported;
+    for (line, message) in lines {
+        parsed.diagnostics.push(Diagnostic {
+            severity: Severity::Error,
+            code: Code::Unenforced,
+            line,
+            column: 1,
+            message,
+            remedy: "enforce it elsewhere and allow it with --allow-unenforced".into(),
+        });
+        if let Some(line) = place(line).and_then(|place| parsed.document.lines.get_mut(place)) {
+            line.class = Class::Unsupported;
+        }
     }
 }
 
 /// A line of an access list that was not understood stays in the list as one that may concern any
 /// packet, so that whatever uses the list knows that it is not whole.
-fn holes(parsed: &mut Parsed) {
-    // without line numbers there is no order either
-    let numbered = parsed.config.acls.iter().all(|acl| acl.line > 0);
-    let mut found: Vec<(String, AclKind, AclEntry)> = Vec::new();
+fn holes(parsed: &mut Parsed, numbers: Numbers) {
+    let mut found: BTreeMap<String, (AclKind, Vec<AclEntry>)> = BTreeMap::new();
+    // a line of a range of interfaces is in several blocks
+    let mut seen: BTreeSet<u32> = BTreeSet::new();
     for block in blocks(parsed) {
-        let kinds = [("extended", AclKind::Extended), ("standard", AclKind::Standard)];
-        let kind = kinds.iter().find(|(kind, _)| block.head.begins(&format!("ip access-list {kind}")));
+        let kinds =
+            [("ip access-list extended", AclKind::Extended), ("ip access-list standard", AclKind::Standard)];
+        let kind = kinds.iter().find(|(words, _)| block.head.begins(words));
         let named = block.head.word(3).zip(kind.map(|(_, kind)| *kind));
         for line in block.lines().filter(|line| line.class == Class::Unknown) {
             // a line of a numbered list that has a mistake may be written where the mode before it
@@ -286,37 +295,68 @@ fn holes(parsed: &mut Parsed) {
             let Some((list, kind)) = of_number.or(named).filter(|_| !line.begins("ip access-list")) else {
                 continue;
             };
+            if !seen.insert(line.line) {
+                continue;
+            }
             let sequence = line.word(0).and_then(|word| word.parse().ok());
             let place = if of_number.is_some() { 2 } else { usize::from(sequence.is_some()) };
             let permit = line.word(place).and_then(verb);
-            let line = if numbered { line.line } else { 0 };
+            let line = if numbers == Numbers::Kept { line.line } else { 0 };
             let what = AclLine::Unread { permit };
-            found.push((list.to_string(), kind, AclEntry { sequence, what, line }));
+            let (_, holes) = found.entry(list.to_string()).or_insert((kind, Vec::new()));
+            holes.push(AclEntry { sequence, what, line });
         }
     }
-    for (name, kind, hole) in found {
-        let line = hole.line;
-        let place = parsed.config.acls.iter().position(|acl| acl.name == name).unwrap_or_else(|| {
-            parsed.config.acls.push(Acl { name, kind, entries: Vec::new(), line });
-            parsed.config.acls.len() - 1
-        });
-        if let Some(acl) = parsed.config.acls.get_mut(place) {
-            // by its number, or before whatever is written behind it
-            let place = match hole.sequence {
-                Some(own) => {
-                    let is_behind = |entry: &AclEntry| entry.sequence.is_some_and(|sequence| sequence >= own);
-                    acl.entries.iter().position(is_behind).unwrap_or(acl.entries.len())
-                }
-                None if line > 0 => {
-                    let before = acl.entries.iter().rposition(|entry| entry.line < line);
-                    before.map_or(0, |before| before + 1)
-                }
-                None => acl.entries.len(),
-            };
-            acl.entries.insert(place, hole);
+    let acls = &mut parsed.config.acls;
+    for acl in acls.iter_mut() {
+        if let Some((_, holes)) = found.remove(&acl.name) {
+            acl.entries = with_holes(std::mem::take(&mut acl.entries), holes, numbers);
         }
     }
+    // lists of which nothing was understood, in the order of their lines
+    let mut left: Vec<_> = found.into_iter().collect();
+    left.sort_by_key(|(_, (_, holes))| holes.first().map(|hole| hole.line));
+    acls.extend(left.into_iter().map(|(name, (kind, holes))| {
+        let line = holes.first().map_or(0, |hole| hole.line);
+        Acl { name, kind, entries: with_holes(Vec::new(), holes, numbers), line }
+    }));
     holes_of_groups(parsed);
+}
+
+/// The lines of a list with those that were not understood: by their numbers, or before whatever is
+/// written behind them.
+fn with_holes(entries: Vec<AclEntry>, holes: Vec<AclEntry>, numbers: Numbers) -> Vec<AclEntry> {
+    let sequences: Vec<(u32, usize)> =
+        entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.sequence?, place))).collect();
+    // of each line and those after it, the first of the file
+    let mut firsts: Vec<u32> = entries
+        .iter()
+        .rev()
+        .scan(u32::MAX, |first, entry| {
+            *first = entry.line.min(*first);
+            Some(*first)
+        })
+        .collect();
+    firsts.reverse();
+    let place = |hole: &AclEntry| match hole.sequence {
+        Some(own) => {
+            let behind = sequences.partition_point(|(sequence, _)| *sequence < own);
+            sequences.get(behind).map_or(entries.len(), |(_, place)| *place)
+        }
+        None if numbers == Numbers::Kept => firsts.partition_point(|first| *first < hole.line),
+        None => entries.len(),
+    };
+    let mut placed: Vec<(usize, u32, AclEntry)> =
+        holes.into_iter().map(|hole| (place(&hole), hole.sequence.unwrap_or(0), hole)).collect();
+    placed.sort_by_key(|(place, sequence, _)| (*place, *sequence));
+    let mut placed = placed.into_iter().peekable();
+    let mut out = Vec::with_capacity(entries.len() + placed.len());
+    for (place, entry) in entries.into_iter().enumerate() {
+        out.extend(std::iter::from_fn(|| placed.next_if(|(own, ..)| *own <= place)).map(|(.., hole)| hole));
+        out.push(entry);
+    }
+    out.extend(placed.map(|(.., hole)| hole));
+    out
 }
 
 /// Whether a word is `permit` or `deny`, or begins one.
@@ -327,8 +367,8 @@ fn verb(word: &str) -> Option<bool> {
 
 /// The same for lines of object groups and time ranges, which lists name.
 fn holes_of_groups(parsed: &mut Parsed) {
-    let mut groups: Vec<String> = Vec::new();
-    let mut ranges: Vec<String> = Vec::new();
+    let mut groups: BTreeSet<String> = BTreeSet::new();
+    let mut ranges: BTreeSet<String> = BTreeSet::new();
     for block in blocks(parsed) {
         if !block.below.iter().any(|line| matches!(line.class, Class::Unknown | Class::Unsupported)) {
             continue;
@@ -479,6 +519,56 @@ mod tests {
             let stops = unenforced(&parse(&format!("{nat}{line}")));
             assert_eq!(!stops.iter().any(|one| one.line == 5), is_taken, "{line}: {stops:?}");
         }
+    }
+
+    /// The lines of a range are those of each of its interfaces, with what it has besides.
+    #[test]
+    fn the_lines_of_a_range_are_looked_at_with_those_of_each_interface() {
+        let range = "interface range FastEthernet0/0 - 1\n";
+        let second = "interface FastEthernet0/1\n";
+        for (text, lines) in [
+            (format!("{second} ip access-group 3 in\n{range} ipv6 enable\n"), vec![2, 4]),
+            (format!("{range} ip access-group 3 in\n{second} ipv6 enable\n"), vec![2, 4]),
+            (format!("{range} crypto map M\n{second} ipv6 enable\n"), vec![4]),
+            // one that is shut does not speak for the other
+            (format!("{range} ip access-group 3 in\n{second} shutdown\n"), vec![2]),
+            (format!("{range} ip access-group 3 in\n shutdown\n"), vec![]),
+            (format!("{range} ip access-group 3 in\n{second} no ip access-group 3 in\n"), vec![2]),
+            (format!("{range} ip access-group 3 in\n{range} no ip access-group 3 in\n"), vec![]),
+            (
+                format!(
+                    "{range} ip nat outside\ninterface FastEthernet0/2\n ip nat inside\n\
+                     ip nat inside source list 1 interface FastEthernet0/0 overload\n"
+                ),
+                vec![2, 4, 5],
+            ),
+        ] {
+            let found: Vec<_> = unenforced(&parse(&text)).iter().map(|one| one.line).collect();
+            assert_eq!(found, lines, "{text}");
+        }
+    }
+
+    /// What is said of one interface of a range is said, whichever it is, and once.
+    #[test]
+    fn every_interface_of_a_range_is_spoken_of() {
+        for members in ["FastEthernet0/0.5 , FastEthernet0/1", "FastEthernet0/1 , FastEthernet0/0.5"] {
+            let told = parse(&format!("interface range {members}\n encapsulation dot1Q 5\n")).diagnostics;
+            let of_line: Vec<_> = told.iter().filter(|told| told.line == 2).map(|told| told.code).collect();
+            assert_eq!(of_line, [Code::Forwarding], "{members}: {told:?}");
+        }
+        let told =
+            parse("interface range FastEthernet0/0 - 3\n ip address 10.0.0.1 255.0.255.0\n").diagnostics;
+        assert_eq!(told.iter().filter(|told| told.line == 2).count(), 1, "{told:?}");
+    }
+
+    /// Two models that mean the same are equal, whether lists have lines that were understood or not.
+    #[test]
+    fn a_list_of_which_nothing_was_understood_has_no_line_where_others_have_none() {
+        let (parsed, _) = crate::parse::read("access-list 101 permit bogus\n", Numbers::Left);
+        assert_eq!(
+            parsed.config.acls.iter().map(|acl| (acl.line, acl.entries[0].line)).collect::<Vec<_>>(),
+            [(0, 0)]
+        );
     }
 
     /// A static route through a tunnel that is not read whole closes nothing, so the start stops.

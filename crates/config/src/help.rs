@@ -640,7 +640,7 @@ mod tests {
     fn every_word_has_its_help() {
         let mut missing = std::collections::BTreeSet::new();
         for mode in In::ALL {
-            let Commands { rows, forms } = commands(mode);
+            let Commands { rows, forms, .. } = commands(mode);
             for (row, form) in rows.iter().zip(forms) {
                 if row.action.folds() {
                     missing.extend(form.tokens().iter().filter(|token| unexplained(token)).map(Token::name));

@@ -36,3 +36,6 @@ pub use interface_name::{is_hardware, long_name, parent};
 pub use parse::{end_of, lines_under, parse, spell_out};
 pub use parsed::{Parsed, unenforced};
 pub use unreachable::say_unreachable;
+
+#[cfg(test)]
+mod growth_tests;

@@ -16,6 +16,16 @@ impl<T> Nets<T> {
         Self(nets)
     }
 
+    /// Whether one of the networks has an address in common with another.
+    pub(crate) fn meets(&self, net: IpNet) -> bool {
+        let within = || {
+            let first = IpNet::new(net.network(), 0).ok()?;
+            let last = IpNet::new(net.broadcast(), net.max_prefix_len()).ok()?;
+            self.0.range(first..=last).next()
+        };
+        self.around(net).next().is_some() || within().is_some()
+    }
+
     /// The networks that contain all of another, the narrowest first.
     pub(crate) fn around(&self, net: IpNet) -> impl Iterator<Item = (IpNet, &T)> {
         let wider = (0..=net.prefix_len()).rev().filter_map(move |length| {
@@ -41,5 +51,18 @@ mod tests {
         assert_eq!(around("10.0.0.0/8"), [1, 0]);
         assert_eq!(around("192.0.2.1/32"), [0]);
         assert_eq!(around("2001:db8::/32"), [5]);
+        let some = Nets::new(["10.1.0.0/16", "10.2.4.0/24"].into_iter().map(|text| (net(text), ())));
+        for (text, meets) in [
+            ("10.1.7.0/24", true),
+            ("10.0.0.0/8", true),
+            ("10.2.0.0/16", true),
+            ("10.2.5.0/24", false),
+            ("10.2.4.0/24", true),
+            ("11.0.0.0/8", false),
+            ("::/0", false),
+            ("0.0.0.0/0", true),
+        ] {
+            assert_eq!(some.meets(net(text)), meets, "{text}");
+        }
     }
 }

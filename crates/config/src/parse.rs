@@ -2,6 +2,7 @@
 
 use crate::automaton::{Kind, Matched, Token, canonical};
 use crate::blocks::{Blocks, RawEnd};
+use crate::command::draft::Draft;
 use crate::command::submode::{Says, Sub};
 use crate::command::table::Lookup;
 use crate::command::{Action, Fate, Fold, In, Mode, Row};
@@ -9,10 +10,11 @@ use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::{Class, Line};
 use crate::form::{Word, words};
 use crate::given::Given;
-use crate::parsed::Parsed;
+use crate::parsed::{Numbers, Parsed};
 use crate::placing::{Has, Open, Placed, indentation, opened, place};
 use crate::secret::{shown, shown_half_read, shown_unread};
 use crate::source::{Heard, Terminal, is_beside};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a line, for those who change lines.
 #[derive(Clone, Debug)]
@@ -62,14 +64,6 @@ pub(crate) struct TracedCommand {
     pub(crate) folds: bool,
 }
 
-/// Whether the items of the model know their lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Numbers {
-    Kept,
-    /// All are 0, so that two models are equal when they mean the same.
-    Left,
-}
-
 /// Reads a configuration.
 pub fn parse(text: &str) -> Parsed {
     read(text, Numbers::Kept).0
@@ -106,6 +100,7 @@ pub fn spell_out(text: &str) -> String {
 /// Reads a configuration, and reports the effect of each line.
 pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut parsed = Parsed::default();
+    let mut draft = Draft::default();
     let mut traces: Vec<Trace> = Vec::new();
     parsed.document.ends_with_newline = text.ends_with('\n');
     let body = text.strip_suffix('\n').unwrap_or(text);
@@ -115,7 +110,8 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
     let mut terminal = Terminal::default();
     let (mut unread, mut output) = (Vec::new(), Vec::new());
     // prompts before commands
-    let mut shifts: Vec<(u32, usize)> = Vec::new();
+    let mut shifts: BTreeMap<u32, usize> = BTreeMap::new();
+    let depths = depths(&lines);
     let mut index = 0;
     let mut blocks = Blocks::default();
     while let Some(whole) = lines.get(index) {
@@ -158,11 +154,12 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
                 parsed.diagnostics.push(endless(line, number, &end));
                 0
             });
-            let (text, behind) = following.split_at_checked(block).unwrap_or((following, &[]));
+            let text = following.get(..block).unwrap_or(following);
             // lines that are indented further belong to this one, whatever it is
-            let heads = text.is_empty() && is_deeper(behind, indentation(line));
+            let behind = depths.get(index + 1).copied().flatten();
+            let heads = text.is_empty() && behind.is_some_and(|column| column > indentation(line));
             let at = At { line, index, number, block: text, heads };
-            command(&mut parsed, &mut open, at, &mut trace)
+            command(&mut parsed, &mut draft, &mut open, at, &mut trace)
         };
         traces.push(trace);
         push(&mut parsed, whole, class);
@@ -182,16 +179,16 @@ pub(crate) fn read(text: &str, numbers: Numbers) -> (Parsed, Vec<Trace>) {
         line.under = trace.under;
         line.spelled = trace.spelled.trim().to_string();
     }
+    parsed.config = draft.finish();
     parsed.config.number_interfaces();
     match numbers {
         Numbers::Kept => crate::check::check(&mut parsed),
         // who compares models wants no remarks
-        Numbers::Left => crate::effect::complete(&mut parsed),
+        Numbers::Left => crate::effect::complete(&mut parsed, numbers),
     }
-    for (number, before) in shifts {
-        let before = u32::try_from(before).unwrap_or(u32::MAX);
-        let told = parsed.diagnostics.iter_mut().filter(|told| told.line == number);
-        told.for_each(|told| told.column = told.column.saturating_add(before));
+    for told in &mut parsed.diagnostics {
+        let before = shifts.get(&told.line).map_or(0, |before| u32::try_from(*before).unwrap_or(u32::MAX));
+        told.column = told.column.saturating_add(before);
     }
     parsed.diagnostics.extend(not_read(&lines, &unread, Said::Unread));
     parsed.diagnostics.extend(not_read(&lines, &output, Said::Output));
@@ -296,10 +293,20 @@ fn leaves(line: &str, open: &[Open]) -> bool {
     }
 }
 
-/// Whether the next line that says something is indented further.
-fn is_deeper(following: &[&str], column: usize) -> bool {
-    let says = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
-    following.iter().find(says).is_some_and(|line| indentation(line) > column)
+/// For each line how far it is indented, or, if it says nothing, the next one that does.
+fn depths(lines: &[&str]) -> Vec<Option<usize>> {
+    let says = |line: &str| !line.trim().is_empty() && !line.trim().starts_with('!') && !is_beside(line);
+    let mut next = None;
+    let mut out: Vec<_> = lines
+        .iter()
+        .rev()
+        .map(|line| {
+            next = if says(line) { Some(indentation(line)) } else { next };
+            next
+        })
+        .collect();
+    out.reverse();
+    out
 }
 
 /// What to say of a text whose end does not come.
@@ -373,7 +380,13 @@ fn spelled_out(entered: &Entered<'_>, matched: &Matched) -> String {
 }
 
 /// Does a line where it belongs.
-fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Trace) -> Class {
+fn command(
+    parsed: &mut Parsed,
+    draft: &mut Draft,
+    open: &mut Vec<Open>,
+    at: At<'_>,
+    trace: &mut Trace,
+) -> Class {
     let At { line, index, number, block, heads } = at;
     let all = words(line);
     let negation = all.first().and_then(|word| match word.text.to_ascii_lowercase().as_str() {
@@ -399,14 +412,19 @@ fn command(parsed: &mut Parsed, open: &mut Vec<Open>, at: At<'_>, trace: &mut Tr
     match placed {
         Placed::Within(_, Has::Row(row, matched)) | Placed::Global(Has::Row(row, matched)) => {
             trace.spelled = spelled_out(&entered, &matched);
-            class = run(parsed, &mut mode, &mut also, row, &matched, &entered);
-            // what a line says is said once
             let told = parsed.diagnostics.len();
+            class = run(parsed, draft, (&mut mode, &mut also), row, &matched, &entered);
             for place in open.last().filter(|_| row.action.folds()).map_or(&[][..], |open| &open.also) {
                 let mut other = Mode::Interface(*place);
-                run(parsed, &mut other, &mut Vec::new(), row, &matched, &entered);
+                run(parsed, draft, (&mut other, &mut Vec::new()), row, &matched, &entered);
             }
-            parsed.diagnostics.truncate(told);
+            // what is said of several interfaces is said once
+            let mut said = BTreeSet::new();
+            for remark in parsed.diagnostics.split_off(told) {
+                if said.insert(remark.message.clone()) {
+                    parsed.diagnostics.push(remark);
+                }
+            }
             if class != Class::Unknown {
                 below = match row.action {
                     Action::Fate(fate) | Action::Opens(fate) => Mode::Opaque(fate, Sub::Loose),
@@ -533,8 +551,8 @@ fn misfit(entered: &Entered<'_>, lookup: &Lookup) -> Diagnostic {
 /// Does what a row says.
 fn run(
     parsed: &mut Parsed,
-    mode: &mut Mode,
-    also: &mut Vec<usize>,
+    draft: &mut Draft,
+    (mode, also): (&mut Mode, &mut Vec<usize>),
     row: &Row,
     matched: &Matched,
     entered: &Entered<'_>,
@@ -552,7 +570,7 @@ fn run(
         }
         Action::Fold(run) => {
             let mut fold = Fold {
-                config: &mut parsed.config,
+                config: draft,
                 mode: *mode,
                 also: Vec::new(),
                 no: entered.negation.is_some(),

@@ -15,6 +15,14 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Whether the items of the model know their lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    Kept,
+    /// All are 0, so that two models are equal when they mean the same.
+    Left,
+}
+
 /// The lines of a configuration that are not enforced, in order.
 pub fn unenforced(parsed: &Parsed) -> Vec<Unenforced> {
     let lines = &parsed.document.lines;

@@ -4,7 +4,8 @@
 
 use crate::diagnostic::Unenforced;
 use crate::verdict::lines::{Block, Spelled};
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lines that restrict nothing on their own, whatever other lines there are, by how they begin.
 const NEVER: &[(&str, &str)] = &[
@@ -78,7 +79,8 @@ pub(crate) fn idle(
     unused: impl Fn(&Block<'_>) -> bool,
 ) -> BTreeMap<u32, &'static str> {
     let mut out = BTreeMap::new();
-    let is_open = |line: &Spelled<'_>| open.iter().any(|one| one.line == line.line);
+    let open: BTreeSet<u32> = open.iter().map(|one| one.line).collect();
+    let is_open = |line: &Spelled<'_>| open.contains(&line.line);
     let used: Vec<&Block<'_>> = blocks.iter().filter(|block| !unused(block)).collect();
     let below = || used.iter().flat_map(|block| &block.below);
     let heads = || blocks.iter().map(|block| &block.head);
@@ -111,7 +113,7 @@ pub(crate) fn idle(
         quiet("aaa authentication dot1x", NO_PORT);
     }
     out.extend(ports(blocks));
-    out.extend(route_maps(&used, open));
+    out.extend(route_maps(&used, &is_open));
     out.extend(lists(blocks, &is_open));
     // what restricts commands restricts those of configuration mode, and nothing without it
     let restricts = |line: &&Spelled<'_>| line.begins("aaa authorization commands") && is_open(line);
@@ -119,7 +121,7 @@ pub(crate) fn idle(
         let alone = heads().filter(|line| line.begins("aaa authorization config-commands"));
         out.extend(alone.map(|line| (line.line, "no `aaa authorization commands` restricts anything")));
     }
-    let still: Vec<u32> =
+    let still: BTreeSet<u32> =
         heads().filter(|line| is_open(line) && !out.contains_key(&line.line)).map(|line| line.line).collect();
     out.extend(lines_by_lists(blocks, &still));
     out
@@ -144,16 +146,19 @@ fn ports(blocks: &[Block<'_>]) -> impl Iterator<Item = (u32, &'static str)> {
 }
 
 /// What route maps set that no interface and nothing of this machine's own is routed by.
-fn route_maps(used: &[&Block<'_>], open: &[Unenforced]) -> Vec<(u32, &'static str)> {
-    let routes_by = |name: &str| {
-        let lines = used.iter().flat_map(|block| block.lines());
-        let words = lines.map(|line| line.text.split_whitespace().collect::<Vec<_>>());
-        words.into_iter().any(|words| words.windows(3).any(|three| three == ["policy", "route-map", name]))
-    };
+fn route_maps(used: &[&Block<'_>], is_open: &impl Fn(&Spelled<'_>) -> bool) -> Vec<(u32, &'static str)> {
+    let mut routed_by: BTreeSet<&str> = BTreeSet::new();
+    for line in used.iter().flat_map(|block| block.lines()) {
+        let words: Vec<_> = line.text.split_whitespace().collect();
+        routed_by.extend(words.windows(3).filter_map(|three| match three {
+            ["policy", "route-map", name] => Some(*name),
+            _ => None,
+        }));
+    }
     let mut out = Vec::new();
     for block in used.iter().filter(|block| block.head.begins("route-map")) {
-        if block.head.word(1).is_some_and(|name| !routes_by(name)) {
-            let lines = block.having("set vrf").filter(|line| open.iter().any(|one| one.line == line.line));
+        if block.head.word(1).is_some_and(|name| !routed_by.contains(name)) {
+            let lines = block.having("set vrf").filter(|line| is_open(line));
             out.extend(lines.map(|line| (line.line, "nothing is routed by this route map")));
         }
     }
@@ -172,12 +177,13 @@ fn rule<'l>(words: &[&'l str]) -> Option<(Vec<&'l str>, &'l str, Vec<&'l str>)> 
 /// Rules of AAA by lists that nothing names, and those that let everybody do what he may.
 fn lists(blocks: &[Block<'_>], is_open: &impl Fn(&Spelled<'_>) -> bool) -> Vec<(u32, &'static str)> {
     const HARMLESS: [&str; 3] = ["if-authenticated", "local", "none"];
-    let is_named = |list: &str| {
-        let lines = blocks.iter().flat_map(|block| {
-            block.lines().filter(|line| line.line != block.head.line || !line.begins("aaa"))
-        });
-        lines.into_iter().any(|line| line.text.split_whitespace().any(|word| word.eq_ignore_ascii_case(list)))
-    };
+    let others = blocks
+        .iter()
+        .flat_map(|block| block.lines().filter(|line| line.line != block.head.line || !line.begins("aaa")));
+    let named: LazyCell<BTreeSet<String>, _> = LazyCell::new(move || {
+        others.flat_map(|line| line.text.split_whitespace().map(str::to_ascii_lowercase)).collect()
+    });
+    let is_named = |list: &str| named.contains(&list.to_ascii_lowercase());
     let mut out = Vec::new();
     for line in blocks.iter().map(|block| &block.head).filter(|line| is_open(line)) {
         let words: Vec<_> = line.text.split_whitespace().collect();
@@ -199,23 +205,22 @@ fn lists(blocks: &[Block<'_>], is_open: &impl Fn(&Spelled<'_>) -> bool) -> Vec<(
 
 /// `authorization …` of terminal lines by lists that restrict nothing. `still` are the global lines
 /// that do.
-fn lines_by_lists(blocks: &[Block<'_>], still: &[u32]) -> Vec<(u32, &'static str)> {
+fn lines_by_lists(blocks: &[Block<'_>], still: &BTreeSet<u32>) -> Vec<(u32, &'static str)> {
+    // whether a rule of a kind and a name restricts something
+    let mut rules: BTreeMap<(Vec<&str>, &str), bool> = BTreeMap::new();
+    for head in blocks.iter().map(|block| &block.head).filter(|head| head.begins("aaa authorization")) {
+        let of: Vec<_> = head.text.split_whitespace().skip(2).collect();
+        if let Some((kind, name, _)) = rule(&of) {
+            *rules.entry((kind, name)).or_default() |= still.contains(&head.line);
+        }
+    }
     let mut out = Vec::new();
     for line in
         blocks.iter().filter(|block| block.head.begins("line")).flat_map(|b| b.having("authorization"))
     {
         let words: Vec<_> = line.text.split_whitespace().skip(1).collect();
         let Some((kind, list, _)) = rule(&words) else { continue };
-        let mut rules = blocks
-            .iter()
-            .map(|block| &block.head)
-            .filter(|head| {
-                let of: Vec<_> = head.text.split_whitespace().skip(2).collect();
-                head.begins("aaa authorization")
-                    && rule(&of).is_some_and(|(own, name, _)| own == kind && name == list)
-            })
-            .peekable();
-        if rules.peek().is_some() && rules.all(|head| !still.contains(&head.line)) {
+        if rules.get(&(kind, list)) == Some(&false) {
             out.push((line.line, "its list restricts nothing"));
         }
     }

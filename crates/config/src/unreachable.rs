@@ -2,13 +2,16 @@
 //! and routes to `Null0` that take packets of a crypto map.
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Acl, AclEntry, Addressing, Config, EntryTerms, Interface, InterfaceKind, Route};
+use crate::model::{
+    Acl, AclEntry, Addressing, Config, DynamicMap, EntryTerms, Interface, InterfaceKind, Links, Route,
+};
 use crate::nets::Nets;
 use crate::parsed::Parsed;
 use crate::slip::question;
 use crate::verdict::has_no_link;
+use crate::verdict::ways::Routes;
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Recomputes which networks are unreachable from the options of the start, which were not known
 /// when the configuration was read.
@@ -20,10 +23,11 @@ pub fn say_unreachable(parsed: &mut Parsed) {
 
 /// The networks of interfaces that have no link here, and what routes lead by those.
 fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
+    let links = config.links();
     for interface in &config.interfaces {
         let Addressing::Static(nets) = &interface.address else { continue };
         // tunnels have verdicts
-        if is_here(config, &interface.name) || interface.vrf.is_some() || has_no_link(&interface.name) {
+        if is_here(&links, &interface.name) || interface.vrf.is_some() || has_no_link(&interface.name) {
             continue;
         }
         let nets: Vec<_> = nets.iter().map(|net| net.trunc().to_string()).collect();
@@ -38,14 +42,17 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
             ),
         );
     }
-    let absent = absent(config);
+    let absent = absent(config, &links);
+    let mut asked = 0;
     for (route, name) in config.routes.iter().zip(&absent) {
         let Some(name) = name else { continue };
-        let what = match config.interfaces.iter().any(|interface| interface.name == *name) {
+        let what = match links.interface(name).is_some() {
             true => format!("{name} has no link here"),
             false => {
                 let known = config.interfaces.iter().map(|interface| interface.name.as_str());
-                format!("nothing defines {name}{}", question(name, known))
+                asked += 1;
+                let question = if asked <= ASKED { question(name, known) } else { String::new() };
+                format!("nothing defines {name}{question}")
             }
         };
         let unless = match has_no_link(name) {
@@ -62,16 +69,27 @@ fn unreachable(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Names that are asked after: of thousands, nobody reads the answers.
+const ASKED: usize = 200;
+
 pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
     unreachable(config, found);
-    let mut said = BTreeSet::new();
+    let mut said = Said {
+        lists: config.acls.iter().map(|acl| (acl.name.as_str(), acl)).collect(),
+        routes: Routes::new(config),
+        looked_at: BTreeSet::new(),
+        told: BTreeSet::new(),
+    };
+    let mut dynamic: BTreeMap<&str, &DynamicMap> =
+        config.dynamic_maps.iter().map(|map| (map.name.as_str(), map)).collect();
     for map in &config.maps {
         for entry in &map.entries {
             let name = format!("{} {}", map.name, entry.sequence);
             null_routes(config, &entry.terms, &name, &mut said, found);
-            let dynamic =
-                config.dynamic_maps.iter().filter(|dynamic| entry.dynamic.as_ref() == Some(&dynamic.name));
-            for (dynamic, entry) in dynamic.flat_map(|map| map.entries.iter().map(move |entry| (map, entry)))
+            // once, however many entries name it
+            let dynamic = entry.dynamic.as_deref().and_then(|name| dynamic.remove(name));
+            for (dynamic, entry) in
+                dynamic.into_iter().flat_map(|map| map.entries.iter().map(move |entry| (map, entry)))
             {
                 let name = format!("{} {}", dynamic.name, entry.sequence);
                 null_routes(config, &entry.terms, &name, &mut said, found);
@@ -87,15 +105,14 @@ fn say(found: &mut Vec<Diagnostic>, code: Code, line: u32, message: String, reme
 
 /// Whether an interface is defined and has a link here. The routes of one that is shut go, as on a
 /// router, unless it is a tunnel.
-fn is_here(config: &Config, name: &str) -> bool {
-    let defined = config.interfaces.iter().find(|interface| interface.name == name);
+fn is_here(links: &Links<'_>, name: &str) -> bool {
     let shut = |interface: &Interface| interface.shutdown && !has_no_link(name);
-    is_null(name) || defined.is_some_and(|interface| config.has_link(name) || shut(interface))
+    is_null(name) || links.interface(name).is_some_and(|interface| links.has(name) || shut(interface))
 }
 
 /// For each route its interface, if that has no link here or is not defined.
-fn absent(config: &Config) -> Vec<Option<String>> {
-    let here = |name: &str| is_here(config, name);
+fn absent(config: &Config, links: &Links<'_>) -> Vec<Option<String>> {
+    let here = |name: &str| is_here(links, name);
     let networks = Nets::new(config.interfaces.iter().flat_map(|interface| {
         let name = Some(interface.name.as_str()).filter(|name| !here(name));
         let nets = match &interface.address {
@@ -128,20 +145,35 @@ fn absent(config: &Config) -> Vec<Option<String>> {
     led
 }
 
+/// What was looked at already, and what is looked up.
+struct Said<'c> {
+    lists: BTreeMap<&'c str, &'c Acl>,
+    routes: Routes<'c>,
+    looked_at: BTreeSet<String>,
+    /// Lines of routes and of lists that were named.
+    told: BTreeSet<(u32, u32)>,
+}
+
 /// What a crypto ACL selects and a route leads to `Null0`: the packets never meet the crypto map,
 /// unless `reverse-route` leads them there.
 fn null_routes(
     config: &Config,
     terms: &EntryTerms,
     entry: &str,
-    said: &mut BTreeSet<(u32, u32)>,
+    said: &mut Said<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
-    let acl = config.acls.iter().find(|acl| Some(&acl.name) == terms.acl.as_ref());
-    let Some(acl) = acl.filter(|_| !terms.reverse_route) else { return };
+    let acl = terms.acl.as_deref().and_then(|name| said.lists.get(name).copied());
+    // of several entries with a list, the first is named
+    let Some(acl) = acl.filter(|acl| !terms.reverse_route && said.looked_at.insert(acl.name.clone())) else {
+        return;
+    };
     for (line, net) in acl.permitted_destinations(config) {
         let net = IpNet::V4(net);
-        let Some(route) = null_route(config, net).filter(|route| said.insert((route.line, line.line))) else {
+        let Some(route) = said.routes.best(net).filter(|route| {
+            let by_null = route.interface.as_deref().is_some_and(is_null);
+            by_null && said.told.insert((route.line, line.line))
+        }) else {
             continue;
         };
         let message = dropped(route, acl, line, net, entry);
@@ -156,15 +188,6 @@ fn dropped(route: &Route, acl: &Acl, line: &AclEntry, net: IpNet, entry: &str) -
          are dropped, as on a router",
         line.line, acl.name, route.destination
     )
-}
-
-/// The route that is used for all of a network, if it is `Null0`.
-fn null_route(config: &Config, net: IpNet) -> Option<&Route> {
-    let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
-    let used = covering.max_by_key(|route| {
-        (route.destination.prefix_len(), std::cmp::Reverse((route.distance, route.line)))
-    });
-    used.filter(|route| route.interface.as_deref().is_some_and(is_null))
 }
 
 fn is_null(name: &str) -> bool {

@@ -710,6 +710,22 @@ fn ipv6_lists_are_read_whole() {
     assert!(parse("ipv6 access-list V\n permit ipv6 10.0.0.0/8 any\n").diagnostics.len() == 2);
 }
 
+/// The start and the end of `absolute` come in either order, and each may be absent.
+#[test]
+fn the_ends_of_a_time_range_come_in_any_order() {
+    let absolute = |line: &str| {
+        let parsed = parse(&format!("time-range T\n absolute {line}\n"));
+        assert!(parsed.diagnostics.is_empty(), "{line}: {:?}", parsed.diagnostics);
+        parsed.config.time_ranges[0].absolute.unwrap()
+    };
+    let (start, end) = ("start 00:00 1 January 2026", "end 23:59 31 December 2026");
+    let whole = absolute(&format!("{start} {end}"));
+    assert!(whole.start.is_some() && whole.end.is_some());
+    assert_eq!(absolute(&format!("{end} {start}")), whole);
+    assert_eq!((absolute(start).start, absolute(start).end), (whole.start, None));
+    assert_eq!((absolute(end).start, absolute(end).end), (None, whole.end));
+}
+
 /// Every line of the groups and time ranges, and what takes it back.
 #[test]
 fn groups_and_time_ranges_are_read_whole() {

@@ -25,21 +25,39 @@ const KNOWN: [&str; 8] = [
     "set ",
 ];
 
-/// Lines of a configuration that is typed in: each line reads all before it.
-const TYPED: usize = 120;
+/// Lines of a part that is typed: each line reads all before it.
+const PART: usize = 400;
+
+/// A configuration in parts of about so many lines, each of which begins with a global command.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut lines = 0;
+    for line in parse(text).document.lines {
+        let is_global = line.under.is_none() && line.class != Class::Blank;
+        if parts.is_empty() || is_global && lines >= PART {
+            parts.push(String::new());
+            lines = 0;
+        }
+        lines += 1;
+        if let Some(part) = parts.last_mut() {
+            part.push_str(&line.text);
+            part.push('\n');
+        }
+    }
+    parts
+}
 
 /// Entered line by line in configuration mode, a configuration means the same as in a file; a line
 /// that is not a command is refused.
-fn type_in(path: &PathBuf) -> Result<(), Failed> {
-    let text = read(path);
-    let unknown: Vec<_> = parse(&text)
+fn type_in(text: &str) -> Result<(), Failed> {
+    let unknown: Vec<_> = parse(text)
         .document
         .lines
         .into_iter()
         .filter(|line| matches!(line.class, Class::Unknown | Class::Blank))
         .collect();
     let (mut typed, mut position) = (String::new(), Position::default());
-    let mut lines = text.lines().take_while(|line| line.trim() != "end").take(TYPED);
+    let mut lines = text.lines().take_while(|line| line.trim() != "end");
     let mut understood = String::new();
     while let Some(line) = lines.next() {
         let mut entry = line.to_string();
@@ -93,37 +111,44 @@ fn read(path: &PathBuf) -> String {
     decode(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The lines of a configuration with their sections, in no order.
-fn said(text: &str) -> Vec<(Vec<String>, String)> {
-    let mut lines: Vec<_> = differences("", text).into_iter().map(|one| (one.section, one.line)).collect();
-    lines.sort();
-    lines
-}
-
 /// In the place of any other configuration one leaves nothing of it: what is added and taken away
 /// is what makes the one of the other, and what is left prints and means what it did.
 fn replace(paths: &[PathBuf]) -> Result<(), Failed> {
+    type Counted = BTreeMap<(Vec<String>, String), usize>;
+    let count = |text: &str| {
+        let mut lines: Counted = BTreeMap::new();
+        for one in differences("", text) {
+            *lines.entry((one.section, one.line)).or_default() += 1;
+        }
+        lines
+    };
     let texts: Vec<_> = paths.iter().map(read).collect();
-    for (index, first) in texts.iter().enumerate() {
-        // a few pairs of each file, which together reach all
-        for step in [1, 3] {
-            let place = (index * step + step) % texts.len();
-            let second = &texts[place];
-            let mut lines = said(first);
+    let said: Vec<_> = texts.iter().map(|text| count(text)).collect();
+    for ((first, before), from) in texts.iter().zip(&said).zip(paths) {
+        for ((second, after), to) in texts.iter().zip(&said).zip(paths) {
+            let mut lines = before.clone();
             for change in differences(first, second) {
                 let line = (change.section, change.line);
-                match (change.added, lines.iter().position(|known| *known == line)) {
-                    (true, _) => lines.push(line),
-                    (false, Some(there)) => drop(lines.remove(there)),
-                    (false, None) => return Err(format!("{line:?} is not there to be taken away").into()),
+                if change.added {
+                    *lines.entry(line).or_default() += 1;
+                } else {
+                    match lines.get_mut(&line) {
+                        Some(count @ 2..) => *count -= 1,
+                        Some(_) => drop(lines.remove(&line)),
+                        None => return Err(format!("{line:?} is not there to be taken away").into()),
+                    }
                 }
             }
-            lines.sort();
-            if lines != said(second) || parse(second).document.print() != *second {
-                return Err(
-                    format!("{} does not become {}", paths[index].display(), paths[place].display()).into()
-                );
+            if lines != *after {
+                return Err(format!("{} does not become {}", from.display(), to.display()).into());
             }
+        }
+    }
+    // what takes the place of another is read as it is: it prints and means the same
+    for text in &texts {
+        let parsed = parse(text);
+        if parsed.document.print() != *text || parse(&parsed.document.print()) != parsed {
+            return Err("what is printed is not what was read".into());
         }
     }
     Ok(())
@@ -181,8 +206,10 @@ fn main() {
     let paths = [common::configurations(&examples), common::corpus()].concat();
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (typed, path) = (path.clone(), path.clone());
-        trials.push(Trial::test(format!("corpus::typed::{name}"), move || type_in(&typed)));
+        for (number, part) in (1..).zip(parts(&read(path))) {
+            trials.push(Trial::test(format!("corpus::typed::{name}::{number}"), move || type_in(&part)));
+        }
+        let path = path.clone();
         trials.push(Trial::test(format!("corpus::{name}"), move || check(&path)));
     }
     trials.push(Trial::test("corpus::replaced", move || replace(&paths)));

@@ -3,17 +3,19 @@
 
 use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
-use crate::model::{Addressing, Config, CryptoMap, Interface, MapEntry};
+use crate::model::{Acl, Addressing, Config, CryptoMap, Interface, MapEntry};
+use crate::nets::Nets;
 use crate::verdict::{Flow, selected};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 /// A static entry of a crypto map with what its list selects.
 pub(super) struct Selecting<'c> {
     pub(super) map: &'c CryptoMap,
     pub(super) entry: &'c MapEntry,
-    pub(super) flows: Vec<Flow>,
+    pub(super) flows: Rc<Vec<Flow>>,
 }
 
 impl Selecting<'_> {
@@ -24,17 +26,20 @@ impl Selecting<'_> {
 
 /// The static entries of the maps whose lists are read whole, by map in the order of their numbers.
 pub(super) fn selecting(config: &Config) -> Vec<Selecting<'_>> {
+    let acls: BTreeMap<&str, &Acl> = config.acls.iter().map(|acl| (acl.name.as_str(), acl)).collect();
+    // several entries may name a list
+    let mut read: BTreeMap<&str, Option<Rc<Vec<Flow>>>> = BTreeMap::new();
     let mut out = Vec::new();
     for map in &config.maps {
         let mut entries: Vec<_> = map.entries.iter().filter(|entry| entry.dynamic.is_none()).collect();
         entries.sort_by_key(|entry| entry.sequence);
         for entry in entries {
-            let list = entry.terms.acl.as_ref();
-            let list = list.and_then(|name| config.acls.iter().find(|acl| acl.name == *name));
-            if let Some(flows) = list.and_then(|acl| selected(config, acl)).filter(|flows| !flows.is_empty())
-            {
-                out.push(Selecting { map, entry, flows });
-            }
+            let list = entry.terms.acl.as_ref().and_then(|name| acls.get(name.as_str()));
+            let flows = list.and_then(|acl| {
+                let flows = || selected(config, acl).filter(|flows| !flows.is_empty()).map(Rc::new);
+                read.entry(acl.name.as_str()).or_insert_with(flows).clone()
+            });
+            out.extend(flows.map(|flows| Selecting { map, entry, flows }));
         }
     }
     out
@@ -47,26 +52,57 @@ pub(super) fn meet(one: IpNet, other: IpNet) -> bool {
 
 pub(super) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
     let all = selecting(config);
-    for map in &config.maps {
-        let own: Vec<_> = all.iter().filter(|one| one.map.name == map.name).collect();
-        overlaps(&own, found);
+    let mut of_map: BTreeMap<&str, Vec<&Selecting<'_>>> = BTreeMap::new();
+    for one in &all {
+        of_map.entry(one.map.name.as_str()).or_default().push(one);
     }
-    let inside: Vec<IpNet> = config
+    for own in config.maps.iter().filter_map(|map| of_map.get(map.name.as_str())) {
+        overlaps(own, found);
+    }
+    let inside = config
         .interfaces
         .iter()
         .filter(|one| one.crypto_map.is_none() && !one.shutdown && one.vrf.is_none())
-        .flat_map(nets)
-        .map(|net| net.trunc())
-        .collect();
-    for one in &all {
-        let bears =
-            |bearer: &&Interface| bearer.crypto_map.as_ref() == Some(&one.map.name) && !bearer.shutdown;
-        let outside = config.interfaces.iter().filter(bears).flat_map(nets);
-        let outside: Vec<IpAddr> = outside.map(|net| net.addr()).collect();
-        own_peer(config, one, found);
-        itself(one, &outside, found);
-        reversed(config, one, &inside, found);
+        .flat_map(nets);
+    let ours = Ours {
+        addresses: config
+            .interfaces
+            .iter()
+            .rev()
+            .flat_map(|interface| nets(interface).iter().map(move |net| (net.addr(), interface)))
+            .collect(),
+        inside: Nets::new(inside.map(|net| (*net, ()))),
+        // a network behind a router of ours
+        routed: Nets::new(
+            config
+                .routes
+                .iter()
+                .filter(|route| route.destination.prefix_len() > 0)
+                .map(|route| (route.destination, ())),
+        ),
+    };
+    let mut outside: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+    for bearer in config.interfaces.iter().filter(|bearer| !bearer.shutdown) {
+        if let Some(map) = &bearer.crypto_map {
+            outside.entry(map.as_str()).or_default().extend(nets(bearer).iter().map(IpNet::addr));
+        }
     }
+    let nowhere = BTreeSet::new();
+    for one in &all {
+        own_peer(&ours, one, found);
+        itself(one, outside.get(one.map.name.as_str()).unwrap_or(&nowhere), found);
+        reversed(&ours, one, found);
+    }
+}
+
+/// What is this router's, as it is looked up.
+struct Ours<'c> {
+    /// Its addresses.
+    addresses: BTreeMap<IpAddr, &'c Interface>,
+    /// The networks of interfaces without a crypto map.
+    inside: Nets<()>,
+    /// Where static routes lead.
+    routed: Nets<()>,
 }
 
 fn nets(interface: &Interface) -> &[IpNet] {
@@ -93,19 +129,22 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
     // a network comes directly behind those that contain it
     flows.sort_by_key(|one| (one.flow.1.network(), one.flow.1.prefix_len()));
     let mut around: Vec<Of> = Vec::new();
-    let mut told = BTreeSet::new();
+    let (mut told, mut compared) = (BTreeSet::new(), 0_usize);
     for one in flows {
         while around.pop_if(|wide| !wide.flow.1.contains(&one.flow.1)).is_some() {}
+        compared += around.len();
+        if compared > COMPARED {
+            not_compared(own, found);
+            return;
+        }
         for wide in around.iter().filter(|wide| wide.entry != one.entry && meet(wide.flow.0, one.flow.0)) {
             let (first, later) = if wide.entry < one.entry { (wide, &one) } else { (&one, wide) };
             let inside = |outer: Flow, inner: Flow| outer.0.contains(&inner.0) && outer.1.contains(&inner.1);
             let narrower = inside(later.flow, first.flow) && later.flow != first.flow;
             let (Some(before), Some(behind)) = (own.get(first.entry), own.get(later.entry)) else { continue };
             let same_peers = before.entry.peers == behind.entry.peers;
-            if narrower
-                || same_peers && !inside(first.flow, later.flow)
-                || !told.insert((first.entry, later.entry))
-            {
+            // one that takes its packets is enough to say of an entry
+            if narrower || same_peers && !inside(first.flow, later.flow) || !told.insert(later.entry) {
                 continue;
             }
             let narrow = |one: IpNet, other: IpNet| if one.contains(&other) { other } else { one };
@@ -133,13 +172,23 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Pairs of lines that are compared: where more overlap, nobody reads what is said of them.
+const COMPARED: usize = 4_000_000;
+
+fn not_compared(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
+    let Some(first) = own.first() else { return };
+    let message = format!(
+        "the access lists of crypto map {} overlap so often that not all of them were compared",
+        first.map.name
+    );
+    let remedy = "give each peer networks of its own";
+    say(found, Severity::Notice, Code::Overlap, first.entry.line, message, remedy);
+}
+
 /// A peer that is an address of this router.
-fn own_peer(config: &Config, one: &Selecting<'_>, found: &mut Vec<Diagnostic>) {
-    let addresses = || {
-        config.interfaces.iter().flat_map(|interface| nets(interface).iter().map(move |net| (net, interface)))
-    };
+fn own_peer(ours: &Ours<'_>, one: &Selecting<'_>, found: &mut Vec<Diagnostic>) {
     for peer in &one.entry.peers {
-        if let Some((_, interface)) = addresses().find(|(net, _)| net.addr() == *peer) {
+        if let Some(interface) = ours.addresses.get(peer) {
             let message = format!(
                 "the peer {peer} of crypto map {} is this router's own {}: there is nobody to negotiate with",
                 one.name(),
@@ -152,9 +201,12 @@ fn own_peer(config: &Config, one: &Selecting<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 /// A list that selects what this router sends to the peer itself: the tunnel's own packets.
-fn itself(one: &Selecting<'_>, outside: &[IpAddr], found: &mut Vec<Diagnostic>) {
-    let covers = |net: &IpNet, addresses: &[IpAddr]| addresses.iter().any(|address| net.contains(address));
-    let own = one.flows.iter().find(|(from, to)| covers(from, outside) && covers(to, &one.entry.peers));
+fn itself(one: &Selecting<'_>, outside: &BTreeSet<IpAddr>, found: &mut Vec<Diagnostic>) {
+    let covers = |net: &IpNet, addresses: &BTreeSet<IpAddr>| {
+        addresses.range(net.network()..=net.broadcast()).next().is_some()
+    };
+    let peers = one.entry.peers.iter().copied().collect();
+    let own = one.flows.iter().find(|(from, to)| covers(from, outside) && covers(to, &peers));
     if let Some((from, to)) = own {
         let message = format!(
             "crypto map {} selects {from} to {to}, and with it what this router sends to its peer: the tunnel's own packets",
@@ -166,15 +218,13 @@ fn itself(one: &Selecting<'_>, outside: &[IpAddr], found: &mut Vec<Diagnostic>) 
 }
 
 /// A list that selects packets to this router's own networks, from elsewhere: the peer's list.
-fn reversed(config: &Config, one: &Selecting<'_>, inside: &[IpNet], found: &mut Vec<Diagnostic>) {
-    let is_ours = |net: &IpNet| inside.iter().any(|own| meet(*own, *net));
+fn reversed(ours: &Ours<'_>, one: &Selecting<'_>, found: &mut Vec<Diagnostic>) {
     let is_reversed = |(from, to): &&Flow| {
         from.prefix_len() > 0
             && to.prefix_len() > 0
-            && inside.iter().any(|own| to.contains(own) || own.contains(to))
-            && !is_ours(from)
-            // a network behind a router of ours
-            && !config.routes.iter().any(|route| route.destination.prefix_len() > 0 && meet(route.destination, *from))
+            && ours.inside.meets(*to)
+            && !ours.inside.meets(*from)
+            && !ours.routed.meets(*from)
     };
     if let Some((from, to)) = one.flows.iter().find(is_reversed) {
         let message = format!(

@@ -4,8 +4,8 @@ use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::document::Class;
 use crate::model::{IdentityMatch, Key, KeyPeer, Profile};
-use crate::nets::Nets;
 use crate::parsed::Parsed;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -31,7 +31,6 @@ struct Ring<'c> {
     vrf: Option<&'c str>,
     local_address: Option<IpAddr>,
     keys: &'c [Key],
-    nets: Nets<&'c Key>,
 }
 
 fn rings(parsed: &Parsed) -> Vec<Ring<'_>> {
@@ -39,44 +38,44 @@ fn rings(parsed: &Parsed) -> Vec<Ring<'_>> {
     let config = &parsed.config;
     let own = config.keyrings.iter().map(|known| {
         let vrf = vrfs.get(known.name.as_str()).copied();
-        Ring::new(&known.name, vrf, known.local_address, &known.keys)
+        Ring { name: &known.name, vrf, local_address: known.local_address, keys: &known.keys }
     });
-    std::iter::once(Ring::new("default", None, None, &config.default_keys)).chain(own).collect()
-}
-
-impl<'c> Ring<'c> {
-    fn new(name: &'c str, vrf: Option<&'c str>, local_address: Option<IpAddr>, keys: &'c [Key]) -> Self {
-        let nets = keys.iter().filter_map(|key| match &key.peer {
-            KeyPeer::Address(net) => Some((*net, key)),
-            KeyPeer::Hostname(_) => None,
-        });
-        Self { name, vrf, local_address, keys, nets: Nets::new(nets) }
-    }
-
-    /// Whether peers that look into this one have looked into another before.
-    fn follows(&self, other: &Self) -> bool {
-        let at = other.local_address.is_none() || other.local_address == self.local_address;
-        self.vrf == other.vrf && at
-    }
+    let default = Ring { name: "default", vrf: None, local_address: None, keys: &config.default_keys };
+    std::iter::once(default).chain(own).collect()
 }
 
 pub(super) fn keys(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     let config = &parsed.config;
     let rings = rings(parsed);
+    // the first ring that has a key for a network, by what decides who looks into it
+    type Looked<'c> = (Option<&'c str>, Option<IpAddr>);
+    let mut first: BTreeMap<(Looked<'_>, IpNet), (usize, u32)> = BTreeMap::new();
     for (index, ring) in rings.iter().enumerate() {
-        let earlier: Vec<_> = rings.iter().take(index).filter(|other| ring.follows(other)).collect();
         for key in ring.keys {
             let KeyPeer::Address(net) = &key.peer else { continue };
+            // rings that the same peers have looked into before, whichever their address
+            let mut looked: Vec<Looked<'_>> = vec![(ring.vrf, None)];
+            looked.extend(ring.local_address.map(|address| (ring.vrf, Some(address))));
+            let around = (0..=net.prefix_len()).rev().filter_map(|length| {
+                let wide = IpNet::new(net.network(), length).ok()?.trunc();
+                let found = looked.iter().filter_map(|looked| first.get(&(*looked, wide)));
+                found.min().copied()
+            });
             // only the first that hides it is reported
-            let hides = |other: &&Ring<'_>| other.nets.around(*net).next().map(|(_, key)| key.line);
-            let hidden = earlier.iter().find_map(|other| Some((other.name, hides(other)?)));
-            if let Some((other, line)) = hidden {
+            let hidden = around.min_by_key(|(other, _)| *other);
+            if let Some((other, line)) = hidden.and_then(|(other, line)| Some((rings.get(other)?.name, line)))
+            {
                 let name = ring.name;
                 let message = format!(
                     "the key of keyring {name} for {net} is never the first match: keyring {other} has one for the same peers in line {line} and is searched before it"
                 );
                 let remedy = "keep one key for these peers";
                 say(found, Severity::Warning, Code::Shadowed, key.line, message, remedy);
+            }
+        }
+        for key in ring.keys {
+            if let KeyPeer::Address(net) = &key.peer {
+                first.entry(((ring.vrf, ring.local_address), net.trunc())).or_insert((index, key.line));
             }
         }
     }

@@ -3,14 +3,21 @@
 use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{AaaMethod, Config, LineKind, LineLogin};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Lines of a list that are named for a terminal line: of more, nobody reads what is said.
+const NAMED: usize = 20;
 
 /// Lists of `access-class` with a line that may concern a user or not, for all that is known here: a
 /// user whom that line may deny is refused.
 pub(super) fn access_classes(config: &Config, found: &mut Vec<Diagnostic>) {
+    let mut unsure = BTreeMap::new();
     for line in &config.lines {
         let Some(acl) = line.access_class.as_ref().and_then(|name| config.acl(name)) else { continue };
-        for (entry, why, permit) in crate::acl::unsure_of_users(config, acl) {
+        let of_list =
+            unsure.entry(acl.name.as_str()).or_insert_with(|| crate::acl::unsure_of_users(config, acl));
+        for (entry, why, permit) in of_list.iter().take(NAMED) {
+            let permit = *permit;
             let becomes = if permit { "it admits nobody" } else { "it refuses everyone whom it may match" };
             let message = format!(
                 "line {} of access list {} cannot be applied exactly ({why}): {becomes} on this terminal line",

@@ -4,7 +4,7 @@ use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{AclAddress, AclProtocol, Config, EntryTerms, IdentityMatch, LineLogin, ObjectGroup};
 use crate::verdict::defined::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name that one part of a configuration has for another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,14 +112,17 @@ pub fn references(config: &Config) -> Vec<Reference> {
         }
     }
     let used = out.iter().filter(|one| one.what == ACCESS_LIST && one.in_use);
-    let used: Vec<String> = used.map(|one| one.name.clone()).collect();
+    let used: BTreeSet<String> = used.map(|one| one.name.clone()).collect();
     out.extend(references_of_lists(config, &used));
     out
 }
 
 /// What access lists and object groups name. `used` are the lists that tunnels in use need.
-fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
+fn references_of_lists(config: &Config, used: &BTreeSet<String>) -> Vec<Reference> {
     const GROUP: &str = "object group";
+    let groups: BTreeMap<&str, &ObjectGroup> =
+        config.object_groups.iter().map(|group| (group.name.as_str(), group)).collect();
+    let ranges: BTreeSet<&str> = config.time_ranges.iter().map(|range| range.name.as_str()).collect();
     let mut out: Vec<Reference> = Vec::new();
     for acl in &config.acls {
         let (owner, in_use) = (format!("access list {}", acl.name), used.contains(&acl.name));
@@ -133,26 +136,24 @@ fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
                 AclProtocol::Services(name) => Some(name.clone()),
                 AclProtocol::Any | AclProtocol::Number(_) => None,
             };
-            let groups = [of(&rule.source), of(&rule.destination), services].into_iter().flatten();
-            for name in groups {
-                let exists = config.object_group(&name).is_some();
+            let named = [of(&rule.source), of(&rule.destination), services].into_iter().flatten();
+            for name in named {
+                let exists = groups.contains_key(name.as_str());
                 out.push(Reference { owner: owner.clone(), what: GROUP, name, exists, in_use, line });
             }
             if let Some(name) = &rule.only.time_range {
-                let (exists, name) = (config.time_range(name).is_some(), name.clone());
+                let (exists, name) = (ranges.contains(name.as_str()), name.clone());
                 out.push(Reference { owner: owner.clone(), what: "time range", name, exists, in_use, line });
             }
         }
     }
     // a group in a group is in use with it
-    let mut in_use: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
-    let mut place = 0;
-    while let Some(name) = in_use.get(place).cloned() {
-        place += 1;
-        let inner = config.object_group(&name).into_iter().flat_map(ObjectGroup::inner);
-        let inner: Vec<_> =
-            inner.filter(|name| !in_use.iter().any(|known| known == *name)).cloned().collect();
-        in_use.extend(inner);
+    let mut left: Vec<String> = out.iter().filter(|one| one.in_use).map(|one| one.name.clone()).collect();
+    let mut in_use: BTreeSet<String> = BTreeSet::new();
+    while let Some(name) = left.pop() {
+        if in_use.insert(name.clone()) {
+            left.extend(groups.get(name.as_str()).into_iter().flat_map(|group| group.inner().cloned()));
+        }
     }
     for group in &config.object_groups {
         for name in group.inner() {
@@ -160,7 +161,7 @@ fn references_of_lists(config: &Config, used: &[String]) -> Vec<Reference> {
                 owner: format!("object group {}", group.name),
                 what: GROUP,
                 name: name.clone(),
-                exists: config.object_group(name).is_some(),
+                exists: groups.contains_key(name.as_str()),
                 in_use: in_use.contains(&group.name),
                 line: group.line,
             });

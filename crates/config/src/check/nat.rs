@@ -10,6 +10,7 @@ use crate::parsed::Parsed;
 use crate::verdict::lines::{Block, Spelled, blocks};
 use crate::verdict::{Flow, selected};
 use ipnet::{IpNet, Ipv4Net};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// What a rule translates: sources and destinations.
@@ -28,23 +29,46 @@ pub(super) fn check(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     }
     let blocks = blocks(parsed);
     let config = &parsed.config;
-    let outside: Vec<_> = blocks
+    let outside: BTreeSet<String> = blocks
         .iter()
         .filter(|block| block.head.begins("interface") && block.having("ip nat outside").next().is_some())
         .map(Block::interface)
         .collect();
-    let translated = |map: &str| {
-        config.interfaces.iter().any(|interface| {
-            interface.crypto_map.as_deref() == Some(map) && outside.contains(&interface.name)
-        })
-    };
+    let bearers = config.interfaces.iter().filter(|interface| outside.contains(&interface.name));
+    let maps: BTreeSet<&str> = bearers.filter_map(|interface| interface.crypto_map.as_deref()).collect();
+    let translated = |map: &str| maps.contains(map);
     let all: Vec<_> = selecting(config).into_iter().filter(|one| translated(&one.map.name)).collect();
     let pools = clients(config, translated);
+    let maps = by_name(&blocks);
     let rules = blocks.iter().map(|block| block.head).filter(|head| head.class == Class::Unsupported);
-    for rule in rules.filter_map(|line| rule(config, &blocks, line)) {
+    let mut left = COMPARED;
+    for rule in rules.filter_map(|line| rule(config, &maps, line)) {
+        let pairs = all.iter().map(|one| one.flows.len()).sum::<usize>().saturating_mul(rule.flows.len());
+        left = left.saturating_sub(pairs);
+        if left == 0 {
+            let message = "there are so many rules of NAT and access lists of crypto maps that not all of them were compared";
+            say(found, Severity::Notice, Code::NatFirst, rule.line.line, message.into(), "");
+            return;
+        }
         crypto_lists(&rule, &all, found);
         client_pools(&rule, &pools, found);
     }
+}
+
+/// Pairs of flows that are compared; of more, nobody reads what is said.
+const COMPARED: usize = 4_000_000;
+
+/// The entries of route maps by the maps' names.
+type RouteMaps<'b> = BTreeMap<&'b str, Vec<&'b Block<'b>>>;
+
+fn by_name<'b>(blocks: &'b [Block<'b>]) -> RouteMaps<'b> {
+    let mut maps: RouteMaps<'_> = BTreeMap::new();
+    for block in blocks.iter().filter(|block| block.head.begins("route-map")) {
+        if let Some(name) = block.head.word(1) {
+            maps.entry(name).or_default().push(block);
+        }
+    }
+    maps
 }
 
 /// The pools of clients of maps that are on an interface with `ip nat outside`.
@@ -63,12 +87,12 @@ fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, IpN
 }
 
 /// The rule of a line, if what it translates is known.
-fn rule<'p>(config: &Config, blocks: &[Block<'_>], line: Spelled<'p>) -> Option<Rule<'p>> {
+fn rule<'p>(config: &Config, maps: &RouteMaps<'_>, line: Spelled<'p>) -> Option<Rule<'p>> {
     let words: Vec<_> = line.text.split_whitespace().collect();
     let ["ip", "nat", "inside", "source", of @ ..] = words.as_slice() else { return None };
     let flows = match of {
         ["list", name, ..] => selected(config, list(config, name)?)?,
-        ["route-map", name, ..] => by_route_map(config, blocks, name)?,
+        ["route-map", name, ..] => by_route_map(config, maps, name)?,
         ["static", of @ ..] => {
             let address = of.iter().find_map(|word| word.parse::<Ipv4Addr>().ok())?;
             let host = match of.first() {
@@ -78,10 +102,9 @@ fn rule<'p>(config: &Config, blocks: &[Block<'_>], line: Spelled<'p>) -> Option<
             let all: Flow = (host.into(), Ipv4Net::default().into());
             // a route map may except the peers' networks
             match of.iter().skip_while(|word| **word != "route-map").nth(1) {
-                Some(name) => by_route_map(config, blocks, name)?
-                    .into_iter()
-                    .filter_map(|flow| both(flow, all))
-                    .collect(),
+                Some(name) => {
+                    by_route_map(config, maps, name)?.into_iter().filter_map(|flow| both(flow, all)).collect()
+                }
                 None => vec![all],
             }
         }
@@ -95,10 +118,8 @@ fn list<'c>(config: &'c Config, name: &str) -> Option<&'c Acl> {
 }
 
 /// What a route map of a single entry selects; of several, it is not known here.
-fn by_route_map(config: &Config, blocks: &[Block<'_>], name: &str) -> Option<Vec<Flow>> {
-    let mut own =
-        blocks.iter().filter(|block| block.head.begins("route-map") && block.head.word(1) == Some(name));
-    let (entry, None) = (own.next()?, own.next()) else { return None };
+fn by_route_map(config: &Config, maps: &RouteMaps<'_>, name: &str) -> Option<Vec<Flow>> {
+    let [entry] = maps.get(name)?.as_slice() else { return None };
     if entry.head.word(2) == Some("deny") || entry.below.iter().any(|line| line.begins("match interface")) {
         return None;
     }

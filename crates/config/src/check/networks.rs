@@ -8,6 +8,7 @@ use crate::model::{Addressing, Config, Interface, Pool};
 use crate::nets::Nets;
 use crate::parsed::Parsed;
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub(super) fn routes(config: &Config, found: &mut Vec<Diagnostic>) {
@@ -56,12 +57,25 @@ fn range(net: IpNet) -> (IpAddr, IpAddr) {
     (net.network(), net.broadcast())
 }
 
+/// Pairs of ranges that are compared; of more, nobody reads what is said.
+const COMPARED: usize = 20_000_000;
+
 /// Pools whose addresses something else has.
 pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     let config = &parsed.config;
-    let here = || nets(config).filter(|(_, interface)| !interface.shutdown && interface.vrf.is_none());
+    let here: Vec<(IpNet, &Interface)> =
+        nets(config).filter(|(_, interface)| !interface.shutdown && interface.vrf.is_none()).collect();
+    let here = || here.iter().copied();
+    let mut left = COMPARED;
     for (place, pool) in config.pools.iter().enumerate() {
         let own = (pool.low, pool.high);
+        let others = here().len() + place + config.dhcp_pools.len() + config.dhcp_excluded.len();
+        left = left.saturating_sub(others);
+        if left == 0 {
+            let message = "there are so many pools and networks that not all of them were compared";
+            say(found, Severity::Notice, Code::Overlap, pool.line, message.into(), "");
+            return;
+        }
         let mut warn = |message: String, remedy: &str| {
             say(found, Severity::Warning, Code::Overlap, pool.line, message, remedy);
         };
@@ -89,13 +103,15 @@ pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
         if let Some((net, interface)) = here().find(|(net, _)| meet(range(*net), own)) {
             inside(parsed, pool, net, interface, found);
         }
-        let lent = config.dhcp_pools.iter().filter(|_| !config.dhcp_off).find(|dhcp| {
-            let excluded = config.dhcp_excluded.iter().any(|(first, last)| {
-                (IpAddr::from(*first)..=IpAddr::from(*last)).contains(low)
-                    && (IpAddr::from(*first)..=IpAddr::from(*last)).contains(high)
-            });
-            dhcp.network.is_some_and(|net| meet(range(net.into()), own) && !excluded)
+        let excluded = config.dhcp_excluded.iter().any(|(first, last)| {
+            let range = IpAddr::from(*first)..=IpAddr::from(*last);
+            range.contains(low) && range.contains(high)
         });
+        let lent = config
+            .dhcp_pools
+            .iter()
+            .filter(|_| !config.dhcp_off)
+            .find(|dhcp| dhcp.network.is_some_and(|net| meet(range(net.into()), own) && !excluded));
         if let Some(dhcp) = lent {
             let message = format!(
                 "local pool {name} has addresses that `ip dhcp pool {}` lends to hosts; a client and a host may get one address",
@@ -109,13 +125,15 @@ pub(super) fn pools(parsed: &Parsed, found: &mut Vec<Diagnostic>) {
 
 /// Pools of DHCP for hosts that are in no network of this router: nobody asks for their addresses.
 pub(super) fn dhcp_pools(config: &Config, found: &mut Vec<Diagnostic>) {
-    let here: Vec<IpNet> =
-        nets(config).filter(|(_, interface)| !interface.shutdown).map(|(net, _)| net).collect();
+    let here = || nets(config).filter(|(_, interface)| !interface.shutdown).map(|(net, _)| net);
+    let addresses: BTreeSet<IpAddr> = here().map(|net| net.addr()).collect();
+    let here = Nets::new(here().map(|net| (net, ())));
     for pool in config.dhcp_pools.iter().filter(|_| !config.dhcp_off) {
         let wanted = pool.network.or(pool.host);
         let serves = |wanted: ipnet::Ipv4Net| {
             let (network, host) = (IpNet::from(wanted), IpAddr::from(wanted.addr()));
-            here.iter().any(|net| network.contains(&net.addr()) || net.contains(&host))
+            addresses.range(network.network()..=network.broadcast()).next().is_some()
+                || here.around(host.into()).next().is_some()
         };
         if wanted.is_some_and(|wanted| !serves(wanted)) {
             let message = format!("ip dhcp pool {}: no interface has an address in its network", pool.name);

@@ -1,10 +1,11 @@
 //! `aaa`.
 
+use super::draft::{Draft, Kept};
 use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::automaton::Token;
 use crate::form::Problem;
 use crate::given::{Given, chosen};
-use crate::model::{Aaa, AaaList, AaaMethod};
+use crate::model::{AaaList, AaaMethod};
 
 const TEXTS: Fate = Fate::Inert("logins show texts of their own");
 
@@ -76,26 +77,23 @@ fn methods(given: &Given<'_>) -> Vec<AaaMethod> {
 }
 
 /// Replaces a list, or takes it away.
-fn change(fold: &mut Fold<'_>, given: &Given<'_>, lists: impl FnOnce(&mut Aaa) -> &mut Vec<AaaList>) {
+fn change(fold: &mut Fold<'_>, given: &Given<'_>, lists: fn(&mut Draft) -> &mut Kept<String, AaaList>) {
     let name = given.string("list").unwrap_or_default();
     let list = AaaList { name, methods: methods(given), line: fold.line };
     if list.methods.iter().any(AaaMethod::asks_a_server) && !fold.no {
         fold.fate = Some(Fate::Unenforced("asks a RADIUS or TACACS+ server, which is not implemented"));
     }
-    let no = fold.no;
-    let lists = lists(&mut fold.config.aaa);
-    lists.retain(|known| known.name != list.name);
-    if !no {
-        lists.push(list);
-    }
+    let name = list.name.clone();
+    let list = fold.unless_no(Some(list));
+    lists(fold.config).replace(name, list);
 }
 
 fn login(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    change(fold, given, |aaa| &mut aaa.login);
+    change(fold, given, |draft| &mut draft.logins);
     Ok(())
 }
 
 fn network(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    change(fold, given, |aaa| &mut aaa.network);
+    change(fold, given, |draft| &mut draft.networks);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `crypto isakmp client configuration group`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::blocks::delimited;
 use crate::form::Problem;
 use crate::given::Given;
@@ -49,15 +49,12 @@ pub(super) const ROWS: &[Row] = &[
 fn group(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     if fold.no {
-        fold.config.groups.retain(|group| group.name != name);
+        fold.config.groups.remove(&name);
         return Ok(());
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.groups,
-        |group| group.name == name,
-        || Group { name: name.clone(), line, ..Group::default() },
-    );
+    let make = || Group { name: name.clone(), line, ..Group::default() };
+    let place = fold.config.groups.entry(name.clone(), make);
     fold.mode = Mode::Group(place);
     Ok(())
 }
@@ -95,17 +92,12 @@ fn domain(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn split_dns(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let (no, name) = (fold.no, given.string("domain").unwrap_or_default());
-    change(fold, |group| listed(&mut group.split_dns, name, no));
-    Ok(())
-}
-
-/// Puts a text at the end of a list, or takes it away.
-fn listed(list: &mut Vec<String>, text: String, no: bool) {
-    list.retain(|known| *known != text);
-    if !no {
-        list.push(text);
+    let name = given.string("domain").unwrap_or_default();
+    if let Mode::Group(group) = fold.mode {
+        let added = fold.unless_no(Some(name.clone()));
+        fold.config.split_dns.replace((group, name), added);
     }
+    Ok(())
 }
 
 fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
@@ -139,8 +131,11 @@ fn pfs(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn backup_gateway(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let (no, gateway) = (fold.no, given.string("gateway").unwrap_or_default());
-    change(fold, |group| listed(&mut group.backup_gateways, gateway, no));
+    let gateway = given.string("gateway").unwrap_or_default();
+    if let Mode::Group(group) = fold.mode {
+        let added = fold.unless_no(Some(gateway.clone()));
+        fold.config.backup_gateways.replace((group, gateway), added);
+    }
     Ok(())
 }
 

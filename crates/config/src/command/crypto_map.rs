@@ -1,7 +1,7 @@
 //! `crypto map` and `crypto dynamic-map`.
 
 use super::ipsec::given_volume;
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{CryptoMap, DynamicEntry, DynamicMap, EntryTerms, GROUPS, MapEntry, Replay};
@@ -82,15 +82,15 @@ const OF_ALL: Fate = Fate::Unsupported("the global setting applies");
 fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     let Some(sequence) = given.number("sequence") else {
-        match given.is_bare() {
-            true => fold.config.maps.retain(|map| map.name != name),
-            false => map_wide(fold, given, &name)?,
+        if given.is_bare() {
+            fold.config.maps.remove(&name);
+            return Ok(());
         }
-        return Ok(());
+        return map_wide(fold, given, &name);
     };
     if fold.no {
-        for map in fold.config.maps.iter_mut().filter(|map| map.name == name) {
-            map.entries.retain(|entry| entry.sequence != sequence);
+        if let Some(map) = fold.config.maps.place(&name) {
+            fold.config.map_entries.remove(&(map, sequence));
         }
         drop_empty(fold, &name);
         return Ok(());
@@ -102,13 +102,9 @@ fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     }
     let line = fold.line;
     let map_place = map_of(fold, &name);
-    let Some(map) = fold.config.maps.get_mut(map_place) else { return Ok(()) };
-    let place = entry(
-        &mut map.entries,
-        |entry| entry.sequence == sequence,
-        || MapEntry { sequence, line, ..MapEntry::default() },
-    );
-    if let Some(found) = map.entries.get_mut(place) {
+    let make = || MapEntry { sequence, line, ..MapEntry::default() };
+    let place = fold.config.map_entries.entry((map_place, sequence), make);
+    if let Some(found) = fold.config.map_entries.get_mut(place) {
         found.dynamic = given.string("map").or_else(|| found.dynamic.take());
     }
     fold.mode = Mode::CryptoMap(map_place, place);
@@ -117,17 +113,18 @@ fn crypto_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 /// The map of a name, made if there is none.
 fn map_of(fold: &mut Fold<'_>, name: &str) -> usize {
-    entry(
-        &mut fold.config.maps,
-        |map| map.name == name,
-        || CryptoMap { name: name.to_string(), ..CryptoMap::default() },
-    )
+    let make = || CryptoMap { name: name.to_string(), ..CryptoMap::default() };
+    fold.config.maps.entry(name.to_string(), make)
 }
 
 /// A map without entries and settings is not a map.
 fn drop_empty(fold: &mut Fold<'_>, name: &str) {
     let empty = CryptoMap { name: name.to_string(), ..CryptoMap::default() };
-    fold.config.maps.retain(|map| *map != empty);
+    let Some(place) = fold.config.maps.place(name) else { return };
+    let has_entries = fold.config.map_entries.has((place, 0)..=(place, u16::MAX));
+    if !has_entries && fold.config.maps.get(place) == Some(&empty) {
+        fold.config.maps.remove(name);
+    }
 }
 
 /// What holds for a whole map: `client …`, `isakmp …`, `local-address …`.
@@ -169,24 +166,20 @@ fn dynamic_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     let sequence = given.number("sequence");
     if fold.no {
-        for map in fold.config.dynamic_maps.iter_mut().filter(|map| map.name == name) {
-            map.entries.retain(|entry| sequence.is_some_and(|sequence| entry.sequence != sequence));
+        let Some(map) = fold.config.dynamic_maps.place(&name) else { return Ok(()) };
+        if let Some(sequence) = sequence {
+            fold.config.dynamic_entries.remove(&(map, sequence));
         }
-        fold.config.dynamic_maps.retain(|map| map.name != name || !map.entries.is_empty());
+        if sequence.is_none() || !fold.config.dynamic_entries.has((map, 0)..=(map, u16::MAX)) {
+            fold.config.dynamic_maps.remove(&name);
+        }
         return Ok(());
     }
     let (sequence, line) = (sequence.unwrap_or_default(), fold.line);
-    let map_place = entry(
-        &mut fold.config.dynamic_maps,
-        |map| map.name == name,
-        || DynamicMap { name: name.clone(), entries: Vec::new() },
-    );
-    let Some(map) = fold.config.dynamic_maps.get_mut(map_place) else { return Ok(()) };
-    let place = entry(
-        &mut map.entries,
-        |entry| entry.sequence == sequence,
-        || DynamicEntry { sequence, line, ..DynamicEntry::default() },
-    );
+    let make = || DynamicMap { name: name.clone(), entries: Vec::new() };
+    let map_place = fold.config.dynamic_maps.entry(name.clone(), make);
+    let make = || DynamicEntry { sequence, line, ..DynamicEntry::default() };
+    let place = fold.config.dynamic_entries.entry((map_place, sequence), make);
     fold.mode = Mode::DynamicMap(map_place, place);
     Ok(())
 }
@@ -194,14 +187,8 @@ fn dynamic_map(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn change(fold: &mut Fold<'_>, change: impl FnOnce(&mut EntryTerms)) {
     let config = &mut *fold.config;
     let terms = match fold.mode {
-        Mode::CryptoMap(map, place) => {
-            let map = config.maps.get_mut(map);
-            map.and_then(|map| map.entries.get_mut(place)).map(|entry| &mut entry.terms)
-        }
-        Mode::DynamicMap(map, place) => {
-            let map = config.dynamic_maps.get_mut(map);
-            map.and_then(|map| map.entries.get_mut(place)).map(|entry| &mut entry.terms)
-        }
+        Mode::CryptoMap(_, place) => config.map_entries.get_mut(place).map(|entry| &mut entry.terms),
+        Mode::DynamicMap(_, place) => config.dynamic_entries.get_mut(place).map(|entry| &mut entry.terms),
         _ => None,
     };
     if let Some(terms) = terms {
@@ -217,11 +204,8 @@ fn set_peer(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         fold.fate = Some(Fate::Unsupported("a peer must be an address; names are not resolved"));
     }
     let added = fold.unless_no(peer);
-    if let (Mode::CryptoMap(map, place), Some(peer)) = (fold.mode, peer)
-        && let Some(found) = fold.config.maps.get_mut(map).and_then(|map| map.entries.get_mut(place))
-    {
-        found.peers.retain(|known| *known != peer);
-        found.peers.extend(added);
+    if let (Mode::CryptoMap(_, entry), Some(peer)) = (fold.mode, peer) {
+        fold.config.peers.replace((entry, peer), added);
     }
     Ok(())
 }

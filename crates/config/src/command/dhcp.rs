@@ -1,6 +1,6 @@
 //! `ip dhcp pool` and `ip dhcp excluded-address`.
 
-use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, No, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{DhcpLease, DhcpPool};
@@ -32,15 +32,12 @@ pub(super) const ROWS: &[Row] = &[
 fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     if fold.no {
-        fold.config.dhcp_pools.retain(|pool| pool.name != name);
+        fold.config.dhcp_pools.remove(&name);
         return Ok(());
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.dhcp_pools,
-        |pool| pool.name == name,
-        || DhcpPool { name: name.clone(), line, ..DhcpPool::default() },
-    );
+    let make = || DhcpPool { name: name.clone(), line, ..DhcpPool::default() };
+    let place = fold.config.dhcp_pools.entry(name.clone(), make);
     fold.mode = Mode::DhcpPool(place);
     Ok(())
 }
@@ -50,8 +47,8 @@ fn excluded(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         return Err(given.missing("an address A.B.C.D"));
     };
     let high = given.address("high").unwrap_or(low);
-    fold.config.dhcp_excluded.retain(|known| *known != (low, high));
-    fold.config.dhcp_excluded.extend(fold.unless_no(Some((low, high))));
+    let range = fold.unless_no(Some((low, high)));
+    fold.config.dhcp_excluded.replace((low, high), range);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `interface`.
 
-use super::{Action, Fate, Fold, In, Mode, No, Row, entry, fate, fold, row};
+use super::{Action, Fate, Fold, In, Mode, No, Row, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::interface_name::is_hardware;
@@ -110,30 +110,42 @@ pub(super) const ROWS: &[Row] = &[
 
 fn interface(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.interface("name").unwrap_or_default();
+    open(fold, vec![name]).map_err(|expected| given.problem("name", expected))
+}
+
+/// Opens interfaces, or takes them away: the one of `interface`, or those of `interface range`. The
+/// error is what was expected instead.
+pub(super) fn open(fold: &mut Fold<'_>, names: Vec<String>) -> Result<(), &'static str> {
+    let line = fold.line;
+    let interfaces = &mut fold.config.interfaces;
     if fold.default {
         // `default interface` empties it and leaves it where it is
-        for interface in fold.config.interfaces.iter_mut().filter(|interface| interface.name == name) {
-            *interface = Interface::new(name.clone(), fold.line);
+        for name in names {
+            let place = interfaces.place(&name);
+            if let Some(interface) = place.and_then(|place| interfaces.get_mut(place)) {
+                *interface = Interface::new(name, line);
+            }
         }
         return Ok(());
     }
     if fold.no {
-        if is_hardware(&name) {
-            return Err(given.problem("name", "an interface that is not hardware"));
+        if names.iter().any(|name| is_hardware(name)) {
+            return Err("an interface that is not hardware");
         }
-        fold.config.interfaces.retain(|interface| interface.name != name);
+        for name in names {
+            interfaces.remove(&name);
+        }
         return Ok(());
     }
-    if InterfaceKind::of(&name).is_absent() {
+    if names.iter().any(|name| InterfaceKind::of(name).is_absent()) {
         fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
     }
-    let line = fold.line;
-    let place = entry(
-        &mut fold.config.interfaces,
-        |interface| interface.name == name,
-        || Interface::new(name.clone(), line),
-    );
-    fold.mode = Mode::Interface(place);
+    let places = names.into_iter().map(|name| interfaces.entry(name.clone(), || Interface::new(name, line)));
+    let places: Vec<usize> = places.collect();
+    if let Some((first, others)) = places.split_first() {
+        fold.mode = Mode::Interface(*first);
+        fold.also = others.to_vec();
+    }
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! `interface range`: the lines below it are those of several interfaces.
 
-use super::{Fate, Fold, In, Mode, No, Row, entry, fold};
+use super::interface::open;
+use super::{Fold, In, No, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
-use crate::interface_name::{is_hardware, long_name};
-use crate::model::{Interface, InterfaceKind};
+use crate::interface_name::long_name;
 
 pub(super) const ROWS: &[Row] =
     &[fold(In::Global, "interface range", "<LINE:members>", range).no(No::DefaultEmpties)];
@@ -15,32 +15,7 @@ const MOST: usize = 256;
 fn range(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let members = given.text("members").and_then(members);
     let members = members.ok_or_else(|| given.problem("members", "interfaces, as in `Vlan1 - 4`"))?;
-    if fold.no && !fold.default && members.iter().any(|name| is_hardware(name)) {
-        return Err(given.problem("members", "interfaces that are not hardware"));
-    }
-    if members.iter().any(|name| InterfaceKind::of(name).is_absent()) {
-        fold.fate = Some(Fate::Forwarding("is a tunnel interface"));
-    }
-    let mut places = Vec::new();
-    for name in members {
-        if fold.no && !fold.default {
-            fold.config.interfaces.retain(|interface| interface.name != name);
-            continue;
-        }
-        let new = || Interface::new(name.clone(), fold.line);
-        let place = entry(&mut fold.config.interfaces, |interface| interface.name == name, new);
-        if fold.default
-            && let Some(interface) = fold.config.interfaces.get_mut(place)
-        {
-            *interface = new();
-        }
-        places.push(place);
-    }
-    if let (false, Some((first, others))) = (fold.no, places.split_first()) {
-        fold.mode = Mode::Interface(*first);
-        fold.also = others.to_vec();
-    }
-    Ok(())
+    open(fold, members).map_err(|expected| given.problem("members", expected))
 }
 
 /// The interfaces that `interface range` names: `GigabitEthernet0/1 - 3 , Vlan1`. `None` if it names
@@ -143,7 +118,7 @@ mod tests {
         let all = |name| (name, Some("x"), false, Some("M"));
         let expected = ["FastEthernet0/1", "FastEthernet0/0", "FastEthernet0/2"].map(all);
         assert_eq!(found, expected);
-        assert!(config.interfaces.iter().all(|one| one.kind == InterfaceKind::Ethernet));
+        assert!(config.interfaces.iter().all(|one| one.kind == crate::model::InterfaceKind::Ethernet));
         assert!(
             config.interfaces[0].address != crate::model::Addressing::None
                 && config.hostname.as_deref() == Some("A")

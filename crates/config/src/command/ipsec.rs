@@ -1,6 +1,6 @@
 //! `crypto ipsec`.
 
-use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, No, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::{Given, chosen};
 use crate::model::{CryptoGlobal, DfBit, KeyLength, Replay, Transform, TransformSet, Volume};
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
 fn transform_set(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     if fold.no {
-        fold.config.transform_sets.retain(|set| set.name != name);
+        fold.config.transform_sets.remove(&name);
         return Ok(());
     }
     let transforms = given_transforms(given)?;
@@ -68,7 +68,7 @@ fn transform_set(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> 
         fold.fate =
             Some(Fate::Unsupported("encryption without integrity is not done; the set is never chosen"));
     }
-    let place = entry(&mut fold.config.transform_sets, |known| known.name == name, TransformSet::default);
+    let place = fold.config.transform_sets.entry(name, TransformSet::default);
     if let Some(slot) = fold.config.transform_sets.get_mut(place) {
         // entering the transforms again keeps the mode
         *slot = TransformSet { transport: slot.transport, ..set };

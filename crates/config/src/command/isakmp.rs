@@ -1,7 +1,7 @@
 //! `crypto isakmp policy`, `crypto isakmp key` and global ISAKMP settings.
 
 use super::keyring::change_key;
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{
@@ -55,15 +55,11 @@ pub(super) const ROWS: &[Row] = &[
 fn policy(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let priority: u16 = given.number("priority").unwrap_or_default();
     if fold.no {
-        fold.config.policies.retain(|policy| policy.priority != priority);
+        fold.config.policies.remove(&priority);
         return Ok(());
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.policies,
-        |policy| policy.priority == priority,
-        || IsakmpPolicy::of_defaults(priority, line),
-    );
+    let place = fold.config.policies.entry(priority, || IsakmpPolicy::of_defaults(priority, line));
     fold.mode = Mode::IsakmpPolicy(place);
     Ok(())
 }
@@ -117,7 +113,7 @@ fn lifetime(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 /// `crypto isakmp key [0|6] KEY {address A [MASK] | hostname H} [no-xauth]`
 fn key(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    change_key(fold, given, |config| Some(&mut config.default_keys))
+    change_key(fold, given, None)
 }
 
 /// `SECONDS [retry] [RETRY] [periodic|on-demand]`

@@ -1,9 +1,9 @@
 //! `crypto keyring`.
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold, opens};
+use super::{Fate, Fold, In, Mode, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
-use crate::model::{Config, Key, KeyPeer, Keyring};
+use crate::model::{Key, KeyPeer, Keyring};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::IpAddr;
 
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
 fn keyring(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     if fold.no {
-        fold.config.keyrings.retain(|keyring| keyring.name != name);
+        fold.config.keyrings.remove(&name);
         return Ok(());
     }
     if given.has("vrf") {
@@ -38,11 +38,8 @@ fn keyring(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         ));
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.keyrings,
-        |keyring| keyring.name == name,
-        || Keyring { name: name.clone(), line, ..Keyring::default() },
-    );
+    let make = || Keyring { name: name.clone(), line, ..Keyring::default() };
+    let place = fold.config.keyrings.entry(name.clone(), make);
     fold.mode = Mode::Keyring(place);
     Ok(())
 }
@@ -59,11 +56,12 @@ pub(super) fn network(given: &Given<'_>, address: &str, mask: &str) -> Result<Ip
     }
 }
 
-/// Adds a key to the keys of a keyring, or takes it away. A peer has one key: the first stays.
+/// Adds a key to the keys of a keyring, by its place, or takes it away; without a keyring, to that
+/// called `default`. A peer has one key: the first stays.
 pub(super) fn change_key(
     fold: &mut Fold<'_>,
     given: &Given<'_>,
-    keys: impl FnOnce(&mut Config) -> Option<&mut Vec<Key>>,
+    keyring: Option<usize>,
 ) -> Result<(), Problem> {
     let (peer, name) = match given.word("host") {
         Some(host) => (KeyPeer::Hostname(host.to_string()), "host"),
@@ -75,30 +73,26 @@ pub(super) fn change_key(
         None => (KeyPeer::Address(network(given, "peer", "mask")?), "peer"),
     };
     let (no, line) = (fold.no, fold.line);
-    let Some(keys) = keys(fold.config) else { return Ok(()) };
+    let keys = &mut fold.config.keys;
     if no {
-        keys.retain(|known| known.peer != peer);
+        keys.remove(&(keyring, peer));
         return Ok(());
     }
     let Some(key) = given.password("key", 0) else { return Ok(()) };
-    let new = Key { peer, key, no_xauth: given.has("no-xauth"), line };
-    match keys.iter().find(|known| known.peer == new.peer) {
-        Some(known) if (&known.key, known.no_xauth) == (&new.key, new.no_xauth) => Ok(()),
-        Some(_) => Err(given.problem(name, "a peer that has no key yet")),
-        None => {
-            keys.push(new);
-            Ok(())
+    let new = Key { peer: peer.clone(), key, no_xauth: given.has("no-xauth"), line };
+    let place = keys.entry((keyring, peer), || new.clone());
+    match keys.get(place) {
+        Some(known) if (&known.key, known.no_xauth) != (&new.key, new.no_xauth) => {
+            Err(given.problem(name, "a peer that has no key yet"))
         }
+        _ => Ok(()),
     }
 }
 
 /// `pre-shared-key {address A [MASK] | hostname H} key [0|6] KEY`
 fn pre_shared_key(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    let mode = fold.mode;
-    change_key(fold, given, |config| match mode {
-        Mode::Keyring(place) => config.keyrings.get_mut(place).map(|keyring| &mut keyring.keys),
-        _ => None,
-    })
+    let Mode::Keyring(place) = fold.mode else { return Ok(()) };
+    change_key(fold, given, Some(place))
 }
 
 /// `local-address {ADDRESS | INTERFACE}`, of a keyring or of an ISAKMP profile.

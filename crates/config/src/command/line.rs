@@ -1,6 +1,6 @@
 //! Terminal lines, `enable`, and SSH: who may log in to this router, and how.
 
-use super::{Fate, Fold, In, Mode, No, Row, entry, fate, fold, row};
+use super::{Fate, Fold, In, Mode, No, Row, fate, fold, row};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{EnablePassword, ExecTimeout, LineKind, LineLogin, TerminalLine, UserKey};
@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
 fn line(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     const KINDS: [(&str, LineKind); 2] = [("console", LineKind::Console), ("vty", LineKind::Vty)];
     let kind = given.choose(&KINDS).unwrap_or_default();
-    let Some(first) = given.number("first") else {
+    let Some(first) = given.number::<u16>("first") else {
         return Err(given.missing("a line's number"));
     };
     let last = given.number("last").unwrap_or(first);
@@ -81,15 +81,12 @@ fn line(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         return Err(given.problem("last", "a line's number, not below the first"));
     }
     if fold.no {
-        fold.config.lines.retain(|known| (known.kind, known.first, known.last) != (kind, first, last));
+        fold.config.lines.remove(&(kind, first, last));
         return Ok(());
     }
     let number = fold.line;
-    let place = entry(
-        &mut fold.config.lines,
-        |known| (known.kind, known.first, known.last) == (kind, first, last),
-        || TerminalLine { kind, first, last, line: number, ..TerminalLine::default() },
-    );
+    let make = || TerminalLine { kind, first, last, line: number, ..TerminalLine::default() };
+    let place = fold.config.lines.entry((kind, first, last), make);
     fold.mode = Mode::Line(place);
     Ok(())
 }
@@ -219,7 +216,7 @@ fn retries(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 fn pubkey_chain(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
     if fold.no {
-        fold.config.ssh.keys.clear();
+        fold.config.user_keys.clear();
     } else {
         fold.mode = Mode::PubkeyChain;
     }
@@ -228,21 +225,15 @@ fn pubkey_chain(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 
 fn pubkey_user(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let (user, line) = (given.string("name").unwrap_or_default(), fold.line);
-    let keys = &mut fold.config.ssh.keys;
+    let keys = &mut fold.config.user_keys;
     if fold.no {
-        keys.retain(|key| key.user != user);
+        keys.remove(&user);
         return Ok(());
     }
-    let place =
-        entry(keys, |key| key.user == user, || UserKey { user: user.clone(), line, ..UserKey::default() });
+    let make = || UserKey { user: user.clone(), line, ..UserKey::default() };
+    let place = keys.entry(user.clone(), make);
     fold.mode = Mode::PubkeyUser(place);
     Ok(())
-}
-
-/// The user whose keys the mode is about.
-fn user<'f>(fold: &'f mut Fold<'_>) -> Option<&'f mut UserKey> {
-    let Mode::PubkeyUser(place) = fold.mode else { return None };
-    fold.config.ssh.keys.get_mut(place)
 }
 
 /// `key-string`, and the key in base64 on the lines up to `exit`.
@@ -257,12 +248,11 @@ fn key_string(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if !no && (key.is_empty() || key.len() > KEY || !key.chars().all(is_base64)) {
         return Err(given.problem("key", "a public key in base64 on the following lines, then exit"));
     }
-    if let Some(user) = user(fold) {
-        if no {
-            user.strings.clear();
-        } else if !user.strings.contains(&key) {
-            user.strings.push(key);
-        }
+    let Mode::PubkeyUser(user) = fold.mode else { return Ok(()) };
+    if no {
+        fold.config.key_strings.remove_from((user, String::new()), |(own, _)| *own == user);
+    } else {
+        fold.config.key_strings.entry((user, key.clone()), || key);
     }
     Ok(())
 }
@@ -295,12 +285,10 @@ fn key_hash(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if !good && !no {
         return Err(given.problem("hash", "32 hexadecimal digits"));
     }
-    if let Some(user) = user(fold) {
+    if let Mode::PubkeyUser(user) = fold.mode {
         let known = (algorithm, hash);
-        user.hashes.retain(|other| *other != known);
-        if !no {
-            user.hashes.push(known);
-        }
+        let added = fold.unless_no(Some(known.clone()));
+        fold.config.key_hashes.replace((user, known), added);
     }
     Ok(())
 }

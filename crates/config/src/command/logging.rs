@@ -100,7 +100,7 @@ fn buffered(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn host(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let Some(address) = given.address("address").map(IpAddr::V4) else { return Ok(()) };
     let port = given.number("port").unwrap_or(514);
-    fold.config.log.hosts.retain(|host| host.address != address);
-    fold.config.log.hosts.extend(fold.unless_no(Some(LogHost { address, port })));
+    let host = fold.unless_no(Some(LogHost { address, port }));
+    fold.config.log_hosts.replace(address, host);
     Ok(())
 }

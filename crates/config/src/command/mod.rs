@@ -1,10 +1,11 @@
 //! The commands, one table a feature. A row is a mode, a form, and what the command does.
 
 mod aaa;
-mod acl;
+pub(crate) mod acl;
 mod client_group;
 mod crypto_map;
 mod dhcp;
+pub(crate) mod draft;
 #[cfg(test)]
 mod fixture;
 mod inert;
@@ -28,7 +29,7 @@ pub(crate) mod table;
 
 use crate::form::Problem;
 use crate::given::Given;
-use crate::model::Config;
+use draft::Draft;
 
 /// The mode of a line: the object that the commands of a submode change, by its index in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +242,7 @@ impl Row {
 
 /// The model while it is being built, and the line at hand.
 pub(crate) struct Fold<'c> {
-    pub(crate) config: &'c mut Config,
+    pub(crate) config: &'c mut Draft,
     pub(crate) mode: Mode,
     /// Of `interface range`, the other interfaces that the lines below it are of, by their indexes.
     pub(crate) also: Vec<usize>,
@@ -291,15 +292,4 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
     ]
     .into_iter()
     .flatten()
-}
-
-/// Finds the item with a key, or makes it.
-pub(crate) fn entry<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> usize {
-    match list.iter().position(is) {
-        Some(place) => place,
-        None => {
-            list.push(make());
-            list.len() - 1
-        }
-    }
 }

@@ -5,7 +5,8 @@ use crate::automaton::{Kind, Token};
 use crate::command::No;
 use crate::document::Class;
 use crate::model::Config;
-use crate::parse::{Numbers, read};
+use crate::parse::read;
+use crate::parsed::Numbers;
 
 /// A line that opens a mode, with the lines around it.
 fn opened(mode: In) -> &'static str {

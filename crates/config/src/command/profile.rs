@@ -2,7 +2,7 @@
 
 use super::isakmp::{KEEPALIVE, given_keepalive};
 use super::keyring::network;
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{IdentityMatch, Profile, SelfIdentity};
@@ -39,15 +39,12 @@ pub(super) const ROWS: &[Row] = &[
 fn profile(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     if fold.no {
-        fold.config.profiles.retain(|profile| profile.name != name);
+        fold.config.profiles.remove(&name);
         return Ok(());
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.profiles,
-        |profile| profile.name == name,
-        || Profile { name: name.clone(), line, ..Profile::default() },
-    );
+    let make = || Profile { name: name.clone(), line, ..Profile::default() };
+    let place = fold.config.profiles.entry(name.clone(), make);
     fold.mode = Mode::Profile(place);
     Ok(())
 }
@@ -98,13 +95,10 @@ fn match_identity(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem>
             "VRFs are not implemented; an entry whose peers may come by the profile does not exist here",
         ));
     }
-    let no = fold.no;
-    change(fold, |profile| {
-        profile.matches.retain(|known| *known != found);
-        if !no {
-            profile.matches.push(found);
-        }
-    });
+    if let Mode::Profile(profile) = fold.mode {
+        let added = fold.unless_no(Some(found.clone()));
+        fold.config.identities.replace((profile, found), added);
+    }
     Ok(())
 }
 

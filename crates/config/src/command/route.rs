@@ -1,10 +1,11 @@
 //! `ip route` and `ip local pool`.
 
+use super::draft::Way;
 use super::{Fate, Fold, In, Row, fate, fold, opens};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Pool, Route};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) const ROWS: &[Row] = &[
     fold(
@@ -57,19 +58,23 @@ fn route(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let destination = given.network("prefix", "mask")?.trunc();
     let next_hop = given.address("hop").map(IpAddr::V4);
     let (interface, by_dhcp) = (given.interface("interface"), given.has("dhcp"));
-    let is_all = next_hop.is_none() && interface.is_none() && !by_dhcp;
-    let of = |known: &Route| (known.next_hop, known.interface.clone(), known.by_dhcp);
-    let way = (next_hop, interface.clone(), by_dhcp);
-    // without a way, `no` takes every route to the destination away
-    fold.config.routes.retain(|known| known.destination != destination || !(is_all || of(known) == way));
+    let way: Way = (next_hop, interface.clone(), by_dhcp);
     if fold.no {
+        let routes = &mut fold.config.routes;
+        if way == Way::default() {
+            // every route to the destination
+            routes.remove_from((destination, way), |(net, _)| *net == destination);
+        } else {
+            routes.remove(&(destination, way));
+        }
         return Ok(());
     }
     if given.has("track") {
         fold.fate = Some(Fate::Unsupported("nothing is tracked; the route stays"));
     }
     let distance = given.number("distance").unwrap_or(1);
-    fold.config.routes.push(Route { destination, next_hop, interface, by_dhcp, distance, line: fold.line });
+    let route = Route { destination, next_hop, interface, by_dhcp, distance, line: fold.line };
+    fold.config.routes.replace((destination, way), Some(route));
     Ok(())
 }
 
@@ -86,7 +91,8 @@ fn routing(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.string("name").unwrap_or_default();
     let Some(low) = given.address("low").map(IpAddr::V4) else {
-        fold.config.pools.retain(|pool| pool.name != name);
+        let first = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        fold.config.pools.remove_from((name.clone(), first), |(own, _)| *own == name);
         return Ok(());
     };
     let high = given.address("high").map_or(low, IpAddr::V4);
@@ -96,9 +102,7 @@ fn pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     if given.has("group") && !fold.no {
         fold.fate = Some(Fate::Unsupported("pool groups are not implemented; the pool is global"));
     }
-    fold.config.pools.retain(|pool| !(pool.name == name && pool.low == low));
-    if !fold.no {
-        fold.config.pools.push(Pool { name, low, high, line: fold.line });
-    }
+    let pool = fold.unless_no(Some(Pool { name: name.clone(), low, high, line: fold.line }));
+    fold.config.pools.replace((name, low), pool);
     Ok(())
 }

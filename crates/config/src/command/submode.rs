@@ -13,6 +13,7 @@ use super::submode_service::{GLOBAL, SERVICE};
 use super::{Fate, In};
 use crate::form::Word;
 use std::collections::BTreeMap;
+use std::ops::Bound::{Included, Unbounded};
 use std::sync::LazyLock;
 
 /// The modes whose commands are known by name only.
@@ -161,42 +162,61 @@ static TABLE: LazyLock<BTreeMap<Place, Table>> = LazyLock::new(|| {
 /// The shortest beginning of a word that counts as its abbreviation.
 const SHORTEST: usize = 2;
 
+/// Names by their words, as a tree: the names that a line may be are found without looking at all.
+#[derive(Default)]
+struct Node {
+    /// What the names that end here say, each with its place among all.
+    ends: Vec<(usize, Says)>,
+    words: BTreeMap<&'static str, Node>,
+    /// After a `*`.
+    any: Option<Box<Node>>,
+}
+
+static TREES: LazyLock<BTreeMap<Place, Node>> = LazyLock::new(|| {
+    let mut trees: BTreeMap<Place, Node> = BTreeMap::new();
+    for (place, names) in TABLE.iter() {
+        let tree = trees.entry(*place).or_default();
+        for (number, (name, says)) in names.iter().enumerate() {
+            let mut node = &mut *tree;
+            for word in name {
+                node = match *word {
+                    "*" => node.any.get_or_insert_default(),
+                    // made once for the life of the program
+                    word => node.words.entry(word.to_ascii_lowercase().leak()).or_default(),
+                };
+            }
+            node.ends.push((number, *says));
+        }
+    }
+    trees
+});
+
 /// Finds the name that a line has in a mode: the longest that matches. A complete word is not an
 /// abbreviation of another: `ip` is not `ipv6`.
 pub(crate) fn find(place: Place, given: &[Word<'_>]) -> Option<Named> {
-    let mut fitting: Vec<(&Vec<&str>, Named)> = Vec::new();
-    let named = |(name, says): &'static (Vec<&'static str>, Says)| {
-        (name, Named { says: *says, exact: true, words: name.len() })
-    };
-    // most names have another first letter
-    let letter = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_lowercase());
-    let first = given.first().and_then(|word| letter(word.text));
-    let may_fit = |(name, _): &&(Vec<&str>, Says)| {
-        name.first().is_some_and(|word| *word == "*" || letter(word) == first)
-    };
-    fitting.extend(TABLE.get(&place)?.iter().filter(may_fit).map(named));
+    // where the words so far lead to, and whether they are given in full
+    let mut live: Vec<(&Node, bool)> = vec![(TREES.get(&place)?, true)];
     let mut best = None;
     for (place, typed) in given.iter().enumerate() {
-        let mut spelled_out = false;
-        fitting.retain_mut(|(name, named)| {
-            let Some(word) = name.get(place) else { return false };
-            if word.eq_ignore_ascii_case(typed.text) {
-                spelled_out = true;
-                return true;
+        let typed = typed.text.to_ascii_lowercase();
+        let exact =
+            || live.iter().filter_map(|(node, exact)| Some((node.words.get(typed.as_str())?, *exact)));
+        let any = live.iter().filter_map(|(node, exact)| Some((&**node.any.as_ref()?, *exact)));
+        let mut next: Vec<(&Node, bool)> = exact().chain(any).collect();
+        if exact().next().is_none() && typed.len() >= SHORTEST {
+            for (node, _) in &live {
+                let begun = node
+                    .words
+                    .range::<str, _>((Included(typed.as_str()), Unbounded))
+                    .take_while(|(word, _)| word.starts_with(&typed));
+                next.extend(begun.map(|(_, node)| (node, false)));
             }
-            let begins =
-                word.get(..typed.text.len()).is_some_and(|start| start.eq_ignore_ascii_case(typed.text));
-            named.exact &= *word == "*";
-            *word == "*" || begins && typed.text.len() >= SHORTEST
-        });
-        if spelled_out {
-            fitting.retain(|(name, _)| {
-                name.get(place).is_some_and(|word| *word == "*" || word.eq_ignore_ascii_case(typed.text))
-            });
         }
-        let whole = fitting.iter().filter(|(_, named)| named.words == place + 1).map(|(_, named)| *named);
-        best = whole.max_by_key(|named| named.exact).or(best);
-        if fitting.is_empty() {
+        live = next;
+        let ends = live.iter().flat_map(|(node, exact)| node.ends.iter().map(move |end| (*exact, *end)));
+        let whole = ends.max_by_key(|(exact, (number, _))| (*exact, *number));
+        best = whole.map(|(exact, (_, says))| Named { says, exact, words: place + 1 }).or(best);
+        if live.is_empty() {
             break;
         }
     }

@@ -1,6 +1,6 @@
 //! `hostname`, `username`, services.
 
-use super::{Fate, Fold, In, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::User;
@@ -61,18 +61,15 @@ fn domain_name(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn username(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {
-        fold.config.users.retain(|user| user.name != name);
+        fold.config.users.remove(name);
         return Ok(());
     }
     if ["autocommand", "access-class", "view", "one-time", "aaa"].iter().any(|word| given.has(word)) {
         fold.fate = Some(Fate::Unenforced("restricts what this user may do"));
     }
     let line = fold.line;
-    let place = entry(
-        &mut fold.config.users,
-        |user| user.name == name,
-        || User { name: name.to_string(), privilege: None, password: None, line },
-    );
+    let make = || User { name: name.to_string(), privilege: None, password: None, line };
+    let place = fold.config.users.entry(name.to_string(), make);
     if let Some(user) = fold.config.users.get_mut(place) {
         user.privilege = given.number("level").or(user.privilege);
         user.password = given.password("password", 0).or_else(|| user.password.clone());

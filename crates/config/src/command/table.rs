@@ -1,9 +1,9 @@
 //! The tables compiled: for each mode its rows and their forms.
 
 use super::{In, Row, rows};
-use crate::automaton::{Form, Matched, Misfit, Outcome, run};
+use crate::automaton::{Form, Matched, Misfit, Outcome, Token, run_asking};
 use crate::form::Word;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// The commands of a mode.
@@ -11,6 +11,41 @@ use std::sync::LazyLock;
 pub(crate) struct Commands {
     pub(crate) rows: Vec<&'static Row>,
     pub(crate) forms: Vec<Form>,
+    /// The places of the forms that may begin with a letter, in small.
+    by_letter: BTreeMap<u8, Vec<usize>>,
+    /// The places of all forms.
+    all: Vec<usize>,
+}
+
+impl Commands {
+    fn add(&mut self, row: &'static Row, form: Form) {
+        let place = self.forms.len();
+        let mut letters: BTreeSet<u8> = BTreeSet::new();
+        for token in form.begins_with() {
+            match token {
+                Token::Keyword(keyword) => letters.extend(first_letter(keyword)),
+                Token::Argument(..) => letters.extend(0..=u8::MAX),
+            }
+        }
+        for letter in letters {
+            self.by_letter.entry(letter).or_default().push(place);
+        }
+        self.all.push(place);
+        self.rows.push(row);
+        self.forms.push(form);
+    }
+
+    /// The places of the forms that a line may have, by its first word.
+    fn for_line(&self, words: &[Word<'_>]) -> &[usize] {
+        match words.first().and_then(|word| first_letter(word.text)) {
+            Some(letter) => self.by_letter.get(&letter).map_or(&[], Vec::as_slice),
+            None => &self.all,
+        }
+    }
+}
+
+fn first_letter(word: &str) -> Option<u8> {
+    word.bytes().next().map(|byte| byte.to_ascii_lowercase())
 }
 
 static TABLE: LazyLock<BTreeMap<In, Commands>> = LazyLock::new(|| {
@@ -20,8 +55,7 @@ static TABLE: LazyLock<BTreeMap<In, Commands>> = LazyLock::new(|| {
         let form: &'static str = format!("{} {{{}}}", row.form, row.tail).leak();
         for mode in row.modes() {
             let commands = table.entry(mode).or_default();
-            commands.rows.push(row);
-            commands.forms.push(Form::compile(form));
+            commands.add(row, Form::compile(form));
         }
     }
     table
@@ -29,7 +63,8 @@ static TABLE: LazyLock<BTreeMap<In, Commands>> = LazyLock::new(|| {
 
 /// The commands of a mode.
 pub(crate) fn commands(mode: In) -> &'static Commands {
-    static NONE: Commands = Commands { rows: Vec::new(), forms: Vec::new() };
+    static NONE: Commands =
+        Commands { rows: Vec::new(), forms: Vec::new(), by_letter: BTreeMap::new(), all: Vec::new() };
     TABLE.get(&mode).unwrap_or(&NONE)
 }
 
@@ -71,9 +106,11 @@ impl Row {
 /// after it.
 pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
     let commands = commands(mode);
-    let forms: Vec<&Form> = commands.forms.iter().collect();
-    let row = |form: usize| commands.rows.get(form).copied();
-    let list = |expected: &[crate::automaton::Token]| {
+    let places = commands.for_line(words);
+    let forms: Vec<&Form> = places.iter().filter_map(|place| commands.forms.get(*place)).collect();
+    let place = |form: usize| places.get(form).copied().unwrap_or_default();
+    let row = |form: usize| commands.rows.get(*places.get(form)?).copied();
+    let list = |expected: &[Token]| {
         let mut shown: Vec<_> = expected.iter().map(|token| token.shown()).collect();
         if shown.is_empty() {
             shown.push("the end of the line".into());
@@ -83,21 +120,24 @@ pub(crate) fn lookup(mode: In, words: &[Word<'_>], prefix: bool) -> Lookup {
             _ => shown.concat(),
         }
     };
-    match run(&forms, words, prefix) {
-        Outcome::Complete(matched) => match row(matched.form) {
-            Some(row) if matched.words.len() >= row.naming() => Lookup::Command(row, matched),
+    let is_named = |form: usize, word: usize| row(form).is_some_and(|row| word >= row.known_by());
+    match run_asking(&forms, words, prefix, is_named) {
+        Outcome::Complete(mut matched) => match row(matched.form) {
+            Some(row) if matched.words.len() >= row.naming() => {
+                matched.form = place(matched.form);
+                Lookup::Command(row, matched)
+            }
             Some(row) if matched.words.len() >= row.known_by() => {
                 Lookup::Incomplete { named: true, expected: "more of the command".into() }
             }
             _ => Lookup::Incomplete { named: false, expected: String::new() },
         },
-        Outcome::Incomplete(form, expected) => Lookup::Incomplete {
-            named: row(form).is_some_and(|row| words.len() >= row.known_by()),
-            expected: list(&expected),
-        },
+        Outcome::Incomplete(form, expected) => {
+            Lookup::Incomplete { named: is_named(form, words.len()), expected: list(&expected) }
+        }
         Outcome::Ambiguous(word) => Lookup::Ambiguous(word),
         Outcome::Invalid(Misfit { word, form, expected }) => {
-            let named = word > 0 && row(form).is_some_and(|row| word >= row.known_by());
+            let named = word > 0 && is_named(form, word);
             Lookup::Invalid { word, named, expected: if named { list(&expected) } else { String::new() } }
         }
     }

@@ -6,7 +6,8 @@ use crate::command::In;
 use crate::command::table::lookup;
 use crate::document::Class;
 use crate::form::words;
-use crate::parse::{Numbers, reach, read};
+use crate::parse::{reach, read};
+use crate::parsed::Numbers;
 use crate::placing::indentation;
 use crate::secret::public_part;
 

@@ -7,7 +7,8 @@
 use super::{Opener, without_negation};
 use crate::command::Mode;
 use crate::model::{Acl, AclEntry, Config};
-use crate::parse::{Numbers, read};
+use crate::parse::read;
+use crate::parsed::Numbers;
 
 /// The list that a typed line renumbers, if it may do so. `line` is spelled out, `within` the line
 /// that opened its mode.

@@ -168,7 +168,7 @@ impl IsakmpPolicy {
 }
 
 /// Whose pre-shared key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyPeer {
     /// An address or a network; 0.0.0.0 is everybody (of IPv4).
     Address(IpNet),
@@ -203,7 +203,7 @@ pub struct Keyring {
 }
 
 /// `match identity`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdentityMatch {
     /// `group`.
     Group(String),

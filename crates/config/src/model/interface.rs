@@ -4,6 +4,7 @@ use super::Config;
 pub use crate::interface_name::InterfaceKind;
 use crate::interface_name::parent;
 use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How an interface gets its address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,7 +126,70 @@ impl Interface {
     }
 }
 
+/// The interfaces of a configuration, found by their names.
+pub(crate) struct Links<'c> {
+    mapped: BTreeSet<&'c str>,
+    by_name: BTreeMap<&'c str, &'c Interface>,
+}
+
+impl<'c> Links<'c> {
+    /// The interface with this long name.
+    pub(crate) fn interface(&self, name: &str) -> Option<&'c Interface> {
+        self.by_name.get(name).copied()
+    }
+
+    /// As [`Config::has_link`].
+    pub(crate) fn has(&self, name: &str) -> bool {
+        has_link(name, |name| self.mapped.contains(name), self.mapped.is_empty(), &|name| {
+            self.interface(name)
+        })
+    }
+}
+
+/// Whether an interface has a link, by which are mapped, and whether none is.
+fn has_link<'c>(
+    name: &str,
+    is_mapped: impl Fn(&str) -> bool + Copy,
+    none_mapped: bool,
+    interface: &dyn Fn(&str) -> Option<&'c Interface>,
+) -> bool {
+    if is_mapped(name) {
+        return true;
+    }
+    match InterfaceKind::of(name) {
+        InterfaceKind::Loopback => interface(name).is_some(),
+        InterfaceKind::Ethernet => none_mapped,
+        InterfaceKind::SubInterface => {
+            let tagged = interface(name).is_some_and(|one| one.encapsulation.is_some());
+            tagged && parent(name).is_some_and(|parent| has_link(parent, is_mapped, none_mapped, interface))
+        }
+        InterfaceKind::Vlan
+        | InterfaceKind::Bridge
+        | InterfaceKind::Null
+        | InterfaceKind::Tunnel
+        | InterfaceKind::Overlay
+        | InterfaceKind::VirtualTemplate
+        | InterfaceKind::VirtualAccess
+        | InterfaceKind::Dialer
+        | InterfaceKind::Serial
+        | InterfaceKind::PortChannel
+        | InterfaceKind::Async
+        | InterfaceKind::Atm
+        | InterfaceKind::Cellular
+        | InterfaceKind::Hardware => false,
+    }
+}
+
 impl Config {
+    /// The interfaces as they are found by their names.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links {
+            mapped: self.chosen.mapped.iter().map(String::as_str).collect(),
+            // of two of a name, the first
+            by_name: self.interfaces.iter().rev().map(|one| (one.name.as_str(), one)).collect(),
+        }
+    }
+
     /// The interface with this long name.
     pub fn interface(&self, name: &str) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.name == name)
@@ -155,30 +219,7 @@ impl Config {
     /// if there is any, and otherwise the Ethernet cards.
     pub fn has_link(&self, name: &str) -> bool {
         let mapped = &self.chosen.mapped;
-        if mapped.iter().any(|mapped| mapped == name) {
-            return true;
-        }
-        match InterfaceKind::of(name) {
-            InterfaceKind::Loopback => self.interface(name).is_some(),
-            InterfaceKind::Ethernet => mapped.is_empty(),
-            InterfaceKind::SubInterface => {
-                let tagged = self.interface(name).is_some_and(|one| one.encapsulation.is_some());
-                tagged && parent(name).is_some_and(|parent| self.has_link(parent))
-            }
-            InterfaceKind::Vlan
-            | InterfaceKind::Bridge
-            | InterfaceKind::Null
-            | InterfaceKind::Tunnel
-            | InterfaceKind::Overlay
-            | InterfaceKind::VirtualTemplate
-            | InterfaceKind::VirtualAccess
-            | InterfaceKind::Dialer
-            | InterfaceKind::Serial
-            | InterfaceKind::PortChannel
-            | InterfaceKind::Async
-            | InterfaceKind::Atm
-            | InterfaceKind::Cellular
-            | InterfaceKind::Hardware => false,
-        }
+        let is_mapped = |name: &str| mapped.iter().any(|mapped| mapped == name);
+        has_link(name, is_mapped, mapped.is_empty(), &|name| self.interface(name))
     }
 }

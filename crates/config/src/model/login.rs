@@ -16,7 +16,7 @@ pub struct User {
 }
 
 /// Which terminal lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LineKind {
     /// `line con 0`
     Console,

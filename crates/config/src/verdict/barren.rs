@@ -3,16 +3,15 @@
 //! something before them takes what is theirs.
 
 use super::Reason;
+use super::ways::Ways;
 use crate::acl::Pattern;
-use crate::model::{
-    Acl, Addressing, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile, Route,
-};
+use crate::model::{Acl, Config, CryptoMap, EntryTerms, Interface, Key, KeyPeer, MapEntry, Profile, Route};
 use ipnet::{IpNet, Ipv4Net};
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
 /// Lines of an access list whose packets leave by an interface without the map.
-pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Reason> {
+pub(super) fn led_past(config: &Config, ways: &Ways<'_>, map: &str, terms: &EntryTerms) -> Vec<Reason> {
     if terms.reverse_route {
         return Vec::new();
     }
@@ -20,14 +19,14 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
     let mut out = Vec::new();
     for (line, net) in list.iter().flat_map(|acl| acl.permitted_destinations(config)) {
         let net = IpNet::V4(net);
-        let Some((blamed, interface)) = way(config, net) else { continue };
+        let Some((blamed, interface)) = way(ways, net) else { continue };
         let bears = |interface: &Interface| interface.crypto_map.as_deref() == Some(map);
         // of two uplinks with a map each, one is the backup of the other
         let stands_by = || {
-            config.routes.iter().any(|route| {
-                let as_long = route.destination.contains(&net) && is_best_length(config, route, net);
-                as_long && leads_by(config, route).is_some_and(bears)
-            })
+            let own = ways.connected(net).map(|(length, _)| length);
+            let longer = |route: &&Route| own.is_none_or(|own| route.destination.prefix_len() > own);
+            let mut narrowest = ways.routes.narrowest(net).filter(longer);
+            narrowest.any(|route| ways.leads_by(route).is_some_and(bears))
         };
         if !bears(interface) && !stands_by() {
             let text = format!(
@@ -42,53 +41,17 @@ pub(super) fn led_past(config: &Config, map: &str, terms: &EntryTerms) -> Vec<Re
 
 /// The interface by which all of a network is reached, if one is the best, and the line that
 /// decides so.
-fn way(config: &Config, net: IpNet) -> Option<(u32, &Interface)> {
-    let covering = config.routes.iter().filter(|route| route.destination.contains(&net));
-    let rank = |route: &Route| (Reverse(route.destination.prefix_len()), route.distance);
-    let best = covering.clone().min_by_key(|route| rank(route));
-    if let Some((length, interface)) = connected(config, |known| known.contains(&net))
+fn way<'c>(ways: &Ways<'c>, net: IpNet) -> Option<(u32, &'c Interface)> {
+    let best = ways.routes.best(net);
+    if let Some((length, interface)) = ways.connected(net)
         && best.is_none_or(|route| route.destination.prefix_len() <= length)
     {
         return Some((interface.line, interface));
     }
     let best = best?;
     // of several equal routes, the one that is used is unknown
-    if covering.filter(|route| rank(route) == rank(best)).count() > 1 {
-        return None;
-    }
-    Some((best.line, leads_by(config, best)?))
-}
-
-/// Whether a route is among the narrowest of those that lead to all of a network, at whatever
-/// distance.
-fn is_best_length(config: &Config, route: &Route, net: IpNet) -> bool {
-    let covering = config.routes.iter().filter(|other| other.destination.contains(&net));
-    let length = route.destination.prefix_len();
-    let own = connected(config, |known| known.contains(&net));
-    covering.map(|other| other.destination.prefix_len()).max() == Some(length)
-        && own.is_none_or(|(own, _)| length > own)
-}
-
-/// The interface of a route, by its next hop where it names none.
-fn leads_by<'c>(config: &'c Config, route: &Route) -> Option<&'c Interface> {
-    let name = match (&route.interface, route.next_hop) {
-        (Some(name), _) => name.clone(),
-        (None, Some(hop)) => connected(config, |net| net.contains(&hop))?.1.name.clone(),
-        (None, None) => return None,
-    };
-    let here = |interface: &&Interface| !interface.shutdown && interface.vrf.is_none();
-    config.interfaces.iter().filter(here).find(|interface| interface.name == name)
-}
-
-/// The interface with the longest of its networks that are meant.
-fn connected(config: &Config, is: impl Fn(&IpNet) -> bool) -> Option<(u8, &Interface)> {
-    let here = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
-    let nets = here.flat_map(|interface| match &interface.address {
-        Addressing::Static(nets) => nets.iter().map(|net| (net.trunc(), interface)).collect(),
-        Addressing::None | Addressing::Secondary(_) | Addressing::Dhcp => Vec::new(),
-    });
-    let meant = nets.filter(|(net, _)| is(net)).map(|(net, interface)| (net.prefix_len(), interface));
-    meant.max_by_key(|(length, _)| *length)
+    let equal = ways.routes.narrowest(net).nth(1).is_some_and(|second| second.distance == best.distance);
+    if equal { None } else { Some((best.line, ways.leads_by(best)?)) }
 }
 
 /// Every key with the keyring it is in, in the order in which they are looked at.
@@ -190,6 +153,9 @@ pub(super) fn hidden_profile(config: &Config, profile: &Profile) -> Option<Reaso
     Some(Reason::new(profile.line, text))
 }
 
+/// Pairs of lines that are compared.
+const COMPARED: usize = 10_000_000;
+
 /// Whether an access list selects nothing: it has no `permit`, or a covering `deny` precedes each.
 pub(super) fn selects_nothing(config: &Config, acl: &Acl) -> bool {
     let covers = |deny: &Pattern, permit: &Pattern| {
@@ -199,10 +165,16 @@ pub(super) fn selects_nothing(config: &Config, acl: &Acl) -> bool {
             && inside(deny.destination.prefix(), permit.destination.covering())
     };
     let mut denied: Vec<Pattern> = Vec::new();
+    let mut compared = 0_usize;
     for (_, line) in acl.readings(config) {
         if !line.permit {
             denied.extend(line.patterns.into_iter().filter(|_| line.narrower.is_none()));
             continue;
+        }
+        // of so many it is not known
+        compared += line.patterns.len().saturating_mul(denied.len());
+        if compared > COMPARED {
+            return false;
         }
         let all = line.patterns.iter().all(|permit| denied.iter().any(|deny| covers(deny, permit)));
         if line.unknown.is_some() || !all {
@@ -341,6 +313,24 @@ ip route 0.0.0.0 0.0.0.0 203.0.113.1
                 }
                 None => assert_eq!(found, [""; 0], "{text}"),
             }
+        }
+    }
+
+    /// A name with a slip is asked after, as `check` does.
+    #[test]
+    fn a_name_that_does_not_exist_is_asked_after() {
+        let text = format!("{BASE}{KEY}").replace("101", "BRANCHES");
+        let text = text.replace("access-list BRANCHES permit", "ip access-list extended BRANCHES\n permit");
+        assert_eq!(why(&text), [""; 0]);
+        for (right, wrong, name) in [
+            ("match address BRANCHES", "match address BRANCHS", "BRANCHES"),
+            ("set transform-set TS", "set transform-set STRNOG", "STRONG"),
+            (" set peer", " set isakmp-profile BRNACH\n set peer", "BRANCH"),
+        ] {
+            let more = "crypto ipsec transform-set STRONG esp-aes esp-sha-hmac\ncrypto isakmp profile BRANCH\n match identity address 198.51.100.20\n";
+            let found = why(&format!("{more}{}", text.replacen(right, wrong, 1)));
+            let asks = format!("(did you mean {name}?)");
+            assert!(found.iter().any(|why| why.ends_with(&asks)), "{wrong}: {found:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The entries of crypto maps and dynamic crypto maps.
 
+use super::defined::{ACCESS_LIST, DYNAMIC_MAP, KEYRING, LOGIN_LIST, NETWORK_LIST, PROFILE, TRANSFORM_SET};
 use super::group::undefined;
 use super::lines::{Block, Spelled};
 use super::networks::{Flow, permitted};
@@ -8,14 +9,28 @@ use super::{Outcome, Reason, Verdict, barren};
 use crate::acl::selectors;
 use crate::document::Class;
 use crate::model::{
-    Acl, AclEntry, AclKind, AclLine, AclRule, CryptoMap, EntryTerms, Group, IdentityMatch, KeyPeer, MapEntry,
-    Profile, TransformSet,
+    Acl, AclEntry, AclKind, AclLine, AclRule, CryptoMap, EntryTerms, Group, IdentityMatch, KeyPeer, Keyring,
+    MapEntry, Profile, TransformSet,
 };
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
     let config = world.config;
     let mut out = Vec::new();
+    let defined: BTreeSet<&str> = config.dynamic_maps.iter().map(|map| map.name.as_str()).collect();
+    // the maps that name a dynamic one, each with its entries that do
+    let mut naming: BTreeMap<&str, Vec<(&CryptoMap, Vec<&MapEntry>)>> = BTreeMap::new();
+    for map in &config.maps {
+        for entry in &map.entries {
+            let Some(dynamic) = entry.dynamic.as_deref() else { continue };
+            let maps = naming.entry(dynamic).or_default();
+            match maps.last_mut() {
+                Some((known, entries)) if known.name == map.name => entries.push(entry),
+                _ => maps.push((map, vec![entry])),
+            }
+        }
+    }
     for map in &config.maps {
         for entry in &map.entries {
             let name = format!("{}/{}", map.name, entry.sequence);
@@ -24,11 +39,11 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
                     out.push(beside_dynamic(world, map, &name, entry, dynamic));
                 }
                 None => out.push(fixed(world, map, &name, entry)),
-                Some(dynamic) if config.dynamic_maps.iter().all(|known| known.name != *dynamic) => {
+                Some(dynamic) if !defined.contains(dynamic.as_str()) => {
                     let text =
                         format!("dynamic map {dynamic} is not defined; it serves nobody on a router either");
                     let mut found = Found::new(world, &name, entry.line);
-                    found.unknown = found.undefined(dynamic, text);
+                    found.unknown = found.undefined(DYNAMIC_MAP, dynamic, text);
                     out.push(found.verdict());
                 }
                 Some(_) => {}
@@ -36,27 +51,22 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
         }
     }
     for map in &config.dynamic_maps {
-        let names = |of: &&CryptoMap| {
-            of.entries.iter().any(|entry| entry.dynamic.as_deref() == Some(map.name.as_str()))
-        };
-        let maps: Vec<_> = config.maps.iter().filter(names).collect();
+        let maps = naming.get(map.name.as_str()).map_or(&[][..], Vec::as_slice);
         for entry in &map.entries {
             let name = format!("{}/{}", map.name, entry.sequence);
             let head = format!("crypto dynamic-map {} {}", map.name, entry.sequence);
             let mut found = Found::new(world, &name, entry.line);
             found.lines(world.called(&head));
-            found.applied(maps.iter().map(|map| map.name.as_str()), || {
+            found.applied(maps.iter().map(|(map, _)| map.name.as_str()), || {
                 format!("no crypto map names the dynamic map {}", map.name)
             });
             // what the map says of its entry with this dynamic map
-            for of in &maps {
-                let entries =
-                    of.entries.iter().filter(|entry| entry.dynamic.as_deref() == Some(map.name.as_str()));
+            for (of, entries) in maps {
                 for entry in entries {
                     found.lines(world.called(&format!("crypto map {} {}", of.name, entry.sequence)));
                 }
                 found.whole_map(of);
-                found.differs.extend(barren::led_past(config, &of.name, &entry.terms));
+                found.differs.extend(barren::led_past(config, &world.ways, &of.name, &entry.terms));
                 found.differs.extend(barren::xauth(config, of, None, &entry.terms));
             }
             found.terms(&entry.terms);
@@ -70,7 +80,7 @@ pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
             });
             found.unread(unread);
             found.vrfs(None, &entry.terms);
-            let by_map = maps.iter().any(|map| map.authorization_list.is_some());
+            let by_map = maps.iter().any(|(map, _)| map.authorization_list.is_some());
             found.keys(None, &entry.terms, by_map);
             found.unknown |= entry.terms.acl.is_none();
             out.push(found.verdict());
@@ -106,7 +116,7 @@ fn fixed(world: &World<'_>, map: &CryptoMap, name: &str, entry: &MapEntry) -> Ve
     found.vrfs(Some(&entry.peers), &entry.terms);
     let config = world.config;
     if matches!(world.applied(&map.name), Applied::Yes) {
-        found.differs.extend(barren::led_past(config, &map.name, &entry.terms));
+        found.differs.extend(barren::led_past(config, &world.ways, &map.name, &entry.terms));
     }
     found.differs.extend(barren::xauth(config, map, Some(&entry.peers), &entry.terms));
     found.differs.extend(barren::captured(map, entry));
@@ -218,9 +228,9 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// What nothing defines: no router has it either, unless the line that was to define it is not
     /// understood here. Tells whether that is so.
-    fn undefined(&mut self, name: &str, text: String) -> bool {
+    fn undefined(&mut self, what: &'static str, name: &str, text: String) -> bool {
         let Some(line) = self.world.unread(name) else {
-            self.fault(text);
+            self.fault(text + &self.world.question(what, name));
             return false;
         };
         self.lacks(line, format!("this line is not understood, and names {name}, which is not defined"));
@@ -244,14 +254,14 @@ impl<'w, 'p> Found<'w, 'p> {
         let is_peer =
             |net: &ipnet::IpNet| peers.is_none_or(|peers| peers.iter().any(|peer| net.contains(peer)));
         // a profile that the entry names is reported with it
-        let others = config.profiles.iter().filter(|_| terms.profile.is_none());
-        for profile in others {
+        let others = world.of_vrfs.profiles.iter().filter(|_| terms.profile.is_none());
+        for (profile, lines) in others {
             let comes = profile.matches.iter().any(|matched| match matched {
                 IdentityMatch::Address(net) => is_peer(net),
                 IdentityMatch::Group(_) => peers.is_none(),
                 _ => true,
             });
-            for line in world.vrfs_of(profile).into_iter().filter(|_| comes) {
+            for line in lines.iter().copied().filter(|_| comes) {
                 let text = format!(
                     "profile {} puts peers that may use this entry into a VRF; VRFs are not implemented",
                     profile.name
@@ -262,18 +272,18 @@ impl<'w, 'p> Found<'w, 'p> {
         let profile = terms.profile.as_ref();
         let profile = profile.and_then(|name| config.profiles.iter().find(|known| known.name == *name));
         let only: &[String] = profile.map_or(&[], |profile| &profile.keyrings);
-        let searched = config.keyrings.iter().filter(|ring| only.is_empty() || only.contains(&ring.name));
-        for ring in searched {
+        let searched = |ring: &Keyring| only.is_empty() || only.contains(&ring.name);
+        for (ring, lines) in world.of_vrfs.keyrings.iter().filter(|(ring, _)| searched(ring)) {
             let serves = ring.keys.iter().any(|key| match &key.peer {
                 KeyPeer::Address(net) => is_peer(net),
                 KeyPeer::Hostname(_) => peers.is_none(),
             });
-            for block in world.called(&format!("crypto keyring {} vrf", ring.name)).filter(|_| serves) {
+            for line in lines.iter().copied().filter(|_| serves) {
                 let text = format!(
                     "keyring {} has keys for peers of a VRF, which peers of this entry must not use; VRFs are not implemented",
                     ring.name
                 );
-                self.lacks(block.head.line, text);
+                self.lacks(line, text);
             }
         }
     }
@@ -409,10 +419,9 @@ impl<'w, 'p> Found<'w, 'p> {
 
     /// Settings for all entries of a map that are not implemented.
     fn whole_map(&mut self, map: &CryptoMap) {
-        let aaa = &self.world.config.aaa;
         let login = map.xauth_list.as_ref().map(|(list, _)| list);
-        for (name, lists) in [(map.authorization_list.as_ref(), &aaa.network), (login, &aaa.login)] {
-            self.differs.extend(undefined(name, lists, self.line));
+        for (what, name) in [(NETWORK_LIST, map.authorization_list.as_ref()), (LOGIN_LIST, login)] {
+            self.differs.extend(undefined(self.world, what, name, self.line));
         }
         for word in ["isakmp-profile", "redundancy", "gdoi"] {
             for block in self.world.called(&format!("crypto map {} {word}", map.name)) {
@@ -437,7 +446,7 @@ impl<'w, 'p> Found<'w, 'p> {
                 None => {
                     let text =
                         format!("ISAKMP profile {name} is not defined; it serves nobody on a router either");
-                    self.undefined(name, text);
+                    self.undefined(PROFILE, name, text);
                 }
                 Some(profile) => self.profile(profile),
             }
@@ -466,7 +475,7 @@ impl<'w, 'p> Found<'w, 'p> {
             terms.transform_sets.iter().filter(|name| known(name).is_none()).cloned().collect();
         for name in undefined {
             let text = format!("transform set {name} is not defined");
-            self.undefined(&name, text);
+            self.undefined(TRANSFORM_SET, &name, text);
         }
         match reasons.len() {
             0 => {}
@@ -478,7 +487,7 @@ impl<'w, 'p> Found<'w, 'p> {
     fn access_list(&mut self, name: &str) {
         let Some(acl) = self.world.config.acls.iter().find(|acl| acl.name == name) else {
             let text = format!("access list {name} is not defined; nothing is protected on a router either");
-            self.unknown |= self.undefined(name, text);
+            self.unknown |= self.undefined(ACCESS_LIST, name, text);
             return;
         };
         // a line that was read as part of the list is reported below
@@ -533,14 +542,13 @@ impl<'w, 'p> Found<'w, 'p> {
             self.fault(format!("ISAKMP profile {} matches no peer", profile.name));
         }
         self.differs.extend(barren::hidden_profile(self.world.config, profile));
-        let aaa = &self.world.config.aaa;
-        let lists = [(&profile.authorization_list, &aaa.network), (&profile.xauth_list, &aaa.login)];
-        for (name, lists) in lists {
-            self.differs.extend(undefined(name.as_ref(), lists, profile.line));
+        let lists = [(NETWORK_LIST, &profile.authorization_list), (LOGIN_LIST, &profile.xauth_list)];
+        for (what, name) in lists {
+            self.differs.extend(undefined(self.world, what, name.as_ref(), profile.line));
         }
         for name in &profile.keyrings {
             if name != "default" && self.world.config.keyrings.iter().all(|ring| ring.name != *name) {
-                self.undefined(name, format!("keyring {name} is not defined"));
+                self.undefined(KEYRING, name, format!("keyring {name} is not defined"));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Groups of VPN clients.
 
+use super::defined::{ACCESS_LIST, LOGIN_LIST, NETWORK_LIST, POOL};
+use super::lines::Block;
 use super::networks::{of_pool, to};
 use super::world::{Applied, World, readable};
 use super::{Outcome, Reason, Verdict};
@@ -7,18 +9,53 @@ use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
 use crate::model::{AaaList, AaaMethod, CryptoMap, Group, IdentityMatch, Profile};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
-    world.config.groups.iter().map(|group| verdict(world, group)).collect()
+    let of = Of::new(world);
+    world.config.groups.iter().map(|group| verdict(world, &of, group)).collect()
 }
 
-fn verdict(world: &World<'_>, group: &Group) -> Verdict {
+/// What belongs to a group, by its name.
+struct Of<'w, 'p> {
+    /// The lines that open it, in small letters.
+    blocks: BTreeMap<String, Vec<&'w Block<'p>>>,
+    /// The profiles whose clients are its.
+    profiles: BTreeMap<&'p str, Vec<&'p Profile>>,
+}
+
+impl<'w, 'p> Of<'w, 'p> {
+    fn new(world: &'w World<'p>) -> Self {
+        let config = world.config;
+        let mut blocks: BTreeMap<String, Vec<&Block<'_>>> = BTreeMap::new();
+        for block in world.having("crypto isakmp client configuration group") {
+            let name = block.head.word(5).unwrap_or_default();
+            blocks.entry(name.to_ascii_lowercase()).or_default().push(block);
+        }
+        let known: BTreeSet<&str> = config.groups.iter().map(|group| group.name.as_str()).collect();
+        let mut profiles: BTreeMap<&str, Vec<&Profile>> = BTreeMap::new();
+        for profile in &config.profiles {
+            let named = profile.matches.iter().filter_map(|matched| match matched {
+                // as `Config::group_for`
+                IdentityMatch::Group(name) if known.contains(name.as_str()) => Some(name.as_str()),
+                IdentityMatch::Group(_) => known.get("default").copied(),
+                _ => None,
+            });
+            for group in named.collect::<BTreeSet<_>>() {
+                profiles.entry(group).or_default().push(profile);
+            }
+        }
+        Self { blocks, profiles }
+    }
+}
+
+fn verdict(world: &World<'_>, of: &Of<'_, '_>, group: &Group) -> Verdict {
     let config = world.config;
     let (mut missing, mut differs) = (Vec::new(), Vec::new());
     // the pools of two groups whose lines ended up in one
     let mut fallen = Vec::new();
     let at = |text: String| Reason::new(group.line, text);
-    for block in world.having(&format!("crypto isakmp client configuration group {}", group.name)) {
+    for block in of.blocks.get(&group.name.to_ascii_lowercase()).into_iter().flatten() {
         for line in ["key", "pool", "acl"].iter().filter_map(|words| block.twice(words)) {
             let text = format!(
                 "`{}` occurs twice: the line that opens another group seems to be missing",
@@ -48,14 +85,18 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
         Some(name) => {
             pools = of_pool(config.pools.iter().filter(|pool| pool.name == *name));
             if pools.is_empty() {
-                differs.push(at(format!("pool {name} is not defined; its clients get no address")));
+                let question = world.question(POOL, name);
+                differs.push(at(format!("pool {name} is not defined; its clients get no address{question}")));
             }
         }
         None => differs.push(at("it has no pool; its clients get no address".into())),
     }
     if let Some(name) = &group.acl {
         match config.acls.iter().find(|acl| acl.name == *name) {
-            None => differs.push(at(format!("access list {name} is not defined"))),
+            None => {
+                let question = world.question(ACCESS_LIST, name);
+                differs.push(at(format!("access list {name} is not defined{question}")));
+            }
             Some(acl) => {
                 for entry in &acl.entries {
                     if let Err(why) = split_networks(config, entry) {
@@ -70,7 +111,7 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
             }
         }
     }
-    served(world, group, &mut missing, &mut differs);
+    served(world, of, group, &mut missing, &mut differs);
     Verdict {
         name: format!("group {}", group.name),
         line: group.line,
@@ -82,14 +123,15 @@ fn verdict(world: &World<'_>, group: &Group) -> Verdict {
 }
 
 /// Who lets the clients of a group in, and whether that can be here.
-fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: &mut Vec<Reason>) {
+fn served(
+    world: &World<'_>,
+    of: &Of<'_, '_>,
+    group: &Group,
+    missing: &mut Vec<Reason>,
+    differs: &mut Vec<Reason>,
+) {
     let config = world.config;
-    let matches = |profile: &&Profile| {
-        profile.matches.iter().any(
-            |matched| matches!(matched, IdentityMatch::Group(name) if config.group_for(name) == Some(group)),
-        )
-    };
-    let profiles: Vec<_> = config.profiles.iter().filter(matches).collect();
+    let profiles: &[&Profile] = of.profiles.get(group.name.as_str()).map_or(&[], Vec::as_slice);
     let maps: Vec<_> = config.maps.iter().filter(|map| map.authorization_list.is_some()).collect();
     let mut why_missing = Vec::new();
     let mut why_differs = Vec::new();
@@ -98,7 +140,7 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         let login = map.xauth_list.as_ref().map(|(list, _)| list);
         ways.push((map, None, map.authorization_list.as_ref(), login));
     }
-    for profile in &profiles {
+    for profile in profiles {
         for line in world.vrfs_of(profile) {
             missing
                 .push(Reason::new(line, "its profile puts its clients into a VRF; VRFs are not implemented"));
@@ -121,9 +163,9 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
         let checks = |method: &AaaMethod| method.is_local() || *method == AaaMethod::None;
         lacking.extend(lists(world, login, &config.aaa.login, checks));
         let line = profile.map_or(group.line, |profile| profile.line);
-        let undefined: Vec<_> = [(network, &config.aaa.network), (login, &config.aaa.login)]
+        let undefined: Vec<_> = [(NETWORK_LIST, network), (LOGIN_LIST, login)]
             .into_iter()
-            .filter_map(|(name, lists)| undefined(name, lists, line))
+            .filter_map(|(what, name)| undefined(world, what, name, line))
             .collect();
         match world.applied(&map.name) {
             Applied::Yes if lacking.is_empty() && undefined.is_empty() => {
@@ -149,10 +191,19 @@ fn served(world: &World<'_>, group: &Group, missing: &mut Vec<Reason>, differs: 
 }
 
 /// The reason why a list of methods that is named but not defined admits nobody.
-pub(super) fn undefined(name: Option<&String>, lists: &[AaaList], line: u32) -> Option<Reason> {
+pub(super) fn undefined(
+    world: &World<'_>,
+    what: &'static str,
+    name: Option<&String>,
+    line: u32,
+) -> Option<Reason> {
+    let aaa = &world.config.aaa;
+    let lists = if what == LOGIN_LIST { &aaa.login } else { &aaa.network };
     // without a line, `default` is the default behaviour of IOS
     let name = name.filter(|name| *name != "default" && lists.iter().all(|list| list.name != **name))?;
-    Some(Reason::new(line, format!("AAA list {name} is not defined; it admits nobody, as on a router")))
+    let question = world.question(what, name);
+    let text = format!("AAA list {name} is not defined; it admits nobody, as on a router{question}");
+    Some(Reason::new(line, text))
 }
 
 /// Whether an entry of a map names a profile, also by its dynamic map.

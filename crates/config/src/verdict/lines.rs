@@ -1,9 +1,11 @@
 //! The lines of a configuration by the command that opens their mode.
 
+use crate::command::interface_range::members;
 use crate::document::Class;
 use crate::interface_name::long_name;
 use crate::parsed::Parsed;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Commands that `no` negates without their arguments, because an interface, or the router, has
 /// only one of these.
@@ -103,6 +105,8 @@ impl Negated {
 pub(crate) struct Block<'p> {
     pub(crate) head: Spelled<'p>,
     pub(crate) below: Vec<Spelled<'p>>,
+    /// The name of the interface that it opens; of a range, each interface has a block of its own.
+    name: Option<String>,
 }
 
 impl<'p> Block<'p> {
@@ -137,13 +141,7 @@ impl<'p> Block<'p> {
 
     /// The name of the interface that it opens.
     pub(crate) fn interface(&self) -> String {
-        let words: Vec<_> = self.head.text.split_whitespace().skip(1).collect();
-        if words.first() == Some(&"range") {
-            return words.join(" ");
-        }
-        let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
-        long_name(&named.concat())
+        self.name.clone().unwrap_or_default()
     }
 
     /// The head and what is below it.
@@ -152,44 +150,62 @@ impl<'p> Block<'p> {
     }
 }
 
-/// Every global command in order, an interface that is given again once, with all its lines.
-/// Comments and blank lines are left out.
+/// The interfaces that a line opens.
+fn opened(head: &Spelled<'_>) -> Vec<String> {
+    let words: Vec<_> = head.text.split_whitespace().skip(1).collect();
+    if words.first() == Some(&"range") {
+        return members(&words.get(1..).unwrap_or_default().concat()).unwrap_or_default();
+    }
+    let apart = words.get(1).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let named = words.get(..if apart { 2 } else { 1 }).unwrap_or_default();
+    vec![long_name(&named.concat())]
+}
+
+/// Every global command in order, an interface that is given again once, with all its lines and
+/// those of the ranges that it is in. Comments and blank lines are left out.
 pub(crate) fn blocks(parsed: &Parsed) -> Vec<Block<'_>> {
     let lines = &parsed.document.lines;
     let mut out: Vec<Block<'_>> = Vec::new();
     let mut interfaces: BTreeMap<String, usize> = BTreeMap::new();
     // the block of each line, for the lines below it
-    let mut places: Vec<Option<usize>> = Vec::with_capacity(lines.len());
+    let mut places: Vec<Rc<[usize]>> = Vec::with_capacity(lines.len());
+    let none: Rc<[usize]> = Rc::from([]);
     for (number, line) in (1..).zip(lines) {
         if line.class == Class::Blank {
-            places.push(None);
+            places.push(Rc::clone(&none));
             continue;
         }
         let spelled = Spelled { line: number, text: &line.spelled, class: line.class };
-        let above = line.under.and_then(|under| places.get(under).copied().flatten());
-        let place = match above {
-            Some(place) => {
-                if let Some(block) = out.get_mut(place) {
-                    block.below.push(spelled);
+        let above = line.under.and_then(|under| places.get(under)).filter(|above| !above.is_empty());
+        let own = match above {
+            Some(above) => {
+                for place in above.iter() {
+                    if let Some(block) = out.get_mut(*place) {
+                        block.below.push(spelled);
+                    }
                 }
-                place
+                Rc::clone(above)
             }
             None => {
-                let block = Block { head: spelled, below: Vec::new() };
-                // what one part of it says of the other counts, whichever comes first
-                let is_interface = line.class != Class::Unknown && block.head.begins("interface");
-                let known = is_interface.then(|| block.interface()).and_then(|name| {
-                    let next = out.len();
-                    let place = *interfaces.entry(name).or_insert(next);
-                    (place < next).then_some(place)
-                });
-                known.unwrap_or_else(|| {
-                    out.push(block);
-                    out.len() - 1
-                })
+                let mut own = Vec::new();
+                let is_interface = line.class != Class::Unknown && spelled.begins("interface");
+                // what one part of an interface says of the other counts, whichever comes first
+                for name in is_interface.then(|| opened(&spelled)).into_iter().flatten() {
+                    own.push(*interfaces.entry(name.clone()).or_insert_with(|| {
+                        out.push(Block { head: spelled, below: Vec::new(), name: Some(name) });
+                        out.len() - 1
+                    }));
+                }
+                if own.is_empty() {
+                    let name =
+                        spelled.begins("interface").then(|| opened(&spelled).into_iter().next()).flatten();
+                    out.push(Block { head: spelled, below: Vec::new(), name });
+                    own.push(out.len() - 1);
+                }
+                Rc::from(own)
             }
         };
-        places.push(Some(place));
+        places.push(own);
     }
     out
 }

@@ -15,6 +15,7 @@ mod networks;
 pub(crate) mod nulls;
 mod orphan;
 mod other;
+pub(crate) mod ways;
 pub(crate) mod world;
 
 pub use networks::Flow;

@@ -3,6 +3,7 @@
 use crate::acl::{Pattern, PortRange};
 use crate::model::{Acl, Config, Pool};
 use ipnet::{IpNet, IpSubnets, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Sources and destinations.
@@ -11,6 +12,10 @@ pub type Flow = (IpNet, IpNet);
 /// Pieces into which a network may be cut; where more are needed it stays whole, and more is closed
 /// than need be.
 const PIECES: usize = 1024;
+
+/// How often lines that deny cut those that permit, in all of a list; where more would be needed,
+/// more is closed than need be.
+const CUTS: usize = 4_000_000;
 
 /// Everything that goes to a network.
 pub(super) fn to(net: IpNet) -> Flow {
@@ -54,6 +59,8 @@ pub(super) fn less(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
 pub(super) fn permitted(config: &Config, acl: &Acl) -> Vec<Flow> {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
+    let mut known: BTreeSet<Flow> = BTreeSet::new();
+    let mut cuts = 0_usize;
     for (_, line) in acl.readings(config) {
         for pattern in &line.patterns {
             let flow = (IpNet::V4(pattern.source.covering()), IpNet::V4(pattern.destination.covering()));
@@ -72,13 +79,17 @@ pub(super) fn permitted(config: &Config, acl: &Acl) -> Vec<Flow> {
             }
             let mut left = vec![flow];
             for (source, destination) in &denied {
+                cuts += left.len();
+                if cuts > CUTS {
+                    break;
+                }
                 let cut: Vec<Flow> =
                     left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
                 if cut.len() <= PIECES {
                     left = cut;
                 }
             }
-            out.extend(left.into_iter().filter(|flow| !out.contains(flow)).collect::<Vec<_>>());
+            out.extend(left.into_iter().filter(|flow| known.insert(*flow)));
         }
     }
     out

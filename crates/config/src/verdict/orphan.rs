@@ -13,6 +13,7 @@ use crate::form::words;
 use crate::interface_name::long_name;
 use crate::placing::knows;
 use crate::slip::near;
+use std::collections::BTreeSet;
 
 /// Commands of crypto submodes that no other mode has, so that they show what was intended even
 /// without their first line.
@@ -132,14 +133,14 @@ fn begins_tunnel(line: &Spelled<'_>) -> bool {
 /// dynamic map to the map, or asked its peers for Xauth.
 fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
     let config = world.config;
-    let names: Vec<_> = config
+    let names: BTreeSet<&str> = config
         .maps
         .iter()
-        .map(|map| &map.name)
-        .chain(config.dynamic_maps.iter().map(|map| &map.name))
+        .map(|map| map.name.as_str())
+        .chain(config.dynamic_maps.iter().map(|map| map.name.as_str()))
         .collect();
-    let told =
-        |head: &Spelled<'_>| found.iter().filter_map(|one| one.head).any(|known| known.line == head.line);
+    let told: BTreeSet<u32> = found.iter().filter_map(|one| Some(one.head?.line)).collect();
+    let told = |head: &Spelled<'_>| told.contains(&head.line);
     let heads = world.blocks.iter().map(|block| &block.head);
     let heads = heads.filter(|head| is_unread_crypto(head) && !told(head) && !head.begins("crypto map ipv6"));
     // a map may have any word as its name
@@ -148,7 +149,7 @@ fn single_lines(world: &World<'_>, found: &[Orphan<'_>]) -> Vec<Verdict> {
         pairs.any(|(before, name)| {
             let is_map =
                 near(before, "map", 1) || near(before, "dynamic-map", 2) || near(before, "dynamic", 2);
-            is_map && names.iter().any(|known| *known == name)
+            is_map && names.contains(name)
         })
     };
     let naming = heads.filter(|head| names_map(head));
@@ -278,7 +279,8 @@ fn is_stray(block: &Block<'_>, line: &Spelled<'_>) -> bool {
 /// What GET VPN sends unencrypted while it has no keys is not a tunnel.
 fn follows_fail_close(world: &World<'_>, orphan: &Orphan<'_>) -> bool {
     let Some(first) = orphan.lines.first().filter(|_| orphan.head.is_none()) else { return false };
-    let before = world.blocks.iter().take_while(|block| block.head.line < first.line).last();
+    let behind = world.blocks.partition_point(|block| block.head.line < first.line);
+    let before = behind.checked_sub(1).and_then(|place| world.blocks.get(place));
     before.is_some_and(|block| block.head.begins("crypto map") && block.head.has("fail-close"))
 }
 
@@ -306,11 +308,12 @@ fn flows(world: &World<'_>, orphan: &Orphan<'_>) -> Vec<Flow> {
 fn undefined_maps(world: &World<'_>) -> Vec<(String, u32)> {
     let config = world.config;
     let bearers = config.interfaces.iter().filter(|interface| !interface.shutdown && interface.vrf.is_none());
+    let known = config.maps.iter().filter(|map| !map.entries.is_empty());
+    let mut known: BTreeSet<&str> = known.map(|map| map.name.as_str()).collect();
     let mut out: Vec<(String, u32)> = Vec::new();
     for interface in bearers {
         let Some(name) = &interface.crypto_map else { continue };
-        let is_known = config.maps.iter().any(|map| map.name == *name && !map.entries.is_empty());
-        if !is_known && out.iter().all(|(known, _)| known != name) {
+        if known.insert(name) {
             out.push((name.clone(), interface.line));
         }
     }

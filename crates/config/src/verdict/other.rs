@@ -7,7 +7,7 @@ use super::{Outcome, Reason, Verdict};
 use crate::interface_name::long_name;
 use crate::model::{IdentityMatch, InterfaceKind};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -80,10 +80,8 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
             )]);
             verdict.idle = true;
         }
-        match out.iter_mut().find(|known| known.name == name) {
-            Some(known) => known.unknown |= verdict.unknown,
-            None => out.push(verdict),
-        }
+        // `blocks` has each interface once
+        out.push(verdict);
     }
     out
 }
@@ -92,13 +90,15 @@ fn tunnels(world: &World<'_>) -> Vec<Verdict> {
 fn undefined(world: &World<'_>) -> Vec<Verdict> {
     let defined: BTreeSet<_> = world.having("interface").map(Block::interface).collect();
     let mut out: Vec<Verdict> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for route in &world.config.routes {
         let Some(name) = route.interface.as_deref().map(long_name) else { continue };
         if !has_no_link(&name) || defined.contains(&name) {
             continue;
         }
         let reason = Reason::new(route.line, format!("leads through {name}, which is not defined"));
-        match out.iter_mut().find(|known| known.name == name) {
+        let place = *places.entry(name.clone()).or_insert(out.len());
+        match out.get_mut(place) {
             Some(Verdict { outcome: Outcome::Missing(reasons), .. }) => reasons.push(reason),
             Some(_) => {}
             None => out.push(Verdict {

@@ -1,19 +1,21 @@
 //! What verdicts look at: the configuration, its lines, and which networks are reached otherwise.
 
 use super::Reason;
+use super::defined::Defined;
 use super::lines::{Block, Spelled};
-use super::networks::{Flow, less, to};
+use super::networks::Flow;
+use super::ways::Ways;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Class;
 use crate::interface_name::long_name;
 use crate::model::{
-    Addressing, Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, PeerAuthentication, Profile,
+    Config, Interface, InterfaceKind, IsakmpPolicy, KeyPeer, Keyring, PeerAuthentication, Profile,
 };
 use crate::parsed::Parsed;
 use crate::secret::Password;
 use crate::slip::near;
-use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A configuration as verdicts look at it.
@@ -32,11 +34,24 @@ pub(super) struct World<'p> {
     /// The places of blocks by the first four words of their heads, in small letters: what names an
     /// entry of a crypto map.
     places: BTreeMap<String, Vec<usize>>,
+    defined: Defined<'p>,
+    /// Names that were asked after.
+    asked: Cell<usize>,
+    pub(super) ways: Ways<'p>,
+    pub(super) of_vrfs: OfVrfs<'p>,
+    named: Named<'p>,
     /// Where each crypto map is applied.
     applied: BTreeMap<String, Applied>,
     /// Why the tunnels of a crypto map do not come up without more than the configuration, by the
     /// map.
     doubts: BTreeMap<String, Vec<Reason>>,
+}
+
+/// The profiles and keyrings that keep their peers out of the global table, with the lines that do.
+#[derive(Default)]
+pub(super) struct OfVrfs<'p> {
+    pub(super) profiles: Vec<(&'p Profile, Vec<u32>)>,
+    pub(super) keyrings: Vec<(&'p Keyring, Vec<u32>)>,
 }
 
 /// Where a crypto map is applied.
@@ -105,12 +120,37 @@ impl<'p> World<'p> {
         for one in &parsed.diagnostics {
             told.entry(one.line).or_default().push(one);
         }
-        let mut world =
-            Self { parsed, config, blocks, routing, like_lists, unread, told, places, applied, doubts };
+        let (ways, named) = (Ways::new(config), Named::new(config, &blocks));
+        let mut world = Self {
+            parsed,
+            config,
+            blocks,
+            routing,
+            like_lists,
+            unread,
+            told,
+            places,
+            defined: Defined::of(config),
+            asked: Cell::new(0),
+            ways,
+            of_vrfs: OfVrfs::default(),
+            named,
+            applied,
+            doubts,
+        };
         let applied = config.maps.iter().map(|map| (map.name.clone(), world.where_applied(&map.name)));
         world.applied = applied.collect();
         let doubts = config.maps.iter().map(|map| (map.name.clone(), world.doubts_of(&map.name)));
         world.doubts = doubts.collect();
+        let profiles = config.profiles.iter().map(|profile| (profile, world.vrfs_of(profile)));
+        let profiles = profiles.filter(|(_, lines)| !lines.is_empty()).collect();
+        let of_ring = |ring: &Keyring| {
+            let blocks = world.called(&format!("crypto keyring {} vrf", ring.name));
+            blocks.map(|block| block.head.line).collect::<Vec<u32>>()
+        };
+        let keyrings = config.keyrings.iter().map(|ring| (ring, of_ring(ring)));
+        let keyrings = keyrings.filter(|(_, lines)| !lines.is_empty()).collect();
+        world.of_vrfs = OfVrfs { profiles, keyrings };
         world
     }
 
@@ -137,17 +177,12 @@ impl<'p> World<'p> {
     }
 
     fn doubts_of(&self, map: &str) -> Vec<Reason> {
-        let bears = |interface: &&Interface| {
-            interface.crypto_map.as_deref() == Some(map) && !interface.shutdown && interface.vrf.is_none()
-        };
-        let bearers = self.config.interfaces.iter().filter(bears);
+        let bears = |interface: &&Interface| !interface.shutdown && interface.vrf.is_none();
+        let bearers = self.named.bearers.get(map).into_iter().flatten().copied().filter(bears);
         let here = bearers.filter(|interface| !is_tunnel(&interface.name) && !is_template(&interface.name));
         let doubt = |interface: &Interface| {
             let name = &interface.name;
-            let negotiated = self
-                .having("interface")
-                .filter(|block| block.interface() == *name)
-                .any(|block| block.having("ip address negotiated").next().is_some());
+            let negotiated = self.named.negotiated.contains(name);
             let given = self.config.chosen.mapped.iter().any(|mapped| mapped == name);
             let text = match (self.config.has_link(name), interface.address.is_none()) {
                 _ if interface.kind == InterfaceKind::Loopback && !given => {
@@ -211,72 +246,21 @@ impl<'p> World<'p> {
         Some(Reason::new(line, told.message.clone()))
     }
 
-    /// The networks of the interfaces that are up and exist here.
-    pub(super) fn connected(&self, of: impl Fn(&Interface) -> bool) -> Vec<IpNet> {
-        let up = |interface: &&Interface| {
-            !interface.shutdown && interface.vrf.is_none() && !is_tunnel(&interface.name)
-        };
-        let chosen = self.config.interfaces.iter().filter(up).filter(|interface| of(interface));
-        let nets = chosen.flat_map(|interface| match &interface.address {
-            Addressing::Static(nets) => nets.clone(),
-            _ => Vec::new(),
-        });
-        nets.map(|net| net.trunc()).collect()
+    /// ` (did you mean NAME?)` of a name that nothing has, if it is nearly that of something. Of
+    /// thousands, nobody reads the answers.
+    pub(super) fn question(&self, what: &str, name: &str) -> String {
+        const ASKED: usize = 200;
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() <= ASKED { self.defined.question(what, name) } else { String::new() }
     }
 
     /// What static routes send through an interface, and its own networks, from wherever.
     pub(super) fn routed(&self, name: &str) -> Vec<Flow> {
-        let own = self.config.interfaces.iter().find(|interface| interface.name == name);
-        let own = match own.map(|interface| &interface.address) {
-            Some(Addressing::Static(nets)) => nets.iter().map(|net| net.trunc()).collect(),
-            _ => Vec::new(),
-        };
-        // a next hop may be reached by another route through the tunnel
-        let mut behind: Vec<IpNet> = own.clone();
-        let through = |route: &crate::model::Route, behind: &[IpNet]| match &route.interface {
-            Some(interface) => long_name(interface) == name,
-            None => route.next_hop.is_some_and(|hop| behind.iter().any(|net| net.contains(&hop))),
-        };
-        loop {
-            let found = self.config.routes.iter().filter(|route| through(route, &behind));
-            let new: Vec<_> = found
-                .map(|route| route.destination)
-                .filter(|net| net.prefix_len() > 0 && !behind.contains(net))
-                .collect();
-            if new.is_empty() {
-                break;
-            }
-            behind.extend(new);
-        }
-        let leads = |route: &&crate::model::Route| through(route, &behind);
-        let is_missing = |route: &crate::model::Route| {
-            route.interface.as_deref().is_some_and(|name| is_tunnel(&long_name(name)))
-        };
-        let mut out: Vec<IpNet> = Vec::new();
-        for route in self.config.routes.iter().filter(leads) {
-            let others = || self.config.routes.iter().filter(|other| !leads(other) && !is_missing(other));
-            // the tunnel is only the second choice
-            if others().any(|other| other.destination == route.destination && other.distance < route.distance)
-            {
-                continue;
-            }
-            let inside = |net: &IpNet| route.destination.contains(net) && *net != route.destination;
-            let narrower = others().map(|other| other.destination).filter(inside);
-            let connected =
-                self.connected(|_| true).into_iter().filter(|net| route.destination.contains(net));
-            let holes: Vec<_> = connected.chain(narrower).collect();
-            out.extend(less(route.destination, &holes));
-        }
-        out.extend(own);
-        out.into_iter().map(to).collect()
+        self.ways.through(name)
     }
 
     fn where_applied(&self, map: &str) -> Applied {
-        let bears = |interface: &&Interface| interface.crypto_map.as_deref() == Some(map);
-        let bearers: Vec<_> = self.config.interfaces.iter().filter(bears).collect();
-        if bearers.is_empty() {
-            return Applied::Nowhere(None);
-        }
+        let Some(bearers) = self.named.bearers.get(map) else { return Applied::Nowhere(None) };
         let up: Vec<_> = bearers.iter().filter(|interface| !interface.shutdown).collect();
         if up.is_empty() {
             let shut = bearers.first().map(|bearer| {
@@ -306,25 +290,15 @@ impl<'p> World<'p> {
     /// interface.
     fn elsewhere(&self, map: &str, bearers: &[&&Interface]) -> Vec<Reason> {
         let mut out = Vec::new();
-        for block in self.having("crypto map") {
-            let head = &block.head;
-            if head.word(2) != Some(map) || head.word(3) != Some("local-address") {
-                continue;
-            }
-            let name = long_name(&head.text.split_whitespace().skip(4).collect::<String>());
-            if bearers.iter().any(|bearer| bearer.name != name) && !self.config.has_address(&name) {
+        for (line, name) in self.named.local_addresses.get(map).into_iter().flatten() {
+            if bearers.iter().any(|bearer| bearer.name != *name) && !self.config.has_address(name) {
                 let text = format!("the peers initiate to the address of {name}, which has none here");
-                out.push(Reason::new(head.line, text));
+                out.push(Reason::new(*line, text));
             }
         }
-        for block in self.having("interface") {
-            let shared = block.having("crypto map").find(|line| {
-                line.word(2) == Some(map) && line.word(3).is_some_and(|word| word == "redundancy")
-            });
-            if let Some(line) = shared {
-                let text = "the peers initiate to an address that this router shares with another, which is not implemented";
-                out.push(Reason::new(line.line, text));
-            }
+        for line in self.named.shared.get(map).into_iter().flatten() {
+            let text = "the peers initiate to an address that this router shares with another, which is not implemented";
+            out.push(Reason::new(*line, text));
         }
         out
     }
@@ -393,6 +367,56 @@ impl<'p> World<'p> {
             found = FoundKey::Unreadable(key.line);
         }
         found
+    }
+}
+
+/// What is looked up by the name of a crypto map or an interface.
+struct Named<'p> {
+    /// The interfaces with a crypto map.
+    bearers: BTreeMap<&'p str, Vec<&'p Interface>>,
+    /// Lines with `local-address` of a crypto map, and the interfaces that they name.
+    local_addresses: BTreeMap<&'p str, Vec<(u32, String)>>,
+    /// Lines with which a crypto map is shared with another router.
+    shared: BTreeMap<&'p str, Vec<u32>>,
+    /// The interfaces that get their address by PPP.
+    negotiated: BTreeSet<String>,
+}
+
+impl<'p> Named<'p> {
+    fn new(config: &'p Config, blocks: &[Block<'p>]) -> Self {
+        let mut named = Self {
+            bearers: BTreeMap::new(),
+            local_addresses: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            negotiated: BTreeSet::new(),
+        };
+        for interface in &config.interfaces {
+            if let Some(map) = interface.crypto_map.as_deref() {
+                named.bearers.entry(map).or_default().push(interface);
+            }
+        }
+        for block in blocks {
+            let head = &block.head;
+            if head.begins("crypto map")
+                && head.word(3) == Some("local-address")
+                && let Some(map) = head.word(2)
+            {
+                let name = long_name(&head.text.split_whitespace().skip(4).collect::<String>());
+                named.local_addresses.entry(map).or_default().push((head.line, name));
+            } else if head.begins("interface") {
+                let mut said = BTreeSet::new();
+                for line in block.having("crypto map").filter(|line| line.word(3) == Some("redundancy")) {
+                    // once for each map of an interface
+                    if let Some(map) = line.word(2).filter(|map| said.insert(*map)) {
+                        named.shared.entry(map).or_default().push(line.line);
+                    }
+                }
+                if block.having("ip address negotiated").next().is_some() {
+                    named.negotiated.insert(block.interface());
+                }
+            }
+        }
+        named
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn lists(context: &Context, arguments: &Arguments) -> Output {
 #[derive(Debug, Serialize)]
 struct AclRow {
     name: String,
-    /// `standard`, `extended`
+    /// `standard`, `extended`, `ipv6`
     kind: &'static str,
     lines: Vec<LineRow>,
 }
@@ -122,7 +122,8 @@ impl Layout for Acls {
 
     fn rows(&self) -> impl Iterator<Item = AclRow> {
         let config = &self.snapshot.parsed.config;
-        let wanted = config.acls.iter().filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
+        let all = config.acls.iter().chain(&config.ipv6_acls);
+        let wanted = all.filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
         let hits = self.hits();
         wanted.map(move |acl| {
             // a remark is shown in the configuration only
@@ -139,7 +140,11 @@ impl Layout for Acls {
             };
             AclRow {
                 name: acl.name.clone(),
-                kind: if acl.kind == AclKind::Standard { "standard" } else { "extended" },
+                kind: match acl.kind {
+                    AclKind::Standard => "standard",
+                    AclKind::Extended => "extended",
+                    AclKind::Ipv6 => "ipv6",
+                },
                 lines: acl.entries.iter().filter(says).map(line).collect(),
             }
         })
@@ -147,16 +152,25 @@ impl Layout for Acls {
 
     fn text(&self, _: Format, out: &mut dyn Write) -> io::Result<()> {
         for row in self.rows() {
-            let kind = if row.kind == "standard" { "Standard" } else { "Extended" };
-            writeln!(out, "{kind} IP access list {}", row.name)?;
+            let kind = match row.kind {
+                "standard" => "Standard IP",
+                "ipv6" => "IPv6",
+                _ => "Extended IP",
+            };
+            writeln!(out, "{kind} access list {}", row.name)?;
             for line in &row.lines {
                 let matches = match line.matches {
                     0 => String::new(),
                     1 => " (1 match)".into(),
                     count => format!(" ({count} matches)"),
                 };
-                let sequence = line.sequence.map_or_else(String::new, |number| format!("{number} "));
-                writeln!(out, "    {sequence}{}{matches}", line.text)?;
+                // of IPv6 the number comes last
+                let (before, behind) = match line.sequence {
+                    Some(number) if row.kind == "ipv6" => (String::new(), format!(" sequence {number}")),
+                    Some(number) => (format!("{number} "), String::new()),
+                    None => (String::new(), String::new()),
+                };
+                writeln!(out, "    {before}{}{matches}{behind}", line.text)?;
             }
         }
         Ok(())
@@ -192,6 +206,10 @@ time-range NIGHT
 access-list 10 permit 10.0.0.1
 access-list 10 deny 10.1.0.0 0.0.255.255 log
 access-list 10 permit any
+ipv6 access-list SIX
+ permit tcp any host 2001:db8::1 eq www
+ remark the rest
+ deny ipv6 2001:db8:7::/48 any log
 ";
 
     /// Monday, 09:12.
@@ -218,6 +236,9 @@ Standard IP access list 10
     10 permit 10.0.0.1
     20 deny   10.1.0.0, wildcard bits 0.0.255.255 log
     30 permit any
+IPv6 access list SIX
+    permit tcp any host 2001:db8::1 eq www sequence 10
+    deny ipv6 2001:db8:7::/48 any log sequence 20
 ";
         assert_eq!(shown, expected);
         let shown = json("show access-lists 10", snapshot(LISTS, Vec::new()));

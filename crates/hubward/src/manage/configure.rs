@@ -126,6 +126,7 @@ pub(crate) fn refused(wrong: Wrong, line: &str) -> Refusal {
         Wrong::Incomplete => Refusal::Incomplete,
         Wrong::Ambiguous => Refusal::Ambiguous(printable(line, 80)),
         Wrong::Invalid(place) => Refusal::Invalid(place),
+        Wrong::Said(text) => Refusal::Failed(text.into()),
     }
 }
 

@@ -60,6 +60,7 @@ impl Talk {
                     let change = edit::enter(&self.running, &position, &line);
                     let outcome = change.map_err(|wrong| match wrong {
                         edit::Wrong::Invalid(place) => Refusal::Invalid(place),
+                        edit::Wrong::Said(text) => Refusal::Failed(text.into()),
                         _ => Refusal::Incomplete,
                     });
                     // a gateway refuses tunnels that do not exist here and lines that are not

@@ -2,7 +2,8 @@
 
 use super::rule::{DESTINATION, SOURCE, ports};
 use crate::acl::names::{self, value};
-use crate::command::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use crate::command::draft::Kept;
+use crate::command::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{
@@ -64,13 +65,13 @@ fn service(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn group(fold: &mut Fold<'_>, given: &Given<'_>, empty: GroupMembers) -> Result<Option<usize>, Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {
-        fold.config.object_groups.retain(|group| group.name != name);
+        fold.config.object_groups.remove(name);
         return Ok(None);
     }
     let line = fold.line;
     let same = std::mem::discriminant(&empty);
     let make = || ObjectGroup { name: name.to_string(), members: empty, line };
-    let place = entry(&mut fold.config.object_groups, |group| group.name == name, make);
+    let place = fold.config.object_groups.entry(name.to_string(), make);
     let known = fold.config.object_groups.get(place);
     if known.is_some_and(|known| std::mem::discriminant(&known.members) != same) {
         return Err(given.problem("name", "the name of no group of the other kind"));
@@ -78,12 +79,13 @@ fn group(fold: &mut Fold<'_>, given: &Given<'_>, empty: GroupMembers) -> Result<
     Ok(Some(place))
 }
 
-/// Adds a member to a list, or takes it away. A member that is there already is not added again.
-fn put<T: PartialEq>(members: &mut Vec<T>, member: T, no: bool) {
+/// Adds a member to a group, or takes it away. A member that is there already is not added again.
+fn put<T: Ord + Clone>(members: &mut Kept<(usize, T), T>, group: usize, member: T, no: bool) {
+    let key = (group, member.clone());
     if no {
-        members.retain(|known| *known != member);
-    } else if !members.contains(&member) {
-        members.push(member);
+        members.remove(&key);
+    } else {
+        members.entry(key, || member);
     }
 }
 
@@ -91,10 +93,7 @@ fn put<T: PartialEq>(members: &mut Vec<T>, member: T, no: bool) {
 
 fn put_network(fold: &mut Fold<'_>, object: NetworkObject) {
     let Mode::NetworkGroup(place) = fold.mode else { return };
-    let group = fold.config.object_groups.get_mut(place);
-    if let Some(GroupMembers::Network(members)) = group.map(|group| &mut group.members) {
-        put(members, object, fold.no);
-    }
+    put(&mut fold.config.network_objects, place, object, fold.no);
 }
 
 fn any(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
@@ -155,10 +154,7 @@ fn prefix(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 
 fn put_service(fold: &mut Fold<'_>, object: ServiceObject) {
     let Mode::ServiceGroup(place) = fold.mode else { return };
-    let group = fold.config.object_groups.get_mut(place);
-    if let Some(GroupMembers::Service(members)) = group.map(|group| &mut group.members) {
-        put(members, object, fold.no);
-    }
+    put(&mut fold.config.service_objects, place, object, fold.no);
 }
 
 fn service_inner(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {

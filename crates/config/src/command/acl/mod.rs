@@ -1,15 +1,18 @@
 //! `access-list`, `ip access-list`, `ipv6 access-list`, and what their lines name.
 
 mod group;
+mod lines;
 mod rule;
 mod time;
 
-use super::{Fate, Fold, In, Mode, Row, entry, fate, fold};
+use super::{Fate, Fold, In, Mode, Row, fate, fold};
 use crate::form::Problem;
 use crate::given::Given;
-use crate::model::{Acl, AclKind, AclLine, Refused};
+use crate::model::{Acl, AclKind, AclLine};
+use lines::Refused;
 
 pub(super) use group::ROWS as GROUP_ROWS;
+pub(super) use lines::Lines;
 pub(super) use time::ROWS as TIME_ROWS;
 
 const EXTENDED_NUMBERED: &str =
@@ -69,20 +72,12 @@ const DYNAMIC: Fate = Fate::Unenforced("lock-and-key lists are not implemented")
 
 // ---- lists --------------------------------------------------------------------------------------
 
-/// The lists of a family.
-fn lists<'f>(fold: &'f mut Fold<'_>, kind: AclKind) -> &'f mut Vec<Acl> {
-    match kind {
-        AclKind::Standard | AclKind::Extended => &mut fold.config.acls,
-        AclKind::Ipv6 => &mut fold.config.ipv6_acls,
-    }
-}
-
 /// The list of a name, made if there is none.
 fn list(fold: &mut Fold<'_>, given: &Given<'_>, name: &str, kind: AclKind) -> Result<usize, Problem> {
     let line = fold.line;
-    let all = lists(fold, kind);
+    let all = fold.config.lists(kind);
     let make = || Acl { name: name.to_string(), kind, entries: Vec::new(), line };
-    let place = entry(all, |acl| acl.name == name, make);
+    let place = all.entry(name.to_string(), make);
     match all.get(place) {
         Some(known) if known.kind != kind => {
             Err(given.problem("name", "the name of no list of the other kind"))
@@ -114,7 +109,11 @@ fn ipv6(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
 fn named(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<Option<usize>, Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {
-        lists(fold, kind).retain(|acl| acl.name != name || acl.kind != kind);
+        let lists = fold.config.lists(kind);
+        let own = lists.place(name).and_then(|place| lists.get(place));
+        if own.is_some_and(|acl| acl.kind == kind) {
+            lists.remove(name);
+        }
         return Ok(None);
     }
     if let Ok(number) = name.parse::<u32>()
@@ -129,10 +128,9 @@ fn named(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<Option
 fn resequence(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.word("name").unwrap_or_default();
     let (Some(start), Some(step)) = (given.number("start"), given.number("step")) else { return Ok(()) };
-    let Some(acl) = fold.config.acls.iter_mut().find(|acl| acl.name == name).filter(|_| !fold.no) else {
-        return Ok(());
-    };
-    acl.resequence(start, step).map_err(|_| given.problem("step", "a step that leaves room for every line"))
+    let Some(place) = fold.config.acls.place(name).filter(|_| !fold.no) else { return Ok(()) };
+    let lines = fold.config.lines_of(AclKind::Extended, place);
+    lines.resequence(start, step).map_err(|_| given.problem("step", "a step that leaves room for every line"))
 }
 
 // ---- lines --------------------------------------------------------------------------------------
@@ -149,7 +147,7 @@ fn extended_numbered(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Probl
 fn numbered(fold: &mut Fold<'_>, given: &Given<'_>, kind: AclKind) -> Result<(), Problem> {
     let name = given.word("number").unwrap_or_default();
     if fold.no {
-        fold.config.acls.retain(|acl| acl.name != name);
+        fold.config.acls.remove(name);
         return Ok(());
     }
     let what = rule::line(given, kind)?;
@@ -208,13 +206,26 @@ fn sequenced(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let Some((place, kind)) = here(fold) else { return Ok(()) };
     let sequence = given.number("sequence");
     if fold.no {
-        if let (Some(acl), Some(sequence)) = (lists(fold, kind).get_mut(place), sequence) {
-            acl.remove_numbered(sequence);
+        if let Some(sequence) = sequence {
+            fold.config.lines_of(kind, place).remove_numbered(sequence);
         }
         return Ok(());
     }
     let what = rule::line(given, kind)?;
     put(fold, given, place, kind, sequence, what)
+}
+
+/// What is expected instead of a number that another line has, or of one that is too great.
+const DUPLICATE: &str = "a sequence number that no other line has";
+const EXCEEDED: &str = "a smaller sequence number";
+
+/// What IOS says of a line that is refused for this: it does not mark a word of it.
+pub(crate) fn said_by_ios(expected: &str) -> Option<&'static str> {
+    match expected {
+        DUPLICATE => Some("Duplicate sequence number"),
+        EXCEEDED => Some("Exceeded maximum sequence number"),
+        _ => None,
+    }
 }
 
 /// Puts a line into its list, or takes it away.
@@ -235,16 +246,16 @@ fn put(
         AclLine::Dynamic(_) => Some(DYNAMIC),
         AclLine::Rule(_) | AclLine::Unread { .. } => None,
     };
-    let Some(acl) = lists(fold, kind).get_mut(place) else { return Ok(()) };
+    let lines = fold.config.lines_of(kind, place);
     if no {
-        acl.remove(&what);
+        lines.remove(&what);
         return Ok(());
     }
     let refused = |why| match why {
-        Refused::Duplicate => given.problem("sequence", "a sequence number that no other line has"),
-        Refused::Exceeded => given.problem("sequence", "a smaller sequence number"),
+        Refused::Duplicate => given.problem("sequence", DUPLICATE),
+        Refused::Exceeded => given.problem("sequence", EXCEEDED),
     };
-    acl.add(sequence, what, line).map_err(refused)?;
+    lines.add(sequence, what, line).map_err(refused)?;
     fold.fate = fate;
     Ok(())
 }

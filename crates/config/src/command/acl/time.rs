@@ -1,7 +1,7 @@
 //! `time-range`.
 
 use crate::acl::names::{DAYS, MONTHS};
-use crate::command::{Fold, In, Mode, Row, entry, fold};
+use crate::command::{Fold, In, Mode, Row, fold};
 use crate::form::Problem;
 use crate::given::Given;
 use crate::model::{Absolute, Minute, Periodic, TimeRange};
@@ -11,7 +11,7 @@ pub(crate) const ROWS: &[Row] = &[
     fold(
         In::TimeRange,
         "absolute",
-        "{start <start-time> <1-31:start-day> <start-month> <1993-2035:start-year> [end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>]|end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>}",
+        "{start <start-time> <1-31:start-day> <start-month> <1993-2035:start-year> [end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year>]|end <end-time> <1-31:end-day> <end-month> <1993-2035:end-year> [start <start-time> <1-31:start-day> <start-month> <1993-2035:start-year>]}",
         absolute,
     ),
     fold(
@@ -25,12 +25,12 @@ pub(crate) const ROWS: &[Row] = &[
 fn time_range(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
     let name = given.word("name").unwrap_or_default();
     if fold.no {
-        fold.config.time_ranges.retain(|range| range.name != name);
+        fold.config.time_ranges.remove(name);
         return Ok(());
     }
     let line = fold.line;
     let make = || TimeRange { name: name.to_string(), line, ..TimeRange::default() };
-    let place = entry(&mut fold.config.time_ranges, |range| range.name == name, make);
+    let place = fold.config.time_ranges.entry(name.to_string(), make);
     fold.mode = Mode::TimeRange(place);
     Ok(())
 }
@@ -95,12 +95,11 @@ fn periodic(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
         named.fold(0, |days, (_, place)| days | 1 << place)
     });
     let period = Periodic { days, start, end_day, end };
-    let no = fold.no;
-    let Some(range) = here(fold) else { return Ok(()) };
-    if no {
-        range.periodic.retain(|known| *known != period);
-    } else if !range.periodic.contains(&period) {
-        range.periodic.push(period);
+    let Mode::TimeRange(range) = fold.mode else { return Ok(()) };
+    if fold.no {
+        fold.config.periods.remove(&(range, period));
+    } else {
+        fold.config.periods.entry((range, period), || period);
     }
     Ok(())
 }

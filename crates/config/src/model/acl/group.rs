@@ -44,7 +44,7 @@ pub enum GroupMembers {
 }
 
 /// A line of a group of addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NetworkObject {
     /// `any`, `host A.B.C.D`, or an address and its mask.
     Net(Ipv4Net),
@@ -59,7 +59,7 @@ pub enum NetworkObject {
 }
 
 /// A line of a group of services.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServiceObject {
     /// A protocol with its ports.
     Service(ServicePorts),
@@ -70,7 +70,7 @@ pub enum ServiceObject {
 }
 
 /// `tcp source gt 1023 eq 80`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServicePorts {
     /// Protocols.
     pub protocol: ServiceProtocol,
@@ -83,7 +83,7 @@ pub struct ServicePorts {
 }
 
 /// The protocols of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ServiceProtocol {
     /// `ip`
     Any,

@@ -1,7 +1,7 @@
 //! Numbers as a line of an access list compares them: ports, TTLs.
 
 /// A comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Numbers<T> {
     /// `eq A B …`
     Eq(Vec<T>),

@@ -5,7 +5,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::Ipv4Addr;
 
 /// A line that permits or denies.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AclRule {
     /// `permit` or `deny`.
     pub permit: bool,
@@ -30,7 +30,7 @@ pub struct AclRule {
 }
 
 /// The protocols of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclProtocol {
     /// `ip` or `ipv6`.
     Any,
@@ -41,7 +41,7 @@ pub enum AclProtocol {
 }
 
 /// A side of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclAddress {
     /// `any`, `host A.B.C.D` or an address with don't-care bits.
     V4(Wildcard),
@@ -125,7 +125,7 @@ impl Wildcard {
 }
 
 /// What the header behind the IP header must say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclHeader {
     /// ICMP type, and code.
     Icmp(u8, Option<u8>),
@@ -142,7 +142,7 @@ pub enum AclHeader {
 }
 
 /// Flags of TCP, as bits of the header's byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TcpFlags(pub u8);
 
 impl TcpFlags {
@@ -152,7 +152,7 @@ impl TcpFlags {
 }
 
 /// Flags that must be set, and flags that must not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TcpMatch {
     /// `+ack`
     pub set: TcpFlags,
@@ -161,7 +161,7 @@ pub struct TcpMatch {
 }
 
 /// What else a packet must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AclConditions {
     /// `dscp`: the upper six bits of the type of service.
     pub dscp: Option<u8>,
@@ -182,7 +182,7 @@ pub struct AclConditions {
 }
 
 /// `option`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclOption {
     /// `any-options`
     Any,
@@ -191,7 +191,7 @@ pub enum AclOption {
 }
 
 /// What is logged of a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclLog {
     /// `log`
     Log,

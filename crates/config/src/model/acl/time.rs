@@ -38,7 +38,7 @@ pub struct Minute {
 }
 
 /// `periodic DAYS hh:mm to [DAY] hh:mm`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Periodic {
     /// Days on which it begins; bit 0 is Monday.
     pub days: u8,
