@@ -146,6 +146,9 @@ fn patched(mut packet: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
     packet
 }
 
+/// Changes a packet after it was sealed.
+type Change = fn(&mut Vec<u8>);
+
 /// What is wrong.
 enum Bad {
     /// The inner packet.
@@ -157,7 +160,7 @@ enum Bad {
     /// The plaintext is this and nothing else: no padding, no next header are added.
     Plain(Vec<u8>),
     /// The good packet is changed after it was sealed.
-    Sealed(fn(&mut Vec<u8>)),
+    Sealed(Change),
     /// The good packet has this number, after number 100 was received.
     Number(u32),
     /// The good packet of this SA carries the SPI of the case's SA.
@@ -369,67 +372,34 @@ fn padding_only() -> Vec<u8> {
 }
 
 fn forged() -> Vec<Case> {
-    fn flip_last(packet: &mut Vec<u8>) {
-        *packet.last_mut().unwrap() ^= 1;
-    }
-    fn flip_iv(packet: &mut Vec<u8>) {
-        packet[8] ^= 0x80;
-    }
-    fn flip_data(packet: &mut Vec<u8>) {
-        packet[30] ^= 0x10;
-    }
-    fn later_number(packet: &mut Vec<u8>) {
-        packet[4..8].copy_from_slice(&1_000_000u32.to_be_bytes());
-    }
-    fn a_block_shorter(packet: &mut Vec<u8>) {
-        packet.truncate(packet.len() - 16);
-    }
-    fn a_byte_shorter(packet: &mut Vec<u8>) {
-        packet.pop();
-    }
-    fn a_byte_longer(packet: &mut Vec<u8>) {
-        packet.push(0);
-    }
-    fn header_only(packet: &mut Vec<u8>) {
-        packet.truncate(8);
-    }
-    fn no_icv(packet: &mut Vec<u8>) {
-        packet.truncate(packet.len() - 12);
-    }
-    fn seven_bytes(packet: &mut Vec<u8>) {
-        packet.truncate(7);
-    }
-    fn nothing(packet: &mut Vec<u8>) {
-        packet.clear();
-    }
-    fn unknown_spi(packet: &mut Vec<u8>) {
-        packet[0..4].copy_from_slice(&0x9999u32.to_be_bytes());
-    }
-    fn spi_zero(packet: &mut Vec<u8>) {
-        packet[0..4].fill(0);
-    }
-    fn outbound_spi(packet: &mut Vec<u8>) {
-        packet[0..4].copy_from_slice(&(0x1001u32 + 0x1000).to_be_bytes());
-    }
-    fn number_zero(packet: &mut Vec<u8>) {
-        packet[4..8].fill(0);
-    }
-    let sealed: [(&str, fn(&mut Vec<u8>), Reason); 15] = [
-        ("a wrong bit in the check value", flip_last, Reason::Icv),
-        ("a wrong bit in the IV", flip_iv, Reason::Icv),
-        ("a wrong bit in the data", flip_data, Reason::Icv),
-        ("another sequence number", later_number, Reason::Icv),
-        ("a block shorter", a_block_shorter, Reason::Icv),
-        ("a byte shorter", a_byte_shorter, Reason::Icv),
-        ("a byte longer", a_byte_longer, Reason::Icv),
-        ("only SPI and sequence number", header_only, Reason::Icv),
-        ("without its check value", no_icv, Reason::Icv),
-        ("seven bytes", seven_bytes, Reason::Nothing),
-        ("an empty datagram", nothing, Reason::Nothing),
-        ("an SPI that nobody has", unknown_spi, Reason::UnknownSpi),
-        ("SPI 0", spi_zero, Reason::UnknownSpi),
-        ("the SPI of the other direction", outbound_spi, Reason::UnknownSpi),
-        ("sequence number 0", number_zero, Reason::Replay),
+    let sealed: [(&str, Change, Reason); 15] = [
+        ("a wrong bit in the check value", |packet| *packet.last_mut().unwrap() ^= 1, Reason::Icv),
+        ("a wrong bit in the IV", |packet| packet[8] ^= 0x80, Reason::Icv),
+        ("a wrong bit in the data", |packet| packet[30] ^= 0x10, Reason::Icv),
+        (
+            "another sequence number",
+            |packet| packet[4..8].copy_from_slice(&1_000_000u32.to_be_bytes()),
+            Reason::Icv,
+        ),
+        ("a block shorter", |packet| packet.truncate(packet.len() - 16), Reason::Icv),
+        ("a byte shorter", |packet| packet.truncate(packet.len() - 1), Reason::Icv),
+        ("a byte longer", |packet| packet.push(0), Reason::Icv),
+        ("only SPI and sequence number", |packet| packet.truncate(8), Reason::Icv),
+        ("without its check value", |packet| packet.truncate(packet.len() - 12), Reason::Icv),
+        ("seven bytes", |packet| packet.truncate(7), Reason::Nothing),
+        ("an empty datagram", |packet| packet.clear(), Reason::Nothing),
+        (
+            "an SPI that nobody has",
+            |packet| packet[0..4].copy_from_slice(&0x9999u32.to_be_bytes()),
+            Reason::UnknownSpi,
+        ),
+        ("SPI 0", |packet| packet[0..4].fill(0), Reason::UnknownSpi),
+        (
+            "the SPI of the other direction",
+            |packet| packet[0..4].copy_from_slice(&(0x1001u32 + 0x1000).to_be_bytes()),
+            Reason::UnknownSpi,
+        ),
+        ("sequence number 0", |packet| packet[4..8].fill(0), Reason::Replay),
     ];
     let sealed = sealed.map(|(name, change, reason)| case(name, Via::Branch, Bad::Sealed(change), reason));
     let others = [
@@ -546,7 +516,7 @@ impl Hub {
             _ => {}
         }
         if let Some(packet) = prepared {
-            assert_eq!(self.receive(&packet).0, [good.clone()], "{}", case.name);
+            assert_eq!(self.receive(&packet).0, std::slice::from_ref(&good), "{}", case.name);
         }
         let before = self.counts(via);
         let packet = match &case.bad {

@@ -50,7 +50,7 @@ const VPN_CLIENT: [&str; 12] = [
     "quick mode 3",
 ];
 
-/// A hub, and a branch or a client that has not begun.
+/// A hub, and a branch or a client that has not initiated.
 fn world(client: bool) -> World {
     let peer = if client {
         Node::new(CLIENT, client_policy(CLIENT), 2)
@@ -60,7 +60,7 @@ fn world(client: bool) -> World {
     World::new(vec![Node::new(HUB, hub_policy(), 1), peer])
 }
 
-fn begin(world: &mut World, client: bool) {
+fn initiate(world: &mut World, client: bool) {
     if client {
         world.input(1, Input::Command(Command::Connect { connection: "work".into() }));
     } else {
@@ -71,7 +71,7 @@ fn begin(world: &mut World, client: bool) {
 /// The messages if none is lost, in order.
 fn undisturbed(client: bool) -> Vec<Datagram> {
     let mut world = world(client);
-    begin(&mut world, client);
+    initiate(&mut world, client);
     world.run(Duration::from_secs(3));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
     world.trace.into_iter().map(|(_, datagram)| datagram).collect()
@@ -102,7 +102,7 @@ fn delay(client: bool, victim: &Datagram, loss: Loss) -> Option<Duration> {
         seen.lost.set(seen.lost.get() + u32::from(dropped));
         !dropped
     }));
-    begin(&mut world, client);
+    initiate(&mut world, client);
     let start = world.now;
     let (mut lost, mut back, mut last_packet) = (0, start, start);
     while world.now.since(start) < PATIENCE {

@@ -23,7 +23,7 @@ pub struct Flood {
     next: Instant,
     end: Instant,
     number: u64,
-    source: fn(u64) -> Ipv4Addr,
+    source: Box<dyn Fn(u64) -> Ipv4Addr>,
 }
 
 impl Flood {
@@ -33,10 +33,10 @@ impl Flood {
         rate: u32,
         from: Instant,
         time: Duration,
-        source: fn(u64) -> Ipv4Addr,
+        source: impl Fn(u64) -> Ipv4Addr + 'static,
     ) -> Self {
         let every = Duration::from_secs(1) / rate;
-        Self { message, every, next: from, end: from + time, number: 0, source }
+        Self { message, every, next: from, end: from + time, number: 0, source: Box::new(source) }
     }
 
     fn at(&self) -> Option<Instant> {
@@ -46,7 +46,7 @@ impl Flood {
     /// The next message, and where it pretends to come from.
     fn take(&mut self) -> (IpAddr, &[u8]) {
         self.number += 1;
-        self.next = self.next + self.every;
+        self.next += self.every;
         // spread, so that the order of cookies is not that of their arrival
         let cookie = self.number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.message[..8].copy_from_slice(&cookie.to_be_bytes());

@@ -1,5 +1,5 @@
-//! The four negotiations: the hub with a branch and with a VPN client, a branch with its hub, and a
-//! VPN client with its gateway.
+//! The negotiations: the hub with a branch and with a VPN client, a branch with its hub, a VPN client
+//! with its gateway, and both sides of quick mode with PFS.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -12,17 +12,20 @@
 use super::peer::{path, phase1_sa, phase2_transform};
 use super::story::{Draft, Point, Proof, Story, Told, body, hash_part, part};
 use super::support::{HUB, client_policy, hub_policy, ip, spoke_policy};
+use hubward_crypto::suite::DhGroup;
 use hubward_proto::flow::selector::Flow;
 use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::io::Command;
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::ike::v1::vendor::Vendor;
 use hubward_proto::names::{InterfaceId, Service};
+use hubward_proto::policy::{MapEntryKind, Policy};
 use hubward_proto::wire::attribute::Attribute;
 use hubward_proto::wire::ike1::{Delete, Proposal, parse_sa, write_sa};
 use hubward_proto::wire::isakmp::Cookie;
-use hubward_proto::wire::registry::{config, exchange, ike, notify, payload, protocol};
+use hubward_proto::wire::registry::{config, exchange, ike, ipsec, notify, payload, protocol};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub const SPOKE: &str = "10.100.2.102";
@@ -39,9 +42,9 @@ pub fn identity(address: &str) -> Vec<u8> {
     [&[1, 17, 1, 244], &address.octets()[..]].concat()
 }
 
-/// The points of all four.
+/// The points of all.
 pub fn all() -> Vec<Point> {
-    [hub_and_spoke(), hub_and_client(), spoke_and_hub(), client_and_gateway()].concat()
+    [hub_and_spoke(), hub_and_client(), spoke_and_hub(), client_and_gateway(), pfs()].concat()
 }
 
 fn xauth_reply() -> Vec<Attribute> {
@@ -57,15 +60,34 @@ fn mode_config_request() -> Vec<Attribute> {
         .to_vec()
 }
 
+/// Both sides require PFS.
+fn with_pfs(mut policy: Policy) -> Policy {
+    let pfs = Some(DhGroup::Modp1024);
+    for map in &mut policy.maps {
+        for entry in &mut Arc::make_mut(map).entries {
+            match &mut entry.kind {
+                MapEntryKind::Static { terms, .. } => terms.pfs = pfs,
+                MapEntryKind::Dynamic { entries, .. } => {
+                    entries.iter_mut().for_each(|entry| entry.terms.pfs = pfs);
+                }
+            }
+        }
+    }
+    policy
+}
+
 // ---- pieces
 // -------------------------------------------------------------------------------------------------------
+
+/// How a message is sent: with a point before it or without.
+fn step(told: bool) -> impl Fn(&mut Story, &str, Draft) -> Vec<Vec<u8>> {
+    move |story, state, draft| if told { story.says(state, draft) } else { story.sends(draft) }
+}
 
 /// Main mode up to message 6; the first time (`told`) with INITIAL-CONTACT and a point before each
 /// message of the peer.
 fn main_mode(story: &mut Story, told: bool) {
-    let step = |story: &mut Story, state: &str, draft: Draft| {
-        if told { story.says(state, draft) } else { story.sends(draft) }
-    };
+    let step = step(told);
     let cookie = Cookie(story.random.array());
     story.cookies = Cookies { initiator: cookie, responder: Cookie::ZERO };
     (story.keys, story.iv, story.ivs) = (None, None, None);
@@ -110,16 +132,22 @@ fn with_spi(sa: &[u8], spi: u32) -> Vec<u8> {
 
 /// Message 1 of quick mode, the nonce in it, and the message id.
 fn quick_1(story: &mut Story, spi: u32, own: &[u8], remote: &[u8]) -> (Draft, [u8; 20], u32) {
+    quick_1_with(story, spi, own, remote, false)
+}
+
+fn quick_1_with(story: &mut Story, spi: u32, own: &[u8], remote: &[u8], pfs: bool) -> (Draft, [u8; 20], u32) {
     let (message_id, nonce) = (story.new_message_id(), story.random.array::<20>());
-    let transforms = vec![phase2_transform(1)];
+    let mut transforms = vec![phase2_transform(1)];
+    if pfs {
+        transforms[0].attributes.push(Attribute::short(ipsec::GROUP, 2));
+    }
     let spi = spi.to_be_bytes().to_vec();
     let sa = write_sa(&[Proposal { number: 1, protocol: protocol::ESP, spi, transforms }]);
-    let parts = vec![
-        part(payload::SA, sa),
-        part(payload::NONCE, nonce),
-        part(payload::ID, own),
-        part(payload::ID, remote),
-    ];
+    let mut parts = vec![part(payload::SA, sa), part(payload::NONCE, nonce)];
+    if pfs {
+        parts.push(part(payload::KE, story.private().public()));
+    }
+    parts.extend([part(payload::ID, own), part(payload::ID, remote)]);
     let draft = story.later(exchange::QUICK, message_id, parts, Proof::Following).named("quick mode 1");
     (draft, nonce, message_id)
 }
@@ -137,6 +165,9 @@ fn quick_2(story: &mut Story, answers: &[Vec<u8>], spi: u32) -> Draft {
     let nonce = story.random.array::<20>();
     let mut parts =
         vec![part(payload::SA, with_spi(&body(&said, payload::SA), spi)), part(payload::NONCE, nonce)];
+    if said.iter().any(|(kind, _)| *kind == payload::KE) {
+        parts.push(part(payload::KE, story.private().public()));
+    }
     let ids = said.iter().filter(|(kind, _)| *kind == payload::ID);
     parts.extend(ids.map(|(kind, body)| part(*kind, body.clone())));
     let proof = Proof::Answering(body(&said, payload::NONCE));
@@ -187,8 +218,8 @@ pub fn hub_and_spoke() -> Vec<Point> {
     main_mode(&mut story, true);
     let early = story.config(0x77, config::REQUEST, mode_config_request()).named("mode-config request");
     let (first, nonce_i, _) = quick_1(&mut story, 0x1001, &LAN, &HUB_LAN);
-    story.may_say("phase 1 up", &first);
-    story.may_say("phase 1 up", &early);
+    story.may_say("phase 1 established", &first);
+    story.may_say("phase 1 established", &early);
     let answers = story.sends(first);
     let third = quick_3(&mut story, nonce_i, &answers);
     story.says("quick mode 2 sent", third);
@@ -223,10 +254,10 @@ pub fn hub_and_spoke() -> Vec<Point> {
     let old = (replaced.cookies, replaced.keys.clone(), replaced.ivs.clone(), replaced.sent.clone());
     main_mode(&mut replaced, false);
     let next = probe(&mut replaced);
-    replaced.may_say("phase 1 renewed, on the new SA", &next);
+    replaced.may_say("phase 1 rekeyed, on the new SA", &next);
     (replaced.cookies, replaced.keys, replaced.ivs, replaced.sent) = old;
     let next = probe(&mut replaced);
-    replaced.may_say("phase 1 renewed, on the old SA", &next);
+    replaced.may_say("phase 1 rekeyed, on the old SA", &next);
     points.extend(replaced.points);
 
     let child = story.stage.engine.inspect().children[0].sa.id;
@@ -280,7 +311,7 @@ pub fn hub_and_client() -> Vec<Point> {
         story.config(request_id, config::REQUEST, mode_config_request()).named("mode-config request")
     };
     let early = request(&story);
-    story.may_say("phase 1 up, Xauth not begun", &early);
+    story.may_say("phase 1 established, Xauth not started", &early);
     let answers = story.tell(Told::Wait(Duration::from_millis(200)));
     let (header, _) = story.open_only(&answers, exchange::TRANSACTION);
     let reply = story.config(header.message_id, config::REPLY, xauth_reply()).named("Xauth reply");
@@ -322,9 +353,10 @@ pub fn hub_and_client() -> Vec<Point> {
 // ---- those that initiate
 // ------------------------------------------------------------------------------------------------
 
-pub fn spoke_and_hub() -> Vec<Point> {
-    let policy = spoke_policy(SPOKE, "10.2.0.0/16");
-    let mut story = Story::new("branch with hub", policy, path(ip(SPOKE), ip(HUB), 500));
+/// A packet of the branch needs a tunnel; main mode as its hub. Returns the engine's answer to
+/// message 6.
+fn answered_main_mode(story: &mut Story, told: bool) -> Vec<Vec<u8>> {
+    let step = step(told);
     let flow = Flow {
         source: ip("10.2.2.10"),
         destination: ip("10.1.1.10"),
@@ -341,13 +373,13 @@ pub fn spoke_and_hub() -> Vec<Point> {
     let vendors = [Vendor::NatT, Vendor::Dpd].map(|vendor| part(payload::VENDOR, vendor.bytes()));
     let second =
         story.clear(exchange::MAIN, [vec![part(payload::SA, sa.clone())], vendors.to_vec()].concat());
-    let answers = story.says("main mode 1 sent", second.named("main mode 2"));
+    let answers = step(story, "main mode 1 sent", second.named("main mode 2"));
     let (_, said) = story.read(&answers);
     let (theirs, nonce_i) = (body(&said, payload::KE), body(&said, payload::NONCE));
     let (private, nonce_r) = (story.private(), story.random.array::<20>());
     let parts = vec![part(payload::KE, private.public()), part(payload::NONCE, nonce_r)];
     let fourth = story.clear(exchange::MAIN, [parts, story.nat_d()].concat());
-    let answers = story.says("main mode 3 sent", fourth.named("main mode 4"));
+    let answers = step(story, "main mode 3 sent", fourth.named("main mode 4"));
     story.derive(b"cisco123", &private, &theirs, (&nonce_i, &nonce_r), false);
     story.open_phase1(&answers[0]);
     let id = identity(HUB);
@@ -361,8 +393,15 @@ pub fn spoke_and_hub() -> Vec<Point> {
     };
     let parts = vec![part(payload::ID, id), hash_part()];
     let sixth = story.phase1(exchange::MAIN, parts, proof).named("main mode 6");
-    let answers = story.says("main mode 5 sent", sixth);
+    let answers = step(story, "main mode 5 sent", sixth);
     story.through();
+    answers
+}
+
+pub fn spoke_and_hub() -> Vec<Point> {
+    let policy = spoke_policy(SPOKE, "10.2.0.0/16");
+    let mut story = Story::new("branch with hub", policy, path(ip(SPOKE), ip(HUB), 500));
+    let answers = answered_main_mode(&mut story, true);
     let second = quick_2(&mut story, &answers, 0x2001);
     story.says("quick mode 1 sent", second);
     let state = "tunnel up";
@@ -374,7 +413,7 @@ pub fn spoke_and_hub() -> Vec<Point> {
     let third = quick_3(&mut story, nonce_i, &answers);
     story.says("hub's quick mode answered", third);
     let next = probe(&mut story);
-    story.may_say("tunnel renewed by the hub", &next);
+    story.may_say("child SA rekeyed by the hub", &next);
     story.points
 }
 
@@ -451,4 +490,20 @@ pub fn client_and_gateway() -> Vec<Point> {
     story.may_say("tunnel up", &next);
     informational(&mut story, "tunnel up", 0x2001);
     story.points
+}
+
+/// Quick mode with PFS, which the hub answers and the branch initiates.
+pub fn pfs() -> Vec<Point> {
+    let mut hub = Story::new("hub with branch, PFS", with_pfs(hub_policy()), path(ip(HUB), ip(SPOKE), 500));
+    main_mode(&mut hub, false);
+    let (first, nonce_i, _) = quick_1_with(&mut hub, 0x1001, &LAN, &HUB_LAN, true);
+    let answers = hub.says("phase 1 established", first);
+    let third = quick_3(&mut hub, nonce_i, &answers);
+    hub.says("quick mode 2 sent", third);
+    let policy = with_pfs(spoke_policy(SPOKE, "10.2.0.0/16"));
+    let mut branch = Story::new("branch with hub, PFS", policy, path(ip(SPOKE), ip(HUB), 500));
+    let answers = answered_main_mode(&mut branch, false);
+    let second = quick_2(&mut branch, &answers, 0x2001);
+    branch.may_say("quick mode 1 sent", &second);
+    [hub.points, branch.points].concat()
 }

@@ -351,7 +351,10 @@ pub fn describe(effect: &Effect) -> String {
             EventKind::Refused(Refusal::MessageIdUsed(_)) => "refuses: the message id was used before".into(),
             EventKind::Refused(refusal) => format!("refuses: {refusal}"),
             EventKind::Phase1Up { identity, profile } => {
-                format!("phase 1 up with {identity}, profile {}", profile.as_deref().unwrap_or("none"))
+                format!(
+                    "phase 1 established with {identity}, profile {}",
+                    profile.as_deref().unwrap_or("none")
+                )
             }
             EventKind::Phase1Down { reason } => format!("phase 1 down: {reason}"),
             EventKind::XauthAccepted { user } => format!("Xauth accepts {user}"),
@@ -360,7 +363,7 @@ pub fn describe(effect: &Effect) -> String {
             EventKind::AttributesNotAnswered { kinds } => format!("does not answer attributes {kinds:?}"),
             EventKind::ChildUp { selector, replaces, .. } => {
                 let replaces = if replaces.is_some() { ", a replacement" } else { "" };
-                format!("child SA up {} <-> {}{replaces}", selector.local, selector.remote)
+                format!("child SA established {} <-> {}{replaces}", selector.local, selector.remote)
             }
             EventKind::ChildDown { reason, .. } => format!("child SA down: {reason}"),
             EventKind::Redirected { gateway } => format!("is redirected to {gateway}"),
