@@ -1,6 +1,6 @@
 //! What is asked of the packages that this workspace needs: their licences, where they come from,
-//! which may not be among them, and what is known about those that are (`advisories.rs`). cargo-deny asks the same and more, and takes longer to compile
-//! than most steps to run.
+//! which may not be among them, and what is known about those that are (`advisories.rs`).
+//! cargo-deny asks the same and more, and takes longer to compile than most steps to run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -87,8 +87,8 @@ fn sources() -> Vec<(String, String)> {
     paths.iter().filter(|path| !of_tests(path)).map(code).collect()
 }
 
-/// No text of a packet or a user reaches a shell, because none is started: only this program itself,
-/// when it restarts and in `hubward lab`.
+/// No text of a packet or a user reaches a shell, because none is started: only this program
+/// itself, when it restarts and in `hubward lab`.
 #[test]
 fn no_program_but_this_one_is_started() {
     let starts = |text: &str| {

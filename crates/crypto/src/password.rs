@@ -84,8 +84,8 @@ pub fn verify(kind: u8, stored: &str, password: &[u8]) -> Result<bool, PasswordE
     Ok(equal(computed.as_bytes(), stored.as_bytes()))
 }
 
-/// Compares clear texts by their hashes, so that the time does not tell the length of the stored one
-/// from that of a wrong one.
+/// Compares clear texts by their hashes, so that the time does not tell the length of the stored
+/// one from that of a wrong one.
 fn same(stored: &[u8], given: &[u8]) -> bool {
     let [stored, given] = [stored, given].map(|text| hash(HashAlg::Sha256, &[text]));
     equal(&stored, &given)

@@ -190,7 +190,7 @@ mod tests {
             // a second time, with nothing left to give up
             keep_only(&[Capability::NetAdmin]).unwrap();
             assert_eq!(set_of("CapPrm"), had & (1 << 12));
-            assert_eq!(has(Capability::NetRaw).unwrap(), false);
+            assert!(!has(Capability::NetRaw).unwrap());
         });
         thread.join().unwrap();
     }

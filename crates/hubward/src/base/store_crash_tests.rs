@@ -1,5 +1,5 @@
-//! A machine that loses power: of what was written since the last sync, any part may be on the disk,
-//! and the last page may be half there. What `put` returned for is there all the same.
+//! A machine that loses power: of what was written since the last sync, any part may be on the
+//! disk, and the last page may be half there. What `put` returned for is there all the same.
 
 use super::*;
 use redb::StorageBackend;
@@ -63,8 +63,8 @@ fn apply(image: &mut Vec<u8>, told: &Told) {
     }
 }
 
-/// The disk after the power failed behind so many orders: everything up to the last sync, and of the
-/// rest what the numbers choose, one of them torn.
+/// The disk after the power failed behind so many orders: everything up to the last sync, and of
+/// the rest what the numbers choose, one of them torn.
 fn after_failure(told: &[Told], orders: usize, mut seed: u64) -> Vec<u8> {
     let synced = told[..orders].iter().rposition(|told| matches!(told, Told::Sync)).map_or(0, |at| at + 1);
     let mut image = Vec::new();

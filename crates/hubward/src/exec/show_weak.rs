@@ -276,7 +276,8 @@ mod tests {
     use super::super::fixtures::{hub, text};
     use crate::base::format::Format;
 
-    /// The reference hub has a wildcard key and a group key, 3DES and group 2; who uses which is told.
+    /// The reference hub has a wildcard key and a group key, 3DES and group 2; who uses which is
+    /// told.
     #[test]
     fn each_weakness_is_told_with_the_peers_that_use_it() {
         let text = text("show crypto weak", hub(), Format::Modern);

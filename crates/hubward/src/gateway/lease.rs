@@ -286,7 +286,8 @@ mod tests {
         assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
     }
 
-    /// The pools change under sessions: an address in use is given to nobody else, whoever owned it.
+    /// The pools change under sessions: an address in use is given to nobody else, whoever owned
+    /// it.
     #[test]
     fn an_address_in_use_survives_any_change_of_the_pools() {
         let mut leases = Leases::open(LeaseStore::Local(Store::default()));

@@ -71,7 +71,8 @@ impl Session {
         }
     }
 
-    /// A line of a raw text was not taken as it was typed: the text is read to its end, and refused.
+    /// A line of a raw text was not taken as it was typed: the text is read to its end, and
+    /// refused.
     pub(super) fn raw_refused(&mut self, end: RawEnd, line: &str, work: &mut Work) {
         self.raw_line(end, " ".repeat(RAW + 1), line, work);
     }

@@ -1,5 +1,5 @@
-//! What may be a command: a text that arrives whole. What is cut off, or has bytes that are no text,
-//! is refused as a whole, because the rest of a command may be another command.
+//! What may be a command: a text that arrives whole. What is cut off, or has bytes that are no
+//! text, is refused as a whole, because the rest of a command may be another command.
 
 /// Bytes of what one connection asks: an SSH command, or the lines on the control socket.
 pub(crate) const BYTES: usize = 4096;

@@ -163,8 +163,8 @@ impl Server {
         &self.confirmed
     }
 
-    /// The leases that were granted or ended since the last time, for whoever saves them; `None` for
-    /// those that are nobody's any more.
+    /// The leases that were granted or ended since the last time, for whoever saves them; `None`
+    /// for those that are nobody's any more.
     pub fn take_changes(&mut self) -> Vec<(Ipv4Addr, Option<Binding>)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|address| (address, self.confirmed.get(&address).cloned())).collect()
@@ -465,8 +465,8 @@ mod tests {
         }
     }
 
-    /// A network of hosts that all come, renew and go: a table that is searched for each packet would
-    /// take minutes. No address is given twice.
+    /// A network of hosts that all come, renew and go: a table that is searched for each packet
+    /// would take minutes. No address is given twice.
     #[test]
     fn twenty_thousand_clients_cost_as_much_each_as_one() {
         let mut pool = server().pool;

@@ -307,8 +307,8 @@ mod tests {
         assert!(queue.take(Duration::from_secs(20)).is_err());
     }
 
-    /// A full queue is no wrong password: it is asked for again, and nothing is counted. One address
-    /// does not fill it.
+    /// A full queue is no wrong password: it is asked for again, and nothing is counted. One
+    /// address does not fill it.
     #[test]
     fn a_full_queue_answers_later_and_not_wrong_password() {
         let queue = Arc::new(Queue::default());
