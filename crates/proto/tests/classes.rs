@@ -102,7 +102,7 @@ fn spis_are_random_and_never_taken_twice() {
     const PEERS: u32 = 64;
     let mut policy = hub_policy();
     policy.keyrings[0].keys[0].secret = Secret::new(*b"a key of all");
-    let mut bench = Bench::new(Engine::new(Arc::new(policy), [1; 32], Instant::ORIGIN));
+    let mut bench = Bench::new(Engine::new(Arc::new(policy), [200; 32], Instant::ORIGIN));
     for number in 0..PEERS {
         let octet = number as u8;
         let path = peer::path(ip(HUB), ip(&format!("10.100.2.{octet}")), 500);
