@@ -151,7 +151,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         aggressive_mode: config.crypto.aggressive_mode,
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
-        address_pool: config.crypto.address_pool.clone(),
+        address_pool: config.crypto.address_pool.as_ref().map(|(pool, _)| pool.clone()),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
     left_out.extend(unguarded(config));
