@@ -159,7 +159,7 @@ pub(crate) fn policy(config: &config::Config, addresses: &Addresses) -> (Policy,
         invalid_spi_recovery: config.crypto.invalid_spi_recovery,
         overlap: Overlap::default(),
         application_version: format!("Hubward {}", env!("CARGO_PKG_VERSION")),
-        address_pool: config.crypto.address_pool.clone(),
+        address_pool: config.crypto.address_pool.as_ref().map(|(pool, _)| pool.clone()),
     };
     let (connections, reserved) = (Vec::new(), reserved(config, addresses));
     left_out.extend(unguarded(config));

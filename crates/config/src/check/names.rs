@@ -82,11 +82,17 @@ pub fn references(config: &Config) -> Vec<Reference> {
         if let Some(name) = &profile.authorization_list {
             need(&owner, NETWORK_LIST, name, in_use, line);
         }
+        if let Some(name) = &profile.group {
+            need(&owner, GROUP, name, in_use, line);
+        }
         for matched in &profile.matches {
             if let IdentityMatch::Group(name) = matched {
                 need(&owner, GROUP, name, false, line);
             }
         }
+    }
+    if let Some((name, line)) = &config.crypto.address_pool {
+        need("crypto isakmp client configuration address-pool", POOL, name, true, *line);
     }
     for group in &config.groups {
         let owner = format!("group {}", group.name);
@@ -218,8 +224,10 @@ crypto isakmp client configuration group testgroup
  key g
  pool clientpool
  acl splitlist
+crypto isakmp client configuration address-pool local clientpool
 crypto isakmp profile remote
  keyring branches
+ client configuration group testgroup
  match identity group testgroup
  client authentication list clientauth
  isakmp authorization list clientgroup
@@ -273,6 +281,12 @@ line vty 0 4
             ),
             ("login authentication clientauth", "login authentication clientuth", "clientauth"),
             ("access-class managers", "access-class mangers", "managers"),
+            (
+                "\n client configuration group testgroup",
+                "\n client configuration group tesgroup",
+                "testgroup",
+            ),
+            ("address-pool local clientpool", "address-pool local clientpol", "clientpool"),
             ("\n pool clientpool", "\n pool clientpol", "clientpool"),
             (" acl splitlist", " acl spiltlist", "splitlist"),
             ("\n keyring branches", "\n keyring brnaches", "branches"),

@@ -158,7 +158,8 @@ fn enable(fold: &mut Fold<'_>, _: &Given<'_>) -> Result<(), Problem> {
 }
 
 fn address_pool(fold: &mut Fold<'_>, given: &Given<'_>) -> Result<(), Problem> {
-    fold.config.crypto.address_pool = fold.unless_no(given.string("pool"));
+    let pool = fold.unless_no(given.string("pool"));
+    fold.config.crypto.address_pool = pool.map(|pool| (pool, fold.line));
     Ok(())
 }
 

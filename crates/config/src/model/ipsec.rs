@@ -336,8 +336,8 @@ pub struct CryptoGlobal {
     /// `crypto isakmp invalid-spi-recovery`.
     pub invalid_spi_recovery: bool,
     /// `crypto isakmp client configuration address-pool local`: the pool of clients whose group has
-    /// none.
-    pub address_pool: Option<String>,
+    /// none, and the line.
+    pub address_pool: Option<(String, u32)>,
     /// `crypto ipsec df-bit`.
     pub df_bit: DfBit,
     /// `crypto ipsec security-association lifetime seconds`.

@@ -153,7 +153,7 @@ pub(super) const CONFIGURATION: &[(&str, &Described)] = &[
             ),
             ("crypto isakmp aggressive-mode disable", "Aggressive mode is neither initiated nor answered."),
             (
-                "crypto isakmp client configuration address-pool",
+                "crypto isakmp client configuration address-pool local",
                 "The local pool of clients whose group has none, or that have no group.",
             ),
             ("crypto isakmp client configuration group", "Enters the policy of a group of VPN clients."),
