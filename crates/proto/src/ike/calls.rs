@@ -143,7 +143,7 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Keeps a record; returns those that made room for it.
-    fn insert(&mut self, mut call: Call) -> Vec<Box<Call>> {
+    fn insert(&mut self, mut call: Call) -> Vec<Call> {
         let (source, class, bytes) = (call.path.remote, call.class, call.sa_body.len());
         let mut gone = Vec::new();
         if self.crowd.get(&source).is_some_and(|crowd| *crowd >= limits::CALLED_PER_SOURCE) {
@@ -173,8 +173,8 @@ impl Calls {
         gone
     }
 
-    fn remove(&mut self, number: u64) -> Option<Box<Call>> {
-        let call = self.records.remove(&number)?;
+    fn remove(&mut self, number: u64) -> Option<Call> {
+        let call = *self.records.remove(&number)?;
         let source = call.path.remote;
         self.order.remove(&(call.class, number));
         self.of_source.remove(&(source, number));
