@@ -315,3 +315,20 @@ fn a_client_that_is_told_of_an_unknown_spi_has_its_tunnel_back() {
     assert_eq!((world.nodes[0].inbound.len(), world.nodes[1].inbound.len()), (1, 1));
     assert!(world.nodes[1].assignment.is_some());
 }
+
+/// A peer for whose address there is no key (its key is its name's) cannot be called: it is dead
+/// after the time in which another would have answered, or stays without DPD.
+#[test]
+fn a_peer_that_cannot_be_called_is_dead_in_the_same_time() {
+    for (mut policy, dies) in [(probing(hub_policy()), true), (hub_policy(), false)] {
+        let mut world = without_phase_1(policy.clone(), false);
+        let name = hubward_proto::policy::KeyPeer::Hostname("berlin.example.org".into());
+        policy.keyrings[0].keys[0].peer = name;
+        world.input(0, Input::Policy(Arc::new(policy)));
+        stream(&mut world, 17, false);
+        assert_eq!((is_dead(&world), world.nodes[0].inbound.len()), (false, 1));
+        stream(&mut world, 6, false);
+        assert_eq!((is_dead(&world), world.nodes[0].inbound.is_empty()), (dies, dies));
+        assert_eq!(calls(&world), 0);
+    }
+}

@@ -280,8 +280,8 @@ impl Engine {
 
     /// Whether a peer answers R-U-THERE, as far as we know.
     fn can_be_asked(&self, id: PeerId) -> bool {
-        self.peers.get(&id).is_some_and(|peer| peer.dpd && !peer.is_client())
-            || self.sa_with_dpd(id).is_some()
+        self.sa_with_dpd(id).is_some()
+            || self.peers.get(&id).is_some_and(|peer| peer.dpd && self.can_call(peer))
     }
 
     fn sa_with_dpd(&self, id: PeerId) -> Option<ConnId> {

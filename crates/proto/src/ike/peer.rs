@@ -450,6 +450,8 @@ impl Engine {
     pub(super) fn change_policy(&mut self, policy: Arc<Policy>) {
         let old = std::mem::replace(&mut self.policy, policy);
         let new = Arc::clone(&self.policy);
+        // each child SA has to be held against each entry, so not without need
+        let other_networks = old.maps != new.maps || old.reserved != new.reserved;
         let changed: Vec<_> = self
             .children
             .values()
@@ -457,7 +459,7 @@ impl Engine {
                 let serves = |policy: &Policy| policy.serves(&child.sa.service, child.path.interface);
                 old.terms(&child.sa.service) != new.terms(&child.sa.service)
                     || (serves(&old) && !serves(&new))
-                    || self.may_not_have(child)
+                    || (other_networks && self.may_not_have(child))
             })
             .map(|child| child.sa.id)
             .collect();

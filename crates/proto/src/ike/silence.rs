@@ -8,7 +8,7 @@ use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::lookup::key_for_address;
-use crate::ike::sa::{Child, IsakmpSa, PendingChild};
+use crate::ike::sa::{Child, IsakmpSa, Peer, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
 use crate::limits;
 use crate::names::{PeerId, Spi};
@@ -49,6 +49,15 @@ impl Engine {
         of_profile.or(self.policy.global.keepalive)
     }
 
+    /// Whether we have a key with which to begin phase 1 with a peer; a client's phase 1 is its
+    /// session and is not ours to begin.
+    pub(super) fn can_call(&self, peer: &Peer) -> bool {
+        let profile = peer.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
+        let Path { local, remote, .. } = peer.path;
+        !peer.is_client() && key_for_address(&self.policy, keyrings, local, remote).is_some()
+    }
+
     /// Whether packets have been sent to a peer for some time, and none has come back.
     fn is_silent(&self, id: PeerId, patience: Duration) -> bool {
         let in_use = || self.children_of(id).filter(|child| child.outbound);
@@ -70,9 +79,7 @@ impl Engine {
         if lately || !self.is_silent(id, patience) {
             return;
         }
-        let profile = peer.profile.as_deref().and_then(|name| self.policy.profile(name));
-        let keyrings = profile.map_or(&[][..], |profile| &profile.keyrings);
-        if key_for_address(&self.policy, keyrings, path.local, path.remote).is_none() {
+        if !self.can_call(peer) {
             // a peer that only its name has a key for cannot be called
             if self.is_silent(id, patience + time) {
                 self.called_in_vain(path, Meant { peer: id, until: Some(self.now) });
