@@ -114,10 +114,14 @@ impl Engine {
     /// The child SA that a new one replaces instead of this one: if this one is a rekey that the
     /// other side has just made, the two rekeys have crossed, and replace the same child SA.
     fn replaced_really(&self, id: ChildId, initiator: bool) -> ChildId {
-        let crossing = |child: &&Box<Child>| {
-            child.initiator != initiator && self.now.since(child.established) < CROSSING
-        };
-        self.children.get(&id).filter(crossing).and_then(|child| child.replaced).unwrap_or(id)
+        let crossing =
+            |child: &&Child| child.initiator != initiator && self.now.since(child.established) < CROSSING;
+        self.children
+            .get(&id)
+            .map(Box::as_ref)
+            .filter(crossing)
+            .and_then(|child| child.replaced)
+            .unwrap_or(id)
     }
 
     /// Reports that a child SA is up: as initiator when message 3 is sent, as responder when it or

@@ -214,7 +214,8 @@ fn ike_scan(vectors: &Path) {
             ("pkt-aggr-mode-response.dat", (1, 0)),
             ("pkt-aggressive.dat", (1, 0)),
             ("pkt-checkpoint-notify.dat", (1, 0)),
-            ("pkt-custom-proposal.dat", (1, 0)),
+            // its reserved fields are set
+            ("pkt-custom-proposal.dat", (0, 1)),
             ("pkt-default-proposal.dat", (1, 0)),
             ("pkt-ikev2.dat", (0, 1)),
             ("pkt-main-mode-response.dat", (1, 0)),
