@@ -50,7 +50,9 @@ impl Engine {
         let takes_anybody =
             map.entries.iter().any(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }));
         let has_key = key_for_address(&self.policy, &[], path.local, path.remote).is_some();
-        if takes_anybody && has_key && path.encapsulation == Encapsulation::Native {
+        let calls = takes_anybody && has_key && path.encapsulation == Encapsulation::Native;
+        // the packet proves nothing about its sender
+        if calls && self.admission.may_tell(path.remote, self.now) {
             self.call_peer(path, None, None);
         }
     }

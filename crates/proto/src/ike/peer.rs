@@ -109,6 +109,11 @@ impl Engine {
             Phase1Mode::Main => self.main_mode_begin(&mut sa),
             Phase1Mode::Aggressive => self.aggressive_begin(&mut sa),
         };
+        if sa.pending.is_empty() && sa.connection.is_none() && !self.is_known(sa.path.remote) {
+            // somebody's packet with an unknown SPI is why we initiate. If it was forged, its address
+            // must not be sent many messages; if not, the next one is followed by the next message
+            sa.retransmit = None;
+        }
         match begun {
             Ok(()) => self.keep(Box::new(sa)),
             Err(refusal) => {

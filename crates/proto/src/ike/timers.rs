@@ -97,7 +97,11 @@ impl Engine {
             State::AggressiveInitiator(_) => true,
             _ => false,
         };
-        if waits_for_second { sa.created + limits::CALL_TIME } else { sa.progress + limits::HALF_OPEN_TIME }
+        match (waits_for_second, &sa.retransmit) {
+            (true, Some(_)) => sa.created + limits::CALL_TIME,
+            (true, None) => sa.created + limits::LAST_RETRANSMIT,
+            (false, _) => sa.progress + limits::HALF_OPEN_TIME,
+        }
     }
 
     /// A peer repeats the message that we answered last: it still waits for phase 1.

@@ -68,6 +68,26 @@ fn a_refused_caller_knows_why() {
     assert!(world.nodes[1].refusals().contains(&told), "{:?}", world.nodes[1].refusals());
 }
 
+/// `invalid-spi-recovery`: an ESP packet with an unknown SPI makes us initiate to its sender, who
+/// may have forged its address. One packet is followed by one message, not by many.
+#[test]
+fn a_forged_packet_with_an_unknown_spi_is_answered_once() {
+    let mut policy = hub_policy();
+    policy.global.invalid_spi_recovery = true;
+    let mut bench = bench(policy);
+    let unknown =
+        |bench: &mut Bench, address: &str| bench.input(Input::UnknownSpi { path: from(address, 500) }).len();
+    assert_eq!(unknown(&mut bench, "203.0.113.66"), 1);
+    assert_eq!(unknown(&mut bench, "203.0.113.66"), 0, "while that waits for its answer");
+    assert!(bench.wait(limits::LAST_RETRANSMIT).is_empty());
+    assert!(bench.engine.inspect().isakmp.is_empty() && bench.engine.poll_timeout().is_none());
+    assert_eq!(unknown(&mut bench, "203.0.113.66"), 1, "the peer is still there");
+    let sources = (0..=255).flat_map(|third| (0..4).map(move |fourth| format!("198.18.{third}.{fourth}")));
+    let sent: usize = sources.map(|source| unknown(&mut bench, &source)).sum();
+    assert!(sent <= limits::NOTICES_ALL as usize, "{sent} messages");
+    assert!(bench.wait(Duration::from_secs(120)).is_empty());
+}
+
 /// A peer in main mode names a client group that the authorization list does not know: the whole SA
 /// ends.
 #[test]
