@@ -23,7 +23,7 @@ fn process(socket: &Path) -> Result<PathBuf> {
     let socket = socket.to_str().context("a path that is text")?;
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
-        let is_hubward = fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "hubward");
+        let is_hubward = fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("hubward"));
         if is_hubward && fs::read_to_string(path.join("cmdline")).is_ok_and(|line| line.contains(socket)) {
             return Ok(path);
         }
