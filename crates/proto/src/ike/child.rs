@@ -8,7 +8,7 @@ use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::lifetime::Margins;
-use crate::ike::sa::{Child, Exchange, IsakmpSa, PendingChild};
+use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PendingChild};
 use crate::ike::silence::Meant;
 use crate::ike::trace::{EngineStep, Pair, Trace};
 use crate::ike::v1::quick;
@@ -144,10 +144,14 @@ impl Engine {
     }
 
     /// Whether the initiator of a rekey still goes on with the old child SA, for a short time or
-    /// until the peer uses the new one.
+    /// until the peer uses the new one. A VPN client is a program with room for one child SA: vpnc
+    /// forgets the old one with its message 2.
     pub(super) fn hands_over_later(&mut self, id: ChildId) -> bool {
         let now = self.now;
         let Some(new) = self.children.get(&id) else { return false };
+        if self.peers.get(&new.peer).is_some_and(Peer::is_client) {
+            return false;
+        }
         let serves = |old: &Child| old.outbound && !old.superseded && old.sa.selector == new.sa.selector;
         if !self.children_of(new.peer).any(serves) {
             return false;
