@@ -632,7 +632,7 @@ fn a_bad_message_takes_no_network_away() {
     ];
     for (public, granted) in publics {
         let mut bench = bench(policy.clone());
-        let mut offer = |bench: &mut Bench, peer: &mut Peer, public: Option<Vec<u8>>| {
+        let offer = |bench: &mut Bench, peer: &mut Peer, public: Option<Vec<u8>>| {
             let mut transform = phase2_transform(1);
             transform.attributes.push(Attribute::short(3, 2));
             let transforms = vec![transform];

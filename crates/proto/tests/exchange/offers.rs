@@ -1,7 +1,7 @@
 //! Offers that a peer should not make: attributes that nobody here implements, lifetimes of seconds,
 //! other situations; and peers that give up what they began.
 
-use super::peer::{Bench, Peer, clear, path, phase1_transform, phase2_transform, quick_mode};
+use super::peer::{Bench, Peer, clear, path, phase1_sa, phase1_transform, phase2_transform, quick_mode};
 use super::support::*;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
