@@ -24,8 +24,7 @@ pub const IDENTITY_BYTES: usize = 256;
 pub const XAUTH_BYTES: usize = 128;
 /// Networks in a split-include list that a client accepts.
 pub const SPLIT_NETWORKS: usize = 256;
-/// Exchanges after phase 1, other than quick modes, of one ISAKMP SA, and messages that it
-/// remembers.
+/// Exchanges after phase 1, other than quick modes, of one ISAKMP SA.
 pub const EXCHANGES: usize = 16;
 /// Quick modes of one ISAKMP SA at the same time; further ones wait.
 pub const QUICK_MODES: usize = 32;
@@ -36,6 +35,8 @@ pub const QUICK_MODES_WAITING: usize = 64;
 pub const QUICK_MODE_BYTES_WAITING: usize = 32_768;
 /// Message-id chains of one ISAKMP SA.
 pub const CHAINS: usize = QUICK_MODES + EXCHANGES;
+/// Messages that one ISAKMP SA remembers, so that each is answered once.
+pub const SEEN: usize = CHAINS;
 /// Child SAs that wait for phase 1, or for room on an ISAKMP SA.
 pub const CHILDREN_PENDING: usize = 1_024;
 /// Half-open ISAKMP SAs whose peer has proved that it receives at its address, of known addresses
@@ -151,6 +152,9 @@ pub const SHORTEST_VOLUME: u64 = 2_560;
 /// Peers that are asked whether they are there because another peer proposes a network that
 /// overlaps theirs; a network that overlaps those of more peers is refused.
 pub const HOLDERS: usize = 8;
+/// Child SAs with which a network is compared that a peer of a dynamic entry proposes; one that is
+/// around more of them is refused.
+pub const NETWORKS_COMPARED: usize = 2_048;
 /// Ids of our own informational messages that are remembered for each SA, so that none is mistaken
 /// for the peer's.
-pub const OWN_INFORMATIONALS: usize = 32;
+pub const OWN_INFORMATIONALS: usize = 4_096;

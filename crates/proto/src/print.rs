@@ -7,7 +7,7 @@
 use crate::ike::v1::vendor::Vendor;
 use crate::names::Untrusted;
 use crate::wire::attribute::{Attribute, Value};
-use crate::wire::ike1::{Config, Delete, Notify, Proposal, parse_sa};
+use crate::wire::ike1::{Config, Delete, Notify, Proposal, parse_phase1_sa};
 use crate::wire::isakmp::{Chain, Header, MessageError};
 use crate::wire::reader::{Reader, Truncated};
 use crate::wire::registry::{config, exchange, id, ike, ipsec, notify, payload, protocol};
@@ -101,7 +101,7 @@ fn one_payload(f: &mut Formatter<'_>, kind: u8, body: &[u8]) -> fmt::Result {
     };
     write!(f, "{name}(")?;
     let read = match kind {
-        payload::SA => parse_sa(body).map(|proposals| sa(f, &proposals)),
+        payload::SA => parse_phase1_sa(body).map(|proposals| sa(f, &proposals)),
         payload::ID => identity(f, body).map_err(MessageError::from),
         payload::NOTIFY => Notify::parse(body).map(|message| notification(f, &message)),
         payload::DELETE => Delete::parse(body).map(|message| delete(f, &message)).map_err(MessageError::from),

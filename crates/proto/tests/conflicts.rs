@@ -5,17 +5,24 @@
 mod peer;
 mod support;
 
+use hubward_crypto::dh::DhPrivate;
+use hubward_crypto::random::Random;
+use hubward_crypto::suite::DhGroup;
 use hubward_proto::flow::selector::{AddressRange, Selector};
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::{EventKind, Rival};
 use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
+use hubward_proto::limits;
 use hubward_proto::names::ChildId;
 use hubward_proto::policy::reserved::Reserved;
 use hubward_proto::policy::{CryptoAcl, CryptoAclLine, EntryTerms, MapEntry, MapEntryKind, Overlap, Policy};
 use hubward_proto::time::Instant;
-use hubward_proto::wire::registry::exchange;
-use peer::{Bench, Peer, path};
+use hubward_proto::wire::attribute::Attribute;
+use hubward_proto::wire::ike1::{Proposal, write_sa};
+use hubward_proto::wire::isakmp::{Chain, Header, Writer};
+use hubward_proto::wire::registry::{exchange, payload, protocol};
+use peer::{Bench, Peer, path, phase2_transform};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,14 +123,21 @@ fn networks_beside_each_other_are_nobodys_conflict() {
 }
 
 /// The branch's provider gives it another address, and its old one leads nowhere: it waits for the
-/// old one to be asked, and then has its tunnel.
+/// old one to be asked, three seconds if that was silent before and six if not, and then has its
+/// tunnel.
 #[test]
 fn a_branch_that_returns_from_another_address_gets_its_network() {
-    for lan in ["10.2.0.0/16", "10.2.3.0/24", "10.0.0.0/14"] {
+    for (lan, idle) in
+        [("10.2.0.0/16", true), ("10.2.3.0/24", false), ("10.0.0.0/14", true), ("10.2.0.0/16", false)]
+    {
         let mut world = world(hub_policy(), lan);
         world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(BRANCH)));
+        let patience = if idle { 2500 } else { 5500 };
+        if idle {
+            world.run(Duration::from_secs(15));
+        }
         world.acquire(2);
-        world.run(Duration::from_millis(2500));
+        world.run(Duration::from_millis(patience));
         assert_eq!(peers_of_hub(&world), [ip(BRANCH)], "{lan}: it is being asked");
         world.run(Duration::from_secs(2));
         assert_eq!(peers_of_hub(&world), [ip(ROGUE)], "{lan}");
@@ -171,7 +185,7 @@ fn a_branch_that_restarts_is_not_its_own_rival() {
         world.nodes[1].inbound.clear();
         world.nodes[1].outbound.clear();
         world.acquire(1);
-        world.run(Duration::from_secs(if nat.is_some() { 6 } else { 1 }));
+        world.run(Duration::from_secs(if nat.is_some() { 9 } else { 1 }));
         assert!(tunnel(&world.nodes[1], &world.nodes[0]), "{nat:?}: {:?}", world.nodes[0].refusals());
         assert_eq!(world.nodes[0].inbound.len(), 1, "{nat:?}");
         assert_eq!(contests(&world.nodes[0]).len(), usize::from(nat.is_some()));
@@ -210,7 +224,7 @@ fn a_holder_without_phase_1_is_asked_too() {
         assert!(world.nodes[0].engine.inspect().isakmp.is_empty());
         lost.set(!there);
         world.acquire(2);
-        world.run(Duration::from_secs(6));
+        world.run(Duration::from_secs(9));
         let holder = if there { BRANCH } else { ROGUE };
         assert_eq!(peers_of_hub(&world), [ip(holder)], "there: {there}");
         assert!(matches!(contests(&world.nodes[0]).as_slice(), [(_, _, kept)] if *kept == there));
@@ -427,7 +441,7 @@ fn repetitions_of_a_message_that_waits_are_absorbed() {
     world.run(Duration::from_millis(100));
     assert_eq!(questions(&world, BRANCH), asked);
     assert!(world.nodes[0].refusals().is_empty(), "{:?}", world.nodes[0].refusals());
-    world.run(Duration::from_secs(3));
+    world.run(Duration::from_secs(6));
     assert!(tunnel(&world.nodes[2], &world.nodes[0]));
     let before = world.trace.len();
     world.inject(sent[0].clone());
@@ -478,4 +492,181 @@ fn a_newcomer_that_leaves_takes_nothing() {
     world.run(Duration::from_secs(10));
     assert_eq!(peers_of_hub(&world), [ip(BRANCH)]);
     assert!(contests(&world.nodes[0]).is_empty());
+}
+
+/// The branch's way is interrupted for five seconds, during which somebody goes on proposing its
+/// network.
+#[test]
+fn a_short_outage_does_not_cost_the_branch_its_network() {
+    let mut world = world(hub_policy(), LAN);
+    let lost = std::rc::Rc::new(std::cell::Cell::new(true));
+    let drops = std::rc::Rc::clone(&lost);
+    world.filter = Some(Box::new(move |datagram| {
+        !drops.get() || [datagram.from.ip(), datagram.to.ip()].iter().all(|end| *end != ip(BRANCH))
+    }));
+    for _ in 0..10 {
+        world.acquire(2);
+        world.run(Duration::from_millis(500));
+    }
+    lost.set(false);
+    world.run(Duration::from_secs(8));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]) && world.nodes[2].inbound.is_empty());
+    assert!(matches!(contests(&world.nodes[0]).as_slice(), [(_, _, true), ..]));
+}
+
+/// Two branches have something of the network, and neither is there any more: both are asked, and
+/// the newcomer does not wait for the second one in vain because the first is forgotten.
+#[test]
+fn two_holders_that_are_gone_lock_nobody_out() {
+    const THIRD: &str = "10.100.2.104";
+    for idle in [2, 20] {
+        let mut world = world(hub_policy(), "10.2.0.0/15");
+        world.run(Duration::from_secs(idle));
+        world.nodes.push(Node::new(THIRD, spoke_policy(THIRD, "10.3.0.0/16"), 4));
+        world.acquire(3);
+        world.run(Duration::from_secs(2));
+        assert!(tunnel(&world.nodes[3], &world.nodes[0]));
+        world.filter = Some(Box::new(|datagram| ![ip(BRANCH), ip(THIRD)].contains(&datagram.to.ip())));
+        world.acquire(2);
+        world.run(Duration::from_secs(9));
+        assert_eq!(peers_of_hub(&world), [ip(ROGUE)], "{:?}", world.nodes[0].refusals());
+        assert!(tunnel(&world.nodes[2], &world.nodes[0]));
+        assert!(matches!(contests(&world.nodes[0]).as_slice(), [(_, _, false), (_, _, false)]));
+    }
+}
+
+/// What the packet path reports of packets before the question is no answer, and no reason to ask
+/// faster: the holder has its time.
+#[test]
+fn old_traffic_does_not_shorten_the_time_to_answer() {
+    let mut bench = bench(hub_policy());
+    let from = path(ip(HUB), ip("203.0.113.2"), 500);
+    let mut holder = Peer::with_dpd(&mut bench, from, "cisco123", 2);
+    assert!(holder.quick_mode(&mut bench, 21, subnet(2, 0, [255, 255, 0, 0]), INSIDE));
+    let heard = bench.now;
+    bench.wait(Duration::from_secs(20));
+    let mut newcomer = call(&mut bench, 3);
+    assert!(!newcomer.quick_mode(&mut bench, 31, subnet(2, 2, [255, 255, 255, 0]), INSIDE));
+    for step in 0..29 {
+        let sent = Some(bench.now);
+        bench.input(Input::Traffic { child: ChildId(1), last_inbound: Some(heard), last_outbound: sent });
+        bench.wait(Duration::from_millis(100));
+        let children = bench.engine.inspect().children;
+        assert_eq!(children[0].path.remote, holder.path.remote, "after {step} tenths of a second");
+    }
+    bench.wait(Duration::from_millis(200));
+    assert_eq!(bench.engine.inspect().children[0].path.remote, newcomer.path.remote);
+}
+
+/// A branch with many lines returns from a new address while its old self is being asked: as many
+/// quick modes as may be are held, the others wait, and all get their networks.
+#[test]
+fn a_branch_with_many_lines_gets_them_all_from_its_old_self() {
+    let lines = u8::try_from(limits::QUICK_MODES + limits::QUICK_MODES_WAITING).unwrap();
+    let mut bench = bench(hub_policy());
+    let from = path(ip(HUB), ip("203.0.113.2"), 500);
+    let mut holder = Peer::with_dpd(&mut bench, from, "cisco123", 2);
+    let lan = |line: u8| subnet(2, line, [255, 255, 255, 0]);
+    for line in 0..lines {
+        assert!(holder.quick_mode(&mut bench, 200 + u32::from(line), lan(line), INSIDE));
+    }
+    bench.wait(Duration::from_secs(20));
+    let mut newcomer = call(&mut bench, 3);
+    // it has a chain for each of its messages
+    let begins = newcomer.ivs.clone();
+    let mut chains = std::collections::BTreeMap::new();
+    for line in 0..lines {
+        let message_id = 400 + u32::from(line);
+        newcomer.ivs = begins.clone();
+        let writer = peer::quick_mode(1000 + message_id, &[1; 20], lan(line), INSIDE);
+        let message = newcomer.seal(exchange::QUICK, message_id, &writer);
+        chains.insert(message_id, newcomer.ivs.clone());
+        assert!(answers(&bench.datagram(newcomer.path, &message), &newcomer).is_empty());
+    }
+    let mut most = 0;
+    for _ in 0..40 {
+        let mut answered = answers(&bench.wait(Duration::from_millis(100)), &newcomer);
+        while let Some((header, bytes)) = answered.pop() {
+            newcomer.ivs = chains[&header.message_id].clone();
+            let (header, plain) = newcomer.open(&bytes);
+            let chain = Chain::parse(header.first, &plain).unwrap();
+            let nonce_r = chain.first(payload::NONCE).unwrap();
+            let hash = newcomer.keys.hash3(header.message_id, &[1; 20], nonce_r);
+            let third = newcomer.seal_with(exchange::QUICK, header.message_id, payload::NONE, &hash, &[]);
+            let new = answers(&bench.datagram(newcomer.path, &third), &newcomer);
+            most = most.max(new.len());
+            answered.extend(new);
+        }
+    }
+    assert!(bench.refusals.is_empty(), "{:?}", bench.refusals);
+    let children = bench.engine.inspect().children;
+    let of_newcomer = children.iter().filter(|child| child.path.remote == newcomer.path.remote).count();
+    assert_eq!((children.len(), of_newcomer), (usize::from(lines), usize::from(lines)));
+    assert!(most <= 1, "{most} answers at once");
+}
+
+/// The messages of quick mode to a peer.
+fn answers(sent: &[Vec<u8>], peer: &Peer) -> Vec<(Header, Vec<u8>)> {
+    let headers = sent.iter().map(|bytes| (Header::parse(bytes).unwrap().0, bytes.clone()));
+    let is_its =
+        |header: &Header| header.initiator == peer.cookies.initiator && header.exchange == exchange::QUICK;
+    headers.filter(|(header, _)| is_its(header)).collect()
+}
+
+/// The newcomer's message turns out to be unusable when the holder is known to be gone: the holder
+/// loses nothing for it.
+#[test]
+fn a_bad_message_takes_no_network_away() {
+    let mut policy = hub_policy();
+    let map = Arc::make_mut(&mut policy.maps[0]);
+    let MapEntryKind::Dynamic { entries, .. } = &mut map.entries[0].kind else { panic!() };
+    for entry in entries.iter_mut() {
+        entry.terms.pfs = Some(DhGroup::Modp1024);
+    }
+    let good = DhPrivate::generate(DhGroup::Modp1024, &mut Random::new([9; 32]));
+    let publics: [(Option<Vec<u8>>, bool); 4] = [
+        (None, false),
+        (Some(vec![0; 128]), false),
+        (Some(good.public()[..100].to_vec()), false),
+        (Some(good.public().to_vec()), true),
+    ];
+    for (public, granted) in publics {
+        let mut bench = bench(policy.clone());
+        let offer = |bench: &mut Bench, peer: &mut Peer, public: Option<Vec<u8>>| {
+            let mut transform = phase2_transform(1);
+            transform.attributes.push(Attribute::short(3, 2));
+            let transforms = vec![transform];
+            let spi = vec![0, 0, 4, 1];
+            let mut writer = Writer::new();
+            writer.push(
+                payload::SA,
+                write_sa(&[Proposal { number: 1, protocol: protocol::ESP, spi, transforms }]),
+            );
+            writer.push(payload::NONCE, [1; 20]);
+            if let Some(public) = public {
+                writer.push(payload::KE, public);
+            }
+            for id in [subnet(2, 0, [255, 255, 0, 0]), INSIDE] {
+                writer.push(payload::ID, [&[4, 0, 0, 0], &id[..]].concat());
+            }
+            let message = peer.seal(exchange::QUICK, 5, &writer);
+            bench.datagram(peer.path, &message);
+        };
+        let mut holder = call(&mut bench, 2);
+        offer(&mut bench, &mut holder, Some(good.public().to_vec()));
+        assert_eq!(bench.engine.inspect().children.len(), 1, "{:?}", bench.refusals);
+        // its third message
+        let child = bench.engine.inspect().children[0].sa.id;
+        let heard = Some(bench.now);
+        bench.input(Input::Traffic { child, last_inbound: heard, last_outbound: None });
+        bench.input(Input::InboundSeen { child });
+        bench.wait(Duration::from_secs(20));
+        let mut newcomer = call(&mut bench, 3);
+        offer(&mut bench, &mut newcomer, public);
+        let owner = if granted { newcomer.path.remote } else { holder.path.remote };
+        let owners: Vec<_> = bench.engine.inspect().children.iter().map(|child| child.path.remote).collect();
+        assert_eq!(owners, [owner], "{:?}", bench.refusals);
+        let taken = bench.trace.iter().filter(|line| line.contains("NetworkContested")).count();
+        assert_eq!(taken, usize::from(granted));
+    }
 }

@@ -8,12 +8,13 @@ use hubward_proto::esp::inbound::{Arrived, Inbound, Notice};
 use hubward_proto::esp::outbound::{Outbound, Outcome};
 use hubward_proto::esp::sa::{ChildSa, Direction, Half};
 use hubward_proto::esp::sad::Sad;
-use hubward_proto::flow::tables::{Lookup, Tables};
+use hubward_proto::flow::selector::{Flow, Selector};
+use hubward_proto::flow::tables::{Acquire, Lookup, Tables};
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input, Limit};
-use hubward_proto::names::ChildId;
+use hubward_proto::names::{ChildId, InterfaceId, Service};
 use hubward_proto::path::Encapsulation;
-use hubward_proto::policy::{Keepalive, Policy};
+use hubward_proto::policy::{CryptoAcl, CryptoAclLine, Keepalive, MapEntryKind, Policy};
 use hubward_proto::wire::ip as packets;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -109,6 +110,57 @@ fn rekeys_and_deletes_of_the_hub_follow_esp() {
     assert!(world.nodes[1].inbound.is_empty() && world.nodes[1].engine.inspect().isakmp.is_empty());
 }
 
+/// The spoke's quick mode waits until another branch was asked for its network: the answer goes to
+/// the port that the spoke has by then.
+#[test]
+fn a_quick_mode_that_waits_is_answered_on_the_new_path() {
+    const HOLDER: &str = "192.0.2.9";
+    let mut policy = spoke_policy(SPOKE, "10.2.0.0/16");
+    let map = Arc::make_mut(&mut policy.maps[0]);
+    let MapEntryKind::Static { terms, .. } = &mut map.entries[0].kind else { panic!() };
+    let line = |lan| CryptoAclLine {
+        permit: true,
+        selector: Selector::between(net(lan), net("10.1.0.0/16")),
+        line: 1,
+    };
+    let lines = vec![line("10.2.0.0/16"), line("10.3.0.0/16")];
+    terms.acl = Some(Arc::new(CryptoAcl { name: "100".into(), lines }));
+    let mut world = World::new(vec![
+        Node::new(HUB, hub_policy(), 1),
+        Node::new(SPOKE, policy, 2),
+        Node::new(HOLDER, spoke_policy(HOLDER, "10.3.0.0/16"), 3),
+    ]);
+    world.nodes[1].nat = Some(ip(NAT));
+    world.acquire(1);
+    world.acquire(2);
+    world.run(Duration::from_secs(2));
+    assert!(tunnel(&world.nodes[1], &world.nodes[0]) && tunnel(&world.nodes[2], &world.nodes[0]));
+    world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(HOLDER)));
+    let flow = Flow {
+        source: ip("10.3.2.10"),
+        destination: ip("10.1.1.10"),
+        protocol: 1,
+        source_port: None,
+        destination_port: None,
+    };
+    let service = Service::entry("mymap", 10);
+    world.input(1, Input::Acquire(Acquire { interface: InterfaceId(0), service, acl_line: 1, flow }));
+    world.run(Duration::from_millis(300));
+    let old = world.nodes[0].engine.inspect().isakmp.iter().map(|sa| sa.path.remote_port).max().unwrap();
+    world.forget_mappings(ip(NAT));
+    let before = world.trace.len();
+    let child = ChildId(1);
+    assert_eq!(world.nodes[0].engine.inspect().children[0].path.remote, ip(NAT));
+    esp_from(&mut world, child, old + 5_000);
+    // repetitions from the new port would show it too
+    world.filter = Some(Box::new(|datagram| datagram.to.ip() != ip(HOLDER) && datagram.from.ip() != ip(NAT)));
+    world.run(Duration::from_secs(8));
+    world.filter = None;
+    world.run(Duration::from_secs(3));
+    assert_eq!(sent_to(&world, before, old), 0);
+    assert_eq!(world.nodes[1].outbound.len(), 2, "{:?}", world.nodes[0].refusals());
+}
+
 /// The hub's message has already been sent to the old port when ESP shows the new one: its
 /// repetition goes there.
 #[test]
@@ -140,7 +192,8 @@ fn a_repeated_answer_goes_by_the_new_path() {
     let child = child_of(&world, 0);
     esp_from(&mut world, child, old + 5_000);
     world.run(Duration::from_millis(600));
-    assert!(world.nodes[1].outbound.len() == 2, "its first repetition was answered");
+    // it goes on sending by the old pair for a second
+    assert!(world.nodes[1].inbound.len() == 2, "its first repetition was answered");
 }
 
 /// The spoke has lost phase 1 and makes it anew: for some seconds the hub has two, and two pairs.

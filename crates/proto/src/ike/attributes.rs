@@ -13,7 +13,7 @@ const NUMBER_BYTES: usize = 8;
 pub enum Oddity {
     /// Its value is no number, or one that is not defined.
     Value(u16),
-    /// It is there more than once, and only one can be meant.
+    /// It is there with several values, and only one can be meant.
     Repeated(u16),
     /// It is not implemented.
     Unknown(u16),
@@ -31,7 +31,7 @@ impl Oddity {
     pub const fn fault(self) -> &'static str {
         match self {
             Self::Value(_) => "has a value that is not defined",
-            Self::Repeated(_) => "is given more than once",
+            Self::Repeated(_) => "is given with several values",
             Self::Unknown(_) => "is not implemented",
         }
     }
@@ -89,11 +89,13 @@ impl Reading {
                     life.duration(value);
                     None
                 }
-                Some(_) if out.value(kind).is_some() => Some(Oddity::Repeated(kind)),
-                Some(value) => {
-                    out.values.push((kind, value));
-                    None
-                }
+                Some(value) => match out.value(kind) {
+                    Some(first) => (first != value).then_some(Oddity::Repeated(kind)),
+                    None => {
+                        out.values.push((kind, value));
+                        None
+                    }
+                },
             };
             out.oddity = out.oddity.or(fault);
         }

@@ -3,12 +3,12 @@
 //!
 //! `set peer` lines are tried in their order. When phase 1 with one fails, the child SAs that
 //! waited for it are passed to the next at once, and so on round the list. An entry with one peer
-//! initiates again if packets came during the attempt. When a peer is found
-//! dead, the next packet initiates to the peer after it. Once a tunnel is established, the list is
-//! reset, so that the first peer is tried first again after the tunnel has ended (`set peer A
-//! default`).
+//! initiates again if packets came during the attempt. When a peer is found dead, the next packet
+//! initiates to the peer after it. Once a tunnel is established, the list is reset, so that the
+//! first peer is tried first again after the tunnel has ended (`set peer A default`).
 
 use crate::flow::tables::Acquire;
+use crate::ike::child::Cause;
 use crate::ike::engine::Engine;
 use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{IsakmpSa, PendingChild};
@@ -19,10 +19,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Engine {
-    /// ESP with an unknown SPI: a peer with a phase-1 SA is told under its protection. Else, with `invalid-spi-recovery` we initiate to the peer: to a static
-    /// peer for its tunnel, to any other for phase 1 alone, whose INITIAL-CONTACT makes it drop its
-    /// old tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be
-    /// reached.
+    /// ESP with an unknown SPI: a peer with a phase-1 SA is told under its protection.
+    ///
+    /// Otherwise we initiate to the peer if there is `invalid-spi-recovery`: to a static peer for
+    /// its tunnel, to any other for phase 1 alone, whose INITIAL-CONTACT makes it drop its old
+    /// tunnels. The latter is not done for ESP in UDP, because a peer behind NAT cannot be reached.
     pub(super) fn unknown_spi(&mut self, path: Path, spi: Spi) {
         self.tell_of_spi(&path, spi);
         // a first message proves nothing, so one with the peer's address does not stand in the way
@@ -42,7 +43,8 @@ impl Engine {
                 if let Some(line) = line {
                     let child =
                         PendingChild { service, selector: line.selector, replaces: None, unanswered: 0 };
-                    self.request_child(path.interface, path.remote, terms.profile.clone(), child);
+                    let (remote, profile) = (path.remote, terms.profile.clone());
+                    self.request_child(path.interface, remote, profile, child, Cause::Packet);
                 }
                 return;
             }
@@ -78,7 +80,7 @@ impl Engine {
             replaces: None,
             unanswered: 0,
         };
-        self.request_child(acquire.interface, peer, terms.profile.clone(), child);
+        self.request_child(acquire.interface, peer, terms.profile.clone(), child, Cause::Packet);
     }
 
     /// The first peer of an entry that has an SA, else the one whose turn it is.
@@ -110,7 +112,8 @@ impl Engine {
             let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {
                 if sa.awaited && sa.connection.is_none() {
                     let profile = sa.wanted_profile.clone();
-                    self.request_child(sa.path.interface, sa.path.remote, profile, child);
+                    let Path { interface, remote, .. } = sa.path;
+                    self.request_child(interface, remote, profile, child, Cause::Failure);
                 }
                 continue;
             };
@@ -119,7 +122,7 @@ impl Engine {
             if child.unanswered < count {
                 // the old peer's child SA is lost with it, so this one replaces nothing
                 child.replaces = None;
-                self.request_child(sa.path.interface, next, profile, child);
+                self.request_child(sa.path.interface, next, profile, child, Cause::Failure);
             }
         }
     }

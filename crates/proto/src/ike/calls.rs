@@ -9,7 +9,8 @@
 //! dropped. A real peer sends message 3 after one round trip, long before its record is the oldest.
 //! Known addresses have a class of their own, which a flood from forged addresses does not fill.
 //! One address has only some of the records, because somebody who forges it may know that it is
-//! known. Long proposals of strangers are a class too, so that their bytes are bounded.
+//! known; and when there are too many of known addresses, the address with the most records loses
+//! one, so that forging a few of them does not push out the others. Long proposals of strangers are a class too, so that their bytes are bounded.
 
 use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
@@ -19,7 +20,7 @@ use crate::ike::natt::Dialect;
 use crate::ike::pace::Repeats;
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::sa::{IsakmpSa, Seen, State};
-use crate::ike::snapshot::IsakmpView;
+use crate::ike::snapshot::{IsakmpState, IsakmpView};
 use crate::ike::timers::Timer;
 use crate::ike::trace::Trace;
 use crate::ike::v1::keys::Cookies;
@@ -35,6 +36,12 @@ use crate::wire::registry::{notify, payload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How many records expire at a time: messages must not wait for a whole flood.
+const EXPIRED_AT_ONCE: usize = 256;
+/// Time until the next ones do.
+const EXPIRY_GOES_ON: Duration = Duration::from_millis(1);
 
 /// What message 3 needs of message 1.
 pub(super) struct Call {
@@ -126,6 +133,40 @@ struct Tally {
     bytes: usize,
 }
 
+/// The records of each known address.
+#[derive(Debug, Default)]
+struct Crowds {
+    of: BTreeMap<IpAddr, BTreeSet<u64>>,
+    by_size: BTreeSet<(usize, IpAddr)>,
+}
+
+impl Crowds {
+    fn insert(&mut self, source: IpAddr, record: u64) {
+        self.resize(source, |records| records.insert(record));
+    }
+
+    fn remove(&mut self, source: IpAddr, record: u64) {
+        self.resize(source, |records| records.remove(&record));
+    }
+
+    fn resize(&mut self, source: IpAddr, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let records = self.of.entry(source).or_default();
+        self.by_size.remove(&(records.len(), source));
+        change(records);
+        if records.is_empty() {
+            self.of.remove(&source);
+        } else {
+            self.by_size.insert((records.len(), source));
+        }
+    }
+
+    /// The oldest record of the address that has the most.
+    fn oldest_of_most(&self) -> Option<u64> {
+        let (_, source) = self.by_size.last()?;
+        self.of.get(source)?.first().copied()
+    }
+}
+
 /// All records.
 #[derive(Default)]
 pub(super) struct Calls {
@@ -135,6 +176,7 @@ pub(super) struct Calls {
     order: BTreeSet<(Class, u64)>,
     of_source: BTreeSet<(IpAddr, u64)>,
     crowd: BTreeMap<IpAddr, usize>,
+    known: Crowds,
     by_cookie: BTreeMap<Cookie, u64>,
     by_message: BTreeMap<(IpAddr, Cookie), u64>,
     shown: BTreeMap<ConnId, u64>,
@@ -152,7 +194,7 @@ impl Calls {
             gone.extend(oldest.and_then(|number| self.remove(number)));
         }
         while self.is_full(class, bytes)
-            && let Some(oldest) = self.oldest(class)
+            && let Some(oldest) = self.dispensable(class)
         {
             gone.extend(self.remove(oldest));
         }
@@ -163,6 +205,9 @@ impl Calls {
             self.shown.insert(call.id, number);
         }
         self.order.insert((class, number));
+        if class == Class::Known {
+            self.known.insert(source, number);
+        }
         self.of_source.insert((source, number));
         *self.crowd.entry(source).or_default() += 1;
         self.by_cookie.insert(call.cookies.responder, number);
@@ -177,6 +222,9 @@ impl Calls {
         let call = *self.records.remove(&number)?;
         let source = call.path.remote;
         self.order.remove(&(call.class, number));
+        if call.class == Class::Known {
+            self.known.remove(source, number);
+        }
         self.of_source.remove(&(source, number));
         if let Some(crowd) = self.crowd.get_mut(&source) {
             *crowd -= 1;
@@ -198,6 +246,15 @@ impl Calls {
         let (most, most_bytes) = class.room();
         let tally = self.tallies.get(&class).copied().unwrap_or_default();
         tally.count >= most || tally.bytes.saturating_add(bytes) > most_bytes
+    }
+
+    /// The record that makes room for another one of its class. Strangers' addresses are forged at
+    /// will, so how many records one of them has says nothing; few know which addresses are known.
+    fn dispensable(&self, class: Class) -> Option<u64> {
+        match class {
+            Class::Known => self.known.oldest_of_most(),
+            Class::Stranger | Class::StrangerAtLength => self.oldest(class),
+        }
     }
 
     fn oldest(&self, class: Class) -> Option<u64> {
@@ -306,19 +363,24 @@ impl Engine {
         self.keep(Box::new(sa));
     }
 
-    /// Records expire.
+    /// Records expire. Those that no `show` command lists are not reported either: nobody reads as
+    /// many events as a flood leaves.
     pub(super) fn calls_timeout(&mut self) {
+        let mut left = EXPIRED_AT_ONCE;
         for class in Class::ALL {
-            while let Some(number) = self.calls.oldest(class)
+            while left > 0
+                && let Some(number) = self.calls.oldest(class)
                 && self.calls.records.get(&number).is_some_and(|call| call.until() <= self.now)
             {
-                if let Some(call) = self.calls.remove(number) {
-                    let silence = Self::silence(&call.resume());
-                    self.call_ended(&call, Some(silence));
-                }
+                left -= 1;
+                let Some(call) = self.calls.remove(number) else { continue };
+                let silence =
+                    Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: false, nat: false };
+                self.call_ended(&call, call.shown.then_some(silence));
             }
         }
-        self.arm_calls();
+        let rest = self.calls.deadline().map(|at| at.max(self.now + EXPIRY_GOES_ON));
+        self.arm(Timer::Calls, rest);
     }
 
     /// Forgets some records, by an order or because they have become useless.
@@ -384,7 +446,6 @@ mod tests {
     use crate::names::{InterfaceId, VrfId};
     use crate::path::Encapsulation;
     use hubward_crypto::suite::{DhGroup, HashAlg, IkeCipher};
-    use std::time::Duration;
 
     fn call(number: u32, source: u32, class: Class, bytes: usize) -> Call {
         let cookie = |side: u32| Cookie((u64::from(number) << 8 | u64::from(side)).to_be_bytes());
@@ -451,6 +512,26 @@ mod tests {
         assert!(calls.shown(ConnId(1)).is_some() && calls.shown(ConnId(2)).is_none());
     }
 
+    /// Somebody forges a few known addresses, as many as fill the class: a peer at another one keeps
+    /// its record, and so do several behind one NAT.
+    #[test]
+    fn a_few_forged_known_addresses_push_out_no_other() {
+        let mut calls = Calls::default();
+        let honest = 100;
+        assert!(calls.insert(call(1, 1, Class::Known, 56)).is_empty());
+        for number in 2..honest {
+            assert!(calls.insert(call(number, 2, Class::Known, 56)).is_empty());
+        }
+        let most = u32::try_from(limits::CALLED_KNOWN).unwrap();
+        for number in 0..3 * most {
+            for gone in calls.insert(call(honest + number, 10 + number % 8, Class::Known, 56)) {
+                assert!(gone.id.0 >= honest, "{}", gone.id.0);
+            }
+        }
+        assert_eq!(calls.records.len(), limits::CALLED_KNOWN);
+        assert!((1..honest).all(|id| calls.shown(ConnId(id)).is_some()));
+    }
+
     /// One address pushes out only itself, and what is removed leaves nothing behind.
     #[test]
     fn one_address_has_some_of_the_records() {
@@ -469,6 +550,7 @@ mod tests {
             calls.remove(number);
         }
         assert!(calls.order.is_empty() && calls.of_source.is_empty() && calls.crowd.is_empty());
+        assert!(calls.known.of.is_empty() && calls.known.by_size.is_empty());
         assert!(calls.by_cookie.is_empty() && calls.by_message.is_empty() && calls.shown.is_empty());
         assert!(calls.tallies.values().all(|tally| *tally == Tally::default()));
     }

@@ -45,6 +45,15 @@ const OVERLAP: Duration = Duration::from_secs(1);
 /// Two rekeys of one child SA, one by each side, within this time have crossed each other.
 const CROSSING: Duration = Duration::from_secs(5);
 
+/// Why a child SA is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A packet waits for it, or came for one that we do not know.
+    Packet,
+    /// The attempt in which it waited for phase 1 has failed.
+    Failure,
+}
+
 impl Engine {
     /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
     pub(super) fn install_child(
@@ -392,13 +401,14 @@ impl Engine {
         }
     }
 
-    /// Negotiates a child SA for a packet, or for `invalid-spi-recovery`.
+    /// Negotiates a child SA.
     pub(super) fn request_child(
         &mut self,
         interface: crate::names::InterfaceId,
         peer: IpAddr,
         profile: Option<String>,
         child: PendingChild,
+        cause: Cause,
     ) {
         let fits = |sa: &IsakmpSa| {
             sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
@@ -429,7 +439,7 @@ impl Engine {
             .map(|sa| sa.id);
         if let Some(id) = begun {
             self.with_sa(id, |engine, sa| {
-                sa.awaited = true;
+                sa.awaited |= cause == Cause::Packet;
                 let known = sa.pending.iter().any(|pending| pending.is_like(&child));
                 if !known && sa.pending.len() >= limits::CHILDREN_PENDING {
                     let path = sa.path;
@@ -631,8 +641,8 @@ impl Engine {
             self.schedule_child(id);
         }
         self.child_follows(id);
-        if inbound.is_some() {
-            self.holder_heard(peer);
+        if let Some(inbound) = inbound {
+            self.holder_heard(peer, inbound);
         }
         self.check_liveness(peer);
     }

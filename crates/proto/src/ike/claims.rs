@@ -8,14 +8,16 @@
 //! ```text
 //!  newcomer                        gateway                          older peer
 //!   quick mode, message 1  -->
-//!                                  R-U-THERE  -->                   up to four times in three seconds
+//!                                  R-U-THERE  -->                   four times in three seconds, or
+//!                                                                   eight in six
 //!                                             <--  R-U-THERE-ACK, or any packet that verifies
 //!          <--  INVALID-ID-INFORMATION
 //!                                                                   nothing:
 //!          <--  message 2          its tunnel for that network ends
 //! ```
 //!
-//! A peer without DPD counts as there if something of it verified in the last ten seconds; one
+//! A peer that was heard lately is asked for twice as long: most likely its way is only interrupted,
+//! and somebody who goes on proposing its network waits for just that. A peer without DPD counts as there if something of it verified in the last ten seconds; one
 //! whose phase 1 is gone is asked by a new one. The networks that the access lists of static
 //! entries name belong to the peers of those entries, whether they are there or not. With
 //! [`Overlap::NewestWins`] all this is left out, as on a router.
@@ -44,9 +46,16 @@ use std::time::Duration;
 const AGAIN: Duration = Duration::from_millis(750);
 /// How often a peer is asked before it counts as gone.
 const QUESTIONS: u32 = 4;
+/// The same for a peer that was heard lately.
+const QUESTIONS_LATELY: u32 = 8;
+/// What was heard within this time was heard lately.
+const LATELY: Duration = Duration::from_secs(15);
 /// How long a peer that has answered is not asked again: an attacker may propose its network many
 /// times in a second.
 const ANSWERED: Duration = Duration::from_secs(2);
+/// How long a peer that did not answer counts as gone, unless it is heard: a newcomer may wait for
+/// another holder meanwhile, or have many networks.
+const GONE: Duration = Duration::from_millis(6750);
 /// A peer that cannot be asked counts as there for this time after it was last heard.
 const HEARD: Duration = Duration::from_secs(10);
 /// How long the answer to a quick mode may be held back in total, if one holder after another has
@@ -67,7 +76,11 @@ pub(super) struct Claims {
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     since: Instant,
+    /// When to ask again, or to judge.
+    next: Instant,
     questions: u32,
+    /// How many questions it is asked.
+    most: u32,
     verdict: Option<Verdict>,
 }
 
@@ -78,10 +91,11 @@ enum Verdict {
 }
 
 /// What holds for a network that a peer proposes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The peer may have it.
-    Free,
+    /// The peer may have it; so far these others have it, with something of it each, and do not
+    /// answer.
+    Free(Vec<(PeerId, AddressRange)>),
     /// Another peer has it and is being asked; the answer comes later.
     Asked,
 }
@@ -91,7 +105,7 @@ pub(crate) enum Claim {
 pub(crate) struct Held {
     first: u8,
     payloads: Vec<u8>,
-    path: Path,
+    pub(crate) path: Path,
     since: Instant,
 }
 
@@ -190,10 +204,10 @@ impl Engine {
         selector: &Selector,
     ) -> Result<Claim, Refusal> {
         let Some(newcomer) = sa.established().map(|established| established.peer) else {
-            return Ok(Claim::Free);
+            return Ok(Claim::Free(Vec::new()));
         };
         if service.template().is_none() || self.policy.global.overlap == Overlap::NewestWins {
-            return Ok(Claim::Free);
+            return Ok(Claim::Free(Vec::new()));
         }
         let theirs = selector.remote;
         if let Some(sequence) =
@@ -201,7 +215,7 @@ impl Engine {
         {
             return Err(Refusal::ConfiguredNetwork { theirs, sequence });
         }
-        let holders = self.holders(newcomer, service, selector);
+        let holders = self.holders(newcomer, service, selector)?;
         let mut open = Vec::new();
         for (holder, range) in &holders {
             // too many to be asked for one message count as there
@@ -223,25 +237,42 @@ impl Engine {
         if !open.is_empty() {
             return Ok(Claim::Asked);
         }
+        Ok(Claim::Free(holders))
+    }
+
+    /// A peer gets a network: the tunnels for it of those that did not answer end.
+    pub(crate) fn take_over(
+        &mut self,
+        sa: &IsakmpSa,
+        holders: Vec<(PeerId, AddressRange)>,
+        service: &Service,
+        selector: &Selector,
+    ) {
         for (holder, range) in holders {
             self.report(sa, holder, range, selector, false);
             self.lose(holder, service, selector);
         }
-        Ok(Claim::Free)
     }
 
     /// The other peers that have something of a network, with what each has; one more than may be
     /// asked at most.
+    ///
+    /// # Errors
+    /// The network overlaps those of so many child SAs that looking at all of them would take long.
     fn holders(
         &self,
         newcomer: PeerId,
         service: &Service,
         selector: &Selector,
-    ) -> Vec<(PeerId, AddressRange)> {
+    ) -> Result<Vec<(PeerId, AddressRange)>, Refusal> {
         let place = |id: &PeerId| self.peers.get(id).map(|peer| (peer.path.remote, peer.path.remote_port));
         let own = place(&newcomer);
         let mut found: Vec<(PeerId, AddressRange)> = Vec::new();
-        for child in self.claims.near(selector.remote).filter_map(|id| self.children.get(&id)) {
+        let near = self.claims.near(selector.remote).filter_map(|id| self.children.get(&id));
+        for (child, number) in near.zip(1..) {
+            if number > limits::NETWORKS_COMPARED {
+                return Err(Refusal::TooMany);
+            }
             let is_new = found.iter().all(|(peer, _)| *peer != child.peer);
             // what is at the same address and port is the same device
             if is_new
@@ -252,10 +283,10 @@ impl Engine {
                 found.push((child.peer, child.sa.selector.remote));
             }
             if found.len() > limits::HOLDERS {
-                return found;
+                return Ok(found);
             }
         }
-        found
+        Ok(found)
     }
 
     /// Whether a peer is there; `None` if it has to be asked, or is being asked.
@@ -294,20 +325,24 @@ impl Engine {
         if self.claims.asked.contains_key(&id) {
             return;
         }
-        self.claims.asked.insert(id, Asked { since: self.now, questions: 0, verdict: None });
+        let lately = self.heard_from(id).is_some_and(|heard| heard + LATELY > self.now);
+        let most = if lately { QUESTIONS_LATELY } else { QUESTIONS };
+        let asked = Asked { since: self.now, next: self.now, questions: 0, most, verdict: None };
+        self.claims.asked.insert(id, asked);
         self.question(id);
     }
 
     fn question(&mut self, id: PeerId) {
         let Some(asked) = self.claims.asked.get_mut(&id) else { return };
         asked.questions += 1;
-        let first = asked.questions == 1;
-        self.arm_holder(id, Some(self.now + AGAIN));
+        asked.next = self.now + AGAIN;
+        let (first, next, time) = (asked.questions == 1, asked.next, AGAIN * asked.most);
+        self.arm_holder(id, Some(next));
         match self.sa_with_dpd(id) {
             Some(conn) => {
                 self.with_sa(conn, |engine, sa| engine.r_u_there(sa, sa.path));
             }
-            None if first => self.call_to_ask(id, Vec::new(), AGAIN * QUESTIONS),
+            None if first => self.call_to_ask(id, Vec::new(), time),
             None => {}
         }
     }
@@ -331,9 +366,11 @@ impl Engine {
     // ---- the answer
     // ---------------------------------------------------------------------------------------------
 
-    /// Something of a peer verified.
-    pub(crate) fn holder_heard(&mut self, id: PeerId) {
-        if self.claims.asked.get(&id).is_some_and(|asked| asked.verdict.is_none()) {
+    /// Something of a peer verified that arrived at this time. What is older than the question does
+    /// not answer it.
+    pub(crate) fn holder_heard(&mut self, id: PeerId, at: Instant) {
+        let answers = |asked: &Asked| asked.verdict.is_none() && at >= asked.since;
+        if self.claims.asked.get(&id).is_some_and(answers) {
             // not within this message: the quick modes that wait are other SAs'
             self.arm_holder(id, Some(self.now));
         }
@@ -349,12 +386,15 @@ impl Engine {
             asked.verdict = Some(Verdict::There);
             self.arm_holder(id, Some(self.now + ANSWERED));
             self.judge(id);
-        } else if asked.questions < QUESTIONS {
+        } else if self.now < asked.next {
+            let next = asked.next;
+            self.arm_holder(id, Some(next));
+        } else if asked.questions < asked.most {
             self.question(id);
         } else {
             asked.verdict = Some(Verdict::Gone);
+            self.arm_holder(id, Some(self.now + GONE));
             self.judge(id);
-            self.claims.asked.remove(&id);
         }
     }
 

@@ -122,9 +122,12 @@ pub(crate) fn granted_volume(wished: Option<u64>, ours: Option<u64>) -> Option<u
     }
 }
 
-/// The lifetime of a child SA for which the responder announces this one.
+/// The lifetime of a child SA for which the responder announces this one. 0 announces nothing.
 pub(crate) fn shortened(ours: Duration, announced: u64) -> Duration {
-    ours.min(Duration::from_secs(announced).max(limits::SHORTEST_CHILD))
+    match announced {
+        0 => ours,
+        _ => ours.min(Duration::from_secs(announced).max(limits::SHORTEST_CHILD)),
+    }
 }
 
 /// How long before the end of its lifetime an SA is rekeyed at the latest, by each side.
@@ -173,6 +176,15 @@ mod tests {
         let configured = Duration::from_secs(30);
         assert_eq!(granted(Some(3), configured, limits::SHORTEST_CHILD), configured);
         assert_eq!(granted(Some(99), configured, limits::SHORTEST_CHILD), configured);
+    }
+
+    /// What a responder announces shortens ours; 0 is no announcement.
+    #[test]
+    fn an_announced_lifetime_of_nothing_changes_nothing() {
+        let ours = Duration::from_secs(3600);
+        for (announced, seconds) in [(0, 3600), (1, 120), (600, 600), (3600, 3600), (u64::MAX, 3600)] {
+            assert_eq!(shortened(ours, announced).as_secs(), seconds, "{announced}");
+        }
     }
 
     /// A peer that proposes a few kilobytes must not make us rekey all the time.

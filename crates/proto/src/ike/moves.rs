@@ -44,8 +44,8 @@ impl IsakmpSa {
             follow(&mut retransmit.path);
         }
         if let Some(established) = self.established_mut() {
-            let waiting = established.exchanges.values_mut().filter_map(Exchange::retransmit);
-            waiting.for_each(|retransmit| follow(&mut retransmit.path));
+            established.exchanges.values_mut().filter_map(Exchange::path).for_each(follow);
+            established.waiting.paths().for_each(follow);
         }
         self.seen.paths().for_each(follow);
     }

@@ -11,6 +11,7 @@ use crate::ike::v1::vendor::Vendor;
 use crate::names::{PeerId, VrfId};
 use crate::path::{Encapsulation, ISAKMP_PORT, Path};
 use crate::policy::{Connection, Phase1Mode, Policy};
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,10 @@ impl Engine {
     pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::names::ConnId> {
         self.established_with(peer)
             .filter(|sa| sa.established().is_some_and(|e| e.gate.authorized().is_some()))
-            .max_by_key(|sa| (sa.established().is_some_and(|e| e.retire.is_none()), sa.created, sa.id))
+            .max_by_key(|sa| {
+                let stays = sa.established().is_some_and(|established| established.retire.is_none());
+                (stays, sa.created, Reverse(self.age(sa.id)))
+            })
             .map(|sa| sa.id)
     }
 

@@ -146,8 +146,8 @@ pub struct Phase1Choice {
 }
 
 /// Chooses as an IOS responder does: our policies in order of priority, each against all proposals.
-/// A longer lifetime is accepted and shortened, a very short one raised. `methods` are the authentication methods that are
-/// acceptable while the peer is not known.
+/// A longer lifetime is accepted and shortened, a very short one raised. `methods` are the
+/// authentication methods that are acceptable while the peer is not known.
 pub fn choose_phase1(
     policies: &[IsakmpPolicy],
     offered: &[Proposal],

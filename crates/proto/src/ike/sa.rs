@@ -206,7 +206,10 @@ impl Established {
     /// Quick modes in progress, whoever began them.
     pub(crate) fn quick_modes(&self) -> usize {
         let quick = |exchange: &&Exchange| {
-            matches!(exchange, Exchange::QuickInitiator(_) | Exchange::QuickResponder(_))
+            matches!(
+                exchange,
+                Exchange::QuickInitiator(_) | Exchange::QuickResponder(_) | Exchange::QuickHeld(_)
+            )
         };
         self.exchanges.values().filter(quick).count()
     }
@@ -304,6 +307,14 @@ impl Exchange {
         }
     }
 
+    /// Where our next message of it goes, if that is known already.
+    pub(crate) fn path(&mut self) -> Option<&mut Path> {
+        match self {
+            Self::QuickHeld(held) => Some(&mut held.path),
+            other => other.retransmit().map(|retransmit| &mut retransmit.path),
+        }
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::XauthRequest { retransmit, .. }
@@ -374,7 +385,7 @@ impl Seen {
 
     /// Remembers a message that was genuine.
     pub(crate) fn remember(&mut self, digest: [u8; 32], message_id: u32, answer: Answer, now: Instant) {
-        if self.messages.len() == limits::EXCHANGES {
+        if self.messages.len() == limits::SEEN {
             self.messages.pop_front();
         }
         // a peer that continues has received our earlier answers of this exchange and of phase 1,

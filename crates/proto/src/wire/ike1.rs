@@ -30,11 +30,22 @@ pub struct Proposal {
     pub transforms: Vec<Transform>,
 }
 
+/// The DOI of ISAKMP itself: in phase 1, an SA for any protocol (RFC 2408 section 3.4).
+const ISAKMP_DOI: u32 = 0;
 /// The IPsec DOI (RFC 2407), in which all numbers of SA payloads are.
 const IPSEC_DOI: u32 = 1;
 /// SIT_IDENTITY_ONLY (RFC 2407 section 4.2.1); every other situation demands labels of secrecy or
 /// integrity.
 const IDENTITY_ONLY: u32 = 1;
+
+/// Reads the SA payload of phase 1, as [`parse_sa`] does; the DOI may also be that of ISAKMP
+/// itself.
+///
+/// # Errors
+/// The same.
+pub fn parse_phase1_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
+    parse_sa_of(&[ISAKMP_DOI, IPSEC_DOI], body)
+}
 
 /// Reads an SA payload with the IPsec DOI and SIT_IDENTITY_ONLY. A transform whose attributes
 /// cannot be read, or are too many, is ignored; the others are kept.
@@ -42,9 +53,13 @@ const IDENTITY_ONLY: u32 = 1;
 /// # Errors
 /// The payload cannot be read, is too long, is of another DOI or situation, or sets reserved bytes.
 pub fn parse_sa(body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
+    parse_sa_of(&[IPSEC_DOI], body)
+}
+
+fn parse_sa_of(dois: &[u32], body: &[u8]) -> Result<Vec<Proposal>, MessageError> {
     let mut reader = Reader::new("an SA payload", body);
     let doi = reader.u32()?;
-    if doi != IPSEC_DOI {
+    if !dois.contains(&doi) {
         return Err(MessageError::Doi(doi));
     }
     let situation = reader.u32()?;

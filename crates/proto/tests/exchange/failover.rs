@@ -1,11 +1,13 @@
 //! Crypto map entries with several `set peer` lines.
 
 use super::support::*;
-use hubward_proto::flow::selector::AddressRange;
+use hubward_proto::flow::selector::{AddressRange, Flow, Selector};
+use hubward_proto::flow::tables::Acquire;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
 use hubward_proto::ike::io::{Command, Input};
-use hubward_proto::policy::{Keepalive, KeyPeer, MapEntryKind, Policy};
+use hubward_proto::names::{InterfaceId, Service};
+use hubward_proto::policy::{CryptoAcl, CryptoAclLine, Keepalive, KeyPeer, MapEntryKind, Policy};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,4 +119,38 @@ fn a_dead_peer_is_passed_over() {
     world.run(Duration::from_secs(2));
     assert_eq!(called(&world), [ip(HUB), ip(BACKUP)]);
     assert!(tunnel(&world.nodes[2], &world.nodes[1]));
+}
+
+/// Packets for two lines of the list came while the only peer did not answer: it is called once
+/// more for both, and then, without another packet, not again.
+#[test]
+fn a_failed_attempt_does_not_renew_itself() {
+    let mut policy = spoke(&[NOBODY]);
+    let map = Arc::make_mut(&mut policy.maps[0]);
+    let MapEntryKind::Static { terms, .. } = &mut map.entries[0].kind else { panic!() };
+    let line = |lan| CryptoAclLine {
+        permit: true,
+        selector: Selector::between(net(lan), net("10.1.0.0/16")),
+        line: 1,
+    };
+    let lines = vec![line("10.2.0.0/16"), line("10.3.0.0/16"), line("10.4.0.0/16")];
+    terms.acl = Some(Arc::new(CryptoAcl { name: "100".into(), lines }));
+    let mut world = World::new(vec![Node::new(SPOKE, policy, 2)]);
+    for acl_line in [0, 1, 2, 0] {
+        let flow = Flow {
+            source: ip("10.2.2.10"),
+            destination: ip("10.1.1.10"),
+            protocol: 1,
+            source_port: None,
+            destination_port: None,
+        };
+        let service = Service::entry("mymap", 10);
+        world.input(0, Input::Acquire(Acquire { interface: InterfaceId(0), service, acl_line, flow }));
+        world.run(Duration::from_secs(1));
+    }
+    world.run(Duration::from_secs(600));
+    let cookies: std::collections::BTreeSet<_> =
+        world.trace.iter().map(|(_, datagram)| datagram.bytes[..8].to_vec()).collect();
+    assert_eq!(cookies.len(), 2);
+    assert!(world.nodes[0].engine.inspect().isakmp.is_empty());
 }

@@ -11,6 +11,7 @@ use hubward_proto::ike::explain::Refusal;
 use hubward_proto::ike::io::{Command, Input};
 use hubward_proto::ike::v1::keys::Cookies;
 use hubward_proto::limits;
+use hubward_proto::names::Spi;
 use hubward_proto::path::Path;
 use hubward_proto::policy::{IdentityMatch, Keepalive, Policy, SelfIdentity};
 use hubward_proto::time::Instant;
@@ -75,8 +76,9 @@ fn a_forged_packet_with_an_unknown_spi_is_answered_once() {
     let mut policy = hub_policy();
     policy.global.invalid_spi_recovery = true;
     let mut bench = bench(policy);
-    let unknown =
-        |bench: &mut Bench, address: &str| bench.input(Input::UnknownSpi { path: from(address, 500) }).len();
+    let unknown = |bench: &mut Bench, address: &str| {
+        bench.input(Input::UnknownSpi { path: from(address, 500), spi: Spi(7) }).len()
+    };
     assert_eq!(unknown(&mut bench, "203.0.113.66"), 1);
     assert_eq!(unknown(&mut bench, "203.0.113.66"), 0, "while that waits for its answer");
     assert!(bench.wait(limits::LAST_RETRANSMIT).is_empty());

@@ -298,7 +298,8 @@ fn another_local_address() {
     assert!(world.nodes[1].inbound.is_empty());
     assert_eq!(world.trace.len(), sent, "nothing can be sent from the old address");
     world.acquire(1);
-    world.run(Duration::from_secs(4));
+    // its old address was heard just now, and is asked for six seconds
+    world.run(Duration::from_secs(7));
     assert!(tunnel(&world.nodes[1], &world.nodes[0]));
     assert_eq!(in_use_path(&world), ip("10.100.2.200"));
 }

@@ -1,7 +1,7 @@
 //! Offers that a peer should not make: attributes that nobody here implements, lifetimes of seconds,
 //! other situations; and peers that give up what they began.
 
-use super::peer::{Bench, Peer, clear, path, phase1_transform, phase2_transform, quick_mode};
+use super::peer::{Bench, Peer, clear, path, phase1_sa, phase1_transform, phase2_transform, quick_mode};
 use super::support::*;
 use hubward_proto::ike::engine::Engine;
 use hubward_proto::ike::event::EventKind;
@@ -67,7 +67,7 @@ fn an_attribute_that_is_not_implemented_is_not_agreed_to() {
         (Attribute::short(12, 96), "attribute 12 (authentication key length)"),
         (Attribute::short(0, 0), "attribute 0"),
         (Attribute::long(32_001, [7; 40]), "attribute 32001, which is not implemented"),
-        (Attribute::short(ipsec::ENCAPSULATION, 1), "attribute 4 (encapsulation mode), which is given more"),
+        (Attribute::short(ipsec::ENCAPSULATION, 2), "attribute 4 (encapsulation mode), which is given with"),
         (Attribute::short(ipsec::AUTHENTICATION, 1), "attribute 5"),
         (Attribute::short(ipsec::LIFE_TYPE, 9), "attribute 1 (life type), which has a value"),
         (Attribute::long(ipsec::LIFE_DURATION, []), "attribute 2"),
@@ -94,7 +94,7 @@ fn an_attribute_that_is_not_implemented_is_not_agreed_to() {
     }
 }
 
-/// Two key lengths: whichever is meant, the peer may mean the other.
+/// Two key lengths: whichever is meant, the peer may mean the other. The same one twice is one.
 #[test]
 fn conflicting_key_lengths_are_not_chosen() {
     let mut policy = hub_policy();
@@ -106,7 +106,7 @@ fn conflicting_key_lengths_are_not_chosen() {
         terms.transform_sets[0].suite = aes.unwrap();
     });
     for (lengths, fits) in
-        [(&[128][..], true), (&[128, 256], false), (&[256, 128], false), (&[128, 128], false)]
+        [(&[128][..], true), (&[128, 256], false), (&[256, 128], false), (&[128, 128], true)]
     {
         let mut bench = Bench::new(Engine::new(Arc::new(policy.clone()), [1; 32], Instant::ORIGIN));
         let from = path(ip(HUB), ip("10.100.2.102"), 500);
@@ -145,7 +145,7 @@ fn phase_1_agrees_to_no_unknown_attribute() {
         Attribute::long(6, [255; 128]),
         Attribute::long(7, [2]),
         Attribute::long(16_384, [1, 2, 3, 4, 5]),
-        Attribute::short(ike::ENCRYPTION, 5),
+        Attribute::short(ike::ENCRYPTION, 7),
         Attribute::short(ike::GROUP, 14),
         Attribute::short(ike::LIFE_TYPE, 3),
     ] {
@@ -194,6 +194,23 @@ fn situations_dois_and_reserved_fields() {
         let (_, notes) = answered(&mut peer, &answer[0]);
         assert_eq!(notes[0].kind, kind, "{at} {value}: {:?}", bench.refusals);
         assert!(bench.engine.inspect().children.is_empty());
+    }
+}
+
+/// DOI 0 in phase 1 is an SA for any protocol (RFC 2408 section 3.4); any other is refused.
+#[test]
+fn phase_1_may_be_of_the_doi_of_isakmp() {
+    for (doi, answered) in [(0, true), (1, true), (2, false)] {
+        let mut sa = phase1_sa(ike::AUTH_PRESHARED);
+        sa[3] = doi;
+        let mut writer = Writer::new();
+        writer.push(payload::SA, sa);
+        let cookies = Cookies { initiator: Cookie([9; 8]), responder: Cookie::ZERO };
+        let mut bench = Bench::new(Engine::new(Arc::new(hub_policy()), [1; 32], Instant::ORIGIN));
+        let message = clear(cookies, exchange::MAIN, &writer);
+        let answer = bench.datagram(path(ip(HUB), ip("10.100.2.102"), 500), &message);
+        let chosen = answer.first().is_some_and(|answer| answer[16] == payload::SA);
+        assert_eq!(chosen, answered, "{doi}: {:?}", bench.refusals);
     }
 }
 

@@ -50,7 +50,7 @@ fn an_old_quick_mode_makes_no_second_pair() {
     let (mut bench, mut peer) = hub_and_peer();
     let first = complete(&mut bench, &mut peer, 77);
     let running = bench.engine.inspect().children[0].sa.id;
-    for message_id in 0..2 * limits::EXCHANGES as u32 {
+    for message_id in 0..2 * limits::SEEN as u32 {
         probe(&mut bench, &mut peer, 1000 + message_id);
     }
     for round in 0..3 {

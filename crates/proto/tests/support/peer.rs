@@ -83,6 +83,12 @@ impl Bench {
         self.take()
     }
 
+    /// Handles the timers that are due, once.
+    pub fn wait_once(&mut self) {
+        self.engine.handle_timeout(self.now);
+        self.drain();
+    }
+
     pub fn take(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.sent)
     }
@@ -164,6 +170,11 @@ impl Peer {
         Self::main_mode_as(bench, path, key, seed, &identity(path.remote), None)
     }
 
+    /// Main mode as a spoke that answers R-U-THERE.
+    pub fn with_dpd(bench: &mut Bench, path: Path, key: &str, seed: u8) -> Self {
+        Self::main_mode_with(bench, path, key, seed, &identity(path.remote), None, &[Vendor::Dpd])
+    }
+
     /// Main mode under any identity (an ID payload's body); with NAT-D payloads that claim
     /// `claimed` as the peer's address, and give the engine's real address.
     pub fn main_mode_as(
@@ -174,6 +185,18 @@ impl Peer {
         identity: &[u8],
         claimed: Option<SocketAddr>,
     ) -> Self {
+        Self::main_mode_with(bench, path, key, seed, identity, claimed, &[])
+    }
+
+    fn main_mode_with(
+        bench: &mut Bench,
+        path: Path,
+        key: &str,
+        seed: u8,
+        identity: &[u8],
+        claimed: Option<SocketAddr>,
+        vendors: &[Vendor],
+    ) -> Self {
         let mut random = Random::new([seed; 32]);
         let mut cookies = Cookies { initiator: Cookie(random.array()), responder: Cookie::ZERO };
         let sa = phase1_sa(ike::AUTH_PRESHARED);
@@ -181,6 +204,9 @@ impl Peer {
         writer.push(payload::SA, sa.clone());
         if claimed.is_some() {
             writer.push(payload::VENDOR, Vendor::NatT.bytes());
+        }
+        for vendor in vendors {
+            writer.push(payload::VENDOR, vendor.bytes());
         }
         let answer = bench.datagram(path, &clear(cookies, exchange::MAIN, &writer));
         let (header, _) = Header::parse(answer.first().expect("message 2")).unwrap();

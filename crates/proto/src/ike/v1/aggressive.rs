@@ -29,12 +29,15 @@ use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::names::Untrusted;
 use crate::path::Path;
 use crate::policy::{ClientGroup, SelfIdentity};
-use crate::wire::ike1::{Notify, parse_sa, write_sa};
+use crate::wire::ike1::{Notify, parse_phase1_sa, write_sa};
 use crate::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
 use hubward_crypto::secret::Secret;
 use std::sync::Arc;
+
+/// Bytes of a nonce of ours.
+const NONCE_LEN: usize = 20;
 
 /// Message 1 is sent.
 pub(crate) struct Initiator {
@@ -129,7 +132,7 @@ impl Engine {
             return Err(Refusal::Unexpected(header.exchange));
         }
         let chain = Chain::parse(header.first, body)?;
-        let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
+        let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
         let policy = Arc::clone(&self.policy);
         let (policies, method) = initiator_offers(&policy, sa);
         self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
@@ -267,7 +270,7 @@ impl Engine {
         let asks_xauth = demands.xauth_list.is_some()
             || (unknown_group && lookup::xauth_possible(&policy, sa.path.interface));
         let method = if asks_xauth { ike::AUTH_XAUTH_INIT_PRESHARED } else { ike::AUTH_PRESHARED };
-        let offered = parse_sa(sa_body)?;
+        let offered = parse_phase1_sa(sa_body)?;
         self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
         self.identity_step(sa, &chain);
         self.step(sa, || Trace::Profile(profile.map(|profile| profile.name.clone())));
@@ -375,13 +378,30 @@ impl Engine {
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(Path, Vec<u8>), Refusal> {
         let suite = first.choice.suite;
+        let own = first.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let own = own.and_then(|profile| profile.self_identity.clone());
+        let own = own.unwrap_or_else(|| match &self.policy.global.identity {
+            SelfIdentity::KeyId(_) => SelfIdentity::Address,
+            other => other.clone(),
+        });
+        let own_body = Identity::write(&own, sa.path.local, 500);
+        let body = write_sa(&first.choice.answer);
+        sa.dialect = Dialect::choose(&sa.vendors).filter(|_| self.policy.global.nat_traversal);
+        // what the answer must have; without NAT-D, the tunnel of a peer behind a NAT would come up
+        // and carry nothing
+        let hash_len = suite.hash.output_len();
+        let must = [body.len(), suite.group.public_len(), NONCE_LEN, own_body.len(), hash_len];
+        let nat = sa.dialect.map(|dialect| [dialect.vendor().bytes().len(), hash_len, hash_len]);
+        let payloads = must.into_iter().chain(nat.into_iter().flatten());
+        let least = HEADER_LEN + payloads.map(|len| PAYLOAD_HEADER + len).sum::<usize>();
+        let room = Self::answer_limit(first.asked).checked_sub(least).ok_or(Refusal::TooShort)?;
         let private = DhPrivate::generate(suite.group, &mut self.random);
         let shared = private.agree(&first.peer_public)?;
         self.steps(sa, || {
             let steps = [EngineStep::Agree, EngineStep::Skeyid].map(Trace::Engine);
             steps.into_iter().chain([Trace::SkeyidGenerated]).collect()
         });
-        let nonce_r = self.random.array::<20>();
+        let nonce_r = self.random.array::<NONCE_LEN>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
             cipher: suite.cipher,
@@ -393,13 +413,6 @@ impl Engine {
             public_r: private.public(),
             shared: &shared,
         });
-        let own = first.profile.as_deref().and_then(|name| self.policy.profile(name));
-        let own = own.and_then(|profile| profile.self_identity.clone());
-        let own = own.unwrap_or_else(|| match &self.policy.global.identity {
-            SelfIdentity::KeyId(_) => SelfIdentity::Address,
-            other => other.clone(),
-        });
-        let own_body = Identity::write(&own, sa.path.local, 500);
         let hash = keys.auth_hash(&AuthInput {
             own_public: private.public(),
             other_public: &first.peer_public,
@@ -410,20 +423,14 @@ impl Engine {
         });
         let mut writer = Writer::new();
         writer
-            .push(payload::SA, write_sa(&first.choice.answer))
+            .push(payload::SA, body)
             .push(payload::KE, private.public())
             .push(payload::NONCE, nonce_r)
             .push(payload::ID, own_body.clone())
             .push(payload::HASH, hash.to_vec());
-        let room = Self::answer_limit(first.asked).checked_sub(HEADER_LEN + writer.bytes().len());
-        let mut room = room.ok_or(Refusal::TooShort)?;
-        let dialect = Dialect::choose(&sa.vendors).filter(|_| self.policy.global.nat_traversal);
-        sa.dialect = dialect.filter(|dialect| {
-            let left = room.checked_sub(2 * (PAYLOAD_HEADER + suite.hash.output_len()));
-            let fits = left.is_some_and(|left| PAYLOAD_HEADER + dialect.vendor().bytes().len() <= left);
-            room = left.filter(|_| fits).unwrap_or(room);
-            fits
-        });
+        // the dialect's own vendor id has its place already
+        let dialect = sa.dialect.map_or(0, |dialect| PAYLOAD_HEADER + dialect.vendor().bytes().len());
+        let room = room + dialect;
         if let Some(dialect) = sa.dialect {
             self.step(sa, || Trace::NatConstructed(dialect.vendor()));
         }

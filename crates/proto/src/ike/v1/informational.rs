@@ -30,6 +30,9 @@ pub(crate) const RETRY: Duration = Duration::from_secs(2);
 /// Number of unanswered probes after which a peer is considered dead.
 pub(crate) const PROBES: u32 = 5;
 
+/// How long an SA stays at least whose peer announces that it will end it.
+const TIME_TO_RENEW: Duration = Duration::from_secs(10);
+
 impl Engine {
     /// An informational message was received. Without keys it has no effect and is only logged.
     pub(crate) fn informational(
@@ -63,7 +66,7 @@ impl Engine {
         })?;
         established.dpd.heard = self.now;
         let (peer, expected) = (established.peer, established.dpd.sequence.to_be_bytes());
-        self.holder_heard(peer);
+        self.holder_heard(peer, self.now);
         self.steps(sa, || {
             vec![
                 Trace::NewNode(message_id, Self::isakmp_state(sa)),
@@ -173,15 +176,16 @@ impl Engine {
 
     /// The responder will end the SA earlier than we proposed.
     fn responder_lifetime(&mut self, sa: &mut IsakmpSa, message: &Notify) {
-        let seconds = Lifetimes::announced(&message.data).seconds;
+        let seconds = Lifetimes::announced(&message.data).seconds.filter(|seconds| *seconds > 0);
         if let (protocol::ISAKMP, Some(seconds)) = (message.protocol, seconds) {
             let seconds = Duration::from_secs(seconds).max(limits::SHORTEST_PHASE1);
-            let created = sa.created;
+            let (created, now) = (sa.created, self.now);
             if let Some(established) = sa.established_mut() {
-                let expires = created + seconds;
+                // it may be older than that already, and its successor takes some time
+                let expires = (created + seconds).max(now + TIME_TO_RENEW);
                 if expires < established.expires {
                     established.expires = expires;
-                    established.renew = established.renew.map(|_| created + seconds * 4 / 5);
+                    established.renew = established.renew.map(|_| (created + seconds * 4 / 5).max(now));
                 }
             }
         }
@@ -192,9 +196,9 @@ impl Engine {
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::names::PeerId) -> Option<crate::names::ConnId> {
         let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let carries = self.children_of(peer).any(|child| !child.superseded);
-        let older = self
-            .established_with(peer)
-            .find(|other| other.id < sa.id && other.established().is_some_and(|e| e.retire.is_none()));
+        let older = self.established_with(peer).find(|other| {
+            self.is_older(other, sa) && other.established().is_some_and(|e| e.retire.is_none())
+        });
         older.filter(|_| client && carries && !sa.initiator).map(|other| other.id)
     }
 

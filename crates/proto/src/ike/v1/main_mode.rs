@@ -25,7 +25,7 @@ use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
 use crate::path::Path;
 use crate::policy::SelfIdentity;
-use crate::wire::ike1::{Notify, Proposal, parse_sa, write_sa};
+use crate::wire::ike1::{Notify, Proposal, parse_phase1_sa, write_sa};
 use crate::wire::isakmp::{Chain, HEADER_LEN, Header, Writer};
 use crate::wire::registry::{exchange, ike, notify, payload};
 use hubward_crypto::dh::DhPrivate;
@@ -158,7 +158,7 @@ impl Engine {
                     return Err(Refusal::Unexpected(header.exchange));
                 }
                 let chain = Chain::parse(header.first, body)?;
-                let answer = parse_sa(only(&chain, payload::SA, "SA")?)?;
+                let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
                 let policy = Arc::clone(&self.policy);
                 let (policies, method) = initiator_offers(&policy, sa);
                 self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
@@ -316,7 +316,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let chain = Chain::parse(header.first, body)?;
         let sa_body = only(&chain, payload::SA, "SA")?;
-        let offered = parse_sa(sa_body)?;
+        let offered = parse_phase1_sa(sa_body)?;
         let policy = Arc::clone(&self.policy);
         self.moves(sa, FsmInput::MainMode, Fsm::Ready, Fsm::MainResponder(1));
         self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
@@ -378,7 +378,7 @@ impl Engine {
         asked: usize,
     ) -> Option<Vec<u8>> {
         let chain = Chain::parse(header.first, body).ok()?;
-        let offered = parse_sa(chain.only(payload::SA)?).ok()?;
+        let offered = parse_phase1_sa(chain.only(payload::SA)?).ok()?;
         let methods = main_mode_methods(lookup::xauth_possible(&self.policy, sa.path.interface));
         let choice = choose_phase1(&self.policy.proposals, &offered, methods).ok()?;
         let same = sa.suite == Some(choice.suite);

@@ -79,10 +79,21 @@ impl Engine {
         {
             return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
         }
-        if !own && self.claim_network(sa, message_id, &service, &selector)? == Claim::Asked {
-            self.hold(sa, message_id, chain);
-            return Ok(None);
+        let public = chain.first(payload::KE).map(|_| only(chain, payload::KE, "KE")).transpose()?;
+        // without the group of the public value, the two sides would compute different keys
+        if public.is_some() != choice.suite.pfs.is_some() {
+            return Err(misfit(&terms, &offered, Phase2Difference::Pfs));
         }
+        let silent = match own {
+            true => Vec::new(),
+            false => match self.claim_network(sa, message_id, &service, &selector)? {
+                Claim::Free(silent) => silent,
+                Claim::Asked => {
+                    self.hold(sa, message_id, chain);
+                    return Ok(None);
+                }
+            },
+        };
         self.steps(sa, || {
             let ids = ids.iter().map(|_| Trace::Processing(PayloadName::Id, message_id));
             let nonce = Trace::Processing(PayloadName::Nonce, message_id);
@@ -90,18 +101,16 @@ impl Engine {
         });
         self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
         let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
-        let shared = match (&private, chain.first(payload::KE)) {
-            (Some(private), Some(_)) => Some(private.agree(only(chain, payload::KE, "KE")?)?),
-            (None, None) => None,
-            // without the group of the public value, the two sides would compute different keys
-            (Some(_), None) | (None, Some(_)) => {
-                return Err(misfit(&terms, &offered, Phase2Difference::Pfs));
-            }
+        let shared = match (&private, public) {
+            (Some(private), Some(public)) => Some(private.agree(public)?),
+            _ => None,
         };
         let nonce_r = self.random.array::<20>().to_vec();
         let spi = self.new_spi();
         self.step(sa, || Trace::SpiGiven(spi));
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
+        // only now is everything in the message checked
+        self.take_over(sa, silent, &service, &selector);
         let new = NewChild {
             service,
             selector,

@@ -24,8 +24,12 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// A message of the peer waits. If as many wait as may, the peer must repeat it.
+    /// A message of the peer waits; its repetition does not wait beside it. If as many wait as may,
+    /// the peer must repeat it.
     pub(crate) fn begin(&mut self, begun: Begun) -> Result<(), Refusal> {
+        if self.begun.iter().any(|other| other.header.message_id == begun.header.message_id) {
+            return Ok(());
+        }
         let bytes: usize = self.begun.iter().map(|begun| begun.body.len()).sum();
         if self.begun.len() >= limits::QUICK_MODES_WAITING
             || bytes + begun.body.len() > limits::QUICK_MODE_BYTES_WAITING
@@ -46,6 +50,11 @@ impl Waiting {
         }
         self.wanted.push_back(child);
         Ok(())
+    }
+
+    /// The paths of the peer's messages.
+    pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut Path> {
+        self.begun.iter_mut().map(|begun| &mut begun.path)
     }
 
     /// Whether nothing waits.
@@ -88,7 +97,7 @@ mod tests {
     use crate::wire::isakmp::Cookie;
     use std::net::{IpAddr, Ipv4Addr};
 
-    fn begun(bytes: usize) -> Begun {
+    fn begun(message_id: u32, bytes: usize) -> Begun {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let path = Path {
             local: address,
@@ -105,9 +114,22 @@ mod tests {
             first: 8,
             exchange: 32,
             flags: 1,
-            message_id: 1,
+            message_id: 0,
         };
-        Begun { path, header, body: vec![0; bytes] }
+        Begun { path, header: Header { message_id, ..header }, body: vec![0; bytes] }
+    }
+
+    /// A branch repeats each of its messages before there is room: none of them loses its place.
+    #[test]
+    fn a_repetition_takes_no_other_messages_place() {
+        let mut waiting = Waiting::default();
+        for _ in 0..3 {
+            for message_id in 1..=limits::QUICK_MODES_WAITING as u32 {
+                assert_eq!(waiting.begin(begun(message_id, 100)), Ok(()), "{message_id}");
+            }
+        }
+        assert_eq!(waiting.begun.len(), limits::QUICK_MODES_WAITING);
+        assert_eq!(waiting.begin(begun(u32::MAX, 100)), Err(Refusal::TooMany));
     }
 
     /// Few long messages are as many bytes as many short ones.
@@ -115,10 +137,10 @@ mod tests {
     fn what_waits_is_bounded_in_bytes() {
         let mut waiting = Waiting::default();
         let half = limits::QUICK_MODE_BYTES_WAITING / 2;
-        assert_eq!(waiting.begin(begun(half)), Ok(()));
-        assert_eq!(waiting.begin(begun(half + 1)), Err(Refusal::TooMany));
-        assert_eq!(waiting.begin(begun(half)), Ok(()));
-        assert_eq!(waiting.begin(begun(1)), Err(Refusal::TooMany));
+        assert_eq!(waiting.begin(begun(1, half)), Ok(()));
+        assert_eq!(waiting.begin(begun(2, half + 1)), Err(Refusal::TooMany));
+        assert_eq!(waiting.begin(begun(2, half)), Ok(()));
+        assert_eq!(waiting.begin(begun(3, 1)), Err(Refusal::TooMany));
         assert_eq!(waiting.begun.len(), 2);
     }
 
