@@ -10,7 +10,7 @@ use crate::marks::{CAPTURE_MASK, FWMARK, INTERFACE_PREFIX, Made, PROTOCOL, RANGE
 use crate::netlink::Netlink;
 use crate::rule::{Family, Rule};
 use crate::sysctl::{self, Setting};
-use crate::{address, link, neighbour, route, rule};
+use crate::{address, link, neighbour, privilege, route, rule};
 use ipnet::IpNet;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -332,6 +332,8 @@ impl Ledger {
             let mut file = std::fs::File::create(&fresh)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
+            // what is written counts more than who can read it
+            let _kept = privilege::leave_to_owner_of_folder(&fresh);
             std::fs::rename(&fresh, path)
         };
         write().context("write", path.display())

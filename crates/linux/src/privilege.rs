@@ -7,6 +7,8 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities,
 };
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// The capabilities that Hubward asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub enum Capability {
     NetBindService,
     /// `CAP_SYS_ADMIN`: entering network namespaces.
     SysAdmin,
+    /// `CAP_CHOWN`: giving a file that is written anew its owner back.
+    Chown,
+    /// `CAP_FOWNER`: the permissions of files of other users.
+    Fowner,
     /// `CAP_DAC_OVERRIDE`: files of other users, whatever their permissions.
     DacOverride,
 }
@@ -31,13 +37,17 @@ impl Capability {
             Self::NetRaw => "CAP_NET_RAW",
             Self::NetBindService => "CAP_NET_BIND_SERVICE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
+            Self::Chown => "CAP_CHOWN",
+            Self::Fowner => "CAP_FOWNER",
             Self::DacOverride => "CAP_DAC_OVERRIDE",
         }
     }
 
     fn bit(self) -> u32 {
         match self {
+            Self::Chown => 0,
             Self::DacOverride => 1,
+            Self::Fowner => 3,
             Self::NetBindService => 10,
             Self::NetAdmin => 12,
             Self::NetRaw => 13,
@@ -107,15 +117,40 @@ pub fn keep_only(kept: &[Capability]) -> Result<(), Error> {
         permitted: had.permitted & wanted,
         inheritable: had.inheritable & wanted,
     };
-    set_capabilities(None, sets).context("give up", "capabilities")?;
+    // a sandbox may refuse the call, and with nothing to give up it is not needed
+    if sets != had {
+        set_capabilities(None, sets).context("give up", "capabilities")?;
+    }
     forbid_new_privileges()
 }
 
-/// Whether a file or folder is the user's under which this process runs, or does not exist: its own
-/// permissions then let the process in.
-pub fn is_own(path: &std::path::Path) -> bool {
+/// Whether the user under which this process runs gets at a file or folder without any capability.
+/// It must be his, and every folder on the way there must be his or open to everybody. For what does
+/// not exist, the same holds of the folder in which it would be made.
+pub fn is_own(path: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else { return false };
+    let there = path.ancestors().find_map(|part| Some((part, std::fs::canonicalize(part).ok()?)));
+    let Some((part, real)) = there else { return false };
     let user = rustix::process::geteuid().as_raw();
-    rustix::fs::stat(path).map_or(true, |stat| stat.st_uid == user)
+    let look = |part: &Path| rustix::fs::stat(part).ok().map(|stat| (stat.st_uid == user, stat.st_mode));
+    // to make a file one must write and search its folder
+    let needed = if part == path { 0o400 } else { 0o300 };
+    look(&real).is_some_and(|(own, mode)| own && mode & needed == needed)
+        && real.ancestors().skip(1).all(|folder| {
+            look(folder).is_some_and(|(own, mode)| if own { mode & 0o100 != 0 } else { mode & 0o001 != 0 })
+        })
+}
+
+/// Gives a file that root has just made in a folder of another user to him: a service finds in its
+/// folder what root left there, and can read it.
+pub fn leave_to_owner_of_folder(file: &Path) -> std::io::Result<()> {
+    let owner = |of: &Path| std::fs::metadata(of).map(|of| (of.uid(), of.gid()));
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let (user, group) = owner(folder.unwrap_or(Path::new(".")))?;
+    if !rustix::process::geteuid().is_root() || owner(file)?.0 == user {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(file, Some(user), Some(group))
 }
 
 /// Lets a program that is started in the place of this one have no open file but standard input and
@@ -195,12 +230,92 @@ mod tests {
         thread.join().unwrap();
     }
 
+    /// Has the kernel refuse a system call of this thread and its children, as systemd does.
+    fn refuse_call(number: libc::c_long) {
+        let statement =
+            |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
+        let mut program = [
+            statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number as u32),
+            statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+        // SAFETY: the kernel copies the program, which lives until the call returns.
+        let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// A service that has what it keeps, and no more, starts in a sandbox that lets nobody change
+    /// capabilities. Who would keep too much does not start.
+    #[test]
+    fn a_sandbox_that_refuses_capset_is_no_obstacle_with_nothing_to_give_up() {
+        let thread = std::thread::spawn(|| {
+            keep_only(&[Capability::NetAdmin]).unwrap();
+            refuse_call(libc::SYS_capset);
+            keep_only(&[Capability::NetAdmin]).unwrap();
+            keep_only(&[Capability::NetAdmin, Capability::NetRaw]).unwrap();
+            assert_eq!(keep_only(&[]).is_err(), set_of("CapPrm") != 0);
+        });
+        thread.join().unwrap();
+    }
+
     #[test]
     fn files_of_others_are_told_from_ones_own() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(is_own(folder.path()) && is_own(&folder.path().join("absent")));
+        assert!(is_own(folder.path()) && is_own(&folder.path().join("absent").join("more")));
         let user = rustix::process::geteuid().as_raw();
-        assert_eq!(is_own(std::path::Path::new("/proc/1")), user == 0);
+        assert_eq!(is_own(Path::new("/proc/1")), user == 0);
+        assert_eq!(is_own(Path::new("/absent")), user == 0, "it would be made in a folder of root");
+    }
+
+    /// Every folder on the way counts, also behind a symbolic link, and for what is yet to be made.
+    #[test]
+    fn ones_own_file_behind_a_closed_folder_of_another_user_is_not_ones_own() {
+        use std::os::unix::fs::PermissionsExt as _;
+        if rustix::process::geteuid().as_raw() != 0 {
+            // nobody else can make files of another user
+            return;
+        }
+        let top = tempfile::tempdir().unwrap();
+        let home = top.path().join("home");
+        let (file, link) = (home.join("hub.cfg"), top.path().join("link"));
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let mode = |mode| std::fs::set_permissions(&home, std::fs::Permissions::from_mode(mode)).unwrap();
+        let own =
+            || [&home, &file, &link, &home.join("new"), &home.join("new/made")].map(|path| is_own(path));
+        mode(0o700);
+        assert_eq!(own(), [true; 5]);
+        mode(0o500);
+        assert_eq!(own(), [true, true, true, false, false], "nothing can be made there");
+        std::os::unix::fs::chown(&home, Some(1), None).unwrap();
+        for closed in [0o700, 0o750] {
+            mode(closed);
+            assert_eq!(own(), [false; 5], "{closed:o}");
+        }
+        mode(0o755);
+        assert_eq!(own(), [false, true, true, false, false]);
+        std::os::unix::fs::chown(&file, Some(1), None).unwrap();
+        assert_eq!(own(), [false; 5]);
+    }
+
+    #[test]
+    fn what_root_makes_in_the_folder_of_a_service_is_the_services() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        leave_to_owner_of_folder(&file).unwrap();
+        let before = std::fs::metadata(&file).unwrap();
+        assert_eq!(before.uid(), rustix::process::geteuid().as_raw());
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(folder.path(), Some(1), Some(2)).unwrap();
+            leave_to_owner_of_folder(&file).unwrap();
+            let after = std::fs::metadata(&file).unwrap();
+            assert_eq!((after.uid(), after.gid(), after.mode()), (1, 2, before.mode()));
+        }
+        assert!(leave_to_owner_of_folder(&folder.path().join("absent")).is_err());
     }
 
     /// No descriptor goes to a program that takes this one's place, in a process of its own because

@@ -2,7 +2,7 @@
 //! by mistake must not fill the memory.
 
 use anyhow::Context as _;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -48,13 +48,27 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         tempfile::Builder::new().prefix(".hubward-").tempfile_in(folder).with_context(cannot_write)?;
     new.write_all(bytes).with_context(cannot_write)?;
     if let Ok(old) = std::fs::metadata(&path) {
-        // as much as the user that we are may do
-        let _kept = std::os::unix::fs::fchown(new.as_file(), Some(old.uid()), Some(old.gid()));
+        give(new.as_file(), &path, &old);
         new.as_file().set_permissions(old.permissions()).with_context(cannot_write)?;
     }
     new.as_file().sync_all().with_context(cannot_write)?;
     new.persist(&path).map_err(|error| error.error).with_context(cannot_write)?;
     File::open(folder).and_then(|folder| folder.sync_all()).with_context(cannot_write)
+}
+
+/// Gives a new file the owner of another, if it has not. One who may not do that keeps the file.
+fn give(new: &File, path: &Path, like: &Metadata) {
+    let owner = |of: &Metadata| (of.uid(), of.gid());
+    if new.metadata().is_ok_and(|new| owner(&new) == owner(like)) {
+        return;
+    }
+    if let Err(error) = std::os::unix::fs::fchown(new, Some(like.uid()), Some(like.gid())) {
+        let (user, group) = owner(like);
+        tracing::warn!(
+            "{} does not stay with user {user} and group {group}, who may be unable to read it: {error}",
+            path.display()
+        );
+    }
 }
 
 #[cfg(test)]
@@ -94,5 +108,22 @@ mod tests {
         let first = folder.path().join("first");
         replace(&first, b"x").unwrap();
         assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    /// The service's configuration stays the service's when root writes it.
+    #[test]
+    fn a_file_of_another_user_stays_his() {
+        if rustix::process::geteuid().as_raw() != 0 {
+            // nobody else may do so
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.cfg");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+        std::os::unix::fs::chown(&path, Some(1), Some(2)).unwrap();
+        replace(&path, b"new").unwrap();
+        let there = std::fs::metadata(&path).unwrap();
+        assert_eq!((there.uid(), there.gid(), there.mode() & 0o777), (1, 2, 0o640));
     }
 }

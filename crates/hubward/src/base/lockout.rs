@@ -1,9 +1,9 @@
 //! Guessing passwords takes time: after some failures a login is refused without being checked, for
 //! longer with each further failure. SSH, `enable` and Xauth count together.
 //!
-//! Nobody locks anybody else out. Failures are counted for a user at an address first; an address
-//! as a whole, behind which there may be many users, waits only for seconds, and whoever logged in
-//! from there before does not wait for the others. The failures of a user at many addresses count
+//! Nobody locks anybody else out at another address. Failures are counted for a user at an address
+//! first; an address as a whole, behind which there may be many users, waits only for seconds, and
+//! whoever logged in from there before does not wait for the others, unless they try his name. The failures of a user at many addresses count
 //! only against addresses that have failed themselves: the right password from an address that
 //! never failed is always checked.
 
@@ -44,10 +44,11 @@ impl Measure {
 
 /// An address of IPv4, or a network of 64 bits of IPv6, which is what one machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Source(IpAddr);
+pub(crate) struct Source(IpAddr);
 
 impl Source {
-    fn of(address: IpAddr) -> Self {
+    /// That of a machine's address.
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => Self(IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes())),
             address => Self(address),
@@ -152,6 +153,15 @@ impl Lockout {
             }
         }
         (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Whether a user who waits does so only for what others failed at his address: nothing is held
+    /// against him.
+    pub(crate) fn waits_for_others(&self, from: IpAddr, user: &str, now: Instant) -> bool {
+        let (source, user) = (Source::of(from), User::of(user));
+        let tables = self.tables();
+        tables.here.wait((source, user), &OF_A_USER_HERE, now).is_zero()
+            && tables.users.wait(user, &OF_A_USER, now).is_zero()
     }
 
     /// A password was wrong.
@@ -289,5 +299,17 @@ mod tests {
         assert_eq!(tables.welcome.rows.len(), ROWS);
         assert!(tables.addresses.rows.contains_key(&Source(address(19_999))));
         assert!(!tables.addresses.rows.contains_key(&Source(address(0))));
+    }
+
+    #[test]
+    fn who_waits_for_others_at_his_address_has_failed_nothing_himself() {
+        let lockout = Lockout::default();
+        (0..10).for_each(|number| lockout.failed(address(1), &format!("user{number}"), at(0)));
+        assert!(lockout.wait(address(1), "anna", at(0)).is_some());
+        assert!(lockout.waits_for_others(address(1), "anna", at(0)));
+        (0..3).for_each(|_| lockout.failed(address(1), "anna", at(0)));
+        assert!(!lockout.waits_for_others(address(1), "anna", at(0)));
+        (0..20).for_each(|number| lockout.failed(address(number), "bert", at(0)));
+        assert!(!lockout.waits_for_others(address(1), "bert", at(0)), "they are tries of his name");
     }
 }

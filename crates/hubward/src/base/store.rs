@@ -4,6 +4,7 @@
 
 use anyhow::bail;
 use hubward_linux::owned::set_aside;
+use hubward_linux::privilege::leave_to_owner_of_folder;
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend as _, StorageError,
@@ -258,6 +259,9 @@ impl Kept {
         let new = !path.exists();
         let opened = guarded(|| {
             let database = Database::create(path).map_err(|error| fault(path, &error))?;
+            if new && let Err(error) = leave_to_owner_of_folder(path) {
+                tracing::warn!("{} does not become its folder's owner's: {error}", path.display());
+            }
             let content = content(&database).map_err(|error| broken(path, &error.to_string()))?;
             Ok((database, content))
         });

@@ -23,7 +23,7 @@ pub(super) struct Report {
     pub(super) status: u8,
     /// The command that starts it.
     pub(super) command: String,
-    /// What is said of the machine or the options, and not of a line.
+    /// What is said of the machine, the options or several lines together, and not of one line.
     pub(super) warnings: Vec<String>,
 }
 
@@ -52,6 +52,7 @@ impl Report {
             warnings.push(FORWARDS_IPV6.to_string());
         }
         warnings.extend(judgement.idle.iter().map(|line| allowed_for_nothing(line)));
+        warnings.extend(super::keys::shared(&parsed.config));
         // a start needs a file
         let started = if is_input(file) { "FILE".to_string() } else { quoted(&name) };
         let command = format!("hubward run {started}{}", choices.options_for(&judgement));

@@ -47,9 +47,6 @@ pub(super) fn text(report: &Report, all: bool) -> String {
     for warning in &report.warnings {
         wrapped(&mut out, 0, &format!("warning: {warning}"));
     }
-    for sentence in super::keys::shared(&report.parsed.config) {
-        wrapped(&mut out, 0, &sentence);
-    }
     let wanting = wanting(&report.parsed.config);
     if !wanting.is_empty() {
         let text = format!(

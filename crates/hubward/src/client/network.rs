@@ -15,7 +15,9 @@ use hubward_linux::tun::{Tun, TunOptions};
 use hubward_linux::{address, link};
 use hubward_proto::ike::io::Assignment;
 use ipnet::{IpNet, Ipv4Net};
+use std::fs::Permissions;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// MTU of the tunnel: an inner packet of this length in the longest ESP-in-UDP encapsulation fits
@@ -124,7 +126,7 @@ impl Network {
         rule::add(&self.netlink, &capture_rule(Family::V4))?;
         if self.dns
             && !assignment.dns.is_empty()
-            && let Err(error) = set_dns(assignment)
+            && let Err(error) = set_dns(Path::new(RESOLV), Path::new(BEFORE), assignment)
         {
             // the tunnel is useful without it
             tracing::warn!("names are not resolved through the tunnel: {error:#}");
@@ -197,11 +199,14 @@ impl Network {
     }
 }
 
-fn set_dns(assignment: &Assignment) -> anyhow::Result<()> {
-    if std::fs::symlink_metadata(BEFORE).is_err() && std::fs::symlink_metadata(RESOLV).is_ok() {
-        std::fs::rename(RESOLV, BEFORE).with_context(|| format!("cannot move {RESOLV} aside"))?;
+fn set_dns(resolv: &Path, before: &Path, assignment: &Assignment) -> anyhow::Result<()> {
+    if std::fs::symlink_metadata(before).is_err() && std::fs::symlink_metadata(resolv).is_ok() {
+        std::fs::rename(resolv, before).with_context(|| format!("cannot move {} aside", resolv.display()))?;
     }
-    std::fs::write(RESOLV, resolv_conf(assignment)).with_context(|| format!("cannot write {RESOLV}"))
+    let cannot_write = || format!("cannot write {}", resolv.display());
+    std::fs::write(resolv, resolv_conf(assignment)).with_context(cannot_write)?;
+    // all users resolve names, and the files of this process are otherwise its own user's
+    std::fs::set_permissions(resolv, Permissions::from_mode(0o644)).with_context(cannot_write)
 }
 
 fn resolv_conf(assignment: &Assignment) -> String {
@@ -236,9 +241,8 @@ fn restore_dns() -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn name_servers_and_domains() {
-        let assignment = Assignment {
+    fn assignment() -> Assignment {
+        Assignment {
             connection: "vpn".into(),
             gateway: "192.0.2.1".parse().unwrap(),
             address: "10.5.5.1".parse().unwrap(),
@@ -252,8 +256,29 @@ mod tests {
             banner: None,
             save_password: false,
             expiry: None,
-        };
-        let text = resolv_conf(&assignment);
+        }
+    }
+
+    #[test]
+    fn name_servers_and_domains() {
+        let text = resolv_conf(&assignment());
         assert!(text.ends_with("nameserver 1.1.1.1\nnameserver 2.2.2.2\nsearch cisco.com\n"), "{text}");
+    }
+
+    /// This process makes files that only its own user can read; this one is for all users.
+    #[test]
+    fn every_user_can_read_where_names_are_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let (resolv, before) = (folder.path().join("resolv.conf"), folder.path().join("before"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for already in ["# of another program\n", "# written by hubward\n"] {
+            std::fs::write(&resolv, already).unwrap();
+            std::fs::set_permissions(&resolv, Permissions::from_mode(0o600)).unwrap();
+            set_dns(&resolv, &before, &assignment()).unwrap();
+            assert_eq!(mode(&resolv), 0o644);
+            assert!(std::fs::read_to_string(&resolv).unwrap().contains("nameserver 1.1.1.1"));
+        }
+        assert_eq!(std::fs::read_to_string(&before).unwrap(), "# of another program\n");
+        assert_eq!(mode(&before), 0o600, "it is moved as it was");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn connect(arguments: Connect) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
     let mut profile = profile::read(&arguments)?;
     // before the first thread, because every thread has its own rights
-    run::rights::confine(&[&arguments.state])?;
+    run::rights::confine(&run::rights::OF_A_GATEWAY, &[], &arguments.state)?;
     let terminal = Modes::of(std::io::stdin());
     let inbox = Arc::new(Inbox::default());
     let asking = Arc::new(AtomicBool::new(true));

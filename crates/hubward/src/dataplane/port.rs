@@ -47,14 +47,14 @@ impl Port {
         }
     }
 
-    /// Makes its TUN again if somebody removed it.
+    /// Makes its TUN again if somebody removed it. Returns whether it did.
     ///
     /// # Errors
     /// The kernel does not make it.
-    pub(crate) fn restore(&self) -> Result<(), hubward_linux::Error> {
+    pub(crate) fn restore(&self) -> Result<bool, hubward_linux::Error> {
         match self.tun.is_up() {
-            Err(error) if error.is_not_found() => self.tun.remake(),
-            _ => Ok(()),
+            Err(error) if error.is_not_found() => self.tun.remake().map(|()| true),
+            _ => Ok(false),
         }
     }
 }

@@ -489,21 +489,28 @@ impl Gateway {
         let shared = Arc::clone(&self.shared);
         for port in shared.ports.iter() {
             let Err(why) = port.check() else { continue };
-            if let Err(error) = port.restore() {
-                tracing::error!("{why}, and cannot be made again: {error}");
-                continue;
-            }
-            tracing::error!("%HUBWARD-3-TUN: {why}: Hubward makes it again");
+            let made = match port.restore() {
+                Ok(made) => made,
+                Err(error) => {
+                    tracing::error!("%HUBWARD-3-TUN: {why}, and cannot be made again: {error}");
+                    continue;
+                }
+            };
             let tun = port.tun();
             self.machine.carry_by(Carrier::Tun { index: tun.index(), name: tun.name().to_string() });
             self.follow();
+            match (port.check(), made) {
+                (Ok(()), true) => tracing::error!("%HUBWARD-3-TUN: {why}: Hubward has made it again"),
+                (Ok(()), false) => tracing::error!("%HUBWARD-3-TUN: {why}: Hubward has set it up again"),
+                (Err(still), _) => tracing::error!("%HUBWARD-3-TUN: {still}, and cannot be set up"),
+            }
         }
     }
 
     /// Starts the DHCP clients and servers of links that appeared or were made again.
     fn follow_links_with_dhcp(&mut self) {
         let links = self.machine.links();
-        if (self.dhcp.misses(&links) || self.lending.misses(&links))
+        if (self.dhcp.misses(&links, now()) || self.lending.misses(&links, now()))
             && let Err(error) = self.start_dhcp()
         {
             tracing::error!("DHCP could not be started: {error:#}");
@@ -683,11 +690,15 @@ impl Gateway {
             self.addresses_may_have_changed();
         }
         let machine = &self.machine;
-        if !machine.keeps_addresses() {
+        let clients = if machine.keeps_addresses() {
+            Ok(())
+        } else {
             let adopted = |name: &str| machine.has_address(name);
-            self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())?;
-        }
-        self.lending.configure(&self.parsed.config, machine.names())
+            self.dhcp.start(&self.parsed.config, machine.names(), adopted, now())
+        };
+        // the one without the other is useful too
+        let servers = self.lending.configure(&self.parsed.config, machine.names());
+        clients.and(servers)
     }
 }
 

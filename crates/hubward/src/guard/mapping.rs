@@ -1,6 +1,7 @@
 //! Which link is which interface, remembered for when no gateway runs.
 
 use crate::machine::view::Names;
+use hubward_linux::privilege::leave_to_owner_of_folder;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the longest name of a link: `IFNAMSIZ` without the 0 at its end.
@@ -21,6 +22,7 @@ pub(crate) fn remember(state: &Path, names: &Names) {
     let fresh = path.with_extension("new");
     let written = std::fs::create_dir_all(state)
         .and_then(|()| std::fs::write(&fresh, text))
+        .and_then(|()| leave_to_owner_of_folder(&fresh))
         .and_then(|()| std::fs::rename(&fresh, &path));
     if let Err(error) = written {
         tracing::warn!("{}: the names of interfaces could not be saved: {error}", path.display());

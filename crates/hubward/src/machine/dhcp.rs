@@ -5,7 +5,7 @@
 use crate::base::inbox::Inbox;
 use crate::base::message::LinkPacket;
 use crate::base::store::{DHCP_CLIENT, Store, wall_clock};
-use crate::machine::dhcp_packets::{Stop, receive};
+use crate::machine::dhcp_packets::{Stop, Waiting, receive};
 use crate::supervise::{Heart, Supervisor};
 use hubward_config::model::{Addressing, Config};
 use hubward_linux::link::Link;
@@ -16,15 +16,15 @@ use hubward_linux::udp::UdpSocket;
 use hubward_linux::{SocketOptions, link, random};
 use hubward_proto::dhcp::{Client, Effect, Lease};
 use hubward_proto::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// The clients of all interfaces.
 pub(crate) struct Clients {
     running: BTreeMap<String, Running>,
-    /// The links that were not there when their clients were to start.
-    absent: BTreeSet<String>,
+    /// The links whose clients could not start.
+    waiting: Waiting,
     /// Leases that were not released, by the link's name: the address, and the end of the lease in
     /// seconds since 1970.
     store: Store,
@@ -65,7 +65,7 @@ impl Running {
 impl Clients {
     /// Starts with no clients.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>, gateway: Arc<Inbox>) -> Self {
-        Self { running: BTreeMap::new(), absent: BTreeSet::new(), store, supervisor, gateway }
+        Self { running: BTreeMap::new(), waiting: Waiting::default(), store, supervisor, gateway }
     }
 
     /// Stores the leases that changed, so that the next process asks for the same addresses after a
@@ -102,10 +102,9 @@ impl Clients {
         adopted: impl Fn(&str) -> bool,
         now: Instant,
     ) -> anyhow::Result<()> {
-        self.absent.clear();
         let netlink = Netlink::open()?;
         let remembered = self.store.rows(DHCP_CLIENT);
-        let host_name = config.hostname.clone().unwrap_or_default();
+        let mut waiting = Waiting::tried_at(now);
         for interface in &config.interfaces {
             let Some(name) = names.get(&interface.name) else { continue };
             if interface.address != Addressing::Dhcp || interface.shutdown || self.running.contains_key(name)
@@ -117,33 +116,47 @@ impl Clients {
                 continue;
             }
             let link = match link::by_name(&netlink, name) {
-                Err(error) if error.is_not_found() => {
-                    self.absent.insert(name.clone());
+                Ok(link) => link,
+                Err(error) => {
+                    let why = (!error.is_not_found()).then(|| error.to_string());
+                    waiting.note(name, why);
                     continue;
                 }
-                link => link?,
             };
             let Some(mac) = link.mac else {
                 tracing::warn!("{} ({name}) has no Ethernet address, so no DHCP", interface.name);
                 continue;
             };
-            let socket = Arc::new(PacketSocket::open(
-                link.index,
-                Layer::Network,
-                ETHERTYPE_IPV4,
-                &udp_port_filter(68),
-            )?);
-            let stop = self.listen(name, Arc::clone(&socket))?;
-            let mut client = Client::new(mac, &host_name, random::seed()?, now);
-            if let Some(address) = remembered.get(name).and_then(|row| still_lent(row)) {
-                tracing::info!("{} ({name}) asks for {address}, which it had before", interface.name);
-                client = client.reboot(address);
+            let before = remembered.get(name).and_then(|row| still_lent(row));
+            match self.begin(config, name, link.index, mac, before, now) {
+                Ok(running) => drop(self.running.insert(name.clone(), running)),
+                Err(error) => waiting.note(name, Some(format!("{error:#}"))),
             }
-            let index = link.index;
-            let running = Running { client, index, socket, _stop: stop, lease: None, stored: None };
-            self.running.insert(name.clone(), running);
         }
+        self.waiting.replace(waiting, "no DHCP client");
         Ok(())
+    }
+
+    /// Starts the client of a link, which asks for the address that it had before.
+    fn begin(
+        &self,
+        config: &Config,
+        name: &str,
+        index: u32,
+        mac: [u8; 6],
+        before: Option<Ipv4Addr>,
+        now: Instant,
+    ) -> anyhow::Result<Running> {
+        let filter = udp_port_filter(68);
+        let socket = Arc::new(PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &filter)?);
+        let mut client =
+            Client::new(mac, config.hostname.as_deref().unwrap_or_default(), random::seed()?, now);
+        let stop = self.listen(name, Arc::clone(&socket))?;
+        if let Some(address) = before {
+            tracing::info!("{name} asks for {address}, which it had before");
+            client = client.reboot(address);
+        }
+        Ok(Running { client, index, socket, _stop: stop, lease: None, stored: None })
     }
 
     /// Starts the thread that reads a link's packets.
@@ -188,11 +201,12 @@ impl Clients {
     }
 
     /// Whether [`Self::start`] has something to do: a link was made again, so that a client's socket
-    /// is of the old one, or has appeared.
-    pub(crate) fn misses(&self, links: &[Link]) -> bool {
+    /// is of the old one, or has appeared, or it is time to try one with an error again.
+    pub(crate) fn misses(&self, links: &[Link], now: Instant) -> bool {
         links.iter().any(|link| {
             let running = self.running.get(&link.name);
-            running.is_some_and(|running| running.index != link.index) || self.absent.contains(&link.name)
+            running.is_some_and(|running| running.index != link.index)
+                || self.waiting.for_link(&link.name, now)
         })
     }
 
@@ -266,4 +280,39 @@ fn unicast(from: Ipv4Addr, to: Ipv4Addr, message: &[u8]) -> anyhow::Result<()> {
     let socket = UdpSocket::bind(SocketAddr::from((from, 68)), &options)?;
     socket.send_to(message, SocketAddr::from((to, 67)), None)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hubward_linux::privilege;
+    use std::time::Duration;
+
+    /// A link whose socket cannot be opened keeps no other from starting, and both are tried again.
+    #[test]
+    fn a_link_with_an_error_is_not_forgotten_and_neither_are_those_behind_it() {
+        let thread = std::thread::spawn(|| {
+            // without capabilities no packet socket opens
+            privilege::keep_only(&[]).unwrap();
+            let config = hubward_config::parse(
+                "interface FastEthernet0/0\n ip address dhcp\ninterface FastEthernet0/1\n ip address dhcp\n",
+            );
+            let names = [("FastEthernet0/0", "lo"), ("FastEthernet0/1", "absent9")];
+            let names: BTreeMap<_, _> =
+                names.into_iter().map(|(ios, linux)| (ios.to_string(), linux.to_string())).collect();
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let mut clients = Clients::new(store, Supervisor::new(), Arc::new(Inbox::default()));
+            let links = link::list(&Netlink::open().unwrap()).unwrap();
+            let at = |seconds: u64| Instant::default() + Duration::from_secs(seconds);
+            for begin in [0, 10] {
+                clients.start(&config.config, &names, |_| false, at(begin)).unwrap();
+                assert!(clients.running.is_empty());
+                assert!(!clients.misses(&links, at(begin + 9)), "not each second");
+                assert!(clients.misses(&links, at(begin + 10)), "the first link is tried again");
+                assert!(clients.waiting.for_link("absent9", at(begin)), "the one behind it may come");
+            }
+        });
+        thread.join().unwrap();
+    }
 }

@@ -1,11 +1,14 @@
 //! DHCP packets, which a thread for each link reads for the clients and for the servers.
 
 use crate::supervise::Heart;
+use hubward_proto::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// How long a thread waits for a packet before it checks whether it should end.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
@@ -29,6 +32,48 @@ impl Stop {
 impl Drop for Stop {
     fn drop(&mut self) {
         self.now();
+    }
+}
+
+/// How long after an error a link is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Links whose client or server could not start: they are not there, or there was an error.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// The error, by the link's name; none for a link that is not there.
+    links: BTreeMap<String, Option<String>>,
+    /// When they were tried.
+    tried: Instant,
+}
+
+impl Waiting {
+    /// None wait, of what is tried now.
+    pub(super) fn tried_at(now: Instant) -> Self {
+        Self { links: BTreeMap::new(), tried: now }
+    }
+
+    /// A link is not there, or could not be used for this reason.
+    pub(super) fn note(&mut self, link: &str, why: Option<String>) {
+        self.links.insert(link.to_owned(), why);
+    }
+
+    /// Takes the place of what waited before, and logs the errors that are new.
+    pub(super) fn replace(&mut self, new: Self, what: &str) {
+        for (link, why) in &new.links {
+            if let Some(error) = why
+                && self.links.get(link) != Some(why)
+            {
+                tracing::error!("{what} on {link}: {error}; it is tried again");
+            }
+        }
+        *self = new;
+    }
+
+    /// Whether a link that is there now should be tried: at once if it was not there, and later after
+    /// an error.
+    pub(super) fn for_link(&self, link: &str, now: Instant) -> bool {
+        self.links.get(link).is_some_and(|why| why.is_none() || now.since(self.tried) >= AGAIN)
     }
 }
 
@@ -63,7 +108,6 @@ mod tests {
     use crate::base::message::{LinkPacket, Message};
     use crate::supervise::Supervisor;
     use std::os::unix::net::UnixDatagram;
-    use std::time::Duration;
 
     #[test]
     fn what_arrives_is_a_message_and_a_thread_that_is_stopped_ends() {

@@ -3,7 +3,7 @@
 use crate::base::clock::now;
 use crate::base::family::v4;
 use crate::base::store::{DHCP_SERVER, Store, wall_clock};
-use crate::machine::dhcp_packets::{Stop, receive};
+use crate::machine::dhcp_packets::{Stop, Waiting, receive};
 use crate::supervise::{self, Heart, Supervisor};
 use hubward_config::model::{Addressing, Config, DhcpLease, DhcpPool};
 use hubward_linux::link::{self, Link};
@@ -12,7 +12,7 @@ use hubward_linux::packet_socket::{BROADCAST, ETHERTYPE_IPV4, Layer, PacketSocke
 use hubward_proto::dhcp::server::{Binding, Fixed, FixedClient, Pool, Server};
 use hubward_proto::time::Instant;
 use ipnet::Ipv4Net;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,8 +25,8 @@ const LEASE: Duration = Duration::from_secs(86_400);
 /// The running servers; they end when this is dropped.
 pub(crate) struct Servers {
     running: Vec<Serving>,
-    /// The links that were not there when their servers were to start.
-    absent: BTreeSet<String>,
+    /// The links whose servers could not start.
+    waiting: Waiting,
     store: Store,
     supervisor: Arc<Supervisor>,
 }
@@ -52,16 +52,16 @@ impl Drop for Serving {
 impl Servers {
     /// Starts with no servers.
     pub(crate) fn new(store: Store, supervisor: Arc<Supervisor>) -> Self {
-        Self { running: Vec::new(), absent: BTreeSet::new(), store, supervisor }
+        Self { running: Vec::new(), waiting: Waiting::default(), store, supervisor }
     }
 
     /// Whether [`Self::configure`] has something to do on these links: one was made again, so that a
-    /// server's socket is of the old one, or has appeared.
-    pub(crate) fn misses(&self, links: &[Link]) -> bool {
+    /// server's socket is of the old one, or has appeared, or it is time to try one with an error again.
+    pub(crate) fn misses(&self, links: &[Link], now: Instant) -> bool {
         links.iter().any(|link| {
             let mut old = self.running.iter().map(|serving| &serving.link);
             old.any(|(name, index)| *name == link.name && *index != link.index)
-                || self.absent.contains(&link.name)
+                || self.waiting.for_link(&link.name, now)
         })
     }
 
@@ -87,7 +87,7 @@ impl Servers {
             }
         }
         let links = link::list(&netlink)?;
-        self.absent.clear();
+        let mut waiting = Waiting::tried_at(now());
         let is = |serving: &Serving, placed: &(String, Pool)| {
             serving.interface == placed.0 && serving.pool == placed.1
         };
@@ -111,26 +111,29 @@ impl Servers {
             }
             let Some(name) = names.get(&interface) else { continue };
             let Some(index) = links.iter().find(|link| link.name == *name).map(|link| link.index) else {
-                self.absent.insert(name.clone());
+                waiting.note(name, None);
                 continue;
             };
-            let socket = PacketSocket::open(index, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
-            tracing::info!("addresses of {} are lent on {interface}", pool.network);
-            let stop = Stop::default();
-            let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
-            let written = Written { store: self.store.clone() };
-            let stopped = stop.flag();
-            let work = move |heart: &Heart| serve(heart, server, &socket, &written, &stopped);
-            let thread = self.supervisor.spawn("dhcp", work)?;
-            self.running.push(Serving {
-                interface,
-                link: (name.clone(), index),
-                pool,
-                stop,
-                thread: Some(thread),
-            });
+            match self.begin(&interface, (name.clone(), index), &pool) {
+                Ok(serving) => self.running.push(serving),
+                Err(error) => waiting.note(name, Some(format!("{error:#}"))),
+            }
         }
+        self.waiting.replace(waiting, "no DHCP server");
         Ok(())
+    }
+
+    /// Starts the server of a link.
+    fn begin(&self, interface: &str, link: (String, u32), pool: &Pool) -> anyhow::Result<Serving> {
+        let socket = PacketSocket::open(link.1, Layer::Network, ETHERTYPE_IPV4, &udp_port_filter(67))?;
+        let stop = Stop::default();
+        let server = Server::with_bindings(pool.clone(), stored(&self.store, now()));
+        let written = Written { store: self.store.clone() };
+        let stopped = stop.flag();
+        let work = move |heart: &Heart| serve(heart, server, &socket, &written, &stopped);
+        let thread = Some(self.supervisor.spawn("dhcp", work)?);
+        tracing::info!("addresses of {} are lent on {interface}", pool.network);
+        Ok(Serving { interface: interface.to_owned(), link, pool: pool.clone(), stop, thread })
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) struct Plan {
     pub(crate) ports: BTreeMap<String, String>,
     /// Whether links are up, by name. Hubward does not manage other links.
     pub(crate) links: BTreeMap<String, bool>,
+    /// The indices of the machine's links when they were last looked at: a card that was replaced has
+    /// the name of the old one and another index. Not planned.
+    pub(crate) indices: BTreeMap<String, u32>,
     /// Addresses and their links, from the configuration and the leases.
     pub(crate) addresses: Vec<(String, IpNet)>,
     /// The TUN that receives packets, by index.
@@ -474,7 +477,11 @@ impl Plan {
                 self.links.remove(name);
                 self.addresses.retain(|(link, _)| link != name);
             }
-            Step::MakeLink(name, made) => drop(self.made.insert(name.clone(), made.clone())),
+            Step::MakeLink(name, made) => {
+                self.made.insert(name.clone(), made.clone());
+                // it has another index than the link that it replaces
+                self.indices.remove(name);
+            }
             Step::JoinBridge { port, bridge } => drop(self.ports.insert(port.clone(), bridge.clone())),
             Step::LinkUp(name) => drop(self.links.insert(name.clone(), true)),
             Step::AddressAway(link, net) => self.addresses.retain(|old| (&old.0, &old.1) != (link, net)),
@@ -502,11 +509,17 @@ impl Plan {
     /// Adopts routes, reverse path filters and the links that Hubward makes as the machine shows
     /// them: the kernel removes routes with a link or with its last address, and a VLAN with its
     /// parent, and other programs may remove them too. A card that is pulled loses everything, and
-    /// gets it again when it is back.
+    /// gets it again when it is back, also if both happen between two looks.
     pub(crate) fn correct_routes(&mut self, seen: &Seen) {
         self.made.retain(|name, _| seen.link(name).is_some());
-        self.links.retain(|name, _| seen.link(name).is_some());
-        self.addresses.retain(|(link, _)| seen.link(link).is_some());
+        let indices: BTreeMap<_, _> = seen.links.iter().map(|link| (link.name.clone(), link.index)).collect();
+        let stands = |name: &str| {
+            let (before, there) = (self.indices.get(name), indices.get(name));
+            there.is_some_and(|there| before.is_none_or(|before| before == there))
+        };
+        self.links.retain(|name, _| stands(name));
+        self.addresses.retain(|(link, _)| stands(link));
+        self.indices = indices;
         // a port that somebody has given to another bridge stays there
         self.ports.retain(|port, _| seen.link(port).is_some_and(|link| link.master != 0));
         let ours = |route: &&Route| route.protocol == PROTOCOL;

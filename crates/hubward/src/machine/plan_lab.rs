@@ -67,7 +67,7 @@ impl Lab {
     /// (a route that Hubward did not add, with its metric), `lease eth1 10.8.0.5/24 10.8.0.1`,
     /// `kernel` (it carries the packets), `no addresses`, `range 10.2.0.0/16` (what is captured)
     /// `reverse 10.2.0.0/16`, `no dummies` (the kernel has none), `map Vlan1=eth2,eth3`, `eth1
-    /// pulled` (the card is taken out) and `eth1 back`.
+    /// pulled` (the card is taken out), `eth1 back`, and `eth1 replaced` (both at once).
     pub(super) fn new(special: &[&str]) -> Self {
         let mut links: Vec<_> =
             (0..4).map(|number| link_of_test(number + 1, format!("eth{number}"))).collect();
@@ -123,11 +123,14 @@ impl Lab {
                 self.refused.push(Route { interface: self.index("eth1"), metric: 1, ..Route::new(net) });
             }
             [name, "pulled"] => {
-                let index = self.index(name);
-                self.seen.links.retain(|link| link.index != index);
-                self.seen.addresses.retain(|there| there.interface != index);
-                self.seen.main.retain(|route| route.interface != index);
+                self.pull(name);
                 self.standing.correct_routes(&self.seen);
+            }
+            [name, "replaced"] => {
+                // the kernel gives no index twice
+                let index = self.seen.links.iter().map(|link| link.index).max().unwrap() + 1;
+                self.pull(name);
+                self.seen.links.push(Link { up: false, running: false, ..link_of_test(index, *name) });
             }
             [name, "back"] => {
                 let index = self.seen.links.iter().map(|link| link.index).max().unwrap() + 1;
@@ -149,6 +152,13 @@ impl Lab {
     pub(super) fn name(&self, index: u32) -> String {
         let link = self.seen.links.iter().find(|link| link.index == index);
         link.map_or_else(|| index.to_string(), |link| link.name.clone())
+    }
+
+    fn pull(&mut self, name: &str) {
+        let index = self.index(name);
+        self.seen.links.retain(|link| link.index != index);
+        self.seen.addresses.retain(|there| there.interface != index);
+        self.seen.main.retain(|route| route.interface != index);
     }
 
     fn address(&mut self, name: &str, net: IpNet) {

@@ -262,6 +262,27 @@ fn loopbacks_vlans_and_bridges_are_made_and_removed() {
             &["up eth1", "on 10.1.1.1/24 eth1"],
         ),
         (
+            "a card that is replaced between two looks",
+            &[OUTSIDE, LAN],
+            &[".", "eth1 replaced"],
+            &[OUTSIDE, LAN],
+            &["up eth1", "on 10.1.1.1/24 eth1"],
+        ),
+        (
+            "a card that is replaced twice",
+            &[OUTSIDE, LAN],
+            &[".", "eth1 replaced", ".", "eth1 replaced"],
+            &[OUTSIDE, LAN],
+            &["up eth1", "on 10.1.1.1/24 eth1"],
+        ),
+        (
+            "a port of a bridge that is replaced between two looks",
+            &[OUTSIDE, SVI],
+            &["map Vlan1=eth2,eth3", ".", "eth2 replaced"],
+            &[OUTSIDE, SVI],
+            &["join eth2 hubwardbr1", "up eth2"],
+        ),
+        (
             "what another program removed is made again",
             &[OUTSIDE, LO],
             &["no hubwardlo0"],

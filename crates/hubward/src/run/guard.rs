@@ -27,7 +27,7 @@ use std::process::ExitCode;
 /// refused is guarded too, because its packets must not leak while it does not run.
 pub(crate) fn guard(arguments: &crate::run::arguments::Arguments) -> anyhow::Result<ExitCode> {
     crate::log::subscribe::log_to_stderr("warn");
-    crate::run::rights::confine(&[&arguments.file, &arguments.state])?;
+    crate::run::rights::confine(&[Capability::NetAdmin], &[&arguments.file], &arguments.state)?;
     match set(arguments)? {
         view if view.missing.is_some() => say("There is no guard.\n"),
         view => say(&format!(

@@ -17,7 +17,7 @@ use crate::manage::desk::Desk;
 use crate::plane::{self};
 use crate::run::arguments::Arguments;
 use crate::run::build::{Built, build};
-use crate::run::rights::{confine, folder};
+use crate::run::rights::{OF_A_GATEWAY, confine, folder};
 use crate::supervise::{self, GATEWAY, Heart, Supervisor};
 use hubward_config::Parsed;
 use hubward_linux::privilege::Capability;
@@ -39,11 +39,12 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<(End, ExitCode)> {
     let choices = Choices::of(&arguments.options)?;
     // before the first thread, because every thread has its own rights
-    let kept = confine(&[&arguments.file, folder(&arguments.file), &arguments.state, &arguments.socket])?;
+    let (file, socket) = (&arguments.file, &arguments.socket);
+    let kept = confine(&OF_A_GATEWAY, &[file, folder(file), socket, folder(socket)], &arguments.state)?;
     let supervisor = Supervisor::new();
     let logging = Logging::start(&supervisor);
     subscribe("info", Arc::clone(&logging));
-    tracing::info!("of the capabilities that it was started with, this process keeps at most {kept}");
+    tracing::info!("Capabilities kept: {kept}");
     privilege::require(Capability::NetAdmin, "a gateway")?;
     privilege::require(Capability::NetRaw, "a gateway")?;
     hubward_crypto::choice::choose(&hubward_linux::clock::now);

@@ -260,6 +260,28 @@ mod tests {
         assert!(!is_refusal("show ip rout x\n", line) && !is_refusal("a\n ^\n% b\n", line));
     }
 
+    /// Nobody but its user gets at the socket, and nothing else that stands there is removed for it,
+    /// not even by a link.
+    #[test]
+    fn the_socket_is_for_its_user_alone_and_takes_the_place_of_no_file() {
+        use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, file, link) =
+            (folder.path().join("new/control.sock"), folder.path().join("file"), folder.path().join("link"));
+        let supervisor = Supervisor::new();
+        let serve = |path: &Path| serve(&supervisor, path, crate::views::tests::desk());
+        serve(&path).unwrap();
+        let socket = std::fs::symlink_metadata(&path).unwrap();
+        assert!(socket.file_type().is_socket());
+        assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+        std::fs::write(&file, "kept").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for taken in [&file, &link] {
+            assert!(serve(taken).is_err(), "{}", taken.display());
+            assert_eq!(std::fs::read_to_string(taken).unwrap(), "kept");
+        }
+    }
+
     /// As many commands at a time as there may be, and one more, which is refused; when one ends
     /// there is room again.
     #[test]

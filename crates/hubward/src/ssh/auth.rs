@@ -6,11 +6,13 @@ use crate::gateway::aaa;
 use crate::manage::desk::Desk;
 use crate::shell::enabled::Enabled;
 use crate::shell::serve::CheckEnable;
+use crate::views::Views;
 use hubward_config::acl;
 use hubward_config::model::{AaaMethod, Config, ExecTimeout, LineKind, LineLogin, TerminalLine, User};
 use hubward_crypto::password;
 use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::Answer;
+use hubward_proto::time::Instant;
 use russh::keys::PublicKey;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -148,28 +150,30 @@ pub(super) fn rights(config: &Config, name: &str, number: u16) -> Rights {
 pub(crate) struct Enable;
 
 impl Enable {
-    /// Asks the configuration in force when the password is given.
-    /// The failures of all users of an address count together, because the password is the same.
-    pub(crate) fn check(desk: &Desk, from: IpAddr) -> CheckEnable {
-        let views = std::sync::Arc::clone(&desk.views);
-        Box::new(move |level, given| {
-            // no user has such a name
-            let name = format!("\0enable {level}");
-            if let Some(wait) = views.lockout.wait(from, &name, now()) {
-                tracing::warn!(
-                    "`enable` from {from} is not checked for {} s: too many failures",
-                    wait.as_secs() + 1
-                );
-                return Enabled::Wrong;
-            }
-            let outcome = Self::outcome(&views.parsed().config, level, given);
-            match outcome {
-                Enabled::Right => views.lockout.passed(from, &name, now()),
-                Enabled::Wrong => views.lockout.failed(from, &name, now()),
-                Enabled::NotSet => {}
-            }
-            outcome
-        })
+    /// Asks the configuration in force when the password is given, for a user who has logged in.
+    pub(crate) fn check(desk: &Desk, from: IpAddr, user: &str) -> CheckEnable {
+        let (views, user) = (std::sync::Arc::clone(&desk.views), user.to_owned());
+        Box::new(move |level, given| Self::at(&views, from, &user, level, given, now()))
+    }
+
+    /// Whether a password is right, at this time. What a user fails here counts against nobody else.
+    fn at(views: &Views, from: IpAddr, user: &str, level: u8, given: &str, now: Instant) -> Enabled {
+        // no user has such a name
+        let name = format!("\0enable {level} {user}");
+        if let Some(wait) = views.lockout.wait(from, &name, now) {
+            tracing::warn!(
+                "`enable` of {user} from {from} is not checked for {} s: too many failures",
+                wait.as_secs() + 1
+            );
+            return Enabled::Wrong;
+        }
+        let outcome = Self::outcome(&views.parsed().config, level, given);
+        match outcome {
+            Enabled::Right => views.lockout.passed(from, &name, now),
+            Enabled::Wrong => views.lockout.failed(from, &name, now),
+            Enabled::NotSet => {}
+        }
+        outcome
     }
 
     /// The `secret` of a level is used, and its `password` only if there is no `secret`.
@@ -361,19 +365,26 @@ mod tests {
         assert_eq!(Enable::outcome(&config, 3, "seven"), Enabled::NotSet);
     }
 
-    /// Whoever guesses waits, whatever user he is; from elsewhere the right one passes.
+    /// Whoever guesses waits; from elsewhere the right one passes, and so it does for another user
+    /// of that address.
     #[test]
     fn guessing_the_password_of_enable_locks_out_the_guesser_alone() {
         let desk = crate::views::tests::desk();
         let parsed = hubward_config::parse("enable secret 0 strong\n");
         desk.views.configured(std::sync::Arc::new(parsed));
-        let (guesser, other) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let (here, elsewhere) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let give = |from: IpAddr, user: &str, level: u8, given: &str, second: u64| {
+            let now = Instant::default() + Duration::from_secs(second);
+            Enable::at(&desk.views, from, user, level, given, now)
+        };
         for _ in 0..3 {
-            assert_eq!(Enable::check(&desk, guesser)(15, "weak"), Enabled::Wrong);
+            assert_eq!(give(here, "eve", 15, "weak", 0), Enabled::Wrong);
         }
-        assert_eq!(Enable::check(&desk, guesser)(15, "strong"), Enabled::Wrong, "it is not even looked at");
-        assert_eq!(Enable::check(&desk, other)(15, "strong"), Enabled::Right);
-        assert_eq!(Enable::check(&desk, guesser)(7, "x"), Enabled::NotSet);
+        assert_eq!(give(here, "eve", 15, "strong", 1), Enabled::Wrong, "it is not even looked at");
+        assert_eq!(give(here, "admin", 15, "strong", 1), Enabled::Right);
+        assert_eq!(give(elsewhere, "eve", 15, "strong", 1), Enabled::Right);
+        assert_eq!(give(here, "eve", 7, "x", 1), Enabled::NotSet);
+        assert_eq!(give(here, "eve", 15, "strong", 2), Enabled::Right, "after two seconds");
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Connection {
 
     fn shell(&mut self, id: ChannelId) -> bool {
         let Some((_, place, rights)) = self.enter() else { return false };
-        let (desk, from) = (self.desk.clone(), self.from.ip());
+        let (desk, from, user) = (self.desk.clone(), self.from.ip(), self.user.clone());
         self.begin(id, move |inputs, output, terminal| {
             let window = terminal.unwrap_or(Terminal { length: 0, width: 0 });
             let terminal = Terminal {
@@ -182,7 +182,7 @@ impl Connection {
                 width: rights.width.map_or(window.width, usize::from),
             };
             let (privilege, exec_timeout) = (rights.privilege, rights.exec_timeout);
-            let enable = Some(auth::Enable::check(&desk, from));
+            let enable = Some(auth::Enable::check(&desk, from, &user));
             let login = Login { privilege, place, exec_timeout, terminal, enable };
             if let Err(error) = serve::serve(&inputs, output, &login, &desk) {
                 tracing::debug!("an SSH session ended: {error}");

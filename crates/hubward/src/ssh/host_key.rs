@@ -3,6 +3,7 @@
 use crate::base::files;
 use anyhow::Context as _;
 use hubward_linux::owned::set_aside;
+use hubward_linux::privilege::leave_to_owner_of_folder;
 use hubward_linux::random;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
@@ -29,7 +30,8 @@ pub(super) fn load(state: &Path) -> anyhow::Result<PrivateKey> {
     let key = Ed25519Keypair::from_seed(&random::seed()?);
     let key = PrivateKey::new(KeypairData::Ed25519(key), "hubward")?;
     // a new file is readable by its owner only
-    match files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes()) {
+    let written = files::replace(&path, key.to_openssh(LineEnding::LF)?.as_bytes());
+    match written.and_then(|()| Ok(leave_to_owner_of_folder(&path)?)) {
         Ok(()) => tracing::info!("made the SSH host key {}", path.display()),
         Err(error) => tracing::error!("the SSH host key will change at the next restart: {error:#}"),
     }

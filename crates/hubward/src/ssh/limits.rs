@@ -1,6 +1,7 @@
 //! How many connections may be in the login phase, in total and from one address, and how often one
-//! address may connect.
+//! address may connect. An address of IPv6 is its network of 64 bits, as for passwords.
 
+use crate::base::lockout::Source;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,15 +24,15 @@ pub(super) struct Admission(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    unknown: BTreeMap<IpAddr, usize>,
-    begun: BTreeMap<IpAddr, (u32, Instant)>,
+    unknown: BTreeMap<Source, usize>,
+    begun: BTreeMap<Source, (u32, Instant)>,
 }
 
 /// A place among those who are not known yet; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     admission: Arc<Admission>,
-    from: IpAddr,
+    from: Source,
 }
 
 impl Admission {
@@ -41,6 +42,7 @@ impl Admission {
     }
 
     fn admit_at(self: &Arc<Self>, from: IpAddr, now: Instant) -> Option<Place> {
+        let from = Source::of(from);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = state.unknown.values().sum();
         if all >= UNKNOWN || state.unknown.get(&from).is_some_and(|count| *count >= UNKNOWN_FROM_ONE) {
@@ -121,6 +123,22 @@ mod tests {
         }
         let state = admission.0.lock().unwrap();
         assert_eq!(state.begun.len(), ADDRESSES);
-        assert!(!state.begun.contains_key(&address(0)));
+        assert!(!state.begun.contains_key(&Source::of(address(0))));
+    }
+
+    /// A machine has as many addresses as it likes in its network of 64 bits.
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let admission = Arc::new(Admission::default());
+        let of = |network: u16, host: usize| {
+            let host = u16::try_from(host).unwrap();
+            IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host])
+        };
+        let places: Vec<_> =
+            (0..UNKNOWN_FROM_ONE + 5).filter_map(|host| admission.admit(of(1, host))).collect();
+        assert_eq!(places.len(), UNKNOWN_FROM_ONE);
+        assert!(admission.admit(of(2, 1)).is_some(), "another network has a measure of its own");
+        drop(places);
+        assert!(admission.admit(of(1, 77)).is_some());
     }
 }

@@ -147,7 +147,7 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         }
         Refusal::KeyOfMany(identity) => Explanation::new(
             "key-of-many",
-            format!("{peer} initiates aggressive mode as {identity}, and the key here is that of many peers: the answer would show anybody who asks a hash of it, to guess it by. So there is none."),
+            format!("{peer} initiates aggressive mode as {identity}, and the key here is that of many peers: the answer would contain a hash from which the key can be guessed, so no answer is sent."),
         )
         .side("phase 1", "aggressive mode", "main mode, or a key for this peer alone", true)
         .line(found_key().map(|found| found.key.line))
@@ -215,7 +215,7 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         ),
         Refusal::TooManyChildren { limit } => Explanation::new(
             "too-many-children",
-            format!("{peer} has as many tunnels as one peer may have, {limit}, and asks for one more: each line of its crypto access list takes one."),
+            format!("{peer} asks for one more tunnel and already has {limit}, the most that one peer may have: each line of its crypto access list takes one."),
         )
         .side("tunnels", "one more", limit.to_string(), true)
         .line(acl_lines(parsed, policy, |_| true))

@@ -71,7 +71,7 @@ fn confined(lab: &Lab) -> Result<()> {
     let process = process(hub.socket())?;
     look(&process)?;
     // another user may not look into it: it is not dumpable, so its files are root's
-    assert!(hub.log().contains("keeps at most CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE"));
+    assert!(hub.log().contains("Capabilities kept: CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE"));
     let ready = hub.log().matches(" is ready").count();
     let _restarts = hub.exec("reload");
     wait::until(

@@ -9,6 +9,7 @@
 
 use crate::base::clock::now;
 use crate::base::inbox::Inbox;
+use crate::base::lockout::Source;
 use crate::gateway::aaa;
 use crate::supervise::{BEAT, Heart, Supervisor};
 use crate::views::Views;
@@ -17,6 +18,7 @@ use hubward_crypto::secret::Secret;
 use hubward_proto::ike::io::{Answer, AskId};
 use hubward_proto::limits;
 use hubward_proto::names::Untrusted;
+use hubward_proto::time::Instant;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,9 +45,9 @@ pub(crate) enum Work {
 
 impl Work {
     /// Where a login comes from.
-    fn source(&self) -> Option<IpAddr> {
+    fn source(&self) -> Option<Source> {
         match self {
-            Self::Check { from, .. } => Some(*from),
+            Self::Check { from, .. } => Some(Source::of(*from)),
             Self::LookUp { .. } => None,
         }
     }
@@ -213,18 +215,22 @@ fn work(heart: &Heart, queue: &Queue, gateway: &Inbox, views: &Views) {
         let answer = match work {
             Work::LookUp { list, group } => known.groups.authorize(&known.config, list.as_deref(), &group),
             Work::Check { list, user, password, from } => {
-                let answer = check(&known.config, &list, &user, &password, from, views);
+                let answer = check(&known.config, &list, &user, &password, from, views, now());
                 queue.checked();
+                let user = Untrusted::new(user.as_bytes());
+                let whose = format!("[user: {user}] [Source: {from}] [list: {list}]");
                 let told = match &answer {
                     Answer::Rejected { reason } => {
-                        let user = Untrusted::new(user.as_bytes());
-                        Some(format!("[user: {user}] [Source: {from}] [list: {list}] [reason: {reason}]"))
+                        Some(format!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed {whose} [reason: {reason}]"))
                     }
+                    Answer::Later => Some(format!(
+                        "%SEC_LOGIN-4-LATER: a login was not checked, and is asked for again {whose} [reason: too many failures of others at its address]"
+                    )),
                     _ => None,
                 };
                 let answered = gateway.answer(id, answer);
                 if let Some(told) = told {
-                    tracing::warn!("%SEC_LOGIN-4-LOGIN_FAILED: Login failed {told}");
+                    tracing::warn!("{told}");
                 }
                 if answered {
                     continue;
@@ -239,16 +245,27 @@ fn work(heart: &Heart, queue: &Queue, gateway: &Inbox, views: &Views) {
 }
 
 /// Checks a user, unless he has to wait because too many of his passwords were wrong: that is
-/// answered like another wrong one.
-fn check(config: &Config, list: &str, user: &str, password: &Secret, from: IpAddr, views: &Views) -> Answer {
-    if let Some(wait) = views.lockout.wait(from, user, now()) {
+/// answered like another wrong one. One who waits for what others failed is asked again.
+fn check(
+    config: &Config,
+    list: &str,
+    user: &str,
+    password: &Secret,
+    from: IpAddr,
+    views: &Views,
+    now: Instant,
+) -> Answer {
+    if let Some(wait) = views.lockout.wait(from, user, now) {
+        if views.lockout.waits_for_others(from, user, now) {
+            return Answer::Later;
+        }
         let seconds = wait.as_secs() + 1;
         return Answer::Rejected { reason: format!("too many failures; not checked for {seconds} s") };
     }
     let answer = aaa::authenticate(config, list, user, password);
     match &answer {
-        Answer::Accepted { .. } => views.lockout.passed(from, user, now()),
-        Answer::Rejected { .. } => views.lockout.failed(from, user, now()),
+        Answer::Accepted { .. } => views.lockout.passed(from, user, now),
+        Answer::Rejected { .. } => views.lockout.failed(from, user, now),
         _ => {}
     }
     answer
@@ -334,23 +351,31 @@ mod tests {
         let views = crate::views::tests::desk().views;
         let text = "username a password 0 right\naaa new-model\naaa authentication login x local\n";
         let config = hubward_config::parse(text).config;
-        let give = |user: &str, given: &str, address: u8| {
+        let give = |user: &str, given: &str, address: u8, second: u64| {
             let from = IpAddr::from([192, 0, 2, address]);
-            super::check(&config, "x", user, &Secret::new(given.as_bytes()), from, &views)
+            let now = Instant::default() + Duration::from_secs(second);
+            super::check(&config, "x", user, &Secret::new(given.as_bytes()), from, &views, now)
         };
         for _ in 0..3 {
-            let Answer::Rejected { reason } = give("a", "guess", 1) else { panic!("a guess") };
+            let Answer::Rejected { reason } = give("a", "guess", 1, 0) else { panic!("a guess") };
             assert_eq!(reason, "wrong password");
         }
-        let Answer::Rejected { reason } = give("a", "right", 1) else { panic!("it is checked") };
+        let Answer::Rejected { reason } = give("a", "right", 1, 1) else { panic!("it is checked") };
         assert!(reason.starts_with("too many failures"), "{reason}");
-        assert!(matches!(give("a", "right", 2), Answer::Accepted { .. }));
+        assert!(matches!(give("a", "right", 2, 1), Answer::Accepted { .. }));
         for _ in 0..3 {
-            give("nobody", "guess", 3);
+            give("nobody", "guess", 3, 1);
         }
         assert!(
-            matches!(give("nobody", "guess", 3), Answer::Rejected { reason } if reason.starts_with("too many"))
+            matches!(give("nobody", "guess", 3, 1), Answer::Rejected { reason } if reason.starts_with("too many"))
         );
+        assert!(matches!(give("a", "right", 1, 2), Answer::Accepted { .. }), "after two seconds");
+        // one who waits for what others failed is not told that his password is wrong
+        for number in 0..10 {
+            give(&format!("other{number}"), "guess", 4, 3);
+        }
+        assert!(matches!(give("a", "right", 4, 3), Answer::Later));
+        assert!(matches!(give("a", "right", 4, 6), Answer::Accepted { .. }));
     }
 
     /// A login is checked against the configuration that was in force when it arrived.
