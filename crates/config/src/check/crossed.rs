@@ -129,7 +129,8 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
     // a network comes directly behind those that contain it
     flows.sort_by_key(|one| (one.flow.1.network(), one.flow.1.prefix_len()));
     let mut around: Vec<Of> = Vec::new();
-    let (mut told, mut compared) = (BTreeSet::new(), 0_usize);
+    let mut told: BTreeMap<(usize, bool), BTreeSet<usize>> = BTreeMap::new();
+    let mut compared = 0_usize;
     for one in flows {
         while around.pop_if(|wide| !wide.flow.1.contains(&one.flow.1)).is_some() {}
         compared += around.len();
@@ -143,8 +144,12 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
             let narrower = inside(later.flow, first.flow) && later.flow != first.flow;
             let (Some(before), Some(behind)) = (own.get(first.entry), own.get(later.entry)) else { continue };
             let same_peers = before.entry.peers == behind.entry.peers;
-            // one that takes its packets is enough to say of an entry
-            if narrower || same_peers && !inside(first.flow, later.flow) || !told.insert(later.entry) {
+            if narrower || same_peers && !inside(first.flow, later.flow) {
+                continue;
+            }
+            // some that take its packets are enough to say of an entry
+            let takers = told.entry((later.entry, same_peers)).or_default();
+            if takers.len() >= TAKERS || !takers.insert(first.entry) {
                 continue;
             }
             let narrow = |one: IpNet, other: IpNet| if one.contains(&other) { other } else { one };
@@ -171,6 +176,10 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
         around.push(one);
     }
 }
+
+/// Entries that are named of those that take packets from one: of those to the same peer, and of
+/// those to others.
+const TAKERS: usize = 2;
 
 /// Pairs of lines that are compared: where more overlap, nobody reads what is said of them.
 const COMPARED: usize = 4_000_000;
@@ -291,6 +300,36 @@ mod tests {
             ),
             []
         );
+    }
+
+    /// What an entry to the same peer takes hides nothing of what goes to another.
+    #[test]
+    fn packets_for_another_peer_are_told_beside_those_for_the_same() {
+        let entry = |sequence: usize, peer: &str, lines: &str| {
+            format!(
+                "ip access-list extended L{sequence}\n{lines}crypto map M {sequence} ipsec-isakmp\n set peer {peer}\n match address L{sequence}\n"
+            )
+        };
+        let [one, other] = PEERS;
+        let (near, far) = (ip("10.1.1.0", "10.2.5.0"), ip("10.1.1.0", "10.3.5.0"));
+        let text = entry(10, one, &format!(" {near}\n"))
+            + &entry(20, other, &format!(" {far}\n"))
+            + &entry(30, one, &format!(" {near}\n {far}\n"));
+        let told = crate::parse(&text).diagnostics;
+        let told = told.iter().filter(|told| told.code == Code::Overlap);
+        let told: Vec<_> = told.map(|told| (told.severity, told.message.as_str())).collect();
+        let says = |severity, words: &str| {
+            told.iter().any(|(own, text)| *own == severity && text.contains(words) && text.contains("M 30"))
+        };
+        assert!(says(Severity::Notice, "entry 10 to the same peer"), "{told:?}");
+        assert!(says(Severity::Warning, "go to the peer of entry 20"), "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
+        // however many take them
+        let crowd: String = (1..40).map(|number| entry(number, one, &format!(" {near}\n"))).collect();
+        let text = crowd + &entry(50, other, &format!(" {near}\n"));
+        let told = crate::parse(&text).diagnostics;
+        assert!(told.iter().any(|told| told.severity == Severity::Warning && told.message.contains("M 50")));
+        assert!(told.iter().filter(|told| told.code == Code::Overlap).count() <= 40 * super::TAKERS);
     }
 
     #[test]

@@ -151,6 +151,14 @@ fn nothing_that_gives_addresses() {
             "The client at 10.51.82.100 gets no address: its group uses pool ippool, which is not configured.",
             vec![group],
         ),
+        // the pool of all clients is the group's
+        (
+            edit(HUB, "  pool ippool\n", "")
+                + "\ncrypto isakmp client configuration address-pool local other\n",
+            "no-address",
+            "The client at 10.51.82.100 gets no address: its group uses pool other, which is not configured.",
+            vec![group],
+        ),
         (
             edit(HUB, "  client configuration address respond\n", ""),
             "no-mode-config",
