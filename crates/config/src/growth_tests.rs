@@ -127,10 +127,13 @@ fn forms(lines: [usize; 2]) {
                     lines.collect()
                 };
                 let known = wrong.len();
-                wrong.extend(growth(lines, &together).map(|why| format!("{mode:?}: {}: {why}", line(tokens, 0))));
+                wrong.extend(
+                    growth(lines, &together).map(|why| format!("{mode:?}: {}: {why}", line(tokens, 0))),
+                );
                 if wrong.len() == known {
                     wrong.extend(
-                        growth(lines, &apart).map(|why| format!("{mode:?}: {}, apart: {why}", line(tokens, 0))),
+                        growth(lines, &apart)
+                            .map(|why| format!("{mode:?}: {}, apart: {why}", line(tokens, 0))),
                     );
                 }
             }
@@ -155,7 +158,10 @@ fn fates(lines: [usize; 2]) {
                     if apart && number % 4 == 0 {
                         text.push_str(&opener(mode, number));
                     }
-                    text.push_str(&format!(" {} x{number}\n", line(&without[number % without.len()], number)));
+                    text.push_str(&format!(
+                        " {} x{number}\n",
+                        line(&without[number % without.len()], number)
+                    ));
                 }
                 text
             };

@@ -5,7 +5,7 @@ use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, Addressing, Config, CryptoMap, Interface, MapEntry};
 use crate::nets::Nets;
-use crate::verdict::{Flow, selected};
+use crate::verdict::{Flow, closes_more, selected};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -45,12 +45,28 @@ pub(super) fn selecting(config: &Config) -> Vec<Selecting<'_>> {
     out
 }
 
+/// Lists of crypto maps of which more may be made unreachable than they select.
+fn cut_short(config: &Config, found: &mut Vec<Diagnostic>) {
+    let entries = config.maps.iter().flat_map(|map| &map.entries);
+    let named: BTreeSet<&str> = entries.filter_map(|entry| entry.terms.acl.as_deref()).collect();
+    let lists = config.acls.iter().filter(|acl| named.contains(acl.name.as_str()));
+    for acl in lists.filter(|acl| closes_more(config, acl)) {
+        let message = format!(
+            "the deny lines of access list {} cut the others into so many networks that not all of them count: without its tunnel, more is unreachable than the tunnel carried",
+            acl.name
+        );
+        let remedy = "permit only the networks of the tunnel, so that fewer lines deny";
+        say(found, Severity::Notice, Code::Overlap, acl.line, message, remedy);
+    }
+}
+
 /// Whether two networks have an address in common.
 pub(super) fn meet(one: IpNet, other: IpNet) -> bool {
     one.contains(&other) || other.contains(&one)
 }
 
 pub(super) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    cut_short(config, found);
     let all = selecting(config);
     let mut of_map: BTreeMap<&str, Vec<&Selecting<'_>>> = BTreeMap::new();
     for one in &all {
@@ -330,6 +346,19 @@ mod tests {
         let told = crate::parse(&text).diagnostics;
         assert!(told.iter().any(|told| told.severity == Severity::Warning && told.message.contains("M 50")));
         assert!(told.iter().filter(|told| told.code == Code::Overlap).count() <= 40 * super::TAKERS);
+    }
+
+    #[test]
+    fn a_list_that_is_not_followed_to_the_last_line_is_told() {
+        let list = |hosts: usize| {
+            let deny = (0..hosts).map(|host| format!(" deny ip any host 10.{host}.1.1\n"));
+            let list = deny.collect::<String>() + " permit ip any 10.0.0.0 0.255.255.255\n";
+            let entry = "crypto map M 10 ipsec-isakmp\n set peer 198.51.100.10\n match address A\n";
+            let told = crate::parse(&format!("ip access-list extended A\n{list}{entry}")).diagnostics;
+            told.iter().filter(|told| told.message.contains("more is unreachable")).count()
+        };
+        assert_eq!(list(5), 0);
+        assert_eq!(list(90), 1);
     }
 
     #[test]

@@ -202,9 +202,7 @@ fn profile_of<'p>(failure: &Failure, policy: &'p Policy) -> Option<&'p IsakmpPro
 /// The client's group: its identity, or the one that its profile names.
 fn group_of<'c>(failure: &Failure, parsed: &'c Parsed, policy: &Policy) -> Option<&'c Group> {
     let config = &parsed.config;
-    let identity = failure.identity.as_ref()?;
-    let name = identity.to_string();
+    let name = failure.identity.as_ref()?.to_string();
     let of_profile = || config.group_for(profile_of(failure, policy)?.group.as_ref()?);
-    let named = config.groups.iter().find(|group| group.name == name).or_else(of_profile);
-    named.or_else(|| config.group_for(&name).filter(|_| matches!(identity, Identity::KeyId(_))))
+    config.groups.iter().find(|group| group.name == name).or_else(of_profile)
 }
