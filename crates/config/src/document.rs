@@ -19,6 +19,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// What a line is that is this for one interface and that for another: what it lacks for one,
+    /// it lacks.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let rank = |class: Self| match class {
+            Self::Blank => 0,
+            Self::NoOp => 1,
+            Self::Implemented => 2,
+            Self::Inert => 3,
+            Self::Unsupported => 4,
+            Self::Unknown => 5,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+
     /// The stable name, as it is printed.
     pub const fn name(self) -> &'static str {
         match self {

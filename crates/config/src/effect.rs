@@ -60,12 +60,17 @@ const TUNNEL: &str = "the interface does not exist here, and the networks behind
 /// Of tunnel interfaces and VRFs it is not true that packets are forwarded without them.
 fn held_otherwise(parsed: &mut Parsed) {
     let mut held: BTreeMap<u32, &str> = BTreeMap::new();
-    for block in blocks(parsed) {
-        let name = block.interface();
-        let absent = block.head.begins("interface") && has_no_link(&name);
+    let blocks = blocks(parsed);
+    let is_absent = |block: &Block<'_>| has_no_link(&block.interface());
+    // a line of a range may be that of an interface that exists, too
+    let exist = blocks.iter().filter(|block| block.head.begins("interface") && !is_absent(block));
+    let exist: BTreeSet<u32> = exist.flat_map(|block| &block.below).map(|line| line.line).collect();
+    for block in &blocks {
+        let absent = block.head.begins("interface") && is_absent(block);
         for line in block.lines() {
             let known = HELD.iter().find(|(words, _)| line.begins(words)).map(|(_, holds)| *holds);
-            held.extend(known.or(absent.then_some(TUNNEL)).map(|holds| (line.line, holds)));
+            let tunnel = (absent && !exist.contains(&line.line)).then_some(TUNNEL);
+            held.extend(known.or(tunnel).map(|holds| (line.line, holds)));
         }
     }
     // where an interface is given again, its head is not among its lines
@@ -552,13 +557,35 @@ mod tests {
     #[test]
     fn every_interface_of_a_range_is_spoken_of() {
         for members in ["FastEthernet0/0.5 , FastEthernet0/1", "FastEthernet0/1 , FastEthernet0/0.5"] {
-            let told = parse(&format!("interface range {members}\n encapsulation dot1Q 5\n")).diagnostics;
+            let parsed = parse(&format!("interface range {members}\n encapsulation dot1Q 5\n"));
+            // what it lacks on one interface, the line lacks
+            assert_eq!(parsed.document.lines[1].class, Class::Unsupported, "{members}");
+            let told = parsed.diagnostics;
             let of_line: Vec<_> = told.iter().filter(|told| told.line == 2).map(|told| told.code).collect();
             assert_eq!(of_line, [Code::Forwarding], "{members}: {told:?}");
         }
         let told =
             parse("interface range FastEthernet0/0 - 3\n ip address 10.0.0.1 255.0.255.0\n").diagnostics;
         assert_eq!(told.iter().filter(|told| told.line == 2).count(), 1, "{told:?}");
+    }
+
+    /// What a tunnel in a range does not do, the interfaces beside it do not do either.
+    #[test]
+    fn a_tunnel_of_a_range_does_not_speak_for_the_interfaces_that_exist() {
+        for (members, forwarded) in [
+            ("FastEthernet0/0 , Tunnel1", true),
+            ("Tunnel1 , FastEthernet0/0", true),
+            ("Tunnel1 - 2", false),
+            ("FastEthernet0/0 - 1", true),
+        ] {
+            let text = format!(
+                "route-map X permit 10\n set ip next-hop 10.1.1.1\ninterface range {members}\n ip policy route-map X\n"
+            );
+            let told = parse(&text).diagnostics;
+            let of_line: Vec<_> = told.iter().filter(|told| told.line == 4).collect();
+            assert!(of_line.len() == 1 && of_line[0].code == Code::Forwarding, "{members}: {told:?}");
+            assert_eq!(of_line[0].message.contains(FORWARDED), forwarded, "{members}: {told:?}");
+        }
     }
 
     /// Two models that mean the same are equal, whether lists have lines that were understood or not.

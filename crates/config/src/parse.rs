@@ -416,7 +416,8 @@ fn command(
             class = run(parsed, draft, (&mut mode, &mut also), row, &matched, &entered);
             for place in open.last().filter(|_| row.action.folds()).map_or(&[][..], |open| &open.also) {
                 let mut other = Mode::Interface(*place);
-                run(parsed, draft, (&mut other, &mut Vec::new()), row, &matched, &entered);
+                let also = run(parsed, draft, (&mut other, &mut Vec::new()), row, &matched, &entered);
+                class = class.and(also);
             }
             // what is said of several interfaces is said once
             let mut said = BTreeSet::new();

@@ -112,7 +112,7 @@ pub(crate) fn idle(
         quiet("dot1x", NO_PORT);
         quiet("aaa authentication dot1x", NO_PORT);
     }
-    out.extend(ports(blocks));
+    out.extend(ports(blocks, &used));
     out.extend(route_maps(&used, &is_open));
     out.extend(lists(blocks, &is_open));
     // what restricts commands restricts those of configuration mode, and nothing without it
@@ -134,15 +134,23 @@ fn controls_port(line: &Spelled<'_>) -> bool {
     line.has("port-control") && !line.has("force-authorized")
 }
 
-/// Settings of 802.1X of interfaces that let every host in.
-fn ports(blocks: &[Block<'_>]) -> impl Iterator<Item = (u32, &'static str)> {
+/// Settings of 802.1X of interfaces that let every host in. `used` are the blocks of what carries
+/// packets.
+fn ports(blocks: &[Block<'_>], used: &[&Block<'_>]) -> impl Iterator<Item = (u32, &'static str)> {
     const OF_PORTS: [&str; 4] = ["dot1x", "authentication", "access-session", "mab"];
-    let open_to_all = |block: &&Block<'_>| {
-        block.head.begins("interface")
-            && !block.below.iter().any(|line| controls_port(line) || line.begins("source template"))
+    let controls = |block: &Block<'_>| {
+        block.below.iter().any(|line| controls_port(line) || line.begins("source template"))
     };
+    // a line of a range may be that of a port that asks its hosts, too
+    let controlled = used.iter().filter(|block| block.head.begins("interface") && controls(block));
+    let controlled: BTreeSet<u32> = controlled.flat_map(|block| &block.below).map(|line| line.line).collect();
+    let open_to_all = move |block: &&Block<'_>| block.head.begins("interface") && !controls(block);
     let lines = blocks.iter().filter(open_to_all).flat_map(|block| &block.below);
-    lines.filter(|line| OF_PORTS.iter().any(|words| line.begins(words))).map(|line| (line.line, NO_PORT))
+    lines
+        .filter(|line| OF_PORTS.iter().any(|words| line.begins(words)))
+        .map(|line| line.line)
+        .filter(move |line| !controlled.contains(line))
+        .map(|line| (line, NO_PORT))
 }
 
 /// What route maps set that no interface and nothing of this machine's own is routed by.
@@ -337,6 +345,15 @@ mod tests {
                 vec![3, 4],
             ),
             ("interface FastEthernet0/0\n mab\n source template T\n", vec![3]),
+            // a port of a range that lets every host in does not speak for the others
+            (
+                "interface range FastEthernet0/0 - 1\n dot1x pae authenticator\ninterface FastEthernet0/1\n authentication port-control auto\n",
+                vec![3, 5],
+            ),
+            (
+                "interface range FastEthernet0/0 - 1\n dot1x pae authenticator\ninterface FastEthernet0/1\n authentication port-control auto\n shutdown\n",
+                vec![],
+            ),
             ("interface FastEthernet0/0\n ip multicast boundary 10\nip multicast-routing\n", vec![3]),
             ("interface FastEthernet0/0\n ip dhcp snooping limit rate 5\n", vec![3]),
             ("interface FastEthernet0/0\n ip verify source\n", vec![3]),

@@ -698,8 +698,8 @@ fn ipv6_lists_are_read_whole() {
     assert_eq!(
         lines,
         [
-            n(Some(10), "permit tcp 2001:db8::/32 any eq www established"),
-            n(Some(15), "permit udp any host 2001:db8::5 eq domain"),
+            n(Some(10), "permit tcp 2001:DB8::/32 any eq www established"),
+            n(Some(15), "permit udp any host 2001:DB8::5 eq domain"),
             n(Some(20), "permit icmp any any nd-na"),
             n(Some(25), "permit ipv6 any any flow-label 5 routing log"),
             n(Some(35), "deny ipv6 any any"),

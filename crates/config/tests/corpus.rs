@@ -10,7 +10,7 @@ use hubward_config::parse;
 use hubward_config::source::decode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Heads of lines that must never be left unknown in a file that is a configuration and not a page
 /// about one.
@@ -25,26 +25,11 @@ const KNOWN: [&str; 8] = [
     "set ",
 ];
 
-/// Lines of a part that is typed: each line reads all before it.
-const PART: usize = 400;
-
-/// A configuration in parts of about so many lines, each of which begins with a global command.
-fn parts(text: &str) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut lines = 0;
-    for line in parse(text).document.lines {
-        let is_global = line.under.is_none() && line.class != Class::Blank;
-        if parts.is_empty() || is_global && lines >= PART {
-            parts.push(String::new());
-            lines = 0;
-        }
-        lines += 1;
-        if let Some(part) = parts.last_mut() {
-            part.push_str(&line.text);
-            part.push('\n');
-        }
-    }
-    parts
+/// Whether a file is a page about configurations, or a log of a terminal, with other text between
+/// the commands.
+fn is_page(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    name.contains(".md.") || name.contains("README") || name.contains(".log.")
 }
 
 /// Entered line by line in configuration mode, a configuration means the same as in a file; a line
@@ -135,7 +120,11 @@ fn replace(paths: &[PathBuf]) -> Result<(), Failed> {
                     match lines.get_mut(&line) {
                         Some(count @ 2..) => *count -= 1,
                         Some(_) => drop(lines.remove(&line)),
-                        None => return Err(format!("{line:?} is not there to be taken away").into()),
+                        None => {
+                            let (from, to) = (from.display(), to.display());
+                            let why = format!("{from} to {to}: {line:?} is not there to be taken away");
+                            return Err(why.into());
+                        }
                     }
                 }
             }
@@ -145,10 +134,10 @@ fn replace(paths: &[PathBuf]) -> Result<(), Failed> {
         }
     }
     // what takes the place of another is read as it is: it prints and means the same
-    for text in &texts {
+    for (text, path) in texts.iter().zip(paths) {
         let parsed = parse(text);
         if parsed.document.print() != *text || parse(&parsed.document.print()) != parsed {
-            return Err("what is printed is not what was read".into());
+            return Err(format!("{}: what is printed is not what was read", path.display()).into());
         }
     }
     Ok(())
@@ -162,8 +151,7 @@ fn check(path: &PathBuf) -> Result<(), Failed> {
         }
     }
     let parsed = parse(&read(path));
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    if name.contains(".md.") || name.contains("README") || name.contains(".log.") {
+    if is_page(path) {
         return Ok(());
     }
     for (index, line) in parsed.document.lines.iter().enumerate() {
@@ -206,8 +194,11 @@ fn main() {
     let paths = [common::configurations(&examples), common::corpus()].concat();
     for path in &paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        for (number, part) in (1..).zip(parts(&read(path))) {
-            trials.push(Trial::test(format!("corpus::typed::{name}::{number}"), move || type_in(&part)));
+        // of a page the lines that are no commands say what the others are
+        if !is_page(path) {
+            let typed = path.clone();
+            let kind = format!("corpus::typed::{name}");
+            trials.push(Trial::test(kind, move || type_in(&read(&typed))));
         }
         let path = path.clone();
         trials.push(Trial::test(format!("corpus::{name}"), move || check(&path)));

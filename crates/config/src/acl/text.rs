@@ -206,8 +206,11 @@ impl Display for AclAddress {
         match self {
             Self::V4(wildcard) => wildcard.fmt(f),
             Self::V6(net) if net.prefix_len() == 0 => f.write_str("any"),
-            Self::V6(net) if net.prefix_len() == 128 => write!(f, "host {}", net.addr()),
-            Self::V6(net) => net.fmt(f),
+            // IOS prints these in capitals
+            Self::V6(net) if net.prefix_len() == 128 => {
+                write!(f, "host {}", net.addr().to_string().to_uppercase())
+            }
+            Self::V6(net) => f.write_str(&net.to_string().to_uppercase()),
             Self::Group(name) => write!(f, "object-group {name}"),
             Self::Name(name) => write!(f, "host {name}"),
         }

@@ -5,7 +5,7 @@ use super::say;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::model::{Acl, Addressing, Config, CryptoMap, Interface, MapEntry};
 use crate::nets::Nets;
-use crate::verdict::{Flow, selected};
+use crate::verdict::{Flow, closes_more, selected};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -45,12 +45,28 @@ pub(super) fn selecting(config: &Config) -> Vec<Selecting<'_>> {
     out
 }
 
+/// Lists of crypto maps of which more may be made unreachable than they select.
+fn cut_short(config: &Config, found: &mut Vec<Diagnostic>) {
+    let entries = config.maps.iter().flat_map(|map| &map.entries);
+    let named: BTreeSet<&str> = entries.filter_map(|entry| entry.terms.acl.as_deref()).collect();
+    let lists = config.acls.iter().filter(|acl| named.contains(acl.name.as_str()));
+    for acl in lists.filter(|acl| closes_more(config, acl)) {
+        let message = format!(
+            "the deny lines of access list {} cut the others into so many networks that not all of them count: without its tunnel, more is unreachable than the tunnel carried",
+            acl.name
+        );
+        let remedy = "permit only the networks of the tunnel, so that fewer lines deny";
+        say(found, Severity::Notice, Code::Overlap, acl.line, message, remedy);
+    }
+}
+
 /// Whether two networks have an address in common.
 pub(super) fn meet(one: IpNet, other: IpNet) -> bool {
     one.contains(&other) || other.contains(&one)
 }
 
 pub(super) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    cut_short(config, found);
     let all = selecting(config);
     let mut of_map: BTreeMap<&str, Vec<&Selecting<'_>>> = BTreeMap::new();
     for one in &all {
@@ -129,7 +145,8 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
     // a network comes directly behind those that contain it
     flows.sort_by_key(|one| (one.flow.1.network(), one.flow.1.prefix_len()));
     let mut around: Vec<Of> = Vec::new();
-    let (mut told, mut compared) = (BTreeSet::new(), 0_usize);
+    let mut told: BTreeMap<(usize, bool), BTreeSet<usize>> = BTreeMap::new();
+    let mut compared = 0_usize;
     for one in flows {
         while around.pop_if(|wide| !wide.flow.1.contains(&one.flow.1)).is_some() {}
         compared += around.len();
@@ -143,8 +160,12 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
             let narrower = inside(later.flow, first.flow) && later.flow != first.flow;
             let (Some(before), Some(behind)) = (own.get(first.entry), own.get(later.entry)) else { continue };
             let same_peers = before.entry.peers == behind.entry.peers;
-            // one that takes its packets is enough to say of an entry
-            if narrower || same_peers && !inside(first.flow, later.flow) || !told.insert(later.entry) {
+            if narrower || same_peers && !inside(first.flow, later.flow) {
+                continue;
+            }
+            // some that take its packets are enough to say of an entry
+            let takers = told.entry((later.entry, same_peers)).or_default();
+            if takers.len() >= TAKERS || !takers.insert(first.entry) {
                 continue;
             }
             let narrow = |one: IpNet, other: IpNet| if one.contains(&other) { other } else { one };
@@ -171,6 +192,10 @@ fn overlaps(own: &[&Selecting<'_>], found: &mut Vec<Diagnostic>) {
         around.push(one);
     }
 }
+
+/// Entries that are named of those that take packets from one: of those to the same peer, and of
+/// those to others.
+const TAKERS: usize = 2;
 
 /// Pairs of lines that are compared: where more overlap, nobody reads what is said of them.
 const COMPARED: usize = 4_000_000;
@@ -291,6 +316,49 @@ mod tests {
             ),
             []
         );
+    }
+
+    /// What an entry to the same peer takes hides nothing of what goes to another.
+    #[test]
+    fn packets_for_another_peer_are_told_beside_those_for_the_same() {
+        let entry = |sequence: usize, peer: &str, lines: &str| {
+            format!(
+                "ip access-list extended L{sequence}\n{lines}crypto map M {sequence} ipsec-isakmp\n set peer {peer}\n match address L{sequence}\n"
+            )
+        };
+        let [one, other] = PEERS;
+        let (near, far) = (ip("10.1.1.0", "10.2.5.0"), ip("10.1.1.0", "10.3.5.0"));
+        let text = entry(10, one, &format!(" {near}\n"))
+            + &entry(20, other, &format!(" {far}\n"))
+            + &entry(30, one, &format!(" {near}\n {far}\n"));
+        let told = crate::parse(&text).diagnostics;
+        let told = told.iter().filter(|told| told.code == Code::Overlap);
+        let told: Vec<_> = told.map(|told| (told.severity, told.message.as_str())).collect();
+        let says = |severity, words: &str| {
+            told.iter().any(|(own, text)| *own == severity && text.contains(words) && text.contains("M 30"))
+        };
+        assert!(says(Severity::Notice, "entry 10 to the same peer"), "{told:?}");
+        assert!(says(Severity::Warning, "go to the peer of entry 20"), "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
+        // however many take them
+        let crowd: String = (1..40).map(|number| entry(number, one, &format!(" {near}\n"))).collect();
+        let text = crowd + &entry(50, other, &format!(" {near}\n"));
+        let told = crate::parse(&text).diagnostics;
+        assert!(told.iter().any(|told| told.severity == Severity::Warning && told.message.contains("M 50")));
+        assert!(told.iter().filter(|told| told.code == Code::Overlap).count() <= 40 * super::TAKERS);
+    }
+
+    #[test]
+    fn a_list_that_is_not_followed_to_the_last_line_is_told() {
+        let list = |hosts: usize| {
+            let deny = (0..hosts).map(|host| format!(" deny ip any host 10.{host}.1.1\n"));
+            let list = deny.collect::<String>() + " permit ip any 10.0.0.0 0.255.255.255\n";
+            let entry = "crypto map M 10 ipsec-isakmp\n set peer 198.51.100.10\n match address A\n";
+            let told = crate::parse(&format!("ip access-list extended A\n{list}{entry}")).diagnostics;
+            told.iter().filter(|told| told.message.contains("more is unreachable")).count()
+        };
+        assert_eq!(list(5), 0);
+        assert_eq!(list(90), 1);
     }
 
     #[test]

@@ -79,8 +79,10 @@ fn clients(config: &Config, translated: impl Fn(&str) -> bool) -> Vec<(&str, IpN
     if !config.maps.iter().any(|map| serves(&map)) {
         return Vec::new();
     }
-    let named = config.groups.iter().filter_map(|group| group.pool.as_ref());
-    let pools = named.flat_map(|name| config.pools.iter().filter(move |pool| pool.name == *name));
+    let of_all = config.crypto.address_pool.as_ref().map(|(pool, _)| pool.as_str());
+    let named: BTreeSet<&str> =
+        config.groups.iter().filter_map(|group| config.pool_of(group)).chain(of_all).collect();
+    let pools = config.pools.iter().filter(|pool| named.contains(pool.name.as_str()));
     // both ends of a range stand for all of it
     let ends = pools.flat_map(|pool| [(pool.name.as_str(), pool.low), (pool.name.as_str(), pool.high)]);
     ends.map(|(name, end)| (name, IpNet::from(end))).collect()
@@ -266,5 +268,8 @@ interface FastEthernet0/1
         let found = told(&text(""));
         assert!(found.len() == 1 && found[0].contains("the clients of pool P"), "{found:?}");
         assert_eq!(told(&text(" deny ip any 10.9.9.0 0.0.0.255\n")), [""; 0]);
+        let of_all =
+            text("").replace(" pool P\n", "crypto isakmp client configuration address-pool local P\n");
+        assert_eq!(told(&of_all), found);
     }
 }

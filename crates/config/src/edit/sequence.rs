@@ -6,9 +6,10 @@
 
 use super::{Opener, without_negation};
 use crate::command::Mode;
-use crate::model::{Acl, AclEntry, Config};
+use crate::model::{Acl, AclEntry, AclLine, Config};
 use crate::parse::read;
 use crate::parsed::Numbers;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The list that a typed line renumbers, if it may do so. `line` is spelled out, `within` the line
 /// that opened its mode.
@@ -34,30 +35,29 @@ pub(super) fn rewritten(old: &[&str], after: &Config, list: &str, typed: &str) -
     let (parsed, traces) = read(&text, Numbers::Kept);
     let (before, after) = (parsed.config.acl(list)?, after.acl(list)?);
     let place = |entry: &AclEntry| usize::try_from(entry.line.checked_sub(1)?).ok();
-    let known: Vec<usize> = before.entries.iter().filter_map(place).collect();
+    let known: BTreeSet<usize> = before.entries.iter().filter_map(place).collect();
+    let opening = opening(after);
     // lines of `access-list 101` cannot have numbers, so these become a list with a name
     let header = known
         .iter()
         .any(|line| traces.get(*line).is_some_and(|trace| trace.under.is_none()))
-        .then(|| opening(after));
+        .then(|| opening.clone());
     // which may have been opened by name already, without a line there
+    let others = traces.iter().enumerate().filter(|(place, _)| !known.contains(place));
+    let filled: BTreeSet<usize> = others.filter_map(|(_, trace)| trace.under).collect();
     let is_bare = |line: usize| {
-        let under = |(place, trace): (usize, &crate::parse::Trace)| {
-            trace.under == Some(line) && !known.contains(&place)
-        };
-        let opens = traces.get(line).is_some_and(|trace| trace.spelled.trim() == opening(after));
-        opens && !traces.iter().enumerate().any(under)
+        let opens = traces.get(line).is_some_and(|trace| trace.spelled.trim() == opening);
+        opens && !filled.contains(&line)
     };
-    let bare: Vec<usize> = (0..old.len()).filter(|line| header.is_some() && is_bare(*line)).collect();
-    let mut left: Vec<&AclEntry> = before.entries.iter().collect();
+    let bare: BTreeSet<usize> = (0..old.len()).filter(|line| header.is_some() && is_bare(*line)).collect();
+    let mut left: BTreeMap<&AclLine, VecDeque<&AclEntry>> = BTreeMap::new();
+    for entry in &before.entries {
+        left.entry(&entry.what).or_default().push_back(entry);
+    }
     let mut lines: Vec<String> = header.into_iter().collect();
     for entry in &after.entries {
-        let found = left.iter().position(|known| known.what == entry.what);
-        let text = match found {
-            Some(found) => {
-                let line = place(left.remove(found))?;
-                said(traces.get(line)?.spelled.trim(), list)
-            }
+        let text = match left.get_mut(&entry.what).and_then(VecDeque::pop_front) {
+            Some(found) => said(traces.get(place(found)?)?.spelled.trim(), list),
             None => said(typed.trim(), list),
         };
         let number = entry.sequence.filter(|_| !after.is_numbered_by_default());
@@ -65,7 +65,7 @@ pub(super) fn rewritten(old: &[&str], after: &Config, list: &str, typed: &str) -
         lines.push(format!(" {number}{text}"));
     }
     // a list that is empty, or was, has no place of its own for its lines
-    let first = *known.iter().min()?;
+    let first = *known.first()?;
     let mut out = Vec::with_capacity(old.len());
     for (place, text) in old.iter().enumerate() {
         if place == first {

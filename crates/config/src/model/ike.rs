@@ -272,6 +272,18 @@ pub struct Profile {
     pub line: u32,
 }
 
+impl Profile {
+    /// The names of the groups whose clients it takes: of `match identity group`, and of `client
+    /// configuration group`.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let matched = self.matches.iter().filter_map(|matched| match matched {
+            IdentityMatch::Group(name) => Some(name),
+            _ => None,
+        });
+        matched.chain(&self.group).map(String::as_str)
+    }
+}
+
 /// `crypto isakmp client configuration group`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {

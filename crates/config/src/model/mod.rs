@@ -103,6 +103,13 @@ impl Config {
         named(name).or_else(|| named("default"))
     }
 
+    /// The pool of a group's clients: its own, or the one of all clients (`crypto isakmp client
+    /// configuration address-pool local`).
+    pub fn pool_of<'c>(&'c self, group: &'c Group) -> Option<&'c str> {
+        let of_all = self.crypto.address_pool.as_ref().map(|(pool, _)| pool);
+        group.pool.as_ref().or(of_all).map(String::as_str)
+    }
+
     /// Numbers the interfaces from 0, in their order.
     pub(crate) fn number_interfaces(&mut self) {
         for (place, interface) in self.interfaces.iter_mut().enumerate() {

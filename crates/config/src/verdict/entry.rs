@@ -491,8 +491,8 @@ impl<'w, 'p> Found<'w, 'p> {
             return;
         };
         // a line that was read as part of the list is reported below
-        let of_list = |line: &&Spelled<'_>| acl.entries.iter().all(|entry| entry.line != line.line);
-        for line in self.world.unread_of_list(name).filter(of_list) {
+        let own: BTreeSet<u32> = acl.entries.iter().map(|entry| entry.line).collect();
+        for line in self.world.unread_of_list(name).filter(|line| !own.contains(&line.line)) {
             let text =
                 format!("`{}` is not understood, and seems to be a part of access list {name}", line.front());
             self.missing.push(Reason::new(line.line, text));

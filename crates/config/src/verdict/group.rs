@@ -8,7 +8,7 @@ use super::{Outcome, Reason, Verdict};
 use crate::acl::split_networks;
 use crate::diagnostic::Code;
 use crate::document::Class;
-use crate::model::{AaaList, AaaMethod, CryptoMap, Group, IdentityMatch, Profile};
+use crate::model::{AaaList, AaaMethod, CryptoMap, Group, Profile};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn verdicts(world: &World<'_>) -> Vec<Verdict> {
@@ -35,12 +35,8 @@ impl<'w, 'p> Of<'w, 'p> {
         let known: BTreeSet<&str> = config.groups.iter().map(|group| group.name.as_str()).collect();
         let mut profiles: BTreeMap<&str, Vec<&Profile>> = BTreeMap::new();
         for profile in &config.profiles {
-            let named = profile.matches.iter().filter_map(|matched| match matched {
-                // as `Config::group_for`
-                IdentityMatch::Group(name) if known.contains(name.as_str()) => Some(name.as_str()),
-                IdentityMatch::Group(_) => known.get("default").copied(),
-                _ => None,
-            });
+            // as `Config::group_for`
+            let named = profile.groups().filter_map(|name| known.get(name).or(known.get("default")).copied());
             for group in named.collect::<BTreeSet<_>>() {
                 profiles.entry(group).or_default().push(profile);
             }
@@ -81,9 +77,9 @@ fn verdict(world: &World<'_>, of: &Of<'_, '_>, group: &Group) -> Verdict {
         None => differs.push(at("it has no key".into())),
     }
     let mut pools = Vec::new();
-    match &group.pool {
+    match config.pool_of(group) {
         Some(name) => {
-            pools = of_pool(config.pools.iter().filter(|pool| pool.name == *name));
+            pools = of_pool(config.pools.iter().filter(|pool| pool.name == name));
             if pools.is_empty() {
                 let question = world.question(POOL, name);
                 differs.push(at(format!("pool {name} is not defined; its clients get no address{question}")));
@@ -242,4 +238,90 @@ fn lists(
         |told| told.message.clone(),
     );
     vec![Reason::new(list.line, text)]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse;
+    use crate::verdict::{Outcome, Verdict, verdicts};
+
+    const GROUP: &str = "\
+aaa new-model
+aaa authentication login X local
+aaa authorization network N local
+ip local pool P 10.5.5.0 10.5.5.255
+ip local pool Q 10.6.6.0 10.6.6.255
+crypto isakmp client configuration group staff
+ key g
+ pool P
+crypto isakmp profile C
+ match identity group staff
+ client authentication list X
+ isakmp authorization list N
+ client configuration address respond
+crypto dynamic-map D 10
+ set isakmp-profile C
+crypto map M 10 ipsec-isakmp dynamic D
+interface FastEthernet0/0
+ ip address 198.51.100.2 255.255.255.248
+ crypto map M
+";
+    const OF_ALL: &str = "crypto isakmp client configuration address-pool local Q\n";
+
+    fn of(text: &str, name: &str) -> Verdict {
+        verdicts(&parse(text)).into_iter().find(|verdict| verdict.name == name).expect("a verdict")
+    }
+
+    fn closes(text: &str) -> Vec<String> {
+        of(text, "group staff").flows.iter().map(|(_, to)| to.to_string()).collect()
+    }
+
+    #[test]
+    fn the_pool_of_all_clients_is_closed_with_a_group_that_does_not_exist_here() {
+        let radius = GROUP.replace("network N local", "network N group radius");
+        assert!(matches!(of(&radius, "group staff").outcome, Outcome::Missing(_)));
+        assert_eq!(closes(&radius), ["10.5.5.0/24"]);
+        assert_eq!(closes(&format!("{radius}{OF_ALL}")), ["10.5.5.0/24"], "its own comes first");
+        let without = radius.replace(" pool P\n", "");
+        assert_eq!(closes(&without), [""; 0]);
+        assert_eq!(closes(&format!("{without}{OF_ALL}")), ["10.6.6.0/24"]);
+    }
+
+    #[test]
+    fn a_group_has_the_pool_of_all_clients() {
+        let without = GROUP.replace(" pool P\n", "");
+        let text = format!("{without}{OF_ALL}");
+        assert_eq!(of(&text, "group staff").outcome, Outcome::Works);
+        assert!(matches!(of(&without, "group staff").outcome, Outcome::Differs(_)));
+        let undefined = text.replace("ip local pool Q", "ip local pool R");
+        assert!(matches!(of(&undefined, "group staff").outcome, Outcome::Differs(_)));
+    }
+
+    #[test]
+    fn a_profile_admits_the_clients_of_the_group_that_it_names() {
+        let by_name = "match identity address 0.0.0.0\n client configuration group staff";
+        let text = GROUP.replace("match identity group staff", by_name);
+        assert_eq!(of(&text, "group staff").outcome, Outcome::Works);
+        let other = text
+            .replace("configuration group staff\n client auth", "configuration group other\n client auth");
+        assert!(matches!(of(&other, "group staff").outcome, Outcome::Differs(_)));
+        let radius = text.replace("network N local", "network N group radius");
+        assert!(matches!(of(&radius, "group staff").outcome, Outcome::Missing(_)));
+    }
+
+    /// A virtual template takes the addresses of its profile's clients with it.
+    #[test]
+    fn the_pools_of_a_profile_that_makes_tunnels_are_closed() {
+        let template = "client configuration address respond\n virtual-template 1";
+        let text = GROUP.replace("client configuration address respond", template);
+        let of_template = |text: &str| -> Vec<String> {
+            of(text, "Virtual-Template1").flows.iter().map(|(_, to)| to.to_string()).collect()
+        };
+        assert_eq!(of_template(&text), ["10.5.5.0/24"]);
+        let named = text.replace("match identity group staff", "client configuration group staff");
+        assert_eq!(of_template(&named), ["10.5.5.0/24"]);
+        let of_all = format!("{named}{OF_ALL}").replace(" pool P\n", "");
+        assert_eq!(of_template(&of_all), ["10.6.6.0/24"]);
+        assert_eq!(of_template(&of_all.replace(" client configuration group staff\n", "")), ["10.6.6.0/24"]);
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) mod ways;
 pub(crate) mod world;
 
 pub use networks::Flow;
+pub(crate) use networks::closes_more;
 pub use world::{has_no_link, takes_card};
 
 use crate::acl::{Pattern, read};

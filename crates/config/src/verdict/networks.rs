@@ -57,10 +57,21 @@ pub(super) fn less(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
 /// What an access list permits, by its addresses: a line that says more than addresses counts as if
 /// it said no more, and one that denies counts only where it is all that it says.
 pub(super) fn permitted(config: &Config, acl: &Acl) -> Vec<Flow> {
+    cut(config, acl).0
+}
+
+/// Whether lines of an access list that deny cut those that permit into so many networks that not
+/// all of them count: what is closed for the list is more than it permits.
+pub(crate) fn closes_more(config: &Config, acl: &Acl) -> bool {
+    cut(config, acl).1
+}
+
+/// [`permitted`] and [`closes_more`]
+fn cut(config: &Config, acl: &Acl) -> (Vec<Flow>, bool) {
     let mut denied: Vec<Flow> = Vec::new();
     let mut out = Vec::new();
     let mut known: BTreeSet<Flow> = BTreeSet::new();
-    let mut cuts = 0_usize;
+    let (mut cuts, mut more) = (0_usize, false);
     for (_, line) in acl.readings(config) {
         for pattern in &line.patterns {
             let flow = (IpNet::V4(pattern.source.covering()), IpNet::V4(pattern.destination.covering()));
@@ -81,18 +92,21 @@ pub(super) fn permitted(config: &Config, acl: &Acl) -> Vec<Flow> {
             for (source, destination) in &denied {
                 cuts += left.len();
                 if cuts > CUTS {
+                    more = true;
                     break;
                 }
                 let cut: Vec<Flow> =
                     left.iter().flat_map(|flow| without(*flow, *source, *destination)).collect();
                 if cut.len() <= PIECES {
                     left = cut;
+                } else {
+                    more = true;
                 }
             }
             out.extend(left.into_iter().filter(|flow| known.insert(*flow)));
         }
     }
-    out
+    (out, more)
 }
 
 /// L2TP and GRE of this machine to anybody: nothing here sends them, and the addresses alone would

@@ -5,7 +5,7 @@ use super::networks::{Flow, of_pool, permitted, to};
 use super::world::{World, has_no_link, is_tunnel};
 use super::{Outcome, Reason, Verdict};
 use crate::interface_name::long_name;
-use crate::model::{IdentityMatch, InterfaceKind};
+use crate::model::InterfaceKind;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -171,17 +171,18 @@ fn templates(world: &World<'_>) -> Vec<Verdict> {
     out
 }
 
-/// The pools of the groups that a profile matches.
+/// The pools of a profile's clients.
 fn clients(world: &World<'_>, block: &Block<'_>) -> Vec<Flow> {
     let name = block.head.word(3);
     let profile = world.config.profiles.iter().find(|profile| Some(profile.name.as_str()) == name);
     let Some(profile) = profile.filter(|_| block.head.begins("crypto isakmp")) else { return Vec::new() };
-    let groups = profile.matches.iter().filter_map(|matched| match matched {
-        IdentityMatch::Group(name) => world.config.group_for(name),
-        _ => None,
-    });
-    let names: Vec<_> = groups.filter_map(|group| group.pool.as_ref()).collect();
-    pool_flows(world, &names.into_iter().map(String::as_str).collect::<Vec<_>>())
+    let groups: Vec<_> = profile.groups().filter_map(|name| world.config.group_for(name)).collect();
+    let mut names: Vec<_> = groups.iter().filter_map(|group| world.config.pool_of(group)).collect();
+    // those of peers without a group
+    if groups.is_empty() && (profile.respond || profile.initiate) {
+        names.extend(world.config.crypto.address_pool.as_ref().map(|(pool, _)| pool.as_str()));
+    }
+    pool_flows(world, &names)
 }
 
 fn pool_flows(world: &World<'_>, names: &[&str]) -> Vec<Flow> {

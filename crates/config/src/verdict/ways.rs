@@ -45,6 +45,8 @@ pub(super) struct Ways<'c> {
     /// Those of interfaces that exist here.
     here: BTreeSet<IpNet>,
     up: BTreeMap<&'c str, &'c Interface>,
+    /// Those that are not up, too; of two of a name, the first.
+    by_name: BTreeMap<&'c str, &'c Interface>,
     all: &'c Config,
     /// The places of routes by their interfaces, by next hops without one, and by destinations.
     by_interface: BTreeMap<String, Vec<usize>>,
@@ -80,6 +82,7 @@ impl<'c> Ways<'c> {
                 .filter(|one| !one.shutdown && one.vrf.is_none())
                 .map(|one| (one.name.as_str(), one))
                 .collect(),
+            by_name: config.interfaces.iter().rev().map(|one| (one.name.as_str(), one)).collect(),
             all: config,
             by_interface: BTreeMap::new(),
             by_hop: BTreeMap::new(),
@@ -124,7 +127,7 @@ impl<'c> Ways<'c> {
 
     /// What static routes send through an interface, and its own networks, from wherever.
     pub(super) fn through(&self, name: &str) -> Vec<Flow> {
-        let own = self.all.interfaces.iter().find(|interface| interface.name == name);
+        let own = self.by_name.get(name).copied();
         let own: Vec<IpNet> = own.map(nets).unwrap_or_default().iter().map(IpNet::trunc).collect();
         let mut leads: BTreeSet<usize> = self.by_interface.get(name).into_iter().flatten().copied().collect();
         // a next hop may be reached by another route through the tunnel

@@ -1,4 +1,4 @@
-//! `show access-lists`, with the packets that crypto access lists selected.
+//! `show access-lists` and `show ip access-lists`, with the packets that crypto access lists selected.
 
 use crate::base::date::Date;
 use crate::base::format::Format;
@@ -15,10 +15,21 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+/// `show access-lists`: the lists of both families.
 pub(super) fn lists(context: &Context, arguments: &Arguments) -> Output {
-    let only = arguments.get("name").map(str::to_string);
-    let now = Date::new(context.snapshot.wall).minute();
-    shown(Acls { snapshot: Arc::clone(&context.snapshot), only, now })
+    shown(Acls::new(context, arguments, Families::Both))
+}
+
+/// `show ip access-lists`
+pub(super) fn ip_lists(context: &Context, arguments: &Arguments) -> Output {
+    shown(Acls::new(context, arguments, Families::Ipv4))
+}
+
+/// Whose lists are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Families {
+    Ipv4,
+    Both,
 }
 
 /// One access list.
@@ -44,11 +55,18 @@ struct LineRow {
 
 struct Acls {
     snapshot: Arc<Snapshot>,
+    families: Families,
     only: Option<String>,
     now: Moment,
 }
 
 impl Acls {
+    fn new(context: &Context, arguments: &Arguments, families: Families) -> Self {
+        let only = arguments.get("name").map(str::to_string);
+        let now = Date::new(context.snapshot.wall).minute();
+        Self { snapshot: Arc::clone(&context.snapshot), families, only, now }
+    }
+
     /// The packets of each permit line.
     fn hits(&self) -> BTreeMap<(String, Selector), u64> {
         let snapshot = &self.snapshot;
@@ -122,7 +140,8 @@ impl Layout for Acls {
 
     fn rows(&self) -> impl Iterator<Item = AclRow> {
         let config = &self.snapshot.parsed.config;
-        let all = config.acls.iter().chain(&config.ipv6_acls);
+        let of_ipv6 = config.ipv6_acls.iter().filter(|_| self.families == Families::Both);
+        let all = config.acls.iter().chain(of_ipv6);
         let wanted = all.filter(|acl| self.only.as_ref().is_none_or(|name| *name == acl.name));
         let hits = self.hits();
         wanted.map(move |acl| {
@@ -237,10 +256,15 @@ Standard IP access list 10
     20 deny   10.1.0.0, wildcard bits 0.0.255.255 log
     30 permit any
 IPv6 access list SIX
-    permit tcp any host 2001:db8::1 eq www sequence 10
-    deny ipv6 2001:db8:7::/48 any log sequence 20
+    permit tcp any host 2001:DB8::1 eq www sequence 10
+    deny ipv6 2001:DB8:7::/48 any log sequence 20
 ";
         assert_eq!(shown, expected);
+        let of_ipv4 = text("show ip access-lists", snapshot(LISTS, Vec::new()), Format::Modern);
+        assert_eq!(of_ipv4, expected[..expected.find("IPv6").unwrap()]);
+        assert_eq!(text("show ip access-lists SIX", snapshot(LISTS, Vec::new()), Format::Modern), "");
+        let six = text("show access-lists SIX", snapshot(LISTS, Vec::new()), Format::Modern);
+        assert_eq!(six, expected[expected.find("IPv6").unwrap()..]);
         let shown = json("show access-lists 10", snapshot(LISTS, Vec::new()));
         assert!(shown.contains(r#""kind":"standard""#) || shown.contains(r#""kind": "standard""#), "{shown}");
     }

@@ -111,7 +111,7 @@ pub(crate) const ROWS: &[Row] = &[
     show("show crypto weak", 1, show_weak::weak),
     show("show debugging", 1, debug::debugging),
     show("show interfaces [<IF:interface> [<UNIT:unit>]]", 1, show_interface::interfaces),
-    show("show ip access-lists [<name>]", 1, show_acl::lists),
+    show("show ip access-lists [<name>]", 1, show_acl::ip_lists),
     show("show ip arp", 1, show_route::arp),
     show("show ip interface [<IF:interface> [<UNIT:unit>]] [brief]", 1, show_interface::ip),
     show("show ip local pool [<name>]", 1, show_pool::pools),

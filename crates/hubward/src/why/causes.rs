@@ -167,7 +167,7 @@ fn refused(refusal: &Refusal, failure: &Failure, parsed: &Parsed, policy: &Polic
         .line(found_key().map(|found| found.key.line))
         .advise(format!("There: `no-xauth` after the key for {}, or a profile for us without `client authentication list`.", path.local)),
         Refusal::NoModeConfig => clients::no_mode_config(failure, parsed, policy),
-        Refusal::Lease(error) => clients::lease(*error, failure, parsed),
+        Refusal::Lease(error) => clients::lease(*error, failure, parsed, policy),
         Refusal::ForeignAddress(theirs) => Explanation::new(
             "foreign-address",
             format!("The client at {peer} proposes {theirs} as its proxy identity, which is not an address that it was assigned."),

@@ -136,6 +136,7 @@ fn an_exhausted_pool() {
 
 #[test]
 fn nothing_that_gives_addresses() {
+    const OF_ALL: &str = "crypto isakmp client configuration address-pool local other\n";
     let group = "crypto isakmp client configuration group testgroup";
     let profile = "crypto isakmp profile VPNclient";
     for (hub, cause, verdict, lines) in [
@@ -149,6 +150,17 @@ fn nothing_that_gives_addresses() {
             edit(HUB, "ip local pool ippool 10.5.5.1 10.5.5.254\n", ""),
             "no-address",
             "The client at 10.51.82.100 gets no address: its group uses pool ippool, which is not configured.",
+            vec![group],
+        ),
+        // the pool of all clients is the group's
+        (
+            edit(
+                &edit(HUB, "  pool ippool\n", ""),
+                "ip local pool ippool",
+                &format!("{OF_ALL}ip local pool ippool"),
+            ),
+            "no-address",
+            "The client at 10.51.82.100 gets no address: its group uses pool other, which is not configured.",
             vec![group],
         ),
         (

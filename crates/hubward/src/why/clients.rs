@@ -121,11 +121,11 @@ pub(super) fn no_mode_config(failure: &Failure, parsed: &Parsed, policy: &Policy
         Explanation::new("no-mode-config", format!("The client at {peer} requests an address, {why}."))
     };
     let silent = |profile: &&IsakmpProfile| !profile.respond;
-    match (profile_of(failure, policy).filter(silent), group_of(failure, parsed)) {
+    match (profile_of(failure, policy).filter(silent), group_of(failure, parsed, policy)) {
         (Some(profile), _) => out(format!("but profile {} does not answer such requests", profile.name))
             .line(profile_line(parsed, &profile.name))
             .advise(format!("Here: `client configuration address respond` in profile {}.", profile.name)),
-        (None, Some(group)) if group.pool.is_none() => {
+        (None, Some(group)) if parsed.config.pool_of(group).is_none() => {
             out(format!("but its group {} names no pool", group.name))
                 .line([group.line])
                 .advise(format!("Here: `pool NAME` in group {}, and `ip local pool NAME FIRST LAST`.", group.name))
@@ -136,12 +136,14 @@ pub(super) fn no_mode_config(failure: &Failure, parsed: &Parsed, policy: &Policy
     }
 }
 
-pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Explanation {
+pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed, policy: &Policy) -> Explanation {
     let peer = failure.peer();
-    let group = group_of(failure, parsed);
-    let its = group.and_then(|group| group.pool.as_ref());
-    let pools: Vec<_> =
-        parsed.config.pools.iter().filter(|pool| its.is_none_or(|its| pool.name == *its)).collect();
+    let config = &parsed.config;
+    let group = group_of(failure, parsed, policy);
+    // a peer without a group has the pool of all clients
+    let of_all = config.crypto.address_pool.as_ref().map(|(pool, _)| pool.as_str());
+    let its = group.map_or(of_all, |group| config.pool_of(group));
+    let pools: Vec<_> = config.pools.iter().filter(|pool| its.is_none_or(|its| pool.name == its)).collect();
     match error {
         LeaseError::Exhausted => {
             let size = |pool: &&Pool| {
@@ -169,7 +171,7 @@ pub(super) fn lease(error: LeaseError, failure: &Failure, parsed: &Parsed) -> Ex
             "no-address",
             format!(
                 "The client at {peer} gets no address: its group uses pool {}, which is not configured.",
-                its.map_or("", String::as_str)
+                its.unwrap_or_default()
             ),
         )
         .line(group.map(|group| group.line))
@@ -197,8 +199,10 @@ fn profile_of<'p>(failure: &Failure, policy: &'p Policy) -> Option<&'p IsakmpPro
     readings.find_map(|identity| lookup::profile_for(policy, failure.path.local, &identity))
 }
 
-/// The client's group: its identity in aggressive mode.
-fn group_of<'c>(failure: &Failure, parsed: &'c Parsed) -> Option<&'c Group> {
+/// The client's group: its identity, or the one that its profile names.
+fn group_of<'c>(failure: &Failure, parsed: &'c Parsed, policy: &Policy) -> Option<&'c Group> {
+    let config = &parsed.config;
     let name = failure.identity.as_ref()?.to_string();
-    parsed.config.groups.iter().find(|group| group.name == name)
+    let of_profile = || config.group_for(profile_of(failure, policy)?.group.as_ref()?);
+    config.groups.iter().find(|group| group.name == name).or_else(of_profile)
 }
