@@ -90,6 +90,32 @@ fn a_forged_packet_with_an_unknown_spi_is_answered_once() {
     assert!(bench.wait(Duration::from_secs(120)).is_empty());
 }
 
+/// Somebody who forges ESP makes us send one notification after another, so that we forget our probe
+/// and take it for the peer's when it is sent back to us.
+#[test]
+fn forged_esp_does_not_make_us_forget_our_own_messages() {
+    let mut bench = bench(hub_policy());
+    let mut peer = Peer::with_dpd(&mut bench, from("203.0.113.2", 500), "cisco123", 3);
+    // a message by another path is followed by a probe
+    let probe = Notify::isakmp(notify::R_U_THERE, peer.cookies.initiator, peer.cookies.responder, [0; 4]);
+    let mut writer = Writer::new();
+    writer.push(payload::NOTIFY, probe.write());
+    let message = peer.seal(exchange::INFORMATIONAL, 100, &writer);
+    let ours = bench.datagram(from("203.0.113.2", 5000), &message);
+    assert_eq!(ours.len(), 2, "a probe and an acknowledgement");
+    for _ in 0..200 {
+        let told = bench.input(Input::UnknownSpi { path: from("203.0.113.2", 500), spi: Spi(7) });
+        assert_eq!(told.len(), 1);
+        bench.wait(Duration::from_millis(1100));
+    }
+    bench.refusals.clear();
+    for message in ours {
+        assert!(bench.datagram(from("203.0.113.2", 500), &message).is_empty());
+    }
+    let used = |refusal: &Refusal| matches!(refusal, Refusal::MessageIdUsed(_));
+    assert!(bench.refusals.len() == 2 && bench.refusals.iter().all(used), "{:?}", bench.refusals);
+}
+
 /// A peer in main mode names a client group that the authorization list does not know: the whole SA
 /// ends.
 #[test]

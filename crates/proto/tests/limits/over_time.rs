@@ -381,7 +381,7 @@ fn a_floods_records_expire_in_pieces() {
     for index in 0..count {
         assert_eq!(bench.datagram(from(index), &first_message(index)).len(), 1);
     }
-    bench.now = bench.now + limits::HALF_OPEN_TIME;
+    bench.now += limits::HALF_OPEN_TIME;
     let mut pieces = 0;
     while let Some((at, _)) = bench.engine.poll_timeout() {
         bench.now = bench.now.max(at);
