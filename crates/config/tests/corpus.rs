@@ -32,6 +32,28 @@ fn is_page(path: &Path) -> bool {
     name.contains(".md.") || name.contains("README") || name.contains(".log.")
 }
 
+/// Lines of a part that is typed: each line reads all before it.
+const PART: usize = 400;
+
+/// A configuration in parts of about so many lines, each of which begins with a global command.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut lines = 0;
+    for line in parse(text).document.lines {
+        let is_global = line.under.is_none() && line.class != Class::Blank;
+        if parts.is_empty() || is_global && lines >= PART {
+            parts.push(String::new());
+            lines = 0;
+        }
+        lines += 1;
+        if let Some(part) = parts.last_mut() {
+            part.push_str(&line.text);
+            part.push('\n');
+        }
+    }
+    parts
+}
+
 /// Entered line by line in configuration mode, a configuration means the same as in a file; a line
 /// that is not a command is refused.
 fn type_in(text: &str) -> Result<(), Failed> {
@@ -196,9 +218,9 @@ fn main() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         // of a page the lines that are no commands say what the others are
         if !is_page(path) {
-            let typed = path.clone();
-            let kind = format!("corpus::typed::{name}");
-            trials.push(Trial::test(kind, move || type_in(&read(&typed))));
+            for (number, part) in (1..).zip(parts(&read(path))) {
+                trials.push(Trial::test(format!("corpus::typed::{name}::{number}"), move || type_in(&part)));
+            }
         }
         let path = path.clone();
         trials.push(Trial::test(format!("corpus::{name}"), move || check(&path)));
