@@ -234,6 +234,7 @@ fn policy(group: DhGroup, address: IpAddr, lan: IpAddr) -> Result<Policy> {
             xauth_list: None,
             authorization_list: None,
             respond: false,
+            initiate: false,
         })],
         interfaces: vec![Interface {
             id: InterfaceId(0),
