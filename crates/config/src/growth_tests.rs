@@ -5,11 +5,8 @@ use crate::command::In;
 use crate::command::table::commands;
 use crate::{parse, unenforced, verdict::verdicts};
 
-/// Lines of the short text and of the long one, in every run of the tests.
-const FEW: [usize; 2] = [125, 1000];
-/// The same after a change of the reader: what is slow for each pair of lines only a little shows
-/// then, too.
-const MANY: [usize; 2] = [500, 4000];
+/// Lines of the short text.
+const FEW: usize = 125;
 /// How much longer the long one may take, where it is 8 times as long: what is done for each pair
 /// of lines would take 64 times as long.
 const RATIO: u64 = 20;
@@ -17,6 +14,13 @@ const RATIO: u64 = 20;
 const FLOOR: u64 = 3000;
 /// Measurements before one counts as wrong: other programs disturb the caches.
 const TRIES: usize = 3;
+
+/// Lines of the short text and of the long one. After a change of the reader, `HUBWARD_LINES=500`
+/// shows also what is slow for each pair of lines only a little; it takes minutes.
+fn lines() -> [usize; 2] {
+    let few = std::env::var("HUBWARD_LINES").ok().and_then(|few| few.parse().ok()).unwrap_or(FEW);
+    [few, 8 * few]
+}
 
 /// Time of the processor that this thread has taken, in microseconds.
 fn taken() -> u64 {
@@ -115,7 +119,7 @@ fn forms(lines: [usize; 2]) {
             // what has no fold is one kind of line to the reader
             let many = if row.action.folds() { shapes.len().min(2) } else { 0 };
             // the one with as much as it takes is enough for every run
-            let skipped = if lines == FEW { many.saturating_sub(1) } else { 0 };
+            let skipped = if lines[0] == FEW { many.saturating_sub(1) } else { 0 };
             for tokens in shapes.iter().take(many).skip(skipped) {
                 let together = |count: usize| {
                     let lines = (0..count).map(|number| format!(" {}\n", line(tokens, number)));
@@ -410,23 +414,15 @@ fn files(lines: [usize; 2]) {
 
 #[test]
 fn every_form_is_read_in_proportion_to_its_lines() {
-    forms(FEW);
+    forms(lines());
 }
 
 #[test]
 fn lines_without_a_fold_are_read_in_proportion() {
-    fates(FEW);
+    fates(lines());
 }
 
 #[test]
 fn files_of_one_kind_are_read_in_proportion() {
-    files(FEW);
-}
-
-#[test]
-#[ignore = "takes minutes of a processor: run it after a change of the reader"]
-fn many_lines_are_read_in_proportion() {
-    forms(MANY);
-    fates(MANY);
-    files(MANY);
+    files(lines());
 }
