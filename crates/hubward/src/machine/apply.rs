@@ -533,6 +533,7 @@ fn reserved(seen: &Seen, names: &Names, leases: &BTreeMap<String, Lease>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::seen::link_of_test;
 
     /// A filter of a tunnel interface has no effect because the tunnel interface does not exist
     /// here, so no link may become one.
@@ -591,19 +592,7 @@ mod tests {
             (Some("tun"), false),
             (Some("vlan"), false),
         ] {
-            let link = link::Link {
-                index: 1,
-                name: "x".into(),
-                kind: kind.map(str::to_string),
-                up: true,
-                running: true,
-                carrier: true,
-                loopback: false,
-                master: 0,
-                mtu: 1500,
-                mac: None,
-                statistics: link::Statistics::default(),
-            };
+            let link = link::Link { kind: kind.map(str::to_string), ..link_of_test(1, "x") };
             assert_eq!(is_card(&link), card, "{kind:?}");
         }
     }
