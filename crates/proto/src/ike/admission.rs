@@ -15,11 +15,11 @@
 //! waited longer than any round trip takes: a real peer is no longer there then. Known addresses
 //! have places and accounts of their own, which strangers cannot use up.
 
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::pace::{Account, Rate};
 use crate::ike::sa::{IsakmpSa, Seen, State};
 use crate::ike::trace::Trace;
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::ConnId;
 use crate::path::Path;
@@ -78,7 +78,7 @@ impl Stage {
 
 /// The SAs that peers have initiated.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(crate) struct Admission {
     seats: BTreeMap<ConnId, Seat>,
     rows: BTreeMap<(Stage, Lane), Row>,
     accounts: BTreeMap<(Stage, Lane), Account>,
@@ -237,17 +237,17 @@ impl Admission {
     }
 }
 
-impl Engine {
+impl V1<'_> {
     /// Message 1 of main or aggressive mode.
     pub(super) fn first_message(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
-        if self.stopping {
+        if self.cx.stopping {
             return;
         }
         let is_first = matches!(header.exchange, exchange::MAIN | exchange::AGGRESSIVE);
         if !is_first || header.encrypted() || header.message_id != 0 {
             return self.refuse(None, path, Refusal::Unexpected(header.exchange));
         }
-        if self.admission.has_enough(path.remote) {
+        if self.own.admission.has_enough(path.remote) {
             return self.refuse(None, path, Refusal::TooManyOfSource);
         }
         if header.exchange == exchange::MAIN {
@@ -257,7 +257,7 @@ impl Engine {
         self.steps(&sa, || vec![Trace::Received(None, false), Trace::NewSa]);
         match self.aggressive_first(&mut sa, header, body, bytes.len()) {
             Ok(answer) => {
-                sa.seen.remember(Seen::digest(bytes), header.message_id, answer, self.now);
+                sa.seen.remember(Seen::digest(bytes), header.message_id, answer, self.cx.now);
                 self.keep(Box::new(sa));
             }
             Err(refusal) => self.refuse_first(&sa, refusal, bytes.len()),
@@ -269,20 +269,20 @@ impl Engine {
     pub(crate) fn spend(&mut self, sa: &IsakmpSa) -> Result<(), Refusal> {
         let source = sa.first_source.unwrap_or(sa.path.remote);
         let lane = self.lane(source);
-        self.admission.spend(source, Stage::next(sa.mode), lane, self.now)
+        self.own.admission.spend(source, Stage::next(sa.mode), lane, self.cx.now)
     }
 
     fn lane(&mut self, source: IpAddr) -> Lane {
-        if self.is_known(source) { Lane::Known } else { Lane::Stranger }
+        if self.cx.is_known(source) { Lane::Known } else { Lane::Stranger }
     }
 
     /// Records how far an SA that a peer initiated has progressed.
     pub(super) fn seat(&mut self, sa: &IsakmpSa, source: IpAddr) {
-        let lane = match self.admission.lane(sa.id) {
+        let lane = match self.own.admission.lane(sa.id) {
             Some(lane) => lane,
             None => self.lane(source),
         };
-        if let Some(oldest) = self.admission.note(sa.id, source, Stage::of(sa), lane, self.now) {
+        if let Some(oldest) = self.own.admission.note(sa.id, source, Stage::of(sa), lane, self.cx.now) {
             self.with_sa(oldest, Self::give_way);
         }
     }

@@ -7,7 +7,7 @@ use crate::names::{ConnId, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who asked a question.
-pub(super) struct AskFor {
+pub(crate) struct AskFor {
     pub(super) conn: ConnId,
     pub(super) message_id: u32,
     /// The lease, if the question asks for one: the entry outlives its SA, because a lease that the
@@ -16,7 +16,7 @@ pub(super) struct AskFor {
 }
 
 /// A lease that was asked for.
-pub(super) struct AskedLease {
+pub(crate) struct AskedLease {
     pub(super) peer: PeerId,
     pub(super) pool: String,
     pub(super) owner: LeaseOwner,
@@ -24,7 +24,7 @@ pub(super) struct AskedLease {
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Asks {
+pub(crate) struct Asks {
     all: BTreeMap<AskId, AskFor>,
     of: BTreeSet<(ConnId, AskId)>,
     leases: BTreeSet<(LeaseOwner, AskId)>,

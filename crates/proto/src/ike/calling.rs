@@ -9,16 +9,46 @@
 
 use crate::flow::tables::Acquire;
 use crate::ike::child::Cause;
-use crate::ike::engine::Engine;
+use crate::ike::context::Context;
 use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{IsakmpSa, PendingChild};
+use crate::ike::v1::room::V1;
 use crate::names::{PeerId, Service, Spi};
 use crate::path::{Encapsulation, Path};
 use crate::policy::MapEntryKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-impl Engine {
+impl Context {
+    /// The peer after `peer` in an entry's list, the number of peers, and the entry's profile;
+    /// `None` for an entry with a single peer.
+    fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
+        let entry = service.map_entry()?;
+        let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
+        let found = map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?;
+        let MapEntryKind::Static { peers, terms } = &found.kind else { return None };
+        let place = peers.iter().position(|known| *known == peer)?;
+        let next = peers.iter().cycle().nth(place + 1).filter(|next| **next != peer)?;
+        Some((*next, peers.len(), terms.profile.clone()))
+    }
+
+    /// A peer is dead: the entries that it served try the next one.
+    pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
+        let services: Vec<_> = self
+            .children
+            .values()
+            .filter(|child| child.peer == peer)
+            .map(|child| child.sa.service.clone())
+            .collect();
+        for service in services {
+            if let Some((next, ..)) = self.peer_behind(&service, remote) {
+                self.next_peer.insert(service, next);
+            }
+        }
+    }
+}
+
+impl V1<'_> {
     /// ESP with an unknown SPI: a peer with a phase-1 SA is told under its protection.
     ///
     /// Otherwise we initiate to the peer if there is `invalid-spi-recovery`: to a static peer for
@@ -28,12 +58,12 @@ impl Engine {
         self.tell_of_spi(&path, spi);
         // a first message proves nothing, so one with the peer's address does not stand in the way
         let counts = |sa: &IsakmpSa| sa.initiator || sa.established().is_some();
-        if !self.policy.global.invalid_spi_recovery
-            || self.sas.values().any(|sa| sa.path.remote == path.remote && counts(sa))
+        if !self.cx.policy.global.invalid_spi_recovery
+            || self.own.sas.values().any(|sa| sa.path.remote == path.remote && counts(sa))
         {
             return;
         }
-        let Some(map) = self.policy.map_of(path.interface).cloned() else { return };
+        let Some(map) = self.cx.policy.map_of(path.interface).cloned() else { return };
         for entry in &map.entries {
             if let MapEntryKind::Static { peers, terms } = &entry.kind
                 && peers.contains(&path.remote)
@@ -51,20 +81,20 @@ impl Engine {
         }
         let takes_anybody =
             map.entries.iter().any(|entry| matches!(entry.kind, MapEntryKind::Dynamic { .. }));
-        let has_key = key_for_address(&self.policy, &[], path.local, path.remote).is_some();
+        let has_key = key_for_address(&self.cx.policy, &[], path.local, path.remote).is_some();
         let calls = takes_anybody && has_key && path.encapsulation == Encapsulation::Native;
         // the packet proves nothing about its sender
-        if calls && self.admission.may_tell(path.remote, self.now) {
+        if calls && self.own.admission.may_tell(path.remote, self.cx.now) {
             self.call_peer(path, None, None);
         }
     }
 
     /// A packet waits for a tunnel.
     pub(super) fn acquire(&mut self, acquire: &Acquire) {
-        if self.stopping {
+        if self.cx.stopping {
             return;
         }
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let Service::Entry(name) = &acquire.service else { return };
         let map = policy.map_of(acquire.interface).filter(|map| map.name == name.map);
         let entry = map.and_then(|map| map.entries.iter().find(|entry| entry.sequence == name.sequence));
@@ -86,30 +116,18 @@ impl Engine {
     /// The first peer of an entry that has an SA, else the one whose turn it is.
     fn preferred_peer(&self, service: &Service, peers: &[IpAddr]) -> Option<IpAddr> {
         let up = |address: &&IpAddr| {
-            let peers = self.peers.at(**address);
+            let peers = self.cx.peers.at(**address);
             peers.into_iter().any(|(peer, _)| self.established_with(peer).next().is_some())
         };
-        let turn = self.next_peer.get(service).filter(|peer| peers.contains(peer));
+        let turn = self.cx.next_peer.get(service).filter(|peer| peers.contains(peer));
         peers.iter().find(up).or(turn).or_else(|| peers.first()).copied()
-    }
-
-    /// The peer after `peer` in an entry's list, the number of peers, and the entry's profile;
-    /// `None` for an entry with a single peer.
-    fn peer_behind(&self, service: &Service, peer: IpAddr) -> Option<(IpAddr, usize, Option<String>)> {
-        let entry = service.map_entry()?;
-        let map = self.policy.maps.iter().find(|map| map.name == entry.map)?;
-        let found = map.entries.iter().find(|candidate| candidate.sequence == entry.sequence)?;
-        let MapEntryKind::Static { peers, terms } = &found.kind else { return None };
-        let place = peers.iter().position(|known| *known == peer)?;
-        let next = peers.iter().cycle().nth(place + 1).filter(|next| **next != peer)?;
-        Some((*next, peers.len(), terms.profile.clone()))
     }
 
     /// A peer did not answer: the child SAs that waited for it are passed to the next peer, until
     /// each peer was tried once. An entry's only peer is tried again if packets still come.
     pub(super) fn call_next_peer(&mut self, sa: &mut IsakmpSa) {
         for mut child in std::mem::take(&mut sa.pending) {
-            let Some((next, count, profile)) = self.peer_behind(&child.service, sa.path.remote) else {
+            let Some((next, count, profile)) = self.cx.peer_behind(&child.service, sa.path.remote) else {
                 if sa.awaited && sa.connection.is_none() {
                     let profile = sa.wanted_profile.clone();
                     let Path { interface, remote, .. } = sa.path;
@@ -117,27 +135,12 @@ impl Engine {
                 }
                 continue;
             };
-            self.next_peer.insert(child.service.clone(), next);
+            self.cx.next_peer.insert(child.service.clone(), next);
             child.unanswered += 1;
             if child.unanswered < count {
                 // the old peer's child SA is lost with it, so this one replaces nothing
                 child.replaces = None;
                 self.request_child(sa.path.interface, next, profile, child, Cause::Failure);
-            }
-        }
-    }
-
-    /// A peer is dead: the entries that it served try the next one.
-    pub(crate) fn pass_over(&mut self, remote: IpAddr, peer: PeerId) {
-        let services: Vec<_> = self
-            .children
-            .values()
-            .filter(|child| child.peer == peer)
-            .map(|child| child.sa.service.clone())
-            .collect();
-        for service in services {
-            if let Some((next, ..)) = self.peer_behind(&service, remote) {
-                self.next_peer.insert(service, next);
             }
         }
     }

@@ -12,7 +12,6 @@
 //! known; and when there are too many of known addresses, the address with the most records loses
 //! one, so that forging a few of them does not push out the others. Long proposals of strangers are a class too, so that their bytes are bounded.
 
-use crate::ike::engine::Engine;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
@@ -20,11 +19,12 @@ use crate::ike::natt::Dialect;
 use crate::ike::pace::Repeats;
 use crate::ike::proposal::Phase1Suite;
 use crate::ike::sa::{IsakmpSa, Seen, State};
-use crate::ike::snapshot::{IsakmpState, IsakmpView};
+use crate::ike::snapshot::IsakmpState;
 use crate::ike::timers::Timer;
 use crate::ike::trace::Trace;
 use crate::ike::v1::keys::Cookies;
 use crate::ike::v1::main_mode::Responder;
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendors;
 use crate::limits;
 use crate::names::ConnId;
@@ -169,7 +169,7 @@ impl Crowds {
 
 /// All records.
 #[derive(Default)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     /// Boxed, because the nodes of a tree are half empty. The keys ascend with time.
     records: BTreeMap<u64, Box<Call>>,
     next: u64,
@@ -292,7 +292,7 @@ impl Calls {
     }
 }
 
-impl Engine {
+impl V1<'_> {
     /// Message 1 of main mode.
     pub(super) fn called(&mut self, path: Path, header: &Header, body: &[u8], bytes: &[u8]) {
         let mut sa = self.new_responder(path, Phase1Mode::Main, header.initiator);
@@ -300,7 +300,7 @@ impl Engine {
         if let Err(refusal) = self.main_mode_first(&mut sa, header, body, bytes.len()) {
             return self.refuse_first(&sa, refusal, bytes.len());
         }
-        let class = if self.is_known(path.remote) {
+        let class = if self.cx.is_known(path.remote) {
             Class::Known
         } else if matches!(&sa.state, State::MainResponder(state) if state.proposal_len() > limits::SHORT_PROPOSAL)
         {
@@ -309,12 +309,12 @@ impl Engine {
             Class::Stranger
         };
         let id = sa.id;
-        let Some(call) = Call::of(sa, Seen::digest(bytes), class, self.now) else { return };
-        for gone in self.calls.insert(call) {
+        let Some(call) = Call::of(sa, Seen::digest(bytes), class, self.cx.now) else { return };
+        for gone in self.own.calls.insert(call) {
             self.call_ended(&gone, Some(Refusal::TooManyHalfOpen));
         }
-        if self.calls.shown(id).is_some() {
-            self.isakmp_changed(id);
+        if self.own.calls.shown(id).is_some() {
+            self.cx.out.isakmp_changed(id);
         }
         self.arm_calls();
     }
@@ -329,7 +329,7 @@ impl Engine {
         body: &[u8],
         bytes: &[u8],
     ) {
-        let Some(call) = self.calls.records.get_mut(&number) else { return };
+        let Some(call) = self.own.calls.records.get_mut(&number) else { return };
         let mut sa = call.resume();
         if header.responder == Cookie::ZERO {
             // every later message must carry our cookie, which proves that the sender receives at
@@ -337,13 +337,13 @@ impl Engine {
             if Seen::digest(bytes) != call.digest {
                 return self.refuse(Some(&sa), path, Refusal::UnknownCookies);
             }
-            if !call.repeats.again(self.now) {
+            if !call.repeats.again(self.cx.now) {
                 return;
             }
             self.step(&sa, || Trace::Repeated);
             // message 2 is not kept: it is made of message 1 and our cookie
             if let Some(again) = self.main_mode_again(&sa, header, body, bytes.len()) {
-                self.transmit(sa.path, again);
+                self.cx.out.transmit(sa.path, again);
             }
             return;
         }
@@ -358,7 +358,7 @@ impl Engine {
         if waits && !sa.dead {
             return;
         }
-        self.calls.remove(number);
+        self.own.calls.remove(number);
         self.arm_calls();
         self.keep(Box::new(sa));
     }
@@ -369,26 +369,26 @@ impl Engine {
         let mut left = EXPIRED_AT_ONCE;
         for class in Class::ALL {
             while left > 0
-                && let Some(number) = self.calls.oldest(class)
-                && self.calls.records.get(&number).is_some_and(|call| call.until() <= self.now)
+                && let Some(number) = self.own.calls.oldest(class)
+                && self.own.calls.records.get(&number).is_some_and(|call| call.until() <= self.cx.now)
             {
                 left -= 1;
-                let Some(call) = self.calls.remove(number) else { continue };
+                let Some(call) = self.own.calls.remove(number) else { continue };
                 let silence =
                     Refusal::NoAnswer { state: IsakmpState::MmSaSetup, initiator: false, nat: false };
                 self.call_ended(&call, call.shown.then_some(silence));
             }
         }
-        let rest = self.calls.deadline().map(|at| at.max(self.now + EXPIRY_GOES_ON));
-        self.arm(Timer::Calls, rest);
+        let rest = self.own.calls.deadline().map(|at| at.max(self.cx.now + EXPIRY_GOES_ON));
+        self.cx.timers.arm(Timer::Calls, rest);
     }
 
     /// Forgets some records, by an order or because they have become useless.
     pub(super) fn end_calls(&mut self, reason: Option<&'static str>, which: impl Fn(&Call) -> bool) {
-        let records = self.calls.records.iter();
+        let records = self.own.calls.records.iter();
         let numbers: Vec<_> = records.filter(|(_, call)| which(call)).map(|(number, _)| *number).collect();
         for number in numbers {
-            let Some(call) = self.calls.remove(number) else { continue };
+            let Some(call) = self.own.calls.remove(number) else { continue };
             if let Some(reason) = reason.filter(|_| call.shown) {
                 self.delete_isakmp(&mut call.resume(), reason);
             }
@@ -399,7 +399,7 @@ impl Engine {
 
     /// Forgets the records of local addresses that have gone.
     pub(super) fn end_stray_calls(&mut self, reason: &'static str) {
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         self.end_calls(Some(reason), |call| {
             let interface = policy.interface(call.path.interface);
             interface.and_then(|interface| interface.address) != Some(call.path.local)
@@ -407,32 +407,30 @@ impl Engine {
     }
 
     fn call_ended(&mut self, call: &Call, refusal: Option<Refusal>) {
-        self.fragments.forget(call.id);
+        self.own.fragments.forget(call.id);
         if call.shown {
-            self.isakmp_changed(call.id);
+            self.cx.out.isakmp_changed(call.id);
         }
         if let Some(refusal) = refusal {
             let kind = EventKind::Refused(refusal);
-            self.effect(Effect::Event(Event { connection: Some(call.id), path: Some(call.path), kind }));
+            self.cx.out.effect(Effect::Event(Event {
+                connection: Some(call.id),
+                path: Some(call.path),
+                kind,
+            }));
         }
     }
 
     fn arm_calls(&mut self) {
-        let deadline = self.calls.deadline();
-        self.arm(Timer::Calls, deadline);
-    }
-
-    /// The records that `show` commands list.
-    pub(super) fn call_views(&self) -> impl Iterator<Item = IsakmpView> {
-        let shown = self.calls.shown_ids().filter_map(|id| self.calls.shown(id));
-        shown.map(|call| self.isakmp_view(&call.resume()))
+        let deadline = self.own.calls.deadline();
+        self.cx.timers.arm(Timer::Calls, deadline);
     }
 
     /// A first message is refused: the peer is told why if its proposals are the reason.
     pub(super) fn refuse_first(&mut self, sa: &IsakmpSa, refusal: Refusal, asked: usize) {
         if matches!(refusal, Refusal::NoPhase1Proposal(_)) {
             self.step(sa, || Trace::Phase1Refused);
-            if self.admission.may_tell(sa.path.remote, self.now) {
+            if self.own.admission.may_tell(sa.path.remote, self.cx.now) {
                 self.reject_unprotected(sa, notify::NO_PROPOSAL_CHOSEN, asked);
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::esp::sa::{ChildSa, Direction};
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::engine::Engine;
+use crate::ike::context::Context;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
@@ -12,6 +12,7 @@ use crate::ike::sa::{Child, Exchange, IsakmpSa, Peer, PendingChild};
 use crate::ike::silence::Meant;
 use crate::ike::trace::{EngineStep, Pair, Trace};
 use crate::ike::v1::quick;
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::{ChildId, InterfaceId, PeerId};
 use crate::path::{Encapsulation, Path};
@@ -54,72 +55,7 @@ pub(super) enum Cause {
     Failure,
 }
 
-impl Engine {
-    /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
-    pub(super) fn install_child(
-        &mut self,
-        sa: &IsakmpSa,
-        new: quick::NewChild,
-        lease: Option<IpAddr>,
-    ) -> ChildId {
-        let now = self.now;
-        let id = self.new_child_id();
-        let Some(peer) = sa.established().map(|established| established.peer) else { return id };
-        let limit = new.suite.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024));
-        let child = Arc::new(ChildSa {
-            id,
-            path: sa.path,
-            service: new.service.clone(),
-            selector: new.selector,
-            lease,
-            mode: new.suite.mode,
-            suite: new.suite.suite,
-            inbound: new.inbound,
-            outbound: new.outbound,
-            replay_window: new.terms.replay_window,
-            soft_bytes: limit.map(|bytes| bytes - bytes / 10),
-            hard_bytes: limit,
-            df: new.terms.df,
-        });
-        let renewal = MARGINS.renewal(new.suite.lifetime, new.initiator, self.random.u32());
-        let soft = now + renewal;
-        let replaced = new.replaces.map(|id| self.replaced_really(id, new.initiator));
-        self.by_spi.insert(child.inbound.spi.0, id);
-        self.claims.insert(&child.selector.remote, id);
-        self.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
-        self.children_of.insert((peer, id));
-        self.children.insert(
-            id,
-            Box::new(Child {
-                sa: child,
-                path: sa.path,
-                peer,
-                conn: sa.id,
-                initiator: new.initiator,
-                pfs: new.suite.pfs,
-                kilobytes: new.suite.kilobytes,
-                offered: new.offered,
-                replaced,
-                reported: false,
-                established: now,
-                hand_over: None,
-                soft: Some(soft),
-                hard: now + new.suite.lifetime,
-                retire: None,
-                crowded: false,
-                superseded: false,
-                outbound: false,
-                idle: new.terms.idle_time,
-                last_inbound: None,
-                last_outbound: None,
-            }),
-        );
-        self.schedule_child(id);
-        self.next_peer.remove(&new.service);
-        self.child_changed(id);
-        id
-    }
-
+impl Context {
     /// The child SA that a new one replaces instead of this one: if this one is a rekey that the
     /// other side has just made, the two rekeys have crossed, and replace the same child SA.
     fn replaced_really(&self, id: ChildId, initiator: bool) -> ChildId {
@@ -149,7 +85,7 @@ impl Engine {
             replaces: child.replaced,
         };
         let (connection, path) = (Some(child.conn), Some(child.path));
-        self.effect(Effect::Event(Event { connection, path, kind }));
+        self.out.effect(Effect::Event(Event { connection, path, kind }));
     }
 
     /// Whether the initiator of a rekey still goes on with the old child SA, for a short time or
@@ -199,11 +135,11 @@ impl Engine {
         let child = Arc::clone(&child.sa);
         if let Some(pair) = self.traced_pair(id) {
             for _half in 0..2 {
-                self.step_on(Some(conn), path, || Trace::Engine(EngineStep::AllocateFlow));
+                self.out.step_on(Some(conn), path, || Trace::Engine(EngineStep::AllocateFlow));
             }
-            self.step_on(Some(conn), path, || Trace::PairCreated(pair));
+            self.out.step_on(Some(conn), path, || Trace::PairCreated(pair));
         }
-        self.effect(Effect::Install { child, direction: Direction::Outbound });
+        self.out.effect(Effect::Install { child, direction: Direction::Outbound });
         let Some(new) = self.children.get(&id) else { return };
         let replaced = self.children_of(peer).filter(|old| new.replaces(old) && !new.is_rival(old));
         let replaced: Vec<_> = replaced.map(|old| old.sa.id).collect();
@@ -229,7 +165,7 @@ impl Engine {
             child.retire = Some(now + GRACE);
         }
         self.schedule_child(id);
-        self.child_changed(id);
+        self.out.child_changed(id);
     }
 
     /// The child SAs of a peer, oldest first.
@@ -239,7 +175,7 @@ impl Engine {
 
     /// A child SA as traces show it; `None` if its peer is not traced.
     fn traced_pair(&self, id: ChildId) -> Option<Box<Pair>> {
-        let child = self.children.get(&id).filter(|child| self.tracing.covers(child.path.remote))?;
+        let child = self.children.get(&id).filter(|child| self.out.tracing.covers(child.path.remote))?;
         Some(Box::new(Pair {
             child: id,
             map: child.sa.service.map().unwrap_or_default().to_string(),
@@ -257,24 +193,7 @@ impl Engine {
     pub(super) fn installed_step(&mut self, id: ChildId) {
         let Some((conn, path)) = self.children.get(&id).map(|child| (child.conn, child.path)) else { return };
         if let Some(pair) = self.traced_pair(id) {
-            self.step_on(Some(conn), path, || Trace::PairInstalled(pair));
-        }
-    }
-
-    /// The first packet that verified has arrived: the peer has the child SA, even if its message 3
-    /// was lost.
-    pub(super) fn inbound_seen(&mut self, id: ChildId) {
-        let Some(conn) = self.children.get(&id).map(|child| child.conn) else { return };
-        self.with_sa(conn, |_, sa| {
-            if let Some(established) = sa.established_mut() {
-                established.exchanges.retain(
-                    |_, exchange| !matches!(exchange, Exchange::QuickResponder(quick) if quick.child == id),
-                );
-            }
-        });
-        if self.children.get(&id).is_some_and(|child| !child.outbound) {
-            self.use_outbound(id);
-            self.installed_step(id);
+            self.out.step_on(Some(conn), path, || Trace::PairInstalled(pair));
         }
     }
 
@@ -320,13 +239,191 @@ impl Engine {
             });
             [Some(child.hard), child.hand_over, child.soft, child.retire, idle].into_iter().flatten().min()
         });
-        self.arm_child(id, at);
+        self.timers.arm_child(id, at);
+    }
+
+    /// Ends a child SA without a word to the peer.
+    pub(crate) fn drop_child(&mut self, id: ChildId, reason: &'static str) {
+        if let Some(child) = self.take_child(id, reason) {
+            self.child_gone(&child);
+        }
+    }
+
+    /// A child SA was taken out of use: an older one may take over, and the peer may have none left.
+    pub(crate) fn child_gone(&mut self, child: &Child) {
+        self.reinstate(child);
+        self.tidy_peer(child.peer);
+    }
+
+    /// Takes a child SA out of use; [`Self::child_gone`] follows.
+    pub(crate) fn take_child(&mut self, id: ChildId, reason: &'static str) -> Option<Box<Child>> {
+        let child = self.children.remove(&id)?;
+        self.children_of.remove(&(child.peer, id));
+        self.by_spi.remove(&child.sa.inbound.spi.0);
+        self.claims.remove(&child.sa.selector.remote, id);
+        self.timers.arm_child(id, None);
+        self.out.child_changed(id);
+        self.out.effect(Effect::Remove { child: id });
+        self.out.step_on(Some(child.conn), child.path, || {
+            Trace::PairDeleted(child.sa.inbound.spi, child.sa.outbound.spi, child.sa.suite)
+        });
+        if child.reported {
+            let kind = EventKind::ChildDown { child: id, reason };
+            let (connection, path) = (Some(child.conn), Some(child.path));
+            self.out.effect(Effect::Event(Event { connection, path, kind }));
+        }
+        Some(child)
+    }
+
+    /// A child SA is gone. If it was the newest for its selector, the previous one takes over and
+    /// is rekeyed before it expires (its volume limit was reported earlier). This does not apply to
+    /// a client, which deletes the child SA that it knows when it disconnects.
+    fn reinstate(&mut self, gone: &Child) {
+        let is_client = self.peers.get(&gone.peer).is_some_and(|peer| peer.is_client());
+        if gone.superseded || is_client {
+            return;
+        }
+        let same = |child: &&Child| child.sa.selector == gone.sa.selector;
+        let handed = self.children_of(gone.peer).filter(same).find(|child| child.hand_over.is_some());
+        if let Some(id) = handed.map(|child| child.sa.id) {
+            self.use_outbound(id);
+            return self.installed_step(id);
+        }
+        // one that yielded to a rival is complete, although it was never used
+        let usable = |child: &&Child| child.outbound || child.superseded;
+        let newest = self.children_of(gone.peer).filter(same).filter(usable).last();
+        let Some(id) = newest.map(|newest| newest.sa.id) else { return };
+        let Some(child) = self.children.get_mut(&id).filter(|child| child.superseded) else { return };
+        child.superseded = false;
+        child.retire = None;
+        let left = child.hard.since(self.now).saturating_sub(MARGINS.of(child.initiator));
+        child.soft = Some(self.now + left.max(AGAIN));
+        self.schedule_child(id);
+        self.out.child_changed(id);
+        self.use_outbound(id);
+    }
+
+    /// Ends the oldest replaced child SAs when a peer has more than it may have. Some peers never
+    /// delete what they rekeyed (strongSwan with IKEv1), and a fast stream uses up a volume limit
+    /// every few seconds.
+    pub(super) fn bound_replaced(&mut self, peer: PeerId) {
+        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
+        let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
+        let Some(interface) = staying().last().map(|child| child.path.interface) else { return };
+        let standing = staying().filter(|child| !child.superseded).count();
+        let too_many = staying().count().saturating_sub(self.children_kept(interface, standing));
+        let replaced = staying().filter(|child| child.superseded).take(too_many);
+        for id in replaced.map(|child| child.sa.id).collect::<Vec<_>>() {
+            if is_client {
+                // it would take the loss of any child SA as the loss of its tunnel
+                self.drop_child(id, "replaced");
+            } else if let Some(old) = self.children.get_mut(&id) {
+                // not at once: packets are in transit, and the delete goes out under the phase-1 SA
+                // that is being worked on now
+                old.retire = Some(self.now + SHORT_GRACE);
+                old.crowded = true;
+                self.schedule_child(id);
+            }
+        }
+    }
+
+    /// Ends every child SA of a peer without sending a delete.
+    pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
+        let ids: Vec<_> = self.pairs_of(peer).collect();
+        for id in ids {
+            self.take_child(id, reason);
+        }
+        self.tidy_peer(peer);
+    }
+}
+
+impl V1<'_> {
+    /// Installs the inbound SA of a new child SA; [`Self::use_outbound`] installs the outbound one.
+    pub(super) fn install_child(
+        &mut self,
+        sa: &IsakmpSa,
+        new: quick::NewChild,
+        lease: Option<IpAddr>,
+    ) -> ChildId {
+        let now = self.cx.now;
+        let id = self.cx.new_child_id();
+        let Some(peer) = sa.established().map(|established| established.peer) else { return id };
+        let limit = new.suite.kilobytes.map(|kilobytes| kilobytes.saturating_mul(1024));
+        let child = Arc::new(ChildSa {
+            id,
+            path: sa.path,
+            service: new.service.clone(),
+            selector: new.selector,
+            lease,
+            mode: new.suite.mode,
+            suite: new.suite.suite,
+            inbound: new.inbound,
+            outbound: new.outbound,
+            replay_window: new.terms.replay_window,
+            soft_bytes: limit.map(|bytes| bytes - bytes / 10),
+            hard_bytes: limit,
+            df: new.terms.df,
+        });
+        let renewal = MARGINS.renewal(new.suite.lifetime, new.initiator, self.cx.random.u32());
+        let soft = now + renewal;
+        let replaced = new.replaces.map(|id| self.cx.replaced_really(id, new.initiator));
+        self.cx.by_spi.insert(child.inbound.spi.0, id);
+        self.cx.claims.insert(&child.selector.remote, id);
+        self.cx.out.effect(Effect::Install { child: Arc::clone(&child), direction: Direction::Inbound });
+        self.cx.children_of.insert((peer, id));
+        self.cx.children.insert(
+            id,
+            Box::new(Child {
+                sa: child,
+                path: sa.path,
+                peer,
+                conn: sa.id,
+                initiator: new.initiator,
+                pfs: new.suite.pfs,
+                kilobytes: new.suite.kilobytes,
+                offered: new.offered,
+                replaced,
+                reported: false,
+                established: now,
+                hand_over: None,
+                soft: Some(soft),
+                hard: now + new.suite.lifetime,
+                retire: None,
+                crowded: false,
+                superseded: false,
+                outbound: false,
+                idle: new.terms.idle_time,
+                last_inbound: None,
+                last_outbound: None,
+            }),
+        );
+        self.cx.schedule_child(id);
+        self.cx.next_peer.remove(&new.service);
+        self.cx.out.child_changed(id);
+        id
+    }
+
+    /// The first packet that verified has arrived: the peer has the child SA, even if its message 3
+    /// was lost.
+    pub(super) fn inbound_seen(&mut self, id: ChildId) {
+        let Some(conn) = self.cx.children.get(&id).map(|child| child.conn) else { return };
+        self.with_sa(conn, |_, sa| {
+            if let Some(established) = sa.established_mut() {
+                established.exchanges.retain(
+                    |_, exchange| !matches!(exchange, Exchange::QuickResponder(quick) if quick.child == id),
+                );
+            }
+        });
+        if self.cx.children.get(&id).is_some_and(|child| !child.outbound) {
+            self.cx.use_outbound(id);
+            self.cx.installed_step(id);
+        }
     }
 
     /// A timer of a child SA is due.
     pub(super) fn child_timeout(&mut self, id: ChildId) {
-        let now = self.now;
-        let Some(child) = self.children.get_mut(&id) else { return };
+        let now = self.cx.now;
+        let Some(child) = self.cx.children.get_mut(&id) else { return };
         let used = child.last_inbound.max(child.last_outbound);
         if child.hard <= now {
             self.end_child(id, "lifetime expired", true);
@@ -342,9 +439,9 @@ impl Engine {
             child.retire = Some(now + GRACE);
         }
         if child.hand_over.take_if(|at| *at <= now).is_some() {
-            self.use_outbound(id);
-            self.installed_step(id);
-            self.schedule_child(id);
+            self.cx.use_outbound(id);
+            self.cx.installed_step(id);
+            self.cx.schedule_child(id);
             return;
         }
         if child.idle.is_some_and(|idle| used.unwrap_or(child.established) + idle <= now) {
@@ -358,27 +455,27 @@ impl Engine {
                 self.rekey_child(id);
             }
         }
-        self.schedule_child(id);
+        self.cx.schedule_child(id);
     }
 
     /// Rekeys a child SA under the newest phase-1 SA of its peer, or under a new one.
     pub(super) fn rekey_child(&mut self, id: ChildId) {
-        let Some(child) = self.children.get_mut(&id) else { return };
-        if child.superseded || self.stopping {
+        let Some(child) = self.cx.children.get_mut(&id) else { return };
+        if child.superseded || self.cx.stopping {
             return;
         }
         child.soft = None;
         let (peer, path, selector) = (child.peer, child.path, child.sa.selector);
         let pending = child.again();
         let newer = |other: &Child| other.sa.id > id && other.sa.selector == selector && !other.superseded;
-        if self.children_of(peer).any(newer) {
+        if self.cx.children_of(peer).any(newer) {
             // the peer is rekeying it: ours comes only if that fails
-            if let Some(child) = self.children.get_mut(&id) {
-                child.soft = Some(self.now + AGAIN);
+            if let Some(child) = self.cx.children.get_mut(&id) {
+                child.soft = Some(self.cx.now + AGAIN);
             }
-            return self.schedule_child(id);
+            return self.cx.schedule_child(id);
         }
-        self.schedule_child(id);
+        self.cx.schedule_child(id);
         if let Some(conn) = self.newest_sa(peer) {
             self.with_sa(conn, |engine, sa| {
                 if let Err(refusal) = engine.start_quick_mode(sa, pending) {
@@ -389,7 +486,7 @@ impl Engine {
             return;
         }
         // a client rekeys phase 1 itself; if we initiated, it would only disconnect
-        let Some(known) = self.peers.get(&peer).filter(|peer| !peer.is_client()) else { return };
+        let Some(known) = self.cx.peers.get(&peer).filter(|peer| !peer.is_client()) else { return };
         match known.connection.clone() {
             Some((connection, _)) => self.call_gateway(&connection, Some(pending)),
             None => {
@@ -414,6 +511,7 @@ impl Engine {
             sa.path.remote == peer && sa.path.interface == interface && sa.connection.is_none() && !sa.dead
         };
         let established = self
+            .own
             .sas
             .values()
             .filter(|sa| fits(sa))
@@ -432,6 +530,7 @@ impl Engine {
             return;
         }
         let begun = self
+            .own
             .sas
             .values()
             .filter(|sa| fits(sa))
@@ -450,7 +549,7 @@ impl Engine {
             });
             return;
         }
-        let Some(local) = self.policy.interface(interface).and_then(|interface| interface.address) else {
+        let Some(local) = self.cx.policy.interface(interface).and_then(|interface| interface.address) else {
             return;
         };
         let path = Path {
@@ -521,106 +620,26 @@ impl Engine {
             _ => None,
         });
         for lease in pushed.collect::<Vec<_>>() {
-            self.give_back(lease);
+            self.cx.give_back(lease);
         }
     }
 
     /// Ends a child SA; with `tell`, a delete is sent to the peer under its newest phase-1 SA.
-    pub(super) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
-        let Some(child) = self.take_child(id, reason, tell) else { return };
-        self.reinstate(&child);
-        self.tidy_peer(child.peer);
-    }
-
-    fn take_child(&mut self, id: ChildId, reason: &'static str, tell: bool) -> Option<Box<Child>> {
-        let child = self.children.remove(&id)?;
-        self.children_of.remove(&(child.peer, id));
-        self.by_spi.remove(&child.sa.inbound.spi.0);
-        self.claims.remove(&child.sa.selector.remote, id);
-        self.arm_child(id, None);
-        self.child_changed(id);
-        self.effect(Effect::Remove { child: id });
-        self.step_on(Some(child.conn), child.path, || {
-            Trace::PairDeleted(child.sa.inbound.spi, child.sa.outbound.spi, child.sa.suite)
-        });
-        if child.reported {
-            let kind = EventKind::ChildDown { child: id, reason };
-            let (connection, path) = (Some(child.conn), Some(child.path));
-            self.effect(Effect::Event(Event { connection, path, kind }));
-        }
+    pub(crate) fn end_child(&mut self, id: ChildId, reason: &'static str, tell: bool) {
+        let Some(child) = self.cx.take_child(id, reason) else { return };
         if tell && let Some(conn) = self.newest_sa(child.peer) {
             let spi = child.sa.inbound.spi.0.to_be_bytes().to_vec();
-            self.with_sa(conn, |engine, sa| {
-                engine.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
+            self.with_sa(conn, |v1, sa| {
+                v1.send_delete(sa, &Delete { protocol: protocol::ESP, spis: vec![spi] });
             });
         }
-        Some(child)
-    }
-
-    /// A child SA is gone. If it was the newest for its selector, the previous one takes over and
-    /// is rekeyed before it expires (its volume limit was reported earlier). This does not apply to
-    /// a client, which deletes the child SA that it knows when it disconnects.
-    fn reinstate(&mut self, gone: &Child) {
-        let is_client = self.peers.get(&gone.peer).is_some_and(|peer| peer.is_client());
-        if gone.superseded || is_client {
-            return;
-        }
-        let same = |child: &&Child| child.sa.selector == gone.sa.selector;
-        let handed = self.children_of(gone.peer).filter(same).find(|child| child.hand_over.is_some());
-        if let Some(id) = handed.map(|child| child.sa.id) {
-            self.use_outbound(id);
-            return self.installed_step(id);
-        }
-        // one that yielded to a rival is complete, although it was never used
-        let usable = |child: &&Child| child.outbound || child.superseded;
-        let newest = self.children_of(gone.peer).filter(same).filter(usable).last();
-        let Some(id) = newest.map(|newest| newest.sa.id) else { return };
-        let Some(child) = self.children.get_mut(&id).filter(|child| child.superseded) else { return };
-        child.superseded = false;
-        child.retire = None;
-        let left = child.hard.since(self.now).saturating_sub(MARGINS.of(child.initiator));
-        child.soft = Some(self.now + left.max(AGAIN));
-        self.schedule_child(id);
-        self.child_changed(id);
-        self.use_outbound(id);
-    }
-
-    /// Ends the oldest replaced child SAs when a peer has more than it may have. Some peers never
-    /// delete what they rekeyed (strongSwan with IKEv1), and a fast stream uses up a volume limit
-    /// every few seconds.
-    pub(super) fn bound_replaced(&mut self, peer: PeerId) {
-        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
-        let staying = || self.children_of(peer).filter(|child| child.retire.is_none());
-        let Some(interface) = staying().last().map(|child| child.path.interface) else { return };
-        let standing = staying().filter(|child| !child.superseded).count();
-        let too_many = staying().count().saturating_sub(self.children_kept(interface, standing));
-        let replaced = staying().filter(|child| child.superseded).take(too_many);
-        for id in replaced.map(|child| child.sa.id).collect::<Vec<_>>() {
-            if is_client {
-                // it would take the loss of any child SA as the loss of its tunnel
-                self.end_child(id, "replaced", false);
-            } else if let Some(old) = self.children.get_mut(&id) {
-                // not at once: packets are in transit, and the delete goes out under the phase-1 SA
-                // that is being worked on now
-                old.retire = Some(self.now + SHORT_GRACE);
-                old.crowded = true;
-                self.schedule_child(id);
-            }
-        }
-    }
-
-    /// Ends every child SA of a peer without sending a delete.
-    pub(super) fn end_peer_children(&mut self, peer: PeerId, reason: &'static str) {
-        let ids: Vec<_> = self.pairs_of(peer).collect();
-        for id in ids {
-            self.take_child(id, reason, false);
-        }
-        self.tidy_peer(peer);
+        self.cx.child_gone(&child);
     }
 
     /// `clear crypto sa`.
     pub(super) fn clear_children(&mut self, peer: Option<IpAddr>) {
         let ids: Vec<_> = self
+            .cx
             .children
             .values()
             .filter(|child| peer.is_none_or(|peer| peer == child.path.remote))
@@ -633,16 +652,16 @@ impl Engine {
 
     /// What a child SA carried lately.
     pub(super) fn traffic(&mut self, id: ChildId, inbound: Option<Instant>, outbound: Option<Instant>) {
-        let Some(child) = self.children.get_mut(&id) else { return };
+        let Some(child) = self.cx.children.get_mut(&id) else { return };
         child.last_inbound = child.last_inbound.max(inbound);
         child.last_outbound = child.last_outbound.max(outbound);
         let (peer, has_idle) = (child.peer, child.idle.is_some());
         if has_idle {
-            self.schedule_child(id);
+            self.cx.schedule_child(id);
         }
-        self.child_follows(id);
+        self.cx.child_follows(id);
         if let Some(inbound) = inbound {
-            self.holder_heard(peer, inbound);
+            self.cx.holder_heard(peer, inbound);
         }
         self.check_liveness(peer);
     }

@@ -10,9 +10,9 @@
 //! each SA and in total. Only one message at a time is collected for an SA, because Libreswan gives
 //! all its messages the same id.
 
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::sa::IsakmpSa;
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::ConnId;
 use crate::path::Path;
@@ -78,7 +78,7 @@ enum Class {
 
 /// The incomplete messages of all SAs, one for each.
 #[derive(Debug, Default)]
-pub(super) struct Fragments {
+pub(crate) struct Fragments {
     of: BTreeMap<ConnId, (Class, Pieces)>,
     by_age: BTreeSet<(Class, Instant, ConnId)>,
     bytes: BTreeMap<Class, usize>,
@@ -141,7 +141,7 @@ impl Fragments {
     }
 }
 
-impl Engine {
+impl V1<'_> {
     /// A fragment for an SA; returns the message if this fragment completes it.
     pub(super) fn fragment(
         &mut self,
@@ -158,7 +158,7 @@ impl Engine {
         let whole = Chain::parse(header.first, body)
             .map_err(Refusal::from)
             .and_then(|chain| chain.only(payload::FRAGMENT).ok_or(Refusal::Fragment))
-            .and_then(|piece| self.fragments.add(sa.id, class, piece, self.now));
+            .and_then(|piece| self.own.fragments.add(sa.id, class, piece, self.cx.now));
         match whole {
             Ok(whole) => {
                 let inner = whole.as_deref().and_then(|whole| Header::parse(whole).ok());

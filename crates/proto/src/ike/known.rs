@@ -1,7 +1,7 @@
 //! Addresses of peers that we know. Whoever floods the gateway forges addresses or has them from
 //! elsewhere; the places that are kept for known addresses are therefore not his to fill.
 
-use crate::ike::engine::Engine;
+use crate::ike::context::Context;
 use crate::ike::lookup::host_of;
 use crate::limits;
 use crate::policy::{KeyPeer, MapEntryKind, Policy};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The addresses from which somebody authenticated lately, and those that the configuration names.
 #[derive(Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     authenticated: BTreeMap<IpAddr, Instant>,
     by_time: BTreeSet<(Instant, IpAddr)>,
     /// Static peers, and hosts with a key of their own.
@@ -66,7 +66,7 @@ fn configured(policy: &Policy) -> BTreeSet<IpAddr> {
     peers.flatten().copied().chain(hosts).collect()
 }
 
-impl Engine {
+impl Context {
     /// Whether a peer is, or lately was, at this address, or the configuration names it.
     pub(super) fn is_known(&mut self, source: IpAddr) -> bool {
         self.peers.at(source).next().is_some()
@@ -76,7 +76,7 @@ impl Engine {
 
     /// A peer has authenticated from this address: while strangers flood the gateway, it still gets
     /// in from there. Also for addresses that are known from before a restart.
-    pub fn know(&mut self, source: IpAddr) {
+    pub(super) fn know(&mut self, source: IpAddr) {
         self.known.note(source, self.now);
     }
 }

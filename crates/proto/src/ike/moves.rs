@@ -6,10 +6,11 @@
 //! followed, because the address of any other does not change unnoticed, and a peer that follows
 //! nevertheless can be led away.
 
-use crate::ike::engine::Engine;
+use crate::ike::context::Context;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::io::Effect;
 use crate::ike::sa::{Child, Exchange, IsakmpSa};
+use crate::ike::v1::room::V1;
 use crate::names::{ChildId, PeerId};
 use crate::path::{Encapsulation, Path};
 use std::net::IpAddr;
@@ -51,7 +52,21 @@ impl IsakmpSa {
     }
 }
 
-impl Engine {
+impl Context {
+    /// Puts a child SA on the path of its peer.
+    pub(super) fn child_follows(&mut self, id: ChildId) {
+        let Some(child) = self.children.get_mut(&id).map(Box::as_mut) else { return };
+        let Child { path, peer, .. } = child;
+        let Some(new) = self.peers.get(peer).and_then(|peer| moved(*path, peer.path)) else { return };
+        if *path != new {
+            *path = new;
+            self.out.child_changed(id);
+            self.out.effect(Effect::Repath { child: id, path: new });
+        }
+    }
+}
+
+impl V1<'_> {
     /// A message that is not a recorded one came on this path: from now on we send from the address
     /// and port that it was sent to, to where it came from.
     pub(crate) fn follow(&mut self, sa: &mut IsakmpSa, path: Path) {
@@ -65,7 +80,7 @@ impl Engine {
         };
         let (id, authorized) = (established.peer, established.gate.authorized().is_some());
         let Some(path) = moved(sa.path, path) else { return };
-        let behind_nat = self.peers.get(&id).is_some_and(|peer| peer.behind_nat);
+        let behind_nat = self.cx.peers.get(&id).is_some_and(|peer| peer.behind_nat);
         if path.encapsulation == Encapsulation::Udp && !behind_nat {
             return;
         }
@@ -78,51 +93,39 @@ impl Engine {
 
     /// A packet of a child SA that verified came from another address or port.
     pub(super) fn child_moved(&mut self, id: ChildId, remote: IpAddr, remote_port: u16) {
-        let Some(child) = self.children.get(&id) else { return };
+        let Some(child) = self.cx.children.get(&id) else { return };
         let (peer, new) = (child.peer, Path { remote, remote_port, ..child.path });
-        let Some(known) = self.peers.get(&peer) else { return };
+        let Some(known) = self.cx.peers.get(&peer) else { return };
         let follows = known.behind_nat && child.path.encapsulation == Encapsulation::Udp;
-        if !follows || new == child.path || known.since + PAUSE > self.now {
+        if !follows || new == child.path || known.since + PAUSE > self.cx.now {
             return;
         }
         self.peer_moved(peer, new);
         let kind = EventKind::PeerMoved { remote, remote_port };
-        self.effect(Effect::Event(Event { connection: None, path: Some(new), kind }));
+        self.cx.out.effect(Effect::Event(Event { connection: None, path: Some(new), kind }));
     }
 
     /// The peer is on another path: its SAs follow.
     pub(crate) fn peer_moved(&mut self, id: PeerId, new: Path) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        let pause = peer.since + PAUSE > self.now && peer.path != new;
+        let Some(peer) = self.cx.peers.get_mut(&id) else { return };
+        let pause = peer.since + PAUSE > self.cx.now && peer.path != new;
         if peer.path != new {
-            peer.since = self.now;
-            self.peers.move_to(id, new);
+            peer.since = self.cx.now;
+            self.cx.peers.move_to(id, new);
         }
-        let sas: Vec<_> = self.sas_of(id).collect();
+        let sas: Vec<_> = self.cx.sas_of(id).collect();
         for sa in sas {
-            let Some(sa) = self.sas.get_mut(&sa) else { continue };
+            let Some(sa) = self.own.sas.get_mut(&sa) else { continue };
             if let Some(path) = moved(sa.path, new).filter(|path| *path != sa.path) {
                 sa.move_to(path);
                 let id = sa.id;
-                self.isakmp_changed(id);
+                self.cx.out.isakmp_changed(id);
             }
         }
         // else they follow when they next carry something
         if !pause {
-            let children: Vec<_> = self.pairs_of(id).collect();
-            children.into_iter().for_each(|child| self.child_follows(child));
-        }
-    }
-
-    /// Puts a child SA on the path of its peer.
-    pub(super) fn child_follows(&mut self, id: ChildId) {
-        let Some(child) = self.children.get_mut(&id).map(Box::as_mut) else { return };
-        let Child { path, peer, .. } = child;
-        let Some(new) = self.peers.get(peer).and_then(|peer| moved(*path, peer.path)) else { return };
-        if *path != new {
-            *path = new;
-            self.child_changed(id);
-            self.effect(Effect::Repath { child: id, path: new });
+            let children: Vec<_> = self.cx.pairs_of(id).collect();
+            children.into_iter().for_each(|child| self.cx.child_follows(child));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Peers: what outlives a phase-1 SA. Initiating to them, recognising them, and forgetting them.
 
-use crate::ike::engine::{Engine, Reconnect};
+use crate::ike::context::Context;
+use crate::ike::context::Reconnect;
 use crate::ike::event::EventKind;
 use crate::ike::identity::Identity;
 use crate::ike::io::Effect;
 use crate::ike::sa::{IsakmpSa, Lease, Peer, PendingChild};
 use crate::ike::trace::Trace;
 use crate::ike::v1::phase1::Finished;
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendor;
 use crate::names::{PeerId, VrfId};
 use crate::path::{Encapsulation, ISAKMP_PORT, Path};
@@ -21,28 +23,72 @@ const LAST_RECONNECT: Duration = Duration::from_secs(60);
 /// How long a replaced SA is kept before we delete it.
 const RETIRE: Duration = Duration::from_secs(5);
 
-impl Engine {
+impl Context {
+    /// Whether a peer at this address is already known, so that INITIAL-CONTACT would be wrong.
+    pub(super) fn knows_peer_at(&self, path: &Path) -> bool {
+        self.peers.at(path.remote).any(|(_, peer)| peer.path.local == path.local)
+    }
+
+    /// Forgets a peer that has no SAs left, and returns its lease.
+    pub(super) fn tidy_peer(&mut self, id: PeerId) {
+        let has_sa = self.sas_of(id).next().is_some();
+        let has_child = self.pairs_of(id).next().is_some();
+        if has_sa || has_child || self.in_work.contains(&id) {
+            return;
+        }
+        if let Some(peer) = self.peers.remove(id)
+            && let Some(lease) = peer.lease
+        {
+            self.out.step_on(None, peer.path, || Trace::AddressReturned);
+            self.give_back(lease);
+        }
+    }
+
+    /// Returns a granted lease. Each is returned once, whether or not its peer still exists.
+    pub(super) fn give_back(&mut self, lease: Lease) {
+        self.out.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
+    }
+
+    fn schedule_reconnect(&mut self, name: &str) {
+        if self.stopping {
+            return;
+        }
+        let Some(reconnect) = self.reconnects.get_mut(name) else { return };
+        match reconnect.redirect.take() {
+            Some(gateway) => {
+                reconnect.gateway = Some(gateway);
+                reconnect.at = self.now;
+            }
+            // the gateway that was named is gone: ask the connection's own gateway again
+            None => {
+                reconnect.gateway = None;
+                reconnect.redirects = 0;
+                reconnect.at = self.now + reconnect.wait;
+                reconnect.wait = (reconnect.wait * 2).min(LAST_RECONNECT);
+            }
+        }
+        let at = reconnect.at;
+        self.timers.arm_reconnect(name, Some(at));
+    }
+}
+
+impl V1<'_> {
     /// The newest established and authorised SA of a peer that is not being retired.
     pub(super) fn newest_sa(&self, peer: PeerId) -> Option<crate::names::ConnId> {
         self.established_with(peer)
             .filter(|sa| sa.established().is_some_and(|e| e.gate.authorized().is_some()))
             .max_by_key(|sa| {
                 let stays = sa.established().is_some_and(|established| established.retire.is_none());
-                (stays, sa.created, Reverse(self.age(sa.id)))
+                (stays, sa.created, Reverse(self.cx.age(sa.id)))
             })
             .map(|sa| sa.id)
     }
 
     /// The established phase-1 SAs with a peer, except the one that is being worked on.
     pub(super) fn established_with(&self, peer: PeerId) -> impl Iterator<Item = &IsakmpSa> {
-        let ids = self.sas_of(peer);
-        let sas = ids.filter_map(|id| self.sas.get(&id)).map(Box::as_ref);
+        let ids = self.cx.sas_of(peer);
+        let sas = ids.filter_map(|id| self.own.sas.get(&id)).map(Box::as_ref);
         sas.filter(move |sa| sa.established().is_some_and(|e| e.peer == peer))
-    }
-
-    /// Whether a peer at this address is already known, so that INITIAL-CONTACT would be wrong.
-    pub(super) fn knows_peer_at(&self, path: &Path) -> bool {
-        self.peers.at(path.remote).any(|(_, peer)| peer.path.local == path.local)
     }
 
     // ---- calling
@@ -50,7 +96,7 @@ impl Engine {
 
     /// Initiates phase 1 with a peer of the crypto map.
     pub(super) fn call_peer(&mut self, path: Path, profile: Option<String>, child: Option<PendingChild>) {
-        if self.stopping {
+        if self.cx.stopping {
             return;
         }
         let mut sa = self.caller(path, profile);
@@ -62,12 +108,12 @@ impl Engine {
     pub(super) fn caller(&mut self, path: Path, profile: Option<String>) -> IsakmpSa {
         let aggressive = profile
             .as_deref()
-            .and_then(|name| self.policy.profile(name))
+            .and_then(|name| self.cx.policy.profile(name))
             .is_some_and(|profile| profile.initiate_aggressive);
         let mode = if aggressive { Phase1Mode::Aggressive } else { Phase1Mode::Main };
         let is_at = |(_, peer): (PeerId, &Peer)| peer.behind_nat && peer.path.remote_port == path.remote_port;
         // the only way to a peer behind a NAT is the mapping that the peer keeps alive
-        let is_mapping = path.encapsulation == Encapsulation::Udp && self.peers.at(path.remote).any(is_at);
+        let is_mapping = path.encapsulation == Encapsulation::Udp && self.cx.peers.at(path.remote).any(is_at);
         let path = match is_mapping {
             true => path,
             false => Path {
@@ -84,15 +130,17 @@ impl Engine {
 
     /// Initiates phase 1 as a VPN client.
     pub(super) fn call_gateway(&mut self, connection: &Arc<Connection>, child: Option<PendingChild>) {
-        let Some(local) = self.policy.interface(connection.interface).and_then(|interface| interface.address)
+        let Some(local) =
+            self.cx.policy.interface(connection.interface).and_then(|interface| interface.address)
         else {
-            self.schedule_reconnect(&connection.name);
+            self.cx.schedule_reconnect(&connection.name);
             return;
         };
         let path = Path {
             local,
             local_port: ISAKMP_PORT,
             remote: self
+                .cx
                 .reconnects
                 .get(&connection.name)
                 .and_then(|reconnect| reconnect.gateway)
@@ -113,7 +161,7 @@ impl Engine {
             Phase1Mode::Main => self.main_mode_begin(&mut sa),
             Phase1Mode::Aggressive => self.aggressive_begin(&mut sa),
         };
-        if sa.pending.is_empty() && sa.connection.is_none() && !self.is_known(sa.path.remote) {
+        if sa.pending.is_empty() && sa.connection.is_none() && !self.cx.is_known(sa.path.remote) {
             // somebody's packet with an unknown SPI is why we initiate. If it was forged, its address
             // must not be sent many messages; if not, the next one is followed by the next message
             sa.retransmit = None;
@@ -136,8 +184,8 @@ impl Engine {
             other.initiator && other.path.remote == sa.path.remote && other.established().is_none()
         };
         let newer = self.established_with(peer).any(|other| other.created > sa.created)
-            || self.sas.values().any(|other| other.created > sa.created && renews(other));
-        if newer || self.pairs_of(peer).next().is_none() {
+            || self.own.sas.values().any(|other| other.created > sa.created && renews(other));
+        if newer || self.cx.pairs_of(peer).next().is_none() {
             return;
         }
         match &sa.connection {
@@ -162,6 +210,7 @@ impl Engine {
     pub(crate) fn join_peer(&mut self, sa: &IsakmpSa, finished: &Finished) -> (PeerId, bool) {
         let by_port = matches!(finished.identity, Identity::KeyId(_)) || sa.nat.remote;
         let known = self
+            .cx
             .peers
             .at(sa.path.remote)
             .filter(|(_, peer)| {
@@ -177,18 +226,18 @@ impl Engine {
             .map(|(id, _)| id);
         let dpd = sa.vendors.has(Vendor::Dpd);
         if let Some(id) = known {
-            if let Some(peer) = self.peers.get_mut(&id) {
+            if let Some(peer) = self.cx.peers.get_mut(&id) {
                 peer.dpd = dpd;
                 peer.behind_nat |= sa.nat.remote;
             }
             self.peer_moved(id, sa.path);
-            self.in_work.push(id);
+            self.cx.in_work.push(id);
             return (id, true);
         }
-        let id = self.new_peer_id();
-        self.in_work.push(id);
+        let id = self.cx.new_peer_id();
+        self.cx.in_work.push(id);
         self.step(sa, || Trace::PeerInserted);
-        self.peers.insert(
+        self.cx.peers.insert(
             id,
             Peer {
                 path: sa.path,
@@ -200,7 +249,7 @@ impl Engine {
                 connection: sa.connection.clone().map(|connection| (connection, None)),
                 dpd,
                 behind_nat: sa.nat.remote,
-                since: self.now,
+                since: self.cx.now,
                 called: None,
                 told: None,
             },
@@ -213,7 +262,7 @@ impl Engine {
     pub(crate) fn peer_user(&mut self, sa: &mut IsakmpSa, user: &str) {
         let Some(established) = sa.established_mut() else { return };
         let id = established.peer;
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.cx.peers.get_mut(&id) else { return };
         match &peer.user {
             Some(known) if known != user => {
                 let fresh = Peer {
@@ -230,12 +279,12 @@ impl Engine {
                     called: None,
                     told: None,
                 };
-                let new = self.new_peer_id();
+                let new = self.cx.new_peer_id();
                 if let Some(established) = sa.established() {
-                    self.sas_of.remove(&(established.peer, sa.id));
+                    self.cx.sas_of.remove(&(established.peer, sa.id));
                 }
-                self.in_work.push(new);
-                self.peers.insert(new, fresh);
+                self.cx.in_work.push(new);
+                self.cx.peers.insert(new, fresh);
                 if let Some(established) = sa.established_mut() {
                     established.peer = new;
                     established.renewal = false;
@@ -251,7 +300,7 @@ impl Engine {
         self.step(sa, || Trace::InitialContact);
         let same_place =
             |path: &Path| path.remote == sa.path.remote && path.remote_port == sa.path.remote_port;
-        let there: Vec<_> = self.peers.at(sa.path.remote).map(|(id, _)| id).collect();
+        let there: Vec<_> = self.cx.peers.at(sa.path.remote).map(|(id, _)| id).collect();
         let mut old: Vec<_> = there
             .iter()
             .flat_map(|peer| self.established_with(*peer))
@@ -265,16 +314,16 @@ impl Engine {
                 other.dead = true;
             });
         }
-        let older = |conn| match self.sas.get(&conn) {
+        let older = |conn| match self.own.sas.get(&conn) {
             Some(other) => self.is_older(other, sa),
-            None => self.age(conn) > self.age(sa.id),
+            None => self.cx.age(conn) > self.cx.age(sa.id),
         };
         let mut children: Vec<_> = there
             .iter()
             .chain([&keep])
-            .flat_map(|peer| self.pairs_of(*peer))
+            .flat_map(|peer| self.cx.pairs_of(*peer))
             .filter(|child| {
-                let child = self.children.get(child);
+                let child = self.cx.children.get(child);
                 child
                     .is_some_and(|child| older(child.conn) && (child.peer == keep || same_place(&child.path)))
             })
@@ -290,11 +339,11 @@ impl Engine {
     /// our delete as the loss of its session. But it may keep only one old SA, however many it
     /// initiates.
     pub(crate) fn retire_older(&mut self, newest: crate::names::ConnId, peer: PeerId) {
-        let now = self.now;
-        let is_client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
+        let now = self.cx.now;
+        let is_client = self.cx.peers.get(&peer).is_some_and(|peer| peer.is_client());
         let mut older: Vec<_> =
             self.established_with(peer).map(|sa| sa.id).filter(|older| *older != newest).collect();
-        older.sort_by_key(|id| std::cmp::Reverse(self.age(*id)));
+        older.sort_by_key(|id| std::cmp::Reverse(self.cx.age(*id)));
         let before = older.last().copied();
         for id in older {
             self.with_sa(id, |engine, sa| {
@@ -321,21 +370,21 @@ impl Engine {
     /// An established SA has ended.
     pub(super) fn phase1_ended(&mut self, sa: &IsakmpSa, peer: PeerId) {
         // the SA that carried the delete of this one is being worked on, so it is in no table
-        let another = self.in_work.contains(&peer) || self.established_with(peer).next().is_some();
+        let another = self.cx.in_work.contains(&peer) || self.established_with(peer).next().is_some();
         if another {
             return;
         }
-        let Some(known) = self.peers.get(&peer) else { return };
+        let Some(known) = self.cx.peers.get(&peer) else { return };
         if known.is_client() {
             // a client's phase 1 is its session
-            self.end_peer_children(peer, "the client disconnected");
+            self.cx.end_peer_children(peer, "the client disconnected");
         }
-        if let Some((connection, _)) = self.peers.get(&peer).and_then(|peer| peer.connection.clone()) {
-            self.end_peer_children(peer, "the tunnel is down");
-            self.effect(Effect::Unassign { connection: connection.name.clone() });
-            self.schedule_reconnect(&connection.name);
+        if let Some((connection, _)) = self.cx.peers.get(&peer).and_then(|peer| peer.connection.clone()) {
+            self.cx.end_peer_children(peer, "the tunnel is down");
+            self.cx.out.effect(Effect::Unassign { connection: connection.name.clone() });
+            self.cx.schedule_reconnect(&connection.name);
         }
-        self.tidy_peer(peer);
+        self.cx.tidy_peer(peer);
         let _ = sa;
     }
 
@@ -345,32 +394,12 @@ impl Engine {
             self.called_in_vain(sa.path, meant);
         }
         if let Some(connection) = &sa.connection
-            && !self.peers.iter().any(|(_, peer)| {
+            && !self.cx.peers.iter().any(|(_, peer)| {
                 peer.connection.as_ref().is_some_and(|(known, _)| known.name == connection.name)
             })
         {
-            self.schedule_reconnect(&connection.name.clone());
+            self.cx.schedule_reconnect(&connection.name.clone());
         }
-    }
-
-    /// Forgets a peer that has no SAs left, and returns its lease.
-    pub(super) fn tidy_peer(&mut self, id: PeerId) {
-        let has_sa = self.established_with(id).next().is_some();
-        let has_child = self.pairs_of(id).next().is_some();
-        if has_sa || has_child || self.in_work.contains(&id) {
-            return;
-        }
-        if let Some(peer) = self.peers.remove(id)
-            && let Some(lease) = peer.lease
-        {
-            self.step_on(None, peer.path, || Trace::AddressReturned);
-            self.give_back(lease);
-        }
-    }
-
-    /// Returns a granted lease. Each is returned once, whether or not its peer still exists.
-    pub(super) fn give_back(&mut self, lease: Lease) {
-        self.effect(Effect::Release { pool: lease.pool, owner: lease.owner, address: lease.address });
     }
 
     // ---- the VPN client
@@ -379,26 +408,27 @@ impl Engine {
     /// The user asks to connect.
     pub(super) fn connect(&mut self, name: &str) {
         let reconnect =
-            Reconnect { at: self.now, wait: FIRST_RECONNECT, redirect: None, gateway: None, redirects: 0 };
-        self.reconnects.insert(name.to_string(), reconnect);
-        self.arm_reconnect(name, Some(self.now));
+            Reconnect { at: self.cx.now, wait: FIRST_RECONNECT, redirect: None, gateway: None, redirects: 0 };
+        self.cx.reconnects.insert(name.to_string(), reconnect);
+        self.cx.timers.arm_reconnect(name, Some(self.cx.now));
     }
 
     /// The user asks to disconnect.
     pub(super) fn disconnect(&mut self, name: &str) {
-        self.reconnects.remove(name);
-        self.arm_reconnect(name, None);
+        self.cx.reconnects.remove(name);
+        self.cx.timers.arm_reconnect(name, None);
         let of_connection =
             |sa: &IsakmpSa| sa.connection.as_ref().is_some_and(|connection| connection.name == name);
         let peers: Vec<_> = self
+            .own
             .sas
             .values()
             .filter(|sa| of_connection(sa))
             .filter_map(|sa| sa.established().map(|established| established.peer))
             .collect();
-        let ids: Vec<_> = self.sas.values().filter(|sa| of_connection(sa)).map(|sa| sa.id).collect();
+        let ids: Vec<_> = self.own.sas.values().filter(|sa| of_connection(sa)).map(|sa| sa.id).collect();
         for peer in peers {
-            let children: Vec<_> = self.children_of(peer).map(|child| child.sa.id).collect();
+            let children: Vec<_> = self.cx.children_of(peer).map(|child| child.sa.id).collect();
             for child in children {
                 self.end_child(child, "disconnected", true);
             }
@@ -412,38 +442,17 @@ impl Engine {
     pub(crate) fn client_rejected(&mut self, sa: &mut IsakmpSa) {
         if let Some(connection) = &sa.connection {
             let name = connection.name.clone();
-            self.reconnects.remove(&name);
-            self.arm_reconnect(&name, None);
+            self.cx.reconnects.remove(&name);
+            self.cx.timers.arm_reconnect(&name, None);
         }
         self.delete_isakmp(sa, "Xauth failed");
     }
 
-    fn schedule_reconnect(&mut self, name: &str) {
-        if self.stopping {
-            return;
-        }
-        let Some(reconnect) = self.reconnects.get_mut(name) else { return };
-        match reconnect.redirect.take() {
-            Some(gateway) => {
-                reconnect.gateway = Some(gateway);
-                reconnect.at = self.now;
-            }
-            // the gateway that was named is gone: ask the connection's own gateway again
-            None => {
-                reconnect.gateway = None;
-                reconnect.redirects = 0;
-                reconnect.at = self.now + reconnect.wait;
-                reconnect.wait = (reconnect.wait * 2).min(LAST_RECONNECT);
-            }
-        }
-        let at = reconnect.at;
-        self.arm_reconnect(name, Some(at));
-    }
-
     /// It is time to initiate to the gateway (again).
     pub(super) fn reconnect_timeout(&mut self, name: &str) {
-        let connection = self.policy.connections.iter().find(|connection| connection.name == name).cloned();
-        let busy = self.sas.values().any(|sa| sa.connection.as_ref().is_some_and(|c| c.name == name));
+        let connection =
+            self.cx.policy.connections.iter().find(|connection| connection.name == name).cloned();
+        let busy = self.own.sas.values().any(|sa| sa.connection.as_ref().is_some_and(|c| c.name == name));
         if let Some(connection) = connection
             && !busy
         {
@@ -457,18 +466,19 @@ impl Engine {
     /// The configuration changed: peers whose terms are unchanged keep everything, the others are
     /// removed.
     pub(super) fn change_policy(&mut self, policy: Arc<Policy>) {
-        let old = std::mem::replace(&mut self.policy, policy);
-        let new = Arc::clone(&self.policy);
+        let old = std::mem::replace(&mut self.cx.policy, policy);
+        let new = Arc::clone(&self.cx.policy);
         // each child SA has to be held against each entry, so not without need
         let other_networks = old.maps != new.maps || old.reserved != new.reserved;
         let changed: Vec<_> = self
+            .cx
             .children
             .values()
             .filter(|child| {
                 let serves = |policy: &Policy| policy.serves(&child.sa.service, child.path.interface);
                 old.terms(&child.sa.service) != new.terms(&child.sa.service)
                     || (serves(&old) && !serves(&new))
-                    || (other_networks && self.may_not_have(child))
+                    || (other_networks && self.cx.may_not_have(child))
             })
             .map(|child| child.sa.id)
             .collect();
@@ -476,11 +486,12 @@ impl Engine {
             self.end_child(id, "the configuration changed", true);
         }
         // fewer ACL lines allow fewer child SAs
-        let replaced = self.children.values().filter(|child| child.superseded);
+        let replaced = self.cx.children.values().filter(|child| child.superseded);
         for peer in replaced.map(|child| child.peer).collect::<std::collections::BTreeSet<_>>() {
-            self.bound_replaced(peer);
+            self.cx.bound_replaced(peer);
         }
         let gone: Vec<_> = self
+            .own
             .sas
             .values()
             .filter(|sa| {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// All peers.
 #[derive(Default)]
-pub(super) struct Peers {
+pub(crate) struct Peers {
     known: BTreeMap<PeerId, Box<Peer>>,
     at: BTreeSet<(IpAddr, PeerId)>,
     leased: BTreeSet<(IpAddr, PeerId)>,

@@ -10,19 +10,19 @@
 //! address, and only [`limits::REDIRECTS`] times, so that two gateways cannot redirect it back and
 //! forth forever.
 
-use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::sa::IsakmpSa;
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::wire::ike1::Notify;
 use std::net::{IpAddr, Ipv4Addr};
 
-impl Engine {
+impl V1<'_> {
     /// The gateway names another gateway.
     pub(crate) fn redirected(&mut self, sa: &mut IsakmpSa, message: &Notify) -> Result<(), Refusal> {
         let Some(connection) = &sa.connection else { return Ok(()) };
-        let peer = sa.established().and_then(|established| self.peers.get(&established.peer));
+        let peer = sa.established().and_then(|established| self.cx.peers.get(&established.peer));
         if peer.is_some_and(|peer| peer.connection.as_ref().is_some_and(|(_, address)| address.is_some())) {
             return Ok(());
         }
@@ -30,7 +30,7 @@ impl Engine {
         let Some(gateway) = gateway.ok().filter(|gateway| is_host(*gateway)).map(IpAddr::V4) else {
             return Err(Refusal::Redirect);
         };
-        let Some(reconnect) = self.reconnects.get_mut(&connection.name) else { return Ok(()) };
+        let Some(reconnect) = self.cx.reconnects.get_mut(&connection.name) else { return Ok(()) };
         if gateway == sa.path.remote || reconnect.redirects >= limits::REDIRECTS {
             return Err(Refusal::Redirect);
         }

@@ -51,14 +51,14 @@ fn connection(world: &World, node: usize) -> ConnId {
 fn forge(world: &mut World, kind: u8, message_id: u32, payloads: &Writer, wrong: Option<usize>) {
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
-    engine.with_sa(id, |engine, sa| {
+    engine.v1().with_sa(id, |engine, sa| {
         let established = sa.established().unwrap();
         let mut plain = with_hash(payloads, |rest| established.keys.hash1(message_id, rest));
         if let Some(bit) = wrong {
             plain[4 + bit / 8] ^= 1 << (bit % 8);
         }
-        let bytes = crate::ike::engine::Engine::seal_exchange(sa, kind, message_id, plain).unwrap();
-        engine.transmit(sa.path, bytes);
+        let bytes = crate::ike::v1::room::V1::seal_exchange(sa, kind, message_id, plain).unwrap();
+        engine.cx.out.transmit(sa.path, bytes);
     });
     world.drain(1);
 }
@@ -79,7 +79,7 @@ fn propose(world: &mut World, map: &str, local: AddressRange, remote: AddressRan
         PendingChild { service, selector: Selector::between(local, remote), replaces: None, unanswered: 0 };
     let id = connection(world, 1);
     let engine = &mut world.nodes[1].engine;
-    engine.with_sa(id, |engine, sa| engine.start_quick_mode(sa, child)).unwrap().unwrap();
+    engine.v1().with_sa(id, |engine, sa| engine.start_quick_mode(sa, child)).unwrap().unwrap();
     world.drain(1);
     world.run(Duration::from_secs(1));
 }
@@ -231,6 +231,7 @@ fn a_peer_deletes_only_its_own() {
     let mut cookies = Vec::new();
     world.nodes[2]
         .engine
+        .v1()
         .with_sa(id, |_, sa| cookies = [sa.cookies.initiator.0, sa.cookies.responder.0].concat());
     let delete = Delete { protocol: protocol::ISAKMP, spis: vec![cookies] };
     let message = payload_of(payload::DELETE, delete.write());
@@ -246,7 +247,7 @@ fn deletes_come_last() {
     let mut world = hub_and_spoke();
     let id = connection(&world, 1);
     let mut own = None;
-    world.nodes[1].engine.with_sa(id, |_, sa| own = Some(sa.cookies));
+    world.nodes[1].engine.v1().with_sa(id, |_, sa| own = Some(sa.cookies));
     let cookies = own.unwrap();
     let delete = Delete {
         protocol: protocol::ISAKMP,
@@ -296,7 +297,7 @@ fn a_replayed_session_moves_nothing() {
     let mut world = hub_and_spoke();
     for sequence in 0..40 {
         let id = connection(&world, 1);
-        world.nodes[1].engine.with_sa(id, |engine, sa| {
+        world.nodes[1].engine.v1().with_sa(id, |engine, sa| {
             let probe = Notify::isakmp(
                 notify::R_U_THERE,
                 sa.cookies.initiator,
@@ -342,7 +343,7 @@ fn cluster() -> World {
 /// A gateway sends LOAD_BALANCE with this address to the client.
 fn redirect(world: &mut World, gateway: usize, address: &[u8]) {
     let id = world.nodes[gateway].engine.inspect().isakmp.last().unwrap().conn_id;
-    world.nodes[gateway].engine.with_sa(id, |engine, sa| {
+    world.nodes[gateway].engine.v1().with_sa(id, |engine, sa| {
         let (initiator, responder) = (sa.cookies.initiator, sa.cookies.responder);
         engine.notify(sa, &Notify::isakmp(notify::LOAD_BALANCE, initiator, responder, address.to_vec()));
     });

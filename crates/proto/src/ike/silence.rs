@@ -3,13 +3,14 @@
 //! and the child SAs with it, which helps a peer that has lost them. If the peer does not answer
 //! within the time of dead peer detection, it is dead.
 
-use crate::ike::engine::Engine;
+use crate::ike::context::Context;
 use crate::ike::event::{Event, EventKind};
 use crate::ike::explain::Refusal;
 use crate::ike::io::Effect;
 use crate::ike::lookup::key_for_address;
 use crate::ike::sa::{Child, IsakmpSa, Peer, PendingChild};
 use crate::ike::v1::informational::{PROBES, RETRY, UNANSWERED};
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;
@@ -43,7 +44,7 @@ fn patience(keepalive: Option<Keepalive>) -> (Duration, Duration) {
     (idle, keepalive.map_or(RETRY, |keepalive| keepalive.retry) * PROBES)
 }
 
-impl Engine {
+impl Context {
     fn keepalive_with(&self, profile: Option<&str>) -> Option<Keepalive> {
         let of_profile = profile.and_then(|name| self.policy.profile(name)?.keepalive);
         of_profile.or(self.policy.global.keepalive)
@@ -65,40 +66,44 @@ impl Engine {
         let heard = in_use().map(|child| child.last_inbound.unwrap_or(child.established)).max();
         heard.is_some_and(|heard| sent > Some(heard) && self.now.since(heard) >= patience)
     }
+}
 
+impl V1<'_> {
     /// A peer without a phase-1 SA: if it is silent, phase 1 is made anew.
     pub(crate) fn ask_anew(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get(&id) else { return };
+        let Some(peer) = self.cx.peers.get(&id) else { return };
         // a client's phase 1 is its session
-        if self.stopping || peer.is_client() || peer.connection.is_some() {
+        if self.cx.stopping || peer.is_client() || peer.connection.is_some() {
             return;
         }
-        let (path, keepalive) = (peer.path, self.keepalive_with(peer.profile.as_deref()));
-        let lately = peer.called.is_some_and(|called| called + AGAIN > self.now);
+        let (path, keepalive) = (peer.path, self.cx.keepalive_with(peer.profile.as_deref()));
+        let lately = peer.called.is_some_and(|called| called + AGAIN > self.cx.now);
         let (patience, time) = patience(keepalive);
-        if lately || !self.is_silent(id, patience) {
+        if lately || !self.cx.is_silent(id, patience) {
             return;
         }
-        if !self.can_call(peer) {
+        if !self.cx.can_call(peer) {
             // a peer that only its name has a key for cannot be called
-            if self.is_silent(id, patience + time) {
-                self.called_in_vain(path, Meant { peer: id, until: Some(self.now) });
+            if self.cx.is_silent(id, patience + time) {
+                self.called_in_vain(path, Meant { peer: id, until: Some(self.cx.now) });
             }
             return;
         }
         let lost = |child: &&Child| child.outbound && !child.superseded;
-        let children = self.children_of(id).filter(lost).take(limits::EXCHANGES).map(Child::again).collect();
+        let children =
+            self.cx.children_of(id).filter(lost).take(limits::EXCHANGES).map(Child::again).collect();
         self.call_to_ask(id, children, time);
     }
 
     /// Begins phase 1 with a peer to learn whether it is there.
     pub(crate) fn call_to_ask(&mut self, id: PeerId, children: Vec<PendingChild>, time: Duration) {
-        let now = self.now;
+        let now = self.cx.now;
         let called = self
+            .own
             .sas
             .values()
             .any(|sa| sa.established().is_none() && sa.meant.is_some_and(|meant| meant.peer == id));
-        let Some(peer) = self.peers.get_mut(&id).filter(|_| !called) else { return };
+        let Some(peer) = self.cx.peers.get_mut(&id).filter(|_| !called) else { return };
         peer.called = Some(now);
         let (path, profile) = (peer.path, peer.profile.clone());
         let mut sa = self.caller(path, profile);
@@ -111,33 +116,37 @@ impl Engine {
     /// still silent, it is dead.
     pub(super) fn called_in_vain(&mut self, path: Path, meant: Meant) {
         let id = meant.peer;
-        let Some(peer) = self.peers.get(&id) else { return };
-        let keepalive = self.keepalive_with(peer.profile.as_deref());
-        let probes = keepalive.is_some() || self.children_of(id).any(|child| child.initiator);
-        let over = meant.until.is_some_and(|until| until <= self.now);
+        let Some(peer) = self.cx.peers.get(&id) else { return };
+        let keepalive = self.cx.keepalive_with(peer.profile.as_deref());
+        let probes = keepalive.is_some() || self.cx.children_of(id).any(|child| child.initiator);
+        let over = meant.until.is_some_and(|until| until <= self.cx.now);
         let is_back = self.established_with(id).next().is_some();
         // without `crypto isakmp keepalive`, the peer of a tunnel that it initiated is not given up
-        if !over || !probes || is_back || !self.is_silent(id, patience(keepalive).0) {
+        if !over || !probes || is_back || !self.cx.is_silent(id, patience(keepalive).0) {
             return;
         }
-        self.effect(Effect::Event(Event { connection: None, path: Some(path), kind: EventKind::PeerDead }));
-        self.pass_over(path.remote, id);
-        self.end_peer_children(id, "the peer is dead");
+        self.cx.out.effect(Effect::Event(Event {
+            connection: None,
+            path: Some(path),
+            kind: EventKind::PeerDead,
+        }));
+        self.cx.pass_over(path.remote, id);
+        self.cx.end_peer_children(id, "the peer is dead");
     }
 
     /// ESP with an SPI that we do not know came from a peer, or somebody who forged its address: the
     /// peer may use a child SA whose delete was lost. Nobody else can make anything of what it is
     /// told.
     pub(super) fn tell_of_spi(&mut self, path: &Path, spi: Spi) {
-        let now = self.now;
-        let there: Vec<_> = self.peers.at(path.remote).map(|(id, _)| id).take(NEIGHBOURS + 1).collect();
+        let now = self.cx.now;
+        let there: Vec<_> = self.cx.peers.at(path.remote).map(|(id, _)| id).take(NEIGHBOURS + 1).collect();
         // the packet does not say which of many peers behind a NAT it is from
         if there.len() > NEIGHBOURS {
             return;
         }
         for id in there {
             let Some(conn) = self.newest_sa(id) else { continue };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let Some(peer) = self.cx.peers.get_mut(&id) else { continue };
             if peer.told.is_some_and(|told| told + TELL_AGAIN > now) {
                 continue;
             }
@@ -159,14 +168,14 @@ impl Engine {
         let peer = established.peer;
         let spi = |bytes: &[u8]| Some(Spi(u32::from_be_bytes(bytes.first_chunk().copied()?)));
         let named = [spi(&message.data), spi(&message.spi)];
-        let lost = self.children_of(peer).find(|child| named.contains(&Some(child.sa.outbound.spi)));
+        let lost = self.cx.children_of(peer).find(|child| named.contains(&Some(child.sa.outbound.spi)));
         let Some((id, again)) = lost.map(|child| (child.sa.id, (!child.superseded).then(|| child.again())))
         else {
             return told;
         };
-        let is_client = self.peers.get(&peer).is_none_or(|peer| peer.is_client());
+        let is_client = self.cx.peers.get(&peer).is_none_or(|peer| peer.is_client());
         // a client of this gateway makes its child SAs itself
-        if let Some(again) = again.filter(|_| !is_client && !self.stopping)
+        if let Some(again) = again.filter(|_| !is_client && !self.cx.stopping)
             && let Err(refusal) = self.start_quick_mode(sa, again)
         {
             let path = sa.path;

@@ -12,7 +12,6 @@
 use super::phase1::{
     Finished, PAYLOAD_HEADER, has_initial_contact, initiator_key, initiator_offers, nonce, only,
 };
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::io::Question;
@@ -26,6 +25,7 @@ use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
+use crate::ike::v1::room::V1;
 use crate::names::Untrusted;
 use crate::path::Path;
 use crate::policy::{ClientGroup, SelfIdentity};
@@ -93,16 +93,16 @@ pub(crate) struct Answered {
     group: Option<Arc<ClientGroup>>,
 }
 
-impl Engine {
+impl V1<'_> {
     /// `1  SA, KE, Ni, IDii, VIDs  -->`
     pub(crate) fn aggressive_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let key = initiator_key(&policy, sa)?;
         let (policies, method) = initiator_offers(&policy, sa);
         let group = policies.first().ok_or(Refusal::Local("no ISAKMP policy is configured"))?.group;
         let sa_body = write_sa(&offer_phase1(policies, method, Some(group)));
-        let private = DhPrivate::generate(group, &mut self.random);
-        let nonce = self.random.array::<20>().to_vec();
+        let private = DhPrivate::generate(group, &mut self.cx.random);
+        let nonce = self.cx.random.array::<20>().to_vec();
         let identity = Identity::write(&self.own_identity(sa), sa.path.local, 500);
         let mut writer = Writer::new();
         writer
@@ -114,7 +114,7 @@ impl Engine {
         let bytes = Self::phase1_clear(sa, exchange::AGGRESSIVE, &writer);
         self.moves(sa, FsmInput::RequestAggressive, Fsm::Ready, Fsm::AggressiveInitiator);
         self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
-        sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
+        sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
         sa.state = State::AggressiveInitiator(Box::new(Initiator { sa_body, identity, key, private, nonce }));
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Engine {
         }
         let chain = Chain::parse(header.first, body)?;
         let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let (policies, method) = initiator_offers(&policy, sa);
         self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
         self.phase1_steps(sa, policies, &answer, &[method]);
@@ -197,7 +197,7 @@ impl Engine {
             sa: &state.sa_body,
             identity: &state.identity,
         });
-        let first_contact = !self.knows_peer_at(&sa.path);
+        let first_contact = !self.cx.knows_peer_at(&sa.path);
         Self::float(sa);
         let mut iv = Phase1Iv::new(&keys);
         let mut writer = Writer::new();
@@ -209,7 +209,7 @@ impl Engine {
         }
         let bytes = Self::phase1_sealed(sa, exchange::AGGRESSIVE, &writer, &keys, &mut iv);
         self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, true));
-        self.transmit(sa.path, bytes.clone());
+        self.cx.out.transmit(sa.path, bytes.clone());
         let answer = Some((sa.path, bytes));
         let profile = self.initiator_profile(sa, &identity);
         let finished = Finished {
@@ -225,7 +225,7 @@ impl Engine {
         self.finish_phase1(sa, finished);
         // message 3 is not answered; it is repeated until a protected message proves that it
         // arrived
-        sa.retransmit = answer.clone().map(|(path, bytes)| Retransmit::sent(path, bytes, self.now));
+        sa.retransmit = answer.clone().map(|(path, bytes)| Retransmit::sent(path, bytes, self.cx.now));
         Ok(answer)
     }
 
@@ -237,7 +237,7 @@ impl Engine {
         body: &[u8],
         asked: usize,
     ) -> Result<Answer, Refusal> {
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         if !policy.global.aggressive_mode {
             return Err(Refusal::AggressiveModeDisabled);
         }
@@ -315,7 +315,7 @@ impl Engine {
             let list = authorizing.demands.authorization_list.clone();
             let group = String::from_utf8_lossy(group).into_owned();
             sa.state = State::AggressiveResponder(Box::new(Responder::Authorizing(Box::new(authorizing))));
-            self.ask(sa.id, 0, Question::Authorize { list, group });
+            self.cx.ask(sa.id, 0, Question::Authorize { list, group });
             return Ok(None);
         }
         self.key_search_steps(sa, keyrings, found.map(|found| found.keyring.name.as_str()));
@@ -338,7 +338,7 @@ impl Engine {
                 self.delete_isakmp(sa, "the client group is not known");
                 return Err(Refusal::UnknownGroup(name));
             };
-            if let Some(peer) = self.peers.get_mut(&established.peer) {
+            if let Some(peer) = self.cx.peers.get_mut(&established.peer) {
                 peer.group = Some(group.name.clone());
             }
             established.group = Some(group);
@@ -361,7 +361,7 @@ impl Engine {
                 };
                 let path = sa.path;
                 self.refuse(Some(sa), path, Refusal::UnknownGroup(name));
-                Secret::new(self.random.array::<32>().to_vec())
+                Secret::new(self.cx.random.array::<32>().to_vec())
             }
         };
         let answer = self.aggressive_answer(sa, &authorizing, &key, group).inspect_err(|_| sa.dead = true)?;
@@ -378,15 +378,15 @@ impl Engine {
         group: Option<Arc<ClientGroup>>,
     ) -> Result<(Path, Vec<u8>), Refusal> {
         let suite = first.choice.suite;
-        let own = first.profile.as_deref().and_then(|name| self.policy.profile(name));
+        let own = first.profile.as_deref().and_then(|name| self.cx.policy.profile(name));
         let own = own.and_then(|profile| profile.self_identity.clone());
-        let own = own.unwrap_or_else(|| match &self.policy.global.identity {
+        let own = own.unwrap_or_else(|| match &self.cx.policy.global.identity {
             SelfIdentity::KeyId(_) => SelfIdentity::Address,
             other => other.clone(),
         });
         let own_body = Identity::write(&own, sa.path.local, 500);
         let body = write_sa(&first.choice.answer);
-        sa.dialect = Dialect::choose(&sa.vendors).filter(|_| self.policy.global.nat_traversal);
+        sa.dialect = Dialect::choose(&sa.vendors).filter(|_| self.cx.policy.global.nat_traversal);
         // what the answer must have; without NAT-D, the tunnel of a peer behind a NAT would come up
         // and carry nothing
         let hash_len = suite.hash.output_len();
@@ -395,13 +395,13 @@ impl Engine {
         let payloads = must.into_iter().chain(nat.into_iter().flatten());
         let least = HEADER_LEN + payloads.map(|len| PAYLOAD_HEADER + len).sum::<usize>();
         let room = Self::answer_limit(first.asked).checked_sub(least).ok_or(Refusal::TooShort)?;
-        let private = DhPrivate::generate(suite.group, &mut self.random);
+        let private = DhPrivate::generate(suite.group, &mut self.cx.random);
         let shared = private.agree(&first.peer_public)?;
         self.steps(sa, || {
             let steps = [EngineStep::Agree, EngineStep::Skeyid].map(Trace::Engine);
             steps.into_iter().chain([Trace::SkeyidGenerated]).collect()
         });
-        let nonce_r = self.random.array::<NONCE_LEN>();
+        let nonce_r = self.cx.random.array::<NONCE_LEN>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
             cipher: suite.cipher,
@@ -442,8 +442,8 @@ impl Engine {
         self.own_identity_steps(sa, payload::HASH, &own_body, first.demands.xauth_list.is_some());
         self.step(sa, || Trace::Sent(IsakmpState::AgInitExch, false));
         self.moves(sa, FsmInput::PresharedKey, Fsm::AggressiveAaa, Fsm::AggressiveResponder);
-        self.transmit(sa.path, bytes.clone());
-        sa.progress = self.now;
+        self.cx.out.transmit(sa.path, bytes.clone());
+        sa.progress = self.cx.now;
         sa.state = State::AggressiveResponder(Box::new(Responder::Answered(Box::new(Answered {
             sa_body: first.sa_body.clone(),
             iv: Phase1Iv::new(&keys),

@@ -7,13 +7,15 @@
 
 use super::mode_config::has_user;
 use super::protected::open;
-use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::lifetime::Lifetimes;
 use crate::ike::sa::{Exchange, IsakmpSa};
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
+use crate::ike::v1::phase1::keepalive_of;
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendor;
+use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::names::{PeerId, Spi};
 use crate::path::Path;
@@ -33,7 +35,7 @@ pub(crate) const PROBES: u32 = 5;
 /// How long an SA stays at least whose peer announces that it will end it.
 const TIME_TO_RENEW: Duration = Duration::from_secs(10);
 
-impl Engine {
+impl V1<'_> {
     /// An informational message was received. Without keys it has no effect and is only logged.
     pub(crate) fn informational(
         &mut self,
@@ -44,7 +46,7 @@ impl Engine {
     ) -> Result<(), Refusal> {
         // both ends have the same keys: if our own probe were sent back to us, we would answer it,
         // and our answer could count as the peer's
-        if self.own_informationals.get(&sa.id).is_some_and(|own| own.contains(&header.message_id)) {
+        if self.own.own_informationals.get(&sa.id).is_some_and(|own| own.contains(&header.message_id)) {
             return Err(Refusal::MessageIdUsed(header.message_id));
         }
         let Some(established) = sa.established_mut() else {
@@ -64,12 +66,12 @@ impl Engine {
         let opened = open(&established.keys, header.first, &decrypted, |rest| {
             established.keys.hash1(message_id, rest)
         })?;
-        established.dpd.heard = self.now;
+        established.dpd.heard = self.cx.now;
         let (peer, expected) = (established.peer, established.dpd.sequence.to_be_bytes());
-        self.holder_heard(peer, self.now);
+        self.cx.holder_heard(peer, self.cx.now);
         self.steps(sa, || {
             vec![
-                Trace::NewNode(message_id, Self::isakmp_state(sa)),
+                Trace::NewNode(message_id, state_of(sa)),
                 Trace::Engine(EngineStep::Hmac),
                 Trace::Processing(PayloadName::Hash, message_id),
             ]
@@ -179,7 +181,7 @@ impl Engine {
         let seconds = Lifetimes::announced(&message.data).seconds.filter(|seconds| *seconds > 0);
         if let (protocol::ISAKMP, Some(seconds)) = (message.protocol, seconds) {
             let seconds = Duration::from_secs(seconds).max(limits::SHORTEST_PHASE1);
-            let (created, now) = (sa.created, self.now);
+            let (created, now) = (sa.created, self.cx.now);
             if let Some(established) = sa.established_mut() {
                 // it may be older than that already, and its successor takes some time
                 let expires = (created + seconds).max(now + TIME_TO_RENEW);
@@ -194,8 +196,8 @@ impl Engine {
     /// The client's SA that this one replaced by a rekey, while both exist and the client still has
     /// child SAs.
     fn renewed_by(&self, sa: &IsakmpSa, peer: crate::names::PeerId) -> Option<crate::names::ConnId> {
-        let client = self.peers.get(&peer).is_some_and(|peer| peer.is_client());
-        let carries = self.children_of(peer).any(|child| !child.superseded);
+        let client = self.cx.peers.get(&peer).is_some_and(|peer| peer.is_client());
+        let carries = self.cx.children_of(peer).any(|child| !child.superseded);
         let older = self.established_with(peer).find(|other| {
             self.is_older(other, sa) && other.established().is_some_and(|e| e.retire.is_none())
         });
@@ -215,9 +217,10 @@ impl Engine {
                     // the sender gives its inbound SPI, which is our outbound one; some Cisco
                     // devices give our inbound one
                     let found = self
+                        .cx
                         .children_of(peer)
                         .find(|child| child.sa.outbound.spi == spi)
-                        .or_else(|| self.children_of(peer).find(|child| child.sa.inbound.spi == spi))
+                        .or_else(|| self.cx.children_of(peer).find(|child| child.sa.inbound.spi == spi))
                         .map(|child| child.sa.id);
                     if let Some(id) = found {
                         self.forget_quick_mode(sa, id);
@@ -240,7 +243,7 @@ impl Engine {
                                 self.with_sa(old, |_, old| old.dead = true);
                             }
                             None => {
-                                let (state, initiator) = (Self::isakmp_state(sa), sa.initiator);
+                                let (state, initiator) = (state_of(sa), sa.initiator);
                                 self.step(sa, || Trace::SaDeleted(state, initiator, "deleted by the peer"));
                                 sa.dead = true;
                             }
@@ -248,8 +251,8 @@ impl Engine {
                         continue;
                     }
                     // a delete may name another SA, but only one of the same peer
-                    let of_peer = self.sas_of(peer);
-                    let other = of_peer.filter_map(|id| self.sas.get(&id)).find(|other| {
+                    let of_peer = self.cx.sas_of(peer);
+                    let other = of_peer.filter_map(|id| self.own.sas.get(&id)).find(|other| {
                         other.cookies.initiator == initiator && other.cookies.responder == responder
                     });
                     let other = other.map(|other| other.id);
@@ -267,18 +270,18 @@ impl Engine {
 
     /// When the first probe after phase 1 is due.
     pub(crate) fn first_probe(&self, sa: &IsakmpSa, now: Instant) -> Option<Instant> {
-        let keepalive = self.keepalive_of(sa).filter(|keepalive| keepalive.periodic)?;
+        let keepalive = keepalive_of(&self.cx.policy, sa).filter(|keepalive| keepalive.periodic)?;
         sa.vendors.has(Vendor::Dpd).then(|| now + keepalive.interval)
     }
 
     fn next_probe(&self, sa: &IsakmpSa) -> Option<Instant> {
-        self.first_probe(sa, self.now)
+        self.first_probe(sa, self.cx.now)
     }
 
     /// A probe is due.
     pub(crate) fn probe(&mut self, sa: &mut IsakmpSa) {
-        let now = self.now;
-        let keepalive = self.keepalive_of(sa);
+        let now = self.cx.now;
+        let keepalive = keepalive_of(&self.cx.policy, sa);
         let Some(established) = sa.established_mut() else { return };
         let peer = established.peer;
         let idle = keepalive.map(|keepalive| keepalive.interval);
@@ -305,20 +308,20 @@ impl Engine {
     }
 
     fn last_heard(&self, peer: PeerId) -> Option<Instant> {
-        self.children_of(peer).filter_map(|child| child.last_inbound).max()
+        self.cx.children_of(peer).filter_map(|child| child.last_inbound).max()
     }
 
     /// Traffic is sent and nothing is received: probe the peer. Without `crypto isakmp keepalive`
     /// only the initiator probes, after ten seconds.
     pub(crate) fn check_liveness(&mut self, peer: PeerId) {
-        let ids = self.sas_of(peer);
-        let newest = ids.filter_map(|id| self.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
+        let ids = self.cx.sas_of(peer);
+        let newest = ids.filter_map(|id| self.own.sas.get(&id)).max_by_key(|sa| sa.created).map(|sa| sa.id);
         let Some(id) = newest else { return self.ask_anew(peer) };
-        let (last_out, last_in) = self.children_of(peer).fold((None, None), |(out, inn), child| {
+        let (last_out, last_in) = self.cx.children_of(peer).fold((None, None), |(out, inn), child| {
             (out.max(child.last_outbound), inn.max(child.last_inbound))
         });
         self.with_sa(id, |engine, sa| {
-            let patience = match engine.keepalive_of(sa) {
+            let patience = match keepalive_of(&engine.cx.policy, sa) {
                 Some(keepalive) => keepalive.interval.min(UNANSWERED),
                 None if sa.initiator => UNANSWERED,
                 None => return,
@@ -326,7 +329,7 @@ impl Engine {
             if !sa.vendors.has(Vendor::Dpd) {
                 return;
             }
-            let now = engine.now;
+            let now = engine.cx.now;
             let Some(established) = sa.established_mut() else { return };
             let heard = last_in.max(Some(established.dpd.heard)).unwrap_or(established.dpd.heard);
             let unanswered = last_out.is_some_and(|out| out > heard) && now.since(heard) >= patience;
@@ -344,9 +347,10 @@ impl Engine {
             sa.dead = true;
             return;
         }
-        self.pass_over(sa.path.remote, peer);
-        self.end_peer_children(peer, "the peer is dead");
+        self.cx.pass_over(sa.path.remote, peer);
+        self.cx.end_peer_children(peer, "the peer is dead");
         let others: Vec<_> = self
+            .own
             .sas
             .values()
             .filter(|other| other.established().is_some_and(|established| established.peer == peer))
@@ -363,7 +367,7 @@ impl Engine {
 
     /// Does what is due for an established SA.
     pub(crate) fn established_timeout(&mut self, sa: &mut IsakmpSa) {
-        let now = self.now;
+        let now = self.cx.now;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let Some(established) = sa.established_mut() else { return };
         if established.expires <= now || due(established.retire) {
@@ -390,7 +394,7 @@ impl Engine {
         if due(established.nat_keepalive) {
             established.nat_keepalive = Some(now + interval);
             let path = sa.path;
-            self.effect(crate::ike::io::Effect::NatKeepalive { path });
+            self.cx.out.effect(crate::ike::io::Effect::NatKeepalive { path });
         }
         if sa.established().is_some_and(|established| due(established.dpd.next)) {
             self.probe(sa);
@@ -398,10 +402,10 @@ impl Engine {
     }
 
     fn repeat_exchanges(&mut self, sa: &mut IsakmpSa) {
-        let now = self.now;
+        let now = self.cx.now;
         let Some(established) = sa.established_mut() else { return };
         // a child SA that has ended in the meantime, for whatever reason, needs no third message
-        let children = &self.children;
+        let children = &self.cx.children;
         established.exchanges.retain(|_, exchange| match exchange {
             Exchange::QuickResponder(quick) => children.contains_key(&quick.child),
             _ => true,
@@ -419,8 +423,8 @@ impl Engine {
             }
         }
         for (path, bytes) in resend {
-            self.step(sa, || Trace::Resent(Self::isakmp_state(sa), sa.initiator));
-            self.transmit(path, bytes);
+            self.step(sa, || Trace::Resent(state_of(sa), sa.initiator));
+            self.cx.out.transmit(path, bytes);
         }
         for id in failed {
             let exchange = sa.established_mut().and_then(|established| {
@@ -436,7 +440,7 @@ impl Engine {
                     self.end_child(quick.child, "no third message", true)
                 }
                 Some(Exchange::ConfigSet { lease, .. }) => {
-                    self.give_back(lease);
+                    self.cx.give_back(lease);
                     // a peer without a user may be a gateway that knows no mode-config
                     if has_user(sa) {
                         self.delete_isakmp(sa, "no answer");
@@ -454,7 +458,7 @@ impl Engine {
             let spi = [sa.cookies.initiator.0, sa.cookies.responder.0].concat();
             self.send_delete(sa, &Delete { protocol: protocol::ISAKMP, spis: vec![spi] });
         }
-        self.step(sa, || Trace::SaDeleted(Self::isakmp_state(sa), sa.initiator, reason));
+        self.step(sa, || Trace::SaDeleted(state_of(sa), sa.initiator, reason));
         self.moves(sa, FsmInput::Delete, Fsm::Phase1Complete, Fsm::Ending);
         self.event(Some(sa), EventKind::Phase1Down { reason });
         sa.dead = true;

@@ -11,7 +11,6 @@
 //! ```
 
 use super::phase1::{Finished, has_initial_contact, initiator_key, initiator_offers, nonce, only};
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
 use crate::ike::lookup;
@@ -23,6 +22,7 @@ use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{AuthInput, KeyInput, Phase1Keys};
+use crate::ike::v1::room::V1;
 use crate::path::Path;
 use crate::policy::SelfIdentity;
 use crate::wire::ike1::{Notify, Proposal, parse_phase1_sa, write_sa};
@@ -124,10 +124,10 @@ const fn main_mode_methods(may_ask_for_xauth: bool) -> &'static [u16] {
     }
 }
 
-impl Engine {
+impl V1<'_> {
     /// `1  SA, VIDs -->`
     pub(crate) fn main_mode_begin(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let key = initiator_key(&policy, sa)?;
         let (policies, method) = initiator_offers(&policy, sa);
         let sa_body = write_sa(&offer_phase1(policies, method, None));
@@ -137,7 +137,7 @@ impl Engine {
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
         self.moves(sa, FsmInput::RequestMain, Fsm::Ready, Fsm::MainInitiator(1));
         self.step(sa, || Trace::Sent(IsakmpState::MmNoState, true));
-        sa.retransmit = Some(self.transmit_expecting(sa.path, bytes));
+        sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes));
         sa.state = State::MainInitiator(Box::new(Initiator::Proposed { sa_body, key }));
         Ok(())
     }
@@ -159,7 +159,7 @@ impl Engine {
                 }
                 let chain = Chain::parse(header.first, body)?;
                 let answer = parse_phase1_sa(only(&chain, payload::SA, "SA")?)?;
-                let policy = Arc::clone(&self.policy);
+                let policy = Arc::clone(&self.cx.policy);
                 let (policies, method) = initiator_offers(&policy, sa);
                 self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
                 self.vendor_steps(sa, &chain, false);
@@ -175,15 +175,15 @@ impl Engine {
                 sa.suite = Some(choice.suite);
                 sa.cookies.responder = header.responder;
                 // 3  KE, Ni, NAT-D, NAT-D  -->
-                let private = DhPrivate::generate(choice.suite.group, &mut self.random);
-                let nonce = self.random.array::<20>().to_vec();
+                let private = DhPrivate::generate(choice.suite.group, &mut self.cx.random);
+                let nonce = self.cx.random.array::<20>().to_vec();
                 let mut writer = Writer::new();
                 writer.push(payload::KE, private.public()).push(payload::NONCE, nonce.clone());
                 Self::push_nat_d(sa, choice.suite.hash, &mut writer);
                 let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
                 self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, true));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(2), Fsm::MainInitiator(3));
-                sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
+                sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 let (sa_body, key) = (sa_body.clone(), key.clone());
                 sa.state =
                     State::MainInitiator(Box::new(Initiator::Exchanged { sa_body, key, private, nonce }));
@@ -236,7 +236,7 @@ impl Engine {
                 let mut iv = Phase1Iv::new(&keys);
                 let mut writer = Writer::new();
                 writer.push(payload::ID, identity).push(payload::HASH, hash.to_vec());
-                if !self.knows_peer_at(&sa.path) {
+                if !self.cx.knows_peer_at(&sa.path) {
                     let contact = Notify::isakmp(
                         notify::INITIAL_CONTACT,
                         sa.cookies.initiator,
@@ -248,7 +248,7 @@ impl Engine {
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, &keys, &mut iv);
                 self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, true));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainInitiator(4), Fsm::MainInitiator(5));
-                sa.retransmit = Some(self.transmit_expecting(sa.path, bytes.clone()));
+                sa.retransmit = Some(self.cx.transmit_expecting(sa.path, bytes.clone()));
                 sa.state = State::MainInitiator(Box::new(Initiator::Identified {
                     sa_body: sa_body.clone(),
                     keys: Box::new(keys),
@@ -317,7 +317,7 @@ impl Engine {
         let chain = Chain::parse(header.first, body)?;
         let sa_body = only(&chain, payload::SA, "SA")?;
         let offered = parse_phase1_sa(sa_body)?;
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         self.moves(sa, FsmInput::MainMode, Fsm::Ready, Fsm::MainResponder(1));
         self.step(sa, || Trace::Processing(PayloadName::Sa, 0));
         self.vendor_steps(sa, &chain, false);
@@ -353,7 +353,7 @@ impl Engine {
         let bytes = Self::main_mode_second(sa, &choice.answer, asked);
         self.step(sa, || Trace::Sent(IsakmpState::MmSaSetup, false));
         self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(1), Fsm::MainResponder(2));
-        self.transmit(sa.path, bytes);
+        self.cx.out.transmit(sa.path, bytes);
         sa.state = State::MainResponder(Box::new(Responder::Proposed { sa_body: sa_body.to_vec() }));
         Ok(())
     }
@@ -379,8 +379,8 @@ impl Engine {
     ) -> Option<Vec<u8>> {
         let chain = Chain::parse(header.first, body).ok()?;
         let offered = parse_phase1_sa(chain.only(payload::SA)?).ok()?;
-        let methods = main_mode_methods(lookup::xauth_possible(&self.policy, sa.path.interface));
-        let choice = choose_phase1(&self.policy.proposals, &offered, methods).ok()?;
+        let methods = main_mode_methods(lookup::xauth_possible(&self.cx.policy, sa.path.interface));
+        let choice = choose_phase1(&self.cx.policy.proposals, &offered, methods).ok()?;
         let same = sa.suite == Some(choice.suite);
         same.then(|| Self::main_mode_second(sa, &choice.answer, asked))
     }
@@ -425,7 +425,7 @@ impl Engine {
                     )
                     .map_err(|_| Refusal::Hash)?;
                 let identity = Identity::parse(id_body)?;
-                let policy = Arc::clone(&self.policy);
+                let policy = Arc::clone(&self.cx.policy);
                 // the peer is known only now: bind the profile, and look up the key again in its
                 // keyrings
                 let profile = lookup::profile_for(&policy, path.local, &identity);
@@ -464,7 +464,7 @@ impl Engine {
                 let bytes = Self::phase1_sealed(sa, exchange::MAIN, &writer, keys, &mut iv);
                 self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
                 self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(5), Fsm::Phase1Complete);
-                self.transmit(sa.path, bytes.clone());
+                self.cx.out.transmit(sa.path, bytes.clone());
                 let answer = Some((sa.path, bytes));
                 let finished = Finished {
                     keys: (**keys).clone(),
@@ -496,11 +496,11 @@ impl Engine {
         let peer_public = only(&chain, payload::KE, "KE")?;
         let nonce_i = nonce(&chain, None)?;
         // the identity is still hidden, so use the key of the peer's address
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let found =
             lookup::key_for_address(&policy, &[], path.local, path.remote).ok_or(Refusal::NoPresharedKey)?;
         self.spend(sa)?;
-        let private = DhPrivate::generate(suite.group, &mut self.random);
+        let private = DhPrivate::generate(suite.group, &mut self.cx.random);
         let shared = private.agree(peer_public)?;
         self.key_exchange_steps(sa);
         self.key_search_steps(sa, &[], Some(&found.keyring.name));
@@ -512,7 +512,7 @@ impl Engine {
         Self::judge_nat(sa, suite.hash, &chain, &path);
         self.nat_steps(sa, &chain);
         self.moves(sa, FsmInput::ProcessMainMode, Fsm::MainResponder(3), Fsm::MainResponder(3));
-        let nonce_r = self.random.array::<20>();
+        let nonce_r = self.cx.random.array::<20>();
         let keys = Phase1Keys::derive(&KeyInput {
             hash: suite.hash,
             cipher: suite.cipher,
@@ -530,7 +530,7 @@ impl Engine {
         let bytes = Self::phase1_clear(sa, exchange::MAIN, &writer);
         self.step(sa, || Trace::Sent(IsakmpState::MmKeyExch, false));
         self.moves(sa, FsmInput::ProcessComplete, Fsm::MainResponder(3), Fsm::MainResponder(4));
-        self.transmit(sa.path, bytes.clone());
+        self.cx.out.transmit(sa.path, bytes.clone());
         sa.state = State::MainResponder(Box::new(Responder::Exchanged {
             sa_body: sa_body.to_vec(),
             iv: Phase1Iv::new(&keys),
@@ -547,16 +547,16 @@ impl Engine {
         if let Some(connection) = &sa.connection {
             return connection.identity.clone();
         }
-        let profile = sa.wanted_profile.as_deref().and_then(|name| self.policy.profile(name));
+        let profile = sa.wanted_profile.as_deref().and_then(|name| self.cx.policy.profile(name));
         let own = profile.and_then(|profile| profile.self_identity.clone());
-        own.unwrap_or_else(|| self.policy.global.identity.clone())
+        own.unwrap_or_else(|| self.cx.policy.global.identity.clone())
     }
 
     /// The profile of an SA that we initiated: that of its entry, else the one that the peer's
     /// identity matches.
     pub(crate) fn initiator_profile(&self, sa: &IsakmpSa, identity: &Identity) -> Option<String> {
         sa.wanted_profile.clone().or_else(|| {
-            lookup::profile_for(&self.policy, sa.path.local, identity).map(|profile| profile.name.clone())
+            lookup::profile_for(&self.cx.policy, sa.path.local, identity).map(|profile| profile.name.clone())
         })
     }
 

@@ -12,7 +12,6 @@
 
 use crate::ike::asks::AskedLease;
 use crate::ike::authorization::AuthorizedPeer;
-use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{LeaseError, LeaseOwner};
@@ -21,6 +20,7 @@ use crate::ike::retransmit::Retransmit;
 use crate::ike::sa::{Established, Exchange, IsakmpSa, Lease};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{ConfigAnswer, EngineStep, Fsm, FsmInput, Trace};
+use crate::ike::v1::room::V1;
 use crate::policy::{ClientGroup, Global};
 use crate::wire::attribute::Attribute;
 use crate::wire::ike1::Config;
@@ -54,7 +54,7 @@ pub(super) fn has_user(sa: &IsakmpSa) -> bool {
     authorized.is_some_and(|peer| peer.user().is_some())
 }
 
-impl Engine {
+impl V1<'_> {
     /// `<--  { HASH, REQUEST(address, dns, ...) }`
     pub(super) fn configuration_requested(
         &mut self,
@@ -69,10 +69,10 @@ impl Engine {
         self.moves(sa, FsmInput::ConfigRequest, Fsm::Phase1Complete, Fsm::ConfigAaa);
         let id = sa.id;
         let established = sa.established().ok_or(Refusal::NoModeConfig)?;
-        let pool = established.pool(&self.policy.global);
+        let pool = established.pool(&self.cx.policy.global);
         // in main mode the list is asked for the group only after the identity is known, and may
         // not have answered yet
-        let waits = established.group.is_none() && self.waits_for_group(id);
+        let waits = established.group.is_none() && self.cx.waits_for_group(id);
         if !established.demands.respond || (pool.is_none() && !waits) {
             return Err(Refusal::NoModeConfig);
         }
@@ -89,7 +89,7 @@ impl Engine {
     /// The list has answered for a group: requests for an address that waited for it are handled.
     pub(crate) fn group_known(&mut self, sa: &mut IsakmpSa) -> Result<(), Refusal> {
         let Some(established) = sa.established_mut() else { return Ok(()) };
-        let pool = established.pool(&self.policy.global);
+        let pool = established.pool(&self.cx.policy.global);
         let waits = |(id, exchange): (&u32, &Exchange)| match exchange {
             Exchange::ConfigLease { requested, .. } => Some((*id, wanted_address(requested))),
             Exchange::PushLease { .. } => Some((*id, None)),
@@ -112,8 +112,9 @@ impl Engine {
     fn request_lease(&mut self, sa: &IsakmpSa, message_id: u32, pool: String, wanted: Option<Ipv4Addr>) {
         let Some(peer) = sa.established().map(|established| established.peer) else { return };
         let owner = self.lease_owner(sa, peer);
-        let current = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
-        self.ask_for_lease(
+        let current =
+            self.cx.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
+        self.cx.ask_for_lease(
             sa.id,
             message_id,
             AskedLease { peer, pool, owner },
@@ -124,14 +125,14 @@ impl Engine {
     /// Who holds the lease: group, user and device. Devices are distinguished by address, and also
     /// by port if another device of the same user has the same address.
     fn lease_owner(&self, sa: &IsakmpSa, peer_id: crate::names::PeerId) -> LeaseOwner {
-        let peer = self.peers.get(&peer_id);
+        let peer = self.cx.peers.get(&peer_id);
         if let Some(lease) = peer.and_then(|peer| peer.lease.as_ref()) {
             return lease.owner.clone();
         }
         let group = peer.and_then(|peer| peer.group.clone()).unwrap_or_default();
         let user = peer.and_then(|peer| peer.user.clone());
         let plain = LeaseOwner { group, user, device: sa.path.remote.to_string() };
-        let taken = self.peers.of_owner(&plain).any(|id| id != peer_id);
+        let taken = self.cx.peers.of_owner(&plain).any(|id| id != peer_id);
         if taken || self.asked_by_another(peer_id, &plain) {
             return LeaseOwner { device: format!("{}:{}", sa.path.remote, sa.path.remote_port), ..plain };
         }
@@ -158,7 +159,7 @@ impl Engine {
             }
         };
         let IpAddr::V4(address) = lease.address else {
-            self.give_back(lease);
+            self.cx.give_back(lease);
             return self.lease_answered(sa, message_id, Err(LeaseError::NotIpv4));
         };
         if let Some(Exchange::PushLease { identifier }) =
@@ -171,19 +172,19 @@ impl Engine {
         let (identifier, requested, group, remaining) = match self.claim(sa, message_id) {
             Ok(claimed) => claimed,
             Err(refusal) => {
-                self.give_back(lease);
+                self.cx.give_back(lease);
                 return Err(refusal);
             }
         };
         let peer = sa.established().map(|established| established.peer);
-        let Some(peer) = peer.filter(|peer| self.peers.get(peer).is_some()) else {
-            self.give_back(lease);
+        let Some(peer) = peer.filter(|peer| self.cx.peers.get(peer).is_some()) else {
+            self.cx.give_back(lease);
             return Err(Refusal::Local("the client is gone"));
         };
-        if let Some(replaced) = self.peers.lease(peer, lease) {
-            self.give_back(replaced);
+        if let Some(replaced) = self.cx.peers.lease(peer, lease) {
+            self.cx.give_back(replaced);
         }
-        let version = self.policy.global.application_version.clone();
+        let version = self.cx.policy.global.application_version.clone();
         let attributes = config_reply(&group, &requested, address, remaining, &version);
         let answered = |kind: &u16| attributes.iter().any(|attribute| attribute.kind == *kind);
         let kinds: Vec<_> =
@@ -214,7 +215,7 @@ impl Engine {
         };
         let group = established.group.clone().unwrap_or_else(|| Arc::new(ClientGroup::nameless()));
         established.config_used = true;
-        Ok((identifier, requested, group, established.expires.since(self.now)))
+        Ok((identifier, requested, group, established.expires.since(self.cx.now)))
     }
 
     /// Traces how a client's request is answered.
@@ -257,18 +258,18 @@ impl Engine {
     /// that is a client, unless it has one.
     pub(crate) fn push_address(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established() else { return };
-        let is_client = has_user(sa) || !lookup::is_named(&self.policy, sa.path.interface, sa.path.remote);
-        let known = self.peers.get(&established.peer).is_some_and(|peer| peer.lease.is_some());
+        let is_client = has_user(sa) || !lookup::is_named(&self.cx.policy, sa.path.interface, sa.path.remote);
+        let known = self.cx.peers.get(&established.peer).is_some_and(|peer| peer.lease.is_some());
         if !established.demands.initiate || sa.initiator || !is_client || known {
             return;
         }
-        let pool = established.pool(&self.policy.global);
-        let waits = established.group.is_none() && self.waits_for_group(sa.id);
+        let pool = established.pool(&self.cx.policy.global);
+        let waits = established.group.is_none() && self.cx.waits_for_group(sa.id);
         if pool.is_none() && !waits {
             return;
         }
-        let message_id = self.new_message_id(|id| established.is_in_use(id));
-        let identifier = (self.random.u32() & 0xffff) as u16;
+        let message_id = self.cx.new_message_id(|id| established.is_in_use(id));
+        let identifier = (self.cx.random.u32() & 0xffff) as u16;
         let Some(established) = sa.established_mut() else { return };
         established.exchanges.insert(message_id, Exchange::PushLease { identifier });
         if let Some(pool) = pool.filter(|_| !waits) {
@@ -285,19 +286,19 @@ impl Engine {
         lease: Lease,
         address: Ipv4Addr,
     ) {
-        let Some(established) = sa.established() else { return self.give_back(lease) };
+        let Some(established) = sa.established() else { return self.cx.give_back(lease) };
         let group = established.group.clone().unwrap_or_else(|| Arc::new(ClientGroup::nameless()));
         let wanted = PUSHED.map(|kind| Attribute::long(kind, []));
-        let remaining = established.expires.since(self.now);
+        let remaining = established.expires.since(self.cx.now);
         let attributes = config_reply(&group, &wanted, address, remaining, "");
         let message = Config { kind: config::SET, identifier, attributes };
         let sent = self.send_config(sa, message_id, config::SET, &message);
         match (sent, sa.established_mut()) {
             (Some((path, bytes)), Some(established)) => {
-                let retransmit = Retransmit::sent(path, bytes, self.now);
+                let retransmit = Retransmit::sent(path, bytes, self.cx.now);
                 established.exchanges.insert(message_id, Exchange::ConfigSet { lease, retransmit });
             }
-            _ => self.give_back(lease),
+            _ => self.cx.give_back(lease),
         }
     }
 
@@ -305,17 +306,17 @@ impl Engine {
     pub(super) fn pushed(&mut self, sa: &mut IsakmpSa, lease: Lease) -> Result<(), Refusal> {
         let address = lease.address;
         let Some(established) = sa.established_mut() else {
-            self.give_back(lease);
+            self.cx.give_back(lease);
             return Err(Refusal::Unexpected(exchange::TRANSACTION));
         };
         established.config_used = true;
         let peer = established.peer;
-        if self.peers.get(&peer).is_none() {
-            self.give_back(lease);
+        if self.cx.peers.get(&peer).is_none() {
+            self.cx.give_back(lease);
             return Err(Refusal::Local("the client is gone"));
         }
-        if let Some(replaced) = self.peers.lease(peer, lease) {
-            self.give_back(replaced);
+        if let Some(replaced) = self.cx.peers.lease(peer, lease) {
+            self.cx.give_back(replaced);
         }
         self.event(Some(sa), EventKind::AddressAssigned { address });
         Ok(())

@@ -2,7 +2,6 @@
 //! phase 1 is established.
 
 use crate::ike::authorization::Gate;
-use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Identity;
@@ -16,6 +15,7 @@ use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::iv::Phase1Iv;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
 use crate::ike::v1::quick_waiting::Waiting;
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::path::{Encapsulation, NATT_PORT, Path};
@@ -72,6 +72,18 @@ pub(crate) fn initiator_offers<'a>(policy: &'a Policy, sa: &'a IsakmpSa) -> (&'a
     }
 }
 
+/// The keepalive that applies: the profile's, the connection's, or the global one.
+pub(crate) fn keepalive_of(policy: &Policy, sa: &IsakmpSa) -> Option<Keepalive> {
+    if let Some(connection) = &sa.connection {
+        return connection.keepalive;
+    }
+    let profile = sa.established().and_then(|established| established.profile.as_deref());
+    profile
+        .and_then(|name| policy.profile(name))
+        .and_then(|profile| profile.keepalive)
+        .or(policy.global.keepalive)
+}
+
 /// The only payload of a type, or the refusal that names it.
 pub(crate) fn only<'a>(chain: &Chain<'a>, kind: u8, name: &'static str) -> Result<&'a [u8], Refusal> {
     chain.only(kind).ok_or(Refusal::MissingPayload(name))
@@ -99,7 +111,7 @@ fn ends(path: &Path) -> (SocketAddr, SocketAddr) {
     (SocketAddr::new(path.local, path.local_port), SocketAddr::new(path.remote, path.remote_port))
 }
 
-impl Engine {
+impl V1<'_> {
     /// A phase-1 message with payloads in clear.
     pub(crate) fn phase1_clear(sa: &IsakmpSa, exchange: u8, writer: &Writer) -> Vec<u8> {
         let header = Header {
@@ -131,7 +143,7 @@ impl Engine {
         let nat = sa
             .connection
             .as_ref()
-            .map_or(self.policy.global.nat_traversal, |connection| connection.nat_traversal);
+            .map_or(self.cx.policy.global.nat_traversal, |connection| connection.nat_traversal);
         if nat {
             for vendor in [Vendor::NatT, Vendor::NatTDraft3, Vendor::NatTDraft2Newline, Vendor::NatTDraft2] {
                 writer.push(payload::VENDOR, vendor.bytes());
@@ -201,7 +213,7 @@ impl Engine {
 
     /// Phase 1 is established.
     pub(crate) fn finish_phase1(&mut self, sa: &mut IsakmpSa, finished: Finished) {
-        let now = self.now;
+        let now = self.cx.now;
         let lifetime = sa.suite.map_or(Duration::from_secs(86400), |suite| suite.lifetime);
         let gate = if sa.initiator {
             Gate::of_gateway()
@@ -210,7 +222,7 @@ impl Engine {
         };
         let waits_for_xauth = gate.authorized().is_none();
         let (peer, renewal) = self.join_peer(sa, &finished);
-        let renew_after = MARGINS.renewal(lifetime, sa.initiator, self.random.u32());
+        let renew_after = MARGINS.renewal(lifetime, sa.initiator, self.cx.random.u32());
         let client = matches!(finished.identity, Identity::KeyId(_)) || waits_for_xauth;
         let renew = (!client || sa.initiator).then(|| now + renew_after);
         let nat_keepalive = (sa.nat.local).then(|| now + self.nat_keepalive_interval());
@@ -243,7 +255,7 @@ impl Engine {
             xauth_failures: 0,
             xauth_deferred: 0,
             config_used: false,
-            dpd: Dpd { sequence: self.random.u32() & 0x7fff_ffff, heard: now, ..Dpd::default() },
+            dpd: Dpd { sequence: self.cx.random.u32() & 0x7fff_ffff, heard: now, ..Dpd::default() },
             retire: None,
             nat_keepalive,
         };
@@ -288,13 +300,13 @@ impl Engine {
             (None, _) => return,
         };
         if let Some(list) = established.demands.authorization_list.clone() {
-            self.ask(sa.id, 0, Question::Authorize { list: Some(list), group });
+            self.cx.ask(sa.id, 0, Question::Authorize { list: Some(list), group });
         }
     }
 
     /// The peer is authorised for everything now.
     pub(crate) fn authorized(&mut self, sa: &mut IsakmpSa) {
-        self.know(sa.path.remote);
+        self.cx.know(sa.path.remote);
         let Some(established) = sa.established_mut() else { return };
         let peer = established.peer;
         let first_contact = std::mem::take(&mut established.initial_contact);
@@ -401,22 +413,10 @@ impl Engine {
         });
     }
 
-    /// The keepalive that applies: the profile's, the connection's, or the global one.
-    pub(crate) fn keepalive_of(&self, sa: &IsakmpSa) -> Option<Keepalive> {
-        if let Some(connection) = &sa.connection {
-            return connection.keepalive;
-        }
-        let profile = sa.established().and_then(|established| established.profile.as_deref());
-        profile
-            .and_then(|name| self.policy.profile(name))
-            .and_then(|profile| profile.keepalive)
-            .or(self.policy.global.keepalive)
-    }
-
     /// `crypto isakmp nat keepalive`, or the 20 seconds of RFC 3948; used when we are behind the
     /// NAT.
     pub(crate) fn nat_keepalive_interval(&self) -> Duration {
-        self.policy.global.nat_keepalive.unwrap_or(Duration::from_secs(20))
+        self.cx.policy.global.nat_keepalive.unwrap_or(Duration::from_secs(20))
     }
 
     /// Refuses an unencrypted message where it must be encrypted.

@@ -1,13 +1,14 @@
 //! Messages after phase 1: encrypted, and authenticated by a HASH payload, which is the first. The
 //! order is always: decrypt, check the hash in constant time, parse, act.
 
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::sa::{Answer, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Trace};
 use crate::ike::v1::iv::Decrypted;
 use crate::ike::v1::keys::{Phase1Keys, Verified};
+use crate::ike::v1::room::V1;
+use crate::ike::v1::view::state_of;
 use crate::limits;
 use crate::wire::ike1::{Delete, Notify};
 use crate::wire::isakmp::{Chain, FLAG_ENCRYPTION, Header, Writer};
@@ -53,7 +54,7 @@ pub(crate) fn with_hash(writer: &Writer, hash: impl FnOnce(&[u8]) -> Digest) -> 
     out
 }
 
-impl Engine {
+impl V1<'_> {
     /// The header of a protected message.
     pub(crate) fn protected_header(sa: &IsakmpSa, exchange: u8, message_id: u32) -> Header {
         Header {
@@ -82,8 +83,8 @@ impl Engine {
     /// Sends a notification or a delete as a separate informational exchange.
     pub(crate) fn send_informational(&mut self, sa: &IsakmpSa, kind: u8, body: Vec<u8>) -> Answer {
         let established = sa.established()?;
-        let message_id = self.new_message_id(|id| established.is_in_use(id));
-        let own = self.own_informationals.entry(sa.id).or_default();
+        let message_id = self.cx.new_message_id(|id| established.is_in_use(id));
+        let own = self.own.own_informationals.entry(sa.id).or_default();
         own.push_back(message_id);
         if own.len() > limits::OWN_INFORMATIONALS {
             own.pop_front();
@@ -96,13 +97,13 @@ impl Engine {
         let bytes = header.write(&body);
         self.steps(sa, || {
             vec![
-                Trace::NewNode(message_id, Self::isakmp_state(sa)),
+                Trace::NewNode(message_id, state_of(sa)),
                 Trace::Engine(EngineStep::Hmac),
                 Trace::Sent(IsakmpState::QmIdle, sa.initiator),
                 Trace::NodePurged(message_id),
             ]
         });
-        self.transmit(sa.path, bytes.clone());
+        self.cx.out.transmit(sa.path, bytes.clone());
         Some((sa.path, bytes))
     }
 
@@ -128,11 +129,11 @@ impl Engine {
             first: writer.first(),
             exchange: exchange::INFORMATIONAL,
             flags: 0,
-            message_id: self.random.u32(),
+            message_id: self.cx.random.u32(),
         };
         let bytes = header.write(&writer.bytes());
         if bytes.len() <= Self::answer_limit(asked) {
-            self.transmit(sa.path, bytes);
+            self.cx.out.transmit(sa.path, bytes);
         }
     }
 }

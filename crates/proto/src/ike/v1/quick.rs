@@ -15,7 +15,6 @@ use super::phase1::{nonce, only};
 use super::protected::{open, with_hash};
 use crate::esp::sa::Half;
 use crate::flow::selector::{AddressRange, Selector};
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lifetime::{self, Lifetimes};
@@ -27,6 +26,7 @@ use crate::ike::sa::{Answer, Exchange, IsakmpSa, PendingChild};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
 use crate::ike::v1::quick_waiting::Begun;
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::names::{ChildId, Service, Spi};
@@ -71,7 +71,7 @@ pub(crate) struct NewChild {
     pub(crate) initiator: bool,
 }
 
-impl Engine {
+impl V1<'_> {
     pub(super) fn wish<'a>(sa: &IsakmpSa, terms: &'a EntryTerms, selector: &Selector) -> Phase2Wish<'a> {
         let gateways = selector.local == AddressRange::host(sa.path.local)
             && selector.remote == AddressRange::host(sa.path.remote);
@@ -87,8 +87,8 @@ impl Engine {
 
     pub(super) fn new_spi(&mut self) -> Spi {
         loop {
-            let spi = self.random.u32();
-            if spi >= 256 && !self.by_spi.contains_key(&spi) {
+            let spi = self.cx.random.u32();
+            if spi >= 256 && !self.cx.by_spi.contains_key(&spi) {
                 return Spi(spi);
             }
         }
@@ -103,7 +103,7 @@ impl Engine {
         // the peer of a dynamic entry has its network because it proposed it, and another one that
         // is at its address does not have it
         let meant = sa.meant.map(|meant| meant.peer) == Some(established.peer);
-        let replaced = child.replaces.and_then(|id| self.children.get(&id));
+        let replaced = child.replaces.and_then(|id| self.cx.children.get(&id));
         if child.service.template().is_some()
             && !meant
             && replaced.is_none_or(|old| old.peer != established.peer)
@@ -122,19 +122,20 @@ impl Engine {
             return established.waiting.want(child);
         }
         let mut terms = self
+            .cx
             .policy
             .terms(&child.service)
             .cloned()
             .ok_or(Refusal::Local("the crypto map entry is gone"))?;
-        if let Some(old) = child.replaces.and_then(|id| self.children.get(&id)) {
+        if let Some(old) = child.replaces.and_then(|id| self.cx.children.get(&id)) {
             // a rekey proposes only the suite in use: a client accepts a single transform
             let set = TransformSet { name: String::new(), suite: old.sa.suite, mode: old.sa.mode, line: 0 };
             terms.transform_sets = vec![set];
             terms.pfs = old.pfs;
         }
         let spi = self.new_spi();
-        let private = terms.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
-        let nonce = self.random.array::<20>().to_vec();
+        let private = terms.pfs.map(|group| DhPrivate::generate(group, &mut self.cx.random));
+        let nonce = self.cx.random.array::<20>().to_vec();
         let (local, remote) = Proxy::of(&child.selector);
         let mut writer = Writer::new();
         writer.push(payload::SA, write_sa(&offer_phase2(&Self::wish(sa, &terms, &child.selector), spi)));
@@ -144,7 +145,7 @@ impl Engine {
         }
         writer.push(payload::ID, local.write()).push(payload::ID, remote.write());
         let established = sa.established().ok_or(Refusal::Local("phase 1 is not through"))?;
-        let message_id = self.new_message_id(|id| established.is_in_use(id));
+        let message_id = self.cx.new_message_id(|id| established.is_in_use(id));
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, plain)
             .ok_or(Refusal::Local("phase 1 is not through"))?;
@@ -156,7 +157,7 @@ impl Engine {
             ]
         });
         self.node_moves(sa, message_id, FsmInput::RequestQuick, Fsm::QuickReady, Fsm::QuickInitiator);
-        let retransmit = self.transmit_expecting(sa.path, bytes);
+        let retransmit = self.cx.transmit_expecting(sa.path, bytes);
         let state = Initiator { child, retransmit, terms, spi, nonce, private };
         if let Some(established) = sa.established_mut() {
             established.exchanges.insert(message_id, Exchange::QuickInitiator(Box::new(state)));
@@ -168,7 +169,7 @@ impl Engine {
     /// A quick mode starts. Phase 1 is rekeyed in time, before the list of remembered ids is full.
     /// If that does not happen, the SA ends, because a forgotten id could be used twice.
     fn use_message_id(&mut self, sa: &mut IsakmpSa, message_id: u32) {
-        let now = self.now;
+        let now = self.cx.now;
         let Some(established) = sa.established_mut() else { return };
         established.message_ids.insert(message_id);
         if established.message_ids.runs_out() {
@@ -212,7 +213,7 @@ impl Engine {
                     return Ok(None);
                 }
                 established.ivs.advance(message_id, &decrypted);
-                established.dpd.heard = self.now;
+                established.dpd.heard = self.cx.now;
                 self.use_message_id(sa, message_id);
                 self.quick_steps(sa, message_id, true);
                 // message 1 may be a recorded one: the answer goes to where it came from, but the
@@ -231,7 +232,7 @@ impl Engine {
                 let opened =
                     open(&keys, header.first, &decrypted, |rest| keys.hash2(message_id, &state.nonce, rest))?;
                 established.ivs.advance(message_id, &decrypted);
-                established.dpd.heard = self.now;
+                established.dpd.heard = self.cx.now;
                 let Some(Exchange::QuickInitiator(state)) = established.exchanges.remove(&message_id) else {
                     return Err(Refusal::Unexpected(header.exchange));
                 };
@@ -249,14 +250,14 @@ impl Engine {
                 let child = state.child;
                 established.exchanges.remove(&message_id);
                 established.ivs.forget(message_id);
-                established.dpd.heard = self.now;
+                established.dpd.heard = self.cx.now;
                 self.follow(sa, path);
                 self.engine_step(sa, EngineStep::Hmac);
-                self.use_outbound(child);
+                self.cx.use_outbound(child);
                 self.step(sa, || Trace::NodeDeleted(message_id, "quick mode done (await)"));
                 let (old, new) = (Fsm::QuickResponder, Fsm::Phase2Complete);
                 self.node_moves(sa, message_id, FsmInput::QuickMode, old, new);
-                self.installed_step(child);
+                self.cx.installed_step(child);
                 Ok(None)
             }
             Some(_) => Err(Refusal::Unexpected(header.exchange)),
@@ -289,7 +290,8 @@ impl Engine {
             return;
         }
         let judged = judge_phase2(&Self::wish(sa, terms, selector), offered, choice);
-        let map = self.policy.map_of(sa.path.interface).map(|map| Arc::clone(&map.name)).unwrap_or_default();
+        let map =
+            self.cx.policy.map_of(sa.path.interface).map(|map| Arc::clone(&map.name)).unwrap_or_default();
         self.steps(sa, || {
             let mut out: Vec<_> = judged.into_iter().map(Trace::Phase2Transform).collect();
             match choice {
@@ -356,7 +358,7 @@ impl Engine {
         self.proposal_steps(sa, &state.terms, &state.child.selector, &answer, Some(&choice));
         let (inbound, outbound) =
             halves(&keys, &choice.suite, state.spi, (&state.nonce, nonce_r), shared.as_ref());
-        let lease = self.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
+        let lease = self.cx.peers.get(&peer).and_then(|peer| peer.lease.as_ref()).map(|lease| lease.address);
         let new = NewChild {
             service: state.child.service.clone(),
             terms: state.terms.clone(),
@@ -365,7 +367,7 @@ impl Engine {
             offered: Lifetimes::of(&choice.transform),
             inbound,
             outbound,
-            replaces: state.child.replaces.or_else(|| self.replaced_by(peer, &state.child.selector)),
+            replaces: state.child.replaces.or_else(|| self.cx.replaced_by(peer, &state.child.selector)),
             initiator: true,
         };
         let child = self.install_child(sa, new, lease);
@@ -374,21 +376,21 @@ impl Engine {
         writer.push(payload::HASH, hash.to_vec());
         let bytes = Self::seal_exchange(sa, exchange::QUICK, message_id, writer.bytes())
             .ok_or(Refusal::Unexpected(exchange::QUICK))?;
-        self.child_up(child);
+        self.cx.child_up(child);
         // the peer may not have its SA before message 3: a child SA in use goes on a little longer
-        let at_once = !self.hands_over_later(child);
+        let at_once = !self.cx.hands_over_later(child);
         if at_once {
-            self.use_outbound(child);
+            self.cx.use_outbound(child);
         }
         self.step(sa, || Trace::Sent(IsakmpState::QmIdle, sa.initiator));
-        self.transmit(sa.path, bytes.clone());
+        self.cx.out.transmit(sa.path, bytes.clone());
         if let Some(established) = sa.established_mut() {
             established.ivs.forget(message_id);
         }
         self.step(sa, || Trace::NodeDeleted(message_id, "No Error"));
         self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickInitiator, Fsm::Phase2Complete);
         if at_once {
-            self.installed_step(child);
+            self.cx.installed_step(child);
         }
         Ok(Some((sa.path, bytes)))
     }

@@ -7,7 +7,6 @@ use super::quick::{NewChild, Responder, halves};
 use crate::flow::selector::{AddressRange, Selector};
 use crate::ike::authorization::AuthorizedPeer;
 use crate::ike::claims::Claim;
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::identity::Proxy;
 use crate::ike::lifetime::Lifetimes;
@@ -17,6 +16,7 @@ use crate::ike::proposal::{Phase2Choice, Phase2Difference, choose_phase2};
 use crate::ike::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, PayloadName, Trace};
+use crate::ike::v1::room::V1;
 use crate::ike::v1::vendor::Vendor;
 use crate::limits;
 use crate::names::{ChildId, PeerId, Service, Spi};
@@ -29,7 +29,7 @@ use crate::wire::registry::{exchange, notify, payload, protocol};
 use hubward_crypto::dh::DhPrivate;
 use std::sync::Arc;
 
-impl Engine {
+impl V1<'_> {
     /// `<--  2  { HASH(2), SA, Nr [, KE] [, IDci, IDcr] [, N] }`
     pub(crate) fn quick_mode_respond(
         &mut self,
@@ -54,7 +54,7 @@ impl Engine {
             _ => return Err(Refusal::MissingPayload("ID")),
         };
         let lease = self.check_client_selector(peer, &selector, authorized)?;
-        let replaces = self.replaced_by(peer, &selector);
+        let replaces = self.cx.replaced_by(peer, &selector);
         self.room_for_child(sa, peer, replaces.is_some())?;
         let (found, choice) = if let Some(connection) = &sa.connection {
             // a gateway that rekeys our child SA proposes the selector of the one in use
@@ -75,7 +75,7 @@ impl Engine {
             lease.is_some() || (selector.remote == AddressRange::host(sa.path.remote) && !sa.nat.remote);
         if service.template().is_some()
             && !own
-            && let Some((range, kind)) = reserved(&self.policy, &terms, &selector)
+            && let Some((range, kind)) = reserved(&self.cx.policy, &terms, &selector)
         {
             return Err(Refusal::ReservedNetwork { theirs: selector.remote, reserved: range, kind });
         }
@@ -100,12 +100,12 @@ impl Engine {
             std::iter::once(nonce).chain(ids).chain([Trace::SpiAsked]).collect()
         });
         self.node_moves(sa, message_id, FsmInput::QuickMode, Fsm::QuickReady, Fsm::QuickSpi);
-        let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.random));
+        let private = choice.suite.pfs.map(|group| DhPrivate::generate(group, &mut self.cx.random));
         let shared = match (&private, public) {
             (Some(private), Some(public)) => Some(private.agree(public)?),
             _ => None,
         };
-        let nonce_r = self.random.array::<20>().to_vec();
+        let nonce_r = self.cx.random.array::<20>().to_vec();
         let spi = self.new_spi();
         self.step(sa, || Trace::SpiGiven(spi));
         let (inbound, outbound) = halves(&keys, &choice.suite, spi, (nonce_i, &nonce_r), shared.as_ref());
@@ -143,7 +143,7 @@ impl Engine {
             vec![Trace::Engine(EngineStep::Hmac), Trace::Sent(IsakmpState::QmIdle, sa.initiator)]
         });
         self.node_moves(sa, message_id, FsmInput::SpiReply, Fsm::QuickSpi, Fsm::QuickResponder);
-        let retransmit = self.transmit_expecting(sa.path, bytes.clone());
+        let retransmit = self.cx.transmit_expecting(sa.path, bytes.clone());
         let state = Responder { child, retransmit, nonce_i: nonce_i.to_vec(), nonce_r };
         if let Some(established) = sa.established_mut() {
             established.exchanges.insert(message_id, Exchange::QuickResponder(Box::new(state)));
@@ -159,7 +159,7 @@ impl Engine {
         selector: &Selector,
         offered: &[Proposal],
     ) -> Result<((Service, EntryTerms), Phase2Choice), Refusal> {
-        let policy = Arc::clone(&self.policy);
+        let policy = Arc::clone(&self.cx.policy);
         let entries = lookup::entries_for(&policy, sa.path.interface, sa.path.remote, profile, selector);
         let mut closest = None;
         let first = entries.first().filter(|_| self.traces(sa)).map(|found| found.terms.clone());
@@ -197,7 +197,7 @@ impl Engine {
         selector: &Selector,
         authorized: &AuthorizedPeer,
     ) -> Result<Option<std::net::IpAddr>, Refusal> {
-        let Some(known) = self.peers.get(&peer) else { return Ok(None) };
+        let Some(known) = self.cx.peers.get(&peer) else { return Ok(None) };
         let address = known.lease.as_ref().map(|lease| lease.address);
         match address {
             Some(address) if selector.remote != AddressRange::host(address) => {
@@ -220,13 +220,13 @@ impl Engine {
     /// Whether the peer's side of a selector is exactly the address leased to another peer.
     fn is_leased_to_another(&self, peer: PeerId, selector: &Selector) -> bool {
         let address = selector.remote.first();
-        selector.remote == AddressRange::host(address) && self.peers.leased(address).any(|id| id != peer)
+        selector.remote == AddressRange::host(address) && self.cx.peers.leased(address).any(|id| id != peer)
     }
 
     /// Without mode-config, a client's proxy identity is accepted only if a crypto ACL of a dynamic
     /// map permits it.
     fn static_client(&self, selector: &Selector) -> bool {
-        self.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
+        self.cx.policy.maps.iter().flat_map(|map| &map.entries).any(|entry| match &entry.kind {
             crate::policy::MapEntryKind::Static { .. } => false,
             crate::policy::MapEntryKind::Dynamic { entries, .. } => entries
                 .iter()
@@ -261,9 +261,9 @@ impl Engine {
     /// for the number of those in use; of those that were replaced, the oldest ends at once if
     /// there are far too many.
     fn room_for_child(&mut self, sa: &IsakmpSa, peer: PeerId, rekey: bool) -> Result<(), Refusal> {
-        let limit = self.children_limit(sa.path.interface);
+        let limit = self.cx.children_limit(sa.path.interface);
         let (mut standing, mut replaced, mut half_made) = (0, 0, 0);
-        for child in self.children_of(peer) {
+        for child in self.cx.children_of(peer) {
             standing += usize::from(!child.superseded);
             replaced += usize::from(child.superseded);
             half_made += usize::from(!child.superseded && !child.outbound && !child.initiator);
@@ -274,9 +274,9 @@ impl Engine {
         if half_made >= limits::HALF_MADE {
             return Err(Refusal::TooMany);
         }
-        let kept = self.children_kept(sa.path.interface, standing);
+        let kept = self.cx.children_kept(sa.path.interface, standing);
         if standing + replaced >= kept + limits::EXCHANGES {
-            let oldest = self.children_of(peer).find(|child| child.superseded).map(|child| child.sa.id);
+            let oldest = self.cx.children_of(peer).find(|child| child.superseded).map(|child| child.sa.id);
             if let Some(oldest) = oldest {
                 self.end_child(oldest, "replaced", false);
             }
@@ -299,7 +299,7 @@ impl Engine {
         }
         let named = |spi: &[u8]| message.spi == spi;
         let given_up = theirs.iter().find(|(_, child)| {
-            let child = self.children.get(child);
+            let child = self.cx.children.get(child);
             child.is_some_and(|child| {
                 named(&child.sa.outbound.spi.0.to_be_bytes()) || named(&child.sa.inbound.spi.0.to_be_bytes())
             })

@@ -1,9 +1,9 @@
 //! Quick modes that wait because as many as may be are in progress: a branch with a hundred lines
 //! begins a hundred at once. Nothing is lost and nothing is answered twice; what waits is bounded.
 
-use crate::ike::engine::Engine;
 use crate::ike::explain::Refusal;
 use crate::ike::sa::{IsakmpSa, PendingChild};
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::path::Path;
 use crate::wire::isakmp::Header;
@@ -63,7 +63,7 @@ impl Waiting {
     }
 }
 
-impl Engine {
+impl V1<'_> {
     /// Goes on with what waits while there is room, the peer's messages first.
     pub(crate) fn quick_modes_that_waited(&mut self, sa: &mut IsakmpSa) {
         while !sa.dead

@@ -14,13 +14,13 @@
 
 use super::protected::{open, with_hash};
 use crate::ike::authorization::XauthPassed;
-use crate::ike::engine::Engine;
 use crate::ike::event::EventKind;
 use crate::ike::explain::Refusal;
 use crate::ike::io::{Assignment, CredentialField, Effect, Question};
 use crate::ike::sa::{Answer, Exchange, IsakmpSa};
 use crate::ike::snapshot::IsakmpState;
 use crate::ike::trace::{EngineStep, Fsm, FsmInput, Trace};
+use crate::ike::v1::room::V1;
 use crate::limits;
 use crate::names::Untrusted;
 use crate::path::Path;
@@ -35,7 +35,7 @@ use std::time::Duration;
 /// What a client is told whose password nobody can check now.
 const LATER: &str = "The gateway is busy. Please try again later.";
 
-impl Engine {
+impl V1<'_> {
     /// A transaction message was received.
     pub(crate) fn transaction(
         &mut self,
@@ -66,7 +66,7 @@ impl Engine {
             return Err(Refusal::TooMany);
         }
         established.ivs.advance(message_id, &decrypted);
-        established.dpd.heard = self.now;
+        established.dpd.heard = self.cx.now;
         self.steps(sa, || {
             let came = [
                 Trace::ConfigCame(message_id),
@@ -154,7 +154,7 @@ impl Engine {
         writer.push(payload::ATTRIBUTE, message.write());
         let plain = with_hash(&writer, |rest| established.keys.hash1(message_id, rest));
         let bytes = Self::seal_exchange(sa, exchange::TRANSACTION, message_id, plain)?;
-        self.transmit(sa.path, bytes.clone());
+        self.cx.out.transmit(sa.path, bytes.clone());
         Some((sa.path, bytes))
     }
 
@@ -165,9 +165,9 @@ impl Engine {
         message: &Config,
     ) -> Option<(u32, crate::ike::retransmit::Retransmit)> {
         let established = sa.established()?;
-        let message_id = self.new_message_id(|id| established.is_in_use(id));
+        let message_id = self.cx.new_message_id(|id| established.is_in_use(id));
         let (path, bytes) = self.send_config(sa, message_id, message.kind, message)?;
-        Some((message_id, crate::ike::retransmit::Retransmit::sent(path, bytes, self.now)))
+        Some((message_id, crate::ike::retransmit::Retransmit::sent(path, bytes, self.cx.now)))
     }
 
     // ---- hub: Xauth
@@ -175,7 +175,7 @@ impl Engine {
 
     /// `{ HASH, REQUEST(user, password) }  -->`
     pub(crate) fn request_xauth(&mut self, sa: &mut IsakmpSa, challenge: Option<(String, &str)>) {
-        let identifier = (self.random.u32() & 0xffff) as u16;
+        let identifier = (self.cx.random.u32() & 0xffff) as u16;
         let mut attributes = Vec::new();
         match &challenge {
             Some((_, text)) => {
@@ -234,7 +234,7 @@ impl Engine {
         // a further round does not ask for a name: it is for the user of the first round
         let user = asked.unwrap_or_else(|| String::from_utf8_lossy(&user).into_owned());
         established.exchanges.insert(message_id, Exchange::XauthCheck { user: user.clone() });
-        self.ask(
+        self.cx.ask(
             sa.id,
             message_id,
             Question::Authenticate {
@@ -307,7 +307,7 @@ impl Engine {
     /// `{ HASH, SET(status) }  -->`: exactly one attribute, in two bytes; clients refuse anything
     /// else.
     fn send_xauth_status(&mut self, sa: &mut IsakmpSa, user: Option<String>) {
-        let identifier = (self.random.u32() & 0xffff) as u16;
+        let identifier = (self.cx.random.u32() & 0xffff) as u16;
         let attributes = vec![Attribute::short(config::XAUTH_STATUS, u16::from(user.is_some()))];
         let message = Config { kind: config::SET, identifier, attributes };
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message) {
@@ -385,7 +385,7 @@ impl Engine {
         let again = established.xauth_answered;
         let waiting = Exchange::XauthAnswer { identifier: message.identifier, fields: fields.clone() };
         established.exchanges.insert(message_id, waiting);
-        self.ask(sa.id, message_id, Question::Credentials { connection, fields, message: text, again });
+        self.cx.ask(sa.id, message_id, Question::Credentials { connection, fields, message: text, again });
     }
 
     /// `{ HASH, REPLY(user, password) }  -->`
@@ -454,7 +454,7 @@ impl Engine {
     /// `{ HASH, REQUEST(address, dns, ...) }  -->`, unless the tunnel's address is already known.
     pub(crate) fn request_configuration(&mut self, sa: &mut IsakmpSa) {
         let Some(established) = sa.established() else { return };
-        let known = self.peers.get(&established.peer).and_then(|peer| peer.connection.as_ref());
+        let known = self.cx.peers.get(&established.peer).and_then(|peer| peer.connection.as_ref());
         if known.is_some_and(|(_, address)| address.is_some()) {
             if let Some(established) = sa.established_mut() {
                 established.xauth_end = None;
@@ -481,12 +481,12 @@ impl Engine {
             .into_iter()
             .map(|kind| match kind {
                 config::APPLICATION_VERSION => {
-                    Attribute::long(kind, self.policy.global.application_version.as_bytes())
+                    Attribute::long(kind, self.cx.policy.global.application_version.as_bytes())
                 }
                 _ => Attribute::long(kind, []),
             })
             .collect();
-        let identifier = (self.random.u32() & 0xffff) as u16;
+        let identifier = (self.cx.random.u32() & 0xffff) as u16;
         let message = Config { kind: config::REQUEST, identifier, attributes };
         if let Some((message_id, retransmit)) = self.begin_config(sa, &message)
             && let Some(established) = sa.established_mut()
@@ -511,13 +511,13 @@ impl Engine {
         let assignment =
             read_assignment(&connection.name, sa.path.remote, message).ok_or(Refusal::NoModeConfig)?;
         let address = assignment.address;
-        if let Some(peer) = self.peers.get_mut(&peer)
+        if let Some(peer) = self.cx.peers.get_mut(&peer)
             && let Some((_, known)) = &mut peer.connection
         {
             *known = Some(address);
         }
         self.event(Some(sa), EventKind::AddressAssigned { address: address.into() });
-        self.effect(Effect::Assign(Box::new(assignment)));
+        self.cx.out.effect(Effect::Assign(Box::new(assignment)));
         self.client_children(sa, &connection, address);
         Ok(())
     }

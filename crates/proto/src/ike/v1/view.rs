@@ -1,0 +1,89 @@
+//! What `show` commands see of IKEv1's SAs.
+
+use crate::ike::context::Context;
+use crate::ike::sa::{Exchange, IsakmpSa, State};
+use crate::ike::snapshot::{IsakmpState, IsakmpView};
+use crate::ike::v1::phase1::keepalive_of;
+use crate::ike::v1::room::Tables;
+use crate::ike::v1::vendor::Vendor;
+use crate::names::{ConnId, Untrusted};
+use crate::policy::Phase1Mode;
+use std::net::IpAddr;
+
+impl Tables {
+    /// All SAs, with those of peers that have sent only message 1, as far as they are listed.
+    pub(crate) fn views(&self, cx: &Context) -> impl Iterator<Item = IsakmpView> {
+        let called = self.calls.shown_ids().filter_map(|id| self.calls.shown(id));
+        let sas = self.sas.values().map(|sa| view(cx, sa));
+        sas.chain(called.map(|call| view(cx, &call.resume())))
+    }
+
+    /// One of them.
+    pub(crate) fn view(&self, cx: &Context, id: ConnId) -> Option<IsakmpView> {
+        match self.sas.get(&id) {
+            Some(sa) => Some(view(cx, sa)),
+            None => self.calls.shown(id).map(|call| view(cx, &call.resume())),
+        }
+    }
+}
+
+/// An SA as `show` commands see it.
+fn view(cx: &Context, sa: &IsakmpSa) -> IsakmpView {
+    let established = sa.established();
+    let peer = established.and_then(|established| cx.peers.get(&established.peer));
+    let state = state_of(sa);
+    IsakmpView {
+        conn_id: sa.id,
+        peer: established.map(|established| established.peer.0),
+        created: sa.created,
+        path: sa.path,
+        initiator: sa.initiator,
+        state,
+        deleted: established.is_some_and(|established| established.retire.is_some()),
+        cipher: sa.suite.map(|suite| suite.cipher),
+        hash: sa.suite.map(|suite| suite.hash),
+        group: sa.suite.map(|suite| suite.group),
+        expires: established.map(|established| established.expires),
+        lifetime: sa.suite.map(|suite| suite.lifetime),
+        offered: sa.suite.and_then(|suite| suite.wished),
+        identity: established.map(|established| established.identity.display()),
+        profile: established.and_then(|established| established.profile.clone()),
+        group_name: peer.and_then(|peer| peer.group.clone()),
+        user: peer.and_then(|peer| peer.user.as_ref()).map(|user| Untrusted::new(user.as_bytes())),
+        assigned: peer.and_then(|peer| {
+            let given = peer.connection.as_ref().and_then(|(_, address)| *address);
+            peer.lease.as_ref().map(|lease| lease.address).or(given.map(IpAddr::V4))
+        }),
+        mode_config: established.is_some_and(|established| established.config_used),
+        xauth: established.is_some_and(|established| established.xauth_used),
+        dpd: keepalive_of(&cx.policy, sa).is_some() && sa.vendors.has(Vendor::Dpd),
+        nat: sa.nat.any(),
+    }
+}
+
+/// The state of an SA as `show crypto isakmp sa` names it.
+pub(crate) fn state_of(sa: &IsakmpSa) -> IsakmpState {
+    match (&sa.state, sa.mode) {
+        (State::Established(established), _) if established.gate.authorized().is_none() => {
+            IsakmpState::ConfXauth
+        }
+        (State::Established(established), _) => {
+            let configuring = established.exchanges.values().any(|exchange| {
+                matches!(
+                    exchange,
+                    Exchange::ConfigLease { .. }
+                        | Exchange::ConfigRequest { .. }
+                        | Exchange::PushLease { .. }
+                        | Exchange::ConfigSet { .. }
+                )
+            });
+            if configuring { IsakmpState::ConfAddr } else { IsakmpState::QmIdle }
+        }
+        (State::MainInitiator(state), _) => state.show(),
+        (State::MainResponder(state), _) => state.show(),
+        (State::AggressiveInitiator(_), _) => IsakmpState::AgInitExch,
+        (State::AggressiveResponder(state), _) => state.show(),
+        (State::Void, Phase1Mode::Main) => IsakmpState::MmNoState,
+        (State::Void, Phase1Mode::Aggressive) => IsakmpState::AgNoState,
+    }
+}
